@@ -1,0 +1,13 @@
+//! Which certificates should exist, and when: the pure half of the product above the protocol.
+//!
+//! - [`config`]: what the user wrote, as types; every mistake named by its path.
+//! - [`vault`]: the contract with whoever keeps keys and state.
+//! - [`engine`]: drives what is due through [`acme`], one order after the other and many side by side.
+//!
+//! Like `acme`, it reads no clock, does no I/O, and no input can make it panic.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod engine;
+pub mod vault;

@@ -1,0 +1,183 @@
+//! The contract with whoever keeps keys and state: the sidecar, or a test.
+
+use crate::config::KeyType;
+
+/// Keeps keys and state for the engine.
+///
+/// Every call MUST be idempotent: the engine repeats it after a restart. What a call stores MUST be durable when it
+/// returns `Ok`, unless its type says otherwise. An implementation waits and retries by itself while the keeper is
+/// away for a moment (a restart), and returns [`VaultError::Unavailable`] only when that lasts.
+pub trait Vault {
+    /// All that is known about certificates, orders and failed tries.
+    fn inventory(&self) -> impl Future<Output = Result<Inventory, VaultError>>;
+
+    /// The account of a resolver; its key is made when there is none for this CA.
+    fn account(
+        &self,
+        resolver: &str,
+        ca_server: &str,
+        email: &str,
+    ) -> impl Future<Output = Result<Account, VaultError>>;
+
+    /// Keeps what the CA answered to newAccount or to an update.
+    fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Keeps an order that the CA created.
+    fn save_order(&self, order: PendingOrder) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Keeps what came of a failed try.
+    fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// A signing request (PKCS#10 DER) for this order. The same order MUST get the same key again.
+    fn csr(
+        &self,
+        id: &CertificateId,
+        order: &str,
+        key_type: KeyType,
+    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
+
+    /// Takes a finished chain (PEM) and serves it. MUST refuse one that does not fit, and keep the one before.
+    fn publish(
+        &self,
+        id: &CertificateId,
+        order: &str,
+        chain: &str,
+    ) -> impl Future<Output = Result<Published, VaultError>>;
+
+    /// Makes the answer to an HTTP-01 challenge ready; the CA may ask for it as soon as this returns.
+    fn publish_http01(&self, challenge: Http01) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Withdraws the answer. Best effort: it also ends by its own expiry.
+    fn retract_http01(&self, token: &str) -> impl Future<Output = ()>;
+}
+
+/// Which certificate is meant: the same resolver and the same set of names is the same certificate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CertificateId {
+    /// The resolver's name.
+    pub resolver: String,
+    /// DNS names in lower-case ASCII, or IP addresses; the first is the main one. Never empty.
+    pub names: Vec<String>,
+}
+
+/// What is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Certificates from a CA, expired ones too.
+    pub certificates: Vec<Certificate>,
+    /// Name lists of the certificates that the user provided and that are valid now.
+    pub provided: Vec<Vec<String>>,
+    /// Orders under way.
+    pub orders: Vec<PendingOrder>,
+    /// Failed tries.
+    pub attempts: Vec<Attempt>,
+}
+
+/// A stored certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate {
+    /// Which one.
+    pub id: CertificateId,
+    /// Start of validity, seconds since 1970.
+    pub not_before: i64,
+    /// End of validity, seconds since 1970.
+    pub not_after: i64,
+    /// Serial number in lower-case hexadecimal.
+    pub serial: String,
+    /// The issuer's name.
+    pub issuer: String,
+}
+
+/// A resolver's account.
+pub struct Account {
+    /// The key, PKCS#8 DER of a P-256 key. Secret: no Debug.
+    pub key: Vec<u8>,
+    /// True when the key was made by this very call, so that no CA can know it yet.
+    pub fresh: bool,
+    /// The account's URL at the CA.
+    pub url: Option<String>,
+    /// The contact URLs the CA has been told.
+    pub contact: Vec<String>,
+}
+
+/// What the CA knows of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The resolver's name.
+    pub resolver: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// The account's URL.
+    pub url: String,
+    /// The account's status.
+    pub status: String,
+    /// The contact URLs the CA has been told.
+    pub contact: Vec<String>,
+}
+
+/// An order that the CA has created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingOrder {
+    /// The certificate it is for.
+    pub id: CertificateId,
+    /// The order's URL.
+    pub url: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// When it was created, seconds since 1970.
+    pub created: i64,
+}
+
+/// What came of the last failed try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The certificate that was tried for.
+    pub id: CertificateId,
+    /// How many tries have failed since the last success.
+    pub failures: u32,
+    /// Not to be tried again before this time, seconds since 1970.
+    pub retry_at: i64,
+    /// Why it failed, in one line for a person.
+    pub reason: String,
+    /// True when the stored order can't be gone on with.
+    pub order_is_dead: bool,
+}
+
+/// A published certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// What is stored and served now.
+    pub certificate: Certificate,
+    /// False when it is served from memory only.
+    pub durable: bool,
+}
+
+/// A live HTTP-01 challenge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http01 {
+    /// The challenge's token.
+    pub token: String,
+    /// The host it is for.
+    pub host: String,
+    /// The answer's body.
+    pub key_authorization: String,
+    /// When it is dead in any case, seconds since 1970.
+    pub expires: i64,
+}
+
+/// Why the keeper did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VaultError {
+    /// It refused: the chain does not fit, say. Trying the same again is useless. The text says why.
+    Refused(String),
+    /// It is away, or can't write: later it may. The text says what was tried.
+    Unavailable(String),
+}
+
+impl std::fmt::Display for VaultError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(why) | Self::Unavailable(why) => f.write_str(why),
+        }
+    }
+}

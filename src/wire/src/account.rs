@@ -1,0 +1,72 @@
+//! ACME accounts: the key is born and kept in the sidecar, the plugin signs with it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Asks for the account of a resolver; makes its key when there is none for this CA.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountRequest {
+    /// The resolver's name.
+    pub resolver: String,
+    /// The CA's directory URL. An account stored for another host is set aside, its certificates stay.
+    pub ca_server: String,
+    /// The contact, as the user wrote it (no `mailto:`).
+    pub email: String,
+}
+
+/// The account of a resolver. Its key is on disk before this is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    /// The P-256 private key, PKCS#8 DER in base64url without padding.
+    pub key: SecretText,
+    /// True when the key was made by this very request, so that no CA can know it yet.
+    pub fresh: bool,
+    /// The account's URL at the CA, its `kid` (RFC 8555 §7.3); none before it is registered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The contact URLs the CA has been told.
+    #[serde(default)]
+    pub contact: Vec<String>,
+}
+
+/// What the CA answered to newAccount, or to an update of the contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Registration {
+    /// The resolver's name.
+    pub resolver: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// The account's URL.
+    pub url: String,
+    /// The account's status, as the CA wrote it: `valid`, `deactivated`, `revoked`.
+    pub status: String,
+    /// The contact URLs the CA has been told.
+    pub contact: Vec<String>,
+}
+
+/// A text that is never shown: it has neither `Display` nor a telling `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// Wraps a secret.
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret itself. Every use of this is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}

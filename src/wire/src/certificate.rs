@@ -1,0 +1,86 @@
+//! Certificates: asked for by a signing request, published as a chain, listed as what is stored.
+
+use serde::{Deserialize, Serialize};
+
+/// Which certificate is meant: the same resolver and the same set of names is the same certificate.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CertificateId {
+    /// The resolver's name.
+    pub resolver: String,
+    /// DNS names in lower-case ASCII, or IP addresses; the first is the main one. Never empty.
+    pub names: Vec<String>,
+}
+
+/// Asks for a signing request. The key is on disk before this is answered; asked again for the same order, the same
+/// key answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CsrRequest {
+    /// The certificate it is for; its names become the SANs.
+    pub certificate: CertificateId,
+    /// The URL of the order it is for.
+    pub order: String,
+    /// `EC256`, `EC384`, `RSA2048`, `RSA4096` or `RSA8192`.
+    pub key_type: String,
+}
+
+/// A signing request (PKCS#10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Csr {
+    /// DER in base64url without padding, as RFC 8555 §7.4 wants it.
+    pub csr: String,
+}
+
+/// A finished certificate. It is taken only if its key is the one of the order's signing request, its names cover the
+/// certificate's, it is within its dates and its chain parses; else the one before stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Publication {
+    /// Which certificate this is.
+    pub certificate: CertificateId,
+    /// The URL of the order it came from.
+    pub order: String,
+    /// The chain in PEM, leaf first, as the CA sent it (RFC 8555 §9.1).
+    pub chain: String,
+}
+
+/// The answer to a [`Publication`]: it is being served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Published {
+    /// What is stored now.
+    pub certificate: StoredCertificate,
+    /// False when it is served from memory only, since the storage can't be written; it is saved when it can.
+    pub durable: bool,
+}
+
+/// What the sidecar knows of a certificate it got from a CA.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredCertificate {
+    /// Which certificate this is.
+    #[serde(flatten)]
+    pub id: CertificateId,
+    /// Start of validity, seconds since 1970.
+    pub not_before: i64,
+    /// End of validity, seconds since 1970.
+    pub not_after: i64,
+    /// Serial number in lower-case hexadecimal.
+    pub serial: String,
+    /// The issuer's common name, or its whole distinguished name when it has none.
+    pub issuer: String,
+    /// The key's type, named as in [`CsrRequest::key_type`].
+    pub key_type: String,
+}
+
+/// A certificate the user gave the sidecar as files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProvidedCertificate {
+    /// The names it covers.
+    pub names: Vec<String>,
+    /// End of validity, seconds since 1970.
+    pub not_after: i64,
+}

@@ -1,0 +1,81 @@
+//! The messages between the plugin and the sidecar: version 1 of the sidecar's API.
+//!
+//! HTTP/1.1 with JSON bodies over a unix socket. The plugin is the client; it reaches the sidecar by callouts to the
+//! cluster `sidecar.cluster`. Promises of both sides:
+//!
+//! - Every request is idempotent: the plugin sends it again until it is answered, since either side may die between
+//!   any two of them.
+//! - A 2xx answer to a request that stores something means that it is on disk, unless the answer says otherwise
+//!   ([`Published::durable`]).
+//! - Every request that changes something bears [`FENCE_HEADER`] with the fence of the lease it was sent under. A
+//!   fence older than the current one is refused with [`problem::FENCE_LOST`], so an engine that was suspended past its
+//!   lease can change nothing.
+//! - Every error is a [`Problem`] (RFC 9457, `application/problem+json`).
+//! - Unknown members are ignored, so that both sides can be updated one after the other.
+//!
+//! | method and path | request | answer |
+//! |---|---|---|
+//! | `POST` [`path::LEASE`] | [`LeaseRequest`] | [`Lease`] |
+//! | `GET` [`path::STATE`] | | [`State`] |
+//! | `POST` [`path::ACCOUNTS`] | [`AccountRequest`] | [`Account`] |
+//! | `PUT` [`path::ACCOUNTS`] | [`Registration`] | 204 |
+//! | `PUT` [`path::ORDERS`] | [`Order`] | 204 |
+//! | `PUT` [`path::ATTEMPTS`] | [`Attempt`] | 204 |
+//! | `POST` [`path::CSR`] | [`CsrRequest`] | [`Csr`] |
+//! | `POST` [`path::CERTIFICATES`] | [`Publication`] | [`Published`] |
+//! | `PUT` [`path::HTTP_01`] | [`Http01`] | 204 |
+//! | `GET` [`path::HTTP_01`]`/{token}` | | [`Http01`], or 404 |
+//! | `DELETE` [`path::HTTP_01`]`/{token}` | | 204, also when there is none |
+//! | `PUT` [`path::WANTS`] | [`WantsOffer`] | 204 |
+//! | `GET` [`path::WANTS`]`?after={revision}&wait={seconds}` | | [`Wants`], as soon as the revision is another |
+
+#![forbid(unsafe_code)]
+
+mod account;
+mod certificate;
+mod challenge;
+mod lease;
+mod order;
+mod problem_document;
+mod state;
+mod wants;
+
+pub use account::{Account, AccountRequest, Registration, SecretText};
+pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
+pub use challenge::Http01;
+pub use lease::{Lease, LeaseRequest};
+pub use order::{Attempt, Order};
+pub use problem_document::{Problem, problem};
+pub use state::State;
+pub use wants::{Want, Wants, WantsOffer};
+
+/// The request header that carries [`Lease::fence`], in decimal.
+pub const FENCE_HEADER: &str = "x-autocert-fence";
+
+/// The largest body either side reads, in bytes. The largest honest one is a [`State`] of 100,000 certificates.
+pub const MAX_BODY: usize = 64 * 1024 * 1024;
+
+/// The longest a `GET` of [`path::WANTS`] may be held, in seconds: below the idle timeouts of common proxies.
+pub const MAX_WAIT_SECONDS: u64 = 50;
+
+/// The paths of the API.
+pub mod path {
+    /// Account keys and registrations.
+    pub const ACCOUNTS: &str = "/v1/accounts";
+    /// What came of the last try for a certificate.
+    pub const ATTEMPTS: &str = "/v1/attempts";
+    /// Finished certificates.
+    pub const CERTIFICATES: &str = "/v1/certificates";
+    /// Certificate signing requests.
+    pub const CSR: &str = "/v1/csr";
+    /// Live HTTP-01 challenges.
+    pub const HTTP_01: &str = "/v1/challenges/http-01";
+    /// The lease of the engine, one for all Envoys of this sidecar.
+    pub const LEASE: &str = "/v1/lease";
+    /// Orders that are under way.
+    pub const ORDERS: &str = "/v1/orders";
+    /// All that an engine needs to go on.
+    pub const STATE: &str = "/v1/state";
+    /// Certificates that somebody besides the plugin's own configuration wants.
+    pub const WANTS: &str = "/v1/wants";
+}

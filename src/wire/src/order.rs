@@ -1,0 +1,36 @@
+//! Orders under way and what came of the last try, kept so that any engine can go on where another one stopped.
+
+use serde::{Deserialize, Serialize};
+
+use crate::CertificateId;
+
+/// An order that the CA has created (RFC 8555 §7.4). Stored before the next request goes to the CA.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Order {
+    /// The certificate it is for; a certificate has one order at most.
+    pub certificate: CertificateId,
+    /// The order's URL.
+    pub url: String,
+    /// The CA's directory URL: an order of another CA is not resumed.
+    pub ca_server: String,
+    /// When it was created, seconds since 1970.
+    pub created: i64,
+}
+
+/// What came of the last try for a certificate that failed. A [`crate::Publication`] removes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// The certificate that was tried for.
+    pub certificate: CertificateId,
+    /// How many tries have failed since the last success.
+    pub failures: u32,
+    /// Not to be tried again before this time, seconds since 1970.
+    pub retry_at: i64,
+    /// Why it failed, in one line for a person.
+    pub reason: String,
+    /// True when the order can't be gone on with: the stored one and its pending key are dropped.
+    #[serde(default)]
+    pub order_is_dead: bool,
+}

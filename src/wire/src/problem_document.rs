@@ -1,0 +1,43 @@
+//! Errors as problem documents (RFC 9457).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An error of the API: what happened, where, what to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// One of the constants in [`problem`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind of error this is, in a few words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time, where, and what to do.
+    pub detail: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.title, self.status, self.detail)
+    }
+}
+
+/// The types of [`Problem`]s, told apart by these and never by their text.
+pub mod problem {
+    /// The body or the query is not what the path wants (400), or is too large (413).
+    pub const BAD_REQUEST: &str = "urn:envoy-autocert:bad-request";
+    /// The chain does not fit the order: wrong key, names, dates, or it does not parse (422). The old one stays.
+    pub const CERTIFICATE_REFUSED: &str = "urn:envoy-autocert:certificate-refused";
+    /// The request bears no fence, or one of an earlier holder (409): take the lease first.
+    pub const FENCE_LOST: &str = "urn:envoy-autocert:fence-lost";
+    /// The peer may not use this socket (403).
+    pub const FORBIDDEN: &str = "urn:envoy-autocert:forbidden";
+    /// There is nothing at this path (404), or not with this method (405).
+    pub const NOT_FOUND: &str = "urn:envoy-autocert:not-found";
+    /// The storage can't be written (507), or something of the sidecar's own broke (500): try again.
+    pub const STORAGE: &str = "urn:envoy-autocert:storage";
+    /// The sidecar is shutting down (503): try again.
+    pub const UNAVAILABLE: &str = "urn:envoy-autocert:unavailable";
+}
