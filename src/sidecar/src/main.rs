@@ -1,5 +1,3 @@
 //! `envoy-autocert`: the sidecar and the tools around it.
 
-mod catalog;
-
 fn main() {}

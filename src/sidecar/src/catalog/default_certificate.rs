@@ -1,0 +1,94 @@
+//! The certificate for names that nothing covers.
+
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use time::{Duration, OffsetDateTime};
+
+use super::{Pair, PairError};
+
+/// The name the self-signed certificate bears. It can never be a real host's (RFC 6761 §6.4).
+const SELF_SIGNED_NAME: &str = "default.envoy-autocert.invalid";
+/// The sidecar may run for long, and nobody trusts this certificate anyway.
+const SELF_SIGNED_DAYS: i64 = 3650;
+
+/// What is served for a name that nothing covers.
+#[derive(Clone)]
+pub enum DefaultCertificate {
+    /// Nothing. A listener that waits for its secret then stays closed until there is a certificate, but an on-demand
+    /// handshake for an unknown name ends with an alert.
+    None,
+    /// This one.
+    Pair(Arc<Pair>),
+}
+
+impl DefaultCertificate {
+    /// A fresh self-signed one.
+    ///
+    /// # Errors
+    /// When the crypto library can't make a key.
+    pub fn self_signed() -> Result<Self, SelfSignedError> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(vec![SELF_SIGNED_NAME.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, "envoy-autocert default certificate");
+        // A day back, for clients whose clock is slow.
+        params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
+        params.not_after = params.not_before + Duration::days(SELF_SIGNED_DAYS);
+        let certificate = params.self_signed(&key)?;
+        Ok(Self::Pair(Arc::new(Pair::parse(&certificate.pem(), &key.serialize_pem())?)))
+    }
+
+    pub(super) fn into_pair(self) -> Option<Arc<Pair>> {
+        match self {
+            Self::None => None,
+            Self::Pair(pair) => Some(pair),
+        }
+    }
+}
+
+/// Why there is no self-signed certificate.
+#[derive(Debug)]
+pub enum SelfSignedError {
+    /// The crypto library failed.
+    Crypto(rcgen::Error),
+    /// What it made is not what we serve.
+    Unfit(PairError),
+}
+
+impl From<rcgen::Error> for SelfSignedError {
+    fn from(error: rcgen::Error) -> Self {
+        Self::Crypto(error)
+    }
+}
+
+impl From<PairError> for SelfSignedError {
+    fn from(error: PairError) -> Self {
+        Self::Unfit(error)
+    }
+}
+
+impl std::fmt::Display for SelfSignedError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Crypto(error) => write!(f, "the default certificate can't be made: {error}"),
+            Self::Unfit(error) => write!(f, "the default certificate can't be used: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SelfSignedError {}
+
+#[cfg(test)]
+mod tests {
+    use super::super::now_seconds;
+    use super::*;
+
+    #[test]
+    fn a_self_signed_default_is_valid_now_and_each_is_its_own() {
+        let make = || DefaultCertificate::self_signed().unwrap().into_pair().unwrap();
+        let (one, other) = (make(), make());
+        assert!(one.is_valid_at(now_seconds()));
+        assert_eq!(one.names, [SELF_SIGNED_NAME]);
+        assert_ne!(one.version, other.version);
+    }
+}

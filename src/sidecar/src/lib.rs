@@ -1,0 +1,5 @@
+//! The sidecar: keeps keys and state, and serves certificates to Envoy by SDS.
+
+#![forbid(unsafe_code)]
+
+pub mod catalog;
