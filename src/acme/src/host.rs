@@ -20,6 +20,24 @@ pub trait Host {
     fn random(&self) -> u64;
 }
 
+impl<H: Host> Host for &H {
+    fn send(&self, request: Request) -> impl Future<Output = Result<Response, SendError>> {
+        (*self).send(request)
+    }
+
+    fn sleep(&self, duration: Duration) -> impl Future<Output = ()> {
+        (*self).sleep(duration)
+    }
+
+    fn now_millis(&self) -> i64 {
+        (*self).now_millis()
+    }
+
+    fn random(&self) -> u64 {
+        (*self).random()
+    }
+}
+
 /// What is sent: we make it, so it is well-formed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {

@@ -4,9 +4,35 @@
 //! crate promises: it reads no clock, does no I/O, keeps no global, draws no randomness of its own, and no answer of a
 //! peer can make it panic. What it refuses: requests to an origin the directory does not have, bodies and waits beyond
 //! the bounds named where they apply.
+//!
+//! Read it in this order:
+//! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
+//! - [`order`], [`authorization`], [`account`]: its steps, one section of the RFC each;
+//! - [`client`]: one signed request with its nonces and retries;
+//! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`]: the parts;
+//! - [`host`]: what it needs from the world.
 
 #![forbid(unsafe_code)]
 
+pub mod account;
+pub mod authorization;
+pub mod client;
+pub mod directory;
+pub mod error;
 pub mod host;
+pub mod issuance;
+pub mod jws;
+pub mod order;
+pub mod origin;
+pub mod problem;
+pub mod retry_after;
+#[cfg(feature = "scripted")]
+pub mod scripted;
+mod text;
 
+pub use client::{Client, Options};
+pub use error::{Class, Error};
 pub use host::{Host, Method, Request, Response, SendError};
+pub use jws::AccountKey;
+pub use order::Identifier;
+pub use text::one_line;

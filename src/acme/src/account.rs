@@ -1,0 +1,97 @@
+//! Accounts (RFC 8555 §7.3): created, found again, kept up to date.
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::{Call, Client, OnSilence, Signed, parse};
+use crate::error::Error;
+use crate::host::{Host, Response};
+use crate::origin::resolve;
+
+/// An account as the CA knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its URL, the `kid` of its requests.
+    pub url: String,
+    /// `valid`, `deactivated` or `revoked`.
+    pub status: String,
+    /// Its contact URLs.
+    pub contact: Vec<String>,
+}
+
+/// Makes an account for the client's key, or finds the one there is, agreeing to the terms of service.
+///
+/// With `known`, the CA may have an account of this key already (its answer to an earlier newAccount was lost, say), so
+/// it is looked for first (§7.3.1), and only made when there is none.
+pub async fn register<H: Host>(client: &Client<H>, contact: &[String], known: bool) -> Result<Account, Error> {
+    if known {
+        match find(client).await {
+            Err(Error::AccountLost(_)) => {}
+            found => return found,
+        }
+    }
+    let new = NewAccount { contact: Some(contact), terms_of_service_agreed: Some(true), only_return_existing: None };
+    new_account(client, &new).await
+}
+
+/// Finds the account of the client's key (§7.3.1); [`Error::AccountLost`] when there is none.
+pub async fn find<H: Host>(client: &Client<H>) -> Result<Account, Error> {
+    let existing = NewAccount { contact: None, terms_of_service_agreed: None, only_return_existing: Some(true) };
+    new_account(client, &existing).await
+}
+
+/// Tells the CA other contacts (§7.3.2).
+pub async fn update_contact<H: Host>(client: &Client<H>, contact: &[String]) -> Result<Account, Error> {
+    let url = client.kid().unwrap_or_default();
+    let update = NewAccount { contact: Some(contact), terms_of_service_agreed: None, only_return_existing: None };
+    let response = client.post("account", &url, &update, OnSilence::Repeat).await?;
+    Ok(account(url.clone(), parse(&url, &response)?, contact))
+}
+
+async fn new_account<H: Host>(client: &Client<H>, payload: &NewAccount<'_>) -> Result<Account, Error> {
+    let asked = client.directory.new_account.as_str();
+    let body = serde_json::to_vec(payload).unwrap_or_default();
+    let (signed, on_silence) = (Signed::ByKey, OnSilence::Repeat);
+    let call = Call { endpoint: "newAccount", url: asked, payload: Some(&body), signed, on_silence };
+    let response = client.call(call).await?;
+    let url = location(client, asked, &response, "account.location")?;
+    let state = parse(asked, &response)?;
+    client.set_kid(Some(url.clone()));
+    Ok(account(url, state, payload.contact.unwrap_or_default()))
+}
+
+/// The URL in an answer's `Location`.
+pub(crate) fn location<H: Host>(
+    client: &Client<H>,
+    asked: &str,
+    response: &Response,
+    place: &'static str,
+) -> Result<String, Error> {
+    let missing = || Error::BadAnswer { url: asked.to_owned(), what: "it has no usable Location header".to_owned() };
+    let url = response.header("location").and_then(|location| resolve(asked, location)).ok_or_else(missing)?;
+    client.trusted(place, url)
+}
+
+fn account(url: String, state: AccountState, asked: &[String]) -> Account {
+    // A CA that does not tell the contacts back (§7.1.2 allows that) has taken those it was told.
+    Account { url, status: state.status, contact: state.contact.unwrap_or_else(|| asked.to_vec()) }
+}
+
+/// What is sent to newAccount (§7.3) and to an account's URL (§7.3.2).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NewAccount<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<&'a [String]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    terms_of_service_agreed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    only_return_existing: Option<bool>,
+}
+
+/// What comes back (§7.1.2).
+#[derive(Deserialize)]
+struct AccountState {
+    status: String,
+    #[serde(default)]
+    contact: Option<Vec<String>>,
+}

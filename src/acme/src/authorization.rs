@@ -1,0 +1,253 @@
+//! Authorizations (RFC 8555 §7.1.4 and §7.5): the proof that a name is ours, by HTTP-01 (§8.3).
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::client::{Client, OnSilence, parse};
+use crate::error::Error;
+use crate::host::Host;
+use crate::issuance::{Custodian, Failure, Poll};
+use crate::problem::{Document, Problem};
+use crate::retry_after;
+
+/// How long a CA may take to validate a name. Let's Encrypt takes seconds; lego gives up after two minutes.
+const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+
+/// How long an answer to a challenge stands at the longest, in seconds; it is withdrawn when the validation ended.
+const CHALLENGE_LIFETIME: i64 = 60 * 60;
+
+/// The lengths a token may have: 128 bits of entropy need 22 characters (RFC 8555 §8.3), and the bound keeps state small.
+const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 22..=128;
+
+/// The answer to an HTTP-01 challenge (§8.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http01 {
+    /// The last segment of the path that the CA asks for.
+    pub token: String,
+    /// The host it asks.
+    pub host: String,
+    /// What it wants to read there.
+    pub key_authorization: String,
+    /// When the answer is dead in any case, seconds since 1970.
+    pub expires: i64,
+}
+
+/// Proves one name: reads its authorization, answers the challenge, waits for the CA's verdict. One that is valid
+/// already is left alone.
+pub(crate) async fn fulfil<H: Host, C: Custodian>(
+    client: &Client<H>,
+    custodian: &C,
+    url: &str,
+) -> Result<(), Failure<C::Error>> {
+    let authorization = fetch(client, url).await?;
+    match authorization.state.status {
+        AuthorizationStatus::Valid => Ok(()),
+        AuthorizationStatus::Pending => {
+            let challenge = http01(client, &authorization)?;
+            let token = challenge.answer.token.clone();
+            custodian.publish(challenge.answer).await.map_err(Failure::Custodian)?;
+            let verdict = validate(client, url, challenge.url.as_deref()).await;
+            custodian.retract(&token).await;
+            Ok(verdict?)
+        }
+        _ => Err(invalid(url, authorization.state).into()),
+    }
+}
+
+/// Tells the CA that the answer is there, and waits until it has looked (§7.5.1).
+async fn validate<H: Host>(client: &Client<H>, url: &str, challenge: Option<&str>) -> Result<(), Error> {
+    if let Some(challenge) = challenge {
+        client.post("challenge", challenge, &Ready {}, OnSilence::Repeat).await?;
+    }
+    let mut poll = Poll::new(&client.host, "the CA's validation", VALIDATION_TIMEOUT);
+    let mut asked = None;
+    loop {
+        poll.wait(asked).await?;
+        let authorization = fetch(client, url).await?;
+        match authorization.state.status {
+            AuthorizationStatus::Valid => return Ok(()),
+            AuthorizationStatus::Pending => asked = authorization.retry_after,
+            _ => return Err(invalid(url, authorization.state)),
+        }
+    }
+}
+
+/// What went wrong with the authorizations of an order that the CA gave up.
+pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Vec<(Option<String>, Problem)> {
+    let mut problems = Vec::new();
+    for url in urls {
+        // One that can't be read tells nothing; the order's own error is shown anyway.
+        if let Ok(authorization) = fetch(client, url).await {
+            problems.extend(problem(authorization.state));
+        }
+    }
+    problems
+}
+
+struct Authorization {
+    state: AuthorizationState,
+    retry_after: Option<Duration>,
+}
+
+async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Authorization, Error> {
+    let response = client.post_as_get("authorization", url).await?;
+    let retry_after =
+        response.header("retry-after").and_then(|value| retry_after::parse(value, client.host.now_millis()));
+    Ok(Authorization { state: parse(url, &response)?, retry_after })
+}
+
+/// An HTTP-01 challenge to be answered: where to say so, unless that was said already, and the answer.
+struct Offer {
+    url: Option<String>,
+    answer: Http01,
+}
+
+fn http01<H: Host>(client: &Client<H>, authorization: &Authorization) -> Result<Offer, Error> {
+    let identifier = &authorization.state.identifier.value;
+    let usable = authorization.state.challenges.iter().find_map(|challenge| match challenge {
+        ChallengeState { kind, url: Some(url), token: Some(token), status, .. }
+            if kind == "http-01" && is_token(token) =>
+        {
+            Some((url, token, status.as_deref()))
+        }
+        _ => None,
+    });
+    let Some((url, token, status)) = usable else {
+        let offered = authorization.state.challenges.iter().map(|challenge| challenge.kind.clone()).collect();
+        return Err(Error::NoChallenge { identifier: identifier.clone(), offered });
+    };
+    let url = client.trusted("challenge.url", url.clone())?;
+    let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
+    Ok(Offer {
+        // A challenge that is `processing` was announced before a restart: the CA needs the answer, not another word.
+        url: (status != Some("processing")).then_some(url),
+        answer: Http01 {
+            key_authorization: client.key.key_authorization(token),
+            token: token.clone(),
+            host: identifier.to_ascii_lowercase(),
+            expires: now.saturating_add(CHALLENGE_LIFETIME),
+        },
+    })
+}
+
+/// Whether a text is a token (§8.1): base64url, and long enough to have its 128 bits.
+pub fn is_token(token: &str) -> bool {
+    TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+}
+
+fn invalid(url: &str, state: AuthorizationState) -> Error {
+    let identifier = state.identifier.value.clone();
+    let status = format!("its authorization is {}", state.status.as_str());
+    let (identifier, problem) =
+        problem(state).unwrap_or_else(|| (Some(identifier), Problem { detail: status, ..Problem::default() }));
+    Error::OrderInvalid { order: url.to_owned(), problems: vec![(identifier, problem)] }
+}
+
+fn problem(state: AuthorizationState) -> Option<(Option<String>, Problem)> {
+    let identifier = state.identifier.value;
+    let error = state.challenges.into_iter().find_map(|challenge| challenge.error)?;
+    Some((Some(identifier), Problem::from(error)))
+}
+
+/// What is sent to a challenge's URL to say that it can be validated (§7.5.1).
+#[derive(Serialize)]
+struct Ready {}
+
+/// An authorization as it stands in JSON (§7.1.4).
+#[derive(Deserialize)]
+struct AuthorizationState {
+    identifier: crate::order::IdentifierResource,
+    status: AuthorizationStatus,
+    #[serde(default)]
+    challenges: Vec<ChallengeState>,
+}
+
+/// How far an authorization is (§7.1.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum AuthorizationStatus {
+    Deactivated,
+    Expired,
+    Invalid,
+    Pending,
+    Revoked,
+    Valid,
+}
+
+impl AuthorizationStatus {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Deactivated => "deactivated",
+            Self::Expired => "expired",
+            Self::Invalid => "invalid",
+            Self::Pending => "pending",
+            Self::Revoked => "revoked",
+            Self::Valid => "valid",
+        }
+    }
+}
+
+/// A challenge as it stands in JSON (§7.1.5). Types this client does not know may lack what the others have.
+#[derive(Deserialize)]
+struct ChallengeState {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    url: Option<String>,
+    #[serde(default)]
+    token: Option<String>,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    error: Option<Document>,
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    /// The example of RFC 8555 §7.1.4, <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.4>.
+    #[test]
+    fn reads_the_rfcs_example() {
+        let state: AuthorizationState = serde_json::from_str(
+            r#"{
+              "status": "valid",
+              "expires": "2015-03-01T14:09:07.99Z",
+              "identifier": { "type": "dns", "value": "www.example.org" },
+              "challenges": [
+                {
+                  "url": "https://example.com/acme/chall/prV_B7yEyA4",
+                  "type": "http-01",
+                  "status": "valid",
+                  "token": "DGyRejmCefe7v4NfDGDKfA",
+                  "validated": "2014-12-01T12:05:58.16Z"
+                }
+              ],
+              "wildcard": false
+            }"#,
+        )
+        .unwrap();
+        assert_eq!(state.status, AuthorizationStatus::Valid);
+        assert_eq!(state.challenges[0].token.as_deref(), Some("DGyRejmCefe7v4NfDGDKfA"));
+    }
+
+    #[test]
+    fn tokens_are_base64url_of_128_bits_and_more() {
+        assert!(is_token("DGyRejmCefe7v4NfDGDKfA"));
+        assert!(is_token(&"a".repeat(128)));
+        for token in [
+            "",
+            "short",
+            &"a".repeat(129),
+            "DGyRejmCefe7v4NfDGDKf/",
+            "../../../../etc/passwd/x",
+            "DGyRejmCefe7v4NfDG%4fA",
+        ] {
+            assert!(!is_token(token), "{token}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The directory (RFC 8555 §7.1.1): where everything else is.
+
+use serde::Deserialize;
+
+/// The URLs of a CA. Fields this client does not use are ignored, whatever they hold.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Directory {
+    /// Where nonces come from (§7.2).
+    pub new_nonce: String,
+    /// Where accounts are made and found (§7.3).
+    pub new_account: String,
+    /// Where orders are made (§7.4).
+    pub new_order: String,
+    /// What the CA says of itself. `null` and absent are the same.
+    #[serde(default)]
+    pub meta: Option<Meta>,
+}
+
+/// What a CA says of itself (§7.1.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Meta {
+    /// Where the terms of service stand, if there are any.
+    #[serde(default)]
+    pub terms_of_service: Option<String>,
+    /// Whether an account needs an external account binding (§7.3.4).
+    #[serde(default)]
+    pub external_account_required: Option<bool>,
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    /// The example of RFC 8555 §7.1.1, <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.1>.
+    const EXAMPLE: &str = r#"{
+        "newNonce": "https://example.com/acme/new-nonce",
+        "newAccount": "https://example.com/acme/new-account",
+        "newOrder": "https://example.com/acme/new-order",
+        "newAuthz": "https://example.com/acme/new-authz",
+        "revokeCert": "https://example.com/acme/revoke-cert",
+        "keyChange": "https://example.com/acme/key-change",
+        "meta": {
+            "termsOfService": "https://example.com/acme/terms/2017-5-30",
+            "website": "https://www.example.com/",
+            "caaIdentities": ["example.com"],
+            "externalAccountRequired": false
+        }
+    }"#;
+
+    #[test]
+    fn reads_the_rfcs_example() {
+        let directory: Directory = serde_json::from_str(EXAMPLE).unwrap();
+        assert_eq!(directory.new_nonce, "https://example.com/acme/new-nonce");
+        assert_eq!(
+            directory.meta.unwrap().terms_of_service.as_deref(),
+            Some("https://example.com/acme/terms/2017-5-30")
+        );
+    }
+
+    #[test]
+    fn unknown_keys_and_null_meta_are_accepted() {
+        let text = r#"{"x":[{}],"newNonce":"n","newAccount":"a","newOrder":"o","meta":null}"#;
+        assert_eq!(serde_json::from_str::<Directory>(text).unwrap().meta, None);
+    }
+
+    #[test]
+    fn a_missing_url_is_an_error() {
+        assert!(serde_json::from_str::<Directory>(r#"{"newNonce":"n","newAccount":"a"}"#).is_err());
+    }
+}

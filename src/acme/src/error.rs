@@ -1,0 +1,245 @@
+//! Why an ACME flow ended without what it was for.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::host::SendError;
+use crate::problem::Problem;
+use crate::text::one_line;
+
+/// Why an ACME flow ended without what it was for. Its `Display` is one line for a person, with all text of the CA
+/// escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The CA does not know the account that the request named: register again.
+    AccountLost(Problem),
+    /// The CA's answer is not what the RFC says it is.
+    BadAnswer {
+        /// The URL that was asked.
+        url: String,
+        /// What is wrong with the answer.
+        what: String,
+    },
+    /// The CA sent a URL with another origin than the directory's.
+    ForeignUrl {
+        /// Where it stood: `order.finalize`.
+        place: &'static str,
+        /// The URL.
+        url: String,
+    },
+    /// Of the challenges the CA offers for a name, none can be answered here.
+    NoChallenge {
+        /// The name.
+        identifier: String,
+        /// The types the CA offered.
+        offered: Vec<String>,
+    },
+    /// The CA gave up an order (RFC 8555 §7.1.6, status `invalid`).
+    OrderInvalid {
+        /// The order's URL.
+        order: String,
+        /// Why, by the CA: of the order, or of the authorizations that failed.
+        problems: Vec<(Option<String>, Problem)>,
+    },
+    /// The stored order does not exist any more, so it can't be gone on with.
+    OrderLost {
+        /// The order's URL.
+        order: String,
+    },
+    /// The CA changed the names of an order.
+    OrderNamesChanged {
+        /// The order's URL.
+        order: String,
+        /// The names it has now.
+        names: Vec<String>,
+    },
+    /// The CA refused a request.
+    Refused {
+        /// What was asked for: `newOrder`.
+        endpoint: &'static str,
+        /// Why.
+        problem: Problem,
+    },
+    /// No answer came.
+    Send {
+        /// The URL that was asked.
+        url: String,
+        /// Why.
+        error: SendError,
+    },
+    /// It took longer than the configuration allows.
+    TimedOut {
+        /// What was waited for.
+        waiting_for: String,
+        /// How long.
+        after: Duration,
+    },
+}
+
+/// What an error means for the next try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The same request will fail again until somebody changes something.
+    Permanent,
+    /// The CA asks to slow down; for how long, if it said so.
+    RateLimited(Option<Duration>),
+    /// Later it may work; not before this long, if the CA said so.
+    Transient(Option<Duration>),
+    /// The CA could not validate a name: it may work once its owner has mended it.
+    Validation,
+}
+
+impl Class {
+    /// A name for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Permanent => "permanent",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Transient(_) => "transient",
+            Self::Validation => "validation",
+        }
+    }
+}
+
+impl Error {
+    /// What it means for the next try.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Refused { problem, .. } | Self::AccountLost(problem) => class_of(problem),
+            Self::OrderInvalid { problems, .. } => {
+                let classes: Vec<Class> = problems.iter().map(|(_, problem)| class_of(problem)).collect();
+                // An order fails as its gentlest cause asks: a limit before all else, then what can't be mended by waiting.
+                let limited = classes.iter().find(|class| matches!(class, Class::RateLimited(_)));
+                let permanent = classes.iter().find(|class| matches!(class, Class::Permanent));
+                limited.or(permanent).copied().unwrap_or(Class::Validation)
+            }
+            Self::ForeignUrl { .. } | Self::NoChallenge { .. } | Self::OrderNamesChanged { .. } => Class::Permanent,
+            Self::Send { error: SendError::Refused(_), .. } => Class::Permanent,
+            Self::BadAnswer { .. } | Self::OrderLost { .. } | Self::Send { .. } | Self::TimedOut { .. } => {
+                Class::Transient(None)
+            }
+        }
+    }
+
+    /// Whether the order it happened in can't be gone on with.
+    pub fn ends_order(&self) -> bool {
+        matches!(
+            self,
+            Self::OrderInvalid { .. }
+                | Self::OrderLost { .. }
+                | Self::OrderNamesChanged { .. }
+                | Self::NoChallenge { .. }
+                | Self::ForeignUrl { .. }
+        ) || matches!(self, Self::Refused { endpoint: "finalize", problem } if matches!(class_of(problem), Class::Permanent))
+    }
+}
+
+/// The classes of RFC 8555 §6.7's types. One that is not known is judged by its status.
+fn class_of(problem: &Problem) -> Class {
+    match problem.kind.as_str() {
+        "rateLimited" => Class::RateLimited(problem.retry_after),
+        "caa" | "connection" | "dns" | "incorrectResponse" | "tls" => Class::Validation,
+        // As the problem of a failed challenge it says that the wrong answer came; of a request, that it is forbidden.
+        "unauthorized" if problem.status == 0 => Class::Validation,
+        "accountDoesNotExist" | "badNonce" | "orderNotReady" | "serverInternal" => {
+            Class::Transient(problem.retry_after)
+        }
+        "alreadyRevoked"
+        | "badCSR"
+        | "badPublicKey"
+        | "badRevocationReason"
+        | "badSignatureAlgorithm"
+        | "externalAccountRequired"
+        | "invalidContact"
+        | "invalidProfile"
+        | "malformed"
+        | "rejectedIdentifier"
+        | "unauthorized"
+        | "unsupportedContact"
+        | "unsupportedIdentifier"
+        | "userActionRequired" => Class::Permanent,
+        _ => match problem.status {
+            429 => Class::RateLimited(problem.retry_after),
+            400..=499 if problem.status != 408 => Class::Permanent,
+            _ => Class::Transient(problem.retry_after),
+        },
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountLost(problem) => write!(f, "the CA does not know the account: {problem}"),
+            Self::BadAnswer { url, what } => write!(f, "{}: {}", one_line(url), one_line(what)),
+            Self::ForeignUrl { place, url } => write!(
+                f,
+                "{place} is {}, which has not the origin of caServer; if that is right, list its host in caClusters",
+                one_line(url)
+            ),
+            Self::NoChallenge { identifier, offered } => write!(
+                f,
+                "{}: the CA offers no http-01 challenge, only {}",
+                one_line(identifier),
+                one_line(&offered.join(", "))
+            ),
+            Self::OrderInvalid { order, problems } => {
+                write!(f, "the CA gave up order {}", one_line(order))?;
+                for (identifier, problem) in problems {
+                    match identifier {
+                        Some(identifier) => write!(f, "; {}: {problem}", one_line(identifier))?,
+                        None => write!(f, "; {problem}")?,
+                    }
+                }
+                Ok(())
+            }
+            Self::OrderLost { order } => write!(f, "order {} does not exist any more", one_line(order)),
+            Self::OrderNamesChanged { order, names } => {
+                write!(f, "the CA changed the names of order {} to {}", one_line(order), one_line(&names.join(", ")))
+            }
+            Self::Refused { endpoint, problem } => write!(f, "{endpoint} refused: {problem}"),
+            Self::Send { url, error } => write!(f, "{}: {error}", one_line(url)),
+            Self::TimedOut { waiting_for, after } => {
+                write!(f, "{} took longer than {} s", one_line(waiting_for), after.as_secs_f32())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn refused(kind: &str, status: u16) -> Error {
+        Error::Refused { endpoint: "newOrder", problem: Problem { kind: kind.into(), status, ..Problem::default() } }
+    }
+
+    #[test]
+    fn classes_are_told_by_type_and_else_by_status() {
+        assert_eq!(refused("rateLimited", 429).class(), Class::RateLimited(None));
+        assert_eq!(refused("rejectedIdentifier", 400).class(), Class::Permanent);
+        assert_eq!(refused("unauthorized", 403).class(), Class::Permanent);
+        assert_eq!(refused("serverInternal", 500).class(), Class::Transient(None));
+        assert_eq!(refused("", 503).class(), Class::Transient(None));
+        assert_eq!(refused("", 429).class(), Class::RateLimited(None));
+        assert_eq!(refused("", 404).class(), Class::Permanent);
+        assert_eq!(refused("somethingNew", 500).class(), Class::Transient(None));
+    }
+
+    #[test]
+    fn a_failed_validation_is_no_permanent_error() {
+        let problem = Problem { kind: "unauthorized".into(), ..Problem::default() };
+        let error = Error::OrderInvalid { order: "o".into(), problems: vec![(Some("a.example".into()), problem)] };
+        assert_eq!(error.class(), Class::Validation);
+        assert!(error.ends_order());
+    }
+
+    #[test]
+    fn text_of_the_ca_stays_on_one_line() {
+        let problem = Problem { kind: "dns".into(), detail: "a\r\nb\u{1b}[2J".into(), ..Problem::default() };
+        let error = Error::OrderInvalid { order: "o".into(), problems: vec![(Some("x\ny".into()), problem)] };
+        assert_eq!(error.to_string(), "the CA gave up order o; x\\ny: dns: a\\r\\nb\\u{1b}[2J");
+    }
+}

@@ -1,0 +1,243 @@
+//! From a list of names to a certificate: the whole of RFC 8555 §7.4, read from top to bottom.
+//!
+//! It can be gone on with at any point: what a later run needs is given to the [`Custodian`] before the next request is
+//! sent, and a run that is given an order's URL asks the CA how far that order is and continues from there.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt};
+
+use crate::authorization::{self, Http01};
+use crate::client::Client;
+use crate::error::Error;
+use crate::host::Host;
+use crate::order::{self, Identifier, Order, OrderState, OrderStatus};
+
+/// How many authorizations of an order are worked on at once: all of them for nearly every certificate there is.
+const AUTHORIZATIONS_AT_ONCE: usize = 32;
+
+/// How often the state of an order may call for a step. A CA that goes in circles is not followed for ever.
+const MAX_STEPS: usize = 16;
+
+/// The first wait of a poll, and the longest without the CA asking for one. A CA on the same network is done in
+/// milliseconds, one on the Internet in seconds.
+const FIRST_POLL: Duration = Duration::from_millis(25);
+const LONGEST_POLL: Duration = Duration::from_secs(5);
+
+/// The wait before the signing request is sent again, when it did not arrive.
+const BEFORE_ANOTHER_FINALIZE: Duration = Duration::from_secs(1);
+
+/// What an issuance needs besides the CA: somebody who keeps what must not be lost, and holds the keys.
+pub trait Custodian {
+    /// Why it could not.
+    type Error;
+
+    /// An order was created. MUST be durable when this returns.
+    fn ordered(&self, order: &str) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Makes the answer to a challenge ready. The CA may ask for it as soon as this returns.
+    fn publish(&self, challenge: Http01) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Withdraws it: the CA has its verdict.
+    fn retract(&self, token: &str) -> impl Future<Output = ()>;
+
+    /// A signing request for this order, in DER. Its key MUST be durable when this returns, and asked again for the
+    /// same order it MUST be for the same key.
+    fn csr(&self, order: &str) -> impl Future<Output = Result<Vec<u8>, Self::Error>>;
+}
+
+/// A finished chain, and the order it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issued {
+    /// The order's URL.
+    pub order: String,
+    /// The chain in PEM, leaf first.
+    pub chain: String,
+}
+
+/// Why an issuance ended without a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// The CA, or the way to it.
+    Acme(Error),
+    /// The custodian.
+    Custodian(E),
+}
+
+impl<E> From<Error> for Failure<E> {
+    fn from(error: Error) -> Self {
+        Self::Acme(error)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Failure<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Acme(error) => write!(f, "{error}"),
+            Self::Custodian(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// Gets a certificate for these names; `started` is the URL of an order to go on with.
+pub async fn issue<H: Host, C: Custodian>(
+    client: &Client<H>,
+    custodian: &C,
+    names: &[Identifier],
+    started: Option<&str>,
+) -> Result<Issued, Failure<C::Error>> {
+    let (order, mut state) = match started {
+        Some(url) => resume(client, names, url).await?,
+        None => {
+            let (order, state) = order::place(client, names).await?;
+            custodian.ordered(&order.url).await.map_err(Failure::Custodian)?;
+            (order, state)
+        }
+    };
+    for _ in 0..MAX_STEPS {
+        state = match state.status {
+            OrderStatus::Pending => {
+                authorize(client, custodian, &state).await?;
+                // All its authorizations are valid, so it is ready (§7.1.6). A CA that is not so far yet says
+                // `orderNotReady`, and is asked then.
+                OrderState { status: OrderStatus::Ready, ..state }
+            }
+            OrderStatus::Ready => {
+                let csr = custodian.csr(&order.url).await.map_err(Failure::Custodian)?;
+                finalize(client, &order, state, &csr).await?
+            }
+            OrderStatus::Processing => wait_while(client, &order, OrderStatus::Processing, state.retry_after).await?,
+            OrderStatus::Valid => match &state.certificate {
+                Some(url) => return Ok(Issued { chain: order::download(client, url).await?, order: order.url }),
+                None => return Err(bad_order(&order, "it is valid and has no certificate").into()),
+            },
+            OrderStatus::Invalid => return Err(given_up(client, order, state).await.into()),
+        };
+    }
+    Err(bad_order(&order, "its status goes in circles").into())
+}
+
+async fn resume<H: Host>(client: &Client<H>, names: &[Identifier], url: &str) -> Result<(Order, OrderState), Error> {
+    let order = Order { url: client.trusted("the stored order", url.to_owned())? };
+    let state = order::fetch(client, &order).await?;
+    order::same_names(&order, names, &state)?;
+    Ok((order, state))
+}
+
+/// Proves all names, side by side. All are seen to their end, so that no answer to a challenge stays behind.
+async fn authorize<H: Host, C: Custodian>(
+    client: &Client<H>,
+    custodian: &C,
+    state: &OrderState,
+) -> Result<(), Failure<C::Error>> {
+    let verdicts = stream::iter(&state.authorizations)
+        .map(|url| authorization::fulfil(client, custodian, url))
+        .buffer_unordered(AUTHORIZATIONS_AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    let mut failures = verdicts.into_iter().filter_map(Result::err);
+    let Some(first) = failures.next() else { return Ok(()) };
+    Err(failures.fold(first, merge))
+}
+
+/// One failure of several: where names were refused, all of them are told.
+fn merge<E>(one: Failure<E>, other: Failure<E>) -> Failure<E> {
+    match (one, other) {
+        (
+            Failure::Acme(Error::OrderInvalid { order, mut problems }),
+            Failure::Acme(Error::OrderInvalid { problems: more, .. }),
+        ) => {
+            problems.extend(more);
+            Failure::Acme(Error::OrderInvalid { order, problems })
+        }
+        // The order is over with the one, so what happened to the other is of no more use.
+        (Failure::Acme(one), other) if !one.ends_order() => match other {
+            Failure::Acme(other) if other.ends_order() => Failure::Acme(other),
+            _ => Failure::Acme(one),
+        },
+        (one, _) => one,
+    }
+}
+
+/// Sends the signing request. Where the answer was lost, or the order was not ready yet, the order itself tells how it
+/// stands: the request is never sent blindly again, and no second order is made.
+async fn finalize<H: Host>(
+    client: &Client<H>,
+    order: &Order,
+    state: OrderState,
+    csr: &[u8],
+) -> Result<OrderState, Error> {
+    match order::finalize(client, &state, csr).await {
+        Ok(state) => Ok(state),
+        Err(Error::Refused { problem, .. }) if problem.is("orderNotReady") => {
+            wait_while(client, order, OrderStatus::Pending, problem.retry_after).await
+        }
+        Err(Error::Send { .. } | Error::BadAnswer { .. } | Error::TimedOut { .. }) => {
+            let state = order::fetch(client, order).await?;
+            if state.status == OrderStatus::Ready {
+                client.host.sleep(BEFORE_ANOTHER_FINALIZE).await;
+            }
+            Ok(state)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Polls an order until its status is another.
+async fn wait_while<H: Host>(
+    client: &Client<H>,
+    order: &Order,
+    status: OrderStatus,
+    mut asked: Option<Duration>,
+) -> Result<OrderState, Error> {
+    let mut poll = Poll::new(&client.host, "the CA's work on the order", client.options.certificate_timeout);
+    loop {
+        poll.wait(asked).await?;
+        let state = order::fetch(client, order).await?;
+        if state.status != status {
+            return Ok(state);
+        }
+        asked = state.retry_after;
+    }
+}
+
+async fn given_up<H: Host>(client: &Client<H>, order: Order, state: OrderState) -> Error {
+    let mut problems: Vec<_> = state.error.into_iter().map(|problem| (None, problem)).collect();
+    if problems.is_empty() {
+        problems = authorization::problems(client, &state.authorizations).await;
+    }
+    Error::OrderInvalid { order: order.url, problems }
+}
+
+fn bad_order(order: &Order, what: &str) -> Error {
+    Error::BadAnswer { url: order.url.clone(), what: what.to_owned() }
+}
+
+/// The waits of a poll: short at first, doubling; as long as the CA asks where it does; all within a bound.
+pub(crate) struct Poll<'a, H> {
+    host: &'a H,
+    waiting_for: &'static str,
+    timeout: Duration,
+    waited: Duration,
+    next: Duration,
+}
+
+impl<'a, H: Host> Poll<'a, H> {
+    pub(crate) fn new(host: &'a H, waiting_for: &'static str, timeout: Duration) -> Self {
+        Self { host, waiting_for, timeout, waited: Duration::ZERO, next: FIRST_POLL }
+    }
+
+    /// Waits before the next look; an error when all the waits together are over the bound.
+    pub(crate) async fn wait(&mut self, asked: Option<Duration>) -> Result<(), Error> {
+        let left = self.timeout.saturating_sub(self.waited);
+        if left.is_zero() {
+            return Err(Error::TimedOut { waiting_for: self.waiting_for.to_owned(), after: self.timeout });
+        }
+        let wait = asked.unwrap_or(Duration::ZERO).max(self.next).min(left);
+        self.host.sleep(wait).await;
+        self.waited = self.waited.saturating_add(wait);
+        self.next = self.next.saturating_mul(2).min(LONGEST_POLL);
+        Ok(())
+    }
+}

@@ -1,0 +1,469 @@
+//! The CA: accounts, orders, authorizations and certificates as RFC 8555 has them, with every signature and nonce
+//! checked, and a journal of all it was asked.
+
+use std::collections::{BTreeMap, HashSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use p256::ecdsa::signature::Verifier;
+use p256::ecdsa::{Signature, VerifyingKey};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::world::Web;
+use crate::host::{Method, Request, Response};
+
+const BASE: &str = "https://ca.example";
+
+/// How the CA behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Lifetime of its certificates in seconds.
+    pub lifetime: i64,
+    /// How many looks at an authorization or an order find it still in work.
+    pub looks_until_done: u32,
+    /// `Retry-After` on everything that is still in work.
+    pub retry_after: Option<String>,
+    /// Of a hundred nonces, how many are refused.
+    pub refused_nonces: u64,
+    /// Whether valid authorizations are used again for further orders.
+    pub reuse_authorizations: bool,
+    /// Names it will not issue for.
+    pub blocked: Vec<String>,
+    /// The challenge types it offers.
+    pub offers: Vec<&'static str>,
+    /// The names it makes of those it was asked for.
+    pub alter_names: fn(Vec<String>) -> Vec<String>,
+    /// Where it says that orders are finalized, instead of at itself.
+    pub finalize_elsewhere: Option<String>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            lifetime: 90 * 86_400,
+            looks_until_done: 1,
+            retry_after: None,
+            refused_nonces: 0,
+            reuse_authorizations: false,
+            blocked: Vec::new(),
+            offers: vec!["dns-persist-01", "dns-01", "http-01", "tls-alpn-01"],
+            alter_names: |names| names,
+            finalize_elsewhere: None,
+        }
+    }
+}
+
+/// A request that the CA was asked, its signature and nonce being right.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The URL.
+    pub url: String,
+    /// The nonce.
+    pub nonce: String,
+    /// The account it came from; none for newAccount.
+    pub kid: Option<String>,
+    /// The payload; null for a POST-as-GET.
+    pub payload: Value,
+}
+
+/// A certificate that the CA made. Its PEM holds this as JSON; there is no X.509 in it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Certificate {
+    /// Its names.
+    pub names: Vec<String>,
+    /// The signing request, as the client sent it.
+    pub csr: Vec<u8>,
+    /// Start of validity, seconds since 1970.
+    pub not_before: i64,
+    /// End of validity, seconds since 1970.
+    pub not_after: i64,
+    /// Counts up.
+    pub serial: u64,
+}
+
+impl Certificate {
+    /// Reads what a chain of this CA holds.
+    pub fn of(pem: &str) -> Option<Self> {
+        let body: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        serde_json::from_slice(&STANDARD.decode(body).ok()?).ok()
+    }
+
+    fn pem(&self) -> String {
+        let body = STANDARD.encode(serde_json::to_vec(self).unwrap());
+        format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n")
+    }
+}
+
+/// A CA.
+pub struct Ca {
+    /// How it behaves; may be changed at any time.
+    pub settings: Settings,
+    /// What it finds on the web.
+    pub web: Web,
+    /// All well-signed requests, in order.
+    pub journal: Vec<Entry>,
+    /// All certificates, in order.
+    pub certificates: Vec<Certificate>,
+    accounts: BTreeMap<String, Vec<Value>>,
+    orders: Vec<Order>,
+    authorizations: Vec<Authorization>,
+    nonces: HashSet<String>,
+    spent: HashSet<String>,
+    counter: u64,
+}
+
+struct Order {
+    names: Vec<String>,
+    authorizations: Vec<usize>,
+    csr: Option<Vec<u8>>,
+    looks_left: u32,
+    certificate: Option<usize>,
+}
+
+struct Authorization {
+    account: String,
+    name: String,
+    token: String,
+    state: Validation,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Validation {
+    Idle,
+    Working(u32),
+    Valid,
+    Failed,
+}
+
+impl Ca {
+    /// A CA that validates against this web.
+    pub fn new(settings: Settings, web: &Web) -> Self {
+        Self {
+            settings,
+            web: web.clone(),
+            journal: Vec::new(),
+            certificates: Vec::new(),
+            accounts: BTreeMap::new(),
+            orders: Vec::new(),
+            authorizations: Vec::new(),
+            nonces: HashSet::new(),
+            spent: HashSet::new(),
+            counter: 0,
+        }
+    }
+
+    /// The URL of its directory.
+    pub fn directory_url(&self) -> String {
+        format!("{BASE}/directory")
+    }
+
+    /// Forgets accounts, orders and authorizations, as a test CA does when it is started anew.
+    pub fn forget_everything(&mut self) {
+        self.accounts.clear();
+        self.orders.clear();
+        self.authorizations.clear();
+        self.nonces.clear();
+    }
+
+    /// How many accounts it has.
+    pub fn account_count(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// The contacts of its accounts.
+    pub fn contacts(&self) -> Vec<Vec<Value>> {
+        self.accounts.values().cloned().collect()
+    }
+
+    /// How many orders were placed.
+    pub fn order_count(&self) -> usize {
+        self.orders.len()
+    }
+
+    /// How many well-signed requests went to URLs that hold this text.
+    pub fn asked(&self, part: &str) -> usize {
+        self.journal.iter().filter(|entry| entry.url.contains(part)).count()
+    }
+
+    /// Answers a request.
+    pub fn answer(&mut self, request: &Request, now_millis: i64) -> Response {
+        let mut response = match (request.method, request.url.strip_prefix(BASE)) {
+            (Method::Get, Some("/directory")) => return ok(&self.directory()),
+            (Method::Head, Some("/new-nonce")) => respond(200, &[], ""),
+            (Method::Post, Some(path)) => self.signed(path, request, now_millis / 1000),
+            _ => problem(404, "malformed", "no such place"),
+        };
+        self.counter += 1;
+        let nonce = format!("nonce-{}", self.counter);
+        response.headers.push(("replay-nonce".into(), nonce.clone()));
+        self.nonces.insert(nonce);
+        response
+    }
+
+    fn directory(&self) -> Value {
+        json!({
+            "newNonce": format!("{BASE}/new-nonce"),
+            "newAccount": format!("{BASE}/new-account"),
+            "newOrder": format!("{BASE}/new-order"),
+            "renewalInfo": format!("{BASE}/renewal-info"),
+            "unknown": {"a": []},
+            "meta": {"termsOfService": format!("{BASE}/terms")},
+        })
+    }
+
+    fn signed(&mut self, path: &str, request: &Request, now: i64) -> Response {
+        let body: Value = serde_json::from_slice(&request.body).expect("the client sends JSON");
+        let part = |name: &str| URL_SAFE_NO_PAD.decode(body[name].as_str().unwrap()).expect("base64url");
+        let header: Value = serde_json::from_slice(&part("protected")).unwrap();
+        let nonce = header["nonce"].as_str().unwrap().to_owned();
+        assert!(self.spent.insert(nonce.clone()), "nonce {nonce} was used twice");
+        assert_eq!(header["url"], request.url.as_str(), "the signed URL is the one asked");
+        if !self.nonces.remove(&nonce) || self.refuses_this_nonce() {
+            return problem(400, "badNonce", "that nonce is not mine");
+        }
+        let kid = header["kid"].as_str().map(str::to_owned);
+        let thumbprint = match &kid {
+            Some(kid) => kid.rsplit('/').next().unwrap().to_owned(),
+            None => thumbprint(&header["jwk"], &body),
+        };
+        if kid.is_some() && !self.accounts.contains_key(&thumbprint) {
+            return problem(400, "accountDoesNotExist", "no such account");
+        }
+        let payload = serde_json::from_slice(&part("payload")).unwrap_or(Value::Null);
+        self.journal.push(Entry { url: request.url.clone(), nonce, kid, payload: payload.clone() });
+        let segments: Vec<&str> = path.split('/').skip(1).collect();
+        let number =
+            |index: usize| segments.get(index).and_then(|text| text.parse::<usize>().ok()).unwrap_or(usize::MAX);
+        match segments.first().copied() {
+            Some("new-account") => self.new_account(thumbprint, &payload),
+            Some("account") => self.account(&thumbprint, &payload),
+            Some("new-order") => self.new_order(thumbprint, &payload),
+            Some("order") => self.look_at_order(number(1), now),
+            Some("finalize") => self.finalize(number(1), &payload),
+            Some("authorization") => self.look_at_authorization(number(1)),
+            Some("challenge") => self.challenge(number(1)),
+            Some("certificate") => match self.certificates.get(number(1)) {
+                Some(certificate) => respond(200, &[], &certificate.pem()),
+                None => problem(404, "malformed", "no such certificate"),
+            },
+            _ => problem(404, "malformed", "no such place"),
+        }
+    }
+
+    fn refuses_this_nonce(&mut self) -> bool {
+        // Spread evenly by a fixed stride, so that no seed is needed here.
+        (self.spent.len() as u64 * 37) % 100 < self.settings.refused_nonces
+    }
+
+    fn new_account(&mut self, thumbprint: String, payload: &Value) -> Response {
+        let known = self.accounts.contains_key(&thumbprint);
+        if !known && payload["onlyReturnExisting"] == true {
+            return problem(400, "accountDoesNotExist", "no account has this key");
+        }
+        if !known {
+            assert_eq!(payload["termsOfServiceAgreed"], true, "the terms were agreed");
+            let contact = payload["contact"].as_array().cloned().unwrap_or_default();
+            self.accounts.insert(thumbprint.clone(), contact);
+        }
+        let mut response = self.account(&thumbprint, &Value::Null);
+        response.status = if known { 200 } else { 201 };
+        response.headers.push(("location".into(), format!("{BASE}/account/{thumbprint}")));
+        response
+    }
+
+    fn account(&mut self, thumbprint: &str, payload: &Value) -> Response {
+        let account = self.accounts.get_mut(thumbprint).unwrap();
+        if let Some(contact) = payload["contact"].as_array() {
+            *account = contact.clone();
+        }
+        ok(&json!({"status": "valid", "contact": account}))
+    }
+
+    fn new_order(&mut self, account: String, payload: &Value) -> Response {
+        let asked: Vec<String> = payload["identifiers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|identifier| identifier["value"].as_str().unwrap().to_owned())
+            .collect();
+        if let Some(blocked) = asked.iter().find(|name| self.settings.blocked.contains(name)) {
+            return problem(400, "rejectedIdentifier", &format!("will not issue for {blocked}"));
+        }
+        let names = (self.settings.alter_names)(asked);
+        let authorizations = names.iter().map(|name| self.authorize(&account, name)).collect();
+        let order = Order { names, authorizations, csr: None, looks_left: 0, certificate: None };
+        self.orders.push(order);
+        let index = self.orders.len() - 1;
+        let mut response = self.order_response(index);
+        response.status = 201;
+        response.headers.push(("location".into(), format!("{BASE}/order/{index}")));
+        response
+    }
+
+    fn authorize(&mut self, account: &str, name: &str) -> usize {
+        let reusable = |a: &Authorization| a.state == Validation::Valid && a.name == name && a.account == account;
+        if self.settings.reuse_authorizations
+            && let Some(index) = self.authorizations.iter().position(reusable)
+        {
+            return index;
+        }
+        self.counter += 1;
+        let token = format!("token-of-at-least-22-chars-{}", self.counter);
+        let (account, name) = (account.to_owned(), name.to_owned());
+        self.authorizations.push(Authorization { account, name, token, state: Validation::Idle });
+        self.authorizations.len() - 1
+    }
+
+    fn look_at_order(&mut self, index: usize, now: i64) -> Response {
+        let Some(order) = self.orders.get_mut(index) else { return problem(404, "malformed", "no such order") };
+        if let (Some(csr), None) = (&order.csr, order.certificate) {
+            if order.looks_left == 0 {
+                let serial = self.certificates.len() as u64 + 1;
+                let (not_before, not_after) = (now, now + self.settings.lifetime);
+                let names = order.names.clone();
+                order.certificate = Some(self.certificates.len());
+                self.certificates.push(Certificate { names, csr: csr.clone(), not_before, not_after, serial });
+            } else {
+                order.looks_left -= 1;
+            }
+        }
+        self.order_response(index)
+    }
+
+    fn order_response(&self, index: usize) -> Response {
+        let order = &self.orders[index];
+        let states = || order.authorizations.iter().map(|index| self.authorizations[*index].state);
+        let status = match order {
+            Order { certificate: Some(_), .. } => "valid",
+            Order { csr: Some(_), .. } => "processing",
+            _ if states().any(|state| state == Validation::Failed) => "invalid",
+            _ if states().all(|state| state == Validation::Valid) => "ready",
+            _ => "pending",
+        };
+        let finalize = format!("{BASE}/finalize/{index}");
+        let mut resource = json!({
+            "status": status,
+            "identifiers": order.names.iter().map(|name| json!({"type": "dns", "value": name})).collect::<Vec<_>>(),
+            "authorizations":
+                order.authorizations.iter().map(|index| format!("{BASE}/authorization/{index}")).collect::<Vec<_>>(),
+            "finalize": self.settings.finalize_elsewhere.clone().unwrap_or(finalize),
+        });
+        if let Some(certificate) = order.certificate {
+            resource["certificate"] = json!(format!("{BASE}/certificate/{certificate}"));
+        }
+        self.with_retry_after(ok(&resource), status == "processing")
+    }
+
+    fn finalize(&mut self, index: usize, payload: &Value) -> Response {
+        let looks = self.settings.looks_until_done;
+        let ready = self.orders.get(index).is_some_and(|order| {
+            order.csr.is_none()
+                && order.authorizations.iter().all(|index| self.authorizations[*index].state == Validation::Valid)
+        });
+        if !ready {
+            return problem(403, "orderNotReady", "not ready");
+        }
+        self.orders[index].csr = Some(URL_SAFE_NO_PAD.decode(payload["csr"].as_str().unwrap()).unwrap());
+        self.orders[index].looks_left = looks;
+        self.order_response(index)
+    }
+
+    fn challenge(&mut self, index: usize) -> Response {
+        let looks = self.settings.looks_until_done;
+        let Some(authorization) = self.authorizations.get_mut(index) else {
+            return problem(404, "malformed", "no such challenge");
+        };
+        if authorization.state == Validation::Idle {
+            authorization.state = Validation::Working(looks);
+        }
+        ok(&self.challenges(index)[0])
+    }
+
+    fn look_at_authorization(&mut self, index: usize) -> Response {
+        let Some(authorization) = self.authorizations.get_mut(index) else {
+            return problem(404, "malformed", "no such authorization");
+        };
+        authorization.state = match authorization.state {
+            Validation::Working(0) => {
+                let found = self.web.borrow().get(&(authorization.name.clone(), authorization.token.clone())).cloned();
+                let expected = format!("{}.{}", authorization.token, authorization.account);
+                if found == Some(expected) { Validation::Valid } else { Validation::Failed }
+            }
+            Validation::Working(looks) => Validation::Working(looks - 1),
+            state => state,
+        };
+        let (name, state) = (authorization.name.clone(), authorization.state);
+        let status = match state {
+            Validation::Idle | Validation::Working(_) => "pending",
+            Validation::Valid => "valid",
+            Validation::Failed => "invalid",
+        };
+        let resource = json!({
+            "status": status,
+            "identifier": {"type": "dns", "value": name},
+            "challenges": self.challenges(index),
+        });
+        self.with_retry_after(ok(&resource), matches!(state, Validation::Working(_)))
+    }
+
+    fn challenges(&self, index: usize) -> Vec<Value> {
+        let authorization = &self.authorizations[index];
+        let status = match authorization.state {
+            Validation::Idle => "pending",
+            Validation::Working(_) => "processing",
+            Validation::Valid => "valid",
+            Validation::Failed => "invalid",
+        };
+        let offer = |kind: &&str| match *kind {
+            // Types unknown to a client may lack what the others have.
+            "dns-persist-01" => json!({"type": kind, "accounturi": "x"}),
+            _ => {
+                let url = format!("{BASE}/challenge/{index}");
+                let mut challenge = json!({"type": kind, "url": url, "token": authorization.token, "status": status});
+                if authorization.state == Validation::Failed {
+                    challenge["error"] =
+                        json!({"type": "urn:ietf:params:acme:error:unauthorized", "detail": "the wrong answer"});
+                }
+                challenge
+            }
+        };
+        self.settings.offers.iter().map(offer).collect()
+    }
+
+    fn with_retry_after(&self, mut response: Response, in_work: bool) -> Response {
+        if let (true, Some(value)) = (in_work, &self.settings.retry_after) {
+            response.headers.push(("retry-after".into(), value.clone()));
+        }
+        response
+    }
+}
+
+/// Checks a request's signature by the key it carries, and names the key.
+fn thumbprint(jwk: &Value, body: &Value) -> String {
+    let coordinate = |name: &str| URL_SAFE_NO_PAD.decode(jwk[name].as_str().unwrap()).unwrap();
+    let mut point = vec![4];
+    point.extend(coordinate("x"));
+    point.extend(coordinate("y"));
+    let key = VerifyingKey::from_sec1_bytes(&point).expect("a point on P-256");
+    let text = |name: &str| body[name].as_str().unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(text("signature")).unwrap();
+    let signed = format!("{}.{}", text("protected"), text("payload"));
+    key.verify(signed.as_bytes(), &Signature::from_slice(&signature).unwrap()).expect("the signature is right");
+    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":{},"y":{}}}"#, jwk["x"], jwk["y"]);
+    URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
+}
+
+fn ok(value: &Value) -> Response {
+    respond(200, &[("content-type", "application/json")], &value.to_string())
+}
+
+fn problem(status: u16, kind: &str, detail: &str) -> Response {
+    let document = json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": detail, "status": status});
+    respond(status, &[("content-type", "application/problem+json")], &document.to_string())
+}
+
+fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    Response { status, headers, body: body.into() }
+}

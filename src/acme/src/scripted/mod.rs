@@ -1,0 +1,20 @@
+//! A CA that follows a script, on a virtual clock: whole flows run in milliseconds, and a seed replays a failure.
+//!
+//! For the tests of this crate and of those above it (feature `scripted`); nothing of it is in the product.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test helper fails by panicking"
+)]
+
+mod ca;
+mod fault;
+mod world;
+
+pub use ca::{Ca, Certificate, Entry, Settings};
+pub use fault::{Fault, Faults};
+pub use world::{Network, Web, World};
