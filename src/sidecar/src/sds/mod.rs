@@ -1,0 +1,76 @@
+//! The SDS server: gives Envoys their certificates over gRPC, and tells them when these change.
+//!
+//! It serves SDS (`DeltaSecrets`, `StreamSecrets`, `FetchSecrets`) and ADS for the same type of resource, to any number
+//! of clients at once. A secret's name is a DNS name or an IP address; it is answered under the very name asked, with
+//! the best certificate the [`crate::catalog`] has for it.
+//!
+//! | folder or file | what it does |
+//! |---|---|
+//! | `session/` | decides what a stream's client is told: pure state machines |
+//! | `stream.rs` | drives a session with a gRPC stream |
+//! | `service.rs` | the gRPC services |
+//! | `secret.rs` | a pair as Envoy's message |
+//! | `status.rs` | who is connected, what was rejected |
+//! | `limits.rs` | all bounds |
+
+pub mod limits;
+mod secret;
+mod service;
+pub mod session;
+mod status;
+mod stream;
+
+use std::io;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server::SecretDiscoveryServiceServer;
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio_stream::Stream;
+use tonic::transport::Server;
+
+pub use status::{Rejection, Snapshot, Status};
+
+use crate::catalog::Catalog;
+
+/// The only type of resource there is here.
+pub const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+/// The gRPC metadata by which a client says which certificates it wants: `tls-alpn-01` those of live challenges; absent,
+/// those that visitors are served.
+pub const SCOPE_HEADER: &str = "x-sds-scope";
+
+/// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
+/// again, and this returns when the last connection is gone.
+///
+/// `connections` are accepted ones whose peers have been checked.
+///
+/// # Errors
+/// When `connections` fails.
+pub async fn serve(
+    connections: impl Stream<Item = io::Result<UnixStream>>,
+    catalog: Arc<Catalog>,
+    status: Arc<Status>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let (stop, stopping) = watch::channel(false);
+    let service = service::Secrets::new(catalog.clone(), status, stopping);
+    let sds = SecretDiscoveryServiceServer::new(service.clone()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
+    let ads = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
+    let stopped = async {
+        shutdown.await;
+        stop.send_replace(true);
+    };
+    let server = Server::builder()
+        .max_concurrent_streams(u32::try_from(limits::MAX_STREAMS).unwrap_or(u32::MAX))
+        .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
+        .add_service(sds)
+        .add_service(ads)
+        .serve_with_incoming_shutdown(connections, stopped);
+    tokio::select! {
+        served = server => served,
+        () = catalog.keep_time() => Ok(()),
+    }
+}

@@ -1,0 +1,313 @@
+//! What a stream's client has been told of each secret it subscribed to, and what is to be looked at next.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Refusal, Source, Verdict, limits};
+use crate::catalog::{Name, Pair};
+
+/// The books of one stream.
+pub(super) struct Ledger {
+    /// Whether the protocol can say that a secret does not exist.
+    says_absent: bool,
+    entries: HashMap<Arc<str>, Entry>,
+    name_bytes: usize,
+    /// Names to look at, oldest first. It may hold names no longer subscribed to, and a name twice: `Entry::queued` counts.
+    due: VecDeque<Arc<str>>,
+    unacknowledged: VecDeque<Sent>,
+    nonce_prefix: String,
+    nonces: u64,
+}
+
+struct Entry {
+    name: Option<Name>,
+    /// What the client was told last.
+    told: Told,
+    /// What it acknowledged last.
+    confirmed: Told,
+    /// What it rejected last.
+    rejected: Option<Arc<str>>,
+    /// What it rejected together with others, so that it has to go alone.
+    alone: Option<Arc<str>>,
+    /// It asked again.
+    resend: bool,
+    queued: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    Absent,
+    Version(Arc<str>),
+}
+
+impl Told {
+    fn of(content: Option<&Arc<Pair>>) -> Self {
+        content.map_or(Self::Absent, |pair| Self::Version(pair.version.as_str().into()))
+    }
+
+    fn version(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Version(version) => Some(version),
+            Self::Nothing | Self::Absent => None,
+        }
+    }
+}
+
+/// A response under way.
+struct Sent {
+    nonce: String,
+    contents: Vec<(Arc<str>, Told)>,
+}
+
+/// A secret's name with its content, or that there is none.
+pub(super) type Content = (Arc<str>, Option<Arc<Pair>>);
+
+/// What goes into one response.
+pub(super) struct Batch {
+    pub(super) contents: Vec<Content>,
+    /// It holds one secret that must not go together with others.
+    pub(super) alone: bool,
+    /// There was something for which it had no room.
+    pub(super) more: bool,
+}
+
+/// A secret whose client must be told something new.
+struct Due {
+    name: Arc<str>,
+    content: Option<Arc<Pair>>,
+    alone: bool,
+    resend: bool,
+}
+
+impl Ledger {
+    pub(super) fn new(nonce_prefix: String, says_absent: bool) -> Self {
+        Self {
+            says_absent,
+            entries: HashMap::new(),
+            name_bytes: 0,
+            due: VecDeque::new(),
+            unacknowledged: VecDeque::new(),
+            nonce_prefix,
+            nonces: 0,
+        }
+    }
+
+    /// Adds a name; says whether it is new.
+    pub(super) fn subscribe(&mut self, name: &str) -> Result<bool, Refusal> {
+        if self.entries.contains_key(name) {
+            return Ok(false);
+        }
+        let bytes = self.name_bytes.saturating_add(name.len());
+        if self.entries.len() >= limits::MAX_NAMES || bytes > limits::MAX_NAME_BYTES {
+            return Err(Refusal::TooManyNames);
+        }
+        self.name_bytes = bytes;
+        let key: Arc<str> = name.into();
+        let entry = Entry {
+            name: Name::parse(name),
+            told: Told::Nothing,
+            confirmed: Told::Nothing,
+            rejected: None,
+            alone: None,
+            resend: false,
+            queued: true,
+        };
+        self.entries.insert(key.clone(), entry);
+        self.due.push_back(key);
+        Ok(true)
+    }
+
+    /// The client asks again for a name it may have forgotten: it gets an answer whatever it was told before.
+    pub(super) fn resend(&mut self, name: &str) {
+        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.told != Told::Nothing) {
+            entry.resend = true;
+            self.queue(name);
+        }
+    }
+
+    pub(super) fn unsubscribe(&mut self, name: &str) {
+        if self.entries.remove(name).is_some() {
+            self.name_bytes = self.name_bytes.saturating_sub(name.len());
+        }
+    }
+
+    /// Unsubscribes from all names that `keep` does not want.
+    pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let gone: Vec<Arc<str>> = self.entries.keys().filter(|name| !keep(name)).cloned().collect();
+        gone.iter().for_each(|name| self.unsubscribe(name));
+    }
+
+    /// The client has this version already, from a former stream.
+    pub(super) fn assume(&mut self, name: &str, version: &str) {
+        if let Some(entry) = self.entries.get_mut(name) {
+            entry.told = Told::Version(version.into());
+            entry.confirmed = entry.told.clone();
+        }
+    }
+
+    pub(super) fn queue_all(&mut self) {
+        for (name, entry) in &mut self.entries {
+            if !std::mem::replace(&mut entry.queued, true) {
+                self.due.push_back(name.clone());
+            }
+        }
+    }
+
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Takes what the client must be told next, as much as goes into one response; never empty.
+    pub(super) fn next_batch(&mut self, source: &impl Source) -> Option<Batch> {
+        let mut batch = Batch { contents: Vec::new(), alone: false, more: false };
+        let mut size = 0_usize;
+        while let Some(due) = self.next_due(source) {
+            size = size.saturating_add(size_of(&due.name, due.content.as_ref()));
+            batch.more = !batch.contents.is_empty() && (due.alone || batch.alone || size > limits::MAX_RESPONSE_BYTES);
+            if batch.more {
+                self.put_back(due);
+                break;
+            }
+            batch.alone = due.alone;
+            batch.contents.push((due.name, due.content));
+        }
+        (!batch.contents.is_empty()).then_some(batch)
+    }
+
+    /// Every subscribed secret that exists and was not rejected, if they go into one response together.
+    pub(super) fn whole_world(&self, source: &impl Source) -> Option<Vec<Content>> {
+        let mut world = Vec::new();
+        let mut size = 0_usize;
+        for (name, entry) in &self.entries {
+            let Some(pair) = source.best(entry.name.as_ref()) else { continue };
+            let version = Some(pair.version.as_str());
+            if version == entry.rejected.as_deref() || version == entry.alone.as_deref() {
+                continue;
+            }
+            size = size.saturating_add(size_of(name, Some(&pair)));
+            if size > limits::MAX_RESPONSE_BYTES {
+                return None;
+            }
+            world.push((name.clone(), Some(pair)));
+        }
+        Some(world)
+    }
+
+    /// Takes the next name whose client must be told something.
+    fn next_due(&mut self, source: &impl Source) -> Option<Due> {
+        while let Some(name) = self.due.pop_front() {
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            if !std::mem::take(&mut entry.queued) {
+                continue;
+            }
+            let content = source.best(entry.name.as_ref());
+            let news = Told::of(content.as_ref());
+            let resend = std::mem::take(&mut entry.resend);
+            let unsayable = content.is_none() && !self.says_absent;
+            let rejected = news.version().is_some() && news.version() == entry.rejected.as_ref();
+            if unsayable || (!resend && (news == entry.told || rejected)) {
+                continue;
+            }
+            let alone = news.version().is_some() && news.version() == entry.alone.as_ref();
+            return Some(Due { name, content, alone, resend });
+        }
+        None
+    }
+
+    /// Puts back what had no room in a response; it is the next one then.
+    fn put_back(&mut self, due: Due) {
+        if let Some(entry) = self.entries.get_mut(&due.name) {
+            entry.queued = true;
+            entry.resend = due.resend;
+            self.due.push_front(due.name);
+        }
+    }
+
+    /// Notes that a response with these contents goes out; gives its nonce.
+    pub(super) fn sent(&mut self, contents: &[Content]) -> String {
+        let contents: Vec<(Arc<str>, Told)> =
+            contents.iter().map(|(name, pair)| (name.clone(), Told::of(pair.as_ref()))).collect();
+        for (name, told) in &contents {
+            if let Some(entry) = self.entries.get_mut(name) {
+                entry.told = told.clone();
+            }
+        }
+        self.nonces = self.nonces.wrapping_add(1);
+        let nonce = format!("{}-{}", self.nonce_prefix, self.nonces);
+        self.unacknowledged.push_back(Sent { nonce: nonce.clone(), contents });
+        if self.unacknowledged.len() > limits::MAX_UNACKNOWLEDGED {
+            self.unacknowledged.pop_front();
+        }
+        nonce
+    }
+
+    /// Takes in what the client made of a response; a nonce of none of ours says nothing.
+    pub(super) fn settle(&mut self, nonce: &str, error: Option<&str>) -> Vec<Verdict> {
+        let place = self.unacknowledged.iter().position(|sent| sent.nonce == nonce);
+        let Some(sent) = place.and_then(|place| self.unacknowledged.remove(place)) else { return Vec::new() };
+        match error {
+            None => self.accept(sent),
+            Some(error) => vec![self.reject(sent, error)],
+        }
+    }
+
+    fn accept(&mut self, sent: Sent) -> Vec<Verdict> {
+        let mut verdicts = Vec::with_capacity(sent.contents.len());
+        for (name, told) in sent.contents {
+            let Some(entry) = self.entries.get_mut(&name) else { continue };
+            if entry.alone.as_ref() == told.version() {
+                entry.alone = None;
+            }
+            entry.confirmed = told;
+            verdicts.push(Verdict::Accepted(name));
+        }
+        verdicts
+    }
+
+    fn reject(&mut self, sent: Sent, error: &str) -> Verdict {
+        let suspects = self.suspects(sent);
+        let only_one = suspects.len() == 1;
+        for (name, version) in &suspects {
+            let Some(entry) = self.entries.get_mut(name) else { continue };
+            if only_one {
+                entry.rejected = Some(version.clone());
+                entry.alone = None;
+            } else {
+                entry.alone = Some(version.clone());
+            }
+            if entry.told.version() == Some(version) {
+                entry.told = entry.confirmed.clone();
+            }
+            self.queue(name);
+        }
+        Verdict::Rejected { names: suspects.into_iter().map(|(name, _)| name).collect(), error: error.to_owned() }
+    }
+
+    /// The contents that a rejection can be due to: those the client has not accepted before, else all.
+    fn suspects(&self, sent: Sent) -> Vec<(Arc<str>, Arc<str>)> {
+        let versions = |(name, told): (Arc<str>, Told)| told.version().map(|version| (name, version.clone()));
+        let all: Vec<(Arc<str>, Arc<str>)> = sent.contents.into_iter().filter_map(versions).collect();
+        let is_new = |(name, version): &&(Arc<str>, Arc<str>)| {
+            self.entries.get(name).is_none_or(|entry| entry.confirmed.version() != Some(version))
+        };
+        let new: Vec<_> = all.iter().filter(is_new).cloned().collect();
+        if new.is_empty() { all } else { new }
+    }
+
+    fn queue(&mut self, name: &str) {
+        let Some(key) = self.entries.get_key_value(name).map(|(key, _)| key.clone()) else { return };
+        let queued = self.entries.get_mut(name).is_none_or(|entry| std::mem::replace(&mut entry.queued, true));
+        if !queued {
+            self.due.push_back(key);
+        }
+    }
+}
+
+/// About how much of a response a secret takes, in bytes.
+fn size_of(name: &str, content: Option<&Arc<Pair>>) -> usize {
+    /// Versions, type URLs, lengths.
+    const OVERHEAD: usize = 256;
+    let content = content.map_or(0, |pair| pair.chain_pem.len() + pair.key_pem.len() + OVERHEAD);
+    content + 2 * name.len()
+}

@@ -1,0 +1,163 @@
+//! What the SDS server's health and metrics are made of: who is connected, and what was rejected.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::limits::{MAX_STATUS_ENTRIES, MAX_STREAMS, MAX_TEXT};
+use super::session::Verdict;
+
+/// Counters and tables that all streams write and anybody may read.
+#[derive(Default)]
+pub struct Status {
+    tables: Mutex<Tables>,
+    pushes: AtomicU64,
+    rejections: AtomicU64,
+}
+
+#[derive(Default)]
+struct Tables {
+    streams: usize,
+    /// Streams by node. Those that haven't named one, or for which the table had no room, are in none.
+    nodes: BTreeMap<String, usize>,
+    rejected: BTreeMap<(String, String), Rejection>,
+}
+
+/// The state at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Open streams.
+    pub streams: usize,
+    /// Open streams by node id.
+    pub nodes: Vec<(String, usize)>,
+    /// Secrets that a node rejected and has not accepted since.
+    pub rejected: Vec<Rejection>,
+    /// Responses sent since the start.
+    pub pushes: u64,
+    /// Responses rejected since the start.
+    pub rejections: u64,
+}
+
+/// A secret that a node rejected. Its texts are printable and bounded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The node's id.
+    pub node: String,
+    /// The secret's name.
+    pub resource: String,
+    /// Why, in the client's words.
+    pub error: String,
+    /// When it was rejected last, seconds since 1970.
+    pub at: i64,
+}
+
+impl Status {
+    /// The state now.
+    pub fn snapshot(&self) -> Snapshot {
+        let tables = self.tables();
+        Snapshot {
+            streams: tables.streams,
+            nodes: tables.nodes.iter().map(|(node, streams)| (node.clone(), *streams)).collect(),
+            rejected: tables.rejected.values().cloned().collect(),
+            pushes: self.pushes.load(Ordering::Relaxed),
+            rejections: self.rejections.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Counts a stream in until the returned guard is dropped; `None` when there are too many.
+    pub(super) fn enter(self: &Arc<Self>) -> Option<StreamGuard> {
+        let mut tables = self.tables();
+        if tables.streams >= MAX_STREAMS {
+            return None;
+        }
+        tables.streams += 1;
+        drop(tables);
+        Some(StreamGuard { status: self.clone(), node: None })
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One open stream.
+pub(super) struct StreamGuard {
+    status: Arc<Status>,
+    node: Option<String>,
+}
+
+impl StreamGuard {
+    /// The client said which node it is.
+    pub(super) fn name(&mut self, node: &str) {
+        if self.node.is_some() || node.is_empty() {
+            return;
+        }
+        let node = printable(node);
+        let mut tables = self.status.tables();
+        if tables.nodes.len() < MAX_STATUS_ENTRIES || tables.nodes.contains_key(&node) {
+            *tables.nodes.entry(node.clone()).or_default() += 1;
+            drop(tables);
+            self.node = Some(node);
+        }
+    }
+
+    pub(super) fn pushed(&self) {
+        self.status.pushes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Records what the client made of a response, and logs a rejection.
+    pub(super) fn settle(&self, verdict: Verdict, now: i64) {
+        let node = self.node.as_deref().unwrap_or("unknown");
+        match verdict {
+            Verdict::Accepted(name) => {
+                let mut tables = self.status.tables();
+                if !tables.rejected.is_empty() {
+                    tables.rejected.remove(&(node.to_owned(), printable(&name)));
+                }
+            }
+            Verdict::Rejected { names, error } => self.reject(node, &names, &printable(&error), now),
+        }
+    }
+
+    fn reject(&self, node: &str, names: &[Arc<str>], error: &str, now: i64) {
+        self.status.rejections.fetch_add(1, Ordering::Relaxed);
+        let first = names.first().map_or_else(String::new, |name| printable(name));
+        if names.len() == 1 {
+            tracing::warn!(node, secret = first, error, "Envoy rejected a certificate; it keeps the one before");
+        } else {
+            let secrets = names.len();
+            tracing::warn!(node, secrets, first, error, "Envoy rejected a response; its secrets are sent one by one");
+        }
+        let mut tables = self.status.tables();
+        for name in names {
+            let key = (node.to_owned(), printable(name));
+            if tables.rejected.len() >= MAX_STATUS_ENTRIES && !tables.rejected.contains_key(&key) {
+                return;
+            }
+            let (node, resource) = key.clone();
+            tables.rejected.insert(key, Rejection { node, resource, error: error.to_owned(), at: now });
+        }
+    }
+}
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        let mut tables = self.status.tables();
+        tables.streams = tables.streams.saturating_sub(1);
+        let Some(node) = self.node.take() else { return };
+        if let Some(streams) = tables.nodes.get_mut(&node) {
+            *streams = streams.saturating_sub(1);
+            if *streams == 0 {
+                tables.nodes.remove(&node);
+            }
+        }
+    }
+}
+
+/// A client's text as one bounded line without control characters.
+pub(super) fn printable(text: &str) -> String {
+    let cut = text.chars().take(MAX_TEXT);
+    // Also those that turn the direction of writing or are invisible.
+    let is_plain = |char: char| !char.is_control() && (char.is_ascii() || char.is_alphanumeric());
+    cut.flat_map(|char| if is_plain(char) { vec![char] } else { char.escape_default().collect() }).collect()
+}

@@ -1,0 +1,129 @@
+//! The driver of one stream: carries requests, changes and responses between a session and the network.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio_stream::StreamExt;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status as GrpcStatus, Streaming};
+
+use super::limits::RESPONSE_QUEUE;
+use super::session::{Refusal, Session, Source};
+use super::status::StreamGuard;
+use crate::catalog::{Catalog, Name, Pair, now_seconds};
+
+/// The stream of responses, as tonic wants it.
+pub(super) type Responses<R> = ReceiverStream<Result<R, GrpcStatus>>;
+
+/// Which certificates a stream is about. The client says it in the gRPC metadata [`super::SCOPE_HEADER`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Those that visitors are served.
+    Ordinary,
+    /// Those of live TLS-ALPN-01 challenges (RFC 8737), and never any other.
+    TlsAlpn01,
+}
+
+/// What every stream needs.
+pub(super) struct Context {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) scope: Scope,
+    pub(super) guard: StreamGuard,
+    /// Becomes true when the server shuts down.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// Runs a stream in a task of its own, until the client leaves or the server stops.
+pub(super) fn start<S>(session: S, requests: Streaming<S::Request>, context: Context) -> Responses<S::Response>
+where
+    S: Session + Send + 'static,
+    S::Request: Send + 'static,
+    S::Response: Send + 'static,
+{
+    let (sender, receiver) = mpsc::channel(RESPONSE_QUEUE);
+    tokio::spawn(async move {
+        if let Err(status) = run(session, requests, context, &sender).await {
+            // The client may be gone; then there is nobody to tell.
+            let _ = sender.send(Err(status)).await;
+        }
+    });
+    ReceiverStream::new(receiver)
+}
+
+async fn run<S: Session>(
+    mut session: S,
+    mut requests: Streaming<S::Request>,
+    mut context: Context,
+    responses: &mpsc::Sender<Result<S::Response, GrpcStatus>>,
+) -> Result<(), GrpcStatus> {
+    let mut changes = context.catalog.changes();
+    let mut stopping = context.stopping.clone();
+    let mut half_closed = false;
+    // A client that will ask for nothing more gets what it has asked for, then the stream ends.
+    while !half_closed || session.is_due() {
+        tokio::select! {
+            request = requests.next(), if !half_closed => match request {
+                Some(request) => take(&mut session, &request?, &mut context)?,
+                None => half_closed = true,
+            },
+            room = responses.reserve(), if session.is_due() => {
+                let Ok(room) = room else { return Ok(()) };
+                let now = Now { catalog: &context.catalog, scope: context.scope, seconds: now_seconds() };
+                if let Some(response) = session.next(&now) {
+                    room.send(Ok(response));
+                    context.guard.pushed();
+                }
+            },
+            change = changes.changed() => {
+                if change.is_ok() {
+                    session.changed();
+                }
+            },
+            () = stopped(&mut stopping) => {
+                return Err(GrpcStatus::unavailable("the sidecar is shutting down"));
+            },
+            () = responses.closed() => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the server itself is gone.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+fn take<S: Session>(session: &mut S, request: &S::Request, context: &mut Context) -> Result<(), GrpcStatus> {
+    if let Some(node) = S::node(request) {
+        context.guard.name(node);
+    }
+    for verdict in session.request(request).map_err(|refusal| refused(&refusal))? {
+        context.guard.settle(verdict, now_seconds());
+    }
+    Ok(())
+}
+
+pub(super) fn refused(refusal: &Refusal) -> GrpcStatus {
+    let code = match refusal {
+        Refusal::TooManyNames => Code::ResourceExhausted,
+        Refusal::Type(_) => Code::InvalidArgument,
+    };
+    GrpcStatus::new(code, refusal.to_string())
+}
+
+/// The catalog as a scope sees it at one moment.
+pub(super) struct Now<'a> {
+    pub(super) catalog: &'a Catalog,
+    pub(super) scope: Scope,
+    pub(super) seconds: i64,
+}
+
+impl Source for Now<'_> {
+    fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
+        match self.scope {
+            Scope::Ordinary => self.catalog.best_for(name, self.seconds),
+            // No challenge of this type is ever live yet: the plugin solves HTTP-01 alone.
+            Scope::TlsAlpn01 => None,
+        }
+    }
+}
