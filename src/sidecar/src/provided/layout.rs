@@ -1,0 +1,133 @@
+//! Which files of a directory belong together, by the names that common tools give them.
+//!
+//! | certificate | key | written by |
+//! |---|---|---|
+//! | `fullchain.pem` | `privkey.pem` | certbot, in `live/NAME/` |
+//! | `NAME.crt`, `NAME.cer` or `NAME.pem` | `NAME.key` | lego, openssl, Kubernetes (`tls.crt`, `tls.key`) |
+//! | `NAME.pem` | `NAME-key.pem` | mkcert, cfssl |
+//! | `NAME.pem` | the same file | HAProxy |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::Files;
+
+/// The most files that are looked at. More is a wrong directory, such as `/`.
+const MAX_FILES: usize = 100_000;
+
+/// What certbot writes beside `fullchain.pem`, and lego beside `NAME.crt`: parts of a chain without a key.
+const PARTS: [&str; 2] = ["cert.pem", "chain.pem"];
+const ISSUER: &str = ".issuer.crt";
+
+/// The pairs found in some directories.
+pub(super) struct Layout {
+    pub(super) pairs: BTreeSet<Files>,
+    /// Every file there is.
+    files: BTreeSet<PathBuf>,
+    /// Directories that couldn't be listed: nothing is known of their files.
+    unknown: Vec<PathBuf>,
+}
+
+impl Layout {
+    /// Lists the directories and their sub-directories, and says in `problems` which files are of no use.
+    pub(super) fn of(directories: &[PathBuf], problems: &mut BTreeMap<PathBuf, String>) -> Self {
+        let mut layout = Self { pairs: BTreeSet::new(), files: BTreeSet::new(), unknown: Vec::new() };
+        for directory in directories {
+            for sub_directory in layout.list(directory, problems) {
+                layout.list(&sub_directory, problems);
+            }
+        }
+        let certificates: Vec<PathBuf> = layout.files.iter().filter(|file| is_certificate(file)).cloned().collect();
+        for certificate in certificates {
+            match layout.key_of(&certificate) {
+                Some(key) => drop(layout.pairs.insert(Files { certificate, key })),
+                None if layout.is_part(&certificate) => {}
+                None => drop(problems.insert(certificate.clone(), missing_key(&certificate))),
+            }
+        }
+        layout
+    }
+
+    /// Whether a pair that is no longer complete is to be kept: while either file is there, it may be being replaced.
+    pub(super) fn keeps(&self, files: &Files) -> bool {
+        let hidden = self.unknown.iter().any(|directory| files.certificate.starts_with(directory));
+        hidden || self.files.contains(&files.certificate) || self.files.contains(&files.key)
+    }
+
+    /// Takes in a directory's files and gives its sub-directories.
+    fn list(&mut self, directory: &Path, problems: &mut BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(error) => {
+                problems.insert(directory.to_owned(), format!("the directory can't be read: {error}"));
+                self.unknown.push(directory.to_owned());
+                return Vec::new();
+            }
+        };
+        let mut sub_directories = Vec::new();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            // Hidden ones are editors' and Kubernetes' own.
+            if file_name(&path).starts_with('.') {
+                continue;
+            }
+            if self.files.len() >= MAX_FILES {
+                problems
+                    .insert(directory.to_owned(), format!("more than {MAX_FILES} files; the rest is not looked at"));
+                break;
+            }
+            // Following links, as certbot's files are.
+            match fs::metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => sub_directories.push(path),
+                Ok(metadata) if metadata.is_file() => drop(self.files.insert(path)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        sub_directories
+    }
+
+    fn key_of(&self, certificate: &Path) -> Option<PathBuf> {
+        let stem = certificate.file_stem()?.to_string_lossy().into_owned();
+        let mut names = vec![format!("{stem}.key"), format!("{stem}-key.pem")];
+        if stem == "fullchain" {
+            names.insert(0, "privkey.pem".to_owned());
+        }
+        let beside = names.into_iter().map(|name| certificate.with_file_name(name));
+        beside
+            .into_iter()
+            .find(|key| self.files.contains(key))
+            .or_else(|| holds_key(certificate).then(|| certificate.to_owned()))
+    }
+
+    fn is_part(&self, certificate: &Path) -> bool {
+        let name = file_name(certificate);
+        let certbot = PARTS.contains(&&*name) && self.files.contains(&certificate.with_file_name("fullchain.pem"));
+        certbot || name.ends_with(ISSUER)
+    }
+}
+
+fn missing_key(certificate: &Path) -> String {
+    let stem = certificate.file_stem().unwrap_or_default().to_string_lossy();
+    format!("there is no key for it; expected {stem}.key or {stem}-key.pem beside it, or the key in the same file")
+}
+
+fn is_certificate(file: &Path) -> bool {
+    let name = file_name(file);
+    let is_key = name == "privkey.pem" || name.ends_with("-key.pem");
+    let extension = file.extension().unwrap_or_default();
+    !is_key && ["crt", "cer", "pem"].iter().any(|known| extension == *known)
+}
+
+/// Whether a key's PEM block is in this file too.
+fn holds_key(file: &Path) -> bool {
+    /// A chain and a key have some 30 KiB at most.
+    const LOOKED_AT: u64 = 256 * 1024;
+    let mut bytes = Vec::new();
+    let read = fs::File::open(file).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut bytes));
+    read.is_ok() && String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----")
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}

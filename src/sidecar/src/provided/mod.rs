@@ -1,0 +1,150 @@
+//! The user's own certificates: directories of PEM files, and the default certificate when it is a file.
+//!
+//! Promises: a change is picked up by itself within seconds; a bad update (half-written, mismatched, expired,
+//! unreadable) never evicts the good certificate before it; every file that is not served is named in the log with the
+//! reason, once. Refuses: to write anything into these directories.
+
+mod file;
+mod layout;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use notify::RecursiveMode;
+
+pub use file::{FileError, Files};
+
+use crate::catalog::{Catalog, DefaultCertificate, Pair, now_seconds};
+use file::Stamp;
+use layout::Layout;
+
+/// Where the user keeps certificates.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Directories with pairs, each with its sub-directories, one level deep.
+    pub directories: Vec<PathBuf>,
+    /// The default certificate, when it is the user's.
+    pub default: Option<Files>,
+}
+
+/// The user's certificates as they were read last.
+pub struct Provided {
+    sources: Sources,
+    /// What is served, and from which files.
+    held: BTreeMap<Files, Arc<Pair>>,
+    /// What each file pair was when it was last looked at, so that an unchanged one is not parsed again.
+    stamps: HashMap<Files, Stamp>,
+    /// What is wrong with which file, as it was logged last.
+    problems: BTreeMap<PathBuf, String>,
+}
+
+impl Provided {
+    /// Nothing is read yet.
+    pub fn new(sources: Sources) -> Self {
+        Self { sources, held: BTreeMap::new(), stamps: HashMap::new(), problems: BTreeMap::new() }
+    }
+
+    /// Reads everything that has changed and puts it into the catalog. It blocks on the file system.
+    pub fn read(&mut self, catalog: &Catalog) {
+        let mut problems = BTreeMap::new();
+        let layout = Layout::of(&self.sources.directories, &mut problems);
+        for files in &layout.pairs {
+            self.read_pair(files, &mut problems);
+        }
+        self.held.retain(|files, _| layout.pairs.contains(files) || layout.keeps(files));
+        self.stamps.retain(|files, _| layout.pairs.contains(files) || self.sources.default.as_ref() == Some(files));
+        catalog.replace_provided(self.held.values().cloned().collect());
+        self.read_default(catalog, &mut problems);
+        self.report(problems);
+    }
+
+    /// Reads now, and again whenever a file changes. Runs until it is dropped.
+    pub async fn keep_current(self, catalog: Arc<Catalog>) {
+        watch::keep_current(self, catalog).await;
+    }
+
+    fn read_pair(&mut self, files: &Files, problems: &mut BTreeMap<PathBuf, String>) {
+        let stamp = files.stamp();
+        if stamp.is_some() && stamp.as_ref() == self.stamps.get(files) {
+            self.repeat_problem(files, problems);
+            return;
+        }
+        match files.load_valid_at(now_seconds()) {
+            Ok(pair) => self.hold(files, pair),
+            Err(error) => {
+                problems.insert(files.certificate.clone(), self.explain(files, &error));
+            }
+        }
+        // A file that changes while it is read gets another stamp, so the next reading looks at it again.
+        match stamp {
+            Some(stamp) => self.stamps.insert(files.clone(), stamp),
+            None => self.stamps.remove(files),
+        };
+    }
+
+    fn hold(&mut self, files: &Files, pair: Pair) {
+        if self.held.get(files).is_none_or(|held| held.version != pair.version) {
+            tracing::info!(file = %files.certificate.display(), names = pair.names.join(" "), "certificate read");
+            self.held.insert(files.clone(), Arc::new(pair));
+        }
+    }
+
+    fn explain(&self, files: &Files, error: &FileError) -> String {
+        let before = if self.held.contains_key(files) { "; the certificate read before stays in use" } else { "" };
+        format!("{error}{before}")
+    }
+
+    fn repeat_problem(&self, files: &Files, problems: &mut BTreeMap<PathBuf, String>) {
+        if let Some(problem) = self.problems.get(&files.certificate) {
+            problems.insert(files.certificate.clone(), problem.clone());
+        }
+    }
+
+    /// The default certificate stays what it was when its files turn bad.
+    fn read_default(&mut self, catalog: &Catalog, problems: &mut BTreeMap<PathBuf, String>) {
+        let Some(files) = self.sources.default.clone() else { return };
+        let stamp = files.stamp();
+        if stamp.is_some() && stamp.as_ref() == self.stamps.get(&files) {
+            self.repeat_problem(&files, problems);
+            return;
+        }
+        match files.load() {
+            Ok(pair) => catalog.replace_default(DefaultCertificate::Pair(Arc::new(pair))),
+            Err(error) => {
+                problems.insert(files.certificate.clone(), format!("{error}; the default certificate stays as it was"));
+            }
+        }
+        if let Some(stamp) = stamp {
+            self.stamps.insert(files, stamp);
+        }
+    }
+
+    /// Logs what is wrong now and was not before, and what is right again.
+    fn report(&mut self, problems: BTreeMap<PathBuf, String>) {
+        for (path, problem) in &problems {
+            if self.problems.get(path) != Some(problem) {
+                tracing::warn!(file = %path.display(), "certificate not used: {problem}");
+            }
+        }
+        for path in self.problems.keys().filter(|path| !problems.contains_key(*path)) {
+            tracing::info!(file = %path.display(), "nothing is wrong with this any more");
+        }
+        self.problems = problems;
+    }
+
+    /// All directories to watch. The default certificate may lie in one full of other things.
+    fn watched(&self) -> Vec<(&Path, RecursiveMode)> {
+        let directories = self.sources.directories.iter().map(|path| (path.as_path(), RecursiveMode::Recursive));
+        let default = self.sources.default.iter().flat_map(|files| [&files.certificate, &files.key]);
+        let parents = default.filter_map(|file| file.parent()).map(|parent| {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            (parent, RecursiveMode::NonRecursive)
+        });
+        directories.chain(parents).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
