@@ -1,1 +1,30 @@
-//! Skeleton.
+//! `envoy_autocert.wasm`: the ACME engine and the HTTP-01 responder, as a proxy-wasm plugin for Envoy.
+//!
+//! Several instances of it live in one Envoy: one a worker thread, one on the main thread, perhaps a singleton. They
+//! share nothing but a few keys of Envoy's shared data. What each of them does, from the outside in:
+//!
+//! - `abi`: the one room that knows the binary interface; everything else sees the `proxy::Proxy` trait.
+//! - `instance`: routes what Envoy calls to the root context or the stream it is meant for.
+//! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
+//! - `lead`: stands for election, and while it leads runs the engine of the `resolver` crate.
+//! - `ca` and `sidecar`: what the engine needs of the world, by `callouts`.
+//!
+//! What it promises: nothing a peer, a configuration, another plugin or the host hands it makes it trap. A trapped
+//! main-thread VM never comes back, a worker's only with the next request. What it refuses: to keep a certificate's
+//! key, and to touch a request that is not a live challenge.
+
+#![deny(unsafe_code)]
+// On other targets there is no host to call and nothing that calls us: only the tests use what is here.
+#![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
+
+mod abi;
+mod callouts;
+mod clock;
+mod config;
+mod executor;
+mod log;
+mod metrics;
+mod places;
+mod proxy;
+mod shared;
+mod timers;

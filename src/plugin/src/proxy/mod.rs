@@ -1,0 +1,135 @@
+//! Envoy as the plugin sees it.
+//!
+//! [`Proxy`] is the whole of the host's interface that we use; [`crate::abi`] implements it for Envoy, the tests for a
+//! map in memory. No method may panic, whatever the host answers.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A handle that every part of the plugin holds.
+pub(crate) type ProxyHandle = Rc<dyn Proxy>;
+
+/// What the host does for us.
+pub(crate) trait Proxy {
+    /// Writes one line to Envoy's log.
+    fn log(&self, level: Level, line: &str);
+
+    /// Nanoseconds since 1970 by the wall clock; `None` when the host refuses.
+    fn wall_nanos(&self) -> Option<u64>;
+
+    /// Nanoseconds since some moment, the same for all instances in this process, which never jump; `None` when the
+    /// host refuses.
+    fn monotonic_nanos(&self) -> Option<u64>;
+
+    /// Fills the buffer with random bytes; false when the host refuses.
+    fn random(&self, buffer: &mut [u8]) -> bool;
+
+    /// How often the current root context's tick is called; 0 stops it.
+    fn set_tick_period(&self, milliseconds: u32) -> Result<(), Status>;
+
+    /// Starts an HTTP request to a cluster. The answer comes to the root context that is being called now, under the
+    /// token.
+    fn call(&self, cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<Token, Status>;
+
+    /// The value under this key, and the number that a compare-and-swap of it needs.
+    fn shared_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status>;
+
+    /// Sets a key. `cas` 0 overwrites whatever there is; another one must be the number last read, or the answer is
+    /// [`Status::CAS_MISMATCH`]. On a key that does not exist, Envoy takes any `cas`.
+    fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<(), Status>;
+
+    /// At most `limit` bytes of a buffer.
+    fn buffer(&self, buffer: Buffer, limit: usize) -> Result<Vec<u8>, Status>;
+
+    /// All headers of the callout's answer that is being delivered now: names in lower case, and what is not UTF-8
+    /// replaced.
+    fn answer_headers(&self) -> Result<Vec<(String, String)>, Status>;
+
+    /// One header of the request that is being decoded now.
+    fn request_header(&self, name: &str) -> Option<String>;
+
+    /// Answers the request that is being decoded now, instead of an upstream.
+    fn respond(&self, status: u16, headers: &[(&str, &str)], body: &[u8], details: &str) -> Result<(), Status>;
+
+    /// Defines a metric, or finds it again.
+    fn define_metric(&self, kind: MetricKind, name: &str) -> Result<u32, Status>;
+
+    /// Adds to a counter.
+    fn increment_metric(&self, id: u32, by: i64) -> Result<(), Status>;
+
+    /// Sets a gauge, or records a value in a histogram.
+    fn record_metric(&self, id: u32, value: u64) -> Result<(), Status>;
+}
+
+/// Names a callout of one root context.
+pub(crate) type Token = u32;
+
+/// A status other than OK (proxy-wasm ABI 0.2.1, `proxy_status_t`); hosts answer others than those listed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Status(pub(crate) u32);
+
+impl Status {
+    /// There is nothing under this key.
+    pub(crate) const NOT_FOUND: Self = Self(1);
+    /// An argument is wrong; of a callout: the cluster is not known to Envoy, or a header is missing.
+    pub(crate) const BAD_ARGUMENT: Self = Self(2);
+    /// Somebody else changed the key since it was read.
+    pub(crate) const CAS_MISMATCH: Self = Self(8);
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = match self.0 {
+            1 => "not found",
+            2 => "bad argument",
+            3 => "serialisation failure",
+            4 => "parse failure",
+            6 => "invalid memory access",
+            7 => "empty",
+            8 => "changed meanwhile",
+            10 => "internal failure",
+            12 => "unimplemented",
+            _ => return write!(f, "status {}", self.0),
+        };
+        f.write_str(name)
+    }
+}
+
+/// Envoy's log levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub(crate) enum Level {
+    /// For developers.
+    Debug = 1,
+    /// One line an event.
+    Info = 2,
+    /// Something failed and is tried again.
+    Warn = 3,
+    /// Something needs a person.
+    Error = 4,
+}
+
+/// The buffers we read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Buffer {
+    /// The body of the callout's answer that is being delivered now.
+    AnswerBody = 4,
+    /// The plugin's configuration, while it is being configured.
+    Configuration = 7,
+}
+
+/// The kinds of metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub(crate) enum MetricKind {
+    /// Only grows.
+    Counter = 0,
+    /// Goes up and down.
+    Gauge = 1,
+    /// A distribution.
+    Histogram = 2,
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
