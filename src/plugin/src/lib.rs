@@ -18,13 +18,22 @@
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
 mod abi;
+mod ca;
 mod callouts;
+mod challenges;
 mod clock;
 mod config;
 mod executor;
+mod gate;
+mod instance;
+mod lead;
 mod log;
 mod metrics;
+mod observer;
 mod places;
 mod proxy;
+mod responder;
 mod shared;
+mod sidecar;
 mod timers;
+mod world;

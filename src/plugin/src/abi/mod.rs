@@ -13,5 +13,7 @@
 //! behaviour (proxy-wasm-cpp-host) counts.
 
 #[cfg(target_family = "wasm")]
+mod exports;
+#[cfg(target_family = "wasm")]
 mod host;
 mod pairs;

@@ -1,0 +1,214 @@
+//! The live HTTP-01 challenges, in shared data: the engine writes them, the responders of all threads read them.
+//!
+//! A fixed number of keys, since none is ever freed; a token's bucket follows from its hash. A bucket is text, one
+//! challenge a line: `token host expires key-authorization`. Lines that are not such a challenge are skipped when read
+//! and dropped when written.
+
+use resolver::vault::Http01;
+
+use crate::proxy::{ProxyHandle, Status};
+use crate::shared;
+
+/// How many buckets there are. A thousand live challenges make lines of 16 a bucket to search.
+const BUCKETS: u32 = 64;
+
+/// The most challenges in a bucket; beyond it those that end first go. 64 times this is far more than an engine's
+/// orders have authorizations.
+const MAX_IN_BUCKET: usize = 256;
+
+/// Publishes a challenge, also in place of an older one with its token.
+pub(crate) fn publish(proxy: &ProxyHandle, challenge: &Http01, now: i64) -> Result<(), Status> {
+    let Some(mine) = Entry::from_challenge(challenge) else { return Err(Status::BAD_ARGUMENT) };
+    shared::update(proxy, &key(mine.token), |value| {
+        let mut entries = entries(value, now).filter(|entry| entry.token != mine.token).collect::<Vec<_>>();
+        entries.push(mine);
+        entries.sort_by_key(|entry| std::cmp::Reverse(entry.expires));
+        entries.truncate(MAX_IN_BUCKET);
+        Some(written(&entries))
+    })
+    .map(|_| ())
+}
+
+/// Withdraws a challenge, if it is there.
+pub(crate) fn retract(proxy: &ProxyHandle, token: &str, now: i64) -> Result<(), Status> {
+    shared::update(proxy, &key(token), |value| {
+        let left = written(&entries(value, now).filter(|entry| entry.token != token).collect::<Vec<_>>());
+        (left != value).then_some(left)
+    })
+    .map(|_| ())
+}
+
+/// Drops what is over or garbled, in every bucket. A live challenge stays: a CA may be about to ask for it, although
+/// the engine that published it is gone.
+pub(crate) fn prune(proxy: &ProxyHandle, now: i64) -> Result<(), Status> {
+    for bucket in 0..BUCKETS {
+        let key = bucket_key(bucket);
+        if shared::read(proxy, &key)?.is_some_and(|value| !value.is_empty()) {
+            shared::update(proxy, &key, |value| {
+                let left = written(&entries(value, now).collect::<Vec<_>>());
+                (left != value).then_some(left)
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// The key authorization of a live challenge with this token for this host.
+pub(crate) fn find(proxy: &ProxyHandle, token: &str, host: &str, now: i64) -> Option<String> {
+    let value = shared::read(proxy, &key(token)).ok()??;
+    entries(&value, now)
+        .find(|entry| entry.token == token && entry.host == host)
+        .map(|entry| entry.key_authorization.to_owned())
+}
+
+/// A line of a bucket.
+#[derive(Clone, Copy)]
+struct Entry<'a> {
+    token: &'a str,
+    host: &'a str,
+    expires: i64,
+    key_authorization: &'a str,
+}
+
+impl<'a> Entry<'a> {
+    fn from_challenge(challenge: &'a Http01) -> Option<Self> {
+        let Http01 { token, host, key_authorization, expires } = challenge;
+        let words = [token, host, key_authorization];
+        let fits = words.iter().all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic()));
+        fits.then_some(Self { token, host, expires: *expires, key_authorization })
+    }
+
+    fn from_line(line: &'a str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let (token, host, expires, key_authorization) = (words.next()?, words.next()?, words.next()?, words.next()?);
+        let entry = Self { token, host, expires: expires.parse().ok()?, key_authorization };
+        (words.next().is_none() && !key_authorization.is_empty()).then_some(entry)
+    }
+}
+
+/// The live challenges of a bucket's text.
+fn entries(value: &[u8], now: i64) -> impl Iterator<Item = Entry<'_>> {
+    let text = str::from_utf8(value).unwrap_or_default();
+    text.lines().filter_map(Entry::from_line).filter(move |entry| entry.expires > now)
+}
+
+fn written(entries: &[Entry<'_>]) -> Vec<u8> {
+    let mut text = String::new();
+    for Entry { token, host, expires, key_authorization } in entries {
+        text.push_str(&format!("{token} {host} {expires} {key_authorization}\n"));
+    }
+    text.into_bytes()
+}
+
+fn key(token: &str) -> String {
+    // FNV-1a: short, and no secret hangs on it. A CA that makes all tokens collide only fills one bucket.
+    let hash = token.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    bucket_key(hash.checked_rem(BUCKETS).unwrap_or_default())
+}
+
+fn bucket_key(bucket: u32) -> String {
+    format!("envoy-autocert/http-01/{bucket}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::proxy::fake::FakeProxy;
+
+    fn challenge(token: &str, host: &str, expires: i64) -> Http01 {
+        Http01 { token: token.to_owned(), host: host.to_owned(), key_authorization: format!("{token}.thumb"), expires }
+    }
+
+    fn proxy() -> ProxyHandle {
+        Rc::new(FakeProxy::default())
+    }
+
+    #[test]
+    fn a_challenge_is_found_by_its_token_and_host_only() {
+        let proxy = proxy();
+        publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
+        assert_eq!(find(&proxy, "token", "a.example", 50).as_deref(), Some("token.thumb"));
+        assert_eq!(find(&proxy, "token", "b.example", 50), None);
+        assert_eq!(find(&proxy, "other", "a.example", 50), None);
+    }
+
+    #[test]
+    fn a_challenge_ends_when_it_expires() {
+        let proxy = proxy();
+        publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
+        assert!(find(&proxy, "token", "a.example", 99).is_some());
+        assert_eq!(find(&proxy, "token", "a.example", 100), None);
+    }
+
+    #[test]
+    fn a_retracted_challenge_is_gone_and_the_others_stay() {
+        let proxy = proxy();
+        for number in 0..500 {
+            publish(&proxy, &challenge(&format!("token-{number}"), "a.example", 100), 0).unwrap();
+        }
+        retract(&proxy, "token-7", 0).unwrap();
+        assert_eq!(find(&proxy, "token-7", "a.example", 0), None);
+        let live = (0..500).filter(|number| find(&proxy, &format!("token-{number}"), "a.example", 0).is_some());
+        assert_eq!(live.count(), 499);
+    }
+
+    #[test]
+    fn the_same_token_again_replaces_the_challenge() {
+        let proxy = proxy();
+        publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
+        publish(&proxy, &challenge("token", "b.example", 100), 0).unwrap();
+        assert_eq!(find(&proxy, "token", "a.example", 0), None);
+        assert!(find(&proxy, "token", "b.example", 0).is_some());
+    }
+
+    #[test]
+    fn a_full_bucket_drops_what_ends_first() {
+        let proxy = proxy();
+        let bucket = key("x");
+        let same = (0..).map(|number| format!("t{number}")).filter(|token| key(token) == bucket).take(300);
+        let tokens = same.collect::<Vec<_>>();
+        for (expires, token) in (100..).zip(&tokens) {
+            publish(&proxy, &challenge(token, "a.example", expires), 0).unwrap();
+        }
+        assert!(find(&proxy, &tokens[299], "a.example", 0).is_some());
+        assert!(find(&proxy, &tokens[44], "a.example", 0).is_some());
+        assert!(find(&proxy, &tokens[43], "a.example", 0).is_none());
+    }
+
+    #[test]
+    fn garbage_in_a_bucket_is_skipped_and_dropped() {
+        let proxy = proxy();
+        let bucket = key("token");
+        let garbage: [&[u8]; 5] =
+            [b"\xff\xfe", b"token a.example\n", b"token a.example soon x\n", b"\0\0\0\0", b"token a.example 1 x y\n\n"];
+        for bytes in garbage {
+            proxy.set_shared_data(&bucket, bytes, 0).unwrap();
+            assert_eq!(find(&proxy, "token", "a.example", 0), None);
+            publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
+            assert!(find(&proxy, "token", "a.example", 0).is_some());
+        }
+        proxy.set_shared_data(&bucket, b"garbage", 0).unwrap();
+        prune(&proxy, 0).unwrap();
+        assert_eq!(shared::read(&proxy, &bucket), Ok(Some(Vec::new())));
+    }
+
+    #[test]
+    fn pruning_keeps_what_is_live() {
+        let proxy = proxy();
+        publish(&proxy, &challenge("live", "a.example", 100), 0).unwrap();
+        publish(&proxy, &challenge("over", "a.example", 50), 0).unwrap();
+        prune(&proxy, 60).unwrap();
+        assert!(find(&proxy, "live", "a.example", 60).is_some());
+        assert_eq!(find(&proxy, "over", "a.example", 0), None);
+    }
+
+    #[test]
+    fn a_challenge_that_would_break_the_format_is_refused() {
+        let proxy = proxy();
+        for (token, host) in [("", "a.example"), ("to ken", "a.example"), ("token", "a\nexample"), ("token", "")] {
+            assert_eq!(publish(&proxy, &challenge(token, host, 100), 0), Err(Status::BAD_ARGUMENT));
+        }
+    }
+}

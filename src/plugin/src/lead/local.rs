@@ -1,0 +1,121 @@
+//! The local lease: the record of [`super::lease`] in shared data.
+
+use std::cell::Cell;
+
+use super::lease::{self, Candidate, Record};
+use crate::shared;
+use crate::world::World;
+
+/// The key.
+const KEY: &str = "envoy-autocert/lease";
+
+/// One instance's view of the lease.
+pub(super) struct LocalLease {
+    me: Candidate,
+    mine: Cell<Option<Record>>,
+}
+
+impl LocalLease {
+    /// Stands for election with a new random name.
+    pub(super) fn new(world: &World) -> Self {
+        let me = Candidate { instance: world.random(), fingerprint: world.fingerprint, born: world.born };
+        Self { me, mine: Cell::default() }
+    }
+
+    /// Takes the lease if it is free; returns its epoch.
+    pub(super) fn take(&self, world: &World) -> Option<u64> {
+        let now = world.clock.shared();
+        let record = self.change(world, |current| lease::take(current, self.me, now)).ok()??;
+        Some(record.epoch)
+    }
+
+    /// Keeps the lease; false when it is lost.
+    pub(super) fn renew(&self, world: &World) -> bool {
+        let Some(mine) = self.mine.get() else { return false };
+        let now = world.clock.shared();
+        match self.change(world, |current| lease::renew(current, mine, now)) {
+            Ok(record) => record.is_some(),
+            // Shared data can't be reached: then nobody else can take it either, before it is over.
+            Err(_) => mine.expires > now,
+        }
+    }
+
+    /// Gives the lease up, so that another instance need not wait for its end.
+    pub(super) fn release(&self, world: &World) {
+        if let Some(mine) = self.mine.take() {
+            let _ = self.change(world, |current| lease::release(current, mine));
+        }
+    }
+
+    fn change(
+        &self,
+        world: &World,
+        decide: impl Fn(Option<Record>) -> Option<Record>,
+    ) -> Result<Option<Record>, crate::proxy::Status> {
+        let mut decided = None;
+        shared::update(&world.proxy, KEY, |value| {
+            decided = decide(Record::read(value));
+            decided.map(|record| record.to_string().into_bytes())
+        })?;
+        if let Some(record) = decided {
+            self.mine.set(Some(record));
+        }
+        Ok(decided)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::proxy::ProxyHandle;
+    use crate::proxy::fake::FakeProxy;
+    use crate::world::tests::world;
+
+    #[test]
+    fn of_two_instances_one_gets_it_and_the_other_after_its_end() {
+        let fake = Rc::new(FakeProxy::default());
+        let proxy: ProxyHandle = fake.clone();
+        let (first_world, second_world) = (world(&proxy), world(&proxy));
+        let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
+        let epoch = first.take(&first_world).unwrap();
+        assert_eq!(second.take(&second_world), None);
+        fake.advance(9_000);
+        assert!(first.renew(&first_world));
+        fake.advance(9_999);
+        assert_eq!(second.take(&second_world), None);
+        fake.advance(1);
+        assert!(second.take(&second_world).unwrap() > epoch);
+        assert!(!first.renew(&first_world));
+    }
+
+    #[test]
+    fn a_released_lease_is_taken_at_once() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let (first_world, second_world) = (world(&proxy), world(&proxy));
+        let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
+        first.take(&first_world).unwrap();
+        first.release(&first_world);
+        assert!(second.take(&second_world).is_some());
+    }
+
+    #[test]
+    fn a_candidate_that_never_held_it_can_neither_renew_nor_release_it() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let (first_world, second_world) = (world(&proxy), world(&proxy));
+        let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
+        first.take(&first_world).unwrap();
+        assert!(!second.renew(&second_world));
+        second.release(&second_world);
+        assert!(first.renew(&first_world));
+    }
+
+    #[test]
+    fn garbage_is_replaced_by_whoever_comes_first() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        proxy.set_shared_data(KEY, b"\xff\0garbage", 0).unwrap();
+        let world = world(&proxy);
+        assert!(LocalLease::new(&world).take(&world).is_some());
+    }
+}

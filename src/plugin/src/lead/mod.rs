@@ -1,0 +1,149 @@
+//! Standing for election, and leading.
+//!
+//! Two leases make sure that one engine runs. The local one, in shared data, picks one of this Envoy's instances: any
+//! may fail at any time, and a trapped VM tells nobody, so the lease ends by itself and another instance takes over.
+//! The sidecar's picks one of its Envoys, and fences: whatever the engine stores bears the fence of the current
+//! holding, so an engine that lost its lease without knowing can change nothing.
+//!
+//! ```text
+//! candidate ──local lease──▶ leader ──sidecar's lease──▶ reign: heartbeat + engine + wants
+//!     ▲                        │  ▲                        │
+//!     └────────── lost ────────┘  └───────── lost ─────────┘
+//! ```
+
+mod lease;
+mod local;
+mod reign;
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+
+use self::local::LocalLease;
+use crate::log::log;
+use crate::shared;
+use crate::sidecar::{AskError, Sidecar};
+use crate::world::World;
+
+/// How long the sidecar's lease is asked for. It is renewed three times in that time.
+pub(crate) const SIDECAR_TTL: Duration = Duration::from_secs(10);
+
+/// How often a candidate looks whether the local lease is free.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often a holder renews the local lease: twice may fail.
+const RENEW: Duration = Duration::from_secs(3);
+
+/// The first wait before the sidecar is asked again for its lease; it doubles. Short, since at start both come up.
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+
+/// The longest such wait, and how often an Envoy asks that does not lead.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// The key with this Envoy's name.
+const ENVOY_KEY: &str = "envoy-autocert/envoy";
+
+/// In whose name the sidecar is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leader {
+    /// This Envoy's name, the same for all its instances: 32 hexadecimal digits.
+    pub(crate) envoy: String,
+    /// The local lease's epoch.
+    pub(crate) epoch: u64,
+}
+
+/// Stands for election and leads, for ever.
+pub(crate) async fn run(world: Rc<World>) {
+    let lease = LocalLease::new(&world);
+    loop {
+        let Some(epoch) = lease.take(&world) else {
+            world.timers.sleep(LOOK).await;
+            continue;
+        };
+        log!(world.proxy, Debug, "this instance leads in its Envoy, epoch {epoch}");
+        let leading = pin!(lead(&world, epoch));
+        match select(pin!(keep(&world, &lease)), leading).await {
+            Either::Left(((), _)) => log!(world.proxy, Info, "another instance in this Envoy leads now"),
+            Either::Right(((), _)) => lease.release(&world),
+        }
+    }
+}
+
+/// Keeps the local lease until it is lost.
+async fn keep(world: &World, lease: &LocalLease) {
+    loop {
+        world.timers.sleep(RENEW).await;
+        if !lease.renew(world) {
+            return;
+        }
+    }
+}
+
+/// Asks the sidecar for its lease, and reigns whenever it has it. Ends only when this Envoy can't be named.
+async fn lead(world: &Rc<World>, epoch: u64) {
+    let Some(envoy) = envoy_name(world) else {
+        log!(world.proxy, Error, "shared data can't be written, so no engine runs in this instance");
+        world.timers.sleep(LONGEST_PAUSE).await;
+        return;
+    };
+    let sidecar = Rc::new(Sidecar::new(Rc::clone(world), Leader { envoy, epoch }));
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match sidecar.lease(SIDECAR_TTL).await {
+            Ok(lease) if lease.granted => {
+                sidecar.tell_refusal("");
+                reign::reign(world, &sidecar).await;
+                pause = FIRST_PAUSE;
+            }
+            Ok(lease) => {
+                sidecar.tell_refusal("another Envoy of this sidecar runs the engine, and is told what is wanted here");
+                let _ = sidecar.offer().await;
+                let wait = Duration::from_millis(lease.expires_in_millis);
+                world.timers.sleep(wait.clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
+            }
+            Err(AskError::Away(_)) => {
+                world.timers.sleep(pause).await;
+                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+            }
+            Err(AskError::FenceLost(why) | AskError::Refused(why)) => {
+                sidecar.tell_refusal(&format!("the engine can't run: {why}"));
+                world.timers.sleep(LONGEST_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// This Envoy's name: the first instance that needs it makes it up.
+fn envoy_name(world: &World) -> Option<String> {
+    let is_name = |value: &[u8]| value.len() == 32 && value.iter().all(u8::is_ascii_hexdigit);
+    let mine = format!("{:032x}", world.random());
+    let made = shared::update(&world.proxy, ENVOY_KEY, |value| (!is_name(value)).then(|| mine.clone().into_bytes()));
+    made.ok()?;
+    let value = shared::read(&world.proxy, ENVOY_KEY).ok()??;
+    is_name(&value).then(|| String::from_utf8(value).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::ProxyHandle;
+    use crate::proxy::fake::FakeProxy;
+    use crate::world::tests::world;
+
+    #[test]
+    fn all_instances_of_an_envoy_have_one_name() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let first = envoy_name(&world(&proxy)).unwrap();
+        assert_eq!(first.len(), 32);
+        assert_eq!(envoy_name(&world(&proxy)), Some(first));
+    }
+
+    #[test]
+    fn garbage_in_place_of_the_name_is_replaced() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        proxy.set_shared_data(ENVOY_KEY, b"\xffgarbage", 0).unwrap();
+        assert_eq!(envoy_name(&world(&proxy)).unwrap().len(), 32);
+    }
+}

@@ -1,0 +1,115 @@
+//! While the sidecar's lease is ours: the heartbeat that keeps it, the engine, and what others want.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures::future::{join, select};
+use resolver::engine::{self, WantsFeed};
+
+use super::SIDECAR_TTL;
+use crate::ca::Ca;
+use crate::challenges;
+use crate::log::log;
+use crate::sidecar::vault::SidecarVault;
+use crate::sidecar::{AskError, Sidecar};
+use crate::world::World;
+
+/// How often the sidecar's lease is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// How often it is tried again when the sidecar is away.
+const HEARTBEAT_RETRY: Duration = Duration::from_millis(500);
+
+/// How long the engine goes on without a heartbeat. A sidecar that restarts comes back in this time, and no order is
+/// interrupted; after it, another Envoy may long have taken over.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The first wait before an engine that gave up is started again; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The longest such wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Runs the engine until the lease is lost. Then the engine is dropped wherever it stands: all it has begun is stored,
+/// and whoever leads next goes on with it.
+pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
+    log!(world.proxy, Info, "the engine runs in this instance ({} certificates wanted)", world.config.wants.len());
+    if let Err(status) = challenges::prune(&world.proxy, world.now_seconds()) {
+        log!(world.proxy, Warn, "old challenges can't be removed from shared data: {status}");
+    }
+    let active = Active::new(world);
+    let wants = WantsFeed::default();
+    let work = pin!(join(drive(world, sidecar, &wants), feed(world, sidecar, &wants)));
+    select(pin!(heartbeat(world, sidecar)), work).await;
+    drop(active);
+    log!(world.proxy, Info, "the engine has stopped: the lease is lost");
+}
+
+/// Keeps the sidecar's lease until it is lost.
+async fn heartbeat(world: &World, sidecar: &Sidecar) {
+    let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+    let mut last = world.clock.steady();
+    let mut pause = HEARTBEAT;
+    loop {
+        world.timers.sleep(pause).await;
+        pause = match sidecar.lease(SIDECAR_TTL).await {
+            Ok(lease) if lease.granted => {
+                last = world.clock.steady();
+                HEARTBEAT
+            }
+            Err(AskError::Away(_)) if world.clock.steady().saturating_sub(last) < patience => HEARTBEAT_RETRY,
+            _ => return,
+        };
+    }
+}
+
+/// Runs the engine, and starts it again whenever it gives up.
+async fn drive(world: &Rc<World>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
+    let host = Ca::new(Rc::clone(world));
+    let vault = SidecarVault::new(Rc::clone(world), Rc::clone(sidecar));
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let start = world.clock.steady();
+        let error = engine::run(&world.config, &host, &vault, wants, &world.herald).await;
+        let ran = Duration::from_millis(world.clock.steady().saturating_sub(start));
+        if ran > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        log!(world.proxy, Warn, "the engine gave up and starts again in {} s: {error}", pause.as_secs());
+        world.timers.sleep(pause).await;
+        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Tells the engine what others want, whenever that changes.
+async fn feed(world: &World, sidecar: &Sidecar, wants: &WantsFeed) {
+    let mut revision = 0;
+    loop {
+        match sidecar.wants(revision).await {
+            Ok(news) if news.revision != revision => {
+                revision = news.revision;
+                wants.replace(news.wants.into_iter().map(|want| crate::sidecar::from_wire(want.certificate)).collect());
+            }
+            // Nothing new, or a sidecar that does not wait: either way not to be asked at once.
+            Ok(_) => world.timers.sleep(FIRST_PAUSE).await,
+            Err(_) => world.timers.sleep(HEARTBEAT).await,
+        }
+    }
+}
+
+/// Says in the metrics that the engine runs here, until it is dropped.
+struct Active<'a>(&'a World);
+
+impl<'a> Active<'a> {
+    fn new(world: &'a World) -> Self {
+        world.herald.engine_active(true);
+        Self(world)
+    }
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.herald.engine_active(false);
+    }
+}

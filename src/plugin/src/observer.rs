@@ -1,0 +1,164 @@
+//! What happens in the engine, told as log lines and metrics.
+
+use std::rc::Rc;
+use std::time::{Duration, SystemTime};
+
+use resolver::engine::{Census, Event, Observer};
+use resolver::vault::{CertificateId, Inventory};
+
+use crate::log::log;
+use crate::metrics::{Metrics, label};
+use crate::proxy::ProxyHandle;
+
+/// The first second of the year 10000, beyond which a date is shown as a number.
+const YEAR_10000: u64 = 253_402_300_800;
+
+/// Tells Envoy's log and statistics.
+pub(crate) struct Herald {
+    proxy: ProxyHandle,
+    metrics: Rc<Metrics>,
+}
+
+impl Herald {
+    /// Tells them from now on.
+    pub(crate) fn new(proxy: ProxyHandle, metrics: Rc<Metrics>) -> Self {
+        Self { proxy, metrics }
+    }
+
+    /// The engine starts here, or has ended here: somewhere else it may go on.
+    pub(crate) fn engine_active(&self, active: bool) {
+        self.metrics.set("engine_active", active.into());
+        if !active {
+            self.census(&Census::default());
+        }
+    }
+
+    /// What was stored before the engine started.
+    pub(crate) fn inventory(&self, inventory: &Inventory) {
+        for certificate in &inventory.certificates {
+            self.not_after(&certificate.id, certificate.not_after);
+        }
+    }
+
+    fn not_after(&self, id: &CertificateId, not_after: i64) {
+        if let Some(main) = id.names.first() {
+            self.metrics.set_not_after(&id.resolver, main, not_after);
+        }
+    }
+
+    fn census(&self, census: &Census) {
+        let Census { valid, due, expired, missing, in_progress, failing } = *census;
+        for (state, count) in [
+            ("valid", valid),
+            ("due", due),
+            ("expired", expired),
+            ("missing", missing),
+            ("in_progress", in_progress),
+            ("failing", failing),
+        ] {
+            self.metrics.set(&format!("certificates.state.{state}"), count);
+        }
+    }
+}
+
+impl Observer for Herald {
+    fn notice(&self, event: Event<'_>) {
+        let proxy = &self.proxy;
+        match event {
+            Event::AccountReady { resolver, url } => log!(proxy, Info, "{resolver}: the account {url} is ready"),
+            Event::Census(census) => self.census(&census),
+            Event::Issued { id, serial, not_after, renewal, took_millis } => {
+                let (kind, verb) = if renewal { ("renewal", "renewed") } else { ("first", "issued") };
+                let (whom, until) = (Shown(id), date(not_after));
+                log!(proxy, Info, "{whom}: {verb} in {took_millis} ms, serial {serial}, valid until {until}");
+                self.metrics.count(&format!("issuances.resolver.{}.kind.{kind}", resolver_label(id)));
+                self.not_after(id, not_after);
+            }
+            Event::Failed { id, class, reason, failures, retry_at } => {
+                let (whom, again) = (Shown(id), date(retry_at));
+                log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try {again}: {reason}");
+                self.metrics.count(&format!("failures.resolver.{}.class.{class}", resolver_label(id)));
+            }
+            Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({why})", Shown(id)),
+        }
+    }
+}
+
+fn resolver_label(id: &CertificateId) -> String {
+    label(&id.resolver).replace('.', "_")
+}
+
+/// A certificate in a log line: `le a.example (and 2 more names)`.
+struct Shown<'a>(&'a CertificateId);
+
+impl std::fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let CertificateId { resolver, names } = self.0;
+        write!(f, "{resolver}: {}", names.first().map_or("", String::as_str))?;
+        match names.len().saturating_sub(1) {
+            0 => Ok(()),
+            1 => f.write_str(" (and 1 more name)"),
+            more => write!(f, " (and {more} more names)"),
+        }
+    }
+}
+
+/// Seconds since 1970 as a date.
+fn date(seconds: i64) -> String {
+    let time = u64::try_from(seconds).ok().filter(|seconds| *seconds < YEAR_10000);
+    match time.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))) {
+        Some(time) => httpdate::fmt_http_date(time),
+        None => format!("{seconds} s after 1970"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proxy::fake::FakeProxy;
+
+    fn herald() -> (Rc<FakeProxy>, Herald) {
+        let proxy = Rc::new(FakeProxy::default());
+        let metrics = Rc::new(Metrics::new(proxy.clone()));
+        (proxy.clone(), Herald::new(proxy, metrics))
+    }
+
+    fn id() -> CertificateId {
+        CertificateId { resolver: "le".to_owned(), names: vec!["a.example".to_owned(), "b.example".to_owned()] }
+    }
+
+    #[test]
+    fn an_issuance_is_one_line_a_counter_and_a_gauge() {
+        let (proxy, herald) = herald();
+        let event =
+            Event::Issued { id: &id(), serial: "0a", not_after: 1_800_000_000, renewal: true, took_millis: 900 };
+        herald.notice(event);
+        let line = "envoy-autocert: le: a.example (and 1 more name): renewed in 900 ms, serial 0a, valid until \
+                    Fri, 15 Jan 2027 08:00:00 GMT";
+        assert_eq!(proxy.lines(), [(crate::proxy::Level::Info, line.to_owned())]);
+        assert_eq!(proxy.metric("envoy_autocert.issuances.resolver.le.kind.renewal"), Some(1));
+        let gauge = "envoy_autocert.certificate_not_after_seconds.resolver.le.certificate.a.example";
+        assert_eq!(proxy.metric(gauge), Some(1_800_000_000));
+    }
+
+    #[test]
+    fn a_failure_stays_on_one_line_whatever_its_reason_says() {
+        let (proxy, herald) = herald();
+        herald.notice(Event::Failed { id: &id(), class: "transient", reason: "a\nb", failures: 2, retry_at: i64::MAX });
+        let [(level, line)] = &proxy.lines()[..] else { panic!("not one line") };
+        assert_eq!(*level, crate::proxy::Level::Warn);
+        assert!(line.ends_with("next try 9223372036854775807 s after 1970: a\\nb"), "{line}");
+        assert_eq!(proxy.metric("envoy_autocert.failures.resolver.le.class.transient"), Some(1));
+    }
+
+    #[test]
+    fn an_engine_that_ends_takes_its_census_along() {
+        let (proxy, herald) = herald();
+        herald.engine_active(true);
+        herald.notice(Event::Census(Census { valid: 3, ..Census::default() }));
+        assert_eq!(proxy.metric("envoy_autocert.certificates.state.valid"), Some(3));
+        herald.engine_active(false);
+        assert_eq!(proxy.metric("envoy_autocert.certificates.state.valid"), Some(0));
+        assert_eq!(proxy.metric("envoy_autocert.engine_active"), Some(0));
+    }
+}

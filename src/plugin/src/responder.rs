@@ -1,0 +1,114 @@
+//! Answers the CA's HTTP-01 requests (RFC 8555 §8.3), and nothing else.
+//!
+//! A request is answered when all of it fits: the method is GET or HEAD, the path is exactly
+//! `/.well-known/acme-challenge/` and a token, no query, and a live challenge has this token and this host. Any other
+//! request goes on down the filter chain untouched, so nobody can use the path to get around a filter that comes later.
+
+use crate::challenges;
+use crate::clock::Clock;
+use crate::proxy::ProxyHandle;
+
+/// Where the CA asks.
+const PREFIX: &str = "/.well-known/acme-challenge/";
+
+/// What Envoy's access log shows as the response code's details.
+const DETAILS: &str = "envoy_autocert_http_01";
+
+/// Headers of the answer. RFC 8555 asks for this content type; the rest keeps a browser from making anything of it and
+/// a cache from keeping it.
+const HEADERS: &[(&str, &str)] = &[
+    ("content-type", "application/octet-stream"),
+    ("x-content-type-options", "nosniff"),
+    ("cache-control", "no-store"),
+];
+
+/// Answers the request that is being decoded now, if it asks for a live challenge. Returns whether it did.
+pub(crate) fn answer(proxy: &ProxyHandle, clock: &Clock) -> bool {
+    let Some(path) = proxy.request_header(":path") else { return false };
+    let Some(token) = token(&path) else { return false };
+    if !proxy.request_header(":method").is_some_and(|method| method == "GET" || method == "HEAD") {
+        return false;
+    }
+    let Some(host) = proxy.request_header(":authority").and_then(|authority| host(&authority)) else { return false };
+    let now = i64::try_from(clock.wall() / 1000).unwrap_or(i64::MAX);
+    let Some(key_authorization) = challenges::find(proxy, token, &host, now) else { return false };
+    // For a HEAD request, Envoy sends the length of this body and leaves the body out.
+    proxy.respond(200, HEADERS, key_authorization.as_bytes(), DETAILS).is_ok()
+}
+
+/// The token of a path that asks for one. Tokens are 128 bit or more in base64url (RFC 8555 §8.3).
+fn token(path: &str) -> Option<&str> {
+    let token = path.strip_prefix(PREFIX)?;
+    let fits = (22..=128).contains(&token.len())
+        && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    fits.then_some(token)
+}
+
+/// The host of an `:authority`, as challenges name it: lower case, without a port, a trailing dot or brackets.
+fn host(authority: &str) -> Option<String> {
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']')?,
+        None => match authority.split_once(':') {
+            Some((host, _)) => (host, authority.get(host.len()..)?),
+            None => (authority, ""),
+        },
+    };
+    let port_fits = match port.strip_prefix(':') {
+        Some(digits) => digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()),
+        None => port.is_empty(),
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    (port_fits && !host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_exact_path_holds_a_token() {
+        let good = "/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+        assert_eq!(token(good), Some("evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"));
+        for bad in [
+            "/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA?x=1",
+            "/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA/",
+            "/.well-known/acme-challenge//evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+            "//.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+            "/.well-known/acme-challenge/../acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+            "/%2ewell-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+            "/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ%2DPCt92wr-oA",
+            "/.WELL-KNOWN/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+            "http://a.example/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+            "/.well-known/acme-challenge/short",
+            "/.well-known/acme-challenge/",
+            "/",
+            "",
+        ] {
+            assert_eq!(token(bad), None, "{bad}");
+        }
+        assert_eq!(token(&format!("{PREFIX}{}", "a".repeat(129))), None);
+    }
+
+    #[test]
+    fn the_host_is_read_as_challenges_name_it() {
+        for (authority, expected) in [
+            ("a.example", Some("a.example")),
+            ("A.Example:80", Some("a.example")),
+            ("a.example.", Some("a.example")),
+            ("a.example.:8080", Some("a.example")),
+            ("[2001:DB8::1]:80", Some("2001:db8::1")),
+            ("[2001:db8::1]", Some("2001:db8::1")),
+            ("192.0.2.1:80", Some("192.0.2.1")),
+            ("a.example:", Some("a.example")),
+            ("2001:db8::1", None),
+            ("a.example:http", None),
+            ("[::1", None),
+            ("[::1]x", None),
+            (":80", None),
+            (".", None),
+            ("", None),
+        ] {
+            assert_eq!(host(authority).as_deref(), expected, "{authority}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The way to the sidecar: the messages of `wire`, as callouts to its cluster.
+//!
+//! - this file: one exchange, and one that is repeated until the sidecar is back.
+//! - [`vault`]: what the engine asks of it.
+//! - [`translate`]: `wire`'s types as the resolver's, and back.
+
+mod translate;
+pub(crate) mod vault;
+
+pub(crate) use translate::from_wire;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use resolver::vault::VaultError;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wire::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
+
+use crate::callouts::{Answer, Call, CallError};
+use crate::lead::Leader;
+use crate::log::{log, one_line};
+use crate::places::Places;
+use crate::proxy::Status;
+use crate::world::World;
+
+/// How long most exchanges may take: the sidecar may have a disk to wait for.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the lease may take to be answered. Shorter than it holds, so that a hanging sidecar is asked again in time.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How much longer than the sidecar may hold it a long poll may take.
+const LONG_POLL_GRACE: Duration = Duration::from_secs(10);
+
+/// The first wait before an exchange is repeated; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+
+/// The longest such wait.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long exchanges are repeated for before the vault counts as gone: a restart, an update, a full disk mended.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// How often a lost fence is got back for one exchange. More often than that, somebody else is taking it each time.
+const MAX_FENCES: usize = 3;
+
+/// How many exchanges are under way at once, long polls and leases not counted.
+const MAX_CALLS: usize = 64;
+
+/// How long an offer of wants stands. It is renewed far more often than that.
+pub(crate) const OFFER_TTL: Duration = Duration::from_secs(60);
+
+/// The sidecar, as one instance of the engine sees it.
+pub(crate) struct Sidecar {
+    world: Rc<World>,
+    leader: Leader,
+    fence: Cell<u64>,
+    /// Whether the last exchange failed, so that this is logged once.
+    away: Cell<bool>,
+    places: Places,
+    /// Why the lease was refused last, so that this is logged once.
+    refusal: RefCell<String>,
+}
+
+/// One exchange.
+struct Ask {
+    method: &'static str,
+    path: String,
+    body: Vec<u8>,
+    timeout: Duration,
+}
+
+/// Why one exchange failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AskError {
+    /// The sidecar is not there, or says that it can't now. Later it may.
+    Away(String),
+    /// The fence is not the current one.
+    FenceLost(String),
+    /// It will not do this.
+    Refused(String),
+}
+
+impl std::fmt::Display for AskError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Away(why) | Self::FenceLost(why) | Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Sidecar {
+    /// The sidecar of the world's configuration, asked in the name of a leader of this Envoy.
+    pub(crate) fn new(world: Rc<World>, leader: Leader) -> Self {
+        Self {
+            world,
+            leader,
+            fence: Cell::new(0),
+            away: Cell::new(false),
+            places: Places::new(MAX_CALLS),
+            refusal: RefCell::default(),
+        }
+    }
+
+    /// Takes the sidecar's lease, or keeps it.
+    pub(crate) async fn lease(&self, ttl: Duration) -> Result<Lease, AskError> {
+        let request = LeaseRequest {
+            holder: self.leader.envoy.clone(),
+            epoch: self.leader.epoch,
+            ttl_millis: u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX),
+        };
+        let ask = Ask { timeout: LEASE_TIMEOUT, ..Ask::new("POST", path::LEASE, &request)? };
+        let lease: Lease = parse(&ask, &self.once(&ask).await?).map_err(AskError::Away)?;
+        if lease.granted {
+            self.fence.set(lease.fence);
+        }
+        Ok(lease)
+    }
+
+    /// Says what this Envoy wants, for whoever leads.
+    pub(crate) async fn offer(&self) -> Result<(), AskError> {
+        let wants = self.world.config.wants.iter().map(|id| wire::Want { certificate: translate::to_wire(id) });
+        let offer = WantsOffer {
+            holder: self.leader.envoy.clone(),
+            wants: wants.collect(),
+            ttl_millis: u64::try_from(OFFER_TTL.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.once(&Ask::new("PUT", path::WANTS, &offer)?).await.map(|_| ())
+    }
+
+    /// Waits until what is wanted is not that of this revision any more.
+    pub(crate) async fn wants(&self, after: u64) -> Result<Wants, AskError> {
+        let wait = wire::MAX_WAIT_SECONDS;
+        let ask = Ask {
+            timeout: Duration::from_secs(wait).saturating_add(LONG_POLL_GRACE),
+            ..Ask::bare("GET", format!("{}?after={after}&wait={wait}", path::WANTS))
+        };
+        parse(&ask, &self.once(&ask).await?).map_err(AskError::Away)
+    }
+
+    /// One exchange, repeated until it is answered; the fence is got back when it was lost.
+    async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, VaultError> {
+        let start = self.world.clock.steady();
+        let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+        let (mut pause, mut fences) = (FIRST_PAUSE, 0_usize);
+        loop {
+            let place = self.places.take().await;
+            let result = self.once(ask).await;
+            drop(place);
+            match result {
+                Ok(body) => return Ok(body),
+                Err(AskError::Refused(why)) => return Err(VaultError::Refused(why)),
+                Err(AskError::FenceLost(why)) => {
+                    fences = fences.saturating_add(1);
+                    if fences > MAX_FENCES || !self.take_fence().await {
+                        return Err(VaultError::Unavailable(why));
+                    }
+                }
+                Err(AskError::Away(why)) => {
+                    let waited = self.world.clock.steady().saturating_sub(start);
+                    if waited >= patience {
+                        return Err(VaultError::Unavailable(format!("{why}; tried for {} s", waited / 1000)));
+                    }
+                    self.world.timers.sleep(pause).await;
+                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Asks for the lease again. False when another Envoy has it.
+    async fn take_fence(&self) -> bool {
+        match self.lease(crate::lead::SIDECAR_TTL).await {
+            Ok(lease) => lease.granted,
+            // The exchange that lost its fence will find out.
+            Err(_) => true,
+        }
+    }
+
+    /// One exchange, tried once. Returns the body of a 2xx answer.
+    async fn once(&self, ask: &Ask) -> Result<Vec<u8>, AskError> {
+        let cluster = &self.world.config.sidecar_cluster;
+        let fence = self.fence.get().to_string();
+        let mut headers =
+            vec![(":method", ask.method), (":path", &ask.path), (":authority", "sidecar"), (":scheme", "http")];
+        if !ask.body.is_empty() {
+            headers.push(("content-type", "application/json"));
+        }
+        if ask.method != "GET" {
+            headers.push((FENCE_HEADER, &fence));
+        }
+        let call = Call { cluster, headers: &headers, body: &ask.body, timeout: ask.timeout, max_body: wire::MAX_BODY };
+        let start = self.world.clock.steady();
+        let result = self.world.callouts.call(call).await;
+        if !ask.is_long_poll() {
+            let took = self.world.clock.steady().saturating_sub(start);
+            self.world.metrics.record("sidecar_request_milliseconds", took);
+        }
+        let result = match result {
+            Ok(answer) => read(ask, answer),
+            Err(error) => Err(AskError::Away(unreached(cluster, &error))),
+        };
+        self.tell_presence(&result);
+        result
+    }
+
+    /// Logs that the sidecar went away or is back, once each.
+    fn tell_presence(&self, result: &Result<Vec<u8>, AskError>) {
+        match result {
+            Err(AskError::Away(why)) => {
+                if !self.away.replace(true) {
+                    log!(self.world.proxy, Warn, "the sidecar is away and is asked again: {why}");
+                }
+            }
+            _ => {
+                if self.away.replace(false) {
+                    log!(self.world.proxy, Info, "the sidecar is back");
+                }
+            }
+        }
+    }
+
+    /// Logs why the lease is not ours, when that is news.
+    pub(crate) fn tell_refusal(&self, why: &str) {
+        if self.refusal.replace(why.to_owned()) != why {
+            log!(self.world.proxy, Info, "{why}");
+        }
+    }
+}
+
+impl Ask {
+    fn new(method: &'static str, path: &str, message: &impl Serialize) -> Result<Self, AskError> {
+        let body = serde_json::to_vec(message).map_err(|error| AskError::Refused(error.to_string()))?;
+        Ok(Self { body, ..Self::bare(method, path.to_owned()) })
+    }
+
+    fn bare(method: &'static str, path: String) -> Self {
+        Self { method, path, body: Vec::new(), timeout: TIMEOUT }
+    }
+
+    fn is_long_poll(&self) -> bool {
+        self.timeout > Duration::from_secs(wire::MAX_WAIT_SECONDS) && self.method == "GET"
+    }
+}
+
+/// Sorts an answer by its status and its problem's type, never by its text.
+fn read(ask: &Ask, answer: Answer) -> Result<Vec<u8>, AskError> {
+    if (200..300).contains(&answer.status) {
+        return Ok(answer.body);
+    }
+    let problem = serde_json::from_slice::<Problem>(&answer.body).ok();
+    let kind = problem.as_ref().map(|problem| problem.kind.as_str());
+    let why = match &problem {
+        Some(problem) => problem.to_string(),
+        None => format!("status {} without a problem document", answer.status),
+    };
+    let why = format!("the sidecar, {} {}: {}", ask.method, ask.path, one_line(&why));
+    match (answer.status, kind) {
+        (_, Some(problem::FENCE_LOST)) => Err(AskError::FenceLost(why)),
+        (408 | 425 | 429 | 500..=599, _) => Err(AskError::Away(why)),
+        _ => Err(AskError::Refused(why)),
+    }
+}
+
+fn parse<T: DeserializeOwned>(ask: &Ask, body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| {
+        format!(
+            "the sidecar, {} {}: its answer can't be read ({error}); are both of one version?",
+            ask.method, ask.path
+        )
+    })
+}
+
+fn unreached(cluster: &str, error: &CallError) -> String {
+    match error {
+        CallError::Dispatch(Status::BAD_ARGUMENT) => {
+            format!("Envoy has no cluster `{cluster}`: define it, or set `sidecar.cluster` to the sidecar's")
+        }
+        error => format!("cluster `{cluster}`: {error}; is the sidecar running?"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        Answer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+    }
+
+    fn problem(kind: &str, status: u16) -> Answer {
+        let detail = "what\nhappened".to_owned();
+        let problem = Problem { kind: kind.to_owned(), title: "Title".to_owned(), status, detail };
+        answer(status, &serde_json::to_string(&problem).unwrap())
+    }
+
+    #[test]
+    fn answers_are_sorted_by_status_and_type() {
+        let ask = Ask::bare("PUT", "/v1/orders".to_owned());
+        assert_eq!(read(&ask, answer(204, "")), Ok(Vec::new()));
+        assert!(matches!(read(&ask, problem(problem::FENCE_LOST, 409)), Err(AskError::FenceLost(_))));
+        for (kind, status) in [(problem::STORAGE, 507), (problem::STORAGE, 500), (problem::UNAVAILABLE, 503)] {
+            assert!(matches!(read(&ask, problem(kind, status)), Err(AskError::Away(_))));
+        }
+        for (kind, status) in [(problem::BAD_REQUEST, 400), (problem::CERTIFICATE_REFUSED, 422)] {
+            assert!(matches!(read(&ask, problem(kind, status)), Err(AskError::Refused(_))));
+        }
+        assert!(matches!(read(&ask, answer(302, "<html>")), Err(AskError::Refused(_))));
+        assert!(matches!(read(&ask, answer(502, "\u{0}")), Err(AskError::Away(_))));
+    }
+
+    #[test]
+    fn a_refusal_says_what_was_asked_and_stays_on_one_line() {
+        let ask = Ask::bare("PUT", "/v1/orders".to_owned());
+        let Err(AskError::Refused(why)) = read(&ask, problem(problem::BAD_REQUEST, 400)) else { panic!() };
+        assert_eq!(why, "the sidecar, PUT /v1/orders: Title (400): what\\nhappened");
+    }
+}
