@@ -1,6 +1,7 @@
 //! Which certificates should exist, and when: the pure half of the product above the protocol.
 //!
 //! - [`config`]: what the user wrote, as types; every mistake named by its path.
+//! - [`coverage`], [`schedule`], [`backoff`] and, over them, [`plan`]: what is due, what waits, and until when.
 //! - [`vault`]: the contract with whoever keeps keys and state.
 //! - [`engine`]: drives what is due through [`acme`], one order after the other and many side by side.
 //!
@@ -8,6 +9,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backoff;
 pub mod config;
+pub mod coverage;
 pub mod engine;
+pub mod plan;
+pub mod schedule;
+mod spread;
 pub mod vault;

@@ -60,6 +60,20 @@ pub struct CertificateId {
     pub names: Vec<String>,
 }
 
+impl CertificateId {
+    /// The same certificate with its names sorted: equal for all that are the same.
+    pub fn canonical(&self) -> Self {
+        let mut canonical = self.clone();
+        canonical.names.sort_unstable();
+        canonical
+    }
+
+    /// Whether both are the same certificate: the same resolver and the same set of names.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self == other || (self.names.len() == other.names.len() && self.canonical() == other.canonical())
+    }
+}
+
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {

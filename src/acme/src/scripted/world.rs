@@ -22,6 +22,7 @@ const MAX_STEPS: u64 = 20_000_000;
 /// A virtual clock with timers and a source of randomness.
 pub struct World {
     now_millis: Cell<i64>,
+    skew: Cell<i64>,
     next_timer: Cell<u64>,
     timers: RefCell<BTreeMap<(i64, u64), Waker>>,
     random: Cell<u64>,
@@ -32,15 +33,21 @@ impl World {
     pub fn new(seed: u64) -> Rc<Self> {
         Rc::new(Self {
             now_millis: Cell::new(1_767_225_600_000),
+            skew: Cell::new(0),
             next_timer: Cell::new(0),
             timers: RefCell::default(),
             random: Cell::new(seed),
         })
     }
 
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970 by the wall clock.
     pub fn now_millis(&self) -> i64 {
-        self.now_millis.get()
+        self.now_millis.get().saturating_add(self.skew.get())
+    }
+
+    /// Sets the wall clock forward or back. Sleepers are not woken: they wait by a clock of their own.
+    pub fn jump(&self, millis: i64) {
+        self.skew.set(self.skew.get().saturating_add(millis));
     }
 
     /// The next random number (splitmix64).
@@ -57,13 +64,13 @@ impl World {
         let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let id = self.next_timer.get();
         self.next_timer.set(id + 1);
-        Sleep { world: self.clone(), deadline: self.now_millis().saturating_add(millis), id }
+        Sleep { world: self.clone(), deadline: self.now_millis.get().saturating_add(millis), id }
     }
 
     /// Runs a future to its end, or until the clock has gone on by `limit`: then `None`, and the future can be polled
     /// again later. Panics when nothing can ever happen any more.
     pub fn run_for<F: Future + ?Sized>(&self, limit: Duration, mut future: Pin<&mut F>) -> Option<F::Output> {
-        let end = self.now_millis().saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
+        let end = self.now_millis.get().saturating_add(i64::try_from(limit.as_millis()).unwrap_or(i64::MAX));
         for _ in 0..MAX_STEPS {
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&noop_waker())) {
                 return Some(output);
@@ -74,7 +81,7 @@ impl World {
                 self.now_millis.set(end);
                 return None;
             }
-            self.now_millis.set(next.max(self.now_millis()));
+            self.now_millis.set(next.max(self.now_millis.get()));
             let later = self.timers.borrow_mut().split_off(&(next + 1, 0));
             for waker in std::mem::replace(&mut *self.timers.borrow_mut(), later).into_values() {
                 waker.wake();
@@ -100,7 +107,7 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.world.now_millis() >= self.deadline {
+        if self.world.now_millis.get() >= self.deadline {
             return Poll::Ready(());
         }
         self.world.timers.borrow_mut().insert((self.deadline, self.id), context.waker().clone());

@@ -1,0 +1,136 @@
+//! What happens in the engine, for logs and metrics.
+
+use std::fmt;
+
+use crate::vault::CertificateId;
+
+/// Is told what happens.
+pub trait Observer {
+    /// Something happened. MUST return at once.
+    fn notice(&self, event: Event<'_>);
+}
+
+/// What happens. Its `Display` is the line for the log; text of peers in it is escaped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// An account was registered, found again, or its contact updated.
+    AccountReady {
+        /// The resolver's name.
+        resolver: &'a str,
+        /// The account's URL.
+        url: &'a str,
+    },
+    /// How many certificates are in which state.
+    Census(Census),
+    /// A try failed.
+    Failed {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// A short class for metrics: `permanent`, `rate_limited`, `transient`, `validation`, `sidecar`.
+        class: &'static str,
+        /// What happened, in one escaped line.
+        reason: &'a str,
+        /// Failed tries since the last success.
+        failures: u32,
+        /// How long until it is tried again, seconds.
+        retry_in: i64,
+    },
+    /// A certificate is being served.
+    Issued {
+        /// Which one.
+        id: &'a CertificateId,
+        /// Its serial number in hexadecimal.
+        serial: &'a str,
+        /// Its issuer's name, as the CA wrote it.
+        issuer: &'a str,
+        /// End of validity, seconds since 1970.
+        not_after: i64,
+        /// Why it was due.
+        why: Why,
+        /// From the start of the try, in milliseconds.
+        took_millis: i64,
+        /// False when it could not be saved, and is served from memory only.
+        durable: bool,
+    },
+    /// A try begins.
+    Started {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// Why.
+        why: Why,
+    },
+}
+
+/// Why a certificate is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// There is none.
+    First,
+    /// The one there is nears its end, or is past it.
+    Renewal,
+    /// An order is under way that nobody is driving.
+    Resume,
+    /// The last try failed.
+    Retry,
+}
+
+impl Why {
+    /// A name for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Renewal => "renewal",
+            Self::Resume => "resume",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+/// Certificates by state. Each wanted one is in one of the first four.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Valid and not due, or covered by another certificate.
+    pub valid: u64,
+    /// Valid, and due for renewal.
+    pub due: u64,
+    /// Stored, but past their end.
+    pub expired: u64,
+    /// Never issued.
+    pub missing: u64,
+    /// Of all these, those with an order under way.
+    pub in_progress: u64,
+    /// Of all these, those whose last try failed.
+    pub failing: u64,
+}
+
+impl fmt::Display for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountReady { resolver, url } => {
+                write!(f, "resolver {resolver}: account {} is ready", acme::one_line(url))
+            }
+            Self::Census(Census { valid, due, expired, missing, in_progress, failing }) => write!(
+                f,
+                "certificates: {valid} valid, {due} due, {expired} expired, {missing} missing; \
+                 {in_progress} in progress, {failing} failing"
+            ),
+            Self::Failed { id, class, reason, failures, retry_in } => {
+                write!(f, "{id}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}")
+            }
+            Self::Issued { id, serial, issuer, why, took_millis, durable, .. } => {
+                let memory = if *durable { "" } else { "; it could not be saved and is served from memory" };
+                let (why, issuer) = (why.as_str(), acme::one_line(issuer));
+                write!(f, "{id}: issued ({why}) in {took_millis} ms by {issuer}, serial {serial}{memory}")
+            }
+            Self::Started { id, why } => write!(f, "{id}: ordering ({})", why.as_str()),
+        }
+    }
+}
+
+impl fmt::Display for CertificateId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let more = self.names.len().saturating_sub(1);
+        write!(f, "{}", self.names.first().map_or("certificate without names", String::as_str))?;
+        if more > 0 { write!(f, " (and {more} more)") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,158 @@
+//! The engine: looks at what is wanted and what there is, and drives what is due through ACME.
+//!
+//! It keeps nothing that the vault does not have: dropped at any moment and started again, here or elsewhere, it goes
+//! on where it was. One certificate's failure never holds up another's.
+
+mod attempt;
+mod event;
+mod session;
+mod wants;
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::pin::pin;
+use std::time::Duration;
+
+use acme::Host;
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use crate::config::Config;
+use crate::plan::{Due, Plan, plan};
+use crate::vault::{CertificateId, Inventory, PendingOrder, Vault, VaultError};
+use attempt::{Outcome, attempt};
+pub use event::{Census, Event, Observer, Why};
+use session::Session;
+pub use wants::WantsFeed;
+
+/// The longest the engine sleeps before it looks again: the wall clock may have jumped meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// How often it looks at everything while orders are waiting for their turn. Looking is linear in the number of
+/// certificates, so it is not done after each of them.
+const LOOK_WHILE_BUSY: Duration = Duration::from_secs(5);
+
+/// Runs until the vault is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
+/// holds the lease starts it again after a moment.
+pub async fn run<H: Host, V: Vault>(
+    config: &Config,
+    host: &H,
+    vault: &V,
+    feed: &WantsFeed,
+    observer: &dyn Observer,
+) -> VaultError {
+    let mut inventory = match vault.inventory().await {
+        Ok(inventory) => inventory,
+        Err(error) => return error,
+    };
+    let sessions: BTreeMap<&str, Session<'_, H, V>> = config
+        .resolvers
+        .keys()
+        .map(|name| (name.as_str(), Session::new(config, name, host, vault, observer)))
+        .collect();
+    let mut running = FuturesUnordered::new();
+    let mut in_flight: HashSet<CertificateId> = HashSet::new();
+    let mut agenda = Agenda::default();
+    loop {
+        if agenda.is_stale {
+            agenda = look(config, host, feed, &inventory, &in_flight, observer);
+        }
+        while running.len() < config.engine.max_orders
+            && let Some(due) = agenda.due.pop_front()
+        {
+            let Some(session) = sessions.get(due.id.resolver.as_str()) else { continue };
+            in_flight.insert(due.id.clone());
+            running.push(attempt(session, inventory.order_of(&due.id), inventory.failures_of(&due.id), due));
+        }
+        let alarm = pin!(host.sleep(agenda.rest(host)));
+        let other_wants = pin!(feed.changed_since(agenda.wants_revision));
+        match select(pin!(finished(&mut running)), select(alarm, other_wants)).await {
+            Either::Left(((id, Outcome::VaultGone(error)), _)) => {
+                in_flight.remove(&id);
+                return error;
+            }
+            Either::Left(((id, outcome), _)) => {
+                in_flight.remove(&id);
+                inventory.apply(&id, outcome);
+                agenda.is_stale = agenda.due.is_empty();
+            }
+            Either::Right(_) => agenda.is_stale = true,
+        }
+    }
+}
+
+/// What is to be done until the next look.
+struct Agenda {
+    due: VecDeque<Due>,
+    is_stale: bool,
+    /// When to look again, milliseconds since 1970.
+    look_at: i64,
+    wants_revision: u64,
+}
+
+impl Default for Agenda {
+    fn default() -> Self {
+        Self { due: VecDeque::new(), is_stale: true, look_at: 0, wants_revision: 0 }
+    }
+}
+
+impl Agenda {
+    fn rest<H: Host>(&self, host: &H) -> Duration {
+        let millis = self.look_at.saturating_sub(host.now_millis());
+        // A clock that jumped back must not make this longer.
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(LONGEST_SLEEP)
+    }
+}
+
+fn look<H: Host>(
+    config: &Config,
+    host: &H,
+    feed: &WantsFeed,
+    inventory: &Inventory,
+    in_flight: &HashSet<CertificateId>,
+    observer: &dyn Observer,
+) -> Agenda {
+    let now_millis = host.now_millis();
+    let wants = feed.merged_with(config);
+    let now = now_millis.div_euclid(1000);
+    let Plan { due, next_wake, census } = plan(&wants, inventory, in_flight, now, &config.engine);
+    observer.notice(Event::Census(census));
+    let longest = if due.is_empty() { LONGEST_SLEEP } else { LOOK_WHILE_BUSY };
+    let longest = now_millis.saturating_add(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
+    let look_at = next_wake.map_or(longest, |wake| wake.saturating_mul(1000).clamp(now_millis, longest));
+    Agenda { due: due.into(), is_stale: false, look_at, wants_revision: feed.revision() }
+}
+
+/// The next of the running tries that ends; never, when none is running.
+async fn finished<F: Future>(running: &mut FuturesUnordered<F>) -> F::Output {
+    match running.next().await {
+        Some(output) => output,
+        None => std::future::pending().await,
+    }
+}
+
+impl Inventory {
+    fn order_of(&self, id: &CertificateId) -> Option<PendingOrder> {
+        self.orders.iter().find(|order| order.id.is_same(id)).cloned()
+    }
+
+    fn failures_of(&self, id: &CertificateId) -> u32 {
+        self.attempts.iter().find(|attempt| attempt.id.is_same(id)).map_or(0, |attempt| attempt.failures)
+    }
+
+    /// Takes over what came of a try, as the vault has stored it.
+    fn apply(&mut self, id: &CertificateId, outcome: Outcome) {
+        self.orders.retain(|order| !order.id.is_same(id));
+        self.attempts.retain(|attempt| !attempt.id.is_same(id));
+        match outcome {
+            Outcome::Failed { attempt, order } => {
+                self.orders.extend(order.filter(|_| !attempt.order_is_dead));
+                self.attempts.push(attempt);
+            }
+            Outcome::Issued(certificate) => {
+                self.certificates.retain(|stored| !stored.id.is_same(id));
+                self.certificates.push(certificate);
+            }
+            Outcome::VaultGone(_) => {}
+        }
+    }
+}

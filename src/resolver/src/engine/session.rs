@@ -1,0 +1,153 @@
+//! One resolver's dealings with its CA: the directory, and the account that its orders run under.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use acme::origin::Origin;
+use acme::{AccountKey, Client, Error, Host, Options, account};
+use futures::lock::Mutex;
+
+use super::attempt::Trouble;
+use super::event::{Event, Observer};
+use crate::config::{Config, Resolver};
+use crate::vault::{Registration, Vault};
+
+/// How long a directory is used before it is fetched again: CAs move their endpoints seldom, and keep the old ones.
+const DIRECTORY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The wait from finalize to certificate (Traefik's `certificateTimeout`).
+const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One resolver's dealings with its CA, shared by all its orders.
+pub(super) struct Session<'a, H, V> {
+    pub(super) name: &'a str,
+    pub(super) config: &'a Config,
+    pub(super) host: &'a H,
+    pub(super) vault: &'a V,
+    pub(super) observer: &'a dyn Observer,
+    state: Mutex<State<'a, H>>,
+}
+
+struct State<'a, H> {
+    connected: Option<Connected<'a, H>>,
+    /// The last failure, and when it was: orders that were waiting for the same thing share it.
+    failed: Option<(i64, Trouble)>,
+}
+
+struct Connected<'a, H> {
+    client: Rc<Client<&'a H>>,
+    since: i64,
+}
+
+impl<'a, H: Host, V: Vault> Session<'a, H, V> {
+    pub(super) fn new(
+        config: &'a Config,
+        name: &'a str,
+        host: &'a H,
+        vault: &'a V,
+        observer: &'a dyn Observer,
+    ) -> Self {
+        let state = Mutex::new(State { connected: None, failed: None });
+        Self { name, config, host, vault, observer, state }
+    }
+
+    /// The resolver's configuration.
+    pub(super) fn resolver(&self) -> Option<&'a Resolver> {
+        self.config.resolvers.get(self.name)
+    }
+
+    /// A client with a registered account. Orders that ask at once wait for one connection, and share its failure.
+    pub(super) async fn client(&self) -> Result<Rc<Client<&'a H>>, Trouble> {
+        let asked_at = self.host.now_millis();
+        let mut state = self.state.lock().await;
+        let lifetime = i64::try_from(DIRECTORY_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        match (&state.connected, &state.failed) {
+            (Some(connected), _) if asked_at.saturating_sub(connected.since).abs() < lifetime => {
+                return Ok(connected.client.clone());
+            }
+            (_, Some((failed_at, trouble))) if *failed_at > asked_at => return Err(trouble.clone()),
+            _ => {}
+        }
+        match self.connect().await {
+            Ok(client) => {
+                let client = Rc::new(client);
+                *state = State {
+                    connected: Some(Connected { client: client.clone(), since: self.host.now_millis() }),
+                    failed: None,
+                };
+                Ok(client)
+            }
+            Err(trouble) => {
+                state.failed = Some((self.host.now_millis(), trouble.clone()));
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Registers anew after the CA said that it does not know the account. Of several orders that were told so, the
+    /// first does it.
+    pub(super) async fn register_again(
+        &self,
+        client: &Client<&'a H>,
+        refused_kid: Option<&str>,
+    ) -> Result<(), Trouble> {
+        let _one_at_a_time = self.state.lock().await;
+        if client.kid().as_deref() == refused_kid {
+            self.register(client, true).await?;
+        }
+        Ok(())
+    }
+
+    async fn connect(&self) -> Result<Client<&'a H>, Trouble> {
+        let Some(resolver) = self.resolver() else {
+            return Err(Trouble::Vault(format!("there is no resolver {}", self.name)));
+        };
+        let account = self.vault.account(self.name, &resolver.ca_server, &resolver.email).await?;
+        let key = AccountKey::from_pkcs8(&account.key)
+            .map_err(|_| Trouble::Vault(format!("the account key of resolver {} is no P-256 key", self.name)))?;
+        let options = options(self.config, resolver);
+        let client = Client::connect(self.host, &resolver.ca_server, key, account.url.clone(), options).await?;
+        if account.url.is_none() {
+            self.register(&client, !account.fresh).await?;
+        } else if account.contact != contact(resolver) {
+            match account::update_contact(&client, &contact(resolver)).await {
+                Ok(updated) => self.save(updated).await?,
+                Err(Error::AccountLost(_)) => self.register(&client, true).await?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(client)
+    }
+
+    async fn register(&self, client: &Client<&'a H>, known: bool) -> Result<(), Trouble> {
+        let contact = self.resolver().map(contact).unwrap_or_default();
+        self.save(account::register(client, &contact, known).await?).await
+    }
+
+    async fn save(&self, account: account::Account) -> Result<(), Trouble> {
+        self.observer.notice(Event::AccountReady { resolver: self.name, url: &account.url });
+        let resolver = self.resolver();
+        let registration = Registration {
+            resolver: self.name.to_owned(),
+            ca_server: resolver.map(|resolver| resolver.ca_server.clone()).unwrap_or_default(),
+            url: account.url,
+            status: account.status,
+            // What was asked for, not what the CA says: some never tell it back, and would be told again for ever.
+            contact: resolver.map(contact).unwrap_or_default(),
+        };
+        Ok(self.vault.save_registration(registration).await?)
+    }
+}
+
+fn contact(resolver: &Resolver) -> Vec<String> {
+    vec![format!("mailto:{}", resolver.email)]
+}
+
+fn options(config: &Config, resolver: &Resolver) -> Options {
+    Options {
+        client_timeout: resolver.client_timeout,
+        request_timeout: resolver.client_response_header_timeout,
+        certificate_timeout: CERTIFICATE_TIMEOUT,
+        other_origins: config.ca_clusters.keys().filter_map(|host| Origin::from_authority(host)).collect(),
+    }
+}

@@ -1,0 +1,56 @@
+//! Wants that come from outside of the configuration while the engine runs.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::task::{Poll, Waker};
+
+use crate::config::Config;
+use crate::vault::CertificateId;
+
+/// Wants that come from outside of the configuration while the engine runs: the sidecar's. Whoever receives them puts
+/// them here, and the engine looks at every change.
+#[derive(Default)]
+pub struct WantsFeed {
+    wants: RefCell<Vec<CertificateId>>,
+    revision: Cell<u64>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl WantsFeed {
+    /// Replaces all of them.
+    pub fn replace(&self, wants: Vec<CertificateId>) {
+        if *self.wants.borrow() == wants {
+            return;
+        }
+        self.wants.replace(wants);
+        self.revision.set(self.revision.get().wrapping_add(1));
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// The configuration's wants, and then those of others that its resolvers can fulfil; each certificate once.
+    pub(super) fn merged_with(&self, config: &Config) -> Vec<CertificateId> {
+        let mut merged = config.wants.clone();
+        let known: HashSet<CertificateId> = merged.iter().map(CertificateId::canonical).collect();
+        let others = self.wants.borrow();
+        let fulfilable = others.iter().filter(|id| config.resolvers.contains_key(&id.resolver));
+        merged.extend(fulfilable.filter(|id| !known.contains(&id.canonical())).cloned());
+        merged
+    }
+
+    pub(super) fn revision(&self) -> u64 {
+        self.revision.get()
+    }
+
+    /// Ends when the revision is another.
+    pub(super) fn changed_since(&self, seen: u64) -> impl Future<Output = ()> {
+        std::future::poll_fn(move |context| {
+            if self.revision.get() != seen {
+                return Poll::Ready(());
+            }
+            self.waker.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+    }
+}

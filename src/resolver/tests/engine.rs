@@ -1,0 +1,191 @@
+//! The engine against a scripted CA and a vault in memory: months in milliseconds.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a test fails by panicking"
+)]
+
+mod world;
+
+use std::time::Duration;
+
+use acme::scripted::{Fault, Faults, Settings};
+use resolver::vault::VaultError;
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+use world::{Scene, id};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+#[test]
+fn what_is_wanted_is_issued_and_then_left_alone() {
+    let scene = Scene::new(1, Settings::default(), &[&["a.example", "www.a.example"], &["b.example"]]);
+    assert_eq!(scene.run(DAY * 30), None);
+    assert_eq!(scene.published(), [("a.example".into(), 1), ("b.example".into(), 1)].into());
+    assert_eq!(scene.ca().account_count(), 1);
+}
+
+#[test]
+fn certificates_are_renewed_in_their_last_third_for_ever() {
+    let scene = Scene::new(2, Settings::default(), &[&["a.example"]]);
+    assert_eq!(scene.run(DAY * 365), None);
+    let certificates = scene.ca().certificates.clone();
+    for pair in certificates.windows(2) {
+        let age = pair[1].not_before - pair[0].not_before;
+        assert!((60 * 86_400..=63 * 86_400 + 60).contains(&age), "renewed after {} days", age as f64 / 86_400.0);
+    }
+    assert!(certificates.len() >= 5);
+}
+
+#[test]
+fn a_certificate_of_one_minute_is_renewed_in_time() {
+    let scene = Scene::new(3, Settings { lifetime: 60, ..Settings::default() }, &[&["a.example"]]);
+    assert_eq!(scene.run(HOUR), None);
+    for pair in scene.ca().certificates.windows(2) {
+        assert!(pair[1].not_before < pair[0].not_after, "a gap before serial {}", pair[1].serial);
+    }
+    let count = scene.ca().certificates.len();
+    assert!((100..=120).contains(&count), "{count} certificates in an hour");
+}
+
+#[test]
+fn a_blocked_name_does_not_hold_up_the_others() {
+    let settings = Settings { blocked: vec!["blocked.example".into()], ..Settings::default() };
+    let scene = Scene::new(4, settings, &[&["blocked.example"], &["a.example"], &["b.example"]]);
+    scene.run(MINUTE);
+    assert_eq!(scene.published(), [("a.example".into(), 1), ("b.example".into(), 1)].into());
+    let stored = scene.keeper.stored.borrow();
+    assert_eq!(stored.attempts.len(), 1);
+    assert!(stored.attempts[0].reason.contains("rejectedIdentifier"), "{}", stored.attempts[0].reason);
+}
+
+#[test]
+fn thirty_days_of_failure_never_shrink_the_wait() {
+    let broken = Faults::by(|request, _| (request.endpoint == "newOrder").then(|| Fault::answer(500, "")));
+    let scene = Scene::new(5, Settings::default(), &[&["a.example"]]).faults(broken);
+    scene.run(DAY * 30);
+    let attempts = scene.keeper.attempts.borrow();
+    let times: Vec<i64> = attempts.iter().map(|attempt| attempt.retry_at).collect();
+    let waits: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
+    assert!((120..140).contains(&attempts.len()), "{} tries in 30 days", attempts.len());
+}
+
+#[test]
+fn restarts_do_not_reach_the_ca_more_often() {
+    let broken = || Faults::by(|request, _| (request.endpoint == "newOrder").then(|| Fault::answer(500, "")));
+    let scene = Scene::new(6, Settings::default(), &[&["a.example"]]).faults(broken());
+    for _ in 0..3600 {
+        scene.run(Duration::from_secs(60));
+    }
+    let attempts = scene.keeper.attempts.borrow().len();
+    assert!(attempts < 25, "{attempts} tries in 60 hours of restarting every minute");
+}
+
+#[test]
+fn an_engine_killed_at_any_moment_is_followed_by_one_that_finishes_the_order() {
+    for cut in (5..600).step_by(5) {
+        let scene = Scene::new(7, Settings::default(), &[&["a.example", "b.example"]]);
+        scene.run(Duration::from_millis(cut));
+        let known = !scene.keeper.stored.borrow().orders.is_empty();
+        scene.run(MINUTE * 2);
+        assert_eq!(scene.published(), [("a.example".into(), 1)].into(), "cut at {cut} ms");
+        let orders = scene.ca().order_count();
+        assert!(orders == 1 || (orders == 2 && !known), "cut at {cut} ms: {orders} orders");
+        assert_eq!(scene.ca().account_count(), 1);
+    }
+}
+
+#[test]
+fn a_ca_that_lost_its_state_gets_one_new_account_and_goes_on() {
+    let wants: &[&[&str]] = &[&["a.example"], &["b.example"], &["c.example"], &["d.example"]];
+    let scene = Scene::new(8, Settings { lifetime: 3600, ..Settings::default() }, wants);
+    scene.run(MINUTE * 20);
+    scene.network.ca.borrow_mut().forget_everything();
+    scene.run(MINUTE * 30);
+    assert_eq!(scene.ca().account_count(), 1);
+    assert!(scene.published().values().all(|count| *count == 2), "{:?}", scene.published());
+    assert!(scene.keeper.attempts.borrow().is_empty(), "{:?}", scene.notes.lines.borrow());
+}
+
+#[test]
+fn no_more_orders_run_at_once_than_the_configuration_allows() {
+    let names: Vec<String> = (0..60).map(|i| format!("n{i}.example")).collect();
+    let wants: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
+    let wants: Vec<&[&str]> = wants.iter().map(|names| names.as_slice()).collect();
+    let mut scene = Scene::new(9, Settings::default(), &wants);
+    scene.config.engine.max_orders = 7;
+    scene.run(MINUTE);
+    assert_eq!(scene.published().len(), 60);
+    assert_eq!(scene.notes.most_running.get(), 7);
+}
+
+#[test]
+fn wants_that_come_while_it_runs_are_issued_at_once() {
+    let scene = Scene::new(10, Settings::default(), &[&["a.example"]]);
+    let engine = resolver::engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = std::pin::pin!(engine);
+    scene.world.run_for(HOUR, engine.as_mut());
+    let unknown = resolver::vault::CertificateId { resolver: "nobody".into(), names: vec!["c.example".into()] };
+    scene.feed.replace(vec![id(&["b.example"]), id(&["a.example"]), unknown]);
+    scene.world.run_for(Duration::from_secs(5), engine.as_mut());
+    assert_eq!(scene.published(), [("a.example".into(), 1), ("b.example".into(), 1)].into());
+}
+
+#[test]
+fn without_its_vault_the_engine_ends() {
+    let scene = Scene::new(11, Settings::default(), &[&["a.example"]]);
+    scene.keeper.away.set(true);
+    assert_eq!(scene.run(HOUR), Some(VaultError::Unavailable("the sidecar is away".into())));
+}
+
+#[test]
+fn a_refused_chain_is_tried_again_with_a_new_order_after_a_wait() {
+    let scene = Scene::new(12, Settings::default(), &[&["a.example"]]);
+    scene.keeper.refuses_chains.set(true);
+    scene.run(Duration::from_secs(30));
+    assert_eq!(scene.ca().order_count(), 1);
+    scene.keeper.refuses_chains.set(false);
+    scene.run(MINUTE * 2);
+    assert_eq!(scene.published(), [("a.example".into(), 1)].into());
+    assert_eq!(scene.ca().order_count(), 2);
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_renews_and_one_that_jumps_back_does_no_harm() {
+    let scene = Scene::new(13, Settings::default(), &[&["a.example"]]);
+    scene.run(HOUR);
+    scene.world.jump(86_400_000 * 3650);
+    scene.run(MINUTE * 5);
+    assert_eq!(scene.published()["a.example"], 2);
+    scene.world.jump(-86_400_000 * 3650);
+    scene.run(DAY);
+    assert!(scene.published()["a.example"] <= 3);
+}
+
+#[test]
+fn a_changed_mail_address_is_told_to_the_ca_once() {
+    let mut scene = Scene::new(14, Settings { lifetime: 3600, ..Settings::default() }, &[&["a.example"]]);
+    scene.run(MINUTE);
+    scene.config.resolvers.get_mut("le").unwrap().email = "new@example.com".into();
+    scene.run(HOUR * 5);
+    assert_eq!(scene.ca().contacts(), [[serde_json::json!("mailto:new@example.com")]]);
+    assert_eq!(scene.ca().asked("/account/"), 1);
+}
+
+#[test]
+fn with_a_tenth_of_all_requests_failing_everything_is_issued_within_hours() {
+    for seed in 0..20 {
+        let settings = Settings { refused_nonces: 20, ..Settings::default() };
+        let wants: &[&[&str]] = &[&["a.example", "b.example"], &["c.example"], &["d.example"]];
+        let scene = Scene::new(seed, settings, wants).faults(Faults::some(10));
+        scene.run(HOUR * 12);
+        assert_eq!(scene.published().len(), 3, "seed {seed}: {:#?}", scene.notes.lines.borrow());
+    }
+}

@@ -1,0 +1,224 @@
+//! The engine's whole world for tests: a scripted CA, a vault in memory, a virtual clock.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
+use p256::SecretKey;
+use p256::pkcs8::EncodePrivateKey;
+use resolver::config::{Config, EngineOptions, KeyType, Resolver, Role};
+use resolver::engine::{self, Event, Observer, WantsFeed};
+use resolver::vault::{
+    Account, Attempt, Certificate, CertificateId, Http01, Inventory, PendingOrder, Published, Registration, Vault,
+    VaultError,
+};
+
+/// A vault in memory. It outlives engines, as the sidecar does.
+pub struct Keeper {
+    pub web: Web,
+    pub stored: RefCell<Inventory>,
+    pub attempts: RefCell<Vec<Attempt>>,
+    pub publications: RefCell<Vec<Certificate>>,
+    pub away: Cell<bool>,
+    pub refuses_chains: Cell<bool>,
+    account: RefCell<Option<(Option<String>, Vec<String>)>>,
+    csrs: RefCell<HashMap<String, Vec<u8>>>,
+    /// How long each call takes.
+    latency: Duration,
+    world: Rc<World>,
+}
+
+impl Keeper {
+    async fn reach(&self) -> Result<(), VaultError> {
+        self.world.sleep(self.latency).await;
+        if self.away.get() { Err(VaultError::Unavailable("the sidecar is away".into())) } else { Ok(()) }
+    }
+}
+
+impl Vault for Keeper {
+    async fn inventory(&self) -> Result<Inventory, VaultError> {
+        self.reach().await?;
+        Ok(self.stored.borrow().clone())
+    }
+
+    async fn account(&self, _: &str, _: &str, _: &str) -> Result<Account, VaultError> {
+        self.reach().await?;
+        let key = SecretKey::from_slice(&[9; 32]).unwrap().to_pkcs8_der().unwrap().as_bytes().to_vec();
+        let mut account = self.account.borrow_mut();
+        let fresh = account.is_none();
+        let (url, contact) = account.get_or_insert_default().clone();
+        Ok(Account { key, fresh, url, contact })
+    }
+
+    async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
+        self.reach().await?;
+        self.account.replace(Some((Some(registration.url), registration.contact)));
+        Ok(())
+    }
+
+    async fn save_order(&self, order: PendingOrder) -> Result<(), VaultError> {
+        self.reach().await?;
+        let mut stored = self.stored.borrow_mut();
+        stored.orders.retain(|old| old.id != order.id);
+        stored.orders.push(order);
+        Ok(())
+    }
+
+    async fn save_attempt(&self, attempt: Attempt) -> Result<(), VaultError> {
+        self.reach().await?;
+        let mut stored = self.stored.borrow_mut();
+        if attempt.order_is_dead {
+            stored.orders.retain(|order| order.id != attempt.id);
+        }
+        stored.attempts.retain(|old| old.id != attempt.id);
+        stored.attempts.push(attempt.clone());
+        self.attempts.borrow_mut().push(attempt);
+        Ok(())
+    }
+
+    async fn csr(&self, _: &CertificateId, order: &str, _: KeyType) -> Result<Vec<u8>, VaultError> {
+        self.reach().await?;
+        let mut csrs = self.csrs.borrow_mut();
+        Ok(csrs.entry(order.to_owned()).or_insert_with(|| order.as_bytes().to_vec()).clone())
+    }
+
+    async fn publish(&self, id: &CertificateId, order: &str, chain: &str) -> Result<Published, VaultError> {
+        self.reach().await?;
+        let made = acme::scripted::Certificate::of(chain).unwrap();
+        if self.refuses_chains.get() || made.csr != order.as_bytes() {
+            return Err(VaultError::Refused("the chain's key is not the order's".into()));
+        }
+        let certificate = Certificate {
+            id: id.clone(),
+            not_before: made.not_before,
+            not_after: made.not_after,
+            serial: made.serial.to_string(),
+            issuer: "Scripted CA".into(),
+        };
+        let mut stored = self.stored.borrow_mut();
+        stored.certificates.retain(|old| old.id != *id);
+        stored.certificates.push(certificate.clone());
+        stored.orders.retain(|order| order.id != *id);
+        stored.attempts.retain(|attempt| attempt.id != *id);
+        self.publications.borrow_mut().push(certificate.clone());
+        Ok(Published { certificate, durable: true })
+    }
+
+    async fn publish_http01(&self, challenge: Http01) -> Result<(), VaultError> {
+        self.reach().await?;
+        self.web.borrow_mut().insert((challenge.host, challenge.token), challenge.key_authorization);
+        Ok(())
+    }
+
+    async fn retract_http01(&self, token: &str) {
+        self.web.borrow_mut().retain(|(_, published), _| published != token);
+    }
+}
+
+/// Writes down every event but the census, and the most orders that were under way at once.
+#[derive(Default)]
+pub struct Notes {
+    pub lines: RefCell<Vec<String>>,
+    running: Cell<usize>,
+    pub most_running: Cell<usize>,
+}
+
+impl Observer for Notes {
+    fn notice(&self, event: Event<'_>) {
+        match event {
+            Event::Census(_) => return,
+            Event::Started { .. } => {
+                self.running.set(self.running.get() + 1);
+                self.most_running.set(self.most_running.get().max(self.running.get()));
+            }
+            Event::Failed { .. } | Event::Issued { .. } => self.running.set(self.running.get().saturating_sub(1)),
+            Event::AccountReady { .. } => {}
+        }
+        self.lines.borrow_mut().push(event.to_string());
+    }
+}
+
+/// Everything together.
+pub struct Scene {
+    pub world: Rc<World>,
+    pub network: Network,
+    pub keeper: Keeper,
+    pub notes: Notes,
+    pub feed: WantsFeed,
+    pub config: Config,
+}
+
+impl Scene {
+    /// One resolver `le`, and one certificate for each list of names.
+    pub fn new(seed: u64, settings: Settings, wants: &[&[&str]]) -> Self {
+        let world = World::new(seed);
+        let web = Web::default();
+        let network = Network::new(&world, Ca::new(settings, &web));
+        let directory = network.ca.borrow().directory_url();
+        let keeper = Keeper {
+            web,
+            stored: RefCell::default(),
+            attempts: RefCell::default(),
+            publications: RefCell::default(),
+            away: Cell::new(false),
+            refuses_chains: Cell::new(false),
+            account: RefCell::default(),
+            csrs: RefCell::default(),
+            latency: Duration::from_millis(1),
+            world: world.clone(),
+        };
+        let (feed, notes) = (WantsFeed::default(), Notes::default());
+        Self { world, network, keeper, notes, feed, config: config(&directory, wants) }
+    }
+
+    pub fn faults(self, faults: Faults) -> Self {
+        *self.network.faults.borrow_mut() = faults;
+        self
+    }
+
+    /// Runs an engine for that long, and then drops it wherever it is. What the vault said, if it ended by itself.
+    pub fn run(&self, limit: Duration) -> Option<VaultError> {
+        let engine = engine::run(&self.config, &self.network, &self.keeper, &self.feed, &self.notes);
+        self.world.run_for(limit, pin!(engine))
+    }
+
+    pub fn ca(&self) -> std::cell::Ref<'_, Ca> {
+        self.network.ca.borrow()
+    }
+
+    /// How often each main name was published.
+    pub fn published(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for certificate in self.keeper.publications.borrow().iter() {
+            *counts.entry(certificate.id.names[0].clone()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+/// A certificate of the resolver `le`.
+pub fn id(names: &[&str]) -> CertificateId {
+    CertificateId { resolver: "le".into(), names: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+fn config(directory: &str, wants: &[&[&str]]) -> Config {
+    let resolver = Resolver {
+        email: "ops@example.com".into(),
+        ca_server: directory.into(),
+        key_type: KeyType::Ec256,
+        http_entry_point: "web".into(),
+        client_timeout: Duration::from_secs(120),
+        client_response_header_timeout: Duration::from_secs(30),
+    };
+    Config {
+        resolvers: [("le".to_owned(), resolver)].into(),
+        wants: wants.iter().map(|names| id(names)).collect(),
+        sidecar_cluster: "sidecar".into(),
+        ca_clusters: BTreeMap::new(),
+        role: Role::Auto,
+        engine: EngineOptions::default(),
+    }
+}
