@@ -16,13 +16,15 @@ pub(super) struct Ledger {
     due: VecDeque<Arc<str>>,
     unacknowledged: VecDeque<Sent>,
     nonce_prefix: String,
-    nonces: u64,
+    responses: u64,
 }
 
 struct Entry {
     name: Option<Name>,
     /// What the client was told last.
     told: Told,
+    /// In which response it was.
+    told_in: u64,
     /// What it acknowledged last.
     confirmed: Told,
     /// What it rejected last.
@@ -56,6 +58,7 @@ impl Told {
 
 /// A response under way.
 struct Sent {
+    number: u64,
     nonce: String,
     contents: Vec<(Arc<str>, Told)>,
 }
@@ -89,7 +92,7 @@ impl Ledger {
             due: VecDeque::new(),
             unacknowledged: VecDeque::new(),
             nonce_prefix,
-            nonces: 0,
+            responses: 0,
         }
     }
 
@@ -107,6 +110,7 @@ impl Ledger {
         let entry = Entry {
             name: Name::parse(name),
             told: Told::Nothing,
+            told_in: 0,
             confirmed: Told::Nothing,
             rejected: None,
             alone: None,
@@ -228,14 +232,16 @@ impl Ledger {
     pub(super) fn sent(&mut self, contents: &[Content]) -> String {
         let contents: Vec<(Arc<str>, Told)> =
             contents.iter().map(|(name, pair)| (name.clone(), Told::of(pair.as_ref()))).collect();
+        self.responses = self.responses.wrapping_add(1);
+        let number = self.responses;
         for (name, told) in &contents {
             if let Some(entry) = self.entries.get_mut(name) {
                 entry.told = told.clone();
+                entry.told_in = number;
             }
         }
-        self.nonces = self.nonces.wrapping_add(1);
-        let nonce = format!("{}-{}", self.nonce_prefix, self.nonces);
-        self.unacknowledged.push_back(Sent { nonce: nonce.clone(), contents });
+        let nonce = format!("{}-{number}", self.nonce_prefix);
+        self.unacknowledged.push_back(Sent { number, nonce: nonce.clone(), contents });
         if self.unacknowledged.len() > limits::MAX_UNACKNOWLEDGED {
             self.unacknowledged.pop_front();
         }
@@ -266,7 +272,12 @@ impl Ledger {
     }
 
     fn reject(&mut self, sent: Sent, error: &str) -> Verdict {
-        let suspects = self.suspects(sent);
+        let suspects = self.suspects(&sent);
+        // What was only said to be absent beside them went unheard.
+        let absent = sent.contents.iter().filter(|(_, told)| *told == Told::Absent && !suspects.is_empty());
+        for (name, _) in absent {
+            self.unsay(name, sent.number);
+        }
         let only_one = suspects.len() == 1;
         for (name, version) in &suspects {
             let Some(entry) = self.entries.get_mut(name) else { continue };
@@ -276,18 +287,24 @@ impl Ledger {
             } else {
                 entry.alone = Some(version.clone());
             }
-            if entry.told.version() == Some(version) {
-                entry.told = entry.confirmed.clone();
-            }
-            self.queue(name);
+            self.unsay(name, sent.number);
         }
         Verdict::Rejected { names: suspects.into_iter().map(|(name, _)| name).collect(), error: error.to_owned() }
     }
 
+    /// The client did not take what it was told in this response; unless it has been told more since, it still has
+    /// what it took before.
+    fn unsay(&mut self, name: &str, response: u64) {
+        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.told_in == response) {
+            entry.told = entry.confirmed.clone();
+            self.queue(name);
+        }
+    }
+
     /// The contents that a rejection can be due to: those the client has not accepted before, else all.
-    fn suspects(&self, sent: Sent) -> Vec<(Arc<str>, Arc<str>)> {
-        let versions = |(name, told): (Arc<str>, Told)| told.version().map(|version| (name, version.clone()));
-        let all: Vec<(Arc<str>, Arc<str>)> = sent.contents.into_iter().filter_map(versions).collect();
+    fn suspects(&self, sent: &Sent) -> Vec<(Arc<str>, Arc<str>)> {
+        let versions = sent.contents.iter().filter_map(|(name, told)| Some((name.clone(), told.version()?.clone())));
+        let all: Vec<(Arc<str>, Arc<str>)> = versions.collect();
         let is_new = |(name, version): &&(Arc<str>, Arc<str>)| {
             self.entries.get(name).is_none_or(|entry| entry.confirmed.version() != Some(version))
         };
