@@ -74,3 +74,6 @@ pub async fn serve(
         () = catalog.keep_time() => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

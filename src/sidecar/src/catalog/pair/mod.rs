@@ -62,13 +62,13 @@ impl Pair {
             whole_certificate(der).map_err(|why| PairError::Chain(format!("certificate {}: {why}", place + 1)))?;
         }
         let leaf_parsed = whole_certificate(leaf).map_err(PairError::Chain)?;
+        check_key_type(&leaf_parsed)?;
         let key_der =
             PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|_| PairError::Key(describe_key(key_pem)))?;
         let key = KeyPair::try_from(&key_der).map_err(|_| PairError::Key("its content is no key of a known type"))?;
         if key.der_bytes() != &*leaf_parsed.public_key().subject_public_key.data {
             return Err(PairError::KeyMismatch);
         }
-        check_key_type(&leaf_parsed)?;
         let names = names_of(&leaf_parsed);
         if names.is_empty() {
             return Err(PairError::NoNames);
@@ -221,3 +221,6 @@ impl fmt::Display for PairError {
 }
 
 impl std::error::Error for PairError {}
+
+#[cfg(test)]
+mod tests;

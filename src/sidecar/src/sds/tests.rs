@@ -1,0 +1,365 @@
+//! The server as a gRPC client sees it, over a unix socket.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
+use envoy_types::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+};
+use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient;
+use envoy_types::pb::google::rpc;
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Streaming};
+
+use super::*;
+use crate::catalog::{DefaultCertificate, Pair, now_seconds};
+
+/// Long enough for a slow machine; nothing waits for it when all is well.
+const PATIENCE: Duration = Duration::from_secs(30);
+const FOREVER: i64 = 9_000_000_000;
+
+struct Harness {
+    directory: TempDir,
+    catalog: Arc<Catalog>,
+    status: Arc<Status>,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+impl Harness {
+    fn start(default: DefaultCertificate) -> Self {
+        let directory = TempDir::new().unwrap();
+        let listener = UnixListener::bind(directory.path().join("sds.sock")).unwrap();
+        let catalog = Arc::new(Catalog::new(default));
+        let status = Arc::<Status>::default();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let connections = UnixListenerStream::new(listener);
+        let server = serve(connections, catalog.clone(), status.clone(), async { drop(stopped.await) });
+        let server = tokio::spawn(server);
+        Self { directory, catalog, status, stop: Some(stop), server }
+    }
+
+    async fn channel(&self) -> Channel {
+        let uri = format!("unix:{}", self.directory.path().join("sds.sock").display());
+        Endpoint::try_from(uri).unwrap().connect().await.unwrap()
+    }
+
+    fn put(&self, name: &str, version: &str) {
+        self.put_until(name, version, FOREVER);
+    }
+
+    fn put_until(&self, name: &str, version: &str, not_after: i64) {
+        let id = wire::CertificateId { resolver: "le".to_owned(), names: vec![name.to_owned()] };
+        self.catalog.put_acme(&id, Some(pair(name, version, not_after)));
+    }
+
+    async fn delta(&self, scope: Option<&'static str>) -> Delta {
+        let (requests, stream) = mpsc::channel(16);
+        let mut request = Request::new(ReceiverStream::new(stream));
+        if let Some(scope) = scope {
+            request.metadata_mut().insert(SCOPE_HEADER, scope.parse().unwrap());
+        }
+        let mut client = SecretDiscoveryServiceClient::new(self.channel().await);
+        let responses = client.delta_secrets(request).await.unwrap().into_inner();
+        Delta { requests, responses }
+    }
+
+    /// Waits until the status is as wanted.
+    async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) {
+        let poll = async {
+            while !wanted(&self.status.snapshot()) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, poll).await;
+        assert!(waited.is_ok(), "{:?}", self.status.snapshot());
+    }
+}
+
+fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
+    Arc::new(Pair {
+        chain_pem: version.to_owned(),
+        key_pem: String::new(),
+        names: vec![name.to_owned()],
+        not_before: 0,
+        not_after,
+        version: version.to_owned(),
+    })
+}
+
+fn default() -> DefaultCertificate {
+    DefaultCertificate::Pair(pair("", "default", FOREVER))
+}
+
+/// A client's end of a delta stream.
+struct Delta {
+    requests: mpsc::Sender<DeltaDiscoveryRequest>,
+    responses: Streaming<DeltaDiscoveryResponse>,
+}
+
+impl Delta {
+    async fn send(&self, request: DeltaDiscoveryRequest) {
+        self.requests.send(DeltaDiscoveryRequest { type_url: TYPE_URL.to_owned(), ..request }).await.unwrap();
+    }
+
+    async fn subscribe(&self, node: &str, name: &str) {
+        let node = Some(Node { id: node.to_owned(), ..Node::default() });
+        let resource_names_subscribe = vec![name.to_owned()];
+        self.send(DeltaDiscoveryRequest { node, resource_names_subscribe, ..Default::default() }).await;
+    }
+
+    async fn settle(&self, nonce: &str, error: Option<&str>) {
+        let error_detail = error.map(|message| rpc::Status { message: message.to_owned(), ..rpc::Status::default() });
+        self.send(DeltaDiscoveryRequest { response_nonce: nonce.to_owned(), error_detail, ..Default::default() }).await;
+    }
+
+    async fn next(&mut self) -> Option<Result<DeltaDiscoveryResponse, tonic::Status>> {
+        tokio::time::timeout(PATIENCE, self.responses.message()).await.unwrap().transpose()
+    }
+
+    async fn response(&mut self) -> DeltaDiscoveryResponse {
+        self.next().await.unwrap().unwrap()
+    }
+
+    /// The next response's contents: `name=version`, or `name=gone`.
+    async fn contents(&mut self) -> Vec<String> {
+        let response = self.response().await;
+        let gone = response.removed_resources.iter().map(|name| format!("{name}=gone"));
+        let present = response.resources.iter().map(|resource| format!("{}={}", resource.name, resource.version));
+        gone.chain(present).collect()
+    }
+
+    async fn failure(&mut self) -> tonic::Status {
+        self.next().await.unwrap().unwrap_err()
+    }
+}
+
+#[tokio::test]
+async fn a_listener_gets_the_default_at_once_and_the_real_certificate_when_it_comes() {
+    let harness = Harness::start(default());
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy", "a.test").await;
+    assert_eq!(stream.contents().await, ["a.test=default"]);
+    harness.put("a.test", "1");
+    assert_eq!(stream.contents().await, ["a.test=1"]);
+}
+
+#[tokio::test]
+async fn every_client_gets_a_change() {
+    let harness = Harness::start(default());
+    let mut streams = Vec::new();
+    for node in ["one", "two", "three"] {
+        let mut stream = harness.delta(None).await;
+        stream.subscribe(node, "a.test").await;
+        assert_eq!(stream.contents().await, ["a.test=default"]);
+        streams.push(stream);
+    }
+    harness.put("a.test", "1");
+    for stream in &mut streams {
+        assert_eq!(stream.contents().await, ["a.test=1"]);
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_validity_is_pushed_by_itself() {
+    let harness = Harness::start(DefaultCertificate::None);
+    harness.put_until("*.test", "long", FOREVER);
+    harness.put_until("a.test", "short", now_seconds() + 1);
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy", "a.test").await;
+    assert_eq!(stream.contents().await, ["a.test=short"]);
+    assert_eq!(stream.contents().await, ["a.test=long"]);
+}
+
+#[tokio::test]
+async fn a_reader_that_was_slow_gets_few_responses_and_the_newest_content() {
+    let harness = Harness::start(DefaultCertificate::None);
+    let name = "a.test";
+    // Large enough to fill what the connection buffers for a stream.
+    let content = |number: usize| format!("{number:0>60000}");
+    harness.put(name, &content(0));
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy", name).await;
+    harness.until(|status| status.pushes == 1).await;
+    for number in 1..=1000 {
+        harness.put(name, &content(number));
+        tokio::task::yield_now().await;
+    }
+    let mut read = 0;
+    loop {
+        read += 1;
+        if stream.response().await.resources[0].version == content(1000) {
+            break;
+        }
+    }
+    assert!(read < 100, "{read} responses were kept for a client that did not read");
+}
+
+#[tokio::test]
+async fn the_challenge_scope_never_gives_an_ordinary_certificate() {
+    let harness = Harness::start(default());
+    harness.put("a.test", "1");
+    let mut stream = harness.delta(Some("tls-alpn-01")).await;
+    stream.subscribe("envoy", "a.test").await;
+    assert_eq!(stream.contents().await, ["a.test=gone"]);
+    let mut fetch = Request::new(DiscoveryRequest { resource_names: vec!["a.test".to_owned()], ..Default::default() });
+    fetch.metadata_mut().insert(SCOPE_HEADER, "tls-alpn-01".parse().unwrap());
+    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
+    assert!(client.fetch_secrets(fetch).await.unwrap().into_inner().resources.is_empty());
+}
+
+#[tokio::test]
+async fn an_unknown_scope_is_refused() {
+    let harness = Harness::start(default());
+    let mut request = Request::new(DiscoveryRequest::default());
+    request.metadata_mut().insert(SCOPE_HEADER, "TLS-ALPN-01".parse().unwrap());
+    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
+    assert_eq!(client.fetch_secrets(request).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn another_type_ends_an_sds_stream_with_a_clear_status() {
+    let harness = Harness::start(default());
+    let mut stream = harness.delta(None).await;
+    let type_url = "type.googleapis.com/envoy.config.cluster.v3.Cluster".to_owned();
+    stream.requests.send(DeltaDiscoveryRequest { type_url, ..Default::default() }).await.unwrap();
+    let failure = stream.failure().await;
+    assert_eq!(failure.code(), Code::InvalidArgument);
+    assert!(failure.message().contains("envoy.config.cluster.v3.Cluster"), "{}", failure.message());
+}
+
+#[tokio::test]
+async fn ads_leaves_other_types_unanswered_and_goes_on() {
+    let harness = Harness::start(default());
+    let (requests, stream) = mpsc::channel(16);
+    let mut client = AggregatedDiscoveryServiceClient::new(harness.channel().await);
+    let responses = client.stream_aggregated_resources(ReceiverStream::new(stream)).await.unwrap();
+    let mut responses = responses.into_inner();
+    for type_url in ["type.googleapis.com/envoy.config.cluster.v3.Cluster", TYPE_URL] {
+        let resource_names = vec!["a.test".to_owned()];
+        let request = DiscoveryRequest { type_url: type_url.to_owned(), resource_names, ..Default::default() };
+        requests.send(request).await.unwrap();
+    }
+    let response: DiscoveryResponse = responses.message().await.unwrap().unwrap();
+    assert_eq!((response.type_url.as_str(), response.resources.len()), (TYPE_URL, 1));
+}
+
+#[tokio::test]
+async fn ads_serves_deltas_too() {
+    let harness = Harness::start(default());
+    let (requests, stream) = mpsc::channel(16);
+    let mut client = AggregatedDiscoveryServiceClient::new(harness.channel().await);
+    let responses = client.delta_aggregated_resources(ReceiverStream::new(stream)).await.unwrap().into_inner();
+    let mut stream = Delta { requests, responses };
+    stream.subscribe("envoy", "a.test").await;
+    assert_eq!(stream.contents().await, ["a.test=default"]);
+}
+
+#[tokio::test]
+async fn fetching_gives_what_there_is() {
+    let harness = Harness::start(DefaultCertificate::None);
+    harness.put("a.test", "1");
+    let resource_names = vec!["A.test".to_owned(), "missing.test".to_owned()];
+    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
+    let request = DiscoveryRequest { resource_names, ..Default::default() };
+    let response = client.fetch_secrets(request).await.unwrap().into_inner();
+    assert_eq!((response.type_url.as_str(), response.resources.len()), (TYPE_URL, 1));
+}
+
+#[tokio::test]
+async fn more_than_fits_is_not_fetched_in_part() {
+    let harness = Harness::start(DefaultCertificate::None);
+    harness.put("a.test", &"1".repeat(limits::MAX_RESPONSE_BYTES));
+    harness.put("b.test", "1");
+    let resource_names = vec!["a.test".to_owned(), "b.test".to_owned()];
+    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
+    let failure = client.fetch_secrets(DiscoveryRequest { resource_names, ..Default::default() }).await.unwrap_err();
+    assert_eq!(failure.code(), Code::ResourceExhausted);
+}
+
+#[tokio::test]
+async fn a_rejection_is_shown_until_the_secret_is_accepted() {
+    let harness = Harness::start(DefaultCertificate::None);
+    harness.put("a.test", "1");
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy-1", "a.test").await;
+    let bad = stream.response().await.nonce;
+    let text = format!("bad\r\n\u{1b}[31mkey{}", "x".repeat(10_000));
+    stream.settle(&bad, Some(&text)).await;
+    harness.until(|status| !status.rejected.is_empty()).await;
+    let Rejection { node, resource, error, .. } = harness.status.snapshot().rejected.remove(0);
+    assert_eq!((node.as_str(), resource.as_str()), ("envoy-1", "a.test"));
+    assert!(error.starts_with("bad\\r\\n\\u{1b}[31mkey") && error.len() < 1000, "{error}");
+    harness.put("a.test", "2");
+    let good = stream.response().await.nonce;
+    stream.settle(&good, None).await;
+    harness.until(|status| status.rejected.is_empty()).await;
+    assert_eq!(harness.status.snapshot().rejections, 1);
+}
+
+#[tokio::test]
+async fn streams_are_counted_by_node_while_they_last() {
+    let harness = Harness::start(default());
+    let (mut one, two) = (harness.delta(None).await, harness.delta(None).await);
+    for stream in [&one, &two] {
+        stream.subscribe("envoy-1", "a.test").await;
+    }
+    harness.until(|status| status.nodes == [("envoy-1".to_owned(), 2)]).await;
+    drop(two);
+    harness.until(|status| status.nodes == [("envoy-1".to_owned(), 1)] && status.streams == 1).await;
+    assert_eq!(one.contents().await, ["a.test=default"], "the other one goes on");
+    drop(one);
+    harness.until(|status| status.streams == 0 && status.nodes.is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_nothing_more_gets_its_answer_and_the_end() {
+    let harness = Harness::start(default());
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy", "a.test").await;
+    let Delta { requests, responses } = stream;
+    drop(requests);
+    let (requests, _unused) = mpsc::channel(1);
+    stream = Delta { requests, responses };
+    assert_eq!(stream.contents().await, ["a.test=default"]);
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_open_streams_and_the_server() {
+    let mut harness = Harness::start(default());
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy", "a.test").await;
+    stream.response().await;
+    harness.stop.take().unwrap().send(()).unwrap();
+    assert_eq!(stream.failure().await.code(), Code::Unavailable);
+    drop(stream);
+    tokio::time::timeout(PATIENCE, &mut harness.server).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_thousand_secrets_have_a_stream_each_on_one_connection() {
+    let harness = Harness::start(default());
+    let channel = harness.channel().await;
+    let mut streams = Vec::new();
+    for number in 0..1000 {
+        let (requests, stream) = mpsc::channel(1);
+        let mut client = SecretDiscoveryServiceClient::new(channel.clone());
+        let responses = client.delta_secrets(ReceiverStream::new(stream)).await.unwrap().into_inner();
+        let stream = Delta { requests, responses };
+        stream.subscribe("envoy", &format!("n{number}.test")).await;
+        streams.push(stream);
+    }
+    for stream in &mut streams {
+        assert_eq!(stream.response().await.resources[0].version, "default");
+    }
+    assert_eq!(harness.status.snapshot().streams, 1000);
+}
