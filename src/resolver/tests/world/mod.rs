@@ -220,5 +220,6 @@ fn config(directory: &str, wants: &[&[&str]]) -> Config {
         ca_clusters: BTreeMap::new(),
         role: Role::Auto,
         engine: EngineOptions::default(),
+        warnings: Vec::new(),
     }
 }

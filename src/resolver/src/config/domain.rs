@@ -1,0 +1,132 @@
+//! A name as a user writes it, made the name that a certificate has.
+
+use std::net::IpAddr;
+
+/// A name or a label is longer than DNS allows (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+/// A name for a certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Domain {
+    /// A DNS name in lower-case ASCII, or an IP address in its canonical form.
+    pub name: String,
+    /// The user wrote a dot at its end, which certificates do not have.
+    pub had_trailing_dot: bool,
+}
+
+/// Reads a name: spaces around it are dropped, it is made lower case, international names become ASCII (UTS 46), a dot
+/// at the end is removed. The error says what a name must be.
+pub fn parse(text: &str) -> Result<Domain, &'static str> {
+    let text = text.trim();
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return Ok(Domain { name: address.to_string(), had_trailing_dot: false });
+    }
+    let (text, had_trailing_dot) = match text.strip_suffix('.') {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    let (is_wildcard, host) = match text.strip_prefix("*.") {
+        Some(parent) => (true, parent),
+        None => (false, text),
+    };
+    if host.contains('*') {
+        return Err("a name with one '*' at most, as its whole first label");
+    }
+    let host = idna::domain_to_ascii(host).map_err(|_| "a DNS name or an IP address")?;
+    if !host.contains('.') {
+        return Err("a name with at least two labels, as www.example.com");
+    }
+    if host.len() > MAX_NAME || host.split('.').any(|label| label.len() > MAX_LABEL) {
+        return Err("a DNS name of at most 253 characters, with labels of at most 63");
+    }
+    if !host.split('.').all(is_label) {
+        return Err("a DNS name of letters, digits and inner hyphens");
+    }
+    if host.split('.').next_back().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit())) {
+        return Err("a DNS name, or a whole IP address");
+    }
+    let name = if is_wildcard { format!("*.{host}") } else { host };
+    Ok(Domain { name, had_trailing_dot })
+}
+
+fn is_label(label: &str) -> bool {
+    !label.is_empty()
+        && !label.starts_with('-')
+        && !label.ends_with('-')
+        && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn name(text: &str) -> String {
+        parse(text).unwrap().name
+    }
+
+    #[test]
+    fn names_become_lower_case_ascii() {
+        assert_eq!(name(" WWW.Example.COM "), "www.example.com");
+        assert_eq!(name("bücher.example"), "xn--bcher-kva.example");
+        assert_eq!(name("BÜCHER.example"), "xn--bcher-kva.example");
+        assert_eq!(name("*.Example.com"), "*.example.com");
+    }
+
+    #[test]
+    fn a_trailing_dot_is_removed_and_told() {
+        assert_eq!(parse("a.example.").unwrap(), Domain { name: "a.example".into(), had_trailing_dot: true });
+    }
+
+    #[test]
+    fn addresses_take_their_canonical_form() {
+        assert_eq!(name("192.0.2.1"), "192.0.2.1");
+        assert_eq!(name("2001:DB8:0:0::1"), "2001:db8::1");
+        assert_eq!(name("[2001:db8::1]"), "2001:db8::1");
+    }
+
+    #[test]
+    fn what_is_no_name_is_refused() {
+        let long_label = format!("{}.example", "a".repeat(64));
+        let long_name = format!("{}example", "a.".repeat(130));
+        for text in [
+            "",
+            ".",
+            "..",
+            "*",
+            "*.*.example",
+            "a.*.example",
+            "**.example",
+            "localhost",
+            "*.com",
+            "a..example",
+            "-a.example",
+            "a-.example",
+            "a_b.example",
+            "a b.example",
+            "a.example/x",
+            "a.example:80",
+            "1.2.3",
+            "300.1.2.3",
+            "a.example\n",
+            "https://a.example",
+            &long_label,
+            &long_name,
+        ] {
+            // A line break at the end is a space around the name, which is dropped.
+            let is_wrong = parse(text).is_err() || text.ends_with('\n');
+            assert!(is_wrong, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_longest_names_are_taken() {
+        assert!(parse(&format!("{}.example", "a".repeat(63))).is_ok());
+        let longest = format!("{}a.example", "a.".repeat(122));
+        assert_eq!(longest.len(), 253);
+        assert!(parse(&longest).is_ok());
+    }
+}

@@ -1,0 +1,206 @@
+//! The plugin's configuration: Traefik's own keys, and a few of ours.
+//!
+//! [`parse`] reads it whole and says every mistake at once: a configuration either has none, or is refused.
+
+mod acme_options;
+mod duration;
+mod engine_options;
+mod mistake;
+mod node;
+mod routers;
+mod rule;
+
+pub mod domain;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use acme::origin::Origin;
+use serde_json::Value;
+
+use crate::vault::CertificateId;
+pub use mistake::Mistake;
+use node::Node;
+use routers::Wanted;
+
+/// A configuration without a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `certificatesResolvers.<name>.acme`.
+    pub resolvers: BTreeMap<String, Resolver>,
+    /// What the routers want, each once, in the order of the routers' names.
+    pub wants: Vec<CertificateId>,
+    /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
+    pub sidecar_cluster: String,
+    /// `caClusters`: origin of a CA (`host` or `host:port`) → Envoy cluster. A resolver's `caServer` that is not in
+    /// it has the cluster named like its host.
+    pub ca_clusters: BTreeMap<String, String>,
+    /// `role`.
+    pub role: Role,
+    /// `engine`: how the orders are driven.
+    pub engine: EngineOptions,
+    /// What is taken, but deserves a line in the log.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// A number that is the same for configurations that an engine treats alike: all but the role and the warnings. An
+    /// instance with another one is of another generation.
+    pub fn fingerprint(&self) -> u64 {
+        let Self { resolvers, wants, sidecar_cluster, ca_clusters, role: _, engine, warnings: _ } = self;
+        let text = format!("{resolvers:?}{wants:?}{sidecar_cluster:?}{ca_clusters:?}{engine:?}");
+        crate::spread::hash(&text)
+    }
+}
+
+/// One `certificatesResolvers.<name>.acme`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolver {
+    /// `email`: the account's contact.
+    pub email: String,
+    /// `caServer`: the directory URL.
+    pub ca_server: String,
+    /// `keyType`: of the certificates' keys.
+    pub key_type: KeyType,
+    /// `httpChallenge.entryPoint`.
+    pub http_entry_point: String,
+    /// `clientTimeout`: bounds one ACME operation with its retries.
+    pub client_timeout: Duration,
+    /// `clientResponseHeaderTimeout`: bounds each callout.
+    pub client_response_header_timeout: Duration,
+}
+
+/// What an instance of the plugin does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Answers challenges and stands for election as the engine.
+    #[default]
+    Auto,
+    /// Stands for election only.
+    Engine,
+    /// Answers challenges only.
+    Responder,
+}
+
+/// How the orders are driven. Traefik has no such options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// `engine.maxOrders`: how many orders are under way at once.
+    pub max_orders: usize,
+    /// `engine.retryMin`: the wait after the first failure of a certificate; it doubles with each further one.
+    pub retry_min: Duration,
+    /// `engine.retryMax`: the longest such wait.
+    pub retry_max: Duration,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { max_orders: 20, retry_min: Duration::from_secs(60), retry_max: Duration::from_secs(6 * 60 * 60) }
+    }
+}
+
+/// The types of a certificate's key, by Traefik's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// ECDSA on P-256.
+    Ec256,
+    /// ECDSA on P-384.
+    Ec384,
+    /// RSA, 2048 bit.
+    Rsa2048,
+    /// RSA, 4096 bit.
+    Rsa4096,
+    /// RSA, 8192 bit.
+    Rsa8192,
+}
+
+impl KeyType {
+    /// Every type, in the order of their names.
+    pub const ALL: [Self; 5] = [Self::Ec256, Self::Ec384, Self::Rsa2048, Self::Rsa4096, Self::Rsa8192];
+
+    /// Traefik's name: `EC256`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec256 => "EC256",
+            Self::Ec384 => "EC384",
+            Self::Rsa2048 => "RSA2048",
+            Self::Rsa4096 => "RSA4096",
+            Self::Rsa8192 => "RSA8192",
+        }
+    }
+
+    /// The type of this name, case-sensitive as in Traefik.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key_type| key_type.as_str() == name)
+    }
+}
+
+/// Reads a configuration, or says every mistake in it.
+pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let config = read(&Node::root(value), &mut mistakes);
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(config),
+        _ => Err(mistakes),
+    }
+}
+
+fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+    let mut top = root.table(mistakes)?;
+    let role = top.take("role").map_or(Some(Role::Auto), |node| role(&node, mistakes));
+    let resolvers = top.take("certificatesResolvers");
+    let resolver_names = resolvers.as_ref().map(Node::keys).unwrap_or_default();
+    let resolvers = resolvers.map(|node| acme_options::resolvers(&node, mistakes)).unwrap_or_default();
+    let Wanted { wants, warnings } = match top.take("routers") {
+        Some(node) => routers::wants(&node, &resolver_names, mistakes),
+        None => Wanted::default(),
+    };
+    let sidecar_cluster = top.take("sidecar").and_then(|node| sidecar(&node, mistakes));
+    let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
+    let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
+    // A responder needs nothing else; whoever may become the engine needs something to do and somebody to keep it.
+    if role != Some(Role::Responder) {
+        if resolver_names.is_empty() {
+            mistakes.push(top.missing("certificatesResolvers", "at least one resolver: <name>.acme"));
+        }
+        if sidecar_cluster.is_none() && !mistakes.iter().any(|mistake| mistake.path.starts_with("sidecar")) {
+            mistakes.push(top.missing("sidecar.cluster", "the name of the Envoy cluster of the sidecar's API"));
+        }
+    }
+    top.finish(mistakes);
+    let sidecar_cluster = sidecar_cluster.unwrap_or_default();
+    Some(Config { resolvers, wants, sidecar_cluster, ca_clusters, role: role?, engine, warnings })
+}
+
+fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
+    let roles = [("auto", Role::Auto), ("engine", Role::Engine), ("responder", Role::Responder)];
+    node.choice(&roles, mistakes)
+}
+
+fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
+    let mut table = node.table(mistakes)?;
+    let cluster = match table.take("cluster") {
+        Some(node) => node.text("the name of an Envoy cluster", mistakes),
+        None => {
+            mistakes.push(table.missing("cluster", "the name of the Envoy cluster of the sidecar's API"));
+            None
+        }
+    };
+    table.finish(mistakes);
+    cluster
+}
+
+fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, String> {
+    let entries = node.entries(mistakes);
+    let mut clusters = BTreeMap::new();
+    for (authority, node) in entries {
+        let Some(origin) = Origin::from_authority(&authority) else {
+            mistakes.push(node.mistake_in_key("a CA's host, or host:port"));
+            continue;
+        };
+        if let Some(cluster) = node.text("the name of an Envoy cluster", mistakes) {
+            clusters.insert(origin.authority(), cluster);
+        }
+    }
+    clusters
+}

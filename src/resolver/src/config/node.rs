@@ -1,0 +1,180 @@
+//! A value of the configuration together with its path, so that every mistake says where it is.
+
+use std::cell::RefCell;
+
+use serde_json::{Map, Value};
+
+use super::mistake::{Mistake, nearest};
+
+/// How much of a wrong value is shown, in characters.
+const MAX_SHOWN: usize = 60;
+
+/// A value and its path.
+#[derive(Clone)]
+pub(super) struct Node<'a> {
+    path: String,
+    value: &'a Value,
+}
+
+impl<'a> Node<'a> {
+    pub(super) fn root(value: &'a Value) -> Self {
+        Self { path: String::new(), value }
+    }
+
+    fn child(&self, key: &str, value: &'a Value) -> Self {
+        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        Self { path, value }
+    }
+
+    pub(super) fn path(&self) -> &str {
+        if self.path.is_empty() { "configuration" } else { &self.path }
+    }
+
+    /// What is wrong with this value.
+    pub(super) fn mistake(&self, expected: &str) -> Mistake {
+        Mistake { path: self.path().to_owned(), found: shown(self.value), expected: expected.to_owned(), nearest: None }
+    }
+
+    /// What is wrong with the key of this value.
+    pub(super) fn mistake_in_key(&self, expected: &str) -> Mistake {
+        Mistake { found: "this key".to_owned(), ..self.mistake(expected) }
+    }
+
+    /// The value, if it is an object.
+    pub(super) fn table(&self, mistakes: &mut Vec<Mistake>) -> Option<Table<'a>> {
+        let Value::Object(map) = self.value else {
+            mistakes.push(self.mistake("an object"));
+            return None;
+        };
+        Some(Table { node: self.clone(), map, known: RefCell::default() })
+    }
+
+    /// The members of an object whose keys are names of the user's.
+    pub(super) fn entries(&self, mistakes: &mut Vec<Mistake>) -> Vec<(String, Node<'a>)> {
+        let Some(Table { map, .. }) = self.table(mistakes) else { return Vec::new() };
+        map.iter().map(|(key, value)| (key.clone(), self.child(key, value))).collect()
+    }
+
+    /// The keys of an object; none for any other value.
+    pub(super) fn keys(&self) -> Vec<String> {
+        self.value.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The items of a list.
+    pub(super) fn items(&self, expected: &str, mistakes: &mut Vec<Mistake>) -> Vec<Node<'a>> {
+        let Value::Array(items) = self.value else {
+            mistakes.push(self.mistake(expected));
+            return Vec::new();
+        };
+        let path = |index: usize| format!("{}[{index}]", self.path);
+        items.iter().enumerate().map(|(index, value)| Node { path: path(index), value }).collect()
+    }
+
+    /// The value, if it is a text that is not empty.
+    pub(super) fn text(&self, expected: &str, mistakes: &mut Vec<Mistake>) -> Option<String> {
+        match self.value {
+            Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+            _ => {
+                mistakes.push(self.mistake(expected));
+                None
+            }
+        }
+    }
+
+    /// What the text stands for in a list of choices.
+    pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)], mistakes: &mut Vec<Mistake>) -> Option<T> {
+        let names = || choices.iter().map(|(name, _)| *name);
+        let word = self.value.as_str().unwrap_or_default();
+        let found = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
+        if found.is_none() {
+            let expected = format!("one of {}", names().collect::<Vec<_>>().join(", "));
+            mistakes.push(Mistake { nearest: nearest(word, names()), ..self.mistake(&expected) });
+        }
+        found
+    }
+
+    /// The value as a whole number within bounds; a decimal without a fraction is one, since a Protobuf Struct knows no
+    /// other numbers.
+    pub(super) fn whole(&self, least: u64, most: u64, mistakes: &mut Vec<Mistake>) -> Option<u64> {
+        let number = whole_number(self.value).filter(|number| (least..=most).contains(number));
+        if number.is_none() {
+            mistakes.push(self.mistake(&format!("a whole number from {least} to {most}")));
+        }
+        number
+    }
+
+    pub(super) fn value(&self) -> &'a Value {
+        self.value
+    }
+}
+
+/// A whole number that is not negative.
+pub(super) fn whole_number(value: &Value) -> Option<u64> {
+    /// Above this a double does not hold every whole number.
+    const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_u64().or_else(|| {
+        let number = value.as_f64().filter(|number| (0.0..=MAX_EXACT).contains(number) && number.fract() == 0.0)?;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is whole and within bounds")]
+        Some(number as u64)
+    })
+}
+
+/// An object whose keys are ours: each is taken once, and what is left is unknown.
+pub(super) struct Table<'a> {
+    node: Node<'a>,
+    map: &'a Map<String, Value>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Table<'a> {
+    /// The member of this key. A `null` is as good as none, as in YAML.
+    pub(super) fn take(&mut self, key: &'static str) -> Option<Node<'a>> {
+        self.known.borrow_mut().push(key);
+        self.map.get(key).filter(|value| !value.is_null()).map(|value| self.node.child(key, value))
+    }
+
+    /// That this key is missing.
+    pub(super) fn missing(&self, key: &str, expected: &str) -> Mistake {
+        let path = self.node.child(key, self.node.value).path;
+        Mistake { path, found: "nothing".to_owned(), expected: expected.to_owned(), nearest: None }
+    }
+
+    /// Refuses all keys that nobody took.
+    pub(super) fn finish(self, mistakes: &mut Vec<Mistake>) {
+        self.finish_with(&[], mistakes);
+    }
+
+    /// The same, but some unknown keys are known to mean something elsewhere: (key, what to expect instead).
+    pub(super) fn finish_with(self, elsewhere: &[(&str, &str)], mistakes: &mut Vec<Mistake>) {
+        let known = self.known.into_inner();
+        for (key, value) in self.map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
+            let node = self.node.child(&one_word(key), value);
+            let told = elsewhere.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
+            let expected = match told {
+                Some((_, expected)) => (*expected).to_owned(),
+                None => format!("one of the keys {}", known.join(", ")),
+            };
+            let nearest = if told.is_some() { None } else { nearest(key, known.iter().copied()) };
+            mistakes.push(Mistake { nearest, found: "an unknown key".to_owned(), ..node.mistake(&expected) });
+        }
+    }
+}
+
+/// A key that somebody made up, fit for a path on one line.
+fn one_word(key: &str) -> String {
+    acme::one_line(key).chars().take(MAX_SHOWN).collect()
+}
+
+/// A wrong value as it is shown: with its type, on one line, shortened.
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Null => return "nothing".to_owned(),
+        Value::Bool(value) => return format!("{value}"),
+        Value::Number(number) => format!("the number {number}"),
+        Value::String(text) if text.trim().is_empty() => return "an empty text".to_owned(),
+        Value::String(text) => format!("{:?}", text.chars().take(MAX_SHOWN).collect::<String>()),
+        Value::Array(items) => return format!("a list of {}", items.len()),
+        Value::Object(_) => return "an object".to_owned(),
+    };
+    acme::one_line(&text)
+}

@@ -1,0 +1,257 @@
+//! Configurations, right and wrong: every mistake has its line, and a right one says what it means.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use resolver::config::{Config, KeyType, Role, parse};
+use serde_json::{Value, json};
+#[cfg(target_arch = "wasm32")]
+use wasm_bindgen_test::wasm_bindgen_test as test;
+
+/// The least that a configuration needs.
+fn least() -> Value {
+    json!({
+        "certificatesResolvers": {
+            "le": {"acme": {"email": "ops@example.com", "httpChallenge": {"entryPoint": "web"}}}
+        },
+        "routers": {"shop": {"rule": "Host(`shop.example`)", "tls": {"certResolver": "le"}}},
+        "sidecar": {"cluster": "autocert_api"}
+    })
+}
+
+fn ok(value: &Value) -> Config {
+    parse(value).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+fn lines(value: &Value) -> Vec<String> {
+    parse(value).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+/// The least configuration, with the value at a JSON pointer replaced, added, or (null) removed.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut config = least();
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = config.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    if value.is_null() {
+        parent.remove(key)
+    } else {
+        parent.insert(key.to_owned(), value)
+    };
+    config
+}
+
+const ACME: &str = "/certificatesResolvers/le/acme";
+
+#[test]
+fn the_least_configuration_has_traefiks_defaults() {
+    let config = ok(&least());
+    let le = &config.resolvers["le"];
+    assert_eq!(le.ca_server, "https://acme-v02.api.letsencrypt.org/directory");
+    assert_eq!(le.key_type, KeyType::Rsa4096);
+    assert_eq!(le.client_timeout, Duration::from_secs(120));
+    assert_eq!(le.client_response_header_timeout, Duration::from_secs(30));
+    assert_eq!(config.role, Role::Auto);
+    assert_eq!(config.engine.max_orders, 20);
+    assert_eq!(config.engine.retry_min, Duration::from_secs(60));
+    assert_eq!(config.engine.retry_max, Duration::from_secs(6 * 3600));
+    assert_eq!(config.wants[0].names, ["shop.example"]);
+}
+
+#[test]
+fn every_option_is_taken() {
+    let config = ok(&json!({
+        "certificatesResolvers": {"le": {"acme": {
+            "email": "ops@example.com", "storage": "acme.json", "keyType": "EC384",
+            "caServer": "https://ca.example:14000/dir", "httpChallenge": {"entryPoint": "web"},
+            "clientTimeout": "1m30s", "clientResponseHeaderTimeout": 10.0
+        }}},
+        "routers": {
+            "b": {"rule": "Host(`ignored.example`)",
+                  "tls": {"certResolver": "le", "domains": [{"main": "b.example", "sans": ["WWW.b.example", "b.example"]}, {"main": "c.example"}]}},
+            "a": {"rule": "Host(`a.example`) || Host(`bücher.example.`)", "tls": {"certResolver": "le"}},
+            "plain": {"rule": "Host(`plain.example`)"}
+        },
+        "sidecar": {"cluster": "s"}, "caClusters": {"CA.example:14000": "pebble"}, "role": "engine",
+        "engine": {"maxOrders": 5, "retryMin": "1s", "retryMax": "10s"}
+    }));
+    let le = &config.resolvers["le"];
+    assert_eq!((le.key_type, le.client_timeout), (KeyType::Ec384, Duration::from_secs(90)));
+    assert_eq!(le.client_response_header_timeout, Duration::from_secs(10));
+    assert_eq!(config.ca_clusters["ca.example:14000"], "pebble");
+    let names: Vec<&[String]> = config.wants.iter().map(|id| id.names.as_slice()).collect();
+    assert_eq!(names, [&["a.example", "xn--bcher-kva.example"][..], &["b.example", "www.b.example"], &["c.example"]]);
+    assert_eq!(config.warnings, ["routers.a.rule: the dot at the end of xn--bcher-kva.example. is dropped"]);
+}
+
+#[test]
+fn a_responder_needs_nothing() {
+    assert_eq!(ok(&json!({"role": "responder"})).role, Role::Responder);
+}
+
+#[test]
+fn the_same_certificate_of_two_routers_is_wanted_once() {
+    let again = json!({"rule": "Host(`b.example`, `shop.example`)", "tls": {"certResolver": "le"}});
+    let mut config = with("/routers/again", again);
+    config["routers"]["shop"]["rule"] = json!("Host(`shop.example`, `b.example`)");
+    assert_eq!(ok(&config).wants.len(), 1);
+}
+
+#[test]
+fn the_fingerprint_leaves_out_the_role_and_nothing_else() {
+    let one = ok(&least()).fingerprint();
+    assert_eq!(one, ok(&with("/role", json!("engine"))).fingerprint());
+    for other in [
+        with(&format!("{ACME}/keyType"), json!("EC256")),
+        with("/routers/x", json!({"rule": "Host(`x.example`)", "tls": {"certResolver": "le"}})),
+        with("/engine", json!({"maxOrders": 3})),
+        with("/sidecar", json!({"cluster": "other"})),
+        with("/caClusters", json!({"ca.example": "x"})),
+    ] {
+        assert_ne!(one, ok(&other).fingerprint());
+    }
+}
+
+#[test]
+fn each_mistake_has_its_line() {
+    let acme = |key: &str| format!("{ACME}/{key}");
+    let tls = "/routers/shop/tls";
+    let no_matcher = "Host or HostSNI (this version knows no other matchers) at column";
+    let cases: Vec<(Value, String)> = vec![
+        (json!([]), "configuration: found a list of 0, expected an object".into()),
+        (json!("x"), "configuration: found \"x\", expected an object".into()),
+        (json!(null), "configuration: found nothing, expected an object".into()),
+        (with("/role", json!("enigne")), "role: found \"enigne\", expected one of auto, engine, responder; did you mean engine?".into()),
+        (with("/role", json!(7)), "role: found the number 7, expected one of auto, engine, responder".into()),
+        (with("/certificatesResolver", json!({})), "certificatesResolver: found an unknown key, expected one of the keys role, certificatesResolvers, routers, sidecar, caClusters, engine; did you mean certificatesResolvers?".into()),
+        (with("/sidecar", Value::Null), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
+        (with("/sidecar", json!("x")), "sidecar: found \"x\", expected an object".into()),
+        (with("/sidecar", json!({})), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
+        (with("/sidecar", json!({"cluster": ""})), "sidecar.cluster: found an empty text, expected the name of an Envoy cluster".into()),
+        (with("/sidecar", json!({"cluster": "a", "clusters": "b"})), "sidecar.clusters: found an unknown key, expected one of the keys cluster; did you mean cluster?".into()),
+        (with("/caClusters", json!({"ca.example": 5})), "caClusters.ca.example: found the number 5, expected the name of an Envoy cluster".into()),
+        (with("/caClusters", json!({"https://ca.example": "x"})), "caClusters.https://ca.example: found this key, expected a CA's host, or host:port".into()),
+        (with("/engine", json!({"maxOrders": 0})), "engine.maxOrders: found the number 0, expected a whole number from 1 to 1000".into()),
+        (with("/engine", json!({"maxOrders": 2.5})), "engine.maxOrders: found the number 2.5, expected a whole number from 1 to 1000".into()),
+        (with("/engine", json!({"maxOrders": -1})), "engine.maxOrders: found the number -1, expected a whole number from 1 to 1000".into()),
+        (with("/engine", json!({"retryMin": "fast"})), "engine.retryMin: found \"fast\", expected a duration from 100ms to 24h, as 90s, 1m30s or seconds".into()),
+        (with("/engine", json!({"retryMin": "1h", "retryMax": "1m"})), "engine.retryMin: found \"1h\", expected a duration no longer than engine.retryMax".into()),
+        (with("/engine", json!({"retries": 3})), "engine.retries: found an unknown key, expected one of the keys maxOrders, retryMin, retryMax".into()),
+        (with("/certificatesResolvers/le", json!({})), "certificatesResolvers.le.acme: found nothing, expected the resolver's ACME options".into()),
+        (with("/certificatesResolvers/le", json!(true)), "certificatesResolvers.le: found true, expected an object".into()),
+        (with(&acme("email"), Value::Null), "certificatesResolvers.le.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com".into()),
+        (with(&acme("email"), json!("ops")), "certificatesResolvers.le.acme.email: found \"ops\", expected a mail address for the CA's notices, as ops@example.com".into()),
+        (with(&acme("email"), json!("a@b@c")), "certificatesResolvers.le.acme.email: found \"a@b@c\", expected a mail address for the CA's notices, as ops@example.com".into()),
+        (with(&acme("email"), json!("a@b.example\r\nx")), "certificatesResolvers.le.acme.email: found \"a@b.example\\r\\nx\", expected a mail address for the CA's notices, as ops@example.com".into()),
+        (with(&acme("caServer"), json!("http://ca.example/dir")), "certificatesResolvers.le.acme.caServer: found \"http://ca.example/dir\", expected the https URL of a CA's directory".into()),
+        (with(&acme("caServer"), json!("https://u:p@ca.example/dir")), "certificatesResolvers.le.acme.caServer: found \"https://u:p@ca.example/dir\", expected the https URL of a CA's directory".into()),
+        (with(&acme("caServer"), json!("https://acme-v01.api.letsencrypt.org/directory")), "certificatesResolvers.le.acme.caServer: found \"https://acme-v01.api.letsencrypt.org/directory\", expected a directory that still exists; did you mean https://acme-v02.api.letsencrypt.org/directory?".into()),
+        (with(&acme("caServer"), json!("https://acme-staging.api.letsencrypt.org/directory")), "certificatesResolvers.le.acme.caServer: found \"https://acme-staging.api.letsencrypt.org/directory\", expected a directory that still exists; did you mean https://acme-staging-v02.api.letsencrypt.org/directory?".into()),
+        (with(&acme("keyType"), json!("ec256")), "certificatesResolvers.le.acme.keyType: found \"ec256\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192; did you mean EC256?".into()),
+        (with(&acme("keyType"), json!("ED25519")), "certificatesResolvers.le.acme.keyType: found \"ED25519\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192".into()),
+        (with(&acme("httpChallenge"), Value::Null), "certificatesResolvers.le.acme.httpChallenge.entryPoint: found nothing, expected the name of the entry point that the CA reaches on port 80".into()),
+        (with(&acme("httpChallenge"), json!({})), "certificatesResolvers.le.acme.httpChallenge.entryPoint: found nothing, expected the name of the entry point that the CA reaches on port 80".into()),
+        (with(&acme("httpChallenge"), json!({"entrypoint": "web", "entryPoint": "web"})), "certificatesResolvers.le.acme.httpChallenge.entrypoint: found an unknown key, expected one of the keys entryPoint; did you mean entryPoint?".into()),
+        (with(&acme("clientTimeout"), json!("5s")), "certificatesResolvers.le.acme.clientTimeout: found \"5s\", expected a clientTimeout that is not shorter than clientResponseHeaderTimeout".into()),
+        (with(&acme("clientTimeout"), json!("1d")), "certificatesResolvers.le.acme.clientTimeout: found \"1d\", expected a duration from 100ms to 1h, as 90s, 1m30s or seconds".into()),
+        (with(&acme("clientResponseHeaderTimeout"), json!("3m")), "certificatesResolvers.le.acme.clientResponseHeaderTimeout: found \"3m\", expected a clientTimeout that is not shorter than clientResponseHeaderTimeout".into()),
+        (with(&acme("storage"), json!({})), "certificatesResolvers.le.acme.storage: found an object, expected a path".into()),
+        (with(&acme("tlsChallenge"), json!({})), "certificatesResolvers.le.acme.tlsChallenge: found an unknown key, expected httpChallenge: this version answers HTTP-01 only".into()),
+        (with(&acme("eab"), json!({"kid": "x"})), "certificatesResolvers.le.acme.eab: found an unknown key, expected no external account binding in this version".into()),
+        (with(&acme("emial"), json!("a@b.c")), "certificatesResolvers.le.acme.emial: found an unknown key, expected one of the keys email, caServer, keyType, httpChallenge, clientTimeout, clientResponseHeaderTimeout, storage; did you mean email?".into()),
+        (with("/routers/shop", json!("x")), "routers.shop: found \"x\", expected an object".into()),
+        (with("/routers", json!([])), "routers: found a list of 0, expected an object".into()),
+        (with("/routers/shop/service", json!("x")), "routers.shop.service: found an unknown key, expected a route of Envoy's: routers here only say which names want a certificate".into()),
+        (with("/routers/shop/rule", Value::Null), "routers.shop: found an object, expected a rule with Host(), or tls.domains".into()),
+        (with("/routers/shop/rule", json!("Path(`/x`)")), format!("routers.shop.rule: found \"Path(`/x`)\", expected {no_matcher} 1")),
+        (with("/routers/shop/rule", json!("Host(`a.example`) && Path(`/x`)")), format!("routers.shop.rule: found \"Host(`a.example`) && Path(`/x`)\", expected {no_matcher} 22")),
+        (with("/routers/shop/rule", json!("Host(`*.a.example`)")), "routers.shop.rule: found \"*.a.example\", expected a name without a wildcard, which only DNS-01 can prove; this version has HTTP-01".into()),
+        (with("/routers/shop/rule", json!("Host(`*.*.example`)")), "routers.shop.rule: found \"*.*.example\", expected a name with one '*' at most, as its whole first label".into()),
+        (with("/routers/shop/rule", json!("Host(`localhost`)")), "routers.shop.rule: found \"localhost\", expected a name with at least two labels, as www.example.com".into()),
+        (with("/routers/shop/rule", json!("Host(`a_b.example`)")), "routers.shop.rule: found \"a_b.example\", expected a DNS name of letters, digits and inner hyphens".into()),
+        (with("/routers/shop/rule", json!("Host(`1.2.3`)")), "routers.shop.rule: found \"1.2.3\", expected a DNS name, or a whole IP address".into()),
+        (with(tls, json!({})), "routers.shop.tls.certResolver: found nothing, expected the name of a resolver".into()),
+        (with(tls, json!({"certResolver": "lee"})), "routers.shop.tls.certResolver: found \"lee\", expected one of the resolvers le; did you mean le?".into()),
+        (with(tls, json!({"certResolver": "le", "options": "x"})), "routers.shop.tls.options: found an unknown key, expected one of the keys domains, certResolver".into()),
+        (with(tls, json!({"certResolver": "le", "domains": "a.example"})), "routers.shop.tls.domains: found \"a.example\", expected a list of domains, each with main and sans".into()),
+        (with(tls, json!({"certResolver": "le", "domains": [{"sans": ["a.example"]}]})), "routers.shop.tls.domains[0].main: found nothing, expected the certificate's main name".into()),
+        (with(tls, json!({"certResolver": "le", "domains": [{"main": "a.example", "sans": [3]}]})), "routers.shop.tls.domains[0].sans[0]: found the number 3, expected a DNS name or an IP address".into()),
+        (with(tls, json!({"certResolver": "le", "domains": [{"main": "a.example", "san": []}]})), "routers.shop.tls.domains[0].san: found an unknown key, expected one of the keys main, sans; did you mean sans?".into()),
+    ];
+    assert!(cases.len() >= 55);
+    for (config, line) in cases {
+        assert_eq!(lines(&config), [line], "{config}");
+    }
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let mut config = with(&format!("{ACME}/keyType"), json!("RSA"));
+    config["routers"]["shop"]["rule"] = json!("Host(`*`)");
+    config["x"] = json!(1);
+    assert_eq!(lines(&config).len(), 3, "{:#?}", lines(&config));
+}
+
+#[test]
+fn two_resolvers_for_a_name_name_both_places() {
+    let mut config = least();
+    config["certificatesResolvers"]["zero"] = config["certificatesResolvers"]["le"].clone();
+    config["routers"]["other"] = json!({"rule": "Host(`shop.example`, `b.example`)", "tls": {"certResolver": "zero"}});
+    assert_eq!(
+        lines(&config),
+        ["routers.shop.rule: found shop.example for resolver le, \
+          expected one resolver for a name: routers.other.rule has it for resolver zero"]
+    );
+}
+
+#[test]
+fn more_names_than_a_ca_takes_are_refused() {
+    let sans: Vec<String> = (0..100).map(|i| format!("n{i}.example")).collect();
+    let tls = json!({"certResolver": "le", "domains": [{"main": "a.example", "sans": sans}]});
+    let config = with("/routers/shop/tls", tls);
+    assert_eq!(
+        lines(&config),
+        ["routers.shop.tls.domains[0]: found 101 names, expected at most 100 names in one certificate"]
+    );
+}
+
+#[test]
+fn a_value_of_any_shape_anywhere_is_a_mistake_and_never_a_panic() {
+    let shapes = [
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!("\u{0}\u{1b}[2J\r\n"),
+        json!([]),
+        json!([[[]]]),
+        json!({}),
+        json!({"": {"": null}}),
+        json!("x".repeat(100_000)),
+        json!({"a": 1, "main": [], "acme": 3}),
+    ];
+    let pointers = [
+        "/role",
+        "/certificatesResolvers",
+        "/certificatesResolvers/le",
+        ACME,
+        "/certificatesResolvers/le/acme/httpChallenge",
+        "/certificatesResolvers/le/acme/email",
+        "/certificatesResolvers/le/acme/clientTimeout",
+        "/routers",
+        "/routers/shop",
+        "/routers/shop/rule",
+        "/routers/shop/tls",
+        "/routers/shop/tls/domains",
+        "/sidecar",
+        "/caClusters",
+        "/engine",
+    ];
+    for pointer in pointers {
+        for shape in &shapes {
+            for line in lines(&with(pointer, shape.clone())) {
+                assert!(line.len() < 1_000 && !line.contains(['\n', '\r', '\u{1b}']), "{line}");
+            }
+        }
+    }
+}
