@@ -4,6 +4,7 @@
 //! answer counts [`Catalog::changes`] up, and one that can't (the same content again) doesn't.
 //! Refuses: to judge a certificate. Who puts one in has checked it ([`Pair::parse`]).
 
+mod changes;
 mod covering;
 mod default_certificate;
 mod name;
@@ -15,6 +16,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use changes::ChangeLog;
+pub use changes::Changed;
 use covering::{Covering, Source};
 pub use default_certificate::DefaultCertificate;
 pub use name::Name;
@@ -38,28 +41,17 @@ impl Catalog {
 
     /// Replaces or adds the ACME certificate of `id` (resolver and names, in any order); `None` removes it.
     pub fn put_acme(&self, id: &wire::CertificateId, pair: Option<Arc<Pair>>) {
-        if self.write().put_acme(id, pair) {
-            self.count_up();
-        }
+        self.alter(|contents| contents.put_acme(id, pair));
     }
 
     /// Replaces all provided certificates.
     pub fn replace_provided(&self, pairs: Vec<Arc<Pair>>) {
-        if self.write().replace_provided(pairs) {
-            self.count_up();
-        }
+        self.alter(|contents| contents.replace_provided(pairs));
     }
 
     /// Replaces the default certificate.
     pub fn replace_default(&self, default: DefaultCertificate) {
-        let default = default.into_pair();
-        let mut contents = self.write();
-        let same = version_of(contents.default.as_ref()) == version_of(default.as_ref());
-        contents.default = default;
-        drop(contents);
-        if !same {
-            self.count_up();
-        }
+        self.alter(|contents| contents.replace_default(default.into_pair()));
     }
 
     /// The best certificate for a name: valid ACME > expired ACME > provided > default; exact names before wildcards,
@@ -85,6 +77,11 @@ impl Catalog {
         contents.provided.iter().map(listed).collect()
     }
 
+    /// What changed after the change of this number, and the number of the latest one.
+    pub fn changed_since(&self, seen: u64) -> (u64, Changed) {
+        self.read().log.since(seen)
+    }
+
     /// Counts up with every change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -98,9 +95,7 @@ impl Catalog {
         loop {
             changes.mark_unchanged();
             let now = now_seconds();
-            if self.read().turns_between(seen, now) {
-                self.count_up();
-            }
+            self.alter(|contents| contents.turns_between(seen, now).then_some(Changed::Everything));
             seen = now;
             let until_turn = self.read().next_turn(now).map(|turn| Duration::from_secs(turn.abs_diff(now)));
             let sleep = until_turn.map_or(LONGEST_SLEEP, |until| until.min(LONGEST_SLEEP));
@@ -111,8 +106,16 @@ impl Catalog {
         }
     }
 
-    fn count_up(&self) {
-        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    /// Alters the contents and tells everybody what changed, if anything.
+    fn alter(&self, alteration: impl FnOnce(&mut Contents) -> Option<Changed>) {
+        let mut contents = self.write();
+        let number = match alteration(&mut contents) {
+            None => return,
+            Some(Changed::Everything) => contents.log.note_everything(),
+            Some(Changed::Names(names)) => contents.log.note(names.into_iter()),
+        };
+        // Under the lock, so that the numbers are told in their order.
+        self.changed.send_replace(number);
     }
 
     // A panic while the lock is held would be a bug of ours; the catalog goes on with what it has.
@@ -140,32 +143,32 @@ struct Contents {
     by_name: HashMap<Name, Covering>,
     /// The moments at which some certificate begins or ceases to be valid, with how many do.
     turns: BTreeMap<i64, usize>,
+    log: ChangeLog,
 }
 
 impl Contents {
-    /// Says whether anything changed.
-    fn put_acme(&mut self, id: &wire::CertificateId, pair: Option<Arc<Pair>>) -> bool {
+    fn put_acme(&mut self, id: &wire::CertificateId, pair: Option<Arc<Pair>>) -> Option<Changed> {
         let mut id = id.clone();
         id.names.sort_unstable();
         let old = match pair.clone() {
             Some(pair) => self.acme.insert(id, pair),
             None => self.acme.remove(&id),
         };
-        let changed = version_of(old.as_ref()) != version_of(pair.as_ref());
-        if let Some(pair) = pair {
-            self.add(Source::Acme, &pair);
-        }
-        if let Some(old) = old {
-            self.remove(Source::Acme, &old);
-        }
-        changed
+        let same = version_of(old.as_ref()) == version_of(pair.as_ref());
+        let names = old.iter().chain(&pair).flat_map(|pair| names_of(pair)).collect();
+        pair.iter().for_each(|pair| self.add(Source::Acme, pair));
+        old.iter().for_each(|old| self.remove(Source::Acme, old));
+        (!same).then_some(Changed::Names(names))
     }
 
-    /// Says whether anything changed.
-    fn replace_provided(&mut self, pairs: Vec<Arc<Pair>>) -> bool {
+    fn replace_provided(&mut self, pairs: Vec<Arc<Pair>>) -> Option<Changed> {
         let versions = |pairs: &[Arc<Pair>]| pairs.iter().map(|pair| pair.version.clone()).collect::<HashSet<_>>();
-        if versions(&self.provided) == versions(&pairs) {
-            return false;
+        let (before, after) = (versions(&self.provided), versions(&pairs));
+        let differing = |pair: &&Arc<Pair>| !before.contains(&pair.version) || !after.contains(&pair.version);
+        let names: Vec<Name> =
+            self.provided.iter().chain(&pairs).filter(differing).flat_map(|pair| names_of(pair)).collect();
+        if before == after {
+            return None;
         }
         for old in std::mem::take(&mut self.provided) {
             self.remove(Source::Provided, &old);
@@ -174,11 +177,17 @@ impl Contents {
             self.add(Source::Provided, pair);
         }
         self.provided = pairs;
-        true
+        Some(Changed::Names(names))
+    }
+
+    fn replace_default(&mut self, default: Option<Arc<Pair>>) -> Option<Changed> {
+        let same = version_of(self.default.as_ref()) == version_of(default.as_ref());
+        self.default = default;
+        (!same).then_some(Changed::Everything)
     }
 
     fn add(&mut self, source: Source, pair: &Arc<Pair>) {
-        for name in pair.names.iter().filter_map(|name| Name::parse(name)) {
+        for name in names_of(pair) {
             self.by_name.entry(name).or_default().add(source, pair.clone());
         }
         for turn in pair.turns() {
@@ -187,7 +196,7 @@ impl Contents {
     }
 
     fn remove(&mut self, source: Source, pair: &Arc<Pair>) {
-        for name in pair.names.iter().filter_map(|name| Name::parse(name)) {
+        for name in names_of(pair) {
             let Some(covering) = self.by_name.get_mut(&name) else { continue };
             covering.remove(source, pair);
             if covering.is_empty() {
@@ -219,6 +228,10 @@ impl Contents {
         let (low, high) = (seen.min(now), seen.max(now));
         self.next_turn(low).is_some_and(|turn| turn <= high)
     }
+}
+
+fn names_of(pair: &Pair) -> impl Iterator<Item = Name> {
+    pair.names.iter().filter_map(|name| Name::parse(name))
 }
 
 fn version_of(pair: Option<&Arc<Pair>>) -> Option<&str> {

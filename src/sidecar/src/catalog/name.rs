@@ -4,6 +4,7 @@
 //! cleaned; nothing after it has to think about case, dots or spelling of addresses.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The longest name, without a trailing dot (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
@@ -13,7 +14,7 @@ const MAX_LABEL: usize = 63;
 /// A DNS name in lower-case ASCII without a trailing dot, possibly with `*` as its first label, or an IP address in
 /// its usual spelling.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
 
 impl Name {
     /// Reads a name as a client or a certificate gives it. `None` when it is neither a DNS name nor an address.
@@ -39,6 +40,18 @@ impl Name {
         let (first, parent) = self.0.split_once('.')?;
         let coverable = first != "*" && self.0.parse::<IpAddr>().is_err();
         coverable.then(|| Self(format!("*.{parent}").into()))
+    }
+
+    /// Whether the first label is `*`.
+    pub fn is_wildcard(&self) -> bool {
+        self.0.starts_with("*.")
+    }
+
+    /// Whether this is the wildcard that covers that name: the same as `name.wildcard() == Some(self)`, but cheap.
+    pub fn covers(&self, name: &Self) -> bool {
+        let parent = self.0.strip_prefix("*.");
+        let same = name.0.split_once('.').is_some_and(|(first, rest)| first != "*" && Some(rest) == parent);
+        same && name.0.parse::<IpAddr>().is_err()
     }
 
     /// The name as text.
@@ -98,5 +111,14 @@ mod tests {
         assert_eq!(wildcard("b.a.example.com"), Name::parse("*.a.example.com"));
         assert_eq!(wildcard("*.example.com"), None);
         assert_eq!(wildcard("localhost"), None);
+    }
+
+    #[test]
+    fn to_cover_is_to_be_the_wildcard_of() {
+        let names = ["a.test", "b.a.test", "*.test", "*.a.test", "test", "192.0.2.1", "*.0.2.1", "2001:db8::1"];
+        let names: Vec<Name> = names.iter().filter_map(|name| Name::parse(name)).collect();
+        for (one, other) in names.iter().flat_map(|one| names.iter().map(move |other| (one, other))) {
+            assert_eq!(one.covers(other), other.wildcard().as_ref() == Some(one), "{one:?} {other:?}");
+        }
     }
 }

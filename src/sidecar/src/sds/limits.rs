@@ -6,9 +6,12 @@ use std::time::Duration;
 /// 150 bytes for each.
 pub const MAX_REQUEST_BYTES: usize = 32 * 1024 * 1024;
 
-/// Where a response is cut, in bytes. gRPC clients refuse messages over 4 MiB by default; smaller ones let the first
-/// certificates be used while the rest are still on their way.
-pub const MAX_RESPONSE_BYTES: usize = 1024 * 1024;
+/// Where a response is cut, in bytes, when it need not hold everything. Small ones let the first certificates be used
+/// while the rest are on their way, and cost little memory when many clients connect at once.
+pub const MAX_BATCH_BYTES: usize = 256 * 1024;
+
+/// The largest response with the state of the world, in bytes. gRPC clients refuse messages over 4 MiB by default.
+pub const MAX_WORLD_BYTES: usize = 2 * 1024 * 1024;
 
 /// The most secrets one stream may subscribe to. Twice the number of certificates this sidecar is made for.
 pub const MAX_NAMES: usize = 200_000;

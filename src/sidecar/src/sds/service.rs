@@ -103,7 +103,7 @@ impl SecretDiscoveryService for Secrets {
         let now = Now { catalog: &self.catalog, scope, seconds: now_seconds() };
         let response = session.next(&now).unwrap_or_else(SotwSession::nothing);
         if session.is_due() {
-            let advice = format!("these secrets have more than {} bytes; ask for fewer", limits::MAX_RESPONSE_BYTES);
+            let advice = format!("these secrets have more than {} bytes; ask for fewer", limits::MAX_WORLD_BYTES);
             return Err(GrpcStatus::resource_exhausted(advice));
         }
         Ok(Response::new(response))

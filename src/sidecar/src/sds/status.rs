@@ -30,7 +30,8 @@ pub struct Snapshot {
     pub streams: usize,
     /// Open streams by node id.
     pub nodes: Vec<(String, usize)>,
-    /// Secrets that a node rejected and has not accepted since.
+    /// Secrets that a connected node rejected and has not accepted since. Envoy may blame one for another: in a TLS
+    /// context with several, all updates are rejected as long as one of them is bad.
     pub rejected: Vec<Rejection>,
     /// Responses sent since the start.
     pub pushes: u64,
@@ -145,10 +146,13 @@ impl Drop for StreamGuard {
         let mut tables = self.status.tables();
         tables.streams = tables.streams.saturating_sub(1);
         let Some(node) = self.node.take() else { return };
+        let tables = &mut *tables;
         if let Some(streams) = tables.nodes.get_mut(&node) {
             *streams = streams.saturating_sub(1);
             if *streams == 0 {
                 tables.nodes.remove(&node);
+                // On its next stream it judges everything anew.
+                tables.rejected.retain(|(rejecting, _), _| *rejecting != node);
             }
         }
     }

@@ -57,6 +57,7 @@ async fn run<S: Session>(
     responses: &mpsc::Sender<Result<S::Response, GrpcStatus>>,
 ) -> Result<(), GrpcStatus> {
     let mut changes = context.catalog.changes();
+    let mut seen = *changes.borrow_and_update();
     let mut stopping = context.stopping.clone();
     let mut half_closed = false;
     // A client that will ask for nothing more gets what it has asked for, then the stream ends.
@@ -76,7 +77,9 @@ async fn run<S: Session>(
             },
             change = changes.changed() => {
                 if change.is_ok() {
-                    session.changed();
+                    let (number, changed) = context.catalog.changed_since(seen);
+                    seen = number;
+                    session.changed(&changed);
                 }
             },
             () = stopped(&mut stopping) => {

@@ -277,7 +277,7 @@ async fn fetching_gives_what_there_is() {
 #[tokio::test]
 async fn more_than_fits_is_not_fetched_in_part() {
     let harness = Harness::start(DefaultCertificate::None);
-    harness.put("a.test", &"1".repeat(limits::MAX_RESPONSE_BYTES));
+    harness.put("a.test", &"1".repeat(limits::MAX_WORLD_BYTES));
     harness.put("b.test", "1");
     let resource_names = vec!["a.test".to_owned(), "b.test".to_owned()];
     let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
@@ -303,6 +303,18 @@ async fn a_rejection_is_shown_until_the_secret_is_accepted() {
     stream.settle(&good, None).await;
     harness.until(|status| status.rejected.is_empty()).await;
     assert_eq!(harness.status.snapshot().rejections, 1);
+}
+
+#[tokio::test]
+async fn a_rejection_is_forgotten_when_its_node_leaves() {
+    let harness = Harness::start(default());
+    let mut stream = harness.delta(None).await;
+    stream.subscribe("envoy-1", "a.test").await;
+    let bad = stream.response().await.nonce;
+    stream.settle(&bad, Some("bad")).await;
+    harness.until(|status| status.rejected.len() == 1).await;
+    drop(stream);
+    harness.until(|status| status.rejected.is_empty()).await;
 }
 
 #[tokio::test]

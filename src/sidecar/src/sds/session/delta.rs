@@ -3,8 +3,8 @@
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 
 use super::ledger::Ledger;
-use super::{Refusal, Service, Session, Source, Verdict};
-use crate::catalog::Pair;
+use super::{Refusal, Service, Session, Source, Verdict, limits};
+use crate::catalog::{Changed, Pair};
 use crate::sds::TYPE_URL;
 use crate::sds::secret::{secret, version_of_set};
 
@@ -18,7 +18,7 @@ pub struct DeltaSession {
 impl DeltaSession {
     /// `stream` is the beginning of every nonce; no two streams may have the same.
     pub fn new(service: Service, stream: String) -> Self {
-        Self { service, ledger: Ledger::new(stream, true), first: true }
+        Self { service, ledger: Ledger::new(stream, true, limits::MAX_BATCH_BYTES), first: true }
     }
 }
 
@@ -48,8 +48,8 @@ impl Session for DeltaSession {
         Ok(verdicts)
     }
 
-    fn changed(&mut self) {
-        self.ledger.queue_all();
+    fn changed(&mut self, changed: &Changed) {
+        self.ledger.changed(changed);
     }
 
     fn is_due(&self) -> bool {

@@ -4,13 +4,17 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Refusal, Source, Verdict, limits};
-use crate::catalog::{Name, Pair};
+use crate::catalog::{Changed, Name, Pair};
 
 /// The books of one stream.
 pub(super) struct Ledger {
     /// Whether the protocol can say that a secret does not exist.
     says_absent: bool,
+    /// How much goes into one response, in bytes.
+    max_bytes: usize,
     entries: HashMap<Arc<str>, Entry>,
+    /// The names that are subscribed to in another spelling than their own.
+    spellings: HashMap<Name, Vec<Arc<str>>>,
     name_bytes: usize,
     /// Names to look at, oldest first. It may hold names no longer subscribed to, and a name twice: `Entry::queued` counts.
     due: VecDeque<Arc<str>>,
@@ -84,10 +88,12 @@ struct Due {
 }
 
 impl Ledger {
-    pub(super) fn new(nonce_prefix: String, says_absent: bool) -> Self {
+    pub(super) fn new(nonce_prefix: String, says_absent: bool, max_bytes: usize) -> Self {
         Self {
             says_absent,
+            max_bytes,
             entries: HashMap::new(),
+            spellings: HashMap::new(),
             name_bytes: 0,
             due: VecDeque::new(),
             unacknowledged: VecDeque::new(),
@@ -107,8 +113,12 @@ impl Ledger {
         }
         self.name_bytes = bytes;
         let key: Arc<str> = name.into();
+        let parsed = Name::parse(name);
+        if let Some(parsed) = parsed.as_ref().filter(|parsed| parsed.as_str() != name) {
+            self.spellings.entry(parsed.clone()).or_default().push(key.clone());
+        }
         let entry = Entry {
-            name: Name::parse(name),
+            name: parsed,
             told: Told::Nothing,
             told_in: 0,
             confirmed: Told::Nothing,
@@ -131,8 +141,14 @@ impl Ledger {
     }
 
     pub(super) fn unsubscribe(&mut self, name: &str) {
-        if self.entries.remove(name).is_some() {
-            self.name_bytes = self.name_bytes.saturating_sub(name.len());
+        let Some(entry) = self.entries.remove(name) else { return };
+        self.name_bytes = self.name_bytes.saturating_sub(name.len());
+        let Some(parsed) = entry.name.filter(|parsed| parsed.as_str() != name) else { return };
+        if let Some(spellings) = self.spellings.get_mut(&parsed) {
+            spellings.retain(|spelling| **spelling != *name);
+            if spellings.is_empty() {
+                self.spellings.remove(&parsed);
+            }
         }
     }
 
@@ -150,11 +166,38 @@ impl Ledger {
         }
     }
 
-    pub(super) fn queue_all(&mut self) {
-        for (name, entry) in &mut self.entries {
-            if !std::mem::replace(&mut entry.queued, true) {
-                self.due.push_back(name.clone());
+    /// Queues the subscribed names among what changed.
+    pub(super) fn changed(&mut self, changed: &Changed) {
+        match changed {
+            Changed::Everything => self.queue_where(|_| true),
+            Changed::Names(names) => {
+                let (wildcards, exact): (Vec<&Name>, Vec<&Name>) = names.iter().partition(|name| name.is_wildcard());
+                for name in exact {
+                    self.queue_spellings(name);
+                }
+                if !wildcards.is_empty() {
+                    let covered =
+                        |name: &Name| wildcards.iter().any(|wildcard| *wildcard == name || wildcard.covers(name));
+                    // What is no name has the default certificate, whose change is a change of everything.
+                    self.queue_where(|name| name.is_some_and(covered));
+                }
             }
+        }
+    }
+
+    fn queue_where(&mut self, wanted: impl Fn(Option<&Name>) -> bool) {
+        for (key, entry) in &mut self.entries {
+            if !entry.queued && wanted(entry.name.as_ref()) {
+                entry.queued = true;
+                self.due.push_back(key.clone());
+            }
+        }
+    }
+
+    fn queue_spellings(&mut self, name: &Name) {
+        self.queue(name.as_str());
+        for spelling in self.spellings.get(name).cloned().unwrap_or_default() {
+            self.queue(&spelling);
         }
     }
 
@@ -168,7 +211,7 @@ impl Ledger {
         let mut size = 0_usize;
         while let Some(due) = self.next_due(source) {
             size = size.saturating_add(size_of(&due.name, due.content.as_ref()));
-            batch.more = !batch.contents.is_empty() && (due.alone || batch.alone || size > limits::MAX_RESPONSE_BYTES);
+            batch.more = !batch.contents.is_empty() && (due.alone || batch.alone || size > self.max_bytes);
             if batch.more {
                 self.put_back(due);
                 break;
@@ -190,7 +233,7 @@ impl Ledger {
                 continue;
             }
             size = size.saturating_add(size_of(name, Some(&pair)));
-            if size > limits::MAX_RESPONSE_BYTES {
+            if size > self.max_bytes {
                 return None;
             }
             world.push((name.clone(), Some(pair)));

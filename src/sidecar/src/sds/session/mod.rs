@@ -23,7 +23,7 @@ pub use delta::DeltaSession;
 pub use sotw::SotwSession;
 
 use super::limits;
-use crate::catalog::{Name, Pair};
+use crate::catalog::{Changed, Name, Pair};
 
 /// A session of either variant of the protocol.
 pub trait Session {
@@ -38,8 +38,8 @@ pub trait Session {
     /// When the stream can't go on.
     fn request(&mut self, request: &Self::Request) -> Result<Vec<Verdict>, Refusal>;
 
-    /// The catalog has changed: every subscribed secret is looked at again.
-    fn changed(&mut self);
+    /// The catalog has changed: the subscribed secrets among what changed are looked at again.
+    fn changed(&mut self, changed: &Changed);
 
     /// Whether [`Session::next`] has something to look at.
     fn is_due(&self) -> bool;

@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 
 use super::ledger::Ledger;
-use super::{Refusal, Service, Session, Source, Verdict};
+use super::{Refusal, Service, Session, Source, Verdict, limits};
+use crate::catalog::Changed;
 use crate::sds::TYPE_URL;
 use crate::sds::secret::{secret, version_of_set};
 
@@ -24,7 +25,7 @@ pub struct SotwSession {
 impl SotwSession {
     /// `stream` is the beginning of every nonce; no two streams may have the same.
     pub fn new(service: Service, stream: String) -> Self {
-        Self { service, ledger: Ledger::new(stream, false), last_nonce: None }
+        Self { service, ledger: Ledger::new(stream, false, limits::MAX_WORLD_BYTES), last_nonce: None }
     }
 
     /// A response without secrets.
@@ -57,8 +58,8 @@ impl Session for SotwSession {
         Ok(verdicts)
     }
 
-    fn changed(&mut self) {
-        self.ledger.queue_all();
+    fn changed(&mut self, changed: &Changed) {
+        self.ledger.changed(changed);
     }
 
     fn is_due(&self) -> bool {

@@ -4,6 +4,7 @@ use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, Delt
 
 use super::super::{DeltaSession, Refusal, Service, Session, Verdict, limits};
 use super::{World, content, error, padded_pair, pair, strings};
+use crate::catalog::{Changed, Name};
 use crate::sds::TYPE_URL;
 
 fn session() -> DeltaSession {
@@ -57,7 +58,7 @@ fn exchange(session: &mut DeltaSession, world: &World, request: &DeltaDiscoveryR
 }
 
 fn change(session: &mut DeltaSession, world: &World) -> Vec<String> {
-    session.changed();
+    session.changed(&Changed::Everything);
     drain(session, world)
 }
 
@@ -115,12 +116,33 @@ fn a_change_is_pushed_only_when_the_content_differs() {
 }
 
 #[test]
+fn a_change_of_a_name_reaches_every_spelling_and_a_wildcard_all_it_covers() {
+    let (mut session, world) = (session(), World { default: Some(pair("0")), ..World::default() });
+    exchange(
+        &mut session,
+        &world,
+        &subscribe(&["a.test", "A.Test", "b.test", "x.b.test", "*.test", "no name", "a.test."]),
+    );
+    session.request(&unsubscribe(&["a.test."])).unwrap();
+    for name in ["a.test", "b.test", "x.b.test", "*.test", "no name"] {
+        world.put(name, "1");
+    }
+    let named = |name: &str| Changed::Names(vec![Name::parse(name).unwrap()]);
+    session.changed(&named("a.test"));
+    assert_eq!(drain(&mut session, &world), ["A.Test=1 a.test=1"]);
+    session.changed(&named("*.test"));
+    assert_eq!(drain(&mut session, &world), ["*.test=1 b.test=1"]);
+    session.changed(&named("*.b.test"));
+    assert_eq!(drain(&mut session, &world), ["x.b.test=1"]);
+}
+
+#[test]
 fn a_slow_reader_gets_the_newest_content_and_no_backlog() {
     let (mut session, world) = (session(), World::of(&[("a.test", "0")]));
     session.request(&subscribe(&["a.test"])).unwrap();
     for version in 1..=100 {
         world.put("a.test", &version.to_string());
-        session.changed();
+        session.changed(&Changed::Everything);
     }
     assert_eq!(drain(&mut session, &world), ["a.test=100"]);
 }
@@ -200,7 +222,7 @@ fn after_a_rejection_the_content_the_client_kept_is_not_sent_again() {
     let good = one(&mut session, &world).nonce;
     session.request(&ack(&good)).unwrap();
     world.put("a.test", "bad");
-    session.changed();
+    session.changed(&Changed::Everything);
     let bad = one(&mut session, &world).nonce;
     session.request(&nack(&bad)).unwrap();
     world.put("a.test", "1");
@@ -246,7 +268,7 @@ fn a_late_rejection_of_older_content_does_not_touch_the_newer() {
     session.request(&subscribe(&["a.test"])).unwrap();
     let old = one(&mut session, &world).nonce;
     world.put("a.test", "2");
-    session.changed();
+    session.changed(&Changed::Everything);
     let new = one(&mut session, &world).nonce;
     assert!(exchange(&mut session, &world, &nack(&old)).is_empty());
     assert!(exchange(&mut session, &world, &ack(&new)).is_empty());
@@ -295,14 +317,14 @@ fn many_secrets_are_sent_in_bounded_responses() {
     assert_eq!(sent.iter().map(|response| response.resources.len()).sum::<usize>(), names.len());
     assert!(sent.len() > 20);
     for response in sent {
-        assert!(prost::Message::encoded_len(&response) < 2 * limits::MAX_RESPONSE_BYTES);
+        assert!(prost::Message::encoded_len(&response) < 2 * limits::MAX_BATCH_BYTES);
     }
 }
 
 #[test]
 fn a_secret_larger_than_a_response_is_sent_on_its_own() {
     let world = World::of(&[("a.test", "1")]);
-    world.best.borrow_mut().insert("big.test".to_owned(), padded_pair("big", limits::MAX_RESPONSE_BYTES));
+    world.best.borrow_mut().insert("big.test".to_owned(), padded_pair("big", limits::MAX_BATCH_BYTES));
     let sent = exchange(&mut session(), &world, &subscribe(&["a.test", "big.test"]));
     assert_eq!(sent, ["a.test=1", "big.test=big"]);
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::super::{DeltaSession, Service, Session, SotwSession, Source};
 use super::{World, content, error};
-use crate::catalog::Name;
+use crate::catalog::{Changed, Name};
 use crate::sds::TYPE_URL;
 
 const NAMES: usize = 4;
@@ -42,8 +42,13 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 0..80)
 }
 
+/// As the client spells it: some in their usual form, some not.
 fn name(number: usize) -> String {
-    format!("n{number}.test")
+    if number < NAMES / 2 { format!("n{number}.test") } else { format!("N{number}.Test.") }
+}
+
+fn canonical(number: usize) -> Name {
+    Name::parse(&name(number)).unwrap()
 }
 
 fn is_bad(version: &str) -> bool {
@@ -240,12 +245,12 @@ fn step<S: Driven>(session: &mut S, world: &World, client: &mut Client, event: E
             send_subscription(session, client, &[], &names)?;
         }
         Event::Change(number, 0) => {
-            world.remove(&name(number));
-            session.changed();
+            world.remove(canonical(number).as_str());
+            session.changed(&Changed::Names(vec![canonical(number)]));
         }
         Event::Change(number, version) => {
-            world.put(&name(number), &version.to_string());
-            session.changed();
+            world.put(canonical(number).as_str(), &version.to_string());
+            session.changed(&Changed::Names(vec![canonical(number)]));
         }
         Event::Read => {
             // A client of the state of the world settles a response before it sends its names again, so that one is

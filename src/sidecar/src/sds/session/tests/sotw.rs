@@ -4,6 +4,7 @@ use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, Discovery
 
 use super::super::{Refusal, Service, Session, SotwSession, Verdict, limits};
 use super::{World, content, error, padded_pair, strings};
+use crate::catalog::Changed;
 use crate::sds::TYPE_URL;
 
 fn session() -> SotwSession {
@@ -40,7 +41,7 @@ fn exchange(session: &mut SotwSession, world: &World, request: &DiscoveryRequest
 }
 
 fn change(session: &mut SotwSession, world: &World) -> Vec<String> {
-    session.changed();
+    session.changed(&Changed::Everything);
     responses(session, world).iter().map(shown).collect()
 }
 
@@ -70,7 +71,7 @@ fn a_change_sends_the_whole_state_with_another_version() {
     let (mut session, world) = (session(), two());
     let before = one(&mut session, &world, &ask(&["a.test", "b.test"], ""));
     world.put("a.test", "2");
-    session.changed();
+    session.changed(&Changed::Everything);
     let after = responses(&mut session, &world).remove(0);
     assert_eq!(shown(&after), "a.test=2 b.test=1");
     assert_ne!(before.version_info, after.version_info);
@@ -124,7 +125,7 @@ fn a_stale_request_is_ignored() {
     let (mut session, world) = (session(), two());
     let old = one(&mut session, &world, &ask(&["a.test"], "")).nonce;
     world.put("a.test", "2");
-    session.changed();
+    session.changed(&Changed::Everything);
     let new = responses(&mut session, &world).remove(0).nonce;
     for stale in ["", "s-77", "other", &old] {
         assert!(exchange(&mut session, &world, &ask(&["a.test", "b.test"], stale)).is_empty(), "{stale:?}");
@@ -202,7 +203,7 @@ fn more_than_one_response_can_hold_is_sent_in_parts() {
     session.request(&ask(&all, "")).unwrap();
     let sent = responses(&mut session, &world);
     assert_eq!(sent.iter().map(|response| response.resources.len()).sum::<usize>(), names.len());
-    assert!(sent.iter().all(|response| prost::Message::encoded_len(response) < 2 * limits::MAX_RESPONSE_BYTES));
+    assert!(sent.iter().all(|response| prost::Message::encoded_len(response) < 2 * limits::MAX_WORLD_BYTES));
     for response in &sent {
         let verdicts = session.request(&ask(&all, &response.nonce)).unwrap();
         assert_eq!(verdicts.len(), response.resources.len(), "each part is acknowledged by itself");
