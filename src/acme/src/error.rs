@@ -199,7 +199,7 @@ impl fmt::Display for Error {
             Self::Refused { endpoint, problem } => write!(f, "{endpoint} refused: {problem}"),
             Self::Send { url, error } => write!(f, "{}: {error}", one_line(url)),
             Self::TimedOut { waiting_for, after } => {
-                write!(f, "{} took longer than {} s", one_line(waiting_for), after.as_secs_f32())
+                write!(f, "{} took longer than {} ms", one_line(waiting_for), after.as_millis())
             }
         }
     }

@@ -3,12 +3,12 @@
 //! Only https, and only to origins that the configuration knows: those of the resolvers' `caServer` and those listed in
 //! `caClusters`. So no URL that a CA hands out leads anywhere else.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use acme::origin::{Origin, path_and_query};
 use acme::{Host, Request, Response, SendError};
-use resolver::config::Config;
+use resolver::config::{CaCluster, Config};
 
 use crate::callouts::{Answer, Call, CallError};
 use crate::metrics::label;
@@ -35,7 +35,7 @@ const USER_AGENT: &str = concat!("envoy-autocert/", env!("CARGO_PKG_VERSION"));
 /// Sends what the ACME flows ask for.
 pub(crate) struct Ca {
     world: Rc<World>,
-    clusters: BTreeMap<String, String>,
+    clusters: Vec<CaCluster>,
     places: Places,
 }
 
@@ -47,18 +47,20 @@ impl Ca {
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, SendError> {
-        let target = Target::of(&request.url)?;
-        let Some(cluster) = self.clusters.get(&target.origin()) else {
+        let url = &request.url;
+        let (Some(origin), Some(path)) = (Origin::of(url), path_and_query(url)) else {
+            return Err(SendError::Refused("it is not the https URL of a CA".to_owned()));
+        };
+        let Some(CaCluster { cluster, .. }) = self.clusters.iter().find(|known| known.origin == origin) else {
+            let authority = origin.authority();
             return Err(SendError::Refused(format!(
-                "{} is not an origin of this configuration; if the CA is to be trusted with it, add `caClusters: \
-                 {{\"{}\": <the name of its Envoy cluster>}}`",
-                target.origin(),
-                target.authority
+                "{authority} is not an origin of this configuration; if the CA is to be trusted with it, add \
+                 `caClusters: {{\"{authority}\": <the name of its Envoy cluster>}}`",
             )));
         };
         let exchange = async {
             let _place = self.places.take().await;
-            self.call(cluster, &target, request).await
+            self.call(cluster, &origin.authority(), &path, request).await
         };
         match self.world.timers.within(request.timeout, exchange).await {
             Some(Ok(Answer { status, headers, body })) => Ok(Response { status, headers, body }),
@@ -67,11 +69,11 @@ impl Ca {
         }
     }
 
-    async fn call(&self, cluster: &str, target: &Target<'_>, request: &Request) -> Result<Answer, CallError> {
+    async fn call(&self, cluster: &str, authority: &str, path: &str, request: &Request) -> Result<Answer, CallError> {
         let mut headers = vec![
             (":method", request.method.as_str()),
-            (":path", target.path),
-            (":authority", target.authority),
+            (":path", path),
+            (":authority", authority),
             (":scheme", "https"),
             ("user-agent", USER_AGENT),
         ];
@@ -121,57 +123,15 @@ impl Host for Ca {
     }
 }
 
-/// An https URL, in the parts a callout needs.
-#[derive(Debug, PartialEq, Eq)]
-struct Target<'a> {
-    /// As in the URL: with a port if it has one.
-    authority: &'a str,
-    /// With the query; `/` at least.
-    path: &'a str,
-}
-
-impl<'a> Target<'a> {
-    fn of(url: &'a str) -> Result<Self, SendError> {
-        let refused = |why: &str| SendError::Refused(format!("{}: {why}", crate::log::one_line(url)));
-        let rest = url.strip_prefix("https://").ok_or_else(|| refused("only https URLs are asked"))?;
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
-        let path = path.split('#').next().unwrap_or_default();
-        if authority.is_empty() || authority.contains('@') || !url.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(refused("this is not a URL of a CA"));
-        }
-        match path {
-            "" => Ok(Self { authority, path: "/" }),
-            path if path.starts_with('/') => Ok(Self { authority, path }),
-            _ => Err(refused("a URL of a CA has a path")),
+/// The clusters of all CAs: those of `caClusters`, and for each other `caServer` the one that is named like its host.
+fn clusters(config: &Config) -> Vec<CaCluster> {
+    let mut clusters = config.ca_clusters.clone();
+    for origin in config.resolvers.iter().filter_map(|resolver| Origin::of(&resolver.ca_server)) {
+        if !clusters.iter().any(|known| known.origin == origin) {
+            let cluster = origin.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+            clusters.push(CaCluster { origin, cluster });
         }
     }
-
-    fn origin(&self) -> String {
-        origin(self.authority)
-    }
-}
-
-/// `host:port` in lower case, the port always there.
-fn origin(authority: &str) -> String {
-    let authority = authority.to_ascii_lowercase();
-    let after_host = authority.rfind(']').unwrap_or_default();
-    if authority.get(after_host..).is_some_and(|rest| rest.contains(':')) { authority } else { authority + ":443" }
-}
-
-/// Origin → cluster. A resolver's CA that `caClusters` does not name has the cluster named like its host.
-fn clusters(config: &Config) -> BTreeMap<String, String> {
-    let mut clusters = BTreeMap::new();
-    for resolver in config.resolvers.values() {
-        if let Ok(target) = Target::of(&resolver.ca_server) {
-            let origin = target.origin();
-            let host = origin.rsplit_once(':').map_or(origin.as_str(), |(host, _)| host);
-            let host = host.trim_start_matches('[').trim_end_matches(']');
-            let cluster = config.ca_clusters.get(host).map_or(host, String::as_str).to_owned();
-            clusters.insert(origin, cluster);
-        }
-    }
-    clusters.extend(config.ca_clusters.iter().map(|(key, cluster)| (origin(key), cluster.clone())));
     clusters
 }
 
@@ -185,47 +145,5 @@ fn send_error(error: CallError, cluster: &str) -> SendError {
         CallError::CutShort | CallError::Dispatch(_) | CallError::TooLarge(_) | CallError::Unreachable(_) => {
             SendError::Unreachable(format!("cluster `{cluster}`: {error}"))
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_is_taken_apart() {
-        for (url, authority, path) in [
-            ("https://ca.example/dir", "ca.example", "/dir"),
-            ("https://ca.example", "ca.example", "/"),
-            ("https://localhost:14000/order/1?x=y", "localhost:14000", "/order/1?x=y"),
-            ("https://[::1]:14000/dir#part", "[::1]:14000", "/dir"),
-        ] {
-            assert_eq!(Target::of(url), Ok(Target { authority, path }), "{url}");
-        }
-    }
-
-    #[test]
-    fn only_plain_https_urls_are_asked() {
-        for url in [
-            "http://ca.example/dir",
-            "HTTPS://ca.example/dir",
-            "https://",
-            "https:///dir",
-            "https://user@ca.example/dir",
-            "https://ca.example?x=y",
-            "https://ca.example/a b",
-            "https://ca.example/\r\nx: y",
-            "",
-        ] {
-            assert!(matches!(Target::of(url), Err(SendError::Refused(_))), "{url}");
-        }
-    }
-
-    #[test]
-    fn an_origin_always_has_its_port() {
-        assert_eq!(origin("CA.example"), "ca.example:443");
-        assert_eq!(origin("ca.example:14000"), "ca.example:14000");
-        assert_eq!(origin("[::1]"), "[::1]:443");
-        assert_eq!(origin("[::1]:14000"), "[::1]:14000");
     }
 }

@@ -81,8 +81,6 @@ fn mixed(number: u64) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::collections::BTreeMap;
-
     use resolver::config::{EngineOptions, Role};
 
     use super::*;
@@ -90,12 +88,13 @@ pub(crate) mod tests {
     /// A world with nothing to do.
     pub(crate) fn world(proxy: &ProxyHandle) -> World {
         let config = Config {
-            resolvers: BTreeMap::new(),
+            resolvers: Vec::new(),
             wants: Vec::new(),
             sidecar_cluster: "sidecar".to_owned(),
-            ca_clusters: BTreeMap::new(),
+            ca_clusters: Vec::new(),
             role: Role::Auto,
             engine: EngineOptions::default(),
+            warnings: Vec::new(),
         };
         World::new(Rc::clone(proxy), config, 1)
     }

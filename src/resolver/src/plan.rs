@@ -46,8 +46,9 @@ pub fn plan(
 ) -> Plan {
     let known = Known::of(inventory, in_flight, now);
     let mut plan = Plan::default();
-    let mut due: Vec<(i64, Due)> = Vec::new();
-    for id in wants {
+    // Urgency: the end of what is served now; then the order of the wants.
+    let mut due: Vec<((i64, usize), Due)> = Vec::new();
+    for (position, id) in wants.iter().enumerate() {
         let key = id.canonical();
         let stored = known.certificates.get(&key).copied();
         let attempt = known.attempts.get(&key).copied();
@@ -76,33 +77,28 @@ pub fn plan(
             () if stored.is_some() => Why::Renewal,
             () => Why::First,
         };
-        due.push((stored.map_or(i64::MIN, |stored| stored.not_after), Due { id: id.clone(), why }));
+        let urgency = (stored.map_or(i64::MIN, |stored| stored.not_after), position);
+        due.push((urgency, Due { id: id.clone(), why }));
     }
-    due.sort_by_key(|(not_after, _)| *not_after);
-    plan.due = without_overlap(due.into_iter().map(|(_, due)| due));
+    due.sort_unstable_by_key(|urgency_and_due| urgency_and_due.0);
+    plan.due = without_overlap(due.into_iter().map(|(_, due)| due).collect());
     plan
 }
 
-/// Of new certificates that are due together, one may cover all the names of another: then that one waits to see
+/// Of new certificates that are due together, one may cover the single name of another: then that one waits to see
 /// whether it is still needed.
-fn without_overlap(due: impl Iterator<Item = Due>) -> Vec<Due> {
-    let mut kept: Vec<Due> = Vec::new();
-    let mut covered = Coverage::default();
-    let (first, others): (Vec<Due>, Vec<Due>) = due.partition(|due| due.why == Why::First);
-    let mut first: Vec<(usize, Due)> = first.into_iter().enumerate().collect();
-    // The longest lists first, since only those can cover others; then back into the order of urgency.
-    first.sort_by_key(|(_, due)| std::cmp::Reverse(due.id.names.len()));
-    first.retain(|(_, due)| {
-        let is_new = !covered.covers_all(&due.id.names);
-        if is_new {
-            covered.add_all(&due.id.names);
-        }
-        is_new
+fn without_overlap(mut due: Vec<Due>) -> Vec<Due> {
+    let can_cover = |due: &&Due| due.why == Why::First && (due.id.names.len() > 1 || is_wildcard(due));
+    let mut coming = Coverage::default();
+    due.iter().filter(can_cover).for_each(|due| coming.add_all(&due.id.names));
+    due.retain(|due| {
+        due.why != Why::First || due.id.names.len() > 1 || is_wildcard(due) || !coming.covers_all(&due.id.names)
     });
-    first.sort_by_key(|(position, _)| *position);
-    kept.extend(first.into_iter().map(|(_, due)| due));
-    kept.extend(others);
-    kept
+    due
+}
+
+fn is_wildcard(due: &Due) -> bool {
+    due.id.names.iter().any(|name| name.starts_with('*'))
 }
 
 /// The inventory, ready to be asked.

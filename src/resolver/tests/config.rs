@@ -46,7 +46,7 @@ const ACME: &str = "/certificatesResolvers/le/acme";
 #[test]
 fn the_least_configuration_has_traefiks_defaults() {
     let config = ok(&least());
-    let le = &config.resolvers["le"];
+    let le = config.resolver("le").unwrap();
     assert_eq!(le.ca_server, "https://acme-v02.api.letsencrypt.org/directory");
     assert_eq!(le.key_type, KeyType::Rsa4096);
     assert_eq!(le.client_timeout, Duration::from_secs(120));
@@ -75,10 +75,11 @@ fn every_option_is_taken() {
         "sidecar": {"cluster": "s"}, "caClusters": {"CA.example:14000": "pebble"}, "role": "engine",
         "engine": {"maxOrders": 5, "retryMin": "1s", "retryMax": "10s"}
     }));
-    let le = &config.resolvers["le"];
+    let le = config.resolver("le").unwrap();
     assert_eq!((le.key_type, le.client_timeout), (KeyType::Ec384, Duration::from_secs(90)));
     assert_eq!(le.client_response_header_timeout, Duration::from_secs(10));
-    assert_eq!(config.ca_clusters["ca.example:14000"], "pebble");
+    let known = &config.ca_clusters[0];
+    assert_eq!((known.origin.authority().as_str(), known.cluster.as_str()), ("ca.example:14000", "pebble"));
     let names: Vec<&[String]> = config.wants.iter().map(|id| id.names.as_slice()).collect();
     assert_eq!(names, [&["a.example", "xn--bcher-kva.example"][..], &["b.example", "www.b.example"], &["c.example"]]);
     assert_eq!(config.warnings, ["routers.a.rule: the dot at the end of xn--bcher-kva.example. is dropped"]);

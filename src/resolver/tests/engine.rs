@@ -173,7 +173,7 @@ fn a_clock_that_jumps_ahead_renews_and_one_that_jumps_back_does_no_harm() {
 fn a_changed_mail_address_is_told_to_the_ca_once() {
     let mut scene = Scene::new(14, Settings { lifetime: 3600, ..Settings::default() }, &[&["a.example"]]);
     scene.run(MINUTE);
-    scene.config.resolvers.get_mut("le").unwrap().email = "new@example.com".into();
+    scene.config.resolvers[0].email = "new@example.com".into();
     scene.run(HOUR * 5);
     assert_eq!(scene.ca().contacts(), [[serde_json::json!("mailto:new@example.com")]]);
     assert_eq!(scene.ca().asked("/account/"), 1);

@@ -1,6 +1,5 @@
 //! `certificatesResolvers.<name>.acme`: Traefik's options of the ACME resolver, by HTTP-01.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acme::origin::Origin;
@@ -41,15 +40,15 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// All resolvers that have no mistake.
-pub(super) fn resolvers(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Resolver> {
-    let mut resolvers = BTreeMap::new();
+pub(super) fn resolvers(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Resolver> {
+    let mut resolvers = Vec::new();
     for (name, node) in node.entries(mistakes) {
         if !is_name(&name) {
             mistakes.push(node.mistake_in_key("a name of letters, digits, '-', '_', '.' and '@'"));
         }
         let Some(mut table) = node.table(mistakes) else { continue };
         match table.take("acme") {
-            Some(node) => resolvers.extend(resolver(&node, mistakes).map(|resolver| (name, resolver))),
+            Some(node) => resolvers.extend(resolver(name, &node, mistakes)),
             None => mistakes.push(table.missing("acme", "the resolver's ACME options")),
         }
         table.finish(mistakes);
@@ -62,7 +61,7 @@ fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(&b))
 }
 
-fn resolver(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Resolver> {
+fn resolver(name: String, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Resolver> {
     let mut acme = node.table(mistakes)?;
     let email = email(&mut acme, mistakes);
     let ca_server = match acme.take("caServer") {
@@ -93,6 +92,7 @@ fn resolver(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Resolver> {
     }
     acme.finish_with(ELSEWHERE, mistakes);
     Some(Resolver {
+        name,
         email: email?,
         ca_server: ca_server?,
         key_type: key_type?,

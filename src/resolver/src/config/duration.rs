@@ -33,22 +33,36 @@ fn parse(text: &str) -> Option<Duration> {
         let (number, after) = rest.split_at_checked(digits)?;
         let letters = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
         let (unit, after) = after.split_at_checked(letters)?;
-        let number: f64 = number.parse().ok()?;
-        let seconds = number * seconds_of(unit)?;
-        sum = sum.checked_add(Duration::try_from_secs_f64(seconds).ok()?)?;
+        sum = sum.checked_add(Duration::from_nanos(nanos(number, nanos_of(unit)?)?))?;
         rest = after;
     }
     (!text.is_empty()).then_some(sum)
 }
 
-fn seconds_of(unit: &str) -> Option<f64> {
+/// A decimal number of units. Digits beyond the ninth after the point are below a nanosecond for every unit that
+/// matters, and refused.
+fn nanos(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if !number.bytes().any(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
+    let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok().filter(|len| *len <= 9)?)?;
+    // Nine digits times the nanoseconds of an hour overflow 64 bits, so the fraction is reckoned in two steps.
+    let (quotient, remainder) = (unit.checked_div(scale)?, unit.checked_rem(scale)?);
+    let fraction = digits(fraction)?;
+    let fraction = fraction.checked_mul(quotient)?.checked_add(fraction.checked_mul(remainder)?.checked_div(scale)?)?;
+    digits(whole)?.checked_mul(unit)?.checked_add(fraction)
+}
+
+fn nanos_of(unit: &str) -> Option<u64> {
     Some(match unit {
-        "ns" => 1e-9,
-        "us" | "µs" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
+        "ns" => 1,
+        "us" | "µs" => 1_000,
+        "ms" => 1_000_000,
+        "s" => 1_000_000_000,
+        "m" => 60_000_000_000,
+        "h" => 3_600_000_000_000,
         _ => return None,
     })
 }
@@ -78,9 +92,12 @@ mod tests {
             ("500ms", 500),
             ("1.5h", 5_400_000),
             ("30", 30_000),
+            ("1.000000001h", 3_600_000),
+            (".5s", 500),
+            ("1.h", 3_600_000),
             ("2h45m", 9_900_000),
         ] {
-            assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
+            assert_eq!(parse(text).map(|found| found.as_millis()), Some(millis), "{text}");
         }
     }
 

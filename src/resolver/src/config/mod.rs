@@ -12,7 +12,6 @@ mod rule;
 
 pub mod domain;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use acme::origin::Origin;
@@ -27,14 +26,13 @@ use routers::Wanted;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `certificatesResolvers.<name>.acme`.
-    pub resolvers: BTreeMap<String, Resolver>,
+    pub resolvers: Vec<Resolver>,
     /// What the routers want, each once, in the order of the routers' names.
     pub wants: Vec<CertificateId>,
     /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
     pub sidecar_cluster: String,
-    /// `caClusters`: origin of a CA (`host` or `host:port`) → Envoy cluster. A resolver's `caServer` that is not in
-    /// it has the cluster named like its host.
-    pub ca_clusters: BTreeMap<String, String>,
+    /// `caClusters`. A resolver's `caServer` that is not in it has the cluster named like its host.
+    pub ca_clusters: Vec<CaCluster>,
     /// `role`.
     pub role: Role,
     /// `engine`: how the orders are driven.
@@ -44,6 +42,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// The resolver of this name.
+    pub fn resolver(&self, name: &str) -> Option<&Resolver> {
+        self.resolvers.iter().find(|resolver| resolver.name == name)
+    }
+
     /// A number that is the same for configurations that an engine treats alike: all but the role and the warnings. An
     /// instance with another one is of another generation.
     pub fn fingerprint(&self) -> u64 {
@@ -56,6 +59,8 @@ impl Config {
 /// One `certificatesResolvers.<name>.acme`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
+    /// Its name, unique in a configuration.
+    pub name: String,
     /// `email`: the account's contact.
     pub email: String,
     /// `caServer`: the directory URL.
@@ -68,6 +73,15 @@ pub struct Resolver {
     pub client_timeout: Duration,
     /// `clientResponseHeaderTimeout`: bounds each callout.
     pub client_response_header_timeout: Duration,
+}
+
+/// One entry of `caClusters`: an origin of a CA, and the Envoy cluster that leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaCluster {
+    /// `host` or `host:port`.
+    pub origin: Origin,
+    /// The cluster's name.
+    pub cluster: String,
 }
 
 /// What an instance of the plugin does.
@@ -190,16 +204,16 @@ fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
     cluster
 }
 
-fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, String> {
+fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<CaCluster> {
     let entries = node.entries(mistakes);
-    let mut clusters = BTreeMap::new();
+    let mut clusters = Vec::new();
     for (authority, node) in entries {
         let Some(origin) = Origin::from_authority(&authority) else {
             mistakes.push(node.mistake_in_key("a CA's host, or host:port"));
             continue;
         };
         if let Some(cluster) = node.text("the name of an Envoy cluster", mistakes) {
-            clusters.insert(origin.authority(), cluster);
+            clusters.push(CaCluster { origin, cluster });
         }
     }
     clusters

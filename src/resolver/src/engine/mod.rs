@@ -8,7 +8,7 @@ mod event;
 mod session;
 mod wants;
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -44,11 +44,8 @@ pub async fn run<H: Host, V: Vault>(
         Ok(inventory) => inventory,
         Err(error) => return error,
     };
-    let sessions: BTreeMap<&str, Session<'_, H, V>> = config
-        .resolvers
-        .keys()
-        .map(|name| (name.as_str(), Session::new(config, name, host, vault, observer)))
-        .collect();
+    let sessions: Vec<Session<'_, H, V>> =
+        config.resolvers.iter().map(|resolver| Session::new(config, resolver, host, vault, observer)).collect();
     let mut running = FuturesUnordered::new();
     let mut in_flight: HashSet<CertificateId> = HashSet::new();
     let mut agenda = Agenda::default();
@@ -59,7 +56,9 @@ pub async fn run<H: Host, V: Vault>(
         while running.len() < config.engine.max_orders
             && let Some(due) = agenda.due.pop_front()
         {
-            let Some(session) = sessions.get(due.id.resolver.as_str()) else { continue };
+            let Some(session) = sessions.iter().find(|session| session.resolver.name == due.id.resolver) else {
+                continue;
+            };
             in_flight.insert(due.id.clone());
             running.push(attempt(session, inventory.order_of(&due.id), inventory.failures_of(&due.id), due));
         }

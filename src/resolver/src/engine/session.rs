@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::origin::Origin;
 use acme::{AccountKey, Client, Error, Host, Options, account};
 use futures::lock::Mutex;
 
@@ -20,7 +19,7 @@ const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One resolver's dealings with its CA, shared by all its orders.
 pub(super) struct Session<'a, H, V> {
-    pub(super) name: &'a str,
+    pub(super) resolver: &'a Resolver,
     pub(super) config: &'a Config,
     pub(super) host: &'a H,
     pub(super) vault: &'a V,
@@ -42,18 +41,13 @@ struct Connected<'a, H> {
 impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     pub(super) fn new(
         config: &'a Config,
-        name: &'a str,
+        resolver: &'a Resolver,
         host: &'a H,
         vault: &'a V,
         observer: &'a dyn Observer,
     ) -> Self {
         let state = Mutex::new(State { connected: None, failed: None });
-        Self { name, config, host, vault, observer, state }
-    }
-
-    /// The resolver's configuration.
-    pub(super) fn resolver(&self) -> Option<&'a Resolver> {
-        self.config.resolvers.get(self.name)
+        Self { resolver, config, host, vault, observer, state }
     }
 
     /// A client with a registered account. Orders that ask at once wait for one connection, and share its failure.
@@ -99,12 +93,10 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     }
 
     async fn connect(&self) -> Result<Client<&'a H>, Trouble> {
-        let Some(resolver) = self.resolver() else {
-            return Err(Trouble::Vault(format!("there is no resolver {}", self.name)));
-        };
-        let account = self.vault.account(self.name, &resolver.ca_server, &resolver.email).await?;
+        let resolver = self.resolver;
+        let account = self.vault.account(&resolver.name, &resolver.ca_server, &resolver.email).await?;
         let key = AccountKey::from_pkcs8(&account.key)
-            .map_err(|_| Trouble::Vault(format!("the account key of resolver {} is no P-256 key", self.name)))?;
+            .map_err(|_| Trouble::Vault(format!("the account key of resolver {} is no P-256 key", resolver.name)))?;
         let options = options(self.config, resolver);
         let client = Client::connect(self.host, &resolver.ca_server, key, account.url.clone(), options).await?;
         if account.url.is_none() {
@@ -120,20 +112,19 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     }
 
     async fn register(&self, client: &Client<&'a H>, known: bool) -> Result<(), Trouble> {
-        let contact = self.resolver().map(contact).unwrap_or_default();
-        self.save(account::register(client, &contact, known).await?).await
+        self.save(account::register(client, &contact(self.resolver), known).await?).await
     }
 
     async fn save(&self, account: account::Account) -> Result<(), Trouble> {
-        self.observer.notice(Event::AccountReady { resolver: self.name, url: &account.url });
-        let resolver = self.resolver();
+        let resolver = self.resolver;
+        self.observer.notice(Event::AccountReady { resolver: &resolver.name, url: &account.url });
         let registration = Registration {
-            resolver: self.name.to_owned(),
-            ca_server: resolver.map(|resolver| resolver.ca_server.clone()).unwrap_or_default(),
+            resolver: resolver.name.clone(),
+            ca_server: resolver.ca_server.clone(),
             url: account.url,
             status: account.status,
             // What was asked for, not what the CA says: some never tell it back, and would be told again for ever.
-            contact: resolver.map(contact).unwrap_or_default(),
+            contact: contact(resolver),
         };
         Ok(self.vault.save_registration(registration).await?)
     }
@@ -148,6 +139,6 @@ fn options(config: &Config, resolver: &Resolver) -> Options {
         client_timeout: resolver.client_timeout,
         request_timeout: resolver.client_response_header_timeout,
         certificate_timeout: CERTIFICATE_TIMEOUT,
-        other_origins: config.ca_clusters.keys().filter_map(|host| Origin::from_authority(host)).collect(),
+        other_origins: config.ca_clusters.iter().map(|known| known.origin.clone()).collect(),
     }
 }

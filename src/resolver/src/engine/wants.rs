@@ -34,7 +34,7 @@ impl WantsFeed {
         let mut merged = config.wants.clone();
         let known: HashSet<CertificateId> = merged.iter().map(CertificateId::canonical).collect();
         let others = self.wants.borrow();
-        let fulfilable = others.iter().filter(|id| config.resolvers.contains_key(&id.resolver));
+        let fulfilable = others.iter().filter(|id| config.resolver(&id.resolver).is_some());
         merged.extend(fulfilable.filter(|id| !known.contains(&id.canonical())).cloned());
         merged
     }

@@ -206,6 +206,7 @@ pub fn id(names: &[&str]) -> CertificateId {
 
 fn config(directory: &str, wants: &[&[&str]]) -> Config {
     let resolver = Resolver {
+        name: "le".into(),
         email: "ops@example.com".into(),
         ca_server: directory.into(),
         key_type: KeyType::Ec256,
@@ -214,10 +215,10 @@ fn config(directory: &str, wants: &[&[&str]]) -> Config {
         client_response_header_timeout: Duration::from_secs(30),
     };
     Config {
-        resolvers: [("le".to_owned(), resolver)].into(),
+        resolvers: vec![resolver],
         wants: wants.iter().map(|names| id(names)).collect(),
         sidecar_cluster: "sidecar".into(),
-        ca_clusters: BTreeMap::new(),
+        ca_clusters: Vec::new(),
         role: Role::Auto,
         engine: EngineOptions::default(),
         warnings: Vec::new(),
