@@ -44,7 +44,8 @@ pub const SCOPE_HEADER: &str = "x-sds-scope";
 /// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
 /// again, and this returns when the last connection is gone.
 ///
-/// `connections` are accepted ones whose peers have been checked.
+/// `connections` are accepted ones whose peers have been checked. What is stored must be in the catalog before, or else
+/// an Envoy that has a good certificate from before a restart would get the default one instead.
 ///
 /// # Errors
 /// When `connections` fails.

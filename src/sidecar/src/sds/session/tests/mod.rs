@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod arbitrary;
 mod delta;
 mod property;
 mod sotw;
