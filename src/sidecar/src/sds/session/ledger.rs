@@ -1,6 +1,6 @@
 //! What a stream's client has been told of each secret it subscribed to, and what is to be looked at next.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Refusal, Source, Verdict, limits};
@@ -129,7 +129,19 @@ impl Ledger {
         };
         self.entries.insert(key.clone(), entry);
         self.due.push_back(key);
+        self.compact();
         Ok(true)
+    }
+
+    /// Keeps a client that subscribes and unsubscribes, and reads nothing, from growing the queue.
+    fn compact(&mut self) {
+        /// Below this it isn't worth it.
+        const SMALL: usize = 1024;
+        if self.due.len() > 2 * self.entries.len() + SMALL {
+            let mut seen = HashSet::new();
+            let wanted = |name: &Arc<str>| self.entries.get(name).is_some_and(|entry| entry.queued);
+            self.due.retain(|name| wanted(name) && seen.insert(name.clone()));
+        }
     }
 
     /// The client asks again for a name it may have forgotten: it gets an answer whatever it was told before.
@@ -370,4 +382,23 @@ fn size_of(name: &str, content: Option<&Arc<Pair>>) -> usize {
     const OVERHEAD: usize = 256;
     let content = content.map_or(0, |pair| pair.chain_pem.len() + pair.key_pem.len() + OVERHEAD);
     content + 2 * name.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subscribing_and_unsubscribing_without_reading_does_not_grow_the_queue() {
+        let mut ledger = Ledger::new("s".to_owned(), true, 1);
+        for number in 0..100_000 {
+            let name = format!("n{}.test", number % 7);
+            ledger.unsubscribe(&name);
+            ledger.subscribe(&name).unwrap();
+        }
+        assert!(ledger.due.len() < 2000, "{}", ledger.due.len());
+        let queued: HashSet<_> = ledger.due.iter().cloned().collect();
+        assert_eq!(queued.len(), 7, "none is lost");
+        assert!(ledger.spellings.is_empty());
+    }
 }
