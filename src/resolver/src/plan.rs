@@ -12,11 +12,15 @@ use crate::vault::{Attempt, Certificate, CertificateId, Inventory};
 /// further ahead was written by a clock that has been set back since.
 const LONGEST_RETRY_AFTER: i64 = 24 * 60 * 60;
 
+/// A name that never had a certificate goes before those whose certificate has this long to live, or longer, in
+/// seconds. What ends sooner goes first: ten thousand new names must not let what is served go dark meanwhile.
+const SOON: i64 = 24 * 60 * 60;
+
 /// What is to be done.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// What is due, most urgent first: what is served with an expired certificate or none at all, then what expires
-    /// next.
+    /// What is due, most urgent first: what has expired or ends within a day, then what has no certificate at all, then
+    /// what expires next.
     pub due: Vec<Due>,
     /// When something else becomes due, seconds since 1970.
     pub next_wake: Option<i64>,
@@ -36,7 +40,8 @@ pub struct Due {
 /// Compares what is wanted with what there is. `in_flight` are the certificates that are being worked on.
 ///
 /// A want whose names are all covered by another valid certificate, a provided one, or one in flight is left alone,
-/// unless it has a certificate of its own: that one is kept up. Linear in the number of certificates, but for sorting.
+/// unless it has a certificate of its own: that one is kept up. A certificate covers others only while it need not be
+/// renewed, or is sure to be; see [`covers_until`]. Linear in the number of certificates, but for sorting.
 pub fn plan(
     wants: &[CertificateId],
     inventory: &Inventory,
@@ -44,12 +49,16 @@ pub fn plan(
     now: i64,
     options: &EngineOptions,
 ) -> Plan {
-    let known = Known::of(inventory, in_flight, now);
-    let mut plan = Plan::default();
+    let known = Known::of(wants, inventory, in_flight, now);
+    let mut plan = Plan { next_wake: known.next_uncovering, ..Plan::default() };
     // Urgency: the end of what is served now; then the order of the wants.
     let mut due: Vec<((i64, usize), Due)> = Vec::new();
+    let mut seen = HashSet::new();
     for (position, id) in wants.iter().enumerate() {
         let key = id.canonical();
+        if !seen.insert(key.clone()) {
+            continue;
+        }
         let stored = known.certificates.get(&key).copied();
         let attempt = known.attempts.get(&key).copied();
         plan.census.failing = plan.census.failing.saturating_add(u64::from(attempt.is_some()));
@@ -77,7 +86,7 @@ pub fn plan(
             () if stored.is_some() => Why::Renewal,
             () => Why::First,
         };
-        let urgency = (stored.map_or(i64::MIN, |stored| stored.not_after), position);
+        let urgency = (stored.map_or(now.saturating_add(SOON), |stored| stored.not_after), position);
         due.push((urgency, Due { id: id.clone(), why }));
     }
     due.sort_unstable_by_key(|urgency_and_due| urgency_and_due.0);
@@ -86,19 +95,28 @@ pub fn plan(
 }
 
 /// Of new certificates that are due together, one may cover the single name of another: then that one waits to see
-/// whether it is still needed.
+/// whether it is still needed. So does one that an order half done will cover.
 fn without_overlap(mut due: Vec<Due>) -> Vec<Due> {
-    let can_cover = |due: &&Due| due.why == Why::First && (due.id.names.len() > 1 || is_wildcard(due));
+    let is_single = |due: &Due| due.why == Why::First && due.id.names.len() == 1 && !is_wildcard(due);
+    let can_cover = |due: &&Due| due.why == Why::Resume || (due.why == Why::First && !is_single(due));
     let mut coming = Coverage::default();
     due.iter().filter(can_cover).for_each(|due| coming.add_all(&due.id.names));
-    due.retain(|due| {
-        due.why != Why::First || due.id.names.len() > 1 || is_wildcard(due) || !coming.covers_all(&due.id.names)
-    });
+    due.retain(|due| !is_single(due) || !coming.covers_all(&due.id.names));
     due
 }
 
 fn is_wildcard(due: &Due) -> bool {
     due.id.names.iter().any(|name| name.starts_with('*'))
+}
+
+/// Until when a stored certificate makes another one needless, in seconds since 1970.
+///
+/// One that nothing wants any more is not renewed, so what it covers needs its own when it would be due: a name taken
+/// off a router's list leaves the others on that list, and they must not go dark at its end. One that is wanted has half
+/// of its window to be renewed in; should that fail for so long, what it covers gets its own while it still serves.
+fn covers_until(certificate: &Certificate, is_wanted: bool) -> i64 {
+    let due = renewal_at(certificate);
+    if is_wanted { due.saturating_add(certificate.not_after.saturating_sub(due) / 2) } else { due }
 }
 
 /// The inventory, ready to be asked.
@@ -109,13 +127,22 @@ struct Known<'a> {
     in_flight: HashSet<CertificateId>,
     /// What valid, provided and coming certificates cover.
     coverage: Coverage,
+    /// When the first of the valid ones ceases to, seconds since 1970.
+    next_uncovering: Option<i64>,
 }
 
 impl<'a> Known<'a> {
-    fn of(inventory: &'a Inventory, in_flight: &HashSet<CertificateId>, now: i64) -> Self {
+    fn of(wants: &[CertificateId], inventory: &'a Inventory, in_flight: &HashSet<CertificateId>, now: i64) -> Self {
         let mut coverage = Coverage::default();
-        let valid = inventory.certificates.iter().filter(|certificate| certificate.not_after > now);
-        valid.for_each(|certificate| coverage.add_all(&certificate.id.names));
+        let mut next_uncovering = None;
+        let wanted: HashSet<CertificateId> = wants.iter().map(CertificateId::canonical).collect();
+        for certificate in &inventory.certificates {
+            let until = covers_until(certificate, wanted.contains(&certificate.id.canonical()));
+            if until > now {
+                coverage.add_all(&certificate.id.names);
+                next_uncovering = Some(next_uncovering.map_or(until, |next: i64| next.min(until)));
+            }
+        }
         inventory.provided.iter().for_each(|names| coverage.add_all(names));
         in_flight.iter().for_each(|id| coverage.add_all(&id.names));
         Self {
@@ -124,6 +151,7 @@ impl<'a> Known<'a> {
             orders: inventory.orders.iter().map(|order| order.id.canonical()).collect(),
             in_flight: in_flight.iter().map(CertificateId::canonical).collect(),
             coverage,
+            next_uncovering,
         }
     }
 }
@@ -210,7 +238,7 @@ mod tests {
         let plan = planned(&wants, &inventory);
         let renewal = Why::Renewal;
         let expected =
-            [("new.example", Why::First), ("c.example", renewal), ("b.example", renewal), ("a.example", renewal)];
+            [("c.example", renewal), ("new.example", Why::First), ("b.example", renewal), ("a.example", renewal)];
         assert_eq!(due(&plan), expected);
         assert_eq!(plan.census, Census { due: 2, expired: 1, missing: 1, ..Census::default() });
     }
@@ -239,6 +267,53 @@ mod tests {
             assert_eq!(plan.due.len(), 1, "{uncovered:?}");
             assert_eq!(plan.due[0].id, id(uncovered), "the whole list is ordered");
         }
+    }
+
+    #[test]
+    fn a_certificate_that_nothing_wants_covers_others_only_until_it_would_be_renewed() {
+        let covering = |days_left| Inventory {
+            certificates: vec![stored(&["a.example", "gone.example"], days_left)],
+            ..Inventory::default()
+        };
+        let early = planned(&[id(&["a.example"])], &covering(35));
+        assert!(early.due.is_empty());
+        let wake = early.next_wake.unwrap();
+        assert!((NOW + 5 * DAY..=NOW + 8 * DAY).contains(&wake), "{wake}");
+        assert_eq!(due(&planned(&[id(&["a.example"])], &covering(26))), [("a.example", Why::First)]);
+    }
+
+    #[test]
+    fn a_wanted_certificate_covers_others_while_its_renewal_may_still_succeed() {
+        let wants = [id(&["a.example", "b.example"]), id(&["a.example"])];
+        let covering = |days_left| Inventory {
+            certificates: vec![stored(&["a.example", "b.example"], days_left)],
+            attempts: vec![attempt(&["a.example", "b.example"], NOW + 300)],
+            ..Inventory::default()
+        };
+        assert!(planned(&wants, &covering(20)).due.is_empty());
+        assert_eq!(due(&planned(&wants, &covering(10))), [("a.example", Why::First)]);
+    }
+
+    #[test]
+    fn a_half_done_order_makes_a_new_one_needless() {
+        let order = PendingOrder {
+            id: id(&["a.example", "b.example"]),
+            url: "https://ca.example/order/1".into(),
+            ca_server: "https://ca.example/directory".into(),
+            created: NOW,
+        };
+        let inventory = Inventory { orders: vec![order], ..Inventory::default() };
+        let wants = [id(&["a.example"]), id(&["a.example", "b.example"])];
+        let plan = planned(&wants, &inventory);
+        assert_eq!(plan.due, [Due { id: wants[1].clone(), why: Why::Resume }]);
+    }
+
+    #[test]
+    fn the_same_certificate_wanted_twice_is_ordered_once() {
+        let wants = [id(&["a.example", "b.example"]), id(&["b.example", "a.example"])];
+        let plan = planned(&wants, &Inventory::default());
+        assert_eq!(plan.due.len(), 1);
+        assert_eq!(plan.census, Census { missing: 1, ..Census::default() });
     }
 
     #[test]
