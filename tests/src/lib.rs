@@ -1,1 +1,36 @@
-//! Skeleton.
+//! The harness of the end-to-end tests, the demo and the benchmarks: real Envoy, real Pebble, the real sidecar.
+//!
+//! A [`Place`] is a directory and ports of its own, so that any number of tests run side by side. In it run
+//! [`Challtestsrv`] (DNS), [`Pebble`] (the CA), [`Sidecar`] and [`Envoy`]; a [`World`] is all four, with the
+//! configuration of `envoy/envoy.yaml`, which [`Bootstrap`] reads and moves to the place: what is tested is what is
+//! shipped. [`tls`] looks at it all from outside, as a browser would.
+//!
+//! Promises: nothing it started outlives it, also when a test panics or is killed; every wait is for a condition and
+//! ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a certificate.
+
+mod authority;
+mod bootstrap;
+mod challtestsrv;
+mod envoy;
+mod pebble;
+mod place;
+mod process;
+mod sidecar;
+mod wait;
+mod world;
+
+pub mod artifacts;
+pub mod http;
+pub mod ports;
+pub mod tls;
+
+pub use authority::Authority;
+pub use bootstrap::{Bootstrap, Domains};
+pub use challtestsrv::Challtestsrv;
+pub use envoy::{Envoy, EnvoyOptions};
+pub use pebble::{Pebble, PebbleOptions};
+pub use place::Place;
+pub use process::{Process, Signal};
+pub use sidecar::{Sidecar, SidecarOptions};
+pub use wait::until;
+pub use world::{World, WorldOptions, domains};

@@ -1,0 +1,92 @@
+//! Where the programs under test and the tools are.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+/// `envoy_autocert.wasm`, or what `AUTOCERT_WASM` names.
+///
+/// # Errors
+/// When it is not built.
+pub fn wasm() -> Result<PathBuf> {
+    built("AUTOCERT_WASM", "envoy_autocert.wasm")
+}
+
+/// `envoy-autocert`, or what `AUTOCERT` names.
+///
+/// # Errors
+/// When it is not built.
+pub fn sidecar() -> Result<PathBuf> {
+    built("AUTOCERT", "release/envoy-autocert")
+}
+
+/// Envoy, or what `ENVOY` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn envoy() -> Result<PathBuf> {
+    tool("ENVOY", "envoy")
+}
+
+/// Pebble, or what `PEBBLE` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn pebble() -> Result<PathBuf> {
+    tool("PEBBLE", "pebble")
+}
+
+/// pebble-challtestsrv: what `CHALLTESTSRV` names, else the one beside `PEBBLE`.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn challtestsrv() -> Result<PathBuf> {
+    match (env::var_os("CHALLTESTSRV"), env::var_os("PEBBLE")) {
+        (None, Some(pebble)) => Ok(Path::new(&pebble).with_file_name("pebble-challtestsrv")),
+        _ => tool("CHALLTESTSRV", "pebble-challtestsrv"),
+    }
+}
+
+/// wrk, or what `WRK` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn wrk() -> Result<PathBuf> {
+    tool("WRK", "wrk")
+}
+
+/// The target directory that this program was built into.
+///
+/// # Errors
+/// When it runs from elsewhere.
+pub fn target() -> Result<PathBuf> {
+    let program = env::current_exe()?;
+    let profile = program.ancestors().find(|path| path.ends_with("release") || path.ends_with("debug"));
+    let target = profile.and_then(Path::parent).context("this program is in no target directory of cargo")?;
+    Ok(target.to_owned())
+}
+
+/// The top of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
+
+fn built(variable: &str, name: &str) -> Result<PathBuf> {
+    given_or(variable, target()?.join(name), "run `make build` first")
+}
+
+fn tool(variable: &str, name: &str) -> Result<PathBuf> {
+    given_or(variable, repository().join(".tools/bin").join(name), "run `make tools` first")
+}
+
+fn given_or(variable: &str, default: PathBuf, advice: &str) -> Result<PathBuf> {
+    let (path, advice) = match env::var_os(variable).filter(|path| !path.is_empty()) {
+        Some(path) => (PathBuf::from(path), format!("it is what {variable} names")),
+        None => (default, format!("{advice}, or name it with {variable}=")),
+    };
+    if !path.exists() {
+        bail!("{} does not exist: {advice}", path.display());
+    }
+    Ok(std::path::absolute(path)?)
+}

@@ -1,0 +1,192 @@
+//! The configuration of Envoy: the shipped one, with other ports, paths, CA and domains.
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+
+use crate::{Pebble, Place, artifacts};
+
+/// The reference configuration, as users get it.
+const SHIPPED: &str = include_str!("../../envoy/envoy.yaml");
+
+/// One certificate that a router wants: its names.
+pub type Domains = Vec<String>;
+
+/// A bootstrap configuration of Envoy.
+#[derive(Clone, Debug)]
+pub struct Bootstrap(Value);
+
+impl Bootstrap {
+    /// `envoy/envoy.yaml` as it is.
+    ///
+    /// # Errors
+    /// When it is not YAML.
+    pub fn shipped() -> Result<Self> {
+        Ok(Self(serde_saphyr::from_str(SHIPPED).context("envoy/envoy.yaml")?))
+    }
+
+    /// `envoy/envoy.yaml` for a place and its CA: the ports, the paths and the CA are other ones, nothing else.
+    ///
+    /// # Errors
+    /// When something that must be replaced is not there.
+    pub fn placed(place: &Place, pebble: &Pebble) -> Result<Self> {
+        let mut bootstrap = Self::shipped()?;
+        bootstrap.set("/admin/address/socket_address/port_value", json!(0))?;
+        for (listener, port) in [("web", place.web), ("websecure", place.websecure)] {
+            let listener = bootstrap.named("/static_resources/listeners", listener)?;
+            *at(listener, "/address/socket_address")? = json!({ "address": "127.0.0.1", "port_value": port });
+        }
+        for (cluster, socket) in [("envoy-autocert-api", "run/api.sock"), ("envoy-autocert-sds", "run/sds.sock")] {
+            let cluster = bootstrap.named("/static_resources/clusters", cluster)?;
+            *at(cluster, &format!("{ENDPOINT}/address/pipe/path"))? = json!(place.file(socket));
+        }
+        let wasm = artifacts::wasm()?;
+        for config in bootstrap.plugins()? {
+            *at(config, "/vm_config/code/local/filename")? = json!(wasm);
+            *at(config, "/configuration/value/certificatesResolvers/le/acme/caServer")? = json!(pebble.directory());
+        }
+        bootstrap.set_ca(place, pebble)?;
+        Ok(bootstrap)
+    }
+
+    /// The routers, by `tls.domains`, and the secrets of `websecure`, one for each certificate by its first name.
+    ///
+    /// # Errors
+    /// When the places for them are not there.
+    pub fn domains(mut self, certificates: &[Domains]) -> Result<Self> {
+        let router = |(index, names): (usize, &Domains)| {
+            let domains = json!([{ "main": names.first(), "sans": names.get(1..).unwrap_or_default() }]);
+            (format!("router-{index}"), json!({ "tls": { "certResolver": "le", "domains": domains } }))
+        };
+        let routers: serde_json::Map<_, _> = certificates.iter().enumerate().map(router).collect();
+        self.plugin(|configuration| configuration["routers"] = Value::Object(routers.clone()))?;
+        self.secrets(certificates.iter().filter_map(|names| names.first()))
+    }
+
+    /// The names of the secrets of `websecure`.
+    ///
+    /// # Errors
+    /// When it has none to begin with.
+    pub fn secrets(mut self, names: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self> {
+        let listener = self.named("/static_resources/listeners", "websecure")?;
+        let secrets = at(listener, SECRETS)?;
+        let sds = at(secrets, "/0/sds_config")?.take();
+        let secret = |name: &str| json!({ "name": name, "sds_config": sds });
+        *secrets = names.into_iter().map(|name| secret(name.as_ref())).collect();
+        Ok(self)
+    }
+
+    /// Changes the plugin's configuration, of the engine and of the filter.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn plugin(&mut self, change: impl Fn(&mut Value)) -> Result<()> {
+        for config in self.plugins()? {
+            change(at(config, "/configuration/value")?);
+        }
+        Ok(())
+    }
+
+    /// The same, to chain: sets one option of the resolver `le`.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn resolver(mut self, option: &str, value: &Value) -> Result<Self> {
+        self.plugin(|configuration| configuration["certificatesResolvers"]["le"]["acme"][option] = value.clone())?;
+        Ok(self)
+    }
+
+    /// The same, to chain: sets one option of `engine`.
+    ///
+    /// # Errors
+    /// When the plugin has no configuration.
+    pub fn engine(mut self, option: &str, value: &Value) -> Result<Self> {
+        self.plugin(|configuration| configuration["engine"][option] = value.clone())?;
+        Ok(self)
+    }
+
+    /// Without the singleton of the bootstrap: the filter's root contexts stand for election, as in Istio.
+    pub fn without_singleton(mut self) -> Self {
+        if let Some(bootstrap) = self.0.as_object_mut() {
+            bootstrap.remove("bootstrap_extensions");
+        }
+        self
+    }
+
+    /// The whole of it, to read and change.
+    pub fn value(&mut self) -> &mut Value {
+        &mut self.0
+    }
+
+    /// A listener, a cluster … of a list, by its name.
+    ///
+    /// # Errors
+    /// When there is none of this name.
+    pub fn named(&mut self, list: &str, name: &str) -> Result<&mut Value> {
+        let items = at(&mut self.0, list)?.as_array_mut().with_context(|| format!("{list} is no list"))?;
+        items.iter_mut().find(|item| item["name"] == name).with_context(|| format!("{list} has no {name}"))
+    }
+
+    /// The HTTP filters of the listener `web`.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub fn web_filters(&mut self) -> Result<&mut Vec<Value>> {
+        let listener = self.named("/static_resources/listeners", "web")?;
+        at(listener, &format!("{MANAGER}/http_filters"))?.as_array_mut().context("http_filters is no list")
+    }
+
+    /// The routes of a listener.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub fn routes(&mut self, listener: &str) -> Result<&mut Value> {
+        let listener = self.named("/static_resources/listeners", listener)?;
+        at(listener, &format!("{MANAGER}/route_config/virtual_hosts/0/routes"))
+    }
+
+    fn set(&mut self, pointer: &str, value: Value) -> Result<()> {
+        *at(&mut self.0, pointer)? = value;
+        Ok(())
+    }
+
+    /// Every `PluginConfig`: of the filter, and of the singleton if there is one.
+    fn plugins(&mut self) -> Result<Vec<&mut Value>> {
+        let mut plugins = Vec::new();
+        let Value::Object(bootstrap) = &mut self.0 else { return Ok(plugins) };
+        for (name, value) in bootstrap.iter_mut() {
+            match name.as_str() {
+                "bootstrap_extensions" => plugins.push(at(value, "/0/typed_config/config")?),
+                "static_resources" => {
+                    let listeners = at(value, "/listeners")?.as_array_mut().context("listeners is no list")?;
+                    let web = listeners.iter_mut().find(|listener| listener["name"] == "web").context("no web")?;
+                    plugins.push(at(web, &format!("{MANAGER}/http_filters/0{PLUGIN}"))?);
+                }
+                _ => {}
+            }
+        }
+        Ok(plugins)
+    }
+
+    fn set_ca(&mut self, place: &Place, pebble: &Pebble) -> Result<()> {
+        let name = "acme-staging-v02.api.letsencrypt.org";
+        let cluster = self.named("/static_resources/clusters", name)?;
+        *at(cluster, "/name")? = json!("localhost");
+        *at(cluster, "/load_assignment/cluster_name")? = json!("localhost");
+        *at(cluster, &format!("{ENDPOINT}/hostname"))? = json!("localhost");
+        *at(cluster, &format!("{ENDPOINT}/address/socket_address"))? =
+            json!({ "address": "127.0.0.1", "port_value": pebble.port() });
+        *at(cluster, "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca/filename")? =
+            json!(place.authority.root);
+        Ok(())
+    }
+}
+
+const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint";
+const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
+const PLUGIN: &str = "/typed_config/extension_config/typed_config/config";
+const SECRETS: &str =
+    "/filter_chains/0/transport_socket/typed_config/common_tls_context/tls_certificate_sds_secret_configs";
+
+fn at<'v>(value: &'v mut Value, pointer: &str) -> Result<&'v mut Value> {
+    value.pointer_mut(pointer).with_context(|| format!("Envoy's configuration has no {pointer}"))
+}

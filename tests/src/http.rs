@@ -1,0 +1,133 @@
+//! A small HTTP/1.1 client for every kind of stream in the tests: TCP, TLS, a unix socket.
+//!
+//! It sends what it is told, redirects and odd paths included, one request a connection.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{HeaderMap, Method, Request};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::tls::Roots;
+
+/// How long one exchange may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub enum Endpoint {
+    /// Plain HTTP.
+    Tcp(SocketAddr),
+    /// HTTP over TLS.
+    Tls {
+        /// The address.
+        address: SocketAddr,
+        /// The name that is sent as SNI and verified.
+        name: String,
+        /// Who may have signed the certificate.
+        roots: Roots,
+    },
+    /// Plain HTTP over a unix socket.
+    Unix(PathBuf),
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The status code.
+    pub status: u16,
+    /// The header fields.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header field, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+impl Endpoint {
+    /// Sends a GET for a path.
+    ///
+    /// # Errors
+    /// When there is no whole answer within 10 s.
+    pub fn get(&self, path: &str) -> Result<Reply> {
+        self.request(Method::GET, path, &self.host(), "")
+    }
+
+    /// Sends a POST of JSON.
+    ///
+    /// # Errors
+    /// When there is no whole answer within 10 s.
+    pub fn post(&self, path: &str, body: &str) -> Result<Reply> {
+        self.request(Method::POST, path, &self.host(), body)
+    }
+
+    /// Sends any request; `host` is the Host header field.
+    ///
+    /// # Errors
+    /// When there is no whole answer within 10 s.
+    pub fn request(&self, method: Method, path: &str, host: &str, body: &str) -> Result<Reply> {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", host)
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
+        self.send(request)
+    }
+
+    /// Sends a request as it is.
+    ///
+    /// # Errors
+    /// When there is no whole answer within 10 s.
+    pub fn send(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
+        let what = format!("{} {}", request.method(), request.uri());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let reply = runtime.block_on(async { tokio::time::timeout(LIMIT, self.exchange(request)).await });
+        reply.with_context(|| format!("{what}: no answer within {LIMIT:?}"))?.with_context(|| what)
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
+        match self {
+            Self::Tcp(address) => exchange(TcpStream::connect(address).await?, request).await,
+            Self::Tls { address, name, roots } => exchange(roots.connect(*address, name).await?, request).await,
+            Self::Unix(path) => exchange(UnixStream::connect(path).await?, request).await,
+        }
+    }
+
+    fn host(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.to_string(),
+            Self::Tls { address, name, .. } => format!("{name}:{}", address.port()),
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: Request<Full<Bytes>>,
+) -> Result<Reply> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let connection = tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes().to_vec();
+    connection.abort();
+    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+}

@@ -1,0 +1,233 @@
+//! Pebble: the CA of the tests.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Map, Value, json};
+
+use crate::http::Endpoint;
+use crate::tls::Roots;
+use crate::{Challtestsrv, Place, Process, Signal, artifacts, ports, until};
+
+/// How Pebble behaves.
+#[derive(Clone, Debug)]
+pub struct PebbleOptions {
+    /// The profiles it offers, and how long their certificates are valid. An order that names none gets a random one.
+    pub profiles: Vec<(String, Duration)>,
+    /// Names it refuses to issue for.
+    pub blocklist: Vec<String>,
+    /// The Retry-After of a pending authorization and of a processing order, in seconds; `None` sends none.
+    pub retry_after: Option<(u64, u64)>,
+    /// Environment variables: `PEBBLE_WFE_NONCEREJECT` (percent), `PEBBLE_AUTHZREUSE` (percent), ….
+    pub environment: Vec<(&'static str, String)>,
+}
+
+impl Default for PebbleOptions {
+    /// 90 days, no reuse of authorizations, no rejected nonces, no artificial sleeps.
+    fn default() -> Self {
+        Self {
+            profiles: vec![("default".to_owned(), Duration::from_secs(90 * 24 * 60 * 60))],
+            blocklist: Vec::new(),
+            retry_after: None,
+            environment: vec![
+                ("PEBBLE_VA_NOSLEEP", "1".to_owned()),
+                ("PEBBLE_WFE_NONCEREJECT", "0".to_owned()),
+                ("PEBBLE_AUTHZREUSE", "0".to_owned()),
+            ],
+        }
+    }
+}
+
+impl PebbleOptions {
+    /// One profile, of this validity.
+    pub fn validity(mut self, validity: Duration) -> Self {
+        self.profiles = vec![("default".to_owned(), validity)];
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn set(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.to_string()));
+        self
+    }
+}
+
+/// A running Pebble. It keeps all state in memory: a restart loses accounts, orders and its own root.
+#[derive(Debug)]
+pub struct Pebble {
+    process: Process,
+    configuration: PathBuf,
+    log: PathBuf,
+    dns: SocketAddr,
+    environment: Vec<(&'static str, String)>,
+    api: Endpoint,
+    management: Endpoint,
+    port: u16,
+}
+
+impl Pebble {
+    /// Starts it. It validates HTTP-01 at the place's port `web`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(place: &Place, dns: &Challtestsrv, options: &PebbleOptions) -> Result<Self> {
+        let (port, management) = (ports::free()?, ports::free()?);
+        let configuration = place.file("pebble.json");
+        fs::write(&configuration, config(place, port, management, options).to_string())?;
+        let roots = Roots::from_pem(&fs::read_to_string(&place.authority.root)?)?;
+        let endpoint = |port| Endpoint::Tls {
+            address: (Ipv4Addr::LOCALHOST, port).into(),
+            name: "localhost".to_owned(),
+            roots: roots.clone(),
+        };
+        let (log, dns, environment) = (place.file("pebble.log"), dns.dns(), options.environment.clone());
+        let process = spawn(&configuration, &log, dns, &environment)?;
+        let (api, management) = (endpoint(port), endpoint(management));
+        let mut pebble = Self { process, configuration, log, dns, environment, api, management, port };
+        pebble.wait()?;
+        Ok(pebble)
+    }
+
+    /// The URL of its directory.
+    pub fn directory(&self) -> String {
+        format!("https://localhost:{}/dir", self.port)
+    }
+
+    /// The port of its API.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Its API.
+    pub fn api(&self) -> &Endpoint {
+        &self.api
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// How many requests it has answered on a path: `/order-plz`, `/sign-me-up`, ….
+    pub fn requests(&self, path: &str) -> usize {
+        let request = format!("POST {path} -> calling handler");
+        self.log().lines().filter(|line| line.contains(&request)).count()
+    }
+
+    /// Its root certificate in PEM; another one after each start.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn root(&self) -> Result<String> {
+        let reply = self.management.get("/roots/0")?;
+        ensure!(reply.status == 200, "Pebble answers {} to the question for its root", reply.status);
+        Ok(reply.text())
+    }
+
+    /// A client's trust in it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn roots(&self) -> Result<Roots> {
+        Roots::from_pem(&self.root()?)
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Suspends it: it accepts connections and answers nothing.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn suspend(&self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    /// Takes [`Self::suspend`] back.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resume(&self) -> Result<()> {
+        self.process.signal(Signal::CONT)
+    }
+
+    /// Starts it anew at the same ports, with all its state lost.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = spawn(&self.configuration, &self.log, self.dns, &self.environment)?;
+        self.wait()
+    }
+
+    /// Whether it hangs in the deadlock of Pebble 2.10: it answers nothing, and a dump of its goroutines shows one that
+    /// waits for a lock to write and one that waits for it to read. A run in which this happens is void.
+    ///
+    /// Asking ends a Pebble that does not answer, for the dump.
+    pub fn is_deadlocked(&mut self) -> bool {
+        if self.api.get("/dir").is_ok() || self.process.signal(Signal::QUIT).is_err() {
+            return false;
+        }
+        let _ = self.process.wait(Duration::from_secs(10));
+        let log = self.log();
+        let dump = log.rsplit_once("SIGQUIT").map_or("", |(_, dump)| dump);
+        dump.contains("sync.(*RWMutex).Lock") && dump.contains("sync.(*RWMutex).RLock")
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        until("the start of Pebble", Duration::from_secs(15), || {
+            self.process.check()?;
+            self.api.get("/dir")?;
+            self.management.get("/roots/0")
+        })
+        .map(drop)
+        .context("Pebble")
+    }
+}
+
+fn spawn(
+    configuration: &std::path::Path,
+    log: &std::path::Path,
+    dns: SocketAddr,
+    environment: &[(&'static str, String)],
+) -> Result<Process> {
+    Process::start(&artifacts::pebble()?, log, |command| {
+        command.arg("-config").arg(configuration).args(["-strict", "-dnsserver", &dns.to_string()]);
+        command.envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
+    })
+}
+
+fn config(place: &Place, port: u16, management: u16, options: &PebbleOptions) -> Value {
+    let profile = |(name, validity): &(String, Duration)| {
+        (name.clone(), json!({ "description": name, "validityPeriod": validity.as_secs() }))
+    };
+    let mut pebble = json!({
+        "listenAddress": format!("127.0.0.1:{port}"),
+        "managementListenAddress": format!("127.0.0.1:{management}"),
+        "certificate": place.authority.certificate,
+        "privateKey": place.authority.key,
+        "httpPort": place.web,
+        "tlsPort": place.websecure,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": false,
+        "domainBlocklist": options.blocklist,
+        "keyAlgorithm": "ecdsa",
+        "profiles": options.profiles.iter().map(profile).collect::<Map<_, _>>(),
+    });
+    if let Some((authorization, order)) = options.retry_after {
+        pebble["retryAfter"] = json!({ "authz": authorization, "order": order });
+    }
+    json!({ "pebble": pebble })
+}

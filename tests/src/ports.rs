@@ -1,0 +1,36 @@
+//! Free TCP ports on the loopback, for programs that must be told theirs.
+
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use anyhow::{Result, bail};
+
+/// Below the ports that Linux gives to outgoing connections (32768 and up), so that none of those takes one.
+const FIRST: u16 = 20_000;
+const COUNT: u16 = 12_000;
+
+/// How far each process' first guess lies from the next one's.
+const STRIDE: u32 = 97;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// A port that nobody listens on, by TCP or UDP, and that this process has not handed out before.
+///
+/// # Errors
+/// When every one is taken.
+pub fn free() -> Result<u16> {
+    let process = u16::try_from((std::process::id().wrapping_mul(STRIDE)) % u32::from(COUNT)).unwrap_or_default();
+    for _ in 0..COUNT {
+        let guess = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(process) % COUNT;
+        let port = FIRST + guess;
+        if is_free(port) {
+            return Ok(port);
+        }
+    }
+    bail!("no port from {FIRST} to {} is free", FIRST + COUNT - 1)
+}
+
+/// Whether nobody listens on it.
+pub fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}

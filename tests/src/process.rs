@@ -1,0 +1,111 @@
+//! A program that ends with its owner.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, kill_process};
+pub use rustix::process::Signal;
+
+use crate::until;
+
+/// How long a program may take to end after a polite signal.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// How many lines of a log are shown with an error.
+const SHOWN_LINES: usize = 25;
+
+/// A running program, with its output in a file. Dropped, it is killed and waited for.
+///
+/// The kernel kills it as well when the thread that started it ends, so nothing is left over when a test dies.
+#[derive(Debug)]
+pub struct Process {
+    name: String,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program` with what `set` adds to its command line; its output is appended to `log`.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn start(program: &Path, log: &Path, set: impl FnOnce(&mut Command)) -> Result<Self> {
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let output = File::options().create(true).append(true).open(log).with_context(|| format!("{}", log.display()))?;
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--"]).arg(program);
+        set(&mut command);
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let child = command.spawn().with_context(|| format!("{} can't be started", program.display()))?;
+        Ok(Self { name, child, log: log.to_owned() })
+    }
+
+    /// The id of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written.
+    pub fn log(&self) -> String {
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// An error with the end of its log when it has ended.
+    pub fn check(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => bail!("{} has ended ({status}); the end of its log:\n{}", self.name, tail(&self.log)),
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(Pid::from_child(&self.child), signal).with_context(|| format!("signal to {}", self.name))
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Asks it to end by SIGTERM, and waits until it has.
+    ///
+    /// # Errors
+    /// When it doesn't within 20 s.
+    pub fn stop(&mut self) -> Result<ExitStatus> {
+        if self.child.try_wait()?.is_none() {
+            self.signal(Signal::TERM)?;
+        }
+        self.wait(GRACE)
+    }
+
+    /// Waits until it has ended by itself.
+    ///
+    /// # Errors
+    /// When it doesn't within `limit`.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let name = self.name.clone();
+        until(&format!("the end of {name}"), limit, || self.child.try_wait()?.context("it still runs"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- the end of {}:\n{}", self.log.display(), tail(&self.log));
+        }
+    }
+}
+
+/// The last lines of a file.
+fn tail(path: &Path) -> String {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
+}

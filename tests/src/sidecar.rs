@@ -1,0 +1,171 @@
+//! `envoy-autocert sidecar`, as a user runs it.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::http::{Endpoint, Reply};
+use crate::{Place, Process, Signal, artifacts, ports, until};
+
+/// How it is started.
+#[derive(Clone, Debug, Default)]
+pub struct SidecarOptions {
+    /// `--cert-dir`.
+    pub cert_dir: Option<PathBuf>,
+    /// Further arguments.
+    pub arguments: Vec<String>,
+    /// Environment variables.
+    pub environment: Vec<(String, String)>,
+}
+
+/// A running sidecar.
+#[derive(Debug)]
+pub struct Sidecar {
+    process: Process,
+    options: SidecarOptions,
+    files: Files,
+}
+
+/// Where its files and sockets are.
+#[derive(Clone, Debug)]
+struct Files {
+    storage: PathBuf,
+    api: PathBuf,
+    sds: PathBuf,
+    log: PathBuf,
+    status: u16,
+}
+
+impl Sidecar {
+    /// Starts it, with its storage in `acme.json` of the place.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn start(place: &Place, options: SidecarOptions) -> Result<Self> {
+        let directory = place.file("run");
+        if !directory.exists() {
+            DirBuilder::new().mode(0o750).create(&directory)?;
+        }
+        let files = Files {
+            storage: place.file("acme.json"),
+            api: directory.join("api.sock"),
+            sds: directory.join("sds.sock"),
+            log: place.file("sidecar.log"),
+            status: ports::free()?,
+        };
+        let process = spawn(&files, &options)?;
+        let mut sidecar = Self { process, options, files };
+        sidecar.wait()?;
+        Ok(sidecar)
+    }
+
+    /// Starts it anew, after a crash or an update, with the same storage.
+    ///
+    /// # Errors
+    /// When it does not become ready.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.process = spawn(&self.files, &self.options)?;
+        self.wait()
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Ends it by SIGTERM.
+    ///
+    /// # Errors
+    /// When it fails or takes too long.
+    pub fn stop(&mut self) -> Result<()> {
+        let status = self.process.stop()?;
+        ensure!(status.success(), "the sidecar ended with {status}");
+        Ok(())
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// Its API.
+    pub fn api(&self) -> Endpoint {
+        Endpoint::Unix(self.files.api.clone())
+    }
+
+    /// `/healthz`, `/readyz`, `/metrics`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn status(&self, path: &str) -> Result<Reply> {
+        Endpoint::Tcp(([127, 0, 0, 1], self.files.status).into()).get(path)
+    }
+
+    /// What it has stored, as the API tells it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn state(&self) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.api().get("/v1/state")?.body)?)
+    }
+
+    /// Its storage.
+    pub fn storage(&self) -> &std::path::Path {
+        &self.files.storage
+    }
+
+    /// How much memory it holds, in KiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident_kib(&self) -> Result<u64> {
+        resident_kib(self.pid())
+    }
+
+    fn wait(&mut self) -> Result<()> {
+        until("the start of the sidecar", Duration::from_secs(15), || {
+            self.process.check()?;
+            let reply = self.status("/readyz")?;
+            ensure!(reply.status == 200, "/readyz answers {}", reply.status);
+            Ok(())
+        })
+    }
+}
+
+/// The resident memory of a process, in KiB.
+fn resident_kib(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn spawn(files: &Files, options: &SidecarOptions) -> Result<Process> {
+    Process::start(&artifacts::sidecar()?, &files.log, |command| {
+        command.arg("sidecar").arg("--storage").arg(&files.storage);
+        command.arg("--api-socket").arg(&files.api).arg("--sds-socket").arg(&files.sds);
+        command.arg("--status-address").arg(format!("127.0.0.1:{}", files.status));
+        if let Some(directory) = &options.cert_dir {
+            command.arg("--cert-dir").arg(directory);
+        }
+        command.args(&options.arguments);
+        command.envs(options.environment.iter().map(|(name, value)| (name, value)));
+    })
+}

@@ -1,0 +1,107 @@
+//! All of it together: DNS, CA, sidecar, Envoy.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::http::Endpoint;
+use crate::tls::{Roots, Served, handshake};
+use crate::{
+    Bootstrap, Challtestsrv, Domains, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, until,
+};
+
+/// What differs from test to test.
+#[derive(Clone, Debug, Default)]
+pub struct WorldOptions {
+    /// The CA.
+    pub pebble: PebbleOptions,
+    /// The sidecar.
+    pub sidecar: SidecarOptions,
+    /// Envoy.
+    pub envoy: EnvoyOptions,
+}
+
+/// A whole installation with its CA. The fields are in the order in which they end.
+#[derive(Debug)]
+pub struct World {
+    /// The proxy.
+    pub envoy: Envoy,
+    /// Our sidecar.
+    pub sidecar: Sidecar,
+    /// The CA.
+    pub pebble: Pebble,
+    /// The DNS.
+    pub dns: Challtestsrv,
+    /// The directory and the ports.
+    pub place: Place,
+}
+
+impl World {
+    /// Starts everything with defaults, to get these certificates.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn start(name: &str, certificates: &[&[&str]]) -> Result<Self> {
+        Self::with(name, &WorldOptions::default(), |bootstrap| bootstrap.domains(&domains(certificates)))
+    }
+
+    /// Starts everything; `configure` changes the shipped configuration of Envoy.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn with(
+        name: &str,
+        options: &WorldOptions,
+        configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>,
+    ) -> Result<Self> {
+        let place = Place::new(name)?;
+        let dns = Challtestsrv::start(&place)?;
+        let pebble = Pebble::start(&place, &dns, &options.pebble)?;
+        let mut bootstrap = configure(Bootstrap::placed(&place, &pebble)?)?;
+        let sidecar = Sidecar::start(&place, options.sidecar.clone())?;
+        let envoy = Envoy::start(&place, &mut bootstrap, options.envoy.clone())?;
+        Ok(Self { envoy, sidecar, pebble, dns, place })
+    }
+
+    /// Waits until a certificate from the CA is served for a name.
+    ///
+    /// # Errors
+    /// The handshake's last error, when the time is over.
+    pub fn served(&mut self, name: &str, limit: Duration) -> Result<Served> {
+        let roots = self.pebble.roots()?;
+        self.served_by(name, &roots, limit)
+    }
+
+    /// The same with the root of a CA that may be down by now.
+    ///
+    /// # Errors
+    /// The handshake's last error, when the time is over.
+    pub fn served_by(&mut self, name: &str, roots: &Roots, limit: Duration) -> Result<Served> {
+        let address = self.place.websecure_address();
+        until(&format!("a certificate for {name}"), limit, || {
+            self.envoy.check()?;
+            handshake(address, name, roots)
+        })
+        .with_context(|| format!("in {}", self.place.path().display()))
+    }
+
+    /// The listener `web`, without TLS.
+    pub fn web(&self) -> Endpoint {
+        Endpoint::Tcp(self.place.web_address())
+    }
+
+    /// How many orders the CA was asked for, since it was first started.
+    pub fn orders(&self) -> usize {
+        self.pebble.requests("/order-plz")
+    }
+
+    /// How many accounts the CA was asked for, since it was first started.
+    pub fn accounts(&self) -> usize {
+        self.pebble.requests("/sign-me-up")
+    }
+}
+
+/// Names as [`Bootstrap::domains`] takes them.
+pub fn domains(certificates: &[&[&str]]) -> Vec<Domains> {
+    certificates.iter().map(|names| names.iter().map(|name| (*name).to_owned()).collect()).collect()
+}
