@@ -1,0 +1,79 @@
+# envoy-autocert. `make help` says what there is to do.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+target := $(or $(CARGO_TARGET_DIR),target)
+fetch := tests/tools
+# One profile for everything native: its C library builds once.
+native := --release --locked
+
+help: ## Print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WRK= name binaries to use instead of fetching them.'
+	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
+
+build: ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
+	@$(fetch)/wasm-targets.sh
+	cargo build --locked --package plugin --target wasm32-wasip1 --profile wasm
+	@cp $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm $(target)/envoy_autocert.wasm.part
+	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
+	cargo build $(native) --package envoy-autocert
+
+demo: tools build ## Get certificates from a test CA with a real Envoy, and show them
+	@cargo build --quiet $(native) --package tests --bin demo
+	@$(target)/release/demo
+
+test: format lint licences docs unit purity wasm e2e ## Everything that .ci/run checks
+
+format: ## Check the formatting
+	cargo fmt --all -- --check
+
+lint: ## Run clippy; warnings are errors
+	@$(fetch)/wasm-targets.sh
+	cargo clippy $(native) --workspace --all-targets -- --deny warnings
+	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 -- --deny warnings
+
+licences: ## Check licences, banned crates and their sources
+	@$(fetch)/cargo-deny.sh
+	.tools/bin/cargo-deny --locked check licenses bans sources
+
+docs: ## Build the documentation; warnings are errors
+	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib
+
+unit: build ## Run the unit tests and the plugin's ABI tests
+	cargo test $(native) --workspace --exclude tests
+
+purity: ## Check that the pure crates have no clock, no I/O and no randomness
+	@$(fetch)/wasm-targets.sh
+	tests/purity.sh
+
+wasm: ## Run the pure crates' tests as wasm, under Node
+	@$(fetch)/wasm-targets.sh
+	@$(fetch)/wasm-bindgen.sh
+	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
+		cargo test --locked --target wasm32-unknown-unknown --package acme --package resolver
+
+e2e: tools build ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
+	cargo test $(native) --package tests -- --test-threads=$(or $(THREADS),3) $(ONLY)
+
+bench: tools build ## Measure, print a table, write target/bench.json
+	@$(fetch)/wrk.sh
+	@cargo build --quiet $(native) --package tests --bin bench
+	@$(target)/release/bench
+
+tools: ## Fetch Envoy and Pebble into .tools
+	@$(fetch)/envoy.sh
+	@$(fetch)/pebble.sh
+
+fmt: ## Format the code
+	cargo fmt --all
+
+clean: ## Remove what was built and fetched
+	cargo clean
+	rm -rf .tools
+
+.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench tools fmt clean

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# The pure crates (acme, resolver, wire) know no host: no clock, no I/O, no randomness of their own. That they call none
+# of std's is for clippy (disallowed-methods and disallowed-types in their clippy.toml); here it is checked that none of
+# their dependencies brings any, and that they build where there is no host at all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+pure=(--package acme --package resolver --package wire)
+impure='^(async-std|chrono|futures-timer|getrandom|hyper|jiff|js-sys|libc|mio|proxy-wasm|rand|reqwest|rustix|smol|socket2|time|tokio|tokio-.*|ureq|wasi|wasm-bindgen|web-sys|web-time|windows-sys) '
+
+found=$(cargo tree --locked "${pure[@]}" --edges normal --target wasm32-unknown-unknown --prefix none --no-dedupe |
+  sort -u | grep -E "$impure" || true)
+if [ -n "$found" ]; then
+  printf 'A pure crate depends on what has a host:\n%s\nFind out by which way: cargo tree --edges normal --invert NAME\n' "$found" >&2
+  exit 1
+fi
+for crate in acme resolver wire plugin envoy-autocert tests; do
+  case $crate in
+    acme | wire) allowed='' ;;
+    resolver) allowed='acme' ;;
+    plugin) allowed='acme resolver wire' ;;
+    envoy-autocert) allowed='acme resolver wire' ;;
+    tests) continue ;;
+  esac
+  for ours in acme resolver wire plugin envoy-autocert tests; do
+    [ "$ours" = "$crate" ] && continue
+    case " $allowed " in *" $ours "*) continue ;; esac
+    if cargo tree --locked --package "$crate" --edges normal --prefix none | grep -q "^$ours v"; then
+      echo "The arrows of the architecture: $crate must not depend on $ours." >&2
+      exit 1
+    fi
+  done
+done
+
+cargo build --locked --quiet "${pure[@]}" --target wasm32-unknown-unknown
+echo "pure: acme, resolver, wire"
