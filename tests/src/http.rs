@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -103,12 +103,22 @@ impl Endpoint {
         reply.with_context(|| format!("{what}: no answer within {LIMIT:?}"))?.with_context(|| what)
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
+    /// A connection for any number of requests, one after the other. It ends with the runtime that it was made on.
+    ///
+    /// # Errors
+    /// When nobody listens, or the handshake fails.
+    pub async fn connect(&self) -> Result<SendRequest<Full<Bytes>>> {
         match self {
-            Self::Tcp(address) => exchange(TcpStream::connect(address).await?, request).await,
-            Self::Tls { address, name, roots } => exchange(roots.connect(*address, name).await?, request).await,
-            Self::Unix(path) => exchange(UnixStream::connect(path).await?, request).await,
+            Self::Tcp(address) => open(TcpStream::connect(address).await?).await,
+            Self::Tls { address, name, roots } => open(roots.connect(*address, name).await?).await,
+            Self::Unix(path) => open(UnixStream::connect(path).await?).await,
         }
+    }
+
+    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
+        let (head, body) = self.connect().await?.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes().to_vec();
+        Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     fn host(&self) -> String {
@@ -120,14 +130,8 @@ impl Endpoint {
     }
 }
 
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    request: Request<Full<Bytes>>,
-) -> Result<Reply> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let connection = tokio::spawn(connection);
-    let (head, body) = sender.send_request(request).await?.into_parts();
-    let body = body.collect().await?.to_bytes().to_vec();
-    connection.abort();
-    Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
+async fn open(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
 }

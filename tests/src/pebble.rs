@@ -123,6 +123,11 @@ impl Pebble {
         self.log().lines().filter(|line| line.contains(&request)).count()
     }
 
+    /// How many requests it has answered in all.
+    pub fn all_requests(&self) -> usize {
+        self.log().lines().filter(|line| line.contains(" -> calling handler")).count()
+    }
+
     /// Its root certificate in PEM; another one after each start.
     ///
     /// # Errors

@@ -6,8 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, kill_process};
 pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 use crate::until;
 
@@ -34,7 +34,8 @@ impl Process {
     /// When it can't be started.
     pub fn start(program: &Path, log: &Path, set: impl FnOnce(&mut Command)) -> Result<Self> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let output = File::options().create(true).append(true).open(log).with_context(|| format!("{}", log.display()))?;
+        let output =
+            File::options().create(true).append(true).open(log).with_context(|| format!("{}", log.display()))?;
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(program);
         set(&mut command);

@@ -1,0 +1,44 @@
+//! The benchmarks: each figure against a baseline that is measured in the same run.
+//!
+//! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
+//! Arguments choose figures by a part of their group's name: `requests`, `first`, `hundred`, `sizes`.
+
+mod figure;
+mod first;
+mod hundred;
+mod minimal;
+mod requests;
+mod sizes;
+mod stage;
+
+use anyhow::Result;
+
+use figure::{Figure, table};
+
+/// How often each thing is measured; the median counts.
+const ROUNDS: usize = 5;
+
+/// Measures a group of figures.
+type Measure = fn() -> Result<Vec<Figure>>;
+
+fn main() -> Result<()> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let groups: [(&str, Measure); 4] = [
+        ("sizes", sizes::measure),
+        ("first", first::measure),
+        ("hundred", hundred::measure),
+        ("requests", requests::measure),
+    ];
+    let mut figures = Vec::new();
+    for (name, measure) in groups {
+        if wanted.is_empty() || wanted.iter().any(|part| name.contains(part.as_str())) {
+            eprintln!("measuring: {name}");
+            figures.extend(measure()?);
+        }
+    }
+    println!("{}", table(&figures));
+    let path = harness::artifacts::target()?.join("bench.json");
+    std::fs::write(&path, serde_json::to_vec_pretty(&figures)?)?;
+    println!("written to {}", path.display());
+    Ok(())
+}

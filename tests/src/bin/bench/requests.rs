@@ -1,0 +1,136 @@
+//! Requests through Envoy with one worker: without the plugin, with it, and the plugin's own answers.
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use harness::{Envoy, EnvoyOptions, World, artifacts, domains};
+use serde_json::{Value, json};
+
+use crate::ROUNDS;
+use crate::figure::{Figure, Goal, median};
+use crate::stage::Stage;
+
+/// Where the name whose challenge stays open leads to: nobody answers there but this benchmark.
+const ELSEWHERE: [u8; 4] = [127, 0, 0, 9];
+const OPEN: &str = "open.example";
+const PREFIX: &str = "/.well-known/acme-challenge/";
+
+pub(crate) fn measure() -> Result<Vec<Figure>> {
+    let one_worker = || EnvoyOptions { concurrency: 1, ..EnvoyOptions::default() };
+    let mut stage = Stage::set(&domains(&[&[OPEN]]))?;
+    *stage.bootstrap.routes("web")? = direct_response("Hello.\n");
+    stage.dns.set_address(OPEN, ELSEWHERE.into())?;
+    let listener = TcpListener::bind(SocketAddr::from((ELSEWHERE, stage.place.web)))?;
+    let world = stage.start(one_worker())?;
+    let (token, _held) = open_challenge(&listener)?;
+    // The CA waits for its answer, and must not give up: it stands still while the plugin answers.
+    world.pebble.suspend()?;
+    let path = format!("{PREFIX}{token}");
+    let answer = world.web().request(hyper::Method::GET, &path, OPEN, "")?;
+    ensure!(answer.status == 200, "the open challenge is answered with {}", answer.status);
+
+    let plain = Plain::start(&world, &answer.text())?;
+    let with_plugin = world.place.web_address();
+    let (mut others, mut challenges) = (Pair::default(), Pair::default());
+    for _ in 0..ROUNDS {
+        others.baseline.push(load(plain.address, "/")?);
+        others.measured.push(load(with_plugin, "/")?);
+        challenges.baseline.push(load(plain.address, &path)?);
+        challenges.measured.push(load(with_plugin, &path)?);
+    }
+    world.pebble.resume()?;
+    let mut figures = others.figures("requests beside the plugin", 0.95);
+    figures.extend(challenges.figures("challenge answers by the plugin", 0.6));
+    Ok(figures)
+}
+
+fn direct_response(body: &str) -> Value {
+    json!([{ "match": { "prefix": "/" }, "direct_response": { "status": 200, "body": { "inline_string": body } } }])
+}
+
+/// Waits for the CA to ask for the challenge, and keeps its connection.
+fn open_challenge(listener: &TcpListener) -> Result<(String, TcpStream)> {
+    let (stream, _) = listener.accept()?;
+    let mut line = String::new();
+    BufReader::new(stream.try_clone()?).read_line(&mut line)?;
+    let token =
+        line.split(' ').nth(1).and_then(|path| path.strip_prefix(PREFIX)).context("the CA asked for no token")?;
+    Ok((token.to_owned(), stream))
+}
+
+/// An Envoy without the plugin.
+struct Plain {
+    _envoy: Envoy,
+    address: SocketAddr,
+}
+
+impl Plain {
+    fn start(world: &World, answer: &str) -> Result<Self> {
+        let port = harness::ports::free()?;
+        let mut bootstrap = harness::Bootstrap::placed(&world.place, &world.pebble)?.without_singleton();
+        bootstrap.web_filters()?.remove(0);
+        let mut routes = direct_response(answer);
+        if let (Some(list), Some(other)) = (routes.as_array_mut(), direct_response("Hello.\n").get(0)) {
+            list[0]["match"]["prefix"] = json!(PREFIX);
+            list.push(other.clone());
+        }
+        *bootstrap.routes("web")? = routes;
+        let listeners = bootstrap.value()["static_resources"]["listeners"].as_array_mut().context("no listeners")?;
+        listeners.retain(|listener| listener["name"] == "web");
+        listeners[0]["address"]["socket_address"]["port_value"] = json!(port);
+        let options = EnvoyOptions { concurrency: 1, name: "plain".to_owned(), ..EnvoyOptions::default() };
+        let _envoy = Envoy::start(&world.place, &mut bootstrap, options)?;
+        Ok(Self { _envoy, address: ([127, 0, 0, 1], port).into() })
+    }
+}
+
+/// What wrk tells of one run.
+struct Load {
+    per_second: f64,
+    p99_millis: f64,
+}
+
+fn load(address: SocketAddr, path: &str) -> Result<Load> {
+    let output = Command::new(artifacts::wrk()?)
+        .args(["--threads", "1", "--connections", "16", "--duration", "2s", "--latency"])
+        .args(["--header", &format!("Host: {OPEN}")])
+        .arg(format!("http://{address}{path}"))
+        .output()
+        .context("wrk")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success() && !text.contains("Non-2xx"), "wrk: {text}");
+    let field = |name: &str| text.lines().find_map(|line| line.trim().strip_prefix(name)).context("wrk's output");
+    let per_second = field("Requests/sec:")?.trim().parse()?;
+    Ok(Load { per_second, p99_millis: millis(field("99%")?.trim())? })
+}
+
+fn millis(text: &str) -> Result<f64> {
+    for (unit, factor) in [("us", 0.001), ("ms", 1.0), ("s", 1000.0)] {
+        if let Some(number) = text.strip_suffix(unit) {
+            return Ok(number.parse::<f64>()? * factor);
+        }
+    }
+    anyhow::bail!("{text} is no duration of wrk's")
+}
+
+#[derive(Default)]
+struct Pair {
+    baseline: Vec<Load>,
+    measured: Vec<Load>,
+}
+
+impl Pair {
+    fn figures(&self, name: &str, least: f64) -> Vec<Figure> {
+        let middle = |loads: &[Load], part: fn(&Load) -> f64| median(&loads.iter().map(part).collect::<Vec<_>>());
+        let rate = |loads| middle(loads, |load| load.per_second);
+        let p99 = |loads| middle(loads, |load| load.p99_millis);
+        let (measured, baseline) = (&self.measured, &self.baseline);
+        let goal = Goal::RatioAtLeast(least);
+        vec![
+            Figure::new(&format!("{name}, rate"), rate(measured), "1/s", Some(rate(baseline)), &goal),
+            Figure::new(&format!("{name}, p99"), p99(measured), "ms", Some(p99(baseline)), &Goal::None),
+        ]
+    }
+}

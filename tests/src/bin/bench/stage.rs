@@ -1,0 +1,33 @@
+//! A CA and a configuration, and nothing running yet of what is measured.
+
+use anyhow::Result;
+use harness::{
+    Bootstrap, Challtestsrv, Domains, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, World,
+};
+
+/// A CA and a configuration, for a start that is measured.
+pub(crate) struct Stage {
+    pub(crate) place: Place,
+    pub(crate) dns: Challtestsrv,
+    pub(crate) pebble: Pebble,
+    pub(crate) bootstrap: Bootstrap,
+}
+
+impl Stage {
+    /// With these certificates to be got.
+    pub(crate) fn set(certificates: &[Domains]) -> Result<Self> {
+        let place = Place::new("bench")?;
+        let dns = Challtestsrv::start(&place)?;
+        let pebble = Pebble::start(&place, &dns, &PebbleOptions::default())?;
+        let bootstrap = Bootstrap::placed(&place, &pebble)?.domains(certificates)?;
+        Ok(Self { place, dns, pebble, bootstrap })
+    }
+
+    /// Starts sidecar and Envoy.
+    pub(crate) fn start(self, envoy: EnvoyOptions) -> Result<World> {
+        let Self { place, dns, pebble, mut bootstrap } = self;
+        let sidecar = Sidecar::start(&place, SidecarOptions::default())?;
+        let envoy = Envoy::start(&place, &mut bootstrap, envoy)?;
+        Ok(World { envoy, sidecar, pebble, dns, place })
+    }
+}
