@@ -41,7 +41,7 @@ pub struct Due {
 ///
 /// A want whose names are all covered by another valid certificate, a provided one, or one in flight is left alone,
 /// unless it has a certificate of its own: that one is kept up. A certificate covers others only while it need not be
-/// renewed, or is sure to be; see [`covers_until`]. Linear in the number of certificates, but for sorting.
+/// renewed, or is sure to be. Linear in the number of certificates, but for sorting.
 pub fn plan(
     wants: &[CertificateId],
     inventory: &Inventory,

@@ -27,6 +27,9 @@ const MOST_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 /// Mail addresses have at most 254 characters (RFC 5321 §4.5.3.1.3, without the brackets).
 const MAX_EMAIL: usize = 254;
 
+/// What is allowed in an address only in quotes, or would need escapes in the mailto URL that the CA gets (RFC 6068 §2).
+const NOT_IN_MAILTO: &[u8] = b",;:<>()[]\\\"?&#%";
+
 /// Keys of Traefik's resolver that this version does not have.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("tlsChallenge", "httpChallenge: this version answers HTTP-01 only"),
@@ -34,6 +37,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("certificatesDuration", "no such option in this version: renewal follows the certificates' real lifetime"),
     ("eab", "no external account binding in this version"),
     ("preferredChain", "no choice of chains in this version: the CA's default chain is used"),
+    ("profile", "no profile in this version: the CA's default one is used"),
+    ("emailAddresses", "no mail addresses in certificates in this version"),
+    ("disableCommonName", "no such option in this version"),
+    ("certificateTimeout", "no such option in this version: a certificate is waited for 30 seconds, then tried again"),
     ("caCertificates", "the CA's trust in the TLS context of its Envoy cluster"),
     ("caSystemCertPool", "the CA's trust in the TLS context of its Envoy cluster"),
     ("caServerName", "the CA's trust in the TLS context of its Envoy cluster"),
@@ -110,7 +117,7 @@ fn email(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
     };
     let email = node.text(expected, mistakes)?;
     let is_plausible = email.len() <= MAX_EMAIL
-        && email.bytes().all(|b| b.is_ascii_graphic() && !b",;<>()\"?&".contains(&b))
+        && email.bytes().all(|b| b.is_ascii_graphic() && !NOT_IN_MAILTO.contains(&b))
         && matches!(email.split_once('@'), Some((local, host)) if !local.is_empty() && !host.is_empty() && !host.contains('@'));
     if !is_plausible {
         mistakes.push(node.mistake(expected));
@@ -122,7 +129,11 @@ fn ca_server(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
     let expected = "the https URL of a CA's directory";
     let url = node.text(expected, mistakes)?;
     let Some(origin) = Origin::of(&url) else {
-        mistakes.push(node.mistake(expected));
+        let mistake = node.mistake(expected);
+        // It may hold a password, which must not get into a log.
+        let has_user = url.contains('@');
+        let found = if has_user { "a URL with a user name or password".to_owned() } else { mistake.found };
+        mistakes.push(Mistake { found, ..mistake });
         return None;
     };
     if let Some((_, now)) = LEFT_HOSTS.iter().find(|(left, _)| *left == origin.host()) {
@@ -147,6 +158,6 @@ fn http_challenge(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<S
             None
         }
     };
-    table.finish(mistakes);
+    table.finish_with(&[("delay", "no such option in this version: the CA may ask at once")], mistakes);
     entry_point
 }

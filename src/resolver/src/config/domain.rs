@@ -1,6 +1,6 @@
 //! A name as a user writes it, made the name that a certificate has.
 //!
-//! International names become ASCII as UTS 46 has it, for the scripts in [`SCRIPTS`]. The tables for all of Unicode would
+//! International names become ASCII as UTS 46 has it, for the scripts in `SCRIPTS`. The tables for all of Unicode would
 //! be a fifth of the whole plugin; a name with other letters is refused, and can be written in its ASCII form (xn--…).
 
 use std::net::IpAddr;
@@ -8,6 +8,11 @@ use std::net::IpAddr;
 /// A name or a label is longer than DNS allows (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
+
+/// A character takes up to four bytes.
+const MAX_UTF8: usize = 4;
+
+const TOO_LONG: &str = "a DNS name of at most 253 characters, with labels of at most 63";
 
 /// A name for a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +27,7 @@ pub struct Domain {
 /// at the end is removed. The error says what a name must be.
 pub fn parse(text: &str) -> Result<Domain, &'static str> {
     let text = text.trim();
-    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+    if let Some(address) = address(text) {
         return Ok(Domain { name: address.to_string(), had_trailing_dot: false });
     }
     let (text, had_trailing_dot) = match text.strip_suffix('.') {
@@ -36,12 +41,17 @@ pub fn parse(text: &str) -> Result<Domain, &'static str> {
     if host.contains('*') {
         return Err("a name with one '*' at most, as its whole first label");
     }
+    // Before the letters are looked at: that takes the square of their number.
+    if host.len() > MAX_NAME * MAX_UTF8 {
+        return Err(TOO_LONG);
+    }
     let host = to_ascii(host).ok_or("a DNS name; if these letters are right, write it in its ASCII form (xn--…)")?;
     if !host.contains('.') {
         return Err("a name with at least two labels, as www.example.com");
     }
-    if host.len() > MAX_NAME || host.split('.').any(|label| label.len() > MAX_LABEL) {
-        return Err("a DNS name of at most 253 characters, with labels of at most 63");
+    let length = if is_wildcard { host.len().saturating_add(2) } else { host.len() };
+    if length > MAX_NAME || host.split('.').any(|label| label.len() > MAX_LABEL) {
+        return Err(TOO_LONG);
     }
     if !host.split('.').all(is_label) {
         return Err("a DNS name of letters, digits and inner hyphens");
@@ -51,6 +61,14 @@ pub fn parse(text: &str) -> Result<Domain, &'static str> {
     }
     let name = if is_wildcard { format!("*.{host}") } else { host };
     Ok(Domain { name, had_trailing_dot })
+}
+
+/// An address, IPv6 in brackets too, as it stands in URLs.
+fn address(text: &str) -> Option<IpAddr> {
+    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        Some(text) => text.parse().ok().map(IpAddr::V6),
+        None => text.parse().ok(),
+    }
 }
 
 /// Letters that lower-casing alone brings into the form that UTS 46 wants, so that no other tables are needed: Latin,
@@ -134,6 +152,7 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_refused() {
+        let longest = format!("{}a.example", "a.".repeat(122));
         let long_label = format!("{}.example", "a".repeat(64));
         let long_name = format!("{}example", "a.".repeat(130));
         for text in [
@@ -157,6 +176,14 @@ mod tests {
             "300.1.2.3",
             "a.example\n",
             "https://a.example",
+            "[192.0.2.1]",
+            "[::1",
+            "fe80::1%eth0",
+            "a.example..",
+            "192.0.2.1.",
+            &format!("*.{longest}"),
+            // A hundred thousand different letters, which would take minutes to encode.
+            &format!("{}.example", ('\u{4e00}'..='\u{9fff}').cycle().take(100_000).collect::<String>()),
             &long_label,
             &long_name,
         ] {

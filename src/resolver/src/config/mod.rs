@@ -163,6 +163,7 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let mut top = root.table(mistakes)?;
     let role = top.take("role").map_or(Some(Role::Auto), |node| role(&node, mistakes));
     let resolvers = top.take("certificatesResolvers");
+    let has_none = resolvers.as_ref().is_none_or(Node::is_empty_table);
     let resolver_names = resolvers.as_ref().map(Node::keys).unwrap_or_default();
     let resolvers = resolvers.map(|node| acme_options::resolvers(&node, mistakes)).unwrap_or_default();
     let Wanted { wants, warnings } = match top.take("routers") {
@@ -173,8 +174,8 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
     let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
     // A responder needs nothing else; whoever may become the engine needs something to do and somebody to keep it.
-    if role != Some(Role::Responder) {
-        if resolver_names.is_empty() {
+    if matches!(role, Some(Role::Auto | Role::Engine)) {
+        if has_none {
             mistakes.push(top.missing("certificatesResolvers", "at least one resolver: <name>.acme"));
         }
         if sidecar_cluster.is_none() && !mistakes.iter().any(|mistake| mistake.path.starts_with("sidecar")) {
@@ -212,9 +213,12 @@ fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<CaCluster> {
             mistakes.push(node.mistake_in_key("a CA's host, or host:port"));
             continue;
         };
-        if let Some(cluster) = node.text("the name of an Envoy cluster", mistakes) {
-            clusters.push(CaCluster { origin, cluster });
+        let Some(cluster) = node.text("the name of an Envoy cluster", mistakes) else { continue };
+        if clusters.iter().any(|known: &CaCluster| known.origin == origin) {
+            let found = "the origin of another entry".to_owned();
+            mistakes.push(Mistake { found, ..node.mistake("each CA's host and port once") });
         }
+        clusters.push(CaCluster { origin, cluster });
     }
     clusters
 }

@@ -4,12 +4,9 @@ use std::cell::RefCell;
 
 use serde_json::{Map, Value};
 
-use super::mistake::{Mistake, nearest};
+use super::mistake::{Mistake, listed, nearest, shortened};
 
-/// How much of a wrong value is shown, in characters.
-const MAX_SHOWN: usize = 60;
-
-/// A value and its path.
+/// A value and its path. The path is fit for a log: keys are escaped and shortened, since some are the user's own.
 #[derive(Clone)]
 pub(super) struct Node<'a> {
     path: String,
@@ -22,7 +19,8 @@ impl<'a> Node<'a> {
     }
 
     fn child(&self, key: &str, value: &'a Value) -> Self {
-        let path = if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) };
+        let key = shortened(key);
+        let path = if self.path.is_empty() { key } else { format!("{}.{key}", self.path) };
         Self { path, value }
     }
 
@@ -33,6 +31,11 @@ impl<'a> Node<'a> {
     /// What is wrong with this value.
     pub(super) fn mistake(&self, expected: &str) -> Mistake {
         Mistake { path: self.path().to_owned(), found: shown(self.value), expected: expected.to_owned(), nearest: None }
+    }
+
+    /// What is wrong with this text in the value.
+    pub(super) fn mistake_in_text(&self, text: &str, expected: &str) -> Mistake {
+        Mistake { found: quoted(text), ..self.mistake(expected) }
     }
 
     /// What is wrong with the key of this value.
@@ -60,6 +63,11 @@ impl<'a> Node<'a> {
         self.value.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
     }
 
+    /// Whether it is an object without members.
+    pub(super) fn is_empty_table(&self) -> bool {
+        self.value.as_object().is_some_and(Map::is_empty)
+    }
+
     /// The items of a list.
     pub(super) fn items(&self, expected: &str, mistakes: &mut Vec<Mistake>) -> Vec<Node<'a>> {
         let Value::Array(items) = self.value else {
@@ -70,10 +78,12 @@ impl<'a> Node<'a> {
         items.iter().enumerate().map(|(index, value)| Node { path: path(index), value }).collect()
     }
 
-    /// The value, if it is a text that is not empty.
+    /// The value, if it is a text that is not empty and has no control characters but line breaks and tabs.
     pub(super) fn text(&self, expected: &str, mistakes: &mut Vec<Mistake>) -> Option<String> {
         match self.value {
-            Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+            Value::String(text) if !text.trim().is_empty() && !text.contains(is_unprintable) => {
+                Some(text.trim().to_owned())
+            }
             _ => {
                 mistakes.push(self.mistake(expected));
                 None
@@ -87,7 +97,7 @@ impl<'a> Node<'a> {
         let word = self.value.as_str().unwrap_or_default();
         let found = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
         if found.is_none() {
-            let expected = format!("one of {}", names().collect::<Vec<_>>().join(", "));
+            let expected = format!("one of {}", listed(names()));
             mistakes.push(Mistake { nearest: nearest(word, names()), ..self.mistake(&expected) });
         }
         found
@@ -129,7 +139,10 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// The member of this key. A `null` is as good as none, as in YAML.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Node<'a>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.map.get(key).filter(|value| !value.is_null()).map(|value| self.node.child(key, value))
     }
 
@@ -148,11 +161,11 @@ impl<'a> Table<'a> {
     pub(super) fn finish_with(self, elsewhere: &[(&str, &str)], mistakes: &mut Vec<Mistake>) {
         let known = self.known.into_inner();
         for (key, value) in self.map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let node = self.node.child(&one_word(key), value);
+            let node = self.node.child(key, value);
             let told = elsewhere.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
             let expected = match told {
                 Some((_, expected)) => (*expected).to_owned(),
-                None => format!("one of the keys {}", known.join(", ")),
+                None => format!("one of the keys {}", listed(known.iter().copied())),
             };
             let nearest = if told.is_some() { None } else { nearest(key, known.iter().copied()) };
             mistakes.push(Mistake { nearest, found: "an unknown key".to_owned(), ..node.mistake(&expected) });
@@ -160,21 +173,24 @@ impl<'a> Table<'a> {
     }
 }
 
-/// A key that somebody made up, fit for a path on one line.
-fn one_word(key: &str) -> String {
-    acme::one_line(key).chars().take(MAX_SHOWN).collect()
+fn is_unprintable(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\r' | '\t')
+}
+
+/// The same in quotes.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", shortened(text))
 }
 
 /// A wrong value as it is shown: with its type, on one line, shortened.
 fn shown(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return "nothing".to_owned(),
-        Value::Bool(value) => return format!("{value}"),
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(value) => value.to_string(),
         Value::Number(number) => format!("the number {number}"),
-        Value::String(text) if text.trim().is_empty() => return "an empty text".to_owned(),
-        Value::String(text) => format!("{:?}", text.chars().take(MAX_SHOWN).collect::<String>()),
-        Value::Array(items) => return format!("a list of {}", items.len()),
-        Value::Object(_) => return "an object".to_owned(),
-    };
-    acme::one_line(&text)
+        Value::String(text) if text.trim().is_empty() => "an empty text".to_owned(),
+        Value::String(text) => quoted(text),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(_) => "an object".to_owned(),
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::mistake::{Mistake, nearest};
+use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
 use super::{domain, rule};
 use crate::vault::CertificateId;
@@ -40,8 +40,8 @@ pub(super) fn wants(node: &Node<'_>, resolvers: &[String], mistakes: &mut Vec<Mi
                 if *owner != id.resolver {
                     mistakes.push(Mistake {
                         path: path.clone(),
-                        found: format!("{name} for resolver {}", id.resolver),
-                        expected: format!("one resolver for a name: {said} has it for resolver {owner}"),
+                        found: format!("{} for resolver {}", shortened(name), shortened(&id.resolver)),
+                        expected: format!("one resolver for a name: {said} has it for resolver {}", shortened(owner)),
                         nearest: None,
                     });
                 }
@@ -96,7 +96,7 @@ fn resolver(tls: &mut Table<'_>, resolvers: &[String], mistakes: &mut Vec<Mistak
     let known = resolvers.iter().map(String::as_str);
     let expected = match resolvers {
         [] => "a resolver, and there is none in certificatesResolvers".to_owned(),
-        _ => format!("one of the resolvers {}", resolvers.join(", ")),
+        _ => format!("one of the resolvers {}", listed(known.clone())),
     };
     mistakes.push(Mistake { nearest: nearest(&name, known), ..node.mistake(&expected) });
     None
@@ -144,7 +144,7 @@ impl Names<'_> {
     }
 
     fn name(&mut self, text: &str, node: &Node<'_>) -> Option<String> {
-        let wrong = |expected: &str| Mistake { found: format!("{:?}", acme::one_line(text)), ..node.mistake(expected) };
+        let wrong = |expected: &str| node.mistake_in_text(text, expected);
         match domain::parse(text) {
             Ok(domain) if domain.name.starts_with('*') => {
                 self.mistakes
