@@ -144,7 +144,8 @@ async fn record<H: Host, V: Vault>(
     };
     let failures = failures.saturating_add(1);
     let delay = backoff::delay(failures, class, &session.config.engine, id);
-    let retry_in = i64::try_from(delay.as_secs()).unwrap_or(i64::MAX);
+    // Whole seconds are stored, and a wait must not become none.
+    let retry_in = i64::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
     let retry_at = session.host.now_millis().div_euclid(1000).saturating_add(retry_in);
     let attempt = Attempt { id: id.clone(), failures, retry_at, reason, order_is_dead };
     let class = if matches!(trouble, Trouble::Vault(_)) { "sidecar" } else { class.as_str() };
