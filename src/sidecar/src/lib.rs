@@ -3,5 +3,9 @@
 #![forbid(unsafe_code)]
 
 pub mod catalog;
+pub mod chain;
+pub mod keys;
 pub mod provided;
 pub mod sds;
+pub mod secret;
+pub mod store;

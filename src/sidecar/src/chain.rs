@@ -1,0 +1,197 @@
+//! Whether a chain from a CA may be served, and what is in it.
+//!
+//! Promises: nothing is published that a visitor would be refused by: wrong key, missing names, out of its dates, a
+//! chain in which a certificate is not signed by the next. Refuses: to decide whom to trust; the visitor does.
+
+use std::fmt;
+
+use resolver::config::KeyType;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
+
+use crate::catalog::{Name, Pair, PairError};
+use crate::secret::Secret;
+
+/// The largest chain that is taken, in bytes of PEM: ten certificates with many names each.
+pub const MAX_CHAIN_BYTES: usize = 256 * 1024;
+/// How far the CA's clock may be ahead of ours, in seconds.
+const CLOCK_SKEW: i64 = 60;
+
+/// Takes a chain for an order, or says why not.
+///
+/// # Errors
+/// When it can't be served for these names.
+pub fn verify(chain_pem: &str, key: &Secret, names: &[String], now: i64) -> Result<Pair, Refusal> {
+    if chain_pem.len() > MAX_CHAIN_BYTES {
+        return Err(Refusal::TooLarge(chain_pem.len()));
+    }
+    let pair = Pair::parse(chain_pem, &key_pem(key))?;
+    if let Some(missing) = names.iter().find(|name| !covers(&pair.names, name)) {
+        return Err(Refusal::NameMissing { missing: missing.clone(), covered: pair.names.clone() });
+    }
+    if now > pair.not_after {
+        return Err(Refusal::Expired { not_after: pair.not_after, now });
+    }
+    if now.saturating_add(CLOCK_SKEW) < pair.not_before {
+        return Err(Refusal::NotYetValid { not_before: pair.not_before, now });
+    }
+    verify_links(&pair)?;
+    Ok(pair)
+}
+
+/// Whether this PEM is the chain of this pair.
+pub fn is_same(pair: &Pair, chain_pem: &str) -> bool {
+    let other: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
+    matches!((ders(pair), other), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Each certificate is issued by the next: its issuer is the next one's subject, and the next one's key signed it.
+fn verify_links(pair: &Pair) -> Result<(), Refusal> {
+    let ders = ders(pair)?;
+    let chain: Vec<X509Certificate<'_>> = ders.iter().map(parsed).collect::<Result<_, _>>()?;
+    for (place, (issued, issuer)) in chain.iter().zip(chain.iter().skip(1)).enumerate() {
+        let broken = |why| Refusal::Link { place: place + 1, why };
+        if issued.issuer().as_raw() != issuer.subject().as_raw() {
+            return Err(broken("its issuer is not the subject of the next one"));
+        }
+        if !issuer.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca) {
+            return Err(broken("the next one is not a CA's"));
+        }
+        issued.verify_signature(Some(issuer.public_key())).map_err(|_| broken("the next one's key did not sign it"))?;
+    }
+    Ok(())
+}
+
+fn covers(covered: &[String], name: &str) -> bool {
+    let Some(name) = Name::parse(name) else { return false };
+    let wildcard = name.wildcard();
+    let is = |covered: &str, name: &Name| covered == name.as_str();
+    covered.iter().any(|covered| is(covered, &name) || wildcard.as_ref().is_some_and(|name| is(covered, name)))
+}
+
+/// What is in a certificate, for the engine and for people.
+///
+/// # Errors
+/// When the pair's leaf can't be read.
+pub fn facts(id: wire::CertificateId, pair: &Pair) -> Result<wire::StoredCertificate, Refusal> {
+    let ders = ders(pair)?;
+    let leaf = parsed(ders.first().ok_or(PairError::NoCertificate)?)?;
+    let common_name = leaf.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+    Ok(wire::StoredCertificate {
+        id,
+        not_before: pair.not_before,
+        not_after: pair.not_after,
+        serial: serial(leaf.raw_serial()),
+        issuer: common_name.map_or_else(|| leaf.issuer().to_string(), str::to_owned),
+        key_type: key_type(&leaf),
+    })
+}
+
+/// Without the zero byte that keeps it positive in DER.
+fn serial(raw: &[u8]) -> String {
+    let significant = match raw {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        raw => raw,
+    };
+    significant.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// By Traefik's names, also for types that we don't make but users bring.
+fn key_type(leaf: &X509Certificate<'_>) -> String {
+    match leaf.public_key().parsed() {
+        Ok(PublicKey::EC(point)) if point.key_size() == 256 => KeyType::Ec256.as_str().to_owned(),
+        Ok(PublicKey::EC(point)) if point.key_size() == 384 => KeyType::Ec384.as_str().to_owned(),
+        Ok(PublicKey::EC(point)) => format!("EC{}", point.key_size()),
+        Ok(PublicKey::RSA(rsa)) => format!("RSA{}", rsa.key_size()),
+        Ok(_) | Err(_) => "other".to_owned(),
+    }
+}
+
+fn ders(pair: &Pair) -> Result<Vec<CertificateDer<'static>>, PairError> {
+    CertificateDer::pem_slice_iter(pair.chain_pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| PairError::Chain(error.to_string()))
+}
+
+fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PairError> {
+    match X509Certificate::from_der(der) {
+        Ok((_, certificate)) => Ok(certificate),
+        Err(error) => Err(PairError::Chain(error.to_string())),
+    }
+}
+
+/// A PKCS#8 key as PEM.
+fn key_pem(key: &Secret) -> String {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode(key.expose());
+    format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n")
+}
+
+/// Why a chain can't be served.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its time is over.
+    Expired {
+        /// End of validity, seconds since 1970.
+        not_after: i64,
+        /// The time here.
+        now: i64,
+    },
+    /// A certificate is not issued by the next one.
+    Link {
+        /// Which one, counted from 1.
+        place: usize,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// It does not cover a name of the certificate's.
+    NameMissing {
+        /// This one.
+        missing: String,
+        /// What it covers.
+        covered: Vec<String>,
+    },
+    /// Its time has not come.
+    NotYetValid {
+        /// Start of validity, seconds since 1970.
+        not_before: i64,
+        /// The time here.
+        now: i64,
+    },
+    /// The chain with its key is nothing that can be served.
+    Pair(PairError),
+    /// The PEM is larger than what is taken.
+    TooLarge(usize),
+}
+
+impl From<PairError> for Refusal {
+    fn from(error: PairError) -> Self {
+        Self::Pair(error)
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired { not_after, now } => {
+                write!(f, "the certificate expired at {not_after}, and it is {now} here (seconds since 1970)")
+            }
+            Self::Link { place, why } => write!(f, "certificate {place} of the chain: {why}"),
+            Self::NameMissing { missing, covered } => {
+                write!(f, "the certificate does not cover {missing}; it covers {}", covered.join(", "))
+            }
+            Self::NotYetValid { not_before, now } => write!(
+                f,
+                "the certificate is not valid before {not_before}, and it is {now} here (seconds since 1970): is the \
+                 clock right?"
+            ),
+            Self::Pair(error) => error.fmt(f),
+            Self::TooLarge(found) => write!(f, "the chain has {found} bytes; at most {MAX_CHAIN_BYTES} are taken"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,144 @@
+//! A resolver's accounts: the one in use, where Traefik has it, and those set aside.
+//!
+//! Promises: no account is ever lost. When another CA is configured, or the account has a key that can't be used here
+//! (Traefik's are RSA), it is set aside, and used again when its CA is.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde_json::Map;
+
+use super::schema::{AccountEntry, PreviousAccount, RegistrationBody, RegistrationEntry};
+use crate::keys;
+use crate::store::record::{CaOrigin, Registration};
+use crate::store::{Account, Revision, Versioned};
+
+/// lego's name for a P-256 key.
+const P256: &str = "P256";
+
+/// A resolver's accounts.
+#[derive(Clone, Default)]
+pub(super) struct Accounts {
+    in_use: Option<Kept>,
+    aside: Vec<Kept>,
+}
+
+#[derive(Clone)]
+struct Kept {
+    revision: Revision,
+    /// The CA's directory URL; unknown for an account that another tool made.
+    ca_server: Option<String>,
+    entry: AccountEntry,
+}
+
+impl Accounts {
+    pub(super) fn read(
+        in_use: Option<AccountEntry>,
+        ca_server: Option<String>,
+        previous: Vec<PreviousAccount>,
+    ) -> Self {
+        let kept = |ca_server, entry| Kept { revision: Revision(1), ca_server, entry };
+        Self {
+            in_use: in_use.map(|entry| kept(ca_server, entry)),
+            aside: previous.into_iter().map(|account| kept(account.ca_server, account.account)).collect(),
+        }
+    }
+
+    /// The account at this CA, if its key is one that we can use.
+    pub(super) fn find(&self, ca: &CaOrigin) -> Option<Versioned<Account>> {
+        self.in_use.iter().chain(&self.aside).filter(|kept| kept.is_at(ca)).find_map(Kept::account)
+    }
+
+    /// Whether the account in use is the one at this CA.
+    pub(super) fn is_in_use(&self, ca: Option<&CaOrigin>) -> bool {
+        let usable = |kept: &Kept| ca.is_some_and(|ca| kept.is_at(ca)) && kept.account().is_some();
+        self.in_use.as_ref().is_some_and(usable)
+    }
+
+    /// Stores an account and makes it the one in use.
+    pub(super) fn put(&mut self, resolver: &str, revision: Revision, account: Account) {
+        let ca = CaOrigin::of(&account.ca_server);
+        let is_same = |kept: &Kept| ca.as_ref().is_some_and(|ca| kept.is_at(ca)) && kept.account().is_some();
+        let old = self.in_use.take();
+        let before = old.as_ref().filter(|old| is_same(old)).or_else(|| self.aside.iter().find(|kept| is_same(kept)));
+        let entry = entry_of(&account, before.map(|kept| &kept.entry));
+        self.aside.retain(|kept| !is_same(kept));
+        if let Some(old) = old.filter(|old| !is_same(old)) {
+            let reason = old.why_aside();
+            tracing::info!(resolver, ca_server = account.ca_server, reason, "the account stored before is set aside");
+            self.aside.push(old);
+        }
+        self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), entry });
+    }
+
+    pub(super) fn entry_in_use(&self) -> Option<&AccountEntry> {
+        self.in_use.as_ref().map(|kept| &kept.entry)
+    }
+
+    pub(super) fn ca_server(&self) -> Option<&String> {
+        self.in_use.as_ref().and_then(|kept| kept.ca_server.as_ref())
+    }
+
+    pub(super) fn previous(&self) -> Vec<PreviousAccount> {
+        let previous = |kept: &Kept| PreviousAccount { ca_server: kept.ca_server.clone(), account: kept.entry.clone() };
+        self.aside.iter().map(previous).collect()
+    }
+}
+
+impl Kept {
+    /// Of an account that another tool made only its URL is known, so the hosts are compared, as Traefik does.
+    fn is_at(&self, ca: &CaOrigin) -> bool {
+        match &self.ca_server {
+            Some(ca_server) => CaOrigin::of(ca_server).as_ref() == Some(ca),
+            None => {
+                let url = self.entry.registration.as_ref().and_then(|registration| CaOrigin::of(&registration.uri));
+                url.is_some_and(|url| url.has_host_of(ca))
+            }
+        }
+    }
+
+    fn account(&self) -> Option<Versioned<Account>> {
+        let entry = &self.entry;
+        let key = keys::account::from_der(&BASE64.decode(&entry.private_key).ok()?)?;
+        let registration = entry.registration.as_ref();
+        let ca_server = self.ca_server.clone().or_else(|| registration.map(|registration| registration.uri.clone()));
+        let registration = registration.map(|registration| Registration {
+            url: registration.uri.clone(),
+            status: registration.body.status.clone(),
+            contact: registration.body.contact.clone(),
+        });
+        let account = Account { ca_server: ca_server?, key, email: entry.email.clone(), registration };
+        Some(Versioned { revision: self.revision, value: account })
+    }
+
+    fn why_aside(&self) -> &'static str {
+        match self.account() {
+            Some(_) => "it belongs to another CA",
+            None => "its key is not P-256, and ACME requests are signed with ES256 here",
+        }
+    }
+}
+
+/// The account as Traefik would write it; what others wrote beside it stays.
+fn entry_of(account: &Account, before: Option<&AccountEntry>) -> AccountEntry {
+    let registration = account.registration.as_ref().map(|now| {
+        let before = before.and_then(|before| before.registration.as_ref());
+        RegistrationEntry {
+            body: RegistrationBody {
+                status: now.status.clone(),
+                contact: now.contact.clone(),
+                extra: before.map_or_else(Map::new, |before| before.body.extra.clone()),
+            },
+            uri: now.url.clone(),
+            extra: before.map_or_else(Map::new, |before| before.extra.clone()),
+        }
+    });
+    // A key that is no P-256 key can't come here: it was made, or read, by `keys::account`.
+    let sec1 = keys::account::to_sec1(&account.key);
+    AccountEntry {
+        email: account.email.clone(),
+        registration,
+        private_key: sec1.map_or_else(String::new, |key| BASE64.encode(key.expose())),
+        key_type: P256.into(),
+        extra: before.map_or_else(Map::new, |before| before.extra.clone()),
+    }
+}

@@ -1,0 +1,193 @@
+//! Group commit: one write at a time, and all changes that wait in the next one.
+//!
+//! Promises: whoever waits learns of the first write that began after it asked; a write that failed is tried again
+//! without anybody asking, from 1 s doubling to 60 s, until it succeeds; writes never run on an async thread.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+/// The wait after the first failed write.
+const RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest wait after a failed write: how long a disk with room again can go unnoticed.
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// What is written, and where to.
+pub(super) trait Medium: Send + 'static {
+    /// Writes all changes made so far, and gives their count.
+    fn write(&mut self) -> (u64, io::Result<()>);
+}
+
+/// The thread that writes.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    outcome: watch::Receiver<Outcome>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    orders: Mutex<Orders>,
+    ordered: Condvar,
+}
+
+#[derive(Default)]
+struct Orders {
+    /// Counts those who asked for a write.
+    tickets: u64,
+    closing: bool,
+}
+
+/// What has been written.
+#[derive(Clone, Debug, Default)]
+struct Outcome {
+    /// The count of changes that are durable.
+    saved: u64,
+    /// The last ticket whose write has ended, well or not.
+    served: u64,
+    status: DiskStatus,
+}
+
+/// How the storage is doing.
+#[derive(Clone, Debug, Default)]
+pub struct DiskStatus {
+    /// Writes that succeeded.
+    pub saves: u64,
+    /// Writes that failed.
+    pub failures: u64,
+    /// How long the last write took that succeeded.
+    pub last_save: Duration,
+    /// Why the last write failed; none when it did not.
+    pub error: Option<Arc<str>>,
+}
+
+impl Committer {
+    /// Starts the thread. `saved` is the count of changes that are on disk already.
+    ///
+    /// # Errors
+    /// When there can't be a thread.
+    pub(super) fn start(medium: impl Medium, saved: u64) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let (sender, outcome) = watch::channel(Outcome { saved, ..Outcome::default() });
+        let writer = Writer { medium, shared: shared.clone(), outcome: sender, failing: None };
+        let thread = thread::Builder::new().name("storage".into()).spawn(|| writer.run())?;
+        Ok(Self { shared, outcome, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Waits until the changes up to `count` are durable, or the next write failed; then says why.
+    pub(super) async fn durable(&self, count: u64) -> Result<(), Arc<str>> {
+        let mut outcome = self.outcome.clone();
+        if outcome.borrow().saved >= count {
+            return Ok(());
+        }
+        let ticket = self.order(false);
+        let done = outcome.wait_for(|outcome| outcome.saved >= count || outcome.served >= ticket).await;
+        match done {
+            Ok(outcome) if outcome.saved >= count => Ok(()),
+            Ok(outcome) => Err(outcome.status.error.clone().unwrap_or_else(|| "the write failed".into())),
+            Err(_) => Err("the storage is closed".into()),
+        }
+    }
+
+    pub(super) fn status(&self) -> DiskStatus {
+        self.outcome.borrow().status.clone()
+    }
+
+    /// Writes what is not durable yet, once, and ends the thread.
+    pub(super) async fn close(&self) {
+        self.order(true);
+        let thread = lock(&self.thread).take();
+        if let Some(thread) = thread {
+            // The thread ends by itself, whether or not somebody waits for it.
+            let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
+    }
+
+    fn order(&self, closing: bool) -> u64 {
+        let mut orders = lock(&self.shared.orders);
+        orders.tickets += 1;
+        orders.closing |= closing;
+        self.shared.ordered.notify_one();
+        orders.tickets
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        self.order(true);
+    }
+}
+
+struct Writer<M> {
+    medium: M,
+    shared: Arc<Shared>,
+    outcome: watch::Sender<Outcome>,
+    /// After a failed write: when to try again, and the wait before that.
+    failing: Option<(Instant, Duration)>,
+}
+
+impl<M: Medium> Writer<M> {
+    fn run(mut self) {
+        let mut served = 0;
+        loop {
+            let (tickets, closing) = self.wait(served);
+            self.write(tickets);
+            served = tickets;
+            if closing {
+                return;
+            }
+        }
+    }
+
+    /// Until somebody asks for a write, or a failed one is due again.
+    fn wait(&self, served: u64) -> (u64, bool) {
+        let mut orders = lock(&self.shared.orders);
+        while orders.tickets <= served && !orders.closing {
+            let wait = self.failing.map(|(due, _)| due.saturating_duration_since(Instant::now()));
+            orders = match wait {
+                Some(Duration::ZERO) => break,
+                Some(wait) => self.shared.ordered.wait_timeout(orders, wait).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.shared.ordered.wait(orders).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+        (orders.tickets, orders.closing)
+    }
+
+    fn write(&mut self, tickets: u64) {
+        let started = Instant::now();
+        let (count, result) = self.medium.write();
+        let wait = self.failing.map_or(RETRY_MIN, |(_, wait)| wait.saturating_mul(2).min(RETRY_MAX));
+        let was_failing = self.failing.is_some();
+        self.failing = result.is_err().then(|| (Instant::now() + wait, wait));
+        match &result {
+            Ok(()) if was_failing => tracing::info!("the storage can be written again; everything is saved"),
+            Err(error) if !was_failing => {
+                tracing::error!(%error, "the storage can't be written; what changes is kept in memory and tried again");
+            }
+            Ok(()) | Err(_) => {}
+        }
+        self.outcome.send_modify(|outcome| {
+            outcome.served = tickets;
+            match result {
+                Ok(()) => {
+                    outcome.saved = outcome.saved.max(count);
+                    outcome.status.saves += 1;
+                    outcome.status.last_save = started.elapsed();
+                    outcome.status.error = None;
+                }
+                Err(error) => {
+                    outcome.status.failures += 1;
+                    outcome.status.error = Some(error.to_string().into());
+                }
+            }
+        });
+    }
+}
+
+// A panic while a lock is held would be a bug of ours; what the lock guards is whole at every moment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

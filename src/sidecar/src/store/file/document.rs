@@ -1,0 +1,219 @@
+//! What the file holds, in memory: read, looked up, changed and written again.
+//!
+//! Promises: what it does not understand stays as it was; a copy for the writer costs a pointer for each certificate.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use super::accounts::Accounts;
+use super::schema::{self, Damage};
+use super::{import, progress};
+use crate::store::record::{CaOrigin, Certificate, CertificateKey, Progress};
+use crate::store::{Account, Change, CommitError, Revision, Versioned};
+
+/// What is stored.
+#[derive(Clone, Default)]
+pub(super) struct Document {
+    pub(super) resolvers: BTreeMap<String, Resolver>,
+    /// The highest fence given so far.
+    pub(super) fence: u64,
+}
+
+/// What is stored of a resolver.
+#[derive(Clone, Default)]
+pub(super) struct Resolver {
+    pub(super) accounts: Accounts,
+    pub(super) certificates: Vec<Slot>,
+    pub(super) progress: BTreeMap<Arc<CertificateKey>, Arc<Versioned<Progress>>>,
+    /// Members that other tools wrote.
+    pub(super) extra: Map<String, Value>,
+    /// Members of our own field that another version of this program wrote.
+    pub(super) extra_of_ours: Map<String, Value>,
+}
+
+/// One member of `Certificates`.
+#[derive(Clone)]
+pub(super) enum Slot {
+    Certificate(Arc<Stored>),
+    /// One that we can't read: it stays as it was.
+    Kept(Arc<Value>),
+}
+
+/// A certificate with what surrounds it in the file.
+pub(super) struct Stored {
+    pub(super) versioned: Versioned<Certificate>,
+    /// Traefik's TLS store; we have none, and keep it.
+    pub(super) store: String,
+    pub(super) extra: Map<String, Value>,
+    pub(super) extra_of_domain: Map<String, Value>,
+}
+
+/// A document with what is needed to find things in it and to change them.
+pub(super) struct Book {
+    document: Document,
+    /// Where a certificate is in its resolver's list.
+    places: HashMap<CertificateKey, usize>,
+    /// Counts changes; every record's revision is the count at its last change.
+    count: u64,
+}
+
+impl Book {
+    /// Reads a file, and names in the log the certificates in it that can't be served.
+    pub(super) fn read(text: &[u8]) -> Result<Self, Damage> {
+        let mut book = Self { document: Document::default(), places: HashMap::new(), count: 1 };
+        for (name, read) in schema::read(text)? {
+            let mut resolver = Resolver {
+                progress: progress::read(&name, read.ours.progress)?,
+                extra: read.extra,
+                extra_of_ours: read.ours.extra,
+                ..Resolver::default()
+            };
+            resolver.accounts = Accounts::read(read.account, read.ours.ca_server, read.ours.previous_accounts);
+            let slots = import::certificates(&name, read.certificates);
+            for (place, slot) in slots.iter().enumerate() {
+                let Slot::Certificate(stored) = slot else { continue };
+                book.places.insert((&stored.versioned.value.facts.id).into(), place);
+            }
+            resolver.certificates = slots;
+            book.document.fence = book.document.fence.max(read.ours.lease_fence);
+            book.document.resolvers.insert(name, resolver);
+        }
+        Ok(book)
+    }
+
+    pub(super) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Counts changes; what has been written at a higher count needn't be written again.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Stores the highest fence. It is no record of its own.
+    pub(super) fn set_fence(&mut self, fence: u64) {
+        self.document.fence = fence;
+        self.count += 1;
+    }
+
+    pub(super) fn account(&self, resolver: &str, ca: &CaOrigin) -> Option<Versioned<Account>> {
+        self.document.resolvers.get(resolver)?.accounts.find(ca)
+    }
+
+    pub(super) fn certificate(&self, key: &CertificateKey) -> Option<&Versioned<Certificate>> {
+        Some(&self.stored(key)?.versioned)
+    }
+
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let slots = self.document.resolvers.values().flat_map(|resolver| &resolver.certificates);
+        slots.filter_map(|slot| match slot {
+            Slot::Certificate(stored) => Some(&stored.versioned.value),
+            Slot::Kept(_) => None,
+        })
+    }
+
+    pub(super) fn progress(&self, key: &CertificateKey) -> Option<&Versioned<Progress>> {
+        self.document.resolvers.get(&key.resolver)?.progress.get(key).map(AsRef::as_ref)
+    }
+
+    pub(super) fn all_progress(&self) -> impl Iterator<Item = &Progress> {
+        self.document.resolvers.values().flat_map(|resolver| resolver.progress.values()).map(|entry| &entry.value)
+    }
+
+    /// Makes all changes or none, and gives the keys of certificates that changed.
+    pub(super) fn apply(&mut self, changes: Vec<Change>) -> Result<Vec<CertificateKey>, CommitError> {
+        let mut needed = Vec::new();
+        for change in changes {
+            let (same, found, expected) = self.compare(&change);
+            if same {
+                continue;
+            }
+            if found != expected {
+                return Err(CommitError::Conflict);
+            }
+            needed.push(change);
+        }
+        let mut changed = Vec::new();
+        for change in needed {
+            self.count += 1;
+            match change {
+                Change::Account { resolver, account, .. } => self.set_account(&resolver, account),
+                Change::Certificate { certificate, .. } => changed.push(self.set_certificate(certificate)),
+                Change::Progress { progress, .. } => self.set_progress(progress),
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Whether the change is made already, which revision there is, and which one the change is based on.
+    fn compare(&self, change: &Change) -> (bool, Revision, Revision) {
+        match change {
+            Change::Account { resolver, expected, account } => {
+                let ca = CaOrigin::of(&account.ca_server);
+                let found = ca.as_ref().and_then(|ca| self.account(resolver, ca));
+                let resolver = self.document.resolvers.get(resolver);
+                let in_use = resolver.is_some_and(|resolver| resolver.accounts.is_in_use(ca.as_ref()));
+                let same = in_use && found.as_ref().is_some_and(|found| found.value == *account);
+                (same, Revision::of(found.as_ref()), *expected)
+            }
+            Change::Certificate { expected, certificate } => {
+                let found = self.certificate(&(&certificate.facts.id).into());
+                (found.is_some_and(|found| found.value.is_same(certificate)), Revision::of(found), *expected)
+            }
+            Change::Progress { expected, progress } => {
+                let found = self.progress(&(&progress.id).into());
+                let same = found.map_or(progress.is_empty(), |found| found.value == *progress);
+                (same, Revision::of(found), *expected)
+            }
+        }
+    }
+
+    fn set_account(&mut self, resolver: &str, account: Account) {
+        let revision = Revision(self.count);
+        self.document.resolvers.entry(resolver.to_owned()).or_default().accounts.put(resolver, revision, account);
+    }
+
+    fn set_certificate(&mut self, certificate: Certificate) -> CertificateKey {
+        let key = CertificateKey::from(&certificate.facts.id);
+        let versioned = Versioned { revision: Revision(self.count), value: certificate };
+        let stored = match self.stored(&key) {
+            Some(old) => Stored {
+                versioned,
+                store: old.store.clone(),
+                extra: old.extra.clone(),
+                extra_of_domain: old.extra_of_domain.clone(),
+            },
+            None => Stored { versioned, store: "default".into(), extra: Map::new(), extra_of_domain: Map::new() },
+        };
+        let slot = Slot::Certificate(Arc::new(stored));
+        let slots = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().certificates;
+        match self.places.get(&key).and_then(|place| slots.get_mut(*place)) {
+            Some(place) => *place = slot,
+            None => {
+                self.places.insert(key.clone(), slots.len());
+                slots.push(slot);
+            }
+        }
+        key
+    }
+
+    fn set_progress(&mut self, progress: Progress) {
+        let key = CertificateKey::from(&progress.id);
+        let entries = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().progress;
+        if progress.is_empty() {
+            entries.remove(&key);
+        } else {
+            entries.insert(Arc::new(key), Arc::new(Versioned { revision: Revision(self.count), value: progress }));
+        }
+    }
+
+    fn stored(&self, key: &CertificateKey) -> Option<&Arc<Stored>> {
+        let place = self.places.get(key)?;
+        match self.document.resolvers.get(&key.resolver)?.certificates.get(*place)? {
+            Slot::Certificate(stored) => Some(stored),
+            Slot::Kept(_) => None,
+        }
+    }
+}

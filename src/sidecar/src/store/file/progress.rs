@@ -1,0 +1,77 @@
+//! What is in progress, to the file and back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use super::schema::{AttemptEntry, Damage, OrderEntry, PendingKeyEntry, ProgressEntry};
+use crate::secret::Secret;
+use crate::store::record::{CertificateKey, PendingKey, Progress};
+use crate::store::{Revision, Versioned};
+
+/// Of a resolver, by certificate.
+pub(super) type InProgress = BTreeMap<Arc<CertificateKey>, Arc<Versioned<Progress>>>;
+
+/// Reads what is in progress for a resolver's certificates.
+pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProgress, Damage> {
+    let read = entries.into_iter().enumerate().map(|(place, entry)| {
+        let damage =
+            |field, what| Damage { place: format!("{resolver}.EnvoyAutocert.progress[{place}].{field}"), what };
+        if entry.names.is_empty() {
+            return Err(damage("names", "at least one name"));
+        }
+        let id = wire::CertificateId { resolver: resolver.to_owned(), names: entry.names };
+        let key = entry.pending_key.map(|key| pending_key(key).ok_or_else(|| damage("pendingKey.key", "base64")));
+        let progress = Progress {
+            order: entry.order.map(|order| order_of(&id, order)),
+            key: key.transpose()?,
+            attempt: entry.attempt.map(|attempt| attempt_of(&id, attempt)),
+            id,
+        };
+        Ok((Arc::new((&progress.id).into()), Arc::new(Versioned { revision: Revision(1), value: progress })))
+    });
+    read.collect()
+}
+
+fn order_of(id: &wire::CertificateId, entry: OrderEntry) -> wire::Order {
+    wire::Order { certificate: id.clone(), url: entry.url, ca_server: entry.ca_server, created: entry.created }
+}
+
+fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
+    wire::Attempt {
+        certificate: id.clone(),
+        failures: entry.failures,
+        retry_at: entry.retry_at,
+        reason: entry.reason,
+        order_is_dead: false,
+    }
+}
+
+fn pending_key(entry: PendingKeyEntry) -> Option<PendingKey> {
+    let key = Secret::new(BASE64.decode(entry.key).ok()?);
+    Some(PendingKey { order: entry.order, key_type: entry.key_type, key })
+}
+
+/// As it stands in the file.
+pub(super) fn entry(progress: &Progress) -> ProgressEntry {
+    ProgressEntry {
+        names: progress.id.names.clone(),
+        order: progress.order.as_ref().map(|order| OrderEntry {
+            url: order.url.clone(),
+            ca_server: order.ca_server.clone(),
+            created: order.created,
+        }),
+        pending_key: progress.key.as_ref().map(|key| PendingKeyEntry {
+            order: key.order.clone(),
+            key_type: key.key_type.clone(),
+            key: BASE64.encode(key.key.expose()),
+        }),
+        attempt: progress.attempt.as_ref().map(|attempt| AttemptEntry {
+            failures: attempt.failures,
+            retry_at: attempt.retry_at,
+            reason: attempt.reason.clone(),
+        }),
+    }
+}

@@ -1,0 +1,52 @@
+//! The document as the file's text.
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::document::{Document, Resolver, Slot};
+use super::progress;
+use super::schema::{Base64Of, CertificateOut, DomainOut, Ours, ResolverOut};
+
+impl Serialize for Document {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.resolvers.len()))?;
+        for (name, resolver) in &self.resolvers {
+            map.serialize_entry(name, &resolver_out(resolver, self.fence))?;
+        }
+        map.end()
+    }
+}
+
+fn resolver_out(resolver: &Resolver, fence: u64) -> impl Serialize + '_ {
+    ResolverOut {
+        account: resolver.accounts.entry_in_use(),
+        certificates: resolver.certificates.as_slice(),
+        ours: Ours {
+            lease_fence: fence,
+            ca_server: resolver.accounts.ca_server().cloned(),
+            previous_accounts: resolver.accounts.previous(),
+            progress: resolver.progress.values().map(|entry| progress::entry(&entry.value)).collect::<Vec<_>>(),
+            extra: resolver.extra_of_ours.clone(),
+        },
+        extra: &resolver.extra,
+    }
+}
+
+impl Serialize for Slot {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stored = match self {
+            Self::Certificate(stored) => stored,
+            Self::Kept(value) => return value.serialize(serializer),
+        };
+        let certificate = &stored.versioned.value;
+        let (main, sans) = certificate.facts.id.names.split_first().map_or(("", &[][..]), |(main, sans)| (main, sans));
+        CertificateOut {
+            domain: DomainOut { main, sans, extra: &stored.extra_of_domain },
+            certificate: Base64Of(&certificate.pair.chain_pem),
+            key: Base64Of(&certificate.pair.key_pem),
+            store: &stored.store,
+            extra: &stored.extra,
+        }
+        .serialize(serializer)
+    }
+}

@@ -1,0 +1,172 @@
+//! Where keys and state are kept: the contract, and its implementation in a file.
+//!
+//! Promises: every record has a revision, so that a change made on an outdated view is refused and not merged; every
+//! change bears the fence of the engine's lease, so that an engine that was suspended past its lease can change
+//! nothing; whoever watches learns of every change.
+//! Refuses: to judge what is stored. Certificates and requests are checked before they come here.
+
+mod file;
+mod lease;
+mod record;
+
+use futures::future::BoxFuture;
+use tokio::sync::broadcast;
+
+pub use file::{DiskStatus, FileStore, OpenError};
+pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
+pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Progress, Registration};
+
+/// Keeps records: accounts, certificates, and what is in progress.
+///
+/// - Absence is an answer (`Ok(None)`), never an error.
+/// - Every record has a [`Revision`]. A [`Change`] names the one it was made on, [`Revision::ABSENT`] when the record
+///   is to be new, and MUST be refused with [`CommitError::Conflict`] when the record has another one by now.
+/// - A change to the content that is there already MUST succeed, and MUST NOT count as a change.
+/// - Reads MUST see every commit that has returned, also one that returned [`CommitError::Unsaved`].
+/// - Every call may be dropped half-way; what it began is then either done or not, never half done.
+pub trait Store: Send + Sync {
+    /// A resolver's account at a CA.
+    fn account<'a>(
+        &'a self,
+        resolver: &'a str,
+        ca: &'a CaOrigin,
+    ) -> BoxFuture<'a, Result<Option<Versioned<Account>>, StoreError>>;
+
+    /// The certificate of these names.
+    fn certificate<'a>(
+        &'a self,
+        key: &'a CertificateKey,
+    ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>>;
+
+    /// All certificates. Those that can't be read are kept, but not listed.
+    fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>>;
+
+    /// What is in progress for the certificate of these names.
+    fn progress<'a>(
+        &'a self,
+        key: &'a CertificateKey,
+    ) -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>>;
+
+    /// All that is in progress.
+    fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>>;
+
+    /// Makes changes under the lease with this fence. When it returns `Ok` they are durable.
+    ///
+    /// The fence MUST be checked in one step with the changes. They SHOULD be made all or none; a store that can't
+    /// makes them in their order, so the caller puts them in one in which every prefix makes sense.
+    fn commit(&self, fence: Fence, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CommitError>>;
+
+    /// Takes the lease or keeps it. A new holding's fence MUST be higher than all before, also over restarts.
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<wire::Lease, StoreError>>;
+
+    /// Whether this is the fence of the current holding. For what is changed outside of the store; a commit checks by
+    /// itself.
+    fn check(&self, fence: Fence) -> Result<(), CommitError>;
+
+    /// Who holds the lease.
+    fn lease(&self) -> LeaseStatus;
+
+    /// The keys of certificates as they change. A receiver that is told it lagged MUST read all again.
+    fn watch(&self) -> broadcast::Receiver<CertificateKey>;
+
+    /// Whether changes can be made durable, as far as is known.
+    fn disk(&self) -> DiskStatus;
+
+    /// Makes durable what is not yet, and ends. Later commits fail.
+    fn close(&self) -> BoxFuture<'_, Result<(), CommitError>>;
+}
+
+/// A record with its revision.
+#[derive(Clone)]
+pub struct Versioned<T> {
+    /// Another one after every change.
+    pub revision: Revision,
+    /// The record.
+    pub value: T,
+}
+
+/// Which state of a record is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision(u64);
+
+impl Revision {
+    /// The revision of a record that is not there.
+    pub const ABSENT: Self = Self(0);
+
+    /// The revision of what was read.
+    pub fn of<T>(read: Option<&Versioned<T>>) -> Self {
+        read.map_or(Self::ABSENT, |versioned| versioned.revision)
+    }
+}
+
+/// One change of one record.
+#[derive(Clone)]
+pub enum Change {
+    /// Stores a resolver's account, and makes it the one in use. Those at other CAs are set aside.
+    Account {
+        /// The resolver's name.
+        resolver: String,
+        /// The revision this is based on.
+        expected: Revision,
+        /// What is to be stored.
+        account: Account,
+    },
+    /// Stores a certificate.
+    Certificate {
+        /// The revision this is based on.
+        expected: Revision,
+        /// What is to be stored.
+        certificate: Certificate,
+    },
+    /// Stores what is in progress. An empty one is removed.
+    Progress {
+        /// The revision this is based on.
+        expected: Revision,
+        /// What is to be stored.
+        progress: Progress,
+    },
+}
+
+/// Why nothing can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// The storage is away. The text says where it was looked for and what happened.
+    Unavailable(String),
+}
+
+/// Why a commit did not do all it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitError {
+    /// A record is no longer what the change is based on: nothing was changed. Read again.
+    Conflict,
+    /// The lease is no longer, or never was, the one with this fence: nothing was changed.
+    FenceLost,
+    /// The storage is away: nothing was changed. The text says what happened.
+    Unavailable(String),
+    /// The changes are made and can be read, but are not durable. The store goes on trying by itself. The text says
+    /// what keeps it from it.
+    Unsaved(String),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unavailable(why) => write!(f, "the storage can't be read: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl std::fmt::Display for CommitError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Conflict => f.write_str("the record was changed by somebody else in the meantime"),
+            Self::FenceLost => f.write_str("the lease is held by somebody else, or by nobody"),
+            Self::Unavailable(why) => write!(f, "the storage can't be reached: {why}"),
+            Self::Unsaved(why) => write!(f, "the storage can't be written: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for CommitError {}

@@ -1,0 +1,159 @@
+//! What is stored.
+
+use std::sync::Arc;
+
+use crate::catalog::Pair;
+use crate::secret::Secret;
+
+/// A resolver's account at a CA.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// The P-256 key, PKCS#8 DER.
+    pub key: Secret,
+    /// The contact as the user wrote it.
+    pub email: String,
+    /// What the CA knows of it; none before it is registered.
+    pub registration: Option<Registration>,
+}
+
+/// What the CA answered to newAccount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The account's URL.
+    pub url: String,
+    /// Its status.
+    pub status: String,
+    /// The contact URLs.
+    pub contact: Vec<String>,
+}
+
+/// A certificate from a CA.
+#[derive(Clone)]
+pub struct Certificate {
+    /// The chain with its key.
+    pub pair: Arc<Pair>,
+    /// Which one it is, and what is in it.
+    pub facts: wire::StoredCertificate,
+}
+
+impl Certificate {
+    /// Whether both are the same certificate of the same names.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.pair.version == other.pair.version && self.facts == other.facts
+    }
+}
+
+/// What is in progress for a certificate.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Which certificate.
+    pub id: wire::CertificateId,
+    /// The order under way.
+    pub order: Option<wire::Order>,
+    /// The key that goes with an order.
+    pub key: Option<PendingKey>,
+    /// What came of the last failed try.
+    pub attempt: Option<wire::Attempt>,
+}
+
+impl Progress {
+    /// Nothing yet.
+    pub fn none(id: wire::CertificateId) -> Self {
+        Self { id, order: None, key: None, attempt: None }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_none() && self.key.is_none() && self.attempt.is_none()
+    }
+}
+
+/// The key of a certificate that is not there yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PendingKey {
+    /// The URL of the order it is for.
+    pub order: String,
+    /// Its type, by Traefik's name.
+    pub key_type: String,
+    /// The key, PKCS#8 DER.
+    pub key: Secret,
+}
+
+/// What makes certificates the same: the resolver and the set of names, whatever their order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CertificateKey {
+    /// The resolver's name.
+    pub resolver: String,
+    names: Vec<String>,
+}
+
+impl From<&wire::CertificateId> for CertificateKey {
+    fn from(id: &wire::CertificateId) -> Self {
+        let mut names = id.names.clone();
+        names.sort_unstable();
+        names.dedup();
+        Self { resolver: id.resolver.clone(), names }
+    }
+}
+
+/// The host and port of a CA: accounts belong to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaOrigin {
+    host: String,
+    port: u16,
+}
+
+impl CaOrigin {
+    /// The origin of a URL with the scheme https (or http, for tests against a CA on the loopback).
+    pub fn of(url: &str) -> Option<Self> {
+        let uri: axum::http::Uri = url.parse().ok()?;
+        let port = match uri.scheme_str()? {
+            "https" => 443,
+            "http" => 80,
+            _ => return None,
+        };
+        Some(Self { host: uri.host()?.to_ascii_lowercase(), port: uri.port_u16().unwrap_or(port) })
+    }
+
+    /// Whether the hosts are the same, whatever the ports: this is what Traefik compares.
+    pub fn has_host_of(&self, other: &Self) -> bool {
+        self.host == other.host
+    }
+}
+
+impl std::fmt::Display for CaOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            443 => f.write_str(&self.host),
+            port => write!(f, "{}:{port}", self.host),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_names_does_not_matter() {
+        let key = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            CertificateKey::from(&wire::CertificateId { resolver: "le".into(), names })
+        };
+        assert_eq!(key(&["a.example", "b.example"]), key(&["b.example", "a.example", "b.example"]));
+        assert_ne!(key(&["a.example"]), key(&["b.example"]));
+    }
+
+    #[test]
+    fn an_origin_is_host_and_port() {
+        let origin = |url: &str| CaOrigin::of(url).map(|origin| origin.to_string());
+        assert_eq!(origin("https://CA.Example/directory"), Some("ca.example".into()));
+        assert_eq!(origin("https://ca.example:443/x"), Some("ca.example".into()));
+        assert_eq!(origin("https://localhost:14000/dir"), Some("localhost:14000".into()));
+        for junk in ["", "ca.example", "ftp://ca.example/", "https://", "/directory"] {
+            assert_eq!(origin(junk), None, "{junk:?}");
+        }
+    }
+}
