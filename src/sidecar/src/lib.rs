@@ -2,10 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+pub mod api;
 pub mod catalog;
 pub mod chain;
+pub mod challenges;
 pub mod keys;
+pub mod metrics;
 pub mod provided;
 pub mod sds;
 pub mod secret;
+pub mod shelf;
+pub mod socket;
 pub mod store;
+pub mod wants;

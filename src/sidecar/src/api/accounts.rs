@@ -1,0 +1,99 @@
+//! Account keys and registrations.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use wire::{AccountRequest, Registration, SecretText};
+
+use super::Context;
+use super::message::{Answer, Fenced, Message, SMALL, short, url};
+use super::problem::Refused;
+use crate::keys;
+use crate::store::{self, Account, Change, CommitError, Revision};
+
+/// `POST`: the account of a resolver at a CA; its key is made when there is none.
+pub(super) async fn account(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(request): Message<AccountRequest, SMALL>,
+) -> Result<Answer<wire::Account>, Refused> {
+    short("resolver", &request.resolver)?;
+    let ca = url("caServer", &request.ca_server)?;
+    loop {
+        let stored = context.store.account(&request.resolver, &ca).await?;
+        let expected = Revision::of(stored.as_ref());
+        let fresh = stored.is_none();
+        let account = match stored {
+            // The directory may have moved within its CA.
+            Some(stored) => Account { ca_server: request.ca_server.clone(), ..stored.value },
+            None => new_account(&request)?,
+        };
+        let answer = answer(&account, fresh);
+        let change = Change::Account { resolver: request.resolver.clone(), expected, account };
+        match context.store.commit(fence, vec![change]).await {
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => {
+                if fresh {
+                    let (resolver, ca) = (&request.resolver, ca.to_string());
+                    tracing::info!(resolver, ca, "account key made");
+                }
+                return Ok(Answer(answer));
+            }
+        }
+    }
+}
+
+fn new_account(request: &AccountRequest) -> Result<Account, Refused> {
+    let made = keys::account::generate();
+    let key = made.map_err(|error| Refused::storage(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    Ok(Account { ca_server: request.ca_server.clone(), key, email: request.email.clone(), registration: None })
+}
+
+fn answer(account: &Account, fresh: bool) -> wire::Account {
+    wire::Account {
+        key: SecretText::new(URL_SAFE_NO_PAD.encode(account.key.expose())),
+        fresh,
+        url: account.registration.as_ref().map(|registration| registration.url.clone()),
+        contact: account.registration.as_ref().map_or_else(Vec::new, |registration| registration.contact.clone()),
+    }
+}
+
+/// `PUT`: what the CA answered to newAccount.
+pub(super) async fn register(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(registration): Message<Registration, SMALL>,
+) -> Result<StatusCode, Refused> {
+    short("resolver", &registration.resolver)?;
+    let ca = url("caServer", &registration.ca_server)?;
+    url("url", &registration.url)?;
+    loop {
+        let stored = context.store.account(&registration.resolver, &ca).await?;
+        let expected = Revision::of(stored.as_ref());
+        let Some(stored) = stored else {
+            let (resolver, path) = (&registration.resolver, wire::path::ACCOUNTS);
+            let detail = format!("the resolver {resolver:?} has no account at {ca}: POST {path} makes its key first");
+            return Err(Refused::not_found(StatusCode::NOT_FOUND, detail));
+        };
+        let mut account = stored.value;
+        if let Some(email) = registration.contact.iter().find_map(|contact| contact.strip_prefix("mailto:")) {
+            account.email = email.to_owned();
+        }
+        account.ca_server.clone_from(&registration.ca_server);
+        account.registration = Some(store::Registration {
+            url: registration.url.clone(),
+            status: registration.status.clone(),
+            contact: registration.contact.clone(),
+        });
+        let change = Change::Account { resolver: registration.resolver.clone(), expected, account };
+        match context.store.commit(fence, vec![change]).await {
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+        }
+    }
+}

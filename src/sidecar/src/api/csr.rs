@@ -1,0 +1,74 @@
+//! Signing requests.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use resolver::config::KeyType;
+use wire::{Csr, CsrRequest};
+
+use super::Context;
+use super::message::{Answer, Fenced, Message, SMALL, certificate_key, url};
+use super::problem::Refused;
+use crate::keys::{self, CsrError};
+use crate::secret::Secret;
+use crate::store::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, Revision};
+
+/// `POST`: a signing request for an order. Its key is on disk when this is answered.
+pub(super) async fn csr(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(request): Message<CsrRequest, SMALL>,
+) -> Result<Answer<Csr>, Refused> {
+    let id = certificate_key("certificate", &request.certificate)?;
+    url("order", &request.order)?;
+    let key_type = KeyType::from_name(&request.key_type).ok_or_else(|| {
+        let known = KeyType::ALL.map(KeyType::as_str).join(", ");
+        Refused::bad_request(format!("keyType: found {:?}, expected one of {known}", request.key_type))
+    })?;
+    // Before a key is made that nobody could use.
+    context.store.check(fence)?;
+    let key = stored_key(&context, fence, &request, &id, key_type).await?;
+    context.keys.forget(&id, &request.order);
+    let names = request.certificate.names;
+    // Signing with a large RSA key takes a tenth of a second.
+    let signed = tokio::task::spawn_blocking(move || keys::signing_request(&names, &key)).await;
+    match signed {
+        Ok(Ok(csr)) => Ok(Answer(Csr { csr: URL_SAFE_NO_PAD.encode(csr) })),
+        Ok(Err(error @ CsrError::Name(_))) => Err(Refused::bad_request(format!("certificate.names: {error}"))),
+        Ok(Err(error)) => Err(Refused::storage(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
+        Err(_) => Err(Refused::unavailable("the sidecar is shutting down")),
+    }
+}
+
+/// The key of this order, which is made if need be, and durable.
+async fn stored_key(
+    context: &Context,
+    fence: Fence,
+    request: &CsrRequest,
+    id: &CertificateKey,
+    key_type: KeyType,
+) -> Result<Secret, Refused> {
+    loop {
+        let stored = context.store.progress(id).await?;
+        let expected = Revision::of(stored.as_ref());
+        let mut progress = stored.map_or_else(|| Progress::none(request.certificate.clone()), |stored| stored.value);
+        let key = match progress.key.take().filter(|key| key.order == request.order) {
+            Some(pending) => pending,
+            None => {
+                let made = context.keys.key(id, &request.order, key_type).await;
+                let key =
+                    made.map_err(|error| Refused::storage(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+                PendingKey { order: request.order.clone(), key_type: key_type.as_str().into(), key }
+            }
+        };
+        progress.key = Some(key.clone());
+        match context.store.commit(fence, vec![Change::Progress { expected, progress }]).await {
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Ok(key.key),
+        }
+    }
+}

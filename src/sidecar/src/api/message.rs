@@ -1,0 +1,142 @@
+//! Requests out of bytes, and answers into them.
+
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Refused;
+use crate::catalog::Name;
+use crate::store::{CertificateKey, Fence};
+
+/// Most requests: a certificate of a hundred names of full length, and some URLs.
+pub(super) const SMALL: usize = 64 * 1024;
+/// A publication: the largest chain, with room for its quoting.
+pub(super) const CHAIN: usize = 2 * crate::chain::MAX_CHAIN_BYTES;
+/// Offered wants: 100,000 certificates with names of common length.
+pub(super) const WANTS: usize = 16 * 1024 * 1024;
+
+/// How long a body may take to arrive. It comes from a proxy on this machine, which has it whole already.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest name of a resolver or a holder, in bytes.
+pub(super) const MAX_NAME_BYTES: usize = 256;
+/// The most names in one certificate: ten times what public CAs allow.
+const MAX_NAMES: usize = 1000;
+/// The longest URL, in bytes.
+const MAX_URL_BYTES: usize = 4096;
+
+/// A request's body of at most `MAX` bytes.
+pub(super) struct Message<T, const MAX: usize>(pub(super) T);
+
+impl<S: Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for Message<T, MAX> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
+        let body = collect(request.into_body(), MAX).await?;
+        let mut json = serde_json::Deserializer::from_slice(&body);
+        let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            // What stands there may be a secret, so only the place is told.
+            let (path, inner) = (error.path().to_string(), error.inner());
+            let place = format!("{path} (line {}, column {})", inner.line(), inner.column());
+            match inner.classify() {
+                serde_json::error::Category::Data => {
+                    Refused::bad_request(format!("body: {place} is missing, or not of the type that is expected"))
+                }
+                _ => Refused::bad_request(format!("body: {place} is not JSON")),
+            }
+        })?;
+        json.end().map_err(|_| Refused::bad_request("body: there is something after the end of the JSON value"))?;
+        Ok(Self(parsed))
+    }
+}
+
+async fn collect(body: Body, max: usize) -> Result<Vec<u8>, Refused> {
+    let too_large = || {
+        Refused::with_status(StatusCode::PAYLOAD_TOO_LARGE, format!("body: more than {max} bytes are not read here"))
+    };
+    if body.size_hint().lower() > max as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, max).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(Refused::bad_request("body: it was cut short")),
+        Err(_) => Err(Refused::with_status(
+            StatusCode::REQUEST_TIMEOUT,
+            format!("body: it was not all there after {} s", BODY_TIMEOUT.as_secs()),
+        )),
+    }
+}
+
+/// The fence that a request was sent under.
+pub(super) struct Fenced(pub(super) Fence);
+
+impl<S: Sync> FromRequestParts<S> for Fenced {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
+        let header = wire::FENCE_HEADER;
+        let value = parts.headers.get(header).ok_or_else(|| {
+            Refused::fence_lost(format!("the header {header} is missing: take the lease, and send its fence with it"))
+        })?;
+        let fence = value.to_str().ok().and_then(|fence| fence.parse().ok());
+        fence
+            .map(|fence| Self(Fence(fence)))
+            .ok_or_else(|| Refused::fence_lost(format!("the header {header} is not a fence: a number")))
+    }
+}
+
+/// An answer as JSON.
+pub(super) struct Answer<T>(pub(super) T);
+
+impl<T: Serialize> IntoResponse for Answer<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(CONTENT_TYPE, "application/json")], body).into_response(),
+            Err(error) => Refused::storage(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                format!("the answer can't be written as JSON: {error}"),
+            )
+            .into_response(),
+        }
+    }
+}
+
+/// Checks which certificate is meant, named by the field `path`.
+pub(super) fn certificate_key(path: &str, id: &wire::CertificateId) -> Result<CertificateKey, Refused> {
+    short(&format!("{path}.resolver"), &id.resolver)?;
+    if id.names.is_empty() || id.names.len() > MAX_NAMES {
+        let found = id.names.len();
+        return Err(Refused::bad_request(format!("{path}.names: expected 1 to {MAX_NAMES} names, found {found}")));
+    }
+    for (place, name) in id.names.iter().enumerate() {
+        if Name::parse(name).is_none_or(|parsed| parsed.as_str() != name) {
+            let expected = "a DNS name in lower-case ASCII, or an IP address in its shortest form";
+            return Err(Refused::bad_request(format!("{path}.names[{place}]: expected {expected}")));
+        }
+    }
+    Ok(id.into())
+}
+
+/// Checks the name of a resolver or a holder.
+pub(super) fn short(path: &str, name: &str) -> Result<(), Refused> {
+    if (1..=MAX_NAME_BYTES).contains(&name.len()) {
+        return Ok(());
+    }
+    Err(Refused::bad_request(format!("{path}: expected 1 to {MAX_NAME_BYTES} bytes, found {}", name.len())))
+}
+
+/// Checks a URL of a CA's.
+pub(super) fn url(path: &str, url: &str) -> Result<crate::store::CaOrigin, Refused> {
+    let origin = (url.len() <= MAX_URL_BYTES).then(|| crate::store::CaOrigin::of(url)).flatten();
+    origin.ok_or_else(|| {
+        Refused::bad_request(format!("{path}: expected an absolute https URL of at most {MAX_URL_BYTES} bytes"))
+    })
+}

@@ -1,0 +1,128 @@
+//! The API for the plugin: version 1 of [`wire`], HTTP/1.1 with JSON.
+//!
+//! Promises: what is answered with a 2xx is on disk, unless the answer says otherwise; every error is a problem
+//! document; every body, answer and wait is bounded. Refuses: peers that are not on its list.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `admission.rs` | who may use it |
+//! | `server.rs` | connections, and their end |
+//! | `message.rs`, `problem.rs` | requests, answers and errors |
+//! | the others | one path each |
+
+mod accounts;
+mod admission;
+mod certificates;
+mod challenges;
+mod csr;
+mod lease;
+mod message;
+mod orders;
+mod problem;
+mod server;
+mod state;
+mod status;
+mod wants;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post, put};
+use tokio::sync::watch;
+use wire::path;
+
+pub use admission::{Admission, Token, TokenError};
+pub use server::serve;
+
+use crate::catalog::Catalog;
+use crate::challenges::Challenges;
+use crate::keys::KeyMaker;
+use crate::metrics::Metrics;
+use crate::shelf::Shelf;
+use crate::store::Store;
+use crate::wants::WantsBoard;
+use problem::Refused;
+
+/// How long a request may take: longer than a held poll and a slow disk.
+const TIMEOUT: Duration = Duration::from_secs(wire::MAX_WAIT_SECONDS + 10);
+/// How long the making of a key may take: RSA8192 on a slow machine, behind others.
+const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// What the API works with.
+pub struct Context {
+    /// Where keys and state are.
+    pub store: Arc<dyn Store>,
+    /// What SDS serves.
+    pub catalog: Arc<Catalog>,
+    /// The way from the one to the other.
+    pub shelf: Arc<Shelf>,
+    /// Makes keys.
+    pub keys: KeyMaker,
+    /// HTTP-01 challenges.
+    pub challenges: Challenges,
+    /// What other Envoys want.
+    pub wants: WantsBoard,
+    /// What is told to Prometheus.
+    pub metrics: Metrics,
+    /// Turns true when the sidecar is to end.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// Everything: the API, and health and metrics.
+pub fn router(context: Arc<Context>, admission: Admission) -> Router {
+    let one = format!("{}/{{token}}", path::HTTP_01);
+    let api = Router::new()
+        .route(path::ACCOUNTS, post(accounts::account).put(accounts::register))
+        .route(path::ATTEMPTS, put(orders::attempt))
+        .route(path::CERTIFICATES, post(certificates::publish))
+        .route(path::CSR, post(csr::csr))
+        .route(path::HTTP_01, put(challenges::publish))
+        .route(&one, get(challenges::find).merge(delete(challenges::retract)))
+        .route(path::LEASE, post(lease::claim))
+        .route(path::ORDERS, put(orders::order))
+        .route(path::STATE, get(state::state))
+        .route(path::WANTS, put(wants::offer).merge(get(wants::poll)))
+        .merge(status::routes());
+    finished(api, context, admission)
+}
+
+/// Health and metrics alone: they hold no secret, and are for anybody who reaches them.
+pub fn status_router(context: Arc<Context>) -> Router {
+    finished(status::routes(), context, Admission::Anyone)
+}
+
+fn finished(routes: Router<Arc<Context>>, context: Arc<Context>, admission: Admission) -> Router {
+    routes
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(context.clone(), count_and_bound))
+        .layer(from_fn_with_state(admission, admission::admit))
+        .with_state(context)
+}
+
+async fn nothing_here(uri: Uri) -> Refused {
+    Refused::not_found(StatusCode::NOT_FOUND, format!("there is nothing at {:?}", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Refused {
+    Refused::not_found(StatusCode::METHOD_NOT_ALLOWED, format!("{:?} does not know {method}", uri.path()))
+}
+
+/// Counts requests by path and status, and ends those that take too long.
+async fn count_and_bound(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    let method = request.method().clone();
+    // A path that is none of ours is a stranger's text.
+    let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let timeout = if path == path::CSR { KEY_TIMEOUT } else { TIMEOUT };
+    let answered = tokio::time::timeout(timeout, next.run(request)).await;
+    let response = answered.unwrap_or_else(|_| {
+        Refused::unavailable(format!("not done within {} s; send it again", timeout.as_secs())).into_response()
+    });
+    context.metrics.count_request(&method, path, response.status());
+    response
+}

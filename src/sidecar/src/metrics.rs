@@ -1,0 +1,163 @@
+//! What is told to Prometheus. No label or value is a secret.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Registry;
+
+use crate::catalog::now_seconds;
+use crate::sds;
+use crate::store::Store;
+
+/// What every name begins with.
+const PREFIX: &str = "envoy_autocert";
+
+/// All metrics.
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    listed: Arc<Mutex<Vec<wire::StoredCertificate>>>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    method: String,
+    path: String,
+    status: u16,
+}
+
+impl Metrics {
+    /// Of this store and this SDS server.
+    pub fn new(store: Arc<dyn Store>, sds: Arc<sds::Status>) -> Self {
+        let mut registry = Registry::with_prefix(PREFIX);
+        let requests = Family::<RequestLabels, Counter>::default();
+        registry.register("api_requests", "Requests to the API by method, path and status", requests.clone());
+        let listed = Arc::new(Mutex::new(Vec::new()));
+        registry.register_collector(Box::new(Sources { store, sds, listed: listed.clone() }));
+        Self { registry, requests, listed }
+    }
+
+    /// A request was answered.
+    pub fn count_request(&self, method: &Method, path: String, status: StatusCode) {
+        // Others are a stranger's text.
+        let known = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::HEAD];
+        let method = if known.contains(method) { method.as_str() } else { "other" }.to_owned();
+        self.requests.get_or_create(&RequestLabels { method, path, status: status.as_u16() }).inc();
+    }
+
+    /// Everything in the OpenMetrics text format, with these stored certificates.
+    pub fn text(&self, certificates: Vec<wire::StoredCertificate>) -> String {
+        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = certificates;
+        let mut text = String::new();
+        // A String takes all that is written to it; the collector below passes on nothing else.
+        match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(fmt::Error) => String::new(),
+        }
+    }
+}
+
+/// Reads what others count.
+struct Sources {
+    store: Arc<dyn Store>,
+    sds: Arc<sds::Status>,
+    listed: Arc<Mutex<Vec<wire::StoredCertificate>>>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources")
+    }
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.certificates(&mut encoder)?;
+        self.storage(&mut encoder)?;
+        self.engine(&mut encoder)?;
+        self.sds(&mut encoder)
+    }
+}
+
+impl Sources {
+    fn certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now_seconds();
+        let expired = listed.iter().filter(|certificate| certificate.not_after < now).count();
+        let states = [("expired", expired), ("valid", listed.len() - expired)];
+        let states = states.map(|(state, count)| ([("state", state)], as_i64(count)));
+        gauges(encoder, "certificates", "Certificates from a CA by state", &states)?;
+        let ends: Vec<_> = listed
+            .iter()
+            .map(|certificate| {
+                let main = certificate.id.names.first().map_or("", String::as_str);
+                ([("resolver", certificate.id.resolver.as_str()), ("main", main)], certificate.not_after)
+            })
+            .collect();
+        gauges(encoder, "certificate_not_after_seconds", "When a certificate expires, seconds since 1970", &ends)
+    }
+
+    fn storage(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let disk = self.store.disk();
+        counter(encoder, "storage_saves", "Writes of the storage that succeeded", disk.saves)?;
+        counter(encoder, "storage_save_failures", "Writes of the storage that failed", disk.failures)?;
+        let seconds = disk.last_save.as_secs_f64();
+        gauge(encoder, "storage_last_save_duration_seconds", "How long the last write took", seconds)?;
+        let writable = i64::from(disk.error.is_none());
+        gauge(encoder, "storage_writable", "Whether the last write succeeded: 1 or 0", writable)
+    }
+
+    fn engine(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let lease = self.store.lease();
+        let present = i64::from(lease.holder.is_some());
+        gauge(encoder, "engine_present", "Whether an engine holds the lease: 1 or 0", present)?;
+        let Some(age) = lease.heartbeat_age else { return Ok(()) };
+        gauge(encoder, "engine_heartbeat_age_seconds", "Since the engine was last heard of", age.as_secs_f64())
+    }
+
+    fn sds(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let sds = self.sds.snapshot();
+        gauge(encoder, "sds_streams", "Open SDS and ADS streams", as_i64(sds.streams))?;
+        counter(encoder, "sds_pushes", "Responses sent to Envoys", sds.pushes)?;
+        counter(encoder, "sds_rejections", "Responses that Envoys rejected", sds.rejections)?;
+        let help = "Secrets that an Envoy rejected and has not accepted since";
+        gauge(encoder, "sds_rejected_secrets", help, as_i64(sds.rejected.len()))
+    }
+}
+
+fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = ConstCounter::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+fn gauge<N>(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: N) -> fmt::Result
+where
+    ConstGauge<N>: EncodeMetric,
+{
+    let metric = ConstGauge::new(value);
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+fn gauges<const L: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: &[([(&str, &str); L], i64)],
+) -> fmt::Result {
+    let kind = ConstGauge::new(0_i64).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in values {
+        ConstGauge::new(*value).encode(family.encode_family(labels)?)?;
+    }
+    Ok(())
+}
+
+fn as_i64(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

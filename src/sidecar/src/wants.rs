@@ -1,0 +1,188 @@
+//! What the Envoys of this sidecar want, each for as long as it says.
+//!
+//! Promises: the revision changes whenever the whole does, and only then, also over restarts; whoever waits for it
+//! learns of an offer that ran out as well as of a new one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+use wire::{Want, Wants, WantsOffer};
+
+/// Offers are sent again before they run out; shorter ones would flap.
+const SHORTEST: Duration = Duration::from_secs(5);
+/// An Envoy that is gone for this long is not coming back.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// The most Envoys.
+const MAX_HOLDERS: usize = 1024;
+
+/// All offers.
+pub struct WantsBoard {
+    offers: Mutex<Offers>,
+    changed: Notify,
+}
+
+struct Offers {
+    by_holder: HashMap<String, Offer>,
+    wants: Wants,
+}
+
+struct Offer {
+    wants: Vec<Want>,
+    ends: Instant,
+}
+
+/// There is no room for another Envoy's offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{MAX_HOLDERS} Envoys have offered wants, which is all there is room for: try again later")
+    }
+}
+
+impl WantsBoard {
+    /// Nothing is wanted. `seed` is the first revision: one that grows over restarts, such as the time.
+    pub fn new(seed: u64) -> Self {
+        let wants = Wants { revision: seed.max(1), wants: Vec::new() };
+        Self { offers: Mutex::new(Offers { by_holder: HashMap::new(), wants }), changed: Notify::new() }
+    }
+
+    /// Takes an Envoy's offer in place of its last one.
+    ///
+    /// # Errors
+    /// When there are too many Envoys.
+    pub fn offer(&self, offer: WantsOffer) -> Result<(), Full> {
+        let ttl = Duration::from_millis(offer.ttl_millis).clamp(SHORTEST, LONGEST);
+        let now = Instant::now();
+        let mut offers = self.current(now);
+        if offers.by_holder.len() >= MAX_HOLDERS && !offers.by_holder.contains_key(&offer.holder) {
+            return Err(Full);
+        }
+        offers.by_holder.insert(offer.holder, Offer { wants: offer.wants, ends: now + ttl });
+        offers.gather();
+        drop(offers);
+        // Also when it is the same: whoever waits has to know when it runs out now.
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    /// All that is wanted now.
+    pub fn now(&self) -> Wants {
+        self.current(Instant::now()).wants.clone()
+    }
+
+    /// All that is wanted, as soon as its revision is not `known`, or after `wait`.
+    pub async fn after(&self, known: u64, wait: Duration) -> Wants {
+        let deadline = Instant::now() + wait;
+        loop {
+            let changed = self.changed.notified();
+            let next_end = {
+                let offers = self.current(Instant::now());
+                if offers.wants.revision != known || Instant::now() >= deadline {
+                    return offers.wants.clone();
+                }
+                offers.by_holder.values().map(|offer| offer.ends).min()
+            };
+            tokio::select! {
+                () = changed => {}
+                () = sleep_until(next_end.map_or(deadline, |end| end.min(deadline))) => {}
+            }
+        }
+    }
+
+    /// The offers that have not run out.
+    fn current(&self, now: Instant) -> MutexGuard<'_, Offers> {
+        // A panic while the lock is held would be a bug of ours; the board goes on with what it has.
+        let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = offers.by_holder.len();
+        offers.by_holder.retain(|_, offer| offer.ends > now);
+        if offers.by_holder.len() != before {
+            offers.gather();
+        }
+        offers
+    }
+}
+
+impl Offers {
+    fn gather(&mut self) {
+        let wants: BTreeSet<&Want> = self.by_holder.values().flat_map(|offer| &offer.wants).collect();
+        if !wants.iter().copied().eq(&self.wants.wants) {
+            self.wants = Wants {
+                revision: self.wants.revision.checked_add(1).unwrap_or(1),
+                wants: wants.into_iter().cloned().collect(),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::CertificateId;
+
+    use super::*;
+
+    fn offer(holder: &str, names: &[&str], seconds: u64) -> WantsOffer {
+        let want = |name: &&str| Want {
+            certificate: CertificateId { resolver: "le".into(), names: vec![(*name).to_owned()] },
+        };
+        let wants = names.iter().map(want).collect();
+        WantsOffer { holder: holder.into(), wants, ttl_millis: seconds * 1000 }
+    }
+
+    fn names(wants: &Wants) -> Vec<&str> {
+        wants.wants.iter().flat_map(|want| &want.certificate.names).map(String::as_str).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn wants_are_gathered_sorted_and_each_once() {
+        let board = WantsBoard::new(7);
+        assert_eq!(board.offer(offer("one", &["b.example", "a.example"], 10)), Ok(()));
+        assert_eq!(board.offer(offer("two", &["b.example", "c.example"], 10)), Ok(()));
+        let wants = board.after(7, Duration::from_secs(50)).await;
+        assert_eq!(names(&wants), ["a.example", "b.example", "c.example"]);
+        assert_eq!(wants.revision, 9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_same_again_is_no_change() {
+        let board = WantsBoard::new(7);
+        assert_eq!(board.offer(offer("one", &["a.example"], 10)), Ok(()));
+        let revision = board.now().revision;
+        assert_eq!(board.offer(offer("one", &["a.example"], 10)), Ok(()));
+        assert_eq!(board.offer(offer("two", &["a.example"], 10)), Ok(()));
+        assert_eq!(board.now().revision, revision);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_learns_of_an_offer_that_ran_out() {
+        let board = WantsBoard::new(7);
+        assert_eq!(board.offer(offer("one", &["a.example"], 10)), Ok(()));
+        let known = board.now().revision;
+        let start = Instant::now();
+        let wants = board.after(known, Duration::from_secs(50)).await;
+        assert_eq!(names(&wants), [""; 0]);
+        assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_in_vain_gets_what_there_is() {
+        let board = WantsBoard::new(7);
+        let start = Instant::now();
+        assert_eq!(board.after(7, Duration::from_secs(50)).await.revision, 7);
+        assert_eq!(start.elapsed().as_secs(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_a_limit_to_the_envoys_but_none_to_their_renewals() {
+        let board = WantsBoard::new(7);
+        for number in 0..MAX_HOLDERS {
+            assert_eq!(board.offer(offer(&number.to_string(), &[], 10)), Ok(()));
+        }
+        assert_eq!(board.offer(offer("more", &[], 10)), Err(Full));
+        assert_eq!(board.offer(offer("0", &["a.example"], 10)), Ok(()));
+    }
+}
