@@ -1,0 +1,318 @@
+//! The command line. Every flag is also an environment variable, which the flag overrides.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::logging::{LogFormat, LogLevel};
+
+/// Automatic HTTPS for Envoy: certificates from an ACME CA, renewed and served without a restart.
+#[derive(Debug, Parser)]
+#[command(name = "envoy-autocert", version, max_term_width = 120)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Keeps keys and certificates, and serves them to Envoy by SDS.
+    Sidecar(Box<SidecarArgs>),
+}
+
+/// The flags of `sidecar`.
+///
+/// The ACME client is the plugin in Envoy; this process keeps what must outlive it: account and certificate keys,
+/// orders, certificates. It answers the plugin on one unix socket, and Envoy's SDS clients on another.
+#[derive(Args, Debug)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "It ends on SIGTERM or SIGINT, with everything saved. It never forks, tells systemd when it is ready \
+                  (Type=notify), and logs to stderr."
+)]
+pub struct SidecarArgs {
+    /// File with accounts, keys and certificates, in the format of Traefik's acme.json (its files can be used as they
+    /// are). It is made when it is not there, and must be readable by its owner alone.
+    #[arg(long, env = "ENVOY_AUTOCERT_STORAGE", value_name = "PATH", default_value = "acme.json")]
+    pub storage: StoragePath,
+
+    /// Unix socket for the plugin. Its directory is made when it is not there.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_API_SOCKET",
+        value_name = "PATH",
+        default_value = "/run/envoy-autocert/api.sock",
+        help_heading = "Sockets"
+    )]
+    pub api_socket: PathBuf,
+
+    /// Unix socket for SDS and ADS.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_SDS_SOCKET",
+        value_name = "PATH",
+        default_value = "/run/envoy-autocert/sds.sock",
+        help_heading = "Sockets"
+    )]
+    pub sds_socket: PathBuf,
+
+    /// User whose processes may use both sockets, besides root and the one this runs as. It is Envoy's. May be given
+    /// several times.
+    #[arg(
+        long = "api-uid",
+        env = "ENVOY_AUTOCERT_API_UID",
+        value_name = "UID",
+        value_delimiter = ',',
+        help_heading = "Sockets"
+    )]
+    pub api_uids: Vec<u32>,
+
+    /// Group, by name or number, that the sockets are given to, so that Envoy may connect when it runs as another user.
+    #[arg(long, env = "ENVOY_AUTOCERT_SOCKET_GROUP", value_name = "GROUP", help_heading = "Sockets")]
+    pub socket_group: Option<GroupId>,
+
+    /// Also answer the plugin on this loopback address. Needs --api-token-file.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_API_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        requires = "api_token_file",
+        help_heading = "Sockets"
+    )]
+    pub api_address: Option<LoopbackAddress>,
+
+    /// File with the bearer token that requests to --api-address must have: one line, at least 16 characters.
+    #[arg(long, env = "ENVOY_AUTOCERT_API_TOKEN_FILE", value_name = "PATH", help_heading = "Sockets")]
+    pub api_token_file: Option<PathBuf>,
+
+    /// Answer /healthz, /readyz and /metrics on this address, as in 127.0.0.1:9970. They are on the API's socket in any
+    /// case.
+    #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Sockets")]
+    pub status_address: Option<SocketAddr>,
+
+    /// Directory with certificates of your own, which are served for names that no ACME certificate covers. Changes are
+    /// picked up. May be given several times.
+    #[arg(
+        long = "cert-dir",
+        env = "ENVOY_AUTOCERT_CERT_DIR",
+        value_name = "PATH",
+        value_delimiter = ',',
+        help_heading = "Certificates"
+    )]
+    pub cert_dirs: Vec<PathBuf>,
+
+    /// What is served for names that nothing covers: self-signed, none, or PEM files: CERTIFICATE,KEY or one file with
+    /// both.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_DEFAULT_CERTIFICATE",
+        value_name = "WHAT",
+        default_value = "self-signed",
+        help_heading = "Certificates"
+    )]
+    pub default_certificate: DefaultChoice,
+
+    /// The shortest time an engine may hold its lease for without a heartbeat, in seconds.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_LEASE_MIN_SECONDS",
+        value_name = "SECONDS",
+        default_value = "2",
+        value_parser = seconds,
+        help_heading = "Engine"
+    )]
+    pub lease_min_seconds: Duration,
+
+    /// The longest such time: how long issuance can rest after an Envoy was killed.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_LEASE_MAX_SECONDS",
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = seconds,
+        help_heading = "Engine"
+    )]
+    pub lease_max_seconds: Duration,
+
+    /// Which log lines are written: off, error, warn, info, debug or trace; also for modules, as in
+    /// info,sidecar::sds=debug.
+    #[arg(long, env = "ENVOY_AUTOCERT_LOG_LEVEL", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
+    pub log_level: LogLevel,
+
+    /// How log lines look.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Logs"
+    )]
+    pub log_format: LogFormat,
+}
+
+/// Where the storage is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoragePath(pub PathBuf);
+
+impl FromStr for StoragePath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_other = text.contains("://") || text.starts_with("dir:");
+        if text.is_empty() || is_other {
+            return Err("expected the path of a file".into());
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// An address on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopbackAddress(pub SocketAddr);
+
+impl FromStr for LoopbackAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Self(address)),
+            Ok(_) => Err("account keys pass here unencrypted, so only loopback addresses are taken".into()),
+            Err(_) => Err("expected an address with a port, as in 127.0.0.1:9971".into()),
+        }
+    }
+}
+
+/// A group of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupId(pub u32);
+
+impl FromStr for GroupId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self(number));
+        }
+        match nix::unistd::Group::from_name(text) {
+            Ok(Some(group)) => Ok(Self(group.gid.as_raw())),
+            Ok(None) => Err("there is no such group".into()),
+            Err(error) => Err(format!("groups can't be looked up: {error}")),
+        }
+    }
+}
+
+/// What is served for names that nothing covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefaultChoice {
+    /// These files; both are the same when one holds both.
+    Files {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// Nothing.
+    None,
+    /// A certificate that nobody trusts.
+    SelfSigned,
+}
+
+impl FromStr for DefaultChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let files = |certificate: &str, key: &str| {
+            if certificate.is_empty() || key.is_empty() {
+                return Err("expected self-signed, none, CERTIFICATE,KEY or one file with both".to_owned());
+            }
+            Ok(Self::Files { certificate: certificate.into(), key: key.into() })
+        };
+        match text {
+            "self-signed" => Ok(Self::SelfSigned),
+            "none" => Ok(Self::None),
+            files_text => match files_text.split_once(',') {
+                Some((certificate, key)) => files(certificate, key),
+                None => files(files_text, files_text),
+            },
+        }
+    }
+}
+
+/// A whole number of seconds from 1 to an hour.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err("expected a whole number from 1 to 3600".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn sidecar(arguments: &[&str]) -> Result<Box<SidecarArgs>, String> {
+        let arguments = ["envoy-autocert", "sidecar"].iter().chain(arguments);
+        match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
+            Command::Sidecar(args) => Ok(args),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_an_environment_variable_named_like_it() {
+        let command = Cli::command();
+        let sidecar = command.find_subcommand("sidecar").unwrap();
+        for argument in sidecar.get_arguments().filter(|argument| argument.get_id() != "help") {
+            let long = argument.get_long().unwrap();
+            let expected = format!("ENVOY_AUTOCERT_{}", long.replace('-', "_").to_uppercase());
+            assert_eq!(argument.get_env().unwrap().to_str(), Some(expected.as_str()));
+        }
+    }
+
+    #[test]
+    fn the_api_is_never_on_a_network() {
+        let with = |address| sidecar(&["--api-token-file", "/t", "--api-address", address]);
+        assert!(with("127.0.0.1:9971").is_ok());
+        assert!(with("[::1]:9971").is_ok());
+        assert!(with("0.0.0.0:9971").unwrap_err().contains("loopback"));
+        assert!(sidecar(&["--api-address", "127.0.0.1:9971"]).unwrap_err().contains("--api-token-file"));
+    }
+
+    #[test]
+    fn a_storage_that_is_not_built_in_is_refused() {
+        assert!(sidecar(&["--storage", "etcd://localhost"]).is_err());
+        assert!(sidecar(&["--storage", "dir:/var/lib/x"]).is_err());
+        assert_eq!(sidecar(&["--storage", "/x/acme.json"]).unwrap().storage, StoragePath("/x/acme.json".into()));
+    }
+
+    #[test]
+    fn the_default_certificate_is_one_file_or_two() {
+        let parsed = |text: &str| text.parse::<DefaultChoice>();
+        let files =
+            |certificate: &str, key: &str| DefaultChoice::Files { certificate: certificate.into(), key: key.into() };
+        assert_eq!(parsed("self-signed"), Ok(DefaultChoice::SelfSigned));
+        assert_eq!(parsed("none"), Ok(DefaultChoice::None));
+        assert_eq!(parsed("/a.pem"), Ok(files("/a.pem", "/a.pem")));
+        assert_eq!(parsed("/a.crt,/a.key"), Ok(files("/a.crt", "/a.key")));
+        assert!(parsed("/a.crt,").is_err());
+        assert!(parsed("").is_err());
+    }
+
+    #[test]
+    fn uids_are_repeated_or_listed() {
+        assert_eq!(sidecar(&["--api-uid", "1", "--api-uid", "2,3"]).unwrap().api_uids, [1, 2, 3]);
+    }
+}

@@ -1,0 +1,293 @@
+//! The sidecar's life: everything opened in order, served, and closed with nothing lost.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::stream;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::api::{self, Admission, Context, Token, TokenError};
+use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
+use crate::challenges::Challenges;
+use crate::cli::{DefaultChoice, SidecarArgs};
+use crate::keys::KeyMaker;
+use crate::metrics::Metrics;
+use crate::provided::{Files, Provided, Sources};
+use crate::sds;
+use crate::shelf::Shelf;
+use crate::socket::{BoundSocket, SocketError};
+use crate::store::{FileStore, LeaseBounds, OpenError, Store, StoreError};
+use crate::wants::WantsBoard;
+
+/// How long requests under way may take when the sidecar is to end. Below the 10 s after which containers are killed,
+/// together with [`SAVE`].
+const DRAIN: Duration = Duration::from_secs(5);
+/// How long the last write may take.
+const SAVE: Duration = Duration::from_secs(4);
+/// How often the engine's heartbeat is looked at.
+const HEARTBEAT_CHECK: Duration = Duration::from_secs(1);
+/// How long no engine is nothing to speak of after the start: Envoy may be starting too.
+const FIRST_HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// A sidecar that serves.
+pub struct Sidecar {
+    stop: watch::Sender<bool>,
+    /// Those that answer; they end by themselves.
+    servers: JoinSet<()>,
+    /// Those that only watch; they are dropped.
+    _watchers: JoinSet<()>,
+    store: Arc<dyn Store>,
+    _sockets: [BoundSocket; 2],
+}
+
+impl Sidecar {
+    /// Opens everything, and returns when it serves.
+    ///
+    /// # Errors
+    /// When something can't be used as it is configured; nothing has been changed then.
+    pub async fn start(args: &SidecarArgs) -> Result<Self, StartError> {
+        let bounds = LeaseBounds { shortest: args.lease_min_seconds, longest: args.lease_max_seconds };
+        if bounds.shortest > bounds.longest {
+            return Err(StartError::LeaseBounds);
+        }
+        let store = open_store(args.storage.0.clone(), bounds).await?;
+        let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
+        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone()));
+        let stored = shelf.fill().await?;
+        let provided = read_provided(args, catalog.clone()).await?;
+        let (stop, stopping) = watch::channel(false);
+        let sds_status = Arc::new(sds::Status::default());
+        let context = Arc::new(Context {
+            store: store.clone(),
+            catalog: catalog.clone(),
+            shelf: shelf.clone(),
+            keys: KeyMaker::default(),
+            challenges: Challenges::default(),
+            wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
+            metrics: Metrics::new(store.clone(), sds_status.clone()),
+            stopping: stopping.clone(),
+        });
+
+        let uids = Arc::new(allowed_uids(args));
+        let group = args.socket_group.map(|group| group.0);
+        let (api_listener, api_socket) = BoundSocket::bind(&args.api_socket, group)?;
+        let (sds_listener, sds_socket) = BoundSocket::bind(&args.sds_socket, group)?;
+        let mut servers = JoinSet::new();
+        let api = api::router(context.clone(), Admission::Uids(uids.clone()));
+        servers.spawn(api::serve(api_listener, api, stopping.clone()));
+        servers.spawn(serve_sds(sds_listener, uids, catalog.clone(), sds_status, stopping.clone()));
+        if let (Some(address), Some(token_file)) = (args.api_address, &args.api_token_file) {
+            let unfit = |error| StartError::Token { path: token_file.clone(), error };
+            let token = Token::read(token_file).map_err(unfit)?;
+            let listener = listen(address.0).await?;
+            let router = api::router(context.clone(), Admission::Token(token));
+            servers.spawn(api::serve(listener, router, stopping.clone()));
+        }
+        if let Some(address) = args.status_address {
+            let router = api::status_router(context.clone());
+            servers.spawn(api::serve(listen(address).await?, router, stopping));
+        }
+
+        let mut watchers = JoinSet::new();
+        watchers.spawn(async move { shelf.follow().await });
+        watchers.spawn(watch_engine(store.clone()));
+        watchers.spawn(provided.keep_current(catalog));
+        let (api, sds) = (args.api_socket.display(), args.sds_socket.display());
+        tracing::info!(storage = %args.storage.0.display(), certificates = stored, %api, %sds, "sidecar ready");
+        Ok(Self { stop, servers, _watchers: watchers, store, _sockets: [api_socket, sds_socket] })
+    }
+
+    /// Takes no more requests, answers those under way, and saves everything.
+    ///
+    /// # Errors
+    /// When something could not be saved in time; the text says why.
+    pub async fn stop(mut self) -> Result<(), String> {
+        self.stop.send_replace(true);
+        let drained = async { while self.servers.join_next().await.is_some() {} };
+        if timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("some requests were still under way and are cut off");
+            self.servers.abort_all();
+        }
+        match timeout(SAVE, self.store.close()).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err(format!("the last write was not done within {} s", SAVE.as_secs())),
+        }
+    }
+}
+
+async fn open_store(path: PathBuf, bounds: LeaseBounds) -> Result<Arc<dyn Store>, StartError> {
+    let opened = tokio::task::spawn_blocking(move || FileStore::open(&path, bounds)).await;
+    // It is cancelled only when the runtime ends, and panics only by a bug.
+    let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
+    Ok(Arc::new(store))
+}
+
+/// Reads the user's own certificates, before anybody is served a lesser one.
+async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>) -> Result<Provided, StartError> {
+    let default = match &args.default_certificate {
+        DefaultChoice::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
+        DefaultChoice::None | DefaultChoice::SelfSigned => None,
+    };
+    let mut provided = Provided::new(Sources { directories: args.cert_dirs.clone(), default });
+    let read = tokio::task::spawn_blocking(move || {
+        provided.read(&catalog);
+        provided
+    });
+    read.await.map_err(|error| StartError::Task(error.to_string()))
+}
+
+/// Until the user's files are read, and when they can't be, a name that nothing covers gets a self-signed one.
+fn default_certificate(choice: &DefaultChoice) -> Result<DefaultCertificate, StartError> {
+    match choice {
+        DefaultChoice::None => Ok(DefaultCertificate::None),
+        DefaultChoice::SelfSigned | DefaultChoice::Files { .. } => {
+            DefaultCertificate::self_signed().map_err(|error| StartError::Task(error.to_string()))
+        }
+    }
+}
+
+fn allowed_uids(args: &SidecarArgs) -> BTreeSet<u32> {
+    let own = rustix::process::geteuid().as_raw();
+    [0, own].into_iter().chain(args.api_uids.iter().copied()).collect()
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Address { address, error })
+}
+
+async fn serve_sds(
+    listener: UnixListener,
+    uids: Arc<BTreeSet<u32>>,
+    catalog: Arc<Catalog>,
+    status: Arc<sds::Status>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let connections = stream::unfold(listener, move |listener| {
+        let uids = uids.clone();
+        async move { Some((Ok(next_admitted(&listener, &uids).await), listener)) }
+    });
+    let shutdown = async move {
+        // It turns true, or nobody is left to turn it: both are the end.
+        let _ = stopping.wait_for(|stopping| *stopping).await;
+    };
+    if let Err(error) = sds::serve(Box::pin(connections), catalog, status, shutdown).await {
+        tracing::error!(%error, "SDS ended");
+    }
+}
+
+/// The next connection of a process that may have keys.
+async fn next_admitted(listener: &UnixListener, uids: &BTreeSet<u32>) -> UnixStream {
+    loop {
+        let accepted = listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream)));
+        match accepted {
+            Ok((uid, stream)) if uids.contains(&uid) => return stream,
+            Ok((uid, _)) => {
+                tracing::warn!(
+                    uid,
+                    "a process of this user asked for certificates and was refused; --api-uid lets it in"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Says when an engine comes and goes.
+async fn watch_engine(store: Arc<dyn Store>) {
+    let mut present = None;
+    let started = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(HEARTBEAT_CHECK).await;
+        let holder = store.lease().holder;
+        match (&present, holder) {
+            (Some(Some(before)), Some(holder)) if *before == holder => {}
+            (_, Some(holder)) => {
+                tracing::info!(holder, "an engine drives the orders");
+                present = Some(Some(holder));
+            }
+            (Some(Some(_)), None) => {
+                tracing::warn!("the engine is gone: nothing is issued or renewed until an Envoy takes the lease");
+                present = Some(None);
+            }
+            (None, None) if started.elapsed() > FIRST_HEARTBEAT => {
+                tracing::warn!("no engine has asked for the lease yet: is Envoy running, with the plugin?");
+                present = Some(None);
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+/// Why the sidecar does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// An address can't be listened on.
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The shortest lease is longer than the longest.
+    LeaseBounds,
+    /// A socket can't be made.
+    Socket(SocketError),
+    /// The storage can't be used.
+    Storage(OpenError),
+    /// The storage can't be read.
+    Store(StoreError),
+    /// Something of our own broke.
+    Task(String),
+    /// There is no token.
+    Token {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: TokenError,
+    },
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Address { address, error } => write!(f, "can't listen on {address}: {error}"),
+            Self::LeaseBounds => f.write_str("--lease-min-seconds is larger than --lease-max-seconds"),
+            Self::Socket(error) => error.fmt(f),
+            Self::Storage(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Task(why) => f.write_str(why),
+            Self::Token { path, error } => write!(f, "--api-token-file {}: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<OpenError> for StartError {
+    fn from(error: OpenError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<SocketError> for StartError {
+    fn from(error: SocketError) -> Self {
+        Self::Socket(error)
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
