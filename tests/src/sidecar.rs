@@ -119,6 +119,11 @@ impl Sidecar {
         Endpoint::Tcp(([127, 0, 0, 1], self.files.status).into()).get(path)
     }
 
+    /// The URL of one of these.
+    pub fn status_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.files.status)
+    }
+
     /// What it has stored, as the API tells it.
     ///
     /// # Errors
