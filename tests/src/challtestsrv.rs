@@ -27,7 +27,7 @@ impl Challtestsrv {
         let management = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let process = Process::start(&artifacts::challtestsrv()?, &place.file("challtestsrv.log"), |command| {
             command.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "", "-defaultIPv6", ""]);
-            command.args(["-defaultIPv4", "127.0.0.1", "-dns01", &dns.to_string()]);
+            command.args(["-defaultIPv4", "127.0.0.1", "-dnsserver", &dns.to_string()]);
             command.args(["-management", &management.to_string()]);
         })?;
         let mut server = Self { process, dns, management: Endpoint::Tcp(management) };

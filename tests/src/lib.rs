@@ -32,5 +32,5 @@ pub use pebble::{Pebble, PebbleOptions};
 pub use place::Place;
 pub use process::{Process, Signal};
 pub use sidecar::{Sidecar, SidecarOptions};
-pub use wait::until;
+pub use wait::{interrupt_on_signals, interrupted, until};
 pub use world::{World, WorldOptions, domains};

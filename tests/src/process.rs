@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
@@ -16,6 +16,22 @@ const GRACE: Duration = Duration::from_secs(20);
 
 /// How many lines of a log are shown with an error.
 const SHOWN_LINES: usize = 25;
+
+/// A program has ended by itself.
+#[derive(Debug)]
+pub struct Ended {
+    name: String,
+    status: ExitStatus,
+    log: String,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} has ended ({}); the end of its log:\n{}", self.name, self.status, self.log)
+    }
+}
+
+impl std::error::Error for Ended {}
 
 /// A running program, with its output in a file. Dropped, it is killed and waited for.
 ///
@@ -54,11 +70,14 @@ impl Process {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// An error with the end of its log when it has ended.
+    /// [`Ended`], with the end of its log, when it has.
+    ///
+    /// # Errors
+    /// When it has ended.
     pub fn check(&mut self) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
-            Some(status) => bail!("{} has ended ({status}); the end of its log:\n{}", self.name, tail(&self.log)),
+            Some(status) => Err(Ended { name: self.name.clone(), status, log: tail(&self.log) }.into()),
         }
     }
 

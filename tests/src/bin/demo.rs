@@ -13,8 +13,8 @@ use anyhow::{Context, Result, bail, ensure};
 use harness::http::Endpoint;
 use harness::tls::{Roots, Served, handshake};
 use harness::{
-    Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, World, ports,
-    until,
+    Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, World,
+    interrupt_on_signals, interrupted, ports, until,
 };
 use time::macros::format_description;
 
@@ -35,8 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn demo() -> Result<()> {
+    interrupt_on_signals()?;
     let place = place()?;
-    stop_on_signals(&place)?;
     println!("\nAutomatic HTTPS for Envoy. A CA, a DNS server, the sidecar and Envoy, all on this machine:\n");
     let story = Story { start: Instant::now() };
     let mut world = start(&story, place)?;
@@ -54,7 +54,8 @@ fn demo() -> Result<()> {
     let hello = https(&world, &roots, "demo.example").get("/").context("https://demo.example/")?;
     ensure!(hello.status == 200, "https://demo.example/ answers {}", hello.status);
     story.tell("https", &format!("https://demo.example/ answers: {}", hello.text().trim()));
-    println!("\nIt works: {} certificates, {} orders, one account.", CERTIFICATES.len(), world.orders());
+    let (orders, accounts) = (world.orders(), world.accounts());
+    println!("\nIt works: {} certificates, by {orders} orders of {accounts} account.", CERTIFICATES.len());
 
     if env::var("KEEP").is_ok_and(|keep| !matches!(keep.as_str(), "" | "0")) {
         keep(&world)?;
@@ -118,7 +119,8 @@ fn log_lines(world: &World) -> String {
 
 fn describe(served: &Served) {
     let date = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
-    let days = (served.not_after - served.not_before).whole_days();
+    // The last second belongs to the certificate's validity.
+    let days = (served.not_after - served.not_before + Duration::from_secs(1)).whole_days();
     let subject = if served.subject.is_empty() { "(empty; the names are what counts)" } else { &served.subject };
     let until = served.not_after.format(date).unwrap_or_default();
     for (what, value) in [
@@ -152,30 +154,10 @@ To stop it: Ctrl-C, or kill {pid}",
         directory = world.place.path().display(),
         pid = std::process::id(),
     );
-    loop {
-        std::thread::park();
+    while !interrupted() {
+        std::thread::sleep(Duration::from_millis(100));
     }
-}
-
-/// On SIGINT and SIGTERM the directory goes; the kernel ends the programs when this one ends.
-fn stop_on_signals(place: &Place) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let directory = place.path().to_owned();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::spawn(move || {
-        let kept = env::var_os("KEEP").is_some();
-        let stopped: Result<()> = runtime.block_on(async {
-            let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            Ok(())
-        });
-        if stopped.is_ok() {
-            println!("\nStopped.");
-            let _ = fs::remove_dir_all(directory);
-            std::process::exit(if kept { 0 } else { 130 });
-        }
-    });
+    println!("\nStopped.");
     Ok(())
 }
 
