@@ -174,7 +174,7 @@ fn polling_waits_as_long_as_the_ca_asks_in_seconds_or_as_a_date() {
 
 #[test]
 fn without_a_wait_asked_for_polling_slows_down() {
-    let scene = Scene::new(8, Settings { looks_until_done: 12, ..Settings::default() });
+    let scene = Scene::new(8, Settings { looks_until_done: 8, ..Settings::default() });
     let before = scene.world.now_millis();
     scene.issue(&["a.example"], None).unwrap();
     assert!(scene.world.now_millis() - before > 20_000);

@@ -171,6 +171,7 @@ impl Connection {
             .method(method)
             .uri(uri.path())
             .header("host", host)
+            .header("user-agent", "envoy-autocert-bench")
             .header("content-type", "application/jose+json")
             .body(Full::new(Bytes::from(body)))?;
         let (head, body) = self.sender.send_request(request).await?.into_parts();
