@@ -4,9 +4,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Signer;
 use p256::ecdsa::{Signature, SigningKey};
-use p256::pkcs8::DecodePrivateKey;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+
+use crate::pkcs8;
 
 /// An account's P-256 key. It has neither `Debug` nor `Display`, so it can't reach a log.
 pub struct AccountKey {
@@ -31,7 +32,8 @@ pub struct UnusableKey;
 impl AccountKey {
     /// Reads a P-256 key in PKCS#8 DER.
     pub fn from_pkcs8(der: &[u8]) -> Result<Self, UnusableKey> {
-        let key = SigningKey::from_pkcs8_der(der).map_err(|_| UnusableKey)?;
+        let scalar = pkcs8::scalar(der).ok_or(UnusableKey)?;
+        let key = SigningKey::from_slice(scalar).map_err(|_| UnusableKey)?;
         let point = key.verifying_key().to_sec1_point(false);
         let (Some(x), Some(y)) = (point.x(), point.y()) else { return Err(UnusableKey) };
         let jwk = Jwk { crv: "P-256", kty: "EC", x: URL_SAFE_NO_PAD.encode(x), y: URL_SAFE_NO_PAD.encode(y) };

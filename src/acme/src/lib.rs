@@ -24,6 +24,7 @@ pub mod issuance;
 pub mod jws;
 pub mod order;
 pub mod origin;
+mod pkcs8;
 pub mod problem;
 pub mod retry_after;
 #[cfg(feature = "scripted")]
