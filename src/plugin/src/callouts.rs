@@ -7,7 +7,6 @@
 //! former) came from the other side; the rest is a [`CallError`].
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use futures::channel::oneshot;
 
 use crate::log::one_line;
 use crate::proxy::{Buffer, ProxyHandle, Status, Token};
+use crate::table::Table;
 use crate::timers::Timers;
 
 /// How long after its timeout a callout is given up that the host has not answered.
@@ -27,7 +27,7 @@ const MAX_REASON: usize = 200;
 pub(crate) struct Callouts {
     proxy: ProxyHandle,
     timers: Rc<Timers>,
-    waiting: RefCell<BTreeMap<Token, Waiting>>,
+    waiting: RefCell<Table<Token, Waiting>>,
 }
 
 /// One who waits for an answer.

@@ -35,5 +35,7 @@ mod proxy;
 mod responder;
 mod shared;
 mod sidecar;
+mod structs;
+mod table;
 mod timers;
 mod world;

@@ -9,10 +9,10 @@
 //!   - { tag_name: certificate, regex: '^wasmcustom\.envoy_autocert\.\w+(?:\.\w+\.[^.]+)?(\.certificate\.(.+))$' }
 //!   - { tag_name: class, regex: '^wasmcustom\.envoy_autocert\..*(\.class\.([^.]+))$' }
 //!   - { tag_name: endpoint, regex: '^wasmcustom\.envoy_autocert\.\w+(\.endpoint\.([^.]+))' }
-//!   - { tag_name: kind, regex: '^wasmcustom\.envoy_autocert\..*(\.kind\.([^.]+))$' }
 //!   - { tag_name: resolver, regex: '^wasmcustom\.envoy_autocert\.\w+(\.resolver\.([^.]+))' }
 //!   - { tag_name: state, regex: '^wasmcustom\.envoy_autocert\.\w+(\.state\.([^.]+))$' }
 //!   - { tag_name: status, regex: '^wasmcustom\.envoy_autocert\..*(\.status\.([^.]+))$' }
+//!   - { tag_name: why, regex: '^wasmcustom\.envoy_autocert\..*(\.why\.([^.]+))$' }
 //! ```
 //!
 //! | name, after `envoy_autocert.` | kind | |
@@ -23,13 +23,13 @@
 //! | `certificates.state.S` | gauge | S: `valid`, `due`, `expired`, `missing`, `in_progress`, `failing` |
 //! | `engine_active` | gauge | 1 while an instance in this Envoy runs the engine |
 //! | `failures.resolver.R.class.C` | counter | failed tries, by the class of the failure |
-//! | `issuances.resolver.R.kind.K` | counter | K: `first` or `renewal` |
+//! | `issuances.resolver.R.why.W` | counter | W: why it was due: `first`, `renewal`, `resume`, `retry` |
 //! | `sidecar_request_milliseconds` | histogram | from sending a request to the sidecar to its answer |
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 use crate::proxy::{MetricKind, ProxyHandle};
+use crate::table::Table;
 
 /// The most names: Envoy never forgets one. Beyond it, new ones are not counted.
 const MAX_NAMES: usize = 4096;
@@ -44,7 +44,7 @@ const MAX_LABEL: usize = 255;
 pub(crate) struct Metrics {
     proxy: ProxyHandle,
     /// By name; `None` where the host refuses it.
-    ids: RefCell<BTreeMap<String, Option<u32>>>,
+    ids: RefCell<Table<String, Option<u32>>>,
     certificates: RefCell<usize>,
 }
 
@@ -80,7 +80,7 @@ impl Metrics {
         let (resolver, main) = (label(resolver).replace('.', "_"), label(main));
         let name = format!("certificate_not_after_seconds.resolver.{resolver}.certificate.{main}");
         let mut certificates = self.certificates.borrow_mut();
-        if !self.ids.borrow().contains_key(&name) {
+        if self.ids.borrow().get(name.as_str()).is_none() {
             if *certificates >= MAX_CERTIFICATES {
                 return;
             }

@@ -1,7 +1,6 @@
 //! Sleeping: a list of deadlines by the steady clock, looked at whenever Envoy calls.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -9,12 +8,14 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 
+use crate::table::Table;
+
 /// The sleepers of one root context.
 #[derive(Default)]
 pub(crate) struct Timers {
     now: Cell<u64>,
     next_id: Cell<u64>,
-    sleepers: RefCell<BTreeMap<(u64, u64), Waker>>,
+    sleepers: RefCell<Table<(u64, u64), Waker>>,
 }
 
 impl Timers {
@@ -22,17 +23,15 @@ impl Timers {
     pub(crate) fn advance(&self, now: u64) {
         self.now.set(now);
         loop {
-            let due = match self.sleepers.borrow_mut().first_entry() {
-                Some(first) if first.key().0 <= now => first.remove(),
-                _ => return,
-            };
+            let due = self.sleepers.borrow_mut().take_first_if(|(deadline, _)| *deadline <= now);
+            let Some(due) = due else { return };
             due.wake();
         }
     }
 
     /// How long until the first sleeper is due, in milliseconds.
     pub(crate) fn next_due_in(&self) -> Option<u64> {
-        self.sleepers.borrow().first_key_value().map(|((deadline, _), _)| deadline.saturating_sub(self.now.get()))
+        self.sleepers.borrow().first().map(|((deadline, _), _)| deadline.saturating_sub(self.now.get()))
     }
 
     /// Ends after that long, or at the first look after it.
