@@ -3,7 +3,6 @@
 //! Several root contexts may live in one VM (filters that share code, `vm_id` and VM configuration). Whatever names a
 //! context that we do not know is ignored.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use resolver::config::Role;
@@ -12,8 +11,9 @@ use crate::config::Configured;
 use crate::executor::{Step, Task};
 use crate::log::{line, log};
 use crate::proxy::{Buffer, Level, ProxyHandle, Token};
+use crate::table::Table;
 use crate::world::World;
-use crate::{config, gate, lead, responder};
+use crate::{config, gate, lead, responder, shared};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -34,9 +34,9 @@ pub(crate) enum Action {
 /// All state of a VM.
 pub(crate) struct Instance {
     proxy: ProxyHandle,
-    roots: BTreeMap<u32, Option<Root>>,
+    roots: Table<u32, Root>,
     /// Each stream's root context.
-    streams: BTreeMap<u32, u32>,
+    streams: Table<u32, u32>,
 }
 
 /// A configured root context.
@@ -51,22 +51,21 @@ struct Root {
 impl Instance {
     /// An empty VM.
     pub(crate) fn new(proxy: ProxyHandle) -> Self {
-        Self { proxy, roots: BTreeMap::new(), streams: BTreeMap::new() }
+        Self { proxy, roots: Table::default(), streams: Table::default() }
     }
 
     /// A root context (parent 0) or a stream begins.
     pub(crate) fn create(&mut self, context: u32, parent: u32) {
-        if parent == 0 {
-            self.roots.entry(context).or_default();
-        } else {
+        // A root context is nothing to us before it is configured.
+        if parent != 0 {
             self.streams.insert(context, parent);
         }
     }
 
     /// A root context gets its configuration. False refuses it: each mistake is a line in the log.
     ///
-    /// Envoy also calls this in a throw-away instance to see whether the configuration is good, so nothing may happen
-    /// in it that another instance can see. Callouts are not possible yet.
+    /// Envoy also calls this in a throw-away instance to see whether the configuration is good, so nothing is begun
+    /// here. Callouts are not possible yet.
     pub(crate) fn configure(&mut self, context: u32) -> bool {
         let limit = config::MAX_BYTES.saturating_add(1);
         let configured = match self.proxy.buffer(Buffer::Configuration, limit) {
@@ -75,8 +74,9 @@ impl Instance {
         };
         match configured {
             Ok(configured) => {
+                warn_once(&self.proxy, &configured);
                 let root = Root::new(&self.proxy, configured);
-                self.roots.insert(context, Some(root));
+                self.roots.insert(context, root);
                 true
             }
             Err(mistakes) => {
@@ -121,7 +121,24 @@ impl Instance {
     }
 
     fn root(&mut self, context: u32) -> Option<&mut Root> {
-        self.roots.get_mut(&context)?.as_mut()
+        self.roots.get_mut(&context)
+    }
+}
+
+/// Logs a configuration's warnings, in the first of all instances that get it.
+fn warn_once(proxy: &ProxyHandle, configured: &Configured) {
+    /// The key: the fingerprint of the configuration whose warnings were logged last.
+    const KEY: &str = "envoy-autocert/warned";
+    if configured.config.warnings.is_empty() {
+        return;
+    }
+    let fingerprint = format!("{:016x}", configured.fingerprint).into_bytes();
+    let news = shared::update(proxy, KEY, |value| (value != fingerprint).then(|| fingerprint.clone()));
+    // Better twice than never.
+    if news.unwrap_or(true) {
+        for warning in &configured.config.warnings {
+            log!(proxy, Warn, "configuration: {warning}");
+        }
     }
 }
 

@@ -67,19 +67,23 @@ impl Observer for Herald {
         match event {
             Event::AccountReady { resolver, url } => log!(proxy, Info, "{resolver}: the account {url} is ready"),
             Event::Census(census) => self.census(&census),
-            Event::Issued { id, serial, not_after, renewal, took_millis } => {
-                let (kind, verb) = if renewal { ("renewal", "renewed") } else { ("first", "issued") };
+            Event::Issued { id, serial, issuer, not_after, why, took_millis, durable } => {
                 let (whom, until) = (Shown(id), date(not_after));
-                log!(proxy, Info, "{whom}: {verb} in {took_millis} ms, serial {serial}, valid until {until}");
-                self.metrics.count(&format!("issuances.resolver.{}.kind.{kind}", resolver_label(id)));
+                let where_it_is = if durable { "" } else { "; it is in memory only, since the sidecar can't save it" };
+                log!(
+                    proxy,
+                    Info,
+                    "{whom}: issued by {issuer} in {took_millis} ms, serial {serial}, valid until {until}{where_it_is}"
+                );
+                self.metrics.count(&format!("issuances.resolver.{}.why.{}", resolver_label(id), why.as_str()));
                 self.not_after(id, not_after);
             }
-            Event::Failed { id, class, reason, failures, retry_at } => {
-                let (whom, again) = (Shown(id), date(retry_at));
-                log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try {again}: {reason}");
+            Event::Failed { id, class, reason, failures, retry_in } => {
+                let whom = Shown(id);
+                log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}");
                 self.metrics.count(&format!("failures.resolver.{}.class.{class}", resolver_label(id)));
             }
-            Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({why})", Shown(id)),
+            Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({})", Shown(id), why.as_str()),
         }
     }
 }
@@ -114,6 +118,8 @@ fn date(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use resolver::engine::Why;
+
     use super::*;
     use crate::proxy::fake::FakeProxy;
 
@@ -130,13 +136,19 @@ mod tests {
     #[test]
     fn an_issuance_is_one_line_a_counter_and_a_gauge() {
         let (proxy, herald) = herald();
-        let event =
-            Event::Issued { id: &id(), serial: "0a", not_after: 1_800_000_000, renewal: true, took_millis: 900 };
-        herald.notice(event);
-        let line = "envoy-autocert: le: a.example (and 1 more name): renewed in 900 ms, serial 0a, valid until \
+        herald.notice(Event::Issued {
+            id: &id(),
+            serial: "0a",
+            issuer: "CA X1",
+            not_after: 1_800_000_000,
+            why: Why::Renewal,
+            took_millis: 900,
+            durable: true,
+        });
+        let line = "envoy-autocert: le: a.example (and 1 more name): issued by CA X1 in 900 ms, serial 0a, valid until \
                     Fri, 15 Jan 2027 08:00:00 GMT";
         assert_eq!(proxy.lines(), [(crate::proxy::Level::Info, line.to_owned())]);
-        assert_eq!(proxy.metric("envoy_autocert.issuances.resolver.le.kind.renewal"), Some(1));
+        assert_eq!(proxy.metric("envoy_autocert.issuances.resolver.le.why.renewal"), Some(1));
         let gauge = "envoy_autocert.certificate_not_after_seconds.resolver.le.certificate.a.example";
         assert_eq!(proxy.metric(gauge), Some(1_800_000_000));
     }
@@ -144,10 +156,10 @@ mod tests {
     #[test]
     fn a_failure_stays_on_one_line_whatever_its_reason_says() {
         let (proxy, herald) = herald();
-        herald.notice(Event::Failed { id: &id(), class: "transient", reason: "a\nb", failures: 2, retry_at: i64::MAX });
+        herald.notice(Event::Failed { id: &id(), class: "transient", reason: "a\nb", failures: 2, retry_in: 60 });
         let [(level, line)] = &proxy.lines()[..] else { panic!("not one line") };
         assert_eq!(*level, crate::proxy::Level::Warn);
-        assert!(line.ends_with("next try 9223372036854775807 s after 1970: a\\nb"), "{line}");
+        assert!(line.ends_with("next try in 60 s: a\\nb"), "{line}");
         assert_eq!(proxy.metric("envoy_autocert.failures.resolver.le.class.transient"), Some(1));
     }
 

@@ -1,6 +1,7 @@
 //! The local lease: the record of [`super::lease`] in shared data.
 
 use std::cell::Cell;
+use std::rc::Rc;
 
 use super::lease::{self, Candidate, Record};
 use crate::shared;
@@ -11,29 +12,30 @@ const KEY: &str = "envoy-autocert/lease";
 
 /// One instance's view of the lease.
 pub(super) struct LocalLease {
+    world: Rc<World>,
     me: Candidate,
     mine: Cell<Option<Record>>,
 }
 
 impl LocalLease {
     /// Stands for election with a new random name.
-    pub(super) fn new(world: &World) -> Self {
+    pub(super) fn new(world: &Rc<World>) -> Self {
         let me = Candidate { instance: world.random(), fingerprint: world.fingerprint, born: world.born };
-        Self { me, mine: Cell::default() }
+        Self { world: Rc::clone(world), me, mine: Cell::default() }
     }
 
     /// Takes the lease if it is free; returns its epoch.
-    pub(super) fn take(&self, world: &World) -> Option<u64> {
-        let now = world.clock.shared();
-        let record = self.change(world, |current| lease::take(current, self.me, now)).ok()??;
+    pub(super) fn take(&self) -> Option<u64> {
+        let now = self.world.clock.shared();
+        let record = self.change(|current| lease::take(current, self.me, now)).ok()??;
         Some(record.epoch)
     }
 
     /// Keeps the lease; false when it is lost.
-    pub(super) fn renew(&self, world: &World) -> bool {
+    pub(super) fn renew(&self) -> bool {
         let Some(mine) = self.mine.get() else { return false };
-        let now = world.clock.shared();
-        match self.change(world, |current| lease::renew(current, mine, now)) {
+        let now = self.world.clock.shared();
+        match self.change(|current| lease::renew(current, mine, now)) {
             Ok(record) => record.is_some(),
             // Shared data can't be reached: then nobody else can take it either, before it is over.
             Err(_) => mine.expires > now,
@@ -41,19 +43,18 @@ impl LocalLease {
     }
 
     /// Gives the lease up, so that another instance need not wait for its end.
-    pub(super) fn release(&self, world: &World) {
+    pub(super) fn release(&self) {
         if let Some(mine) = self.mine.take() {
-            let _ = self.change(world, |current| lease::release(current, mine));
+            let _ = self.change(|current| lease::release(current, mine));
         }
     }
 
     fn change(
         &self,
-        world: &World,
         decide: impl Fn(Option<Record>) -> Option<Record>,
     ) -> Result<Option<Record>, crate::proxy::Status> {
         let mut decided = None;
-        shared::update(&world.proxy, KEY, |value| {
+        shared::update(&self.world.proxy, KEY, |value| {
             decided = decide(Record::read(value));
             decided.map(|record| record.to_string().into_bytes())
         })?;
@@ -64,10 +65,15 @@ impl LocalLease {
     }
 }
 
+/// A root context that ends need not let the others wait.
+impl Drop for LocalLease {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::rc::Rc;
-
     use super::*;
     use crate::proxy::ProxyHandle;
     use crate::proxy::fake::FakeProxy;
@@ -77,45 +83,45 @@ mod tests {
     fn of_two_instances_one_gets_it_and_the_other_after_its_end() {
         let fake = Rc::new(FakeProxy::default());
         let proxy: ProxyHandle = fake.clone();
-        let (first_world, second_world) = (world(&proxy), world(&proxy));
+        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
-        let epoch = first.take(&first_world).unwrap();
-        assert_eq!(second.take(&second_world), None);
+        let epoch = first.take().unwrap();
+        assert_eq!(second.take(), None);
         fake.advance(9_000);
-        assert!(first.renew(&first_world));
+        assert!(first.renew());
         fake.advance(9_999);
-        assert_eq!(second.take(&second_world), None);
+        assert_eq!(second.take(), None);
         fake.advance(1);
-        assert!(second.take(&second_world).unwrap() > epoch);
-        assert!(!first.renew(&first_world));
+        assert!(second.take().unwrap() > epoch);
+        assert!(!first.renew());
     }
 
     #[test]
     fn a_released_lease_is_taken_at_once() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        let (first_world, second_world) = (world(&proxy), world(&proxy));
+        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
-        first.take(&first_world).unwrap();
-        first.release(&first_world);
-        assert!(second.take(&second_world).is_some());
+        first.take().unwrap();
+        first.release();
+        assert!(second.take().is_some());
     }
 
     #[test]
     fn a_candidate_that_never_held_it_can_neither_renew_nor_release_it() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        let (first_world, second_world) = (world(&proxy), world(&proxy));
+        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
-        first.take(&first_world).unwrap();
-        assert!(!second.renew(&second_world));
-        second.release(&second_world);
-        assert!(first.renew(&first_world));
+        first.take().unwrap();
+        assert!(!second.renew());
+        second.release();
+        assert!(first.renew());
     }
 
     #[test]
     fn garbage_is_replaced_by_whoever_comes_first() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
         proxy.set_shared_data(KEY, b"\xff\0garbage", 0).unwrap();
-        let world = world(&proxy);
-        assert!(LocalLease::new(&world).take(&world).is_some());
+        let world = Rc::new(world(&proxy));
+        assert!(LocalLease::new(&world).take().is_some());
     }
 }

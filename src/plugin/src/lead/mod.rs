@@ -58,7 +58,7 @@ pub(crate) struct Leader {
 pub(crate) async fn run(world: Rc<World>) {
     let lease = LocalLease::new(&world);
     loop {
-        let Some(epoch) = lease.take(&world) else {
+        let Some(epoch) = lease.take() else {
             world.timers.sleep(LOOK).await;
             continue;
         };
@@ -66,7 +66,7 @@ pub(crate) async fn run(world: Rc<World>) {
         let leading = pin!(lead(&world, epoch));
         match select(pin!(keep(&world, &lease)), leading).await {
             Either::Left(((), _)) => log!(world.proxy, Info, "another instance in this Envoy leads now"),
-            Either::Right(((), _)) => lease.release(&world),
+            Either::Right(((), _)) => lease.release(),
         }
     }
 }
@@ -75,7 +75,7 @@ pub(crate) async fn run(world: Rc<World>) {
 async fn keep(world: &World, lease: &LocalLease) {
     loop {
         world.timers.sleep(RENEW).await;
-        if !lease.renew(world) {
+        if !lease.renew() {
             return;
         }
     }
