@@ -24,6 +24,19 @@ fn with_instance<T>(otherwise: T, run: impl FnOnce(&mut Instance) -> T) -> T {
     })
 }
 
+unsafe extern "C" {
+    /// What the linker collects to be run once at the start.
+    fn __wasm_call_ctors();
+}
+
+/// Called once, before anything else. Without this function the linker takes the module for a command, and has every
+/// other one run all constructors and destructors around itself.
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    // SAFETY: the host calls this once, and the constructors of the C library need nothing before them.
+    unsafe { __wasm_call_ctors() };
+}
+
 /// Says which ABI this is; never called.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_abi_version_0_2_1() {}
