@@ -1,0 +1,124 @@
+//! Whatever stands in shared data, in a configuration, in a CA's answer: no trap.
+
+use crate::envoy::{Answer, Process, Vm};
+use crate::world::{World, configuration};
+
+/// SplitMix64: a seed replays a run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let number = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((number ^ (number >> 31)) % u64::try_from(sides).unwrap()).unwrap()
+    }
+
+    /// Changes a few bytes: flips, cuts, repeats, inserts.
+    fn garble(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut bytes = bytes.to_vec();
+        for _ in 0..=self.roll(8) {
+            let at = self.roll(bytes.len() + 1);
+            match self.roll(5) {
+                0 => bytes.truncate(at),
+                1 => bytes.insert(at, u8::try_from(self.roll(256)).unwrap()),
+                2 if at < bytes.len() => bytes[at] ^= 1 << self.roll(8),
+                3 => bytes.extend_from_within(at..),
+                _ if at < bytes.len() => drop(bytes.remove(at)),
+                _ => {}
+            }
+        }
+        bytes
+    }
+}
+
+#[test]
+fn no_configuration_traps() {
+    let json = configuration("auto", &["a.example", "b.example"]);
+    // A Struct with one member of each kind.
+    let message = b"\x0a\x0b\x0a\x04role\x12\x03\x1a\x01x\x0a\x10\x0a\x01n\x12\x0b\x11\0\0\0\0\0\0\xf0\x3f\x0a\x07\x0a\x01b\x12\x02\x20\x01\
+        \x0a\x0c\x0a\x01l\x12\x07\x32\x05\x0a\x03\x1a\x01y\x0a\x0e\x0a\x01s\x12\x09\x2a\x07\x0a\x05\x0a\x01z\x12\0";
+    let mut dice = Dice(1);
+    let process = Process::default();
+    let mut vm = Vm::start(&process);
+    for round in 0..2_000 {
+        let seed: &[u8] = if round % 2 == 0 { &json } else { message };
+        let bytes = dice.garble(seed);
+        if let Some(root) = vm.root(&bytes) {
+            vm.delete(root);
+        }
+        process.with(|process| process.log.clear());
+    }
+    vm.root(&[b"[".repeat(100_000), b"]".repeat(100_000)].concat());
+    vm.root(&b"\x0a\xff\xff\xff\xff\x0f".repeat(1_000));
+    vm.root(&vec![b'{'; 5 * 1024 * 1024]);
+}
+
+#[test]
+fn no_shared_data_traps() {
+    let mut dice = Dice(2);
+    let mut world = World::with_filter(&configuration("auto", &["a.example", "b.example"]));
+    world.ca.settings.lifetime = 600;
+    for _ in 0..200 {
+        world.run_for(2_000);
+        let keys = world.process.with(|process| process.shared.clone()).into_iter().collect::<Vec<_>>();
+        let (key, (value, _)) = &keys[dice.roll(keys.len())];
+        world.process.set_shared(key, &dice.garble(value));
+    }
+    world.run_until(600_000, |world| world.sidecar.certificates.len() == 2);
+}
+
+#[test]
+fn shared_data_that_is_refused_is_survived() {
+    for refused in ["proxy_get_shared_data", "proxy_set_shared_data"] {
+        let mut world = World::with_filter(&configuration("auto", &["a.example"]));
+        world.process.with(|process| process.refused = vec![refused]);
+        world.run_for(30_000);
+        world.process.with(|process| process.refused.clear());
+        world.run_until(30_000, |world| world.sidecar.certificates.len() == 1);
+    }
+}
+
+#[test]
+fn an_envoy_that_gives_no_randomness_is_survived() {
+    let mut world = World::with_filter(&configuration("auto", &["a.example"]));
+    world.process.with(|process| process.refused = vec!["random_get"]);
+    world.run_until(30_000, |world| world.sidecar.certificates.len() == 1);
+}
+
+#[test]
+fn no_answer_of_a_ca_or_a_sidecar_traps() {
+    for seed in 0..12 {
+        let mut dice = Dice(seed);
+        let mut world = World::with_filter(&configuration("auto", &["a.example"]));
+        world.interfere = Some(Box::new(move |_| {
+            let body = match dice.roll(8) {
+                0 => "[".repeat(10_000).into_bytes(),
+                1 => vec![0xff; 1024 * 1024 + 1],
+                2 => br#"{"granted": true, "fence": 18446744073709551615, "expiresInMillis": 18446744073709551615}"#.to_vec(),
+                3 => br#"{"certificates": [{"resolver": "", "names": [], "notBefore": -9223372036854775808, "notAfter": 9223372036854775807, "serial": "", "issuer": "", "keyType": ""}], "provided": [], "orders": [], "attempts": [], "revision": 1, "wants": [{"certificate": {"resolver": "le", "names": []}}]}"#.to_vec(),
+                4 => br#"{"key": "!", "fresh": true, "newNonce": "http://x", "newOrder": "https://169.254.169.254/", "status": "valid"}"#.to_vec(),
+                _ => return None,
+            };
+            let mut answer = Answer::genuine([200, 201, 400, 409, 500][dice.roll(5)], body);
+            answer.headers.push(("replay-nonce".to_owned(), "\u{1b}[31m".to_owned()));
+            answer.headers.push(("retry-after".to_owned(), "99999999999999999999".to_owned()));
+            answer.headers.push(("location".to_owned(), "file:///etc/passwd".to_owned()));
+            Some((dice.roll(9) > 0).then_some(answer))
+        }));
+        world.run_for(60_000);
+    }
+}
+
+#[test]
+fn thousands_of_contexts_created_twice_and_deleted_twice_are_survived() {
+    let process = Process::default();
+    let mut vm = Vm::start(&process);
+    let root = vm.root(&configuration("auto", &["a.example"])).unwrap();
+    for context in 0..3_000 {
+        vm.create(if context % 2 == 0 { root } else { 0 });
+        vm.delete(context);
+        vm.delete(context);
+        vm.tick(context);
+    }
+}

@@ -1,0 +1,106 @@
+//! Requests on port 80, as streams of the filter.
+
+use crate::envoy::{Outcome, Process, Vm};
+use crate::world::configuration;
+
+const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+
+/// An Envoy with a filter of this role, in which any token has a live challenge for `a.example`.
+fn envoy(role: &str) -> (Process, Vm, u32) {
+    let process = Process::default();
+    let mut vm = Vm::start(&process);
+    let root = vm.root(&configuration(role, &["a.example"])).unwrap();
+    for bucket in 0..64 {
+        let line = format!("{TOKEN} a.example 1767225660 {TOKEN}.thumbprint\n");
+        process.set_shared(&format!("envoy-autocert/http-01/{bucket}"), line.as_bytes());
+    }
+    (process, vm, root)
+}
+
+fn path(token: &str) -> String {
+    format!("/.well-known/acme-challenge/{token}")
+}
+
+fn get(vm: &mut Vm, root: u32, authority: &str, path: &str) -> Outcome {
+    vm.request(root, &[(":method", "GET"), (":authority", authority), (":path", path)])
+}
+
+#[test]
+fn a_live_challenge_is_answered_with_its_key_authorization() {
+    let (_process, mut vm, root) = envoy("auto");
+    let Outcome::Answered { status, headers, body } = get(&mut vm, root, "A.example:80", &path(TOKEN)) else {
+        panic!("not answered");
+    };
+    assert_eq!((status, body), (200, format!("{TOKEN}.thumbprint")));
+    let headers = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>();
+    let expected =
+        ["content-type: application/octet-stream", "x-content-type-options: nosniff", "cache-control: no-store"];
+    assert_eq!(headers, expected);
+}
+
+#[test]
+fn head_is_answered_too() {
+    let (_process, mut vm, root) = envoy("responder");
+    let headers = [(":method", "HEAD"), (":authority", "a.example"), (":path", &path(TOKEN))];
+    assert!(matches!(vm.request(root, &headers), Outcome::Answered { status: 200, .. }));
+}
+
+#[test]
+fn everything_else_goes_on_untouched() {
+    let (_process, mut vm, root) = envoy("auto");
+    for (authority, path) in [
+        ("b.example", path(TOKEN)),
+        ("a.example", path(&TOKEN.to_lowercase())),
+        ("a.example", path(&format!("{TOKEN}?x"))),
+        ("a.example", path(&format!("{TOKEN}/"))),
+        ("a.example", path("")),
+        ("a.example", format!("//.well-known/acme-challenge/{TOKEN}")),
+        ("a.example", format!("/%2ewell-known/acme-challenge/{TOKEN}")),
+        ("a.example", format!("http://a.example/.well-known/acme-challenge/{TOKEN}")),
+        ("a.example", "/".to_owned()),
+        ("", path(TOKEN)),
+    ] {
+        assert_eq!(get(&mut vm, root, authority, &path), Outcome::Continued, "{authority} {path}");
+    }
+    for method in ["POST", "PUT", "OPTIONS", "get", ""] {
+        let headers = [(":method", method), (":authority", "a.example"), (":path", &path(TOKEN))];
+        assert_eq!(vm.request(root, &headers), Outcome::Continued, "{method}");
+    }
+    assert_eq!(vm.request(root, &[]), Outcome::Continued);
+}
+
+#[test]
+fn a_challenge_past_its_end_is_not_answered() {
+    let (process, mut vm, root) = envoy("auto");
+    process.advance(59_999);
+    assert_ne!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued);
+    process.advance(1);
+    assert_eq!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued);
+}
+
+#[test]
+fn an_instance_with_the_role_engine_answers_nothing() {
+    let (_process, mut vm, root) = envoy("engine");
+    assert_eq!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued);
+}
+
+#[test]
+fn a_stream_of_an_unknown_root_context_goes_on() {
+    let (_process, mut vm, root) = envoy("auto");
+    assert_eq!(get(&mut vm, 4711, "a.example", &path(TOKEN)), Outcome::Continued);
+    let headers = [(":method", "GET"), (":authority", "a.example"), (":path", &path(TOKEN))];
+    assert_eq!(vm.request_in(4712, &headers), Outcome::Continued);
+    vm.delete(root);
+    assert_eq!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued);
+}
+
+#[test]
+fn a_hundred_thousand_streams_leave_no_memory_behind() {
+    let (_process, mut vm, root) = envoy("responder");
+    get(&mut vm, root, "a.example", "/");
+    let before = vm.memory();
+    for _ in 0..100_000 {
+        get(&mut vm, root, "a.example", "/");
+    }
+    assert_eq!(vm.memory(), before);
+}
