@@ -195,3 +195,155 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::keys::generate;
+
+    const NOW: i64 = 1_800_000_000;
+
+    struct Ca {
+        issuer: Issuer<'static, KeyPair>,
+        pem: String,
+    }
+
+    fn params(common_name: &str, names: &[&str]) -> CertificateParams {
+        let mut params =
+            CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.not_before = OffsetDateTime::from_unix_timestamp(NOW - 1000).unwrap();
+        params.not_after = OffsetDateTime::from_unix_timestamp(NOW + 1000).unwrap();
+        params
+    }
+
+    fn ca(common_name: &str) -> Ca {
+        let mut params = params(common_name, &[]);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Ca { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A leaf for `a.example` and `*.b.example`, with a key as the sidecar keeps it.
+    fn leaf(ca: &Ca, change: impl FnOnce(&mut CertificateParams)) -> (String, Secret) {
+        let key = generate(KeyType::Ec256).unwrap();
+        let key_pair = KeyPair::try_from(key.expose()).unwrap();
+        let mut params = params("a.example", &["a.example", "*.b.example", "192.0.2.7"]);
+        change(&mut params);
+        (params.signed_by(&key_pair, &ca.issuer).unwrap().pem(), key)
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    fn refusal(chain: &str, key: &Secret, wanted: &[&str]) -> Refusal {
+        verify(chain, key, &names(wanted), NOW).err().unwrap()
+    }
+
+    #[test]
+    fn a_chain_that_fits_is_taken() {
+        let ca = ca("CA");
+        let (leaf, key) = leaf(&ca, |_| {});
+        let wanted = names(&["a.example", "*.b.example", "192.0.2.7"]);
+        for chain in [leaf.clone(), format!("{leaf}{}", ca.pem), format!("hello\n{leaf}\n\n{}", ca.pem)] {
+            assert!(verify(&chain, &key, &wanted, NOW).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_is_in_it_is_told() {
+        let ca = ca("Some CA");
+        let (leaf, key) = leaf(&ca, |params| params.serial_number = Some(vec![0x00, 0xab, 0x01].into()));
+        let id = wire::CertificateId { resolver: "le".into(), names: names(&["a.example"]) };
+        let facts = facts(id.clone(), &verify(&leaf, &key, &id.names, NOW).ok().unwrap()).unwrap();
+        assert_eq!(facts.id, id);
+        assert_eq!((facts.not_before, facts.not_after), (NOW - 1000, NOW + 1000));
+        assert_eq!((facts.serial.as_str(), facts.issuer.as_str()), ("ab01", "Some CA"));
+        assert_eq!(facts.key_type, "EC256");
+    }
+
+    #[test]
+    fn another_key_is_refused() {
+        let (leaf, _) = leaf(&ca("CA"), |_| {});
+        let other = generate(KeyType::Ec256).unwrap();
+        assert_eq!(refusal(&leaf, &other, &["a.example"]), Refusal::Pair(PairError::KeyMismatch));
+    }
+
+    #[test]
+    fn a_name_that_is_not_covered_is_refused() {
+        let (leaf, key) = leaf(&ca("CA"), |_| {});
+        for missing in ["c.example", "x.y.b.example", "b.example", "192.0.2.8", "*.a.example"] {
+            let refusal = refusal(&leaf, &key, &["a.example", missing]);
+            assert!(matches!(refusal, Refusal::NameMissing { missing: found, .. } if found == missing));
+        }
+        assert!(verify(&leaf, &key, &names(&["x.b.example"]), NOW).is_ok());
+    }
+
+    #[test]
+    fn a_certificate_out_of_its_dates_is_refused() {
+        let (leaf, key) = leaf(&ca("CA"), |_| {});
+        let at = |now| verify(&leaf, &key, &names(&["a.example"]), now).err();
+        assert!(matches!(at(NOW + 1001), Some(Refusal::Expired { .. })));
+        assert_eq!(at(NOW + 1000), None);
+        assert_eq!(at(NOW - 1000 - CLOCK_SKEW), None);
+        assert!(matches!(at(NOW - 1001 - CLOCK_SKEW), Some(Refusal::NotYetValid { .. })));
+    }
+
+    #[test]
+    fn a_chain_in_which_one_is_not_issued_by_the_next_is_refused() {
+        let (real, twin, other) = (ca("CA"), ca("CA"), ca("Other"));
+        let (leaf, key) = leaf(&real, |_| {});
+        let why = |chain: String| match refusal(&chain, &key, &["a.example"]) {
+            Refusal::Link { place, why } => (place, why),
+            other => panic!("{other}"),
+        };
+        assert_eq!(why(format!("{leaf}{}", other.pem)), (1, "its issuer is not the subject of the next one"));
+        assert_eq!(why(format!("{leaf}{}", twin.pem)), (1, "the next one's key did not sign it"));
+        assert_eq!(why(format!("{leaf}{}{}", real.pem, other.pem)).0, 2);
+    }
+
+    #[test]
+    fn an_issuer_that_is_no_ca_is_refused() {
+        let root = ca("Root");
+        let key = KeyPair::generate().unwrap();
+        let middle_params = params("Middle", &["m.example"]);
+        let pem = middle_params.signed_by(&key, &root.issuer).unwrap().pem();
+        let middle = Ca { issuer: Issuer::new(middle_params, key), pem };
+        let (leaf, key) = leaf(&middle, |_| {});
+        let refusal = refusal(&format!("{leaf}{}", middle.pem), &key, &["a.example"]);
+        assert_eq!(refusal, Refusal::Link { place: 1, why: "the next one is not a CA's" });
+    }
+
+    #[test]
+    fn what_is_no_chain_is_refused() {
+        let ca = ca("CA");
+        let (leaf, key) = leaf(&ca, |_| {});
+        let pair = |chain: &str| match refusal(chain, &key, &["a.example"]) {
+            Refusal::Pair(error) => error,
+            other => panic!("{other}"),
+        };
+        assert_eq!(pair(""), PairError::NoCertificate);
+        assert!(matches!(pair("-----BEGIN CERTIFICATE-----\n"), PairError::Chain(_)));
+        assert!(matches!(pair("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), PairError::Chain(_)));
+        assert_eq!(pair(&format!("{leaf}{}", ca.pem.repeat(10))), PairError::ChainTooLong(11));
+        let large = " ".repeat(MAX_CHAIN_BYTES + 1);
+        assert_eq!(refusal(&large, &key, &["a.example"]), Refusal::TooLarge(MAX_CHAIN_BYTES + 1));
+    }
+
+    #[test]
+    fn the_same_chain_is_told_from_another_whatever_surrounds_it() {
+        let ca = ca("CA");
+        let (chain, key) = leaf(&ca, |_| {});
+        let pair = verify(&chain, &key, &names(&["a.example"]), NOW).ok().unwrap();
+        assert!(is_same(&pair, &format!("# a comment\n{chain}\n")));
+        assert!(!is_same(&pair, &format!("{chain}{}", ca.pem)));
+        assert!(!is_same(&pair, "junk"));
+    }
+}

@@ -62,3 +62,50 @@ impl Shelf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+    use crate::catalog::{DefaultCertificate, Pair};
+    use crate::chain;
+    use crate::store::{Certificate, Change, Claim, Fence, FileStore, LeaseBounds, Revision};
+
+    fn certificate(name: &str) -> Certificate {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        let pair = Pair::parse(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem()).unwrap();
+        let id = wire::CertificateId { resolver: "le".into(), names: vec![name.to_owned()] };
+        Certificate { facts: chain::facts(id, &pair).unwrap(), pair: Arc::new(pair) }
+    }
+
+    #[tokio::test]
+    async fn what_changes_in_the_store_is_served() {
+        let directory = tempfile::tempdir().unwrap();
+        let store: Arc<dyn Store> =
+            Arc::new(FileStore::open(&directory.path().join("acme.json"), LeaseBounds::default()).unwrap());
+        let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
+        let shelf = Shelf::new(store.clone(), catalog.clone());
+        let mut changes = catalog.changes();
+        let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
+        let fence = Fence(store.claim(claim).await.unwrap().fence);
+        let certificate = certificate("a.example");
+        let change = Change::Certificate { expected: Revision::ABSENT, certificate: certificate.clone() };
+        let commit_and_wait = async {
+            store.commit(fence, vec![change]).await.unwrap();
+            changes.changed().await.unwrap();
+        };
+        tokio::select! {
+            biased;
+            () = shelf.follow() => panic!("the store is open"),
+            () = commit_and_wait => {}
+        }
+        let served = catalog.best("a.example", certificate.facts.not_before).unwrap();
+        assert_eq!(served.version, certificate.pair.version);
+    }
+}

@@ -58,6 +58,15 @@ impl Sidecar {
             return Err(StartError::LeaseBounds);
         }
         let store = open_store(args.storage.0.clone(), bounds).await?;
+        let started = Self::serve(args, store.clone()).await;
+        if started.is_err() {
+            // So that its file is free at once. There is nothing to save.
+            let _ = store.close().await;
+        }
+        started
+    }
+
+    async fn serve(args: &SidecarArgs, store: Arc<dyn Store>) -> Result<Self, StartError> {
         let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone()));
         let stored = shelf.fill().await?;

@@ -119,3 +119,57 @@ fn bearer(request: &Request) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked("Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware::from_fn_with_state;
+    use axum::routing::get;
+    use tower::ServiceExt;
+
+    use super::*;
+
+    async fn status(admission: Admission, peer: Peer, authorization: Option<&str>) -> u16 {
+        let layer = from_fn_with_state(admission, admit);
+        let router = Router::<()>::new().route("/", get(|| async { "in" })).layer(layer);
+        let mut request = Request::builder().uri("/").extension(peer);
+        if let Some(value) = authorization {
+            request = request.header(AUTHORIZATION, value);
+        }
+        router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test]
+    async fn only_listed_users_are_let_in() {
+        let uids = || Admission::Uids(Arc::new([0, 1000].into()));
+        assert_eq!(status(uids(), Peer::Uid(1000), None).await, 200);
+        assert_eq!(status(uids(), Peer::Uid(1001), None).await, 403);
+        assert_eq!(status(uids(), Peer::Network, None).await, 403);
+    }
+
+    #[tokio::test]
+    async fn only_the_whole_token_lets_in() {
+        let token = || Admission::Token(Token(Arc::new(Secret::new(b"0123456789abcdef".to_vec()))));
+        assert_eq!(status(token(), Peer::Network, Some("Bearer 0123456789abcdef")).await, 200);
+        assert_eq!(status(token(), Peer::Network, Some("bearer 0123456789abcdef")).await, 200);
+        for wrong in ["", "Bearer", "Bearer ", "Bearer 0123456789abcde", "Bearer 0123456789abcdef0", "0123456789abcdef"]
+        {
+            assert_eq!(status(token(), Peer::Network, Some(wrong)).await, 401, "{wrong}");
+        }
+        assert_eq!(status(token(), Peer::Uid(0), None).await, 401);
+    }
+
+    #[test]
+    fn what_can_be_guessed_is_no_token() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("token");
+        for unfit in ["", "short", "has a space in it", "0123456789abcdef\nmore", &"x".repeat(5000)] {
+            std::fs::write(&path, unfit).unwrap();
+            assert!(matches!(Token::read(&path), Err(TokenError::Unfit)), "{unfit}");
+        }
+        assert!(matches!(Token::read(&directory.path().join("none")), Err(TokenError::Io(_))));
+    }
+}

@@ -17,6 +17,9 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 
 /// What is written, and where to.
 pub(super) trait Medium: Send + 'static {
+    /// How many changes have been made so far.
+    fn count(&self) -> u64;
+
     /// Writes all changes made so far, and gives their count.
     fn write(&mut self) -> (u64, io::Result<()>);
 }
@@ -134,7 +137,11 @@ impl<M: Medium> Writer<M> {
         let mut served = 0;
         loop {
             let (tickets, closing) = self.wait(served);
-            self.write(tickets);
+            if self.outcome.borrow().saved < self.medium.count() {
+                self.write(tickets);
+            } else {
+                self.outcome.send_modify(|outcome| outcome.served = tickets);
+            }
             served = tickets;
             if closing {
                 return;
@@ -190,4 +197,145 @@ impl<M: Medium> Writer<M> {
 // A panic while a lock is held would be a bug of ours; what the lock guards is whole at every moment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::sync::mpsc;
+
+    use super::*;
+
+    /// A disk that writes when it is let, and may be full.
+    struct FakeDisk {
+        changes: Arc<AtomicU64>,
+        full: Arc<AtomicBool>,
+        writes: Arc<AtomicU64>,
+        /// One message lets one write through; nobody at the other end lets all.
+        gate: mpsc::Receiver<()>,
+    }
+
+    impl Medium for FakeDisk {
+        fn count(&self) -> u64 {
+            self.changes.load(Ordering::SeqCst)
+        }
+
+        fn write(&mut self) -> (u64, io::Result<()>) {
+            let count = self.changes.load(Ordering::SeqCst);
+            let _ = self.gate.recv();
+            self.writes.fetch_add(1, Ordering::SeqCst);
+            let full = self.full.load(Ordering::SeqCst);
+            (count, if full { Err(io::Error::from(io::ErrorKind::StorageFull)) } else { Ok(()) })
+        }
+    }
+
+    struct Desk {
+        committer: Arc<Committer>,
+        changes: Arc<AtomicU64>,
+        full: Arc<AtomicBool>,
+        writes: Arc<AtomicU64>,
+        gate: Option<mpsc::Sender<()>>,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let (changes, full, writes) = (Arc::default(), Arc::default(), Arc::default());
+            let (gate, receiver) = mpsc::channel();
+            let disk = FakeDisk {
+                changes: Arc::clone(&changes),
+                full: Arc::clone(&full),
+                writes: Arc::clone(&writes),
+                gate: receiver,
+            };
+            let committer = Arc::new(Committer::start(disk, 0).unwrap());
+            Self { committer, changes, full, writes, gate: Some(gate) }
+        }
+
+        /// One whose writes go through at once.
+        fn open() -> Self {
+            Self { gate: None, ..Self::new() }
+        }
+
+        fn writes(&self) -> u64 {
+            self.writes.load(Ordering::SeqCst)
+        }
+
+        /// Makes a change, and waits in the background until it is durable.
+        fn change(&self) -> tokio::task::JoinHandle<Result<(), Arc<str>>> {
+            let count = self.changes.fetch_add(1, Ordering::SeqCst) + 1;
+            let committer = self.committer.clone();
+            tokio::spawn(async move { committer.durable(count).await })
+        }
+
+        async fn until_asked(&self, tickets: u64) {
+            while lock(&self.committer.shared.orders).tickets < tickets {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn changes_that_come_during_a_write_share_the_next_one() {
+        let mut desk = Desk::new();
+        let waiting: Vec<_> = (0..500).map(|_| desk.change()).collect();
+        desk.until_asked(500).await;
+        desk.gate = None;
+        for waiter in waiting {
+            assert_eq!(waiter.await.unwrap(), Ok(()));
+        }
+        assert!(desk.writes() <= 2, "{} writes", desk.writes());
+    }
+
+    #[tokio::test]
+    async fn what_is_durable_already_is_not_written_again() {
+        let desk = Desk::open();
+        desk.change().await.unwrap().unwrap();
+        assert_eq!(desk.committer.durable(1).await, Ok(()));
+        assert_eq!(desk.writes(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_ends_when_there_is_room_without_anybody_asking() {
+        let desk = Desk::open();
+        desk.full.store(true, Ordering::SeqCst);
+        assert!(desk.change().await.unwrap().is_err());
+        let status = desk.committer.status();
+        assert_eq!((status.saves, status.failures, status.error.is_some()), (0, 1, true));
+
+        desk.full.store(false, Ordering::SeqCst);
+        let mut outcome = desk.committer.outcome.clone();
+        outcome.wait_for(|outcome| outcome.saved == 1).await.unwrap();
+        let status = desk.committer.status();
+        assert_eq!((status.saves, status.failures, status.error), (1, 1, None));
+    }
+
+    #[tokio::test]
+    async fn who_asks_while_the_disk_is_full_gets_a_try_at_once() {
+        let desk = Desk::open();
+        desk.full.store(true, Ordering::SeqCst);
+        assert!(desk.change().await.unwrap().is_err());
+        assert!(desk.change().await.unwrap().is_err());
+        desk.full.store(false, Ordering::SeqCst);
+        assert_eq!(desk.committer.durable(2).await, Ok(()));
+        assert_eq!(desk.writes(), 3);
+    }
+
+    #[tokio::test]
+    async fn closing_writes_what_is_left() {
+        let desk = Desk::open();
+        desk.changes.store(1, Ordering::SeqCst);
+        desk.committer.close().await;
+        assert_eq!((desk.committer.outcome.borrow().saved, desk.writes()), (1, 1));
+        assert!(desk.committer.durable(2).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn closing_writes_nothing_when_nothing_is_left() {
+        let desk = Desk::open();
+        desk.change().await.unwrap().unwrap();
+        desk.committer.close().await;
+        assert_eq!(desk.writes(), 1);
+    }
 }

@@ -199,6 +199,10 @@ struct FileMedium {
 }
 
 impl Medium for FileMedium {
+    fn count(&self) -> u64 {
+        lock(&self.state).book.count()
+    }
+
     fn write(&mut self) -> (u64, io::Result<()>) {
         let (count, document) = {
             let state = lock(&self.state);

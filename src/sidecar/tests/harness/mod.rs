@@ -1,0 +1,288 @@
+//! A sidecar on sockets in a directory of its own, a client for its API, and a CA.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use clap::Parser;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, SubjectPublicKeyInfo};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sidecar::cli::{Cli, Command, SidecarArgs};
+use sidecar::sidecar::{Sidecar, StartError};
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+use tokio::net::{TcpStream, UnixStream};
+use wire::{CertificateId, Csr, CsrRequest, Lease, LeaseRequest, Problem, Publication, Published, State, path};
+
+/// The CA's directory.
+pub const CA: &str = "https://ca.example/directory";
+
+/// The directory of one sidecar.
+pub struct Home(TempDir);
+
+impl Home {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn storage(&self) -> PathBuf {
+        self.path("acme.json")
+    }
+
+    pub fn api_socket(&self) -> PathBuf {
+        self.path("run/api.sock")
+    }
+
+    pub fn arguments(&self) -> Vec<String> {
+        let path = |name| self.path(name).display().to_string();
+        let (storage, api, sds) = (path("acme.json"), path("run/api.sock"), path("run/sds.sock"));
+        ["sidecar", "--storage", &storage, "--api-socket", &api, "--sds-socket", &sds].map(str::to_owned).into()
+    }
+
+    pub fn args(&self, more: &[&str]) -> Box<SidecarArgs> {
+        let program = "envoy-autocert".to_owned();
+        let all = [program].into_iter().chain(self.arguments()).chain(more.iter().map(|&more| more.to_owned()));
+        match Cli::try_parse_from(all).unwrap().command {
+            Command::Sidecar(args) => args,
+        }
+    }
+
+    pub async fn start(&self) -> Sidecar {
+        self.start_with(&[]).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub async fn start_with(&self, more: &[&str]) -> Result<Sidecar, StartError> {
+        Sidecar::start(&self.args(more)).await
+    }
+
+    /// Why it does not start.
+    pub async fn refusal(&self) -> String {
+        self.start_with(&[]).await.err().unwrap().to_string()
+    }
+
+    /// A client that holds the lease.
+    pub async fn engine(&self) -> Client {
+        let mut client = Client::unix(&self.api_socket());
+        client.lease("engine", 1).await;
+        client
+    }
+
+    pub fn write_storage(&self, text: &str) {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::write(self.storage(), text).unwrap();
+        std::fs::set_permissions(self.storage(), PermissionsExt::from_mode(0o600)).unwrap();
+    }
+
+    pub fn stored(&self) -> Value {
+        serde_json::from_slice(&std::fs::read(self.storage()).unwrap()).unwrap()
+    }
+}
+
+/// A client of the API.
+#[derive(Clone)]
+pub struct Client {
+    to: Address,
+    pub fence: Option<u64>,
+    pub token: Option<String>,
+}
+
+#[derive(Clone)]
+enum Address {
+    Tcp(std::net::SocketAddr),
+    Unix(PathBuf),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: hyper::HeaderMap,
+    pub body: Bytes,
+}
+
+impl Answer {
+    pub fn json<T: DeserializeOwned>(&self) -> T {
+        assert_eq!(self.status, 200, "{self:?}");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The problem document; its parts agree with the answer's.
+    pub fn problem(&self) -> Problem {
+        assert_eq!(self.headers.get("content-type").unwrap(), "application/problem+json", "{self:?}");
+        let problem: Problem = serde_json::from_slice(&self.body).unwrap();
+        assert_eq!(problem.status, self.status);
+        problem
+    }
+
+    pub fn no_content(&self) {
+        assert_eq!(self.status, 204, "{self:?}");
+    }
+}
+
+impl Client {
+    pub fn unix(path: &Path) -> Self {
+        Self { to: Address::Unix(path.to_owned()), fence: None, token: None }
+    }
+
+    pub fn tcp(address: std::net::SocketAddr) -> Self {
+        Self { to: Address::Tcp(address), fence: None, token: None }
+    }
+
+    pub async fn send(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Answer {
+        self.try_send(method, path, body).await.unwrap()
+    }
+
+    pub async fn try_send(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Option<Answer> {
+        let mut request = hyper::Request::builder().method(method).uri(path).header("host", "sidecar");
+        if let Some(fence) = self.fence {
+            request = request.header(wire::FENCE_HEADER, fence.to_string());
+        }
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(body.into())).unwrap();
+        let response = match &self.to {
+            Address::Tcp(address) => exchange(TcpStream::connect(address).await.ok()?, request).await?,
+            Address::Unix(path) => exchange(UnixStream::connect(path).await.ok()?, request).await?,
+        };
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.ok()?.to_bytes();
+        Some(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, "").await
+    }
+
+    pub async fn post(&self, path: &str, body: &impl Serialize) -> Answer {
+        self.send("POST", path, serde_json::to_vec(body).unwrap()).await
+    }
+
+    pub async fn put(&self, path: &str, body: &impl Serialize) -> Answer {
+        self.send("PUT", path, serde_json::to_vec(body).unwrap()).await
+    }
+
+    pub async fn lease(&mut self, holder: &str, epoch: u64) -> Lease {
+        let request = LeaseRequest { holder: holder.into(), epoch, ttl_millis: 60_000 };
+        let lease: Lease = self.post(path::LEASE, &request).await.json();
+        if lease.granted {
+            self.fence = Some(lease.fence);
+        }
+        lease
+    }
+
+    pub async fn state(&self) -> State {
+        self.get(path::STATE).await.json()
+    }
+
+    pub async fn order(&self, id: &CertificateId, url: &str) -> Answer {
+        self.put(path::ORDERS, &json!({"certificate": id, "url": url, "caServer": CA, "created": 1})).await
+    }
+
+    pub async fn csr(&self, id: &CertificateId, order: &str, key_type: &str) -> Answer {
+        let request = CsrRequest { certificate: id.clone(), order: order.into(), key_type: key_type.into() };
+        self.post(path::CSR, &request).await
+    }
+
+    pub async fn publish(&self, id: &CertificateId, order: &str, chain: &str) -> Answer {
+        let publication = Publication { certificate: id.clone(), order: order.into(), chain: chain.into() };
+        self.post(path::CERTIFICATES, &publication).await
+    }
+
+    /// Order, signing request and publication.
+    pub async fn issue(&self, ca: &TestCa, id: &CertificateId, order: &str) -> Published {
+        self.order(id, order).await.no_content();
+        let csr: Csr = self.csr(id, order, "EC256").await.json();
+        self.publish(id, order, &ca.issue(&csr, id)).await.json()
+    }
+}
+
+async fn exchange(
+    stream: impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    request: hyper::Request<Full<Bytes>>,
+) -> Option<hyper::Response<hyper::body::Incoming>> {
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::spawn(connection);
+    sender.send_request(request).await.ok()
+}
+
+/// The certificate of these names, of the resolver `le`.
+pub fn id(names: &[&str]) -> CertificateId {
+    CertificateId { resolver: "le".into(), names: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+/// The URL of an order.
+pub fn order(number: u64) -> String {
+    format!("https://ca.example/order/{number}")
+}
+
+/// A CA with one root.
+pub struct TestCa {
+    issuer: Issuer<'static, KeyPair>,
+    pub pem: String,
+}
+
+impl TestCa {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "Test CA");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// A chain for the request's key.
+    pub fn issue(&self, csr: &Csr, id: &CertificateId) -> String {
+        self.issue_with(csr, id, |_| {})
+    }
+
+    pub fn issue_with(&self, csr: &Csr, id: &CertificateId, change: impl FnOnce(&mut CertificateParams)) -> String {
+        let mut params = CertificateParams::new(id.names.clone()).unwrap();
+        params.not_before = OffsetDateTime::now_utc() - Duration::minutes(1);
+        params.not_after = OffsetDateTime::now_utc() + Duration::days(90);
+        change(&mut params);
+        format!("{}{}", params.signed_by(&public_key(csr), &self.issuer).unwrap().pem(), self.pem)
+    }
+
+    /// A chain and a key as another tool would have stored them.
+    pub fn pair(&self, id: &CertificateId, days: i64) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(id.names.clone()).unwrap();
+        params.not_before = OffsetDateTime::now_utc() - Duration::minutes(1);
+        params.not_after = OffsetDateTime::now_utc() + Duration::days(days);
+        let leaf = params.signed_by(&key, &self.issuer).unwrap();
+        (format!("{}{}", leaf.pem(), self.pem), key.serialize_pem())
+    }
+}
+
+/// The public key of a signing request.
+pub fn public_key(csr: &Csr) -> SubjectPublicKeyInfo {
+    use x509_parser::prelude::FromDer;
+    let der = URL_SAFE_NO_PAD.decode(&csr.csr).unwrap();
+    let (_, request) = x509_parser::certification_request::X509CertificationRequest::from_der(&der).unwrap();
+    SubjectPublicKeyInfo::from_der(request.certification_request_info.subject_pki.raw).unwrap()
+}
+
+/// The public key of a signing request, to be compared.
+pub fn public_key_bytes(csr: &Csr) -> Vec<u8> {
+    public_key(csr).der_bytes().to_vec()
+}
+
+/// A certificate as Traefik stores it.
+pub fn traefik_certificate(chain: &str, key: &str, main: &str, sans: &[&str]) -> Value {
+    use base64::engine::general_purpose::STANDARD;
+    let (certificate, key) = (STANDARD.encode(chain), STANDARD.encode(key));
+    json!({"domain": {"main": main, "sans": sans}, "certificate": certificate, "key": key, "Store": "default"})
+}
