@@ -29,7 +29,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Configured, Vec<String>> {
     if let Some(members) = value.as_object_mut() {
         members.remove("role");
     }
-    Ok(Configured { config, fingerprint: fingerprint(&value.to_string()) })
+    Ok(Configured { config, fingerprint: fingerprint(value.to_string().as_bytes()) })
 }
 
 fn lines(mistakes: &[Mistake]) -> Vec<String> {
@@ -58,9 +58,9 @@ fn value(bytes: &[u8]) -> Result<Value, String> {
     structs::decode(bytes).map_err(|mistake| format!("the whole of it: found bytes that are no Struct ({mistake})"))
 }
 
-/// FNV-1a over the version and the text, which has its keys sorted.
-fn fingerprint(text: &str) -> u64 {
-    let bytes = env!("CARGO_PKG_VERSION").bytes().chain(text.bytes());
+/// FNV-1a over the version and the text. JSON text has its keys sorted.
+pub(crate) fn fingerprint(text: &[u8]) -> u64 {
+    let bytes = env!("CARGO_PKG_VERSION").bytes().chain(text.iter().copied());
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -3,7 +3,8 @@
 //! At start the engine may be at work before Envoy's workers are: a CA told to validate then finds port 80 closed, and
 //! the order is lost. So each responder says in shared data that it runs, with its first tick, and the engine waits for
 //! that before it publishes its first challenge. A filter's plugin also runs on the main thread, before the workers do,
-//! so it takes two of the same plugin to know that a worker is there.
+//! so it takes two of the same plugin to know that a worker is there. A singleton on the main thread is told from the
+//! filter by its VM's configuration, which has to be another one anyway for it to have a VM of its own.
 
 use crate::proxy::ProxyHandle;
 use crate::shared;

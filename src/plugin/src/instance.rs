@@ -45,6 +45,8 @@ struct Root {
     /// Standing for election and leading; `None` for a pure responder.
     task: Option<Task>,
     tick_period: u32,
+    /// Tells the plugins of one Envoy apart, for [`gate`].
+    plugin: u64,
     entered: bool,
 }
 
@@ -75,7 +77,9 @@ impl Instance {
         match configured {
             Ok(configured) => {
                 warn_once(&self.proxy, &configured);
-                let root = Root::new(&self.proxy, configured);
+                // What can't be read counts as none.
+                let vm = self.proxy.buffer(Buffer::VmConfiguration, limit).unwrap_or_default();
+                let root = Root::new(&self.proxy, configured, config::fingerprint(&vm));
                 self.roots.insert(context, root);
                 true
             }
@@ -143,12 +147,13 @@ fn warn_once(proxy: &ProxyHandle, configured: &Configured) {
 }
 
 impl Root {
-    fn new(proxy: &ProxyHandle, configured: Configured) -> Self {
+    fn new(proxy: &ProxyHandle, configured: Configured, vm: u64) -> Self {
         let Configured { config, fingerprint } = configured;
         let role = config.role;
         let world = Rc::new(World::new(Rc::clone(proxy), config, fingerprint));
         let task = (role != Role::Responder).then(|| Task::new(lead::run(Rc::clone(&world))));
-        let mut root = Self { world, task, tick_period: 0, entered: false };
+        let plugin = fingerprint.rotate_left(1) ^ vm;
+        let mut root = Self { world, task, tick_period: 0, plugin, entered: false };
         // Envoy's ticks begin when it is ready to take callouts.
         root.set_tick_period(1);
         root
@@ -161,7 +166,7 @@ impl Root {
     fn tick(&mut self) {
         if !self.entered && self.answers_challenges() {
             self.entered = true;
-            gate::enter(&self.world.proxy, self.world.fingerprint);
+            gate::enter(&self.world.proxy, self.plugin);
         }
         self.step();
     }

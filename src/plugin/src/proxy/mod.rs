@@ -115,6 +115,8 @@ pub(crate) enum Level {
 pub(crate) enum Buffer {
     /// The body of the callout's answer that is being delivered now.
     AnswerBody = 4,
+    /// The VM's configuration.
+    VmConfiguration = 6,
     /// The plugin's configuration, while it is being configured.
     Configuration = 7,
 }

@@ -94,6 +94,18 @@ fn the_role_does_not_make_another_configuration() {
 }
 
 #[test]
+fn no_challenge_is_published_before_a_worker_can_answer_it() {
+    let mut world = World::new();
+    world.add_with(b"engine", &one_certificate());
+    world.add(&one_certificate());
+    world.run_until(10_000, |world| world.ca.order_count() == 1);
+    world.run_for(5_000);
+    assert_eq!(world.ca.asked("/challenge/"), 0, "the singleton and the filter's instance on the main thread are up");
+    world.add(&one_certificate());
+    world.run_until(2_000, |world| world.sidecar.certificates.len() == 1);
+}
+
+#[test]
 fn while_another_envoy_leads_this_one_offers_its_wants_and_orders_nothing() {
     let mut world = World::with_filter(&one_certificate());
     world.sidecar.held_elsewhere = true;

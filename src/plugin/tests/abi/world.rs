@@ -78,7 +78,12 @@ impl World {
 
     /// Starts another instance; returns its number.
     pub(crate) fn add(&mut self, configuration: &[u8]) -> usize {
-        let mut vm = Vm::start(&self.process);
+        self.add_with(b"", configuration)
+    }
+
+    /// The same with a configuration of the VM's own.
+    pub(crate) fn add_with(&mut self, vm_configuration: &[u8], configuration: &[u8]) -> usize {
+        let mut vm = Vm::start_with(&self.process, vm_configuration);
         let root = vm.root(configuration).unwrap_or_else(|| panic!("refused: {:#?}", self.process.log()));
         let due = self.process.with(|process| process.now) + u64::from(vm.tick_period(root));
         self.vms.push((vm, root, due));

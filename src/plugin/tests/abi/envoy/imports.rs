@@ -46,6 +46,7 @@ fn define_context(linker: &mut Linker<VmState>) -> Result<(), Error> {
         |mut host: Host<'_>, kind: u32, start: u32, size: u32, data: u32, data_size: u32| {
             let buffer = match kind {
                 4 => host.data().answer.body.clone(),
+                6 => host.data().vm_configuration.clone(),
                 7 => host.data().configuration.clone(),
                 _ => return NOT_FOUND,
             };

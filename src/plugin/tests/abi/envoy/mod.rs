@@ -131,6 +131,7 @@ pub(crate) struct VmState {
     process: Process,
     /// The context that is being called.
     context: u32,
+    vm_configuration: Vec<u8>,
     configuration: Vec<u8>,
     request: Vec<(String, String)>,
     answer: Answer,
@@ -151,9 +152,15 @@ pub(crate) struct Vm {
 impl Vm {
     /// Loads and starts the module, as Envoy does for each thread.
     pub(crate) fn start(process: &Process) -> Self {
+        Self::start_with(process, b"")
+    }
+
+    /// The same with a configuration of the VM's own.
+    pub(crate) fn start_with(process: &Process, vm_configuration: &[u8]) -> Self {
         let state = VmState {
             process: process.clone(),
             context: 0,
+            vm_configuration: vm_configuration.to_vec(),
             configuration: Vec::new(),
             request: Vec::new(),
             answer: Answer::default(),
