@@ -1,0 +1,116 @@
+//! Configurations that Envoy gets while it runs: a wrong one is refused, and the one before stays in force.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use harness::{Bootstrap, World, WorldOptions, domains, until};
+use serde_json::{Value, json};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the plugin's configuration stands in the listener `web`.
+const PLUGIN: &str = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/extension_config\
+                      /typed_config/config/configuration/value";
+
+/// Moves the listeners to a file that Envoy watches; gives them back.
+fn watched(bootstrap: &mut Bootstrap, file: &Path) -> Result<Value> {
+    let resources = &mut bootstrap.value()["static_resources"];
+    let listeners = resources.as_object_mut().and_then(|map| map.remove("listeners")).context("no listeners")?;
+    bootstrap.value()["dynamic_resources"] =
+        json!({ "lds_config": { "path_config_source": { "path": file }, "resource_api_version": "V3" } });
+    Ok(listeners)
+}
+
+/// Writes the listeners as Envoy wants to read them, in one move.
+fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
+    let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
+    let resources: Vec<Value> = listeners
+        .as_array()
+        .context("no listeners")?
+        .iter()
+        .map(|listener| {
+            let mut listener = listener.clone();
+            listener["@type"] = json!(kind);
+            listener
+        })
+        .collect();
+    let part = file.with_extension("part");
+    fs::write(&part, json!({ "version_info": version, "resources": resources }).to_string())?;
+    fs::rename(part, file)?;
+    Ok(())
+}
+
+#[test]
+fn a_wrong_configuration_is_refused_by_line_and_a_right_one_is_taken() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("lds.json");
+    let mut listeners = Value::Null;
+    let mut world = World::with("lds", &WorldOptions::default(), |bootstrap| {
+        let mut bootstrap = bootstrap.without_singleton().domains(&domains(&[&["one.example"]]))?;
+        listeners = watched(&mut bootstrap, &file)?;
+        write(&file, &listeners, "1")?;
+        Ok(bootstrap)
+    })?;
+    world.served("one.example", PATIENCE)?;
+
+    let mut wrong = listeners.clone();
+    let plugin = wrong.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
+    plugin["certificatesResolvers"]["le"]["acme"]["keyTipe"] = json!("EC256");
+    plugin["routers"]["x"] = json!({ "rule": "Host(`x.example`)", "tls": { "certResolver": "el" } });
+    write(&file, &wrong, "2")?;
+    until("the refusal", PATIENCE, || {
+        ensure!(world.envoy.stat("listener_manager.lds.update_rejected")? > 0, "not yet");
+        Ok(())
+    })?;
+    let log = world.envoy.log();
+    for line in [
+        "certificatesResolvers.le.acme.keyTipe: found an unknown key, expected one of the keys",
+        "did you mean keyType?",
+        "routers.x.tls.certResolver: found \"el\", expected one of the resolvers le; did you mean le?",
+    ] {
+        assert!(log.contains(line), "no line: {line}");
+    }
+    assert_eq!(world.web().get("/")?.status, 301, "the listener before still answers");
+    world.served("one.example", PATIENCE)?;
+
+    let mut right = listeners;
+    let plugin = right.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
+    plugin["routers"]["two"] = json!({ "rule": "Host(`two.example`)", "tls": { "certResolver": "le" } });
+    let secrets = "/1/filter_chains/0/transport_socket/typed_config/common_tls_context\
+                   /tls_certificate_sds_secret_configs";
+    let secrets = right.pointer_mut(secrets).and_then(Value::as_array_mut).context("no secrets")?;
+    let mut second = secrets[0].clone();
+    second["name"] = json!("two.example");
+    secrets.push(second);
+    write(&file, &right, "3")?;
+    world.served("two.example", PATIENCE)?;
+    world.served("one.example", PATIENCE)?;
+    assert_eq!(world.orders(), 2, "one order for each certificate");
+    Ok(())
+}
+
+#[test]
+fn neither_keys_nor_credentials_are_in_envoys_dump_or_any_log() -> Result<()> {
+    let mut world = World::start("secrets", &[&["secret.example"]])?;
+    world.served("secret.example", PATIENCE)?;
+    let stored: Value = serde_json::from_slice(&fs::read(world.sidecar.storage())?)?;
+    let text = |pointer: &str| -> Result<String> {
+        Ok(stored.pointer(pointer).and_then(Value::as_str).with_context(|| pointer.to_owned())?.to_owned())
+    };
+    let (account, key) = (text("/le/Account/PrivateKey")?, text("/le/Certificates/0/key")?);
+    let pem = {
+        use base64::Engine;
+        String::from_utf8(base64::engine::general_purpose::STANDARD.decode(&key)?)?
+    };
+    let secret_line = pem.lines().nth(1).context("the key is no PEM")?.to_owned();
+    let dump = world.envoy.admin()?.get("/config_dump?include_eds")?.text();
+    let places = [("dump", dump), ("Envoy's log", world.envoy.log()), ("sidecar's log", world.sidecar.log())];
+    for (place, text) in places {
+        for secret in [&account[..40], &key[..40], &secret_line[..40], "PRIVATE KEY"] {
+            assert!(!text.contains(secret), "a secret is in {place}");
+        }
+    }
+    Ok(())
+}
