@@ -58,7 +58,7 @@ fn a_wrong_configuration_is_refused_by_line_and_a_right_one_is_taken() -> Result
     let mut wrong = listeners.clone();
     let plugin = wrong.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
     plugin["certificatesResolvers"]["le"]["acme"]["keyTipe"] = json!("EC256");
-    plugin["routers"]["x"] = json!({ "rule": "Host(`x.example`)", "tls": { "certResolver": "el" } });
+    plugin["routers"]["x"] = json!({ "rule": "Host(`x.example`)", "tls": { "certResolver": "lee" } });
     write(&file, &wrong, "2")?;
     until("the refusal", PATIENCE, || {
         ensure!(world.envoy.stat("listener_manager.lds.update_rejected")? > 0, "not yet");
@@ -68,7 +68,7 @@ fn a_wrong_configuration_is_refused_by_line_and_a_right_one_is_taken() -> Result
     for line in [
         "certificatesResolvers.le.acme.keyTipe: found an unknown key, expected one of the keys",
         "did you mean keyType?",
-        "routers.x.tls.certResolver: found \"el\", expected one of the resolvers le; did you mean le?",
+        "routers.x.tls.certResolver: found \"lee\", expected one of the resolvers le; did you mean le?",
     ] {
         assert!(log.contains(line), "no line: {line}");
     }

@@ -21,6 +21,10 @@ const MAX_TICK: u32 = 1_000;
 /// Tick periods that are used. Few, so that the period is seldom changed.
 const TICKS: [u32; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, MAX_TICK];
 
+/// The VM configuration by which the bootstrap's singleton is known: on Envoy's main thread the engine disturbs no
+/// request, so it leads where there is one.
+const ENGINE_VM: &[u8] = b"engine";
+
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
@@ -79,7 +83,7 @@ impl Instance {
                 warn_once(&self.proxy, &configured);
                 // What can't be read counts as none.
                 let vm = self.proxy.buffer(Buffer::VmConfiguration, limit).unwrap_or_default();
-                let root = Root::new(&self.proxy, configured, config::fingerprint(&vm));
+                let root = Root::new(&self.proxy, configured, &vm);
                 self.roots.insert(context, root);
                 true
             }
@@ -147,12 +151,13 @@ fn warn_once(proxy: &ProxyHandle, configured: &Configured) {
 }
 
 impl Root {
-    fn new(proxy: &ProxyHandle, configured: Configured, vm: u64) -> Self {
+    fn new(proxy: &ProxyHandle, configured: Configured, vm: &[u8]) -> Self {
         let Configured { config, fingerprint } = configured;
         let role = config.role;
         let world = Rc::new(World::new(Rc::clone(proxy), config, fingerprint));
-        let task = (role != Role::Responder).then(|| Task::new(lead::run(Rc::clone(&world))));
-        let plugin = fingerprint.rotate_left(1) ^ vm;
+        let goes_first = role == Role::Engine || vm == ENGINE_VM;
+        let task = (role != Role::Responder).then(|| Task::new(lead::run(Rc::clone(&world), goes_first)));
+        let plugin = fingerprint.rotate_left(1) ^ config::fingerprint(vm);
         let mut root = Self { world, task, tick_period: 0, plugin, entered: false };
         // Envoy's ticks begin when it is ready to take callouts.
         root.set_tick_period(1);

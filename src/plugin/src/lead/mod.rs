@@ -54,9 +54,15 @@ pub(crate) struct Leader {
     pub(crate) epoch: u64,
 }
 
+/// How long the others wait at their start for one that goes first. All instances of an Envoy start within it.
+const COURTESY: Duration = Duration::from_millis(200);
+
 /// Stands for election and leads, for ever.
-pub(crate) async fn run(world: Rc<World>) {
+pub(crate) async fn run(world: Rc<World>, goes_first: bool) {
     let lease = LocalLease::new(&world);
+    if !goes_first {
+        world.timers.sleep(COURTESY).await;
+    }
     loop {
         let Some(epoch) = lease.take() else {
             world.timers.sleep(LOOK).await;
