@@ -315,9 +315,13 @@ async fn what_is_not_there_is_a_problem_too() {
     let home = Home::new();
     let _sidecar = home.start().await;
     let client = Client::unix(&home.api_socket());
-    for (method, path, status) in
-        [("GET", "/", 404), ("GET", "/v2/state", 404), ("DELETE", "/v1/state", 405), ("PATCH", "/v1/wants", 405)]
-    {
+    for (method, path, status) in [
+        ("GET", "/", 404),
+        ("GET", "/v2/state", 404),
+        ("GET", "/v1/challenges/http-01/%ff", 404),
+        ("DELETE", "/v1/state", 405),
+        ("PATCH", "/v1/wants", 405),
+    ] {
         let answer = client.send(method, path, "").await;
         assert_eq!((answer.problem().kind.as_str(), answer.status), (problem::NOT_FOUND, status), "{method} {path}");
         assert_eq!(answer.headers.contains_key("allow"), status == 405);

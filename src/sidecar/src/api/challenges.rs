@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use wire::Http01;
@@ -42,9 +43,9 @@ pub(super) async fn publish(
 /// `GET`: the challenge of this token.
 pub(super) async fn find(
     State(context): State<Arc<Context>>,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
 ) -> Result<Answer<Http01>, Refused> {
-    let found = context.challenges.find(&token, now_seconds());
+    let found = token.ok().and_then(|Path(token)| context.challenges.find(&token, now_seconds()));
     found.map(Answer).ok_or_else(|| Refused::not_found(StatusCode::NOT_FOUND, "no live challenge has this token"))
 }
 
@@ -52,9 +53,12 @@ pub(super) async fn find(
 pub(super) async fn retract(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
-    Path(token): Path<String>,
+    token: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Refused> {
     context.store.check(fence)?;
-    context.challenges.remove(&token);
+    // What is no text can't be there.
+    if let Ok(Path(token)) = token {
+        context.challenges.remove(&token);
+    }
     Ok(StatusCode::NO_CONTENT)
 }
