@@ -126,7 +126,7 @@ impl Disk {
         self.set_aside_what_others_wrote()?;
         fs::rename(&self.temporary, &self.path)?;
         self.known = Some(Stamp::of(&file.metadata()?));
-        File::open(&self.directory)?.sync_all()
+        sync_directory(&self.directory)
     }
 
     fn set_aside_what_others_wrote(&self) -> io::Result<()> {
@@ -150,6 +150,14 @@ impl Disk {
         tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \
             that version is set aside, and ours is written. Stop the sidecar before you edit the file");
         Ok(())
+    }
+}
+
+/// Makes the renaming durable. Some file systems know no such thing, and say so.
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    match File::open(directory)?.sync_all() {
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => Ok(()),
+        synced => synced,
     }
 }
 
