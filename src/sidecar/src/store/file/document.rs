@@ -217,3 +217,76 @@ impl Book {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(book: &Book) -> String {
+        let mut text = Vec::new();
+        schema::write(book.document(), &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Any JSON, with the names that mean something among its keys.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[ -~]{0,8}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            "[a-zA-Z]{1,4}",
+            "Account|Certificates|EnvoyAutocert|Email|Registration|body|contact|uri|PrivateKey|KeyType",
+            "domain|main|sans|certificate|key|Store|Domain|Main|SANs|Certificate|Key",
+            "leaseFence|caServer|previousAccounts|progress|names|order|pendingKey|attempt|keyType|url|created",
+        ];
+        leaf.prop_recursive(6, 64, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(key.clone(), inner, 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// A resolver that is well-formed but for what stands in its lists and extra fields.
+    fn resolver() -> impl Strategy<Value = Value> {
+        (prop::collection::vec(any_json(), 0..4), any_json(), any::<u32>()).prop_map(|(certificates, extra, fence)| {
+            json!({"Certificates": certificates, "x": extra, "EnvoyAutocert": {"leaseFence": fence, "y": extra}})
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), json in any_json()) {
+            // Whether it is good or not does not matter here.
+            drop(Book::read(&bytes));
+            drop(Book::read(json.to_string().as_bytes()));
+            drop(Book::read(json!({"le": json}).to_string().as_bytes()));
+        }
+
+        #[test]
+        fn what_is_written_is_read_as_the_same(json in any_json()) {
+            if let Ok(book) = Book::read(json!({"le": json}).to_string().as_bytes()) {
+                let text = written(&book);
+                prop_assert_eq!(written(&Book::read(text.as_bytes()).unwrap()), text);
+            }
+        }
+
+        #[test]
+        fn what_is_not_understood_stays(resolver in resolver()) {
+            let book = Book::read(json!({"le": resolver}).to_string().as_bytes()).unwrap();
+            let written: Value = serde_json::from_str(&written(&book)).unwrap();
+            prop_assert_eq!(&written["le"]["Certificates"], &resolver["Certificates"]);
+            prop_assert_eq!(&written["le"]["x"], &resolver["x"]);
+            prop_assert_eq!(&written["le"]["EnvoyAutocert"]["y"], &resolver["EnvoyAutocert"]["y"]);
+        }
+    }
+}
