@@ -11,6 +11,7 @@ pub mod hardening;
 pub mod keys;
 pub mod logging;
 pub mod metrics;
+pub mod peers;
 pub mod provided;
 pub mod sds;
 pub mod secret;

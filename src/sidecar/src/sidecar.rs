@@ -1,6 +1,5 @@
 //! The sidecar's life: everything opened in order, served, and closed with nothing lost.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +18,7 @@ use crate::challenges::Challenges;
 use crate::cli::{DefaultChoice, SidecarArgs};
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 use crate::provided::{Files, Provided, Sources};
 use crate::sds;
 use crate::shelf::Shelf;
@@ -31,6 +31,8 @@ use crate::wants::WantsBoard;
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long the last write may take.
 const SAVE: Duration = Duration::from_secs(4);
+/// The wait after the system could not give us a connection: there are too many open files, say.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// How often the engine's heartbeat is looked at.
 const HEARTBEAT_CHECK: Duration = Duration::from_secs(1);
 /// How long no engine is nothing to speak of after the start: Envoy may be starting too.
@@ -84,14 +86,14 @@ impl Sidecar {
             stopping: stopping.clone(),
         });
 
-        let uids = Arc::new(allowed_uids(args));
+        let peers = Arc::new(peers(args));
         let group = args.socket_group.map(|group| group.0);
         let (api_listener, api_socket) = BoundSocket::bind(&args.api_socket, group)?;
         let (sds_listener, sds_socket) = BoundSocket::bind(&args.sds_socket, group)?;
         let mut servers = JoinSet::new();
-        let api = api::router(context.clone(), Admission::Uids(uids.clone()));
+        let api = api::router(context.clone(), Admission::Peers(peers.clone()));
         servers.spawn(api::serve(api_listener, api, stopping.clone()));
-        servers.spawn(serve_sds(sds_listener, uids, catalog.clone(), sds_status, stopping.clone()));
+        servers.spawn(serve_sds(sds_listener, peers, catalog.clone(), sds_status, stopping.clone()));
         if let (Some(address), Some(token_file)) = (args.api_address, &args.api_token_file) {
             let unfit = |error| StartError::Token { path: token_file.clone(), error };
             let token = Token::read(token_file).map_err(unfit)?;
@@ -163,9 +165,9 @@ fn default_certificate(choice: &DefaultChoice) -> Result<DefaultCertificate, Sta
     }
 }
 
-fn allowed_uids(args: &SidecarArgs) -> BTreeSet<u32> {
+fn peers(args: &SidecarArgs) -> Peers {
     let own = rustix::process::geteuid().as_raw();
-    [0, own].into_iter().chain(args.api_uids.iter().copied()).collect()
+    Peers::new([0, own].into_iter().chain(args.api_uids.iter().copied()))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -174,14 +176,14 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 async fn serve_sds(
     listener: UnixListener,
-    uids: Arc<BTreeSet<u32>>,
+    peers: Arc<Peers>,
     catalog: Arc<Catalog>,
     status: Arc<sds::Status>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let connections = stream::unfold(listener, move |listener| {
-        let uids = uids.clone();
-        async move { Some((Ok(next_admitted(&listener, &uids).await), listener)) }
+        let peers = peers.clone();
+        async move { Some((Ok(next_admitted(&listener, &peers).await), listener)) }
     });
     let shutdown = async move {
         // It turns true, or nobody is left to turn it: both are the end.
@@ -193,20 +195,15 @@ async fn serve_sds(
 }
 
 /// The next connection of a process that may have keys.
-async fn next_admitted(listener: &UnixListener, uids: &BTreeSet<u32>) -> UnixStream {
+async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
     loop {
         let accepted = listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream)));
         match accepted {
-            Ok((uid, stream)) if uids.contains(&uid) => return stream,
-            Ok((uid, _)) => {
-                tracing::warn!(
-                    uid,
-                    "a process of this user asked for certificates and was refused; --api-uid lets it in"
-                );
-            }
+            Ok((uid, stream)) if peers.admit(uid) => return stream,
+            Ok(_) => {}
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Who may use the API: on a unix socket some uids, over TCP whoever knows the token.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::Refused;
+use crate::peers::Peers;
 use crate::secret::Secret;
 
 /// The shortest token that is taken, in bytes: one that can't be guessed.
@@ -29,7 +29,7 @@ pub enum Admission {
     /// Who knows this token.
     Token(Token),
     /// Processes of these users.
-    Uids(Arc<BTreeSet<u32>>),
+    Peers(Arc<Peers>),
 }
 
 /// The other end of a connection.
@@ -95,7 +95,7 @@ pub(super) async fn admit(
 ) -> Response {
     match (&admission, peer) {
         (Admission::Anyone, _) => next.run(request).await,
-        (Admission::Uids(uids), Peer::Uid(uid)) if uids.contains(&uid) => next.run(request).await,
+        (Admission::Peers(peers), Peer::Uid(uid)) if peers.admit(uid) => next.run(request).await,
         (Admission::Token(token), _) if bearer(&request).is_some_and(|given| token.is(given)) => {
             next.run(request).await
         }
@@ -103,12 +103,11 @@ pub(super) async fn admit(
             let detail = "the header authorization must be \"Bearer\" with the token of --api-token-file";
             Refused::forbidden(StatusCode::UNAUTHORIZED, detail).into_response()
         }
-        (Admission::Uids(_), Peer::Uid(uid)) => {
-            tracing::warn!(uid, "a process of this user asked and was refused; --api-uid lets it in");
+        (Admission::Peers(_), Peer::Uid(uid)) => {
             let detail = format!("the user with the uid {uid} may not use this socket; --api-uid {uid} lets it");
             Refused::forbidden(StatusCode::FORBIDDEN, detail).into_response()
         }
-        (Admission::Uids(_), Peer::Network) => {
+        (Admission::Peers(_), Peer::Network) => {
             Refused::forbidden(StatusCode::FORBIDDEN, "only local processes may use this").into_response()
         }
     }
@@ -144,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_listed_users_are_let_in() {
-        let uids = || Admission::Uids(Arc::new([0, 1000].into()));
+        let uids = || Admission::Peers(Arc::new(Peers::new([0, 1000])));
         assert_eq!(status(uids(), Peer::Uid(1000), None).await, 200);
         assert_eq!(status(uids(), Peer::Uid(1001), None).await, 403);
         assert_eq!(status(uids(), Peer::Network, None).await, 403);
