@@ -1,8 +1,7 @@
 //! End-to-end tests: real Envoy, real Pebble, the real sidecar.
 
-mod ca_outages;
-mod configuration;
-mod crashes;
-mod restarts;
+mod ca_away;
+mod reload;
 mod sds;
+mod secrets;
 mod takeover;

@@ -1,0 +1,33 @@
+//! Secrets stay where they belong.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use harness::World;
+use serde_json::Value;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn neither_keys_nor_credentials_are_in_envoys_dump_or_any_log() -> Result<()> {
+    let mut world = World::start("secrets", &[&["secret.example"]])?;
+    world.served("secret.example", PATIENCE)?;
+    let stored: Value = serde_json::from_slice(&fs::read(world.sidecar.storage())?)?;
+    let text = |pointer: &str| -> Result<String> {
+        Ok(stored.pointer(pointer).and_then(Value::as_str).with_context(|| pointer.to_owned())?.to_owned())
+    };
+    let (account, key) = (text("/le/Account/PrivateKey")?, text("/le/Certificates/0/key")?);
+    let pem = String::from_utf8(STANDARD.decode(&key)?)?;
+    let secret_line = pem.lines().nth(1).context("the key is no PEM")?.to_owned();
+    let dump = world.envoy.admin()?.get("/config_dump?include_eds")?.text();
+    let places = [("dump", dump), ("Envoy's log", world.envoy.log()), ("sidecar's log", world.sidecar.log())];
+    for (place, text) in places {
+        for secret in [&account[..40], &key[..40], &secret_line[..40], "PRIVATE KEY"] {
+            assert!(!text.contains(secret), "a secret is in {place}");
+        }
+    }
+    Ok(())
+}
