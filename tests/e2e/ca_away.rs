@@ -11,8 +11,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[test]
 fn a_ca_that_is_down_at_first_is_asked_again_when_its_time_has_come() -> Result<()> {
     let name = "late.example";
-    let mut world =
-        World::with("late", &WorldOptions::default(), |bootstrap| eager(bootstrap.domains(&domains(&[&[name]]))?))?;
+    let mut world = World::with("late", &WorldOptions::default(), |bootstrap| {
+        // Retries within seconds, as no real CA would like it.
+        let bootstrap = bootstrap.domains(&domains(&[&[name]]))?;
+        bootstrap.engine("retryMin", &json!("1s"))?.engine("retryMax", &json!("3s"))
+    })?;
     world.served(name, PATIENCE)?;
     world.pebble.kill();
     world.envoy.kill();
