@@ -1,7 +1,44 @@
-//! End-to-end tests: real Envoy, real Pebble, the real sidecar.
+//! End-to-end tests: real Envoy, real Pebble, the real sidecar, and the shipped configuration.
+//!
+//! One module a feature. Each test has a world of its own and can run beside any other.
 
 mod ca_away;
+mod challenge_requests;
+mod configuration;
+mod crashes;
+mod documents;
+mod issuance;
+mod other_filters;
 mod reload;
+mod renewal;
+mod restarts;
 mod sds;
 mod secrets;
+mod several_envoys;
 mod takeover;
+mod trouble;
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::{World, until};
+
+/// How long something may take that takes a second or two on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Waits until the engine runs in Envoy and has looked at what is stored: this many certificates are valid.
+fn engine_knows(world: &World, valid: u64) -> Result<()> {
+    until("an engine that knows its certificates", PATIENCE, || {
+        let found = stat(world, "certificates.state.valid")?;
+        ensure!(
+            found == valid && stat(world, "engine_active")? == 1,
+            "{found} certificates are valid, {valid} expected"
+        );
+        Ok(())
+    })
+}
+
+/// A metric of the plugin.
+fn stat(world: &World, name: &str) -> Result<u64> {
+    world.envoy.stat(&format!("wasmcustom.envoy_autocert.{name}"))
+}

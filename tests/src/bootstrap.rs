@@ -1,5 +1,7 @@
 //! The configuration of Envoy: the shipped one, with other ports, paths, CA and domains.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
@@ -135,13 +137,55 @@ impl Bootstrap {
         at(listener, &format!("{MANAGER}/http_filters"))?.as_array_mut().context("http_filters is no list")
     }
 
+    /// The virtual host of a listener.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn virtual_host(&mut self, listener: &str) -> Result<&mut Value> {
+        let listener = self.named("/static_resources/listeners", listener)?;
+        at(listener, &format!("{MANAGER}/route_config/virtual_hosts/0"))
+    }
+
     /// The routes of a listener.
     ///
     /// # Errors
     /// When they are not there.
     pub fn routes(&mut self, listener: &str) -> Result<&mut Value> {
-        let listener = self.named("/static_resources/listeners", listener)?;
-        at(listener, &format!("{MANAGER}/route_config/virtual_hosts/0/routes"))
+        at(self.virtual_host(listener)?, "/routes")
+    }
+
+    /// Sends what `web` does not answer itself to a backend, instead of redirecting it.
+    ///
+    /// # Errors
+    /// When the routes and clusters are not there.
+    pub fn backend(mut self, address: SocketAddr) -> Result<Self> {
+        *self.routes("web")? = json!([{ "match": { "prefix": "/" }, "route": { "cluster": "backend" } }]);
+        let endpoint = json!({ "socket_address": { "address": address.ip(), "port_value": address.port() } });
+        let endpoints = json!([{ "lb_endpoints": [{ "endpoint": { "address": endpoint } }] }]);
+        let cluster = json!({
+            "name": "backend", "type": "STATIC", "connect_timeout": "1s",
+            "load_assignment": { "cluster_name": "backend", "endpoints": endpoints },
+        });
+        let clusters = at(&mut self.0, "/static_resources/clusters")?.as_array_mut();
+        clusters.context("clusters is no list")?.push(cluster);
+        Ok(self)
+    }
+
+    /// Moves the listener `web` from the bootstrap to a file that Envoy watches, and gives it as that file's content.
+    /// [`replace`](std::fs::rename) the file to update the listener.
+    ///
+    /// # Errors
+    /// When there is no such listener.
+    pub fn web_from_file(&mut self, place: &Place) -> Result<Value> {
+        let listeners =
+            at(&mut self.0, "/static_resources/listeners")?.as_array_mut().context("listeners is no list")?;
+        let index = listeners.iter().position(|listener| listener["name"] == "web").context("no listener web")?;
+        let mut web = listeners.remove(index);
+        web["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
+        let (path, directory) = (place.file("listeners.json"), place.path());
+        let source = json!({ "path": path, "watched_directory": { "path": directory } });
+        self.0["dynamic_resources"] = json!({ "lds_config": { "path_config_source": source } });
+        Ok(json!({ "resources": [web] }))
     }
 
     fn set(&mut self, pointer: &str, value: Value) -> Result<()> {

@@ -55,11 +55,19 @@ impl Envoy {
             admin: place.file(&format!("{}.admin", options.name)),
             log: place.file(&format!("{}.log", options.name)),
         };
-        fs::write(&files.configuration, serde_json::to_vec_pretty(bootstrap.value())?)?;
+        write(&files.configuration, bootstrap)?;
         let process = spawn(&files, &options)?;
         let mut envoy = Self { process, options, files };
         envoy.wait()?;
         Ok(envoy)
+    }
+
+    /// Gives it another configuration, from its next start on.
+    ///
+    /// # Errors
+    /// When the file can't be written.
+    pub fn configure(&self, bootstrap: &mut Bootstrap) -> Result<()> {
+        write(&self.files.configuration, bootstrap)
     }
 
     /// Starts it anew, with the same configuration or what has become of its file.
@@ -147,6 +155,10 @@ impl Envoy {
         }
         Ok(())
     }
+}
+
+fn write(path: &Path, bootstrap: &mut Bootstrap) -> Result<()> {
+    Ok(fs::write(path, serde_json::to_vec_pretty(bootstrap.value())?)?)
 }
 
 fn spawn(files: &Files, options: &EnvoyOptions) -> Result<Process> {

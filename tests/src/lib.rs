@@ -9,6 +9,7 @@
 //! ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a certificate.
 
 mod authority;
+mod backend;
 mod bootstrap;
 mod challtestsrv;
 mod envoy;
@@ -25,6 +26,7 @@ pub mod ports;
 pub mod tls;
 
 pub use authority::Authority;
+pub use backend::Backend;
 pub use bootstrap::{Bootstrap, Domains};
 pub use challtestsrv::Challtestsrv;
 pub use envoy::{Envoy, EnvoyOptions};

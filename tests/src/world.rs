@@ -63,6 +63,16 @@ impl World {
         Ok(Self { envoy, sidecar, pebble, dns, place })
     }
 
+    /// Restarts Envoy with another configuration.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn reconfigure(&mut self, configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>) -> Result<()> {
+        let mut bootstrap = configure(Bootstrap::placed(&self.place, &self.pebble)?)?;
+        self.envoy.configure(&mut bootstrap)?;
+        self.envoy.restart()
+    }
+
     /// Waits until a certificate from the CA is served for a name.
     ///
     /// # Errors

@@ -1,0 +1,118 @@
+//! Requests to `/.well-known/acme-challenge/`: only a live challenge is answered, all else goes its way.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use anyhow::{Context, Result};
+use harness::{Backend, Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar};
+use harness::{SidecarOptions, World, domains, until};
+use hyper::Method;
+
+use crate::PATIENCE;
+
+const HOST: &str = "held.example";
+
+/// A world in which one challenge stays live: the CA looks for it at another server, which keeps it waiting.
+struct Held {
+    world: World,
+    backend: Backend,
+    elsewhere: Backend,
+    /// The path of the live challenge.
+    path: String,
+}
+
+impl Held {
+    fn start() -> Result<Self> {
+        let place = Place::new("held")?;
+        let backend = Backend::start((Ipv4Addr::LOCALHOST, 0).into())?;
+        let elsewhere = Backend::start(SocketAddr::from(([127, 0, 0, 2], place.web)))?;
+        elsewhere.hold(true);
+        let dns = Challtestsrv::start(&place)?;
+        dns.set_address(HOST, Ipv4Addr::new(127, 0, 0, 2))?;
+        let pebble = Pebble::start(&place, &dns, &PebbleOptions::default())?;
+        let bootstrap = Bootstrap::placed(&place, &pebble)?.backend(backend.address())?;
+        let mut bootstrap = bootstrap.domains(&domains(&[&[HOST]]))?;
+        let sidecar = Sidecar::start(&place, SidecarOptions::default())?;
+        let envoy = Envoy::start(&place, &mut bootstrap, EnvoyOptions::default())?;
+        let path = until("the CA's look at the challenge", PATIENCE, || {
+            let requests = elsewhere.requests();
+            let line = requests.first().context("not yet")?;
+            Ok(line.split(' ').nth(1).context("no path")?.to_owned())
+        })?;
+        Ok(Self { world: World { envoy, sidecar, pebble, dns, place }, backend, elsewhere, path })
+    }
+}
+
+#[test]
+fn a_live_challenge_is_answered_by_get_and_head() -> Result<()> {
+    let held = Held::start()?;
+    let web = held.world.web();
+    let token = held.path.rsplit('/').next().unwrap_or_default();
+    let reply = web.request(Method::GET, &held.path, HOST, "")?;
+    assert_eq!(reply.status, 200);
+    let (answered, thumbprint) =
+        reply.text().split_once('.').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap_or_default();
+    assert_eq!((answered.as_str(), thumbprint.len()), (token, 43), "a key authorization: the token and a thumbprint");
+    assert_eq!(reply.header("content-type"), "application/octet-stream");
+    assert_eq!(reply.header("x-content-type-options"), "nosniff");
+
+    let head = web.request(Method::HEAD, &held.path, HOST, "")?;
+    assert_eq!((head.status, head.body.len()), (200, 0));
+    for host in ["HELD.example", "held.example:80", "held.example."] {
+        assert_eq!(web.request(Method::GET, &held.path, host, "")?.body, reply.body, "{host}");
+    }
+    assert!(held.backend.requests().is_empty(), "a challenge reached the backend");
+    held.elsewhere.hold(false);
+    Ok(())
+}
+
+#[test]
+fn everything_else_reaches_the_backend_unchanged() -> Result<()> {
+    let held = Held::start()?;
+    let web = held.world.web();
+    let (directory, token) = held.path.rsplit_once('/').context("no token")?;
+    let unknown = format!("{directory}/{}", "u".repeat(token.len()));
+    let cases = [
+        (Method::GET, unknown, HOST),
+        (Method::GET, held.path.clone(), "other.example"),
+        (Method::POST, held.path.clone(), HOST),
+        (Method::PUT, held.path.clone(), HOST),
+        (Method::DELETE, held.path.clone(), HOST),
+        (Method::OPTIONS, held.path.clone(), HOST),
+        (Method::GET, format!("{}?query", held.path), HOST),
+        (Method::GET, format!("{}/", held.path), HOST),
+        (Method::GET, format!("{directory}//{token}"), HOST),
+        (Method::GET, format!("/{}", held.path), HOST),
+        (Method::GET, format!("/%2ewell-known/acme-challenge/{token}"), HOST),
+        (Method::GET, format!("{directory}/../acme-challenge/{token}"), HOST),
+        (Method::GET, format!("{directory}/"), HOST),
+        (Method::GET, "/".to_owned(), HOST),
+    ];
+    for (method, path, host) in cases {
+        let reply = web.request(method.clone(), &path, host, "")?;
+        assert_eq!((reply.status, reply.header("x-backend")), (200, "yes"), "{method} {path} for {host}");
+        if method != Method::HEAD {
+            assert!(reply.text().starts_with(&format!("{method} {path} HTTP/1.1\r\n")), "{}", reply.text());
+        }
+    }
+    held.elsewhere.hold(false);
+    Ok(())
+}
+
+#[test]
+fn a_challenge_is_dead_once_its_certificate_is_there() -> Result<()> {
+    let backend = Backend::start((Ipv4Addr::LOCALHOST, 0).into())?;
+    let address = backend.address();
+    let mut world = World::with("dead", &Default::default(), |bootstrap| {
+        bootstrap.backend(address)?.domains(&domains(&[&["dead.example"]]))
+    })?;
+    world.served("dead.example", PATIENCE)?;
+    let log = world.pebble.log();
+    let path = log.split_once("/.well-known/acme-challenge/").context("Pebble's log names no challenge")?.1;
+    let token: String = path.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
+    until("the challenge's end", PATIENCE, || {
+        let path = format!("/.well-known/acme-challenge/{token}");
+        let reply = world.web().request(Method::GET, &path, "dead.example", "")?;
+        anyhow::ensure!(reply.header("x-backend") == "yes", "it is still answered");
+        Ok(())
+    })
+}

@@ -1,0 +1,77 @@
+//! The sidecar killed at each step of an order: the order is finished, with at most one more.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use harness::{PebbleOptions, World, WorldOptions, domains, until};
+use serde_json::json;
+
+use crate::{PATIENCE, engine_knows};
+
+/// Kills the sidecar as soon as the CA has seen a request for `path`.
+fn killed_at(path: &str) -> Result<()> {
+    let pebble = PebbleOptions::default().set("PEBBLE_VA_NOSLEEP", 0).set("PEBBLE_VA_SLEEPTIME", 1);
+    let mut world = World::with("crash", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+        bootstrap.domains(&domains(&[&["crash.example"]]))?.engine("retryMin", &json!("500ms"))
+    })?;
+    until(&format!("a request for {path}"), PATIENCE, || {
+        ensure!(world.pebble.requests(path) > 0, "not yet");
+        Ok(())
+    })?;
+    world.sidecar.kill();
+    // Long enough for the engine to run into it.
+    std::thread::sleep(Duration::from_millis(300));
+    world.sidecar.restart()?;
+    world.served("crash.example", PATIENCE).with_context(|| format!("killed at {path}"))?;
+    engine_knows(&world, 1)?;
+    assert!(world.orders() <= 2, "killed at {path}: {} orders", world.orders());
+    assert!(world.accounts() <= 2, "killed at {path}: {} requests for accounts", world.accounts());
+    Ok(())
+}
+
+#[test]
+fn the_sidecar_is_killed_when_the_account_is_made() -> Result<()> {
+    killed_at("/sign-me-up")
+}
+
+#[test]
+fn the_sidecar_is_killed_when_the_order_is_made() -> Result<()> {
+    killed_at("/order-plz")
+}
+
+#[test]
+fn the_sidecar_is_killed_when_the_authorization_is_read() -> Result<()> {
+    killed_at("/authZ/")
+}
+
+#[test]
+fn the_sidecar_is_killed_when_the_challenge_is_ready() -> Result<()> {
+    killed_at("/chalZ/")
+}
+
+#[test]
+fn the_sidecar_is_killed_when_the_order_is_finalized() -> Result<()> {
+    killed_at("/finalize-order/")
+}
+
+#[test]
+fn the_sidecar_is_killed_when_the_certificate_is_fetched() -> Result<()> {
+    killed_at("/certZ/")
+}
+
+#[test]
+fn envoy_is_killed_in_the_middle_of_an_order() -> Result<()> {
+    let pebble = PebbleOptions::default().set("PEBBLE_VA_NOSLEEP", 0).set("PEBBLE_VA_SLEEPTIME", 2);
+    let mut world = World::with("crash-envoy", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+        bootstrap.domains(&domains(&[&["crash.example"]]))?.engine("retryMin", &json!("500ms"))
+    })?;
+    until("the challenge", PATIENCE, || {
+        ensure!(world.pebble.requests("/chalZ/") > 0, "not yet");
+        Ok(())
+    })?;
+    world.envoy.restart()?;
+    world.served("crash.example", PATIENCE)?;
+    engine_knows(&world, 1)?;
+    assert!(world.orders() <= 2, "{} orders", world.orders());
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! What the documents tell users to copy is taken by Envoy as it stands.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use harness::{Envoy, Place, artifacts};
+
+/// Where packages put the plugin; here it stands elsewhere.
+const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
+
+/// Envoy takes this configuration, once the plugin's path is the one of here.
+fn accept(name: &str, yaml: &str) -> Result<()> {
+    ensure!(yaml.contains(INSTALLED), "{name} does not name {INSTALLED}");
+    let place = Place::new("document")?;
+    let file = place.file("envoy.yaml");
+    fs::write(&file, yaml.replace(INSTALLED, &artifacts::wasm()?.display().to_string()))?;
+    Envoy::validate(&file, &place.file("validate.log")).with_context(|| name.to_owned())
+}
+
+#[test]
+fn envoy_takes_the_reference_configuration() -> Result<()> {
+    let path = artifacts::repository().join("envoy/envoy.yaml");
+    accept("envoy/envoy.yaml", &fs::read_to_string(path)?)
+}
+
+#[test]
+fn envoy_takes_each_example() -> Result<()> {
+    let mut count = 0;
+    for example in fs::read_dir(artifacts::repository().join("examples"))? {
+        let path = example?.path().join("envoy.yaml");
+        accept(&path.display().to_string(), &fs::read_to_string(&path)?)?;
+        count += 1;
+    }
+    ensure!(count > 0, "there is no example");
+    Ok(())
+}
+
+#[test]
+fn envoy_takes_the_configuration_of_the_readme() -> Result<()> {
+    let readme = fs::read_to_string(Path::new(&artifacts::repository()).join("README.md"))?;
+    let (_, rest) = readme.split_once("```yaml\n").context("README.md has no YAML")?;
+    let (yaml, _) = rest.split_once("```").context("README.md's YAML has no end")?;
+    accept("README.md", yaml)
+}

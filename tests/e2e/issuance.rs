@@ -1,0 +1,77 @@
+//! Certificates appear.
+
+use anyhow::Result;
+use harness::{World, WorldOptions, domains};
+use serde_json::json;
+
+use crate::{PATIENCE, engine_knows};
+
+#[test]
+fn a_name_gets_a_certificate() -> Result<()> {
+    let mut world = World::start("one", &[&["one.example"]])?;
+    let served = world.served("one.example", PATIENCE)?;
+    assert_eq!(served.names, ["one.example"]);
+    assert!(served.issuer.contains("Pebble Intermediate"), "{}", served.issuer);
+    assert_eq!(served.chain_length, 2, "leaf and intermediate");
+    engine_knows(&world, 1)?;
+    assert_eq!((world.accounts(), world.orders()), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn two_names_of_a_router_share_a_certificate() -> Result<()> {
+    let mut world = World::start("two", &[&["two.example", "www.two.example"]])?;
+    let served = world.served("two.example", PATIENCE)?;
+    assert_eq!(served, world.served("www.two.example", PATIENCE)?);
+    assert_eq!(served.names, ["two.example", "www.two.example"]);
+    assert_eq!(world.orders(), 1);
+    Ok(())
+}
+
+#[test]
+fn each_of_many_names_gets_its_own_certificate() -> Result<()> {
+    let names: Vec<String> = (0..10).map(|index| format!("n{index}.many.example")).collect();
+    let wanted: Vec<_> = names.iter().map(|name| vec![name.clone()]).collect();
+    let mut world = World::with("many", &WorldOptions::default(), |bootstrap| bootstrap.domains(&wanted))?;
+    for name in &names {
+        assert_eq!(world.served(name, PATIENCE)?.names, [name.as_str()]);
+    }
+    assert_eq!((world.accounts(), world.orders()), (1, names.len()));
+    Ok(())
+}
+
+#[test]
+fn keys_are_of_the_type_asked_for() -> Result<()> {
+    for key_type in ["EC256", "EC384", "RSA2048", "RSA4096"] {
+        let mut world = World::with("key", &WorldOptions::default(), |bootstrap| {
+            bootstrap.domains(&domains(&[&["key.example"]]))?.resolver("keyType", &json!(key_type))
+        })?;
+        assert_eq!(world.served("key.example", PATIENCE)?.key_type, key_type);
+    }
+    Ok(())
+}
+
+#[test]
+fn keys_are_rsa_4096_unless_asked_otherwise_as_in_traefik() -> Result<()> {
+    let mut world = World::with("default-key", &WorldOptions::default(), |bootstrap| {
+        let mut bootstrap = bootstrap.domains(&domains(&[&["key.example"]]))?;
+        bootstrap.plugin(|configuration| {
+            if let Some(acme) = configuration["certificatesResolvers"]["le"]["acme"].as_object_mut() {
+                acme.remove("keyType");
+            }
+        })?;
+        Ok(bootstrap)
+    })?;
+    assert_eq!(world.served("key.example", PATIENCE)?.key_type, "RSA4096");
+    Ok(())
+}
+
+#[test]
+fn a_filter_runs_the_engine_where_there_is_no_bootstrap_service() -> Result<()> {
+    let mut world = World::with("filter-engine", &WorldOptions::default(), |bootstrap| {
+        Ok(bootstrap.domains(&domains(&[&["istio.example"]]))?.without_singleton())
+    })?;
+    assert_eq!(world.served("istio.example", PATIENCE)?.names, ["istio.example"]);
+    assert_eq!(world.orders(), 1);
+    Ok(())
+}

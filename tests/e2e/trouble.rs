@@ -1,0 +1,84 @@
+//! A CA that is not always nice.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::{PebbleOptions, World, WorldOptions, domains, until};
+use serde_json::json;
+
+use crate::{PATIENCE, engine_knows, stat};
+
+#[test]
+fn half_of_all_nonces_may_be_refused() -> Result<()> {
+    let pebble = PebbleOptions::default().set("PEBBLE_WFE_NONCEREJECT", 50);
+    let mut world = World::with("nonces", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+        bootstrap.domains(&domains(&[&["a.nonce.example", "b.nonce.example"]]))?.engine("retryMin", &json!("500ms"))
+    })?;
+    world.served("a.nonce.example", PATIENCE)?;
+    assert!(world.pebble.log().contains("badNonce"), "no nonce was refused, so this showed nothing");
+    Ok(())
+}
+
+/// The challenges that were answered for two certificates with a name in common, one after the other.
+fn challenges(reuse: u8) -> Result<usize> {
+    let pebble = PebbleOptions::default().set("PEBBLE_AUTHZREUSE", reuse);
+    let mut world = World::with("reuse", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+        let wanted = domains(&[&["a.example"], &["b.example", "a.example"]]);
+        bootstrap.domains(&wanted)?.engine("maxOrders", &json!(1))
+    })?;
+    world.served("a.example", PATIENCE)?;
+    world.served("b.example", PATIENCE)?;
+    engine_knows(&world, 2)?;
+    Ok(world.pebble.requests("/chalZ/"))
+}
+
+#[test]
+fn a_valid_authorization_is_not_proved_again() -> Result<()> {
+    assert_eq!(challenges(100)?, 2);
+    Ok(())
+}
+
+#[test]
+fn without_reuse_each_authorization_is_proved() -> Result<()> {
+    assert_eq!(challenges(0)?, 3);
+    Ok(())
+}
+
+#[test]
+fn a_blocked_domain_does_not_hold_up_another() -> Result<()> {
+    let pebble = PebbleOptions { blocklist: vec!["blocked.example".to_owned()], ..PebbleOptions::default() };
+    let mut world = World::with("blocked", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+        bootstrap.domains(&domains(&[&["blocked.example"], &["good.example"]]))?.engine("maxOrders", &json!(1))
+    })?;
+    world.served("good.example", PATIENCE)?;
+    until("a log line about the blocked domain", PATIENCE, || {
+        let log = world.envoy.log();
+        let told = log.lines().any(|line| line.contains("wasm log") && line.contains("blocked.example: failed"));
+        ensure!(told, "nothing is said of it");
+        Ok(())
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_ca_that_stops_answering_costs_a_timeout_and_a_retry() -> Result<()> {
+    let mut world = World::with("silent", &WorldOptions::default(), |bootstrap| {
+        bootstrap
+            .domains(&domains(&[&["silent.example"]]))?
+            .resolver("clientTimeout", &json!("4s"))?
+            .resolver("clientResponseHeaderTimeout", &json!("2s"))?
+            .engine("retryMin", &json!("500ms"))
+    })?;
+    world.pebble.suspend()?;
+    // The sidecar's own start may have let the order through already: then there is nothing to see here.
+    let failed = until("a failed try", Duration::from_secs(30), || {
+        ensure!(world.envoy.log().contains("silent.example: failed"), "no failure yet");
+        Ok(())
+    });
+    world.pebble.resume()?;
+    if failed.is_err() {
+        assert_eq!(stat(&world, "certificates.state.valid")?, 1, "neither a certificate nor a failure");
+    }
+    world.served("silent.example", PATIENCE)?;
+    Ok(())
+}
