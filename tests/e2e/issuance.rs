@@ -65,13 +65,3 @@ fn keys_are_rsa_4096_unless_asked_otherwise_as_in_traefik() -> Result<()> {
     assert_eq!(world.served("key.example", PATIENCE)?.key_type, "RSA4096");
     Ok(())
 }
-
-#[test]
-fn a_filter_runs_the_engine_where_there_is_no_bootstrap_service() -> Result<()> {
-    let mut world = World::with("filter-engine", &WorldOptions::default(), |bootstrap| {
-        Ok(bootstrap.domains(&domains(&[&["istio.example"]]))?.without_singleton())
-    })?;
-    assert_eq!(world.served("istio.example", PATIENCE)?.names, ["istio.example"]);
-    assert_eq!(world.orders(), 1);
-    Ok(())
-}

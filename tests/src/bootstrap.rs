@@ -171,23 +171,6 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// Moves the listener `web` from the bootstrap to a file that Envoy watches, and gives it as that file's content.
-    /// [`replace`](std::fs::rename) the file to update the listener.
-    ///
-    /// # Errors
-    /// When there is no such listener.
-    pub fn web_from_file(&mut self, place: &Place) -> Result<Value> {
-        let listeners =
-            at(&mut self.0, "/static_resources/listeners")?.as_array_mut().context("listeners is no list")?;
-        let index = listeners.iter().position(|listener| listener["name"] == "web").context("no listener web")?;
-        let mut web = listeners.remove(index);
-        web["@type"] = json!("type.googleapis.com/envoy.config.listener.v3.Listener");
-        let (path, directory) = (place.file("listeners.json"), place.path());
-        let source = json!({ "path": path, "watched_directory": { "path": directory } });
-        self.0["dynamic_resources"] = json!({ "lds_config": { "path_config_source": source } });
-        Ok(json!({ "resources": [web] }))
-    }
-
     fn set(&mut self, pointer: &str, value: Value) -> Result<()> {
         *at(&mut self.0, pointer)? = value;
         Ok(())
