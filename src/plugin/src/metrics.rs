@@ -22,6 +22,7 @@
 //! | `certificate_not_after_seconds.resolver.R.certificate.NAME` | gauge | end of validity, seconds since 1970 |
 //! | `certificates.state.S` | gauge | S: `valid`, `due`, `expired`, `missing`, `in_progress`, `failing` |
 //! | `engine_active` | gauge | 1 while an instance in this Envoy runs the engine |
+//! | `engine_memory_bytes` | gauge | linear memory of the instance that runs the engine |
 //! | `failures.resolver.R.class.C` | counter | failed tries, by the class of the failure |
 //! | `issuances.resolver.R.why.W` | counter | W: why it was due: `first`, `renewal`, `resume`, `retry` |
 //! | `sidecar_request_milliseconds` | histogram | from sending a request to the sidecar to its answer |

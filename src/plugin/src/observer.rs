@@ -58,6 +58,7 @@ impl Herald {
         ] {
             self.metrics.set(&format!("certificates.state.{state}"), count);
         }
+        self.metrics.set("engine_memory_bytes", self.proxy.memory_bytes());
     }
 }
 

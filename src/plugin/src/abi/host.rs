@@ -102,6 +102,12 @@ impl Proxy for Envoy {
         unsafe { random_get(buffer.as_mut_ptr(), buffer.len()) == 0 }
     }
 
+    fn memory_bytes(&self) -> u64 {
+        /// The size of a page of linear memory.
+        const PAGE: u64 = 64 * 1024;
+        u64::try_from(core::arch::wasm32::memory_size::<0>()).unwrap_or(u64::MAX).saturating_mul(PAGE)
+    }
+
     fn set_tick_period(&self, milliseconds: u32) -> Result<(), Status> {
         // SAFETY: no memory is passed.
         ok(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })

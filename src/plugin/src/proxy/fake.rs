@@ -88,6 +88,10 @@ impl Proxy for FakeProxy {
         true
     }
 
+    fn memory_bytes(&self) -> u64 {
+        0
+    }
+
     fn set_tick_period(&self, _milliseconds: u32) -> Result<(), Status> {
         Ok(())
     }

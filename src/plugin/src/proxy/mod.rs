@@ -24,6 +24,9 @@ pub(crate) trait Proxy {
     /// Fills the buffer with random bytes; false when the host refuses.
     fn random(&self, buffer: &mut [u8]) -> bool;
 
+    /// How large this instance's linear memory is, in bytes. It never shrinks.
+    fn memory_bytes(&self) -> u64;
+
     /// How often the current root context's tick is called; 0 stops it.
     fn set_tick_period(&self, milliseconds: u32) -> Result<(), Status>;
 
