@@ -80,6 +80,9 @@ impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::CutShort => f.write_str("the connection was reset, or the answer was larger than Envoy takes"),
+            Self::Dispatch(Status::INTERNAL_FAILURE) => {
+                f.write_str("Envoy has no healthy host for the request, or its circuit breaker is open")
+            }
             Self::Dispatch(status) => write!(f, "Envoy did not send the request ({status})"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::TooLarge(size) => write!(f, "the answer has {size} bytes, which is more than is read"),

@@ -60,6 +60,9 @@ pub(crate) trait Proxy {
     /// Adds to a counter.
     fn increment_metric(&self, id: u32, by: i64) -> Result<(), Status>;
 
+    /// How much linear memory this instance has, in bytes.
+    fn memory_bytes(&self) -> u64;
+
     /// Sets a gauge, or records a value in a histogram.
     fn record_metric(&self, id: u32, value: u64) -> Result<(), Status>;
 }
@@ -78,6 +81,8 @@ impl Status {
     pub(crate) const BAD_ARGUMENT: Self = Self(2);
     /// Somebody else changed the key since it was read.
     pub(crate) const CAS_MISMATCH: Self = Self(8);
+    /// The host could not; of a callout: the cluster has no healthy host, or a circuit breaker of it is open.
+    pub(crate) const INTERNAL_FAILURE: Self = Self(10);
 }
 
 impl std::fmt::Display for Status {

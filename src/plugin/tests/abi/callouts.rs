@@ -6,7 +6,8 @@ use crate::world::{World, configuration, problem};
 /// An instance that has just asked for the sidecar's lease.
 fn asking() -> (Process, Vm, u32, Callout) {
     let process = Process::default();
-    let mut vm = Vm::start(&process);
+    // The bootstrap's singleton: it does not wait for another one to lead.
+    let mut vm = Vm::start_with(&process, b"engine");
     let root = vm.root(&configuration("auto", &["a.example"])).unwrap();
     vm.tick(root);
     let callout = vm.callouts().pop().expect("the first tick asks for the lease");
@@ -111,6 +112,13 @@ fn a_missing_ca_cluster_is_named_with_what_to_do() {
     let mut world = World::with_filter(&configuration("auto", &["a.example"]));
     world.process.with(|process| process.dispatch.insert("ca.example".to_owned(), 2));
     world.run_until(300_000, |world| world.process.logged("Envoy has no cluster `ca.example`: define it") > 0);
+}
+
+#[test]
+fn a_ca_cluster_without_a_healthy_host_is_said_to_have_none() {
+    let mut world = World::with_filter(&configuration("auto", &["a.example"]));
+    world.process.with(|process| process.dispatch.insert("ca.example".to_owned(), 10));
+    world.run_until(300_000, |world| world.process.logged("cluster `ca.example`: Envoy has no healthy host") > 0);
 }
 
 #[test]

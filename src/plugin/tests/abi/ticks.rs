@@ -6,11 +6,14 @@ use crate::world::{World, configuration};
 #[test]
 fn a_candidate_ticks_at_once_and_then_once_a_second() {
     let process = Process::default();
-    let (mut first, mut second) = (Vm::start(&process), Vm::start(&process));
+    let (mut first, mut second) = (Vm::start_with(&process, b"engine"), Vm::start(&process));
     let root = first.root(&configuration("auto", &[])).unwrap();
     let other = second.root(&configuration("auto", &[])).unwrap();
     assert_eq!(first.tick_period(root), 1);
     first.tick(root);
+    second.tick(other);
+    assert_eq!(second.tick_period(other), 200, "it lets the singleton go first");
+    process.advance(200);
     second.tick(other);
     assert_eq!(second.tick_period(other), 1_000);
 }
