@@ -29,6 +29,8 @@ use crate::wants::WantsBoard;
 /// How long requests under way may take when the sidecar is to end. Below the 10 s after which containers are killed,
 /// together with [`SAVE`].
 const DRAIN: Duration = Duration::from_secs(5);
+/// How long SDS clients may take to go. Their streams have been ended, and nothing of theirs is under way.
+const SDS_DRAIN: Duration = Duration::from_secs(1);
 /// How long the last write may take.
 const SAVE: Duration = Duration::from_secs(4);
 /// The wait after the system could not give us a connection: there are too many open files, say.
@@ -41,8 +43,10 @@ const FIRST_HEARTBEAT: Duration = Duration::from_secs(60);
 /// A sidecar that serves.
 pub struct Sidecar {
     stop: watch::Sender<bool>,
-    /// Those that answer; they end by themselves.
+    /// Those that answer requests; they end by themselves.
     servers: JoinSet<()>,
+    /// The one that serves certificates; it ends by itself.
+    sds: JoinSet<()>,
     /// Those that only watch; they are dropped.
     _watchers: JoinSet<()>,
     store: Arc<dyn Store>,
@@ -93,7 +97,8 @@ impl Sidecar {
         let mut servers = JoinSet::new();
         let api = api::router(context.clone(), Admission::Peers(peers.clone()));
         servers.spawn(api::serve(api_listener, api, stopping.clone()));
-        servers.spawn(serve_sds(sds_listener, peers, catalog.clone(), sds_status, stopping.clone()));
+        let mut sds = JoinSet::new();
+        sds.spawn(serve_sds(sds_listener, peers, catalog.clone(), sds_status, stopping.clone()));
         if let (Some(address), Some(token_file)) = (args.api_address, &args.api_token_file) {
             let unfit = |error| StartError::Token { path: token_file.clone(), error };
             let token = Token::read(token_file).map_err(unfit)?;
@@ -110,9 +115,10 @@ impl Sidecar {
         watchers.spawn(async move { shelf.follow().await });
         watchers.spawn(watch_engine(store.clone()));
         watchers.spawn(provided.keep_current(catalog));
-        let (api, sds) = (args.api_socket.display(), args.sds_socket.display());
-        tracing::info!(storage = %args.storage.0.display(), certificates = stored, %api, %sds, "sidecar ready");
-        Ok(Self { stop, servers, _watchers: watchers, store, _sockets: [api_socket, sds_socket] })
+        let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
+        let storage = args.storage.0.display();
+        tracing::info!(%storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
+        Ok(Self { stop, servers, sds, _watchers: watchers, store, _sockets: [api_socket, sds_socket] })
     }
 
     /// Takes no more requests, answers those under way, and saves everything.
@@ -121,10 +127,9 @@ impl Sidecar {
     /// When something could not be saved in time; the text says why.
     pub async fn stop(mut self) -> Result<(), String> {
         self.stop.send_replace(true);
-        let drained = async { while self.servers.join_next().await.is_some() {} };
-        if timeout(DRAIN, drained).await.is_err() {
+        let (drained, _) = tokio::join!(drain(&mut self.servers, DRAIN), drain(&mut self.sds, SDS_DRAIN));
+        if !drained {
             tracing::warn!("some requests were still under way and are cut off");
-            self.servers.abort_all();
         }
         match timeout(SAVE, self.store.close()).await {
             Ok(Ok(())) => Ok(()),
@@ -132,6 +137,13 @@ impl Sidecar {
             Err(_) => Err(format!("the last write was not done within {} s", SAVE.as_secs())),
         }
     }
+}
+
+/// Waits until all have ended, but no longer than `most`; says whether they have.
+async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
+    let ended = timeout(most, async { while servers.join_next().await.is_some() {} }).await.is_ok();
+    servers.abort_all();
+    ended
 }
 
 async fn open_store(path: PathBuf, bounds: LeaseBounds) -> Result<Arc<dyn Store>, StartError> {

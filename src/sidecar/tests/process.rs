@@ -4,7 +4,8 @@
 
 mod harness;
 
-use std::os::unix::net::UnixDatagram;
+use std::io::Write;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -169,6 +170,19 @@ async fn an_unfinished_key_does_not_hold_up_the_end() {
     // Whether it is done by now or not.
     let _ = tokio::time::timeout(Duration::from_millis(300), asked).await;
     assert_eq!(program.end(Signal::TERM).code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_stay_connected_do_not_hold_up_the_end() {
+    let home = Home::new();
+    let mut program = Program::start(&home);
+    engine(&home).await;
+    let api = UnixStream::connect(home.api_socket()).unwrap();
+    let mut half_a_request = UnixStream::connect(home.api_socket()).unwrap();
+    half_a_request.write_all(b"POST /v1/lease HTTP/1.1\r\nhost: x\r\ncontent-length: 50\r\n\r\n{").unwrap();
+    let sds = UnixStream::connect(home.path("run/sds.sock")).unwrap();
+    assert_eq!(program.end(Signal::TERM).code(), Some(0));
+    drop((api, half_a_request, sds));
 }
 
 #[tokio::test(flavor = "multi_thread")]
