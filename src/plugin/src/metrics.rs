@@ -25,7 +25,6 @@
 //! | `engine_memory_bytes` | gauge | linear memory of the instance that runs the engine |
 //! | `failures.resolver.R.class.C` | counter | failed tries, by the class of the failure |
 //! | `issuances.resolver.R.why.W` | counter | W: why it was due: `first`, `renewal`, `resume`, `retry` |
-//! | `memory_bytes` | gauge | linear memory of the instance that runs the engine, the largest there is |
 //! | `sidecar_request_milliseconds` | histogram | from sending a request to the sidecar to its answer |
 
 use std::cell::RefCell;

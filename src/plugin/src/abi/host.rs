@@ -21,8 +21,6 @@ const REQUEST_HEADERS: u32 = 0;
 const ANSWER_HEADERS: u32 = 6;
 /// `wasi_clock_id_t`: the monotonic clock.
 const MONOTONIC: u32 = 1;
-/// The size of a page of linear memory, in bytes.
-const PAGE: u64 = 65_536;
 /// No gRPC status in a local answer.
 const NO_GRPC_STATUS: i32 = -1;
 
@@ -205,10 +203,6 @@ impl Proxy for Envoy {
     fn increment_metric(&self, id: u32, by: i64) -> Result<(), Status> {
         // SAFETY: no memory is passed.
         ok(unsafe { proxy_increment_metric(id, by) })
-    }
-
-    fn memory_bytes(&self) -> u64 {
-        u64::try_from(core::arch::wasm32::memory_size(0)).unwrap_or_default().saturating_mul(PAGE)
     }
 
     fn record_metric(&self, id: u32, value: u64) -> Result<(), Status> {

@@ -52,7 +52,6 @@ async fn heartbeat(world: &World, sidecar: &Sidecar) {
     let mut last = world.clock.steady();
     let mut pause = HEARTBEAT;
     loop {
-        world.metrics.set("memory_bytes", world.proxy.memory_bytes());
         world.timers.sleep(pause).await;
         pause = match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {

@@ -145,10 +145,6 @@ impl Proxy for FakeProxy {
         Ok(())
     }
 
-    fn memory_bytes(&self) -> u64 {
-        1 << 20
-    }
-
     fn record_metric(&self, id: u32, value: u64) -> Result<(), Status> {
         let name = self.metrics.borrow()[usize::try_from(id).unwrap()].clone();
         self.values.borrow_mut().insert(name, i64::try_from(value).unwrap());

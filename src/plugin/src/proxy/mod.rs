@@ -60,9 +60,6 @@ pub(crate) trait Proxy {
     /// Adds to a counter.
     fn increment_metric(&self, id: u32, by: i64) -> Result<(), Status>;
 
-    /// How much linear memory this instance has, in bytes.
-    fn memory_bytes(&self) -> u64;
-
     /// Sets a gauge, or records a value in a histogram.
     fn record_metric(&self, id: u32, value: u64) -> Result<(), Status>;
 }

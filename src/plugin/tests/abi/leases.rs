@@ -29,7 +29,7 @@ fn a_certificate_is_issued_through_the_abi() {
     assert_eq!(world.process.metric("envoy_autocert.acme_requests.endpoint.newOrder.status.201"), Some(1));
     world.run_for(5_000);
     assert_eq!(world.process.metric("envoy_autocert.certificates.state.valid"), Some(1));
-    let memory = world.process.metric("envoy_autocert.memory_bytes").unwrap();
+    let memory = world.process.metric("envoy_autocert.engine_memory_bytes").unwrap();
     assert!((1 << 20..=4 << 20).contains(&memory), "{memory} bytes");
 }
 
