@@ -7,9 +7,9 @@
 //!   any two of them.
 //! - A 2xx answer to a request that stores something means that it is on disk, unless the answer says otherwise
 //!   ([`Published::durable`]).
-//! - Every request that changes something bears [`FENCE_HEADER`] with the fence of the lease it was sent under. A
-//!   fence older than the current one is refused with [`problem::FENCE_LOST`], so an engine that was suspended past its
-//!   lease can change nothing.
+//! - Every request that changes something bears [`FENCE_HEADER`] with the fence of the lease it was sent under, except
+//!   for the lease itself and offers of wants. Any other fence than the current one is refused with
+//!   [`problem::FENCE_LOST`], so an engine that was suspended past its lease can change nothing.
 //! - Every error is a [`Problem`] (RFC 9457, `application/problem+json`).
 //! - Unknown members are ignored, so that both sides can be updated one after the other.
 //!

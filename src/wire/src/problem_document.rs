@@ -32,7 +32,7 @@ pub mod problem {
     pub const CERTIFICATE_REFUSED: &str = "urn:envoy-autocert:certificate-refused";
     /// The request bears no fence, or one of an earlier holder (409): take the lease first.
     pub const FENCE_LOST: &str = "urn:envoy-autocert:fence-lost";
-    /// The peer may not use this socket (403).
+    /// The peer may not use this socket (403), or over TCP the bearer token is missing or wrong (401).
     pub const FORBIDDEN: &str = "urn:envoy-autocert:forbidden";
     /// There is nothing at this path (404), or not with this method (405).
     pub const NOT_FOUND: &str = "urn:envoy-autocert:not-found";
