@@ -1,5 +1,6 @@
 //! What is told to Prometheus. No label or value is a secret.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -93,13 +94,15 @@ impl Sources {
         let states = [("expired", expired), ("valid", listed.len() - expired)];
         let states = states.map(|(state, count)| ([("state", state)], as_i64(count)));
         gauges(encoder, "certificates", "Certificates from a CA by state", &states)?;
-        let ends: Vec<_> = listed
-            .iter()
-            .map(|certificate| {
-                let main = certificate.id.names.first().map_or("", String::as_str);
-                ([("resolver", certificate.id.resolver.as_str()), ("main", main)], certificate.not_after)
-            })
-            .collect();
+        // Several may have the same main name, and a series must be there once: the one that ends first counts.
+        let mut ends: BTreeMap<_, i64> = BTreeMap::new();
+        for certificate in listed.iter() {
+            let main = certificate.id.names.first().map_or("", String::as_str);
+            let labels = [("resolver", certificate.id.resolver.as_str()), ("main", main)];
+            let end = ends.entry(labels).or_insert(certificate.not_after);
+            *end = certificate.not_after.min(*end);
+        }
+        let ends: Vec<_> = ends.into_iter().collect();
         gauges(encoder, "certificate_not_after_seconds", "When a certificate expires, seconds since 1970", &ends)
     }
 
