@@ -1,4 +1,6 @@
 //! Signing requests.
+//!
+//! An order has one key, whatever type is asked for later: a changed key type takes effect with the next order.
 
 use std::sync::Arc;
 

@@ -58,9 +58,9 @@ impl KeyMaker {
             return generate(key_type);
         }
         let mut key = self.join_or_begin(id, order, key_type)?;
-        // The sender goes without a word only when the thread panicked.
-        let made = key.wait_for(Option::is_some).await.map_err(|_| KeyError)?;
-        made.clone().unwrap_or(Err(KeyError))
+        // The sender goes without a word when there was no thread.
+        let made = key.wait_for(Option::is_some).await.map_err(|_| KeyError::Interrupted)?;
+        made.clone().unwrap_or(Err(KeyError::Interrupted))
     }
 
     /// The key has been stored, or is not wanted any more.
@@ -76,13 +76,16 @@ impl KeyMaker {
     ) -> Result<watch::Receiver<Option<Result<Secret, KeyError>>>, KeyError> {
         let mut under_way = self.under_way();
         let place = (id.clone(), order.to_owned());
-        let failed = |making: &Making| matches!(*making.key.borrow(), Some(Err(_)));
+        let failed = |making: &Making| match &*making.key.borrow() {
+            Some(made) => made.is_err(),
+            None => making.key.has_changed().is_err(),
+        };
         if let Some(making) = under_way.get(&place).filter(|making| !failed(making)) {
             return Ok(making.key.clone());
         }
         under_way.retain(|_, making| making.began.elapsed() < UNFETCHED);
         if under_way.len() >= MAX_KEYS {
-            return Err(KeyError);
+            return Err(KeyError::TooMany);
         }
         let (sender, key) = watch::channel(None);
         under_way.insert(place, Making { key: key.clone(), began: Instant::now() });

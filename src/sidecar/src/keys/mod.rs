@@ -15,19 +15,30 @@ use aws_lc_rs::error::Unspecified;
 pub use csr::{CsrError, signing_request};
 pub use maker::{KeyMaker, generate};
 
-/// The crypto library failed: there is no randomness, or no memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyError;
+/// Why there is no key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyError {
+    /// There is no thread to make it on, or it ended too early.
+    Interrupted,
+    /// The crypto library failed: there is no randomness, or no memory.
+    Library,
+    /// As many keys as there is room for are being made.
+    TooMany,
+}
 
 impl From<Unspecified> for KeyError {
     fn from(_: Unspecified) -> Self {
-        Self
+        Self::Library
     }
 }
 
 impl std::fmt::Display for KeyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the crypto library can't make a key")
+        f.write_str(match self {
+            Self::Interrupted => "the making of a key was interrupted; ask again",
+            Self::Library => "the crypto library can't make a key",
+            Self::TooMany => "too many keys are being made; ask again later",
+        })
     }
 }
 
