@@ -350,6 +350,47 @@ async fn over_tcp_the_token_is_needed() {
     assert_eq!(client.get(path::STATE).await.status, 200);
 }
 
+/// F6: whatever is sent, the answer is one of the API's own.
+#[tokio::test]
+async fn hostile_bodies_are_refused_as_problems() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    let bodies = [
+        String::new(),
+        "null".into(),
+        "[]".into(),
+        "{}".into(),
+        "\u{0}".into(),
+        "[".repeat(10_000),
+        "{\"certificate\":".repeat(500),
+        "1e999999".into(),
+        json!({"certificate": {"resolver": "le", "names": vec!["a.example"; 1001]}}).to_string(),
+        json!({"resolver": {}, "certificate": [], "holder": 1e300, "token": null, "wants": {}}).to_string(),
+    ];
+    let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::LEASE].map(|path| ("POST", path));
+    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::HTTP_01, path::ORDERS, path::WANTS].map(|path| ("PUT", path));
+    for (method, path) in posts.into_iter().chain(puts) {
+        for body in &bodies {
+            let problem = engine.send(method, path, body.clone()).await.problem();
+            assert_eq!((problem.status, problem.kind.as_str()), (400, problem::BAD_REQUEST), "{method} {path}");
+        }
+    }
+    assert!(engine.state().await.orders.is_empty());
+}
+
+#[tokio::test]
+async fn a_main_name_has_one_series_of_metrics_however_many_certificates_have_it() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let (engine, ca) = (home.engine().await, TestCa::new());
+    engine.issue(&ca, &id(&["a.example"]), &order(1)).await;
+    engine.issue(&ca, &id(&["a.example", "b.example"]), &order(2)).await;
+    let text = String::from_utf8(engine.get("/metrics").await.body.to_vec()).unwrap();
+    assert_eq!(text.matches("envoy_autocert_certificate_not_after_seconds{").count(), 1, "{text}");
+    assert!(text.contains("envoy_autocert_certificates{state=\"valid\"} 2"));
+}
+
 #[tokio::test]
 async fn health_and_metrics_are_told() {
     let home = Home::new();

@@ -5,6 +5,8 @@
 //! nothing; whoever watches learns of every change.
 //! Refuses: to judge what is stored. Certificates and requests are checked before they come here.
 
+#[cfg(test)]
+mod contract;
 mod file;
 mod lease;
 mod record;

@@ -225,3 +225,37 @@ fn unix_millis() -> u64 {
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::contract;
+    use super::*;
+
+    #[tokio::test]
+    async fn it_keeps_the_contract_also_with_what_another_tool_left() {
+        for text in ["", r#"{"le": {"Account": {"PrivateKey": "x"}, "Certificates": [null]}}"#] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("acme.json");
+            let (mut disk, _) = Disk::open(&path).unwrap();
+            disk.replace(|out| out.write_all(text.as_bytes())).unwrap();
+            drop(disk);
+            contract::check(&FileStore::open(&path, LeaseBounds::default()).unwrap()).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_closed_is_saved_and_takes_no_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("acme.json");
+        let store = FileStore::open(&path, LeaseBounds::default()).unwrap();
+        contract::check(&store).await;
+        store.close().await.unwrap();
+        assert!(matches!(store.commit(Fence(0), Vec::new()).await, Err(CommitError::Unavailable(_))));
+
+        let again = FileStore::open(&path, LeaseBounds::default()).unwrap();
+        let kept = |store: &FileStore| store.state().book.all_progress().cloned().collect::<Vec<_>>();
+        assert!(!kept(&again).is_empty() && kept(&again) == kept(&store));
+    }
+}

@@ -1,0 +1,104 @@
+//! What every store promises, as tests: run by each implementation against itself.
+
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use super::{Account, CaOrigin, Change, Claim, CommitError, Fence, Progress, Revision, Store};
+use crate::keys;
+
+const CA: &str = "https://ca.example/directory";
+
+/// All promises that a fresh store can be held to.
+pub(super) async fn check(store: &dyn Store) {
+    let fence = hold(store, "first").await;
+    changes_are_compared_and_swapped(store, fence).await;
+    changes_are_made_all_or_none(store, fence).await;
+    the_same_again_is_no_change(store, fence).await;
+    accounts_are_kept_by_ca(store, fence).await;
+    an_old_fence_changes_nothing(store, fence).await;
+}
+
+async fn hold(store: &dyn Store, holder: &str) -> Fence {
+    let lease = store.claim(Claim { holder: holder.into(), epoch: 1, ttl: Duration::ZERO }).await.unwrap();
+    assert!(lease.granted);
+    Fence(lease.fence)
+}
+
+fn progress(name: &str, url: &str) -> Progress {
+    let id = wire::CertificateId { resolver: "le".into(), names: vec![name.into()] };
+    let order = wire::Order { certificate: id.clone(), url: url.into(), ca_server: CA.into(), created: 1 };
+    Progress { order: Some(order), ..Progress::none(id) }
+}
+
+fn put(expected: Revision, progress: &Progress) -> Change {
+    Change::Progress { expected, progress: progress.clone() }
+}
+
+async fn revision(store: &dyn Store, progress: &Progress) -> Revision {
+    Revision::of(store.progress(&(&progress.id).into()).await.unwrap().as_ref())
+}
+
+async fn changes_are_compared_and_swapped(store: &dyn Store, fence: Fence) {
+    let (one, two, three) = (progress("swap", "1"), progress("swap", "2"), progress("swap", "3"));
+    assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &one)]).await, Ok(()));
+    let read = revision(store, &one).await;
+    assert_eq!(store.commit(fence, vec![put(read, &two)]).await, Ok(()));
+    for outdated in [read, Revision::ABSENT] {
+        assert_eq!(store.commit(fence, vec![put(outdated, &three)]).await, Err(CommitError::Conflict));
+    }
+    assert!(store.progress(&(&one.id).into()).await.unwrap().unwrap().value == two);
+    let none = Progress::none(one.id.clone());
+    assert_eq!(store.commit(fence, vec![put(revision(store, &two).await, &none)]).await, Ok(()));
+    assert_eq!(revision(store, &one).await, Revision::ABSENT);
+}
+
+async fn changes_are_made_all_or_none(store: &dyn Store, fence: Fence) {
+    let (there, new) = (progress("there", "1"), progress("new", "1"));
+    assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &there)]).await, Ok(()));
+    let changes = vec![put(Revision::ABSENT, &new), put(Revision::ABSENT, &progress("there", "2"))];
+    assert_eq!(store.commit(fence, changes).await, Err(CommitError::Conflict));
+    assert_eq!(revision(store, &new).await, Revision::ABSENT);
+}
+
+async fn the_same_again_is_no_change(store: &dyn Store, fence: Fence) {
+    let same = progress("same", "1");
+    assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &same)]).await, Ok(()));
+    let before = revision(store, &same).await;
+    assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &same)]).await, Ok(()));
+    assert_eq!(revision(store, &same).await, before);
+    let nothing = Progress::none(progress("never", "1").id);
+    assert_eq!(store.commit(fence, vec![put(before, &nothing)]).await, Ok(()));
+}
+
+async fn accounts_are_kept_by_ca(store: &dyn Store, fence: Fence) {
+    let account = |ca_server: &str| Account {
+        ca_server: ca_server.into(),
+        key: keys::account::generate().unwrap(),
+        email: "me@example.com".into(),
+        registration: None,
+    };
+    let accounts = [account(CA), account("https://other.example/directory")];
+    for account in &accounts {
+        let expected = Revision::ABSENT;
+        let change = Change::Account { resolver: "le".into(), expected, account: account.clone() };
+        assert_eq!(store.commit(fence, vec![change]).await, Ok(()));
+    }
+    for account in &accounts {
+        let ca = CaOrigin::of(&account.ca_server).unwrap();
+        assert!(store.account("le", &ca).await.unwrap().unwrap().value == *account);
+        assert!(store.account("another", &ca).await.unwrap().is_none());
+    }
+}
+
+async fn an_old_fence_changes_nothing(store: &dyn Store, old: Fence) {
+    let next = store.claim(Claim { holder: "first".into(), epoch: 2, ttl: Duration::ZERO }).await.unwrap();
+    assert!(next.fence > old.0);
+    let late = progress("late", "1");
+    for fence in [old, Fence(next.fence + 1), Fence(0)] {
+        assert_eq!(store.check(fence), Err(CommitError::FenceLost));
+        assert_eq!(store.commit(fence, vec![put(Revision::ABSENT, &late)]).await, Err(CommitError::FenceLost));
+    }
+    assert_eq!(revision(store, &late).await, Revision::ABSENT);
+    assert_eq!(store.check(Fence(next.fence)), Ok(()));
+}
