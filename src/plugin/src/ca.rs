@@ -19,8 +19,9 @@ use crate::world::World;
 /// The most that is read of an answer, in bytes: no ACME answer is near it.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// How many requests are under way at once; Envoy's clusters take 1024 by default, and other plugins want some too.
-const MAX_CALLS: usize = 256;
+/// How many requests are under way at once: enough for the orders side by side, and a number that a public CA's rate
+/// limits for a client take well.
+const MAX_CALLS: usize = 64;
 
 /// How long a cluster may be missing before a request fails: at Envoy's start, one that needs DNS comes a little later
 /// than the plugin.

@@ -70,6 +70,8 @@ struct Ask {
     path: String,
     body: Vec<u8>,
     timeout: Duration,
+    /// Whether the sidecar may hold the answer back, so that the time it takes says nothing.
+    is_held: bool,
 }
 
 /// Why one exchange failed.
@@ -135,6 +137,7 @@ impl Sidecar {
         let wait = wire::MAX_WAIT_SECONDS;
         let ask = Ask {
             timeout: Duration::from_secs(wait).saturating_add(LONG_POLL_GRACE),
+            is_held: true,
             ..Ask::bare("GET", format!("{}?after={after}&wait={wait}", path::WANTS))
         };
         parse(&ask, &self.once(&ask).await?).map_err(AskError::Away)
@@ -194,7 +197,7 @@ impl Sidecar {
         let call = Call { cluster, headers: &headers, body: &ask.body, timeout: ask.timeout, max_body: wire::MAX_BODY };
         let start = self.world.clock.steady();
         let result = self.world.callouts.call(call).await;
-        if !ask.is_long_poll() {
+        if !ask.is_held {
             let took = self.world.clock.steady().saturating_sub(start);
             self.world.metrics.record("sidecar_request_milliseconds", took);
         }
@@ -237,11 +240,7 @@ impl Ask {
     }
 
     fn bare(method: &'static str, path: String) -> Self {
-        Self { method, path, body: Vec::new(), timeout: TIMEOUT }
-    }
-
-    fn is_long_poll(&self) -> bool {
-        self.timeout > Duration::from_secs(wire::MAX_WAIT_SECONDS) && self.method == "GET"
+        Self { method, path, body: Vec::new(), timeout: TIMEOUT, is_held: false }
     }
 }
 

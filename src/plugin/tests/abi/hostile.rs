@@ -1,6 +1,6 @@
 //! Whatever stands in shared data, in a configuration, in a CA's answer: no trap.
 
-use crate::envoy::{Answer, Process, Vm};
+use crate::envoy::{Answer, Outcome, Process, Vm};
 use crate::world::{World, configuration};
 
 /// SplitMix64: a seed replays a run.
@@ -66,6 +66,32 @@ fn no_shared_data_traps() {
         world.process.set_shared(key, &dice.garble(value));
     }
     world.run_until(600_000, |world| world.sidecar.certificates.len() == 2);
+}
+
+#[test]
+fn no_request_traps_and_only_the_right_one_is_answered() {
+    let token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
+    let process = Process::default();
+    let mut vm = Vm::start(&process);
+    let root = vm.root(&configuration("responder", &["a.example"])).unwrap();
+    for bucket in 0..64 {
+        let line = format!("{token} a.example 1767225660 {token}.thumbprint\n");
+        process.set_shared(&format!("envoy-autocert/http-01/{bucket}"), line.as_bytes());
+    }
+    let path = format!("/.well-known/acme-challenge/{token}");
+    let mut dice = Dice(3);
+    for _ in 0..5_000 {
+        let headers = [
+            (":method", dice.garble(b"GET")),
+            (":path", dice.garble(path.as_bytes())),
+            (":authority", dice.garble(b"a.example:80")),
+        ];
+        let context = vm.create(root);
+        let outcome = vm.request_of_bytes(context, &headers);
+        vm.delete(context);
+        let is_right = headers[1].1 == path.as_bytes() && [&b"GET"[..], b"HEAD"].contains(&headers[0].1.as_slice());
+        assert!(is_right || outcome == Outcome::Continued, "{headers:?} was answered: {outcome:?}");
+    }
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn define_http(linker: &mut Linker<VmState>) -> Result<(), Error> {
             let Some(name) = read_text(&host, name, name_size) else { return INVALID_MEMORY_ACCESS };
             let found = host.data().request.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
             match found {
-                Some(found) => give(&mut host, found.as_bytes(), value, value_size),
+                Some(found) => give(&mut host, &found, value, value_size),
                 None => NOT_FOUND,
             }
         },

@@ -133,7 +133,7 @@ pub(crate) struct VmState {
     context: u32,
     vm_configuration: Vec<u8>,
     configuration: Vec<u8>,
-    request: Vec<(String, String)>,
+    request: Vec<(String, Vec<u8>)>,
     answer: Answer,
     response: Option<Outcome>,
     callouts: Vec<Callout>,
@@ -247,7 +247,13 @@ impl Vm {
 
     /// Sends a request's headers into a context.
     pub(crate) fn request_in(&mut self, context: u32, headers: &[(&str, &str)]) -> Outcome {
-        let owned = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers = headers.iter().map(|(name, value)| (*name, value.as_bytes().to_vec())).collect::<Vec<_>>();
+        self.request_of_bytes(context, &headers)
+    }
+
+    /// The same with values that need not be text.
+    pub(crate) fn request_of_bytes(&mut self, context: u32, headers: &[(&str, Vec<u8>)]) -> Outcome {
+        let owned = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         self.store.data_mut().request = owned;
         let count = u32::try_from(headers.len()).unwrap();
         let action = self.enter::<(u32, u32, u32), u32>("proxy_on_request_headers", context, (context, count, 1));
