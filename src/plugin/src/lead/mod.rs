@@ -100,7 +100,7 @@ async fn lead(world: &Rc<World>, epoch: u64) {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 sidecar.tell_refusal("");
-                reign::reign(world, &sidecar).await;
+                reign::reign(world, &sidecar, &lease).await;
                 pause = FIRST_PAUSE;
             }
             Ok(lease) => {

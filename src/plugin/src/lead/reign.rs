@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::{join, select};
 use resolver::engine::{self, WantsFeed};
+use wire::Lease;
 
 use super::SIDECAR_TTL;
 use crate::ca::Ca;
@@ -15,8 +16,11 @@ use crate::sidecar::vault::SidecarVault;
 use crate::sidecar::{AskError, Sidecar};
 use crate::world::World;
 
-/// How often the sidecar's lease is renewed.
+/// How often the sidecar's lease is renewed, unless it is so short that a third of it is less.
 const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// The shortest such time, whatever the sidecar says.
+const SHORTEST_HEARTBEAT: Duration = Duration::from_millis(100);
 
 /// How often it is tried again when the sidecar is away.
 const HEARTBEAT_RETRY: Duration = Duration::from_millis(500);
@@ -33,7 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the engine until the lease is lost. Then the engine is dropped wherever it stands: all it has begun is stored,
 /// and whoever leads next goes on with it.
-pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
+pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
     log!(world.proxy, Info, "the engine runs in this instance ({} certificates wanted)", world.config.wants.len());
     if let Err(status) = challenges::prune(&world.proxy, world.now_seconds()) {
         log!(world.proxy, Warn, "old challenges can't be removed from shared data: {status}");
@@ -41,27 +45,32 @@ pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
     let active = Active::new(world);
     let wants = WantsFeed::default();
     let work = pin!(join(drive(world, sidecar, &wants), feed(world, sidecar, &wants)));
-    select(pin!(heartbeat(world, sidecar)), work).await;
+    select(pin!(heartbeat(world, sidecar, lease)), work).await;
     drop(active);
     log!(world.proxy, Info, "the engine has stopped: the lease is lost");
 }
 
 /// Keeps the sidecar's lease until it is lost.
-async fn heartbeat(world: &World, sidecar: &Sidecar) {
+async fn heartbeat(world: &World, sidecar: &Sidecar, lease: &Lease) {
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
     let mut last = world.clock.steady();
-    let mut pause = HEARTBEAT;
+    let mut pause = beat(lease);
     loop {
         world.timers.sleep(pause).await;
         pause = match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 last = world.clock.steady();
-                HEARTBEAT
+                beat(&lease)
             }
             Err(AskError::Away(_)) if world.clock.steady().saturating_sub(last) < patience => HEARTBEAT_RETRY,
             _ => return,
         };
     }
+}
+
+/// How long until a lease is to be renewed: twice may fail.
+fn beat(lease: &Lease) -> Duration {
+    Duration::from_millis(lease.expires_in_millis / 3).clamp(SHORTEST_HEARTBEAT, HEARTBEAT)
 }
 
 /// Runs the engine, and starts it again whenever it gives up.

@@ -130,6 +130,15 @@ fn an_engine_whose_lease_goes_to_another_envoy_is_dropped() {
 }
 
 #[test]
+fn a_lease_that_the_sidecar_makes_short_is_renewed_in_time() {
+    let mut world = World::with_filter(&one_certificate());
+    world.sidecar.lease_cut = 8_500;
+    world.run_until(10_000, |world| world.sidecar.certificates.len() == 1);
+    world.run_for(30_000);
+    assert_eq!(world.sidecar.lease.as_ref().map(|lease| lease.2), Some(1), "still the first fence");
+}
+
+#[test]
 fn wants_of_others_are_issued_too() {
     let mut world = World::with_filter(&one_certificate());
     let want = serde_json::json!({"certificate": {"resolver": "le", "names": ["other.example"]}});

@@ -221,6 +221,8 @@ pub(crate) struct Sidecar {
     pub(crate) certificates: BTreeMap<String, Value>,
     /// Every challenge that was ever published: token and host.
     challenges_seen: HashSet<(String, String)>,
+    /// By how much it shortens the lease, in milliseconds.
+    pub(crate) lease_cut: u64,
     /// Whether another Envoy holds the lease.
     pub(crate) held_elsewhere: bool,
     /// What other Envoys want, and the revision.
@@ -299,17 +301,18 @@ impl Sidecar {
         if self.held_elsewhere {
             return json!({"granted": false, "fence": 0, "expiresInMillis": 10_000});
         }
+        let ttl = 10_000 - self.lease_cut;
         match &mut self.lease {
             Some(lease) if lease.3 > now && (lease.0 != holder || lease.1 > epoch) => {
                 return json!({"granted": false, "fence": 0, "expiresInMillis": lease.3 - now});
             }
-            Some(lease) if lease.3 > now && lease.1 == epoch => lease.3 = now + 10_000,
+            Some(lease) if lease.3 > now && lease.1 == epoch => lease.3 = now + ttl,
             _ => {
                 self.last_fence += 1;
-                self.lease = Some((holder, epoch, self.last_fence, now + 10_000));
+                self.lease = Some((holder, epoch, self.last_fence, now + ttl));
             }
         }
-        json!({"granted": true, "fence": self.last_fence, "expiresInMillis": 10_000})
+        json!({"granted": true, "fence": self.last_fence, "expiresInMillis": ttl})
     }
 
     fn account(&mut self, body: &Value) -> Value {
