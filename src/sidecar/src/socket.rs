@@ -172,7 +172,15 @@ impl std::fmt::Display for SocketError {
             Self::InUse(path) => {
                 write!(f, "socket {}: another process listens there; stop it, or choose another path", path.display())
             }
-            Self::Io { path, doing, error } => write!(f, "socket: can't {doing} {}: {error}", path.display()),
+            Self::Io { path, doing, error } => {
+                write!(f, "socket: can't {doing} {}: {error}", path.display())?;
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        f.write_str("; choose other paths with --api-socket and --sds-socket, or run as another user")
+                    }
+                    _ => Ok(()),
+                }
+            }
             Self::Mode { path, found } => write!(
                 f,
                 "socket {}: its mode is {found:04o} and can't be made {SOCKET_MODE:04o}; choose a path on another \

@@ -227,7 +227,15 @@ impl std::fmt::Display for OpenError {
                 "storage {}: {damage}. The file is left as it is: mend it, or move it away to start with a new one",
                 path.display()
             ),
-            Self::Io { path, doing, error } => write!(f, "storage: can't {doing} {}: {error}", path.display()),
+            Self::Io { path, doing, error } => {
+                write!(f, "storage: can't {doing} {}: {error}", path.display())?;
+                match error.kind() {
+                    io::ErrorKind::PermissionDenied => {
+                        f.write_str("; choose another path with --storage, or run as another user")
+                    }
+                    _ => Ok(()),
+                }
+            }
             Self::Locked(path) => write!(
                 f,
                 "storage {}: another sidecar is using it; stop that one, or give this one another --storage",
