@@ -25,7 +25,7 @@ impl Herald {
         Self { proxy, metrics }
     }
 
-    /// The engine starts here, or has ended here: somewhere else it may go on.
+    /// The engine runs in this Envoy, or no longer does.
     pub(crate) fn engine_active(&self, active: bool) {
         self.metrics.set("engine_active", active.into());
         if !active {

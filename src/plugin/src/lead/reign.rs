@@ -42,11 +42,12 @@ pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Leas
     if let Err(status) = challenges::prune(&world.proxy, world.now_seconds()) {
         log!(world.proxy, Warn, "old challenges can't be removed from shared data: {status}");
     }
-    let active = Active::new(world);
+    world.herald.engine_active(true);
     let wants = WantsFeed::default();
     let work = pin!(join(drive(world, sidecar, &wants), feed(world, sidecar, &wants)));
     select(pin!(heartbeat(world, sidecar, lease)), work).await;
-    drop(active);
+    // Not when this is dropped: then another instance of this Envoy leads, and its metrics are these.
+    world.herald.engine_active(false);
     log!(world.proxy, Info, "the engine has stopped: the lease is lost");
 }
 
@@ -104,21 +105,5 @@ async fn feed(world: &World, sidecar: &Sidecar, wants: &WantsFeed) {
             Ok(_) => world.timers.sleep(FIRST_PAUSE).await,
             Err(_) => world.timers.sleep(HEARTBEAT).await,
         }
-    }
-}
-
-/// Says in the metrics that the engine runs here, until it is dropped.
-struct Active<'a>(&'a World);
-
-impl<'a> Active<'a> {
-    fn new(world: &'a World) -> Self {
-        world.herald.engine_active(true);
-        Self(world)
-    }
-}
-
-impl Drop for Active<'_> {
-    fn drop(&mut self) {
-        self.0.herald.engine_active(false);
     }
 }

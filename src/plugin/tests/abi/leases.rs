@@ -78,6 +78,8 @@ fn a_new_configuration_fences_the_old_one_at_once() {
     let since = world.journal.len();
     world.run_for(60_000);
     assert_eq!(active(&world, since), [new], "the old generation stays quiet while it drains");
+    assert_eq!(world.process.metric("envoy_autocert.engine_active"), Some(1), "in this Envoy");
+    assert_eq!(world.process.metric("envoy_autocert.certificates.state.valid"), Some(2));
     assert_eq!(world.ca.order_count(), 2);
 }
 
