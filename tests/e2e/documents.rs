@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Envoy, Place, artifacts};
+use harness::{Bootstrap, Envoy, Place, artifacts};
 
 /// Where packages put the plugin; here it stands elsewhere.
 const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
@@ -21,6 +21,14 @@ fn accept(name: &str, yaml: &str) -> Result<()> {
 fn envoy_takes_the_reference_configuration() -> Result<()> {
     let path = artifacts::repository().join("envoy/envoy.yaml");
     accept("envoy/envoy.yaml", &fs::read_to_string(path)?)
+}
+
+#[test]
+fn the_filter_alone_is_the_one_of_the_reference_configuration() -> Result<()> {
+    let alone = fs::read_to_string(artifacts::repository().join("envoy/filter.yaml"))?;
+    let alone: Vec<serde_json::Value> = serde_saphyr::from_str(&alone)?;
+    assert_eq!(alone, Bootstrap::shipped()?.web_filters()?[..1]);
+    Ok(())
 }
 
 #[test]

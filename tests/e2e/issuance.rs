@@ -32,8 +32,23 @@ fn two_names_of_a_router_share_a_certificate() -> Result<()> {
 fn each_of_many_names_gets_its_own_certificate() -> Result<()> {
     let names: Vec<String> = (0..10).map(|index| format!("n{index}.many.example")).collect();
     let wanted: Vec<_> = names.iter().map(|name| vec![name.clone()]).collect();
-    let mut world = World::with("many", &WorldOptions::default(), |bootstrap| bootstrap.domains(&wanted))?;
-    for name in &names {
+    let mut voids = 0;
+    loop {
+        let mut world = World::with("many", &WorldOptions::default(), |bootstrap| bootstrap.domains(&wanted))?;
+        match each(&mut world, &names) {
+            // Pebble 2.10 deadlocks now and then when several orders are under way; such a run shows nothing of us.
+            Err(_) if voids < MOST_VOIDS && world.pebble.is_deadlocked() => voids += 1,
+            done => return done,
+        }
+        eprintln!("void runs: {voids}, for Pebble's deadlock");
+    }
+}
+
+/// How many runs of Pebble may be void before something else must be wrong.
+const MOST_VOIDS: u32 = 3;
+
+fn each(world: &mut World, names: &[String]) -> Result<()> {
+    for name in names {
         assert_eq!(world.served(name, PATIENCE)?.names, [name.as_str()]);
     }
     assert_eq!((world.accounts(), world.orders()), (1, names.len()));
