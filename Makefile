@@ -16,7 +16,7 @@ wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --ena
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WRK= name binaries to use instead of fetching them.'
+	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK= name binaries to use instead of fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: ## Build target/envoy_autocert.wasm and target/release/envoy-autocert

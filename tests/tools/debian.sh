@@ -42,3 +42,16 @@ debian_mirror() {
   apt-get indextargets --no-release-info --format '$(REPO_URI)' 'Created-By: Packages' 'Component: main' 2>/dev/null |
     grep -v security | head -n 1
 }
+
+# with_libraries NAME: makes $work/out/NAME run with the libraries that came with it, all from $work/debian.
+with_libraries() {
+  mkdir -p "$work/out"
+  mv "$work/debian/usr/bin/$1" "$work/out/$1.bin"
+  find "$work/debian" -name '*.so*' -exec mv -t "$work/out" {} +
+  cat >"$work/out/$1" <<END
+#!/bin/sh
+here=\$(dirname "\$(readlink -f "\$0")")
+LD_LIBRARY_PATH=\$here exec "\$here/$1.bin" "\$@"
+END
+  chmod +x "$work/out/$1"
+}

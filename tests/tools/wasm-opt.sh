@@ -14,15 +14,7 @@ scratch
 # shellcheck source=/dev/null
 . /etc/os-release
 debian_unpack "${VERSION_CODENAME:-stable}" "$work/debian" binaryen
-mkdir "$work/out"
-mv "$work/debian/usr/bin/wasm-opt" "$work/out/wasm-opt.bin"
-find "$work/debian" -name 'libbinaryen.so*' -exec mv -t "$work/out" {} +
-cat >"$work/out/wasm-opt" <<'END'
-#!/bin/sh
-here=$(dirname "$(readlink -f "$0")")
-LD_LIBRARY_PATH=$here exec "$here/wasm-opt.bin" "$@"
-END
-chmod +x "$work/out/wasm-opt"
+with_libraries wasm-opt
 "$work/out/wasm-opt" --version >/dev/null 2>"$work/log" ||
   die "Debian's wasm-opt does not run here: name another one with WASM_OPT=/path/to/wasm-opt ($(head -n 1 "$work/log"))"
 install_dir binaryen-debian wasm-opt

@@ -14,15 +14,7 @@ scratch
 # shellcheck source=/dev/null
 . /etc/os-release
 debian_unpack "${VERSION_CODENAME:-stable}" "$work/debian" wrk libluajit-5.1-2 libluajit-5.1-common
-mkdir "$work/out"
-mv "$work/debian/usr/bin/wrk" "$work/out/wrk.bin"
-find "$work/debian" -name '*.so.*' -exec mv -t "$work/out" {} +
-cat >"$work/out/wrk" <<'END'
-#!/bin/sh
-here=$(dirname "$(readlink -f "$0")")
-LD_LIBRARY_PATH=$here exec "$here/wrk.bin" "$@"
-END
-chmod +x "$work/out/wrk"
+with_libraries wrk
 case $("$work/out/wrk" -v 2>&1) in wrk*) ;; *) die "Debian's wrk does not run here: name another one with WRK=/path/to/wrk" ;;
 esac
 install_dir wrk-debian wrk

@@ -1,5 +1,7 @@
 //! The contract with whoever keeps keys and state: the sidecar, or a test.
 
+pub use acme::authorization::Http01;
+
 use crate::config::KeyType;
 
 /// Keeps keys and state for the engine.
@@ -166,19 +168,6 @@ pub struct Published {
     pub certificate: Certificate,
     /// False when it is served from memory only.
     pub durable: bool,
-}
-
-/// A live HTTP-01 challenge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http01 {
-    /// The challenge's token.
-    pub token: String,
-    /// The host it is for.
-    pub host: String,
-    /// The answer's body.
-    pub key_authorization: String,
-    /// When it is dead in any case, seconds since 1970.
-    pub expires: i64,
 }
 
 /// Why the keeper did not do it.

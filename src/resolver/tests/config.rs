@@ -99,21 +99,6 @@ fn the_same_certificate_of_two_routers_is_wanted_once() {
 }
 
 #[test]
-fn the_fingerprint_leaves_out_the_role_and_nothing_else() {
-    let one = ok(&least()).fingerprint();
-    assert_eq!(one, ok(&with("/role", json!("engine"))).fingerprint());
-    for other in [
-        with(&format!("{ACME}/keyType"), json!("EC256")),
-        with("/routers/x", json!({"rule": "Host(`x.example`)", "tls": {"certResolver": "le"}})),
-        with("/engine", json!({"maxOrders": 3})),
-        with("/sidecar", json!({"cluster": "other"})),
-        with("/caClusters", json!({"ca.example": "x"})),
-    ] {
-        assert_ne!(one, ok(&other).fingerprint());
-    }
-}
-
-#[test]
 fn each_mistake_has_its_line() {
     let acme = |key: &str| format!("{ACME}/{key}");
     let tls = "/routers/shop/tls";

@@ -46,14 +46,6 @@ impl Config {
     pub fn resolver(&self, name: &str) -> Option<&Resolver> {
         self.resolvers.iter().find(|resolver| resolver.name == name)
     }
-
-    /// A number that is the same for configurations that an engine treats alike: all but the role and the warnings. An
-    /// instance with another one is of another generation.
-    pub fn fingerprint(&self) -> u64 {
-        let Self { resolvers, wants, sidecar_cluster, ca_clusters, role: _, engine, warnings: _ } = self;
-        let text = format!("{resolvers:?}{wants:?}{sidecar_cluster:?}{ca_clusters:?}{engine:?}");
-        crate::spread::hash(&text)
-    }
 }
 
 /// One `certificatesResolvers.<name>.acme`.

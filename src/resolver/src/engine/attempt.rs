@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 
-use acme::authorization;
 use acme::issuance::{Custodian, Failure, Issued, issue};
 use acme::{Class, Error, Host, Identifier};
 
@@ -180,9 +179,8 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
         self.session.vault.save_order(order).await
     }
 
-    async fn publish(&self, challenge: authorization::Http01) -> Result<(), VaultError> {
-        let authorization::Http01 { token, host, key_authorization, expires } = challenge;
-        self.session.vault.publish_http01(Http01 { token, host, key_authorization, expires }).await
+    async fn publish(&self, challenge: Http01) -> Result<(), VaultError> {
+        self.session.vault.publish_http01(challenge).await
     }
 
     async fn retract(&self, token: &str) {
