@@ -33,8 +33,9 @@ pub(crate) const SIDECAR_TTL: Duration = Duration::from_secs(10);
 /// How often a candidate looks whether the local lease is free.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How often a holder renews the local lease: twice may fail.
-const RENEW: Duration = Duration::from_secs(3);
+/// How often a holder renews the local lease. It costs nothing, and an old generation soon learns that a newer one has
+/// taken it.
+const RENEW: Duration = Duration::from_secs(1);
 
 /// The first wait before the sidecar is asked again for its lease; it doubles. Short, since at start both come up.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
