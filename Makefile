@@ -40,7 +40,7 @@ format: ## Check the formatting
 lint: ## Run clippy; warnings are errors
 	@$(fetch)/wasm-targets.sh
 	cargo clippy $(native) --workspace --all-targets -- --deny warnings
-	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 -- --deny warnings
+	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
 	@$(fetch)/cargo-deny.sh
@@ -60,7 +60,7 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
-		cargo test --locked --target wasm32-unknown-unknown --package acme --package resolver
+		cargo test $(native) --target wasm32-unknown-unknown --package acme --package resolver
 
 e2e: tools build ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	cargo test $(native) --package tests -- --test-threads=$(or $(THREADS),3) $(ONLY)

@@ -32,5 +32,5 @@ for crate in acme resolver wire plugin envoy-autocert tests; do
   done
 done
 
-cargo build --locked --quiet "${pure[@]}" --target wasm32-unknown-unknown
+cargo build --release --locked --quiet "${pure[@]}" --target wasm32-unknown-unknown
 echo "pure: acme, resolver, wire"

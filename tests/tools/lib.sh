@@ -36,7 +36,7 @@ lock() {
 
 # A directory that is gone when the script ends, on the file system of .tools, so that a move out of it is atomic.
 scratch() {
-  work=$(mktemp -d "$tools/.part.XXXXXX")
+  work=$(mktemp -d --tmpdir="$tools")
   trap 'rm -rf "$work"' EXIT
 }
 
