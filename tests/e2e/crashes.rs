@@ -1,7 +1,5 @@
 //! The sidecar killed at each step of an order: the order is finished, with at most one more.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use harness::{PebbleOptions, World, WorldOptions, domains, until};
 use serde_json::json;
@@ -19,8 +17,11 @@ fn killed_at(path: &str) -> Result<()> {
         Ok(())
     })?;
     world.sidecar.kill();
-    // Long enough for the engine to run into it.
-    std::thread::sleep(Duration::from_millis(300));
+    until("the engine's failure to reach the sidecar", PATIENCE, || {
+        let failures = world.envoy.stat("cluster.envoy-autocert-api.upstream_cx_connect_fail")?;
+        ensure!(failures > 0, "not yet");
+        Ok(())
+    })?;
     world.sidecar.restart()?;
     world.served("crash.example", PATIENCE).with_context(|| format!("killed at {path}"))?;
     engine_knows(&world, 1)?;

@@ -32,7 +32,7 @@ pub use challtestsrv::Challtestsrv;
 pub use envoy::{Envoy, EnvoyOptions};
 pub use pebble::{Pebble, PebbleOptions};
 pub use place::Place;
-pub use process::{Process, Signal};
+pub use process::{Ended, Process, Signal};
 pub use sidecar::{Sidecar, SidecarOptions};
 pub use wait::{interrupt_on_signals, interrupted, until};
 pub use world::{World, WorldOptions, domains};
