@@ -50,7 +50,7 @@ docs: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib
 
 unit: build ## Run the unit tests and the plugin's ABI tests
-	cargo test $(native) --workspace --exclude tests
+	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) cargo test $(native) --workspace --exclude tests
 
 purity: ## Check that the pure crates have no clock, no I/O and no randomness
 	@$(fetch)/wasm-targets.sh
