@@ -78,6 +78,14 @@ impl CertificateId {
     }
 }
 
+impl std::fmt::Display for CertificateId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let more = self.names.len().saturating_sub(1);
+        write!(f, "{}", self.names.first().map_or("certificate without names", String::as_str))?;
+        if more > 0 { write!(f, " (and {more} more)") } else { Ok(()) }
+    }
+}
+
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inventory {

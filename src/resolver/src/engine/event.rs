@@ -1,7 +1,5 @@
 //! What happens in the engine, for logs and metrics.
 
-use std::fmt;
-
 use crate::vault::CertificateId;
 
 /// Is told what happens.
@@ -10,7 +8,7 @@ pub trait Observer {
     fn notice(&self, event: Event<'_>);
 }
 
-/// What happens. Its `Display` is the line for the log; text of peers in it is escaped.
+/// What happens. Text of peers in it is escaped, but for names that are said to be as the CA wrote them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// An account was registered, found again, or its contact updated.
@@ -101,36 +99,4 @@ pub struct Census {
     pub in_progress: u64,
     /// Of all these, those whose last try failed.
     pub failing: u64,
-}
-
-impl fmt::Display for Event<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AccountReady { resolver, url } => {
-                write!(f, "resolver {resolver}: account {} is ready", acme::one_line(url))
-            }
-            Self::Census(Census { valid, due, expired, missing, in_progress, failing }) => write!(
-                f,
-                "certificates: {valid} valid, {due} due, {expired} expired, {missing} missing; \
-                 {in_progress} in progress, {failing} failing"
-            ),
-            Self::Failed { id, class, reason, failures, retry_in } => {
-                write!(f, "{id}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}")
-            }
-            Self::Issued { id, serial, issuer, why, took_millis, durable, .. } => {
-                let memory = if *durable { "" } else { "; it could not be saved and is served from memory" };
-                let (why, issuer) = (why.as_str(), acme::one_line(issuer));
-                write!(f, "{id}: issued ({why}) in {took_millis} ms by {issuer}, serial {serial}{memory}")
-            }
-            Self::Started { id, why } => write!(f, "{id}: ordering ({})", why.as_str()),
-        }
-    }
-}
-
-impl fmt::Display for CertificateId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let more = self.names.len().saturating_sub(1);
-        write!(f, "{}", self.names.first().map_or("certificate without names", String::as_str))?;
-        if more > 0 { write!(f, " (and {more} more)") } else { Ok(()) }
-    }
 }

@@ -137,7 +137,7 @@ impl Observer for Notes {
             Event::Failed { .. } | Event::Issued { .. } => self.running.set(self.running.get().saturating_sub(1)),
             Event::AccountReady { .. } => {}
         }
-        self.lines.borrow_mut().push(event.to_string());
+        self.lines.borrow_mut().push(format!("{event:?}"));
     }
 }
 
