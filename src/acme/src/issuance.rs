@@ -22,7 +22,7 @@ const MAX_STEPS: usize = 16;
 
 /// The first wait of a poll, what it is multiplied by each time, and the longest without the CA asking for one. A CA on
 /// the same network is done in milliseconds, one on the Internet in seconds; eight looks reach from the one to the other.
-const FIRST_POLL: Duration = Duration::from_millis(10);
+const FIRST_POLL: Duration = Duration::from_millis(5);
 const POLL_GROWTH: u32 = 3;
 const LONGEST_POLL: Duration = Duration::from_secs(5);
 
