@@ -1,29 +1,13 @@
-//! The command line. Every flag is also an environment variable, which the flag overrides.
+//! The flags of `sidecar`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 
+use super::values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
 use crate::logging::{LogFormat, LogLevel};
-
-/// Automatic HTTPS for Envoy: certificates from an ACME CA, renewed and served without a restart.
-#[derive(Debug, Parser)]
-#[command(name = "envoy-autocert", version, max_term_width = 120)]
-pub struct Cli {
-    /// What to do.
-    #[command(subcommand)]
-    pub command: Command,
-}
-
-/// What the program can do.
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Keeps keys and certificates, and serves them to Envoy by SDS.
-    Sidecar(Box<SidecarArgs>),
-}
 
 /// The flags of `sidecar`.
 ///
@@ -155,94 +139,6 @@ pub struct SidecarArgs {
     pub log_format: LogFormat,
 }
 
-/// Where the storage is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoragePath(pub PathBuf);
-
-impl FromStr for StoragePath {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let is_other = text.contains("://") || text.starts_with("dir:");
-        if text.is_empty() || is_other {
-            return Err("expected the path of a file".into());
-        }
-        Ok(Self(text.into()))
-    }
-}
-
-/// An address on this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LoopbackAddress(pub SocketAddr);
-
-impl FromStr for LoopbackAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse::<SocketAddr>() {
-            Ok(address) if address.ip().is_loopback() => Ok(Self(address)),
-            Ok(_) => Err("account keys pass here unencrypted, so only loopback addresses are taken".into()),
-            Err(_) => Err("expected an address with a port, as in 127.0.0.1:9971".into()),
-        }
-    }
-}
-
-/// A group of users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GroupId(pub u32);
-
-impl FromStr for GroupId {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(number) = text.parse() {
-            return Ok(Self(number));
-        }
-        match nix::unistd::Group::from_name(text) {
-            Ok(Some(group)) => Ok(Self(group.gid.as_raw())),
-            Ok(None) => Err("there is no such group".into()),
-            Err(error) => Err(format!("groups can't be looked up: {error}")),
-        }
-    }
-}
-
-/// What is served for names that nothing covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DefaultChoice {
-    /// These files; both are the same when one holds both.
-    Files {
-        /// The chain.
-        certificate: PathBuf,
-        /// The key.
-        key: PathBuf,
-    },
-    /// Nothing.
-    None,
-    /// A certificate that nobody trusts.
-    SelfSigned,
-}
-
-impl FromStr for DefaultChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let files = |certificate: &str, key: &str| {
-            if certificate.is_empty() || key.is_empty() {
-                return Err("expected self-signed, none, CERTIFICATE,KEY or one file with both".to_owned());
-            }
-            Ok(Self::Files { certificate: certificate.into(), key: key.into() })
-        };
-        match text {
-            "self-signed" => Ok(Self::SelfSigned),
-            "none" => Ok(Self::None),
-            files_text => match files_text.split_once(',') {
-                Some((certificate, key)) => files(certificate, key),
-                None => files(files_text, files_text),
-            },
-        }
-    }
-}
-
 /// A whole number of seconds from 1 to an hour.
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
@@ -255,30 +151,15 @@ fn seconds(text: &str) -> Result<Duration, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use clap::CommandFactory;
+    use clap::Parser;
 
     use super::*;
+    use crate::cli::{Cli, Command};
 
     fn sidecar(arguments: &[&str]) -> Result<Box<SidecarArgs>, String> {
         let arguments = ["envoy-autocert", "sidecar"].iter().chain(arguments);
         match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
             Command::Sidecar(args) => Ok(args),
-        }
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_flag_has_an_environment_variable_named_like_it() {
-        let command = Cli::command();
-        let sidecar = command.find_subcommand("sidecar").unwrap();
-        for argument in sidecar.get_arguments().filter(|argument| argument.get_id() != "help") {
-            let long = argument.get_long().unwrap();
-            let expected = format!("ENVOY_AUTOCERT_{}", long.replace('-', "_").to_uppercase());
-            assert_eq!(argument.get_env().unwrap().to_str(), Some(expected.as_str()));
         }
     }
 
@@ -289,26 +170,6 @@ mod tests {
         assert!(with("[::1]:9971").is_ok());
         assert!(with("0.0.0.0:9971").unwrap_err().contains("loopback"));
         assert!(sidecar(&["--api-address", "127.0.0.1:9971"]).unwrap_err().contains("--api-token-file"));
-    }
-
-    #[test]
-    fn a_storage_that_is_not_built_in_is_refused() {
-        assert!(sidecar(&["--storage", "etcd://localhost"]).is_err());
-        assert!(sidecar(&["--storage", "dir:/var/lib/x"]).is_err());
-        assert_eq!(sidecar(&["--storage", "/x/acme.json"]).unwrap().storage, StoragePath("/x/acme.json".into()));
-    }
-
-    #[test]
-    fn the_default_certificate_is_one_file_or_two() {
-        let parsed = |text: &str| text.parse::<DefaultChoice>();
-        let files =
-            |certificate: &str, key: &str| DefaultChoice::Files { certificate: certificate.into(), key: key.into() };
-        assert_eq!(parsed("self-signed"), Ok(DefaultChoice::SelfSigned));
-        assert_eq!(parsed("none"), Ok(DefaultChoice::None));
-        assert_eq!(parsed("/a.pem"), Ok(files("/a.pem", "/a.pem")));
-        assert_eq!(parsed("/a.crt,/a.key"), Ok(files("/a.crt", "/a.key")));
-        assert!(parsed("/a.crt,").is_err());
-        assert!(parsed("").is_err());
     }
 
     #[test]

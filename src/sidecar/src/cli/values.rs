@@ -1,0 +1,119 @@
+//! Values of flags that have a form of their own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where the storage is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoragePath(pub PathBuf);
+
+impl FromStr for StoragePath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_other = text.contains("://") || text.starts_with("dir:");
+        if text.is_empty() || is_other {
+            return Err("expected the path of a file".into());
+        }
+        Ok(Self(text.into()))
+    }
+}
+
+/// An address on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoopbackAddress(pub SocketAddr);
+
+impl FromStr for LoopbackAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse::<SocketAddr>() {
+            Ok(address) if address.ip().is_loopback() => Ok(Self(address)),
+            Ok(_) => Err("account keys pass here unencrypted, so only loopback addresses are taken".into()),
+            Err(_) => Err("expected an address with a port, as in 127.0.0.1:9971".into()),
+        }
+    }
+}
+
+/// A group of users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupId(pub u32);
+
+impl FromStr for GroupId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self(number));
+        }
+        match nix::unistd::Group::from_name(text) {
+            Ok(Some(group)) => Ok(Self(group.gid.as_raw())),
+            Ok(None) => Err("there is no such group".into()),
+            Err(error) => Err(format!("groups can't be looked up: {error}")),
+        }
+    }
+}
+
+/// What is served for names that nothing covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DefaultChoice {
+    /// These files; both are the same when one holds both.
+    Files {
+        /// The chain.
+        certificate: PathBuf,
+        /// The key.
+        key: PathBuf,
+    },
+    /// Nothing.
+    None,
+    /// A certificate that nobody trusts.
+    SelfSigned,
+}
+
+impl FromStr for DefaultChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let files = |certificate: &str, key: &str| {
+            if certificate.is_empty() || key.is_empty() {
+                return Err("expected self-signed, none, CERTIFICATE,KEY or one file with both".to_owned());
+            }
+            Ok(Self::Files { certificate: certificate.into(), key: key.into() })
+        };
+        match text {
+            "self-signed" => Ok(Self::SelfSigned),
+            "none" => Ok(Self::None),
+            files_text => match files_text.split_once(',') {
+                Some((certificate, key)) => files(certificate, key),
+                None => files(files_text, files_text),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_storage_that_is_not_built_in_is_refused() {
+        let parsed = |text: &str| text.parse::<StoragePath>();
+        assert!(parsed("etcd://localhost").is_err());
+        assert!(parsed("dir:/var/lib/x").is_err());
+        assert_eq!(parsed("/x/acme.json"), Ok(StoragePath("/x/acme.json".into())));
+    }
+
+    #[test]
+    fn the_default_certificate_is_one_file_or_two() {
+        let parsed = |text: &str| text.parse::<DefaultChoice>();
+        let files =
+            |certificate: &str, key: &str| DefaultChoice::Files { certificate: certificate.into(), key: key.into() };
+        assert_eq!(parsed("self-signed"), Ok(DefaultChoice::SelfSigned));
+        assert_eq!(parsed("none"), Ok(DefaultChoice::None));
+        assert_eq!(parsed("/a.pem"), Ok(files("/a.pem", "/a.pem")));
+        assert_eq!(parsed("/a.crt,/a.key"), Ok(files("/a.crt", "/a.key")));
+        assert!(parsed("/a.crt,").is_err());
+        assert!(parsed("").is_err());
+    }
+}
