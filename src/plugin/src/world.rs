@@ -93,6 +93,7 @@ pub(crate) mod tests {
             sidecar_cluster: "sidecar".to_owned(),
             ca_clusters: Vec::new(),
             role: Role::Auto,
+            entry_point: None,
             engine: EngineOptions::default(),
             warnings: Vec::new(),
         };

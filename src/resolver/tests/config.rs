@@ -86,6 +86,43 @@ fn every_option_is_taken() {
 }
 
 #[test]
+fn every_option_of_the_resolver_is_taken() {
+    let acme = json!({
+        "email": "ops@example.com", "caServer": "https://ca.example/dir", "storage": "le.json",
+        "eab": {"kid": "kid-1", "hmacEncoded": "c2VjcmV0cw=="}, "preferredChain": "Root X2", "profile": "shortlived",
+        "emailAddresses": ["a@example.com"], "disableCommonName": "true", "certificatesDuration": 720.0,
+        "certificateTimeout": "1m", "caCertificates": ["/ca.pem"], "caSystemCertPool": true, "caServerName": "Pebble",
+        "httpChallenge": {"entryPoint": "web", "delay": -1}, "tlsChallenge": {"delay": "5s"},
+        "dnsChallenge": {
+            "provider": "rfc2136", "resolvers": ["1.1.1.1", "[2606:4700::1111]:5353", "2606:4700::1111", "ns.example"],
+            "propagation": {"delayBeforeChecks": 10, "requireAllRNS": true, "disableANSChecks": true},
+            "disablePropagationCheck": true, "delayBeforeCheck": 3
+        }
+    });
+    let config = ok(&with(ACME, acme));
+    let le = config.resolver("le").unwrap();
+    let eab = le.eab.as_ref().unwrap();
+    assert_eq!((eab.kid.as_str(), eab.hmac_encoded.expose()), ("kid-1", "c2VjcmV0cw=="));
+    assert!(!format!("{config:?}").contains("c2VjcmV0cw"), "a secret is never shown");
+    assert_eq!((le.preferred_chain.as_deref(), le.profile.as_deref()), (Some("Root X2"), Some("shortlived")));
+    assert_eq!((le.email_addresses.as_slice(), le.disable_common_name), (&["a@example.com".to_owned()][..], true));
+    assert_eq!(le.certificates_duration, Some(Duration::from_secs(30 * 24 * 3600)));
+    assert_eq!(le.certificate_timeout, Duration::from_secs(60));
+    assert_eq!(
+        (le.storage.as_deref(), le.ca_trust.certificates.as_slice()),
+        (Some("le.json"), &["/ca.pem".to_owned()][..])
+    );
+    assert_eq!((le.ca_trust.system_cert_pool, le.ca_trust.server_name.as_deref()), (true, Some("pebble")));
+    assert_eq!(le.http_challenge.as_ref().unwrap().delay, Duration::ZERO);
+    assert_eq!(le.tls_challenge.as_ref().unwrap().delay, Duration::from_secs(5));
+    let dns = le.dns_challenge.as_ref().unwrap();
+    assert_eq!(dns.resolvers, ["1.1.1.1:53", "[2606:4700::1111]:5353", "[2606:4700::1111]:53", "ns.example:53"]);
+    assert_eq!(dns.propagation.delay_before_checks, Duration::from_secs(10), "the new name counts");
+    assert!(dns.propagation.disable_checks && dns.propagation.require_all_rns && dns.propagation.disable_ans_checks);
+    assert_eq!(config.warnings.len(), 4, "{:?}", config.warnings);
+}
+
+#[test]
 fn a_responder_needs_nothing() {
     assert_eq!(ok(&json!({"role": "responder"})).role, Role::Responder);
 }
@@ -102,6 +139,7 @@ fn the_same_certificate_of_two_routers_is_wanted_once() {
 fn each_mistake_has_its_line() {
     let acme = |key: &str| format!("{ACME}/{key}");
     let tls = "/routers/shop/tls";
+    let mac_key = "the MAC key that the CA gave you, in base64url, or file:PATH or env:NAME of the sidecar";
     let no_matcher = "Host or HostSNI (this version knows no other matchers) at column";
     let cases: Vec<(Value, String)> = vec![
         (json!([]), "configuration: found a list of 0, expected an object".into()),
@@ -109,7 +147,7 @@ fn each_mistake_has_its_line() {
         (json!(null), "configuration: found nothing, expected an object".into()),
         (with("/role", json!("enigne")), "role: found \"enigne\", expected one of auto, engine, responder; did you mean engine?".into()),
         (with("/role", json!(7)), "role: found the number 7, expected one of auto, engine, responder".into()),
-        (with("/certificatesResolver", json!({})), "certificatesResolver: found an unknown key, expected one of the keys role, certificatesResolvers, routers, sidecar, caClusters, engine; did you mean certificatesResolvers?".into()),
+        (with("/certificatesResolver", json!({})), "certificatesResolver: found an unknown key, expected one of the keys role, entryPoint, certificatesResolvers, routers, sidecar, caClusters, engine; did you mean certificatesResolvers?".into()),
         (with("/sidecar", Value::Null), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
         (with("/sidecar", json!("x")), "sidecar: found \"x\", expected an object".into()),
         (with("/sidecar", json!({})), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
@@ -137,14 +175,37 @@ fn each_mistake_has_its_line() {
         (with(&acme("keyType"), json!("ED25519")), "certificatesResolvers.le.acme.keyType: found \"ED25519\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192".into()),
         (with(&acme("httpChallenge"), Value::Null), "certificatesResolvers.le.acme.httpChallenge.entryPoint: found nothing, expected the name of the entry point that the CA reaches on port 80".into()),
         (with(&acme("httpChallenge"), json!({})), "certificatesResolvers.le.acme.httpChallenge.entryPoint: found nothing, expected the name of the entry point that the CA reaches on port 80".into()),
-        (with(&acme("httpChallenge"), json!({"entrypoint": "web", "entryPoint": "web"})), "certificatesResolvers.le.acme.httpChallenge.entrypoint: found an unknown key, expected one of the keys entryPoint; did you mean entryPoint?".into()),
+        (with(&acme("httpChallenge"), json!({"entrypoint": "web", "entryPoint": "web"})), "certificatesResolvers.le.acme.httpChallenge.entrypoint: found an unknown key, expected one of the keys entryPoint, delay; did you mean entryPoint?".into()),
         (with(&acme("clientTimeout"), json!("5s")), "certificatesResolvers.le.acme.clientTimeout: found \"5s\", expected a clientTimeout that is not shorter than clientResponseHeaderTimeout".into()),
         (with(&acme("clientTimeout"), json!("1d")), "certificatesResolvers.le.acme.clientTimeout: found \"1d\", expected a duration from 100ms to 1h, as 90s, 1m30s or seconds".into()),
         (with(&acme("clientResponseHeaderTimeout"), json!("3m")), "certificatesResolvers.le.acme.clientResponseHeaderTimeout: found \"3m\", expected a clientTimeout that is not shorter than clientResponseHeaderTimeout".into()),
         (with(&acme("storage"), json!({})), "certificatesResolvers.le.acme.storage: found an object, expected a path".into()),
-        (with(&acme("tlsChallenge"), json!({})), "certificatesResolvers.le.acme.tlsChallenge: found an unknown key, expected httpChallenge: this version answers HTTP-01 only".into()),
-        (with(&acme("eab"), json!({"kid": "x"})), "certificatesResolvers.le.acme.eab: found an unknown key, expected no external account binding in this version".into()),
-        (with(&acme("emial"), json!("a@b.c")), "certificatesResolvers.le.acme.emial: found an unknown key, expected one of the keys email, caServer, keyType, httpChallenge, clientTimeout, clientResponseHeaderTimeout, storage; did you mean email?".into()),
+        (with(&acme("eab"), json!({"kid": "x"})), format!("certificatesResolvers.le.acme.eab.hmacEncoded: found nothing, expected {mac_key}")),
+        (with(&acme("eab"), json!({"hmacEncoded": "eA"})), "certificatesResolvers.le.acme.eab.kid: found nothing, expected the key identifier that the CA gave you".into()),
+        (with(&acme("eab"), json!({"kid": "x", "hmacEncoded": "not base64!"})), format!("certificatesResolvers.le.acme.eab.hmacEncoded: found a text that is not base64url, expected {mac_key}")),
+        (with(&acme("eab"), json!({"kid": "x", "hmacEncoded": "secret="})), format!("certificatesResolvers.le.acme.eab.hmacEncoded: found a text that is not base64url, expected {mac_key}")),
+        (with(&acme("eab"), json!({"kid": "x", "hmacEncoded": "file:"})), format!("certificatesResolvers.le.acme.eab.hmacEncoded: found file: without a path, expected {mac_key}")),
+        (with(&acme("eab"), json!({"kid": "x", "hmacEncoded": "env:A-B"})), format!("certificatesResolvers.le.acme.eab.hmacEncoded: found env: without a variable's name, expected {mac_key}")),
+        (with(&acme("eab"), json!({"kid": "x", "hmacEncoded": 7})), format!("certificatesResolvers.le.acme.eab.hmacEncoded: found no text, expected {mac_key}")),
+        (with(&acme("certificatesDuration"), json!(0)), "certificatesResolvers.le.acme.certificatesDuration: found the number 0, expected a whole number from 1 to 878400".into()),
+        (with(&acme("certificatesDuration"), json!("90d")), "certificatesResolvers.le.acme.certificatesDuration: found \"90d\", expected a whole number from 1 to 878400".into()),
+        (with(&acme("preferredChain"), json!(1)), "certificatesResolvers.le.acme.preferredChain: found the number 1, expected the common name of a chain's issuer".into()),
+        (with(&acme("profile"), json!("")), "certificatesResolvers.le.acme.profile: found an empty text, expected the name of one of the CA's profiles".into()),
+        (with(&acme("emailAddresses"), json!("ops@example.com")), "certificatesResolvers.le.acme.emailAddresses: found \"ops@example.com\", expected a list of mail addresses".into()),
+        (with(&acme("emailAddresses"), json!(["ops"])), "certificatesResolvers.le.acme.emailAddresses[0]: found \"ops\", expected a mail address, as ops@example.com".into()),
+        (with(&acme("disableCommonName"), json!("yes")), "certificatesResolvers.le.acme.disableCommonName: found \"yes\", expected true or false".into()),
+        (with(&acme("certificateTimeout"), json!("0s")), "certificatesResolvers.le.acme.certificateTimeout: found \"0s\", expected a duration from 100ms to 1h, as 90s, 1m30s or seconds".into()),
+        (with(&acme("caCertificates"), json!("/ca.pem")), "certificatesResolvers.le.acme.caCertificates: found \"/ca.pem\", expected a list of PEM files".into()),
+        (with(&acme("caSystemCertPool"), json!(1)), "certificatesResolvers.le.acme.caSystemCertPool: found the number 1, expected true or false".into()),
+        (with(&acme("caServerName"), json!("a b")), "certificatesResolvers.le.acme.caServerName: found \"a b\", expected the DNS name in the certificate of the CA's server".into()),
+        (with(&acme("httpChallenge"), json!({"entryPoint": "web", "delay": "2h"})), "certificatesResolvers.le.acme.httpChallenge.delay: found \"2h\", expected a duration from 0s to 1h, as 90s, 1m30s or seconds".into()),
+        (with(&acme("tlsChallenge"), json!([])), "certificatesResolvers.le.acme.tlsChallenge: found a list of 0, expected an object".into()),
+        (with(&acme("tlsChallenge"), json!({"entryPoint": "web"})), "certificatesResolvers.le.acme.tlsChallenge.entryPoint: found an unknown key, expected one of the keys delay".into()),
+        (with(&acme("dnsChallenge"), json!({})), "certificatesResolvers.le.acme.dnsChallenge.provider: found nothing, expected the code of a DNS provider, as cloudflare or rfc2136".into()),
+        (with(&acme("dnsChallenge"), json!({"provider": "Cloud Flare"})), "certificatesResolvers.le.acme.dnsChallenge.provider: found \"Cloud Flare\", expected the code of a DNS provider, as cloudflare or rfc2136".into()),
+        (with(&acme("dnsChallenge"), json!({"provider": "rfc2136", "resolvers": ["1.1.1.1:x"]})), "certificatesResolvers.le.acme.dnsChallenge.resolvers[0]: found \"1.1.1.1:x\", expected a DNS server, as 1.1.1.1:53 or [2606:4700::1111]:53".into()),
+        (with(&acme("dnsChallenge"), json!({"provider": "rfc2136", "propagation": {"requireAllRns": true}})), "certificatesResolvers.le.acme.dnsChallenge.propagation.requireAllRns: found an unknown key, expected one of the keys delayBeforeChecks, disableChecks, requireAllRNS, disableANSChecks; did you mean requireAllRNS?".into()),
+        (with(&acme("emial"), json!("a@b.c")), "certificatesResolvers.le.acme.emial: found an unknown key, expected one of the keys email, eab, caServer, caCertificates, caSystemCertPool, caServerName, keyType, httpChallenge, tlsChallenge, dnsChallenge, …; did you mean email?".into()),
         (with("/routers/shop", json!("x")), "routers.shop: found \"x\", expected an object".into()),
         (with("/routers", json!([])), "routers: found a list of 0, expected an object".into()),
         (with("/routers/shop/service", json!("x")), "routers.shop.service: found an unknown key, expected a route of Envoy's: routers here only say which names want a certificate".into()),

@@ -131,16 +131,16 @@ fn two_clusters_for_one_origin_are_a_mistake() {
 }
 
 #[test]
-fn keys_of_traefiks_that_are_still_to_come_say_so() {
-    for key in ["profile", "emailAddresses", "disableCommonName", "certificateTimeout", "dnsChallenge"] {
+fn challenges_that_this_version_does_not_solve_are_read_and_told() {
+    let tell = "httpChallenge.entryPoint: found nothing";
+    for (key, value) in [("tlsChallenge", json!({})), ("dnsChallenge", json!({"provider": "rfc2136"}))] {
         let mut config = least();
-        config["certificatesResolvers"]["le"]["acme"][key] = json!(1);
-        let lines = lines(&config);
-        assert!(lines.len() == 1 && lines[0].contains("this version"), "{lines:?}");
+        config["certificatesResolvers"]["le"]["acme"][key] = value.clone();
+        let warnings = parse(&config).unwrap().warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains("HTTP-01"), "{warnings:?}");
+        config["certificatesResolvers"]["le"]["acme"] = json!({"email": "ops@example.com", key: value});
+        assert!(lines(&config)[0].contains(tell), "{:?}", lines(&config));
     }
-    let mut config = least();
-    config["certificatesResolvers"]["le"]["acme"]["httpChallenge"]["delay"] = json!(1);
-    assert!(lines(&config)[0].contains("this version"), "{:?}", lines(&config));
 }
 
 #[test]

@@ -21,6 +21,15 @@ pub(super) fn read(node: &Node<'_>, least: Duration, most: Duration, mistakes: &
     within
 }
 
+/// A wait: zero when it is zero or negative, as Traefik takes it, and bounded above.
+pub(super) fn read_delay(node: &Node<'_>, most: Duration, mistakes: &mut Vec<Mistake>) -> Option<Duration> {
+    let is_negative = match node.value() {
+        Value::String(text) => text.trim().strip_prefix('-').is_some_and(|rest| parse(rest).is_some()),
+        number => number.as_f64().is_some_and(|number| number < 0.0),
+    };
+    if is_negative { Some(Duration::ZERO) } else { read(node, Duration::ZERO, most, mistakes) }
+}
+
 /// Go's form without signs: numbers with units, or a bare number of seconds.
 fn parse(text: &str) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
@@ -70,6 +79,7 @@ fn nanos_of(unit: &str) -> Option<u64> {
 fn show(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
+        0 => "0s".to_owned(),
         _ if millis.is_multiple_of(3_600_000) => format!("{}h", millis / 3_600_000),
         _ if millis.is_multiple_of(60_000) => format!("{}m", millis / 60_000),
         _ if millis.is_multiple_of(1_000) => format!("{}s", millis / 1_000),

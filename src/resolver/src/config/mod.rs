@@ -7,6 +7,7 @@ mod duration;
 mod engine_options;
 mod mistake;
 mod node;
+mod resolver;
 mod routers;
 mod rule;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 use crate::vault::CertificateId;
 pub use mistake::Mistake;
 use node::Node;
+pub use resolver::{CaTrust, DnsChallenge, Eab, Hidden, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge};
 use routers::Wanted;
 
 /// A configuration without a mistake.
@@ -35,6 +37,8 @@ pub struct Config {
     pub ca_clusters: Vec<CaCluster>,
     /// `role`.
     pub role: Role,
+    /// `entryPoint`: the one whose challenges this responder answers; unset, any.
+    pub entry_point: Option<String>,
     /// `engine`: how the orders are driven.
     pub engine: EngineOptions,
     /// What is taken, but deserves a line in the log.
@@ -46,25 +50,6 @@ impl Config {
     pub fn resolver(&self, name: &str) -> Option<&Resolver> {
         self.resolvers.iter().find(|resolver| resolver.name == name)
     }
-}
-
-/// One `certificatesResolvers.<name>.acme`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolver {
-    /// Its name, unique in a configuration.
-    pub name: String,
-    /// `email`: the account's contact.
-    pub email: String,
-    /// `caServer`: the directory URL.
-    pub ca_server: String,
-    /// `keyType`: of the certificates' keys.
-    pub key_type: KeyType,
-    /// `httpChallenge.entryPoint`.
-    pub http_entry_point: String,
-    /// `clientTimeout`: bounds one ACME operation with its retries.
-    pub client_timeout: Duration,
-    /// `clientResponseHeaderTimeout`: bounds each callout.
-    pub client_response_header_timeout: Duration,
 }
 
 /// One entry of `caClusters`: an origin of a CA, and the Envoy cluster that leads to it.
@@ -105,42 +90,6 @@ impl Default for EngineOptions {
     }
 }
 
-/// The types of a certificate's key, by Traefik's names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyType {
-    /// ECDSA on P-256.
-    Ec256,
-    /// ECDSA on P-384.
-    Ec384,
-    /// RSA, 2048 bit.
-    Rsa2048,
-    /// RSA, 4096 bit.
-    Rsa4096,
-    /// RSA, 8192 bit.
-    Rsa8192,
-}
-
-impl KeyType {
-    /// Every type, in the order of their names.
-    pub const ALL: [Self; 5] = [Self::Ec256, Self::Ec384, Self::Rsa2048, Self::Rsa4096, Self::Rsa8192];
-
-    /// Traefik's name: `EC256`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ec256 => "EC256",
-            Self::Ec384 => "EC384",
-            Self::Rsa2048 => "RSA2048",
-            Self::Rsa4096 => "RSA4096",
-            Self::Rsa8192 => "RSA8192",
-        }
-    }
-
-    /// The type of this name, case-sensitive as in Traefik.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key_type| key_type.as_str() == name)
-    }
-}
-
 /// Reads a configuration, or says every mistake in it.
 pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
     let mut mistakes = Vec::new();
@@ -154,14 +103,17 @@ pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
 fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let mut top = root.table(mistakes)?;
     let role = top.take("role").map_or(Some(Role::Auto), |node| role(&node, mistakes));
+    let entry_point = top.take("entryPoint").and_then(|node| node.text("the name of an entry point", mistakes));
     let resolvers = top.take("certificatesResolvers");
     let has_none = resolvers.as_ref().is_none_or(Node::is_empty_table);
     let resolver_names = resolvers.as_ref().map(Node::keys).unwrap_or_default();
-    let resolvers = resolvers.map(|node| acme_options::resolvers(&node, mistakes)).unwrap_or_default();
-    let Wanted { wants, warnings } = match top.take("routers") {
+    let mut warnings = Vec::new();
+    let resolvers = resolvers.map(|node| acme_options::resolvers(&node, &mut warnings, mistakes)).unwrap_or_default();
+    let Wanted { wants, warnings: of_routers } = match top.take("routers") {
         Some(node) => routers::wants(&node, &resolver_names, mistakes),
         None => Wanted::default(),
     };
+    warnings.extend(of_routers);
     let sidecar_cluster = top.take("sidecar").and_then(|node| sidecar(&node, mistakes));
     let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
     let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
@@ -176,7 +128,7 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     }
     top.finish(mistakes);
     let sidecar_cluster = sidecar_cluster.unwrap_or_default();
-    Some(Config { resolvers, wants, sidecar_cluster, ca_clusters, role: role?, engine, warnings })
+    Some(Config { resolvers, wants, sidecar_cluster, ca_clusters, role: role?, entry_point, engine, warnings })
 }
 
 fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {

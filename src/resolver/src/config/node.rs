@@ -113,6 +113,24 @@ impl<'a> Node<'a> {
         number
     }
 
+    /// The value as true or false; the words count too, since a command line and the environment know no other form.
+    pub(super) fn flag(&self, mistakes: &mut Vec<Mistake>) -> Option<bool> {
+        let flag = match self.value {
+            Value::Bool(flag) => Some(*flag),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        if flag.is_none() {
+            mistakes.push(self.mistake("true or false"));
+        }
+        flag
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self, expected: &str, mistakes: &mut Vec<Mistake>) -> Vec<String> {
+        self.items(expected, mistakes).iter().filter_map(|node| node.text("a text", mistakes)).collect()
+    }
+
     pub(super) fn value(&self) -> &'a Value {
         self.value
     }

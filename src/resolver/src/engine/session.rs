@@ -14,9 +14,6 @@ use crate::vault::{Registration, Vault};
 /// How long a directory is used before it is fetched again: CAs move their endpoints seldom, and keep the old ones.
 const DIRECTORY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The wait from finalize to certificate (Traefik's `certificateTimeout`).
-const CERTIFICATE_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// One resolver's dealings with its CA, shared by all its orders.
 pub(super) struct Session<'a, H, V> {
     pub(super) resolver: &'a Resolver,
@@ -138,7 +135,7 @@ fn options(config: &Config, resolver: &Resolver) -> Options {
     Options {
         client_timeout: resolver.client_timeout,
         request_timeout: resolver.client_response_header_timeout,
-        certificate_timeout: CERTIFICATE_TIMEOUT,
+        certificate_timeout: resolver.certificate_timeout,
         other_origins: config.ca_clusters.iter().map(|known| known.origin.clone()).collect(),
     }
 }

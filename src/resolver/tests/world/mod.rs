@@ -9,7 +9,7 @@ use std::time::Duration;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
-use resolver::config::{Config, EngineOptions, KeyType, Resolver, Role};
+use resolver::config::{Config, KeyType};
 use resolver::engine::{self, Event, Observer, WantsFeed};
 use resolver::vault::{
     Account, Attempt, Certificate, CertificateId, Http01, Inventory, PendingOrder, Published, Registration, Vault,
@@ -205,22 +205,10 @@ pub fn id(names: &[&str]) -> CertificateId {
 }
 
 fn config(directory: &str, wants: &[&[&str]]) -> Config {
-    let resolver = Resolver {
-        name: "le".into(),
-        email: "ops@example.com".into(),
-        ca_server: directory.into(),
-        key_type: KeyType::Ec256,
-        http_entry_point: "web".into(),
-        client_timeout: Duration::from_secs(120),
-        client_response_header_timeout: Duration::from_secs(30),
-    };
-    Config {
-        resolvers: vec![resolver],
-        wants: wants.iter().map(|names| id(names)).collect(),
-        sidecar_cluster: "sidecar".into(),
-        ca_clusters: Vec::new(),
-        role: Role::Auto,
-        engine: EngineOptions::default(),
-        warnings: Vec::new(),
-    }
+    let acme = serde_json::json!({
+        "email": "ops@example.com", "caServer": directory, "keyType": "EC256", "httpChallenge": {"entryPoint": "web"}
+    });
+    let value = serde_json::json!({"certificatesResolvers": {"le": {"acme": acme}}, "sidecar": {"cluster": "sidecar"}});
+    let config = resolver::config::parse(&value).unwrap();
+    Config { wants: wants.iter().map(|names| id(names)).collect(), ..config }
 }
