@@ -9,9 +9,9 @@ mod mistake;
 mod node;
 mod resolver;
 mod routers;
-mod rule;
 
 pub mod domain;
+pub mod rule;
 
 use std::time::Duration;
 

@@ -126,11 +126,11 @@ impl Names<'_> {
     /// The hosts of a rule.
     fn of_rule(&mut self, node: &Node<'_>) -> Option<(Vec<String>, String)> {
         let text = node.text("a rule, as Host(`a.example`)", self.mistakes)?;
-        let hosts = match rule::hosts(&text) {
-            Ok(hosts) => hosts,
+        let hosts = match rule::parse(&text, rule::Syntax::default()) {
+            Ok(rule) => rule.hosts(),
             Err(error) => {
-                let expected = format!("{} at column {}", error.expected, error.column);
-                self.mistakes.push(node.mistake(&expected));
+                let mistake = node.mistake(&error.to_string());
+                self.mistakes.push(Mistake { nearest: error.nearest, ..mistake });
                 return None;
             }
         };
