@@ -1,0 +1,189 @@
+//! What is to be set up: entry points, resolvers, routers and services, free of the form they were written in.
+//!
+//! A [`Setup`] has no mistake: every name it refers to is there, every rule is parsed, every address has a port.
+
+use std::collections::BTreeMap;
+
+use resolver::config::Resolver;
+use serde_json::{Map, Value};
+
+/// All of it. Every list is sorted by name, so that equal setups render equally.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Setup {
+    /// `entryPoints`: the listeners.
+    pub entry_points: Vec<EntryPoint>,
+    /// `certificatesResolvers`, as types.
+    pub resolvers: Vec<Resolver>,
+    /// The same as the user wrote it, with canonical keys: what the plugin gets. A MAC key that stood there literally is
+    /// a reference by now (`env:NAME`), since Envoy shows its configuration to whoever asks its admin interface.
+    pub resolver_options: Map<String, Value>,
+    /// The MAC keys that were taken out of `resolver_options`, by the name of their variable. Never shown.
+    pub mac_keys: BTreeMap<String, resolver::config::Hidden>,
+    /// `http.routers`.
+    pub http_routers: Vec<HttpRouter>,
+    /// `tcp.routers`.
+    pub tcp_routers: Vec<TcpRouter>,
+    /// `http.services`, by name.
+    pub http_services: BTreeMap<String, HttpService>,
+    /// `tcp.services`, by name.
+    pub tcp_services: BTreeMap<String, TcpService>,
+    /// `tls.options`, by name; `default` is for whoever names none.
+    pub tls_options: BTreeMap<String, TlsOptions>,
+    /// `tls.certificates`: certificates of the user's own.
+    pub certificates: Vec<PairOfFiles>,
+    /// `tls.stores.default.defaultCertificate`: what is served for names that nothing covers.
+    pub default_certificate: Option<PairOfFiles>,
+}
+
+/// A listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryPoint {
+    /// Its name.
+    pub name: String,
+    /// The address it listens on: an IP address, `0.0.0.0` when the user gave a port only.
+    pub host: String,
+    /// Its TCP port.
+    pub port: u16,
+    /// `http.redirections.entryPoint`: everything that no challenge answers is redirected.
+    pub redirect: Option<Redirect>,
+}
+
+/// Where an entry point sends everybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// `https` unless the user said `http`.
+    pub scheme: String,
+    /// The port of the target.
+    pub port: u16,
+    /// 301 or 308, rather than 302 or 307.
+    pub permanent: bool,
+}
+
+/// An HTTP router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpRouter {
+    /// Its name.
+    pub name: String,
+    /// The entry points it is on; never empty.
+    pub entry_points: Vec<String>,
+    /// The rule as the user wrote it.
+    pub rule_text: String,
+    /// Higher goes first. Traefik's default is the length of the rule.
+    pub priority: i64,
+    /// The name of its service in [`Setup::http_services`].
+    pub service: String,
+    /// It takes TLS connections only; `None`, plaintext only (Traefik's rule).
+    pub tls: Option<RouterTls>,
+}
+
+/// How a router does TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouterTls {
+    /// The resolver that gets its certificates. `None`: the user's own certificates or the default one are served.
+    pub resolver: Option<String>,
+    /// The names of each certificate; the first is the main one. They name the SDS secrets too.
+    pub certificates: Vec<Vec<String>>,
+    /// The name of its options in [`Setup::tls_options`].
+    pub options: Option<String>,
+}
+
+/// A TCP router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpRouter {
+    /// Its name.
+    pub name: String,
+    /// The entry points it is on; never empty.
+    pub entry_points: Vec<String>,
+    /// The rule as the user wrote it.
+    pub rule_text: String,
+    /// The names it is for (`HostSNI`); empty for every name and for connections without one.
+    pub server_names: Vec<String>,
+    /// Higher goes first.
+    pub priority: i64,
+    /// The name of its service in [`Setup::tcp_services`].
+    pub service: String,
+    /// It takes TLS connections only.
+    pub tls: Option<TcpTls>,
+}
+
+/// How a TCP router does TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TcpTls {
+    /// The server behind it does.
+    Passthrough,
+    /// Envoy does.
+    Terminate(RouterTls),
+}
+
+/// Where HTTP requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpService {
+    /// The servers; never empty.
+    pub servers: Vec<HttpServer>,
+    /// `passHostHeader`: the server gets the client's `Host`, as Traefik does it unless told otherwise.
+    pub pass_host_header: bool,
+}
+
+/// An upstream HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpServer {
+    /// TLS to the server (`https`).
+    pub tls: bool,
+    /// HTTP/2 without TLS (`h2c`).
+    pub h2c: bool,
+    /// A DNS name or an IP address, IPv6 without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Its share of the requests among its siblings.
+    pub weight: u32,
+}
+
+/// Where TCP connections go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpService {
+    /// The servers; never empty.
+    pub servers: Vec<TcpServer>,
+}
+
+/// An upstream TCP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TcpServer {
+    /// A DNS name or an IP address, IPv6 without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// TLS to the server.
+    pub tls: bool,
+}
+
+/// Parameters of TLS connections from clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// `minVersion`.
+    pub min_version: Option<TlsVersion>,
+    /// `maxVersion`.
+    pub max_version: Option<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TlsVersion {
+    /// 1.0
+    V1_0,
+    /// 1.1
+    V1_1,
+    /// 1.2
+    V1_2,
+    /// 1.3
+    V1_3,
+}
+
+/// A certificate of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairOfFiles {
+    /// `certFile`: the chain in PEM.
+    pub cert_file: String,
+    /// `keyFile`: its key in PEM.
+    pub key_file: String,
+}
