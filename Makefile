@@ -16,7 +16,8 @@ wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --ena
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK= name binaries to use instead of fetching them.'
+	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT= name binaries to use instead of'
+	@echo '  fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
@@ -28,7 +29,7 @@ build: ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
 	cargo build $(native) --package envoy-autocert
 
-demo: tools build ## Get certificates from a test CA with a real Envoy, and show them
+demo: servers build ## Get certificates from a test CA with a real Envoy, and show them
 	@cargo build --quiet $(native) --package tests --bin demo
 	@$(target)/release/demo
 
@@ -65,14 +66,19 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 e2e: tools build ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	cargo test $(native) --package tests -- --test-threads=$(or $(THREADS),3) $(ONLY)
 
-bench: tools build ## Measure, print a table, write target/bench.json
+bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
 	@cargo build --quiet $(native) --package tests --bin bench
 	@$(target)/release/bench
 
-tools: ## Fetch Envoy and Pebble into .tools
+servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
 	@$(fetch)/pebble.sh
+
+tools: servers ## Fetch these and lego, Caddy and certbot, whose files the tests import
+	@$(fetch)/lego.sh
+	@$(fetch)/caddy.sh
+	@$(fetch)/certbot.sh
 
 fmt: ## Format the code
 	cargo fmt --all
@@ -81,4 +87,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench tools fmt clean
+.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench servers tools fmt clean
