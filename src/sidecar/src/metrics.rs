@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::catalog::now_seconds;
 use crate::sds;
-use crate::store::Store;
+use crate::store::{DiskStatus, StorageStatus, Store};
 
 /// What every name begins with.
 const PREFIX: &str = "envoy_autocert";
@@ -107,13 +107,15 @@ impl Sources {
     }
 
     fn storage(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let disk = self.store.disk();
-        counter(encoder, "storage_saves", "Writes of the storage that succeeded", disk.saves)?;
-        counter(encoder, "storage_save_failures", "Writes of the storage that failed", disk.failures)?;
-        let seconds = disk.last_save.as_secs_f64();
-        gauge(encoder, "storage_last_save_duration_seconds", "How long the last write took", seconds)?;
-        let writable = i64::from(disk.error.is_none());
-        gauge(encoder, "storage_writable", "Whether the last write succeeded: 1 or 0", writable)
+        let storages = self.store.storages();
+        let saves = by_path(&storages, |disk| ConstCounter::new(disk.saves));
+        family(encoder, "storage_saves", "Writes of a storage that succeeded", &saves)?;
+        let failures = by_path(&storages, |disk| ConstCounter::new(disk.failures));
+        family(encoder, "storage_save_failures", "Writes of a storage that failed", &failures)?;
+        let seconds = by_path(&storages, |disk| ConstGauge::new(disk.last_save.as_secs_f64()));
+        family(encoder, "storage_last_save_duration_seconds", "How long the last write took", &seconds)?;
+        let writable = by_path(&storages, |disk| ConstGauge::new(i64::from(disk.error.is_none())));
+        family(encoder, "storage_writable", "Whether the last write succeeded: 1 or 0", &writable)
     }
 
     fn engine(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -153,12 +155,27 @@ fn gauges<const L: usize>(
     help: &str,
     values: &[([(&str, &str); L], i64)],
 ) -> fmt::Result {
-    let kind = ConstGauge::new(0_i64).metric_type();
-    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
-    for (labels, value) in values {
-        ConstGauge::new(*value).encode(family.encode_family(labels)?)?;
+    let gauges: Vec<_> = values.iter().map(|(labels, value)| (*labels, ConstGauge::new(*value))).collect();
+    family(encoder, name, help, &gauges)
+}
+
+/// Metrics of one name, told apart by their labels.
+fn family<const L: usize, M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metrics: &[([(&str, &str); L], M)],
+) -> fmt::Result {
+    let Some((_, first)) = metrics.first() else { return Ok(()) };
+    let mut family = encoder.encode_descriptor(name, help, None, first.metric_type())?;
+    for (labels, metric) in metrics {
+        metric.encode(family.encode_family(labels)?)?;
     }
     Ok(())
+}
+
+fn by_path<M>(storages: &[StorageStatus], metric: impl Fn(&DiskStatus) -> M) -> Vec<([(&str, &str); 1], M)> {
+    storages.iter().map(|storage| ([("path", storage.place.as_str())], metric(&storage.disk))).collect()
 }
 
 fn as_i64(count: usize) -> i64 {

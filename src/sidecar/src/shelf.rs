@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::catalog::{DefaultCertificate, Pair};
     use crate::chain;
-    use crate::store::{Certificate, Change, Claim, Fence, FileStore, LeaseBounds, Revision};
+    use crate::store::{Certificate, Change, Claim, Fence, FileStore, LeaseBounds, Revision, Storages};
 
     fn certificate(name: &str) -> Certificate {
         let key = KeyPair::generate().unwrap();
@@ -87,8 +87,8 @@ mod tests {
     #[tokio::test]
     async fn what_changes_in_the_store_is_served() {
         let directory = tempfile::tempdir().unwrap();
-        let store: Arc<dyn Store> =
-            Arc::new(FileStore::open(&directory.path().join("acme.json"), LeaseBounds::default()).unwrap());
+        let storages = Storages::from(directory.path().join("acme.json").as_path());
+        let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
         let shelf = Shelf::new(store.clone(), catalog.clone());
         let mut changes = catalog.changes();

@@ -23,7 +23,7 @@ use crate::provided::{Files, Provided, Sources};
 use crate::sds;
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
-use crate::store::{FileStore, LeaseBounds, OpenError, Store, StoreError};
+use crate::store::{FileStore, LeaseBounds, OpenError, Storages, Store, StoreError};
 use crate::wants::WantsBoard;
 
 /// How long requests under way may take when the sidecar is to end. Below the 10 s after which containers are killed,
@@ -63,7 +63,7 @@ impl Sidecar {
         if bounds.shortest > bounds.longest {
             return Err(StartError::LeaseBounds);
         }
-        let store = open_store(args.storage.0.clone(), bounds).await?;
+        let store = open_store(Storages::from(args.storage.0.as_path()), bounds).await?;
         let started = Self::serve(args, store.clone()).await;
         if started.is_err() {
             // So that its file is free at once. There is nothing to save.
@@ -146,8 +146,8 @@ async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
     ended
 }
 
-async fn open_store(path: PathBuf, bounds: LeaseBounds) -> Result<Arc<dyn Store>, StartError> {
-    let opened = tokio::task::spawn_blocking(move || FileStore::open(&path, bounds)).await;
+async fn open_store(storages: Storages, bounds: LeaseBounds) -> Result<Arc<dyn Store>, StartError> {
+    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, bounds)).await;
     // It is cancelled only when the runtime ends, and panics only by a bug.
     let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
     Ok(Arc::new(store))

@@ -406,7 +406,7 @@ async fn health_and_metrics_are_told() {
         "envoy_autocert_certificate_not_after_seconds{resolver=\"le\",main=\"a.example\"} ",
         "envoy_autocert_api_requests_total{method=\"POST\",path=\"/v1/certificates\",status=\"200\"} 1",
         "envoy_autocert_engine_present 1",
-        "envoy_autocert_storage_writable 1",
+        "acme.json\"} 1",
         "# EOF",
     ] {
         assert!(text.contains(line), "{line}\n{text}");

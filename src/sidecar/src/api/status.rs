@@ -10,6 +10,7 @@ use axum::routing::get;
 
 use super::Context;
 use super::problem::Refused;
+use crate::store::StorageStatus;
 
 pub(super) fn routes() -> Router<Arc<Context>> {
     Router::new().route("/healthz", get(alive)).route("/metrics", get(metrics)).route("/readyz", get(ready))
@@ -25,12 +26,22 @@ async fn ready(State(context): State<Arc<Context>>) -> Result<&'static str, Refu
     if *context.stopping.borrow() {
         return Err(Refused::unavailable("the sidecar is shutting down"));
     }
-    match context.store.disk().error {
-        Some(error) => Err(Refused::unavailable(format!(
-            "the storage can't be written: {error}; certificates are served, and saved when it can"
-        ))),
-        None => Ok("ready\n"),
+    let unsaved: Vec<String> = context.store.storages().iter().filter_map(unsaved).collect();
+    if unsaved.is_empty() {
+        return Ok("ready\n");
     }
+    let unsaved = unsaved.join("; ");
+    Err(Refused::unavailable(format!("{unsaved}; certificates are served, and saved when it can")))
+}
+
+/// What can't be saved there, if something can't.
+fn unsaved(storage: &StorageStatus) -> Option<String> {
+    let error = storage.disk.error.as_ref()?;
+    let of = match storage.resolvers.as_slice() {
+        [] => String::new(),
+        resolvers => format!(" (of {})", resolvers.join(", ")),
+    };
+    Some(format!("the storage {}{of} can't be written: {error}", storage.place))
 }
 
 /// Everything that is counted, in the OpenMetrics text format.

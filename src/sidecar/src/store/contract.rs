@@ -14,6 +14,7 @@ pub(super) async fn check(store: &dyn Store) {
     let fence = hold(store, "first").await;
     changes_are_compared_and_swapped(store, fence).await;
     changes_are_made_all_or_none(store, fence).await;
+    changes_of_several_resolvers_are_made_all_or_none(store, fence).await;
     the_same_again_is_no_change(store, fence).await;
     accounts_are_kept_by_ca(store, fence).await;
     an_old_fence_changes_nothing(store, fence).await;
@@ -59,6 +60,21 @@ async fn changes_are_made_all_or_none(store: &dyn Store, fence: Fence) {
     let changes = vec![put(Revision::ABSENT, &new), put(Revision::ABSENT, &progress("there", "2"))];
     assert_eq!(store.commit(fence, changes).await, Err(CommitError::Conflict));
     assert_eq!(revision(store, &new).await, Revision::ABSENT);
+}
+
+async fn changes_of_several_resolvers_are_made_all_or_none(store: &dyn Store, fence: Fence) {
+    let one = progress("several", "1");
+    let id = wire::CertificateId { resolver: "another".into(), ..one.id.clone() };
+    let order = one.order.clone().map(|order| wire::Order { certificate: id.clone(), ..order });
+    let other = Progress { order, ..Progress::none(id) };
+    let changes = |at: [Revision; 2]| vec![put(at[0], &one), put(at[1], &other)];
+    let existing = Revision::of(store.progress(&(&progress("there", "1").id).into()).await.unwrap().as_ref());
+    for wrong in [[existing, Revision::ABSENT], [Revision::ABSENT, existing]] {
+        assert_eq!(store.commit(fence, changes(wrong)).await, Err(CommitError::Conflict));
+        assert_eq!((revision(store, &one).await, revision(store, &other).await), (Revision::ABSENT, Revision::ABSENT));
+    }
+    assert_eq!(store.commit(fence, changes([Revision::ABSENT, Revision::ABSENT])).await, Ok(()));
+    assert!(store.progress(&(&other.id).into()).await.unwrap().unwrap().value == other);
 }
 
 async fn the_same_again_is_no_change(store: &dyn Store, fence: Fence) {

@@ -1,4 +1,4 @@
-//! Where keys and state are kept: the contract, and its implementation in a file.
+//! Where keys and state are kept: the contract, and its implementation in files.
 //!
 //! Promises: every record has a revision, so that a change made on an outdated view is refused and not merged; every
 //! change bears the fence of the engine's lease, so that an engine that was suspended past its lease can change
@@ -14,7 +14,7 @@ mod record;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
-pub use file::{DiskStatus, FileStore, OpenError};
+pub use file::{DiskStatus, FileStore, OpenError, Storages};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Progress, Registration};
 
@@ -71,8 +71,9 @@ pub trait Store: Send + Sync {
     /// The keys of certificates as they change. A receiver that is told it lagged MUST read all again.
     fn watch(&self) -> broadcast::Receiver<CertificateKey>;
 
-    /// Whether changes can be made durable, as far as is known.
-    fn disk(&self) -> DiskStatus;
+    /// Every place where something is kept, and whether changes can be made durable there, as far as is known. One
+    /// that can't be written MUST NOT keep the others' changes from being made durable.
+    fn storages(&self) -> Vec<StorageStatus>;
 
     /// Makes durable what is not yet, and ends. Later commits fail.
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>>;
@@ -101,6 +102,17 @@ impl Revision {
     }
 }
 
+/// How one of the places is doing where records are kept.
+#[derive(Clone, Debug)]
+pub struct StorageStatus {
+    /// Which one it is, for a person: its path.
+    pub place: String,
+    /// The resolvers whose own it is; none when it is for all that have none of their own.
+    pub resolvers: Vec<String>,
+    /// Whether it can be written.
+    pub disk: DiskStatus,
+}
+
 /// One change of one record.
 #[derive(Clone)]
 pub enum Change {
@@ -127,6 +139,17 @@ pub enum Change {
         /// What is to be stored.
         progress: Progress,
     },
+}
+
+impl Change {
+    /// The name of the resolver whose record it is.
+    pub fn resolver(&self) -> &str {
+        match self {
+            Self::Account { resolver, .. } => resolver,
+            Self::Certificate { certificate, .. } => &certificate.facts.id.resolver,
+            Self::Progress { progress, .. } => &progress.id.resolver,
+        }
+    }
 }
 
 /// Why nothing can be read.

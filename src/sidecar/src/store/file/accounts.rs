@@ -70,6 +70,10 @@ impl Accounts {
         self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), entry });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_use.is_none() && self.aside.is_empty()
+    }
+
     pub(super) fn entry_in_use(&self) -> Option<&AccountEntry> {
         self.in_use.as_ref().map(|kept| &kept.entry)
     }

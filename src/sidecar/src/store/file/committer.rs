@@ -68,14 +68,14 @@ pub struct DiskStatus {
 }
 
 impl Committer {
-    /// Starts the thread. `saved` is the count of changes that are on disk already.
+    /// Starts the thread. `saved` is the count of changes that are on disk already, `place` is for the log.
     ///
     /// # Errors
     /// When there can't be a thread.
-    pub(super) fn start(medium: impl Medium, saved: u64) -> io::Result<Self> {
+    pub(super) fn start(medium: impl Medium, saved: u64, place: Arc<str>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (sender, outcome) = watch::channel(Outcome { saved, ..Outcome::default() });
-        let writer = Writer { medium, shared: shared.clone(), outcome: sender, failing: None };
+        let writer = Writer { medium, place, shared: shared.clone(), outcome: sender, failing: None };
         let thread = thread::Builder::new().name("storage".into()).spawn(|| writer.run())?;
         Ok(Self { shared, outcome, thread: Mutex::new(Some(thread)) })
     }
@@ -126,6 +126,7 @@ impl Drop for Committer {
 
 struct Writer<M> {
     medium: M,
+    place: Arc<str>,
     shared: Arc<Shared>,
     outcome: watch::Sender<Outcome>,
     /// After a failed write: when to try again, and the wait before that.
@@ -170,10 +171,14 @@ impl<M: Medium> Writer<M> {
         let was_failing = self.failing.is_some();
         self.failing = result.is_err().then(|| (Instant::now() + wait, wait));
         match &result {
-            Ok(()) if was_failing => tracing::info!("the storage can be written again; everything is saved"),
-            Err(error) if !was_failing => {
-                tracing::error!(%error, "the storage can't be written; what changes is kept in memory and tried again");
+            Ok(()) if was_failing => {
+                tracing::info!(storage = %self.place, "the storage can be written again; everything is saved");
             }
+            Err(error) if !was_failing => tracing::error!(
+                storage = %self.place,
+                %error,
+                "the storage can't be written; what changes is kept in memory and tried again"
+            ),
             Ok(()) | Err(_) => {}
         }
         self.outcome.send_modify(|outcome| {
@@ -249,7 +254,7 @@ mod tests {
                 writes: Arc::clone(&writes),
                 gate: receiver,
             };
-            let committer = Arc::new(Committer::start(disk, 0).unwrap());
+            let committer = Arc::new(Committer::start(disk, 0, "a disk".into()).unwrap());
             Self { committer, changes, full, writes, gate: Some(gate) }
         }
 

@@ -210,6 +210,13 @@ pub enum OpenError {
     MountPoint(PathBuf),
     /// There is something else at this path.
     NotAFile(PathBuf),
+    /// It is the file of some resolvers only.
+    OfResolvers {
+        /// Their names.
+        resolvers: Vec<String>,
+        /// What is wrong with it.
+        error: Box<OpenError>,
+    },
     /// Others may read it.
     TooOpen {
         /// Its permissions.
@@ -217,6 +224,16 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl OpenError {
+    /// Names the resolvers whose own file it is, if it is one.
+    pub(super) fn of(self, resolvers: &[String]) -> Self {
+        if resolvers.is_empty() {
+            return self;
+        }
+        Self::OfResolvers { resolvers: resolvers.to_owned(), error: Box::new(self) }
+    }
 }
 
 impl std::fmt::Display for OpenError {
@@ -248,6 +265,10 @@ impl std::fmt::Display for OpenError {
                 path.display()
             ),
             Self::NotAFile(path) => write!(f, "storage {}: expected a regular file", path.display()),
+            Self::OfResolvers { resolvers, error } => {
+                let noun = if resolvers.len() == 1 { "resolver" } else { "resolvers" };
+                write!(f, "{noun} {}: {error}", resolvers.join(", "))
+            }
             Self::TooOpen { mode, path } => write!(
                 f,
                 "storage {}: permissions {mode:04o} are too open for a file with private keys; run: chmod 600 {}",
@@ -262,6 +283,7 @@ impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io { error, .. } => Some(error),
+            Self::OfResolvers { error, .. } => error.source(),
             _ => None,
         }
     }

@@ -33,6 +33,13 @@ pub(super) struct Resolver {
     pub(super) extra_of_ours: Map<String, Value>,
 }
 
+impl Resolver {
+    fn is_empty(&self) -> bool {
+        let extra = self.extra.is_empty() && self.extra_of_ours.is_empty();
+        extra && self.accounts.is_empty() && self.certificates.is_empty() && self.progress.is_empty()
+    }
+}
+
 /// One member of `Certificates`.
 #[derive(Clone)]
 pub(super) enum Slot {
@@ -122,8 +129,23 @@ impl Book {
         self.document.resolvers.values().flat_map(|resolver| resolver.progress.values()).map(|entry| &entry.value)
     }
 
-    /// Makes all changes or none, and gives the keys of certificates that changed.
-    pub(super) fn apply(&mut self, changes: Vec<Change>) -> Result<Vec<CertificateKey>, CommitError> {
+    /// Takes over all that another file has of a resolver of which this one has nothing, and gives the number of its
+    /// certificates.
+    pub(super) fn adopt(&mut self, name: &str, from: &Self) -> Option<usize> {
+        let adopted = from.document.resolvers.get(name).filter(|resolver| !resolver.is_empty())?;
+        if self.document.resolvers.get(name).is_some_and(|resolver| !resolver.is_empty()) {
+            return None;
+        }
+        self.count += 1;
+        self.document.resolvers.insert(name.to_owned(), adopted.clone());
+        let of_it = from.places.iter().filter(|(key, _)| key.resolver == name);
+        let before = self.places.len();
+        self.places.extend(of_it.map(|(key, place)| (key.clone(), *place)));
+        Some(self.places.len() - before)
+    }
+
+    /// Those of these changes that are not made already, if each is based on what is here.
+    pub(super) fn needed(&self, changes: Vec<Change>) -> Result<Vec<Change>, CommitError> {
         let mut needed = Vec::new();
         for change in changes {
             let (same, found, expected) = self.compare(&change);
@@ -135,8 +157,13 @@ impl Book {
             }
             needed.push(change);
         }
+        Ok(needed)
+    }
+
+    /// Makes changes that are [`Book::needed`], and gives the keys of certificates that changed.
+    pub(super) fn make(&mut self, changes: Vec<Change>) -> Vec<CertificateKey> {
         let mut changed = Vec::new();
-        for change in needed {
+        for change in changes {
             self.count += 1;
             match change {
                 Change::Account { resolver, account, .. } => self.set_account(&resolver, account),
@@ -144,7 +171,7 @@ impl Book {
                 Change::Progress { progress, .. } => self.set_progress(progress),
             }
         }
-        Ok(changed)
+        changed
     }
 
     /// Whether the change is made already, which revision there is, and which one the change is based on.

@@ -1,123 +1,188 @@
-//! The storage of one machine: acme.json in Traefik's schema.
+//! The storage of one machine: acme.json in Traefik's schema, or several of them.
 //!
-//! Everything is held in memory, and every change rewrites the file: a copy of pointers under the lock, the text made
-//! and written by a thread of its own, all changes that came meanwhile in one write.
+//! Everything is held in memory, and every change rewrites its file: a copy of pointers under the lock, the text made
+//! and written by a thread of its own, all changes that came meanwhile in one write. A resolver can have a file of its
+//! own; the engine's lease is one for all of them, so that no change to any file escapes its fence.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `schema.rs` | the file's text |
+//! | `schema.rs` | a file's text |
 //! | `import.rs`, `progress.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
 //! | `document.rs` | what is in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
 //! | `disk.rs` | permissions, lock, atomic replacement |
+//! | `one.rs` | one file: all of the above together |
+//! | `storages.rs` | which resolver's records are in which file |
 
 mod accounts;
 mod committer;
 mod disk;
 mod document;
 mod import;
+mod one;
 mod progress;
 mod render;
 mod schema;
+mod storages;
 
-use std::io;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
-use futures::future::{BoxFuture, ready};
+use futures::future::{BoxFuture, join_all, ready};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 pub use committer::DiskStatus;
 pub use disk::OpenError;
+pub use storages::Storages;
 
 use super::lease::{LeaseBounds, LeaseTable};
 use super::record::{CaOrigin, Certificate, CertificateKey, Progress};
-use super::{Account, Change, Claim, CommitError, Fence, LeaseStatus, Store, StoreError, Versioned};
-use committer::{Committer, Medium};
-use disk::Disk;
-use document::Book;
+use super::{
+    Account, Change, Claim, CommitError, Fence, LeaseStatus, Revision, StorageStatus, Store, StoreError, Versioned,
+};
+use one::{OneFile, Opened};
 
 /// How many changes a watcher may lag behind before it has to read all again.
 const WATCH_QUEUE: usize = 1024;
 
-/// acme.json.
+/// One acme.json or several.
+///
+/// A resolver's records are read from and written to its own file, or else the default one. When its own file has
+/// nothing of it yet, what the default one has is copied there first, so that a resolver that moves orders nothing anew;
+/// the default file keeps it. Certificates of a resolver that are in one of the other files only can be read, and so
+/// are served; a newer one is written to where it belongs.
 pub struct FileStore {
-    state: Arc<Mutex<State>>,
-    committer: Committer,
+    /// The file of every resolver that has none of its own.
+    default: Arc<OneFile>,
+    own: BTreeMap<String, Arc<OneFile>>,
+    /// Each once. Where several are locked, it is in this order, after the desk.
+    files: Vec<Arc<OneFile>>,
+    desk: Mutex<Desk>,
     changed: broadcast::Sender<CertificateKey>,
 }
 
-struct State {
-    book: Book,
+/// What is one for all files. Who makes a change holds it until the change is made, so that nobody takes the lease in
+/// between.
+struct Desk {
     lease: LeaseTable,
     /// No commit is taken any more.
     closed: bool,
 }
 
 impl FileStore {
-    /// Opens the file, and makes it when it is not there. It blocks.
+    /// Opens the files, and makes those that are not there. It blocks.
     ///
     /// # Errors
-    /// When the file can't be used; it is as it was then.
-    pub fn open(path: &Path, bounds: LeaseBounds) -> Result<Self, OpenError> {
-        let (mut disk, text) = Disk::open(path)?;
-        let path = disk.path().to_owned();
-        let book = Book::read(text.as_deref().unwrap_or_default())
-            .map_err(|damage| OpenError::Damaged { path: path.clone(), damage })?;
-        if text.is_none_or(|text| text.is_empty()) {
-            let created = disk.replace(|out| write_document(&book, out));
-            created.map_err(|error| OpenError::Io { path: path.clone(), doing: "create", error })?;
+    /// When one of them can't be used; it is as it was then.
+    pub fn open(storages: &Storages, bounds: LeaseBounds) -> Result<Self, OpenError> {
+        let mut opened = read_all(storages)?;
+        adopt(&mut opened);
+        let last_fence = opened.iter().map(|(file, _)| file.book.document().fence).max().unwrap_or_default();
+        let (mut files, mut own) = (Vec::new(), BTreeMap::new());
+        for (file, resolvers) in opened {
+            let file = Arc::new(file.start().map_err(|error| error.of(&resolvers))?);
+            own.extend(resolvers.into_iter().map(|resolver| (resolver, file.clone())));
+            files.push(file);
         }
-        let saved = book.count();
-        let lease = LeaseTable::new(bounds, book.document().fence);
-        let state = Arc::new(Mutex::new(State { book, lease, closed: false }));
-        let committer = Committer::start(FileMedium { disk, state: state.clone() }, saved)
-            .map_err(|error| OpenError::Io { path, doing: "start a thread for", error })?;
-        Ok(Self { state, committer, changed: broadcast::channel(WATCH_QUEUE).0 })
+        #[expect(clippy::expect_used, reason = "the default file is always among them")]
+        let default = files.first().expect("there is a default file").clone();
+        let desk = Mutex::new(Desk { lease: LeaseTable::new(bounds, last_fence), closed: false });
+        Ok(Self { default, own, files, desk, changed: broadcast::channel(WATCH_QUEUE).0 })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+    // A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn durable(&self, count: u64) -> Result<(), CommitError> {
-        self.committer.durable(count).await.map_err(|why| CommitError::Unsaved(why.to_string()))
+    fn file_of(&self, resolver: &str) -> &Arc<OneFile> {
+        self.own.get(resolver).unwrap_or(&self.default)
     }
 
-    fn apply(&self, fence: Fence, changes: Vec<Change>) -> Result<u64, CommitError> {
-        let mut state = self.state();
-        if state.closed {
+    /// Makes the changes in memory, in all files or in none, and gives the files with what must be saved of them.
+    fn apply(&self, fence: Fence, changes: Vec<Change>) -> Result<Vec<(&OneFile, u64)>, CommitError> {
+        let desk = self.desk();
+        if desk.closed {
             return Err(CommitError::Unavailable("it is being closed".into()));
         }
-        if !state.lease.is_current(fence) {
+        if !desk.lease.is_current(fence) {
             return Err(CommitError::FenceLost);
         }
-        for key in state.book.apply(changes)? {
-            // Nobody may be watching.
-            let _ = self.changed.send(key);
+        let (mut parts, mut left) = (Vec::new(), changes);
+        for file in &self.files {
+            let is_its = |change: &Change| Arc::ptr_eq(self.file_of(change.resolver()), file);
+            let (its, others): (Vec<_>, Vec<_>) = left.into_iter().partition(is_its);
+            left = others;
+            if !its.is_empty() {
+                let book = file.book();
+                let needed = book.needed(its)?;
+                parts.push((file, book, needed));
+            }
         }
-        Ok(state.book.count())
+        let mut counts = Vec::new();
+        for (file, mut book, needed) in parts {
+            for key in book.make(needed) {
+                // Nobody may be watching.
+                let _ = self.changed.send(key);
+            }
+            counts.push((file.as_ref(), book.count()));
+        }
+        Ok(counts)
     }
 
     async fn claim_lease(&self, claim: Claim) -> wire::Lease {
         let (lease, count) = {
-            let mut state = self.state();
-            let before = state.lease.last_fence();
-            let lease = state.lease.claim(&claim, Instant::now(), unix_millis());
-            let fence = state.lease.last_fence();
-            if fence != before {
-                state.book.set_fence(fence);
+            let mut desk = self.desk();
+            let before = desk.lease.last_fence();
+            let lease = desk.lease.claim(&claim, Instant::now(), unix_millis());
+            let fence = desk.lease.last_fence();
+            if fence == before {
+                return lease;
             }
-            (lease, (fence != before).then(|| state.book.count()))
+            // The others learn of it with their next write, so that one which can't be written holds up nobody.
+            self.files.iter().for_each(|file| file.book().set_fence(fence));
+            (lease, self.default.book().count())
         };
-        if let Some(count) = count {
-            // The clock vouches for the fence as well, so the engine need not wait for room on the disk.
-            let _ = self.committer.durable(count).await;
-        }
+        // The clock vouches for the fence as well, so the engine need not wait for room on the disk.
+        let _ = self.default.durable(count).await;
         lease
+    }
+
+    /// A certificate in a file where its resolver's no longer are. It is not in the one where they are now.
+    fn stray(&self, key: &CertificateKey) -> Option<Versioned<Certificate>> {
+        let found = self.files.iter().find_map(|file| Some(file.book().certificate(key)?.value.clone()));
+        found.map(|value| Versioned { revision: Revision::ABSENT, value })
+    }
+}
+
+/// Locks and reads every file, the default one first, with the resolvers whose own it is.
+fn read_all(storages: &Storages) -> Result<Vec<(Opened, Vec<String>)>, OpenError> {
+    let read = |(path, resolvers): (PathBuf, Vec<String>)| {
+        let opened = Opened::read(&path).map_err(|error| error.of(&resolvers))?;
+        Ok((opened, resolvers))
+    };
+    storages.files().into_iter().map(read).collect()
+}
+
+/// Copies from the default file what a resolver that got a file of its own has there.
+fn adopt(opened: &mut [(Opened, Vec<String>)]) {
+    let Some(((default, _), others)) = opened.split_first_mut() else { return };
+    for (file, resolvers) in others {
+        for resolver in resolvers.iter() {
+            let Some(certificates) = file.book.adopt(resolver, &default.book) else { continue };
+            let (from, to) = (default.path().display(), file.path().display());
+            tracing::info!(
+                resolver,
+                %from,
+                %to,
+                certificates,
+                "the resolver has a new storage: account and certificates are copied there, and stay in the old one too"
+            );
+        }
     }
 }
 
@@ -127,34 +192,58 @@ impl Store for FileStore {
         resolver: &'a str,
         ca: &'a CaOrigin,
     ) -> BoxFuture<'a, Result<Option<Versioned<Account>>, StoreError>> {
-        ready(Ok(self.state().book.account(resolver, ca))).boxed()
+        ready(Ok(self.file_of(resolver).book().account(resolver, ca))).boxed()
     }
 
     fn certificate<'a>(
         &'a self,
         key: &'a CertificateKey,
     ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>> {
-        ready(Ok(self.state().book.certificate(key).cloned())).boxed()
+        let found = self.file_of(&key.resolver).book().certificate(key).cloned();
+        ready(Ok(found.or_else(|| self.stray(key)))).boxed()
     }
 
     fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>> {
-        ready(Ok(self.state().book.certificates().cloned().collect())).boxed()
+        let (mut certificates, mut strays) = (Vec::new(), HashSet::new());
+        for file in &self.files {
+            for certificate in file.book().certificates() {
+                if Arc::ptr_eq(self.file_of(&certificate.facts.id.resolver), file) {
+                    certificates.push(certificate.clone());
+                } else {
+                    strays.insert(CertificateKey::from(&certificate.facts.id));
+                }
+            }
+        }
+        let is_stray = |key: &CertificateKey| self.file_of(&key.resolver).book().certificate(key).is_none();
+        let found = strays.iter().filter(|key| is_stray(key)).filter_map(|key| self.stray(key));
+        certificates.extend(found.map(|found| found.value));
+        ready(Ok(certificates)).boxed()
     }
 
     fn progress<'a>(
         &'a self,
         key: &'a CertificateKey,
     ) -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>> {
-        ready(Ok(self.state().book.progress(key).cloned())).boxed()
+        ready(Ok(self.file_of(&key.resolver).book().progress(key).cloned())).boxed()
     }
 
     fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>> {
-        ready(Ok(self.state().book.all_progress().cloned().collect())).boxed()
+        let mut all = Vec::new();
+        for file in &self.files {
+            let book = file.book();
+            let is_its = |progress: &&Progress| Arc::ptr_eq(self.file_of(&progress.id.resolver), file);
+            all.extend(book.all_progress().filter(is_its).cloned());
+        }
+        ready(Ok(all)).boxed()
     }
 
     fn commit(&self, fence: Fence, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CommitError>> {
         let applied = self.apply(fence, changes);
-        async move { self.durable(applied?).await }.boxed()
+        async move {
+            let saved = applied?.into_iter().map(|(file, count)| file.durable(count));
+            join_all(saved).await.into_iter().collect()
+        }
+        .boxed()
     }
 
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<wire::Lease, StoreError>> {
@@ -162,58 +251,31 @@ impl Store for FileStore {
     }
 
     fn check(&self, fence: Fence) -> Result<(), CommitError> {
-        if self.state().lease.is_current(fence) { Ok(()) } else { Err(CommitError::FenceLost) }
+        if self.desk().lease.is_current(fence) { Ok(()) } else { Err(CommitError::FenceLost) }
     }
 
     fn lease(&self) -> LeaseStatus {
-        self.state().lease.status(Instant::now())
+        self.desk().lease.status(Instant::now())
     }
 
     fn watch(&self) -> broadcast::Receiver<CertificateKey> {
         self.changed.subscribe()
     }
 
-    fn disk(&self) -> DiskStatus {
-        self.committer.status()
+    fn storages(&self) -> Vec<StorageStatus> {
+        let status = |file: &Arc<OneFile>| {
+            let own = self.own.iter().filter(|(_, own)| Arc::ptr_eq(own, file));
+            let resolvers = own.map(|(resolver, _)| resolver.clone()).collect();
+            StorageStatus { place: file.place().to_owned(), resolvers, disk: file.status() }
+        };
+        self.files.iter().map(status).collect()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>> {
-        let count = {
-            let mut state = self.state();
-            state.closed = true;
-            state.book.count()
-        };
-        async move {
-            let durable = self.durable(count).await;
-            self.committer.close().await;
-            durable
-        }
-        .boxed()
+        self.desk().closed = true;
+        let closing = self.files.iter().map(|file| file.close());
+        join_all(closing).map(|closed| closed.into_iter().collect()).boxed()
     }
-}
-
-/// The file as what the committer writes.
-struct FileMedium {
-    disk: Disk,
-    state: Arc<Mutex<State>>,
-}
-
-impl Medium for FileMedium {
-    fn count(&self) -> u64 {
-        lock(&self.state).book.count()
-    }
-
-    fn write(&mut self) -> (u64, io::Result<()>) {
-        let (count, document) = {
-            let state = lock(&self.state);
-            (state.book.count(), state.book.document().clone())
-        };
-        (count, self.disk.replace(|out| Ok(schema::write(&document, out)?)))
-    }
-}
-
-fn write_document(book: &Book, out: &mut dyn io::Write) -> io::Result<()> {
-    Ok(schema::write(book.document(), out)?)
 }
 
 fn unix_millis() -> u64 {
@@ -221,41 +283,5 @@ fn unix_millis() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-// A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::super::contract;
-    use super::*;
-
-    #[tokio::test]
-    async fn it_keeps_the_contract_also_with_what_another_tool_left() {
-        for text in ["", r#"{"le": {"Account": {"PrivateKey": "x"}, "Certificates": [null]}}"#] {
-            let directory = tempfile::tempdir().unwrap();
-            let path = directory.path().join("acme.json");
-            let (mut disk, _) = Disk::open(&path).unwrap();
-            disk.replace(|out| out.write_all(text.as_bytes())).unwrap();
-            drop(disk);
-            contract::check(&FileStore::open(&path, LeaseBounds::default()).unwrap()).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn what_is_closed_is_saved_and_takes_no_more() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("acme.json");
-        let store = FileStore::open(&path, LeaseBounds::default()).unwrap();
-        contract::check(&store).await;
-        store.close().await.unwrap();
-        assert!(matches!(store.commit(Fence(0), Vec::new()).await, Err(CommitError::Unavailable(_))));
-
-        let again = FileStore::open(&path, LeaseBounds::default()).unwrap();
-        let kept = |store: &FileStore| store.state().book.all_progress().cloned().collect::<Vec<_>>();
-        assert!(!kept(&again).is_empty() && kept(&again) == kept(&store));
-    }
-}
+mod tests;

@@ -1,0 +1,117 @@
+//! One file: its records in memory, and the thread that writes them.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::committer::{Committer, DiskStatus, Medium};
+use super::disk::{Disk, OpenError};
+use super::document::Book;
+use super::schema;
+use crate::store::CommitError;
+
+/// A file that is locked and read. Nothing has been written yet.
+pub(super) struct Opened {
+    disk: Disk,
+    pub(super) book: Book,
+    /// There is no such file, or nothing in it.
+    is_new: bool,
+    /// How many changes are in the file.
+    saved: u64,
+}
+
+impl Opened {
+    /// Locks and reads. It blocks.
+    pub(super) fn read(path: &Path) -> Result<Self, OpenError> {
+        let (disk, text) = Disk::open(path)?;
+        let book = Book::read(text.as_deref().unwrap_or_default())
+            .map_err(|damage| OpenError::Damaged { path: disk.path().to_owned(), damage })?;
+        let saved = book.count();
+        Ok(Self { disk, book, is_new: text.is_none_or(|text| text.is_empty()), saved })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.disk.path()
+    }
+
+    /// Makes the file when it is not there, saves what has been changed since it was read, and takes changes from now
+    /// on. It blocks.
+    pub(super) fn start(mut self) -> Result<OneFile, OpenError> {
+        let path = self.disk.path().to_owned();
+        if self.is_new || self.saved < self.book.count() {
+            let doing = if self.is_new { "create" } else { "write" };
+            let written = self.disk.replace(|out| Ok(schema::write(self.book.document(), out)?));
+            written.map_err(|error| OpenError::Io { path: path.clone(), doing, error })?;
+        }
+        let saved = self.book.count();
+        let place: Arc<str> = path.display().to_string().into();
+        let book = Arc::new(Mutex::new(self.book));
+        let medium = FileMedium { disk: self.disk, book: book.clone() };
+        let committer = Committer::start(medium, saved, place.clone()).map_err(|error| OpenError::Io {
+            path,
+            doing: "start a thread for",
+            error,
+        })?;
+        Ok(OneFile { place, book, committer })
+    }
+}
+
+/// A file in use.
+pub(super) struct OneFile {
+    place: Arc<str>,
+    book: Arc<Mutex<Book>>,
+    committer: Committer,
+}
+
+impl OneFile {
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        lock(&self.book)
+    }
+
+    pub(super) fn status(&self) -> DiskStatus {
+        self.committer.status()
+    }
+
+    /// Waits until the changes up to `count` are on disk, or the next write failed.
+    pub(super) async fn durable(&self, count: u64) -> Result<(), CommitError> {
+        let durable = self.committer.durable(count).await;
+        durable.map_err(|why| CommitError::Unsaved(format!("{}: {why}", self.place)))
+    }
+
+    /// Saves what is not saved yet, and ends.
+    pub(super) async fn close(&self) -> Result<(), CommitError> {
+        let count = self.book().count();
+        let durable = self.durable(count).await;
+        self.committer.close().await;
+        durable
+    }
+}
+
+/// The file as what the committer writes.
+struct FileMedium {
+    disk: Disk,
+    book: Arc<Mutex<Book>>,
+}
+
+impl Medium for FileMedium {
+    fn count(&self) -> u64 {
+        lock(&self.book).count()
+    }
+
+    fn write(&mut self) -> (u64, io::Result<()>) {
+        let (count, document) = {
+            let book = lock(&self.book);
+            (book.count(), book.document().clone())
+        };
+        (count, self.disk.replace(|out| Ok(schema::write(&document, out)?)))
+    }
+}
+
+// A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}
