@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::api::{self, Admission, Context, Token, TokenError};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::Challenges;
-use crate::cli::{DefaultChoice, SidecarArgs};
+use crate::cli::{self, DefaultChoice, SidecarArgs};
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -23,7 +23,7 @@ use crate::provided::{Files, Provided, Sources};
 use crate::sds;
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
-use crate::store::{FileStore, LeaseBounds, OpenError, Storages, Store, StoreError};
+use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
 use crate::wants::WantsBoard;
 
 /// How long requests under way may take when the sidecar is to end. Below the 10 s after which containers are killed,
@@ -63,7 +63,8 @@ impl Sidecar {
         if bounds.shortest > bounds.longest {
             return Err(StartError::LeaseBounds);
         }
-        let store = open_store(Storages::from(args.storage.0.as_path()), bounds).await?;
+        let storages = cli::storages(&args.storage).map_err(StartError::Storages)?;
+        let store = open_store(storages, bounds).await?;
         let started = Self::serve(args, store.clone()).await;
         if started.is_err() {
             // So that its file is free at once. There is nothing to save.
@@ -116,8 +117,8 @@ impl Sidecar {
         watchers.spawn(watch_engine(store.clone()));
         watchers.spawn(provided.keep_current(catalog));
         let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
-        let storage = args.storage.0.display();
-        tracing::info!(%storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
+        let storage = storages_of(store.as_ref());
+        tracing::info!(storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
         Ok(Self { stop, servers, sds, _watchers: watchers, store, _sockets: [api_socket, sds_socket] })
     }
 
@@ -151,6 +152,15 @@ async fn open_store(storages: Storages, bounds: LeaseBounds) -> Result<Arc<dyn S
     // It is cancelled only when the runtime ends, and panics only by a bug.
     let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
     Ok(Arc::new(store))
+}
+
+/// As they are given on the command line.
+fn storages_of(store: &dyn Store) -> String {
+    let text = |storage: StorageStatus| match storage.resolvers.as_slice() {
+        [] => storage.place,
+        resolvers => format!("{}={}", resolvers.join("+"), storage.place),
+    };
+    store.storages().into_iter().map(text).collect::<Vec<_>>().join(",")
 }
 
 /// Reads the user's own certificates, before anybody is served a lesser one.
@@ -263,6 +273,8 @@ pub enum StartError {
     Socket(SocketError),
     /// The storage can't be used.
     Storage(OpenError),
+    /// It is not clear which storage is whose.
+    Storages(String),
     /// The storage can't be read.
     Store(StoreError),
     /// Something of our own broke.
@@ -284,7 +296,7 @@ impl std::fmt::Display for StartError {
             Self::Socket(error) => error.fmt(f),
             Self::Storage(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
-            Self::Task(why) => f.write_str(why),
+            Self::Storages(why) | Self::Task(why) => f.write_str(why),
             Self::Token { path, error } => write!(f, "--api-token-file {}: {error}", path.display()),
         }
     }

@@ -228,3 +228,50 @@ async fn a_file_that_was_changed_under_us_is_set_aside_and_not_lost() {
     assert_eq!(aside.len(), 1);
     assert_eq!(fs::read_to_string(&aside[0]).unwrap(), "{\"edited\": \"by hand\"}");
 }
+
+#[tokio::test]
+async fn a_resolver_with_a_storage_of_its_own_leaves_the_other_one_alone() {
+    let (home, ca) = (Home::new(), TestCa::new());
+    let own = home.path("own/le.json");
+    let _sidecar = home.start_with(&["--storage", &format!("le={}", own.display())]).await.unwrap();
+    let engine = home.engine().await;
+    engine.issue(&ca, &id(&["a.example"]), &order(1)).await;
+    let stored: Value = serde_json::from_slice(&fs::read(&own).unwrap()).unwrap();
+    assert_eq!(stored["le"]["Certificates"].as_array().unwrap().len(), 1);
+    assert_eq!((home.stored(), mode(&own)), (json!({}), 0o600));
+    assert_eq!(engine.state().await.certificates.len(), 1);
+
+    let metrics = String::from_utf8(engine.get("/metrics").await.body.to_vec()).unwrap();
+    for path in [own, home.storage()] {
+        let line = format!("envoy_autocert_storage_writable{{path=\"{}\"}} 1\n", path.display());
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_can_not_be_written_is_named_with_its_resolver() {
+    let home = Home::new();
+    let own = home.path("le.json");
+    let _sidecar = home.start_with(&["--storage", &format!("le={}", own.display())]).await.unwrap();
+    let engine = home.engine().await;
+    // Its temporary file can't be made.
+    fs::create_dir(home.path(".le.json.new")).unwrap();
+    assert_eq!(engine.order(&id(&["a.example"]), &order(1)).await.status, 507);
+    let ready = engine.get("/readyz").await;
+    let told = String::from_utf8(ready.body.to_vec()).unwrap();
+    assert_eq!(ready.status, 503);
+    assert!(told.contains(&format!("the storage {} (of le) can't be written", own.display())), "{told}");
+    assert!(!told.contains("acme.json"), "{told}");
+}
+
+#[tokio::test]
+async fn a_resolvers_storage_that_can_not_be_used_is_named_with_it() {
+    let home = Home::new();
+    let own = home.path("le.json");
+    fs::create_dir(&own).unwrap();
+    let start = home.start_with(&["--storage", &format!("le={}", own.display())]).await;
+    let refusal = start.err().unwrap().to_string();
+    assert_eq!(refusal, format!("resolver le: storage {}: expected a regular file", own.display()));
+    let start = home.start_with(&["--storage", "le=/a.json,le=/b.json"]).await;
+    assert!(start.err().unwrap().to_string().contains("/a.json and /b.json"));
+}

@@ -4,6 +4,7 @@
 
 mod serve;
 mod sidecar;
+mod storages;
 mod values;
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use sidecar::SidecarArgs;
+pub use storages::{StorageChoice, storages};
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
 
 /// Automatic HTTPS for Envoy: certificates from an ACME CA, renewed and served without a restart.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
+use super::storages::{DEFAULT, StorageChoice};
+use super::values::{DefaultChoice, GroupId, LoopbackAddress};
 use crate::logging::{LogFormat, LogLevel};
 
 /// The flags of `sidecar`.
@@ -21,9 +22,16 @@ use crate::logging::{LogFormat, LogLevel};
 )]
 pub struct SidecarArgs {
     /// File with accounts, keys and certificates, in the format of Traefik's acme.json (its files can be used as they
-    /// are). It is made when it is not there, and must be readable by its owner alone.
-    #[arg(long, env = "ENVOY_AUTOCERT_STORAGE", value_name = "PATH", default_value = "acme.json")]
-    pub storage: StoragePath,
+    /// are). It is made when it is not there, and must be readable by its owner alone. A resolver can have a file of its
+    /// own: RESOLVER=PATH, given besides, once for each; several may share one.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_STORAGE",
+        value_name = "[RESOLVER=]PATH",
+        value_delimiter = ',',
+        default_value = DEFAULT
+    )]
+    pub storage: Vec<StorageChoice>,
 
     /// Unix socket for the plugin. Its directory is made when it is not there.
     #[arg(

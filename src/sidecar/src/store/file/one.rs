@@ -1,5 +1,6 @@
 //! One file: its records in memory, and the thread that writes them.
 
+use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,7 +45,8 @@ impl Opened {
             written.map_err(|error| OpenError::Io { path: path.clone(), doing, error })?;
         }
         let saved = self.book.count();
-        let place: Arc<str> = path.display().to_string().into();
+        // It is there now, so this is what it is called at every start.
+        let place: Arc<str> = fs::canonicalize(&path).as_ref().unwrap_or(&path).display().to_string().into();
         let book = Arc::new(Mutex::new(self.book));
         let medium = FileMedium { disk: self.disk, book: book.clone() };
         let committer = Committer::start(medium, saved, place.clone()).map_err(|error| OpenError::Io {
