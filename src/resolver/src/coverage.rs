@@ -4,26 +4,42 @@ use std::collections::HashSet;
 
 /// The names that some certificates cover, exactly or by a wildcard for one label (RFC 6125 §6.4.3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage(HashSet<String>);
+pub struct Coverage {
+    exact: HashSet<String>,
+    /// What follows `*.` in those that are wildcards: so a look takes no new text.
+    parents: HashSet<String>,
+}
 
 impl Coverage {
     /// Adds the names of a certificate: DNS names in lower-case ASCII (also `*.example.com`), or IP addresses.
     pub fn add_all(&mut self, names: &[String]) {
-        self.0.extend(names.iter().cloned());
+        names.iter().for_each(|name| self.add(name));
     }
 
-    /// Whether every one of these names is covered. A wildcard is covered by the same wildcard only.
+    /// Adds one name.
+    pub fn add(&mut self, name: &str) {
+        match name.strip_prefix("*.") {
+            Some(parent) => self.parents.insert(parent.to_owned()),
+            None => self.exact.insert(name.to_owned()),
+        };
+    }
+
+    /// Whether every one of these names is covered.
     pub fn covers_all(&self, names: &[String]) -> bool {
         names.iter().all(|name| self.covers(name))
     }
 
-    fn covers(&self, name: &str) -> bool {
-        if self.0.contains(name) {
-            return true;
+    /// Whether this name is covered. A wildcard is covered by the same wildcard only.
+    pub fn covers(&self, name: &str) -> bool {
+        match name.split_once('.') {
+            Some(("*", parent)) => self.parents.contains(parent),
+            Some((first, parent)) => {
+                self.exact.contains(name)
+                    // An address has labels of no meaning: only names can be covered by a wildcard.
+                    || (!first.is_empty() && self.parents.contains(parent) && name.parse::<std::net::IpAddr>().is_err())
+            }
+            None => self.exact.contains(name),
         }
-        // An address has labels of no meaning: only names can be covered by a wildcard.
-        let is_name = !name.starts_with('*') && name.parse::<std::net::IpAddr>().is_err();
-        is_name && name.split_once('.').is_some_and(|(_, parent)| self.0.contains(&format!("*.{parent}")))
     }
 }
 
