@@ -23,6 +23,14 @@ pub struct Domain {
     pub had_trailing_dot: bool,
 }
 
+impl Domain {
+    /// Whether it is a name as `intranet`, which only a private CA certifies. A wildcard's star counts for nothing.
+    pub fn is_single_label(&self) -> bool {
+        let host = self.name.strip_prefix("*.").unwrap_or(&self.name);
+        !host.contains(['.', ':'])
+    }
+}
+
 /// Reads a name: spaces around it are dropped, it is made lower case, international names become ASCII (UTS 46), a dot
 /// at the end is removed. The error says what a name must be.
 pub fn parse(text: &str) -> Result<Domain, &'static str> {
@@ -46,9 +54,6 @@ pub fn parse(text: &str) -> Result<Domain, &'static str> {
         return Err(TOO_LONG);
     }
     let host = to_ascii(host).ok_or("a DNS name; if these letters are right, write it in its ASCII form (xn--…)")?;
-    if !host.contains('.') {
-        return Err("a name with at least two labels, as www.example.com");
-    }
     let length = if is_wildcard { host.len().saturating_add(2) } else { host.len() };
     if length > MAX_NAME || host.split('.').any(|label| label.len() > MAX_LABEL) {
         return Err(TOO_LONG);
@@ -63,12 +68,14 @@ pub fn parse(text: &str) -> Result<Domain, &'static str> {
     Ok(Domain { name, had_trailing_dot })
 }
 
-/// An address, IPv6 in brackets too, as it stands in URLs.
+/// An address, IPv6 in brackets too, as it stands in URLs. An IPv4 address in the form of an IPv6 one is the former:
+/// that is what is connected to.
 fn address(text: &str) -> Option<IpAddr> {
-    match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+    let address: Option<IpAddr> = match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         Some(text) => text.parse().ok().map(IpAddr::V6),
         None => text.parse().ok(),
-    }
+    };
+    address.map(|address| address.to_canonical())
 }
 
 /// Letters that lower-casing alone brings into the form that UTS 46 wants, so that no other tables are needed: Latin,
@@ -148,6 +155,22 @@ mod tests {
         assert_eq!(name("192.0.2.1"), "192.0.2.1");
         assert_eq!(name("2001:DB8:0:0::1"), "2001:db8::1");
         assert_eq!(name("[2001:db8::1]"), "2001:db8::1");
+        assert_eq!(name("::FFFF:192.0.2.1"), "192.0.2.1");
+        assert_eq!(name("[::ffff:c000:201]"), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_name_of_one_label_is_known_by_that() {
+        for (text, is_single) in [
+            ("localhost", true),
+            ("Intranet.", true),
+            ("*.local", true),
+            ("a.local", false),
+            ("::1", false),
+            ("127.0.0.1", false),
+        ] {
+            assert_eq!(parse(text).unwrap().is_single_label(), is_single, "{text}");
+        }
     }
 
     #[test]
@@ -163,8 +186,6 @@ mod tests {
             "*.*.example",
             "a.*.example",
             "**.example",
-            "localhost",
-            "*.com",
             "a..example",
             "-a.example",
             "a-.example",

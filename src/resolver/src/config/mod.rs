@@ -110,7 +110,7 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let mut warnings = Vec::new();
     let resolvers = resolvers.map(|node| acme_options::resolvers(&node, &mut warnings, mistakes)).unwrap_or_default();
     let Wanted { wants, warnings: of_routers } = match top.take("routers") {
-        Some(node) => routers::wants(&node, &resolver_names, mistakes),
+        Some(node) => routers::wants(&node, &resolver_names, &resolvers, mistakes),
         None => Wanted::default(),
     };
     warnings.extend(of_routers);

@@ -172,21 +172,12 @@ impl<'a> Table<'a> {
 
     /// Refuses all keys that nobody took.
     pub(super) fn finish(self, mistakes: &mut Vec<Mistake>) {
-        self.finish_with(&[], mistakes);
-    }
-
-    /// The same, but some unknown keys are known to mean something elsewhere: (key, what to expect instead).
-    pub(super) fn finish_with(self, elsewhere: &[(&str, &str)], mistakes: &mut Vec<Mistake>) {
         let known = self.known.into_inner();
         for (key, value) in self.map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
-            let node = self.node.child(key, value);
-            let told = elsewhere.iter().find(|(name, _)| name.eq_ignore_ascii_case(key));
-            let expected = match told {
-                Some((_, expected)) => (*expected).to_owned(),
-                None => format!("one of the keys {}", listed(known.iter().copied())),
-            };
-            let nearest = if told.is_some() { None } else { nearest(key, known.iter().copied()) };
-            mistakes.push(Mistake { nearest, found: "an unknown key".to_owned(), ..node.mistake(&expected) });
+            let expected = format!("one of the keys {}", listed(known.iter().copied()));
+            let nearest = nearest(key, known.iter().copied());
+            let mistake = self.node.child(key, value).mistake(&expected);
+            mistakes.push(Mistake { nearest, found: "an unknown key".to_owned(), ..mistake });
         }
     }
 }

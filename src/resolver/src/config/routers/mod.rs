@@ -1,22 +1,31 @@
 //! `routers.<name>`: which names want a certificate, and of which resolver.
+//!
+//! A router of Traefik's can be pasted whole. What it says of requests is Envoy's business: it is taken and changes
+//! nothing, and one warning for each such key says so.
+
+mod names;
 
 use std::collections::{HashMap, HashSet};
 
+use super::Resolver;
 use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
-use super::{domain, rule};
+use super::rule::Syntax;
 use crate::vault::CertificateId;
+use names::{List, Names};
 
-/// The most names in one certificate: Let's Encrypt's limit.
-const MAX_NAMES: usize = 100;
-
-/// Keys of Traefik's routers that decide where requests go, which is Envoy's business here.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("service", "a route of Envoy's: routers here only say which names want a certificate"),
-    ("middlewares", "filters of Envoy's: routers here only say which names want a certificate"),
-    ("entryPoints", "a listener of Envoy's: routers here only say which names want a certificate"),
-    ("priority", "the order of Envoy's routes: routers here only say which names want a certificate"),
+/// Keys of Traefik's routers that say nothing of certificates, and what of Envoy's configuration is in their place.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("service", "clusters"),
+    ("entryPoints", "listeners"),
+    ("middlewares", "filters"),
+    ("priority", "order of routes"),
+    ("observability", "access logs and tracing"),
+    ("parentRefs", "routes"),
 ];
+
+/// The same in `tls`.
+const ELSEWHERE_IN_TLS: [(&str, &str); 2] = [("options", "TLS contexts"), ("passthrough", "filter chains")];
 
 /// What the routers want.
 #[derive(Default)]
@@ -26,15 +35,17 @@ pub(super) struct Wanted {
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads all routers; `resolvers` are the names that there are.
-pub(super) fn wants(node: &Node<'_>, resolvers: &[String], mistakes: &mut Vec<Mistake>) -> Wanted {
-    let mut wanted = Wanted::default();
+/// Reads all routers. `names` are those of all resolvers, `resolvers` the ones without a mistake.
+pub(super) fn wants(node: &Node<'_>, names: &[String], resolvers: &[Resolver], mistakes: &mut Vec<Mistake>) -> Wanted {
+    let right: HashMap<&str, &Resolver> = resolvers.iter().map(|resolver| (resolver.name.as_str(), resolver)).collect();
+    let by_name = names.iter().map(|name| (name.as_str(), right.get(name.as_str()).copied())).collect();
+    let mut reader = Reader { names, by_name, ignored: HashSet::new(), warnings: Vec::new() };
+    let mut wants = Vec::new();
     let mut known: HashSet<CertificateId> = HashSet::new();
     // Name → the resolver that is to certify it, and the path where that was said first.
     let mut owners: HashMap<String, (String, String)> = HashMap::new();
     for (_, node) in node.entries(mistakes) {
-        let Some(mut table) = node.table(mistakes) else { continue };
-        for (id, path) in router(&node, &mut table, resolvers, &mut wanted.warnings, mistakes) {
+        for (id, path) in reader.router(&node, mistakes) {
             for name in &id.names {
                 let (owner, said) = owners.entry(name.clone()).or_insert_with(|| (id.resolver.clone(), path.clone()));
                 if *owner != id.resolver {
@@ -47,131 +58,91 @@ pub(super) fn wants(node: &Node<'_>, resolvers: &[String], mistakes: &mut Vec<Mi
                 }
             }
             if known.insert(id.canonical()) {
-                wanted.wants.push(id);
+                wants.push(id);
             }
         }
-        table.finish_with(ELSEWHERE, mistakes);
     }
-    wanted
+    Wanted { wants, warnings: reader.warnings }
 }
 
-/// The certificates of one router, each with the path that it came from.
-fn router(
-    node: &Node<'_>,
-    table: &mut Table<'_>,
-    resolvers: &[String],
-    warnings: &mut Vec<String>,
-    mistakes: &mut Vec<Mistake>,
-) -> Vec<(CertificateId, String)> {
-    let rule = table.take("rule");
-    // Without `tls` a router wants no certificate, as in Traefik.
-    let Some(tls_node) = table.take("tls") else { return Vec::new() };
-    let Some(mut tls) = tls_node.table(mistakes) else { return Vec::new() };
-    let domains = tls.take("domains").map(|node| node.items("a list of domains, each with main and sans", mistakes));
-    let resolver = resolver(&mut tls, resolvers, mistakes);
-    tls.finish(mistakes);
-    let mut names = Names { warnings, mistakes };
-    let lists: Vec<(Vec<String>, String)> = match (domains.filter(|domains| !domains.is_empty()), &rule) {
-        (Some(domains), _) => domains.iter().filter_map(|node| names.of_domain(node)).collect(),
-        (None, Some(rule)) => names.of_rule(rule).into_iter().collect(),
-        (None, None) => {
-            names.mistakes.push(node.mistake("a rule with Host(), or tls.domains"));
-            Vec::new()
-        }
-    };
-    let Some(resolver) = resolver else { return Vec::new() };
-    let id = |names| CertificateId { resolver: resolver.clone(), names };
-    lists.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, path)| (id(names), path)).collect()
+/// Reads one router after the other.
+struct Reader<'a> {
+    /// All resolvers' names, in their order.
+    names: &'a [String],
+    /// A resolver's options; `None` when they have a mistake.
+    by_name: HashMap<&'a str, Option<&'a Resolver>>,
+    /// The keys that have been warned of.
+    ignored: HashSet<&'static str>,
+    warnings: Vec<String>,
 }
 
-fn resolver(tls: &mut Table<'_>, resolvers: &[String], mistakes: &mut Vec<Mistake>) -> Option<String> {
-    let Some(node) = tls.take("certResolver") else {
-        mistakes.push(tls.missing("certResolver", "the name of a resolver"));
-        return None;
-    };
-    let name = node.text("the name of a resolver", mistakes)?;
-    if resolvers.contains(&name) {
-        return Some(name);
-    }
-    let known = resolvers.iter().map(String::as_str);
-    let expected = match resolvers {
-        [] => "a resolver, and there is none in certificatesResolvers".to_owned(),
-        _ => format!("one of the resolvers {}", listed(known.clone())),
-    };
-    mistakes.push(Mistake { nearest: nearest(&name, known), ..node.mistake(&expected) });
-    None
-}
-
-/// Reads lists of names.
-struct Names<'a> {
-    warnings: &'a mut Vec<String>,
-    mistakes: &'a mut Vec<Mistake>,
-}
-
-impl Names<'_> {
-    /// One entry of `tls.domains`: `main`, then `sans`.
-    fn of_domain(&mut self, node: &Node<'_>) -> Option<(Vec<String>, String)> {
-        let mut table = node.table(self.mistakes)?;
-        let main = table.take("main");
-        let sans = table.take("sans").map(|node| node.items("a list of names", self.mistakes)).unwrap_or_default();
-        if main.is_none() {
-            self.mistakes.push(table.missing("main", "the certificate's main name"));
-        }
-        table.finish(self.mistakes);
-        let nodes: Vec<Node<'_>> = main.into_iter().chain(sans).collect();
-        let names: Vec<String> = nodes.iter().filter_map(|node| self.name_in(node)).collect();
-        Some((self.list(node, names), node.path().to_owned()))
-    }
-
-    /// The hosts of a rule.
-    fn of_rule(&mut self, node: &Node<'_>) -> Option<(Vec<String>, String)> {
-        let text = node.text("a rule, as Host(`a.example`)", self.mistakes)?;
-        let hosts = match rule::parse(&text, rule::Syntax::default()) {
-            Ok(rule) => rule.hosts(),
-            Err(error) => {
-                let mistake = node.mistake(&error.to_string());
-                self.mistakes.push(Mistake { nearest: error.nearest, ..mistake });
-                return None;
+impl Reader<'_> {
+    /// The certificates of one router, each with the path that it came from.
+    fn router(&mut self, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<(CertificateId, String)> {
+        let Some(mut table) = node.table(mistakes) else { return Vec::new() };
+        let rule = table.take("rule");
+        let syntaxes = [("v3", Syntax::V3), ("v2", Syntax::V2)];
+        let syntax = table.take("ruleSyntax").map_or(Some(Syntax::V3), |node| node.choice(&syntaxes, mistakes));
+        let tls = table.take("tls");
+        self.ignore(&mut table, &ELSEWHERE);
+        table.finish(mistakes);
+        // Without `tls` a router wants no certificate, as in Traefik.
+        let Some(mut tls) = tls.and_then(|node| node.table(mistakes)) else { return Vec::new() };
+        let resolver = tls.take("certResolver");
+        let domains =
+            tls.take("domains").map(|node| node.items("a list of domains, each with main and sans", mistakes));
+        self.ignore(&mut tls, &ELSEWHERE_IN_TLS);
+        tls.finish(mistakes);
+        // Nor without a resolver: then its certificate is from elsewhere.
+        let Some(resolver_node) = resolver else {
+            if self.ignored.insert("certResolver") {
+                let path = node.path();
+                self.warnings
+                    .push(format!("{path}.tls: no certResolver, here or in other routers: nothing is ordered"));
+            }
+            return Vec::new();
+        };
+        let resolver = self.resolver(&resolver_node, mistakes);
+        let options = resolver.as_deref().and_then(|name| self.by_name.get(name).copied().flatten());
+        let mut names = Names { resolver: options, warnings: &mut self.warnings, mistakes };
+        let lists = match (domains.filter(|domains| !domains.is_empty()), &rule, syntax) {
+            (Some(domains), _, _) => names.of_domains(&domains),
+            (None, Some(rule), Some(syntax)) => names.of_rule(rule, syntax),
+            (None, Some(_), None) => Vec::new(),
+            (None, None, _) => {
+                names.mistakes.push(node.mistake("a rule with Host(), or tls.domains"));
+                Vec::new()
             }
         };
-        let names = hosts.iter().filter_map(|host| self.name(host, node)).collect();
-        Some((self.list(node, names), node.path().to_owned()))
+        let Some(resolver) = resolver else { return Vec::new() };
+        let id = |names| CertificateId { resolver: resolver.clone(), names };
+        lists.into_iter().map(|List { names, path }| (id(names), path)).collect()
     }
 
-    fn name_in(&mut self, node: &Node<'_>) -> Option<String> {
-        let text = node.text("a DNS name or an IP address", self.mistakes)?;
-        self.name(&text, node)
+    fn resolver(&self, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
+        let name = node.text("the name of a resolver", mistakes)?;
+        if self.by_name.contains_key(name.as_str()) {
+            return Some(name);
+        }
+        let known = self.names.iter().map(String::as_str);
+        let expected = match self.names {
+            [] => "a resolver, and there is none in certificatesResolvers".to_owned(),
+            _ => format!("one of the resolvers {}", listed(known.clone())),
+        };
+        mistakes.push(Mistake { nearest: nearest(&name, known), ..node.mistake(&expected) });
+        None
     }
 
-    fn name(&mut self, text: &str, node: &Node<'_>) -> Option<String> {
-        let wrong = |expected: &str| node.mistake_in_text(text, expected);
-        match domain::parse(text) {
-            Ok(domain) if domain.name.starts_with('*') => {
-                self.mistakes
-                    .push(wrong("a name without a wildcard, which only DNS-01 can prove; this version has HTTP-01"));
-                None
-            }
-            Ok(domain) => {
-                if domain.had_trailing_dot {
-                    self.warnings.push(format!("{}: the dot at the end of {}. is dropped", node.path(), domain.name));
-                }
-                Some(domain.name)
-            }
-            Err(expected) => {
-                self.mistakes.push(wrong(expected));
-                None
+    /// Takes keys that are without effect here, and warns of each once.
+    fn ignore(&mut self, table: &mut Table<'_>, keys: &[(&'static str, &str)]) {
+        for (key, place) in keys {
+            if let Some(node) = table.take(key)
+                && self.ignored.insert(key)
+            {
+                let path = node.path();
+                self.warnings
+                    .push(format!("{path}: without effect, here and in other routers: see to it in Envoy's {place}"));
             }
         }
-    }
-
-    /// Each name once, and not too many of them.
-    fn list(&mut self, node: &Node<'_>, names: Vec<String>) -> Vec<String> {
-        let mut seen = HashSet::new();
-        let list: Vec<String> = names.into_iter().filter(|name| seen.insert(name.clone())).collect();
-        if list.len() > MAX_NAMES {
-            let mistake = node.mistake(&format!("at most {MAX_NAMES} names in one certificate"));
-            self.mistakes.push(Mistake { found: format!("{} names", list.len()), ..mistake });
-        }
-        list
     }
 }

@@ -137,15 +137,17 @@ impl<'a> Reader<'a> {
             Syntax::V2 => ("v2", "v3", Syntax::V3),
             Syntax::V3 => ("v3", "v2", Syntax::V2),
         };
-        let expected = match Known::find(name, other_syntax) {
+        let names = || Known::of(self.syntax).map(|known| known.name);
+        let (expected, nearest) = match Known::find(name, other_syntax) {
             Some(known) => {
-                ["a matcher of the ", ours, " syntax (", known.name, " is one of ", other, ": ruleSyntax says which)"]
-                    .concat()
+                let words =
+                    ["a matcher of the ", ours, " syntax (", known.name, " is one of ", other, ": see ruleSyntax)"];
+                let same = Known::of(self.syntax).find(|other| other.kind == known.kind);
+                (words.concat(), same.map(|same| same.name.to_owned()))
             }
-            None => "a matcher, as Host or PathPrefix".to_owned(),
+            None => ("a matcher, as Host or PathPrefix".to_owned(), nearest(name, names())),
         };
-        let error = self.error(start, &expected);
-        Stop::Refused(RuleError { nearest: nearest(name, Known::of(self.syntax).map(|known| known.name)), ..error })
+        Stop::Refused(RuleError { nearest, ..self.error(start, &expected) })
     }
 
     fn refuse(&self, rest: &str, expected: &str) -> Stop {
@@ -239,11 +241,7 @@ mod tests {
         for (rule, column, expected) in [
             ("", 1, "a matcher, as Host or PathPrefix"),
             ("Host(`a`) && Paths(`/x`)", 14, "a matcher, as Host or PathPrefix"),
-            (
-                "Host(`ä`) && Headers(`X`, `y`)",
-                14,
-                "a matcher of the v3 syntax (Headers is one of v2: ruleSyntax says which)",
-            ),
+            ("Host(`ä`) && Headers(`X`, `y`)", 14, "a matcher of the v3 syntax (Headers is one of v2: see ruleSyntax)"),
             ("Host(a)", 6, "a text in backticks or double quotes"),
             ("Host(`a`, b)", 11, "a text in backticks or double quotes"),
             ("Host(`a`", 9, "a comma or a closing parenthesis"),
@@ -277,7 +275,9 @@ mod tests {
         for (syntax, rule, nearest) in [
             (Syntax::V3, "Hots(`a`)", Some("Host")),
             (Syntax::V3, "Headers(`a`, `b`)", Some("Header")),
+            (Syntax::V3, "HostHeader(`a`)", Some("Host")),
             (Syntax::V2, "Header(`a`, `b`)", Some("Headers")),
+            (Syntax::V2, "PathRegexp(`a`)", None),
             (Syntax::V3, "PathPrefixStrip(`/a`)", Some("PathPrefix")),
             (Syntax::V3, "Xyz(`a`)", None),
         ] {
