@@ -6,6 +6,7 @@ pub mod api;
 pub mod catalog;
 pub mod chain;
 pub mod challenges;
+pub mod changes;
 pub mod cli;
 pub mod hardening;
 pub mod keys;
