@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use resolver::config::Resolver;
+use resolver::config::rule::{Rule, Syntax};
 use serde_json::{Map, Value};
 
 /// All of it. Every list is sorted by name, so that equal setups render equally.
@@ -68,6 +69,10 @@ pub struct HttpRouter {
     pub entry_points: Vec<String>,
     /// The rule as the user wrote it.
     pub rule_text: String,
+    /// The same, parsed.
+    pub rule: Rule,
+    /// The syntax it is in, which says what its paths and regular expressions mean.
+    pub syntax: Syntax,
     /// Higher goes first. Traefik's default is the length of the rule.
     pub priority: i64,
     /// The name of its service in [`Setup::http_services`].
