@@ -2,6 +2,7 @@
 //!
 //! Each command has a file with its flags; where it is more than a call, another one that runs it.
 
+mod export;
 mod serve;
 mod sidecar;
 mod storages;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use export::ExportArgs;
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
@@ -27,6 +29,8 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Writes certificates and keys to PEM files, once or whenever they change.
+    Export(ExportArgs),
     /// Keeps keys and certificates, and serves them to Envoy by SDS.
     Sidecar(Box<SidecarArgs>),
 }
@@ -35,6 +39,7 @@ impl Command {
     /// Does it, and says whether it went well.
     pub fn run(self) -> ExitCode {
         match self {
+            Self::Export(args) => export::run(args),
             Self::Sidecar(args) => serve::run(&args),
         }
     }

@@ -168,6 +168,7 @@ mod tests {
         let arguments = ["envoy-autocert", "sidecar"].iter().chain(arguments);
         match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
             Command::Sidecar(args) => Ok(args),
+            _ => unreachable!("the command is sidecar"),
         }
     }
 

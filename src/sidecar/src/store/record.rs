@@ -89,6 +89,13 @@ pub struct CertificateKey {
     names: Vec<String>,
 }
 
+impl CertificateKey {
+    /// The names, sorted.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+}
+
 impl From<&wire::CertificateId> for CertificateKey {
     fn from(id: &wire::CertificateId) -> Self {
         let mut names = id.names.clone();

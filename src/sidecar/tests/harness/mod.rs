@@ -55,6 +55,7 @@ impl Home {
         let all = [program].into_iter().chain(self.arguments()).chain(more.iter().map(|&more| more.to_owned()));
         match Cli::try_parse_from(all).unwrap().command {
             Command::Sidecar(args) => args,
+            _ => unreachable!("the command is sidecar"),
         }
     }
 

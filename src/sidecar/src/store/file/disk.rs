@@ -34,14 +34,14 @@ pub(super) struct Disk {
 
 /// What tells that a file is not the one it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    pub(super) fn of(metadata: &Metadata) -> Self {
         let modified = (metadata.mtime(), metadata.mtime_nsec());
         Self { inode: metadata.ino(), size: metadata.size(), modified }
     }
@@ -69,7 +69,7 @@ impl Disk {
         let temporary = sibling(".", ".new");
         let mut disk = Self { temporary, path: path.clone(), directory, known: None, _lock: lock };
         let io = |error| OpenError::Io { path: path.clone(), doing: "read", error };
-        let text = disk.read().map_err(io)?;
+        let text = read(&path).map_err(io)?;
         let Some((metadata, text)) = text else { return Ok((disk, None)) };
         if !metadata.is_file() {
             return Err(OpenError::NotAFile(path));
@@ -86,20 +86,6 @@ impl Disk {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    fn read(&self) -> io::Result<Option<(Metadata, Vec<u8>)>> {
-        let mut file = match OpenOptions::new().read(true).custom_flags(no_wait()).open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let metadata = file.metadata()?;
-        let mut text = Vec::new();
-        if metadata.is_file() {
-            file.read_to_end(&mut text)?;
-        }
-        Ok(Some((metadata, text)))
     }
 
     /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
@@ -151,6 +137,21 @@ impl Disk {
             that version is set aside, and ours is written. Stop the sidecar before you edit the file");
         Ok(())
     }
+}
+
+/// The file as it is; none when it is not there. What is no regular file is not read.
+pub(super) fn read(path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
+    let mut file = match OpenOptions::new().read(true).custom_flags(no_wait()).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    let mut text = Vec::new();
+    if metadata.is_file() {
+        file.read_to_end(&mut text)?;
+    }
+    Ok(Some((metadata, text)))
 }
 
 /// Makes the renaming durable. Some file systems know no such thing, and say so.

@@ -13,6 +13,7 @@
 //! | `disk.rs` | permissions, lock, atomic replacement |
 //! | `one.rs` | one file: all of the above together |
 //! | `storages.rs` | which resolver's records are in which file |
+//! | `reader.rs` | certificates beside a sidecar that uses the files |
 
 mod accounts;
 mod committer;
@@ -21,6 +22,7 @@ mod document;
 mod import;
 mod one;
 mod progress;
+mod reader;
 mod render;
 mod schema;
 mod storages;
@@ -37,6 +39,7 @@ use tokio::time::Instant;
 
 pub use committer::DiskStatus;
 pub use disk::OpenError;
+pub use reader::Reader;
 pub use storages::Storages;
 
 use super::lease::{LeaseBounds, LeaseTable};

@@ -1,0 +1,161 @@
+//! `export`: its flags, and the loop around [`crate::export`].
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use notify::RecursiveMode;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::failed;
+use super::storages::{DEFAULT, StorageChoice, storages};
+use crate::catalog::Name;
+use crate::changes::Changes;
+use crate::export::{Export, ExportError, Report, Selection};
+use crate::hardening;
+use crate::logging::{self, LogFormat, LogLevel};
+
+/// Which log lines are written: certificates that can't be read are told of.
+const LOG_LEVEL: &str = "warn";
+
+/// The flags of `export`.
+///
+/// Each certificate gets a directory with the name of its first domain (`_` for the `*` of a wildcard), and in it the
+/// files that certbot's users know, and one with everything, as HAProxy wants it:
+///
+///   cert.pem  chain.pem  fullchain.pem  privkey.pem  combined.pem
+///
+/// They are links to a hidden directory beside them, which is replaced as a whole: certificate and key always belong
+/// together. What has not changed is not touched, nor is anything that this command has not made itself.
+#[derive(Args, Debug)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "It works beside a running sidecar and changes nothing in the storage. Keys are readable by their \
+                  owner alone. Exit status: 0 when everything is there, 1 otherwise."
+)]
+pub struct ExportArgs {
+    /// File with the certificates: acme.json, as `sidecar` has it. As there, RESOLVER=PATH is that of one resolver.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_STORAGE",
+        value_name = "[RESOLVER=]PATH",
+        value_delimiter = ',',
+        default_value = DEFAULT
+    )]
+    pub storage: Vec<StorageChoice>,
+
+    /// Only the certificates of this resolver.
+    #[arg(long, env = "ENVOY_AUTOCERT_RESOLVER", value_name = "NAME")]
+    pub resolver: Option<String>,
+
+    /// Only the certificates for this name, also wildcards that cover it. May be given several times.
+    #[arg(
+        long = "domain",
+        env = "ENVOY_AUTOCERT_DOMAIN",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = domain
+    )]
+    pub domains: Vec<Name>,
+
+    /// Go on, and write what changes, until SIGTERM or SIGINT.
+    #[arg(long, env = "ENVOY_AUTOCERT_WATCH")]
+    pub watch: bool,
+
+    /// Tell what was done in JSON, one line each time.
+    #[arg(long, env = "ENVOY_AUTOCERT_JSON")]
+    pub json: bool,
+
+    /// Where the directories are written. It is made when it is not there.
+    #[arg(value_name = "DIR")]
+    pub directory: PathBuf,
+}
+
+fn domain(text: &str) -> Result<Name, String> {
+    Name::parse(text)
+        .ok_or_else(|| "expected a domain, as in example.com or *.example.com, or an IP address".to_owned())
+}
+
+/// Writes once, or until it is told to end; says whether everything is there.
+pub(super) fn run(args: ExportArgs) -> ExitCode {
+    #[expect(clippy::expect_used, reason = "a test parses it")]
+    logging::start(&LOG_LEVEL.parse::<LogLevel>().expect("a log level"), LogFormat::Text);
+    hardening::keep_memory_private();
+    let storages = match storages(&args.storage) {
+        Ok(storages) => storages,
+        Err(why) => return failed(&why),
+    };
+    let selection = Selection { resolver: args.resolver, domains: args.domains };
+    let mut export = Export::new(storages, selection, args.directory);
+    let mut teller = Teller { json: args.json, told: None };
+    if args.watch {
+        return match keep_current(export, teller) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(why) => failed(&why),
+        };
+    }
+    match export.run().map(|report| teller.tell(report)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => failed(&error.to_string()),
+    }
+}
+
+fn keep_current(mut export: Export, mut teller: Teller) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("there are no threads to run on: {error}"))?;
+    runtime.block_on(async move {
+        let caught = |kind| signal(kind).map_err(|error| format!("signals can't be caught: {error}"));
+        let (mut terminate, mut interrupt) = (caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?);
+        let watched = export.watched();
+        let mut changes = Changes::of(watched.iter().map(|path| (path.as_path(), RecursiveMode::NonRecursive)));
+        let mut failure = None;
+        // A wrong path is told at once. One that has been right may be so again, and the sidecar may start later.
+        let mut is_first = true;
+        loop {
+            match export.run() {
+                Ok(report) => {
+                    teller.tell(report);
+                    failure = None;
+                }
+                Err(error) if is_first && !error.is_missing_storage() => return Err(error.to_string()),
+                Err(error) => teller.tell_failure(&error, &mut failure),
+            }
+            is_first = false;
+            tokio::select! {
+                () = changes.next() => {}
+                _ = terminate.recv() => return Ok(()),
+                _ = interrupt.recv() => return Ok(()),
+            }
+        }
+    })
+}
+
+/// Tells each thing once. Where nobody reads any more nothing is told; the files count.
+struct Teller {
+    json: bool,
+    told: Option<Report>,
+}
+
+impl Teller {
+    /// Says whether everything was done.
+    fn tell(&mut self, report: Report) -> bool {
+        let is_news = self.told.as_ref().is_none_or(|told| report.is_news_after(told));
+        let told = self.told.take().unwrap_or_default();
+        let _ = match self.json {
+            true if is_news => report.write_json(io::stdout()),
+            true => Ok(()),
+            false => report.write_text(&told, io::stdout(), io::stderr()),
+        };
+        self.told.insert(report).problems.is_empty()
+    }
+
+    fn tell_failure(&self, error: &ExportError, told: &mut Option<String>) {
+        let text = error.to_string();
+        if told.as_ref() != Some(&text) {
+            tracing::warn!("{text}; it is tried again when something changes");
+            *told = Some(text);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Certificates as PEM files, for programs that take them from a directory.
+//!
+//! Promises: certificate and key of a pair never appear mixed; what is there already is not written again; a file that
+//! isn't ours is never touched; no name of a certificate leads out of the directory. It works beside a sidecar that
+//! uses the storage, and writes nothing there.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `selection.rs` | which certificates, and their directories' names |
+//! | `folder.rs` | one certificate's directory |
+//! | `report.rs` | what was done |
+
+mod folder;
+mod report;
+mod selection;
+
+use std::collections::BTreeSet;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+pub use report::{Exported, Report};
+pub use selection::Selection;
+
+use crate::store::{Certificate, OpenError, Reader, Storages};
+
+/// From storages to a directory.
+pub struct Export {
+    reader: Reader,
+    selection: Selection,
+    root: PathBuf,
+}
+
+impl Export {
+    /// Nothing is read or written yet.
+    pub fn new(storages: Storages, selection: Selection, root: PathBuf) -> Self {
+        Self { reader: Reader::new(storages), selection, root }
+    }
+
+    /// The directories in which a change of the storages can be seen.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        self.reader.directories()
+    }
+
+    /// Writes what is stored now. It blocks.
+    ///
+    /// # Errors
+    /// When nothing can be read, or nothing can be written. What can't be done for one certificate only is in the
+    /// report.
+    pub fn run(&mut self) -> Result<Report, ExportError> {
+        let stored = self.reader.read().map_err(ExportError::Storage)?;
+        let _turn = take_turn(&self.root).map_err(|error| ExportError::Directory { path: self.root.clone(), error })?;
+        let selected: Vec<&Certificate> = stored.iter().filter(|certificate| self.selection.has(certificate)).collect();
+        let mut report = Report::default();
+        for domain in self.selection.unmet(&selected) {
+            report.problems.push(format!("there is no certificate for {}", domain.as_str()));
+        }
+        let mut known = BTreeSet::new();
+        for (name, certificate) in selection::directories(&selected) {
+            match name {
+                Ok(name) => {
+                    put(&self.root, &name, certificate, &mut report);
+                    known.insert(name);
+                }
+                Err(main) => report.problems.push(format!(
+                    "a certificate of the resolver {} has the main name {main:?}, which can't be a directory's; it is \
+                     not exported",
+                    certificate.facts.id.resolver
+                )),
+            }
+        }
+        // What is only not selected has not been removed.
+        let all: Vec<&Certificate> = stored.iter().collect();
+        known.extend(selection::directories(&all).into_iter().filter_map(|(name, _)| name.ok()));
+        report.left = left(&self.root, &known);
+        Ok(report)
+    }
+}
+
+fn put(root: &Path, name: &str, certificate: &Certificate, report: &mut Report) {
+    let exported = Exported::new(root.join(name), certificate);
+    match folder::put(root, name, &certificate.pair) {
+        Ok(true) => report.written.push(exported),
+        Ok(false) => report.unchanged.push(exported),
+        Err(error) => report.problems.push(error.to_string()),
+    }
+}
+
+/// Makes the directory if need be, and keeps other exports out of it until it is dropped.
+fn take_turn(root: &Path) -> io::Result<File> {
+    if !root.exists() {
+        DirBuilder::new().recursive(true).mode(0o700).create(root)?;
+    }
+    let directory = File::open(root)?;
+    directory.lock()?;
+    Ok(directory)
+}
+
+/// Directories that we have made for certificates which are gone.
+fn left(root: &Path, known: &BTreeSet<String>) -> Vec<PathBuf> {
+    let entries = fs::read_dir(root).into_iter().flatten().flatten();
+    let is_gone = |entry: &fs::DirEntry| {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        !name.starts_with('.') && !known.contains(&name) && folder::is_ours(&entry.path())
+    };
+    let mut left: Vec<PathBuf> = entries.filter(is_gone).map(|entry| entry.path()).collect();
+    left.sort();
+    left
+}
+
+/// Why nothing was exported.
+#[derive(Debug)]
+pub enum ExportError {
+    /// The directory can't be used.
+    Directory {
+        /// Which one.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// A storage can't be read.
+    Storage(OpenError),
+}
+
+impl ExportError {
+    /// Whether there is no storage yet.
+    pub fn is_missing_storage(&self) -> bool {
+        matches!(self, Self::Storage(OpenError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl std::fmt::Display for ExportError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory { path, error } => write!(f, "directory {}: {error}", path.display()),
+            Self::Storage(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ExportError {}
+
+#[cfg(test)]
+mod tests;
