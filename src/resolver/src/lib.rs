@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod config;
 pub mod coverage;
 pub mod engine;
+mod key;
 pub mod plan;
 pub mod schedule;
 mod spread;

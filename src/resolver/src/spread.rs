@@ -8,9 +8,10 @@ const MASK: u32 = 0x3ff;
 
 /// A number from 0 to below [`WHOLE`], the same for the same text on every machine.
 pub(crate) fn share(text: &str) -> u32 {
-    // FNV-1a: it need not be strong, only even.
-    let hash = text
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    u32::try_from(hash & u64::from(MASK)).unwrap_or_default()
+    u32::try_from(hash(text) & u64::from(MASK)).unwrap_or_default()
+}
+
+/// FNV-1a: not strong, only even.
+pub(crate) fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

@@ -17,8 +17,9 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::config::Config;
-use crate::plan::{Due, Plan, plan};
-use crate::vault::{CertificateId, Inventory, PendingOrder, Vault, VaultError};
+use crate::key::Key;
+use crate::plan::{Task, Tasks, tasks};
+use crate::vault::{CertificateId, Inventory, Vault, VaultError};
 use attempt::{Outcome, attempt};
 pub use event::{Census, Event, Observer, Why};
 use session::Session;
@@ -48,19 +49,22 @@ pub async fn run<H: Host, V: Vault>(
         config.resolvers.iter().map(|resolver| Session::new(config, resolver, host, vault, observer)).collect();
     let mut running = FuturesUnordered::new();
     let mut in_flight: HashSet<CertificateId> = HashSet::new();
+    let mut outcomes: Vec<(CertificateId, Outcome)> = Vec::new();
     let mut agenda = Agenda::default();
     loop {
         if agenda.is_stale {
+            inventory.apply(std::mem::take(&mut outcomes));
             agenda = look(config, host, feed, &inventory, &in_flight, observer);
         }
         while running.len() < config.engine.max_orders
-            && let Some(due) = agenda.due.pop_front()
+            && let Some(Task { due, order, failures, .. }) = agenda.tasks.pop_front()
         {
+            // Resolvers are few.
             let Some(session) = sessions.iter().find(|session| session.resolver.name == due.id.resolver) else {
                 continue;
             };
             in_flight.insert(due.id.clone());
-            running.push(attempt(session, inventory.order_of(&due.id), inventory.failures_of(&due.id), due));
+            running.push(attempt(session, order, failures, due));
         }
         let alarm = pin!(host.sleep(agenda.rest(host)));
         let other_wants = pin!(feed.changed_since(agenda.wants_revision));
@@ -71,8 +75,8 @@ pub async fn run<H: Host, V: Vault>(
             }
             Either::Left(((id, outcome), _)) => {
                 in_flight.remove(&id);
-                inventory.apply(&id, outcome);
-                agenda.is_stale = agenda.due.is_empty();
+                outcomes.push((id, outcome));
+                agenda.is_stale = agenda.tasks.is_empty();
             }
             Either::Right(_) => agenda.is_stale = true,
         }
@@ -81,7 +85,7 @@ pub async fn run<H: Host, V: Vault>(
 
 /// What is to be done until the next look.
 struct Agenda {
-    due: VecDeque<Due>,
+    tasks: VecDeque<Task>,
     is_stale: bool,
     /// When to look again, milliseconds since 1970.
     look_at: i64,
@@ -90,7 +94,7 @@ struct Agenda {
 
 impl Default for Agenda {
     fn default() -> Self {
-        Self { due: VecDeque::new(), is_stale: true, look_at: 0, wants_revision: 0 }
+        Self { tasks: VecDeque::new(), is_stale: true, look_at: 0, wants_revision: 0 }
     }
 }
 
@@ -113,12 +117,12 @@ fn look<H: Host>(
     let now_millis = host.now_millis();
     let wants = feed.merged_with(config);
     let now = now_millis.div_euclid(1000);
-    let Plan { due, next_wake, census } = plan(&wants, inventory, in_flight, now, &config.engine);
+    let Tasks { tasks, next_wake, census } = tasks(&wants, inventory, in_flight, now, &config.engine);
     observer.notice(Event::Census(census));
-    let longest = if due.is_empty() { LONGEST_SLEEP } else { LOOK_WHILE_BUSY };
+    let longest = if tasks.is_empty() { LONGEST_SLEEP } else { LOOK_WHILE_BUSY };
     let longest = now_millis.saturating_add(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
     let look_at = next_wake.map_or(longest, |wake| wake.saturating_mul(1000).clamp(now_millis, longest));
-    Agenda { due: due.into(), is_stale: false, look_at, wants_revision: feed.revision() }
+    Agenda { tasks: tasks.into(), is_stale: false, look_at, wants_revision: feed.revision() }
 }
 
 /// The next of the running tries that ends; never, when none is running.
@@ -130,28 +134,27 @@ async fn finished<F: Future>(running: &mut FuturesUnordered<F>) -> F::Output {
 }
 
 impl Inventory {
-    fn order_of(&self, id: &CertificateId) -> Option<PendingOrder> {
-        self.orders.iter().find(|order| order.id.is_same(id)).cloned()
-    }
-
-    fn failures_of(&self, id: &CertificateId) -> u32 {
-        self.attempts.iter().find(|attempt| attempt.id.is_same(id)).map_or(0, |attempt| attempt.failures)
-    }
-
-    /// Takes over what came of a try, as the vault has stored it.
-    fn apply(&mut self, id: &CertificateId, outcome: Outcome) {
-        self.orders.retain(|order| !order.id.is_same(id));
-        self.attempts.retain(|attempt| !attempt.id.is_same(id));
-        match outcome {
-            Outcome::Failed { attempt, order } => {
-                self.orders.extend(order.filter(|_| !attempt.order_is_dead));
-                self.attempts.push(attempt);
+    /// Takes over what came of tries, as the vault has stored it. Linear for all of them together: a search for each of
+    /// ten thousand would take seconds of Envoy's main thread.
+    fn apply(&mut self, outcomes: Vec<(CertificateId, Outcome)>) {
+        if outcomes.is_empty() {
+            return;
+        }
+        let tried: HashSet<Key<'_>> = outcomes.iter().map(|(id, _)| Key(id)).collect();
+        let is_issued = |(_, outcome): &&(CertificateId, Outcome)| matches!(outcome, Outcome::Issued(_));
+        let issued: HashSet<Key<'_>> = outcomes.iter().filter(is_issued).map(|(id, _)| Key(id)).collect();
+        self.orders.retain(|order| !tried.contains(&Key(&order.id)));
+        self.attempts.retain(|attempt| !tried.contains(&Key(&attempt.id)));
+        self.certificates.retain(|stored| !issued.contains(&Key(&stored.id)));
+        for (_, outcome) in outcomes {
+            match outcome {
+                Outcome::Failed { attempt, order } => {
+                    self.orders.extend(order.filter(|_| !attempt.order_is_dead));
+                    self.attempts.push(attempt);
+                }
+                Outcome::Issued(certificate) => self.certificates.push(certificate),
+                Outcome::VaultGone(_) => {}
             }
-            Outcome::Issued(certificate) => {
-                self.certificates.retain(|stored| !stored.id.is_same(id));
-                self.certificates.push(certificate);
-            }
-            Outcome::VaultGone(_) => {}
         }
     }
 }

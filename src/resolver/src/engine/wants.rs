@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::task::{Poll, Waker};
 
 use crate::config::Config;
+use crate::key::Key;
 use crate::vault::CertificateId;
 
 /// Wants that come from outside of the configuration while the engine runs: the sidecar's. Whoever receives them puts
@@ -31,12 +32,11 @@ impl WantsFeed {
 
     /// The configuration's wants, and then those of others that its resolvers can fulfil; each certificate once.
     pub(super) fn merged_with(&self, config: &Config) -> Vec<CertificateId> {
-        let mut merged = config.wants.clone();
-        let known: HashSet<CertificateId> = merged.iter().map(CertificateId::canonical).collect();
+        let known: HashSet<Key<'_>> = config.wants.iter().map(Key).collect();
+        let resolvers: HashSet<&str> = config.resolvers.iter().map(|resolver| resolver.name.as_str()).collect();
         let others = self.wants.borrow();
-        let fulfilable = others.iter().filter(|id| config.resolver(&id.resolver).is_some());
-        merged.extend(fulfilable.filter(|id| !known.contains(&id.canonical())).cloned());
-        merged
+        let fulfilable = others.iter().filter(|id| resolvers.contains(id.resolver.as_str()));
+        config.wants.iter().chain(fulfilable.filter(|id| !known.contains(&Key(id)))).cloned().collect()
     }
 
     pub(super) fn revision(&self) -> u64 {

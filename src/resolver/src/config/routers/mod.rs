@@ -11,6 +11,7 @@ use super::Resolver;
 use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
 use super::rule::Syntax;
+use crate::key::Key;
 use crate::vault::CertificateId;
 use names::{List, Names};
 
@@ -37,11 +38,8 @@ pub(super) struct Wanted {
 
 /// Reads all routers. `names` are those of all resolvers, `resolvers` the ones without a mistake.
 pub(super) fn wants(node: &Node<'_>, names: &[String], resolvers: &[Resolver], mistakes: &mut Vec<Mistake>) -> Wanted {
-    let right: HashMap<&str, &Resolver> = resolvers.iter().map(|resolver| (resolver.name.as_str(), resolver)).collect();
-    let by_name = names.iter().map(|name| (name.as_str(), right.get(name.as_str()).copied())).collect();
-    let mut reader = Reader { names, by_name, ignored: HashSet::new(), warnings: Vec::new() };
+    let mut reader = Reader { names, resolvers, warned_of: Vec::new(), warnings: Vec::new() };
     let mut wants = Vec::new();
-    let mut known: HashSet<CertificateId> = HashSet::new();
     // Name → the resolver that is to certify it, and the path where that was said first.
     let mut owners: HashMap<String, (String, String)> = HashMap::new();
     for (_, node) in node.entries(mistakes) {
@@ -57,22 +55,26 @@ pub(super) fn wants(node: &Node<'_>, names: &[String], resolvers: &[Resolver], m
                     });
                 }
             }
-            if known.insert(id.canonical()) {
-                wants.push(id);
-            }
+            wants.push(id);
         }
     }
-    Wanted { wants, warnings: reader.warnings }
+    Wanted { wants: each_once(wants), warnings: reader.warnings }
+}
+
+fn each_once(wants: Vec<CertificateId>) -> Vec<CertificateId> {
+    let mut known = HashSet::new();
+    let is_first: Vec<bool> = wants.iter().map(|id| known.insert(Key(id))).collect();
+    wants.into_iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(id, _)| id).collect()
 }
 
 /// Reads one router after the other.
 struct Reader<'a> {
     /// All resolvers' names, in their order.
     names: &'a [String],
-    /// A resolver's options; `None` when they have a mistake.
-    by_name: HashMap<&'a str, Option<&'a Resolver>>,
+    /// Those whose options have no mistake. They are few: a search is fine.
+    resolvers: &'a [Resolver],
     /// The keys that have been warned of.
-    ignored: HashSet<&'static str>,
+    warned_of: Vec<&'static str>,
     warnings: Vec<String>,
 }
 
@@ -95,7 +97,7 @@ impl Reader<'_> {
         tls.finish(mistakes);
         // Nor without a resolver: then its certificate is from elsewhere.
         let Some(resolver_node) = resolver else {
-            if self.ignored.insert("certResolver") {
+            if self.warns_first_of("certResolver") {
                 let path = node.path();
                 self.warnings
                     .push(format!("{path}.tls: no certResolver, here or in other routers: nothing is ordered"));
@@ -103,7 +105,7 @@ impl Reader<'_> {
             return Vec::new();
         };
         let resolver = self.resolver(&resolver_node, mistakes);
-        let options = resolver.as_deref().and_then(|name| self.by_name.get(name).copied().flatten());
+        let options = self.resolvers.iter().find(|known| Some(&known.name) == resolver.as_ref());
         let mut names = Names { resolver: options, warnings: &mut self.warnings, mistakes };
         let lists = match (domains.filter(|domains| !domains.is_empty()), &rule, syntax) {
             (Some(domains), _, _) => names.of_domains(&domains),
@@ -121,7 +123,7 @@ impl Reader<'_> {
 
     fn resolver(&self, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
         let name = node.text("the name of a resolver", mistakes)?;
-        if self.by_name.contains_key(name.as_str()) {
+        if self.names.contains(&name) {
             return Some(name);
         }
         let known = self.names.iter().map(String::as_str);
@@ -137,12 +139,20 @@ impl Reader<'_> {
     fn ignore(&mut self, table: &mut Table<'_>, keys: &[(&'static str, &str)]) {
         for (key, place) in keys {
             if let Some(node) = table.take(key)
-                && self.ignored.insert(key)
+                && self.warns_first_of(key)
             {
                 let path = node.path();
                 self.warnings
                     .push(format!("{path}: without effect, here and in other routers: see to it in Envoy's {place}"));
             }
         }
+    }
+
+    fn warns_first_of(&mut self, key: &'static str) -> bool {
+        let is_first = !self.warned_of.contains(&key);
+        if is_first {
+            self.warned_of.push(key);
+        }
+        is_first
     }
 }

@@ -104,8 +104,10 @@ impl Names<'_> {
 
     /// Each name once in all of a router's lists, none that a wildcard there covers, and not too many in one.
     fn without_needless(&mut self, mut lists: Vec<List>) -> Vec<List> {
+        let names = lists.iter().flat_map(|list| &list.names);
+        let all: Vec<String> = names.filter(|name| is_wildcard(name)).cloned().collect();
         let mut wildcards = Coverage::default();
-        lists.iter().flat_map(|list| &list.names).filter(|name| is_wildcard(name)).for_each(|name| wildcards.add(name));
+        wildcards.add_all(&all);
         let mut seen = HashSet::new();
         for List { names, path } in &mut lists {
             names.retain(|name| (is_wildcard(name) || !wildcards.covers(name)) && seen.insert(name.clone()));
