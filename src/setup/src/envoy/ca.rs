@@ -1,0 +1,188 @@
+//! The clusters of the CAs: one for each host and port, with a TLS context that verifies name and chain.
+//!
+//! Two resolvers of one CA share its cluster, so they must trust it alike.
+
+use std::collections::BTreeMap;
+
+use acme::origin::Origin;
+use resolver::config::{CaTrust, Mistake, Resolver};
+use serde_json::{Value, json};
+
+use super::Options;
+use super::clusters::{assignment, is_address, socket_address, upstream_tls};
+
+/// The way to a CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ca {
+    /// Host and port of its directory.
+    pub origin: Origin,
+    /// The host, an IPv6 address without brackets.
+    pub host: String,
+    /// The name of its cluster: the host, and the port too where another CA has the same host.
+    pub cluster: String,
+    /// Whom to trust as its server.
+    pub trust: CaTrust,
+}
+
+/// The CAs of all resolvers, each once, by their hosts and ports.
+///
+/// # Errors
+/// When resolvers of one CA trust it differently.
+pub fn all(resolvers: &[Resolver]) -> Result<Vec<Ca>, Vec<Mistake>> {
+    let mut cas: BTreeMap<Origin, (&Resolver, u16)> = BTreeMap::new();
+    let mut mistakes = Vec::new();
+    for resolver in resolvers {
+        let Some(origin) = Origin::of(&resolver.ca_server) else { continue };
+        let (first, _) = cas.entry(origin.clone()).or_insert((resolver, port(&origin)));
+        if first.ca_trust != resolver.ca_trust {
+            mistakes.push(Mistake {
+                path: format!("certificatesResolvers.{}.acme", resolver.name),
+                found: "other caCertificates, caSystemCertPool or caServerName".to_owned(),
+                expected: format!(
+                    "the same as in resolver {}, which has the same CA {}",
+                    first.name,
+                    origin.authority()
+                ),
+                nearest: None,
+            });
+        }
+    }
+    if !mistakes.is_empty() {
+        return Err(mistakes);
+    }
+    let mut uses: BTreeMap<String, usize> = BTreeMap::new();
+    for origin in cas.keys() {
+        *uses.entry(bare(origin)).or_default() += 1;
+    }
+    let ca = |(origin, (resolver, port)): (Origin, (&Resolver, u16))| {
+        let host = bare(&origin);
+        let is_only = uses.get(&host) == Some(&1);
+        let cluster = if is_only { host.clone() } else { format!("{host}:{port}") };
+        Ca { origin, host, cluster, trust: resolver.ca_trust.clone() }
+    };
+    Ok(cas.into_iter().map(ca).collect())
+}
+
+/// The PEM files that must be read, for [`Options::pem_files`]: those of CAs that are trusted by more than one file.
+pub fn files(resolvers: &[Resolver], ca_bundle: &str) -> Vec<String> {
+    let roots = resolvers.iter().map(|resolver| roots(&resolver.ca_trust, ca_bundle));
+    let mut files: Vec<String> = roots.filter(|roots| roots.len() > 1).flatten().map(str::to_owned).collect();
+    files.sort_unstable();
+    files.dedup();
+    files
+}
+
+/// A CA's cluster.
+pub fn cluster(ca: &Ca, options: &Options) -> Value {
+    let endpoint =
+        json!({ "endpoint": { "hostname": ca.host, "address": socket_address(&ca.host, port(&ca.origin)) } });
+    let mut cluster = json!({
+        "name": ca.cluster,
+        "type": "LOGICAL_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        "connect_timeout": "10s",
+        "load_assignment": assignment(&ca.cluster, vec![endpoint]),
+        "transport_socket": upstream_tls(server_name(ca), &trusted(&ca.trust, options)),
+    });
+    if is_address(&ca.host) {
+        cluster["type"] = json!("STATIC");
+        if let Some(cluster) = cluster.as_object_mut() {
+            cluster.remove("dns_lookup_family");
+        }
+    }
+    cluster
+}
+
+/// The name that its server's certificate must have.
+pub fn server_name(ca: &Ca) -> &str {
+    ca.trust.server_name.as_deref().unwrap_or(&ca.host)
+}
+
+/// The port of a CA's directory.
+pub fn port(origin: &Origin) -> u16 {
+    let authority = origin.authority();
+    authority.strip_prefix(origin.host()).and_then(|port| port.strip_prefix(':')?.parse().ok()).unwrap_or(443)
+}
+
+fn bare(origin: &Origin) -> String {
+    origin.host().trim_start_matches('[').trim_end_matches(']').to_owned()
+}
+
+/// The files of the roots that are trusted; as in Traefik those of the system only when no others are named.
+fn roots<'a>(trust: &'a CaTrust, ca_bundle: &'a str) -> Vec<&'a str> {
+    let system = trust.system_cert_pool || trust.certificates.is_empty();
+    trust.certificates.iter().map(String::as_str).chain(system.then_some(ca_bundle)).collect()
+}
+
+fn trusted(trust: &CaTrust, options: &Options) -> Value {
+    match roots(trust, &options.ca_bundle).as_slice() {
+        [one] => json!({ "filename": one }),
+        several => {
+            let pem = |path: &&str| options.pem_files.get(*path).map(|pem| format!("{}\n", pem.trim_end()));
+            json!({ "inline_string": several.iter().filter_map(pem).collect::<String>() })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn resolvers(acmes: &Value) -> Vec<Resolver> {
+        let acmes = acmes.as_object().unwrap().iter().map(|(name, acme)| {
+            let mut acme = acme.clone();
+            acme["email"] = json!("a@b.example");
+            acme["httpChallenge"] = json!({ "entryPoint": "web" });
+            (name.clone(), json!({ "acme": acme }))
+        });
+        let acmes: serde_json::Map<_, _> = acmes.collect();
+        let all = json!({ "certificatesResolvers": acmes, "sidecar": { "cluster": "x" } });
+        resolver::config::parse(&all).unwrap().resolvers
+    }
+
+    #[test]
+    fn a_cluster_is_named_by_its_host_as_the_plugin_expects() {
+        let cas = all(&resolvers(&json!({ "le": {}, "other": {}, "own": { "caServer": "https://[::1]:14000/dir" } })));
+        let names: Vec<_> = cas.unwrap().into_iter().map(|ca| (ca.cluster, port(&ca.origin))).collect();
+        assert_eq!(names, [("::1".to_owned(), 14000), ("acme-v02.api.letsencrypt.org".to_owned(), 443)]);
+    }
+
+    #[test]
+    fn two_cas_on_one_host_have_a_cluster_each() {
+        let cas = all(&resolvers(&json!({
+            "a": { "caServer": "https://ca.example/dir" }, "b": { "caServer": "https://ca.example:8443/dir" },
+        })));
+        let names: Vec<_> = cas.unwrap().into_iter().map(|ca| ca.cluster).collect();
+        assert_eq!(names, ["ca.example:443", "ca.example:8443"]);
+    }
+
+    #[test]
+    fn one_ca_is_trusted_in_one_way() {
+        let mistakes = all(&resolvers(&json!({ "a": {}, "b": { "caServerName": "x.example" } }))).unwrap_err();
+        assert_eq!(mistakes.len(), 1);
+        assert!(mistakes[0].to_string().starts_with("certificatesResolvers.b.acme: found other caCertificates"));
+    }
+
+    #[test]
+    fn roots_are_one_file_or_several_in_place() {
+        let context = |acme: &Value| {
+            let resolvers = resolvers(&json!({ "a": acme }));
+            let mut options = Options::default();
+            let files = files(&resolvers, &options.ca_bundle);
+            options.pem_files = files.into_iter().map(|path| (path.clone(), format!("<{path}>"))).collect();
+            let cluster = cluster(&all(&resolvers).unwrap()[0], &options);
+            cluster["transport_socket"]["typed_config"].clone()
+        };
+        let trusted = "/common_tls_context/validation_context/trusted_ca";
+        let system = context(&json!({}));
+        let bundle = "/etc/ssl/certs/ca-certificates.crt";
+        assert_eq!(system.pointer(trusted), Some(&json!({ "filename": bundle })));
+        let own = context(&json!({ "caCertificates": ["/a.pem"], "caServerName": "ca.internal" }));
+        assert_eq!(own.pointer(trusted), Some(&json!({ "filename": "/a.pem" })));
+        assert_eq!(own["sni"], "ca.internal");
+        let both = context(&json!({ "caCertificates": ["/a.pem"], "caSystemCertPool": true }));
+        assert_eq!(both.pointer(trusted), Some(&json!({ "inline_string": format!("</a.pem>\n<{bundle}>\n") })));
+    }
+}

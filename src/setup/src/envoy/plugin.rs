@@ -1,0 +1,261 @@
+//! The plugin: its configuration, the HTTP filter on the entry points of HTTP-01, the engine in the bootstrap.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::ca::Ca;
+use super::clusters::API;
+use crate::model::{RouterTls, Setup, TcpTls};
+
+/// The name of the filter.
+pub const NAME: &str = "envoy-autocert";
+
+/// Requests for challenges begin with it (RFC 8555 §8.3); no others enter the plugin.
+const CHALLENGES: &str = "/.well-known/acme-challenge/";
+
+/// Options of a resolver that others act on: the sidecar (where it keeps things) and the CA's cluster (whom it trusts).
+const ELSEWHERE: [&str; 4] = ["storage", "caCertificates", "caSystemCertPool", "caServerName"];
+
+/// All that the plugin calls and that calls it, for `capability_restriction_config`.
+const CAPABILITIES: [&str; 28] = [
+    "proxy_define_metric",
+    "proxy_get_buffer_bytes",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_pairs",
+    "proxy_get_header_map_value",
+    "proxy_get_shared_data",
+    "proxy_http_call",
+    "proxy_increment_metric",
+    "proxy_log",
+    "proxy_record_metric",
+    "proxy_send_local_response",
+    "proxy_set_shared_data",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_delete",
+    "proxy_on_done",
+    "proxy_on_http_call_response",
+    "proxy_on_log",
+    "proxy_on_request_headers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+    "clock_time_get",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_write",
+    "proc_exit",
+    "random_get",
+];
+
+/// The plugin's configuration: the resolvers, the certificates that routers want, the clusters.
+pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
+    let mut configuration = json!({
+        "certificatesResolvers": resolvers(&setup.resolver_options),
+        "routers": routers(setup),
+        "sidecar": { "cluster": API },
+    });
+    // The plugin expects a cluster with the name of the CA's host.
+    let clusters: BTreeMap<_, _> =
+        cas.iter().filter(|ca| ca.cluster != ca.host).map(|ca| (ca.origin.authority(), &ca.cluster)).collect();
+    if !clusters.is_empty() {
+        configuration["caClusters"] = json!(clusters);
+    }
+    configuration
+}
+
+/// The HTTP filter with this configuration. It belongs before every other one, so that neither a redirect nor an
+/// authentication gets in the CA's way. Only requests for challenges enter the plugin.
+pub fn http_filter(configuration: &Value, plugin: &str) -> Value {
+    let path = json!({
+        "name": "path",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
+            "header_name": ":path",
+        },
+    });
+    let is_challenge = json!({ "single_predicate": { "input": path, "value_match": { "prefix": CHALLENGES } } });
+    let skip = json!({
+        "name": "skip",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter",
+        },
+    });
+    let mut config = config(NAME, configuration, plugin, "filter");
+    config["failure_policy"] = json!("FAIL_RELOAD");
+    config["reload_config"] = json!({ "backoff": { "base_interval": "1s" } });
+    json!({
+        "name": NAME,
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+            "xds_matcher": { "matcher_list": { "matchers": [
+                { "predicate": { "not_matcher": is_challenge }, "on_match": { "action": skip } },
+            ] } },
+            "extension_config": {
+                "name": NAME,
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                    "config": config,
+                },
+            },
+        },
+    })
+}
+
+/// The engine, for `bootstrap_extensions`: one instance on Envoy's main thread that ticks, orders and renews.
+pub fn engine(configuration: &Value, plugin: &str) -> Value {
+    json!({
+        "name": "envoy.bootstrap.wasm",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
+            "singleton": true,
+            "config": config("envoy-autocert-engine", configuration, plugin, "engine"),
+        },
+    })
+}
+
+/// Turns what the plugin's metrics bear into labels, for `stats_config.stats_tags`.
+pub fn stats_tags() -> Value {
+    let tag = |name: &str, regex: &str| json!({ "tag_name": name, "regex": regex });
+    json!([
+        tag("certificate", r"^wasmcustom\.envoy_autocert\.\w+(?:\.\w+\.[^.]+)?(\.certificate\.(.+))$"),
+        tag("class", r"^wasmcustom\.envoy_autocert\..*(\.class\.([^.]+))$"),
+        tag("endpoint", r"^wasmcustom\.envoy_autocert\.\w+(\.endpoint\.([^.]+))"),
+        tag("resolver", r"^wasmcustom\.envoy_autocert\.\w+(\.resolver\.([^.]+))"),
+        tag("state", r"^wasmcustom\.envoy_autocert\.\w+(\.state\.([^.]+))$"),
+        tag("status", r"^wasmcustom\.envoy_autocert\..*(\.status\.([^.]+))$"),
+        tag("why", r"^wasmcustom\.envoy_autocert\..*(\.why\.([^.]+))$"),
+    ])
+}
+
+/// The entry points that resolvers answer HTTP-01 on.
+pub fn challenge_entry_points(setup: &Setup) -> BTreeSet<&str> {
+    setup.resolvers.iter().filter_map(|resolver| Some(resolver.http_challenge.as_ref()?.entry_point.as_str())).collect()
+}
+
+/// A `PluginConfig`. The virtual machines of different roles are apart, so a trap in one never ends the other.
+fn config(name: &str, configuration: &Value, plugin: &str, role: &str) -> Value {
+    let capabilities: Map<String, Value> = CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
+    json!({
+        "name": name,
+        "root_id": NAME,
+        "configuration": { "@type": "type.googleapis.com/google.protobuf.Struct", "value": configuration },
+        "vm_config": {
+            "vm_id": NAME,
+            "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": role },
+            "code": { "local": { "filename": plugin } },
+            "capability_restriction_config": { "allowed_capabilities": capabilities },
+        },
+    })
+}
+
+fn resolvers(options: &Map<String, Value>) -> Value {
+    let mut options = options.clone();
+    for resolver in options.values_mut() {
+        if let Some(acme) = resolver.get_mut("acme").and_then(Value::as_object_mut) {
+            acme.retain(|key, _| !ELSEWHERE.contains(&key.as_str()));
+        }
+    }
+    Value::Object(options)
+}
+
+/// What each router wants certificates for. An HTTP and a TCP router may have the same name.
+fn routers(setup: &Setup) -> Value {
+    let http = setup.http_routers.iter().filter_map(|router| Some((&router.name, router.tls.as_ref()?)));
+    let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
+        Some(TcpTls::Terminate(tls)) => Some((&router.name, tls)),
+        Some(TcpTls::Passthrough) | None => None,
+    });
+    let mut routers = Map::new();
+    for (name, tls) in http.chain(tcp) {
+        if let Some(wanted) = wanted(tls) {
+            let name = if routers.contains_key(name) { format!("{name}-tcp") } else { name.clone() };
+            routers.insert(name, wanted);
+        }
+    }
+    Value::Object(routers)
+}
+
+fn wanted(tls: &RouterTls) -> Option<Value> {
+    let resolver = tls.resolver.as_ref()?;
+    let domain = |names: &Vec<String>| {
+        let (main, sans) = names.split_first()?;
+        let mut domain = json!({ "main": main });
+        if !sans.is_empty() {
+            domain["sans"] = json!(sans);
+        }
+        Some(domain)
+    };
+    let domains: Vec<Value> = tls.certificates.iter().filter_map(domain).collect();
+    (!domains.is_empty()).then(|| json!({ "tls": { "certResolver": resolver, "domains": domains } }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::model::{HttpRouter, TcpRouter};
+    use resolver::config::rule::{Syntax, parse};
+
+    fn tls(certificates: &[&[&str]]) -> RouterTls {
+        let names = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        RouterTls {
+            resolver: Some("le".to_owned()),
+            certificates: certificates.iter().map(names).collect(),
+            options: None,
+        }
+    }
+
+    #[test]
+    fn the_plugin_takes_what_is_made_for_it() {
+        let options = json!({ "le": { "acme": {
+            "email": "a@b.example", "storage": "/x/acme.json", "caCertificates": ["/ca.pem"],
+            "httpChallenge": { "entryPoint": "web" },
+        } } });
+        let http = HttpRouter {
+            name: "site".to_owned(),
+            entry_points: vec!["websecure".to_owned()],
+            rule_text: "Host(`a.example`)".to_owned(),
+            rule: parse("Host(`a.example`)", Syntax::V3).unwrap(),
+            syntax: Syntax::V3,
+            priority: 1,
+            service: "s".to_owned(),
+            tls: Some(tls(&[&["a.example", "b.example"]])),
+        };
+        let tcp = TcpRouter {
+            name: "site".to_owned(),
+            entry_points: vec!["websecure".to_owned()],
+            rule_text: "HostSNI(`c.example`)".to_owned(),
+            server_names: vec!["c.example".to_owned()],
+            priority: 1,
+            service: "s".to_owned(),
+            tls: Some(TcpTls::Terminate(tls(&[&["c.example"]]))),
+        };
+        let setup = Setup {
+            resolver_options: options.as_object().unwrap().clone(),
+            http_routers: vec![http],
+            tcp_routers: vec![tcp],
+            ..Setup::default()
+        };
+        let configuration = configuration(&setup, &[]);
+        assert_eq!(configuration.pointer("/certificatesResolvers/le/acme/storage"), None);
+        let parsed = resolver::config::parse(&configuration).unwrap();
+        let names: Vec<_> = parsed.wants.iter().map(|want| want.names.join(",")).collect();
+        assert_eq!(names, ["a.example,b.example", "c.example"]);
+        assert!(parsed.warnings.is_empty());
+    }
+
+    #[test]
+    fn the_pieces_are_those_of_the_reference() {
+        let reference: Value = serde_saphyr::from_str(include_str!("../../../../envoy/envoy.yaml")).unwrap();
+        let of = |pointer: &str| reference.pointer(pointer).unwrap().clone();
+        let engine_config = "/bootstrap_extensions/0/typed_config/config/configuration/value";
+        let wasm = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
+        assert_eq!(engine(&of(engine_config), wasm), of("/bootstrap_extensions/0"));
+        let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
+        assert_eq!(http_filter(&of(engine_config), wasm), of(&format!("{filters}/0")));
+        assert_eq!(stats_tags(), of("/stats_config/stats_tags"));
+    }
+}

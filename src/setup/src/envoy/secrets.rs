@@ -1,0 +1,64 @@
+//! TLS towards clients: certificates from the sidecar by SDS, versions, protocols.
+
+use serde_json::{Value, json};
+
+use super::clusters::SDS;
+use crate::model::{TlsOptions, TlsVersion};
+
+/// The secret that is the default certificate: a name that no certificate covers.
+pub const DEFAULT: &str = "default";
+
+/// Where the sidecar's secrets come from.
+pub fn source() -> Value {
+    json!({
+        "resource_api_version": "V3",
+        // Until the sidecar answers, the listener waits: never longer than this.
+        "initial_fetch_timeout": "5s",
+        "api_config_source": {
+            "api_type": "DELTA_GRPC",
+            "transport_api_version": "V3",
+            "set_node_on_first_message_only": true,
+            // After a restart of the sidecar: back within a second, not half a minute.
+            "grpc_services": [{ "envoy_grpc": {
+                "cluster_name": SDS,
+                "retry_policy": { "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" } },
+            } }],
+        },
+    })
+}
+
+/// A secret of this name, for `tls_certificate_sds_secret_configs`.
+pub fn secret(name: &str) -> Value {
+    json!({ "name": name, "sds_config": source() })
+}
+
+/// The transport socket of a filter chain with these secrets; of several, Envoy takes by SNI, else the first.
+pub fn transport_socket<'a>(names: impl IntoIterator<Item = &'a str>, tls: &TlsOptions, alpn: &[&str]) -> Value {
+    let secrets: Vec<Value> = names.into_iter().map(secret).collect();
+    let mut common = json!({ "tls_certificate_sds_secret_configs": secrets });
+    if !alpn.is_empty() {
+        common["alpn_protocols"] = json!(alpn);
+    }
+    let bounds = [("tls_minimum_protocol_version", tls.min_version), ("tls_maximum_protocol_version", tls.max_version)];
+    for (key, version) in bounds {
+        if let Some(version) = version {
+            common["tls_params"][key] = json!(version_name(version));
+        }
+    }
+    json!({
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": common,
+        },
+    })
+}
+
+fn version_name(version: TlsVersion) -> &'static str {
+    match version {
+        TlsVersion::V1_0 => "TLSv1_0",
+        TlsVersion::V1_1 => "TLSv1_1",
+        TlsVersion::V1_2 => "TLSv1_2",
+        TlsVersion::V1_3 => "TLSv1_3",
+    }
+}

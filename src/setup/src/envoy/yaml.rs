@@ -1,0 +1,415 @@
+//! Writes a configuration as YAML that a person likes to read: comments, the telling keys first, small things on one
+//! line, and what is the same in many places written once.
+//!
+//! A text under the key `#` of a mapping is a comment above it. Nothing else is interpreted, and a text is written so
+//! that it is read as that very text. (The crates that write YAML write types; they put comments behind scalars only.)
+
+use std::fmt::Write;
+
+use serde_json::{Map, Value, json};
+
+/// The key of comments.
+const COMMENT: &str = "#";
+
+/// The longest line that is not a single text.
+const WIDTH: usize = 120;
+
+/// The longest mapping or list that is written on one line: longer ones are read more easily below each other.
+const SHORT: usize = 100;
+
+/// Keys that come before their siblings, in this order.
+const FIRST: [&str; 12] = [
+    "name",
+    "@type",
+    "apiVersion",
+    "kind",
+    "metadata",
+    "stat_prefix",
+    "address",
+    "type",
+    "domains",
+    "match",
+    "predicate",
+    "matcher",
+];
+
+/// Keys that come behind their siblings, in this order.
+const LAST: [&str; 6] = ["filter_chains", "default_filter_chain", "filters", "route_config", "virtual_hosts", "routes"];
+
+/// Values under these keys that are the same get an anchor where they are first, and are referred to after.
+const SHARED: [&str; 4] = ["capability_restriction_config", "code", "configuration", "sds_config"];
+
+/// How many different values may be shared: each that stands under such a key is compared with all of them.
+const MAX_SHARED: usize = 16;
+
+/// Puts a comment above a mapping. Each line of it becomes one of the text.
+pub fn comment(value: &mut Value, text: &str) {
+    if let Some(map) = value.as_object_mut() {
+        map.insert(COMMENT.to_owned(), json!(text));
+    }
+}
+
+/// The text of a value, with a line break at its end.
+pub fn write(value: &Value) -> String {
+    let mut writer = Writer { text: String::new(), shared: Vec::new() };
+    writer.count(value);
+    writer.shared.retain(|shared| shared.uses > 1);
+    match value {
+        Value::Object(map) if !is_bare(map) => writer.map(map, 0),
+        Value::Array(list) if !list.is_empty() => writer.list(list, 0),
+        scalar => {
+            writer.text.push_str(&flow(scalar));
+            writer.text.push('\n');
+        }
+    }
+    writer.text
+}
+
+struct Writer<'v> {
+    text: String,
+    shared: Vec<Shared<'v>>,
+}
+
+struct Shared<'v> {
+    key: &'v str,
+    value: &'v Value,
+    uses: usize,
+    anchor: Option<String>,
+}
+
+impl<'v> Writer<'v> {
+    /// Finds what is the same in many places.
+    fn count(&mut self, value: &'v Value) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    if SHARED.contains(&key.as_str()) && value.is_object() && self.is_known(key, value) {
+                        continue;
+                    }
+                    self.count(value);
+                }
+            }
+            Value::Array(list) => list.iter().for_each(|item| self.count(item)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn is_known(&mut self, key: &'v str, value: &'v Value) -> bool {
+        if let Some(known) = self.shared.iter_mut().find(|shared| shared.key == key && shared.value == value) {
+            known.uses += 1;
+            return true;
+        }
+        if self.shared.len() < MAX_SHARED {
+            self.shared.push(Shared { key, value, uses: 1, anchor: None });
+        }
+        false
+    }
+
+    /// The lines of a mapping; the first one begins where the text ends.
+    fn map(&mut self, map: &'v Map<String, Value>, indent: usize) {
+        let mut entries: Vec<(&String, &Value)> = map.iter().filter(|(key, value)| !is_comment(key, value)).collect();
+        entries.sort_by_key(|(key, _)| rank(key));
+        for (index, (key, value)) in entries.into_iter().enumerate() {
+            if index > 0 {
+                self.indent(indent);
+            }
+            self.above(value, indent);
+            self.text.push_str(&scalar(key));
+            self.text.push(':');
+            self.entry(key, value, indent);
+        }
+    }
+
+    /// What is behind a key.
+    fn entry(&mut self, key: &str, value: &'v Value, indent: usize) {
+        let shared = self.shared.iter().position(|shared| shared.key == key && shared.value == value);
+        if let Some(index) = shared {
+            if let Some(anchor) = &self.shared[index].anchor {
+                let _ = writeln!(self.text, " *{anchor}");
+                return;
+            }
+            let nth = self.shared.iter().filter(|shared| shared.key == key && shared.anchor.is_some()).count();
+            let anchor = if nth == 0 { key.to_owned() } else { format!("{key}_{}", nth + 1) };
+            let _ = write!(self.text, " &{anchor}");
+            self.shared[index].anchor = Some(anchor);
+        }
+        match value {
+            Value::Object(map) if self.is_long(value, indent) => {
+                self.text.push('\n');
+                self.indent(indent + 2);
+                self.map(map, indent + 2);
+            }
+            Value::Array(list) if self.is_long(value, indent) => {
+                self.text.push('\n');
+                self.indent(indent);
+                self.list(list, indent);
+            }
+            Value::String(text) if text.contains('\n') && is_block(text) => self.block(text, indent + 2),
+            short => {
+                let _ = writeln!(self.text, " {}", flow(short));
+            }
+        }
+    }
+
+    fn list(&mut self, list: &'v [Value], indent: usize) {
+        for (index, item) in list.iter().enumerate() {
+            if index > 0 {
+                self.indent(indent);
+            }
+            self.above(item, indent);
+            self.text.push_str("- ");
+            match item {
+                Value::Object(map) if self.is_long(item, indent) => self.map(map, indent + 2),
+                Value::Array(list) if self.is_long(item, indent) => self.list(list, indent + 2),
+                short => {
+                    let _ = writeln!(self.text, "{}", flow(short));
+                }
+            }
+        }
+    }
+
+    /// The comment of a mapping.
+    fn above(&mut self, value: &Value, indent: usize) {
+        let Some(text) = value.get(COMMENT).and_then(Value::as_str) else { return };
+        for line in text.lines() {
+            let _ = writeln!(self.text, "{}", format!("# {line}").trim_end());
+            self.indent(indent);
+        }
+    }
+
+    fn block(&mut self, text: &str, indent: usize) {
+        self.text.push_str(" |\n");
+        for line in text.lines() {
+            self.indent(indent);
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    /// Whether it is to stand on lines of its own.
+    fn is_long(&self, value: &Value, indent: usize) -> bool {
+        match value {
+            Value::Object(map) if is_bare(map) => return false,
+            Value::Array(list) if list.is_empty() => return false,
+            _ => {}
+        }
+        has_comment_or_anchor(value, &self.shared) || !fits(value, SHORT.min(WIDTH.saturating_sub(indent + 24)))
+    }
+
+    fn indent(&mut self, indent: usize) {
+        self.text.extend(std::iter::repeat_n(' ', indent));
+    }
+}
+
+fn rank(key: &str) -> (usize, usize, &str) {
+    let first = FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
+    let last = LAST.iter().position(|last| *last == key).map_or(0, |index| index + 1);
+    (last, first, key)
+}
+
+fn is_comment(key: &str, value: &Value) -> bool {
+    key == COMMENT && value.is_string()
+}
+
+/// Whether it has nothing but a comment.
+fn is_bare(map: &Map<String, Value>) -> bool {
+    map.iter().all(|(key, value)| is_comment(key, value))
+}
+
+fn has_comment_or_anchor(value: &Value, shared: &[Shared<'_>]) -> bool {
+    match value {
+        Value::Object(map) => map.iter().any(|(key, value)| {
+            let is_first = || shared.iter().any(|shared| shared.key == key && shared.value == value);
+            // A comment of its own stands above it already, but one line would hide that it is there.
+            is_comment(key, value)
+                || (SHARED.contains(&key.as_str()) && is_first())
+                || has_comment_or_anchor(value, shared)
+        }),
+        Value::Array(list) => list.iter().any(|item| has_comment_or_anchor(item, shared)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Whether it is at most this long on one line, without writing all of something large.
+fn fits(value: &Value, room: usize) -> bool {
+    fn left(value: &Value, room: usize) -> Option<usize> {
+        match value {
+            Value::Object(map) => map
+                .iter()
+                .try_fold(room.checked_sub(4)?, |room, (key, value)| left(value, room.checked_sub(key.len() + 4)?)),
+            Value::Array(list) => {
+                list.iter().try_fold(room.checked_sub(2)?, |room, item| left(item, room.checked_sub(2)?))
+            }
+            Value::String(text) => (!text.contains('\n')).then(|| room.checked_sub(text.len()))?,
+            Value::Null | Value::Bool(_) | Value::Number(_) => room.checked_sub(5),
+        }
+    }
+    left(value, room).is_some()
+}
+
+/// On one line.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.iter().filter(|(key, value)| !is_comment(key, value)).collect();
+            if entries.is_empty() {
+                return "{}".to_owned();
+            }
+            entries.sort_by_key(|(key, _)| rank(key));
+            let entries: Vec<String> =
+                entries.into_iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        Value::Array(list) => format!("[{}]", list.iter().map(flow).collect::<Vec<_>>().join(", ")),
+        Value::String(text) => scalar(text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// A text, in quotes where it would be read as something else.
+fn scalar(text: &str) -> String {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte);
+    let is_word = text.bytes().all(|byte| is_safe(byte) || byte == b':' || byte == b'@');
+    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
+    let has_meaning = |word: &&str| word.eq_ignore_ascii_case(text);
+    let means_something = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"].iter().any(|w| has_meaning(&w));
+    // A duration is not mistaken for a number by any reader, and `0.05s` is prettier without quotes.
+    let is_duration = text.strip_suffix('s').is_some_and(|digits| {
+        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    });
+    let is_address = text.parse::<std::net::Ipv4Addr>().is_ok();
+    if is_duration || is_address || (is_word && starts_well && !means_something && !text.ends_with(':')) {
+        return text.to_owned();
+    }
+    if text.chars().any(is_odd) {
+        return escaped(text);
+    }
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Line breaks, control characters, and what some readers take for such.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// In double quotes.
+fn escaped(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            // All of these are below U+10000.
+            odd if is_odd(odd) => drop(write!(quoted, "\\u{:04x}", u32::from(odd))),
+            plain => quoted.push(plain),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a text of several lines is the same when it is indented: it ends its last line, and no line begins oddly.
+fn is_block(text: &str) -> bool {
+    let plain = text.split('\n').all(|line| !line.starts_with([' ', '\t']) && !line.chars().any(is_odd));
+    plain && text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with('\n')
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn comments_stand_above_and_small_things_on_one_line() {
+        let mut listener = json!({ "name": "web", "address": { "socket_address": { "port_value": 80 } },
+            "filter_chains": [{ "filters": ["x".repeat(99), "b"] }] });
+        comment(&mut listener, "First.\n\nSecond.");
+        let text = write(&json!({ "listeners": [listener, {}] }));
+        let long = "x".repeat(99);
+        let expected = format!(
+            "listeners:\n# First.\n#\n# Second.\n- name: web\n  address: {{ socket_address: {{ port_value: 80 }} }}\n  \
+             filter_chains:\n  - filters:\n    - {long}\n    - b\n- {{}}\n"
+        );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_the_same_is_written_once() {
+        let secret = |name: &str| json!({ "name": name, "sds_config": { "a": 1 } });
+        let text = write(&json!([secret("a"), secret("b"), { "sds_config": { "a": 2 } }]));
+        let expected = "- name: a\n  sds_config: &sds_config { a: 1 }\n- name: b\n  sds_config: *sds_config\n- \
+                        { sds_config: { a: 2 } }\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_text_is_read_as_that_text() {
+        let texts = [
+            "",
+            "a",
+            "no",
+            "NULL",
+            "1",
+            "1.5",
+            "1e3",
+            "0x1f",
+            "-",
+            "- a",
+            "a: b",
+            "a:",
+            "#",
+            "a #b",
+            "'",
+            "\"",
+            "\\",
+            "*",
+            "&a",
+            "!x",
+            "%",
+            "@a",
+            "`",
+            "{}",
+            "[",
+            "~",
+            "\n",
+            "a\nb",
+            "a\nb\n",
+            " a\n",
+            "\ta\n",
+            "a\n\nb\n",
+            "\u{7f}",
+            "127.0.0.1",
+            "0.05s",
+            "1s",
+            "1_000",
+            "é",
+            "/.well-known/",
+            "outbound|443||a.b",
+            "::1",
+            "2026-11-24",
+            "\u{85}a",
+            "=",
+            "<<",
+            "?",
+            "a\r\n",
+            "12:30:45",
+            "0o7",
+            ".inf",
+            ".5",
+            "\u{2028}",
+        ];
+        let value = json!({ "list": texts.as_slice(), "map": texts.iter().map(|t| ((*t).to_owned(), json!({ "k": t, "l": [t] })))
+            .collect::<Map<_, _>>() });
+        let read: Value = serde_saphyr::from_str(&write(&value)).unwrap();
+        assert_eq!(read, value);
+    }
+
+    #[test]
+    fn the_reference_is_the_same_after_writing() {
+        let reference: Value = serde_saphyr::from_str(include_str!("../../../../envoy/envoy.yaml")).unwrap();
+        let text = write(&reference);
+        assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), reference);
+        assert_eq!(text.matches("*configuration").count(), 1);
+    }
+}
