@@ -30,6 +30,10 @@ const WARMING: Duration = Duration::from_secs(10);
 /// How often a missing cluster is looked for.
 const WARMING_PAUSE: Duration = Duration::from_millis(50);
 
+/// By how much Envoy's timeout may come too early: it counts from the start of the turn of its event loop, in which the
+/// request was signed, and others too.
+const TIMER_SLACK: Duration = Duration::from_millis(50);
+
 /// RFC 8555 §6.1 wants one.
 const USER_AGENT: &str = concat!("envoy-autocert/", env!("CARGO_PKG_VERSION"));
 
@@ -63,8 +67,15 @@ impl Ca {
             let _place = self.places.take().await;
             self.call(cluster, &origin.authority(), &path, request).await
         };
-        match self.world.timers.within(request.timeout, exchange).await {
+        let start = self.world.clock.steady();
+        let result = self.world.timers.within(request.timeout, exchange).await;
+        let took = Duration::from_millis(self.world.clock.steady().saturating_sub(start));
+        match result {
             Some(Ok(Answer { status, headers, body })) => Ok(Response { status, headers, body }),
+            // An answer whose headers came in time, and its end did not: Envoy resets it, and says no more.
+            Some(Err(CallError::CutShort)) if took.saturating_add(TIMER_SLACK) >= request.timeout => {
+                Err(SendError::TimedOut)
+            }
             Some(Err(error)) => Err(send_error(error, cluster)),
             None => Err(SendError::TimedOut),
         }
