@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::{Pebble, Place, artifacts};
+use crate::{Pebble, Place, Relay, artifacts};
 
 /// The reference configuration, as users get it.
 const SHIPPED: &str = include_str!("../../envoy/envoy.yaml");
@@ -48,6 +48,56 @@ impl Bootstrap {
         }
         bootstrap.set_ca(place, pebble)?;
         Ok(bootstrap)
+    }
+
+    /// Leads to the CA through a relay, and trusts what vouches for the relay.
+    ///
+    /// # Errors
+    /// When the CA's cluster is not there.
+    pub fn through(self, relay: &Relay) -> Result<Self> {
+        let mut bootstrap = self.resolver("caServer", &json!(relay.directory()))?;
+        let cluster = bootstrap.ca_cluster()?;
+        *at(cluster, &format!("{ENDPOINT}/address/socket_address/port_value"))? = json!(relay.address().port());
+        *at(cluster, TRUSTED_CA)? = json!(relay.root());
+        Ok(bootstrap)
+    }
+
+    /// The cluster that leads to the CA.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn ca_cluster(&mut self) -> Result<&mut Value> {
+        self.named("/static_resources/clusters", "localhost")
+    }
+
+    /// The TLS context of the cluster that leads to the CA.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn ca_tls(&mut self) -> Result<&mut Value> {
+        at(self.ca_cluster()?, "/transport_socket/typed_config")
+    }
+
+    /// Another resolver, with another CA than the first one's. Its name is that of the cluster too.
+    ///
+    /// # Errors
+    /// When the first one's is not there.
+    pub fn another_ca(mut self, name: &str, pebble: &Pebble, acme: &Value) -> Result<Self> {
+        let mut cluster = self.ca_cluster()?.clone();
+        cluster["name"] = json!(name);
+        *at(&mut cluster, "/load_assignment/cluster_name")? = json!(name);
+        *at(&mut cluster, &format!("{ENDPOINT}/address/socket_address/port_value"))? = json!(pebble.port());
+        self.clusters()?.push(cluster);
+        self.plugin(|configuration| {
+            let resolvers = &mut configuration["certificatesResolvers"];
+            resolvers[name] = resolvers["le"].clone();
+            resolvers[name]["acme"]["caServer"] = json!(pebble.directory());
+            for (option, value) in acme.as_object().into_iter().flatten() {
+                resolvers[name]["acme"][option] = value.clone();
+            }
+            configuration["caClusters"][format!("localhost:{}", pebble.port())] = json!(name);
+        })?;
+        Ok(self)
     }
 
     /// The routers, by `tls.domains`, and the secrets of `websecure`, one for each certificate by its first name.
@@ -166,9 +216,12 @@ impl Bootstrap {
             "name": "backend", "type": "STATIC", "connect_timeout": "1s",
             "load_assignment": { "cluster_name": "backend", "endpoints": endpoints },
         });
-        let clusters = at(&mut self.0, "/static_resources/clusters")?.as_array_mut();
-        clusters.context("clusters is no list")?.push(cluster);
+        self.clusters()?.push(cluster);
         Ok(self)
+    }
+
+    fn clusters(&mut self) -> Result<&mut Vec<Value>> {
+        at(&mut self.0, "/static_resources/clusters")?.as_array_mut().context("clusters is no list")
     }
 
     fn set(&mut self, pointer: &str, value: Value) -> Result<()> {
@@ -202,13 +255,13 @@ impl Bootstrap {
         *at(cluster, &format!("{ENDPOINT}/hostname"))? = json!("localhost");
         *at(cluster, &format!("{ENDPOINT}/address/socket_address"))? =
             json!({ "address": "127.0.0.1", "port_value": pebble.port() });
-        *at(cluster, "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca/filename")? =
-            json!(place.authority.root);
+        *at(cluster, TRUSTED_CA)? = json!(place.authority.root);
         Ok(())
     }
 }
 
 const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint";
+const TRUSTED_CA: &str = "/transport_socket/typed_config/common_tls_context/validation_context/trusted_ca/filename";
 const MANAGER: &str = "/filter_chains/0/filters/0/typed_config";
 const PLUGIN: &str = "/typed_config/extension_config/typed_config/config";
 const SECRETS: &str =

@@ -115,7 +115,7 @@ impl Endpoint {
         }
     }
 
-    async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
+    pub(crate) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
         let (head, body) = self.connect().await?.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
         Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })

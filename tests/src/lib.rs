@@ -3,7 +3,7 @@
 //! A [`Place`] is a directory and ports of its own, so that any number of tests run side by side. In it run
 //! [`Challtestsrv`] (DNS), [`Pebble`] (the CA), [`Sidecar`] and [`Envoy`]; a [`World`] is all four, with the
 //! configuration of `envoy/envoy.yaml`, which [`Bootstrap`] reads and moves to the place: what is tested is what is
-//! shipped. [`tls`] looks at it all from outside, as a browser would.
+//! shipped. A [`Relay`] before the CA makes it slow or odd. [`tls`] looks at it all from outside, as a browser would.
 //!
 //! Promises: nothing it started outlives it, also when a test panics or is killed; every wait is for a condition and
 //! ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a certificate.
@@ -16,6 +16,7 @@ mod envoy;
 mod pebble;
 mod place;
 mod process;
+mod relay;
 mod sidecar;
 mod wait;
 mod world;
@@ -33,6 +34,7 @@ pub use envoy::{Envoy, EnvoyOptions};
 pub use pebble::{Pebble, PebbleOptions};
 pub use place::Place;
 pub use process::{Ended, Process, Signal};
+pub use relay::{Exchange, Manner, Relay};
 pub use sidecar::{Sidecar, SidecarOptions};
 pub use wait::{interrupt_on_signals, interrupted, until};
-pub use world::{World, WorldOptions, domains};
+pub use world::{Stage, World, WorldOptions, domains};

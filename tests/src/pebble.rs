@@ -1,5 +1,6 @@
 //! Pebble: the CA of the tests.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -19,6 +20,10 @@ pub struct PebbleOptions {
     pub profiles: Vec<(String, Duration)>,
     /// Names it refuses to issue for.
     pub blocklist: Vec<String>,
+    /// The keys it binds accounts to, by their ids, in base64url. Where there are any, an account without is refused.
+    pub external_accounts: Vec<(String, String)>,
+    /// A name to tell several Pebbles of a place apart.
+    pub name: String,
     /// The Retry-After of a pending authorization and of a processing order, in seconds; `None` sends none.
     pub retry_after: Option<(u64, u64)>,
     /// Environment variables: `PEBBLE_WFE_NONCEREJECT` (percent), `PEBBLE_AUTHZREUSE` (percent), ….
@@ -31,6 +36,8 @@ impl Default for PebbleOptions {
         Self {
             profiles: vec![("default".to_owned(), Duration::from_secs(90 * 24 * 60 * 60))],
             blocklist: Vec::new(),
+            external_accounts: Vec::new(),
+            name: "pebble".to_owned(),
             retry_after: None,
             environment: vec![
                 ("PEBBLE_VA_NOSLEEP", "1".to_owned()),
@@ -76,7 +83,7 @@ impl Pebble {
     /// When it does not come up.
     pub fn start(place: &Place, dns: &Challtestsrv, options: &PebbleOptions) -> Result<Self> {
         let (port, management) = (ports::free()?, ports::free()?);
-        let configuration = place.file("pebble.json");
+        let configuration = place.file(&format!("{}.json", options.name));
         fs::write(&configuration, config(place, port, management, options).to_string())?;
         let roots = Roots::from_pem(&fs::read_to_string(&place.authority.root)?)?;
         let endpoint = |port| Endpoint::Tls {
@@ -84,7 +91,8 @@ impl Pebble {
             name: "localhost".to_owned(),
             roots: roots.clone(),
         };
-        let (log, dns, environment) = (place.file("pebble.log"), dns.dns(), options.environment.clone());
+        let log = place.file(&format!("{}.log", options.name));
+        let (dns, environment) = (dns.dns(), options.environment.clone());
         let process = spawn(&configuration, &log, dns, &environment)?;
         let (api, management) = (endpoint(port), endpoint(management));
         let mut pebble = Self { process, configuration, log, dns, environment, api, management, port };
@@ -133,8 +141,17 @@ impl Pebble {
     /// # Errors
     /// When it does not answer.
     pub fn root(&self) -> Result<String> {
-        let reply = self.management.get("/roots/0")?;
-        ensure!(reply.status == 200, "Pebble answers {} to the question for its root", reply.status);
+        self.alternate_root(0)
+    }
+
+    /// The root of one of the chains that it offers, in PEM: 0 is the default one, the others come with
+    /// `PEBBLE_ALTERNATE_ROOTS`.
+    ///
+    /// # Errors
+    /// When it does not answer, or has none of this number.
+    pub fn alternate_root(&self, number: usize) -> Result<String> {
+        let reply = self.management.get(&format!("/roots/{number}"))?;
+        ensure!(reply.status == 200, "Pebble answers {} to the question for root {number}", reply.status);
         Ok(reply.text())
     }
 
@@ -226,7 +243,8 @@ fn config(place: &Place, port: u16, management: u16, options: &PebbleOptions) ->
         "httpPort": place.web,
         "tlsPort": place.websecure,
         "ocspResponderURL": "",
-        "externalAccountBindingRequired": false,
+        "externalAccountBindingRequired": !options.external_accounts.is_empty(),
+        "externalAccountMACKeys": options.external_accounts.iter().cloned().collect::<BTreeMap<_, _>>(),
         "domainBlocklist": options.blocklist,
         "keyAlgorithm": "ecdsa",
         "profiles": options.profiles.iter().map(profile).collect::<Map<_, _>>(),

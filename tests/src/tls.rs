@@ -73,6 +73,8 @@ pub struct Served {
     pub key_type: String,
     /// How many certificates the server has sent.
     pub chain_length: usize,
+    /// The issuer of the last of them, as text: the root, if the server sent all but that.
+    pub root: String,
 }
 
 /// Shakes hands with a server, verifies its chain and the name, and tells what it showed.
@@ -84,13 +86,14 @@ pub fn handshake(address: SocketAddr, name: &str, roots: &Roots) -> Result<Serve
     let connected = runtime.block_on(async { tokio::time::timeout(LIMIT, roots.connect(address, name)).await });
     let stream = connected.context("no handshake within 10 s")?.with_context(|| format!("TLS handshake for {name}"))?;
     let chain = stream.get_ref().1.peer_certificates().context("the server showed no certificate")?;
-    let leaf = chain.first().context("the server showed no certificate")?;
-    Served::read(leaf, chain.len())
+    Served::read(chain)
 }
 
 impl Served {
-    fn read(leaf: &CertificateDer<'_>, chain_length: usize) -> Result<Self> {
+    fn read(chain: &[CertificateDer<'_>]) -> Result<Self> {
+        let (Some(leaf), Some(last)) = (chain.first(), chain.last()) else { bail!("the server showed no certificate") };
         let (_, leaf) = X509Certificate::from_der(leaf)?;
+        let (_, last) = X509Certificate::from_der(last)?;
         let names = match leaf.subject_alternative_name()? {
             Some(extension) => extension.value.general_names.iter().filter_map(name).collect(),
             None => Vec::new(),
@@ -103,7 +106,8 @@ impl Served {
             not_before: leaf.validity().not_before.to_datetime(),
             not_after: leaf.validity().not_after.to_datetime(),
             key_type: key_type(&leaf),
-            chain_length,
+            chain_length: chain.len(),
+            root: last.issuer().to_string(),
         };
         served.names.sort();
         Ok(served)

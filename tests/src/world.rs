@@ -54,13 +54,9 @@ impl World {
         options: &WorldOptions,
         configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>,
     ) -> Result<Self> {
-        let place = Place::new(name)?;
-        let dns = Challtestsrv::start(&place)?;
-        let pebble = Pebble::start(&place, &dns, &options.pebble)?;
-        let mut bootstrap = configure(Bootstrap::placed(&place, &pebble)?)?;
-        let sidecar = Sidecar::start(&place, options.sidecar.clone())?;
-        let envoy = Envoy::start(&place, &mut bootstrap, options.envoy.clone())?;
-        Ok(Self { envoy, sidecar, pebble, dns, place })
+        let stage = Stage::new(name, &options.pebble)?;
+        let bootstrap = configure(stage.bootstrap()?)?;
+        stage.play(bootstrap, options)
     }
 
     /// Restarts Envoy with another configuration.
@@ -108,6 +104,49 @@ impl World {
     /// How many accounts the CA was asked for, since it was first started.
     pub fn accounts(&self) -> usize {
         self.pebble.requests("/sign-me-up")
+    }
+}
+
+/// What runs before ours does: for a test that must know the CA to configure Envoy.
+#[derive(Debug)]
+pub struct Stage {
+    /// The CA.
+    pub pebble: Pebble,
+    /// The DNS.
+    pub dns: Challtestsrv,
+    /// The directory and the ports.
+    pub place: Place,
+}
+
+impl Stage {
+    /// Starts DNS and CA.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn new(name: &str, pebble: &PebbleOptions) -> Result<Self> {
+        let place = Place::new(name)?;
+        let dns = Challtestsrv::start(&place)?;
+        let pebble = Pebble::start(&place, &dns, pebble)?;
+        Ok(Self { pebble, dns, place })
+    }
+
+    /// The shipped configuration of Envoy, placed here.
+    ///
+    /// # Errors
+    /// When something that must be replaced is not there.
+    pub fn bootstrap(&self) -> Result<Bootstrap> {
+        Bootstrap::placed(&self.place, &self.pebble)
+    }
+
+    /// Starts the sidecar, and Envoy with this configuration.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn play(self, mut bootstrap: Bootstrap, options: &WorldOptions) -> Result<World> {
+        let Self { pebble, dns, place } = self;
+        let sidecar = Sidecar::start(&place, options.sidecar.clone())?;
+        let envoy = Envoy::start(&place, &mut bootstrap, options.envoy.clone())?;
+        Ok(World { envoy, sidecar, pebble, dns, place })
     }
 }
 
