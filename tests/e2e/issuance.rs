@@ -1,8 +1,7 @@
 //! Certificates appear.
 
 use anyhow::Result;
-use harness::{World, WorldOptions, domains};
-use serde_json::json;
+use harness::{World, WorldOptions};
 
 use crate::{PATIENCE, engine_knows};
 
@@ -52,31 +51,5 @@ fn each(world: &mut World, names: &[String]) -> Result<()> {
         assert_eq!(world.served(name, PATIENCE)?.names, [name.as_str()]);
     }
     assert_eq!((world.accounts(), world.orders()), (1, names.len()));
-    Ok(())
-}
-
-#[test]
-fn keys_are_of_the_type_asked_for() -> Result<()> {
-    for key_type in ["EC256", "EC384", "RSA2048", "RSA4096"] {
-        let mut world = World::with("key", &WorldOptions::default(), |bootstrap| {
-            bootstrap.domains(&domains(&[&["key.example"]]))?.resolver("keyType", &json!(key_type))
-        })?;
-        assert_eq!(world.served("key.example", PATIENCE)?.key_type, key_type);
-    }
-    Ok(())
-}
-
-#[test]
-fn keys_are_rsa_4096_unless_asked_otherwise_as_in_traefik() -> Result<()> {
-    let mut world = World::with("default-key", &WorldOptions::default(), |bootstrap| {
-        let mut bootstrap = bootstrap.domains(&domains(&[&["key.example"]]))?;
-        bootstrap.plugin(|configuration| {
-            if let Some(acme) = configuration["certificatesResolvers"]["le"]["acme"].as_object_mut() {
-                acme.remove("keyType");
-            }
-        })?;
-        Ok(bootstrap)
-    })?;
-    assert_eq!(world.served("key.example", PATIENCE)?.key_type, "RSA4096");
     Ok(())
 }

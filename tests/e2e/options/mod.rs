@@ -1,0 +1,36 @@
+//! Each option of the resolver does what it says, as far as a CA can show it.
+
+mod key_type;
+mod private_ca;
+mod timeouts;
+mod two_cas;
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use harness::{World, until};
+
+use crate::PATIENCE;
+
+/// Waits for the last line of Envoy's log that contains all these parts.
+fn line(world: &mut World, parts: &[&str]) -> Result<String> {
+    until(&format!("a line in Envoy's log that says {parts:?}"), PATIENCE, || {
+        world.envoy.check()?;
+        let log = world.envoy.log();
+        let line = log.lines().rfind(|line| parts.iter().all(|part| line.contains(part)));
+        Ok(line.context("not yet")?.to_owned())
+    })
+    .with_context(|| world.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n"))
+}
+
+/// How much later one line of Envoy's log was written than another one. They begin as `[2026-07-01 12:00:00.000]`.
+fn between(earlier: &str, later: &str) -> Result<Duration> {
+    let millis = |line: &str| -> Result<u64> {
+        let time = line.split([' ', ']']).nth(1).context("no time")?;
+        let mut parts = time.split([':', '.']).map(str::parse::<u64>);
+        let mut next = || parts.next().context("a part of the time is missing")?.context("no number");
+        Ok(((next()? * 60 + next()?) * 60 + next()?) * 1000 + next()?)
+    };
+    const DAY: u64 = 24 * 60 * 60 * 1000;
+    Ok(Duration::from_millis((millis(later)? + DAY - millis(earlier)?) % DAY))
+}

@@ -1,0 +1,136 @@
+//! A private CA, trusted by the TLS context of its cluster (`caCertificates`, `caServerName`): by file, by a name that
+//! is not its address, and refused when anything is wrong with it.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use harness::tls::handshake;
+use harness::{Authority, Bootstrap, Relay, Stage, World, WorldOptions, domains};
+use serde_json::json;
+
+use super::line;
+use crate::{PATIENCE, stat};
+
+const NAME: &str = "private.example";
+
+/// The CA behind a server certificate of `authority`, trusted by the root of that, unless `configure` has it otherwise.
+fn world(
+    authority: impl FnOnce(&Stage) -> Result<Authority>,
+    configure: impl FnOnce(&Stage, &mut Bootstrap) -> Result<()>,
+) -> Result<(World, Relay)> {
+    let options = WorldOptions::default();
+    let stage = Stage::new("private", &options.pebble)?;
+    let relay = Relay::start(&stage.pebble, &authority(&stage)?)?;
+    let mut bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    configure(&stage, &mut bootstrap)?;
+    Ok((stage.play(bootstrap, &options)?, relay))
+}
+
+fn as_localhost(stage: &Stage) -> Result<Authority> {
+    Authority::of(stage.place.path(), "private", &["localhost"])
+}
+
+/// A certificate that is for a name which is not the CA's address.
+fn as_ca_internal(stage: &Stage) -> Result<Authority> {
+    Authority::of(stage.place.path(), "private", &["ca.internal"])
+}
+
+/// What `caServerName` says: this name is asked for and verified, whatever the address.
+fn expect_name(bootstrap: &mut Bootstrap, name: &str) -> Result<()> {
+    let tls = bootstrap.ca_tls()?;
+    for automatic in ["auto_host_sni", "auto_sni_san_validation"] {
+        tls[automatic] = json!(false);
+    }
+    tls["sni"] = json!(name);
+    tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"] =
+        json!([{ "san_type": "DNS", "matcher": { "exact": name } }]);
+    Ok(())
+}
+
+/// The CA is refused, as the statistic `why` of its cluster and the log tell: it sees no request, and nothing but the
+/// default certificate is served.
+fn refused(mut world: World, relay: &Relay, why: &str) -> Result<()> {
+    let line = line(&mut world, &[NAME, ": failed (transient", &relay.directory()])?;
+    ensure!(line.contains("cluster.localhost.ssl.fail_verify_error"), "the line leads to no reason: {line}");
+    ensure!(world.envoy.stat(&format!("cluster.localhost.ssl.{why}"))? > 0, "{why} does not tell of it");
+    ensure!(stat(&world, "acme_requests.endpoint.directory.status.unreachable")? > 0, "no metric tells of it");
+    ensure!(relay.was_refused(), "no handshake was refused");
+    ensure!(relay.exchanges("").is_empty(), "a request has reached the CA");
+    let error = handshake(world.place.websecure_address(), NAME, &world.pebble.roots()?).expect_err("a certificate");
+    ensure!(format!("{error:#}").contains("UnknownIssuer"), "{error:#}");
+    Ok(())
+}
+
+#[test]
+fn a_ca_is_trusted_by_its_root_in_a_file() -> Result<()> {
+    let (mut world, relay) = world(as_localhost, |_, _| Ok(()))?;
+    world.served(NAME, PATIENCE)?;
+    assert_eq!(relay.exchanges("/order-plz").len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_file_may_hold_the_roots_of_several_cas() -> Result<()> {
+    let (mut world, _relay) = world(as_localhost, |stage, bootstrap| {
+        trust(stage, bootstrap, &[&stage.place.authority.root, &stage.place.file("private-root.pem")])
+    })?;
+    world.served(NAME, PATIENCE)?;
+    Ok(())
+}
+
+/// What `caCertificates` says: these roots are trusted, by way of one file.
+fn trust(stage: &Stage, bootstrap: &mut Bootstrap, roots: &[&Path]) -> Result<()> {
+    let file = stage.place.file("roots.pem");
+    fs::write(&file, roots.iter().map(fs::read_to_string).collect::<Result<String, _>>()?)?;
+    bootstrap.ca_tls()?["common_tls_context"]["validation_context"]["trusted_ca"]["filename"] = json!(file);
+    Ok(())
+}
+
+#[test]
+fn a_ca_that_another_root_vouches_for_is_refused() -> Result<()> {
+    let (world, relay) =
+        world(as_localhost, |stage, bootstrap| trust(stage, bootstrap, &[&stage.place.authority.root]))?;
+    refused(world, &relay, "fail_verify_error")
+}
+
+#[test]
+fn a_ca_is_reached_under_an_address_that_is_not_its_name() -> Result<()> {
+    let (mut world, _relay) = world(as_ca_internal, |_, bootstrap| expect_name(bootstrap, "ca.internal"))?;
+    world.served(NAME, PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_ca_with_another_name_than_its_address_is_refused() -> Result<()> {
+    let (world, relay) = world(as_ca_internal, |_, _| Ok(()))?;
+    refused(world, &relay, "fail_verify_san")
+}
+
+#[test]
+fn a_ca_without_the_expected_name_is_refused() -> Result<()> {
+    let (world, relay) = world(as_localhost, |_, bootstrap| expect_name(bootstrap, "ca.internal"))?;
+    refused(world, &relay, "fail_verify_san")
+}
+
+#[test]
+fn a_ca_whose_certificate_has_expired_is_refused() -> Result<()> {
+    let expired = |stage: &Stage| Authority::expired(stage.place.path(), "private", &["localhost"]);
+    let (world, relay) = world(expired, |_, _| Ok(()))?;
+    refused(world, &relay, "fail_verify_error")
+}
+
+#[test]
+fn a_ca_that_is_mended_is_taken_without_a_restart() -> Result<()> {
+    let expired = |stage: &Stage| Authority::expired(stage.place.path(), "expired", &["localhost"]);
+    let mut renewed = None;
+    let (mut world, relay) = world(expired, |stage, bootstrap| {
+        let authority = renewed.insert(as_localhost(stage)?);
+        trust(stage, bootstrap, &[&stage.place.file("expired-root.pem"), &authority.root])?;
+        bootstrap.plugin(|configuration| configuration["engine"] = json!({ "retryMin": "500ms", "retryMax": "1s" }))
+    })?;
+    line(&mut world, &[NAME, ": failed (transient", "fail_verify_error"])?;
+    relay.present(&renewed.context("it was made above")?)?;
+    world.served(NAME, PATIENCE)?;
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `clientResponseHeaderTimeout` and `clientTimeout`: a CA that is slow costs a bounded time, and nothing else.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::{Manner, Relay, Stage, World, WorldOptions, domains};
+use serde_json::json;
+
+use super::{between, line};
+use crate::{PATIENCE, stat};
+
+const NAME: &str = "slow.example";
+
+/// What is configured, and what a busy machine may add to the end of it.
+const REQUEST: Duration = Duration::from_millis(500);
+const OPERATION: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(3);
+
+/// A world whose CA treats requests to a path in a manner, from the start.
+fn world(path: &str, manner: Manner) -> Result<(World, Relay)> {
+    let options = WorldOptions::default();
+    let stage = Stage::new("slow", &options.pebble)?;
+    let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
+    relay.treat(path, manner);
+    let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    let bootstrap = bootstrap
+        .resolver("clientResponseHeaderTimeout", &json!("500ms"))?
+        .resolver("clientTimeout", &json!("2s"))?
+        .engine("retryMin", &json!("500ms"))?
+        .engine("retryMax", &json!("1s"))?;
+    Ok((stage.play(bootstrap, &options)?, relay))
+}
+
+/// A try for the certificate ends within `clientTimeout`, after more than one request; each of those ended within
+/// `clientResponseHeaderTimeout`. The next try is made when the CA is well again.
+fn bounded(path: &str, endpoint: &str, manner: Manner) -> Result<()> {
+    let (mut world, relay) = world(path, manner)?;
+    let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)"])?;
+    let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
+    let took = between(&ordering, &failed)?;
+    ensure!((REQUEST..OPERATION + SLACK).contains(&took), "the try took {took:?}: {failed}");
+    ensure!(failed.contains("took longer than 2000 ms"), "it does not say what was over: {failed}");
+    let asked = relay.exchanges(path);
+    ensure!(asked.len() >= 2, "asked {} times in one try", asked.len());
+    // The second request comes when the first is over: after the timeout of the one, and a second's wait.
+    let apart = asked[1].at - asked[0].at;
+    ensure!((REQUEST..REQUEST + SLACK).contains(&apart), "{apart:?} from one request to the next");
+    ensure!(stat(&world, &format!("acme_requests.endpoint.{endpoint}.status.timed_out"))? > 0, "no metric tells of it");
+    relay.relent();
+    world.served(NAME, PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_stalls_before_its_headers_ends_in_time() -> Result<()> {
+    bounded("/dir", "directory", Manner::Stall)
+}
+
+#[test]
+fn a_directory_that_drips_ends_in_time() -> Result<()> {
+    bounded("/dir", "directory", Manner::Drip)
+}
+
+#[test]
+fn an_order_that_stalls_before_its_headers_ends_in_time() -> Result<()> {
+    bounded("/order-plz", "newOrder", Manner::Stall)
+}
+
+#[test]
+fn a_chain_that_drips_ends_in_time() -> Result<()> {
+    bounded("/certZ/", "certificate", Manner::Drip)
+}
+
+#[test]
+fn an_answer_cut_in_half_is_asked_for_again() -> Result<()> {
+    let (mut world, relay) = world("/certZ/", Manner::Cut)?;
+    line(&mut world, &[NAME, ": failed (transient, 1 in a row)"])?;
+    relay.relent();
+    world.served(NAME, PATIENCE)?;
+    assert_eq!(world.orders(), 1, "the order was not gone on with");
+    Ok(())
+}
+
+#[test]
+fn a_ca_that_stalls_does_not_hold_up_what_is_served() -> Result<()> {
+    let (mut world, relay) = world("nothing", Manner::Stall)?;
+    let served = world.served(NAME, PATIENCE)?;
+    relay.treat("", Manner::Stall);
+    world.reconfigure(|bootstrap| bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay))?;
+    assert_eq!(world.served(NAME, PATIENCE)?, served);
+    Ok(())
+}

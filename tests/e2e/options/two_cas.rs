@@ -1,0 +1,102 @@
+//! Two resolvers, each with a CA of its own.
+
+use anyhow::{Context, Result, ensure};
+use harness::tls::{Roots, Served};
+use harness::{Pebble, PebbleOptions, Stage, World, WorldOptions};
+use serde_json::{Value, json};
+
+use super::line;
+use crate::PATIENCE;
+
+/// The world, and the CA of the resolver `second`.
+struct Two {
+    world: World,
+    second: Pebble,
+}
+
+impl Two {
+    /// `first.example` is of the resolver `le`, `second.example` of the resolver `second`. `prepare` may change a CA
+    /// before anything asks it.
+    fn start(prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>) -> Result<Self> {
+        let options = WorldOptions::default();
+        let mut stage = Stage::new("two-cas", &options.pebble)?;
+        let of_second = PebbleOptions { name: "second".to_owned(), ..PebbleOptions::default() };
+        let mut second = Pebble::start(&stage.place, &stage.dns, &of_second)?;
+        prepare(&mut stage.pebble, &mut second)?;
+        let others = json!({ "keyType": "EC384", "email": "second@demo.example" });
+        let bootstrap = stage.bootstrap()?.another_ca("second", &second, &others)?;
+        let mut bootstrap = bootstrap.secrets(["first.example", "second.example"])?;
+        let router = |rule: &str, resolver: &str| json!({ "rule": rule, "tls": { "certResolver": resolver } });
+        bootstrap.plugin(|configuration| {
+            configuration["routers"] = json!({
+                "first": router("Host(`first.example`)", "le"),
+                "second": router("Host(`second.example`)", "second"),
+            });
+            configuration["engine"] = json!({ "retryMin": "500ms", "retryMax": "1s" });
+        })?;
+        Ok(Self { world: stage.play(bootstrap, &options)?, second })
+    }
+
+    fn served(&mut self, name: &str, roots: &Roots) -> Result<Served> {
+        self.world.served_by(name, roots, PATIENCE)
+    }
+}
+
+#[test]
+fn each_certificate_comes_from_the_ca_of_its_resolver() -> Result<()> {
+    let mut two = Two::start(|_, _| Ok(()))?;
+    let (first_roots, second_roots) = (two.world.pebble.roots()?, two.second.roots()?);
+    // Each is verified against the root of its own CA alone.
+    let first = two.served("first.example", &first_roots)?;
+    let second = two.served("second.example", &second_roots)?;
+    assert_ne!(first.issuer, second.issuer);
+    assert_eq!((first.key_type.as_str(), second.key_type.as_str()), ("EC256", "EC384"));
+    assert_eq!((two.world.orders(), two.second.requests("/order-plz")), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn each_ca_has_an_account_with_a_key_of_its_own() -> Result<()> {
+    let mut two = Two::start(|_, _| Ok(()))?;
+    let (first_roots, second_roots) = (two.world.pebble.roots()?, two.second.roots()?);
+    two.served("first.example", &first_roots)?;
+    two.served("second.example", &second_roots)?;
+    assert_eq!((two.world.accounts(), two.second.requests("/sign-me-up")), (1, 1));
+    let stored: Value = serde_json::from_slice(&std::fs::read(two.world.sidecar.storage())?)?;
+    let account = |resolver: &str, what: &str| -> Result<String> {
+        let found = stored.pointer(&format!("/{resolver}/Account/{what}")).and_then(Value::as_str);
+        Ok(found.with_context(|| format!("{resolver} has no {what}"))?.to_owned())
+    };
+    assert_ne!(account("le", "PrivateKey")?, account("second", "PrivateKey")?);
+    assert_ne!(account("le", "Email")?, account("second", "Email")?);
+    for (resolver, pebble) in [("le", &two.world.pebble), ("second", &two.second)] {
+        let uri = account(resolver, "Registration/uri")?;
+        ensure!(uri.contains(&format!(":{}/", pebble.port())), "{resolver}: {uri}");
+    }
+    Ok(())
+}
+
+#[test]
+fn one_ca_that_is_silent_does_not_hinder_the_other() -> Result<()> {
+    let mut two = Two::start(|first, _| first.suspend())?;
+    let roots = two.second.roots()?;
+    two.served("second.example", &roots)?;
+    assert_eq!(two.world.orders(), 0);
+    two.world.pebble.resume()?;
+    two.world.served("first.example", PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn one_ca_that_is_down_does_not_hinder_the_other() -> Result<()> {
+    let mut two = Two::start(|first, _| {
+        first.kill();
+        Ok(())
+    })?;
+    let roots = two.second.roots()?;
+    two.served("second.example", &roots)?;
+    line(&mut two.world, &["le: first.example: failed (transient"])?;
+    two.world.pebble.restart()?;
+    two.world.served("first.example", PATIENCE)?;
+    Ok(())
+}
