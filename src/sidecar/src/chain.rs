@@ -29,9 +29,7 @@ pub fn verify(chain_pem: &str, key: &Secret, names: &[String], now: i64) -> Resu
         return Err(Refusal::TooLarge(chain_pem.len()));
     }
     let pair = Pair::parse(chain_pem, &key_pem(key))?;
-    if let Some(missing) = names.iter().find(|name| !covers(&pair.names, name)) {
-        return Err(Refusal::NameMissing { missing: missing.clone(), covered: pair.names.clone() });
-    }
+    verify_names(&pair, names)?;
     if now > pair.not_after {
         return Err(Refusal::Expired { not_after: pair.not_after, now });
     }
@@ -42,10 +40,26 @@ pub fn verify(chain_pem: &str, key: &Secret, names: &[String], now: i64) -> Resu
     Ok(pair)
 }
 
+/// Takes a pair that was made elsewhere, whatever its dates, or says why it can't be served for these names.
+///
+/// # Errors
+/// When it does not cover them, or its chain is broken.
+pub fn verify_undated(pair: &Pair, names: &[String]) -> Result<(), Refusal> {
+    verify_names(pair, names)?;
+    verify_links(pair)
+}
+
 /// Whether this PEM is the chain of this pair.
 pub fn is_same(pair: &Pair, chain_pem: &str) -> bool {
     let other: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
     matches!((ders(pair), other), (Ok(one), Ok(other)) if one == other)
+}
+
+fn verify_names(pair: &Pair, names: &[String]) -> Result<(), Refusal> {
+    match names.iter().find(|name| !covers(&pair.names, name)) {
+        Some(missing) => Err(Refusal::NameMissing { missing: missing.clone(), covered: pair.names.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Each certificate is issued by the next: its issuer is the next one's subject, and the next one's key signed it.

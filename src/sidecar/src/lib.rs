@@ -13,6 +13,7 @@ pub mod hardening;
 pub mod keys;
 pub mod logging;
 pub mod metrics;
+pub mod parallel;
 pub mod peers;
 pub mod provided;
 pub mod sds;

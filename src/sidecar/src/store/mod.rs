@@ -14,7 +14,7 @@ mod record;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
-pub use file::{DiskStatus, FileStore, OpenError, Reader, Storages};
+pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Progress, Registration};
 

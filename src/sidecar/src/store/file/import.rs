@@ -5,21 +5,18 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::document::{Slot, Stored};
 use super::schema::{self, CertificateIn};
 use crate::catalog::{Name, Pair};
 use crate::chain;
+use crate::parallel::in_parallel;
 use crate::store::record::{Certificate, CertificateKey};
 use crate::store::{Revision, Versioned};
-
-/// Below this many certificates a thread costs more than it saves.
-const CHUNK: usize = 64;
 
 /// Reads a resolver's list. What can't be read is named in the log and stays as it was; so do those that another
 /// certificate of the same names outlasts.
@@ -50,38 +47,48 @@ pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
 }
 
 fn certificate(resolver: &str, value: Value) -> Result<Stored, String> {
-    let read: CertificateIn = schema::typed(value).map_err(|path| format!("{path} is missing or of a wrong type"))?;
-    let decode = |field: &str, text: &str| {
-        let bytes = BASE64.decode(text).map_err(|_| format!("{field} is not base64"))?;
-        String::from_utf8(bytes).map_err(|_| format!("{field} is not base64 of PEM"))
-    };
-    let chain = decode("certificate", &read.certificate)?;
-    let pair = Pair::parse(&chain, &decode("key", &read.key)?).map_err(|error| error.to_string())?;
-    let mut names: Vec<String> = [read.domain.main].into_iter().chain(read.domain.sans).map(cleaned).collect();
-    names.retain(|name| !name.is_empty());
+    let decoded = decoded(value)?;
+    let pair = Pair::parse(&decoded.chain_pem, &decoded.key_pem).map_err(|error| error.to_string())?;
+    let mut names = decoded.names;
     if names.is_empty() {
         names.clone_from(&pair.names);
     }
     let id = wire::CertificateId { resolver: resolver.to_owned(), names };
     let facts = chain::facts(id, &pair).map_err(|error| error.to_string())?;
     let versioned = Versioned { revision: Revision(1), value: Certificate { pair: Arc::new(pair), facts } };
-    Ok(Stored { versioned, store: read.store, extra: read.extra, extra_of_domain: read.domain.extra })
+    Ok(Stored { versioned, store: decoded.store, extra: decoded.extra, extra_of_domain: decoded.extra_of_domain })
+}
+
+/// A certificate as it stands in the file, taken apart but not looked at.
+pub(super) struct Decoded {
+    pub(super) names: Vec<String>,
+    pub(super) chain_pem: String,
+    pub(super) key_pem: String,
+    store: String,
+    extra: Map<String, Value>,
+    extra_of_domain: Map<String, Value>,
+}
+
+/// Takes a member of `Certificates` apart, or says which of its fields is wrong.
+pub(super) fn decoded(value: Value) -> Result<Decoded, String> {
+    let read: CertificateIn = schema::typed(value).map_err(|path| format!("{path} is missing or of a wrong type"))?;
+    let decode = |field: &str, text: &str| {
+        let bytes = BASE64.decode(text).map_err(|_| format!("{field} is not base64"))?;
+        String::from_utf8(bytes).map_err(|_| format!("{field} is not base64 of PEM"))
+    };
+    let mut names: Vec<String> = [read.domain.main].into_iter().chain(read.domain.sans).map(cleaned).collect();
+    names.retain(|name| !name.is_empty());
+    Ok(Decoded {
+        names,
+        chain_pem: decode("certificate", &read.certificate)?,
+        key_pem: decode("key", &read.key)?,
+        store: read.store,
+        extra: read.extra,
+        extra_of_domain: read.domain.extra,
+    })
 }
 
 /// Names as the plugin knows them.
 fn cleaned(name: String) -> String {
     Name::parse(&name).map_or(name, |name| name.as_str().to_owned())
-}
-
-/// `work` on every item, in order, on every core.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let chunk = items.len().div_ceil(cores).max(CHUNK);
-    let run = |chunk: &[T]| chunk.iter().map(&work).collect::<Vec<R>>();
-    let run = &run;
-    thread::scope(|scope| {
-        let threads: Vec<_> = items.chunks(chunk).map(|chunk| scope.spawn(move || run(chunk))).collect();
-        #[expect(clippy::expect_used, reason = "reading a certificate panics only by a bug, and there is no state yet")]
-        threads.into_iter().flat_map(|thread| thread.join().expect("a certificate is read without a panic")).collect()
-    })
 }

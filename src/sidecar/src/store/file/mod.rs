@@ -7,11 +7,13 @@
 //! | file | what it does |
 //! |---|---|
 //! | `schema.rs` | a file's text |
+//! | `foreign.rs` | a file of Traefik's, of any version, to be taken over |
 //! | `import.rs`, `progress.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
 //! | `document.rs` | what is in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
 //! | `disk.rs` | permissions, lock, atomic replacement |
 //! | `one.rs` | one file: all of the above together |
+//! | `offline.rs` | the files while no sidecar uses them |
 //! | `storages.rs` | which resolver's records are in which file |
 //! | `reader.rs` | certificates beside a sidecar that uses the files |
 
@@ -19,7 +21,9 @@ mod accounts;
 mod committer;
 mod disk;
 mod document;
+pub mod foreign;
 mod import;
+mod offline;
 mod one;
 mod progress;
 mod reader;
@@ -39,7 +43,9 @@ use tokio::time::Instant;
 
 pub use committer::DiskStatus;
 pub use disk::OpenError;
+pub use offline::Offline;
 pub use reader::Reader;
+pub use schema::Damage;
 pub use storages::Storages;
 
 use super::lease::{LeaseBounds, LeaseTable};

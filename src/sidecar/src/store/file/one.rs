@@ -35,14 +35,24 @@ impl Opened {
         self.disk.path()
     }
 
+    /// Whether there is something to save.
+    pub(super) fn is_changed(&self) -> bool {
+        self.saved < self.book.count()
+    }
+
+    /// Writes everything. It blocks.
+    pub(super) fn write(&mut self) -> Result<(), OpenError> {
+        let doing = if self.is_new { "create" } else { "write" };
+        let written = self.disk.replace(|out| Ok(schema::write(self.book.document(), out)?));
+        written.map_err(|error| OpenError::Io { path: self.disk.path().to_owned(), doing, error })
+    }
+
     /// Makes the file when it is not there, saves what has been changed since it was read, and takes changes from now
     /// on. It blocks.
     pub(super) fn start(mut self) -> Result<OneFile, OpenError> {
         let path = self.disk.path().to_owned();
-        if self.is_new || self.saved < self.book.count() {
-            let doing = if self.is_new { "create" } else { "write" };
-            let written = self.disk.replace(|out| Ok(schema::write(self.book.document(), out)?));
-            written.map_err(|error| OpenError::Io { path: path.clone(), doing, error })?;
+        if self.is_new || self.is_changed() {
+            self.write()?;
         }
         let saved = self.book.count();
         // It is there now, so this is what it is called at every start.

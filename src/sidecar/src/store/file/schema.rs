@@ -218,25 +218,31 @@ impl Serialize for Base64Of<'_> {
 
 /// Reads a file. No content is none either: users make the file with `touch`.
 pub(super) fn read(text: &[u8]) -> Result<FileIn, Damage> {
+    let file = members(text)?;
+    if is_version_1(&file) {
+        let what = "Traefik 2's or 3's format, but this is Traefik 1's: take it into another file with \
+                    `envoy-autocert import`";
+        return Err(Damage { place: "the whole file".into(), what });
+    }
+    file.into_iter().map(|(name, value)| Ok((name.clone(), resolver(&name, value)?))).collect()
+}
+
+/// The members of a file, whatever they are.
+pub(super) fn members(text: &[u8]) -> Result<Map<String, Value>, Damage> {
     if text.is_empty() {
-        return Ok(FileIn::new());
+        return Ok(Map::new());
     }
     let whole: Value = serde_json::from_slice(text)
         .map_err(|error| Damage { place: format!("line {}, column {}", error.line(), error.column()), what: "JSON" })?;
-    let resolvers = match whole {
-        Value::Object(resolvers) => resolvers,
-        Value::Null => return Ok(FileIn::new()),
-        _ => return Err(Damage { place: "the whole file".into(), what: "an object with a member for each resolver" }),
-    };
-    if is_version_1(&resolvers) {
-        let what = "Traefik 2's or 3's format, but this is Traefik 1's: convert it with traefik-migration-tool, or \
-                    start with a new file";
-        return Err(Damage { place: "the whole file".into(), what });
+    match whole {
+        Value::Object(members) => Ok(members),
+        Value::Null => Ok(Map::new()),
+        _ => Err(Damage { place: "the whole file".into(), what: "an object with a member for each resolver" }),
     }
-    resolvers.into_iter().map(|(name, value)| Ok((name.clone(), resolver(&name, value)?))).collect()
 }
 
-fn resolver(name: &str, value: Value) -> Result<ResolverIn, Damage> {
+/// Reads a resolver; its name is for errors.
+pub(super) fn resolver(name: &str, value: Value) -> Result<ResolverIn, Damage> {
     if value.is_null() {
         return Ok(ResolverIn::default());
     }
@@ -252,12 +258,19 @@ pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, String> {
 }
 
 /// Version 1 knew no resolvers: what they hold stands at the top.
-fn is_version_1(file: &Map<String, Value>) -> bool {
+pub(super) fn is_version_1(file: &Map<String, Value>) -> bool {
     let is_list = |name: &str| file.get(name).is_some_and(Value::is_array);
     let is_account = file.get("Account").and_then(Value::as_object).is_some_and(|account| {
         account.contains_key("PrivateKey") || account.contains_key("Registration") || account.contains_key("Email")
     });
-    is_list("Certificates") || is_list("ChallengeCerts") || is_list("DomainsCertificate") || is_account
+    is_list("Certificates") || is_account || is_before_1_6(file)
+}
+
+/// Until Traefik 1.6 the file was an account, which held the certificates.
+pub(super) fn is_before_1_6(file: &Map<String, Value>) -> bool {
+    file.get("DomainsCertificate").is_some_and(|certificates| certificates.get("Certs").is_some())
+        || file.get("ChallengeCerts").is_some_and(|challenges| challenges.is_object() || challenges.is_array())
+            && file.get("PrivateKey").is_some_and(Value::is_string)
 }
 
 /// Writes a file as Traefik does: with an indent of two spaces.

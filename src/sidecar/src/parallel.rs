@@ -1,0 +1,19 @@
+//! Work on many things, on every core.
+
+use std::thread;
+
+/// Below this many things a thread costs more than it saves.
+const CHUNK: usize = 64;
+
+/// Does `work` on every item, and gives the results in the items' order. It blocks.
+pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let chunk = items.len().div_ceil(cores).max(CHUNK);
+    let run = |chunk: &[T]| chunk.iter().map(&work).collect::<Vec<R>>();
+    let run = &run;
+    thread::scope(|scope| {
+        let threads: Vec<_> = items.chunks(chunk).map(|chunk| scope.spawn(move || run(chunk))).collect();
+        #[expect(clippy::expect_used, reason = "the work panics only by a bug, and there is nothing to save yet")]
+        threads.into_iter().flat_map(|thread| thread.join().expect("the work does not panic")).collect()
+    })
+}
