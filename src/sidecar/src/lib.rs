@@ -10,6 +10,7 @@ pub mod changes;
 pub mod cli;
 pub mod export;
 pub mod hardening;
+pub mod import;
 pub mod keys;
 pub mod logging;
 pub mod metrics;

@@ -3,6 +3,7 @@
 //! Each command has a file with its flags; where it is more than a call, another one that runs it.
 
 mod export;
+mod import;
 mod serve;
 mod sidecar;
 mod storages;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 pub use export::ExportArgs;
+pub use import::ImportArgs;
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
@@ -31,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Writes certificates and keys to PEM files, once or whenever they change.
     Export(ExportArgs),
+    /// Takes over certificates and accounts of Traefik, certbot, Caddy or lego, without any new order.
+    Import(Box<ImportArgs>),
     /// Keeps keys and certificates, and serves them to Envoy by SDS.
     Sidecar(Box<SidecarArgs>),
 }
@@ -40,6 +44,7 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Export(args) => export::run(args),
+            Self::Import(args) => import::run(&args),
             Self::Sidecar(args) => serve::run(&args),
         }
     }

@@ -1,0 +1,106 @@
+//! What lies in another tool's files, before anybody has judged whether it is any good.
+
+use std::path::Path;
+
+use super::tree::{ReadError, Tree};
+use crate::secret::Secret;
+use crate::store::Registration;
+
+/// The most certificates that are taken from one source: a bound on memory, some 10 KiB each.
+pub const MAX_CERTIFICATES: usize = 100_000;
+
+/// What a source holds. No Debug: there are keys in it.
+#[derive(Default)]
+pub struct Found {
+    /// Certificates with their keys.
+    pub certificates: Vec<FoundCertificate>,
+    /// Accounts at CAs.
+    pub accounts: Vec<FoundAccount>,
+    /// Certificates that can't be read.
+    pub unreadable: Vec<Unreadable>,
+    /// What users should know besides.
+    pub warnings: Vec<String>,
+}
+
+/// A certificate with its key.
+pub struct FoundCertificate {
+    /// Where it lies: a path from the source's root on, or a path in a file.
+    pub place: String,
+    /// The resolver the source names.
+    pub resolver: Option<String>,
+    /// What it was ordered for; nothing where the source does not say.
+    pub names: Vec<String>,
+    /// The chain, leaf first.
+    pub chain_pem: String,
+    /// The key, in PEM.
+    pub key_pem: Secret,
+}
+
+/// An account at a CA.
+pub struct FoundAccount {
+    /// Where it lies.
+    pub place: String,
+    /// The resolver the source names.
+    pub resolver: Option<String>,
+    /// The CA's directory URL, where the source has it.
+    pub ca_server: Option<String>,
+    /// The contact; empty where the source does not say.
+    pub email: String,
+    /// What the CA knows of it.
+    pub registration: Option<Registration>,
+    /// The key as PKCS#8 DER, or why it can't sign requests here.
+    pub key: Result<Secret, String>,
+}
+
+/// Something that is left out, whatever it may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Where it lies.
+    pub place: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// A pair of files.
+pub(super) struct PairFiles<'a> {
+    /// The one with the chain.
+    pub(super) certificate: &'a Path,
+    /// The one with the key.
+    pub(super) key: &'a Path,
+    /// What the certificate was ordered for, if that is known.
+    pub(super) names: Vec<String>,
+}
+
+impl Found {
+    /// Takes a pair in; what can't be read is noted.
+    pub(super) fn take_files(&mut self, tree: &Tree, files: PairFiles<'_>) {
+        let place = tree.place(files.certificate);
+        let read = || -> Result<(String, Secret), ReadError> {
+            let gone = || ReadError { path: files.certificate.to_owned(), what: "there is no such file".into() };
+            let chain = tree.read(files.certificate)?.ok_or_else(gone)?;
+            let key = tree.read_key(files.key)?;
+            // PEM is ASCII; whatever else is in the file is not looked at.
+            Ok((String::from_utf8_lossy(&chain).into_owned(), Secret::new(key)))
+        };
+        match read() {
+            Ok((chain_pem, key_pem)) => {
+                self.take(FoundCertificate { place, resolver: None, names: files.names, chain_pem, key_pem });
+            }
+            Err(error) => self.leave_out(place, format!("{}: {}", tree.place(&error.path), error.what)),
+        }
+    }
+
+    /// Takes a certificate in, as long as there is room.
+    pub(super) fn take(&mut self, certificate: FoundCertificate) {
+        if self.certificates.len() < MAX_CERTIFICATES {
+            self.certificates.push(certificate);
+        } else {
+            self.leave_out(certificate.place, format!("there are more than {MAX_CERTIFICATES} certificates"));
+        }
+    }
+
+    /// Notes something that can't be read.
+    pub(super) fn leave_out(&mut self, place: String, why: impl ToString) {
+        self.unreadable.push(Unreadable { place, why: why.to_string() });
+    }
+}

@@ -1,0 +1,225 @@
+//! Takes over what another tool has: its certificates and accounts, into our storage, without any new order.
+//!
+//! Promises: the source is only read; a certificate is checked as one from a CA is before it is stored (an expired one
+//! is taken too, since it is better than none); one that is stored and lasts longer is never replaced; all of it is
+//! stored or nothing; a second run changes nothing. What is left out is named with its reason. Secrets are never shown.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `caddy.rs`, `certbot.rs`, `lego.rs`, `traefik.rs` | what lies in each tool's files |
+//! | `kind.rs` | which tool's they are |
+//! | `tree.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
+//! | `found.rs` | what was found, before it is judged |
+//! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
+//! | `report.rs` | what is told of it |
+
+mod account_key;
+pub mod caddy;
+pub mod certbot;
+mod choice;
+mod found;
+mod kind;
+pub mod lego;
+mod plan;
+mod report;
+pub mod traefik;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+pub use choice::{ChoiceError, ResolverChoice};
+pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
+pub use kind::Kind;
+pub use report::{AccountLine, CertificateLine, Outcome, Report};
+pub use tree::ReadError;
+
+use crate::store::{CommitError, Damage, Offline, OpenError, Storages};
+
+/// What is to be taken over, and where to.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Whose it is; recognised when it is not said.
+    pub kind: Option<Kind>,
+    /// The resolver it is for.
+    pub resolver: Option<ResolverChoice>,
+    /// The storage.
+    pub storages: Storages,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Takes it over. It blocks. `now` is in seconds since 1970.
+///
+/// # Errors
+/// When the source or the storage can't be used at all; nothing has been changed then.
+pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
+    let kind = options.kind.map_or_else(|| Kind::of(&options.path), Ok)?;
+    if options.storages.files().iter().any(|(storage, _)| is_same(storage, &options.path)) {
+        return Err(ImportError::SameFile(options.path.clone()));
+    }
+    let mut found = read(kind, &options.path)?;
+    let mut warnings = std::mem::take(&mut found.warnings);
+    warnings.extend(choice::assign(&mut found, options.resolver.as_ref())?);
+    let file = file_of(&options.storages, &found);
+    let mut storage = open(options, &found)?;
+    let plan = plan::plan(found, &storage, now);
+    let changed = !plan.changes.is_empty();
+    if changed && !options.dry_run {
+        storage.make(plan.changes)?;
+        warnings.extend(storage.save()?.iter().filter_map(|path| owner_warning(path)));
+    }
+    Ok(Report {
+        source: kind,
+        path: options.path.clone(),
+        storage: file,
+        dry_run: options.dry_run,
+        changed,
+        certificates: plan.certificates,
+        accounts: plan.accounts,
+        warnings,
+    })
+}
+
+/// Locks and reads the storage. One that is not there is not made when there is nothing to put into it.
+fn open(options: &Options, found: &Found) -> Result<Offline, ImportError> {
+    let is_there = options.storages.files().iter().any(|(path, _)| path.exists());
+    let is_needed = !(options.dry_run || found.certificates.is_empty() && found.accounts.is_empty());
+    if is_there || is_needed { Ok(Offline::open(&options.storages)?) } else { Ok(Offline::default()) }
+}
+
+/// The file that it goes to; of several, the default one.
+fn file_of(storages: &Storages, found: &Found) -> PathBuf {
+    let of_accounts = found.accounts.iter().map(|account| &account.resolver);
+    let resolvers = found.certificates.iter().map(|certificate| &certificate.resolver).chain(of_accounts);
+    let files: BTreeSet<&PathBuf> =
+        resolvers.flatten().map(|resolver| storages.own.get(resolver).unwrap_or(&storages.default)).collect();
+    match files.first() {
+        Some(only) if files.len() == 1 => (*only).clone(),
+        _ => storages.default.clone(),
+    }
+}
+
+fn read(kind: Kind, path: &Path) -> Result<Found, ImportError> {
+    Ok(match kind {
+        Kind::Caddy => caddy::read(&kind.root(path))?,
+        Kind::Certbot => certbot::read(path)?,
+        Kind::Lego => lego::read(&kind.root(path))?,
+        Kind::Traefik => {
+            let content = tree::read_file(path, traefik::MAX_FILE_BYTES)?;
+            let damaged = |damage| ImportError::Damaged { path: path.to_owned(), damage };
+            let mut found = traefik::read(&content.bytes).map_err(damaged)?;
+            if content.is_exposed {
+                found.warnings.push(format!("the permissions of {} let others read its keys", path.display()));
+            }
+            found
+        }
+    })
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
+}
+
+/// A file that root made is of no use to a sidecar that runs as another user.
+fn owner_warning(path: &Path) -> Option<String> {
+    let owner = fs::metadata(path).ok()?.uid();
+    let directory = path.parent()?;
+    let expected = fs::metadata(directory).ok()?.uid();
+    (owner == 0 && expected != 0).then(|| {
+        format!(
+            "{path} belongs to root, and its directory to the user {expected}: if the sidecar runs as that user, run: \
+             chown {expected} {path} {path}.lock",
+            path = path.display()
+        )
+    })
+}
+
+/// Why nothing was taken over. Nothing has been changed.
+#[derive(Debug)]
+pub enum ImportError {
+    /// The file is nothing like Traefik's.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        damage: Damage,
+    },
+    /// The source can't be read.
+    Read(ReadError),
+    /// It is not clear which resolver it is for.
+    Resolver(ChoiceError),
+    /// The source is the storage.
+    SameFile(PathBuf),
+    /// The storage can't be used.
+    Storage(OpenError),
+    /// The storage is not what it was a moment ago.
+    Store(CommitError),
+    /// The source is nobody's that is known.
+    Unrecognised(PathBuf),
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damaged { path, damage } => write!(f, "{}: {damage}", path.display()),
+            Self::Read(error) => error.fmt(f),
+            Self::Resolver(error) => error.fmt(f),
+            Self::SameFile(path) => write!(
+                f,
+                "{} is the storage itself: a file of Traefik 2 or 3 can be used as it is; for one of Traefik 1 name \
+                 another file with --storage",
+                path.display()
+            ),
+            Self::Storage(OpenError::Locked(path)) => write!(
+                f,
+                "storage {}: a running sidecar uses it: stop the sidecar, import, and start it again (what is served \
+                 stays served: Envoy keeps its certificates)",
+                path.display()
+            ),
+            Self::Storage(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Unrecognised(path) => write!(
+                f,
+                "{}: expected Traefik's acme.json, certbot's configuration directory (with live/), Caddy's data \
+                 directory (with certificates/ and acme/) or lego's .lego (with certificates/ and accounts/); found \
+                 none of them. Name the tool with --from",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ImportError {}
+
+impl From<ChoiceError> for ImportError {
+    fn from(error: ChoiceError) -> Self {
+        Self::Resolver(error)
+    }
+}
+
+impl From<CommitError> for ImportError {
+    fn from(error: CommitError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<OpenError> for ImportError {
+    fn from(error: OpenError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<ReadError> for ImportError {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! What becomes of it, whoever made it.
+
+use std::fs;
+
+use serde_json::json;
+
+use super::{NOW, Pem, Scene, account, account_key, count, entry, pem, reason};
+use crate::import::{ImportError, Options, Outcome, import};
+use crate::store::{Offline, Storages};
+
+#[test]
+fn a_stored_certificate_that_lasts_longer_stays_and_an_older_one_is_replaced() {
+    let scene = Scene::new();
+    let (older, newer) = (pem(&["a.example"], 10), pem(&["a.example"], 60));
+    let file = |pem: &Pem| json!({ "le": { "Certificates": [entry(pem, &["a.example"])] } }).to_string();
+    scene.write_source(file(&newer));
+    assert_eq!(count(&scene.import(None), Outcome::Imported), 1);
+    let stored = fs::read(scene.storage()).unwrap();
+    scene.write_source(file(&older));
+    assert!(reason(&scene.import(None), "le.Certificates[0]").contains("that is valid until"));
+    assert_eq!(fs::read(scene.storage()).unwrap(), stored);
+    let newest = pem(&["a.example"], 70);
+    scene.write_source(file(&newest));
+    assert_eq!(count(&scene.import(None), Outcome::Imported), 1);
+    assert_eq!(scene.stored()["le"]["Certificates"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn of_several_with_the_same_names_the_one_that_lasts_longest_is_taken() {
+    let scene = Scene::new();
+    scene.write_pair("live/a/", ["fullchain.pem", "privkey.pem"], &pem(&["a.example", "b.example"], 10));
+    scene.write_pair("live/a-0001/", ["fullchain.pem", "privkey.pem"], &pem(&["b.example", "a.example"], 20));
+    let report = scene.import(Some("le"));
+    assert!(reason(&report, "live/a/fullchain.pem").contains("another one of the same names"));
+    assert_eq!(count(&report, Outcome::Imported), 1);
+}
+
+#[test]
+fn an_account_that_is_stored_stays() {
+    let scene = Scene::new();
+    let file = || json!({ "le": { "Account": account(&account_key(), "https://ca.example/1") } }).to_string();
+    scene.write_source(file());
+    assert_eq!(scene.import(None).accounts[0].outcome, Outcome::Imported);
+    scene.write_source(file());
+    let line = scene.import(None).accounts.remove(0);
+    assert_eq!((line.outcome, line.reason.unwrap().contains("which stays")), (Outcome::LeftOut, true));
+}
+
+#[test]
+fn a_dry_run_leaves_nothing_behind() {
+    let scene = Scene::new();
+    scene.write_source(
+        json!({ "le": { "Certificates": [entry(&pem(&["a.example"], 60), &["a.example"])] } }).to_string(),
+    );
+    let report = import(&Options { dry_run: true, ..scene.options(None) }, NOW).unwrap();
+    assert!(report.to_string().contains("to be imported") && report.changed);
+    assert_eq!(fs::read_dir(scene.0.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_storage_in_use_is_not_touched() {
+    let scene = Scene::new();
+    scene.write_source(
+        json!({ "le": { "Certificates": [entry(&pem(&["a.example"], 60), &["a.example"])] } }).to_string(),
+    );
+    let held = Offline::open(&scene.options(None).storages).unwrap();
+    let error = import(&scene.options(None), NOW).unwrap_err().to_string();
+    assert!(error.contains("stop the sidecar, import, and start it again"), "{error}");
+    drop(held);
+    assert!(import(&scene.options(None), NOW).is_ok());
+}
+
+#[test]
+fn the_storage_is_no_source_and_neither_is_anything_else() {
+    let scene = Scene::new();
+    scene.write_source("{}");
+    let storages = Storages::from(scene.source().as_path());
+    let same = import(&Options { storages, ..scene.options(None) }, NOW).unwrap_err();
+    assert!(same.to_string().contains("is the storage itself"));
+    scene.write_source("[TOP-SECRET");
+    let damaged = import(&scene.options(None), NOW).unwrap_err().to_string();
+    assert!(damaged.contains("line 1, column 2: expected JSON") && !damaged.contains("TOP-SECRET"), "{damaged}");
+    fs::remove_file(scene.source()).unwrap();
+    assert!(import(&scene.options(None), NOW).unwrap_err().to_string().contains("can't be read"));
+    fs::create_dir(scene.source()).unwrap();
+    assert!(matches!(import(&scene.options(None), NOW), Err(ImportError::Unrecognised(_))));
+}
+
+#[test]
+fn no_secret_is_shown() {
+    let scene = Scene::new();
+    let pair = pem(&["a.example"], 60);
+    let account = account(&account_key(), "https://ca.example/1");
+    let file = json!({ "le": { "Account": account, "Certificates": [entry(&pair, &["a.example"])] } });
+    scene.write_source(file.to_string());
+    let report = import(&scene.options(None), NOW).unwrap();
+    let told = format!("{report}{}{report:?}", serde_json::to_string(&report).unwrap());
+    let line = pair.key.lines().nth(1).unwrap();
+    assert!(!told.contains(&line[..20]) && !told.contains("PRIVATE"), "{told}");
+}
