@@ -16,24 +16,25 @@ use crate::export::{Export, ExportError, Report, Selection};
 use crate::hardening;
 use crate::logging::{self, LogFormat, LogLevel};
 
+/// What the flags alone don't tell.
+const HELP: &str = "\
+Each certificate gets a directory with the name of its first domain (_ for the * of a wildcard), and in it what
+certbot's users know, and one file with everything, as HAProxy wants it:
+
+  cert.pem  chain.pem  fullchain.pem  privkey.pem  combined.pem
+
+They are links to a hidden directory beside them, which is replaced by one step: certificate and key always belong
+together. What has not changed is not written again, and what this command has not made itself is never touched.
+Directories and keys are for their owner alone.
+
+It works beside a running sidecar, and changes nothing in the storage. Exit status: 0 when everything is there, else 1.";
+
 /// Which log lines are written: certificates that can't be read are told of.
 const LOG_LEVEL: &str = "warn";
 
 /// The flags of `export`.
-///
-/// Each certificate gets a directory with the name of its first domain (`_` for the `*` of a wildcard), and in it the
-/// files that certbot's users know, and one with everything, as HAProxy wants it:
-///
-///   cert.pem  chain.pem  fullchain.pem  privkey.pem  combined.pem
-///
-/// They are links to a hidden directory beside them, which is replaced as a whole: certificate and key always belong
-/// together. What has not changed is not touched, nor is anything that this command has not made itself.
 #[derive(Args, Debug)]
-#[command(
-    verbatim_doc_comment,
-    after_help = "It works beside a running sidecar and changes nothing in the storage. Keys are readable by their \
-                  owner alone. Exit status: 0 when everything is there, 1 otherwise."
-)]
+#[command(after_help = HELP)]
 pub struct ExportArgs {
     /// File with the certificates: acme.json, as `sidecar` has it. As there, RESOLVER=PATH is that of one resolver.
     #[arg(
