@@ -7,6 +7,7 @@ mod challenge_requests;
 mod configuration;
 mod crashes;
 mod documents;
+mod export;
 mod issuance;
 mod options;
 mod other_filters;
@@ -16,6 +17,7 @@ mod restarts;
 mod sds;
 mod secrets;
 mod several_envoys;
+mod storages;
 mod takeover;
 mod trouble;
 
