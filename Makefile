@@ -71,6 +71,10 @@ bench: servers build ## Measure, print a table, write target/bench.json
 	@cargo build --quiet $(native) --package tests --bin bench
 	@$(target)/release/bench
 
+fuzz: ## Fuzz every parser, a minute each: make fuzz ONLY=rule EACH=600
+	@$(fetch)/cargo-fuzz.sh
+	@tests/fuzz/run.sh $(or $(EACH),60) $(ONLY)
+
 servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
 	@$(fetch)/pebble.sh
@@ -87,4 +91,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench servers tools fmt clean
+.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench fuzz servers tools fmt clean

@@ -14,15 +14,15 @@ if [ -n "$found" ]; then
   printf 'A pure crate depends on what has a host:\n%s\nFind out by which way: cargo tree --edges normal --invert NAME\n' "$found" >&2
   exit 1
 fi
-for crate in acme resolver wire plugin envoy-autocert tests; do
+for crate in acme resolver wire plugin setup envoy-autocert; do
   case $crate in
     acme | wire) allowed='' ;;
     resolver) allowed='acme' ;;
     plugin) allowed='acme resolver wire' ;;
-    envoy-autocert) allowed='acme resolver wire' ;;
-    tests) continue ;;
+    setup) allowed='acme resolver' ;;
+    envoy-autocert) allowed='acme resolver setup wire' ;;
   esac
-  for ours in acme resolver wire plugin envoy-autocert tests; do
+  for ours in acme resolver wire plugin setup envoy-autocert tests; do
     [ "$ours" = "$crate" ] && continue
     case " $allowed " in *" $ours "*) continue ;; esac
     if cargo tree --locked --package "$crate" --edges normal --prefix none | grep -q "^$ours v"; then

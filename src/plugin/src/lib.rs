@@ -39,3 +39,13 @@ mod structs;
 mod table;
 mod timers;
 mod world;
+
+/// What the fuzz targets reach; nothing else is for others.
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+pub mod fuzzing {
+    /// The mistakes in a configuration, as the log shows them.
+    pub fn mistakes(configuration: &[u8]) -> Vec<String> {
+        crate::config::read(configuration).err().unwrap_or_default()
+    }
+}

@@ -1,0 +1,40 @@
+//! Fuzz targets: for whatever reads what others wrote, what must hold for every input.
+//!
+//! `make fuzz` runs each for a minute with generated inputs; `make test` runs each on its seeds, which are the files of
+//! `seeds/<target>`. An input that broke something is kept there as well.
+
+use resolver::config::rule::{self, Syntax};
+
+/// A target: its name, and what it does with an input. It panics when something does not hold.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const TARGETS: [Target; 2] = [("plugin_configuration", plugin_configuration), ("rule", rule)];
+
+/// The plugin's configuration, as JSON text or as a protobuf Struct. Mistakes are lines that are fit for a log.
+pub fn plugin_configuration(input: &[u8]) {
+    for line in envoy_autocert::fuzzing::mistakes(input) {
+        assert!(is_line(&line), "{line:?}");
+    }
+}
+
+/// A router's rule, in both syntaxes. A mistake is within the text.
+pub fn rule(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    for syntax in [Syntax::V2, Syntax::V3] {
+        match rule::parse(text, syntax) {
+            Ok(rule) => assert!(rule.hosts().iter().all(|host| text.len() >= host.len())),
+            Err(error) => {
+                assert!((1..=text.chars().count().saturating_add(1)).contains(&error.column), "{error:?}");
+                assert!(is_line(&error.expected), "{error:?}");
+            }
+        }
+    }
+}
+
+/// Longer lines would hide what is said before them.
+const LONGEST_LINE: usize = 2_000;
+
+fn is_line(text: &str) -> bool {
+    !text.is_empty() && text.len() <= LONGEST_LINE && !text.chars().any(char::is_control)
+}
