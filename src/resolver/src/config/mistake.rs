@@ -39,7 +39,7 @@ const MAX_WORD: usize = 64;
 const MAX_LISTED: usize = 10;
 
 /// The known word that is most like this one, when one is alike.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     if word.len() > MAX_WORD {
         return None;
     }
@@ -53,7 +53,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// The first known words, as a list in a sentence.
-pub(super) fn listed<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
     let mut known = known.into_iter();
     let mut list = known.by_ref().take(MAX_LISTED).map(shortened).collect::<Vec<_>>().join(", ");
     if known.next().is_some() {
@@ -63,7 +63,7 @@ pub(super) fn listed<'a>(known: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A text of the user's on one line, escaped, cut where it is long.
-pub(super) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     let mut start: String = text.chars().take(MAX_SHOWN).collect();
     if start.len() < text.len() {
         start.push('…');

@@ -19,7 +19,7 @@ use acme::origin::Origin;
 use serde_json::Value;
 
 use crate::vault::CertificateId;
-pub use mistake::Mistake;
+pub use mistake::{Mistake, listed, nearest, shortened};
 use node::Node;
 pub use resolver::{CaTrust, DnsChallenge, Eab, Hidden, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge};
 use routers::Wanted;
