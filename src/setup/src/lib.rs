@@ -1,10 +1,19 @@
 //! From what a user writes to the Envoy configuration made of it.
 //!
-//! [`model`] says what is to be set up, free of the form it was written in. [`envoy`] makes Envoy's configuration of it.
+//! - [`input`]: files, flags, environment variables and Helm values, put together and read.
+//! - [`traefik`]: the types of Traefik's configuration; [`schema`] is made of them.
+//! - [`model`]: what is to be set up, free of the form it was written in.
+//! - [`envoy`]: Envoy's configuration made of it.
 //!
 //! Text in, text out: nothing here opens a file, a socket or a process; the binary does.
 
 #![forbid(unsafe_code)]
 
+mod assemble;
 pub mod envoy;
+pub mod input;
 pub mod model;
+pub mod schema;
+pub mod traefik;
+
+pub use input::{Mistake, Quick, Reading, SourceFile, Sources, read};

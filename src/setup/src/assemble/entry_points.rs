@@ -1,0 +1,125 @@
+//! `entryPoints`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use resolver::config::shortened;
+
+use super::Build;
+use super::address::{host_and_port, listening};
+use crate::input::quoted;
+use crate::model::{EntryPoint, Redirect};
+use crate::traefik::RouterTls;
+use crate::traefik::entry_points::{EntryPoint as Written, RedirectEntryPoint};
+
+/// The entry point that Traefik keeps for itself: no router is on it unless it says so.
+const INTERNAL: &str = "traefik";
+
+/// What Traefik listens on when nobody says where.
+const DEFAULT: (&str, &str) = ("http", ":80");
+
+/// All entry points, and what holds for routers on them.
+pub(super) struct EntryPoints {
+    pub(super) list: Vec<EntryPoint>,
+    /// All that the user has written, also those with a mistake in them.
+    pub(super) names: Vec<String>,
+    /// Those of routers that name none.
+    pub(super) defaults: Vec<String>,
+    /// TLS for routers that say nothing of it, by the entry point.
+    pub(super) tls: HashMap<String, RouterTls>,
+}
+
+impl EntryPoints {
+    pub(super) fn get(&self, name: &str) -> Option<&EntryPoint> {
+        let index = self.list.binary_search_by(|entry_point| entry_point.name.as_str().cmp(name));
+        index.ok().and_then(|index| self.list.get(index))
+    }
+}
+
+pub(super) fn entry_points(mut written: BTreeMap<String, Written>, build: &mut Build<'_>) -> EntryPoints {
+    if written.is_empty() {
+        let (name, address) = DEFAULT;
+        written.insert(name.to_owned(), Written { address: Some(address.to_owned()), ..Written::default() });
+    }
+    let mut list = Vec::new();
+    let mut tls = HashMap::new();
+    let mut taken: HashMap<(String, u16), String> = HashMap::new();
+    for (name, entry_point) in &mut written {
+        let path = format!("entryPoints.{}", shortened(name));
+        let Some((host, port)) = address(&path, entry_point, build) else { continue };
+        if let Some(other) = taken.insert((host.clone(), port), name.clone()) {
+            let expected = format!("an address of its own: entryPoints.{} listens there", shortened(&other));
+            build.wrong(&format!("{path}.address"), &format!("{host}:{port}"), &expected);
+        }
+        if let Some(written) = entry_point.http.as_mut().and_then(|http| http.tls.take()) {
+            let of_router =
+                RouterTls { cert_resolver: written.cert_resolver, domains: written.domains, options: written.options };
+            tls.insert(name.clone(), of_router);
+        }
+        list.push(EntryPoint { name: name.clone(), host, port, redirect: None });
+    }
+    let names: Vec<String> = written.keys().cloned().collect();
+    let by_default = |name: &&String| written.get(*name).is_some_and(|written| written.as_default == Some(true));
+    let served = || list.iter().map(|entry_point| &entry_point.name);
+    let mut defaults: Vec<String> = served().filter(by_default).cloned().collect();
+    if defaults.is_empty() {
+        defaults = served().filter(|name| *name != INTERNAL).cloned().collect();
+    }
+    let mut all = EntryPoints { list, names, defaults, tls };
+    let mut targets = Vec::new();
+    for entry_point in &all.list {
+        let http = written.get(&entry_point.name).and_then(|written| written.http.as_ref());
+        let target = http.and_then(|http| http.redirections.as_ref()?.entry_point.as_ref());
+        let path = format!("entryPoints.{}.http.redirections.entryPoint", shortened(&entry_point.name));
+        targets.push(target.and_then(|target| redirect(&path, target, &all, build)));
+    }
+    for (entry_point, target) in all.list.iter_mut().zip(targets) {
+        entry_point.redirect = target;
+    }
+    all
+}
+
+/// Where it listens; none also for UDP, which is left out.
+fn address(path: &str, written: &Written, build: &mut Build<'_>) -> Option<(String, u16)> {
+    let path = format!("{path}.address");
+    let expected = "an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443";
+    let Some(text) = written.address.as_deref().map(str::trim).filter(|text| !text.is_empty()) else {
+        build.wrong(&path, "nothing", expected);
+        return None;
+    };
+    let (address, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    if protocol.eq_ignore_ascii_case("udp") {
+        build.left_out(&path, "there is no UDP here");
+        return None;
+    }
+    let found = host_and_port(address).and_then(|(host, port)| Some((listening(host)?, port)));
+    let found = found.filter(|_| protocol.eq_ignore_ascii_case("tcp"));
+    if found.is_none() {
+        build.wrong(&path, &quoted(text), expected);
+    }
+    found
+}
+
+fn redirect(path: &str, written: &RedirectEntryPoint, all: &EntryPoints, build: &mut Build<'_>) -> Option<Redirect> {
+    let to = format!("{path}.to");
+    let scheme = match written.scheme.as_deref().map(str::trim) {
+        None | Some("https") => "https",
+        Some("http") => "http",
+        Some(other) => {
+            build.wrong(&format!("{path}.scheme"), &quoted(other), "https or http");
+            return None;
+        }
+    };
+    let Some(target) = written.to.as_deref().map(str::trim).filter(|target| !target.is_empty()) else {
+        build.wrong(&to, "nothing", "the name of an entry point, or a port as in :443");
+        return None;
+    };
+    let port = match host_and_port(target) {
+        Some(("", port)) => Some(port),
+        _ => all.get(target).map(|entry_point| entry_point.port),
+    };
+    // One with a mistake of its own is told already.
+    if port.is_none() && !all.names.iter().any(|name| name == target) {
+        build.unknown(&to, target, "entry points", all.names.iter().map(String::as_str));
+    }
+    Some(Redirect { scheme: scheme.to_owned(), port: port?, permanent: written.permanent.unwrap_or(true) })
+}

@@ -1,0 +1,115 @@
+//! From Traefik's configuration to what is to be set up.
+//!
+//! Whatever refers to something that is not there is a mistake here, so that nobody behind has to look.
+
+mod address;
+mod entry_points;
+mod names;
+mod resolvers;
+mod routers;
+mod services;
+mod tcp;
+mod tls;
+
+use resolver::config::{self, listed, nearest};
+use serde_json::{Map, Value};
+
+use crate::input::{Layer, Mistake, Report, Sources, quoted, source_of, wrong};
+use crate::model::Setup;
+use crate::traefik::Configuration;
+use resolvers::Resolvers;
+
+/// Says what is wrong, and in which source.
+pub(crate) struct Build<'a> {
+    layers: &'a [Layer],
+    /// Whether what is left out is a mistake.
+    is_strict: bool,
+    report: &'a mut Report,
+}
+
+impl Build<'_> {
+    fn push(&mut self, mistake: config::Mistake) {
+        if !self.report.is_full() {
+            let source = source_of(self.layers, &mistake.path);
+            self.report.push(Mistake { source, place: None, mistake });
+        }
+    }
+
+    fn wrong(&mut self, path: &str, found: &str, expected: &str) {
+        self.push(wrong(path, found, expected));
+    }
+
+    /// A name that stands for nothing. `what` is what it should stand for, in the plural.
+    fn unknown<'n>(&mut self, path: &str, name: &str, what: &str, known: impl Iterator<Item = &'n str> + Clone) {
+        // Before anything is compared: with many names and as many mistakes that takes long.
+        if self.report.is_full() {
+            return;
+        }
+        let expected = match known.clone().next() {
+            None => format!("one of the {what}, and there are none"),
+            Some(_) => format!("one of the {what} {}", listed(known.clone())),
+        };
+        let nearest = nearest(name, known);
+        self.push(config::Mistake { nearest, ..wrong(path, &quoted(name), &expected) });
+    }
+
+    /// Something that is left out since there is nothing like it here.
+    fn left_out(&mut self, path: &str, why: &str) {
+        if self.is_strict {
+            self.wrong(path, &format!("what is left out here: {why}"), "none with --strict");
+        } else {
+            self.warn(path, &format!("left out: {why}"));
+        }
+    }
+
+    fn warn(&mut self, path: &str, warning: &str) {
+        self.report.warn(format!("{path}: {warning}"));
+    }
+}
+
+/// What is to be set up; none when it can't be said. What is wrong is in the report.
+pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut Report) -> Option<Setup> {
+    let mut build = Build { layers, is_strict: sources.strict, report };
+    let options = match whole.as_object_mut().and_then(|whole| whole.remove("certificatesResolvers")) {
+        Some(Value::Object(options)) => options,
+        Some(_) => {
+            build.wrong("certificatesResolvers", "no object", "an object whose keys are the resolvers' names");
+            return None;
+        }
+        None => Map::new(),
+    };
+    let configuration: Configuration = match serde_path_to_error::deserialize(whole) {
+        Ok(configuration) => configuration,
+        Err(error) => {
+            build.wrong(&error.path().to_string(), "another value", &acme::one_line(&error.inner().to_string()));
+            return None;
+        }
+    };
+    let entry_points = entry_points::entry_points(configuration.entry_points.unwrap_or_default(), &mut build);
+    let (http, tcp) = (configuration.http.unwrap_or_default(), configuration.tcp.unwrap_or_default());
+    let tls = tls::tls(configuration.tls.unwrap_or_default(), &mut build);
+    let http_services = services::http(http.services.unwrap_or_default(), &mut build);
+    let tcp_services = services::tcp(tcp.services.unwrap_or_default(), &mut build);
+    let mut resolvers = Resolvers::new(options, &sources.environment);
+    let core = configuration.core.unwrap_or_default();
+    let default_syntax = core.default_rule_syntax.as_deref();
+    let default_syntax = routers::syntax("core.defaultRuleSyntax", default_syntax, Default::default(), &mut build);
+    let world = routers::World { entry_points: &entry_points, tls: &tls, default_syntax };
+    let http_routers =
+        routers::routers(http.routers.unwrap_or_default(), &world, &http_services, &mut resolvers, &mut build);
+    let tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &world, &tcp_services, &mut resolvers, &mut build);
+    let (resolvers, resolver_options, mac_keys) = resolvers.read(&entry_points, &mut build)?;
+    Some(Setup {
+        entry_points: entry_points.list,
+        resolvers,
+        resolver_options,
+        mac_keys,
+        http_routers,
+        tcp_routers,
+        http_services: http_services.into_known(),
+        tcp_services: tcp_services.into_known(),
+        tls_options: tls.options,
+        certificates: tls.certificates,
+        default_certificate: tls.default_certificate,
+    })
+}

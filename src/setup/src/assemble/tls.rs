@@ -1,0 +1,85 @@
+//! `tls`: options, and certificates of the user's own.
+
+use std::collections::BTreeMap;
+
+use resolver::config::{Mistake, nearest, shortened};
+
+use super::Build;
+use crate::input::{quoted, wrong};
+use crate::model::{PairOfFiles, TlsOptions, TlsVersion};
+use crate::traefik::tls::{Certificate, Tls as Written};
+
+/// The store and the options that are for whoever names none.
+pub(super) const DEFAULT: &str = "default";
+
+const VERSIONS: [(&str, TlsVersion); 4] = [
+    ("VersionTLS10", TlsVersion::V1_0),
+    ("VersionTLS11", TlsVersion::V1_1),
+    ("VersionTLS12", TlsVersion::V1_2),
+    ("VersionTLS13", TlsVersion::V1_3),
+];
+
+/// What is said of TLS besides routers.
+pub(super) struct Tls {
+    pub(super) options: BTreeMap<String, TlsOptions>,
+    pub(super) certificates: Vec<PairOfFiles>,
+    pub(super) default_certificate: Option<PairOfFiles>,
+}
+
+pub(super) fn tls(written: Written, build: &mut Build<'_>) -> Tls {
+    let mut options = BTreeMap::new();
+    for (name, written) in written.options.unwrap_or_default() {
+        let path = format!("tls.options.{}", shortened(&name));
+        let min_version = version(&format!("{path}.minVersion"), written.min_version.as_deref(), build);
+        let max_version = version(&format!("{path}.maxVersion"), written.max_version.as_deref(), build);
+        if let (Some(least), Some(most)) = (min_version, max_version)
+            && least > most
+        {
+            build.wrong(&format!("{path}.maxVersion"), "an older version than minVersion", "the same or a newer one");
+        }
+        options.insert(name, TlsOptions { min_version, max_version });
+    }
+    let certificates = written.certificates.unwrap_or_default();
+    let pairs = certificates.iter().enumerate();
+    let pairs = pairs.filter_map(|(index, written)| pair(&format!("tls.certificates[{index}]"), written, build));
+    let certificates = pairs.collect();
+    let mut default_certificate = None;
+    for (name, store) in written.stores.unwrap_or_default() {
+        let path = format!("tls.stores.{}", shortened(&name));
+        match store.default_certificate {
+            Some(written) if name == DEFAULT => {
+                default_certificate = pair(&format!("{path}.defaultCertificate"), &written, build);
+            }
+            _ if name == DEFAULT => {}
+            _ => build.warn(&path, "left out: as in Traefik, only the store named default is used"),
+        }
+    }
+    Tls { options, certificates, default_certificate }
+}
+
+fn version(path: &str, text: Option<&str>, build: &mut Build<'_>) -> Option<TlsVersion> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+    let found = VERSIONS.iter().find(|(name, _)| *name == text).map(|(_, version)| *version);
+    if found.is_none() {
+        let names = VERSIONS.map(|(name, _)| name);
+        let expected = format!("one of {}", names.join(", "));
+        build.push(Mistake { nearest: nearest(text, names), ..wrong(path, &quoted(text), &expected) });
+    }
+    found
+}
+
+/// Both files. Neither text is shown when it is no path: it may be the key itself.
+fn pair(path: &str, written: &Certificate, build: &mut Build<'_>) -> Option<PairOfFiles> {
+    let mut file = |key: &str, text: &Option<String>| {
+        let text = text.as_deref().map(str::trim).unwrap_or_default();
+        let found = match () {
+            () if text.is_empty() => "nothing",
+            () if text.contains("-----BEGIN") || text.contains('\n') => "the content of a file",
+            () => return Some(text.to_owned()),
+        };
+        build.wrong(&format!("{path}.{key}"), found, "the path of a PEM file");
+        None
+    };
+    let (cert_file, key_file) = (file("certFile", &written.cert_file), file("keyFile", &written.key_file));
+    Some(PairOfFiles { cert_file: cert_file?, key_file: key_file? })
+}

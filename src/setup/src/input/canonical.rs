@@ -1,0 +1,269 @@
+//! One source's values brought into the one form that all sources have: keys as Traefik's documentation writes them,
+//! numbers and flags as such. What has no place in a configuration is told.
+
+use resolver::config::{self, listed, nearest, shortened};
+use serde_json::{Map, Value};
+
+use super::left_out::LeftOut;
+use super::mistake::{Mistake, Report, quoted, wrong};
+use super::shape::{Shape, Table};
+
+/// Where a value comes from, which decides what texts may stand for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// A file: lists are lists.
+    File,
+    /// Flags or environment variables: every value is a text, lists are `a,b`.
+    Flat,
+}
+
+/// What `resolver::config` reads: it says what is wrong there.
+const READ_ELSEWHERE: &str = "certificatesResolvers";
+
+/// Reads the values of a source; the answer is an object.
+pub(crate) fn canonical(
+    source: &str,
+    form: Form,
+    shape: &Shape,
+    value: Value,
+    left_out: &mut LeftOut,
+    report: &mut Report,
+) -> Value {
+    let mut walk = Walk { source, form, path: String::new(), is_elsewhere: false, left_out, report };
+    if !matches!(value, Value::Object(_) | Value::Null) {
+        walk.wrong(&kind(&value), "an object with keys as entryPoints and http");
+        return Value::Object(Map::new());
+    }
+    walk.value(value, shape).unwrap_or_else(|| Value::Object(Map::new()))
+}
+
+struct Walk<'a> {
+    source: &'a str,
+    form: Form,
+    path: String,
+    /// Whether what is wrong here is told by somebody else.
+    is_elsewhere: bool,
+    left_out: &'a mut LeftOut,
+    report: &'a mut Report,
+}
+
+impl Walk<'_> {
+    /// The value in its canonical form; none when it is as good as absent.
+    fn value(&mut self, value: Value, shape: &Shape) -> Option<Value> {
+        match (shape, value) {
+            (Shape::Table(_), Value::Null) if !self.path.is_empty() => {
+                let path = &self.path;
+                self.report.warn(format!(
+                    "{}: {path}: stands there without a value, which is as good as absent; {path}: {{}} \
+                     would be an empty object",
+                    shortened(self.source)
+                ));
+                None
+            }
+            (_, Value::Null) => None,
+            (Shape::LeftOut { is_kept }, value) => {
+                // As with any other object, `false` says that it is not wanted.
+                let is_off = matches!(&value, Value::Bool(false)) || self.form == Form::Flat && is(&value, "false");
+                if !is_off {
+                    self.left_out.add(self.source, &self.path);
+                }
+                (*is_kept && !is_off).then_some(Value::Bool(true))
+            }
+            (Shape::Table(table), Value::Object(members)) => Some(self.table(members, table)),
+            (Shape::Table(_) | Shape::Names(_), Value::Bool(is_there)) => is_there.then(|| Value::Object(Map::new())),
+            (Shape::Table(_) | Shape::Names(_), Value::String(text)) if go_flag(&text).is_some() => {
+                (go_flag(&text) == Some(true)).then(|| Value::Object(Map::new()))
+            }
+            (Shape::Names(of), Value::Object(members)) => Some(self.names(members, of)),
+            (Shape::List(of), Value::Array(items)) => Some(self.items(items, of)),
+            (Shape::List(of), value) if self.form == Form::Flat => self.flat_list(value, of),
+            (Shape::Text | Shape::Period, Value::String(text)) => Some(Value::String(text)),
+            (Shape::Period, Value::Number(number)) => Some(Value::Number(number)),
+            (Shape::Text, Value::Number(number)) if !number.is_f64() => Some(Value::String(number.to_string())),
+            (Shape::Flag, Value::Bool(flag)) => Some(Value::Bool(flag)),
+            (Shape::Flag, Value::String(text)) if go_flag(&text).is_some() => go_flag(&text).map(Value::Bool),
+            (Shape::Whole, Value::Number(number)) if self.is_elsewhere || !number.is_f64() => {
+                Some(Value::Number(number))
+            }
+            (Shape::Whole, Value::String(text)) if text.trim().parse::<i64>().is_ok() => {
+                text.trim().parse::<i64>().ok().map(Value::from)
+            }
+            (_, value) if self.is_elsewhere => Some(value),
+            (shape, value) => {
+                self.wrong(&shown(&value), expected(shape));
+                None
+            }
+        }
+    }
+
+    fn table(&mut self, members: Map<String, Value>, table: &Table) -> Value {
+        let mut canonical = Map::new();
+        for (key, value) in members {
+            let Some(field) = table.field(&key) else {
+                self.unknown(key, value, table, &mut canonical);
+                continue;
+            };
+            if canonical.contains_key(&field.key) {
+                self.inside(&field.key, |walk| {
+                    walk.wrong(&format!("this key in two spellings, one of them {}", shortened(&key)), "each key once");
+                });
+                continue;
+            }
+            let was_elsewhere = self.is_elsewhere;
+            self.is_elsewhere |= field.key == READ_ELSEWHERE;
+            let value = self.inside(&field.key, |walk| walk.value(value, &field.shape));
+            self.is_elsewhere = was_elsewhere;
+            if let Some(value) = value {
+                canonical.insert(field.key.clone(), value);
+            }
+        }
+        Value::Object(canonical)
+    }
+
+    fn unknown(&mut self, key: String, value: Value, table: &Table, canonical: &mut Map<String, Value>) {
+        if self.is_elsewhere {
+            canonical.insert(key, value);
+            return;
+        }
+        if self.report.is_full() {
+            return;
+        }
+        let nearest = nearest(&key, table.known());
+        let expected = match (key.as_str(), self.path.as_str()) {
+            ("acme" | "entrypoints" | "frontends" | "backends" | "file" | "web", "") => {
+                "a configuration of Traefik 2 or 3; this key is one of Traefik 1".to_owned()
+            }
+            _ => format!("one of the keys {}", listed(table.keys.iter().map(String::as_str))),
+        };
+        self.inside(&shortened(&key), |walk| {
+            walk.push(config::Mistake { nearest, ..wrong(&walk.path, "an unknown key", &expected) });
+        });
+    }
+
+    fn names(&mut self, members: Map<String, Value>, of: &Shape) -> Value {
+        let mut canonical = Map::new();
+        for (name, value) in members {
+            if let Some(value) = self.inside(&shortened(&name), |walk| walk.value(value, of)) {
+                canonical.insert(name, value);
+            }
+        }
+        Value::Object(canonical)
+    }
+
+    fn items(&mut self, items: Vec<Value>, of: &Shape) -> Value {
+        let mut canonical = Vec::with_capacity(items.len());
+        let length = self.path.len();
+        for (index, item) in items.into_iter().enumerate() {
+            self.path.push_str(&format!("[{index}]"));
+            if item.is_null() && !self.is_elsewhere {
+                self.wrong("nothing", expected(of));
+            } else if item.is_null() {
+                canonical.push(item);
+            } else {
+                canonical.extend(self.value(item, of));
+            }
+            self.path.truncate(length);
+        }
+        Value::Array(canonical)
+    }
+
+    /// A list of flags or variables: `a,b`, or one for each item.
+    fn flat_list(&mut self, value: Value, of: &Shape) -> Option<Value> {
+        match value {
+            Value::String(text) if matches!(of, Shape::Table(_)) && go_flag(&text).is_none() => {
+                self.wrong("a text", "its items one by one, as [0].main=…");
+                None
+            }
+            Value::String(text) if text.trim().is_empty() => Some(Value::Array(Vec::new())),
+            Value::String(text) => {
+                let items = text.split(',').map(|item| Value::String(item.trim().to_owned())).collect();
+                Some(self.items(items, of))
+            }
+            Value::Object(members) => {
+                let index = |key: &str| key.trim_matches(['[', ']']).parse::<usize>().ok();
+                let mut items: Vec<(usize, Value)> = Vec::new();
+                for (key, value) in members {
+                    match index(&key) {
+                        Some(index) => items.push((index, value)),
+                        None => {
+                            self.inside(&shortened(&key), |walk| walk.wrong("a key", "the number of an item, as [0]"))
+                        }
+                    }
+                }
+                items.sort_by_key(|(index, _)| *index);
+                Some(self.items(items.into_iter().map(|(_, value)| value).collect(), of))
+            }
+            value => {
+                self.wrong(&shown(&value), "a list");
+                None
+            }
+        }
+    }
+
+    fn inside<T>(&mut self, key: &str, then: impl FnOnce(&mut Self) -> T) -> T {
+        let length = self.path.len();
+        if length > 0 {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+        let answer = then(self);
+        self.path.truncate(length);
+        answer
+    }
+
+    fn wrong(&mut self, found: &str, expected: &str) {
+        let path = if self.path.is_empty() { "configuration" } else { &self.path };
+        self.push(wrong(path, found, expected));
+    }
+
+    fn push(&mut self, mistake: config::Mistake) {
+        self.report.push(Mistake { source: Some(self.source.to_owned()), place: None, mistake });
+    }
+}
+
+fn expected(shape: &Shape) -> &'static str {
+    match shape {
+        Shape::Flag => "true or false",
+        Shape::LeftOut { .. } | Shape::Table(_) => "an object",
+        Shape::List(_) => "a list",
+        Shape::Names(_) => "an object whose keys are names",
+        Shape::Period => "a time, as 90s, 1m30s or seconds",
+        Shape::Text => "a text (numbers with a point and true or false in quotes)",
+        Shape::Whole => "a whole number",
+    }
+}
+
+/// What Go's strconv.ParseBool takes.
+pub(crate) fn go_flag(text: &str) -> Option<bool> {
+    match text.trim() {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+fn is(value: &Value, text: &str) -> bool {
+    value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text))
+}
+
+/// A value as it is shown where it is wrong: of texts only the beginning, of the rest the kind.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.trim().is_empty() => "an empty text".to_owned(),
+        Value::String(text) => quoted(text),
+        Value::Number(number) => format!("the number {number}"),
+        Value::Bool(flag) => flag.to_string(),
+        value => kind(value),
+    }
+}
+
+fn kind(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(_) => "true or false".to_owned(),
+        Value::Number(_) => "a number".to_owned(),
+        Value::String(_) => "a text".to_owned(),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(_) => "an object".to_owned(),
+    }
+}

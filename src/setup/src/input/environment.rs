@@ -1,0 +1,39 @@
+//! Traefik's environment variables: `TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EMAIL=…`.
+//!
+//! As in Traefik names become lower case and each `_` a dot, so that a name of the user's has neither capitals nor
+//! underscores there, and variables that begin like no section (`TRAEFIK_SERVICE_HOST`) are no configuration.
+
+use resolver::config::shortened;
+use serde_json::{Map, Value};
+
+use super::flat::put;
+use super::mistake::{Mistake, Report, wrong};
+use super::shape::{CONFIGURATION, Shape};
+
+/// What mistakes in variables are said to be in.
+pub(crate) const SOURCE: &str = "environment";
+
+const PREFIX: &str = "TRAEFIK_";
+
+/// The tree of all variables. None of their values is ever shown: one may be a secret.
+pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value {
+    let Shape::Table(root) = &*CONFIGURATION else { return Value::Null };
+    let mut tree = Map::new();
+    // Whatever their order was, so that the answer does not depend on it.
+    let mut variables: Vec<&(String, String)> = variables.iter().collect();
+    variables.sort();
+    for (variable, value) in variables {
+        let Some(name) = variable.to_ascii_uppercase().strip_prefix(PREFIX).map(str::to_ascii_lowercase) else {
+            continue;
+        };
+        let name = name.replace('_', ".");
+        if root.field(name.split(['.', '[']).next().unwrap_or_default()).is_none() {
+            continue;
+        }
+        if let Err(clash) = put(&mut tree, &name, value) {
+            let mistake = wrong(&shortened(variable), clash.found, clash.expected);
+            report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+        }
+    }
+    Value::Object(tree)
+}

@@ -1,0 +1,123 @@
+//! Several sources put together, and the way back: which of them a mistake is in.
+
+use serde_json::{Map, Value};
+
+use super::mistake::{Mistake, Report, wrong};
+use resolver::config::shortened;
+
+/// One source in canonical form.
+pub(crate) struct Layer {
+    pub(crate) name: String,
+    pub(crate) value: Value,
+    pub(crate) rank: Rank,
+}
+
+/// What holds when a layer and one before it say different things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// What this one says.
+    Above,
+    /// What the other one says.
+    Below,
+    /// Nothing: it is a mistake.
+    Beside,
+}
+
+/// Lists that files add to.
+const ADDED: [&str; 1] = ["tls.certificates"];
+
+/// Puts all layers together, the first one first.
+pub(crate) fn merged(layers: &[Layer], report: &mut Report) -> Value {
+    let mut whole = Value::Object(Map::new());
+    for (index, layer) in layers.iter().enumerate() {
+        let below = layers.get(..index).unwrap_or_default();
+        let mut merge = Merge { layer, below, path: String::new(), report };
+        merge.value(&mut whole, &layer.value);
+    }
+    whole
+}
+
+struct Merge<'a> {
+    layer: &'a Layer,
+    below: &'a [Layer],
+    path: String,
+    report: &'a mut Report,
+}
+
+impl Merge<'_> {
+    fn value(&mut self, whole: &mut Value, new: &Value) {
+        match (whole, new) {
+            (Value::Object(whole), Value::Object(new)) => {
+                for (key, value) in new {
+                    let length = self.path.len();
+                    if length > 0 {
+                        self.path.push('.');
+                    }
+                    let key = if self.layer.rank == Rank::Above { known(whole, key) } else { key };
+                    self.path.push_str(&shortened(key));
+                    let key = key.to_owned();
+                    match whole.get_mut(&key) {
+                        Some(place) => self.value(place, value),
+                        None => {
+                            whole.insert(key, value.clone());
+                        }
+                    }
+                    self.path.truncate(length);
+                }
+            }
+            (Value::Array(whole), Value::Array(new)) if ADDED.contains(&self.path.as_str()) => {
+                whole.extend(new.iter().cloned());
+            }
+            (whole, new) if self.layer.rank == Rank::Above => *whole = new.clone(),
+            _ if self.layer.rank == Rank::Below => {}
+            (whole, new) if whole == new => {}
+            _ => {
+                let other = source_of(self.below, &self.path).unwrap_or_default();
+                let found = format!("one value here and another in {}", shortened(&other));
+                let mistake = wrong(&self.path, &found, "the same in all files, or in one of them only");
+                self.report.push(Mistake { source: Some(self.layer.name.clone()), place: None, mistake });
+            }
+        }
+    }
+}
+
+/// Flags and variables may write users' names in any case; variables can't do otherwise.
+fn known<'a>(whole: &'a Map<String, Value>, key: &'a str) -> &'a str {
+    if whole.contains_key(key) {
+        return key;
+    }
+    let mut alike = whole.keys().filter(|known| known.eq_ignore_ascii_case(key));
+    match (alike.next(), alike.next()) {
+        (Some(only), None) => only,
+        _ => key,
+    }
+}
+
+/// The name of the last layer that has the most of a path.
+pub(crate) fn source_of(layers: &[Layer], path: &str) -> Option<String> {
+    let depths = layers.iter().map(|layer| (depth(&layer.value, path), &layer.name));
+    depths.filter(|(depth, _)| *depth > 0).max_by_key(|(depth, _)| *depth).map(|(_, name)| name.clone())
+}
+
+/// How many bytes of a path a value has. Keys may have dots in them.
+fn depth(value: &Value, path: &str) -> usize {
+    match value {
+        Value::Object(members) => {
+            let ends = path.char_indices().filter(|(_, c)| matches!(c, '.' | '[')).map(|(at, _)| at);
+            let deeper = ends.chain(Some(path.len())).filter_map(|end| {
+                let member = members.get(path.get(..end)?)?;
+                let rest = path.get(end..).unwrap_or_default();
+                let dot = usize::from(rest.starts_with('.'));
+                Some(end + dot + depth(member, rest.get(dot..).unwrap_or_default()))
+            });
+            deeper.max().unwrap_or_default()
+        }
+        Value::Array(items) => {
+            let Some((index, rest)) = path.strip_prefix('[').and_then(|rest| rest.split_once(']')) else { return 0 };
+            let Some(item) = index.parse::<usize>().ok().and_then(|index| items.get(index)) else { return 0 };
+            let dot = usize::from(rest.starts_with('.'));
+            index.len() + 2 + dot + depth(item, rest.get(dot..).unwrap_or_default())
+        }
+        _ => 0,
+    }
+}

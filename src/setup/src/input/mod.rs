@@ -1,0 +1,210 @@
+//! From what a user writes to a [`Setup`].
+//!
+//! Traefik takes its static configuration from files, else from flags, else from the environment. Here they are put
+//! together, and the later ones stand above the earlier ones where they say different things:
+//! `--domain` and its like, files, environment variables, flags, and `--email` and its like. Files do not stand above
+//! each other: when two of them say different things of the same key, that is a mistake.
+//!
+//! Values of Traefik's Helm chart are files too; their `env` and `additionalArguments` stand where they stand.
+
+mod canonical;
+mod document;
+mod environment;
+mod flags;
+mod flat;
+mod helm;
+mod layers;
+mod left_out;
+mod mistake;
+mod quick;
+mod shape;
+mod template;
+
+use serde_json::Value;
+
+pub use document::MAX_FILE;
+pub use flags::{Arguments, split as split_arguments};
+pub use mistake::Mistake;
+pub use quick::Quick;
+
+pub(crate) use canonical::go_flag;
+use layers::Rank;
+pub(crate) use layers::{Layer, source_of};
+pub(crate) use mistake::{Report, quoted, wrong};
+
+use crate::model::Setup;
+use crate::traefik::helm::Values;
+use canonical::{Form, canonical};
+use left_out::LeftOut;
+use shape::{CONFIGURATION, HELM, Shape};
+
+/// A file.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path. Its ending says what its text is: `.yml`, `.yaml`, `.toml` or `.json`.
+    pub name: String,
+    /// Its text, of at most [`MAX_FILE`] bytes.
+    pub text: String,
+}
+
+/// Everything that a user wrote. It has no `Debug`: there may be secrets in it.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Files of Traefik's, static or dynamic; also values of its Helm chart that look like it.
+    pub files: Vec<SourceFile>,
+    /// Files that are values of Traefik's Helm chart.
+    pub values: Vec<SourceFile>,
+    /// Traefik's flags, each `--name` or `--name=value`: see [`split_arguments`].
+    pub flags: Vec<String>,
+    /// Environment variables. Those that are not Traefik's or lego's are passed over.
+    pub environment: Vec<(String, String)>,
+    /// `--domain` and its like.
+    pub quick: Option<Quick>,
+    /// A part of Traefik's configuration that we do not have is a mistake, not a warning.
+    pub strict: bool,
+}
+
+/// What the sources come to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// What is to be set up.
+    pub setup: Setup,
+    /// What the user should know of, each on one line.
+    pub warnings: Vec<String>,
+}
+
+/// Reads all sources, or says every mistake in them.
+///
+/// # Errors
+/// When anything is wrong, in any source. There are at most some hundred mistakes in the answer.
+pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
+    let mut report = Report::default();
+    let layers = layers(sources, &mut report);
+    let whole = layers::merged(&layers, &mut report);
+    let setup = crate::assemble::setup(whole, &layers, sources, &mut report);
+    match setup {
+        Some(setup) if report.mistakes.is_empty() => Ok(Reading { setup, warnings: report.warnings }),
+        _ => Err(report.into_mistakes()),
+    }
+}
+
+/// `providers.file`: where more files are, relative to the working directory, as Traefik has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileProvider {
+    /// `filename`: one file.
+    pub filename: Option<String>,
+    /// `directory`: the .yml, .yaml and .toml files in it and below.
+    pub directory: Option<String>,
+    /// `watch`, which is true unless the user says otherwise.
+    pub watch: bool,
+}
+
+/// Which further files the sources name. Mistakes are not told here: [`read`] does.
+pub fn file_provider(sources: &Sources) -> FileProvider {
+    let mut report = Report::default();
+    let layers = layers(sources, &mut report);
+    let whole = layers::merged(&layers, &mut report);
+    let text = |key: &str| {
+        let value = whole.pointer("/providers/file")?.get(key)?;
+        value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
+    let watch = whole.pointer("/providers/file/watch").and_then(Value::as_bool).unwrap_or(true);
+    FileProvider { filename: text("filename"), directory: text("directory"), watch }
+}
+
+/// Every source in canonical form, in the order in which they are put together.
+fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
+    let mut left_out = LeftOut::default();
+    let mut reader = Reader { left_out: &mut left_out, report };
+    let mut layers = Vec::new();
+    for file in &sources.files {
+        reader.file(file, false, &mut layers);
+    }
+    for file in &sources.values {
+        reader.file(file, true, &mut layers);
+    }
+    let environment = environment::tree(&sources.environment, reader.report);
+    reader.flat(environment::SOURCE, environment, &mut layers);
+    let flags = flags::tree(&sources.flags, reader.report);
+    reader.flat(flags::SOURCE, flags, &mut layers);
+    if let Some(quick) = &sources.quick {
+        let others = resolvers(&layers);
+        let value = quick::base(quick, &others, reader.report);
+        layers.push(Layer { name: quick::SOURCE.to_owned(), value, rank: Rank::Below });
+        let value = quick::options(quick, &resolvers(&layers));
+        layers.push(Layer { name: quick::SOURCE.to_owned(), value, rank: Rank::Above });
+    }
+    left_out.report(sources.strict, report);
+    layers
+}
+
+/// The names of all resolvers, sorted.
+fn resolvers(layers: &[Layer]) -> Vec<String> {
+    let all = layers.iter().filter_map(|layer| layer.value.get("certificatesResolvers")?.as_object());
+    let mut names: Vec<String> = all.flat_map(|resolvers| resolvers.keys().cloned()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+struct Reader<'a> {
+    left_out: &'a mut LeftOut,
+    report: &'a mut Report,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, file: &SourceFile, is_values: bool, layers: &mut Vec<Layer>) {
+        let document = match document::read(&file.name, &file.text) {
+            Ok(document) => document,
+            Err(mistake) => {
+                // A template is the likely reason why a text can't be read.
+                self.report.push(template::first(file).unwrap_or(*mistake));
+                return;
+            }
+        };
+        if document.is_null() {
+            self.report.warn(format!("{}: nothing stands in it", file.name));
+            return;
+        }
+        if is_values || helm::is_values(&document) {
+            self.values(file, document, layers);
+            return;
+        }
+        if let Some(mistake) = template::first(file) {
+            self.report.push(mistake);
+            return;
+        }
+        self.add(&file.name, Form::File, &CONFIGURATION, document, Rank::Beside, layers);
+    }
+
+    fn flat(&mut self, name: &str, tree: Value, layers: &mut Vec<Layer>) {
+        self.add(name, Form::Flat, &CONFIGURATION, tree, Rank::Above, layers);
+    }
+
+    fn add(&mut self, name: &str, form: Form, shape: &Shape, value: Value, rank: Rank, layers: &mut Vec<Layer>) {
+        let value = canonical(name, form, shape, value, self.left_out, self.report);
+        layers.push(Layer { name: name.to_owned(), value, rank });
+    }
+
+    fn values(&mut self, file: &SourceFile, document: Value, layers: &mut Vec<Layer>) {
+        let value = canonical(&file.name, Form::File, &HELM, document, self.left_out, self.report);
+        template::in_values(&file.name, &value, self.report);
+        let values: Values = match serde_path_to_error::deserialize(&value) {
+            Ok(values) => values,
+            Err(error) => {
+                let mistake = wrong(&error.path().to_string(), "a value", &acme::one_line(&error.inner().to_string()));
+                self.report.push(Mistake { source: Some(file.name.clone()), place: None, mistake });
+                return;
+            }
+        };
+        let chart = helm::chart(&file.name, values, &value, self.report);
+        layers.push(Layer { name: file.name.clone(), value: chart.configuration, rank: Rank::Beside });
+        if let Some(document) = chart.dynamic {
+            self.add(&file.name, Form::File, &CONFIGURATION, document, Rank::Beside, layers);
+        }
+        let environment = environment::tree(&chart.environment, self.report);
+        self.add(&file.name, Form::Flat, &CONFIGURATION, environment, Rank::Above, layers);
+        let flags = flags::tree(&chart.flags, self.report);
+        self.add(&file.name, Form::Flat, &CONFIGURATION, flags, Rank::Above, layers);
+    }
+}

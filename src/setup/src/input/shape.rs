@@ -1,0 +1,128 @@
+//! What stands where in a configuration, read off the JSON Schema of the types.
+//!
+//! Traefik finds this out by reflection: that keys may be written in any case, which texts are numbers or lists.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use schemars::JsonSchema;
+use serde_json::Value;
+
+use crate::traefik::helm::Values;
+use crate::traefik::{Configuration, LEFT_OUT};
+
+/// Traefik's configuration.
+pub(crate) static CONFIGURATION: LazyLock<Shape> = LazyLock::new(Shape::of::<Configuration>);
+
+/// The values of its Helm chart.
+pub(crate) static HELM: LazyLock<Shape> = LazyLock::new(Shape::of::<Values>);
+
+/// What stands at one place.
+#[derive(Debug)]
+pub(crate) enum Shape {
+    /// `true` or `false`.
+    Flag,
+    /// A key of Traefik's that we do not have. The presence of some is kept.
+    LeftOut { is_kept: bool },
+    /// A list of the same.
+    List(Box<Self>),
+    /// An object whose keys are the user's names.
+    Names(Box<Self>),
+    /// A time: a number or a text.
+    Period,
+    /// An object whose keys are ours.
+    Table(Table),
+    /// A text.
+    Text,
+    /// A whole number.
+    Whole,
+}
+
+/// An object whose keys are ours.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// By the key in lower case.
+    fields: HashMap<String, Field>,
+    /// The keys that we have, sorted.
+    pub(crate) keys: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// The key as Traefik's documentation writes it.
+    pub(crate) key: String,
+    pub(crate) shape: Shape,
+}
+
+impl Table {
+    /// The field of this key, which may be written in any case.
+    pub(crate) fn field(&self, key: &str) -> Option<&Field> {
+        self.fields.get(&key.to_ascii_lowercase())
+    }
+
+    /// All keys, also those that are left out.
+    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
+        self.fields.values().map(|field| field.key.as_str())
+    }
+}
+
+impl Shape {
+    fn of<T: JsonSchema>() -> Self {
+        let schema = schemars::schema_for!(T).to_value();
+        Self::read(&schema, &schema)
+    }
+
+    /// The schema of a type of ours is of few forms; any other is a text, which a test would notice.
+    fn read(schema: &Value, root: &Value) -> Self {
+        if let Some(mark) = schema.get(LEFT_OUT) {
+            return Self::LeftOut { is_kept: mark.is_string() };
+        }
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+            let target = name.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+            return target.map_or(Self::Text, |target| Self::read(target, root));
+        }
+        if let Some(Value::Array(choices)) = schema.get("anyOf") {
+            let mut choices = choices.iter().filter(|choice| !is_null(choice));
+            return match (choices.next(), choices.next()) {
+                (Some(only), None) => Self::read(only, root),
+                _ => Self::Period,
+            };
+        }
+        if let Some(Value::Object(properties)) = schema.get("properties") {
+            let field = |(key, schema): (&String, &Value)| {
+                (key.to_ascii_lowercase(), Field { key: key.clone(), shape: Self::read(schema, root) })
+            };
+            let fields: HashMap<String, Field> = properties.iter().map(field).collect();
+            let ours = fields.values().filter(|field| !matches!(field.shape, Self::LeftOut { .. }));
+            let mut keys: Vec<String> = ours.map(|field| field.key.clone()).collect();
+            keys.sort();
+            return Self::Table(Table { fields, keys });
+        }
+        if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
+            return Self::Names(Box::new(Self::read(values, root)));
+        }
+        if let Some(items) = schema.get("items") {
+            return Self::List(Box::new(Self::read(items, root)));
+        }
+        match type_of(schema) {
+            "boolean" => Self::Flag,
+            "integer" => Self::Whole,
+            _ => Self::Text,
+        }
+    }
+}
+
+fn is_null(schema: &Value) -> bool {
+    schema.get("type").and_then(Value::as_str) == Some("null")
+}
+
+/// The type that is not `null`.
+fn type_of(schema: &Value) -> &str {
+    match schema.get("type") {
+        Some(Value::String(name)) => name,
+        Some(Value::Array(names)) => {
+            names.iter().filter_map(Value::as_str).find(|name| *name != "null").unwrap_or_default()
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,57 @@
+//! Go templates, which Traefik runs in dynamic files and Helm in values: they are not run here, and no text with one is
+//! taken for what it comes to.
+
+use serde_json::Value;
+
+use super::SourceFile;
+use super::document::place;
+use super::mistake::{Mistake, Report, wrong};
+
+const FOUND: &str = "a template, {{ … }}";
+const EXPECTED: &str = "plain text: templates are not run; write what it comes to, or pass it as a flag or variable";
+
+/// The first template in a file that stands in no comment.
+pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
+    let mut from = 0;
+    for line in file.text.split_inclusive('\n') {
+        let code = line
+            .find(|c: char| !c.is_whitespace())
+            .filter(|start| !line.get(*start..).is_some_and(|code| code.starts_with('#')));
+        let start = code.and_then(|_| line.find("{{")).filter(|start| {
+            // A comment behind a value.
+            line.get(..*start).is_some_and(|before| !before.contains(" #"))
+        });
+        // What is opened ends in the same line, or it is something else, as two objects within each other.
+        if let Some(start) = start.filter(|start| line.get(*start..).is_some_and(|rest| rest.contains("}}"))) {
+            let mistake = wrong("configuration", FOUND, EXPECTED);
+            return Some(Mistake {
+                source: Some(file.name.clone()),
+                place: Some(place(&file.text, from + start)),
+                mistake,
+            });
+        }
+        from += line.len();
+    }
+    None
+}
+
+/// The templates in the values that are taken; what makes Kubernetes objects may be full of them.
+pub(crate) fn in_values(source: &str, values: &Value, report: &mut Report) {
+    let mut open: Vec<(String, &Value)> = vec![(String::new(), values)];
+    while let Some((path, value)) = open.pop() {
+        match value {
+            Value::String(text) if text.contains("{{") && path != "providers.file.content" => {
+                let mistake = wrong(&path, FOUND, EXPECTED);
+                report.push(Mistake { source: Some(source.to_owned()), place: None, mistake });
+            }
+            Value::Array(items) => {
+                open.extend(items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)));
+            }
+            Value::Object(members) => open.extend(members.iter().map(|(key, value)| {
+                let key = resolver::config::shortened(key);
+                (if path.is_empty() { key } else { format!("{path}.{key}") }, value)
+            })),
+            _ => {}
+        }
+    }
+}

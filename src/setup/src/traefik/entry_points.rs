@@ -1,0 +1,68 @@
+//! `entryPoints.<name>`: the ports that Envoy listens on.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Domain, left_out};
+
+/// A port that Envoy listens on.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "allowACMEByPass", "forwardedHeaders", "http2", "http3", "observability", "proxyProtocol", "reusePort", "transport",
+    "udp",
+]))]
+pub struct EntryPoint {
+    /// Where it listens: `:80`, `192.0.2.1:443` or `[2001:db8::1]:443`, with `/tcp` behind it or nothing.
+    pub address: Option<String>,
+    /// Routers that name no entry point are on this one, and on the others that say so; if none does, on all.
+    pub as_default: Option<bool>,
+    /// What holds for all HTTP routers on it.
+    pub http: Option<EntryPointHttp>,
+}
+
+/// What holds for all HTTP routers on an entry point.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "encodedCharacters", "encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath",
+]))]
+pub struct EntryPointHttp {
+    /// Where everybody is sent. Challenges are answered nevertheless.
+    pub redirections: Option<Redirections>,
+    /// TLS for routers that say nothing of it.
+    pub tls: Option<EntryPointTls>,
+}
+
+/// Where everybody is sent.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Redirections {
+    /// To another entry point.
+    pub entry_point: Option<RedirectEntryPoint>,
+}
+
+/// A redirection to another entry point.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&["priority"]))]
+pub struct RedirectEntryPoint {
+    /// The name of the entry point, or a port as in `:443`.
+    pub to: Option<String>,
+    /// `https` (the default) or `http`.
+    pub scheme: Option<String>,
+    /// Whether browsers may remember it: 301 or 308 rather than 302 or 307. The default is true.
+    pub permanent: Option<bool>,
+}
+
+/// TLS for routers that say nothing of it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct EntryPointTls {
+    /// The resolver that gets their certificates.
+    pub cert_resolver: Option<String>,
+    /// The certificates to get; without it, one for each router with the names in its rule.
+    pub domains: Option<Vec<Domain>>,
+    /// The name of their TLS options.
+    pub options: Option<String>,
+}

@@ -1,0 +1,146 @@
+//! The values of Traefik's Helm chart, as far as they become flags of Traefik's.
+//!
+//! From the chart's values.yaml and templates/_podtemplate.tpl. What makes Kubernetes objects is left out.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::entry_points::{EntryPoint, Redirections};
+use super::resolvers::CertificatesResolver;
+use super::{Core, Domain, left_out};
+
+/// Values of Traefik's Helm chart.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "additionalVolumeMounts", "affinity", "api", "autoscaling", "commonLabels", "deployment", "envFrom",
+    "experimental", "extraObjects", "gateway", "gatewayClass", "global", "globalArguments", "hostNetwork", "hub",
+    "image", "ingressClass", "ingressRoute", "instanceLabelOverride", "livenessProbe", "logs", "metrics",
+    "namespaceOverride", "nodeSelector", "oci_meta", "ocsp", "persistence", "pluginRegistry", "podDisruptionBudget",
+    "podSecurityContext", "podSecurityPolicy", "priorityClassName", "rbac", "readinessProbe", "resources",
+    "securityContext", "service", "serviceAccount", "startupProbe", "tlsOptions", "tlsStore", "tolerations",
+    "topologySpreadConstraints", "tracing", "updateStrategy", "versionOverride", "volumes",
+]))]
+pub struct Values {
+    /// Entry points as in Traefik's own files.
+    pub entry_points: Option<BTreeMap<String, EntryPoint>>,
+    /// The chart's entry points.
+    pub ports: Option<BTreeMap<String, Port>>,
+    /// Where certificates come from, by name.
+    pub certificates_resolvers: Option<BTreeMap<String, CertificatesResolver>>,
+    /// Flags of Traefik's.
+    pub additional_arguments: Option<Vec<String>>,
+    /// Environment variables of Traefik's.
+    pub env: Option<Vec<Variable>>,
+    /// Where the dynamic configuration comes from.
+    pub providers: Option<HelmProviders>,
+    /// How rules are read.
+    pub core: Option<Core>,
+}
+
+/// An environment variable.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&["valueFrom"]))]
+pub struct Variable {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its value.
+    pub value: Option<String>,
+}
+
+/// An entry point of the chart's.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "allowACMEByPass", "appProtocol", "containerPort", "forwardedHeaders", "http3", "middlewares", "nodePort",
+    "observability", "proxyProtocol", "reusePort", "targetPort", "transport",
+]))]
+pub struct Port {
+    /// The port in the container, which nobody else reaches.
+    pub port: Option<u16>,
+    /// The port of the service, which clients reach.
+    pub exposed_port: Option<u16>,
+    /// The port of the host, which clients reach.
+    pub host_port: Option<u16>,
+    /// The address that it listens on.
+    #[serde(rename = "hostIP")]
+    pub host_ip: Option<String>,
+    /// `TCP` (the default) or `UDP`.
+    pub protocol: Option<String>,
+    /// Which services expose it.
+    pub expose: Option<BTreeMap<String, bool>>,
+    /// Routers that name no entry point are on this one.
+    pub as_default: Option<bool>,
+    /// The entry point that everybody is sent to, in older versions of the chart.
+    pub redirect_to: Option<RedirectTo>,
+    /// Where everybody is sent.
+    pub redirections: Option<Redirections>,
+    /// TLS for routers that say nothing of it, in older versions of the chart.
+    pub tls: Option<PortTls>,
+    /// What holds for all HTTP routers on it, in newer versions of the chart.
+    pub http: Option<PortHttp>,
+}
+
+/// Where everybody is sent, in older versions of the chart.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&["priority"]))]
+pub struct RedirectTo {
+    /// The entry point's name.
+    pub port: Option<String>,
+    /// Whether browsers may remember it.
+    pub permanent: Option<bool>,
+}
+
+/// What holds for all HTTP routers on an entry point of the chart's.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "encodedCharacters", "encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath",
+]))]
+pub struct PortHttp {
+    /// Where everybody is sent.
+    pub redirections: Option<Redirections>,
+    /// TLS for routers that say nothing of it.
+    pub tls: Option<PortTls>,
+}
+
+/// TLS for routers that say nothing of it.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct PortTls {
+    /// Whether they have TLS.
+    pub enabled: Option<bool>,
+    /// The resolver that gets their certificates.
+    pub cert_resolver: Option<String>,
+    /// The certificates to get.
+    pub domains: Option<Vec<Domain>>,
+    /// The name of their TLS options.
+    pub options: Option<String>,
+}
+
+/// Where the dynamic configuration comes from.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "knative", "kubernetesCRD", "kubernetesGateway", "kubernetesIngress", "kubernetesIngressNginx",
+]))]
+pub struct HelmProviders {
+    /// From a file whose content stands here.
+    pub file: Option<HelmFile>,
+}
+
+/// A file with dynamic configuration.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct HelmFile {
+    /// Whether it is read.
+    pub enabled: Option<bool>,
+    /// Whether changes are taken over.
+    pub watch: Option<bool>,
+    /// The file, in YAML.
+    pub content: Option<String>,
+}

@@ -1,0 +1,121 @@
+//! Traefik's configuration, static and dynamic, as types with Traefik's names: the parts of it that we have.
+//!
+//! The JSON Schema made of these types is what editors complete by, and what [`crate::input`] reads keys in any case,
+//! flags and environment variables by. A docstring here is the help that an editor shows. Keys of Traefik's that we do
+//! not have are listed in `left_out`: they are known, so that they are not taken for misspelt ones.
+
+pub mod entry_points;
+pub mod helm;
+pub mod http;
+pub mod providers;
+pub mod resolvers;
+pub mod tcp;
+pub mod tls;
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, json_schema};
+use serde::Deserialize;
+use serde_json::Value;
+
+use entry_points::EntryPoint;
+use http::Http;
+use providers::Providers;
+use resolvers::CertificatesResolver;
+use tcp::Tcp;
+use tls::Tls;
+
+/// The mark of a key of Traefik's that we do not have.
+pub(crate) const LEFT_OUT: &str = "x-left-out";
+
+/// Traefik's configuration. Static and dynamic parts may stand in one file or in several.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "accessLog", "api", "experimental", "global", "hostResolver", "hub", "log", "metrics", "ocsp", "pilot", "ping",
+    "serversTransport", "spiffe", "tcpServersTransport", "tracing", "udp",
+]))]
+pub struct Configuration {
+    /// The ports that Envoy listens on, by name.
+    pub entry_points: Option<BTreeMap<String, EntryPoint>>,
+    /// Where certificates come from, by name.
+    pub certificates_resolvers: Option<BTreeMap<String, CertificatesResolver>>,
+    /// Where the dynamic configuration comes from.
+    pub providers: Option<Providers>,
+    /// How rules are read.
+    pub core: Option<Core>,
+    /// HTTP routers and services.
+    pub http: Option<Http>,
+    /// TCP routers and services.
+    pub tcp: Option<Tcp>,
+    /// TLS options and certificates of your own.
+    pub tls: Option<Tls>,
+}
+
+/// How rules are read.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Core {
+    /// The syntax of rules whose router has no `ruleSyntax`: `v3` (the default) or `v2`.
+    pub default_rule_syntax: Option<String>,
+}
+
+/// The names of one certificate.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Domain {
+    /// The certificate's main name.
+    pub main: Option<String>,
+    /// Its further names.
+    pub sans: Option<Vec<String>>,
+}
+
+/// How a router's TLS connections are served.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct RouterTls {
+    /// The resolver that gets its certificates. Without one, certificates of your own or the default one are served.
+    pub cert_resolver: Option<String>,
+    /// The certificates to get; without it, one with the names in the rule.
+    pub domains: Option<Vec<Domain>>,
+    /// The name of its TLS options.
+    pub options: Option<String>,
+}
+
+/// A part of Traefik's that we do not have, but whose presence matters.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LeftOut;
+
+impl<'de> Deserialize<'de> for LeftOut {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
+    }
+}
+
+impl JsonSchema for LeftOut {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "LeftOut".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
+        json_schema!({ LEFT_OUT: "kept" })
+    }
+}
+
+/// Adds keys of Traefik's that we do not have to the schema of an object.
+pub(crate) fn left_out(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
+    move |schema| {
+        let properties =
+            schema.ensure_object().entry("properties").or_insert_with(|| Value::Object(Default::default()));
+        if let Value::Object(properties) = properties {
+            for key in keys {
+                let help = "Traefik's. There is nothing like it here: it is left out, with a warning.";
+                properties.insert((*key).to_owned(), serde_json::json!({ "description": help, LEFT_OUT: true }));
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `tls`: TLS options, and certificates of the user's own.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::left_out;
+
+/// TLS options and certificates of your own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tls {
+    /// Parameters of TLS connections, by name; `default` is for routers that name none.
+    pub options: Option<BTreeMap<String, TlsOptions>>,
+    /// Certificates of your own: they are served for names that no ACME certificate covers.
+    pub certificates: Option<Vec<Certificate>>,
+    /// The store named `default` has the certificate for names that nothing covers.
+    pub stores: Option<BTreeMap<String, Store>>,
+}
+
+/// Parameters of TLS connections.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&[
+    "alpnProtocols", "cipherSuites", "clientAuth", "curvePreferences", "disableSessionTickets",
+    "preferServerCipherSuites", "sniStrict",
+]))]
+pub struct TlsOptions {
+    /// The oldest version: VersionTLS10, VersionTLS11, VersionTLS12 or VersionTLS13.
+    pub min_version: Option<String>,
+    /// The newest version.
+    pub max_version: Option<String>,
+}
+
+/// A certificate of your own.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&["stores"]))]
+pub struct Certificate {
+    /// PEM file of the chain. Required.
+    pub cert_file: Option<String>,
+    /// PEM file of the key. Required.
+    pub key_file: Option<String>,
+}
+
+/// What is served for names that nothing covers.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&["defaultGeneratedCert"]))]
+pub struct Store {
+    /// The certificate.
+    pub default_certificate: Option<Certificate>,
+}
