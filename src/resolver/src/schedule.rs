@@ -1,5 +1,8 @@
 //! When a certificate is renewed: by its real lifetime, never by a promised one.
 
+use std::time::Duration;
+
+use crate::config::Resolver;
 use crate::spread::{WHOLE, share};
 use crate::vault::Certificate;
 
@@ -10,15 +13,50 @@ const SHORT_LIFETIME: i64 = 10 * 24 * 60 * 60;
 /// The jitter is spread over this part of the renewal window, so that most of the window is left for tries.
 const JITTER_PART: i64 = 10;
 
-/// When to renew a certificate, in seconds since 1970: at the start of the last third of its lifetime, or of the last
-/// half when that is 10 days or less, plus jitter over the first tenth of that window. The jitter follows from the
-/// serial number, so that it is the same after a restart, and another one for the next certificate.
-pub fn renewal_at(certificate: &Certificate) -> i64 {
-    let lifetime = certificate.not_after.saturating_sub(certificate.not_before).max(0);
-    let window = if lifetime <= SHORT_LIFETIME { lifetime / 2 } else { lifetime / 3 };
-    let jitter = (window / JITTER_PART).saturating_mul(i64::from(share(&certificate.serial)));
-    let jitter = jitter.checked_div(i64::from(WHOLE)).unwrap_or_default();
-    certificate.not_after.saturating_sub(window).saturating_add(jitter)
+/// Traefik's table for `certificatesDuration`: from this many hours on, the seconds before the end to renew at.
+const TABLE: [(u64, i64); 5] =
+    [(8760, 120 * 86_400), (2160, 30 * 86_400), (720, 10 * 86_400), (144, 2 * 86_400), (24, 6 * 3600)];
+
+/// What the table says for anything shorter.
+const SHORTEST_WINDOW: i64 = 20 * 60;
+
+/// When the certificates of each resolver are renewed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Schedule<'a> {
+    /// The resolvers whose users say how long their certificates live.
+    durations: Vec<(&'a str, Duration)>,
+}
+
+impl<'a> Schedule<'a> {
+    /// The schedule of these resolvers.
+    pub fn of(resolvers: &'a [Resolver]) -> Self {
+        let said = |resolver: &'a Resolver| Some((resolver.name.as_str(), resolver.certificates_duration?));
+        Self { durations: resolvers.iter().filter_map(said).collect() }
+    }
+
+    /// When to renew a certificate, in seconds since 1970: where its window begins, plus jitter over the window's first
+    /// tenth. The jitter follows from the serial number, so that it is the same after a restart, and another one for the
+    /// next certificate.
+    ///
+    /// The window is the last third of the lifetime, or the last half when that is 10 days or less. Where the user set
+    /// `certificatesDuration`, it is the table's, but never longer than that, or a certificate that lives shorter than
+    /// was said would be renewed at every look; and never shorter than half of it, or one that lives longer would have
+    /// no time left for a second try.
+    pub fn renewal_at(&self, certificate: &Certificate) -> i64 {
+        let lifetime = certificate.not_after.saturating_sub(certificate.not_before).max(0);
+        let own = if lifetime <= SHORT_LIFETIME { lifetime / 2 } else { lifetime / 3 };
+        let said = self.durations.iter().find(|(resolver, _)| *resolver == certificate.id.resolver);
+        let window = said.map_or(own, |(_, duration)| tabled(*duration).clamp(own / 2, own));
+        let jitter = (window / JITTER_PART).saturating_mul(i64::from(share(&certificate.serial)));
+        let jitter = jitter.checked_div(i64::from(WHOLE)).unwrap_or_default();
+        certificate.not_after.saturating_sub(window).saturating_add(jitter)
+    }
+}
+
+/// How long before its end Traefik renews a certificate of this duration, in seconds.
+fn tabled(duration: Duration) -> i64 {
+    let hours = duration.as_secs() / 3600;
+    TABLE.iter().find(|(from, _)| hours >= *from).map_or(SHORTEST_WINDOW, |(_, window)| *window)
 }
 
 #[cfg(test)]
@@ -31,11 +69,91 @@ mod tests {
     use super::*;
     use crate::vault::CertificateId;
 
-    const DAY: i64 = 24 * 60 * 60;
+    const HOUR: i64 = 60 * 60;
+    const DAY: i64 = 24 * HOUR;
 
     fn living(not_before: i64, not_after: i64, serial: &str) -> Certificate {
         let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
         Certificate { id, not_before, not_after, serial: serial.into(), issuer: String::new() }
+    }
+
+    fn renewal_at(certificate: &Certificate) -> i64 {
+        Schedule::default().renewal_at(certificate)
+    }
+
+    /// How long before its end a certificate of this lifetime is renewed, at the earliest, with `certificatesDuration`.
+    fn window(hours: u64, lifetime: i64) -> i64 {
+        let schedule =
+            Schedule { durations: vec![("other", Duration::ZERO), ("le", Duration::from_secs(hours * 3600))] };
+        let ats = (0..200).map(|serial| schedule.renewal_at(&living(0, lifetime, &format!("{serial:x}"))));
+        let (earliest, latest) = (ats.clone().min().unwrap(), ats.max().unwrap());
+        let window = lifetime - earliest;
+        assert!(latest - earliest <= window / 10, "jitter of {} s in a window of {window} s", latest - earliest);
+        window
+    }
+
+    /// At most the jitter's first two hundredths later.
+    fn about(found: i64, expected: i64) -> bool {
+        (expected - expected / 100 - 1..=expected).contains(&found)
+    }
+
+    #[test]
+    fn what_the_user_says_is_renewed_by_traefiks_table() {
+        for (hours, expected) in [
+            (100_000, 120 * DAY),
+            (8760, 120 * DAY),
+            (8759, 30 * DAY),
+            (2160, 30 * DAY),
+            (2159, 10 * DAY),
+            (720, 10 * DAY),
+            (719, 2 * DAY),
+            (144, 2 * DAY),
+            (143, 6 * HOUR),
+            (24, 6 * HOUR),
+            (23, 20 * 60),
+            (1, 20 * 60),
+        ] {
+            assert_eq!(tabled(Duration::from_secs(hours * 3600)), expected, "{hours} h");
+        }
+        // Where the CA keeps to what was said, the table holds to the second.
+        for (hours, lifetime, expected) in [
+            (8760, 365 * DAY, 120 * DAY),
+            (2160, 90 * DAY, 30 * DAY),
+            (720, 30 * DAY, 10 * DAY),
+            (144, 6 * DAY, 2 * DAY),
+            (24, DAY, 6 * HOUR),
+            (1, HOUR, 20 * 60),
+        ] {
+            let window = window(hours, lifetime);
+            assert!(about(window, expected), "{hours} h: {window} s, expected {expected} s");
+        }
+    }
+
+    #[test]
+    fn a_real_lifetime_that_is_another_bounds_it_both_ways() {
+        for (hours, lifetime, expected) in [
+            // Shorter than was said: Traefik would renew at every look.
+            (2160, 6 * DAY, 3 * DAY),
+            (8760, 90 * DAY, 30 * DAY),
+            (2160, 45, 22),
+            (1, 45, 22),
+            (2160, 47 * DAY, 47 * DAY / 3),
+            // Longer than was said: twenty minutes are no time for a CA's bad day.
+            (1, 90 * DAY, 15 * DAY),
+            (24, 6 * DAY, 36 * HOUR),
+            (720, 365 * DAY, 365 * DAY / 6),
+        ] {
+            let window = window(hours, lifetime);
+            assert!(about(window, expected), "{hours} h, {lifetime} s: {window} s, expected {expected} s");
+        }
+    }
+
+    #[test]
+    fn absurd_lifetimes_with_a_duration_overflow_nothing() {
+        let schedule = Schedule { durations: vec![("le", Duration::MAX)] };
+        for (not_before, not_after) in [(100, 50), (i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, 0)] {
+            schedule.renewal_at(&living(not_before, not_after, "1"));
+        }
     }
 
     #[test]

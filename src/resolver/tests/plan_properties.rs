@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use resolver::backoff;
 use resolver::config::EngineOptions;
 use resolver::plan::{Plan, plan};
-use resolver::schedule::renewal_at;
+use resolver::schedule::Schedule;
 use resolver::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
 
 const NOW: i64 = 1_800_000_000;
@@ -78,8 +78,12 @@ fn inventory() -> impl Strategy<Value = Inventory> {
     })
 }
 
+fn renewal_at(certificate: &Certificate) -> i64 {
+    Schedule::default().renewal_at(certificate)
+}
+
 fn planned(wants: &[CertificateId], inventory: &Inventory, in_flight: &HashSet<CertificateId>, now: i64) -> Plan {
-    plan(wants, inventory, in_flight, now, &EngineOptions::default())
+    plan(wants, inventory, in_flight, now, &Schedule::default(), &EngineOptions::default())
 }
 
 /// Straight from the definition (RFC 6125 §6.4.3), without an index.

@@ -19,6 +19,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use crate::config::Config;
 use crate::key::Key;
 use crate::plan::{Task, Tasks, tasks};
+use crate::schedule::Schedule;
 use crate::vault::{CertificateId, Inventory, Vault, VaultError};
 use attempt::{Outcome, attempt};
 pub use event::{Census, Event, Observer, Why};
@@ -117,7 +118,8 @@ fn look<H: Host>(
     let now_millis = host.now_millis();
     let wants = feed.merged_with(config);
     let now = now_millis.div_euclid(1000);
-    let Tasks { tasks, next_wake, census } = tasks(&wants, inventory, in_flight, now, &config.engine);
+    let schedule = Schedule::of(&config.resolvers);
+    let Tasks { tasks, next_wake, census } = tasks(&wants, inventory, in_flight, now, &schedule, &config.engine);
     observer.notice(Event::Census(census));
     let longest = if tasks.is_empty() { LONGEST_SLEEP } else { LOOK_WHILE_BUSY };
     let longest = now_millis.saturating_add(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::coverage::Coverage;
 use crate::key::Key;
-use crate::schedule::renewal_at;
+use crate::schedule::Schedule;
 use crate::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
 
 /// All that is known of one certificate.
@@ -33,6 +33,7 @@ impl<'a> Known<'a> {
         inventory: &'a Inventory,
         in_flight: &'a HashSet<CertificateId>,
         now: i64,
+        schedule: &Schedule<'_>,
     ) -> Self {
         let mut facts: HashMap<Key<'a>, Facts<'a>> = HashMap::with_capacity(wants.len());
         for (position, id) in wants.iter().enumerate() {
@@ -42,7 +43,7 @@ impl<'a> Known<'a> {
         let mut next_uncovering = None;
         for certificate in &inventory.certificates {
             let facts = facts.get_mut(&Key(&certificate.id));
-            let until = covers_until(certificate, facts.is_some());
+            let until = covers_until(certificate, facts.is_some(), schedule);
             if until > now {
                 coverage.add_all(&certificate.id.names);
                 next_uncovering = Some(next_uncovering.map_or(until, |next: i64| next.min(until)));
@@ -68,7 +69,7 @@ impl<'a> Known<'a> {
 /// One that nothing wants any more is not renewed, so what it covers needs its own when it would be due: a name taken
 /// off a router's list leaves the others on that list, and they must not go dark at its end. One that is wanted has half
 /// of its window to be renewed in; should that fail for so long, what it covers gets its own while it still serves.
-fn covers_until(certificate: &Certificate, is_wanted: bool) -> i64 {
-    let due = renewal_at(certificate);
+fn covers_until(certificate: &Certificate, is_wanted: bool, schedule: &Schedule<'_>) -> i64 {
+    let due = schedule.renewal_at(certificate);
     if is_wanted { due.saturating_add(certificate.not_after.saturating_sub(due) / 2) } else { due }
 }

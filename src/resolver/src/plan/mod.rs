@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::config::EngineOptions;
 use crate::engine::{Census, Why};
 use crate::key::Key;
-use crate::schedule::renewal_at;
+use crate::schedule::Schedule;
 use crate::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
 use known::{Facts, Known};
 
@@ -51,9 +51,10 @@ pub fn plan(
     inventory: &Inventory,
     in_flight: &HashSet<CertificateId>,
     now: i64,
+    schedule: &Schedule<'_>,
     options: &EngineOptions,
 ) -> Plan {
-    let Tasks { tasks, next_wake, census } = tasks(wants, inventory, in_flight, now, options);
+    let Tasks { tasks, next_wake, census } = tasks(wants, inventory, in_flight, now, schedule, options);
     Plan { due: tasks.into_iter().map(|task| task.due).collect(), next_wake, census }
 }
 
@@ -84,9 +85,10 @@ pub(crate) fn tasks(
     inventory: &Inventory,
     in_flight: &HashSet<CertificateId>,
     now: i64,
+    schedule: &Schedule<'_>,
     options: &EngineOptions,
 ) -> Tasks {
-    let known = Known::of(wants, inventory, in_flight, now);
+    let known = Known::of(wants, inventory, in_flight, now, schedule);
     let mut plan = Tasks { next_wake: known.next_uncovering, ..Tasks::default() };
     for (position, id) in wants.iter().enumerate() {
         let Some(facts) = known.facts.get(&Key(id)).filter(|facts| facts.wanted_at == Some(position)) else {
@@ -94,7 +96,7 @@ pub(crate) fn tasks(
         };
         let Facts { stored, attempt, order, .. } = *facts;
         plan.census.failing = plan.census.failing.saturating_add(u64::from(attempt.is_some()));
-        let renewal = stored.map(renewal_at);
+        let renewal = stored.map(|stored| schedule.renewal_at(stored));
         let is_covered = stored.is_none() && known.coverage.covers_all(&id.names);
         plan.census.count(stored, is_covered, renewal.is_some_and(|at| at <= now), now);
         if facts.is_in_flight {

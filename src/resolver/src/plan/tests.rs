@@ -28,7 +28,7 @@ fn attempt(names: &[&str], retry_at: i64) -> Attempt {
 }
 
 fn planned(wants: &[CertificateId], inventory: &Inventory) -> Plan {
-    plan(wants, inventory, &HashSet::new(), NOW, &EngineOptions::default())
+    plan(wants, inventory, &HashSet::new(), NOW, &Schedule::default(), &EngineOptions::default())
 }
 
 fn due(plan: &Plan) -> Vec<(&str, Why)> {
@@ -172,7 +172,7 @@ fn of_new_lists_the_ones_within_others_wait_and_those_with_a_name_more_do_not() 
 fn what_is_in_flight_is_neither_due_nor_ordered_under_another_name() {
     let in_flight = HashSet::from([id(&["a.example", "b.example"])]);
     let wants = [id(&["b.example", "a.example"]), id(&["a.example"])];
-    let plan = plan(&wants, &Inventory::default(), &in_flight, NOW, &EngineOptions::default());
+    let plan = plan(&wants, &Inventory::default(), &in_flight, NOW, &Schedule::default(), &EngineOptions::default());
     assert!(plan.due.is_empty());
     assert_eq!(plan.census.in_progress, 1);
 }
@@ -221,5 +221,7 @@ fn an_order_that_nobody_drives_is_gone_on_with() {
 fn short_retry_settings_do_not_shorten_a_wait_the_ca_asked_for() {
     let options = EngineOptions { retry_max: Duration::from_secs(2), ..EngineOptions::default() };
     let inventory = Inventory { attempts: vec![attempt(&["a.example"], NOW + 3600)], ..Inventory::default() };
-    assert!(plan(&[id(&["a.example"])], &inventory, &HashSet::new(), NOW, &options).due.is_empty());
+    assert!(
+        plan(&[id(&["a.example"])], &inventory, &HashSet::new(), NOW, &Schedule::default(), &options).due.is_empty()
+    );
 }
