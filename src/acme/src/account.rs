@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::client::{Call, Client, OnSilence, Signed, parse};
 use crate::error::Error;
+use crate::external_account::Binding;
 use crate::host::{Host, Response};
 use crate::origin::resolve;
 
@@ -20,29 +21,39 @@ pub struct Account {
 
 /// Makes an account for the client's key, or finds the one there is, agreeing to the terms of service.
 ///
-/// With `known`, the CA may have an account of this key already (its answer to an earlier newAccount was lost, say), so
-/// it is looked for first (§7.3.1), and only made when there is none.
-pub async fn register<H: Host>(client: &Client<H>, contact: &[String], known: bool) -> Result<Account, Error> {
-    if known {
-        match find(client).await {
-            Err(Error::AccountLost(_)) => {}
-            found => return found,
-        }
+/// Where the CA wants it bound to an external account and there is no `binding`, nothing is sent.
+pub async fn register<H: Host>(
+    client: &Client<H>,
+    contact: &[String],
+    binding: Option<&Binding>,
+) -> Result<Account, Error> {
+    if binding.is_none() && needs_binding(client) {
+        return Err(Error::ExternalAccountRequired);
     }
-    let new = NewAccount { contact: Some(contact), terms_of_service_agreed: Some(true), only_return_existing: None };
+    let new = NewAccount {
+        contact: Some(contact),
+        terms_of_service_agreed: Some(true),
+        external_account_binding: binding,
+        ..NewAccount::default()
+    };
     new_account(client, &new).await
+}
+
+/// Whether the CA makes accounts only for those that it knows by other means (§7.1.1, `externalAccountRequired`).
+pub fn needs_binding<H>(client: &Client<H>) -> bool {
+    client.directory.meta.as_ref().is_some_and(|meta| meta.external_account_required == Some(true))
 }
 
 /// Finds the account of the client's key (§7.3.1); [`Error::AccountLost`] when there is none.
 pub async fn find<H: Host>(client: &Client<H>) -> Result<Account, Error> {
-    let existing = NewAccount { contact: None, terms_of_service_agreed: None, only_return_existing: Some(true) };
+    let existing = NewAccount { only_return_existing: Some(true), ..NewAccount::default() };
     new_account(client, &existing).await
 }
 
 /// Tells the CA other contacts (§7.3.2).
 pub async fn update_contact<H: Host>(client: &Client<H>, contact: &[String]) -> Result<Account, Error> {
     let url = client.kid().unwrap_or_default();
-    let update = NewAccount { contact: Some(contact), terms_of_service_agreed: None, only_return_existing: None };
+    let update = NewAccount { contact: Some(contact), ..NewAccount::default() };
     let response = client.post("account", &url, &update, OnSilence::Repeat).await?;
     Ok(account(url.clone(), parse(&url, &response)?, contact))
 }
@@ -77,7 +88,7 @@ fn account(url: String, state: AccountState, asked: &[String]) -> Account {
 }
 
 /// What is sent to newAccount (§7.3) and to an account's URL (§7.3.2).
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct NewAccount<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,6 +97,8 @@ struct NewAccount<'a> {
     terms_of_service_agreed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     only_return_existing: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_account_binding: Option<&'a Binding>,
 }
 
 /// What comes back (§7.1.2).

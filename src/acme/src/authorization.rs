@@ -14,7 +14,8 @@ use crate::retry_after;
 /// How long a CA may take to validate a name. Let's Encrypt takes seconds; lego gives up after two minutes.
 const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// How long an answer to a challenge stands at the longest, in seconds; it is withdrawn when the validation ended.
+/// How long an answer to a challenge stands at the longest, in seconds, from when the CA is told; it is withdrawn when
+/// the validation ended.
 const CHALLENGE_LIFETIME: i64 = 60 * 60;
 
 /// The lengths a token may have: 128 bits of entropy need 22 characters (RFC 8555 §8.3), and the bound keeps state small.
@@ -47,6 +48,9 @@ pub(crate) async fn fulfil<H: Host, C: Custodian>(
             let challenge = http01(client, &authorization)?;
             let token = challenge.answer.token.clone();
             custodian.publish(challenge.answer).await.map_err(Failure::Custodian)?;
+            if challenge.url.is_some() && !client.options.challenge_delay.is_zero() {
+                client.host.sleep(client.options.challenge_delay).await;
+            }
             let verdict = validate(client, url, challenge.url.as_deref()).await;
             custodian.retract(&token).await;
             Ok(verdict?)
@@ -119,6 +123,7 @@ fn http01<H: Host>(client: &Client<H>, authorization: &Authorization) -> Result<
     };
     let url = client.trusted("challenge.url", url.clone())?;
     let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
+    let delay = i64::try_from(client.options.challenge_delay.as_secs()).unwrap_or(i64::MAX);
     Ok(Offer {
         // A challenge that is `processing` was announced before a restart: the CA needs the answer, not another word.
         url: (status != Some("processing")).then_some(url),
@@ -126,7 +131,7 @@ fn http01<H: Host>(client: &Client<H>, authorization: &Authorization) -> Result<
             key_authorization: client.key.key_authorization(token),
             token: token.clone(),
             host: identifier.to_ascii_lowercase(),
-            expires: now.saturating_add(CHALLENGE_LIFETIME),
+            expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
         },
     })
 }

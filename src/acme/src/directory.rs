@@ -1,6 +1,7 @@
 //! The directory (RFC 8555 §7.1.1): where everything else is.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The URLs of a CA. Fields this client does not use are ignored, whatever they hold.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -27,6 +28,17 @@ pub struct Meta {
     /// Whether an account needs an external account binding (§7.3.4).
     #[serde(default)]
     pub external_account_required: Option<bool>,
+    /// The profiles that certificates can be ordered by, each with its description (draft-ietf-acme-profiles §3).
+    #[serde(default)]
+    pub profiles: Value,
+}
+
+impl Directory {
+    /// The names of the CA's profiles; none when it has no such thing.
+    pub fn profiles(&self) -> impl Iterator<Item = &String> {
+        let profiles = self.meta.as_ref().and_then(|meta| meta.profiles.as_object());
+        profiles.into_iter().flat_map(|profiles| profiles.keys())
+    }
 }
 
 #[cfg(test)]
@@ -60,6 +72,22 @@ mod tests {
             directory.meta.unwrap().terms_of_service.as_deref(),
             Some("https://example.com/acme/terms/2017-5-30")
         );
+    }
+
+    /// The example of draft-ietf-acme-profiles §3, <https://datatracker.ietf.org/doc/html/draft-ietf-acme-profiles>.
+    #[test]
+    fn profiles_are_known_by_their_names() {
+        let with = |profiles: &str| -> Directory {
+            let text =
+                format!(r#"{{"newNonce":"n","newAccount":"a","newOrder":"o","meta":{{"profiles":{profiles}}}}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        let example =
+            with(r#"{"profile1": "https://example.com/profile1", "profile2": "https://example.com/profile2"}"#);
+        assert_eq!(example.profiles().collect::<Vec<_>>(), ["profile1", "profile2"]);
+        for none in ["null", "{}", "[]", "7"] {
+            assert_eq!(with(none).profiles().count(), 0, "{none}");
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Error {
         /// What is wrong with the answer.
         what: String,
     },
+    /// The CA makes accounts only for those that it knows by other means, and none is configured (§7.3.4).
+    ExternalAccountRequired,
     /// The CA sent a URL with another origin than the directory's.
     ForeignUrl {
         /// Where it stood: `order.finalize`.
@@ -74,6 +76,13 @@ pub enum Error {
         /// How long.
         after: Duration,
     },
+    /// The CA does not have the profile that is asked for (draft-ietf-acme-profiles §3).
+    UnknownProfile {
+        /// The profile.
+        profile: String,
+        /// Those that it has.
+        offered: Vec<String>,
+    },
 }
 
 /// What an error means for the next try.
@@ -113,7 +122,11 @@ impl Error {
                 let permanent = classes.iter().find(|class| matches!(class, Class::Permanent));
                 limited.or(permanent).copied().unwrap_or(Class::Validation)
             }
-            Self::ForeignUrl { .. } | Self::NoChallenge { .. } | Self::OrderNamesChanged { .. } => Class::Permanent,
+            Self::ExternalAccountRequired
+            | Self::ForeignUrl { .. }
+            | Self::NoChallenge { .. }
+            | Self::OrderNamesChanged { .. }
+            | Self::UnknownProfile { .. } => Class::Permanent,
             Self::Send { error: SendError::Refused(_), .. } => Class::Permanent,
             Self::BadAnswer { .. } | Self::OrderLost { .. } | Self::Send { .. } | Self::TimedOut { .. } => {
                 Class::Transient(None)
@@ -171,6 +184,9 @@ impl fmt::Display for Error {
         match self {
             Self::AccountLost(problem) => write!(f, "the CA does not know the account: {problem}"),
             Self::BadAnswer { url, what } => write!(f, "{}: {}", one_line(url), one_line(what)),
+            Self::ExternalAccountRequired => f.write_str(
+                "the CA makes accounts only for customers it knows: set eab.kid and eab.hmacEncoded to what it gave you",
+            ),
             Self::ForeignUrl { place, url } => write!(
                 f,
                 "{place} is {}, which has not the origin of caServer; if that is right, list its host in caClusters",
@@ -200,6 +216,13 @@ impl fmt::Display for Error {
             Self::Send { url, error } => write!(f, "{}: {error}", one_line(url)),
             Self::TimedOut { waiting_for, after } => {
                 write!(f, "{} took longer than {} ms", one_line(waiting_for), after.as_millis())
+            }
+            Self::UnknownProfile { profile, offered } => {
+                write!(f, "the CA has no profile {}", one_line(profile))?;
+                match offered.as_slice() {
+                    [] => f.write_str("; it has none at all"),
+                    offered => write!(f, ", only {}", one_line(&offered.join(", "))),
+                }
             }
         }
     }

@@ -4,11 +4,13 @@
 //! sent, and a run that is given an order's URL asks the CA how far that order is and continues from there.
 
 use std::fmt;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
 use crate::authorization::{self, Http01};
+use crate::certificate::{self, Chains};
 use crate::client::Client;
 use crate::error::Error;
 use crate::host::Host;
@@ -48,13 +50,13 @@ pub trait Custodian {
     fn csr(&self, order: &str) -> impl Future<Output = Result<Vec<u8>, Self::Error>>;
 }
 
-/// A finished chain, and the order it came from.
+/// A certificate, and the order it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issued {
     /// The order's URL.
     pub order: String,
-    /// The chain in PEM, leaf first.
-    pub chain: String,
+    /// Its chains.
+    pub chains: Chains,
 }
 
 /// Why an issuance ended without a chain.
@@ -110,7 +112,7 @@ pub async fn issue<H: Host, C: Custodian>(
             }
             OrderStatus::Processing => wait_while(client, &order, OrderStatus::Processing, state.retry_after).await?,
             OrderStatus::Valid => match &state.certificate {
-                Some(url) => return Ok(Issued { chain: order::download(client, url).await?, order: order.url }),
+                Some(url) => return Ok(Issued { chains: certificate::download(client, url).await?, order: order.url }),
                 None => return Err(bad_order(&order, "it is valid and has no certificate").into()),
             },
             OrderStatus::Invalid => return Err(given_up(client, order, state).await.into()),
@@ -185,19 +187,24 @@ async fn finalize<H: Host>(
     }
 }
 
-/// Polls an order until its status is another.
+/// Polls an order until its status is another. No look begins after `certificateTimeout`, however slowly the CA answers.
 async fn wait_while<H: Host>(
     client: &Client<H>,
     order: &Order,
     status: OrderStatus,
     mut asked: Option<Duration>,
 ) -> Result<OrderState, Error> {
-    let mut poll = Poll::new(&client.host, "the CA's work on the order", client.options.certificate_timeout);
+    let (timeout, what) = (client.options.certificate_timeout, "the CA's work on the order");
+    let mut poll = Poll::new(&client.host, what, timeout);
+    let mut alarm = pin!(client.host.sleep(timeout));
     loop {
         poll.wait(asked).await?;
         let state = order::fetch(client, order).await?;
         if state.status != status {
             return Ok(state);
+        }
+        if futures::poll!(alarm.as_mut()).is_ready() {
+            return Err(Error::TimedOut { waiting_for: what.to_owned(), after: timeout });
         }
         asked = state.retry_after;
     }

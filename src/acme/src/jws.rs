@@ -43,6 +43,12 @@ impl AccountKey {
         Ok(Self { key, jwk, thumbprint })
     }
 
+    /// The public key as JSON (RFC 7517).
+    pub(crate) fn jwk(&self) -> Vec<u8> {
+        // Writing a struct of texts into memory can't fail.
+        serde_json::to_vec(&self.jwk).unwrap_or_default()
+    }
+
     /// The key's thumbprint (RFC 7638), base64url.
     pub fn thumbprint(&self) -> &str {
         &self.thumbprint

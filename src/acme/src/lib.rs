@@ -7,21 +7,25 @@
 //!
 //! Read it in this order:
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
-//! - [`order`], [`authorization`], [`account`]: its steps, one section of the RFC each;
+//! - [`order`], [`authorization`], [`certificate`], [`account`], [`external_account`]: its steps, one section of the RFC
+//!   each;
 //! - [`client`]: one signed request with its nonces and retries;
-//! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`]: the parts;
+//! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts;
 //! - [`host`]: what it needs from the world.
 
 #![forbid(unsafe_code)]
 
 pub mod account;
 pub mod authorization;
+pub mod certificate;
 pub mod client;
 pub mod directory;
 pub mod error;
+pub mod external_account;
 pub mod host;
 pub mod issuance;
 pub mod jws;
+mod link;
 pub mod order;
 pub mod origin;
 mod pkcs8;

@@ -1,4 +1,4 @@
-//! Orders (RFC 8555 §7.1.3 and §7.4): placed, fetched, finalized, downloaded.
+//! Orders (RFC 8555 §7.1.3 and §7.4): placed, fetched, finalized.
 
 use std::net::IpAddr;
 
@@ -15,6 +15,9 @@ use crate::retry_after;
 
 /// The most authorizations an order may have: one for each name, and CAs take a hundred names.
 const MAX_AUTHORIZATIONS: usize = 200;
+
+/// How many of the CA's profiles an error lists; CAs have a handful.
+const MAX_PROFILES_SHOWN: usize = 20;
 
 /// What a certificate is for: a DNS name, or an IP address (RFC 8738).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,10 +93,15 @@ pub enum OrderStatus {
     Valid,
 }
 
-/// Places an order (§7.4).
+/// Places an order (§7.4), by the client's profile if it has one. A profile that the CA does not list is not asked for.
 pub async fn place<H: Host>(client: &Client<H>, names: &[Identifier]) -> Result<(Order, OrderState), Error> {
-    let url = client.directory.new_order.clone();
-    let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect() };
+    let (directory, profile) = (&client.directory, client.options.profile.as_ref());
+    if let Some(profile) = profile.filter(|profile| !directory.profiles().any(|offered| offered == *profile)) {
+        let offered = directory.profiles().take(MAX_PROFILES_SHOWN).cloned().collect();
+        return Err(Error::UnknownProfile { profile: profile.clone(), offered });
+    }
+    let url = directory.new_order.clone();
+    let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile };
     let response = client.post("newOrder", &url, &payload, OnSilence::Repeat).await?;
     let order = Order { url: location(client, &url, &response, "order.location")? };
     let state = state_of(client, &url, &response)?;
@@ -117,17 +125,6 @@ pub async fn finalize<H: Host>(client: &Client<H>, state: &OrderState, csr: &[u8
     let payload = Finalize { csr: URL_SAFE_NO_PAD.encode(csr) };
     let response = client.post("finalize", &state.finalize, &payload, OnSilence::GiveUp).await?;
     state_of(client, &state.finalize, &response)
-}
-
-/// Downloads the chain in PEM, leaf first (§7.4.2).
-pub async fn download<H: Host>(client: &Client<H>, url: &str) -> Result<String, Error> {
-    let response = client.post_as_get("certificate", url).await?;
-    let bad = |what: &str| Error::BadAnswer { url: url.to_owned(), what: what.to_owned() };
-    let chain = String::from_utf8(response.body).map_err(|_| bad("the certificate is not text"))?;
-    if !chain.contains("-----BEGIN CERTIFICATE-----") {
-        return Err(bad("there is no PEM certificate in it"));
-    }
-    Ok(chain)
 }
 
 /// That an order is for the names it was placed for: the CA may not alter them.
@@ -165,8 +162,10 @@ fn state_of<H: Host>(client: &Client<H>, url: &str, response: &Response) -> Resu
 
 /// What is sent to newOrder (§7.4).
 #[derive(Serialize)]
-struct NewOrder {
+struct NewOrder<'a> {
     identifiers: Vec<IdentifierResource>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<&'a String>,
 }
 
 /// What is sent to an order's finalize URL (§7.4).

@@ -1,53 +1,106 @@
-//! Whether somebody can answer challenges yet.
+//! Whether somebody can answer challenges yet, and where.
 //!
 //! At start the engine may be at work before Envoy's workers are: a CA told to validate then finds port 80 closed, and
 //! the order is lost. So each responder says in shared data that it runs, with its first tick, and the engine waits for
 //! that before it publishes its first challenge. A filter's plugin also runs on the main thread, before the workers do,
 //! so it takes two of the same plugin to know that a worker is there. A singleton on the main thread is told from the
 //! filter by its VM's configuration, which has to be another one anyway for it to have a VM of its own.
+//!
+//! A responder with an `entryPoint` also says which one; one without serves any. What ends in order takes itself out
+//! again. A line that stays behind after a trap only makes the engine try what the CA will then refuse.
 
 use crate::proxy::ProxyHandle;
 use crate::shared;
 
-/// The key: one line a plugin, `fingerprint instances`.
+/// The key: one line a plugin, `fingerprint instances entry-point`; the last is missing where any is served.
 const KEY: &str = "envoy-autocert/responders";
 
 /// How many plugins are counted. More are configurations long gone.
 const MAX_PLUGINS: usize = 64;
 
+/// The longest name of an entry point that is told, in bytes. One with a longer name serves any.
+const MAX_NAME: usize = 256;
+
 /// How many instances of one plugin prove that a worker runs.
 const ENOUGH: u64 = 2;
 
 /// Counts this instance in. Failing to do so only costs the engine a wait.
-pub(crate) fn enter(proxy: &ProxyHandle, fingerprint: u64) {
+pub(crate) fn enter(proxy: &ProxyHandle, fingerprint: u64, entry_point: Option<&str>) {
     let _ = shared::update(proxy, KEY, |value| {
         let mut plugins = plugins(value);
-        match plugins.iter_mut().find(|(plugin, _)| *plugin == fingerprint) {
-            Some((_, instances)) => *instances = instances.saturating_add(1),
-            None => plugins.insert(0, (fingerprint, 1)),
+        match plugins.iter_mut().find(|plugin| plugin.fingerprint == fingerprint) {
+            Some(plugin) => plugin.instances = plugin.instances.saturating_add(1),
+            None => plugins.insert(0, Plugin { fingerprint, instances: 1, entry_point: entry_point.filter(is_name) }),
         }
         plugins.truncate(MAX_PLUGINS);
-        let lines = plugins.iter().map(|(plugin, instances)| format!("{plugin:016x} {instances}\n"));
-        Some(lines.collect::<String>().into_bytes())
+        Some(written(&plugins))
     });
 }
 
-/// Whether a worker's responder has started.
-pub(crate) fn is_open(proxy: &ProxyHandle) -> bool {
-    shared::read(proxy, KEY)
-        .ok()
-        .flatten()
-        .is_some_and(|value| plugins(&value).iter().any(|(_, instances)| *instances >= ENOUGH))
+/// Takes this instance out again.
+pub(crate) fn leave(proxy: &ProxyHandle, fingerprint: u64) {
+    let _ = shared::update(proxy, KEY, |value| {
+        let mut plugins = plugins(value);
+        let mine = plugins.iter_mut().find(|plugin| plugin.fingerprint == fingerprint)?;
+        mine.instances = mine.instances.saturating_sub(1);
+        plugins.retain(|plugin| plugin.instances > 0);
+        Some(written(&plugins))
+    });
 }
 
-fn plugins(value: &[u8]) -> Vec<(u64, u64)> {
+/// Whether a worker's responder has started: any, or one that serves this entry point.
+pub(crate) fn is_open(proxy: &ProxyHandle, entry_point: Option<&str>) -> bool {
+    let serves = |plugin: &Plugin<'_>| match (entry_point, plugin.entry_point) {
+        (Some(wanted), Some(served)) => wanted == served,
+        _ => true,
+    };
+    let value = shared::read(proxy, KEY).ok().flatten().unwrap_or_default();
+    plugins(&value).iter().any(|plugin| plugin.instances >= ENOUGH && serves(plugin))
+}
+
+/// The entry points that responders serve, those that serve any left out.
+pub(crate) fn entry_points(proxy: &ProxyHandle) -> Vec<String> {
+    let value = shared::read(proxy, KEY).ok().flatten().unwrap_or_default();
+    let running = plugins(&value).into_iter().filter(|plugin| plugin.instances >= ENOUGH);
+    let mut names: Vec<String> = running.filter_map(|plugin| plugin.entry_point.map(str::to_owned)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// A line of the key's value.
+struct Plugin<'a> {
+    fingerprint: u64,
+    instances: u64,
+    entry_point: Option<&'a str>,
+}
+
+fn written(plugins: &[Plugin<'_>]) -> Vec<u8> {
+    let line = |plugin: &Plugin<'_>| {
+        let Plugin { fingerprint, instances, entry_point } = plugin;
+        let (space, name) = entry_point.map_or(("", ""), |name| (" ", name));
+        format!("{fingerprint:016x} {instances}{space}{name}\n")
+    };
+    plugins.iter().map(line).collect::<String>().into_bytes()
+}
+
+fn plugins(value: &[u8]) -> Vec<Plugin<'_>> {
     let text = str::from_utf8(value).unwrap_or_default();
     text.lines()
         .filter_map(|line| {
-            let (plugin, instances) = line.split_once(' ')?;
-            Some((u64::from_str_radix(plugin, 16).ok()?, instances.parse().ok()?))
+            let mut words = line.splitn(3, ' ');
+            let fingerprint = u64::from_str_radix(words.next()?, 16).ok()?;
+            Some(Plugin {
+                fingerprint,
+                instances: words.next()?.parse().ok()?,
+                entry_point: words.next().filter(is_name),
+            })
         })
         .collect()
+}
+
+fn is_name(name: &&str) -> bool {
+    (1..=MAX_NAME).contains(&name.len()) && !name.contains(['\r', '\n'])
 }
 
 #[cfg(test)]
@@ -60,21 +113,63 @@ mod tests {
     #[test]
     fn it_opens_with_the_second_instance_of_one_plugin() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        assert!(!is_open(&proxy));
-        enter(&proxy, 1);
-        enter(&proxy, 2);
-        assert!(!is_open(&proxy));
-        enter(&proxy, 1);
-        assert!(is_open(&proxy));
+        assert!(!is_open(&proxy, None));
+        enter(&proxy, 1, None);
+        enter(&proxy, 2, None);
+        assert!(!is_open(&proxy, None));
+        enter(&proxy, 1, None);
+        assert!(is_open(&proxy, None) && is_open(&proxy, Some("web")));
+    }
+
+    #[test]
+    fn a_responder_with_an_entry_point_serves_that_one_alone() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        for _ in 0..2 {
+            enter(&proxy, 1, Some("internal web"));
+            enter(&proxy, 2, Some("a"));
+        }
+        enter(&proxy, 3, Some("web"));
+        assert!(is_open(&proxy, None) && is_open(&proxy, Some("a")) && is_open(&proxy, Some("internal web")));
+        assert!(!is_open(&proxy, Some("web")) && !is_open(&proxy, Some("internal")));
+        assert_eq!(entry_points(&proxy), ["a", "internal web"]);
+        enter(&proxy, 3, Some("web"));
+        assert!(is_open(&proxy, Some("web")));
+    }
+
+    #[test]
+    fn what_ends_takes_itself_out() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        for _ in 0..2 {
+            enter(&proxy, 1, Some("web"));
+        }
+        leave(&proxy, 1);
+        leave(&proxy, 7);
+        assert!(!is_open(&proxy, None));
+        leave(&proxy, 1);
+        leave(&proxy, 1);
+        assert_eq!(proxy.shared_data(KEY).unwrap().unwrap().0, b"");
+    }
+
+    #[test]
+    fn a_name_that_can_not_be_told_serves_any() {
+        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        for name in ["a\nb", "", &"x".repeat(257)] {
+            enter(&proxy, 1, Some(name));
+        }
+        assert!(is_open(&proxy, Some("web")));
+        assert!(entry_points(&proxy).is_empty());
     }
 
     #[test]
     fn garbage_is_closed_and_is_replaced() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        proxy.set_shared_data(KEY, b"\xff garbage\n1 2 3", 0).unwrap();
-        assert!(!is_open(&proxy));
-        enter(&proxy, 7);
-        enter(&proxy, 7);
-        assert!(is_open(&proxy));
+        for garbage in [&b"\xff garbage\n1 2 3"[..], b"1 x web\n\n \nzz 9 web", b"-1 -1 web"] {
+            proxy.set_shared_data(KEY, garbage, 0).unwrap();
+            assert!(!is_open(&proxy, None) && entry_points(&proxy).is_empty());
+            leave(&proxy, 1);
+            enter(&proxy, 7, None);
+            enter(&proxy, 7, None);
+            assert!(is_open(&proxy, None));
+        }
     }
 }

@@ -125,7 +125,9 @@ impl Instance {
     /// A root context or a stream ends.
     pub(crate) fn delete(&mut self, context: u32) {
         self.streams.remove(&context);
-        self.roots.remove(&context);
+        if let Some(root) = self.roots.remove(&context).filter(|root| root.entered) {
+            gate::leave(&root.world.proxy, root.plugin);
+        }
     }
 
     fn root(&mut self, context: u32) -> Option<&mut Root> {
@@ -171,7 +173,7 @@ impl Root {
     fn tick(&mut self) {
         if !self.entered && self.answers_challenges() {
             self.entered = true;
-            gate::enter(&self.world.proxy, self.plugin);
+            gate::enter(&self.world.proxy, self.plugin, self.world.config.entry_point.as_deref());
         }
         self.step();
     }

@@ -68,6 +68,17 @@ impl Observer for Herald {
         match event {
             Event::AccountReady { resolver, url } => log!(proxy, Info, "{resolver}: the account {url} is ready"),
             Event::Census(census) => self.census(&census),
+            Event::DefaultChain { id, preferred, offered, failures } => {
+                let (whom, offered) = (Shown(id), offered.join(", "));
+                log!(
+                    proxy,
+                    Warn,
+                    "{whom}: served with its default chain, since none of the CA's leads to {preferred}, only to {offered}"
+                );
+                for failure in failures {
+                    log!(proxy, Warn, "{whom}: a chain could not be downloaded: {failure}");
+                }
+            }
             Event::Issued { id, serial, issuer, not_after, why, took_millis, durable } => {
                 let (whom, until) = (Shown(id), date(not_after));
                 let where_it_is = if durable { "" } else { "; it is in memory only, since the sidecar can't save it" };
@@ -162,6 +173,16 @@ mod tests {
         assert_eq!(*level, crate::proxy::Level::Warn);
         assert!(line.ends_with("next try in 60 s: a\\nb"), "{line}");
         assert_eq!(proxy.metric("envoy_autocert.failures.resolver.le.class.transient"), Some(1));
+    }
+
+    #[test]
+    fn a_chain_that_is_not_to_be_had_is_told_with_those_that_are() {
+        let (proxy, herald) = herald();
+        let (offered, failures) = (["Root A".to_owned(), "B\nad".to_owned()], ["late".to_owned()]);
+        herald.notice(Event::DefaultChain { id: &id(), preferred: "Root C", offered: &offered, failures: &failures });
+        let [(_, line), (_, failure)] = &proxy.lines()[..] else { panic!("not two lines") };
+        assert!(line.ends_with("none of the CA's leads to Root C, only to Root A, B\\nad"), "{line}");
+        assert!(failure.ends_with("a chain could not be downloaded: late"), "{failure}");
     }
 
     #[test]

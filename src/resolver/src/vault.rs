@@ -1,8 +1,9 @@
 //! The contract with whoever keeps keys and state: the sidecar, or a test.
 
 pub use acme::authorization::Http01;
+pub use acme::certificate::Chains;
 
-use crate::config::KeyType;
+use crate::config::{Eab, Resolver};
 
 /// Keeps keys and state for the engine.
 ///
@@ -13,13 +14,13 @@ pub trait Vault {
     /// All that is known about certificates, orders and failed tries.
     fn inventory(&self) -> impl Future<Output = Result<Inventory, VaultError>>;
 
-    /// The account of a resolver; its key is made when there is none for this CA.
-    fn account(
-        &self,
-        resolver: &str,
-        ca_server: &str,
-        email: &str,
-    ) -> impl Future<Output = Result<Account, VaultError>>;
+    /// The account of a resolver; its key is made when there is none for this CA and, where the resolver has one, this
+    /// external account.
+    fn account(&self, resolver: &Resolver) -> impl Future<Output = Result<Account, VaultError>>;
+
+    /// The MAC of what binds an account to an external one (RFC 8555 §7.3.4), with the key that `eab` holds or names.
+    fn bind(&self, resolver: &str, eab: &Eab, signing_input: &str)
+    -> impl Future<Output = Result<Vec<u8>, VaultError>>;
 
     /// Keeps what the CA answered to newAccount or to an update.
     fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;
@@ -30,21 +31,29 @@ pub trait Vault {
     /// Keeps what came of a failed try.
     fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), VaultError>>;
 
-    /// A signing request (PKCS#10 DER) for this order. The same order MUST get the same key again.
+    /// A signing request (PKCS#10 DER) for this order, as the resolver has it. The same order MUST get the same key
+    /// again.
     fn csr(
         &self,
         id: &CertificateId,
         order: &str,
-        key_type: KeyType,
+        resolver: &Resolver,
     ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
 
-    /// Takes a finished chain (PEM) and serves it. MUST refuse one that does not fit, and keep the one before.
+    /// Takes one of a certificate's chains and serves it: the one whose last certificate has the issuer
+    /// `preferred_chain`, if there is one and it fits; else the default one. MUST refuse one that does not fit, and keep
+    /// the one before.
     fn publish(
         &self,
         id: &CertificateId,
         order: &str,
-        chain: &str,
+        chains: &Chains,
+        preferred_chain: Option<&str>,
     ) -> impl Future<Output = Result<Published, VaultError>>;
+
+    /// Whether the CA can find an answer at this entry point. Waits a while at the start, when responders are yet to
+    /// come. `None` when one is there, or when nobody can tell; else the entry points that responders do serve.
+    fn unserved(&self, entry_point: &str) -> impl Future<Output = Option<Vec<String>>>;
 
     /// Makes the answer to an HTTP-01 challenge ready; the CA may ask for it as soon as this returns.
     fn publish_http01(&self, challenge: Http01) -> impl Future<Output = Result<(), VaultError>>;
@@ -176,6 +185,8 @@ pub struct Published {
     pub certificate: Certificate,
     /// False when it is served from memory only.
     pub durable: bool,
+    /// When a chain was preferred and none of that issuer was there: the issuers of those that were.
+    pub other_chains: Vec<String>,
 }
 
 /// Why the keeper did not do it.

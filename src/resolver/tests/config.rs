@@ -119,7 +119,18 @@ fn every_option_of_the_resolver_is_taken() {
     assert_eq!(dns.resolvers, ["1.1.1.1:53", "[2606:4700::1111]:5353", "[2606:4700::1111]:53", "ns.example:53"]);
     assert_eq!(dns.propagation.delay_before_checks, Duration::from_secs(10), "the new name counts");
     assert!(dns.propagation.disable_checks && dns.propagation.require_all_rns && dns.propagation.disable_ans_checks);
-    assert_eq!(config.warnings.len(), 4, "{:?}", config.warnings);
+    assert_eq!(config.warnings.len(), 5, "{:?}", config.warnings);
+}
+
+#[test]
+fn a_secret_in_the_configuration_is_warned_of_and_not_shown() {
+    let warnings = |hmac: &str| ok(&with(&format!("{ACME}/eab"), json!({"kid": "k", "hmacEncoded": hmac}))).warnings;
+    let [warning] = &warnings("c2VjcmV0cw==")[..] else { panic!("not one warning") };
+    assert!(warning.starts_with("certificatesResolvers.le.acme.eab.hmacEncoded: this secret stands in Envoy's"));
+    assert!(!warning.contains("c2VjcmV0cw"));
+    for reference in ["file:/run/secrets/eab", "env:EAB_HMAC"] {
+        assert!(warnings(reference).is_empty(), "{reference}");
+    }
 }
 
 #[test]

@@ -86,6 +86,16 @@ fn covers(covered: &[String], name: &str) -> bool {
     covered.iter().any(|covered| is(covered, &name) || wildcard.as_ref().is_some_and(|name| is(covered, name)))
 }
 
+/// The common name of the issuer of a chain's last certificate: the root that it leads to, in most chains. Empty where
+/// there is none.
+pub fn root_name(chain_pem: &str) -> String {
+    let last = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).filter_map(Result::ok).last();
+    let Some(last) = last else { return String::new() };
+    let Ok((_, last)) = X509Certificate::from_der(&last) else { return String::new() };
+    let common_name = last.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+    common_name.unwrap_or_default().to_owned()
+}
+
 /// What is in a certificate, for the engine and for people.
 ///
 /// # Errors
@@ -349,6 +359,21 @@ mod tests {
         assert_eq!(pair(&format!("{leaf}{}", ca.pem.repeat(10))), PairError::ChainTooLong(11));
         let large = " ".repeat(MAX_CHAIN_BYTES + 1);
         assert_eq!(refusal(&large, &key, &["a.example"]), Refusal::TooLarge(MAX_CHAIN_BYTES + 1));
+    }
+
+    #[test]
+    fn a_chain_is_named_by_the_issuer_of_its_last_certificate() {
+        let (root, other) = (ca("Root"), ca("Other"));
+        let (leaf, _) = leaf(&root, |_| {});
+        for (chain, expected) in [
+            (leaf.clone(), "Root"),
+            (format!("{leaf}{}", root.pem), "Root"),
+            (format!("{leaf}{}{}", root.pem, other.pem), "Other"),
+            (String::new(), ""),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), ""),
+        ] {
+            assert_eq!(root_name(&chain), expected);
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@ pub struct AccountRequest {
     pub ca_server: String,
     /// The contact, as the user wrote it (no `mailto:`).
     pub email: String,
+    /// The external account that it is bound to (RFC 8555 §7.3.4), by its key identifier. An account that is bound to
+    /// another one, or to none, is set aside. None: whatever the account there is, it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eab_kid: Option<String>,
 }
 
 /// The account of a resolver. Its key is on disk before this is answered.
@@ -30,6 +34,28 @@ pub struct Account {
     /// The contact URLs the CA has been told.
     #[serde(default)]
     pub contact: Vec<String>,
+}
+
+/// Asks for the MAC that binds an account to an external one (RFC 8555 §7.3.4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EabRequest {
+    /// The resolver's name.
+    pub resolver: String,
+    /// The external account's key identifier. The binding's protected header must name it.
+    pub kid: String,
+    /// The MAC key: base64url, padded or not, or `file:PATH` or `env:NAME`, which the sidecar reads.
+    pub hmac_encoded: SecretText,
+    /// What is to be signed: the binding's protected header, a dot, and its payload (RFC 7515 §5.1).
+    pub signing_input: String,
+}
+
+/// The MAC that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EabMac {
+    /// HMAC with SHA-256, in base64url without padding.
+    pub mac: String,
 }
 
 /// What the CA answered to newAccount, or to an update of the contact.

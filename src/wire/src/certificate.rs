@@ -23,6 +23,12 @@ pub struct CsrRequest {
     pub order: String,
     /// `EC256`, `EC384`, `RSA2048`, `RSA4096` or `RSA8192`.
     pub key_type: String,
+    /// Mail addresses that become SANs too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub email_addresses: Vec<String>,
+    /// That no name becomes the common name. Else the first one does, if it is a DNS name of 64 bytes at most.
+    #[serde(default)]
+    pub disable_common_name: bool,
 }
 
 /// A signing request (PKCS#10).
@@ -44,6 +50,13 @@ pub struct Publication {
     pub order: String,
     /// The chain in PEM, leaf first, as the CA sent it (RFC 8555 §9.1).
     pub chain: String,
+    /// The other chains that the CA offers (§7.4.2). Sent where one is preferred.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternates: Vec<String>,
+    /// The issuer's common name of the last certificate of the chain to take. Where no chain has it, and where none is
+    /// preferred, `chain` is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_chain: Option<String>,
 }
 
 /// The answer to a [`Publication`]: it is being served.
@@ -54,6 +67,9 @@ pub struct Published {
     pub certificate: StoredCertificate,
     /// False when it is served from memory only, since the storage can't be written; it is saved when it can.
     pub durable: bool,
+    /// When a chain was preferred and none of that issuer could be taken: the issuers of those that were offered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_chains: Vec<String>,
 }
 
 /// What the sidecar knows of a certificate it got from a CA.

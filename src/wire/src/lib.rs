@@ -19,6 +19,7 @@
 //! | `GET` [`path::STATE`] | | [`State`] |
 //! | `POST` [`path::ACCOUNTS`] | [`AccountRequest`] | [`Account`] |
 //! | `PUT` [`path::ACCOUNTS`] | [`Registration`] | 204 |
+//! | `POST` [`path::EAB`] | [`EabRequest`] | [`EabMac`] |
 //! | `PUT` [`path::ORDERS`] | [`Order`] | 204 |
 //! | `PUT` [`path::ATTEMPTS`] | [`Attempt`] | 204 |
 //! | `POST` [`path::CSR`] | [`CsrRequest`] | [`Csr`] |
@@ -40,7 +41,7 @@ mod problem_document;
 mod state;
 mod wants;
 
-pub use account::{Account, AccountRequest, Registration, SecretText};
+pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, SecretText};
 pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
 pub use challenge::Http01;
 pub use lease::{Lease, LeaseRequest};
@@ -68,6 +69,8 @@ pub mod path {
     pub const CERTIFICATES: &str = "/v1/certificates";
     /// Certificate signing requests.
     pub const CSR: &str = "/v1/csr";
+    /// The MACs that bind accounts to external ones.
+    pub const EAB: &str = "/v1/accounts/eab";
     /// Live HTTP-01 challenges.
     pub const HTTP_01: &str = "/v1/challenges/http-01";
     /// The lease of the engine, one for all Envoys of this sidecar.

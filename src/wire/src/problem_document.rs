@@ -30,6 +30,8 @@ pub mod problem {
     pub const BAD_REQUEST: &str = "urn:envoy-autocert:bad-request";
     /// The chain does not fit the order: wrong key, names, dates, or it does not parse (422). The old one stays.
     pub const CERTIFICATE_REFUSED: &str = "urn:envoy-autocert:certificate-refused";
+    /// The MAC key of an external account can't be had: no such file or variable, or not base64url (422).
+    pub const EAB_KEY: &str = "urn:envoy-autocert:eab-key";
     /// The request bears no fence, or one of an earlier holder (409): take the lease first.
     pub const FENCE_LOST: &str = "urn:envoy-autocert:fence-lost";
     /// The peer may not use this socket (403), or over TCP the bearer token is missing or wrong (401).

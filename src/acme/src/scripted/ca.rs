@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
 use p256::ecdsa::signature::Verifier;
 use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
@@ -36,6 +37,16 @@ pub struct Settings {
     pub alter_names: fn(Vec<String>) -> Vec<String>,
     /// Where it says that orders are finalized, instead of at itself.
     pub finalize_elsewhere: Option<String>,
+    /// The customers it makes accounts for, by key identifier, and their MAC keys; none are needed when there is none.
+    pub customers: Vec<(&'static str, &'static [u8])>,
+    /// The profiles that its directory lists.
+    pub profiles: Vec<&'static str>,
+    /// Profiles that it lists, and yet does not issue by.
+    pub retired_profiles: Vec<&'static str>,
+    /// The issuers of the last certificate of its chains, that of the default chain first.
+    pub issuers: Vec<&'static str>,
+    /// Where it says that another chain is, besides those of its own.
+    pub another_chain_at: Option<String>,
 }
 
 impl Default for Settings {
@@ -50,6 +61,11 @@ impl Default for Settings {
             offers: vec!["dns-persist-01", "dns-01", "http-01", "tls-alpn-01"],
             alter_names: |names| names,
             finalize_elsewhere: None,
+            customers: Vec::new(),
+            profiles: Vec::new(),
+            retired_profiles: Vec::new(),
+            issuers: vec!["Scripted Root"],
+            another_chain_at: None,
         }
     }
 }
@@ -80,6 +96,8 @@ pub struct Certificate {
     pub not_after: i64,
     /// Counts up.
     pub serial: u64,
+    /// The issuer of its chain's last certificate.
+    pub issuer: String,
 }
 
 impl Certificate {
@@ -202,13 +220,18 @@ impl Ca {
     }
 
     fn directory(&self) -> Value {
+        let profiles = self.settings.profiles.iter().map(|name| ((*name).to_owned(), json!(format!("{BASE}/{name}"))));
         json!({
             "newNonce": format!("{BASE}/new-nonce"),
             "newAccount": format!("{BASE}/new-account"),
             "newOrder": format!("{BASE}/new-order"),
             "renewalInfo": format!("{BASE}/renewal-info"),
             "unknown": {"a": []},
-            "meta": {"termsOfService": format!("{BASE}/terms")},
+            "meta": {
+                "termsOfService": format!("{BASE}/terms"),
+                "externalAccountRequired": !self.settings.customers.is_empty(),
+                "profiles": profiles.collect::<serde_json::Map<_, _>>(),
+            },
         })
     }
 
@@ -230,23 +253,23 @@ impl Ca {
         if kid.is_some() && !self.accounts.contains_key(&thumbprint) {
             return problem(400, "accountDoesNotExist", "no such account");
         }
-        let payload = serde_json::from_slice(&part("payload")).unwrap_or(Value::Null);
+        let payload: Value = serde_json::from_slice(&part("payload")).unwrap_or(Value::Null);
         self.journal.push(Entry { url: request.url.clone(), nonce, kid, payload: payload.clone() });
         let segments: Vec<&str> = path.split('/').skip(1).collect();
         let number =
             |index: usize| segments.get(index).and_then(|text| text.parse::<usize>().ok()).unwrap_or(usize::MAX);
         match segments.first().copied() {
-            Some("new-account") => self.new_account(thumbprint, &payload),
+            Some("new-account") => match self.is_customer(&header["jwk"], &payload) {
+                Ok(()) => self.new_account(thumbprint, &payload),
+                Err(refusal) => refusal,
+            },
             Some("account") => self.account(&thumbprint, &payload),
             Some("new-order") => self.new_order(thumbprint, &payload),
             Some("order") => self.look_at_order(number(1), now),
             Some("finalize") => self.finalize(number(1), &payload),
             Some("authorization") => self.look_at_authorization(number(1)),
             Some("challenge") => self.challenge(number(1)),
-            Some("certificate") => match self.certificates.get(number(1)) {
-                Some(certificate) => respond(200, &[], &certificate.pem()),
-                None => problem(404, "malformed", "no such certificate"),
-            },
+            Some("certificate") => self.certificate(number(1), if segments.len() > 2 { number(2) } else { 0 }),
             _ => problem(404, "malformed", "no such place"),
         }
     }
@@ -254,6 +277,45 @@ impl Ca {
     fn refuses_this_nonce(&mut self) -> bool {
         // Spread evenly by a fixed stride, so that no seed is needed here.
         (self.spent.len() as u64 * 37) % 100 < self.settings.refused_nonces
+    }
+
+    /// Checks the external account binding (§7.3.4), where one is needed.
+    fn is_customer(&self, jwk: &Value, payload: &Value) -> Result<(), Response> {
+        if self.settings.customers.is_empty() || payload["onlyReturnExisting"] == true {
+            return Ok(());
+        }
+        let binding = &payload["externalAccountBinding"];
+        let [Some(protected), Some(bound), Some(signature)] =
+            ["protected", "payload", "signature"].map(|name| binding[name].as_str())
+        else {
+            return Err(problem(403, "externalAccountRequired", "only customers get an account"));
+        };
+        let json = |text: &str| serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap();
+        let header = json(protected);
+        assert_eq!(header["alg"], "HS256");
+        assert_eq!(header["url"], format!("{BASE}/new-account"));
+        assert!(header.get("nonce").is_none(), "a binding has no nonce");
+        assert_eq!(json(bound), *jwk, "the account's key is bound");
+        let customer = self.settings.customers.iter().find(|(kid, _)| header["kid"] == *kid);
+        let Some((_, key)) = customer else { return Err(problem(403, "unauthorized", "no such customer")) };
+        if URL_SAFE_NO_PAD.encode(mac(key, &format!("{protected}.{bound}"))) != signature {
+            return Err(problem(403, "unauthorized", "the MAC is wrong"));
+        }
+        Ok(())
+    }
+
+    fn certificate(&self, index: usize, chain: usize) -> Response {
+        let (Some(certificate), Some(issuer)) = (self.certificates.get(index), self.settings.issuers.get(chain)) else {
+            return problem(404, "malformed", "no such certificate");
+        };
+        let mut headers = vec![("link".to_owned(), format!("<{BASE}/directory>;rel=\"index\""))];
+        let own = (0..self.settings.issuers.len()).filter(|other| *other != chain);
+        let own = own.map(|other| format!("{BASE}/certificate/{index}/{other}"));
+        for url in own.chain(self.settings.another_chain_at.clone()) {
+            headers.push(("link".to_owned(), format!("<{url}>;rel=\"alternate\"")));
+        }
+        let pem = Certificate { issuer: (*issuer).to_owned(), ..certificate.clone() }.pem();
+        Response { status: 200, headers, body: pem.into() }
     }
 
     fn new_account(&mut self, thumbprint: String, payload: &Value) -> Response {
@@ -290,6 +352,12 @@ impl Ca {
         if let Some(blocked) = asked.iter().find(|name| self.settings.blocked.contains(name)) {
             return problem(400, "rejectedIdentifier", &format!("will not issue for {blocked}"));
         }
+        if let Some(profile) = payload["profile"].as_str() {
+            let is_offered = self.settings.profiles.contains(&profile);
+            if !is_offered || self.settings.retired_profiles.contains(&profile) {
+                return problem(400, "invalidProfile", &format!("{profile} is no profile"));
+            }
+        }
         let names = (self.settings.alter_names)(asked);
         let authorizations = names.iter().map(|name| self.authorize(&account, name)).collect();
         let order = Order { names, authorizations, csr: None, looks_left: 0, certificate: None };
@@ -323,7 +391,8 @@ impl Ca {
                 let (not_before, not_after) = (now, now + self.settings.lifetime);
                 let names = order.names.clone();
                 order.certificate = Some(self.certificates.len());
-                self.certificates.push(Certificate { names, csr: csr.clone(), not_before, not_after, serial });
+                let (csr, issuer) = (csr.clone(), String::new());
+                self.certificates.push(Certificate { names, csr, not_before, not_after, serial, issuer });
             } else {
                 order.looks_left -= 1;
             }
@@ -437,6 +506,13 @@ impl Ca {
         }
         response
     }
+}
+
+/// The MAC of a text under a customer's key: HMAC with SHA-256 (RFC 7518 §3.2).
+pub fn mac(key: &[u8], text: &str) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
 }
 
 /// Checks a request's signature by the key it carries, and names the key.

@@ -15,6 +15,6 @@ mod ca;
 mod fault;
 mod world;
 
-pub use ca::{Ca, Certificate, Entry, Settings};
+pub use ca::{Ca, Certificate, Entry, Settings, mac};
 pub use fault::{Fault, Faults};
 pub use world::{Network, Web, World};

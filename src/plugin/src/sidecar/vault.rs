@@ -1,17 +1,19 @@
 //! The sidecar as the engine's vault; challenges also go to shared data, where this Envoy's responders find them.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use resolver::config::KeyType;
+use resolver::config::{Eab, Resolver};
 use resolver::vault::{
-    Account, Attempt, CertificateId, Http01, Inventory, PendingOrder, Published, Registration, Vault, VaultError,
+    Account, Attempt, CertificateId, Chains, Http01, Inventory, PendingOrder, Published, Registration, Vault,
+    VaultError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::path;
+use wire::{SecretText, path};
 
 use super::{Ask, Sidecar, parse, translate};
 use crate::log::log;
@@ -28,7 +30,7 @@ const CSR_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a challenge may take to reach the sidecar, which only other Envoys need it from.
 const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long the first challenge waits for a responder. Envoy opens its listeners within this unless it waits for
+/// How long a leader's first orders wait for a responder. Envoy opens its listeners within this unless it waits for
 /// something that a certificate will not mend.
 const GATE_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,13 +41,16 @@ const GATE_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct SidecarVault {
     world: Rc<World>,
     sidecar: Rc<Sidecar>,
-    gate_closed: futures::lock::Mutex<bool>,
+    /// Until when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
+    warm_by: futures::lock::Mutex<Option<u64>>,
+    /// Whether it was said that there is no responder.
+    has_warned: Cell<bool>,
 }
 
 impl SidecarVault {
     /// The vault of a leader.
     pub(crate) fn new(world: Rc<World>, sidecar: Rc<Sidecar>) -> Self {
-        Self { world, sidecar, gate_closed: futures::lock::Mutex::new(true) }
+        Self { world, sidecar, warm_by: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
     }
 
     async fn ask<T: DeserializeOwned>(&self, ask: Result<Ask, super::AskError>) -> Result<T, VaultError> {
@@ -59,18 +64,25 @@ impl SidecarVault {
         self.sidecar.persist(&ask).await.map(|_| ())
     }
 
-    /// Waits until a responder runs, once in a leader's life.
-    async fn wait_for_responder(&self) {
-        let mut closed = self.gate_closed.lock().await;
-        if !*closed {
-            return;
-        }
-        let opened = async {
-            while !gate::is_open(&self.world.proxy) {
-                self.world.timers.sleep(GATE_PAUSE).await;
+    /// Waits until a responder runs, any or one for this entry point; but no longer than into the first seconds of this
+    /// leader. Whether there is one.
+    async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
+        let World { proxy, clock, timers, .. } = &*self.world;
+        let mut warm_by = self.warm_by.lock().await;
+        let patience = u64::try_from(GATE_PATIENCE.as_millis()).unwrap_or(u64::MAX);
+        let warm_by = *warm_by.get_or_insert_with(|| clock.steady().saturating_add(patience));
+        loop {
+            let is_open = gate::is_open(proxy, entry_point);
+            if is_open || clock.steady() >= warm_by {
+                break is_open;
             }
-        };
-        if self.world.timers.within(GATE_PATIENCE, opened).await.is_none() {
+            timers.sleep(GATE_PAUSE).await;
+        }
+    }
+
+    /// Says once that nobody answers challenges.
+    fn warn_of_silence(&self) {
+        if !self.has_warned.replace(true) {
             log!(
                 self.world.proxy,
                 Warn,
@@ -78,7 +90,6 @@ impl SidecarVault {
                  listener on port 80, with the same vm_id and the role `auto` or `responder`?"
             );
         }
-        *closed = false;
     }
 }
 
@@ -90,18 +101,30 @@ impl Vault for SidecarVault {
         Ok(inventory)
     }
 
-    async fn account(&self, resolver: &str, ca_server: &str, email: &str) -> Result<Account, VaultError> {
+    async fn account(&self, resolver: &Resolver) -> Result<Account, VaultError> {
         let request = wire::AccountRequest {
-            resolver: resolver.to_owned(),
-            ca_server: ca_server.to_owned(),
-            email: email.to_owned(),
+            resolver: resolver.name.clone(),
+            ca_server: resolver.ca_server.clone(),
+            email: resolver.email.clone(),
+            eab_kid: resolver.eab.as_ref().map(|eab| eab.kid.clone()),
         };
         let account: wire::Account = self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await?;
         // The error could quote the key: it is not shown.
         let key = URL_SAFE_NO_PAD
             .decode(account.key.expose())
-            .map_err(|_| VaultError::Refused(format!("the sidecar's account key of {resolver} is not base64url")))?;
+            .map_err(|_| VaultError::Refused("the sidecar's account key is not base64url".to_owned()))?;
         Ok(Account { key, fresh: account.fresh, url: account.url, contact: account.contact })
+    }
+
+    async fn bind(&self, resolver: &str, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
+        let request = wire::EabRequest {
+            resolver: resolver.to_owned(),
+            kid: eab.kid.clone(),
+            hmac_encoded: SecretText::new(eab.hmac_encoded.expose().to_owned()),
+            signing_input: signing_input.to_owned(),
+        };
+        let wire::EabMac { mac } = self.ask(Ask::new("POST", path::EAB, &request)).await?;
+        decode(&mac, "MAC")
     }
 
     async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
@@ -116,28 +139,42 @@ impl Vault for SidecarVault {
         self.store(path::ATTEMPTS, &translate::attempt_to_wire(attempt)).await
     }
 
-    async fn csr(&self, id: &CertificateId, order: &str, key_type: KeyType) -> Result<Vec<u8>, VaultError> {
+    async fn csr(&self, id: &CertificateId, order: &str, resolver: &Resolver) -> Result<Vec<u8>, VaultError> {
         let request = wire::CsrRequest {
             certificate: translate::to_wire(id),
             order: order.to_owned(),
-            key_type: key_type.as_str().to_owned(),
+            key_type: resolver.key_type.as_str().to_owned(),
+            email_addresses: resolver.email_addresses.clone(),
+            disable_common_name: resolver.disable_common_name,
         };
         let ask = Ask::new("POST", path::CSR, &request).map(|ask| Ask { timeout: CSR_TIMEOUT, ..ask });
-        let csr: wire::Csr = self.ask(ask).await?;
-        URL_SAFE_NO_PAD
-            .decode(csr.csr)
-            .map_err(|error| VaultError::Refused(format!("the sidecar's signing request is not base64url: {error}")))
+        let wire::Csr { csr } = self.ask(ask).await?;
+        decode(&csr, "signing request")
     }
 
-    async fn publish(&self, id: &CertificateId, order: &str, chain: &str) -> Result<Published, VaultError> {
-        let publication =
-            wire::Publication { certificate: translate::to_wire(id), order: order.to_owned(), chain: chain.to_owned() };
+    async fn publish(
+        &self,
+        id: &CertificateId,
+        order: &str,
+        chains: &Chains,
+        preferred_chain: Option<&str>,
+    ) -> Result<Published, VaultError> {
+        let publication = wire::Publication {
+            certificate: translate::to_wire(id),
+            order: order.to_owned(),
+            chain: chains.default.clone(),
+            alternates: chains.alternates.clone(),
+            preferred_chain: preferred_chain.map(str::to_owned),
+        };
         let published: wire::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
-        Ok(Published { certificate: translate::certificate(published.certificate), durable: published.durable })
+        let wire::Published { certificate, durable, other_chains } = published;
+        Ok(Published { certificate: translate::certificate(certificate), durable, other_chains })
     }
 
     async fn publish_http01(&self, challenge: Http01) -> Result<(), VaultError> {
-        self.wait_for_responder().await;
+        if !self.wait_for_responder(None).await {
+            self.warn_of_silence();
+        }
         challenges::publish(&self.world.proxy, &challenge, self.world.now_seconds()).map_err(|status| {
             VaultError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
         })?;
@@ -154,4 +191,19 @@ impl Vault for SidecarVault {
         let ask = Ask::bare("DELETE", format!("{}/{token}", path::HTTP_01));
         let _ = self.sidecar.once(&Ask { timeout: CHALLENGE_TIMEOUT, ..ask }).await;
     }
+
+    async fn unserved(&self, entry_point: &str) -> Option<Vec<String>> {
+        if self.wait_for_responder(Some(entry_point)).await {
+            return None;
+        }
+        // Where there is no responder at all, it may be one that we can't see.
+        let served = gate::entry_points(&self.world.proxy);
+        (!served.is_empty()).then_some(served)
+    }
+}
+
+/// Bytes of the sidecar's.
+fn decode(text: &str, what: &str) -> Result<Vec<u8>, VaultError> {
+    let bytes = URL_SAFE_NO_PAD.decode(text);
+    bytes.map_err(|_| VaultError::Refused(format!("the sidecar's {what} is not base64url")))
 }

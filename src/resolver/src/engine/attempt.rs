@@ -8,7 +8,7 @@ use acme::{Class, Error, Host, Identifier};
 use super::event::Event;
 use super::session::Session;
 use crate::backoff;
-use crate::config::KeyType;
+use crate::config::Resolver;
 use crate::plan::Due;
 use crate::vault::{Attempt, Certificate, CertificateId, Http01, PendingOrder, Published, Vault, VaultError};
 
@@ -30,6 +30,8 @@ pub(super) enum Outcome {
 pub(super) enum Trouble {
     /// The CA, or the way to it.
     Acme(Error),
+    /// Responders run, but none at this entry point, only at these.
+    Unserved { entry_point: String, served: Vec<String> },
     /// The vault refused something.
     Vault(String),
     /// The vault is away.
@@ -74,7 +76,7 @@ pub(super) async fn attempt<H: Host, V: Vault>(
     let outcome = match obtain(session, &id, &order).await {
         Ok(published) => {
             let took_millis = session.host.now_millis().saturating_sub(began);
-            let Published { certificate, durable } = published;
+            let Published { certificate, durable, .. } = published;
             session.observer.notice(Event::Issued {
                 id: &id,
                 serial: &certificate.serial,
@@ -104,9 +106,12 @@ async fn obtain<H: Host, V: Vault>(
     order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server);
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
     let client = session.client().await?;
-    let custodian = Keeper { session, id, ca_server: &resolver.ca_server, key_type: resolver.key_type, order };
+    if order.borrow().is_none() {
+        find_responder(session).await?;
+    }
+    let custodian = Keeper { session, id, resolver, order };
     let mut detours: u32 = 0;
-    let Issued { order, chain } = loop {
+    let Issued { order, chains } = loop {
         let kid = client.kid();
         let started = order.borrow().as_ref().map(|order| order.url.clone());
         let failure = match issue(&client, &custodian, &names, started.as_deref()).await {
@@ -121,10 +126,30 @@ async fn obtain<H: Host, V: Vault>(
             Failure::Acme(Error::OrderLost { .. }) if detours <= MAX_DETOURS => {
                 order.replace(None);
             }
-            failure => return Err(failure.into()),
+            failure => {
+                if matches!(failure, Failure::Acme(Error::UnknownProfile { .. })) {
+                    session.forget_directory().await;
+                }
+                return Err(failure.into());
+            }
         }
     };
-    Ok(session.vault.publish(id, &order, &chain).await?)
+    let preferred = resolver.preferred_chain.as_deref();
+    let published = session.vault.publish(id, &order, &chains, preferred).await?;
+    if let (Some(preferred), [_, ..]) = (preferred, published.other_chains.as_slice()) {
+        let (offered, failures) = (&published.other_chains, &chains.failures);
+        session.observer.notice(Event::DefaultChain { id, preferred, offered, failures });
+    }
+    Ok(published)
+}
+
+/// An order whose names nobody can prove is not started: the CA would count it.
+async fn find_responder<H: Host, V: Vault>(session: &Session<'_, H, V>) -> Result<(), Trouble> {
+    let Some(challenge) = &session.resolver.http_challenge else { return Ok(()) };
+    match session.vault.unserved(&challenge.entry_point).await {
+        Some(served) => Err(Trouble::Unserved { entry_point: challenge.entry_point.clone(), served }),
+        None => Ok(()),
+    }
 }
 
 /// Stores a failure, and when to try again.
@@ -137,6 +162,8 @@ async fn record<H: Host, V: Vault>(
 ) -> Outcome {
     let (class, reason, order_is_dead) = match trouble {
         Trouble::Acme(error) => (error.class(), error.to_string(), error.ends_order()),
+        // Not permanent: looking again costs the CA nothing, and a listener may come any time.
+        Trouble::Unserved { entry_point, served } => (Class::Transient(None), unserved(entry_point, served), false),
         // A refusal is about this order: its chain does not fit, say. Another order may do better.
         Trouble::Vault(why) => (Class::Transient(None), format!("the sidecar refused: {}", acme::one_line(why)), true),
         Trouble::VaultGone(error) => return Outcome::VaultGone(error.clone()),
@@ -156,12 +183,19 @@ async fn record<H: Host, V: Vault>(
     }
 }
 
+fn unserved(entry_point: &str, served: &[String]) -> String {
+    let (entry_point, served) = (acme::one_line(entry_point), acme::one_line(&served.join(", ")));
+    format!(
+        "httpChallenge.entryPoint is {entry_point}, and responders run for {served} only: put the plugin with \
+         `entryPoint: {entry_point}` on the listener that the CA reaches on port 80"
+    )
+}
+
 /// What the flow needs of the vault, for one certificate.
 struct Keeper<'k, 'a, H, V> {
     session: &'k Session<'a, H, V>,
     id: &'k CertificateId,
-    ca_server: &'k str,
-    key_type: KeyType,
+    resolver: &'k Resolver,
     order: &'k RefCell<Option<PendingOrder>>,
 }
 
@@ -172,7 +206,7 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
         let order = PendingOrder {
             id: self.id.clone(),
             url: order.to_owned(),
-            ca_server: self.ca_server.to_owned(),
+            ca_server: self.resolver.ca_server.clone(),
             created: self.session.host.now_millis().div_euclid(1000),
         };
         self.order.replace(Some(order.clone()));
@@ -188,6 +222,6 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
     }
 
     async fn csr(&self, order: &str) -> Result<Vec<u8>, VaultError> {
-        self.session.vault.csr(self.id, order, self.key_type).await
+        self.session.vault.csr(self.id, order, self.resolver).await
     }
 }

@@ -20,6 +20,17 @@ pub enum Event<'a> {
     },
     /// How many certificates are in which state.
     Census(Census),
+    /// A certificate is served with its default chain, since the preferred one is not to be had.
+    DefaultChain {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// `preferredChain`.
+        preferred: &'a str,
+        /// The issuers of the chains that the CA offers, as it wrote them.
+        offered: &'a [String],
+        /// Why further chains could not be downloaded, an escaped line each.
+        failures: &'a [String],
+    },
     /// A try failed.
     Failed {
         /// Which certificate.

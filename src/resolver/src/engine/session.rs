@@ -3,12 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use acme::external_account::{Binding, Unsigned};
 use acme::{AccountKey, Client, Error, Host, Options, account};
 use futures::lock::Mutex;
 
 use super::attempt::Trouble;
 use super::event::{Event, Observer};
-use crate::config::{Config, Resolver};
+use crate::config::{Config, Eab, Resolver};
 use crate::vault::{Registration, Vault};
 
 /// How long a directory is used before it is fetched again: CAs move their endpoints seldom, and keep the old ones.
@@ -89,9 +90,14 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         Ok(())
     }
 
+    /// Lets the next order fetch the directory anew: what it lists is not what it was thought to be.
+    pub(super) async fn forget_directory(&self) {
+        self.state.lock().await.connected = None;
+    }
+
     async fn connect(&self) -> Result<Client<&'a H>, Trouble> {
         let resolver = self.resolver;
-        let account = self.vault.account(&resolver.name, &resolver.ca_server, &resolver.email).await?;
+        let account = self.vault.account(resolver).await?;
         let key = AccountKey::from_pkcs8(&account.key)
             .map_err(|_| Trouble::Vault(format!("the account key of resolver {} is no P-256 key", resolver.name)))?;
         let options = options(self.config, resolver);
@@ -108,8 +114,30 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         Ok(client)
     }
 
+    /// Registers the client's key. With `known`, the CA may have an account of it already (its answer to an earlier
+    /// newAccount was lost, say), so it is looked for first (RFC 8555 §7.3.1), and only made when there is none.
     async fn register(&self, client: &Client<&'a H>, known: bool) -> Result<(), Trouble> {
-        self.save(account::register(client, &contact(self.resolver), known).await?).await
+        let eab = self.resolver.eab.as_ref();
+        if eab.is_none() && account::needs_binding(client) {
+            return Err(Error::ExternalAccountRequired.into());
+        }
+        if known {
+            match account::find(client).await {
+                Err(Error::AccountLost(_)) => {}
+                found => return self.save(found?).await,
+            }
+        }
+        let binding = match eab {
+            Some(eab) => Some(self.bind(client, eab).await?),
+            None => None,
+        };
+        self.save(account::register(client, &contact(self.resolver), binding.as_ref()).await?).await
+    }
+
+    async fn bind(&self, client: &Client<&'a H>, eab: &Eab) -> Result<Binding, Trouble> {
+        let unsigned = Unsigned::new(client, &eab.kid);
+        let mac = self.vault.bind(&self.resolver.name, eab, &unsigned.signing_input()).await?;
+        Ok(unsigned.signed(&mac))
     }
 
     async fn save(&self, account: account::Account) -> Result<(), Trouble> {
@@ -136,6 +164,9 @@ fn options(config: &Config, resolver: &Resolver) -> Options {
         client_timeout: resolver.client_timeout,
         request_timeout: resolver.client_response_header_timeout,
         certificate_timeout: resolver.certificate_timeout,
+        challenge_delay: resolver.http_challenge.as_ref().map_or(Duration::ZERO, |challenge| challenge.delay),
+        profile: resolver.profile.clone(),
+        alternate_chains: resolver.preferred_chain.is_some(),
         other_origins: config.ca_clusters.iter().map(|known| known.origin.clone()).collect(),
     }
 }

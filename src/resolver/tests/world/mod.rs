@@ -9,11 +9,11 @@ use std::time::Duration;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
-use resolver::config::{Config, KeyType};
+use resolver::config::{Config, Eab, Resolver};
 use resolver::engine::{self, Event, Observer, WantsFeed};
 use resolver::vault::{
-    Account, Attempt, Certificate, CertificateId, Http01, Inventory, PendingOrder, Published, Registration, Vault,
-    VaultError,
+    Account, Attempt, Certificate, CertificateId, Chains, Http01, Inventory, PendingOrder, Published, Registration,
+    Vault, VaultError,
 };
 
 /// A vault in memory. It outlives engines, as the sidecar does.
@@ -24,12 +24,20 @@ pub struct Keeper {
     pub publications: RefCell<Vec<Certificate>>,
     pub away: Cell<bool>,
     pub refuses_chains: Cell<bool>,
-    account: RefCell<Option<(Option<String>, Vec<String>)>>,
+    /// The entry points that responders serve; none when nobody can tell.
+    pub entry_points: RefCell<Vec<String>>,
+    /// How often a MAC was made.
+    pub bound: Cell<usize>,
+    /// By the external account it is bound to: what the CA knows of it. The last one is in use.
+    accounts: RefCell<Vec<(Option<String>, StoredAccount)>>,
     csrs: RefCell<HashMap<String, Vec<u8>>>,
     /// How long each call takes.
     latency: Duration,
     world: Rc<World>,
 }
+
+/// The account's URL and contact.
+type StoredAccount = (Option<String>, Vec<String>);
 
 impl Keeper {
     async fn reach(&self) -> Result<(), VaultError> {
@@ -44,18 +52,33 @@ impl Vault for Keeper {
         Ok(self.stored.borrow().clone())
     }
 
-    async fn account(&self, _: &str, _: &str, _: &str) -> Result<Account, VaultError> {
+    async fn account(&self, resolver: &Resolver) -> Result<Account, VaultError> {
         self.reach().await?;
-        let key = SecretKey::from_slice(&[9; 32]).unwrap().to_pkcs8_der().unwrap().as_bytes().to_vec();
-        let mut account = self.account.borrow_mut();
-        let fresh = account.is_none();
-        let (url, contact) = account.get_or_insert_default().clone();
-        Ok(Account { key, fresh, url, contact })
+        let kid = resolver.eab.as_ref().map(|eab| eab.kid.clone());
+        let mut accounts = self.accounts.borrow_mut();
+        let known = accounts.iter().rposition(|(bound, _)| kid.is_none() || *bound == kid);
+        let place = known.unwrap_or(accounts.len());
+        if known.is_none() {
+            accounts.push((kid, StoredAccount::default()));
+        }
+        let scalar = [9 + u8::try_from(place).unwrap(); 32];
+        let key = SecretKey::from_slice(&scalar).unwrap().to_pkcs8_der().unwrap().as_bytes().to_vec();
+        let (url, contact) = accounts[place].1.clone();
+        Ok(Account { key, fresh: known.is_none(), url, contact })
+    }
+
+    async fn bind(&self, _: &str, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
+        self.reach().await?;
+        self.bound.set(self.bound.get() + 1);
+        if eab.hmac_encoded.expose() == "file:/gone" {
+            return Err(VaultError::Refused("eab.hmacEncoded: /gone: no such file".into()));
+        }
+        Ok(acme::scripted::mac(eab.hmac_encoded.expose().as_bytes(), signing_input))
     }
 
     async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
         self.reach().await?;
-        self.account.replace(Some((Some(registration.url), registration.contact)));
+        self.accounts.borrow_mut().last_mut().unwrap().1 = (Some(registration.url), registration.contact);
         Ok(())
     }
 
@@ -79,15 +102,24 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn csr(&self, _: &CertificateId, order: &str, _: KeyType) -> Result<Vec<u8>, VaultError> {
+    async fn csr(&self, _: &CertificateId, order: &str, _: &Resolver) -> Result<Vec<u8>, VaultError> {
         self.reach().await?;
         let mut csrs = self.csrs.borrow_mut();
         Ok(csrs.entry(order.to_owned()).or_insert_with(|| order.as_bytes().to_vec()).clone())
     }
 
-    async fn publish(&self, id: &CertificateId, order: &str, chain: &str) -> Result<Published, VaultError> {
+    async fn publish(
+        &self,
+        id: &CertificateId,
+        order: &str,
+        chains: &Chains,
+        preferred: Option<&str>,
+    ) -> Result<Published, VaultError> {
         self.reach().await?;
-        let made = acme::scripted::Certificate::of(chain).unwrap();
+        let offered = [&chains.default].into_iter().chain(&chains.alternates);
+        let offered: Vec<_> = offered.map(|chain| acme::scripted::Certificate::of(chain).unwrap()).collect();
+        let chosen = offered.iter().find(|made| Some(made.issuer.as_str()) == preferred);
+        let made = chosen.unwrap_or(&offered[0]);
         if self.refuses_chains.get() || made.csr != order.as_bytes() {
             return Err(VaultError::Refused("the chain's key is not the order's".into()));
         }
@@ -96,7 +128,11 @@ impl Vault for Keeper {
             not_before: made.not_before,
             not_after: made.not_after,
             serial: made.serial.to_string(),
-            issuer: "Scripted CA".into(),
+            issuer: made.issuer.clone(),
+        };
+        let other_chains = match preferred {
+            Some(_) if chosen.is_none() => offered.iter().map(|made| made.issuer.clone()).collect(),
+            _ => Vec::new(),
         };
         let mut stored = self.stored.borrow_mut();
         stored.certificates.retain(|old| old.id != *id);
@@ -104,7 +140,7 @@ impl Vault for Keeper {
         stored.orders.retain(|order| order.id != *id);
         stored.attempts.retain(|attempt| attempt.id != *id);
         self.publications.borrow_mut().push(certificate.clone());
-        Ok(Published { certificate, durable: true })
+        Ok(Published { certificate, durable: true, other_chains })
     }
 
     async fn publish_http01(&self, challenge: Http01) -> Result<(), VaultError> {
@@ -115,6 +151,11 @@ impl Vault for Keeper {
 
     async fn retract_http01(&self, token: &str) {
         self.web.borrow_mut().retain(|(_, published), _| published != token);
+    }
+
+    async fn unserved(&self, entry_point: &str) -> Option<Vec<String>> {
+        let served = self.entry_points.borrow().clone();
+        (!served.is_empty() && !served.iter().any(|served| served == entry_point)).then_some(served)
     }
 }
 
@@ -135,7 +176,7 @@ impl Observer for Notes {
                 self.most_running.set(self.most_running.get().max(self.running.get()));
             }
             Event::Failed { .. } | Event::Issued { .. } => self.running.set(self.running.get().saturating_sub(1)),
-            Event::AccountReady { .. } => {}
+            Event::AccountReady { .. } | Event::DefaultChain { .. } => {}
         }
         self.lines.borrow_mut().push(format!("{event:?}"));
     }
@@ -165,7 +206,9 @@ impl Scene {
             publications: RefCell::default(),
             away: Cell::new(false),
             refuses_chains: Cell::new(false),
-            account: RefCell::default(),
+            entry_points: RefCell::default(),
+            bound: Cell::new(0),
+            accounts: RefCell::default(),
             csrs: RefCell::default(),
             latency: Duration::from_millis(1),
             world: world.clone(),

@@ -1,4 +1,6 @@
 //! Account keys and registrations.
+//!
+//! A resolver has one account for each CA and external account: bound to another one, it is registered anew.
 
 use std::sync::Arc;
 
@@ -22,8 +24,12 @@ pub(super) async fn account(
 ) -> Result<Answer<wire::Account>, Refused> {
     short("resolver", &request.resolver)?;
     let ca = url("caServer", &request.ca_server)?;
+    let eab_kid = request.eab_kid.as_deref();
+    if let Some(kid) = eab_kid {
+        short("eabKid", kid)?;
+    }
     loop {
-        let stored = context.store.account(&request.resolver, &ca).await?;
+        let stored = context.store.account(&request.resolver, &ca, eab_kid).await?;
         let expected = Revision::of(stored.as_ref());
         let fresh = stored.is_none();
         let account = match stored {
@@ -50,7 +56,8 @@ pub(super) async fn account(
 fn new_account(request: &AccountRequest) -> Result<Account, Refused> {
     let made = keys::account::generate();
     let key = made.map_err(|error| Refused::storage(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    Ok(Account { ca_server: request.ca_server.clone(), key, email: request.email.clone(), registration: None })
+    let AccountRequest { ca_server, email, eab_kid, .. } = request.clone();
+    Ok(Account { ca_server, key, email, registration: None, eab_kid })
 }
 
 fn answer(account: &Account, fresh: bool) -> wire::Account {
@@ -72,7 +79,8 @@ pub(super) async fn register(
     let ca = url("caServer", &registration.ca_server)?;
     url("url", &registration.url)?;
     loop {
-        let stored = context.store.account(&registration.resolver, &ca).await?;
+        // The account that was asked for last is the one in use.
+        let stored = context.store.account(&registration.resolver, &ca, None).await?;
         let expected = Revision::of(stored.as_ref());
         let Some(stored) = stored else {
             let (resolver, path) = (&registration.resolver, wire::path::ACCOUNTS);

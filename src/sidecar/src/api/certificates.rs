@@ -1,33 +1,37 @@
 //! Finished certificates.
 
+use std::iter;
 use std::sync::Arc;
 
 use axum::extract::State;
 use wire::{Publication, Published};
 
 use super::Context;
-use super::message::{Answer, CHAIN, Fenced, Message, certificate_key, url};
+use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, url};
 use super::problem::Refused;
 use crate::catalog::now_seconds;
-use crate::chain;
+use crate::chain::{self, Refusal};
+use crate::secret::Secret;
 use crate::store::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
 
 /// `POST`: takes a chain and serves it. One that does not fit is refused, and the one before stays.
 pub(super) async fn publish(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
-    Message(publication): Message<Publication, CHAIN>,
+    Message(publication): Message<Publication, CHAINS>,
 ) -> Result<Answer<Published>, Refused> {
     let key = certificate_key("certificate", &publication.certificate)?;
     url("order", &publication.order)?;
     context.store.check(fence)?;
+    let publication = Arc::new(publication);
     loop {
         let stored = context.store.certificate(&key).await?;
         let progress = context.store.progress(&key).await?;
-        let certificate = match &stored {
-            Some(stored) if chain::is_same(&stored.value.pair, &publication.chain) => stored.value.clone(),
-            _ => verified(&publication, progress.as_ref()).await?,
+        let taken = match stored.as_ref().filter(|stored| is_one_of(&publication, &stored.value)) {
+            Some(stored) => Taken { certificate: stored.value.clone(), other_chains: Vec::new() },
+            None => verified(&publication, progress.as_ref()).await?,
         };
+        let Taken { certificate, other_chains } = taken;
         let changes = changes(&publication, &certificate, stored.as_ref(), progress);
         let durable = match context.store.commit(fence, changes).await {
             Ok(()) => true,
@@ -40,8 +44,14 @@ pub(super) async fn publish(
         if stored.is_none_or(|stored| !stored.value.is_same(&certificate)) {
             log(&key, &certificate, durable);
         }
-        return Ok(Answer(Published { certificate: certificate.facts, durable }));
+        return Ok(Answer(Published { certificate: certificate.facts, durable, other_chains }));
     }
+}
+
+/// Whether this is a repetition: the certificate came from one of these chains.
+fn is_one_of(publication: &Publication, stored: &Certificate) -> bool {
+    let mut chains = iter::once(&publication.chain).chain(&publication.alternates);
+    chains.any(|chain| chain::is_same(&stored.pair, chain))
 }
 
 /// The certificate first: if a store can only make one change at a time, the key must never be gone in between.
@@ -64,7 +74,14 @@ fn changes(
     changes
 }
 
-async fn verified(publication: &Publication, progress: Option<&Versioned<Progress>>) -> Result<Certificate, Refused> {
+/// A certificate that fits.
+struct Taken {
+    certificate: Certificate,
+    /// The issuers of the chains that were offered, when the one that is preferred could not be taken.
+    other_chains: Vec<String>,
+}
+
+async fn verified(publication: &Arc<Publication>, progress: Option<&Versioned<Progress>>) -> Result<Taken, Refused> {
     let pending = progress.and_then(|progress| progress.value.key.as_ref());
     let Some(pending) = pending.filter(|key| key.order == publication.order) else {
         let path = wire::path::CSR;
@@ -73,20 +90,43 @@ async fn verified(publication: &Publication, progress: Option<&Versioned<Progres
             publication.order
         )));
     };
-    let (key, id, chain_pem) = (pending.key.clone(), publication.certificate.clone(), publication.chain.clone());
+    let (key, published) = (pending.key.clone(), publication.clone());
     // Checking keys and signatures takes milliseconds.
-    let checked = tokio::task::spawn_blocking(move || {
-        let pair = chain::verify(&chain_pem, &key, &id.names, now_seconds())?;
-        Ok(Certificate { facts: chain::facts(id, &pair)?, pair: Arc::new(pair) })
-    });
-    match checked.await {
-        Ok(result) => result.map_err(|refusal: chain::Refusal| {
+    match tokio::task::spawn_blocking(move || taken(&published, &key)).await {
+        Ok(result) => result.map_err(|refusal| {
             let (resolver, main, why) = (&publication.certificate.resolver, main(publication), refusal.to_string());
             tracing::warn!(resolver, main, why, "certificate refused; the one before stays");
             Refused::certificate(why)
         }),
         Err(_) => Err(Refused::unavailable("the sidecar is shutting down")),
     }
+}
+
+/// The chain of the preferred issuer, if it fits; else the default one, if it does.
+fn taken(publication: &Publication, key: &Secret) -> Result<Taken, Refusal> {
+    let Publication { certificate: id, chain, alternates, preferred_chain, .. } = publication;
+    let verified = |chain: &str| {
+        let pair = chain::verify(chain, key, &id.names, now_seconds())?;
+        Ok::<_, Refusal>(Certificate { facts: chain::facts(id.clone(), &pair)?, pair: Arc::new(pair) })
+    };
+    let Some(preferred) = preferred_chain else {
+        return Ok(Taken { certificate: verified(chain)?, other_chains: Vec::new() });
+    };
+    let mut other_chains = Vec::new();
+    for chain in iter::once(chain).chain(alternates) {
+        let root = chain::root_name(chain);
+        if root == *preferred {
+            match verified(chain) {
+                Ok(certificate) => return Ok(Taken { certificate, other_chains: Vec::new() }),
+                Err(why) => {
+                    let (resolver, main, why) = (&id.resolver, main(publication), why.to_string());
+                    tracing::warn!(resolver, main, preferred, why, "the preferred chain does not fit");
+                }
+            }
+        }
+        other_chains.push(root);
+    }
+    Ok(Taken { certificate: verified(chain)?, other_chains })
 }
 
 fn main(publication: &Publication) -> &str {

@@ -12,11 +12,14 @@ use resolver::config::KeyType;
 use wire::{Csr, CsrRequest};
 
 use super::Context;
-use super::message::{Answer, Fenced, Message, SMALL, certificate_key, url};
+use super::message::{Answer, Fenced, Message, SMALL, certificate_key, short, url};
 use super::problem::Refused;
-use crate::keys::{self, CsrError};
+use crate::keys::{self, CsrError, Subject};
 use crate::secret::Secret;
 use crate::store::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, Revision};
+
+/// The most mail addresses in one request: as many as a configuration may have.
+const MAX_ADDRESSES: usize = 100;
 
 /// `POST`: a signing request for an order. Its key is on disk when this is answered.
 pub(super) async fn csr(
@@ -30,13 +33,27 @@ pub(super) async fn csr(
         let known = KeyType::ALL.map(KeyType::as_str).join(", ");
         Refused::bad_request(format!("keyType: found {:?}, expected one of {known}", request.key_type))
     })?;
+    if request.email_addresses.len() > MAX_ADDRESSES {
+        let found = request.email_addresses.len();
+        return Err(Refused::bad_request(format!("emailAddresses: expected at most {MAX_ADDRESSES}, found {found}")));
+    }
+    for (place, address) in request.email_addresses.iter().enumerate() {
+        short(&format!("emailAddresses[{place}]"), address)?;
+        if !address.is_ascii() {
+            return Err(Refused::bad_request(format!("emailAddresses[{place}]: expected ASCII")));
+        }
+    }
     // Before a key is made that nobody could use.
     context.store.check(fence)?;
     let key = stored_key(&context, fence, &request, &id, key_type).await?;
     context.keys.forget(&id, &request.order);
-    let names = request.certificate.names;
     // Signing with a large RSA key takes a tenth of a second.
-    let signed = tokio::task::spawn_blocking(move || keys::signing_request(&names, &key)).await;
+    let signed = tokio::task::spawn_blocking(move || {
+        let CsrRequest { certificate, email_addresses, disable_common_name, .. } = request;
+        let subject = Subject { names: &certificate.names, email_addresses: &email_addresses, disable_common_name };
+        keys::signing_request(subject, &key)
+    });
+    let signed = signed.await;
     match signed {
         Ok(Ok(csr)) => Ok(Answer(Csr { csr: URL_SAFE_NO_PAD.encode(csr) })),
         Ok(Err(error @ CsrError::Name(_))) => Err(Refused::bad_request(format!("certificate.names: {error}"))),

@@ -18,8 +18,8 @@ use crate::store::{CertificateKey, Fence};
 
 /// Most requests: a certificate of a hundred names of full length, and some URLs.
 pub(super) const SMALL: usize = 64 * 1024;
-/// A publication: the largest chain, with room for its quoting.
-pub(super) const CHAIN: usize = 2 * crate::chain::MAX_CHAIN_BYTES;
+/// A publication: the largest chain, and as much of other chains, with room for their quoting.
+pub(super) const CHAINS: usize = 4 * crate::chain::MAX_CHAIN_BYTES;
 /// Offered wants: 100,000 certificates with names of common length.
 pub(super) const WANTS: usize = 16 * 1024 * 1024;
 

@@ -15,6 +15,7 @@ mod admission;
 mod certificates;
 mod challenges;
 mod csr;
+mod eab;
 mod lease;
 mod message;
 mod orders;
@@ -81,6 +82,7 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(path::ATTEMPTS, put(orders::attempt))
         .route(path::CERTIFICATES, post(certificates::publish))
         .route(path::CSR, post(csr::csr))
+        .route(path::EAB, post(eab::bind))
         .route(path::HTTP_01, put(challenges::publish))
         .route(&one, get(challenges::find).merge(delete(challenges::retract)))
         .route(path::LEASE, post(lease::claim))

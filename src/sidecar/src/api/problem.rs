@@ -35,6 +35,15 @@ impl Refused {
         }
     }
 
+    pub(super) fn eab_key(detail: impl Into<String>) -> Self {
+        Self {
+            kind: problem::EAB_KEY,
+            title: "There is no MAC key",
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            detail: detail.into(),
+        }
+    }
+
     pub(super) fn fence_lost(detail: impl Into<String>) -> Self {
         Self {
             kind: problem::FENCE_LOST,

@@ -10,18 +10,36 @@ use crate::secret::Secret;
 /// The longest common name (`ub-common-name`, RFC 5280 appendix A.1), in bytes.
 const MAX_COMMON_NAME: usize = 64;
 
-/// A signing request in DER. The names become SANs; the first is the common name too, when it is a DNS name that fits.
+/// Whom a certificate is for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Subject<'a> {
+    /// DNS names and IP addresses.
+    pub names: &'a [String],
+    /// Mail addresses.
+    pub email_addresses: &'a [String],
+    /// No name becomes the common name.
+    pub disable_common_name: bool,
+}
+
+/// A signing request in DER. Names and mail addresses become SANs; the first name is the common name too, when it is a
+/// DNS name that fits and that is not switched off.
 ///
 /// # Errors
 /// When a name can't stand in a certificate, or the key is none.
-pub fn signing_request(names: &[String], key: &Secret) -> Result<Vec<u8>, CsrError> {
-    let sans: Vec<SanType> = names.iter().map(|name| san(name)).collect::<Result<_, _>>()?;
+pub fn signing_request(subject: Subject<'_>, key: &Secret) -> Result<Vec<u8>, CsrError> {
+    let Subject { names, email_addresses, disable_common_name } = subject;
+    let mut sans: Vec<SanType> = names.iter().map(|name| san(name)).collect::<Result<_, _>>()?;
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     if let (Some(SanType::DnsName(_)), Some(name)) = (sans.first(), names.first())
         && name.len() <= MAX_COMMON_NAME
+        && !disable_common_name
     {
         params.distinguished_name.push(DnType::CommonName, name.as_str());
+    }
+    for address in email_addresses {
+        let name = address.as_str().try_into().map_err(|_| CsrError::Name(address.clone()))?;
+        sans.push(SanType::Rfc822Name(name));
     }
     params.subject_alt_names = sans;
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.expose()));
@@ -75,7 +93,11 @@ mod tests {
     /// The common name and the SANs of a request whose signature is right.
     fn request(names: &[&str], key_type: KeyType) -> (Option<String>, Vec<String>) {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let der = signing_request(&names, &generate(key_type).unwrap()).unwrap();
+        request_of(Subject { names: &names, ..Subject::default() }, key_type)
+    }
+
+    fn request_of(subject: Subject<'_>, key_type: KeyType) -> (Option<String>, Vec<String>) {
+        let der = signing_request(subject, &generate(key_type).unwrap()).unwrap();
         let (rest, csr) = X509CertificationRequest::from_der(&der).unwrap();
         assert!(rest.is_empty());
         csr.verify_signature().unwrap();
@@ -92,6 +114,7 @@ mod tests {
         match name {
             GeneralName::DNSName(name) => (*name).to_owned(),
             GeneralName::IPAddress(bytes) => format!("{bytes:?}"),
+            GeneralName::RFC822Name(address) => format!("mail {address}"),
             other => panic!("{other:?}"),
         }
     }
@@ -121,8 +144,30 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_not_ascii_is_refused() {
+    fn mail_addresses_become_sans_after_the_names() {
+        let (names, email_addresses) = (["a.example".to_owned()], ["ops@a.example".to_owned(), "b@c".to_owned()]);
+        let subject = Subject { names: &names, email_addresses: &email_addresses, ..Subject::default() };
+        let (common_name, sans) = request_of(subject, KeyType::Ec256);
+        assert_eq!(common_name.as_deref(), Some("a.example"));
+        assert_eq!(sans, ["a.example", "mail ops@a.example", "mail b@c"]);
+    }
+
+    #[test]
+    fn the_common_name_can_be_switched_off() {
+        let names = ["a.example".to_owned()];
+        let subject = Subject { names: &names, disable_common_name: true, ..Subject::default() };
+        assert_eq!(request_of(subject, KeyType::Ec256), (None, vec!["a.example".to_owned()]));
+    }
+
+    #[test]
+    fn what_is_not_ascii_is_refused() {
         let key = generate(KeyType::Ec256).unwrap();
-        assert_eq!(signing_request(&["é.example".into()], &key), Err(CsrError::Name("é.example".into())));
+        let (good, bad) = (["a.example".to_owned()], ["é.example".to_owned()]);
+        for subject in [
+            Subject { names: &bad, ..Subject::default() },
+            Subject { names: &good, email_addresses: &bad, ..Subject::default() },
+        ] {
+            assert_eq!(signing_request(subject, &key), Err(CsrError::Name("é.example".into())));
+        }
     }
 }

@@ -4,15 +4,17 @@
 //! |---|---|
 //! | `account.rs` | account keys |
 //! | `csr.rs` | certificate signing requests |
+//! | `eab.rs` | MAC keys of external accounts |
 //! | `maker.rs` | certificates' keys, RSA ones on threads of their own |
 
 pub mod account;
 mod csr;
+pub mod eab;
 mod maker;
 
 use aws_lc_rs::error::Unspecified;
 
-pub use csr::{CsrError, signing_request};
+pub use csr::{CsrError, Subject, signing_request};
 pub use maker::{KeyMaker, generate};
 
 /// Why there is no key.

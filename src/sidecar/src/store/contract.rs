@@ -16,7 +16,7 @@ pub(super) async fn check(store: &dyn Store) {
     changes_are_made_all_or_none(store, fence).await;
     changes_of_several_resolvers_are_made_all_or_none(store, fence).await;
     the_same_again_is_no_change(store, fence).await;
-    accounts_are_kept_by_ca(store, fence).await;
+    accounts_are_kept_by_ca_and_external_account(store, fence).await;
     an_old_fence_changes_nothing(store, fence).await;
 }
 
@@ -87,23 +87,30 @@ async fn the_same_again_is_no_change(store: &dyn Store, fence: Fence) {
     assert_eq!(store.commit(fence, vec![put(before, &nothing)]).await, Ok(()));
 }
 
-async fn accounts_are_kept_by_ca(store: &dyn Store, fence: Fence) {
-    let account = |ca_server: &str| Account {
+async fn accounts_are_kept_by_ca_and_external_account(store: &dyn Store, fence: Fence) {
+    let account = |ca_server: &str, eab_kid: Option<&str>| Account {
         ca_server: ca_server.into(),
         key: keys::account::generate().unwrap(),
         email: "me@example.com".into(),
         registration: None,
+        eab_kid: eab_kid.map(str::to_owned),
     };
-    let accounts = [account(CA), account("https://other.example/directory")];
+    let other = "https://other.example/directory";
+    let accounts = [account(CA, None), account(CA, Some("one")), account(CA, Some("two")), account(other, Some("one"))];
     for account in &accounts {
         let expected = Revision::ABSENT;
         let change = Change::Account { resolver: "le".into(), expected, account: account.clone() };
         assert_eq!(store.commit(fence, vec![change]).await, Ok(()));
+        let ca = CaOrigin::of(&account.ca_server).unwrap();
+        assert!(store.account("le", &ca, None).await.unwrap().unwrap().value == *account, "the one in use");
     }
     for account in &accounts {
         let ca = CaOrigin::of(&account.ca_server).unwrap();
-        assert!(store.account("le", &ca).await.unwrap().unwrap().value == *account);
-        assert!(store.account("another", &ca).await.unwrap().is_none());
+        if let Some(kid) = &account.eab_kid {
+            assert!(store.account("le", &ca, Some(kid)).await.unwrap().unwrap().value == *account);
+        }
+        assert!(store.account("le", &ca, Some("three")).await.unwrap().is_none());
+        assert!(store.account("another", &ca, None).await.unwrap().is_none());
     }
 }
 

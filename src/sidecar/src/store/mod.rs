@@ -27,11 +27,13 @@ pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Pro
 /// - Reads MUST see every commit that has returned, also one that returned [`CommitError::Unsaved`].
 /// - Every call may be dropped half-way; what it began is then either done or not, never half done.
 pub trait Store: Send + Sync {
-    /// A resolver's account at a CA.
+    /// A resolver's account at a CA: the one that is bound to the external account with this key identifier. Without
+    /// one, the account in use if it is there, else any.
     fn account<'a>(
         &'a self,
         resolver: &'a str,
         ca: &'a CaOrigin,
+        eab_kid: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<Versioned<Account>>, StoreError>>;
 
     /// The certificate of these names.
@@ -116,7 +118,8 @@ pub struct StorageStatus {
 /// One change of one record.
 #[derive(Clone)]
 pub enum Change {
-    /// Stores a resolver's account, and makes it the one in use. Those at other CAs are set aside.
+    /// Stores a resolver's account, and makes it the one in use. Those at other CAs, or that are bound to other external
+    /// accounts, are set aside.
     Account {
         /// The resolver's name.
         resolver: String,

@@ -16,6 +16,8 @@ pub struct Account {
     pub email: String,
     /// What the CA knows of it; none before it is registered.
     pub registration: Option<Registration>,
+    /// The external account it is bound to (RFC 8555 §7.3.4), by its key identifier.
+    pub eab_kid: Option<String>,
 }
 
 /// What the CA answered to newAccount.

@@ -192,12 +192,24 @@ impl Client {
     }
 
     pub async fn csr(&self, id: &CertificateId, order: &str, key_type: &str) -> Answer {
-        let request = CsrRequest { certificate: id.clone(), order: order.into(), key_type: key_type.into() };
+        let request = CsrRequest {
+            certificate: id.clone(),
+            order: order.into(),
+            key_type: key_type.into(),
+            email_addresses: Vec::new(),
+            disable_common_name: false,
+        };
         self.post(path::CSR, &request).await
     }
 
     pub async fn publish(&self, id: &CertificateId, order: &str, chain: &str) -> Answer {
-        let publication = Publication { certificate: id.clone(), order: order.into(), chain: chain.into() };
+        let publication = Publication {
+            certificate: id.clone(),
+            order: order.into(),
+            chain: chain.into(),
+            alternates: Vec::new(),
+            preferred_chain: None,
+        };
         self.post(path::CERTIFICATES, &publication).await
     }
 

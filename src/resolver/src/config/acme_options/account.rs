@@ -48,7 +48,7 @@ fn address(node: &Node<'_>, expected: &str, mistakes: &mut Vec<Mistake>) -> Opti
 }
 
 /// `eab`: both of its members, or neither.
-pub(super) fn eab(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<Eab> {
+pub(super) fn eab(acme: &mut Table<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Option<Eab> {
     let node = acme.take("eab")?;
     let mut table = node.table(mistakes)?;
     let (kid, hmac) = (table.take("kid"), table.take("hmacEncoded"));
@@ -61,7 +61,7 @@ pub(super) fn eab(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<E
         }
     };
     let hmac = match &hmac {
-        Some(node) => mac_key(node, mistakes),
+        Some(node) => mac_key(node, warnings, mistakes),
         None => {
             mistakes.push(table.missing("hmacEncoded", MAC_KEY));
             None
@@ -74,7 +74,7 @@ pub(super) fn eab(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<E
 const MAC_KEY: &str = "the MAC key that the CA gave you, in base64url, or file:PATH or env:NAME of the sidecar";
 
 /// The key itself or where it is. What is wrong with it is told, never the text.
-fn mac_key(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
+fn mac_key(node: &Node<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
     let wrong = match (text.strip_prefix("file:"), text.strip_prefix("env:")) {
         _ if text.is_empty() => Some("no text"),
@@ -88,7 +88,15 @@ fn mac_key(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
             mistakes.push(Mistake { found: found.to_owned(), ..node.mistake(MAC_KEY) });
             None
         }
-        None => Some(Hidden::new(text.to_owned())),
+        None => {
+            if !text.contains(':') {
+                let path = node.path();
+                warnings.push(format!(
+                    "{path}: this secret stands in Envoy's config dump; file:PATH or env:NAME of the sidecar keeps it out"
+                ));
+            }
+            Some(Hidden::new(text.to_owned()))
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A resolver's accounts: the one in use, where Traefik has it, and those set aside.
 //!
-//! Promises: no account is ever lost. When another CA is configured, or the account has a key that can't be used here
-//! (Traefik's are RSA), it is set aside, and used again when its CA is.
+//! Promises: no account is ever lost. When another CA or another external account is configured, or the account has a
+//! key that can't be used here (Traefik's are RSA), it is set aside, and used again when its CA and external account are.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -27,6 +27,8 @@ struct Kept {
     revision: Revision,
     /// The CA's directory URL; unknown for an account that another tool made.
     ca_server: Option<String>,
+    /// The external account it is bound to.
+    eab_kid: Option<String>,
     entry: AccountEntry,
 }
 
@@ -34,40 +36,43 @@ impl Accounts {
     pub(super) fn read(
         in_use: Option<AccountEntry>,
         ca_server: Option<String>,
+        eab_kid: Option<String>,
         previous: Vec<PreviousAccount>,
     ) -> Self {
-        let kept = |ca_server, entry| Kept { revision: Revision(1), ca_server, entry };
-        Self {
-            in_use: in_use.map(|entry| kept(ca_server, entry)),
-            aside: previous.into_iter().map(|account| kept(account.ca_server, account.account)).collect(),
-        }
+        let kept = |ca_server, eab_kid, entry| Kept { revision: Revision(1), ca_server, eab_kid, entry };
+        let aside = previous.into_iter().map(|account| kept(account.ca_server, account.eab_kid, account.account));
+        Self { in_use: in_use.map(|entry| kept(ca_server, eab_kid, entry)), aside: aside.collect() }
     }
 
-    /// The account at this CA, if its key is one that we can use.
-    pub(super) fn find(&self, ca: &CaOrigin) -> Option<Versioned<Account>> {
-        self.in_use.iter().chain(&self.aside).filter(|kept| kept.is_at(ca)).find_map(Kept::account)
+    /// The account at this CA, if its key is one that we can use: the one bound to this external account, or whichever.
+    pub(super) fn find(&self, ca: &CaOrigin, eab_kid: Option<&str>) -> Option<Versioned<Account>> {
+        let fits = |kept: &&Kept| kept.is_at(ca) && (eab_kid.is_none() || kept.eab_kid.as_deref() == eab_kid);
+        self.in_use.iter().chain(&self.aside).filter(fits).find_map(Kept::account)
     }
 
-    /// Whether the account in use is the one at this CA.
-    pub(super) fn is_in_use(&self, ca: Option<&CaOrigin>) -> bool {
-        let usable = |kept: &Kept| ca.is_some_and(|ca| kept.is_at(ca)) && kept.account().is_some();
-        self.in_use.as_ref().is_some_and(usable)
+    /// What is stored of this account.
+    pub(super) fn find_same(&self, account: &Account) -> Option<Versioned<Account>> {
+        self.in_use.iter().chain(&self.aside).filter(|kept| kept.is_same(account)).find_map(Kept::account)
+    }
+
+    /// Whether this account is the one in use.
+    pub(super) fn is_in_use(&self, account: &Account) -> bool {
+        self.in_use.as_ref().is_some_and(|kept| kept.is_same(account))
     }
 
     /// Stores an account and makes it the one in use.
     pub(super) fn put(&mut self, resolver: &str, revision: Revision, account: Account) {
-        let ca = CaOrigin::of(&account.ca_server);
-        let is_same = |kept: &Kept| ca.as_ref().is_some_and(|ca| kept.is_at(ca)) && kept.account().is_some();
+        let is_same = |kept: &Kept| kept.is_same(&account);
         let old = self.in_use.take();
         let before = old.as_ref().filter(|old| is_same(old)).or_else(|| self.aside.iter().find(|kept| is_same(kept)));
         let entry = entry_of(&account, before.map(|kept| &kept.entry));
         self.aside.retain(|kept| !is_same(kept));
         if let Some(old) = old.filter(|old| !is_same(old)) {
-            let reason = old.why_aside();
+            let reason = old.why_aside(&account);
             tracing::info!(resolver, ca_server = account.ca_server, reason, "the account stored before is set aside");
             self.aside.push(old);
         }
-        self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), entry });
+        self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), eab_kid: account.eab_kid, entry });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -82,13 +87,27 @@ impl Accounts {
         self.in_use.as_ref().and_then(|kept| kept.ca_server.as_ref())
     }
 
+    pub(super) fn eab_kid(&self) -> Option<&String> {
+        self.in_use.as_ref().and_then(|kept| kept.eab_kid.as_ref())
+    }
+
     pub(super) fn previous(&self) -> Vec<PreviousAccount> {
-        let previous = |kept: &Kept| PreviousAccount { ca_server: kept.ca_server.clone(), account: kept.entry.clone() };
+        let previous = |kept: &Kept| PreviousAccount {
+            ca_server: kept.ca_server.clone(),
+            eab_kid: kept.eab_kid.clone(),
+            account: kept.entry.clone(),
+        };
         self.aside.iter().map(previous).collect()
     }
 }
 
 impl Kept {
+    /// Whether both are the account of one resolver at one CA that is bound to one external account, or to none.
+    fn is_same(&self, account: &Account) -> bool {
+        let is_there = CaOrigin::of(&account.ca_server).is_some_and(|ca| self.is_at(&ca));
+        is_there && self.eab_kid == account.eab_kid && self.account().is_some()
+    }
+
     /// Of an account that another tool made only its URL is known, so the hosts are compared, as Traefik does.
     fn is_at(&self, ca: &CaOrigin) -> bool {
         match &self.ca_server {
@@ -110,12 +129,16 @@ impl Kept {
             status: registration.body.status.clone(),
             contact: registration.body.contact.clone(),
         });
-        let account = Account { ca_server: ca_server?, key, email: entry.email.clone(), registration };
+        let (email, eab_kid) = (entry.email.clone(), self.eab_kid.clone());
+        let account = Account { ca_server: ca_server?, key, email, registration, eab_kid };
         Some(Versioned { revision: self.revision, value: account })
     }
 
-    fn why_aside(&self) -> &'static str {
+    fn why_aside(&self, next: &Account) -> &'static str {
         match self.account() {
+            Some(_) if CaOrigin::of(&next.ca_server).is_some_and(|ca| self.is_at(&ca)) => {
+                "it is bound to another external account, or to none"
+            }
             Some(_) => "it belongs to another CA",
             None => "its key is not P-256, and ACME requests are signed with ES256 here",
         }

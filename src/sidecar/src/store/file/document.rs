@@ -77,7 +77,8 @@ impl Book {
                 extra_of_ours: read.ours.extra,
                 ..Resolver::default()
             };
-            resolver.accounts = Accounts::read(read.account, read.ours.ca_server, read.ours.previous_accounts);
+            resolver.accounts =
+                Accounts::read(read.account, read.ours.ca_server, read.ours.eab_kid, read.ours.previous_accounts);
             let slots = import::certificates(&name, read.certificates);
             for (place, slot) in slots.iter().enumerate() {
                 let Slot::Certificate(stored) = slot else { continue };
@@ -105,8 +106,8 @@ impl Book {
         self.count += 1;
     }
 
-    pub(super) fn account(&self, resolver: &str, ca: &CaOrigin) -> Option<Versioned<Account>> {
-        self.document.resolvers.get(resolver)?.accounts.find(ca)
+    pub(super) fn account(&self, resolver: &str, ca: &CaOrigin, eab_kid: Option<&str>) -> Option<Versioned<Account>> {
+        self.document.resolvers.get(resolver)?.accounts.find(ca, eab_kid)
     }
 
     pub(super) fn certificate(&self, key: &CertificateKey) -> Option<&Versioned<Certificate>> {
@@ -178,10 +179,9 @@ impl Book {
     fn compare(&self, change: &Change) -> (bool, Revision, Revision) {
         match change {
             Change::Account { resolver, expected, account } => {
-                let ca = CaOrigin::of(&account.ca_server);
-                let found = ca.as_ref().and_then(|ca| self.account(resolver, ca));
-                let resolver = self.document.resolvers.get(resolver);
-                let in_use = resolver.is_some_and(|resolver| resolver.accounts.is_in_use(ca.as_ref()));
+                let accounts = self.document.resolvers.get(resolver).map(|resolver| &resolver.accounts);
+                let found = accounts.and_then(|accounts| accounts.find_same(account));
+                let in_use = accounts.is_some_and(|accounts| accounts.is_in_use(account));
                 let same = in_use && found.as_ref().is_some_and(|found| found.value == *account);
                 (same, Revision::of(found.as_ref()), *expected)
             }

@@ -200,8 +200,9 @@ impl Store for FileStore {
         &'a self,
         resolver: &'a str,
         ca: &'a CaOrigin,
+        eab_kid: Option<&'a str>,
     ) -> BoxFuture<'a, Result<Option<Versioned<Account>>, StoreError>> {
-        ready(Ok(self.file_of(resolver).book().account(resolver, ca))).boxed()
+        ready(Ok(self.file_of(resolver).book().account(resolver, ca, eab_kid))).boxed()
     }
 
     fn certificate<'a>(

@@ -28,9 +28,9 @@ impl Offline {
         Ok(Self { files })
     }
 
-    /// A resolver's account at a CA.
+    /// A resolver's account at a CA, whatever external account it is bound to.
     pub fn account(&self, resolver: &str, ca: &CaOrigin) -> Option<Versioned<Account>> {
-        self.file_of(resolver)?.book.account(resolver, ca)
+        self.file_of(resolver)?.book.account(resolver, ca, None)
     }
 
     /// The certificate of these names.

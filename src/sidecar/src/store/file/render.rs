@@ -24,6 +24,7 @@ fn resolver_out(resolver: &Resolver, fence: u64) -> impl Serialize + '_ {
         ours: Ours {
             lease_fence: fence,
             ca_server: resolver.accounts.ca_server().cloned(),
+            eab_kid: resolver.accounts.eab_kid().cloned(),
             previous_accounts: resolver.accounts.previous(),
             progress: resolver.progress.values().map(|entry| progress::entry(&entry.value)).collect::<Vec<_>>(),
             extra: resolver.extra_of_ours.clone(),

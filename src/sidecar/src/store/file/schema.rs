@@ -4,7 +4,7 @@
 //! {"<resolver>": {
 //!   "Account": {"Email", "Registration": {"body": {"status", "contact"}, "uri"}, "PrivateKey", "KeyType"},
 //!   "Certificates": [{"domain": {"main", "sans"}, "certificate", "key", "Store"}],
-//!   "EnvoyAutocert": {"leaseFence", "caServer", "previousAccounts", "progress"}
+//!   "EnvoyAutocert": {"leaseFence", "caServer", "eabKid", "previousAccounts", "progress"}
 //! }}
 //! ```
 //!
@@ -60,7 +60,10 @@ pub(super) struct Ours<A, P> {
     /// The directory URL of the account's CA; absent in Traefik's files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ca_server: Option<String>,
-    /// Accounts that were in use before, at other CAs or with keys that we can't use.
+    /// The external account that the account is bound to, by its key identifier; absent where it is bound to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) eab_kid: Option<String>,
+    /// Accounts that were in use before, at other CAs, bound to other external accounts, or with keys that we can't use.
     #[serde(default)]
     pub(super) previous_accounts: A,
     #[serde(default)]
@@ -114,6 +117,8 @@ pub(super) struct RegistrationBody {
 pub(super) struct PreviousAccount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ca_server: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) eab_kid: Option<String>,
     #[serde(rename = "Account")]
     pub(super) account: AccountEntry,
 }
