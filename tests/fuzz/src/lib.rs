@@ -4,12 +4,40 @@
 //! `seeds/<target>`. An input that broke something is kept there as well.
 
 use resolver::config::rule::{self, Syntax};
+use sidecar::import::{caddy, certbot, lego, traefik};
+use sidecar::store;
 
 /// A target: its name, and what it does with an input. It panics when something does not hold.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 2] = [("plugin_configuration", plugin_configuration), ("rule", rule)];
+pub const TARGETS: [Target; 4] = [
+    ("acme_json", acme_json),
+    ("importers", importers),
+    ("plugin_configuration", plugin_configuration),
+    ("rule", rule),
+];
+
+/// A storage: our own file, or Traefik's of any version. What is written back is read as the same again.
+pub fn acme_json(input: &[u8]) {
+    if let Err(damage) = traefik::read(input) {
+        assert!(is_line(&damage.to_string()), "{damage}");
+    }
+    if let Ok(written) = store::fuzzing::written_back(input) {
+        let again = store::fuzzing::written_back(&written).expect("what we wrote can be read");
+        assert!(again == written, "what was read again is written otherwise");
+    }
+}
+
+/// The files of certbot, lego and Caddy that are not PEM.
+pub fn importers(input: &[u8]) {
+    let _ = (caddy::account(input), caddy::metadata(input));
+    let _ = (certbot::registration(input), lego::account(input), lego::names(input));
+    if let Ok(text) = std::str::from_utf8(input) {
+        let renewal = certbot::renewal(text);
+        assert!(renewal.server.is_none_or(|server| text.contains(&server)));
+    }
+}
 
 /// The plugin's configuration, as JSON text or as a protobuf Struct. Mistakes are lines that are fit for a log.
 pub fn plugin_configuration(input: &[u8]) {

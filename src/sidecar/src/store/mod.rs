@@ -14,6 +14,8 @@ mod record;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
 
+#[doc(hidden)]
+pub use file::fuzzing;
 pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Progress, Registration};

@@ -293,5 +293,23 @@ fn unix_millis() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What the fuzz targets reach; nothing else is for others.
+#[doc(hidden)]
+pub mod fuzzing {
+    use super::document::Book;
+    use super::schema::{self, Damage};
+
+    /// A file's content as it would be written back.
+    ///
+    /// # Errors
+    /// When it is no storage; it would never be overwritten then.
+    pub fn written_back(text: &[u8]) -> Result<Vec<u8>, Damage> {
+        let mut written = Vec::new();
+        // Into memory, and of what was JSON before: there is nothing that can fail.
+        let _ = schema::write(Book::read(text)?.document(), &mut written);
+        Ok(written)
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,4 @@
+//! See `fuzz::importers`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::importers(input));
