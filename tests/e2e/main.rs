@@ -8,6 +8,7 @@ mod configuration;
 mod crashes;
 mod documents;
 mod export;
+mod import;
 mod issuance;
 mod options;
 mod other_filters;

@@ -48,6 +48,30 @@ pub fn challtestsrv() -> Result<PathBuf> {
     }
 }
 
+/// lego, or what `LEGO` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn lego() -> Result<PathBuf> {
+    tool("LEGO", "lego")
+}
+
+/// Caddy, or what `CADDY` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn caddy() -> Result<PathBuf> {
+    tool("CADDY", "caddy")
+}
+
+/// certbot, or what `CERTBOT` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn certbot() -> Result<PathBuf> {
+    tool("CERTBOT", "certbot")
+}
+
 /// wrk, or what `WRK` names.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ mod wait;
 mod world;
 
 pub mod artifacts;
+pub mod clients;
 pub mod http;
 pub mod ports;
 pub mod tls;
