@@ -10,6 +10,8 @@ use acme::Class;
 use proptest::prelude::*;
 use resolver::backoff;
 use resolver::config::EngineOptions;
+use resolver::coverage::Coverage;
+use resolver::engine::Why;
 use resolver::plan::{Plan, plan};
 use resolver::schedule::Schedule;
 use resolver::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
@@ -95,8 +97,43 @@ fn covers(pattern: &str, name: &str) -> bool {
     pattern == name || (by_wildcard && !is_address)
 }
 
+/// Names as certificates have them, and others: few labels, so that they meet.
+fn name() -> impl Strategy<Value = String> {
+    let labels = prop::collection::vec(prop::sample::select(vec!["a", "b", "*", "1", ""]), 1..5);
+    prop_oneof![4 => labels.prop_map(|labels| labels.join(".")), 1 => Just("2001:db8::1".to_owned())]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1_000) })]
+
+    #[test]
+    fn names_are_covered_as_the_definition_has_it(
+        certificates in prop::collection::vec(prop::collection::vec(name(), 0..3), 0..4),
+        names in prop::collection::vec(name(), 0..4),
+    ) {
+        let mut coverage = Coverage::default();
+        certificates.iter().for_each(|names| coverage.add_all(names));
+        let is_covered = |name: &String| certificates.iter().flatten().any(|pattern| covers(pattern, name));
+        for name in &names {
+            prop_assert_eq!(coverage.covers(name), is_covered(name), "{} in {:?}", name, certificates);
+        }
+        prop_assert_eq!(coverage.covers_all(&names), names.iter().all(is_covered));
+    }
+
+    #[test]
+    fn of_new_lists_none_is_within_another(
+        wants in prop::collection::vec(id(), 0..6),
+        inventory in inventory(),
+    ) {
+        let due = planned(&wants, &inventory, &HashSet::new(), NOW).due;
+        let brings = |why| matches!(why, Why::First | Why::Resume);
+        for one in due.iter().filter(|due| due.why == Why::First) {
+            for other in due.iter().filter(|other| brings(other.why) && !other.id.is_same(&one.id)) {
+                let is_within = one.id.names.iter().all(|name| other.id.names.contains(name));
+                prop_assert!(!is_within, "{one:?} is within {other:?}");
+            }
+        }
+    }
 
     #[test]
     fn no_name_is_forgotten(
