@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags};
@@ -28,8 +28,10 @@ pub(super) struct Disk {
     temporary: PathBuf,
     /// What the file was when we last read or wrote it; none when it was not there.
     known: Option<Stamp>,
+    /// Whose it was then.
+    owner: Option<Owner>,
     /// Held as long as the file is used. The kernel lets go of it when the process ends, however that happens.
-    _lock: File,
+    lock: File,
 }
 
 /// What tells that a file is not the one it was.
@@ -44,6 +46,27 @@ impl Stamp {
     pub(super) fn of(metadata: &Metadata) -> Self {
         let modified = (metadata.mtime(), metadata.mtime_nsec());
         Self { inode: metadata.ino(), size: metadata.size(), modified }
+    }
+}
+
+/// A user and its group.
+#[derive(Clone, Copy)]
+struct Owner {
+    user: u32,
+    group: u32,
+}
+
+impl Owner {
+    fn of(metadata: &Metadata) -> Self {
+        Self { user: metadata.uid(), group: metadata.gid() }
+    }
+
+    /// Gives a file of ours to whose file it replaces or locks: root may change the storage of a sidecar that runs as
+    /// another user, which could not use it any more otherwise. Without the right to do so it stays ours.
+    fn give(self, file: &File) {
+        if file.metadata().is_ok_and(|metadata| metadata.uid() != self.user) {
+            let _ = fchown(file, Some(self.user), Some(self.group));
+        }
     }
 }
 
@@ -67,7 +90,7 @@ impl Disk {
         };
         let lock = lock(&path, &sibling("", ".lock"))?;
         let temporary = sibling(".", ".new");
-        let mut disk = Self { temporary, path: path.clone(), directory, known: None, _lock: lock };
+        let mut disk = Self { temporary, path: path.clone(), directory, known: None, owner: None, lock };
         let io = |error| OpenError::Io { path: path.clone(), doing: "read", error };
         let text = read(&path).map_err(io)?;
         let Some((metadata, text)) = text else { return Ok((disk, None)) };
@@ -80,7 +103,9 @@ impl Disk {
         if is_mount_point(&path) {
             return Err(OpenError::MountPoint(path));
         }
-        disk.known = Some(Stamp::of(&metadata));
+        let owner = Owner::of(&metadata);
+        owner.give(&disk.lock);
+        (disk.known, disk.owner) = (Some(Stamp::of(&metadata)), Some(owner));
         Ok((disk, Some(text)))
     }
 
@@ -105,6 +130,9 @@ impl Disk {
 
     fn write_and_rename(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.temporary)?;
+        if let Some(owner) = self.owner {
+            owner.give(&file);
+        }
         let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
         content(&mut buffered)?;
         let file = buffered.into_inner().map_err(|error| error.into_error())?;

@@ -269,3 +269,28 @@ fn an_unusable_file_is_named_with_the_resolvers_whose_it_is_and_nothing_is_made(
     assert!(error.starts_with(&expected), "{error}");
     assert!(!desk.path("acme.json").exists());
 }
+
+#[test]
+fn a_file_that_root_changes_stays_its_owners() {
+    use std::os::unix::fs::{MetadataExt, chown};
+
+    /// Some user and group; they needn't exist.
+    const SOMEBODY: u32 = 54321;
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else can change a file that only its owner may read.
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("acme.json");
+    drop(FileStore::open(&Storages::from(path.as_path()), LeaseBounds::default()).unwrap());
+    let lock = directory.path().join("acme.json.lock");
+    fs::remove_file(&lock).unwrap();
+    chown(&path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    let mut offline = Offline::open(&Storages::from(path.as_path())).unwrap();
+    offline.make(vec![new(&certificate("le", "a.example"))]).unwrap();
+    assert_eq!(offline.save().unwrap().len(), 1);
+    for path in [path, lock] {
+        let metadata = fs::metadata(path).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (SOMEBODY, SOMEBODY, 0o600));
+    }
+}
