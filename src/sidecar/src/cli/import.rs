@@ -12,18 +12,21 @@ use crate::catalog::now_seconds;
 use crate::hardening;
 use crate::import::{Kind, Options, Report, ResolverChoice, import};
 
+/// What the flags alone don't tell.
+const HELP: &str = "\
+Certificates come with their keys, and accounts whose key can sign requests here (P-256, as lego and Caddy make them), so
+that nothing is ordered or registered anew. The source is only read. Expired certificates are taken too, being better
+than none, and renewed at once. What is damaged is listed with its reason and left out; a stored certificate of the same
+names that lasts longer stays. A second run changes nothing.
+
+Stop the sidecar first: it holds the storage while it runs.
+
+Exit status: 0 when everything that can be used is in the storage, also when something was left out (it is in the list,
+and in --json); 1 when the source or the storage can't be used, and nothing was changed.";
+
 /// The flags of `import`.
-///
-/// Takes over what another tool has, so that nothing is ordered anew: certificates with their keys, and accounts whose
-/// key can be used here (P-256). The source is only read. Expired certificates are taken too, and renewed at once; what
-/// is damaged is listed and left out; a stored certificate that lasts longer stays. A second run changes nothing.
 #[derive(Args, Debug)]
-#[command(
-    verbatim_doc_comment,
-    after_help = "Stop the sidecar first: the storage is locked while it runs.\n\nExit code: 0 when everything that can \
-                  be used is in the storage now, also when something was left out (see the list, or --json); 1 when \
-                  the source or the storage can't be used, and nothing was changed."
-)]
+#[command(after_help = HELP)]
 pub struct ImportArgs {
     /// Traefik's acme.json (of version 1, 2 or 3), certbot's /etc/letsencrypt, Caddy's data directory or lego's .lego.
     #[arg(value_name = "PATH")]
