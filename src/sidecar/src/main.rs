@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use sidecar::cli::Cli;
 
 fn main() -> ExitCode {
-    Cli::parse().command.run()
+    match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli.command.run(),
+        Err(error) => error.exit(),
+    }
 }

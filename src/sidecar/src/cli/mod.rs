@@ -4,17 +4,23 @@
 
 mod export;
 mod import;
+mod input_files;
+mod inputs;
+mod schema;
 mod serve;
 mod sidecar;
 mod storages;
 mod values;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
 pub use export::ExportArgs;
 pub use import::ImportArgs;
+pub use inputs::{InputArgs, Inputs, TraefikFlags};
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
@@ -35,16 +41,52 @@ pub enum Command {
     Export(ExportArgs),
     /// Takes over certificates and accounts of Traefik, certbot, Caddy or lego, without any new order.
     Import(Box<ImportArgs>),
+    /// Prints the JSON Schema of the configuration, by which editors complete it.
+    Schema,
     /// Keeps keys and certificates, and serves them to Envoy by SDS.
     Sidecar(Box<SidecarArgs>),
 }
 
+impl Cli {
+    /// Reads a command line. Traefik's flags may stand anywhere in it; they go to the command's [`InputArgs`].
+    ///
+    /// # Errors
+    /// When clap refuses it, or there are flags of Traefik's for a command that takes none.
+    pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let arguments: Vec<OsString> = arguments.into_iter().collect();
+        let texts: Option<Vec<String>> =
+            arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect();
+        // None of Traefik's flags has to be anything but text; paths of ours may be.
+        let Some(texts) = texts else { return Self::try_parse_from(arguments) };
+        let sorted = setup::input::split_arguments(texts);
+        let mut cli = Self::try_parse_from(sorted.others)?;
+        if let Some(flag) = sorted.flags.first().or(sorted.config_files.first()) {
+            let Some(inputs) = cli.command.inputs() else {
+                let name = flag.split('=').next().unwrap_or_default();
+                let why = format!("{name} is a flag of Traefik's, which this command does not take");
+                return Err(Self::command().error(ErrorKind::UnknownArgument, why));
+            };
+            inputs.traefik = TraefikFlags(sorted.flags);
+            inputs.config.extend(sorted.config_files.into_iter().map(Into::into));
+        }
+        Ok(cli)
+    }
+}
+
 impl Command {
+    /// What is to be set up, for the commands that take it.
+    fn inputs(&mut self) -> Option<&mut InputArgs> {
+        match self {
+            Self::Export(_) | Self::Import(_) | Self::Schema | Self::Sidecar(_) => None,
+        }
+    }
+
     /// Does it, and says whether it went well.
     pub fn run(self) -> ExitCode {
         match self {
             Self::Export(args) => export::run(args),
             Self::Import(args) => import::run(&args),
+            Self::Schema => schema::run(),
             Self::Sidecar(args) => serve::run(&args),
         }
     }
@@ -60,13 +102,19 @@ fn failed(why: &str) -> ExitCode {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_without_inputs_takes_no_flag_of_traefiks() {
+        let read = |arguments: &[&str]| Cli::read(arguments.iter().map(OsString::from));
+        assert!(read(&["envoy-autocert", "schema"]).is_ok());
+        let refusal = read(&["envoy-autocert", "schema", "--entryPoints.web.address=:80"]).unwrap_err().to_string();
+        assert!(refusal.contains("--entryPoints.web.address is a flag of Traefik's"), "{refusal}");
     }
 
     #[test]
