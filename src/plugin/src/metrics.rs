@@ -23,6 +23,7 @@
 //! | `certificates.state.S` | gauge | S: `valid`, `due`, `expired`, `missing`, `in_progress`, `failing` |
 //! | `engine_active` | gauge | 1 while an instance in this Envoy runs the engine |
 //! | `engine_memory_bytes` | gauge | linear memory of the instance that runs the engine |
+//! | `engine_plan_milliseconds` | gauge | how long the last look at all that is wanted and stored took |
 //! | `failures.resolver.R.class.C` | counter | failed tries, by the class of the failure |
 //! | `issuances.resolver.R.why.W` | counter | W: why it was due: `first`, `renewal`, `resume`, `retry` |
 //! | `sidecar_request_milliseconds` | histogram | from sending a request to the sidecar to its answer |

@@ -95,6 +95,9 @@ impl Observer for Herald {
                 log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}");
                 self.metrics.count(&format!("failures.resolver.{}.class.{class}", resolver_label(id)));
             }
+            Event::Planned { took_millis } => {
+                self.metrics.set("engine_plan_milliseconds", u64::try_from(took_millis).unwrap_or_default());
+            }
             Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({})", Shown(id), why.as_str()),
         }
     }

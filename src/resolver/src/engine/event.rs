@@ -61,6 +61,11 @@ pub enum Event<'a> {
         /// False when it could not be saved, and is served from memory only.
         durable: bool,
     },
+    /// It has looked at everything that is wanted and stored.
+    Planned {
+        /// How long that held up Envoy's thread, in milliseconds.
+        took_millis: i64,
+    },
     /// A try begins.
     Started {
         /// Which certificate.

@@ -121,6 +121,7 @@ fn look<H: Host>(
     let schedule = Schedule::of(&config.resolvers);
     let Tasks { tasks, next_wake, census } = tasks(&wants, inventory, in_flight, now, &schedule, &config.engine);
     observer.notice(Event::Census(census));
+    observer.notice(Event::Planned { took_millis: host.now_millis().saturating_sub(now_millis) });
     let longest = if tasks.is_empty() { LONGEST_SLEEP } else { LOOK_WHILE_BUSY };
     let longest = now_millis.saturating_add(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
     let look_at = next_wake.map_or(longest, |wake| wake.saturating_mul(1000).clamp(now_millis, longest));

@@ -170,7 +170,7 @@ pub struct Notes {
 impl Observer for Notes {
     fn notice(&self, event: Event<'_>) {
         match event {
-            Event::Census(_) => return,
+            Event::Census(_) | Event::Planned { .. } => return,
             Event::Started { .. } => {
                 self.running.set(self.running.get() + 1);
                 self.most_running.set(self.most_running.get().max(self.running.get()));

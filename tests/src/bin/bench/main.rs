@@ -1,15 +1,17 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `requests`, `first`, `hundred`, `sizes`.
+//! Arguments choose figures by a part of their group's name: `first`, `hundred`, `plan`, `requests`, `sizes`.
 
 mod figure;
 mod first;
 mod hundred;
 mod minimal;
+mod plan;
 mod requests;
 mod sizes;
 mod stage;
+mod storage;
 
 use anyhow::Result;
 
@@ -23,10 +25,11 @@ type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 4] = [
+    let groups: [(&str, Measure); 5] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
         ("hundred", hundred::measure),
+        ("plan", plan::measure),
         ("requests", requests::measure),
     ];
     let mut figures = Vec::new();
