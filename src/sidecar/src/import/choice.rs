@@ -55,11 +55,9 @@ pub(super) fn assign(found: &mut Found, choice: Option<&ResolverChoice>) -> Resu
     };
     found.certificates.retain(|certificate| certificate.resolver == from);
     found.accounts.retain(|account| account.resolver == from);
-    if let Some(from) = &from {
-        let prefix = format!("{from}.");
-        found.unreadable.retain(|unreadable| unreadable.place.starts_with(&prefix));
-    }
+    found.unreadable.retain(|unreadable| unreadable.resolver == from);
     found.certificates.iter_mut().for_each(|certificate| certificate.resolver = Some(choice.to.clone()));
+    found.unreadable.iter_mut().for_each(|unreadable| unreadable.resolver = Some(choice.to.clone()));
     found.accounts.iter_mut().for_each(|account| account.resolver = Some(choice.to.clone()));
     let others: Vec<&str> = named.iter().filter(|name| Some(*name) != from.as_ref()).map(String::as_str).collect();
     Ok((!others.is_empty()).then(|| format!("what the file has of other resolvers is left out: {}", others.join(", "))))

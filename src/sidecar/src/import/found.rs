@@ -57,6 +57,8 @@ pub struct FoundAccount {
 pub struct Unreadable {
     /// Where it lies.
     pub place: String,
+    /// The resolver the source names.
+    pub resolver: Option<String>,
     /// What is wrong with it.
     pub why: String,
 }
@@ -101,6 +103,6 @@ impl Found {
 
     /// Notes something that can't be read.
     pub(super) fn leave_out(&mut self, place: String, why: impl ToString) {
-        self.unreadable.push(Unreadable { place, why: why.to_string() });
+        self.unreadable.push(Unreadable { place, resolver: None, why: why.to_string() });
     }
 }

@@ -13,7 +13,7 @@
 //! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
 //! | `report.rs` | what is told of it |
 
-mod account_key;
+pub mod account_key;
 pub mod caddy;
 pub mod certbot;
 mod choice;

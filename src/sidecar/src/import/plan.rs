@@ -27,7 +27,7 @@ pub(super) fn plan(found: Found, storage: &Offline, now: i64) -> Plan {
     let mut plan = Plan { changes: Vec::new(), certificates: Vec::new(), accounts: Vec::new() };
     plan.certificates(&found.certificates, storage, now);
     for unreadable in found.unreadable {
-        plan.certificates.push(CertificateLine::unreadable(unreadable.place, unreadable.why));
+        plan.certificates.push(CertificateLine::unreadable(unreadable.place, unreadable.resolver, unreadable.why));
     }
     plan.accounts(found.accounts, storage);
     plan
@@ -36,38 +36,46 @@ pub(super) fn plan(found: Found, storage: &Offline, now: i64) -> Plan {
 impl Plan {
     fn certificates(&mut self, found: &[FoundCertificate], storage: &Offline, now: i64) {
         let judged = in_parallel(found, judge);
-        let best = best(&judged);
-        for (place, (found, certificate)) in found.iter().zip(&judged).enumerate() {
-            let certificate = match certificate {
-                Ok(certificate) => certificate,
+        let best = best(judged.iter().flatten());
+        for (found, judged) in found.iter().zip(&judged) {
+            let line = match judged {
+                Ok(certificate) => {
+                    let mut line = CertificateLine::of(found.place.clone(), certificate, now);
+                    let best = best.get(&CertificateKey::from(&certificate.facts.id));
+                    self.certificate(&mut line, certificate, best.copied().unwrap_or(certificate), storage);
+                    line
+                }
                 Err(why) => {
-                    let line = CertificateLine::unreadable(found.place.clone(), why.clone());
-                    let names = found.names.clone();
-                    self.certificates.push(CertificateLine { resolver: found.resolver.clone(), names, ..line });
-                    continue;
+                    let line = CertificateLine::unreadable(found.place.clone(), found.resolver.clone(), why.clone());
+                    CertificateLine { names: found.names.clone(), ..line }
                 }
             };
-            let key = CertificateKey::from(&certificate.facts.id);
-            let mut line = CertificateLine::of(found.place.clone(), certificate, now);
-            let stored = storage.certificate(&key);
-            let other = best.get(&key).filter(|best| **best != place);
-            if let Some(Ok(other)) = other.and_then(|other| judged.get(*other)) {
-                line.leave_out(format!("another one of the same names is valid until {}", day(other.pair.not_after)));
-            } else if stored.is_some_and(|stored| stored.value.pair.version == certificate.pair.version) {
-                line.outcome = Outcome::AlreadyThere;
-            } else if let Some(newer) =
-                stored.filter(|stored| stored.value.pair.not_after >= certificate.pair.not_after)
-            {
-                let until = day(newer.value.pair.not_after);
-                line.leave_out(format!("the storage has one of the same names that is valid until {until}"));
-            } else {
-                let expected = Revision::of(stored);
-                self.changes.push(Change::Certificate { expected, certificate: certificate.clone() });
-                if certificate.facts.issuer.starts_with(STAGING) {
-                    line.reason = Some("it is from a staging CA: browsers don't trust it".into());
-                }
-            }
             self.certificates.push(line);
+        }
+    }
+
+    /// Decides on one of which `best` is the best of the same names.
+    fn certificate(
+        &mut self,
+        line: &mut CertificateLine,
+        certificate: &Certificate,
+        best: &Certificate,
+        storage: &Offline,
+    ) {
+        let stored = storage.certificate(&(&certificate.facts.id).into());
+        if !std::ptr::eq(certificate, best) {
+            line.leave_out(format!("another one of the same names is valid until {}", day(best.pair.not_after)));
+        } else if stored.is_some_and(|stored| stored.value.pair.version == certificate.pair.version) {
+            line.outcome = Outcome::AlreadyThere;
+        } else if let Some(better) = stored.filter(|stored| rank(&stored.value) >= rank(certificate)) {
+            let until = day(better.value.pair.not_after);
+            line.leave_out(format!("the storage has one of the same names that is valid until {until}"));
+        } else {
+            if is_staging(certificate) {
+                line.reason = Some("it is from a staging CA: browsers don't trust it".into());
+            }
+            let expected = Revision::of(stored);
+            self.changes.push(Change::Certificate { expected, certificate: certificate.clone() });
         }
     }
 
@@ -123,23 +131,25 @@ fn cleaned(name: &str) -> String {
     Name::parse(name).map_or_else(|| name.to_owned(), |name| name.as_str().to_owned())
 }
 
-/// Of those with the same names, the place of the one that lasts longest; one that browsers trust before one of a
-/// staging CA.
-fn best(judged: &[Result<Certificate, String>]) -> BTreeMap<CertificateKey, usize> {
-    let rank = |certificate: &Certificate| {
-        (!certificate.facts.issuer.starts_with(STAGING), certificate.pair.not_after, certificate.pair.not_before)
-    };
-    let mut best: BTreeMap<CertificateKey, (usize, _)> = BTreeMap::new();
-    for (place, certificate) in
-        judged.iter().enumerate().filter_map(|(place, judged)| Some((place, judged.as_ref().ok()?)))
-    {
-        let rank = rank(certificate);
-        let held = best.entry((&certificate.facts.id).into()).or_insert((place, rank));
-        if rank > held.1 {
-            *held = (place, rank);
+/// The best one of each set of names.
+fn best<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> BTreeMap<CertificateKey, &'a Certificate> {
+    let mut best: BTreeMap<CertificateKey, &Certificate> = BTreeMap::new();
+    for certificate in certificates {
+        let held = best.entry((&certificate.facts.id).into()).or_insert(certificate);
+        if rank(certificate) > rank(held) {
+            *held = certificate;
         }
     }
-    best.into_iter().map(|(key, (place, _))| (key, place)).collect()
+    best
+}
+
+/// How good a certificate is beside another one of the same names: the greater, the better.
+fn rank(certificate: &Certificate) -> (bool, i64, i64) {
+    (!is_staging(certificate), certificate.pair.not_after, certificate.pair.not_before)
+}
+
+fn is_staging(certificate: &Certificate) -> bool {
+    certificate.facts.issuer.starts_with(STAGING)
 }
 
 /// The account with its CA, or why it can't be used.

@@ -96,9 +96,9 @@ impl CertificateLine {
         }
     }
 
-    pub(super) fn unreadable(place: String, why: String) -> Self {
+    pub(super) fn unreadable(place: String, resolver: Option<String>, why: String) -> Self {
         let reason = Some(why);
-        let (resolver, names, not_after) = (None, Vec::new(), None);
+        let (names, not_after) = (Vec::new(), None);
         Self { place, resolver, names, not_after, expired: false, outcome: Outcome::LeftOut, reason }
     }
 

@@ -4,7 +4,7 @@
 //! can't sign requests here, so its accounts are named and left out.
 
 use super::account_key;
-use super::found::{Found, FoundAccount, FoundCertificate};
+use super::found::{Found, FoundAccount, FoundCertificate, Unreadable};
 use crate::store::foreign::{self, ForeignAccount, ForeignResolver};
 
 pub use crate::store::Damage;
@@ -42,7 +42,7 @@ fn take(found: &mut Found, resolver: ForeignResolver) {
                 chain_pem: certificate.chain_pem,
                 key_pem: certificate.key_pem,
             }),
-            Err(why) => found.leave_out(place, why),
+            Err(why) => found.unreadable.push(Unreadable { place, resolver: name.clone(), why }),
         }
     }
 }

@@ -30,10 +30,14 @@ struct Pem {
 /// One that is valid for so many days from [`NOW`] on; it has ended when they are negative.
 fn pem(names: &[&str], days: i64) -> Pem {
     let key = KeyPair::generate().unwrap();
+    Pem { chain: params(names, days).self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+}
+
+fn params(names: &[&str], days: i64) -> CertificateParams {
     let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
     params.not_before = OffsetDateTime::from_unix_timestamp(NOW - 90 * DAY).unwrap();
     params.not_after = OffsetDateTime::from_unix_timestamp(NOW + days * DAY).unwrap();
-    Pem { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    params
 }
 
 /// A source, and a storage beside it.

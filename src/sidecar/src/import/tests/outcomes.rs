@@ -2,9 +2,10 @@
 
 use std::fs;
 
+use rcgen::{DnType, KeyPair};
 use serde_json::json;
 
-use super::{NOW, Pem, Scene, account, account_key, count, entry, pem, reason};
+use super::{NOW, Pem, Scene, account, account_key, count, entry, params, pem, reason};
 use crate::import::{ImportError, Options, Outcome, import};
 use crate::store::{Offline, Storages};
 
@@ -33,6 +34,39 @@ fn of_several_with_the_same_names_the_one_that_lasts_longest_is_taken() {
     let report = scene.import(Some("le"));
     assert!(reason(&report, "live/a/fullchain.pem").contains("another one of the same names"));
     assert_eq!(count(&report, Outcome::Imported), 1);
+}
+
+#[test]
+fn what_is_of_other_resolvers_is_left_out_when_one_is_picked() {
+    let scene = Scene::new();
+    let of = |name: &str| json!({ "Certificates": [entry(&pem(&[name], 60), &[name]), null] });
+    scene.write_source(json!({ "a": of("a.example"), "a.b": of("b.example") }).to_string());
+    let report = scene.import(Some("a=le"));
+    let places: Vec<_> = report.certificates.iter().map(|line| line.place.as_str()).collect();
+    assert_eq!(places, ["a.Certificates[0]", "a.Certificates[1]"]);
+    assert!(report.certificates.iter().all(|line| line.resolver.as_deref() == Some("le")));
+    assert_eq!(report.warnings, ["what the file has of other resolvers is left out: a.b"]);
+    assert_eq!(scene.stored().as_object().unwrap().keys().collect::<Vec<_>>(), ["le"]);
+}
+
+#[test]
+fn a_certificate_of_a_staging_ca_never_takes_the_place_of_a_trusted_one() {
+    let scene = Scene::new();
+    let file = |pem: &Pem| json!({ "le": { "Certificates": [entry(pem, &["a.example"])] } }).to_string();
+    scene.write_source(file(&issued("(STAGING) Some CA", 60)));
+    assert!(scene.import(None).certificates[0].reason.as_deref().unwrap().contains("browsers don't trust it"));
+    scene.write_source(file(&issued("Some CA", 10)));
+    assert_eq!(count(&scene.import(None), Outcome::Imported), 1);
+    scene.write_source(file(&issued("(STAGING) Some CA", 70)));
+    assert_eq!(count(&scene.import(None), Outcome::LeftOut), 1);
+}
+
+/// One for `a.example` whose issuer, itself, has this name.
+fn issued(common_name: &str, days: i64) -> Pem {
+    let key = KeyPair::generate().unwrap();
+    let mut params = params(&["a.example"], days);
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    Pem { chain: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
 }
 
 #[test]
