@@ -1,5 +1,6 @@
 //! Each option of the resolver does what it says, as far as a CA can show it.
 
+mod eab;
 mod key_type;
 mod private_ca;
 mod timeouts;

@@ -1,0 +1,220 @@
+//! `eab`: an account that is bound to one the CA knows by other means (RFC 8555 §7.3.4).
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use harness::{PebbleOptions, SidecarOptions, World, WorldOptions, domains};
+use serde_json::{Value, json};
+
+use super::line;
+use crate::{PATIENCE, stat};
+
+const NAME: &str = "bound.example";
+
+/// A key whose base64 needs padding, and digits that differ between the two alphabets.
+const KEY: [u8; 32] = [0xfb; 32];
+const OTHER_KEY: [u8; 32] = [0xbf; 32];
+
+/// How a permanent error is told: nothing is tried again for an hour.
+const PERMANENT: &str = ": failed (permanent, 1 in a row), next try in 3600 s";
+
+/// A CA that binds accounts to `kid-1` and `kid-2`, and makes none without.
+fn ca() -> PebbleOptions {
+    let accounts = [("kid-1", KEY), ("kid-2", OTHER_KEY)];
+    let external_accounts = accounts.map(|(kid, key)| (kid.to_owned(), URL_SAFE_NO_PAD.encode(key))).to_vec();
+    PebbleOptions { external_accounts, ..PebbleOptions::default() }
+}
+
+fn world(eab: &Value, sidecar: SidecarOptions) -> Result<World> {
+    let options = WorldOptions { pebble: ca(), sidecar, ..WorldOptions::default() };
+    World::with("eab", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]]))?.resolver("eab", eab))
+}
+
+/// The account is bound to `kid-1`, with the key that is configured so.
+fn bound(hmac_encoded: &str, sidecar: SidecarOptions) -> Result<World> {
+    let mut world = world(&json!({ "kid": "kid-1", "hmacEncoded": hmac_encoded }), sidecar)?;
+    world.served(NAME, PATIENCE)?;
+    assert_eq!(bindings(&world), ["kid-1"]);
+    Ok(world)
+}
+
+/// The external accounts that Pebble has bound one to.
+fn bindings(world: &World) -> Vec<String> {
+    let log = world.pebble.log();
+    let kid =
+        |line: &str| Some(line.split_once("newAccount Binding with CA using kid \"")?.1.split('"').next()?.to_owned());
+    log.lines().filter_map(kid).collect()
+}
+
+#[test]
+fn an_account_is_bound() -> Result<()> {
+    bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default()).map(drop)
+}
+
+#[test]
+fn padding_does_no_harm() -> Result<()> {
+    bound(&URL_SAFE.encode(KEY), SidecarOptions::default()).map(drop)
+}
+
+#[test]
+fn the_other_alphabet_of_base64_means_the_same() -> Result<()> {
+    bound(&STANDARD.encode(KEY), SidecarOptions::default()).map(drop)
+}
+
+#[test]
+fn the_sidecar_reads_the_key_from_a_file() -> Result<()> {
+    let file = tempfile::NamedTempFile::new()?;
+    fs::write(&file, format!("{}\n", URL_SAFE_NO_PAD.encode(KEY)))?;
+    bound(&format!("file:{}", file.path().display()), SidecarOptions::default()).map(drop)
+}
+
+#[test]
+fn the_sidecar_reads_the_key_from_its_environment() -> Result<()> {
+    let environment = vec![("CA_HMAC".to_owned(), URL_SAFE_NO_PAD.encode(KEY))];
+    bound("env:CA_HMAC", SidecarOptions { environment, ..SidecarOptions::default() }).map(drop)
+}
+
+#[test]
+fn a_reference_that_leads_nowhere_is_told_and_nothing_is_asked() -> Result<()> {
+    let mut world = world(&json!({ "kid": "kid-1", "hmacEncoded": "env:NOT_SET" }), SidecarOptions::default())?;
+    line(&mut world, &[NAME, ": failed (", "eab.hmacEncoded", "NOT_SET", "is not set"])?;
+    assert_eq!(world.accounts(), 0);
+    Ok(())
+}
+
+#[test]
+fn an_unknown_kid_is_told_once_and_not_tried_again() -> Result<()> {
+    let eab = json!({ "kid": "nobody", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
+    let mut world = world(&eab, SidecarOptions::default())?;
+    line(&mut world, &[NAME, PERMANENT, "newAccount refused", "kid"])?;
+    ensure!(stat(&world, "failures.resolver.le.class.permanent")? == 1, "no metric tells of it");
+    assert_eq!((world.accounts(), world.orders()), (1, 0));
+    Ok(())
+}
+
+#[test]
+fn a_wrong_key_is_told_once_and_not_tried_again() -> Result<()> {
+    let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(OTHER_KEY) });
+    let mut world = world(&eab, SidecarOptions::default())?;
+    line(&mut world, &[NAME, PERMANENT, "newAccount refused", "external account binding"])?;
+    assert_eq!((world.accounts(), world.orders()), (1, 0));
+    Ok(())
+}
+
+#[test]
+fn a_ca_that_wants_it_is_not_asked_without() -> Result<()> {
+    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
+    let mut world = World::with("no-eab", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]])))?;
+    line(&mut world, &[NAME, PERMANENT, "eab.kid", "eab.hmacEncoded"])?;
+    assert_eq!((world.accounts(), world.orders()), (0, 0));
+    Ok(())
+}
+
+#[test]
+fn a_mended_binding_is_used_at_the_next_try() -> Result<()> {
+    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
+    let mut world = World::with("eab-mended", &options, |bootstrap| {
+        bootstrap.domains(&domains(&[&[NAME]]))?.engine("retryMin", &json!("1s"))?.engine("retryMax", &json!("1s"))
+    })?;
+    line(&mut world, &[NAME, ": failed (permanent"])?;
+    world.reconfigure(|bootstrap| {
+        let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
+        bootstrap.domains(&domains(&[&[NAME]]))?.resolver("eab", &eab)
+    })?;
+    world.served(NAME, PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn another_kid_registers_another_account() -> Result<()> {
+    let mut world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
+    let before = account(&world)?;
+    let first = world.served(NAME, PATIENCE)?;
+    world.reconfigure(|bootstrap| {
+        let eab = json!({ "kid": "kid-2", "hmacEncoded": URL_SAFE_NO_PAD.encode(OTHER_KEY) });
+        bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.resolver("eab", &eab)
+    })?;
+    world.served("new.example", PATIENCE)?;
+    assert_eq!(bindings(&world), ["kid-1", "kid-2"]);
+    let after = account(&world)?;
+    ensure!(before.0 != after.0, "the account has the URL of the one before");
+    ensure!(before.1 != after.1, "the account has the key of the one before");
+    assert_eq!(world.served(NAME, PATIENCE)?, first, "what was issued before is kept");
+    Ok(())
+}
+
+#[test]
+fn the_same_kid_keeps_its_account_over_restarts() -> Result<()> {
+    let mut world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
+    world.reconfigure(|bootstrap| {
+        let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
+        bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.resolver("eab", &eab)
+    })?;
+    world.served("new.example", PATIENCE)?;
+    assert_eq!(bindings(&world), ["kid-1"]);
+    Ok(())
+}
+
+/// The stored account's URL and key.
+fn account(world: &World) -> Result<(String, String)> {
+    let stored: Value = serde_json::from_slice(&fs::read(world.sidecar.storage())?)?;
+    let text = |pointer: &str| -> Result<String> {
+        Ok(stored.pointer(pointer).and_then(Value::as_str).with_context(|| pointer.to_owned())?.to_owned())
+    };
+    Ok((text("/le/Account/Registration/uri")?, text("/le/Account/PrivateKey")?))
+}
+
+/// Everything that can be read of a running installation.
+fn visible(world: &World) -> Result<Vec<(&'static str, String)>> {
+    Ok(vec![
+        ("Envoy's log", world.envoy.log()),
+        ("Envoy's statistics", world.envoy.admin()?.get("/stats")?.text()),
+        ("the sidecar's log", world.sidecar.log()),
+        ("the sidecar's metrics", world.sidecar.status("/metrics")?.text()),
+        ("the sidecar's state", world.sidecar.state()?.to_string()),
+        ("acme.json", fs::read_to_string(world.sidecar.storage())?),
+    ])
+}
+
+/// The key is in none of these texts, in any of its forms.
+fn hidden(texts: Vec<(&'static str, String)>, key: [u8; 32]) -> Result<()> {
+    for (place, text) in texts {
+        for form in [URL_SAFE_NO_PAD.encode(key), STANDARD.encode(key)] {
+            // The half of it would be too much already.
+            let (half, _) = form.split_at(form.len() / 2);
+            ensure!(!text.contains(half), "the MAC key is in {place}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_key_is_in_no_log_metric_or_storage() -> Result<()> {
+    let world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
+    hidden(visible(&world)?, KEY)
+}
+
+#[test]
+fn a_key_given_by_reference_is_not_in_envoys_dump_either() -> Result<()> {
+    let environment = vec![("CA_HMAC".to_owned(), URL_SAFE_NO_PAD.encode(KEY))];
+    let world = bound("env:CA_HMAC", SidecarOptions { environment, ..SidecarOptions::default() })?;
+    let dump = world.envoy.admin()?.get("/config_dump?include_eds")?.text();
+    ensure!(dump.contains("env:CA_HMAC"), "this is not the dump");
+    hidden([visible(&world)?, vec![("Envoy's dump", dump)]].concat(), KEY)
+}
+
+#[test]
+fn a_key_in_the_configuration_is_warned_of() -> Result<()> {
+    let mut world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
+    line(&mut world, &["eab.hmacEncoded", "config dump", "file:PATH"]).map(drop)
+}
+
+#[test]
+fn a_refused_key_is_not_shown() -> Result<()> {
+    let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(OTHER_KEY) });
+    let mut world = world(&eab, SidecarOptions::default())?;
+    line(&mut world, &[NAME, PERMANENT])?;
+    hidden(visible(&world)?, OTHER_KEY)
+}
