@@ -2,6 +2,7 @@
 
 mod eab;
 mod key_type;
+mod preferred_chain;
 mod private_ca;
 mod timeouts;
 mod two_cas;
