@@ -4,6 +4,7 @@ mod eab;
 mod key_type;
 mod preferred_chain;
 mod private_ca;
+mod profile;
 mod timeouts;
 mod two_cas;
 

@@ -1,0 +1,74 @@
+//! `profile`: which kind of certificate the CA is asked for (draft-ietf-acme-profiles).
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::{Manner, PebbleOptions, Relay, Stage, World, WorldOptions, domains};
+use serde_json::json;
+
+use super::line;
+use crate::PATIENCE;
+
+const NAME: &str = "profile.example";
+const HOUR: u64 = 60 * 60;
+
+/// A CA with the profiles `short`, of six hours, and `long`, of ninety days.
+fn ca() -> PebbleOptions {
+    let profiles = [("short", 6 * HOUR), ("long", 90 * 24 * HOUR)];
+    let profiles = profiles.map(|(name, seconds)| (name.to_owned(), Duration::from_secs(seconds))).to_vec();
+    PebbleOptions { profiles, ..PebbleOptions::default() }
+}
+
+fn world(profile: &str) -> Result<World> {
+    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
+    World::with("profile", &options, |bootstrap| {
+        bootstrap.domains(&domains(&[&[NAME]]))?.resolver("profile", &json!(profile))
+    })
+}
+
+/// How long the certificate lives that this profile gives, in hours.
+fn lifetime(profile: &str) -> Result<i64> {
+    let served = world(profile)?.served(NAME, PATIENCE)?;
+    // Pebble leaves out the last second.
+    Ok((served.not_after - served.not_before + time::Duration::SECOND).whole_hours())
+}
+
+#[test]
+fn a_short_lived_profile_gives_a_short_lived_certificate() -> Result<()> {
+    assert_eq!(lifetime("short")?, 6);
+    Ok(())
+}
+
+#[test]
+fn a_long_lived_profile_gives_a_long_lived_certificate() -> Result<()> {
+    assert_eq!(lifetime("long")?, 90 * 24);
+    Ok(())
+}
+
+#[test]
+fn an_unknown_profile_is_told_with_those_there_are_and_nothing_is_ordered() -> Result<()> {
+    let mut world = world("tlsserver")?;
+    let line = line(&mut world, &[NAME, ": failed (permanent, 1 in a row), next try in 3600 s", "tlsserver"])?;
+    ensure!(line.contains("short") && line.contains("long"), "the profiles there are are not told: {line}");
+    assert_eq!(world.orders(), 0);
+    Ok(())
+}
+
+#[test]
+fn a_profile_that_the_ca_gives_up_is_told_and_what_there_is_stays() -> Result<()> {
+    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
+    let stage = Stage::new("profile-gone", &options.pebble)?;
+    let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
+    let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    let mut world = stage.play(bootstrap.resolver("profile", &json!("short"))?, &options)?;
+    let served = world.served(NAME, PATIENCE)?;
+    relay.treat("/dir", Manner::Alter(|directory| directory["meta"]["profiles"] = json!({ "long": "90 days" })));
+    world.reconfigure(|bootstrap| {
+        let bootstrap = bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay)?;
+        bootstrap.resolver("profile", &json!("short"))
+    })?;
+    line(&mut world, &["new.example", ": failed (permanent", "short", "long"])?;
+    assert_eq!(world.served(NAME, PATIENCE)?, served);
+    assert_eq!(world.orders(), 1);
+    Ok(())
+}
