@@ -5,6 +5,7 @@ mod key_type;
 mod preferred_chain;
 mod private_ca;
 mod profile;
+mod signing_request;
 mod timeouts;
 mod two_cas;
 
