@@ -1,6 +1,7 @@
 //! Each option of the resolver does what it says, as far as a CA can show it.
 
 mod eab;
+mod entry_point;
 mod key_type;
 mod preferred_chain;
 mod private_ca;
@@ -8,6 +9,7 @@ mod profile;
 mod signing_request;
 mod timeouts;
 mod two_cas;
+mod waits;
 
 use std::time::Duration;
 

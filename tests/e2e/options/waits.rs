@@ -1,0 +1,102 @@
+//! `certificateTimeout`, `httpChallenge.delay`, `certificatesDuration`: how long is waited, and for what.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use harness::tls::handshake;
+use harness::{Manner, PebbleOptions, Relay, Stage, World, WorldOptions, domains, until};
+use serde_json::{Value, json};
+
+use super::{between, line};
+use crate::{PATIENCE, engine_knows, stat};
+
+const NAME: &str = "waits.example";
+
+/// What a busy machine may add to a wait.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// A world whose CA is behind a relay, with an option of the resolver.
+fn world(option: &str, value: &Value, prepare: impl FnOnce(&Relay)) -> Result<(World, Relay)> {
+    let options = WorldOptions::default();
+    let stage = Stage::new("waits", &options.pebble)?;
+    let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
+    prepare(&relay);
+    let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    let bootstrap = bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))?;
+    Ok((stage.play(bootstrap.resolver(option, value)?, &options)?, relay))
+}
+
+/// The wait between the challenge's publication, which follows the look at the authorization, and the word to the CA.
+fn waited(relay: &Relay) -> Result<Duration> {
+    let first = |path: &str| relay.exchanges(path).first().map(|exchange| exchange.at).with_context(|| path.to_owned());
+    Ok(first("/chalZ/")? - first("/authZ/")?)
+}
+
+#[test]
+fn the_ca_is_told_of_a_challenge_after_the_delay_and_no_sooner() -> Result<()> {
+    let (mut world, relay) = world("httpChallenge", &json!({ "entryPoint": "web", "delay": "2s" }), |_| ())?;
+    world.served(NAME, PATIENCE)?;
+    let waited = waited(&relay)?;
+    ensure!((Duration::from_secs(2)..Duration::from_secs(2) + SLACK).contains(&waited), "waited {waited:?}");
+    Ok(())
+}
+
+#[test]
+fn a_negative_delay_is_none() -> Result<()> {
+    let (mut world, relay) = world("httpChallenge", &json!({ "entryPoint": "web", "delay": "-1h" }), |_| ())?;
+    world.served(NAME, PATIENCE)?;
+    ensure!(waited(&relay)? < SLACK, "waited {:?}", waited(&relay)?);
+    Ok(())
+}
+
+/// Hides from the client that its certificate is ready.
+fn still_processing(order: &mut Value) {
+    order["status"] = json!("processing");
+    order["certificate"] = Value::Null;
+}
+
+#[test]
+fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with() -> Result<()> {
+    let (mut world, relay) = world("certificateTimeout", &json!("1s"), |relay| {
+        relay.treat("/my-order/", Manner::Alter(still_processing));
+    })?;
+    let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)", "took longer than 1000 ms"])?;
+    let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
+    let took = between(&ordering, &failed)?;
+    ensure!((Duration::from_secs(1)..Duration::from_secs(1) + SLACK).contains(&took), "the try took {took:?}");
+    relay.relent();
+    world.served(NAME, PATIENCE)?;
+    assert_eq!((world.orders(), relay.exchanges("/finalize-order/").len()), (1, 1));
+    Ok(())
+}
+
+#[test]
+fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Result<()> {
+    let pebble = PebbleOptions::default().validity(Duration::from_secs(24));
+    let options = WorldOptions { pebble, ..WorldOptions::default() };
+    let mut world = World::with("duration", &options, |bootstrap| {
+        bootstrap.domains(&domains(&[&[NAME]]))?.resolver("certificatesDuration", &json!(8760))
+    })?;
+    let first = world.served(NAME, PATIENCE)?;
+    let (address, roots) = (world.place.websecure_address(), world.pebble.roots()?);
+    let second = until("another serial number", PATIENCE, || {
+        let served = handshake(address, NAME, &roots)?;
+        ensure!(served.serial != first.serial, "still the first one");
+        Ok(served)
+    })?;
+    let left = first.not_after - second.not_before;
+    ensure!((0..=13).contains(&left.whole_seconds()), "renewed {left} before the end");
+    assert_eq!(stat(&world, "issuances.resolver.le.why.renewal")?, 1);
+    Ok(())
+}
+
+#[test]
+fn a_duration_of_an_hour_does_not_renew_what_lives_for_months() -> Result<()> {
+    let mut world = World::with("short-duration", &WorldOptions::default(), |bootstrap| {
+        bootstrap.domains(&domains(&[&[NAME]]))?.resolver("certificatesDuration", &json!(1))
+    })?;
+    world.served(NAME, PATIENCE)?;
+    engine_knows(&world, 1)?;
+    assert_eq!(stat(&world, "certificates.state.due")?, 0);
+    Ok(())
+}
