@@ -80,8 +80,8 @@ pub enum Error {
     UnknownProfile {
         /// The profile.
         profile: String,
-        /// Those that it has.
-        offered: Vec<String>,
+        /// Those that it has, separated by commas; empty when it has none.
+        offered: String,
     },
 }
 
@@ -131,6 +131,15 @@ impl Error {
             Self::BadAnswer { .. } | Self::OrderLost { .. } | Self::Send { .. } | Self::TimedOut { .. } => {
                 Class::Transient(None)
             }
+        }
+    }
+
+    /// Whether the CA does not have the profile that was asked for, or has it no longer: its directory tells.
+    pub fn is_of_profile(&self) -> bool {
+        match self {
+            Self::UnknownProfile { .. } => true,
+            Self::Refused { problem, .. } => problem.is("invalidProfile"),
+            _ => false,
         }
     }
 
@@ -219,9 +228,9 @@ impl fmt::Display for Error {
             }
             Self::UnknownProfile { profile, offered } => {
                 write!(f, "the CA has no profile {}", one_line(profile))?;
-                match offered.as_slice() {
-                    [] => f.write_str("; it has none at all"),
-                    offered => write!(f, ", only {}", one_line(&offered.join(", "))),
+                match offered.as_str() {
+                    "" => f.write_str("; it has none at all"),
+                    offered => write!(f, ", only {}", one_line(offered)),
                 }
             }
         }

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::client::Client;
+use crate::jws::Header;
 
 /// The JSON Web Signature that binds an account, in flattened JSON serialization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -27,10 +28,10 @@ pub struct Unsigned {
 impl Unsigned {
     /// Binds the client's key to the external account with this key identifier.
     pub fn new<H>(client: &Client<H>, kid: &str) -> Self {
-        let header = Header { alg: "HS256", kid, url: &client.directory.new_account };
-        // Writing a struct of texts into memory can't fail; an empty header would be refused by the CA.
-        let protected = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default());
-        Self { protected, payload: URL_SAFE_NO_PAD.encode(client.key.jwk()) }
+        // There is no nonce in it, so it may be sent again as it is.
+        let header =
+            Header { alg: "HS256", jwk: None, kid: Some(kid), nonce: None, url: &client.directory.new_account };
+        Self { protected: header.encoded(), payload: URL_SAFE_NO_PAD.encode(client.key.jwk()) }
     }
 
     /// What the MAC is made of (RFC 7515 §5.1): HMAC with SHA-256 under the key that the CA gave.
@@ -43,12 +44,4 @@ impl Unsigned {
         let Self { protected, payload } = self;
         Binding { protected, payload, signature: URL_SAFE_NO_PAD.encode(mac) }
     }
-}
-
-/// Its protected header: there is no nonce in it, so it may be sent again as it is.
-#[derive(Serialize)]
-struct Header<'a> {
-    alg: &'static str,
-    kid: &'a str,
-    url: &'a str,
 }

@@ -65,9 +65,7 @@ impl AccountKey {
             KeyName::Jwk => (Some(&self.jwk), None),
             KeyName::Kid(kid) => (None, Some(kid)),
         };
-        let header = Header { alg: "ES256", jwk, kid, nonce, url };
-        // Writing a struct of texts into memory can't fail; an empty header would be refused by the CA.
-        let protected = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header).unwrap_or_default());
+        let protected = Header { alg: "ES256", jwk, kid, nonce: Some(nonce), url }.encoded();
         let payload = URL_SAFE_NO_PAD.encode(payload.unwrap_or_default());
         let signature: Signature = self.key.sign(format!("{protected}.{payload}").as_bytes());
         let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
@@ -77,22 +75,32 @@ impl AccountKey {
 }
 
 #[derive(Serialize)]
-struct Jwk {
+pub(crate) struct Jwk {
     crv: &'static str,
     kty: &'static str,
     x: String,
     y: String,
 }
 
+/// A protected header (RFC 7515 §4.1, RFC 8555 §6.2).
 #[derive(Serialize)]
-struct Header<'a> {
-    alg: &'static str,
+pub(crate) struct Header<'a> {
+    pub(crate) alg: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    jwk: Option<&'a Jwk>,
+    pub(crate) jwk: Option<&'a Jwk>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    kid: Option<&'a str>,
-    nonce: &'a str,
-    url: &'a str,
+    pub(crate) kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) nonce: Option<&'a str>,
+    pub(crate) url: &'a str,
+}
+
+impl Header<'_> {
+    /// The header in base64url.
+    pub(crate) fn encoded(&self) -> String {
+        // Writing a struct of texts into memory can't fail; an empty header would be refused by the CA.
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default())
+    }
 }
 
 #[derive(Serialize)]

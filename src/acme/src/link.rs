@@ -5,42 +5,51 @@ use crate::host::Response;
 /// The targets of an answer's links of one relation type, in their order, as they stand there. Several headers and
 /// several links in one are the same thing (§3.5); what is no link is skipped.
 pub(crate) fn targets(response: &Response, relation: &str) -> Vec<String> {
-    let values = response.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
-    let links = values.flat_map(|value| parts(value, ','));
-    links.filter_map(|link| target(link, relation)).map(str::to_owned).collect()
+    let mut targets = Vec::new();
+    for (name, value) in &response.headers {
+        if name == "link" {
+            for link in parts(value, b',') {
+                targets.extend(target(link, relation).map(str::to_owned));
+            }
+        }
+    }
+    targets
 }
 
 /// The target of `<target>; rel="one two"; other=x`, if the relation type is among them.
 fn target<'a>(link: &'a str, relation: &str) -> Option<&'a str> {
     let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    let is_relation = |parameter: &str| {
-        let (name, value) = parameter.split_once('=')?;
-        let value = value.trim().trim_matches('"');
+    for parameter in parts(parameters, b';') {
+        let Some((name, value)) = parameter.split_once('=') else { continue };
         // Only the first `rel` counts (§3.3).
-        name.trim()
-            .eq_ignore_ascii_case("rel")
-            .then(|| value.split_ascii_whitespace().any(|kind| kind.eq_ignore_ascii_case(relation)))
-    };
-    parts(parameters, ';').find_map(is_relation)?.then_some(target)
+        if name.trim().eq_ignore_ascii_case("rel") {
+            let mut kinds = value.split(['"', ' ', '\t']);
+            return kinds.any(|kind| kind.eq_ignore_ascii_case(relation)).then_some(target);
+        }
+    }
+    None
 }
 
 /// A text cut at the separators that stand neither in quotes nor in angle brackets.
-fn parts(text: &str, separator: char) -> impl Iterator<Item = &str> {
+fn parts(text: &str, separator: u8) -> Vec<&str> {
+    let (mut parts, mut start) = (Vec::new(), 0);
     let (mut in_quotes, mut in_brackets, mut is_escaped) = (false, false, false);
-    text.split(move |c| {
-        match c {
-            _ if is_escaped => {
-                is_escaped = false;
-                return false;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_quotes => is_escaped = true,
+            b'"' if !in_brackets => in_quotes = !in_quotes,
+            b'<' if !in_quotes => in_brackets = true,
+            b'>' if !in_quotes => in_brackets = false,
+            _ if byte == separator && !in_quotes && !in_brackets => {
+                parts.extend(text.get(start..at));
+                start = at.saturating_add(1);
             }
-            '\\' if in_quotes => is_escaped = true,
-            '"' if !in_brackets => in_quotes = !in_quotes,
-            '<' if !in_quotes => in_brackets = true,
-            '>' if !in_quotes => in_brackets = false,
             _ => {}
         }
-        c == separator && !in_quotes && !in_brackets
-    })
+    }
+    parts.extend(text.get(start..));
+    parts
 }
 
 #[cfg(test)]

@@ -16,9 +16,6 @@ use crate::retry_after;
 /// The most authorizations an order may have: one for each name, and CAs take a hundred names.
 const MAX_AUTHORIZATIONS: usize = 200;
 
-/// How many of the CA's profiles an error lists; CAs have a handful.
-const MAX_PROFILES_SHOWN: usize = 20;
-
 /// What a certificate is for: a DNS name, or an IP address (RFC 8738).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identifier {
@@ -96,9 +93,11 @@ pub enum OrderStatus {
 /// Places an order (§7.4), by the client's profile if it has one. A profile that the CA does not list is not asked for.
 pub async fn place<H: Host>(client: &Client<H>, names: &[Identifier]) -> Result<(Order, OrderState), Error> {
     let (directory, profile) = (&client.directory, client.options.profile.as_ref());
-    if let Some(profile) = profile.filter(|profile| !directory.profiles().any(|offered| offered == *profile)) {
-        let offered = directory.profiles().take(MAX_PROFILES_SHOWN).cloned().collect();
-        return Err(Error::UnknownProfile { profile: profile.clone(), offered });
+    if let Some(profile) = profile {
+        let offered = directory.profiles();
+        if !offered.contains(&profile.as_str()) {
+            return Err(Error::UnknownProfile { profile: profile.clone(), offered: offered.join(", ") });
+        }
     }
     let url = directory.new_order.clone();
     let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile };

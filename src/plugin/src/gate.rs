@@ -61,10 +61,12 @@ pub(crate) fn is_open(proxy: &ProxyHandle, entry_point: Option<&str>) -> bool {
 /// The entry points that responders serve, those that serve any left out.
 pub(crate) fn entry_points(proxy: &ProxyHandle) -> Vec<String> {
     let value = shared::read(proxy, KEY).ok().flatten().unwrap_or_default();
-    let running = plugins(&value).into_iter().filter(|plugin| plugin.instances >= ENOUGH);
-    let mut names: Vec<String> = running.filter_map(|plugin| plugin.entry_point.map(str::to_owned)).collect();
-    names.sort_unstable();
-    names.dedup();
+    let mut names: Vec<String> = Vec::new();
+    for Plugin { instances, entry_point, .. } in plugins(&value) {
+        if let Some(name) = entry_point.filter(|name| instances >= ENOUGH && names.iter().all(|known| known != name)) {
+            names.push(name.to_owned());
+        }
+    }
     names
 }
 
@@ -131,6 +133,8 @@ mod tests {
         enter(&proxy, 3, Some("web"));
         assert!(is_open(&proxy, None) && is_open(&proxy, Some("a")) && is_open(&proxy, Some("internal web")));
         assert!(!is_open(&proxy, Some("web")) && !is_open(&proxy, Some("internal")));
+        enter(&proxy, 4, Some("a"));
+        enter(&proxy, 4, Some("a"));
         assert_eq!(entry_points(&proxy), ["a", "internal web"]);
         enter(&proxy, 3, Some("web"));
         assert!(is_open(&proxy, Some("web")));

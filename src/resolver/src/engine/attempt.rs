@@ -127,7 +127,7 @@ async fn obtain<H: Host, V: Vault>(
                 order.replace(None);
             }
             failure => {
-                if matches!(failure, Failure::Acme(Error::UnknownProfile { .. })) {
+                if matches!(&failure, Failure::Acme(error) if error.is_of_profile()) {
                     session.forget_directory().await;
                 }
                 return Err(failure.into());
