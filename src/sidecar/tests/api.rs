@@ -244,6 +244,7 @@ async fn what_changes_something_needs_the_fence_of_the_current_lease() {
         let attempt = json!({"certificate": id, "failures": 1, "retryAt": 1, "reason": ""});
         let refused = [
             client.post(path::ACCOUNTS, &account()).await,
+            client.post(path::EAB, &harness::eab("kid-1", "c2VjcmV0")).await,
             client.order(&id, &order(1)).await,
             client.put(path::ATTEMPTS, &attempt).await,
             client.csr(&id, &order(1), "EC256").await,
@@ -368,7 +369,7 @@ async fn hostile_bodies_are_refused_as_problems() {
         json!({"certificate": {"resolver": "le", "names": vec!["a.example"; 1001]}}).to_string(),
         json!({"resolver": {}, "certificate": [], "holder": 1e300, "token": null, "wants": {}}).to_string(),
     ];
-    let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::LEASE].map(|path| ("POST", path));
+    let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::EAB, path::LEASE].map(|path| ("POST", path));
     let puts = [path::ACCOUNTS, path::ATTEMPTS, path::HTTP_01, path::ORDERS, path::WANTS].map(|path| ("PUT", path));
     for (method, path) in posts.into_iter().chain(puts) {
         for body in &bodies {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use serde_json::Value;
 use wire::{EabMac, EabRequest};
 
 use super::Context;
@@ -34,23 +34,9 @@ pub(super) async fn bind(
 
 /// Whether a text is what RFC 8555 §7.3.4 says is signed, and nothing that the key could be misused for.
 fn is_binding(signing_input: &str, kid: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Protected {
-        alg: String,
-        kid: String,
-        #[serde(rename = "url")]
-        _url: String,
-    }
-    #[derive(Deserialize)]
-    struct Jwk {
-        #[serde(rename = "kty")]
-        _kty: String,
-    }
     let Some((protected, payload)) = signing_input.split_once('.') else { return false };
-    let [Ok(protected), Ok(payload)] = [protected, payload].map(|part| URL_SAFE_NO_PAD.decode(part)) else {
-        return false;
-    };
-    let is_key = serde_json::from_slice::<Jwk>(&payload).is_ok();
-    let protected = serde_json::from_slice::<Protected>(&protected);
-    is_key && protected.is_ok_and(|protected| protected.alg == "HS256" && protected.kid == kid)
+    let json = |part: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok() };
+    let (Some(protected), Some(payload)) = (json(protected), json(payload)) else { return false };
+    let names_kid = protected["alg"] == "HS256" && protected["kid"] == kid && protected["url"].is_string();
+    names_kid && payload["kty"].is_string()
 }

@@ -230,6 +230,14 @@ async fn exchange(
     sender.send_request(request).await.ok()
 }
 
+/// Asks to bind a key to this external account, with the MAC key as the configuration has it.
+pub fn eab(kid: &str, hmac_encoded: &str) -> Value {
+    let protected = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "kid": kid, "url": CA}).to_string());
+    let payload = URL_SAFE_NO_PAD.encode(json!({"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}).to_string());
+    let signing_input = format!("{protected}.{payload}");
+    json!({"resolver": "le", "kid": kid, "hmacEncoded": hmac_encoded, "signingInput": signing_input})
+}
+
 /// The certificate of these names, of the resolver `le`.
 pub fn id(names: &[&str]) -> CertificateId {
     CertificateId { resolver: "le".into(), names: names.iter().map(|name| (*name).to_owned()).collect() }
@@ -248,12 +256,19 @@ pub struct TestCa {
 
 impl TestCa {
     pub fn new() -> Self {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, "Test CA");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self::named("Test CA")
+    }
+
+    pub fn named(common_name: &str) -> Self {
+        let params = root_params(common_name);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// The other CA's certificate, signed by this one instead of by itself.
+    pub fn cross_signed(&self, other: &Self) -> String {
+        root_params("Test CA").signed_by(other.issuer.key(), &self.issuer).unwrap().pem()
     }
 
     /// A chain for the request's key.
@@ -278,6 +293,13 @@ impl TestCa {
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         (format!("{}{}", leaf.pem(), self.pem), key.serialize_pem())
     }
+}
+
+fn root_params(common_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
 }
 
 /// The public key of a signing request.
