@@ -90,12 +90,18 @@ fn a_second_export_writes_nothing_and_says_so_in_json() -> Result<()> {
     let mut world = World::start("export-twice", &[&["one.example", "www.one.example"], &["two.example"]])?;
     world.served("one.example", PATIENCE)?;
     world.served("two.example", PATIENCE)?;
+    // They are served while they are being saved.
+    until("both on disk", PATIENCE, || {
+        let stored = fs::read_to_string(world.sidecar.storage())?;
+        ensure!(stored.matches("\"certificate\":").count() == 2, "not both yet");
+        Ok(())
+    })?;
     let out = world.place.file("out");
     let run = |arguments: &[&str]| -> Result<Value> {
         let mut command = Command::new(artifacts::sidecar()?);
         command.args(["export", "--json", "--storage"]).arg(world.sidecar.storage()).args(arguments).arg(&out);
         let output = command.output()?;
-        ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        ensure!(output.status.success(), "{output:?}");
         Ok(serde_json::from_slice(&output.stdout)?)
     };
     let count = |report: &Value, what: &str| report[what].as_array().map(Vec::len);

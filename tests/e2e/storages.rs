@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
-use harness::{SidecarOptions, World, WorldOptions, domains};
+use anyhow::{Context, Result, ensure};
+use harness::{SidecarOptions, World, WorldOptions, domains, until};
 use serde_json::{Value, json};
 
 use crate::{PATIENCE, engine_knows};
@@ -46,6 +46,11 @@ fn two_resolvers_with_two_storages_are_kept_apart() -> Result<()> {
     })?;
     let before = [world.served("first.example", PATIENCE)?.serial, world.served("second.example", PATIENCE)?.serial];
     let default = world.sidecar.storage().to_owned();
+    // They are served while they are being saved.
+    until("both on disk", PATIENCE, || {
+        ensure!(stored(&default)?.len() + stored(&own)?.len() == 2, "not both yet");
+        Ok(())
+    })?;
     assert_eq!(stored(&default)?, [("le".to_owned(), "first.example".to_owned())].into());
     assert_eq!(stored(&own)?, [("second".to_owned(), "second.example".to_owned())].into());
     assert_ne!(account_key(&default, "le")?, account_key(&own, "second")?);
