@@ -1,17 +1,51 @@
 //! The Envoy configuration of a [`Setup`](crate::model::Setup).
 //!
 //! The pieces first, as JSON values to put together: the [`plugin`] as a filter and as a service of the bootstrap, the
-//! [`clusters`] it calls, the [`ca`]'s with whom to trust, the [`secrets`] of TLS listeners. [`yaml`] writes them.
+//! [`clusters`] it calls, the [`ca`]'s with whom to trust, the [`secrets`] of TLS listeners, the [`routes`]. Of these
+//! [`listeners`] makes all resources. [`bootstrap`], [`filter`] and [`istio`] are the formats, which [`yaml`] writes.
 //!
 //! Equal setups give equal text. What reaches Envoy holds no secret: Envoy shows its configuration to whoever asks.
 
+pub mod bootstrap;
 pub mod ca;
+mod chains;
 pub mod clusters;
+pub mod filter;
+pub mod istio;
+pub mod listeners;
+mod manager;
 pub mod plugin;
+pub mod routes;
 pub mod secrets;
+mod services;
 pub mod yaml;
 
 use std::collections::BTreeMap;
+
+/// The first line of everything that is written, by which it is known again.
+pub const HEADER: &str = "# Made by `envoy-autocert render`. Whoever renders it anew loses what was changed by hand.";
+
+/// How the parts of a configuration hang together.
+#[derive(Clone, Copy)]
+pub enum Layout<'a> {
+    /// In one file that is read once: a listener has its routes in it, and one filter chain with all certificates.
+    Static,
+    /// In files that Envoy watches. Each certificate has a filter chain of its own, and all refer to the routes by their
+    /// names: a new domain adds a chain, and no connection of another one is dropped.
+    Dynamic {
+        /// The file of the route configuration with this name.
+        routes: &'a dyn Fn(&str) -> String,
+    },
+}
+
+/// A configuration as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendered {
+    /// The YAML, with comments.
+    pub text: String,
+    /// What is different from Traefik, one line each.
+    pub warnings: Vec<String>,
+}
 
 /// Where things are on the machine that Envoy runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]

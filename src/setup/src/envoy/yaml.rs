@@ -18,26 +18,57 @@ const WIDTH: usize = 120;
 const SHORT: usize = 100;
 
 /// Keys that come before their siblings, in this order.
-const FIRST: [&str; 12] = [
+const FIRST: [&str; 30] = [
     "name",
     "@type",
     "apiVersion",
     "kind",
     "metadata",
+    "node",
+    "admin",
+    "singleton",
+    "root_id",
+    "vm_id",
+    "id",
+    "key",
+    "tag_name",
     "stat_prefix",
+    "endpoint",
+    "hostname",
     "address",
     "type",
+    "main",
+    "certResolver",
+    "header",
+    "prefix",
+    "path",
+    "safe_regex",
     "domains",
     "match",
     "predicate",
-    "matcher",
+    "cluster",
+    "sni",
+    "xds_matcher",
 ];
 
 /// Keys that come behind their siblings, in this order.
-const LAST: [&str; 6] = ["filter_chains", "default_filter_chain", "filters", "route_config", "virtual_hosts", "routes"];
+const LAST: [&str; 11] = [
+    "http_filters",
+    "capability_restriction_config",
+    "static_resources",
+    "listeners",
+    "clusters",
+    "filter_chains",
+    "filters",
+    "route_config",
+    "virtual_hosts",
+    "routes",
+    "stats_config",
+];
 
 /// Values under these keys that are the same get an anchor where they are first, and are referred to after.
-const SHARED: [&str; 4] = ["capability_restriction_config", "code", "configuration", "sds_config"];
+const SHARED: [&str; 5] =
+    ["capability_restriction_config", "code", "configuration", "request_headers_to_add", "sds_config"];
 
 /// How many different values may be shared: each that stands under such a key is compared with all of them.
 const MAX_SHARED: usize = 16;
@@ -46,6 +77,18 @@ const MAX_SHARED: usize = 16;
 pub fn comment(value: &mut Value, text: &str) {
     if let Some(map) = value.as_object_mut() {
         map.insert(COMMENT.to_owned(), json!(text));
+    }
+}
+
+/// Takes all comments away: for whoever does not write text.
+pub fn plain(value: &mut Value) {
+    match value {
+        Value::Object(map) => {
+            map.retain(|key, value| !is_comment(key, value));
+            map.values_mut().for_each(plain);
+        }
+        Value::Array(list) => list.iter_mut().for_each(plain),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -83,7 +126,7 @@ impl<'v> Writer<'v> {
         match value {
             Value::Object(map) => {
                 for (key, value) in map {
-                    if SHARED.contains(&key.as_str()) && value.is_object() && self.is_known(key, value) {
+                    if is_shareable(key, value) && self.is_known(key, value) {
                         continue;
                     }
                     self.count(value);
@@ -140,6 +183,7 @@ impl<'v> Writer<'v> {
                 self.map(map, indent + 2);
             }
             Value::Array(list) if self.is_long(value, indent) => {
+                let indent = if shared.is_some() { indent + 2 } else { indent };
                 self.text.push('\n');
                 self.indent(indent);
                 self.list(list, indent);
@@ -193,7 +237,7 @@ impl<'v> Writer<'v> {
             Value::Array(list) if list.is_empty() => return false,
             _ => {}
         }
-        has_comment_or_anchor(value, &self.shared) || !fits(value, SHORT.min(WIDTH.saturating_sub(indent + 24)))
+        !fits(value, SHORT.min(WIDTH.saturating_sub(indent + 24))) || has_comment_or_anchor(value, &self.shared)
     }
 
     fn indent(&mut self, indent: usize) {
@@ -211,6 +255,10 @@ fn is_comment(key: &str, value: &Value) -> bool {
     key == COMMENT && value.is_string()
 }
 
+fn is_shareable(key: &str, value: &Value) -> bool {
+    SHARED.contains(&key) && matches!(value, Value::Array(_) | Value::Object(_))
+}
+
 /// Whether it has nothing but a comment.
 fn is_bare(map: &Map<String, Value>) -> bool {
     map.iter().all(|(key, value)| is_comment(key, value))
@@ -220,10 +268,7 @@ fn has_comment_or_anchor(value: &Value, shared: &[Shared<'_>]) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(key, value)| {
             let is_first = || shared.iter().any(|shared| shared.key == key && shared.value == value);
-            // A comment of its own stands above it already, but one line would hide that it is there.
-            is_comment(key, value)
-                || (SHARED.contains(&key.as_str()) && is_first())
-                || has_comment_or_anchor(value, shared)
+            is_comment(key, value) || (is_shareable(key, value) && is_first()) || has_comment_or_anchor(value, shared)
         }),
         Value::Array(list) => list.iter().any(|item| has_comment_or_anchor(item, shared)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
@@ -284,7 +329,10 @@ fn scalar(text: &str) -> String {
     if text.chars().any(is_odd) {
         return escaped(text);
     }
-    format!("'{}'", text.replace('\'', "''"))
+    if text.contains(['\\', '"']) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    format!("\"{text}\"")
 }
 
 /// Line breaks, control characters, and what some readers take for such.

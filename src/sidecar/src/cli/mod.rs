@@ -6,6 +6,7 @@ mod export;
 mod import;
 mod input_files;
 mod inputs;
+mod render;
 mod schema;
 mod serve;
 mod sidecar;
@@ -21,6 +22,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inputs::{InputArgs, Inputs, TraefikFlags};
+pub use render::RenderArgs;
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
@@ -41,6 +43,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Takes over certificates and accounts of Traefik, certbot, Caddy or lego, without any new order.
     Import(Box<ImportArgs>),
+    /// Writes an Envoy configuration that does what Traefik's configuration says.
+    Render(Box<RenderArgs>),
     /// Prints the JSON Schema of the configuration, by which editors complete it.
     Schema,
     /// Keeps keys and certificates, and serves them to Envoy by SDS.
@@ -77,6 +81,7 @@ impl Command {
     /// What is to be set up, for the commands that take it.
     fn inputs(&mut self) -> Option<&mut InputArgs> {
         match self {
+            Self::Render(args) => Some(&mut args.inputs),
             Self::Export(_) | Self::Import(_) | Self::Schema | Self::Sidecar(_) => None,
         }
     }
@@ -86,6 +91,7 @@ impl Command {
         match self {
             Self::Export(args) => export::run(args),
             Self::Import(args) => import::run(&args),
+            Self::Render(args) => render::run(&args),
             Self::Schema => schema::run(),
             Self::Sidecar(args) => serve::run(&args),
         }

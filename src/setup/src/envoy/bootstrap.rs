@@ -1,0 +1,73 @@
+//! `--format bootstrap`: all that Envoy needs, in one file.
+
+use resolver::config::Mistake;
+use serde_json::{Value, json};
+
+use super::clusters::{pipe, socket_address};
+use super::{HEADER, Layout, Options, Rendered, ca, listeners, plugin, yaml};
+use crate::model::Setup;
+
+/// A complete bootstrap as text.
+///
+/// # Errors
+/// When a setup can't be said in Envoy's terms.
+pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>> {
+    let (whole, warnings) = value(setup, options, Layout::Static)?;
+    let text = format!(
+        "{HEADER}\n#\n# Start `envoy-autocert sidecar` first, then Envoy with this file. Requests are routed as Traefik \
+         routes them.\n\n{}",
+        yaml::write(&whole)
+    );
+    Ok(Rendered { text, warnings })
+}
+
+/// A complete bootstrap as a value with [`yaml`]'s comments, and the warnings. Route configurations that are apart stand
+/// in `route_configs`, beside the bootstrap's own keys.
+///
+/// # Errors
+/// When a setup can't be said in Envoy's terms.
+pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Value, Vec<String>), Vec<Mistake>> {
+    let cas = ca::all(&setup.resolvers)?;
+    let configuration = plugin::configuration(setup, &cas);
+    let resources = listeners::resources(setup, &configuration, options, layout)?;
+    let mut whole = base(setup, &configuration, options);
+    whole["static_resources"] = json!({ "clusters": resources.clusters });
+    if !resources.listeners.is_empty() {
+        whole["static_resources"]["listeners"] = json!(resources.listeners);
+    }
+    if !resources.route_configs.is_empty() {
+        whole["route_configs"] = json!(resources.route_configs);
+    }
+    Ok((whole, resources.warnings))
+}
+
+/// The parts of a bootstrap that are no resources: identity, admin, engine, metrics.
+pub fn base(setup: &Setup, configuration: &Value, options: &Options) -> Value {
+    let mut base = json!({
+        "node": { "id": "envoy-autocert", "cluster": "edge" },
+        "admin": { "address": admin(&options.admin) },
+    });
+    if !setup.resolvers.is_empty() {
+        let mut engine = plugin::engine(configuration, &options.plugin);
+        yaml::comment(&mut engine, "The engine: one instance on Envoy's main thread that ticks, orders and renews.");
+        base["bootstrap_extensions"] = json!([engine]);
+        let mut stats = json!({ "stats_tags": plugin::stats_tags() });
+        yaml::comment(
+            &mut stats,
+            "The plugin's metrics are called wasmcustom.envoy_autocert.*; this turns what they bear into labels.",
+        );
+        base["stats_config"] = stats;
+    }
+    base
+}
+
+/// `ADDRESS:PORT`, or a unix socket.
+fn admin(address: &str) -> Value {
+    let port = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    match port {
+        Some((host, port)) if !address.starts_with('/') && !address.starts_with("unix:") => {
+            socket_address(host.trim_start_matches('[').trim_end_matches(']'), port)
+        }
+        _ => pipe(address.strip_prefix("unix:").unwrap_or(address)),
+    }
+}

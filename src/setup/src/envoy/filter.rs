@@ -1,0 +1,71 @@
+//! `--format filter`: what is to be merged into an Envoy configuration that there is already.
+
+use resolver::config::Mistake;
+use serde_json::{Value, json};
+
+use super::{HEADER, Options, Rendered, ca, clusters, plugin, secrets, yaml};
+use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, TlsOptions};
+
+/// The pieces, each under the key that it belongs under.
+///
+/// # Errors
+/// When resolvers of one CA trust it differently.
+pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>> {
+    let cas = ca::all(&setup.resolvers)?;
+    let configuration = plugin::configuration(setup, &cas);
+    let mut whole = json!({
+        "bootstrap_extensions": [commented(
+            plugin::engine(&configuration, &options.plugin),
+            "1. At the top of the bootstrap: the engine, one instance on Envoy's main thread that ticks, orders and \
+             renews. Where\n   there is no bootstrap to change, leave it out: instances of the filter elect an engine.",
+        )],
+        "http_filters": [commented(
+            plugin::http_filter(&configuration, &options.plugin),
+            &format!(
+                "2. The first of the http_filters of the listener on port 80 ({}), before redirects and authentication.",
+                plugin::challenge_entry_points(setup).into_iter().collect::<Vec<_>>().join(", ")
+            ),
+        )],
+    });
+    let of_cas = cas
+        .iter()
+        .map(|ca| commented(ca::cluster(ca, options), "The CA. Its certificate is verified: name and chain."));
+    let mut all: Vec<Value> = of_cas.collect();
+    all.push(commented(clusters::api(&options.api_socket), "The sidecar's API, for the plugin."));
+    all.push(commented(clusters::sds(&options.sds_socket), "The sidecar's SDS, for the listener on port 443."));
+    whole["clusters"] = json!(all);
+    let names = secret_names(setup);
+    whole["transport_socket"] = commented(
+        secrets::transport_socket(names, &TlsOptions::default(), &["h2", "http/1.1"]),
+        "4. The transport_socket of the filter chain on port 443: a secret for each certificate, of which Envoy takes \
+         by SNI.\n   The first is the default one, for clients that ask for no name or another.",
+    );
+    let text = format!(
+        "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key; then start \
+         `envoy-autocert sidecar` before Envoy.\n# 3. The clusters go to static_resources.clusters.\n\n{}",
+        yaml::write(&whole)
+    );
+    Ok(Rendered { text, warnings: Vec::new() })
+}
+
+/// The default certificate first, then each certificate by its main name.
+fn secret_names(setup: &Setup) -> Vec<&str> {
+    let http = setup.http_routers.iter().filter_map(|HttpRouter { tls, .. }| tls.as_ref());
+    let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
+        Some(TcpTls::Terminate(tls)) => Some(tls),
+        Some(TcpTls::Passthrough) | None => None,
+    });
+    let mut names: Vec<&str> = Vec::new();
+    for RouterTls { certificates, .. } in http.chain(tcp) {
+        names.extend(certificates.iter().filter_map(|names| names.first()).map(String::as_str));
+    }
+    names.sort_unstable();
+    names.dedup();
+    names.insert(0, secrets::DEFAULT);
+    names
+}
+
+fn commented(mut value: Value, text: &str) -> Value {
+    yaml::comment(&mut value, text);
+    value
+}

@@ -1,0 +1,119 @@
+//! The resources of a setup: listeners, clusters and, where they are apart, route configurations.
+
+use resolver::config::Mistake;
+use serde_json::{Value, json};
+
+use super::chains::{Chains, Entry};
+use super::clusters::socket_address;
+use super::{Layout, Options, ca, clusters, plugin, services, yaml};
+use crate::model::Setup;
+
+/// What Envoy is given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resources {
+    /// One for each entry point.
+    pub listeners: Vec<Value>,
+    /// Of the CAs, the sidecar and the services.
+    pub clusters: Vec<Value>,
+    /// With [`Layout::Dynamic`], the route configurations that the listeners refer to.
+    pub route_configs: Vec<Value>,
+    /// What is different from Traefik, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// The resources. `configuration` is the plugin's: see [`plugin::configuration`].
+///
+/// # Errors
+/// When a setup can't be said in Envoy's terms, by the path of each router or resolver that can't.
+pub fn resources(
+    setup: &Setup,
+    configuration: &Value,
+    options: &Options,
+    layout: Layout<'_>,
+) -> Result<Resources, Vec<Mistake>> {
+    let mut resources = Resources::default();
+    let mut mistakes = Vec::new();
+    let challenged = plugin::challenge_entry_points(setup);
+    for point in &setup.entry_points {
+        let plugin = challenged.contains(point.name.as_str()).then(|| {
+            let mut filter = plugin::http_filter(configuration, &options.plugin);
+            let text = "Answers the CA, before every other filter: neither a redirect nor an authentication gets in \
+                        its way.\nOnly requests for challenges enter the plugin.";
+            yaml::comment(&mut filter, text);
+            filter
+        });
+        let Chains { chains, route_configs, warnings, mistakes: of_rules, .. } =
+            Entry { setup, point, layout, plugin }.chains();
+        mistakes.extend(of_rules);
+        resources.warnings.extend(warnings);
+        resources.route_configs.extend(route_configs);
+        resources.listeners.push(listener(&point.name, &point.host, point.port, chains));
+    }
+    match all_clusters(setup, options) {
+        Ok(clusters) => resources.clusters = clusters,
+        Err(of_cas) => mistakes.extend(of_cas),
+    }
+    if mistakes.is_empty() { Ok(resources) } else { Err(mistakes) }
+}
+
+fn listener(name: &str, host: &str, port: u16, chains: Vec<Value>) -> Value {
+    let mut address = socket_address(host, port);
+    if host == "::" {
+        // As Go listens: on IPv4 as well.
+        address["socket_address"]["ipv4_compat"] = json!(true);
+    }
+    let mut chains = chains;
+    let mut listener = json!({ "name": name, "address": address });
+    let is_plain_tcp = |chain: &Value| {
+        chain["filter_chain_match"]["transport_protocol"] == "raw_buffer"
+            && chain.pointer("/filters/0/name").is_some_and(|name| name == "envoy.filters.network.tcp_proxy")
+    };
+    if let [only] = chains.as_mut_slice() {
+        // Nothing to choose from.
+        if let Some(chain) =
+            only.as_object_mut().filter(|chain| chain["filter_chain_match"].get("server_names").is_none())
+        {
+            chain.remove("filter_chain_match");
+        }
+    }
+    let needs_to_look = chains.iter().any(|chain| chain.get("filter_chain_match").is_some());
+    if needs_to_look {
+        listener["listener_filters"] = json!([{
+            "name": "envoy.filters.listener.tls_inspector",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+            },
+        }]);
+    }
+    // The server may be the one that speaks first.
+    if chains.iter().any(is_plain_tcp) && needs_to_look {
+        listener["continue_on_listener_filters_timeout"] = json!(true);
+    }
+    listener["filter_chains"] = json!(chains);
+    yaml::comment(&mut listener, &format!("The entry point {name}."));
+    listener
+}
+
+fn all_clusters(setup: &Setup, options: &Options) -> Result<Vec<Value>, Vec<Mistake>> {
+    let mut all = Vec::new();
+    let mut add = |mut cluster: Value, text: &str| {
+        yaml::comment(&mut cluster, text);
+        all.push(cluster);
+    };
+    for ca in ca::all(&setup.resolvers)? {
+        add(ca::cluster(&ca, options), "The CA. Its certificate is verified: name and chain.");
+    }
+    if !setup.resolvers.is_empty() {
+        add(clusters::api(&options.api_socket), "The sidecar's API, for the plugin.");
+    }
+    add(clusters::sds(&options.sds_socket), "The sidecar's SDS: certificates for the listeners.");
+    for (name, service) in &setup.http_services {
+        for cluster in services::http_clusters(name, service, options) {
+            add(cluster, &format!("The service {name}."));
+        }
+    }
+    for (name, service) in &setup.tcp_services {
+        add(services::tcp_cluster(name, service, options), &format!("The TCP service {name}."));
+    }
+    Ok(all)
+}

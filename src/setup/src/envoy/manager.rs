@@ -1,0 +1,94 @@
+//! The HTTP connection manager: what Traefik does to every request before it is routed.
+
+use serde_json::{Value, json};
+
+use super::routes::matching::CLIENT_IP;
+
+/// What a connection manager is for.
+pub(super) struct Manager<'a> {
+    /// The entry point.
+    pub(super) name: &'a str,
+    /// The plugin's filter, where challenges are answered.
+    pub(super) plugin: Option<Value>,
+    /// `route_config` or `rds`, with its key.
+    pub(super) routes: (&'static str, Value),
+    /// Every request is answered by a redirect, which drops the port from the host.
+    pub(super) redirects: bool,
+    /// Rules ask for the client's address.
+    pub(super) needs_client_ip: bool,
+}
+
+/// The network filters of a chain for HTTP.
+pub(super) fn filters(manager: Manager<'_>) -> Value {
+    let mut filters = Vec::new();
+    if manager.needs_client_ip {
+        filters.push(client_ip());
+    }
+    filters.push(connection_manager(manager));
+    Value::Array(filters)
+}
+
+fn connection_manager(manager: Manager<'_>) -> Value {
+    let router = json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
+            "suppress_envoy_headers": true,
+        },
+    });
+    let mut config = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": manager.name,
+        // The client's address is the connection's; what a client says of itself is not believed.
+        "use_remote_address": true,
+        "normalize_path": true,
+        "merge_slashes": true,
+        "strip_trailing_host_dot": true,
+        "generate_request_id": false,
+        "server_header_transformation": "PASS_THROUGH",
+        "upgrade_configs": [{ "upgrade_type": "websocket" }],
+        "request_headers_timeout": "10s",
+        // Traefik's: a connection is kept for three minutes, a stream for as long as it wants.
+        "common_http_protocol_options": { "idle_timeout": "180s" },
+        "stream_idle_timeout": "0s",
+        "http2_protocol_options": { "max_concurrent_streams": 250 },
+        "http_filters": manager.plugin.into_iter().chain([router]).collect::<Vec<_>>(),
+    });
+    let (key, routes) = manager.routes;
+    config[key] = routes;
+    if manager.redirects {
+        config["strip_any_host_port"] = json!(true);
+    }
+    json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": config })
+}
+
+/// A route configuration with Traefik's headers for servers.
+pub(super) fn route_config(name: &str, virtual_hosts: &[Value]) -> Value {
+    let header = |key: &str, value: &str| json!({ "header": { "key": key, "value": value }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" });
+    json!({
+        "name": name,
+        "ignore_port_in_host_matching": true,
+        "request_headers_to_add": [
+            header("x-forwarded-for", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            header("x-forwarded-host", "%REQ(:AUTHORITY)%"),
+            header("x-forwarded-port", "%DOWNSTREAM_LOCAL_PORT%"),
+            header("x-real-ip", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+        ],
+        "virtual_hosts": virtual_hosts,
+    })
+}
+
+/// Puts the client's address where routes can ask for it.
+fn client_ip() -> Value {
+    json!({
+        "name": "envoy.filters.network.set_filter_state",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.set_filter_state.v3.Config",
+            "on_new_connection": [{
+                "object_key": CLIENT_IP,
+                "factory_key": "envoy.network.ip",
+                "format_string": { "text_format_source": { "inline_string": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } },
+            }],
+        },
+    })
+}

@@ -1,0 +1,222 @@
+//! Go's regular expressions as Envoy needs them. Both are RE2, but Go looks for a match anywhere in the host or the path
+//! alone, and Envoy matches the whole of `:authority` with its port, or of `:path` with its query.
+
+/// A regular expression for the whole of a text in which `regexp` has a match.
+pub(super) fn whole(regexp: &str) -> String {
+    around(regexp, ".*", ".*")
+}
+
+/// For a host, in any case, in `:authority`.
+pub(super) fn of_authority(regexp: &str) -> String {
+    let inner = rewrite(regexp, None, r"(?::[0-9]+)?$");
+    format!("(?i){}", around(&inner, ".*", ".*"))
+}
+
+/// For a path, in `:path`.
+pub(super) fn of_path(regexp: &str) -> String {
+    let inner = rewrite(regexp, Some('?'), r"(?:\?.*)?$");
+    around(&inner, r"[^?]*", ".*")
+}
+
+/// For a value of the query parameter `key`, in `:path`. `None` when it can't be said of a part of a text.
+pub(super) fn of_query(key: &str, regexp: &str) -> Option<String> {
+    let inner = rewrite(regexp, Some('&'), "$");
+    if has_alternatives(&inner) || regexp.starts_with("(?") {
+        return None;
+    }
+    let (head, inner) = inner.strip_prefix('^').map_or(("[^&]*", inner.as_str()), |inner| ("", inner));
+    let ends = ends_with_dollar(inner);
+    let (inner, tail) = if ends { (inner.strip_suffix('$')?, "") } else { (inner, "[^&]*") };
+    let has_anchor = rewrite(inner, None, "\u{0}").contains('\u{0}') || inner.contains('^') && !inner.contains("[^");
+    (!has_anchor).then(|| format!("{}{head}(?:{inner}){tail}(?:&.*)?", before_value(key)))
+}
+
+/// This value of the query parameter `key`, in `:path`, as clients encode it.
+pub(super) fn of_query_value(key: &str, value: &str) -> String {
+    let equals = if value.is_empty() { "=?" } else { "" };
+    let before = before_value(key);
+    let before = if value.is_empty() { before.trim_end_matches('=') } else { &before };
+    format!("{before}{equals}{}(?:&.*)?", encoded(value))
+}
+
+/// The text itself.
+pub(super) fn quote(text: &str) -> String {
+    let mut quoted = String::new();
+    for c in text.chars() {
+        if r"\.+*?()|[]{}^$".contains(c) {
+            quoted.push('\\');
+        }
+        quoted.push(c);
+    }
+    quoted
+}
+
+/// The regular expression of a template of v2: `{name}` stands for anything but a separator, `{name:regexp}` for what
+/// the regular expression matches. `None` where a brace is not closed.
+pub(super) fn of_template(template: &str, default: &str) -> Option<String> {
+    let mut regexp = String::new();
+    let mut rest = template;
+    while let Some((literal, behind)) = rest.split_once('{') {
+        regexp.push_str(&quote(literal));
+        let mut depth = 1_usize;
+        let end = behind.char_indices().find_map(|(index, c)| {
+            match c {
+                '{' => depth += 1,
+                '}' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            (depth == 0).then_some(index)
+        })?;
+        let (variable, after) = behind.split_at(end);
+        let inner = variable.split_once(':').map_or(default, |(_, regexp)| regexp);
+        regexp.push_str(&format!("(?:{inner})"));
+        rest = after.get(1..)?;
+    }
+    (!rest.contains('}')).then(|| regexp + &quote(rest))
+}
+
+fn before_value(key: &str) -> String {
+    format!(r"[^?]*\?(?:.*&)?{}=", encoded(key))
+}
+
+/// The ways to write a text in a query.
+fn encoded(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
+        b'.' => r"\.".to_owned(),
+        b' ' => r"(?:\+|%20)".to_owned(),
+        b'+' | b'&' | b'=' | b'%' | b'#' | 0x80.. => format!("(?i:%{byte:02x})"),
+        other => format!("(?:{}|(?i:%{other:02x}))", quote(&char::from(other).to_string())),
+    };
+    text.bytes().map(byte).collect()
+}
+
+/// With what may stand before and behind, unless it says where the text begins and ends.
+fn around(regexp: &str, before: &str, behind: &str) -> String {
+    if has_alternatives(regexp) || regexp.starts_with("(?") {
+        return format!("{before}(?:{regexp}){behind}");
+    }
+    let before = if regexp.starts_with('^') { "" } else { before };
+    let behind = if ends_with_dollar(regexp) { "" } else { behind };
+    format!("{before}{regexp}{behind}")
+}
+
+fn has_alternatives(regexp: &str) -> bool {
+    let mut depth = 0_usize;
+    scan(regexp).any(|(kind, piece)| {
+        match (kind, piece) {
+            (Kind::Plain, "(") => depth += 1,
+            (Kind::Plain, ")") => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        kind == Kind::Plain && piece == "|" && depth == 0
+    })
+}
+
+fn ends_with_dollar(regexp: &str) -> bool {
+    scan(regexp).last() == Some((Kind::Plain, "$"))
+}
+
+/// With another end of the text, and nothing but a literal that matches `never`.
+fn rewrite(regexp: &str, never: Option<char>, end: &str) -> String {
+    let mut written = String::new();
+    for (kind, piece) in scan(regexp) {
+        match (kind, piece, never) {
+            (Kind::Plain, "$", _) | (Kind::Escape, r"\z", _) => written.push_str(end),
+            (Kind::Plain, ".", Some(never)) => written.push_str(&format!("[^{never}]")),
+            (Kind::Class, class, Some(never)) if class.starts_with("[^") => {
+                written.push_str(&format!("[^{never}{}", class.get(2..).unwrap_or_default()));
+            }
+            (_, piece, _) => written.push_str(piece),
+        }
+    }
+    written
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Class,
+    Escape,
+    Plain,
+}
+
+/// The pieces of a regular expression: a class, an escape, or one character.
+fn scan(regexp: &str) -> impl Iterator<Item = (Kind, &str)> {
+    let mut rest = regexp;
+    std::iter::from_fn(move || {
+        let first = rest.chars().next()?;
+        let (kind, length) = match first {
+            '\\' if rest.starts_with(r"\Q") => (Kind::Escape, rest.find(r"\E").map_or(rest.len(), |end| end + 2)),
+            '\\' => (Kind::Escape, 1 + rest.chars().nth(1).map_or(0, char::len_utf8)),
+            '[' => (Kind::Class, class_length(rest)),
+            other => (Kind::Plain, other.len_utf8()),
+        };
+        let (piece, behind) = rest.split_at(length);
+        rest = behind;
+        Some((kind, piece))
+    })
+}
+
+/// A class may begin with `]`, and have `[:alpha:]` and escapes in it.
+fn class_length(text: &str) -> usize {
+    let mut index = if text.starts_with("[^") { 2 } else { 1 };
+    let at = |index: usize| text.get(index..).unwrap_or_default();
+    if at(index).starts_with(']') {
+        index += 1;
+    }
+    while let Some(c) = at(index).chars().next() {
+        match c {
+            ']' => return index + 1,
+            '[' if at(index).starts_with("[:") => index += at(index).find(":]").map_or(1, |end| end + 2),
+            '\\' => index += 1 + at(index + 1).chars().next().map_or(0, char::len_utf8),
+            other => index += other.len_utf8(),
+        }
+    }
+    text.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_match_anywhere_becomes_one_of_the_whole() {
+        for (regexp, expected) in [
+            ("^/api$", "^/api$"),
+            ("api", ".*api.*"),
+            ("^/a|b$", ".*(?:^/a|b$).*"),
+            ("^/(a|b)", "^/(a|b).*"),
+            (r"/x\$", r".*/x\$.*"),
+            ("[a|$]$", ".*[a|$]$"),
+            ("(?i)^/x$", ".*(?:(?i)^/x$).*"),
+        ] {
+            assert_eq!(whole(regexp), expected, "{regexp}");
+        }
+    }
+
+    #[test]
+    fn ports_and_queries_are_no_part_of_hosts_and_paths() {
+        assert_eq!(of_authority(r"^[a-z]+\.example$"), r"(?i)^[a-z]+\.example(?::[0-9]+)?$");
+        assert_eq!(of_authority("example"), "(?i).*example.*");
+        assert_eq!(of_path("^/a.[^/]$"), r"^/a[^?][^?/](?:\?.*)?$");
+        assert_eq!(of_path("x"), r"[^?]*x.*");
+    }
+
+    #[test]
+    fn queries() {
+        assert_eq!(of_query_value("q", "a b"), r"[^?]*\?(?:.*&)?q=a(?:\+|%20)b(?:&.*)?");
+        assert_eq!(of_query_value("q", ""), r"[^?]*\?(?:.*&)?q=?(?:&.*)?");
+        assert_eq!(of_query("q", "^[0-9]+$").as_deref(), Some(r"[^?]*\?(?:.*&)?q=(?:[0-9]+)(?:&.*)?"));
+        assert_eq!(of_query("q", "a.").as_deref(), Some(r"[^?]*\?(?:.*&)?q=[^&]*(?:a[^&])[^&]*(?:&.*)?"));
+        assert_eq!(of_query("q", "^a|b$"), None);
+        assert_eq!(of_query("q", "a(^b)"), None);
+    }
+
+    #[test]
+    fn templates_of_v2() {
+        assert_eq!(of_template("/a.b/{id}/x", "[^/]+").as_deref(), Some(r"/a\.b/(?:[^/]+)/x"));
+        assert_eq!(of_template("{sub:[a-z]{2,3}}.example", "[^.]+").as_deref(), Some(r"(?:[a-z]{2,3})\.example"));
+        assert_eq!(of_template("/{id", "[^/]+"), None);
+        assert_eq!(of_template("/id}", "[^/]+"), None);
+    }
+}

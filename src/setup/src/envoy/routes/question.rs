@@ -1,0 +1,177 @@
+//! What a matcher asks of a request, one question at a time, free of the rule's syntax.
+
+use resolver::config::rule::{Matcher, MatcherKind, Rule, Syntax};
+
+use super::pattern;
+
+/// A question about a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Question {
+    /// Whether the client's address is in one of these ranges: address and length of the prefix.
+    ClientIp(Vec<(String, u32)>),
+    /// Whether a header has this value.
+    Header(String, Wanted),
+    /// Whether the host is one of these, in lower case.
+    Host(Vec<String>),
+    /// Whether `:authority` as a whole matches.
+    HostPattern(String),
+    /// Whether the method is this one.
+    Method(String),
+    /// Whether the path, without the query, is this one.
+    Path(String),
+    /// Whether the path has a match of this.
+    PathPattern(String),
+    /// Whether the path begins so.
+    PathPrefix(String),
+    /// Whether the query, as part of `:path`, matches.
+    Query(String),
+    /// Whether the first value of a query parameter has a match of this.
+    QueryPattern(String, String),
+}
+
+/// What a header's value is to be.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Wanted {
+    /// Any.
+    Any,
+    /// This text.
+    Exact(String),
+    /// Something that matches as a whole.
+    Pattern(String),
+}
+
+/// A rule of questions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tree {
+    All(Vec<Self>),
+    Any(Vec<Self>),
+    Not(Box<Self>),
+    Ask(Question),
+}
+
+/// Why a rule can't be taken: where, what was expected.
+pub(super) struct Unfit {
+    pub(super) column: usize,
+    pub(super) expected: String,
+}
+
+/// The questions of a rule.
+pub(super) fn tree(rule: &Rule, syntax: Syntax) -> Result<Tree, Unfit> {
+    let of = |rules: &[Rule]| rules.iter().map(|rule| tree(rule, syntax)).collect::<Result<Vec<_>, _>>();
+    Ok(match rule {
+        Rule::All(rules) => Tree::All(of(rules)?),
+        Rule::Any(rules) => Tree::Any(of(rules)?),
+        Rule::Not(rule) => Tree::Not(Box::new(tree(rule, syntax)?)),
+        Rule::Match(matcher) => ask(matcher, syntax)?,
+    })
+}
+
+fn ask(matcher: &Matcher, syntax: Syntax) -> Result<Tree, Unfit> {
+    let unfit = |expected: &str| Unfit { column: matcher.column, expected: expected.to_owned() };
+    let arguments = &matcher.arguments;
+    let any = |question: &dyn Fn(&str) -> Option<Question>| {
+        let questions = arguments.iter().map(|argument| question(argument).map(Tree::Ask)).collect::<Option<Vec<_>>>();
+        questions.map(|questions| joined(questions, Tree::Any)).ok_or_else(|| unfit("braces that are closed"))
+    };
+    let is_template = |text: &str| syntax == Syntax::V2 && text.contains(['{', '}']);
+    match matcher.kind {
+        MatcherKind::ClientIp => {
+            let ranges = arguments.iter().map(|range| range_of(range)).collect::<Option<Vec<_>>>();
+            ranges
+                .map(|ranges| Tree::Ask(Question::ClientIp(ranges)))
+                .ok_or_else(|| unfit("addresses or ranges of them"))
+        }
+        MatcherKind::Header | MatcherKind::HeaderRegexp => Ok(headers(matcher, syntax)),
+        MatcherKind::Host => Ok(hosts(arguments)),
+        MatcherKind::HostRegexp if syntax == Syntax::V2 => any(&|template| {
+            let regexp = format!("^{}$", pattern::of_template(template, "[^.]+")?);
+            Some(Question::HostPattern(pattern::of_authority(&regexp)))
+        }),
+        MatcherKind::HostRegexp => any(&|regexp| Some(Question::HostPattern(pattern::of_authority(regexp)))),
+        MatcherKind::Method => any(&|method| Some(Question::Method(method.to_ascii_uppercase()))),
+        MatcherKind::Path => any(&|path| match is_template(path) {
+            true => Some(Question::PathPattern(format!("^{}$", pattern::of_template(path, "[^/]+")?))),
+            false => Some(Question::Path(path.to_owned())),
+        }),
+        MatcherKind::PathPrefix => any(&|path| match is_template(path) {
+            true => Some(Question::PathPattern(format!("^{}", pattern::of_template(path, "[^/]+")?))),
+            false => Some(Question::PathPrefix(path.to_owned())),
+        }),
+        MatcherKind::PathRegexp => any(&|regexp| Some(Question::PathPattern(regexp.to_owned()))),
+        MatcherKind::Query | MatcherKind::QueryRegexp => {
+            queries(matcher, syntax).ok_or_else(|| unfit("braces that are closed"))
+        }
+        MatcherKind::Alpn | MatcherKind::HostSni | MatcherKind::HostSniRegexp => {
+            Err(unfit("a matcher for requests: this one is for connections, in tcp.routers"))
+        }
+    }
+}
+
+/// `*` is any host.
+fn hosts(arguments: &[String]) -> Tree {
+    if arguments.iter().any(|host| host == "*") {
+        return Tree::All(Vec::new());
+    }
+    Tree::Ask(Question::Host(arguments.iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase()).collect()))
+}
+
+/// Pairs of a name and a value, of which all must match. In v2 an empty value is any.
+fn headers(matcher: &Matcher, syntax: Syntax) -> Tree {
+    let pairs = matcher.arguments.chunks(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
+    let question = |(name, value): (&String, &String)| {
+        let wanted = match matcher.kind {
+            _ if value.is_empty() && syntax == Syntax::V2 => Wanted::Any,
+            MatcherKind::HeaderRegexp => Wanted::Pattern(pattern::whole(value)),
+            _ => Wanted::Exact(value.clone()),
+        };
+        Tree::Ask(Question::Header(name.to_ascii_lowercase(), wanted))
+    };
+    joined(pairs.map(question).collect(), Tree::All)
+}
+
+fn queries(matcher: &Matcher, syntax: Syntax) -> Option<Tree> {
+    let (key, value) = (matcher.arguments.first()?, matcher.arguments.get(1).map_or("", String::as_str));
+    if syntax == Syntax::V2 {
+        let question = |pair: &String| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let regexp = match value {
+                "" => String::new(),
+                template if template.contains(['{', '}']) => format!("^{}$", pattern::of_template(template, "[^&]*")?),
+                text => return Some(Tree::Ask(Question::Query(pattern::of_query_value(key, text)))),
+            };
+            Some(query(key, &regexp))
+        };
+        return matcher.arguments.iter().map(question).collect::<Option<Vec<_>>>().map(|all| joined(all, Tree::All));
+    }
+    Some(match matcher.kind {
+        MatcherKind::QueryRegexp if matcher.arguments.len() > 1 => query(key, value),
+        _ => Tree::Ask(Question::Query(pattern::of_query_value(key, value))),
+    })
+}
+
+fn query(key: &str, regexp: &str) -> Tree {
+    Tree::Ask(match pattern::of_query(key, regexp) {
+        Some(whole) => Question::Query(whole),
+        None => Question::QueryPattern(key.to_owned(), pattern::whole(regexp)),
+    })
+}
+
+/// One is itself, more are joined.
+fn joined(mut trees: Vec<Tree>, join: fn(Vec<Tree>) -> Tree) -> Tree {
+    if trees.len() == 1
+        && let Some(only) = trees.pop()
+    {
+        only
+    } else {
+        join(trees)
+    }
+}
+
+/// An address with the length of its prefix.
+fn range_of(text: &str) -> Option<(String, u32)> {
+    let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    let address: std::net::IpAddr = address.trim().parse().ok()?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let length = length.map_or(Some(most), |length| length.parse().ok()).filter(|length| *length <= most)?;
+    Some((address.to_string(), length))
+}

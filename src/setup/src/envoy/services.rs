@@ -1,0 +1,159 @@
+//! Services: a cluster for each, and what a route to it is.
+//!
+//! A service whose servers are spoken to in different ways (http, https, h2c) has a cluster for each way.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Options;
+use super::clusters::{assignment, http2, is_address, no_limits, protocols, socket_address, upstream_tls};
+use crate::model::{HttpServer, HttpService, TcpServer, TcpService};
+
+/// How long a server may take to accept a connection, as in Traefik.
+const CONNECT: &str = "30s";
+
+/// How long a connection to a server is kept without a request, as in Traefik.
+const IDLE: &str = "90s";
+
+/// How a server is spoken to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    H2c,
+    Http,
+    Https,
+}
+
+/// The clusters of an HTTP service.
+pub(super) fn http_clusters(name: &str, service: &HttpService, options: &Options) -> Vec<Value> {
+    let ways = ways(service);
+    ways.iter()
+        .map(|(way, servers)| http_cluster(&cluster_name(name, *way, ways.len()), *way, servers, options))
+        .collect()
+}
+
+/// What a route to an HTTP service does.
+pub(super) fn route(name: &str, service: &HttpService) -> Value {
+    let ways = ways(service);
+    // Traefik waits for an answer for as long as it takes.
+    let mut route = json!({ "timeout": "0s" });
+    if ways.len() == 1 {
+        let way = ways.keys().next().copied().unwrap_or(Way::Http);
+        route["cluster"] = json!(cluster_name(name, way, 1));
+    } else {
+        let clusters = ways.iter().map(|(way, servers)| {
+            let weight: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
+            json!({ "name": cluster_name(name, *way, ways.len()), "weight": weight })
+        });
+        route["weighted_clusters"] = json!({ "clusters": clusters.collect::<Vec<_>>() });
+    }
+    if !service.pass_host_header {
+        route["auto_host_rewrite"] = json!(true);
+    }
+    json!({ "route": route })
+}
+
+/// The cluster of a TCP service.
+pub(super) fn tcp_cluster(name: &str, service: &TcpService, options: &Options) -> Value {
+    let name = tcp_cluster_name(name);
+    let endpoint = |server: &TcpServer| json!({ "endpoint": { "address": socket_address(&server.host, server.port) } });
+    let hosts = service.servers.iter().map(|server| server.host.as_str());
+    let mut cluster = cluster(&name, hosts, service.servers.iter().map(endpoint).collect());
+    if let Some(server) = service.servers.iter().find(|server| server.tls) {
+        cluster["transport_socket"] = upstream_tls(&server.host, &json!({ "filename": options.ca_bundle }));
+    }
+    cluster
+}
+
+/// The name of a TCP service's cluster.
+pub(super) fn tcp_cluster_name(name: &str) -> String {
+    format!("tcp-service-{name}")
+}
+
+/// The servers by how they are spoken to. One that gets no requests is left out.
+fn ways(service: &HttpService) -> BTreeMap<Way, Vec<&HttpServer>> {
+    let mut ways: BTreeMap<Way, Vec<&HttpServer>> = BTreeMap::new();
+    for server in service.servers.iter().filter(|server| server.weight > 0) {
+        let way = match server {
+            HttpServer { tls: true, .. } => Way::Https,
+            HttpServer { h2c: true, .. } => Way::H2c,
+            HttpServer { .. } => Way::Http,
+        };
+        ways.entry(way).or_default().push(server);
+    }
+    if ways.is_empty() {
+        ways.insert(Way::Http, Vec::new());
+    }
+    ways
+}
+
+fn cluster_name(service: &str, way: Way, ways: usize) -> String {
+    let way = match way {
+        _ if ways == 1 => "",
+        Way::H2c => "-h2c",
+        Way::Http => "-http",
+        Way::Https => "-https",
+    };
+    format!("service-{service}{way}")
+}
+
+fn http_cluster(name: &str, way: Way, servers: &[&HttpServer], options: &Options) -> Value {
+    let is_weighted = servers.iter().any(|server| Some(server.weight) != servers.first().map(|first| first.weight));
+    let endpoint = |server: &&HttpServer| {
+        let address = socket_address(&server.host, server.port);
+        let mut endpoint = json!({ "endpoint": { "address": address, "hostname": hostname(server) } });
+        if is_weighted {
+            endpoint["load_balancing_weight"] = json!(server.weight);
+        }
+        endpoint
+    };
+    let mut cluster =
+        cluster(name, servers.iter().map(|server| server.host.as_str()), servers.iter().map(endpoint).collect());
+    cluster["typed_extension_protocol_options"] = match way {
+        Way::H2c => http2(),
+        Way::Http | Way::Https => protocols(&json!({ "http_protocol_options": {} }), Some(IDLE)),
+    };
+    if way == Way::Https {
+        cluster["transport_socket"] = tls(servers, options);
+    }
+    cluster
+}
+
+/// TLS to the servers of a service, each by its own name.
+fn tls(servers: &[&HttpServer], options: &Options) -> Value {
+    let roots = json!({ "filename": options.ca_bundle });
+    let first = servers.first().map_or("", |server| server.host.as_str());
+    let mut socket = upstream_tls(first, &roots);
+    if servers.iter().all(|server| server.host == first) {
+        return socket;
+    }
+    let context = &mut socket["typed_config"];
+    if let Some(context) = context.as_object_mut() {
+        context.remove("sni");
+    }
+    context["auto_host_sni"] = json!(true);
+    context["auto_sni_san_validation"] = json!(true);
+    context["common_tls_context"] = json!({ "validation_context": { "trusted_ca": roots } });
+    socket
+}
+
+/// What the server's URL has for a host. TLS takes it for the server's name, which has no port.
+fn hostname(server: &HttpServer) -> String {
+    let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
+    if server.tls || server.port == 80 { host } else { format!("{host}:{}", server.port) }
+}
+
+fn cluster<'a>(name: &str, hosts: impl IntoIterator<Item = &'a str>, endpoints: Vec<Value>) -> Value {
+    let mut cluster = json!({
+        "name": name,
+        "type": "STATIC",
+        "connect_timeout": CONNECT,
+        "circuit_breakers": no_limits(),
+        "load_assignment": assignment(name, endpoints),
+    });
+    if !hosts.into_iter().all(is_address) {
+        cluster["type"] = json!("STRICT_DNS");
+        cluster["dns_lookup_family"] = json!("V4_PREFERRED");
+    }
+    cluster
+}

@@ -1,0 +1,322 @@
+//! `render`: what is to be set up, as a configuration of Envoy's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use setup::envoy::istio::IstioOptions;
+use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
+use setup::model::Setup;
+
+use super::{InputArgs, failed};
+
+/// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
+const MAX_PEM: u64 = 4 * 1024 * 1024;
+
+/// The flags of `render`.
+///
+/// The same configuration gives the same text, byte for byte. What the sidecar must be told, and what is different from
+/// Traefik, is said on stderr.
+#[derive(Args, Debug)]
+pub struct RenderArgs {
+    /// What to render.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+
+    /// What to make of it.
+    #[arg(long, env = "ENVOY_AUTOCERT_FORMAT", value_name = "FORMAT", default_value = "bootstrap")]
+    pub format: Format,
+
+    /// File to write to, instead of stdout. One that `render` has not written is left alone.
+    #[arg(long, env = "ENVOY_AUTOCERT_OUTPUT", value_name = "PATH")]
+    pub output: Option<PathBuf>,
+
+    /// Write to --output also when what is there was written by somebody else.
+    #[arg(long, env = "ENVOY_AUTOCERT_FORCE", requires = "output")]
+    pub force: bool,
+
+    /// The plugin: a file on the machine that Envoy runs on; for Istio also an oci:// or https:// URL.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_PLUGIN",
+        value_name = "PATH",
+        default_value = "/usr/lib/envoy-autocert/envoy_autocert.wasm",
+        help_heading = "Envoy"
+    )]
+    pub plugin: String,
+
+    /// The sidecar's unix socket for the plugin.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_API_SOCKET",
+        value_name = "PATH",
+        default_value = "/run/envoy-autocert/api.sock",
+        help_heading = "Envoy"
+    )]
+    pub api_socket: String,
+
+    /// The sidecar's unix socket for SDS.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_SDS_SOCKET",
+        value_name = "PATH",
+        default_value = "/run/envoy-autocert/sds.sock",
+        help_heading = "Envoy"
+    )]
+    pub sds_socket: String,
+
+    /// Where Envoy's admin interface listens: an address, or the path of a unix socket. Whoever reaches it can stop
+    /// Envoy.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_ADMIN",
+        value_name = "ADDRESS:PORT|PATH",
+        default_value = "127.0.0.1:9901",
+        value_parser = admin,
+        help_heading = "Envoy"
+    )]
+    pub admin: String,
+
+    /// File with the roots that the system trusts, on the machine that Envoy runs on.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_CA_BUNDLE",
+        value_name = "PATH",
+        default_value = "/etc/ssl/certs/ca-certificates.crt",
+        help_heading = "Envoy"
+    )]
+    pub ca_bundle: String,
+
+    /// Namespace of the ingress gateway.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_ISTIO_NAMESPACE",
+        value_name = "NAME",
+        default_value = "istio-ingress",
+        help_heading = "Istio"
+    )]
+    pub istio_namespace: String,
+
+    /// Value of the label istio of the gateway's pods.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_ISTIO_GATEWAY",
+        value_name = "LABEL",
+        default_value = "ingress",
+        help_heading = "Istio"
+    )]
+    pub istio_gateway: String,
+}
+
+/// What can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// All that Envoy needs, in one file.
+    Bootstrap,
+    /// The pieces to merge into a configuration that there is already.
+    Filter,
+    /// Istio's WasmPlugin, ServiceEntry and DestinationRule.
+    Istio,
+}
+
+/// Renders, and says whether it went well.
+pub(super) fn run(args: &RenderArgs) -> ExitCode {
+    match render(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(lines) => failed(&lines.join("\nenvoy-autocert: ")),
+    }
+}
+
+fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
+    let inputs = args.inputs.read().map_err(|why| vec![why])?;
+    let reading = setup::read(&inputs.sources).map_err(|mistakes| lines(&mistakes))?;
+    let rendered = rendered(&reading.setup, args)?;
+    match &args.output {
+        Some(path) => replace(path, &rendered.text, args.force).map_err(|why| vec![why])?,
+        None => io::stdout()
+            .write_all(rendered.text.as_bytes())
+            .map_err(|error| vec![format!("stdout can't be written to: {error}")])?,
+    }
+    for warning in reading.warnings.iter().chain(&rendered.warnings) {
+        eprintln!("warning: {warning}");
+    }
+    for note in notes(&reading.setup, args) {
+        eprintln!("{note}");
+    }
+    Ok(())
+}
+
+fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
+    let options = Options {
+        plugin: args.plugin.clone(),
+        api_socket: args.api_socket.clone(),
+        sds_socket: args.sds_socket.clone(),
+        admin: args.admin.clone(),
+        ca_bundle: args.ca_bundle.clone(),
+        pem_files: match args.format {
+            Format::Bootstrap | Format::Filter => pem_files(setup, &args.ca_bundle).map_err(|why| vec![why])?,
+            Format::Istio => BTreeMap::new(),
+        },
+    };
+    let rendered = match args.format {
+        Format::Bootstrap => bootstrap::bootstrap(setup, &options),
+        Format::Filter => filter::filter(setup, &options),
+        Format::Istio => {
+            let gateway = IstioOptions { namespace: args.istio_namespace.clone(), gateway: args.istio_gateway.clone() };
+            istio::istio(setup, &options, &gateway)
+        }
+    };
+    rendered.map_err(|mistakes| lines(&mistakes))
+}
+
+/// The files of roots that go into the configuration, since Envoy takes one file and these are several.
+fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<String, String>, String> {
+    ca::files(&setup.resolvers, ca_bundle).into_iter().map(|path| Ok((path.clone(), pem(&path)?))).collect()
+}
+
+fn pem(path: &str) -> Result<String, String> {
+    let mut text = String::new();
+    let read = fs::File::open(path).and_then(|file| file.take(MAX_PEM + 1).read_to_string(&mut text));
+    read.map_err(|error| format!("{path}: the roots can't be read: {error}"))?;
+    if text.len() as u64 > MAX_PEM || !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(format!("{path}: found no PEM certificates in at most {MAX_PEM} bytes, expected roots to trust"));
+    }
+    Ok(text)
+}
+
+/// What the sidecar must be told, since Envoy's configuration can't say it.
+fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
+    let mut command = String::from("envoy-autocert sidecar");
+    for storage in storages(setup) {
+        command.push_str(&format!(" --storage {}", quoted(&storage)));
+    }
+    let defaults = Options::default();
+    for (flag, socket, default) in [
+        ("--api-socket", &args.api_socket, &defaults.api_socket),
+        ("--sds-socket", &args.sds_socket, &defaults.sds_socket),
+    ] {
+        if socket != default {
+            command.push_str(&format!(" {flag} {}", quoted(socket)));
+        }
+    }
+    if let Some(pair) = &setup.default_certificate {
+        command
+            .push_str(&format!(" --default-certificate {}", quoted(&format!("{},{}", pair.cert_file, pair.key_file))));
+    }
+    let mut directories: Vec<&str> =
+        setup.certificates.iter().filter_map(|pair| Path::new(&pair.cert_file).parent()?.to_str()).collect();
+    directories.sort_unstable();
+    directories.dedup();
+    for directory in directories {
+        let directory = if directory.is_empty() { "." } else { directory };
+        command.push_str(&format!(" --cert-dir {}", quoted(directory)));
+    }
+    let mut notes = vec![format!("Start the sidecar: {command}")];
+    for name in setup.mac_keys.keys() {
+        notes.push(format!("The sidecar needs the MAC key of eab.hmacEncoded in its environment variable {name}."));
+    }
+    notes
+}
+
+/// The values of `--storage`: one file, or one for each resolver where they differ.
+fn storages(setup: &Setup) -> Vec<String> {
+    let files: BTreeSet<Option<&String>> = setup.resolvers.iter().map(|resolver| resolver.storage.as_ref()).collect();
+    if let (1, Some(Some(only))) = (files.len(), files.first()) {
+        return vec![(*only).clone()];
+    }
+    let own = setup.resolvers.iter().filter_map(|resolver| Some((&resolver.name, resolver.storage.as_ref()?)));
+    own.map(|(name, storage)| format!("{name}={storage}")).collect()
+}
+
+/// As a shell takes it.
+fn quoted(text: &str) -> String {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-=,:@".contains(&byte));
+    if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+/// Puts the text in the place of a file that we have written; nobody sees half of it.
+fn replace(path: &Path, text: &str, force: bool) -> Result<(), String> {
+    let failed = |error: io::Error| format!("{}: can't be written: {error}", path.display());
+    match fs::File::open(path) {
+        Ok(file) if !force => {
+            let mut first = Vec::new();
+            file.take(HEADER.len() as u64).read_to_end(&mut first).map_err(failed)?;
+            if !first.is_empty() && first != HEADER.as_bytes() {
+                return Err(format!(
+                    "{}: found a file that `render` has not written, expected none or one of its own; --force replaces \
+                     it",
+                    path.display()
+                ));
+            }
+        }
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(name);
+    let written = (|| {
+        let mut file = fs::File::create(&part)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    })();
+    written.map_err(|error| {
+        // What is left of it is of no use; the error that matters is the first.
+        let _ = fs::remove_file(&part);
+        failed(error)
+    })
+}
+
+fn lines(mistakes: &[impl ToString]) -> Vec<String> {
+    mistakes.iter().map(ToString::to_string).collect()
+}
+
+/// `ADDRESS:PORT`, or a path.
+fn admin(text: &str) -> Result<String, String> {
+    let is_path = text.starts_with('/') || text.starts_with("unix:");
+    if is_path || text.parse::<std::net::SocketAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err("expected an IP address with a port, as in 127.0.0.1:9901, or the path of a unix socket".into())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_a_file_of_our_own_is_replaced() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("envoy.yaml");
+        let ours = format!("{HEADER}\nfirst\n");
+        replace(&path, &ours, false).unwrap();
+        replace(&path, &format!("{HEADER}\nsecond\n"), false).unwrap();
+        assert!(fs::read_to_string(&path).unwrap().ends_with("second\n"));
+        fs::write(&path, "admin: {}\n").unwrap();
+        assert!(replace(&path, &ours, false).unwrap_err().contains("--force"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "admin: {}\n");
+        replace(&path, &ours, true).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), ours);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_admin_interface_has_an_address_or_a_socket() {
+        assert!(admin("127.0.0.1:9901").is_ok());
+        assert!(admin("/run/envoy/admin.sock").is_ok());
+        assert!(admin("localhost:9901").is_err());
+    }
+
+    #[test]
+    fn a_command_line_can_be_pasted() {
+        assert_eq!(quoted("le=/var/lib/acme.json"), "le=/var/lib/acme.json");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}
