@@ -157,8 +157,8 @@ fn send_error(error: CallError, cluster: &str) -> SendError {
         // So says Envoy when nobody listens and when it refuses the certificate alike. The reason it keeps for its access
         // logs, which callouts do not have (envoyproxy/envoy#44746).
         CallError::Unreachable(why) if why.ends_with("remote connection failure") => SendError::Unreachable(format!(
-            "cluster `{cluster}`: {why}; whether the CA's certificate was refused is told by Envoy's statistics \
-             `cluster.{cluster}.ssl.fail_verify_error` (trusted_ca, dates) and `fail_verify_san` (name)"
+            "cluster `{cluster}`: {why}; if its certificate was refused, Envoy's statistics \
+             cluster.{cluster}.ssl.fail_verify_* tell why"
         )),
         CallError::CutShort | CallError::Dispatch(_) | CallError::TooLarge(_) | CallError::Unreachable(_) => {
             SendError::Unreachable(format!("cluster `{cluster}`: {error}"))
