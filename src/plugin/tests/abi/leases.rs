@@ -98,13 +98,13 @@ fn the_role_does_not_make_another_configuration() {
 }
 
 #[test]
-fn no_challenge_is_published_before_a_worker_can_answer_it() {
+fn nothing_is_ordered_before_a_worker_can_answer_its_challenges() {
     let mut world = World::new();
     world.add_with(b"engine", &one_certificate());
     world.add(&one_certificate());
-    world.run_until(10_000, |world| world.ca.order_count() == 1);
+    world.run_until(10_000, |world| world.process.logged("a.example: ordering") == 1);
     world.run_for(5_000);
-    assert_eq!(world.ca.asked("/challenge/"), 0, "the singleton and the filter's instance on the main thread are up");
+    assert_eq!(world.ca.order_count(), 0, "the singleton and the filter's instance on the main thread are up");
     world.add(&one_certificate());
     world.run_until(2_000, |world| world.sidecar.certificates.len() == 1);
 }
