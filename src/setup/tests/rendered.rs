@@ -69,10 +69,10 @@ fn ten_thousand_routers_share_what_is_the_same() {
     );
     for index in 0..10_000 {
         text.push_str(&format!(
-            "    r{index}: {{rule: Host(`h{index}.example`), service: s, tls: {{certResolver: le}}}}\n"
+            "    r{index}: {{rule: Host(`h{index}.example`), service: s, entryPoints: [websecure], tls: {{certResolver: le}}}}\n"
         ));
     }
     let setup = read(&yaml(&text)).setup;
     let text = rendered(&setup);
-    assert_eq!(text.matches("sds_config: *sds_config").count(), 10_000);
+    assert_eq!(text.matches("sds_config: *sds_config").count(), 10_001, "each certificate, and the default one of web");
 }

@@ -21,7 +21,8 @@ pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mista
     Ok(Rendered { text, warnings })
 }
 
-/// A complete bootstrap as a value with [`yaml`]'s comments, and the warnings. Route configurations that are apart stand
+/// A complete bootstrap as a value with [`yaml`]'s comments and references, which [`yaml::plain`] takes away; and the
+/// warnings. Route configurations that are apart stand
 /// in `route_configs`, beside the bootstrap's own keys.
 ///
 /// # Errors
@@ -30,19 +31,19 @@ pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Va
     let cas = ca::all(&setup.resolvers)?;
     let configuration = plugin::configuration(setup, &cas);
     let resources = listeners::resources(setup, &configuration, options, layout)?;
-    let mut whole = base(setup, &configuration, options);
-    whole["static_resources"] = json!({ "clusters": resources.clusters });
+    let mut whole = base(setup, configuration, options);
+    whole["static_resources"]["clusters"] = Value::Array(resources.clusters);
     if !resources.listeners.is_empty() {
-        whole["static_resources"]["listeners"] = json!(resources.listeners);
+        whole["static_resources"]["listeners"] = Value::Array(resources.listeners);
     }
     if !resources.route_configs.is_empty() {
-        whole["route_configs"] = json!(resources.route_configs);
+        whole["route_configs"] = Value::Array(resources.route_configs);
     }
     Ok((whole, resources.warnings))
 }
 
 /// The parts of a bootstrap that are no resources: identity, admin, engine, metrics.
-pub fn base(setup: &Setup, configuration: &Value, options: &Options) -> Value {
+pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
     let mut base = json!({
         "node": { "id": "envoy-autocert", "cluster": "edge" },
         "admin": { "address": admin(&options.admin) },
@@ -50,7 +51,7 @@ pub fn base(setup: &Setup, configuration: &Value, options: &Options) -> Value {
     if !setup.resolvers.is_empty() {
         let mut engine = plugin::engine(configuration, &options.plugin);
         yaml::comment(&mut engine, "The engine: one instance on Envoy's main thread that ticks, orders and renews.");
-        base["bootstrap_extensions"] = json!([engine]);
+        base["bootstrap_extensions"] = Value::Array(vec![engine]);
         let mut stats = json!({ "stats_tags": plugin::stats_tags() });
         yaml::comment(
             &mut stats,

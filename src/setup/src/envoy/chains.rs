@@ -108,9 +108,9 @@ impl Entry<'_> {
             redirects: self.point.redirect.is_some(),
             needs_client_ip: routers.iter().any(|router| routes::asks_for_client_ip(router)),
         });
-        chains.chains.push(json!({
-            "name": "plaintext", "filter_chain_match": { "transport_protocol": "raw_buffer" }, "filters": filters,
-        }));
+        let mut chain = json!({ "name": "plaintext", "filter_chain_match": { "transport_protocol": "raw_buffer" } });
+        chain["filters"] = filters;
+        chains.chains.push(chain);
     }
 
     /// A TCP router with TLS.
@@ -146,7 +146,7 @@ impl Entry<'_> {
     fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
         let groups = groups(routers);
         let needs_client_ip = routers.iter().any(|router| routes::asks_for_client_ip(router));
-        let virtual_hosts = self.virtual_hosts(routers, chains);
+        let mut virtual_hosts = self.virtual_hosts(routers, chains);
         // A TCP router for every name gets what no HTTP router names.
         let has_rest = !tcp.iter().any(|router| router.server_names.is_empty());
         for (options, hosts) in &groups {
@@ -158,7 +158,14 @@ impl Entry<'_> {
                 .filter(|(other, _)| *other != options)
                 .flat_map(|(_, hosts)| hosts.iter().copied())
                 .collect();
-            let routes = self.routes(&name, misdirecting(&virtual_hosts, &misdirected), chains);
+            let routes = self.routes(
+                &name,
+                misdirecting(
+                    if groups.len() == 1 { std::mem::take(&mut virtual_hosts) } else { virtual_hosts.clone() },
+                    &misdirected,
+                ),
+                chains,
+            );
             let filters = |routes| {
                 manager::filters(Manager {
                     name: &self.point.name,
@@ -175,7 +182,12 @@ impl Entry<'_> {
                     let names: Vec<String> =
                         names.iter().filter(|name| chains.taken.insert((*name).clone())).cloned().collect();
                     if !names.is_empty() {
-                        chains.chains.push(chain(secret, &names, &[secret.as_str()], &tls, filters(routes.clone())));
+                        chains.chains.push(chain(
+                            secret,
+                            &names,
+                            transport_socket([secret.as_str()], &tls, &ALPN),
+                            filters(routes.clone()),
+                        ));
                     }
                 }
             }
@@ -198,7 +210,7 @@ impl Entry<'_> {
             };
             if is_default && has_rest || !names.is_empty() {
                 let name = if is_default { "TLS".to_owned() } else { format!("TLS with options {options}") };
-                chains.chains.push(chain(&name, &names, &secrets, &tls, filters(routes)));
+                chains.chains.push(chain(&name, &names, self.socket(&secrets, &tls), filters(routes)));
             }
         }
     }
@@ -254,7 +266,7 @@ impl Entry<'_> {
 
     /// Routes in the connection manager itself, or in a file that Envoy watches.
     fn routes(&self, name: &str, virtual_hosts: Vec<Value>, chains: &mut Chains) -> (&'static str, Value) {
-        let config = manager::route_config(name, &virtual_hosts);
+        let config = manager::route_config(name, virtual_hosts);
         match self.layout {
             Layout::Static => ("route_config", config),
             Layout::Dynamic { routes, .. } => {
@@ -267,6 +279,13 @@ impl Entry<'_> {
         }
     }
 
+    fn socket(&self, secrets: &[&str], tls: &TlsOptions) -> Value {
+        match self.layout {
+            Layout::Static => secrets::short_transport_socket(secrets, tls, &ALPN),
+            Layout::Dynamic { .. } => transport_socket(secrets.iter().copied(), tls, &ALPN),
+        }
+    }
+
     fn options(&self, tls: &RouterTls) -> TlsOptions {
         let name = tls.options.as_deref().unwrap_or(DEFAULT_OPTIONS);
         self.setup.tls_options.get(name).cloned().unwrap_or_default()
@@ -274,13 +293,11 @@ impl Entry<'_> {
 }
 
 /// A chain for HTTPS.
-fn chain(name: &str, server_names: &[String], secrets: &[&str], tls: &TlsOptions, filters: Value) -> Value {
-    json!({
-        "name": name,
-        "filter_chain_match": matching(server_names),
-        "transport_socket": transport_socket(secrets.iter().copied(), tls, &ALPN),
-        "filters": filters,
-    })
+fn chain(name: &str, server_names: &[String], transport_socket: Value, filters: Value) -> Value {
+    let mut chain = json!({ "name": name, "filter_chain_match": matching(server_names) });
+    chain["transport_socket"] = transport_socket;
+    chain["filters"] = filters;
+    chain
 }
 
 fn matching(server_names: &[String]) -> Value {
@@ -324,9 +341,9 @@ fn groups<'r>(routers: &[&'r HttpRouter]) -> BTreeMap<String, BTreeSet<&'r str>>
 }
 
 /// Hosts with other TLS options are not served here: 421, as in Traefik.
-fn misdirecting(virtual_hosts: &[Value], misdirected: &BTreeSet<&str>) -> Vec<Value> {
+fn misdirecting(virtual_hosts: Vec<Value>, misdirected: &BTreeSet<&str>) -> Vec<Value> {
     if misdirected.is_empty() {
-        return virtual_hosts.to_vec();
+        return virtual_hosts;
     }
     let mut all = Vec::new();
     for virtual_host in virtual_hosts {
@@ -334,7 +351,7 @@ fn misdirecting(virtual_hosts: &[Value], misdirected: &BTreeSet<&str>) -> Vec<Va
         let is_here = |domain: &Value| !domain.as_str().is_some_and(|domain| misdirected.contains(domain));
         let domains: Vec<Value> = domains.into_iter().filter(is_here).collect();
         if !domains.is_empty() {
-            let mut virtual_host = virtual_host.clone();
+            let mut virtual_host = virtual_host;
             virtual_host["domains"] = json!(domains);
             all.push(virtual_host);
         }

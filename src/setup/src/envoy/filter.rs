@@ -15,12 +15,12 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
     let configuration = plugin::configuration(setup, &cas);
     let mut whole = json!({
         "bootstrap_extensions": [commented(
-            plugin::engine(&configuration, &options.plugin),
+            plugin::engine(configuration, &options.plugin),
             "1. At the top of the bootstrap: the engine, one instance on Envoy's main thread that ticks, orders and \
              renews. Where\n   there is no bootstrap to change, leave it out: instances of the filter elect an engine.",
         )],
         "http_filters": [commented(
-            plugin::http_filter(&configuration, &options.plugin),
+            plugin::short_http_filter(&options.plugin),
             &format!(
                 "2. The first of the http_filters of the listener on port 80 ({}), before redirects and authentication.",
                 plugin::challenge_entry_points(setup).into_iter().collect::<Vec<_>>().join(", ")

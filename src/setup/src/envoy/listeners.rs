@@ -21,7 +21,8 @@ pub struct Resources {
     pub warnings: Vec<String>,
 }
 
-/// The resources. `configuration` is the plugin's: see [`plugin::configuration`].
+/// The resources. `configuration` is the plugin's: see [`plugin::configuration`]. With [`Layout::Static`] it is the one
+/// of the engine, which stands before the listeners.
 ///
 /// # Errors
 /// When a setup can't be said in Envoy's terms, by the path of each router or resolver that can't.
@@ -36,7 +37,10 @@ pub fn resources(
     let challenged = plugin::challenge_entry_points(setup);
     for point in &setup.entry_points {
         let plugin = challenged.contains(point.name.as_str()).then(|| {
-            let mut filter = plugin::http_filter(configuration, &options.plugin);
+            let mut filter = match layout {
+                Layout::Static => plugin::short_http_filter(&options.plugin),
+                Layout::Dynamic { .. } => plugin::http_filter(configuration, &options.plugin),
+            };
             let text = "Answers the CA, before every other filter: neither a redirect nor an authentication gets in \
                         its way.\nOnly requests for challenges enter the plugin.";
             yaml::comment(&mut filter, text);
@@ -89,7 +93,7 @@ fn listener(name: &str, host: &str, port: u16, chains: Vec<Value>) -> Value {
     if chains.iter().any(is_plain_tcp) && needs_to_look {
         listener["continue_on_listener_filters_timeout"] = json!(true);
     }
-    listener["filter_chains"] = json!(chains);
+    listener["filter_chains"] = Value::Array(chains);
     yaml::comment(&mut listener, &format!("The entry point {name}."));
     listener
 }

@@ -1,4 +1,6 @@
 //! The HTTP connection manager: what Traefik does to every request before it is routed.
+//!
+//! What is large is moved into its place here and in the neighbours: `json!` would copy it.
 
 use serde_json::{Value, json};
 
@@ -52,20 +54,22 @@ fn connection_manager(manager: Manager<'_>) -> Value {
         "common_http_protocol_options": { "idle_timeout": "180s" },
         "stream_idle_timeout": "0s",
         "http2_protocol_options": { "max_concurrent_streams": 250 },
-        "http_filters": manager.plugin.into_iter().chain([router]).collect::<Vec<_>>(),
     });
+    config["http_filters"] = manager.plugin.into_iter().chain([router]).collect();
     let (key, routes) = manager.routes;
     config[key] = routes;
     if manager.redirects {
         config["strip_any_host_port"] = json!(true);
     }
-    json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": config })
+    let mut filter = json!({ "name": "envoy.filters.network.http_connection_manager" });
+    filter["typed_config"] = config;
+    filter
 }
 
 /// A route configuration with Traefik's headers for servers.
-pub(super) fn route_config(name: &str, virtual_hosts: &[Value]) -> Value {
+pub(super) fn route_config(name: &str, virtual_hosts: Vec<Value>) -> Value {
     let header = |key: &str, value: &str| json!({ "header": { "key": key, "value": value }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" });
-    json!({
+    let mut config = json!({
         "name": name,
         "ignore_port_in_host_matching": true,
         "request_headers_to_add": [
@@ -74,8 +78,9 @@ pub(super) fn route_config(name: &str, virtual_hosts: &[Value]) -> Value {
             header("x-forwarded-port", "%DOWNSTREAM_LOCAL_PORT%"),
             header("x-real-ip", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
         ],
-        "virtual_hosts": virtual_hosts,
-    })
+    });
+    config["virtual_hosts"] = Value::Array(virtual_hosts);
+    config
 }
 
 /// Puts the client's address where routes can ask for it.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ca::Ca;
 use super::clusters::API;
+use super::yaml;
 use crate::model::{RouterTls, Setup, TcpTls};
 
 /// The name of the filter.
@@ -51,11 +52,10 @@ const CAPABILITIES: [&str; 28] = [
 
 /// The plugin's configuration: the resolvers, the certificates that routers want, the clusters.
 pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
-    let mut configuration = json!({
-        "certificatesResolvers": resolvers(&setup.resolver_options),
-        "routers": routers(setup),
-        "sidecar": { "cluster": API },
-    });
+    let mut configuration =
+        json!({ "certificatesResolvers": resolvers(&setup.resolver_options), "sidecar": { "cluster": API } });
+    // Moved rather than put into `json!`, which would copy all of them; so is what holds them below.
+    configuration["routers"] = routers(setup);
     // The plugin expects a cluster with the name of the CA's host.
     let clusters: BTreeMap<_, _> =
         cas.iter().filter(|ca| ca.cluster != ca.host).map(|ca| (ca.origin.authority(), &ca.cluster)).collect();
@@ -68,6 +68,15 @@ pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
 /// The HTTP filter with this configuration. It belongs before every other one, so that neither a redirect nor an
 /// authentication gets in the CA's way. Only requests for challenges enter the plugin.
 pub fn http_filter(configuration: &Value, plugin: &str) -> Value {
+    filter(structure(configuration.clone()), plugin)
+}
+
+/// The same, to be written as text behind the engine, whose configuration stands for its own.
+pub(super) fn short_http_filter(plugin: &str) -> Value {
+    filter(yaml::same("configuration"), plugin)
+}
+
+fn filter(configuration: Value, plugin: &str) -> Value {
     let path = json!({
         "name": "path",
         "typed_config": {
@@ -85,7 +94,7 @@ pub fn http_filter(configuration: &Value, plugin: &str) -> Value {
     let mut config = config(NAME, configuration, plugin, "filter");
     config["failure_policy"] = json!("FAIL_RELOAD");
     config["reload_config"] = json!({ "backoff": { "base_interval": "1s" } });
-    json!({
+    let mut filter = json!({
         "name": NAME,
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
@@ -94,25 +103,25 @@ pub fn http_filter(configuration: &Value, plugin: &str) -> Value {
             ] } },
             "extension_config": {
                 "name": NAME,
-                "typed_config": {
-                    "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-                    "config": config,
-                },
+                "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm" },
             },
         },
-    })
+    });
+    filter["typed_config"]["extension_config"]["typed_config"]["config"] = config;
+    filter
 }
 
 /// The engine, for `bootstrap_extensions`: one instance on Envoy's main thread that ticks, orders and renews.
-pub fn engine(configuration: &Value, plugin: &str) -> Value {
-    json!({
+pub fn engine(configuration: Value, plugin: &str) -> Value {
+    let mut engine = json!({
         "name": "envoy.bootstrap.wasm",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.wasm.v3.WasmService",
             "singleton": true,
-            "config": config("envoy-autocert-engine", configuration, plugin, "engine"),
         },
-    })
+    });
+    engine["typed_config"]["config"] = config("envoy-autocert-engine", structure(configuration), plugin, "engine");
+    engine
 }
 
 /// Turns what the plugin's metrics bear into labels, for `stats_config.stats_tags`.
@@ -135,19 +144,27 @@ pub fn challenge_entry_points(setup: &Setup) -> BTreeSet<&str> {
 }
 
 /// A `PluginConfig`. The virtual machines of different roles are apart, so a trap in one never ends the other.
-fn config(name: &str, configuration: &Value, plugin: &str, role: &str) -> Value {
+fn config(name: &str, configuration: Value, plugin: &str, role: &str) -> Value {
     let capabilities: Map<String, Value> = CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
-    json!({
+    let mut config = json!({
         "name": name,
         "root_id": NAME,
-        "configuration": { "@type": "type.googleapis.com/google.protobuf.Struct", "value": configuration },
         "vm_config": {
             "vm_id": NAME,
             "configuration": { "@type": "type.googleapis.com/google.protobuf.StringValue", "value": role },
             "code": { "local": { "filename": plugin } },
             "capability_restriction_config": { "allowed_capabilities": capabilities },
         },
-    })
+    });
+    config["configuration"] = configuration;
+    config
+}
+
+/// A `google.protobuf.Struct`.
+fn structure(value: Value) -> Value {
+    let mut structure = json!({ "@type": "type.googleapis.com/google.protobuf.Struct" });
+    structure["value"] = value;
+    structure
 }
 
 fn resolvers(options: &Map<String, Value>) -> Value {
@@ -253,7 +270,7 @@ mod tests {
         let of = |pointer: &str| reference.pointer(pointer).unwrap().clone();
         let engine_config = "/bootstrap_extensions/0/typed_config/config/configuration/value";
         let wasm = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
-        assert_eq!(engine(&of(engine_config), wasm), of("/bootstrap_extensions/0"));
+        assert_eq!(engine(of(engine_config), wasm), of("/bootstrap_extensions/0"));
         let filters = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters";
         assert_eq!(http_filter(&of(engine_config), wasm), of(&format!("{filters}/0")));
         assert_eq!(stats_tags(), of("/stats_config/stats_tags"));

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::clusters::SDS;
+use super::yaml;
 use crate::model::{TlsOptions, TlsVersion};
 
 /// The secret that is the default certificate: a name that no certificate covers.
@@ -34,8 +35,20 @@ pub fn secret(name: &str) -> Value {
 
 /// The transport socket of a filter chain with these secrets; of several, Envoy takes by SNI, else the first.
 pub fn transport_socket<'a>(names: impl IntoIterator<Item = &'a str>, tls: &TlsOptions, alpn: &[&str]) -> Value {
-    let secrets: Vec<Value> = names.into_iter().map(secret).collect();
-    let mut common = json!({ "tls_certificate_sds_secret_configs": secrets });
+    tls_socket(names.into_iter().map(secret).collect(), tls, alpn)
+}
+
+/// The same, to be written as text: the source of the first secret stands for those of the others.
+pub(super) fn short_transport_socket(names: &[&str], tls: &TlsOptions, alpn: &[&str]) -> Value {
+    let short = |name: &&str| json!({ "name": name, "sds_config": yaml::same("sds_config") });
+    let (first, others) = names.split_at(names.len().min(1));
+    tls_socket(first.iter().map(|name| secret(name)).chain(others.iter().map(short)).collect(), tls, alpn)
+}
+
+fn tls_socket(secrets: Vec<Value>, tls: &TlsOptions, alpn: &[&str]) -> Value {
+    let mut common = json!({});
+    // Moved rather than put into `json!`, which would copy them.
+    common["tls_certificate_sds_secret_configs"] = Value::Array(secrets);
     if !alpn.is_empty() {
         common["alpn_protocols"] = json!(alpn);
     }
@@ -45,13 +58,14 @@ pub fn transport_socket<'a>(names: impl IntoIterator<Item = &'a str>, tls: &TlsO
             common["tls_params"][key] = json!(version_name(version));
         }
     }
-    json!({
+    let mut socket = json!({
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
-            "common_tls_context": common,
         },
-    })
+    });
+    socket["typed_config"]["common_tls_context"] = common;
+    socket
 }
 
 fn version_name(version: TlsVersion) -> &'static str {

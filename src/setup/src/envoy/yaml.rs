@@ -4,12 +4,16 @@
 //! A text under the key `#` of a mapping is a comment above it. Nothing else is interpreted, and a text is written so
 //! that it is read as that very text. (The crates that write YAML write types; they put comments behind scalars only.)
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
 /// The key of comments.
 const COMMENT: &str = "#";
+
+/// The key of a mapping that stands for another one: see [`same`].
+const SAME: &str = "*";
 
 /// The longest line that is not a single text.
 const WIDTH: usize = 120;
@@ -80,22 +84,57 @@ pub fn comment(value: &mut Value, text: &str) {
     }
 }
 
-/// Takes all comments away: for whoever does not write text.
+/// Stands for the first mapping under this key in the text, which must be one of those that are shared. It takes little
+/// memory where the mapping itself, ten thousand times, takes much.
+pub fn same(key: &str) -> Value {
+    json!({ SAME: key })
+}
+
+/// Takes all comments away, and puts mappings where [`same`] stands for them: for whoever does not write text.
 pub fn plain(value: &mut Value) {
+    let mut firsts = Map::new();
+    find_firsts(value, &mut firsts);
+    fill(value, &firsts);
+}
+
+fn find_firsts(value: &Value, firsts: &mut Map<String, Value>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if is_shareable(key, value) && same_key(value).is_none() && !firsts.contains_key(key) {
+                    firsts.insert(key.clone(), value.clone());
+                }
+                find_firsts(value, firsts);
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|item| find_firsts(item, firsts)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+fn fill(value: &mut Value, firsts: &Map<String, Value>) {
+    if let Some(first) = same_key(value).and_then(|key| firsts.get(key)) {
+        *value = first.clone();
+    }
     match value {
         Value::Object(map) => {
             map.retain(|key, value| !is_comment(key, value));
-            map.values_mut().for_each(plain);
+            map.values_mut().for_each(|value| fill(value, firsts));
         }
-        Value::Array(list) => list.iter_mut().for_each(plain),
+        Value::Array(list) => list.iter_mut().for_each(|item| fill(item, firsts)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
 /// The text of a value, with a line break at its end.
 pub fn write(value: &Value) -> String {
-    let mut writer = Writer { text: String::new(), shared: Vec::new() };
+    let mut writer = Writer { text: String::new(), shared: Vec::new(), referred: BTreeSet::new() };
     writer.count(value);
+    for key in std::mem::take(&mut writer.referred) {
+        if let Some(first) = writer.shared.iter_mut().find(|shared| shared.key == key) {
+            first.uses += 1;
+        }
+    }
     writer.shared.retain(|shared| shared.uses > 1);
     match value {
         Value::Object(map) if !is_bare(map) => writer.map(map, 0),
@@ -111,6 +150,8 @@ pub fn write(value: &Value) -> String {
 struct Writer<'v> {
     text: String,
     shared: Vec<Shared<'v>>,
+    /// The keys of what [`same`] stands for.
+    referred: BTreeSet<&'v str>,
 }
 
 struct Shared<'v> {
@@ -138,6 +179,10 @@ impl<'v> Writer<'v> {
     }
 
     fn is_known(&mut self, key: &'v str, value: &'v Value) -> bool {
+        if same_key(value).is_some() {
+            self.referred.insert(key);
+            return true;
+        }
         if let Some(known) = self.shared.iter_mut().find(|shared| shared.key == key && shared.value == value) {
             known.uses += 1;
             return true;
@@ -165,6 +210,10 @@ impl<'v> Writer<'v> {
 
     /// What is behind a key.
     fn entry(&mut self, key: &str, value: &'v Value, indent: usize) {
+        if let Some(key) = same_key(value) {
+            let _ = writeln!(self.text, " *{key}");
+            return;
+        }
         let shared = self.shared.iter().position(|shared| shared.key == key && shared.value == value);
         if let Some(index) = shared {
             if let Some(anchor) = &self.shared[index].anchor {
@@ -255,6 +304,11 @@ fn is_comment(key: &str, value: &Value) -> bool {
     key == COMMENT && value.is_string()
 }
 
+fn same_key(value: &Value) -> Option<&str> {
+    let map = value.as_object().filter(|map| map.len() == 1)?;
+    map.get(SAME)?.as_str()
+}
+
 fn is_shareable(key: &str, value: &Value) -> bool {
     SHARED.contains(&key) && matches!(value, Value::Array(_) | Value::Object(_))
 }
@@ -268,7 +322,10 @@ fn has_comment_or_anchor(value: &Value, shared: &[Shared<'_>]) -> bool {
     match value {
         Value::Object(map) => map.iter().any(|(key, value)| {
             let is_first = || shared.iter().any(|shared| shared.key == key && shared.value == value);
-            is_comment(key, value) || (is_shareable(key, value) && is_first()) || has_comment_or_anchor(value, shared)
+            is_comment(key, value)
+                || same_key(value).is_some()
+                || (is_shareable(key, value) && is_first())
+                || has_comment_or_anchor(value, shared)
         }),
         Value::Array(list) => list.iter().any(|item| has_comment_or_anchor(item, shared)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
@@ -389,6 +446,15 @@ mod tests {
         let expected = "- name: a\n  sds_config: &sds_config { a: 1 }\n- name: b\n  sds_config: *sds_config\n- \
                         { sds_config: { a: 2 } }\n";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_stands_for_another_is_written_like_it() {
+        let whole = json!([{ "sds_config": { "a": 1 } }, { "sds_config": same("sds_config") }]);
+        assert_eq!(write(&whole), "- sds_config: &sds_config { a: 1 }\n- sds_config: *sds_config\n");
+        let mut plain_whole = whole;
+        plain(&mut plain_whole);
+        assert_eq!(plain_whole, json!([{ "sds_config": { "a": 1 } }, { "sds_config": { "a": 1 } }]));
     }
 
     #[test]
