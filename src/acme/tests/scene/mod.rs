@@ -1,0 +1,122 @@
+//! A client with its custodian, and a scripted CA, on a virtual clock.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use acme::authorization::Http01;
+use acme::issuance::{Custodian, Failure, Issued, issue};
+use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
+use acme::{AccountKey, Client, Error, Identifier, Options, account};
+use p256::SecretKey;
+use p256::pkcs8::EncodePrivateKey;
+
+/// A custodian that keeps everything in memory and puts answers on the CA's web.
+#[derive(Default)]
+pub struct Keeper {
+    pub web: Web,
+    pub orders: RefCell<Vec<String>>,
+    pub published: RefCell<Vec<String>>,
+    pub expires: RefCell<Vec<i64>>,
+    pub csrs: RefCell<HashMap<String, Vec<u8>>>,
+}
+
+impl Custodian for Keeper {
+    type Error = String;
+
+    async fn ordered(&self, order: &str) -> Result<(), String> {
+        self.orders.borrow_mut().push(order.to_owned());
+        Ok(())
+    }
+
+    async fn publish(&self, challenge: Http01) -> Result<(), String> {
+        self.published.borrow_mut().push(challenge.token.clone());
+        self.expires.borrow_mut().push(challenge.expires);
+        self.web.borrow_mut().insert((challenge.host, challenge.token), challenge.key_authorization);
+        Ok(())
+    }
+
+    async fn retract(&self, token: &str) {
+        self.web.borrow_mut().retain(|(_, published), _| published != token);
+    }
+
+    async fn csr(&self, order: &str) -> Result<Vec<u8>, String> {
+        let mut csrs = self.csrs.borrow_mut();
+        Ok(csrs.entry(order.to_owned()).or_insert_with(|| format!("csr for {order}").into_bytes()).clone())
+    }
+}
+
+/// A client and a CA on a virtual clock.
+pub struct Scene {
+    pub world: Rc<World>,
+    pub network: Network,
+    pub keeper: Keeper,
+    pub options: Options,
+}
+
+impl Scene {
+    pub fn new(seed: u64, settings: Settings) -> Self {
+        let world = World::new(seed);
+        let keeper = Keeper::default();
+        let network = Network::new(&world, Ca::new(settings, &keeper.web));
+        Self { world, network, keeper, options: options() }
+    }
+
+    pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
+        change(&mut self.options);
+        self
+    }
+
+    pub fn faults(self, faults: Faults) -> Self {
+        *self.network.faults.borrow_mut() = faults;
+        self
+    }
+
+    pub async fn client(&self) -> Result<Client<&Network>, Error> {
+        let url = self.network.ca.borrow().directory_url();
+        let client = Client::connect(&self.network, &url, key(), None, self.options.clone()).await?;
+        account::register(&client, &["mailto:ops@example.com".into()], None).await?;
+        Ok(client)
+    }
+
+    pub fn issue(&self, names: &[&str], started: Option<&str>) -> Result<Issued, Failure<String>> {
+        let names: Vec<Identifier> = names.iter().map(|name| Identifier::of(name)).collect();
+        self.world.run(async {
+            let client = self.client().await?;
+            issue(&client, &self.keeper, &names, started).await
+        })
+    }
+
+    pub fn ca(&self) -> std::cell::Ref<'_, Ca> {
+        self.network.ca.borrow()
+    }
+}
+
+pub fn key() -> AccountKey {
+    key_of(7)
+}
+
+pub fn key_of(scalar: u8) -> AccountKey {
+    let der = SecretKey::from_slice(&[scalar; 32]).unwrap().to_pkcs8_der().unwrap();
+    AccountKey::from_pkcs8(der.as_bytes()).unwrap()
+}
+
+pub fn options() -> Options {
+    Options {
+        client_timeout: Duration::from_secs(120),
+        request_timeout: Duration::from_secs(30),
+        certificate_timeout: Duration::from_secs(30),
+        challenge_delay: Duration::ZERO,
+        profile: None,
+        alternate_chains: false,
+        other_origins: Vec::new(),
+    }
+}
+
+pub fn acme_error(result: Result<Issued, Failure<String>>) -> Error {
+    match result {
+        Err(Failure::Acme(error)) => error,
+        other => panic!("expected an error of the CA, got {other:?}"),
+    }
+}
