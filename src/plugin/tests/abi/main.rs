@@ -18,6 +18,7 @@ mod envoy;
 mod hostile;
 mod leases;
 mod module;
+mod options;
 mod responder;
 mod ticks;
 mod world;

@@ -251,6 +251,11 @@ impl Sidecar {
             ("POST", "/v1/lease") => self.ask_lease(&body, now),
             ("GET", "/v1/state") => self.state(),
             ("POST", "/v1/accounts") => self.account(&body),
+            ("POST", "/v1/accounts/eab") => {
+                let text = |key: &str| body[key].as_str().unwrap();
+                let mac = acme::scripted::mac(text("hmacEncoded").as_bytes(), text("signingInput"));
+                json!({"mac": URL_SAFE_NO_PAD.encode(mac)})
+            }
             ("PUT", "/v1/accounts") => {
                 let account = self.accounts.get_mut(body["resolver"].as_str().unwrap()).unwrap();
                 account["url"] = body["url"].clone();
