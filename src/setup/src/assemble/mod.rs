@@ -29,10 +29,8 @@ pub(crate) struct Build<'a> {
 
 impl Build<'_> {
     fn push(&mut self, mistake: config::Mistake) {
-        if !self.report.is_full() {
-            let source = source_of(self.layers, &mistake.path);
-            self.report.push(Mistake { source, place: None, mistake });
-        }
+        let source = if self.report.is_full() { None } else { source_of(self.layers, &mistake.path) };
+        self.report.push(Mistake { source, place: None, mistake });
     }
 
     fn wrong(&mut self, path: &str, found: &str, expected: &str) {
@@ -43,7 +41,7 @@ impl Build<'_> {
     fn unknown<'n>(&mut self, path: &str, name: &str, what: &str, known: impl Iterator<Item = &'n str> + Clone) {
         // Before anything is compared: with many names and as many mistakes that takes long.
         if self.report.is_full() {
-            return;
+            return self.wrong(path, name, what);
         }
         let expected = match known.clone().next() {
             None => format!("one of the {what}, and there are none"),

@@ -1,6 +1,8 @@
 //! One source's values brought into the one form that all sources have: keys as Traefik's documentation writes them,
 //! numbers and flags as such. What has no place in a configuration is told.
 
+use std::borrow::Cow;
+
 use resolver::config::{self, listed, nearest, shortened};
 use serde_json::{Map, Value};
 
@@ -82,15 +84,12 @@ impl Walk<'_> {
             (Shape::Text, Value::Number(number)) if !number.is_f64() => Some(Value::String(number.to_string())),
             (Shape::Flag, Value::Bool(flag)) => Some(Value::Bool(flag)),
             (Shape::Flag, Value::String(text)) if go_flag(&text).is_some() => go_flag(&text).map(Value::Bool),
-            (Shape::Whole, Value::Number(number)) if self.is_elsewhere || !number.is_f64() => {
-                Some(Value::Number(number))
-            }
-            (Shape::Whole, Value::String(text)) if text.trim().parse::<i64>().is_ok() => {
-                text.trim().parse::<i64>().ok().map(Value::from)
+            (Shape::Whole { least, most }, value) if whole(&value).is_some_and(|n| (*least..=*most).contains(&n)) => {
+                whole(&value).map(Value::from)
             }
             (_, value) if self.is_elsewhere => Some(value),
             (shape, value) => {
-                self.wrong(&shown(&value), expected(shape));
+                self.wrong(&shown(&value), &expected(shape));
                 None
             }
         }
@@ -125,10 +124,7 @@ impl Walk<'_> {
             canonical.insert(key, value);
             return;
         }
-        if self.report.is_full() {
-            return;
-        }
-        let nearest = nearest(&key, table.known());
+        let nearest = if self.report.is_full() { None } else { nearest(&key, table.known()) };
         let expected = match (key.as_str(), self.path.as_str()) {
             ("acme" | "entrypoints" | "frontends" | "backends" | "file" | "web", "") => {
                 "a configuration of Traefik 2 or 3; this key is one of Traefik 1".to_owned()
@@ -156,7 +152,7 @@ impl Walk<'_> {
         for (index, item) in items.into_iter().enumerate() {
             self.path.push_str(&format!("[{index}]"));
             if item.is_null() && !self.is_elsewhere {
-                self.wrong("nothing", expected(of));
+                self.wrong("nothing", &expected(of));
             } else if item.is_null() {
                 canonical.push(item);
             } else {
@@ -221,15 +217,25 @@ impl Walk<'_> {
     }
 }
 
-fn expected(shape: &Shape) -> &'static str {
-    match shape {
+fn expected(shape: &Shape) -> Cow<'static, str> {
+    Cow::Borrowed(match shape {
         Shape::Flag => "true or false",
         Shape::LeftOut { .. } | Shape::Table(_) => "an object",
         Shape::List(_) => "a list",
         Shape::Names(_) => "an object whose keys are names",
         Shape::Period => "a time, as 90s, 1m30s or seconds",
         Shape::Text => "a text (numbers with a point and true or false in quotes)",
-        Shape::Whole => "a whole number",
+        Shape::Whole { least: i64::MIN, .. } => "a whole number",
+        Shape::Whole { least, most } => return format!("a whole number from {least} to {most}").into(),
+    })
+}
+
+/// A whole number, which may stand there as a text.
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
     }
 }
 

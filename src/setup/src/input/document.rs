@@ -24,7 +24,15 @@ const TOML_DATE: &str = "$__toml_private_datetime";
 
 /// Reads a text by the ending of its name; without a known one, by how its first line looks.
 pub(crate) fn read(name: &str, text: &str) -> Result<Value, Box<Mistake>> {
-    let form = Form::of(name, text);
+    read_as(Form::of(name, text), name, text)
+}
+
+/// Reads YAML, whatever its name is.
+pub(crate) fn read_yaml(name: &str, text: &str) -> Result<Value, Box<Mistake>> {
+    read_as(Form::Yaml, name, text)
+}
+
+fn read_as(form: Form, name: &str, text: &str) -> Result<Value, Box<Mistake>> {
     if text.len() > MAX_FILE {
         let expected = format!("a file of at most {} MiB", MAX_FILE / 1024 / 1024);
         return Err(mistake(name, None, wrong("configuration", &format!("{} bytes", text.len()), &expected)));
@@ -106,6 +114,8 @@ fn yaml(text: &str) -> Result<Value, Unreadable> {
 /// The parser writes the place into its messages too, in front or behind.
 fn without_place(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
+    // What a programmer could do about it is no use to a user.
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
     let message = message.strip_prefix("error: ").unwrap_or(message);
     match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
         Some((place, rest)) if place.bytes().all(|b| b.is_ascii_digit() || b" column,:".contains(&b)) => {

@@ -4,9 +4,9 @@
 //! underscores there, and variables that begin like no section (`TRAEFIK_SERVICE_HOST`) are no configuration.
 
 use resolver::config::shortened;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::flat::put;
+use super::flat::Tree;
 use super::mistake::{Mistake, Report, wrong};
 use super::shape::{CONFIGURATION, Shape};
 
@@ -18,7 +18,7 @@ const PREFIX: &str = "TRAEFIK_";
 /// The tree of all variables. None of their values is ever shown: one may be a secret.
 pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value {
     let Shape::Table(root) = &*CONFIGURATION else { return Value::Null };
-    let mut tree = Map::new();
+    let mut tree = Tree::default();
     // Whatever their order was, so that the answer does not depend on it.
     let mut variables: Vec<&(String, String)> = variables.iter().collect();
     variables.sort();
@@ -30,10 +30,10 @@ pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value
         if root.field(name.split(['.', '[']).next().unwrap_or_default()).is_none() {
             continue;
         }
-        if let Err(clash) = put(&mut tree, &name, value) {
+        if let Err(clash) = tree.put(&name, value) {
             let mistake = wrong(&shortened(variable), clash.found, clash.expected);
             report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
         }
     }
-    Value::Object(tree)
+    tree.into_value()
 }

@@ -1,9 +1,9 @@
 //! Traefik's command line: `--certificatesresolvers.le.acme.email=…`, in any case, with one dash or two.
 
 use resolver::config::shortened;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::flat::{put, shape_of};
+use super::flat::{Tree, shape_of};
 use super::mistake::{Mistake, Report, wrong};
 use super::shape::{CONFIGURATION, Shape};
 
@@ -80,7 +80,7 @@ fn keys(name: &str) -> Vec<&str> {
 
 /// The tree of all flags. None of their values is ever shown: one may be a secret.
 pub(crate) fn tree(flags: &[String], report: &mut Report) -> Value {
-    let mut tree = Map::new();
+    let mut tree = Tree::default();
     for flag in flags {
         let text = flag.trim_start_matches('-');
         let (name, value) = match text.split_once('=') {
@@ -96,11 +96,11 @@ pub(crate) fn tree(flags: &[String], report: &mut Report) -> Value {
                 "flags of Traefik's, as --entryPoints.web.address=:80",
             )),
             None => Some(wrong(&path, "a flag without a value", "--name=value")),
-            Some(value) => put(&mut tree, name, &value).err().map(|clash| wrong(&path, clash.found, clash.expected)),
+            Some(value) => tree.put(name, &value).err().map(|clash| wrong(&path, clash.found, clash.expected)),
         };
         if let Some(mistake) = clash {
             report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
         }
     }
-    Value::Object(tree)
+    tree.into_value()
 }

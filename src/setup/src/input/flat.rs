@@ -1,7 +1,10 @@
 //! Dotted names with values, as flags and environment variables have them, as a tree.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
+use super::canonical::go_flag;
 use super::shape::{CONFIGURATION, Shape};
 
 /// The deepest name. Traefik's own go to eight.
@@ -13,9 +16,60 @@ pub(crate) struct Clash {
     pub(crate) expected: &'static str,
 }
 
-/// Puts a value into the tree. `a.b[0].c` is the same as `a.b.[0].c`; keys that differ in case only are the same, as
-/// in Traefik, and the first spelling stays. A list that is given again goes on; any other value is replaced.
-pub(crate) fn put(tree: &mut Map<String, Value>, name: &str, value: &str) -> Result<(), Clash> {
+impl Clash {
+    const TWOFOLD: Self = Self { found: "a value and parts of it", expected: "one or the other" };
+}
+
+/// A tree that grows.
+#[derive(Default)]
+pub(crate) struct Tree {
+    root: Map<String, Value>,
+    /// The spelling of each key that was first, by the path in lower case.
+    spellings: HashMap<String, String>,
+}
+
+impl Tree {
+    pub(crate) fn into_value(self) -> Value {
+        Value::Object(self.root)
+    }
+
+    /// Puts a value into the tree. `a.b[0].c` is the same as `a.b.[0].c`; keys that differ in case only are the same, as
+    /// in Traefik, and the first spelling stays. A list that is given again goes on; any other value is replaced.
+    pub(crate) fn put(&mut self, name: &str, value: &str) -> Result<(), Clash> {
+        let keys = keys(name)?;
+        let is_list = matches!(shape_of(&keys), Some(Shape::List(_)));
+        let Some((last, parents)) = keys.split_last() else { return Ok(()) };
+        let mut tree = &mut self.root;
+        let mut path = String::new();
+        let mut spelled = |key: &str| {
+            path.push('.');
+            path.push_str(&key.to_ascii_lowercase());
+            self.spellings.entry(path.clone()).or_insert_with(|| key.to_owned()).clone()
+        };
+        for key in parents {
+            let child = tree.entry(spelled(key)).or_insert_with(|| Value::Object(Map::new()));
+            if is_there(child) {
+                *child = Value::Object(Map::new());
+            }
+            let Value::Object(members) = child else { return Err(Clash::TWOFOLD) };
+            tree = members;
+        }
+        match tree.entry(spelled(last)).or_insert(Value::Null) {
+            Value::String(before) if is_list => {
+                before.push(',');
+                before.push_str(value);
+            }
+            // The parts of an object say that it is there.
+            Value::Object(_) if go_flag(value) == Some(true) => {}
+            Value::Object(_) => return Err(Clash::TWOFOLD),
+            place => *place = Value::String(value.to_owned()),
+        }
+        Ok(())
+    }
+}
+
+/// The keys of a name.
+fn keys(name: &str) -> Result<Vec<&str>, Clash> {
     let mut keys: Vec<&str> = Vec::new();
     for part in name.split('.') {
         let (key, index) = match part.find('[') {
@@ -31,30 +85,7 @@ pub(crate) fn put(tree: &mut Map<String, Value>, name: &str, value: &str) -> Res
     if keys.len() > MAX_DEPTH {
         return Err(Clash { found: "a name of too many parts", expected: "a name of Traefik's configuration" });
     }
-    let Some((last, parents)) = keys.split_last() else { return Ok(()) };
-    let is_list = matches!(shape_of(&keys), Some(Shape::List(_)));
-    let mut tree = tree;
-    for key in parents {
-        let child = tree.entry(spelled(tree, key)).or_insert_with(|| Value::Object(Map::new()));
-        if is_there(child) {
-            *child = Value::Object(Map::new());
-        }
-        let Value::Object(members) = child else {
-            return Err(Clash { found: "a value and parts of it", expected: "one or the other" });
-        };
-        tree = members;
-    }
-    match tree.entry(spelled(tree, last)).or_insert(Value::Null) {
-        Value::String(before) if is_list => {
-            before.push(',');
-            before.push_str(value);
-        }
-        // The parts of an object say that it is there.
-        Value::Object(_) if super::canonical::go_flag(value) == Some(true) => {}
-        Value::Object(_) => return Err(Clash { found: "a value and parts of it", expected: "one or the other" }),
-        place => *place = Value::String(value.to_owned()),
-    }
-    Ok(())
+    Ok(keys)
 }
 
 /// What the configuration has at this place.
@@ -71,15 +102,7 @@ pub(crate) fn shape_of(keys: &[&str]) -> Option<&'static Shape> {
     Some(shape)
 }
 
-/// The key as it stands there already.
-fn spelled(tree: &Map<String, Value>, key: &str) -> String {
-    if tree.contains_key(key) {
-        return key.to_owned();
-    }
-    tree.keys().find(|known| known.eq_ignore_ascii_case(key)).cloned().unwrap_or_else(|| key.to_owned())
-}
-
 /// `--a` or `--a=true`, to which `--a.b=c` may be added.
 fn is_there(value: &Value) -> bool {
-    value.as_str().and_then(super::canonical::go_flag) == Some(true)
+    value.as_str().and_then(go_flag) == Some(true)
 }

@@ -68,8 +68,9 @@ pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Re
     configuration.insert("entryPoints".to_owned(), Value::Object(entry_points));
     let file = values.providers.and_then(|providers| providers.file).filter(|file| file.enabled == Some(true));
     let dynamic = file.and_then(|file| file.content).filter(|content| !content.trim().is_empty());
-    let name = format!("{source} (providers.file.content).yaml");
-    let dynamic = dynamic.and_then(|text| document::read(&name, &text).map_err(|mistake| report.push(*mistake)).ok());
+    let name = format!("{source} (providers.file.content)");
+    let dynamic =
+        dynamic.and_then(|text| document::read_yaml(&name, &text).map_err(|mistake| report.push(*mistake)).ok());
     let variables = values.env.unwrap_or_default().into_iter();
     Chart {
         configuration: Value::Object(configuration),

@@ -1,8 +1,10 @@
 //! Several sources put together, and the way back: which of them a mistake is in.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
-use super::mistake::{Mistake, Report, wrong};
+use super::mistake::{Mistake, Report, TWO_VALUES, wrong};
 use resolver::config::shortened;
 
 /// One source in canonical form.
@@ -48,14 +50,14 @@ impl Merge<'_> {
     fn value(&mut self, whole: &mut Value, new: &Value) {
         match (whole, new) {
             (Value::Object(whole), Value::Object(new)) => {
+                let known = if self.layer.rank == Rank::Above { spellings(whole, new) } else { HashMap::new() };
                 for (key, value) in new {
                     let length = self.path.len();
                     if length > 0 {
                         self.path.push('.');
                     }
-                    let key = if self.layer.rank == Rank::Above { known(whole, key) } else { key };
-                    self.path.push_str(&shortened(key));
-                    let key = key.to_owned();
+                    let key = known.get(key).unwrap_or(key).to_owned();
+                    self.path.push_str(&shortened(&key));
                     match whole.get_mut(&key) {
                         Some(place) => self.value(place, value),
                         None => {
@@ -73,7 +75,7 @@ impl Merge<'_> {
             (whole, new) if whole == new => {}
             _ => {
                 let other = source_of(self.below, &self.path).unwrap_or_default();
-                let found = format!("one value here and another in {}", shortened(&other));
+                let found = format!("{TWO_VALUES} {}", shortened(&other));
                 let mistake = wrong(&self.path, &found, "the same in all files, or in one of them only");
                 self.report.push(Mistake { source: Some(self.layer.name.clone()), place: None, mistake });
             }
@@ -81,16 +83,19 @@ impl Merge<'_> {
     }
 }
 
-/// Flags and variables may write users' names in any case; variables can't do otherwise.
-fn known<'a>(whole: &'a Map<String, Value>, key: &'a str) -> &'a str {
-    if whole.contains_key(key) {
-        return key;
+/// How keys are spelled already: flags and variables may write users' names in any case; variables can't do otherwise.
+/// Where two differ in nothing else, none is meant.
+fn spellings(whole: &Map<String, Value>, new: &Map<String, Value>) -> HashMap<String, String> {
+    if new.keys().all(|key| whole.contains_key(key)) {
+        return HashMap::new();
     }
-    let mut alike = whole.keys().filter(|known| known.eq_ignore_ascii_case(key));
-    match (alike.next(), alike.next()) {
-        (Some(only), None) => only,
-        _ => key,
+    let mut known: HashMap<String, Option<&String>> = HashMap::new();
+    for key in whole.keys() {
+        known.entry(key.to_ascii_lowercase()).and_modify(|only| *only = None).or_insert(Some(key));
     }
+    let missing = new.keys().filter(|key| !whole.contains_key(*key));
+    let spelled = missing.filter_map(|key| Some((key.clone(), (*known.get(&key.to_ascii_lowercase())?)?.clone())));
+    spelled.collect()
 }
 
 /// The name of the last layer that has the most of a path.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::mistake::{Mistake, Report, wrong};
 
 /// Parts whose absence lets requests through that Traefik would have stopped.
-const GUARDS: [&str; 2] = ["middlewares", "clientAuth"];
+const GUARDS: [&str; 2] = [".middlewares", ".clientAuth"];
+
+/// Where they are made, not used.
+const GUARDS_HOME: [&str; 2] = ["http.middlewares", "tcp.middlewares"];
 
 /// What was left out.
 #[derive(Default)]
@@ -33,8 +36,8 @@ impl LeftOut {
                 report.push(Mistake { source: Some(source), place: None, mistake });
                 continue;
             }
-            let is_guard = GUARDS.iter().any(|guard| path.ends_with(guard));
-            let danger = if is_guard { "; whoever it kept out comes in" } else { "" };
+            let is_guard = GUARDS.iter().any(|guard| path.ends_with(guard)) && !GUARDS_HOME.contains(&path.as_str());
+            let danger = if is_guard { "; requests that it would stop pass" } else { "" };
             report.warn(format!("{source}: {path}{others}: left out, there is nothing like it here{danger}"));
         }
     }

@@ -36,6 +36,8 @@ impl fmt::Display for Mistake {
 pub(crate) struct Report {
     pub(crate) mistakes: Vec<Mistake>,
     pub(crate) warnings: Vec<String>,
+    /// Whether a source could not be read at all, so that what it would have said is missing for no other reason.
+    pub(crate) is_partial: bool,
     more: usize,
 }
 
@@ -48,7 +50,7 @@ impl Report {
     pub(crate) fn push(&mut self, mistake: Mistake) {
         if self.is_full() {
             self.more += 1;
-        } else if !self.mistakes.contains(&mistake) {
+        } else if !self.mistakes.iter().any(|known| *known == mistake || is_cause(&known.mistake, &mistake.mistake)) {
             self.mistakes.push(mistake);
         }
     }
@@ -66,6 +68,21 @@ impl Report {
         self.mistakes
     }
 }
+
+/// Whether the one mistake is the reason for the other: a value that was refused, or whose key was misspelt, is missing.
+fn is_cause(one: &config::Mistake, other: &config::Mistake) -> bool {
+    if other.found != NOTHING && !other.found.starts_with(TWO_VALUES) {
+        return false;
+    }
+    let misspelt = one.nearest.as_deref().zip(one.path.rsplit_once('.')).map(|(key, (parent, _))| (parent, key));
+    one.path == other.path || misspelt.is_some_and(|meant| other.path.rsplit_once('.') == Some(meant))
+}
+
+/// What is found where nothing stands.
+const NOTHING: &str = "nothing";
+
+/// What is found where two files say different things.
+pub(crate) const TWO_VALUES: &str = "one value here and another in";
 
 /// A mistake without a nearest name.
 pub(crate) fn wrong(path: &str, found: &str, expected: &str) -> config::Mistake {

@@ -81,6 +81,9 @@ pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
     let mut report = Report::default();
     let layers = layers(sources, &mut report);
     let whole = layers::merged(&layers, &mut report);
+    if report.is_partial {
+        return Err(report.into_mistakes());
+    }
     let setup = crate::assemble::setup(whole, &layers, sources, &mut report);
     match setup {
         Some(setup) if report.mistakes.is_empty() => Ok(Reading { setup, warnings: report.warnings }),
@@ -158,6 +161,7 @@ impl Reader<'_> {
             Ok(document) => document,
             Err(mistake) => {
                 // A template is the likely reason why a text can't be read.
+                self.report.is_partial = true;
                 self.report.push(template::first(file).unwrap_or(*mistake));
                 return;
             }
@@ -171,6 +175,7 @@ impl Reader<'_> {
             return;
         }
         if let Some(mistake) = template::first(file) {
+            self.report.is_partial = true;
             self.report.push(mistake);
             return;
         }

@@ -34,6 +34,7 @@ pub struct Quick {
 pub(crate) fn base(quick: &Quick, resolvers: &[String], report: &mut Report) -> Value {
     let mut mistake = |path: &str, found: &str, expected: &str| {
         let mistake = wrong(path, found, expected);
+        report.is_partial = true;
         report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
     };
     if quick.domains.is_empty() {

@@ -34,8 +34,8 @@ pub(crate) enum Shape {
     Table(Table),
     /// A text.
     Text,
-    /// A whole number.
-    Whole,
+    /// A whole number within bounds.
+    Whole { least: i64, most: i64 },
 }
 
 /// An object whose keys are ours.
@@ -106,7 +106,15 @@ impl Shape {
         }
         match type_of(schema) {
             "boolean" => Self::Flag,
-            "integer" => Self::Whole,
+            "integer" => {
+                let (least, most) = match schema.get("format").and_then(Value::as_str) {
+                    Some("uint16") => (0, u16::MAX.into()),
+                    Some("uint32") => (0, u32::MAX.into()),
+                    Some("uint64") => (0, i64::MAX),
+                    _ => (i64::MIN, i64::MAX),
+                };
+                Self::Whole { least, most }
+            }
             _ => Self::Text,
         }
     }

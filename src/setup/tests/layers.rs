@@ -1,0 +1,317 @@
+//! Several sources: which stands above which, and what each form may say.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{lines, read, with_environment, yaml};
+use resolver::config::{Hidden, KeyType};
+use setup::input::split_arguments;
+use setup::model::{HttpServer, Redirect};
+use setup::{Quick, SourceFile, Sources};
+
+const STATIC: &str = "
+entryPoints:
+  web: {address: ':80', http: {redirections: {entryPoint: {to: websecure}}}}
+  websecure: {address: ':443', asDefault: true, http: {tls: {certResolver: myResolver}}}
+certificatesResolvers:
+  myResolver: {acme: {email: ops@example.com, httpChallenge: {entryPoint: web}}}
+";
+
+const SERVICES: &str = "http: {services: {shop: {loadBalancer: {servers: [{url: 'http://10.0.0.1:8080'}]}}}}";
+
+fn file(name: &str, text: &str) -> SourceFile {
+    SourceFile { name: name.into(), text: text.into() }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn flags_stand_above_variables_and_those_above_files() {
+    let variables = with_environment(&[
+        ("TRAEFIK_CERTIFICATESRESOLVERS_MYRESOLVER_ACME_EMAIL", "environment@example.com"),
+        ("TRAEFIK_CERTIFICATESRESOLVERS_MYRESOLVER_ACME_KEYTYPE", "EC256"),
+        ("TRAEFIK_SERVICE_HOST", "10.0.0.1"),
+    ]);
+    let sources = Sources {
+        files: yaml(STATIC).files,
+        flags: texts(&["--certificatesresolvers.MYRESOLVER.acme.keytype=EC384"]),
+        ..variables
+    };
+    let setup = read(&sources).setup;
+    let [resolver] = setup.resolvers.as_slice() else { panic!("{:?}", setup.resolvers) };
+    assert_eq!((resolver.name.as_str(), resolver.email.as_str()), ("myResolver", "environment@example.com"));
+    assert_eq!(resolver.key_type, KeyType::Ec384);
+    let quick = Quick { key_type: Some("RSA2048".into()), ..Quick::default() };
+    let setup = read(&Sources { quick: Some(quick), ..sources }).setup;
+    assert_eq!(setup.resolvers[0].key_type, KeyType::Rsa2048);
+}
+
+#[test]
+fn keys_are_taken_in_any_case() {
+    let text = STATIC.replace("entryPoints:", "ENTRYPOINTS:").replace("certResolver", "certresolver");
+    let text = text.replace("httpChallenge", "HttpChallenge").replace("asDefault", "AsDefault");
+    assert_eq!(read(&yaml(&text)).setup, read(&yaml(STATIC)).setup);
+}
+
+#[test]
+fn flags_take_their_values_as_traefik_does() {
+    let sorted = split_arguments(texts(&[
+        "envoy-autocert",
+        "run",
+        "--entryPoints.web.address",
+        ":80",
+        "--envoy",
+        "/bin/envoy",
+        "--api.insecure",
+        "--certificatesResolvers.le.acme.tlsChallenge",
+        "-log.level=DEBUG",
+        "--configFile",
+        "/t.yml",
+        "--log-level",
+        "debug",
+        "--entrypoints.web.http.tls.domains[0].sans=a.example,b.example",
+        "--",
+        "--api",
+    ]));
+    let flags = [
+        "--entryPoints.web.address=:80",
+        "--api.insecure=true",
+        "--certificatesResolvers.le.acme.tlsChallenge=true",
+        "--log.level=DEBUG",
+        "--entrypoints.web.http.tls.domains[0].sans=a.example,b.example",
+    ];
+    assert_eq!(sorted.flags, flags);
+    assert_eq!(sorted.config_files, ["/t.yml"]);
+    let others = ["envoy-autocert", "run", "--envoy", "/bin/envoy", "--log-level", "debug", "--", "--api"];
+    assert_eq!(sorted.others, others);
+}
+
+#[test]
+fn lists_of_flags_are_joined_and_numbered() {
+    let flags = texts(&[
+        "--certificatesresolvers.myResolver.acme.emailaddresses=a@example.com, b@example.com",
+        "--certificatesresolvers.myResolver.acme.emailAddresses=c@example.com",
+        "--entrypoints.websecure.http.tls.domains[1].main=b.example",
+        "--entrypoints.websecure.http.tls.domains[0].main=a.example",
+        "--entrypoints.websecure.http.tls.domains[0].sans=www.a.example",
+    ]);
+    let router = "http: {routers: {shop: {rule: 'PathPrefix(`/`)', service: shop}}}";
+    let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
+    let setup = read(&Sources { files, flags, ..Sources::default() }).setup;
+    assert_eq!(setup.resolvers[0].email_addresses, ["a@example.com", "b@example.com", "c@example.com"]);
+    let tls = setup.http_routers[0].tls.as_ref().unwrap();
+    assert_eq!(tls.certificates, [vec!["a.example", "www.a.example"], vec!["b.example"]]);
+}
+
+#[test]
+fn a_router_does_tls_as_its_entry_points_say() {
+    let router =
+        "http: {routers: {shop: {rule: 'Host(`shop.example`)', service: shop@file, entryPoints: [web, websecure]}}}";
+    let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
+    let setup = read(&Sources { files, ..Sources::default() }).setup;
+    let [plain, secure] = setup.http_routers.as_slice() else { panic!("{:?}", setup.http_routers) };
+    assert_eq!(
+        (plain.name.as_str(), plain.tls.is_none(), plain.entry_points.as_slice()),
+        ("shop", true, &["web".to_owned()][..])
+    );
+    assert_eq!(
+        (secure.name.as_str(), secure.entry_points.as_slice()),
+        ("websecure-shop", &["websecure".to_owned()][..])
+    );
+    assert_eq!(secure.tls.as_ref().unwrap().resolver.as_deref(), Some("myResolver"));
+    assert_eq!((secure.priority, secure.service.as_str()), (20, "shop"));
+    let redirect = Redirect { scheme: "https".into(), port: 443, permanent: true };
+    assert_eq!(setup.entry_points[0].redirect, Some(redirect));
+}
+
+#[test]
+fn international_names_are_mapped_with_all_of_unicode() {
+    // Thai and an emoji, which the plugin has no tables for.
+    let router = "http: {routers: {a: {rule: 'Host(`ไทย.example`)', service: shop, tls: {certResolver: myResolver}},
+        b: {rule: 'Host(`x.example`)', service: shop, tls: {certResolver: myResolver, domains: [{main: 'I❤.example'}]}}}}";
+    let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
+    let setup = read(&Sources { files, ..Sources::default() }).setup;
+    let names: Vec<_> =
+        setup.http_routers.iter().map(|router| &router.tls.as_ref().unwrap().certificates[0][0]).collect();
+    assert_eq!(names, ["xn--o3cw4h.example", "xn--i-7iq.example"]);
+    assert_eq!(setup.http_routers[0].rule.hosts(), ["xn--o3cw4h.example"]);
+}
+
+#[test]
+fn mac_keys_are_taken_out_and_shown_nowhere() {
+    let resolver = |name: &str, hmac: &str| {
+        format!(
+            "  {name}: {{acme: {{email: a@example.com, httpChallenge: {{entryPoint: web}}, eab: {{kid: k, hmacEncoded: '{hmac}'}}}}}}\n"
+        )
+    };
+    let mut text = "entryPoints: {web: {address: ':80'}}\ncertificatesResolvers:\n".to_owned();
+    for (name, hmac) in
+        [("a-b", "c2VjcmV0MQ"), ("a_b", "c2VjcmV0Mg"), ("c", "env:ENVOY_AUTOCERT_EAB_HMAC_D"), ("d", "c2VjcmV0Mw")]
+    {
+        text.push_str(&resolver(name, hmac));
+    }
+    let reading = read(&yaml(&text));
+    let keys: Vec<(&str, &str)> =
+        reading.setup.mac_keys.iter().map(|(name, key)| (name.as_str(), key.expose())).collect();
+    assert_eq!(
+        keys,
+        [
+            ("ENVOY_AUTOCERT_EAB_HMAC_A_B", "c2VjcmV0MQ"),
+            ("ENVOY_AUTOCERT_EAB_HMAC_A_B_2", "c2VjcmV0Mg"),
+            ("ENVOY_AUTOCERT_EAB_HMAC_D_2", "c2VjcmV0Mw"),
+        ]
+    );
+    assert_eq!(
+        reading.setup.resolver_options["a_b"]["acme"]["eab"]["hmacEncoded"],
+        "env:ENVOY_AUTOCERT_EAB_HMAC_A_B_2"
+    );
+    let shown = format!("{reading:?}");
+    assert!(!shown.contains("c2VjcmV0") && shown.contains("Hidden"), "{shown}");
+    let _: &Hidden = &reading.setup.mac_keys["ENVOY_AUTOCERT_EAB_HMAC_A_B"];
+}
+
+#[test]
+fn legos_variables_stand_in_for_what_is_not_said_of_the_ca() {
+    let variables = with_environment(&[
+        ("LEGO_CA_CERTIFICATES", "/a.pem:/b.pem"),
+        ("LEGO_CA_SYSTEM_CERT_POOL", "true"),
+        ("LEGO_CA_SERVER_NAME", "ca.internal"),
+    ]);
+    let named = STATIC.replace("email:", "caServerName: other.internal, email:");
+    let setup = read(&Sources { files: yaml(&named).files, ..variables }).setup;
+    let trust = &setup.resolvers[0].ca_trust;
+    assert_eq!(trust.certificates, ["/a.pem", "/b.pem"]);
+    assert_eq!((trust.system_cert_pool, trust.server_name.as_deref()), (true, Some("other.internal")));
+}
+
+#[test]
+fn a_few_flags_are_enough() {
+    let quick = Quick {
+        domains: texts(&["example.com,www.example.com", "other.example"]),
+        upstream: Some(":8080".into()),
+        email: Some("me@example.com".into()),
+        ..Quick::default()
+    };
+    let sources = Sources { quick: Some(quick), ..Sources::default() };
+    let setup = read(&sources).setup;
+    let listeners: Vec<_> =
+        setup.entry_points.iter().map(|e| (e.name.as_str(), e.port, e.redirect.is_some())).collect();
+    assert_eq!(listeners, [("web", 80, true), ("websecure", 443, false)]);
+    assert_eq!((setup.resolvers[0].name.as_str(), setup.resolvers[0].email.as_str()), ("default", "me@example.com"));
+    let certificates: Vec<_> = setup.http_routers.iter().flat_map(|r| &r.tls.as_ref().unwrap().certificates).collect();
+    assert_eq!(certificates, [&vec!["example.com", "www.example.com"], &vec!["other.example"]]);
+    let server = HttpServer { tls: false, h2c: false, host: "127.0.0.1".into(), port: 8080, weight: 1 };
+    assert_eq!(setup.http_services["upstream"].servers, [server]);
+    // Whatever it comes to may be said otherwise.
+    let flags = texts(&[
+        "--entryPoints.web.address=127.0.0.1:5002",
+        "--certificatesresolvers.le.acme.httpchallenge.entrypoint=web",
+    ]);
+    let setup = read(&Sources { flags, ..sources }).setup;
+    assert_eq!((setup.entry_points[0].host.as_str(), setup.entry_points[0].port), ("127.0.0.1", 5002));
+    assert_eq!((setup.resolvers.len(), setup.resolvers[0].name.as_str()), (1, "le"));
+}
+
+#[test]
+fn upstreams_have_several_forms() {
+    for (upstream, expected) in [
+        ("10.0.0.1:81", (false, false, "10.0.0.1", 81)),
+        ("http://app", (false, false, "app", 80)),
+        ("https://app.example", (true, false, "app.example", 443)),
+        ("h2c://[::1]:50051", (false, true, "::1", 50051)),
+        ("app", (false, false, "app", 80)),
+    ] {
+        let quick = Quick {
+            domains: texts(&["a.example"]),
+            upstream: Some(upstream.into()),
+            email: Some("me@example.com".into()),
+            ..Quick::default()
+        };
+        let setup = read(&Sources { quick: Some(quick), ..Sources::default() }).setup;
+        let server = &setup.http_services["upstream"].servers[0];
+        assert_eq!((server.tls, server.h2c, server.host.as_str(), server.port), expected, "{upstream}");
+    }
+}
+
+#[test]
+fn ports_of_the_chart_listen_where_clients_ask() {
+    let values = "
+ports:
+  web: {redirections: {entryPoint: {to: websecure, permanent: true}}}
+  db: {port: 5432, expose: {default: true}}
+  dns: {port: 53, protocol: UDP}
+additionalArguments: ['--certificatesresolvers.le.acme.keytype=EC256']
+env: [{name: TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EMAIL, value: ops@example.com}]
+certificatesResolvers: {le: {acme: {storage: /data/acme.json, httpChallenge: {entryPoint: web}}}}
+service: {type: LoadBalancer}
+providers:
+  file:
+    enabled: true
+    content: |
+      http:
+        routers: {shop: {rule: Host(`shop.example`), service: shop, tls: {certResolver: le}}}
+        services: {shop: {loadBalancer: {servers: [{url: 'http://shop:8080'}]}}}
+";
+    let reading = read(&Sources { values: vec![file("values.yaml", values)], ..Sources::default() });
+    let setup = &reading.setup;
+    let listeners: Vec<_> = setup.entry_points.iter().map(|e| (e.name.as_str(), e.port)).collect();
+    assert_eq!(listeners, [("db", 5432), ("web", 80), ("websecure", 443)]);
+    assert_eq!(setup.entry_points[1].redirect.as_ref().unwrap().port, 443);
+    assert_eq!((setup.resolvers[0].key_type, setup.resolvers[0].email.as_str()), (KeyType::Ec256, "ops@example.com"));
+    assert_eq!(setup.http_routers[0].tls.as_ref().unwrap().certificates, [["shop.example"]]);
+    assert_eq!(reading.warnings, ["values.yaml: service: left out, there is nothing like it here"]);
+    // They are known by what is in them too.
+    assert_eq!(read(&yaml(values)).setup, *setup);
+}
+
+#[test]
+fn what_is_left_out_is_told_once_for_each_part() {
+    let router = "
+http:
+  middlewares: {auth: {basicAuth: {users: ['a:b']}}}
+  routers:
+    a: {rule: 'Host(`a.example`)', service: shop, middlewares: [auth]}
+    b: {rule: 'Host(`b.example`)', service: shop, middlewares: [auth]}
+    c: {rule: 'Host(`c.example`)', service: api@internal}
+    d: {rule: 'Host(`d.example`)', service: spread}
+  services: {spread: {weighted: {services: [{name: shop}]}}}
+log: {level: DEBUG}
+tls: {options: {default: {minVersion: VersionTLS12, sniStrict: true}}}
+tcp: {routers: {e: {rule: 'HostSNI(`*`) && ClientIP(`10.0.0.0/8`)', service: db}}, services: {db: {loadBalancer: {servers: [{address: 'db:1'}]}}}}
+";
+    let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
+    let reading = read(&Sources { files: files.clone(), ..Sources::default() });
+    let expected = [
+        "c.yml: http.middlewares: left out, there is nothing like it here",
+        "c.yml: http.routers.a.middlewares, and 1 more of its kind: left out, there is nothing like it here; requests that \
+         it would stop pass",
+        "c.yml: http.services.spread.weighted: left out, there is nothing like it here",
+        "c.yml: log: left out, there is nothing like it here",
+        "c.yml: tls.options.default.sniStrict: left out, there is nothing like it here",
+        "http.routers.c: left out: leads to Traefik's own service api@internal",
+        "http.routers.d: left out: leads to the service spread, which is left out",
+        "tcp.routers.e: left out: its rule has other conditions than HostSNI, joined by ||",
+    ];
+    assert_eq!(reading.warnings, expected);
+    assert_eq!((reading.setup.http_routers.len(), reading.setup.tcp_routers.len()), (2, 0));
+    let mistakes = setup::read(&Sources { files, strict: true, ..Sources::default() }).unwrap_err();
+    assert_eq!(mistakes.len(), reading.warnings.len(), "{:#?}", lines(&mistakes));
+}
+
+#[test]
+fn yaml_has_anchors_and_merge_keys() {
+    let router = "
+http:
+  routers:
+    a: &shop {rule: 'Host(`a.example`)', service: shop, tls: {}}
+    b: {<<: *shop, rule: 'Host(`b.example`)'}
+";
+    let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
+    let setup = read(&Sources { files, ..Sources::default() }).setup;
+    let rules: Vec<_> =
+        setup.http_routers.iter().map(|router| (router.rule_text.as_str(), router.service.as_str())).collect();
+    assert_eq!(rules, [("Host(`a.example`)", "shop"), ("Host(`b.example`)", "shop")]);
+}

@@ -1,0 +1,594 @@
+//! Wrong inputs of every form: each mistake has one line that says where it is, what was found, what was expected, and
+//! what was probably meant. Nothing wrong becomes a default.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use common::{lines, with_environment};
+use setup::{Quick, SourceFile, Sources};
+
+/// What all of these have besides, so that nothing else is wrong.
+const REST: &str = "
+entryPoints: {web: {address: ':80'}, websecure: {address: ':443'}}
+certificatesResolvers: {le: {acme: {email: ops@example.com, httpChallenge: {entryPoint: web}}}}
+http: {services: {shop: {loadBalancer: {servers: [{url: 'http://10.0.0.1'}]}}}}
+tcp: {services: {db: {loadBalancer: {servers: [{address: '10.0.0.1:5432'}]}}}}
+";
+
+fn sources(files: &[(&str, &str)]) -> Sources {
+    let files = files.iter().map(|(name, text)| SourceFile { name: (*name).into(), text: (*text).into() });
+    Sources { files: files.collect(), ..Sources::default() }
+}
+
+/// The lines of all mistakes.
+#[track_caller]
+fn told(sources: &Sources) -> Vec<String> {
+    match setup::read(sources) {
+        Ok(_) => panic!("nothing is wrong"),
+        Err(mistakes) => lines(&mistakes),
+    }
+}
+
+/// One wrong input, and the one line it is told in.
+type Case = (&'static str, &'static str);
+
+#[track_caller]
+fn check(cases: &[Case], sources: impl Fn(&str) -> Sources) {
+    let differ = |(wrong, expected): &&Case| told(&sources(wrong)) != [*expected];
+    let differing: Vec<String> =
+        cases.iter().filter(differ).map(|(wrong, _)| format!("{wrong}\n{:#?}", told(&sources(wrong)))).collect();
+    assert!(differing.is_empty(), "{}", differing.join("\n\n"));
+}
+
+#[test]
+fn in_yaml_files() {
+    let cases: &[Case] = &[
+        // Keys.
+        (
+            "entrypoint: {}",
+            "a.yml: entrypoint: found an unknown key, expected one of the keys certificatesResolvers, core, entryPoints, http, providers, tcp, tls; did you mean entryPoints?",
+        ),
+        (
+            "entryPoints: {web: {adress: ':80'}}",
+            "a.yml: entryPoints.web.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+        ),
+        (
+            "acme: {email: a@example.com}",
+            "a.yml: acme: found an unknown key, expected a configuration of Traefik 2 or 3; this key is one of Traefik 1",
+        ),
+        (
+            "http: {routes: {}}",
+            "a.yml: http.routes: found an unknown key, expected one of the keys routers, services; did you mean routers?",
+        ),
+        (
+            "providers: {file: {file: x.yml}}",
+            "a.yml: providers.file.file: found an unknown key, expected one of the keys directory, filename, watch",
+        ),
+        (
+            "entryPoints: {other: {address: ':81', ADDRESS: ':82'}}",
+            "a.yml: entryPoints.other.address: found this key in two spellings, one of them address, expected each key once",
+        ),
+        // Types.
+        ("entryPoints: [web]", "a.yml: entryPoints: found a list of 1, expected an object whose keys are names"),
+        ("entryPoints: {other: ':81'}", "a.yml: entryPoints.other: found \":81\", expected an object"),
+        (
+            "entryPoints: {other: {address: {port: 81}}}",
+            "a.yml: entryPoints.other.address: found an object, expected a text (numbers with a point and true or false in quotes)",
+        ),
+        (
+            "entryPoints: {other: {address: ':81', asDefault: yes}}",
+            "a.yml: entryPoints.other.asDefault: found \"yes\", expected true or false",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, priority: high}}}",
+            "a.yml: http.routers.a.priority: found \"high\", expected a whole number",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, priority: 1.5}}}",
+            "a.yml: http.routers.a.priority: found the number 1.5, expected a whole number",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, entryPoints: web}}}",
+            "a.yml: http.routers.a.entryPoints: found \"web\", expected a list",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, entryPoints: [web, ~]}}}",
+            "a.yml: http.routers.a.entryPoints[1]: found nothing, expected a text (numbers with a point and true or false in quotes)",
+        ),
+        (
+            "tls: {options: {modern: {minVersion: 1.2}}}",
+            "a.yml: tls.options.modern.minVersion: found the number 1.2, expected a text (numbers with a point and true or false in quotes)",
+        ),
+        (
+            "- entryPoints",
+            "a.yml: configuration: found a list of 1, expected an object with keys as entryPoints and http",
+        ),
+        // Entry points.
+        (
+            "entryPoints: {other: {}}",
+            "a.yml: entryPoints.other.address: found nothing, expected an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443",
+        ),
+        (
+            "entryPoints: {other: {address: '81'}}",
+            "a.yml: entryPoints.other.address: found \"81\", expected an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443",
+        ),
+        (
+            "entryPoints: {other: {address: ':65536'}}",
+            "a.yml: entryPoints.other.address: found \":65536\", expected an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443",
+        ),
+        (
+            "entryPoints: {other: {address: 'example.com:81'}}",
+            "a.yml: entryPoints.other.address: found \"example.com:81\", expected an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443",
+        ),
+        (
+            "entryPoints: {other: {address: ':81/sctp'}}",
+            "a.yml: entryPoints.other.address: found \":81/sctp\", expected an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443",
+        ),
+        (
+            "entryPoints: {zweb: {address: ':80'}}",
+            "a.yml: entryPoints.zweb.address: found 0.0.0.0:80, expected an address of its own: entryPoints.web listens there",
+        ),
+        (
+            "entryPoints: {web: {http: {redirections: {entryPoint: {to: webscure}}}}}",
+            "a.yml: entryPoints.web.http.redirections.entryPoint.to: found \"webscure\", expected one of the entry points web, websecure; did you mean websecure?",
+        ),
+        (
+            "entryPoints: {web: {http: {redirections: {entryPoint: {scheme: https}}}}}",
+            "a.yml: entryPoints.web.http.redirections.entryPoint.to: found nothing, expected the name of an entry point, or a port as in :443",
+        ),
+        (
+            "entryPoints: {web: {http: {redirections: {entryPoint: {to: websecure, scheme: ftp}}}}}",
+            "a.yml: entryPoints.web.http.redirections.entryPoint.scheme: found \"ftp\", expected https or http",
+        ),
+        // Routers.
+        (
+            "http: {routers: {a: {service: shop}}}",
+            "a.yml: http.routers.a.rule: found nothing, expected a rule, as Host(`example.com`)",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Hots(`a.example`)', service: shop}}}",
+            "a.yml: http.routers.a.rule: found \"Hots(`a.example`)\", expected at column 1 a matcher, as Host or PathPrefix; did you mean Host?",
+        ),
+        (
+            "http: {routers: {a: {rule: 'HostSNI(`a.example`)', service: shop}}}",
+            "a.yml: http.routers.a.rule: found \"HostSNI(`a.example`)\", expected a matcher of requests, as Host, at column 1",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)'}}}",
+            "a.yml: http.routers.a.service: found nothing, expected the name of a service",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shpo}}}",
+            "a.yml: http.routers.a.service: found \"shpo\", expected one of the services shop; did you mean shop?",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop@docker}}}",
+            "a.yml: http.routers.a.service: found \"shop@docker\", expected one of the services shop",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, entryPoints: [wbe]}}}",
+            "a.yml: http.routers.a.entryPoints[0]: found \"wbe\", expected one of the entry points web, websecure; did you mean web?",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, ruleSyntax: v1}}}",
+            "a.yml: http.routers.a.ruleSyntax: found \"v1\", expected v3 or v2",
+        ),
+        ("core: {defaultRuleSyntax: v4}", "a.yml: core.defaultRuleSyntax: found \"v4\", expected v3 or v2"),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, tls: {options: strict}}}}",
+            "a.yml: http.routers.a.tls.options: found \"strict\", expected one of the TLS options default",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, tls: {certResolver: el}}}}",
+            "a.yml: http.routers.a.tls.certResolver: found \"el\", expected one of the resolvers le",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a_b.example`)', service: shop, tls: {certResolver: le}}}}",
+            "a.yml: http.routers.a.rule: found \"a_b.example\", expected a DNS name of letters, digits and inner hyphens",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, tls: {certResolver: le, domains: [{main: '*.a.example'}]}}}}",
+            "a.yml: http.routers.a.tls.domains[0].main: found \"*.a.example\", expected a name without a wildcard, or a resolver with dnsChallenge, since only DNS-01 proves a wildcard",
+        ),
+        (
+            "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, tls: {certResolver: le, domains: [{}]}}}}",
+            "a.yml: http.routers.a.tls.domains[0].main: found nothing, expected the certificate's main name",
+        ),
+        (
+            "tcp: {routers: {a: {rule: 'Host(`a.example`)', service: db, tls: {}}}}",
+            "a.yml: tcp.routers.a.rule: found \"Host(`a.example`)\", expected a matcher of connections, as HostSNI, at column 1",
+        ),
+        (
+            "tcp: {routers: {a: {rule: 'HostSNI(`a.example`)', service: db}}}",
+            "a.yml: tcp.routers.a.rule: found names of servers without tls, expected HostSNI(`*`), since plaintext connections name no server, or tls: {}",
+        ),
+        // Services.
+        (
+            "http: {services: {a: {}}}",
+            "a.yml: http.services.a.loadBalancer: found nothing, expected the service's servers",
+        ),
+        (
+            "http: {services: {a: {loadBalancer: {}}}}",
+            "a.yml: http.services.a.loadBalancer.servers: found nothing, expected at least one server",
+        ),
+        (
+            "http: {services: {a: {loadBalancer: {servers: [{}]}}}}",
+            "a.yml: http.services.a.loadBalancer.servers[0].url: found nothing, expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            "http: {services: {a: {loadBalancer: {servers: [{url: '10.0.0.1:80'}]}}}}",
+            "a.yml: http.services.a.loadBalancer.servers[0].url: found \"10.0.0.1:80\", expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            "http: {services: {a: {loadBalancer: {servers: [{url: 'http://u:hunter2@10.0.0.1'}]}}}}",
+            "a.yml: http.services.a.loadBalancer.servers[0].url: found a URL with a user name or password, expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            "http: {services: {a: {loadBalancer: {servers: [{url: 'http://10.0.0.1', weight: 0}]}}}}",
+            "a.yml: http.services.a.loadBalancer.servers: found servers of weight 0 only, expected at least one server that gets requests",
+        ),
+        (
+            "http: {services: {a: {loadBalancer: {servers: [{url: 'http://10.0.0.1', weight: -1}]}}}}",
+            "a.yml: http.services.a.loadBalancer.servers[0].weight: found the number -1, expected a whole number from 0 to 4294967295",
+        ),
+        (
+            "tcp: {services: {a: {loadBalancer: {servers: [{address: db}]}}}}",
+            "a.yml: tcp.services.a.loadBalancer.servers[0].address: found \"db\", expected a server's address, as 10.0.0.1:5432",
+        ),
+        // TLS.
+        (
+            "tls: {options: {a: {minVersion: VersionTLS12, maxVersion: VersionTLS11}}}",
+            "a.yml: tls.options.a.maxVersion: found an older version than minVersion, expected the same or a newer one",
+        ),
+        (
+            "tls: {options: {a: {minVersion: TLS12}}}",
+            "a.yml: tls.options.a.minVersion: found \"TLS12\", expected one of VersionTLS10, VersionTLS11, VersionTLS12, VersionTLS13",
+        ),
+        (
+            "tls: {certificates: [{certFile: a.pem}]}",
+            "a.yml: tls.certificates[0].keyFile: found nothing, expected the path of a PEM file",
+        ),
+        (
+            "tls: {certificates: [{certFile: a.pem, keyFile: '-----BEGIN PRIVATE KEY-----'}]}",
+            "a.yml: tls.certificates[0].keyFile: found the content of a file, expected the path of a PEM file",
+        ),
+        // Resolvers, whose reader is the plugin's.
+        (
+            "certificatesResolvers: {le: {acme: {keyTyp: EC256}}}",
+            "a.yml: certificatesResolvers.le.acme.keyTyp: found an unknown key, expected one of the keys email, eab, caServer, caCertificates, caSystemCertPool, caServerName, keyType, httpChallenge, tlsChallenge, dnsChallenge, …; did you mean keyType?",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {keyType: ec256}}}",
+            "a.yml: certificatesResolvers.le.acme.keyType: found \"ec256\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192; did you mean EC256?",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {certificatesDuration: 0}}}",
+            "a.yml: certificatesResolvers.le.acme.certificatesDuration: found the number 0, expected a whole number from 1 to 878400",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {email: b@example.com}}}",
+            "a.yml: certificatesResolvers.le.acme.email: found one value here and another in rest.yml, expected the same in all files, or in one of them only",
+        ),
+        (
+            "certificatesResolvers: {b: {acme: {email: b@example.com, httpChallenge: {entryPoint: wbe}}}}",
+            "a.yml: certificatesResolvers.b.acme.httpChallenge.entryPoint: found \"wbe\", expected one of the entry points web, websecure; did you mean web?",
+        ),
+        (
+            "certificatesResolvers: {le: {tailscale: {}}}",
+            "a.yml: certificatesResolvers.le.tailscale: found an unknown key, expected one of the keys acme",
+        ),
+        (
+            "certificatesResolvers: {other: {}}",
+            "a.yml: certificatesResolvers.other.acme: found nothing, expected the resolver's ACME options",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {eab: {kid: abc}}}}",
+            "a.yml: certificatesResolvers.le.acme.eab.hmacEncoded: found nothing, expected the MAC key that the CA gave you, in base64url, or file:PATH or env:NAME of the sidecar",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {eab: {kid: abc, hmacEncoded: 'not base64 hunter2'}}}}",
+            "a.yml: certificatesResolvers.le.acme.eab.hmacEncoded: found a text that is not base64url, expected the MAC key that the CA gave you, in base64url, or file:PATH or env:NAME of the sidecar",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {caServer: 'https://acme-v01.api.letsencrypt.org/directory'}}}",
+            "a.yml: certificatesResolvers.le.acme.caServer: found \"https://acme-v01.api.letsencrypt.org/directory\", expected a directory that still exists; did you mean https://acme-v02.api.letsencrypt.org/directory?",
+        ),
+    ];
+    check(cases, |text| sources(&[("rest.yml", REST), ("a.yml", text)]));
+}
+
+#[test]
+fn in_toml_files() {
+    let cases: &[Case] = &[
+        (
+            "[entryPoints.other]\naddres = \":81\"",
+            "a.toml: entryPoints.other.addres: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+        ),
+        (
+            "[entryPoints.other]\naddress = 81",
+            "a.toml: entryPoints.other.address: found \"81\", expected an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443",
+        ),
+        (
+            "[entryPoints.web]\naddress = \":81\"",
+            "a.toml: entryPoints.web.address: found one value here and another in rest.yml, expected the same in all files, or in one of them only",
+        ),
+        (
+            "[certificatesResolvers.le.acme]\nclientTimeout = \"5s\"",
+            "a.toml: certificatesResolvers.le.acme.clientTimeout: found \"5s\", expected a clientTimeout that is not shorter than clientResponseHeaderTimeout",
+        ),
+        (
+            "[certificatesResolvers.le.acme]\nclientTimeout = 1979-05-27",
+            "a.toml: certificatesResolvers.le.acme.clientTimeout: found \"1979-05-27\", expected a duration from 100ms to 1h, as 90s, 1m30s or seconds",
+        ),
+        (
+            "[http.routers.a]\nrule = \"Host(`a.example`\"\nservice = \"shop\"",
+            "a.toml: http.routers.a.rule: found \"Host(`a.example`\", expected at column 17 a comma or a closing parenthesis",
+        ),
+        (
+            "[[http.services.a.loadBalancer.servers]]\nurl = \"ftp://10.0.0.1\"",
+            "a.toml: http.services.a.loadBalancer.servers[0].url: found \"ftp://10.0.0.1\", expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+    ];
+    check(cases, |text| sources(&[("rest.yml", REST), ("a.toml", text)]));
+}
+
+#[test]
+fn in_texts_that_cannot_be_read() {
+    let one = |name: &str, text: &str| told(&sources(&[(name, text)])).join("\n");
+    let starts = |name: &str, text: &str, start: &str| {
+        let line = one(name, text);
+        assert!(line.starts_with(start) && !line.contains('\n'), "{name}: {text}: {line}");
+        assert!(!line.contains("hunter2"), "{line}");
+    };
+    starts(
+        "a.yml",
+        "entryPoints:\n  web: {address: ':80'}\n  web: {address: ':81'}\n",
+        "a.yml:3:3: configuration: found ",
+    );
+    starts("a.yml", "entryPoints: [hunter2\n", "a.yml:");
+    starts("a.yml", "a: *nowhere\n", "a.yml:1:4: configuration: found ");
+    starts("a.yml", "a: 1\n---\nb: 2\n", "a.yml:");
+    starts("a.yml", "a: hunter2\n\tb: 2\n", "a.yml:");
+    starts("a.yml", "? [1, 2]\n: hunter2\n", "a.yml:");
+    starts("a.yml", &"[".repeat(100_000), "a.yml:");
+    starts("a.toml", "[entryPoints.web]\naddress = ':80'\naddress = ':81'\n", "a.toml:3:1: configuration: found ");
+    starts("a.toml", "address = hunter2\n", "a.toml:1:11: configuration: found ");
+    starts("a.toml", &format!("a = {}", "[".repeat(100_000)), "a.toml:");
+    starts("a.json", "{\"http\": {}, \"http\": {}}", "a.json:1:");
+    starts("a.json", "{\"http\": hunter2}", "a.json:1:10: configuration: found ");
+    starts(
+        "a.yml",
+        &" ".repeat(setup::input::MAX_FILE + 1),
+        "a.yml: configuration: found 33554433 bytes, expected a file",
+    );
+    // Nine levels of ten times the one before: a billion values of some hundred bytes.
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..10 {
+        let items = format!("*a{}, ", level - 1).repeat(10);
+        bomb.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+    }
+    starts("a.yml", &bomb, "a.yml:");
+}
+
+#[test]
+fn in_templates() {
+    let template =
+        "expected plain text: templates are not run; write what it comes to, or pass it as a flag or variable";
+    let cases: &[(&str, &str, &str)] = &[
+        ("a.yml", "entryPoints:\n  web:\n    address: {{ env \"ADDRESS\" }}\n", "a.yml:3:14"),
+        ("a.yml", "http:\n  routers:\n{{ range .Hosts }}\n{{ end }}\n", "a.yml:3:1"),
+        ("a.toml", "# {{ not this }}\n[entryPoints.web]\naddress = \"{{ env \"ADDRESS\" }}\"\n", "a.toml:3:12"),
+    ];
+    for (name, text, place) in cases {
+        let line = format!("{place}: configuration: found a template, {{{{ … }}}}, {template}");
+        assert_eq!(told(&sources(&[(name, text)])), [line]);
+    }
+}
+
+#[test]
+fn in_flags() {
+    let cases: &[Case] = &[
+        (
+            "--entryPoints.other.adress=:81",
+            "flags: entryPoints.other.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+        ),
+        (
+            "--entryPoints.other.address",
+            "flags: entryPoints.other.address: found a flag without a value, expected --name=value",
+        ),
+        (
+            "--entryPoints.other.asdefault=maybe --entryPoints.other.address=:81",
+            "flags: entryPoints.other.asDefault: found \"maybe\", expected true or false",
+        ),
+        (
+            "--entryPoints..address=:81",
+            "flags: entryPoints..address: found a name with an empty part, expected names joined by dots, as a.b[0].c",
+        ),
+        (
+            "--entryPoints.web.http.tls.domains=a.example",
+            "flags: entryPoints.web.http.tls.domains: found a text, expected its items one by one, as [0].main=…",
+        ),
+        (
+            "--entryPoints.web.http.tls.domains.x.main=a.example",
+            "flags: entryPoints.web.http.tls.domains.x: found a key, expected the number of an item, as [0]",
+        ),
+        (
+            "--entryPoints.web.address=:80 --entryPoints.web.address.port=80",
+            "flags: entryPoints.web.address.port: found a value and parts of it, expected one or the other",
+        ),
+        (
+            "entryPoints.web.address=:80",
+            "flags: flags: found an argument that is no flag, expected flags of Traefik's, as --entryPoints.web.address=:80",
+        ),
+        (
+            "--certificatesresolvers.le.acme.keytype=RSA1024",
+            "flags: certificatesResolvers.le.acme.keyType: found \"RSA1024\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192",
+        ),
+        (
+            "--certificatesresolvers.le.acme.certificatesduration=soon",
+            "flags: certificatesResolvers.le.acme.certificatesDuration: found \"soon\", expected a whole number from 1 to 878400",
+        ),
+        (
+            "--certificatesresolvers.le.acme.eab.hmacencoded=aHVudGVyMg",
+            "flags: certificatesResolvers.le.acme.eab.kid: found nothing, expected the key identifier that the CA gave you",
+        ),
+        (
+            "--certificatesresolvers.le.acme.httpchallenge.entrypoint=wbe",
+            "flags: certificatesResolvers.le.acme.httpChallenge.entryPoint: found \"wbe\", expected one of the entry points web, websecure; did you mean web?",
+        ),
+    ];
+    check(cases, |flags| Sources {
+        flags: flags.split(' ').map(str::to_owned).collect(),
+        ..sources(&[("rest.yml", REST)])
+    });
+}
+
+#[test]
+fn in_environment_variables() {
+    let cases: &[Case] = &[
+        (
+            "TRAEFIK_ENTRYPOINTS_OTHER_ADRESS=:81",
+            "environment: entryPoints.other.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+        ),
+        (
+            "TRAEFIK_ENTRYPOINTS__ADDRESS=:81",
+            "environment: TRAEFIK_ENTRYPOINTS__ADDRESS: found a name with an empty part, expected names joined by dots, as a.b[0].c",
+        ),
+        (
+            "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EMAIL=nobody",
+            "environment: certificatesResolvers.le.acme.email: found \"nobody\", expected a mail address for the CA's notices, as ops@example.com",
+        ),
+        (
+            "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_CASERVER=http://ca.example",
+            "environment: certificatesResolvers.le.acme.caServer: found \"http://ca.example\", expected the https URL of a CA's directory",
+        ),
+        (
+            "LEGO_CA_SERVER_NAME=not a name",
+            "rest.yml: certificatesResolvers.le.acme.caServerName: found \"not a name\", expected the DNS name in the certificate of the CA's server",
+        ),
+    ];
+    check(cases, |variable| {
+        let (name, value) = variable.split_once('=').unwrap();
+        Sources { files: sources(&[("rest.yml", REST)]).files, ..with_environment(&[(name, value)]) }
+    });
+}
+
+#[test]
+fn in_helm_values() {
+    let cases: &[Case] = &[
+        (
+            "ports: {web: {exposedport: high}}",
+            "values.yaml: ports.web.exposedPort: found \"high\", expected a whole number from 0 to 65535",
+        ),
+        (
+            "ports: {web: {redirectTo: {port: webscure}}}",
+            "values.yaml: ports.web.redirectTo.port: found \"webscure\", expected the name of one of the ports",
+        ),
+        (
+            "ports: {other: {expose: {default: true}}}",
+            "values.yaml: ports.other.port: found nothing, expected the port that the entry point listens on",
+        ),
+        (
+            "port: {}",
+            "values.yaml: port: found an unknown key, expected one of the keys additionalArguments, certificatesResolvers, core, entryPoints, env, ports, providers; did you mean ports?",
+        ),
+        (
+            "additionalArguments: ['--entryPoints.web.adress=:80']",
+            "values.yaml: entryPoints.web.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {email: '{{ .Values.email }}'}}}",
+            "values.yaml: certificatesResolvers.le.acme.email: found a template, {{ … }}, expected plain text: templates are not run; write what it comes to, or pass it as a flag or variable",
+        ),
+        (
+            "providers: {file: {enabled: true, content: 'http: {router: {}}'}}",
+            "values.yaml: http.router: found an unknown key, expected one of the keys routers, services; did you mean routers?",
+        ),
+        (
+            "providers: {file: {enabled: true, content: 'http: ['}}",
+            "values.yaml (providers.file.content):1:7: configuration: found unclosed bracket '[', expected YAML, each key once",
+        ),
+    ];
+    check(cases, |text| Sources {
+        values: sources(&[("values.yaml", text)]).files,
+        ..sources(&[(
+            "rest.yml",
+            "certificatesResolvers: {le: {acme: {email: ops@example.com, httpChallenge: {entryPoint: web}}}}",
+        )])
+    });
+}
+
+#[test]
+fn on_the_command_line() {
+    let quick = |domains: &[&str], upstream: Option<&str>| Quick {
+        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
+        upstream: upstream.map(str::to_owned),
+        email: Some("ops@example.com".into()),
+        ..Quick::default()
+    };
+    let told = |quick| told(&Sources { quick: Some(quick), ..Sources::default() });
+    let upstream = Some("127.0.0.1:8080");
+    assert_eq!(
+        told(quick(&["a.example"], None)),
+        [
+            "command line: --upstream: found nothing, expected where the requests go, as 127.0.0.1:8080 or https://10.0.0.1:8443"
+        ]
+    );
+    assert_eq!(
+        told(quick(&["a.example", "a.example"], upstream)),
+        ["command line: --domain: found a.example twice, expected each domain once"]
+    );
+    assert_eq!(
+        told(quick(&["a`b.example"], upstream)),
+        ["command line: --domain: found \"a`b.example\", expected a domain, as example.com"]
+    );
+    assert_eq!(
+        told(quick(&["a.example"], Some("ftp://a"))),
+        [
+            "command line: http.services.upstream.loadBalancer.servers[0].url: found \"ftp://a\", expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…"
+        ]
+    );
+    assert_eq!(
+        told(Quick { email: None, ..quick(&["a.example"], upstream) }),
+        [
+            "command line: certificatesResolvers.default.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com"
+        ]
+    );
+    assert_eq!(
+        told(quick(&["*.a.example"], upstream)),
+        [
+            "command line: http.routers.*.a.example.tls.domains[0].main: found \"*.a.example\", expected a name without a wildcard, or a resolver with dnsChallenge, since only DNS-01 proves a wildcard"
+        ]
+    );
+}
+
+#[test]
+fn all_of_them_at_once() {
+    let text = "entryPoints: {web: {adress: ':80'}}\nhttp: {routers: {a: {rule: 'Host(', service: b}}}\n\
+                certificatesResolvers: {le: {acme: {keyType: RSA}}}\n";
+    let lines = told(&sources(&[("a.yml", text)]));
+    let paths = [
+        "entryPoints.web.adress",
+        "http.routers.a.service",
+        "http.routers.a.rule",
+        "certificatesResolvers.le.acme.email",
+        "certificatesResolvers.le.acme.keyType",
+        "certificatesResolvers.le.acme.httpChallenge",
+    ];
+    for path in paths {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("a.yml: {path}"))), "{path}: {lines:#?}");
+    }
+}
+
+#[test]
+fn parts_left_out_are_mistakes_when_the_user_is_strict() {
+    let text = format!("{REST}\napi: {{insecure: true}}\n");
+    let lax = sources(&[("a.yml", text.as_str())]);
+    assert_eq!(setup::read(&lax).unwrap().warnings, ["a.yml: api: left out, there is nothing like it here"]);
+    let strict = Sources { strict: true, ..lax };
+    assert_eq!(
+        told(&strict),
+        ["a.yml: api: found a part of Traefik's that is left out here, expected none with --strict"]
+    );
+}
