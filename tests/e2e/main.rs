@@ -13,6 +13,7 @@ mod issuance;
 mod options;
 mod other_filters;
 mod reload;
+mod render;
 mod renewal;
 mod restarts;
 mod sds;

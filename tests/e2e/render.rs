@@ -1,0 +1,286 @@
+//! What `envoy-autocert render` makes of Traefik's configuration, in a real Envoy: certificates come, and each request
+//! goes where Traefik would send it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use harness::http::{Endpoint, Reply};
+use harness::tls::{Roots, handshake};
+use harness::{
+    Backend, Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Sidecar, SidecarOptions, Stage, World, artifacts, ports,
+};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
+
+use crate::PATIENCE;
+
+/// What a user of Traefik has.
+fn traefik(stage: &Stage, plain: u16, backends: &[Backend; 3]) -> String {
+    let [a, b, c] = backends.each_ref().map(Backend::address);
+    let (web, websecure, pebble) = (stage.place.web, stage.place.websecure, stage.pebble.port());
+    let (directory, root) = (stage.pebble.directory(), stage.place.authority.root.display().to_string());
+    format!(
+        "
+entryPoints:
+  web:
+    address: 127.0.0.1:{web}
+    http: {{redirections: {{entryPoint: {{to: websecure, scheme: https}}}}}}
+  websecure: {{address: '127.0.0.1:{websecure}'}}
+  plain: {{address: '127.0.0.1:{plain}'}}
+certificatesResolvers:
+  le:
+    acme:
+      email: ops@site.example
+      caServer: {directory}
+      caCertificates: [{root}]
+      keyType: EC256
+      httpChallenge: {{entryPoint: web}}
+http:
+  routers:
+    site:
+      rule: Host(`site.example`) || Host(`www.site.example`)
+      entryPoints: [websecure]
+      service: a
+      tls: {{certResolver: le}}
+    api:
+      rule: Host(`site.example`) && PathPrefix(`/api`) && !Path(`/api/private`)
+      entryPoints: [websecure]
+      service: b
+      tls: {{certResolver: le}}
+    write:
+      rule: Host(`site.example`) && Method(`POST`) && !Header(`X-Read-Only`, `yes`)
+      priority: 50
+      entryPoints: [websecure]
+      service: c
+      tls: {{certResolver: le}}
+    second:
+      rule: Host(`www.site.example`) && Query(`v`, `2`)
+      priority: 60
+      entryPoints: [websecure]
+      service: b
+      tls: {{certResolver: le}}
+    many:
+      rule: HostRegexp(`^[a-z]+\\.many\\.example$`)
+      entryPoints: [websecure]
+      service: c
+      tls: {{}}
+    modern:
+      rule: Host(`modern.example`)
+      entryPoints: [websecure]
+      service: c
+      tls: {{certResolver: le, options: modern}}
+    plain: {{rule: Host(`site.example`), entryPoints: [plain], service: a}}
+    local: {{rule: ClientIP(`127.0.0.0/8`) && Path(`/local`), priority: 99, entryPoints: [plain], service: b}}
+    foreign: {{rule: '!ClientIP(`127.0.0.0/8`)', priority: 98, entryPoints: [plain], service: c}}
+  services:
+    a: {{loadBalancer: {{servers: [{{url: 'http://{a}'}}]}}}}
+    b: {{loadBalancer: {{servers: [{{url: 'http://{b}'}}]}}}}
+    c: {{loadBalancer: {{passHostHeader: false, servers: [{{url: 'http://{c}'}}]}}}}
+tcp:
+  routers:
+    through: {{rule: HostSNI(`localhost`), entryPoints: [websecure], service: ca, tls: {{passthrough: true}}}}
+  services:
+    ca: {{loadBalancer: {{servers: [{{address: '127.0.0.1:{pebble}'}}]}}}}
+tls:
+  options:
+    modern: {{minVersion: VersionTLS13}}
+"
+    )
+}
+
+/// Runs `envoy-autocert render`, and gives what it says on stderr.
+fn render(stage: &Stage, configuration: &Path, output: &Path) -> Result<String> {
+    let done = Command::new(artifacts::sidecar()?)
+        .args(["render", "--admin", "127.0.0.1:0", "--config"])
+        .arg(configuration)
+        .arg("--output")
+        .arg(output)
+        .arg("--plugin")
+        .arg(artifacts::wasm()?)
+        .arg("--api-socket")
+        .arg(stage.place.file("run/api.sock"))
+        .arg("--sds-socket")
+        .arg(stage.place.file("run/sds.sock"))
+        .output()?;
+    let told = String::from_utf8_lossy(&done.stderr).into_owned();
+    ensure!(done.status.success(), "render: {told}");
+    Ok(told)
+}
+
+/// A request: where, `Host`, method, path, a header; and what comes of it.
+type Case = (Entry, &'static str, &'static str, &'static str, Option<(&'static str, &'static str)>, Expected);
+
+#[derive(Clone, Copy, Debug)]
+enum Entry {
+    Plain,
+    Tls,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expected {
+    /// The backend of this index.
+    Backend(usize),
+    /// This status, from Envoy itself.
+    Status(u16),
+}
+
+const A: Expected = Expected::Backend(0);
+const B: Expected = Expected::Backend(1);
+const C: Expected = Expected::Backend(2);
+const NONE: Expected = Expected::Status(404);
+
+const CASES: [Case; 25] = {
+    use Entry::{Plain, Tls};
+    [
+        (Tls, "site.example", "GET", "/", None, A),
+        (Tls, "SITE.example.:8443", "GET", "/", None, A),
+        (Tls, "site.example", "GET", "/api", None, B),
+        (Tls, "site.example", "GET", "/apis/1?x=y", None, B),
+        (Tls, "site.example", "GET", "/api/private", None, A),
+        (Tls, "site.example", "GET", "/api/private?x=1", None, A),
+        (Tls, "site.example", "GET", "/api/private/x", None, B),
+        (Tls, "site.example", "GET", "/x/../api/1", None, B),
+        (Tls, "site.example", "POST", "/", None, C),
+        (Tls, "site.example", "POST", "/", Some(("x-read-only", "no")), C),
+        (Tls, "site.example", "POST", "/", Some(("x-read-only", "yes")), A),
+        (Tls, "site.example", "POST", "/api", None, B),
+        (Tls, "www.site.example", "GET", "/api", None, A),
+        (Tls, "www.site.example", "GET", "/?v=2", None, B),
+        (Tls, "www.site.example", "GET", "/?w=1&v=2&v=3", None, B),
+        (Tls, "www.site.example", "GET", "/?v=20", None, A),
+        (Tls, "abc.many.example:443", "GET", "/", None, C),
+        (Tls, "a1.many.example", "GET", "/", None, NONE),
+        (Tls, "other.example", "GET", "/", None, NONE),
+        (Tls, "modern.example", "GET", "/", None, Expected::Status(421)),
+        (Plain, "site.example", "GET", "/api", None, A),
+        (Plain, "other.example", "GET", "/local?x", None, B),
+        (Plain, "other.example", "GET", "/", None, NONE),
+        (Plain, "www.site.example", "GET", "/", None, NONE),
+        (Plain, "site.example", "POST", "/local", None, B),
+    ]
+};
+
+#[test]
+fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
+    let stage = Stage::new("render", &PebbleOptions::default())?;
+    let backend = || Backend::start(([127, 0, 0, 1], 0).into());
+    let backends = [backend()?, backend()?, backend()?];
+    let plain = ports::free()?;
+    let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("rendered.yaml"));
+    fs::write(&configuration, traefik(&stage, plain, &backends))?;
+    let told = render(&stage, &configuration, &output)?;
+    ensure!(told.contains("Start the sidecar: envoy-autocert sidecar --api-socket"), "{told}");
+    let text = fs::read_to_string(&output)?;
+    render(&stage, &configuration, &output)?;
+    ensure!(fs::read_to_string(&output)? == text, "rendered twice, it is not the same");
+    // Envoy's own reader of YAML takes it.
+    Envoy::validate(&output, &stage.place.file("validate.log"))?;
+
+    let mut bootstrap = Bootstrap::shipped()?;
+    *bootstrap.value() = serde_saphyr::from_str(&text).context("the rendered bootstrap")?;
+    let Stage { pebble, dns, place } = stage;
+    let sidecar = Sidecar::start(&place, SidecarOptions::default())?;
+    let envoy = Envoy::start(&place, &mut bootstrap, EnvoyOptions::default())?;
+    let mut world = World { envoy, sidecar, pebble, dns, place };
+
+    for (name, names) in
+        [("site.example", vec!["site.example", "www.site.example"]), ("modern.example", vec!["modern.example"])]
+    {
+        let served = world.served(name, PATIENCE)?;
+        ensure!(served.names.iter().any(|served| names.contains(&served.as_str())), "{name}: {served:?}");
+    }
+    world.served("www.site.example", PATIENCE)?;
+    routes(&world, plain, &backends)?;
+    redirects(&world)?;
+    passes_through(&world)?;
+    Ok(())
+}
+
+/// Each request reaches its backend, and no other.
+fn routes(world: &World, plain: u16, backends: &[Backend; 3]) -> Result<()> {
+    let roots = world.pebble.roots()?;
+    for (index, (entry, host, method, path, header, expected)) in CASES.into_iter().enumerate() {
+        let endpoint = match entry {
+            Entry::Plain => Endpoint::Tcp(([127, 0, 0, 1], plain).into()),
+            Entry::Tls => Endpoint::Tls {
+                address: world.place.websecure_address(),
+                name: "site.example".to_owned(),
+                roots: roots.clone(),
+            },
+        };
+        let mark = format!("case-{index}");
+        let mut request = Request::builder().method(method).uri(path).header("host", host).header("x-case", &mark);
+        request = request.header("x-forwarded-for", "192.0.2.1");
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let reply = endpoint.send(request.body(Full::<Bytes>::default())?)?;
+        let reached: Vec<usize> = (0..backends.len())
+            .filter(|index| backends[*index].requests().iter().any(|request| request.contains(&format!("{mark}\r\n"))))
+            .collect();
+        let found = match reached.as_slice() {
+            [] => Expected::Status(reply.status),
+            [one] => Expected::Backend(*one),
+            several => anyhow::bail!("{method} {host}{path} reached the backends {several:?}"),
+        };
+        ensure!(found == expected, "{entry:?} {method} {host}{path} {header:?}: {found:?}, expected {expected:?}");
+        forwards(&reply, found, host, backends)?;
+    }
+    Ok(())
+}
+
+/// What a server is told of its client. The backends answer with what they got.
+fn forwards(reply: &Reply, found: Expected, host: &str, backends: &[Backend; 3]) -> Result<()> {
+    let Expected::Backend(index) = found else { return Ok(()) };
+    let head = reply.text();
+    ensure!(head.contains("x-forwarded-for: 127.0.0.1\r\n"), "a client says who it is: {head}");
+    ensure!(head.contains("x-real-ip: 127.0.0.1\r\n"), "{head}");
+    let passed = if index == 2 { backends[2].address().to_string() } else { host.replace(".:", ":") };
+    ensure!(head.contains(&format!("host: {passed}\r\n")), "Host is not {passed}: {head}");
+    Ok(())
+}
+
+/// The method decides which redirection it is, as in Traefik.
+fn redirects(world: &World) -> Result<()> {
+    let expected = format!("https://site.example:{}/x?y=1", world.place.websecure);
+    for (method, status) in [("GET", 301), ("POST", 308), ("HEAD", 308)] {
+        let reply = world.web().request(method.parse()?, "/x?y=1", "site.example:1234", "")?;
+        ensure!(reply.status == status && reply.header("location") == expected, "{method}: {reply:?}");
+    }
+    Ok(())
+}
+
+/// The server behind the TCP router shows its own certificate.
+fn passes_through(world: &World) -> Result<()> {
+    let roots = Roots::from_pem(&fs::read_to_string(&world.place.authority.root)?)?;
+    handshake(world.place.websecure_address(), "localhost", &roots).map(drop)
+}
+
+/// Every rendered example in the repository is a configuration that Envoy takes, with files that are there.
+#[test]
+fn envoy_takes_the_rendered_examples() -> Result<()> {
+    let stage = Stage::new("examples", &PebbleOptions::default())?;
+    let directory = artifacts::repository().join("src/setup/tests/rendered");
+    let wasm = artifacts::wasm()?;
+    let root = &stage.place.authority.root;
+    let mut count = 0;
+    for entry in fs::read_dir(&directory)? {
+        let path = entry?.path();
+        if !path.to_string_lossy().ends_with(".bootstrap.yaml") {
+            continue;
+        }
+        let text = fs::read_to_string(&path)?
+            .replace("/usr/lib/envoy-autocert/envoy_autocert.wasm", &wasm.to_string_lossy())
+            .replace("/etc/ca/root.pem", &root.to_string_lossy())
+            .replace("/etc/ssl/certs/ca-certificates.crt", &root.to_string_lossy());
+        let placed = stage.place.file(&path.file_name().unwrap_or_default().to_string_lossy());
+        fs::write(&placed, text)?;
+        Envoy::validate(&placed, &stage.place.file("validate.log")).with_context(|| path.display().to_string())?;
+        count += 1;
+    }
+    ensure!(count >= 2, "only {count} examples in {}", directory.display());
+    Ok(())
+}
