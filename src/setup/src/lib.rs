@@ -12,6 +12,7 @@
 mod assemble;
 pub mod envoy;
 pub mod input;
+pub mod located;
 pub mod model;
 pub mod schema;
 pub mod traefik;

@@ -1,0 +1,158 @@
+//! A place in a tree, with its path.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use super::{Entry, Kind, Node};
+
+/// A node, and the path that leads to it: `static_resources.listeners[0].name`.
+#[derive(Clone, Debug)]
+pub struct At<'a> {
+    /// The name of the text: a file's.
+    pub source: &'a str,
+    /// The node.
+    pub node: &'a Node,
+    /// The path from the top; empty there.
+    pub path: String,
+    /// The line, from 1: an alias's is that of its anchor.
+    pub line: usize,
+}
+
+impl<'a> At<'a> {
+    /// The top of a document.
+    pub fn top(source: &'a str, node: &'a Node) -> Self {
+        Self { source, node, path: String::new(), line: node.line }
+    }
+
+    /// The member of an object with this name (in snake case) or the same in camel case. Nothing is as good as none.
+    pub fn get(&self, name: &str) -> Option<Self> {
+        let Entry { key, line, value, .. } = self.entry(name)?;
+        if value.kind == Kind::Nothing {
+            return None;
+        }
+        Some(self.to(value, self.path_of(key), *line))
+    }
+
+    /// The entry of this name, or the same in camel case.
+    pub fn entry(&self, name: &str) -> Option<&'a Entry> {
+        let Kind::Table(entries) = &self.node.kind else { return None };
+        entries.iter().find(|entry| entry.key == name).or_else(|| {
+            let camel = name.contains('_').then(|| camel(name))?;
+            entries.iter().find(|entry| entry.key == camel)
+        })
+    }
+
+    /// The same over several levels: `common_tls_context.validation_context`.
+    pub fn find(&self, path: &str) -> Option<Self> {
+        let mut at = self.clone();
+        for name in path.split('.') {
+            at = at.get(name)?;
+        }
+        Some(at)
+    }
+
+    /// The items of a list; none of anything else.
+    pub fn items(&self) -> Vec<Self> {
+        let Kind::List(items) = &self.node.kind else { return Vec::new() };
+        let item = |(index, node): (usize, &'a Rc<Node>)| self.to(node, format!("{}[{index}]", self.path), node.line);
+        items.iter().enumerate().map(item).collect()
+    }
+
+    /// The items of the list of this name.
+    pub fn list(&self, name: &str) -> Vec<Self> {
+        self.find(name).map(|list| list.items()).unwrap_or_default()
+    }
+
+    /// The members of an object.
+    pub fn members(&self) -> Vec<(&'a str, Self)> {
+        let Kind::Table(entries) = &self.node.kind else { return Vec::new() };
+        let member =
+            |entry: &'a Entry| (entry.key.as_str(), self.to(&entry.value, self.path_of(&entry.key), entry.line));
+        entries.iter().map(member).collect()
+    }
+
+    /// The text; none of anything else.
+    pub fn text(&self) -> Option<&'a str> {
+        match &self.node.kind {
+            Kind::Scalar(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The text under this path.
+    pub fn text_of(&self, path: &str) -> Option<&'a str> {
+        self.find(path)?.text()
+    }
+
+    /// True or false under this path.
+    pub fn flag_of(&self, path: &str) -> Option<bool> {
+        match &self.find(path)?.node.kind {
+            Kind::Scalar(Value::Bool(flag)) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// The number under this path; protobuf's JSON form has large ones as text.
+    pub fn number_of(&self, path: &str) -> Option<u64> {
+        match &self.find(path)?.node.kind {
+            Kind::Scalar(Value::Number(number)) => number.as_u64(),
+            Kind::Scalar(Value::String(text)) => text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// The line of what stands at a path below, or as near to it as there is anything.
+    ///
+    /// The path is one that was made for people: a key in it may have dots.
+    pub fn line_of(&self, path: &str) -> usize {
+        let (mut node, mut line, mut rest) = (self.node, self.line, path);
+        loop {
+            rest = rest.trim_start_matches('.');
+            let below = match &node.kind {
+                Kind::List(items) => nth(items, rest).map(|(item, behind)| (item, item.line, behind)),
+                Kind::Table(entries) => {
+                    entries.iter().find_map(|entry| Some((entry.value.as_ref(), entry.line, after(rest, &entry.key)?)))
+                }
+                Kind::Nothing | Kind::Scalar(_) => None,
+            };
+            let Some(below) = below else { return line };
+            (node, line, rest) = below;
+        }
+    }
+
+    fn to(&self, node: &'a Node, path: String, line: usize) -> Self {
+        Self { source: self.source, node, path, line }
+    }
+
+    /// The path of a member, whether it is there or not.
+    pub fn path_of(&self, name: &str) -> String {
+        let name = acme::one_line(name);
+        if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
+    }
+}
+
+/// The item that a path begins with, as `[1].name`, and what follows it.
+fn nth<'n, 'p>(items: &'n [Rc<Node>], path: &'p str) -> Option<(&'n Node, &'p str)> {
+    let (index, behind) = path.strip_prefix('[')?.split_once(']')?;
+    let item = items.get(index.parse::<usize>().ok()?)?;
+    Some((item.as_ref(), behind))
+}
+
+/// What follows a key in a path.
+fn after<'p>(path: &'p str, key: &str) -> Option<&'p str> {
+    let behind = path.strip_prefix(key)?;
+    (behind.is_empty() || behind.starts_with(['.', '['])).then_some(behind)
+}
+
+/// `static_resources` as `staticResources`.
+fn camel(snake: &str) -> String {
+    let mut words = snake.split('_');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut name, word| {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+        name
+    })
+}

@@ -1,0 +1,182 @@
+//! From the text to its trees.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::rc::Rc;
+
+use serde_json::Value;
+use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
+
+use super::scalar::plain;
+use super::{Entry, Kind, Node};
+
+/// A longer text is refused: Envoy's configuration for ten thousand names has a tenth of it.
+const MAX_TEXT: usize = 64 * 1024 * 1024;
+
+/// Protobuf's own bound for JSON, which Envoy has as well.
+const MAX_DEPTH: usize = 100;
+
+/// Why a text has no tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Where, from 1; none when it is the whole of it.
+    pub line: Option<usize>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.what),
+            None => f.write_str(&self.what),
+        }
+    }
+}
+
+/// Reads every document of a text. JSON is YAML.
+///
+/// # Errors
+/// When it is no YAML, a key stands in an object twice or is no scalar, or the text is too long or too deep.
+pub fn read(text: &str) -> Result<Vec<Rc<Node>>, Broken> {
+    if text.len() > MAX_TEXT {
+        return Err(Broken { line: None, what: format!("found more than {MAX_TEXT} bytes, expected less") });
+    }
+    let mut reader = Reader::default();
+    for event in Parser::new_from_str_with_options(text, options! { emit_comments: false }) {
+        let (event, span) = event.map_err(|error| broken_yaml(&error))?;
+        reader.take(event, &span)?;
+    }
+    Ok(reader.documents)
+}
+
+fn broken_yaml(error: &ScanError) -> Broken {
+    Broken { line: Some(error.marker().line()), what: format!("this is no YAML: {}", error.info()) }
+}
+
+/// What has been read, and what is open.
+#[derive(Default)]
+struct Reader {
+    documents: Vec<Rc<Node>>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Rc<Node>>,
+}
+
+/// A collection whose end has not come.
+struct Open {
+    anchor: usize,
+    start: usize,
+    line: usize,
+    block: bool,
+    content: Content,
+}
+
+enum Content {
+    List(Vec<Rc<Node>>),
+    Table { entries: Vec<Entry>, keys: HashSet<String>, key: Option<(String, usize, usize)> },
+}
+
+impl Reader {
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Broken> {
+        match event {
+            Event::DocumentStart(..) => self.anchors.clear(),
+            Event::Scalar(text, style, anchor, tag) => {
+                let is_text = style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix() == "str");
+                let value = if is_text { Some(Value::String(text.into_owned())) } else { plain(&text) };
+                let kind = value.map_or(Kind::Nothing, Kind::Scalar);
+                let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
+                let (start, end) = (offset(span), span.end.byte_offset().unwrap_or_default());
+                self.close(Node { kind, start, end, line: span.start.line(), block }, anchor)?;
+            }
+            Event::SequenceStart(style, anchor, _) => self.begin(Content::List(Vec::new()), style, anchor, span)?,
+            Event::MappingStart(style, anchor, _) => {
+                let content = Content::Table { entries: Vec::new(), keys: HashSet::new(), key: None };
+                self.begin(content, style, anchor, span)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(span)?,
+            Event::Alias(anchor) => {
+                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                    return Err(wrong(span, "an alias stands within what it stands for"));
+                };
+                self.add(node, span.start.line())?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, content: Content, style: StructureStyle, anchor: usize, span: &Span) -> Result<(), Broken> {
+        if self.open.len() >= MAX_DEPTH {
+            return Err(wrong(span, &format!("more than {MAX_DEPTH} levels within each other")));
+        }
+        if let Some(Open { content: Content::Table { key: None, .. }, .. }) = self.open.last() {
+            return Err(wrong(span, "a key is a list or an object"));
+        }
+        let block = style == StructureStyle::Block;
+        self.open.push(Open { anchor, start: offset(span), line: span.start.line(), block, content });
+        Ok(())
+    }
+
+    fn end(&mut self, span: &Span) -> Result<(), Broken> {
+        let Some(Open { anchor, start, line, block, content }) = self.open.pop() else { return Ok(()) };
+        let (kind, last) = match content {
+            Content::List(items) => {
+                let last = items.last().map(|item| item.end);
+                (Kind::List(items), last)
+            }
+            Content::Table { entries, .. } => {
+                let last = entries.last().map(|entry| entry.value.end.max(entry.start));
+                (Kind::Table(entries), last)
+            }
+        };
+        let end = if block { last.unwrap_or(start) } else { span.end.byte_offset().unwrap_or(start) };
+        self.close(Node { kind, start, end, line, block }, anchor)
+    }
+
+    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
+        let (line, node) = (node.line, Rc::new(node));
+        if anchor != 0 {
+            self.anchors.insert(anchor, Rc::clone(&node));
+        }
+        self.add(node, line)
+    }
+
+    fn add(&mut self, node: Rc<Node>, line: usize) -> Result<(), Broken> {
+        match self.open.last_mut().map(|open| &mut open.content) {
+            None => self.documents.push(node),
+            Some(Content::List(items)) => items.push(node),
+            Some(Content::Table { entries, keys, key }) => match key.take() {
+                Some((key, start, line)) => entries.push(Entry { key, start, line, value: node }),
+                None => {
+                    let name = name(&node, line)?;
+                    if !keys.insert(name.clone()) {
+                        let what = format!("the key {} stands in the same object twice", acme::one_line(&name));
+                        return Err(Broken { line: Some(line), what });
+                    }
+                    *key = Some((name, node.start, line));
+                }
+            },
+        }
+        Ok(())
+    }
+}
+
+/// A key as text: Envoy takes numbers and words alike.
+fn name(node: &Node, line: usize) -> Result<String, Broken> {
+    match &node.kind {
+        Kind::Scalar(Value::String(text)) => Ok(text.clone()),
+        Kind::Scalar(value) => Ok(value.to_string()),
+        Kind::Nothing => Ok("null".to_owned()),
+        Kind::List(_) | Kind::Table(_) => {
+            Err(Broken { line: Some(line), what: "a key is a list or an object".to_owned() })
+        }
+    }
+}
+
+fn offset(span: &Span) -> usize {
+    span.start.byte_offset().unwrap_or_default()
+}
+
+fn wrong(span: &Span, what: &str) -> Broken {
+    Broken { line: Some(span.start.line()), what: what.to_owned() }
+}
