@@ -4,12 +4,14 @@
 //! - [`traefik`]: the types of Traefik's configuration; [`schema`] is made of them.
 //! - [`model`]: what is to be set up, free of the form it was written in.
 //! - [`envoy`]: Envoy's configuration made of it.
+//! - [`check`]: what is wrong with an Envoy configuration that uses the plugin; [`located`] says where.
 //!
 //! Text in, text out: nothing here opens a file, a socket or a process; the binary does.
 
 #![forbid(unsafe_code)]
 
 mod assemble;
+pub mod check;
 pub mod envoy;
 pub mod input;
 pub mod located;

@@ -52,6 +52,14 @@ impl<'a> At<'a> {
         Some(at)
     }
 
+    /// Whether there is something under this path, be it nothing but braces.
+    pub fn entry_of(&self, path: &str) -> bool {
+        match path.rsplit_once('.') {
+            Some((above, name)) => self.find(above).is_some_and(|at| at.entry(name).is_some()),
+            None => self.entry(path).is_some(),
+        }
+    }
+
     /// The items of a list; none of anything else.
     pub fn items(&self) -> Vec<Self> {
         let Kind::List(items) = &self.node.kind else { return Vec::new() };

@@ -1,0 +1,131 @@
+//! What a check found, as the user reads it and as a script does.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::located::At;
+
+/// One thing that is wrong, or that deserves a look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file it is in, or the form of input: `--domain`.
+    pub source: String,
+    /// The path of the field; empty for the whole of it.
+    pub path: String,
+    /// What stands there.
+    pub found: String,
+    /// What was expected, and what to write.
+    pub expected: String,
+    /// The nearest known word, when one is near.
+    pub nearest: Option<String>,
+    /// The line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+}
+
+impl fmt::Display for Finding {
+    /// `envoy.yaml:12: static_resources.clusters[0].name: found "x", expected y; did you mean z?`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.source)?;
+        if let Some(line) = self.line {
+            write!(f, "{line}:")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, " {}:", self.path)?;
+        }
+        write!(f, " found {}", self.found)?;
+        if !self.expected.is_empty() {
+            write!(f, ", expected {}", self.expected)?;
+        }
+        match &self.nearest {
+            Some(nearest) => write!(f, "; did you mean {nearest}?"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Finding {
+    /// At this place.
+    pub fn at(at: &At<'_>, found: impl Into<String>, expected: impl Into<String>) -> Self {
+        Self {
+            source: at.source.to_owned(),
+            path: at.path.clone(),
+            found: found.into(),
+            expected: expected.into(),
+            nearest: None,
+            line: Some(at.line),
+        }
+    }
+
+    /// In this object, at a member that is not there.
+    pub fn missing(at: &At<'_>, member: &str, expected: impl Into<String>) -> Self {
+        let path = member.split('.').fold(at.path.clone(), |path, name| {
+            if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+        });
+        Self { path, ..Self::at(at, "nothing", expected) }
+    }
+
+    /// The same, with the known word that is most like this one.
+    pub fn near<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
+        Self { nearest: nearest(word, known), ..self }
+    }
+}
+
+/// What all checks found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What keeps it from working, or from being safe.
+    pub mistakes: Vec<Finding>,
+    /// What works, but deserves a look.
+    pub warnings: Vec<Finding>,
+}
+
+impl Report {
+    pub(super) fn mistake(&mut self, finding: Finding) {
+        self.mistakes.push(finding);
+    }
+
+    pub(super) fn warning(&mut self, finding: Finding) {
+        self.warnings.push(finding);
+    }
+
+    /// Adds what another one has.
+    pub fn extend(&mut self, other: Self) {
+        self.mistakes.extend(other.mistakes);
+        self.warnings.extend(other.warnings);
+    }
+}
+
+/// How alike two words must be for the one to be meant by the other, from 0 to 1.
+const ALIKE: f64 = 0.6;
+
+/// Longer words are not compared: that takes time by the product of both lengths.
+const MAX_WORD: usize = 256;
+
+/// Of more words the first so many are compared: one that is near is among those a person would look through.
+const MAX_KNOWN: usize = 1000;
+
+/// The known word that is most like this one, when one is alike.
+pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    if word.len() > MAX_WORD {
+        return None;
+    }
+    let known = known.into_iter().take(MAX_KNOWN).filter(|known| known.len() <= MAX_WORD);
+    known
+        .map(|known| (strsim::normalized_damerau_levenshtein(word, known), known))
+        .filter(|(likeness, _)| *likeness >= ALIKE)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other))
+        .map(|(_, known)| acme::one_line(known))
+}
+
+/// A text of the user's in quotes, on one line.
+pub(super) fn quoted(text: &str) -> String {
+    /// A longer one is cut.
+    const MAX_SHOWN: usize = 100;
+    let mut start: String = text.chars().take(MAX_SHOWN).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    format!("\"{}\"", acme::one_line(&start))
+}

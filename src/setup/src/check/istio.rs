@@ -1,0 +1,124 @@
+//! Istio's resources: the plugin's own (`WasmPlugin`), and the way to each CA (`ServiceEntry`, `DestinationRule`).
+//!
+//! Istio makes clusters of them, whose names are `outbound|443||acme-v02.api.letsencrypt.org`. What else is in the mesh
+//! nobody can tell from here.
+
+use super::clusters::{CaUse, cas};
+use super::finding::quoted;
+use super::plugin::{Place, Plugin, parse};
+use super::{Document, Finding, Report};
+use crate::located::At;
+
+pub(super) fn check(documents: &[Document], report: &mut Report) {
+    let resources: Vec<At<'_>> = documents.iter().map(Document::top).collect();
+    let mut plugins = Vec::new();
+    for resource in resources.iter().filter(|resource| is(resource, "WasmPlugin")) {
+        let Some(spec) = resource.get("spec") else { continue };
+        if is_ours(&spec) {
+            plugins.extend(wasm_plugin(&spec, report));
+        }
+    }
+    if plugins.is_empty() {
+        return;
+    }
+    for ca in cas(&plugins) {
+        way(&ca, &resources, report);
+    }
+}
+
+fn is(resource: &At<'_>, kind: &str) -> bool {
+    resource.text_of("kind") == Some(kind)
+        && resource.text_of("apiVersion").is_some_and(|version| version.contains("istio.io/"))
+}
+
+fn is_ours(spec: &At<'_>) -> bool {
+    let is_named = |path| spec.text_of(path).is_some_and(|text| text.contains("autocert"));
+    ["url", "pluginName"].into_iter().any(is_named)
+        || spec.get("pluginConfig").is_some_and(|config| config.entry("certificatesResolvers").is_some())
+}
+
+fn wasm_plugin<'a>(spec: &At<'a>, report: &mut Report) -> Option<Plugin<'a>> {
+    choice(spec, "failStrategy", "FAIL_RELOAD", "with any other, one trap takes the plugin off a thread", report);
+    choice(spec, "phase", "AUTHN", "before every authentication, which would refuse the CA", report);
+    let Some(at) = spec.get("pluginConfig") else {
+        let expected = "the plugin's configuration: certificatesResolvers, routers, sidecar";
+        report.mistake(Finding::missing(spec, "pluginConfig", expected));
+        return None;
+    };
+    let config = parse(&at, at.node.value()?, report);
+    Some(Plugin { at: spec.clone(), place: Place::Bootstrap { singleton: false }, config })
+}
+
+fn choice(spec: &At<'_>, field: &str, wanted: &str, why: &str, report: &mut Report) {
+    let expected = format!("{wanted}: {why}");
+    match spec.get(field) {
+        None => report.mistake(Finding::missing(spec, field, expected)),
+        Some(at) if at.text() != Some(wanted) => {
+            report.mistake(Finding::at(&at, at.text().map_or_else(|| "no text".to_owned(), quoted), expected));
+        }
+        Some(_) => {}
+    }
+}
+
+/// The resources that make and protect a CA's cluster.
+fn way(ca: &CaUse<'_, '_>, resources: &[At<'_>], report: &mut Report) {
+    let Some((port, host)) = outbound(&ca.cluster) else {
+        let at = &ca.configured.at;
+        let host = super::clusters::bare(&ca.origin);
+        let expected = format!("`caClusters: {{ \"{}\": \"outbound|443||{host}\" }}`", ca.origin.authority());
+        let finding = Finding::at(at, format!("the cluster {}, as Istio names none", quoted(&ca.cluster)), expected);
+        let path = format!("{}.{}", at.path, ca.path);
+        return report.mistake(Finding { path, line: Some(at.line_of(&ca.path)), ..finding });
+    };
+    let entry = resources.iter().filter(|resource| is(resource, "ServiceEntry")).find(|resource| {
+        let spec = resource.get("spec");
+        let has_host = |spec: &At<'_>| spec.list("hosts").iter().any(|item| item.text() == Some(host));
+        let has_port = |spec: &At<'_>| spec.list("ports").iter().any(|item| item.number_of("number") == Some(port));
+        spec.is_some_and(|spec| has_host(&spec) && has_port(&spec))
+    });
+    if entry.is_none() {
+        absent(ca, format!("no ServiceEntry for {host} and port {port}"), report);
+    }
+    let rule = resources.iter().filter(|resource| is(resource, "DestinationRule"));
+    let mut rule = rule.filter_map(|resource| resource.get("spec"));
+    match rule.find(|spec| spec.text_of("host") == Some(host)) {
+        Some(rule) => tls(&rule, ca.server_name.as_deref().unwrap_or(host), report),
+        None => absent(ca, format!("no DestinationRule for {host}, so plain text to the CA"), report),
+    }
+}
+
+/// It may be in the mesh, but not in these files.
+fn absent(ca: &CaUse<'_, '_>, found: String, report: &mut Report) {
+    let at = &ca.configured.at;
+    let expected = "one, as `envoy-autocert render --format istio` writes it, unless the mesh has it already";
+    let path = format!("{}.{}", at.path, ca.path);
+    report.warning(Finding { path, line: Some(at.line_of(&ca.path)), ..Finding::at(at, found, expected) });
+}
+
+fn tls(rule: &At<'_>, name: &str, report: &mut Report) {
+    let Some(tls) = rule.find("trafficPolicy.tls") else {
+        let finding = Finding::missing(rule, "trafficPolicy.tls", "`mode: SIMPLE`, sni, subjectAltNames");
+        return report.mistake(Finding { found: "plain text to the CA".to_owned(), ..finding });
+    };
+    if !matches!(tls.text_of("mode"), Some("SIMPLE" | "MUTUAL")) {
+        report.mistake(Finding::at(&tls, "no TLS to the CA", "`mode: SIMPLE`"));
+    }
+    if tls.flag_of("insecureSkipVerify") == Some(true) {
+        report.mistake(Finding::at(&tls, "insecureSkipVerify", "a CA whose certificate is verified"));
+    }
+    if tls.get("sni").is_none() {
+        report.mistake(Finding::missing(&tls, "sni", format!("`sni: {name}`")));
+    }
+    if tls.list("subjectAltNames").is_empty() {
+        let expected = format!("`[{name}]`: without it any certificate of the trusted roots may be taken");
+        report.mistake(Finding::missing(&tls, "subjectAltNames", expected));
+    }
+}
+
+/// Port and host of a cluster that Istio made.
+fn outbound(cluster: &str) -> Option<(u64, &str)> {
+    let mut parts = cluster.strip_prefix("outbound|")?.splitn(3, '|');
+    let port = parts.next()?.parse().ok()?;
+    let host = parts.nth(1)?;
+    Some((port, host))
+}

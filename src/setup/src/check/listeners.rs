@@ -1,0 +1,135 @@
+//! The listeners that challenges come to: port 80, plain HTTP, with the plugin, under the entry point's name.
+
+use std::collections::BTreeSet;
+
+use super::finding::quoted;
+use super::gather::{Envoy, Listener};
+use super::plugin::{Place, Plugin};
+use super::{Finding, Report};
+use crate::located::At;
+
+/// Where a CA asks (RFC 8555 §8.3).
+const HTTP: u64 = 80;
+
+pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let wanted = entry_points(plugins);
+    let responders: Vec<Responder<'_, '_>> = plugins.iter().filter_map(|plugin| responder(envoy, plugin)).collect();
+    // Filters alone have no listener that could be looked at.
+    let is_loose = plugins.iter().any(|plugin| matches!(plugin.place, Place::Filter { manager: None, .. }));
+    if responders.is_empty() {
+        if envoy.all_listeners && !is_loose {
+            nobody_answers(envoy, plugins, report);
+        }
+        return;
+    }
+    let (plain, encrypted): (Vec<_>, Vec<_>) = responders.iter().partition(|responder| !responder.is_encrypted);
+    if let (true, Some(first)) = (plain.is_empty(), encrypted.first()) {
+        let expected = "the plugin on a listener without a transport socket: a CA asks over plain HTTP";
+        report.mistake(Finding::at(&first.plugin.at, "the plugin behind TLS only", expected));
+        return;
+    }
+    port(&plain, report);
+    bypassed(envoy, &plain, report);
+    for (name, resolver) in &wanted {
+        entry_point(name, resolver, &plain, report);
+    }
+}
+
+/// An instance that answers, and its listener.
+struct Responder<'p, 'a> {
+    plugin: &'p Plugin<'a>,
+    listener: &'p Listener<'a>,
+    is_encrypted: bool,
+}
+
+fn responder<'p, 'a>(envoy: &'p Envoy<'a>, plugin: &'p Plugin<'a>) -> Option<Responder<'p, 'a>> {
+    let Place::Filter { manager: Some(manager), .. } = plugin.place else { return None };
+    let (listener, chain, _) = envoy.managers().nth(manager).filter(|_| plugin.answers())?;
+    Some(Responder { plugin, listener, is_encrypted: chain.has_socket })
+}
+
+/// `httpChallenge.entryPoint` of each resolver, with the path that says so.
+fn entry_points<'a>(plugins: &[Plugin<'a>]) -> BTreeSet<(String, String)> {
+    let configs = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
+    let resolvers = configs.flat_map(|configured| &configured.config.resolvers);
+    let entry_point = |resolver: &resolver::config::Resolver| {
+        Some((resolver.http_challenge.as_ref()?.entry_point.clone(), resolver.name.clone()))
+    };
+    resolvers.filter_map(entry_point).collect()
+}
+
+fn nobody_answers(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let Some(first) = plugins.first() else { return };
+    let plaintext = envoy.managers().find(|(listener, chain, _)| !chain.has_socket && tcp_port(listener) == Some(HTTP));
+    let expected = match plaintext {
+        Some((listener, ..)) => format!("the plugin first in http_filters of the listener {}", quoted(listener.name)),
+        None => "a listener on port 80 with the plugin first in its http_filters".to_owned(),
+    };
+    report.mistake(Finding::at(&first.at, "nobody who answers challenges", expected));
+}
+
+/// The CA connects to port 80; that may be mapped to another one.
+fn port(plain: &[&Responder<'_, '_>], report: &mut Report) {
+    if plain.iter().any(|responder| tcp_port(responder.listener) == Some(HTTP)) {
+        return;
+    }
+    let Some(first) = plain.first() else { return };
+    let at = first.listener.at.find("address.socket_address").unwrap_or_else(|| first.listener.at.clone());
+    let found = tcp_port(first.listener).map_or_else(|| "no port".to_owned(), |port| format!("port {port}"));
+    report.warning(Finding::at(&at, found, "port 80, or port 80 of the public address mapped to it: CAs ask there"));
+}
+
+/// A listener on port 80 that has no plugin would answer instead.
+fn bypassed(envoy: &Envoy<'_>, plain: &[&Responder<'_, '_>], report: &mut Report) {
+    for listener in envoy.listeners.iter().filter(|listener| tcp_port(listener) == Some(HTTP)) {
+        let has_plugin = plain.iter().any(|responder| responder.listener.at.path == listener.at.path);
+        let speaks_http = listener.chains.iter().any(|chain| !chain.has_socket && !chain.managers.is_empty());
+        if speaks_http && !has_plugin {
+            let found = format!("the listener {} on port 80 without the plugin", quoted(listener.name));
+            report.warning(Finding::at(&listener.at, found, "the plugin first in its http_filters: CAs ask there"));
+        }
+    }
+}
+
+/// The entry point of a resolver is one that an instance answers on.
+fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report: &mut Report) {
+    let own = |responder: &&&Responder<'_, '_>| {
+        responder.plugin.config.as_ref().and_then(|configured| configured.config.entry_point.clone())
+    };
+    let Some(first) = plain.first() else { return };
+    let names: Vec<String> = plain.iter().filter_map(|responder| own(&responder)).collect();
+    let any = plain.iter().any(|responder| own(&responder).is_none());
+    if names.iter().any(|own| own == name) {
+        return;
+    }
+    if !any {
+        let found = format!("the entry point {}", names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "));
+        let expected =
+            format!("{name}, as in httpChallenge.entryPoint of the resolver {resolver}: nobody else answers for it");
+        let at = first.plugin.config.as_ref().map_or(&first.plugin.at, |configured| &configured.at);
+        let finding = Finding { path: format!("{}.entryPoint", at.path), ..Finding::at(at, found, expected) };
+        return report.mistake(Finding {
+            line: Some(at.line_of("entryPoint")),
+            ..finding.near(name, names.iter().map(String::as_str))
+        });
+    }
+    let listeners: Vec<&str> = plain.iter().map(|responder| responder.listener.name).collect();
+    if !listeners.contains(&name) {
+        let found = format!("the name {}", listeners.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "));
+        let expected =
+            format!("{name}, as in httpChallenge.entryPoint of the resolver {resolver}, so that a reader finds it");
+        let at = first.listener.at.get("name").unwrap_or_else(|| first.listener.at.clone());
+        report.warning(Finding::at(&at, found, expected).near(name, listeners.iter().copied()));
+    }
+}
+
+/// The port that a listener has for TCP.
+pub(super) fn tcp_port(listener: &Listener<'_>) -> Option<u64> {
+    port_of(&listener.at)
+}
+
+/// The same, of its fields.
+pub(crate) fn port_of(listener: &At<'_>) -> Option<u64> {
+    let address = listener.find("address.socket_address")?;
+    address.number_of("port_value").filter(|_| address.text_of("protocol") != Some("UDP"))
+}

@@ -1,0 +1,80 @@
+//! What is wrong with an Envoy configuration that uses the plugin, and what to write instead.
+//!
+//! [`envoy`] takes texts: bootstraps, files of listeners and clusters, HTTP filters alone, Istio's resources. It says
+//! every mistake at once, each with its file and line. What a management server hands out it can't see, and says so.
+
+mod ca_tls;
+mod clusters;
+mod filters;
+mod finding;
+mod gather;
+mod istio;
+mod kind;
+mod listeners;
+mod plugin;
+mod sds;
+mod typed;
+
+use std::rc::Rc;
+
+use crate::located::{At, Broken, Node, read};
+
+pub use finding::{Finding, Report, nearest};
+pub use kind::{Kind, kind};
+
+use gather::Envoy;
+use plugin::Plugin;
+
+/// A text, read.
+#[derive(Debug)]
+pub struct Document {
+    /// The name of its file.
+    pub source: String,
+    /// Its tree; of a file with several, one of them.
+    pub tree: Rc<Node>,
+}
+
+impl Document {
+    /// Reads every document of a text.
+    ///
+    /// # Errors
+    /// When it is no YAML.
+    pub fn all(source: &str, text: &str) -> Result<Vec<Self>, Broken> {
+        Ok(read(text)?.into_iter().map(|tree| Self { source: source.to_owned(), tree }).collect())
+    }
+
+    /// Its top.
+    pub fn top(&self) -> At<'_> {
+        At::top(&self.source, &self.tree)
+    }
+
+    /// The files that a bootstrap takes its listeners and clusters from, as it names them.
+    pub fn files(&self) -> Vec<String> {
+        gather::files(&self.top())
+    }
+}
+
+/// Checks what belongs together: a bootstrap with the files that it names, or files without a bootstrap.
+pub fn envoy(documents: &[Document]) -> Report {
+    let mut report = Report::default();
+    let envoy = Envoy::gather(documents, &mut report);
+    let plugins = Plugin::all(&envoy, &mut report);
+    if plugins.is_empty() {
+        plugin::missing(&envoy, documents, &mut report);
+        return report;
+    }
+    plugin::check(&plugins, &mut report);
+    filters::check(&envoy, &plugins, &mut report);
+    clusters::check(&envoy, &plugins, &mut report);
+    ca_tls::check(&envoy, &plugins, &mut report);
+    listeners::check(&envoy, &plugins, &mut report);
+    sds::check(&envoy, &plugins, &mut report);
+    report
+}
+
+/// Checks Istio's resources that belong together.
+pub fn istio(documents: &[Document]) -> Report {
+    let mut report = Report::default();
+    istio::check(documents, &mut report);
+    report
+}

@@ -1,0 +1,327 @@
+//! The instances of the plugin: where they are, what each is configured for, how its virtual machine is set up.
+
+use std::ptr;
+
+use resolver::config::{Config, Role};
+use serde_json::Value;
+
+use super::finding::quoted;
+use super::gather::Envoy;
+use super::typed::{typed, typed_config};
+use super::{Document, Finding, Report};
+use crate::located::{At, Kind, Node};
+
+/// An instance: a `PluginConfig` that is ours.
+pub(super) struct Plugin<'a> {
+    /// The `PluginConfig`.
+    pub(super) at: At<'a>,
+    /// Where it is.
+    pub(super) place: Place<'a>,
+    /// Its configuration, with its place; none when it has mistakes.
+    pub(super) config: Option<Configured<'a>>,
+}
+
+/// A configuration without a mistake.
+pub(super) struct Configured<'a> {
+    /// The object with `certificatesResolvers`, or the text that has it.
+    pub(super) at: At<'a>,
+    /// The same, read.
+    pub(super) value: Value,
+    /// What it means.
+    pub(super) config: Config,
+}
+
+/// Where an instance is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    /// A service of the bootstrap.
+    Bootstrap {
+        /// One instance on the main thread.
+        singleton: bool,
+    },
+    /// The filter with this place in a list of them.
+    Filter {
+        /// The list's manager in [`Envoy::managers`]; none when it stands alone.
+        manager: Option<usize>,
+        /// Its index in the list.
+        index: usize,
+        /// Its name.
+        name: &'a str,
+        /// `disabled`: routes enable it.
+        disabled: bool,
+    },
+}
+
+/// Words by which a `PluginConfig` is known as ours.
+const NAMES: [&str; 2] = ["envoy-autocert", "envoy_autocert"];
+
+impl<'a> Plugin<'a> {
+    /// Finds all of them, and says what is wrong with their configurations.
+    pub(super) fn all(envoy: &Envoy<'a>, report: &mut Report) -> Vec<Self> {
+        let mut found = Vec::new();
+        for extension in &envoy.extensions {
+            let Some(service) = typed_config(extension).filter(|typed| typed.name == "WasmService") else { continue };
+            let singleton = service.at.flag_of("singleton").unwrap_or_default();
+            found.extend(service.at.get("config").map(|at| (at, Place::Bootstrap { singleton })));
+        }
+        let managers = envoy.managers().enumerate().map(|(manager, (.., filters))| (Some(manager), filters));
+        let loose = envoy.loose_filters.iter().map(|filters| (None, filters));
+        for (manager, filters) in managers.chain(loose) {
+            for (index, filter) in filters.iter().enumerate() {
+                let name = filter.text_of("name").unwrap_or_default();
+                let disabled = filter.flag_of("disabled").unwrap_or_default();
+                let place = Place::Filter { manager, index, name, disabled };
+                found.extend(wasm(filter).map(|at| (at, place)));
+            }
+        }
+        let mut plugins: Vec<Self> = Vec::new();
+        for (at, place) in found.into_iter().filter(|(at, _)| is_ours(at)) {
+            let known = plugins.iter().any(|known| same(&known.at, &at, "configuration"));
+            let mut said_before = Report::default();
+            let config = configured(&at, if known { &mut said_before } else { report });
+            plugins.push(Self { at, place, config });
+        }
+        plugins
+    }
+
+    /// Whether it answers challenges.
+    pub(super) fn answers(&self) -> bool {
+        let role = self.config.as_ref().map_or(Role::Auto, |configured| configured.config.role);
+        matches!(self.place, Place::Filter { .. }) && role != Role::Engine
+    }
+}
+
+/// Whether both have the very same node under this name, as an alias does it.
+fn same(one: &At<'_>, other: &At<'_>, name: &str) -> bool {
+    let node = |at: &At<'_>| at.get(name).map(|at| ptr::from_ref::<Node>(at.node));
+    node(one).is_some_and(|one| Some(one) == node(other))
+}
+
+/// The `PluginConfig` of an HTTP filter, also within an `ExtensionWithMatcher`.
+fn wasm<'a>(filter: &At<'a>) -> Option<At<'a>> {
+    let mut typed = typed_config(filter)?;
+    if typed.name == "ExtensionWithMatcher" {
+        typed = typed_config(&typed.at.get("extension_config")?)?;
+    }
+    (typed.name == "Wasm").then(|| typed.at.get("config"))?
+}
+
+fn is_ours(config: &At<'_>) -> bool {
+    let names =
+        ["name", "root_id", "vm_config.vm_id", "vm_config.code.local.filename", "vm_config.code.remote.http_uri.uri"];
+    let is_named = |path: &&str| {
+        let text = config.text_of(path).unwrap_or_default();
+        NAMES.iter().any(|name| text.contains(name))
+    };
+    let has_keys = || {
+        let Some(any) = config.get("configuration") else { return false };
+        any.get("value").is_some_and(|value| match value.text() {
+            Some(text) => text.contains("certificatesResolvers"),
+            None => value.entry("certificatesResolvers").is_some(),
+        })
+    };
+    names.iter().any(|path| is_named(path)) || has_keys()
+}
+
+fn configured<'a>(plugin: &At<'a>, report: &mut Report) -> Option<Configured<'a>> {
+    let expected =
+        "the plugin's configuration: a google.protobuf.Struct with certificatesResolvers, routers and sidecar";
+    let Some(any) = plugin.get("configuration") else {
+        report.mistake(Finding::missing(plugin, "configuration", expected));
+        return None;
+    };
+    let Some(typed) = typed(&any) else {
+        report.mistake(Finding::missing(&any, "@type", "type.googleapis.com/google.protobuf.Struct"));
+        return None;
+    };
+    if !matches!(typed.name, "Struct" | "StringValue") {
+        report.mistake(Finding::at(&any, quoted(typed.full), "a google.protobuf.Struct, or a StringValue with JSON"));
+        return None;
+    }
+    let Some(at) = any.get("value") else {
+        report.mistake(Finding::missing(&any, "value", expected));
+        return None;
+    };
+    let value = match at.text() {
+        Some(text) => match serde_json::from_str(text) {
+            Ok(value) => value,
+            Err(error) => {
+                report.mistake(Finding::at(&at, format!("text that is not JSON ({error})"), expected));
+                return None;
+            }
+        },
+        None => at.node.value()?,
+    };
+    parse(&at, value, report)
+}
+
+/// Reads a configuration that stands at this place.
+pub(super) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Option<Configured<'a>> {
+    let below = |path: &str| if path == "configuration" { at.path.clone() } else { format!("{}.{path}", at.path) };
+    match resolver::config::parse(&value) {
+        Ok(config) => {
+            for warning in &config.warnings {
+                let path = warning.split_once(": ").map_or("", |(path, _)| path);
+                let found = warning.strip_prefix(path).unwrap_or(warning).trim_start_matches(": ");
+                let finding = Finding { path: below(path), ..Finding::at(at, found, "") };
+                report.warning(Finding { line: Some(at.line_of(path)), ..finding });
+            }
+            Some(Configured { at: at.clone(), value, config })
+        }
+        Err(mistakes) => {
+            for mistake in mistakes {
+                report.mistake(Finding {
+                    source: at.source.to_owned(),
+                    line: Some(at.line_of(&mistake.path)),
+                    path: below(&mistake.path),
+                    found: mistake.found,
+                    expected: mistake.expected,
+                    nearest: mistake.nearest,
+                });
+            }
+            None
+        }
+    }
+}
+
+/// That the plugin is nowhere.
+pub(super) fn missing(envoy: &Envoy<'_>, documents: &[Document], report: &mut Report) {
+    let Some(top) = documents.first().map(Document::top) else { return };
+    let finding = Finding {
+        line: None,
+        ..Finding::at(
+            &top,
+            "no filter or service with the plugin",
+            "the plugin in http_filters of the listener on port 80; `envoy-autocert render --into` adds it",
+        )
+    };
+    if envoy.all_listeners { report.mistake(finding) } else { report.warning(finding) }
+}
+
+/// Checks how the instances are set up, each alone and beside each other.
+pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
+    for plugin in plugins {
+        match plugin.place {
+            Place::Filter { .. } => failure_policy(plugin, report),
+            Place::Bootstrap { singleton } => engine(plugin, singleton, report),
+        }
+        capabilities(plugin, report);
+    }
+    vm_ids(plugins, report);
+    configurations(plugins, report);
+}
+
+fn failure_policy(plugin: &Plugin<'_>, report: &mut Report) {
+    let expected = "FAIL_RELOAD: with any other, one trap takes the plugin off a thread until Envoy restarts";
+    match plugin.at.get("failure_policy") {
+        None => report.mistake(Finding::missing(&plugin.at, "failure_policy", expected)),
+        Some(at) if at.text() != Some("FAIL_RELOAD") => {
+            let found = at.text().map_or_else(|| "no text".to_owned(), quoted);
+            report.mistake(Finding::at(&at, found, expected));
+        }
+        Some(_) => {}
+    }
+}
+
+/// How the plugin knows that it runs on the main thread.
+const ENGINE: &str = "engine";
+
+fn engine(plugin: &Plugin<'_>, singleton: bool, report: &mut Report) {
+    if !singleton {
+        let expected = "singleton: true beside it: one engine on the main thread, not one for each worker";
+        report.mistake(Finding::at(&plugin.at, "a service on every thread", expected));
+    }
+    let configuration = plugin.at.find("vm_config.configuration.value");
+    if configuration.as_ref().and_then(At::text) != Some(ENGINE) {
+        let expected = "a google.protobuf.StringValue with the value engine: by it the plugin knows that it is on the main \
+                        thread, and gets a virtual machine apart from the filter's";
+        report.mistake(match configuration {
+            Some(at) => Finding::at(&at, at.text().map_or_else(|| "no text".to_owned(), quoted), expected),
+            None => Finding::missing(&plugin.at, "vm_config.configuration", expected),
+        });
+    }
+}
+
+/// What the plugin calls and what calls it, in the order of the reference configuration.
+const CAPABILITIES: [&str; 28] = [
+    "proxy_define_metric",
+    "proxy_get_buffer_bytes",
+    "proxy_get_current_time_nanoseconds",
+    "proxy_get_header_map_pairs",
+    "proxy_get_header_map_value",
+    "proxy_get_shared_data",
+    "proxy_http_call",
+    "proxy_increment_metric",
+    "proxy_log",
+    "proxy_record_metric",
+    "proxy_send_local_response",
+    "proxy_set_shared_data",
+    "proxy_set_tick_period_milliseconds",
+    "proxy_on_configure",
+    "proxy_on_context_create",
+    "proxy_on_delete",
+    "proxy_on_done",
+    "proxy_on_http_call_response",
+    "proxy_on_log",
+    "proxy_on_request_headers",
+    "proxy_on_tick",
+    "proxy_on_vm_start",
+    "clock_time_get",
+    "environ_get",
+    "environ_sizes_get",
+    "fd_write",
+    "proc_exit",
+    "random_get",
+];
+
+fn capabilities(plugin: &Plugin<'_>, report: &mut Report) {
+    let Some(allowed) = plugin.at.find("vm_config.capability_restriction_config.allowed_capabilities") else { return };
+    // An empty list restricts nothing.
+    if !matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty()) {
+        return;
+    }
+    let is_missing = |name: &&str| allowed.entry(name).is_none();
+    let missing: Vec<&str> = CAPABILITIES.into_iter().filter(is_missing).collect();
+    if !missing.is_empty() {
+        let found = "a list without what the plugin needs";
+        report.mistake(Finding::at(&allowed, found, format!("also {}", missing.join(", "))));
+    }
+}
+
+fn vm_ids(plugins: &[Plugin<'_>], report: &mut Report) {
+    let id = |plugin: &Plugin<'_>| plugin.at.text_of("vm_config.vm_id").unwrap_or_default().to_owned();
+    let Some(first) = plugins.first() else { return };
+    let expected = id(first);
+    for plugin in plugins.iter().filter(|plugin| id(plugin) != expected) {
+        let wanted = if expected.is_empty() { "none".to_owned() } else { expected.clone() };
+        let expected = format!("{wanted}, as in {}: all instances share what they know by it", first.at.path);
+        report.mistake(match plugin.at.find("vm_config.vm_id") {
+            Some(at) => Finding::at(&at, quoted(&id(plugin)), expected),
+            None => Finding::missing(&plugin.at, "vm_config.vm_id", expected),
+        });
+    }
+    if expected.is_empty() {
+        let expected = "a name, as envoy-autocert: without one, every plugin without one shares data with this one";
+        report.warning(Finding::missing(&first.at, "vm_config.vm_id", expected));
+    }
+}
+
+/// Of several configurations the newest one counts, which of them that is nobody can tell from here.
+fn configurations(plugins: &[Plugin<'_>], report: &mut Report) {
+    let engines = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
+    let mut engines = engines.filter(|configured| configured.config.role != Role::Responder);
+    let Some(first) = engines.next() else { return };
+    let own = ["role", "entryPoint"];
+    for other in engines.filter(|other| !ptr::eq(other.at.node, first.at.node)) {
+        let keys =
+            |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        let mut keys: Vec<String> = [keys(&first.value), keys(&other.value)].concat();
+        keys.sort();
+        keys.dedup();
+        keys.retain(|key| !own.contains(&key.as_str()) && first.value.get(key) != other.value.get(key));
+        if !keys.is_empty() {
+            let expected = format!("the same as in {}: the engine runs with one of them", first.at.path);
+            report.warning(Finding::at(&other.at, format!("other {}", keys.join(", ")), expected));
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Certificates for TLS listeners: each that is wanted is asked for, from a sidecar that can be reached.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::clusters::{once, speaks_http2};
+use super::finding::quoted;
+use super::gather::Envoy;
+use super::plugin::Plugin;
+use super::{Finding, Report};
+use crate::located::At;
+
+/// `max_requests` of a cluster, unless it says another number: each secret is a request that never ends.
+const MAX_REQUESTS: u64 = 1024;
+
+/// For so many names the nearest one is looked up: it takes time for each.
+const MAX_COMPARED: usize = 20;
+
+/// A secret that a TLS context asks for.
+struct Secret<'a> {
+    at: At<'a>,
+    name: &'a str,
+    source: Source<'a>,
+}
+
+/// Whom for.
+enum Source<'a> {
+    /// The management server of all resources.
+    Ads,
+    /// A cluster.
+    Cluster { name: &'a str, at: At<'a> },
+    /// A file, or something else that is not the sidecar.
+    Elsewhere,
+}
+
+pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let contexts: Vec<At<'_>> =
+        envoy.chains().filter_map(|(_, chain)| chain.tls.as_ref()?.get("common_tls_context")).collect();
+    let secrets: Vec<Secret<'_>> = contexts.iter().flat_map(secrets).collect();
+    let on_demand: Vec<At<'_>> = contexts.iter().filter_map(selector).collect();
+    let has_any = secrets.iter().any(|secret| !matches!(secret.source, Source::Elsewhere)) || !on_demand.is_empty();
+    if !has_any {
+        if envoy.all_listeners {
+            nobody_asks(envoy, plugins, report);
+        }
+        return;
+    }
+    let mut users: BTreeMap<&str, Vec<At<'_>>> = BTreeMap::new();
+    let selectors = on_demand.iter().filter_map(|config| config.get("config_source"));
+    let selectors: Vec<At<'_>> = selectors.collect();
+    for config in secrets.iter().filter_map(|secret| secret.at.get("sds_config")).chain(selectors) {
+        if let Source::Cluster { name, at } = source(&config) {
+            users.entry(name).or_default().push(at);
+        }
+    }
+    for (name, users) in &users {
+        cluster(envoy, name, users, report);
+    }
+    if let (Some(first), None) = (secrets.iter().find(|secret| matches!(secret.source, Source::Ads)), &envoy.ads) {
+        let expected = "dynamic_resources.ads_config in the bootstrap, or the sidecar's own cluster here";
+        if envoy.all_clusters {
+            report.mistake(Finding::at(&first.at, "a secret by ADS, which is not configured", expected));
+        }
+    }
+    waits(&secrets, report);
+    on_demand.iter().for_each(|config| selector_config(config, report));
+    if on_demand.is_empty() {
+        names(envoy, plugins, &secrets, report);
+    }
+}
+
+fn secrets<'a>(common: &At<'a>) -> Vec<Secret<'a>> {
+    let list = common.list("tls_certificate_sds_secret_configs");
+    let secret = |at: At<'a>| {
+        let source = at.get("sds_config").map_or(Source::Elsewhere, |config| source(&config));
+        Secret { name: at.text_of("name").unwrap_or_default(), source, at }
+    };
+    list.into_iter().map(secret).collect()
+}
+
+fn source<'a>(config: &At<'a>) -> Source<'a> {
+    if config.entry("ads").is_some() {
+        return Source::Ads;
+    }
+    let services = config.list("api_config_source.grpc_services");
+    let cluster = services.first().and_then(|service| service.find("envoy_grpc.cluster_name"));
+    match cluster.and_then(|at| Some((at.text()?, at))) {
+        Some((name, at)) => Source::Cluster { name, at },
+        None => Source::Elsewhere,
+    }
+}
+
+/// The configuration of a selector that asks for a secret when a handshake needs it.
+fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {
+    let selector = common.find("custom_tls_certificate_selector.typed_config")?;
+    selector.text_of("@type").filter(|name| name.contains("on_demand_secret"))?;
+    Some(selector)
+}
+
+fn nobody_asks(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let wants = once(plugins).iter().any(|configured| !configured.config.wants.is_empty());
+    let Some(first) = plugins.first().filter(|_| wants) else { return };
+    let context = envoy.chains().find_map(|(_, chain)| chain.tls.clone());
+    let expected = "tls_certificate_sds_secret_configs in a TLS listener, so that certificates are served; \
+                    `envoy-autocert render --into` adds them";
+    let at = context.as_ref().unwrap_or(&first.at);
+    report.mistake(Finding::at(at, "no TLS listener that gets certificates from the sidecar", expected));
+}
+
+fn cluster(envoy: &Envoy<'_>, name: &str, users: &[At<'_>], report: &mut Report) {
+    let Some(first) = users.first() else { return };
+    let Some(cluster) = envoy.cluster(name) else {
+        let expected = "a cluster that leads to the sidecar's SDS, as `envoy-autocert render` writes it";
+        let found = format!("the cluster {}, which is not there", quoted(name));
+        let finding = Finding::at(first, found, expected).near(name, envoy.cluster_names());
+        return if envoy.all_clusters { report.mistake(finding) } else { report.warning(finding) };
+    };
+    if !speaks_http2(cluster) {
+        let expected = "`explicit_http_config: { http2_protocol_options: {} }` in its HttpProtocolOptions: SDS is gRPC";
+        report.mistake(Finding::missing(cluster, "typed_extension_protocol_options", expected));
+    }
+    let limit = cluster.list("circuit_breakers.thresholds");
+    let limit = limit.iter().filter_map(|threshold| threshold.number_of("max_requests")).max();
+    let most = usize::try_from(limit.unwrap_or(MAX_REQUESTS)).unwrap_or(usize::MAX);
+    if users.len() > most {
+        let found = format!("at most {most} requests at once for {} secrets", users.len());
+        let expected = "circuit_breakers with more max_requests, or ADS: each secret is a request that never ends";
+        report.mistake(Finding { found, ..Finding::missing(cluster, "circuit_breakers", expected) });
+    }
+}
+
+/// How long listeners wait, and in which way it is asked.
+fn waits(secrets: &[Secret<'_>], report: &mut Report) {
+    let mut told: HashSet<usize> = HashSet::new();
+    for config in secrets.iter().filter_map(|secret| secret.at.get("sds_config")) {
+        // An alias stands in many places.
+        if !told.insert(config.node.start) {
+            continue;
+        }
+        if config.text_of("initial_fetch_timeout").is_some_and(is_zero) {
+            let expected = "a few seconds, as 5s: until the secret is there, all listeners wait, port 80 too";
+            report.mistake(Finding {
+                path: config.path_of("initial_fetch_timeout"),
+                ..Finding::at(&config, "0", expected)
+            });
+        }
+        if let Some(at) = config.find("api_config_source.api_type").filter(|at| at.text() == Some("REST")) {
+            report.mistake(Finding::at(&at, "REST", "DELTA_GRPC: the sidecar speaks gRPC"));
+        }
+    }
+}
+
+fn is_zero(duration: &str) -> bool {
+    duration.strip_suffix('s').and_then(|number| number.parse::<f64>().ok()) == Some(0.0)
+}
+
+fn selector_config(config: &At<'_>, report: &mut Report) {
+    let api_type = config.find("config_source.api_config_source.api_type");
+    if let Some(at) = api_type.filter(|at| at.text() != Some("DELTA_GRPC")) {
+        let expected = "DELTA_GRPC: no other can say that there is no certificate, and the handshake hangs";
+        report.mistake(Finding::at(&at, at.text().unwrap_or_default(), expected));
+    }
+}
+
+/// Each certificate that is wanted has a secret, and each secret somebody who wants it.
+fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], report: &mut Report) {
+    let wanted: HashSet<&str> = once(plugins)
+        .iter()
+        .flat_map(|configured| configured.config.wants.iter().flat_map(|want| want.names.iter().map(String::as_str)))
+        .collect();
+    let asked = asked(secrets, &wanted);
+    let mut compared = 0;
+    for configured in once(plugins) {
+        for want in &configured.config.wants {
+            let is_asked = want.names.iter().any(|name| asked.contains_key(name.as_str()));
+            let Some(main) = want.names.first().filter(|_| envoy.all_listeners && !is_asked) else { continue };
+            let at = &configured.at;
+            let expected = format!("`- name: {main}` in tls_certificate_sds_secret_configs of a TLS listener");
+            let found = format!("no secret for {main}: its certificate would be ordered, and served by nobody");
+            let finding = Finding {
+                path: format!("{}.routers", at.path),
+                line: Some(at.line_of("routers")),
+                ..Finding::at(at, found, expected)
+            };
+            compared += 1;
+            let is_early = compared <= MAX_COMPARED;
+            report.mistake(if is_early { finding.near(main, asked.keys().map(String::as_str)) } else { finding });
+        }
+    }
+    // Without a configuration that could be read nobody knows.
+    if wanted.is_empty() {
+        return;
+    }
+    let mut unwanted: Vec<_> = asked.iter().filter(|(name, _)| !is_wanted(name, &wanted)).collect();
+    unwanted.sort_by_key(|(_, secret)| secret.at.node.start);
+    for (index, (name, secret)) in unwanted.into_iter().enumerate() {
+        let found = format!("the secret {}, which no router wants", quoted(name));
+        let expected = "a name of a router, or a certificate of your own for it (--cert-dir)";
+        let finding = Finding::at(&secret.at, found, expected);
+        let known = wanted.iter().copied();
+        report.warning(if index < MAX_COMPARED { finding.near(name, known) } else { finding });
+    }
+}
+
+/// The secrets that are the sidecar's, by their names: of a cluster that gives one which is wanted, or that is called so.
+fn asked<'s, 'a>(secrets: &'s [Secret<'a>], wanted: &HashSet<&str>) -> HashMap<String, &'s Secret<'a>> {
+    let ours: HashSet<&str> = secrets.iter().filter_map(|secret| secret.cluster(wanted)).collect();
+    let is_ours = |secret: &&Secret<'_>| match &secret.source {
+        Source::Ads => true,
+        Source::Cluster { name, .. } => ours.contains(name),
+        Source::Elsewhere => false,
+    };
+    secrets.iter().filter(is_ours).map(|secret| (secret.name.to_ascii_lowercase(), secret)).collect()
+}
+
+impl<'a> Secret<'a> {
+    /// The cluster, if this secret shows that it is the sidecar's.
+    fn cluster(&self, wanted: &HashSet<&str>) -> Option<&'a str> {
+        match self.source {
+            Source::Cluster { name, .. } => (name.contains("autocert") || is_wanted(self.name, wanted)).then_some(name),
+            Source::Ads | Source::Elsewhere => None,
+        }
+    }
+}
+
+fn is_wanted(name: &str, wanted: &HashSet<&str>) -> bool {
+    // The sidecar's name for what it serves when nothing else covers a name.
+    name == "default"
+        || wanted.contains(name)
+        || name.split_once('.').is_some_and(|(_, parent)| wanted.contains(format!("*.{parent}").as_str()))
+}

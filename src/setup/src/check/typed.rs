@@ -1,0 +1,33 @@
+//! Envoy's typed configurations: `typed_config` with its `@type`.
+
+use crate::located::At;
+
+/// A message and the last part of its type's name: `HttpConnectionManager`.
+pub(super) struct Typed<'a> {
+    /// The name of the type without its package and version.
+    pub(super) name: &'a str,
+    /// The whole name of the type.
+    pub(super) full: &'a str,
+    /// Its fields.
+    pub(super) at: At<'a>,
+}
+
+/// The message of a `typed_config`, or of whatever else has an `@type`. A `TypedStruct` is what it wraps.
+pub(super) fn typed<'a>(any: &At<'a>) -> Option<Typed<'a>> {
+    let full = any.text_of("@type")?;
+    if last(full) == "TypedStruct" {
+        let full = any.text_of("type_url")?;
+        return Some(Typed { name: last(full), full, at: any.get("value")? });
+    }
+    Some(Typed { name: last(full), full, at: any.clone() })
+}
+
+/// The `typed_config` of an extension.
+pub(super) fn typed_config<'a>(extension: &At<'a>) -> Option<Typed<'a>> {
+    typed(&extension.get("typed_config")?)
+}
+
+/// `type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm` is `Wasm`.
+fn last(full: &str) -> &str {
+    full.rsplit(['.', '/']).next().unwrap_or(full)
+}
