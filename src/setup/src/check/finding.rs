@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use resolver::config::nearest;
 use serde::Serialize;
 
+pub(super) use crate::input::quoted;
 use crate::located::At;
 
 /// One thing that is wrong, or that deserves a look.
@@ -95,37 +97,4 @@ impl Report {
         self.mistakes.extend(other.mistakes);
         self.warnings.extend(other.warnings);
     }
-}
-
-/// How alike two words must be for the one to be meant by the other, from 0 to 1.
-const ALIKE: f64 = 0.6;
-
-/// Longer words are not compared: that takes time by the product of both lengths.
-const MAX_WORD: usize = 256;
-
-/// Of more words the first so many are compared: one that is near is among those a person would look through.
-const MAX_KNOWN: usize = 1000;
-
-/// The known word that is most like this one, when one is alike.
-pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
-    if word.len() > MAX_WORD {
-        return None;
-    }
-    let known = known.into_iter().take(MAX_KNOWN).filter(|known| known.len() <= MAX_WORD);
-    known
-        .map(|known| (strsim::normalized_damerau_levenshtein(word, known), known))
-        .filter(|(likeness, _)| *likeness >= ALIKE)
-        .max_by(|(one, _), (other, _)| one.total_cmp(other))
-        .map(|(_, known)| acme::one_line(known))
-}
-
-/// A text of the user's in quotes, on one line.
-pub(super) fn quoted(text: &str) -> String {
-    /// A longer one is cut.
-    const MAX_SHOWN: usize = 100;
-    let mut start: String = text.chars().take(MAX_SHOWN).collect();
-    if start.len() < text.len() {
-        start.push('…');
-    }
-    format!("\"{}\"", acme::one_line(&start))
 }

@@ -19,7 +19,7 @@ use std::rc::Rc;
 
 use crate::located::{At, Broken, Node, read};
 
-pub use finding::{Finding, Report, nearest};
+pub use finding::{Finding, Report};
 pub use kind::{Kind, kind};
 
 use gather::Envoy;
@@ -78,3 +78,6 @@ pub fn istio(documents: &[Document]) -> Report {
     istio::check(documents, &mut report);
     report
 }
+
+#[cfg(test)]
+mod tests;

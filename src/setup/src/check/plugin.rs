@@ -9,6 +9,7 @@ use super::finding::quoted;
 use super::gather::Envoy;
 use super::typed::{typed, typed_config};
 use super::{Document, Finding, Report};
+use crate::envoy::plugin::CAPABILITIES;
 use crate::located::{At, Kind, Node};
 
 /// An instance: a `PluginConfig` that is ours.
@@ -205,8 +206,8 @@ pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
             Place::Filter { .. } => failure_policy(plugin, report),
             Place::Bootstrap { singleton } => engine(plugin, singleton, report),
         }
-        capabilities(plugin, report);
     }
+    capabilities(plugins, report);
     vm_ids(plugins, report);
     configurations(plugins, report);
 }
@@ -242,49 +243,21 @@ fn engine(plugin: &Plugin<'_>, singleton: bool, report: &mut Report) {
     }
 }
 
-/// What the plugin calls and what calls it, in the order of the reference configuration.
-const CAPABILITIES: [&str; 28] = [
-    "proxy_define_metric",
-    "proxy_get_buffer_bytes",
-    "proxy_get_current_time_nanoseconds",
-    "proxy_get_header_map_pairs",
-    "proxy_get_header_map_value",
-    "proxy_get_shared_data",
-    "proxy_http_call",
-    "proxy_increment_metric",
-    "proxy_log",
-    "proxy_record_metric",
-    "proxy_send_local_response",
-    "proxy_set_shared_data",
-    "proxy_set_tick_period_milliseconds",
-    "proxy_on_configure",
-    "proxy_on_context_create",
-    "proxy_on_delete",
-    "proxy_on_done",
-    "proxy_on_http_call_response",
-    "proxy_on_log",
-    "proxy_on_request_headers",
-    "proxy_on_tick",
-    "proxy_on_vm_start",
-    "clock_time_get",
-    "environ_get",
-    "environ_sizes_get",
-    "fd_write",
-    "proc_exit",
-    "random_get",
-];
-
-fn capabilities(plugin: &Plugin<'_>, report: &mut Report) {
-    let Some(allowed) = plugin.at.find("vm_config.capability_restriction_config.allowed_capabilities") else { return };
-    // An empty list restricts nothing.
-    if !matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty()) {
-        return;
-    }
-    let is_missing = |name: &&str| allowed.entry(name).is_none();
-    let missing: Vec<&str> = CAPABILITIES.into_iter().filter(is_missing).collect();
-    if !missing.is_empty() {
-        let found = "a list without what the plugin needs";
-        report.mistake(Finding::at(&allowed, found, format!("also {}", missing.join(", "))));
+fn capabilities(plugins: &[Plugin<'_>], report: &mut Report) {
+    let path = "vm_config.capability_restriction_config.allowed_capabilities";
+    let mut told: Vec<&Node> = Vec::new();
+    for allowed in plugins.iter().filter_map(|plugin| plugin.at.find(path)) {
+        // An empty list restricts nothing, and an alias has been told of where its anchor is.
+        let is_restricting = matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty());
+        if !is_restricting || told.iter().any(|told| ptr::eq(*told, allowed.node)) {
+            continue;
+        }
+        let missing: Vec<&str> = CAPABILITIES.into_iter().filter(|name| allowed.entry(name).is_none()).collect();
+        if !missing.is_empty() {
+            let found = "a list without what the plugin needs";
+            report.mistake(Finding::at(&allowed, found, format!("also {}", missing.join(", "))));
+            told.push(allowed.node);
+        }
     }
 }
 

@@ -168,7 +168,6 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
         .flat_map(|configured| configured.config.wants.iter().flat_map(|want| want.names.iter().map(String::as_str)))
         .collect();
     let asked = asked(secrets, &wanted);
-    let mut compared = 0;
     for configured in once(plugins) {
         for want in &configured.config.wants {
             let is_asked = want.names.iter().any(|name| asked.contains_key(name.as_str()));
@@ -181,9 +180,7 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
                 line: Some(at.line_of("routers")),
                 ..Finding::at(at, found, expected)
             };
-            compared += 1;
-            let is_early = compared <= MAX_COMPARED;
-            report.mistake(if is_early { finding.near(main, asked.keys().map(String::as_str)) } else { finding });
+            report.mistake(finding);
         }
     }
     // Without a configuration that could be read nobody knows.

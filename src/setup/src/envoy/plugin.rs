@@ -19,7 +19,7 @@ const CHALLENGES: &str = "/.well-known/acme-challenge/";
 const ELSEWHERE: [&str; 4] = ["storage", "caCertificates", "caSystemCertPool", "caServerName"];
 
 /// All that the plugin calls and that calls it, for `capability_restriction_config`.
-const CAPABILITIES: [&str; 28] = [
+pub(crate) const CAPABILITIES: [&str; 28] = [
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
     "proxy_get_current_time_nanoseconds",

@@ -1,0 +1,387 @@
+//! The reference configuration is right; each of these changes makes one thing of it wrong.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+
+const REFERENCE: &str = include_str!("../../../../envoy/envoy.yaml");
+
+fn of(text: &str) -> Report {
+    envoy(&Document::all("envoy.yaml", text).unwrap())
+}
+
+/// The reference with some of its text replaced; `line` is that of the first replacement.
+fn changed(changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(REFERENCE.to_owned(), |text, (from, to)| {
+        assert!(text.contains(from), "the reference has no {from:?}");
+        text.replacen(from, to, 1)
+    })
+}
+
+fn lines(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(Finding::to_string).collect()
+}
+
+#[test]
+fn the_reference_and_the_example_are_right() {
+    let example = include_str!("../../../../examples/lets-encrypt/envoy.yaml");
+    let filter = include_str!("../../../../envoy/filter.yaml");
+    for text in [REFERENCE, example] {
+        assert_eq!(of(text), Report::default());
+    }
+    // Alone it has no clusters that could be looked at.
+    let report = of(filter);
+    assert_eq!(report.mistakes, []);
+    assert_eq!(report.warnings.len(), 2, "{:?}", lines(&report.warnings));
+}
+
+const VALIDATION: &str = "validation_context: { trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt } }";
+const AUTH: &str = "          - name: auth\n            typed_config: { \"@type\": \
+                    type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz }\n";
+const FIRST: &str = "          # Before every other filter";
+
+/// What is changed, and what the only mistake begins and ends with.
+type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
+
+#[test]
+fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
+    let before_ours = format!("{AUTH}{FIRST}");
+    let cases: &[Case<'_>] = &[
+        (
+            &[("sidecar: { cluster: envoy-autocert-api }", "sidecar: { cluster: envoy-autocert-apo }")],
+            "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.cluster: found the \
+             cluster \"envoy-autocert-apo\", which is not there",
+            "did you mean envoy-autocert-api?",
+        ),
+        (
+            &[("- name: acme-staging-v02", "- name: acme-v02")],
+            "bootstrap_extensions[0].typed_config.config.configuration.value.certificatesResolvers.le.acme.\
+             caServer: found the cluster \"acme-staging-v02.api.letsencrypt.org\", which is not there",
+            "did you mean acme-v02.api.letsencrypt.org?",
+        ),
+        (
+            &[("keyType: EC256", "keyTipe: EC256")],
+            "bootstrap_extensions[0].typed_config.config.configuration.value.certificatesResolvers.le.acme.\
+             keyTipe: found an unknown key",
+            "did you mean keyType?",
+        ),
+        (
+            &[("auto_host_sni: true", "sni: ''"), ("sni: ''", "#")],
+            "static_resources.clusters[0].transport_socket.typed_config.sni: found nothing",
+            "`auto_host_sni: true`",
+        ),
+        (
+            &[("auto_sni_san_validation: true", "auto_sni_san_validation: false")],
+            "static_resources.clusters[0].transport_socket.typed_config.auto_sni_san_validation: found \
+             nothing, expected `auto_sni_san_validation: true`",
+            "any certificate of these roots is taken",
+        ),
+        (
+            &[(VALIDATION, "validation_context: {}")],
+            "static_resources.clusters[0].transport_socket.typed_config.common_tls_context.\
+             validation_context.trusted_ca: found nothing, expected the roots",
+            "ca-certificates.crt }`",
+        ),
+        (
+            &[(VALIDATION, "alpn_protocols: [http/1.1]")],
+            "static_resources.clusters[0].transport_socket.typed_config.common_tls_context.\
+             validation_context.trusted_ca: found nothing, expected the roots",
+            "ca-certificates.crt }`",
+        ),
+        (
+            &[("{ trusted_ca: {", "{ trust_chain_verification: ACCEPT_UNTRUSTED, trusted_ca: {")],
+            "static_resources.clusters[0].transport_socket.typed_config.common_tls_context.\
+             validation_context.trust_chain_verification: found ACCEPT_UNTRUSTED",
+            "VERIFY_TRUST_CHAIN, or no such key",
+        ),
+        (
+            &[(
+                "    transport_socket:\n      name: envoy.transport_sockets.tls\n      typed_config:\n        \"@type\": \
+                type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Up",
+                "    metadata:\n      x: y\n      \
+                filter_metadata:\n        \"@type\": Up",
+            )],
+            "static_resources.clusters[0].transport_socket: found plain text to the CA",
+            "as `envoy-autocert render` writes it",
+        ),
+        (
+            &[("tls.v3.UpstreamTlsContext", "raw_buffer.v3.RawBuffer")],
+            "static_resources.clusters[0].transport_socket: found a transport socket that is not TLS",
+            "as `envoy-autocert render` writes it",
+        ),
+        (
+            &[(FIRST, &before_ours)],
+            "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]: found \
+             the filter auth before the plugin",
+            "may refuse or redirect the CA's request",
+        ),
+        (
+            &[("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_CLOSED")],
+            "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].\
+             typed_config.extension_config.typed_config.config.failure_policy: found \"FAIL_CLOSED\", expected FAIL_RELOAD",
+            "until Envoy restarts",
+        ),
+        (
+            &[("                    failure_policy: FAIL_RELOAD\n", "")],
+            "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].\
+             typed_config.extension_config.typed_config.config.failure_policy: found nothing, expected FAIL_RELOAD",
+            "until Envoy restarts",
+        ),
+        (
+            &[("                      vm_id: envoy-autocert", "                      vm_id: other")],
+            "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0].\
+             typed_config.extension_config.typed_config.config.vm_config.vm_id: found \"other\", expected envoy-autocert, \
+             as in bootstrap_extensions[0].typed_config.config",
+            "share what they know by it",
+        ),
+        (
+            &[("singleton: true", "singleton: false")],
+            "bootstrap_extensions[0].typed_config.config: found a service on every thread",
+            "not one for each worker",
+        ),
+        (
+            &[("StringValue, value: engine", "StringValue, value: filter")],
+            "bootstrap_extensions[0].typed_config.config.vm_config.configuration.value: found \"filter\"",
+            "apart from the filter's",
+        ),
+        (
+            &[("            proxy_http_call: {}\n", "")],
+            "bootstrap_extensions[0].typed_config.config.vm_config.capability_restriction_config.\
+             allowed_capabilities: found a list without what the plugin needs",
+            "also proxy_http_call",
+        ),
+        (
+            &[(
+                "cluster_name: envoy-autocert-sds\n                      #",
+                "cluster_name: envoy-autocert-api\n           #",
+            )],
+            "static_resources.clusters[1].typed_extension_protocol_options: found nothing",
+            "SDS is gRPC",
+        ),
+        (
+            &[(
+                "cluster_name: envoy-autocert-sds\n                      #",
+                "cluster_name: autocert-sds\n           #",
+            )],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
+             common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
+             envoy_grpc.cluster_name: found the cluster \"autocert-sds\", which is not there",
+            "did you mean envoy-autocert-sds?",
+        ),
+        (
+            &[("max_requests: 100000", "max_requests: 1")],
+            "static_resources.clusters[2].circuit_breakers: found at most 1 requests at once for 2 secrets",
+            "a request that never ends",
+        ),
+        (
+            &[("initial_fetch_timeout: 5s", "initial_fetch_timeout: 0s")],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
+             common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.initial_fetch_timeout: found 0",
+            "all listeners wait, port 80 too",
+        ),
+        (
+            &[("api_type: DELTA_GRPC", "api_type: REST")],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
+             common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.api_type: found REST",
+            "the sidecar speaks gRPC",
+        ),
+        (
+            &[("            - name: shop.example\n              sds_config: *sds\n", "")],
+            "bootstrap_extensions[0].typed_config.config.configuration.value.routers: found no secret for \
+             shop.example",
+            "of a TLS listener",
+        ),
+    ];
+    let mut missed = Vec::new();
+    for (changes, start, end) in cases {
+        let report = of(&changed(changes));
+        let mistakes = lines(&report.mistakes);
+        let rest = |line: &str| line.splitn(3, ':').nth(2).unwrap().trim_start().to_owned();
+        let is_said = |line: &String| rest(line).starts_with(start) && line.ends_with(end);
+        if mistakes.len() != 1 || !mistakes.iter().all(is_said) {
+            missed.push(format!("{start}…{end}\n{mistakes:#?}"));
+        }
+    }
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+}
+
+#[test]
+fn a_mistake_has_the_line_of_what_is_wrong_or_of_where_it_is_missing() {
+    for (from, to, marker) in [
+        ("keyType: EC256", "keyTipe: EC256", "keyTipe"),
+        ("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN", "FAIL_OPEN"),
+        (VALIDATION, "validation_context: {}", "validation_context: {}"),
+        ("api_type: DELTA_GRPC", "api_type: REST", "REST"),
+        ("singleton: true", "singleton: false", "    config:"),
+    ] {
+        let text = changed(&[(from, to)]);
+        let line = text.lines().position(|line| line.contains(marker)).map(|index| index + 1);
+        assert_eq!(of(&text).mistakes.first().map(|mistake| mistake.line), Some(line), "{to}");
+    }
+}
+
+/// What is changed, and what stands in each mistake and each warning, in their order.
+type Changed<'c> = (&'c [(&'c str, &'c str)], &'c [&'c str], &'c [&'c str]);
+
+#[test]
+fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point() {
+    const FILTER_CONFIG: &str = "                    configuration: *configuration\n";
+    let own_config = "                    configuration:\n                      \"@type\": \
+                      type.googleapis.com/google.protobuf.Struct\n                      value: { role: responder, \
+                      entryPoint: wab }\n";
+    let cases: &[Changed<'_>] = &[
+        (&[("port_value: 80 ", "port_value: 8080 ")], &[], &["found port 8080, expected port 80"]),
+        (&[("- name: web\n", "- name: wep\n")], &[], &["listeners[0].name: found the name \"wep\", expected web"]),
+        (&[(FILTER_CONFIG, own_config)], &["entryPoint: found the entry point \"wab\", expected web"], &[]),
+        (
+            &[(
+                "    filter_chains:\n    - filters:",
+                "    filter_chains:\n    - transport_socket: { name: tls }\n      filters:",
+            )],
+            &["found the plugin behind TLS only"],
+            &[],
+        ),
+        (
+            &[("filters.http.wasm.v3.Wasm", "filters.http.buffer.v3.Buffer")],
+            &["found nobody who answers challenges, expected the plugin first in http_filters of the listener \"web\""],
+            &[],
+        ),
+        (
+            &[(
+                "static_resources:\n",
+                "dynamic_resources: { lds_config: { path_config_source: { path: lds.yaml } } }\nstatic_resources:\n",
+            )],
+            &[],
+            &["found listeners from the file lds.yaml, expected nothing"],
+        ),
+        (
+            &[("- name: shop.example\n              sds", "- name: shop.exmple\n              sds")],
+            &["found no secret for shop.example"],
+            &["found the secret \"shop.exmple\", which no router wants"],
+        ),
+        (
+            &[("  - name: envoy-autocert-sds\n    type", "  - name: envoy-autocert-api\n    type")],
+            &["found a second cluster", "the cluster \"envoy-autocert-sds\", which is not there"],
+            &[],
+        ),
+        (&[("  clusters:\n", "  clusters: []\n  none:\n")], &["is not there", "is not there", "is not there"], &[]),
+        (&[("auto_host_sni: true", "sni: other.example")], &[], &["found \"other.example\", expected acme-staging"]),
+    ];
+    for (changes, mistakes, warnings) in cases {
+        let report = of(&changed(changes));
+        for (found, expected) in [(&report.mistakes, mistakes), (&report.warnings, warnings)] {
+            let found = lines(found);
+            let is_said = found.len() == expected.len() && found.iter().zip(*expected).all(|(f, e)| f.contains(e));
+            assert!(is_said, "{changes:?}\n{found:#?}\n{expected:#?}");
+        }
+    }
+}
+
+#[test]
+fn listeners_and_clusters_of_files_count_as_if_they_stood_in_the_bootstrap() {
+    let (head, resources) = REFERENCE.split_once("static_resources:\n  listeners:\n").unwrap();
+    let (listeners, rest) = resources.split_once("\n  clusters:\n").unwrap();
+    let (clusters, tail) = rest.split_once("\n# The plugin's metrics").unwrap();
+    // Anchors don't reach from file to file, so the filter is a responder only.
+    let responder = "{ \"@type\": type.googleapis.com/google.protobuf.Struct, value: { role: responder } }";
+    let listeners =
+        listeners.replace("*configuration", responder).replace("*code", "{}").replace("*capabilities", "{}");
+    let resource = |kind: &str, text: &str| {
+        let kind = format!("  - \"@type\": type.googleapis.com/envoy.config.{kind}\n    name:");
+        format!("resources:\n{}", text.replace("\n  - name:", &format!("\n{kind}")))
+    };
+    let dynamic = "dynamic_resources:\n  lds_config: { path_config_source: { path: lds.yaml } }\n  cds_config: { \
+                   pathConfigSource: { path: cds.yaml } }\n";
+    let texts = [
+        ("envoy.yaml", format!("{head}{dynamic}\n# {tail}")),
+        ("lds.yaml", resource("listener.v3.Listener", &listeners)),
+        ("cds.yaml", resource("cluster.v3.Cluster", clusters)),
+    ];
+    let documents: Vec<Document> = texts.iter().flat_map(|(name, text)| Document::all(name, text).unwrap()).collect();
+    assert_eq!(documents[0].files(), ["lds.yaml", "cds.yaml"]);
+    let report = envoy(&documents);
+    assert_eq!(lines(&report.mistakes), [""; 0]);
+    assert_eq!(lines(&report.warnings), [""; 0]);
+    let broken: Vec<Document> = documents.into_iter().filter(|document| document.source != "cds.yaml").collect();
+    assert!(lines(&envoy(&broken).warnings)[0].contains("clusters from the file cds.yaml"));
+}
+
+#[test]
+fn a_configuration_as_json_text_is_read_as_well() {
+    let start = REFERENCE.find("        \"@type\": type.googleapis.com/google.protobuf.Struct").unwrap();
+    let end = REFERENCE.find("      vm_config:").unwrap();
+    let json = r#"        { "@type": type.googleapis.com/google.protobuf.StringValue, value: '{"role": "engin"}' }"#;
+    let text = format!("{}{json}\n{}", &REFERENCE[..start], &REFERENCE[end..]);
+    let mistakes = lines(&of(&text).mistakes);
+    assert!(mistakes.iter().any(|line| line.contains("value.role: found \"engin\"")), "{mistakes:#?}");
+}
+
+const ISTIO: &str = "apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+spec: { hosts: [ca.example], ports: [{ number: 443 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+spec: { host: ca.example, trafficPolicy: { tls: { mode: SIMPLE, sni: ca.example, subjectAltNames: [ca.example] } } }
+---
+apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+spec:
+  url: oci://registry.example/envoy_autocert:1
+  phase: AUTHN
+  failStrategy: FAIL_RELOAD
+  pluginConfig:
+    certificatesResolvers:
+      le: { acme: { email: a@b.example, caServer: 'https://ca.example/dir', httpChallenge: { entryPoint: web } } }
+    sidecar: { cluster: x }
+    caClusters: { ca.example: outbound|443||ca.example }
+";
+
+#[test]
+fn of_istio_the_plugin_and_the_way_to_the_ca_are_checked() {
+    let of = |from: &str, to: &str| istio(&Document::all("istio.yaml", &ISTIO.replace(from, to)).unwrap());
+    assert_eq!(of("", ""), Report::default());
+    for (from, to, said) in [
+        ("FAIL_RELOAD", "FAIL_OPEN", "istio.yaml:14: spec.failStrategy: found \"FAIL_OPEN\", expected FAIL_RELOAD"),
+        ("AUTHN", "STATS", "spec.phase: found \"STATS\", expected AUTHN"),
+        (
+            "entryPoint: web",
+            "entryPont: web",
+            "istio.yaml:17: spec.pluginConfig.certificatesResolvers.le.acme.httpChallenge",
+        ),
+        ("    caClusters: { ca.example: outbound|443||ca.example }\n", "", "expected `caClusters: { \"ca.example\":"),
+        ("mode: SIMPLE", "mode: DISABLE", "istio.yaml:7: spec.trafficPolicy.tls: found no TLS to the CA"),
+        ("sni: ca.example, ", "", "spec.trafficPolicy.tls.sni: found nothing, expected `sni: ca.example`"),
+        ("subjectAltNames: [ca.example]", "", "spec.trafficPolicy.tls.subjectAltNames: found nothing"),
+    ] {
+        let mistakes = lines(&of(from, to).mistakes);
+        assert!(mistakes.iter().any(|line| line.contains(said)), "{said}\n{mistakes:#?}");
+    }
+    let warnings = lines(&of("host: ca.example", "host: other.example").warnings);
+    assert!(warnings[0].contains("no DestinationRule for ca.example"), "{warnings:#?}");
+}
+
+#[test]
+fn what_has_no_plugin_is_told_to_have_none() {
+    let report = of("static_resources: { listeners: [] }");
+    assert!(lines(&report.mistakes)[0].contains("no filter or service with the plugin"), "{report:?}");
+}
+
+/// Wherever another kind of value stands, there are findings, and no panic.
+#[test]
+fn no_value_in_the_wrong_place_makes_it_panic() {
+    let mut count = 0;
+    for (index, line) in REFERENCE.lines().enumerate() {
+        let Some((key, _)) = line.split_once(": ") else { continue };
+        for wrong in ["7", "[]", "{}", "~", "[[{ name: [] }]]", "{ '@type': x, name: 1, value: ~ }", "'\u{1}'"] {
+            let mut lines: Vec<&str> = REFERENCE.lines().collect();
+            let line = format!("{key}: {wrong}");
+            lines[index] = &line;
+            if let Ok(documents) = Document::all("x", &lines.join("\n")) {
+                let report = envoy(&documents);
+                count += report.mistakes.len();
+            }
+        }
+    }
+    assert!(count > 100, "{count}");
+}
