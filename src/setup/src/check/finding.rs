@@ -5,6 +5,7 @@ use std::fmt;
 use resolver::config::nearest;
 use serde::Serialize;
 
+use crate::input::Mistake;
 pub(super) use crate::input::quoted;
 use crate::located::At;
 
@@ -29,6 +30,9 @@ pub struct Finding {
 impl fmt::Display for Finding {
     /// `envoy.yaml:12: static_resources.clusters[0].name: found "x", expected y; did you mean z?`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.source.is_empty() && self.expected.is_empty() {
+            return f.write_str(&self.found);
+        }
         write!(f, "{}:", self.source)?;
         if let Some(line) = self.line {
             write!(f, "{line}:")?;
@@ -47,7 +51,34 @@ impl fmt::Display for Finding {
     }
 }
 
+impl From<Mistake> for Finding {
+    /// A mistake of an input: its file, or the kind of input.
+    fn from(Mistake { source, place, mistake }: Mistake) -> Self {
+        Self {
+            source: source.unwrap_or_else(|| "configuration".to_owned()),
+            path: mistake.path,
+            found: mistake.found,
+            expected: mistake.expected,
+            nearest: mistake.nearest,
+            line: place.and_then(|(line, _)| usize::try_from(line).ok()),
+        }
+    }
+}
+
 impl Finding {
+    /// What somebody else says, on one line of its own.
+    pub fn said(line: &str) -> Self {
+        let empty = String::new();
+        Self {
+            source: empty.clone(),
+            path: empty.clone(),
+            found: line.to_owned(),
+            expected: empty,
+            nearest: None,
+            line: None,
+        }
+    }
+
     /// At this place.
     pub fn at(at: &At<'_>, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
@@ -84,11 +115,13 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn mistake(&mut self, finding: Finding) {
+    /// Adds a mistake.
+    pub fn mistake(&mut self, finding: Finding) {
         self.mistakes.push(finding);
     }
 
-    pub(super) fn warning(&mut self, finding: Finding) {
+    /// Adds a warning.
+    pub fn warning(&mut self, finding: Finding) {
         self.warnings.push(finding);
     }
 

@@ -6,47 +6,47 @@ use super::{Document, Finding, Report};
 use crate::located::At;
 
 /// What Envoy would have.
-pub(super) struct Envoy<'a> {
+pub(crate) struct Envoy<'a> {
     /// The listeners.
-    pub(super) listeners: Vec<Listener<'a>>,
+    pub(crate) listeners: Vec<Listener<'a>>,
     /// HTTP filters that stand alone, each list of them.
-    pub(super) loose_filters: Vec<Vec<At<'a>>>,
+    pub(crate) loose_filters: Vec<Vec<At<'a>>>,
     /// The clusters.
-    pub(super) clusters: Vec<At<'a>>,
+    pub(crate) clusters: Vec<At<'a>>,
     /// `bootstrap_extensions`.
-    pub(super) extensions: Vec<At<'a>>,
+    pub(crate) extensions: Vec<At<'a>>,
     /// `dynamic_resources.ads_config`.
-    pub(super) ads: Option<At<'a>>,
+    pub(crate) ads: Option<At<'a>>,
     /// All listeners are here.
-    pub(super) all_listeners: bool,
+    pub(crate) all_listeners: bool,
     /// All clusters are here.
-    pub(super) all_clusters: bool,
+    pub(crate) all_clusters: bool,
 }
 
 /// A listener.
-pub(super) struct Listener<'a> {
+pub(crate) struct Listener<'a> {
     /// Its fields.
-    pub(super) at: At<'a>,
+    pub(crate) at: At<'a>,
     /// Its name; empty when it has none.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// Its filter chains, the default one last.
-    pub(super) chains: Vec<Chain<'a>>,
+    pub(crate) chains: Vec<Chain<'a>>,
 }
 
 /// A filter chain.
-pub(super) struct Chain<'a> {
+pub(crate) struct Chain<'a> {
     /// Its fields.
-    pub(super) at: At<'a>,
+    pub(crate) at: At<'a>,
     /// It has a transport socket: bytes are not plain HTTP.
-    pub(super) has_socket: bool,
+    pub(crate) has_socket: bool,
     /// `common_tls_context`'s parent: a `DownstreamTlsContext`.
-    pub(super) tls: Option<At<'a>>,
+    pub(crate) tls: Option<At<'a>>,
     /// The HTTP filters of each connection manager.
-    pub(super) managers: Vec<Vec<At<'a>>>,
+    pub(crate) managers: Vec<Vec<At<'a>>>,
 }
 
 impl<'a> Envoy<'a> {
-    pub(super) fn gather(documents: &'a [Document], report: &mut Report) -> Self {
+    pub(crate) fn gather(documents: &'a [Document], report: &mut Report) -> Self {
         let mut envoy = Self {
             listeners: Vec::new(),
             loose_filters: Vec::new(),
@@ -116,29 +116,29 @@ impl<'a> Envoy<'a> {
     }
 
     /// Every filter chain with its listener.
-    pub(super) fn chains(&self) -> impl Iterator<Item = (&Listener<'a>, &Chain<'a>)> {
+    pub(crate) fn chains(&self) -> impl Iterator<Item = (&Listener<'a>, &Chain<'a>)> {
         self.listeners.iter().flat_map(|listener| listener.chains.iter().map(move |chain| (listener, chain)))
     }
 
     /// The HTTP filters of every connection manager, with its listener and chain.
-    pub(super) fn managers(&self) -> impl Iterator<Item = (&Listener<'a>, &Chain<'a>, &Vec<At<'a>>)> {
+    pub(crate) fn managers(&self) -> impl Iterator<Item = (&Listener<'a>, &Chain<'a>, &Vec<At<'a>>)> {
         let chains = self.chains();
         chains.flat_map(|(listener, chain)| chain.managers.iter().map(move |filters| (listener, chain, filters)))
     }
 
     /// The cluster of this name.
-    pub(super) fn cluster(&self, name: &str) -> Option<&At<'a>> {
+    pub(crate) fn cluster(&self, name: &str) -> Option<&At<'a>> {
         self.clusters.iter().find(|cluster| cluster.text_of("name") == Some(name))
     }
 
     /// The names of all clusters.
-    pub(super) fn cluster_names(&self) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn cluster_names(&self) -> impl Iterator<Item = &'a str> {
         self.clusters.iter().filter_map(|cluster| cluster.text_of("name"))
     }
 }
 
 /// The files that a bootstrap names.
-pub(super) fn files(top: &At<'_>) -> Vec<String> {
+pub(crate) fn files(top: &At<'_>) -> Vec<String> {
     let Some(dynamic) = top.get("dynamic_resources") else { return Vec::new() };
     let sources = ["lds_config", "cds_config"].into_iter().filter_map(|field| dynamic.get(field));
     sources.filter_map(|source| file(&source).map(str::to_owned)).collect()

@@ -11,16 +11,14 @@ use crate::located::At;
 
 pub(super) fn check(documents: &[Document], report: &mut Report) {
     let resources: Vec<At<'_>> = documents.iter().map(Document::top).collect();
-    let mut plugins = Vec::new();
-    for resource in resources.iter().filter(|resource| is(resource, "WasmPlugin")) {
-        let Some(spec) = resource.get("spec") else { continue };
-        if is_ours(&spec) {
-            plugins.extend(wasm_plugin(&spec, report));
-        }
+    let specs =
+        resources.iter().filter(|resource| is(resource, "WasmPlugin")).filter_map(|resource| resource.get("spec"));
+    let ours: Vec<At<'_>> = specs.filter(is_ours).collect();
+    if let (true, Some(first)) = (ours.is_empty(), resources.first()) {
+        let expected = "one, as `envoy-autocert render --format istio` writes it";
+        return report.mistake(Finding { line: None, ..Finding::at(first, "no WasmPlugin with the plugin", expected) });
     }
-    if plugins.is_empty() {
-        return;
-    }
+    let plugins: Vec<Plugin<'_>> = ours.iter().filter_map(|spec| wasm_plugin(spec, report)).collect();
     for ca in cas(&plugins) {
         way(&ca, &resources, report);
     }

@@ -11,7 +11,7 @@ use crate::located::At;
 /// Where a CA asks (RFC 8555 §8.3).
 const HTTP: u64 = 80;
 
-pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
+pub(crate) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let wanted = entry_points(plugins);
     let responders: Vec<Responder<'_, '_>> = plugins.iter().filter_map(|plugin| responder(envoy, plugin)).collect();
     // Filters alone have no listener that could be looked at.
@@ -124,7 +124,7 @@ fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report:
 }
 
 /// The port that a listener has for TCP.
-pub(super) fn tcp_port(listener: &Listener<'_>) -> Option<u64> {
+pub(crate) fn tcp_port(listener: &Listener<'_>) -> Option<u64> {
     port_of(&listener.at)
 }
 

@@ -7,13 +7,13 @@ mod ca_tls;
 mod clusters;
 mod filters;
 mod finding;
-mod gather;
+pub(crate) mod gather;
 mod istio;
 mod kind;
-mod listeners;
-mod plugin;
+pub(crate) mod listeners;
+pub(crate) mod plugin;
 mod sds;
-mod typed;
+pub(crate) mod typed;
 
 use std::rc::Rc;
 

@@ -13,28 +13,28 @@ use crate::envoy::plugin::CAPABILITIES;
 use crate::located::{At, Kind, Node};
 
 /// An instance: a `PluginConfig` that is ours.
-pub(super) struct Plugin<'a> {
+pub(crate) struct Plugin<'a> {
     /// The `PluginConfig`.
-    pub(super) at: At<'a>,
+    pub(crate) at: At<'a>,
     /// Where it is.
-    pub(super) place: Place<'a>,
+    pub(crate) place: Place<'a>,
     /// Its configuration, with its place; none when it has mistakes.
-    pub(super) config: Option<Configured<'a>>,
+    pub(crate) config: Option<Configured<'a>>,
 }
 
 /// A configuration without a mistake.
-pub(super) struct Configured<'a> {
+pub(crate) struct Configured<'a> {
     /// The object with `certificatesResolvers`, or the text that has it.
-    pub(super) at: At<'a>,
+    pub(crate) at: At<'a>,
     /// The same, read.
-    pub(super) value: Value,
+    pub(crate) value: Value,
     /// What it means.
-    pub(super) config: Config,
+    pub(crate) config: Config,
 }
 
 /// Where an instance is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place<'a> {
+pub(crate) enum Place<'a> {
     /// A service of the bootstrap.
     Bootstrap {
         /// One instance on the main thread.
@@ -58,7 +58,7 @@ const NAMES: [&str; 2] = ["envoy-autocert", "envoy_autocert"];
 
 impl<'a> Plugin<'a> {
     /// Finds all of them, and says what is wrong with their configurations.
-    pub(super) fn all(envoy: &Envoy<'a>, report: &mut Report) -> Vec<Self> {
+    pub(crate) fn all(envoy: &Envoy<'a>, report: &mut Report) -> Vec<Self> {
         let mut found = Vec::new();
         for extension in &envoy.extensions {
             let Some(service) = typed_config(extension).filter(|typed| typed.name == "WasmService") else { continue };
@@ -86,7 +86,7 @@ impl<'a> Plugin<'a> {
     }
 
     /// Whether it answers challenges.
-    pub(super) fn answers(&self) -> bool {
+    pub(crate) fn answers(&self) -> bool {
         let role = self.config.as_ref().map_or(Role::Auto, |configured| configured.config.role);
         matches!(self.place, Place::Filter { .. }) && role != Role::Engine
     }
@@ -121,7 +121,7 @@ fn is_ours(config: &At<'_>) -> bool {
             None => value.entry("certificatesResolvers").is_some(),
         })
     };
-    names.iter().any(|path| is_named(path)) || has_keys()
+    names.iter().any(is_named) || has_keys()
 }
 
 fn configured<'a>(plugin: &At<'a>, report: &mut Report) -> Option<Configured<'a>> {
@@ -157,7 +157,7 @@ fn configured<'a>(plugin: &At<'a>, report: &mut Report) -> Option<Configured<'a>
 }
 
 /// Reads a configuration that stands at this place.
-pub(super) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Option<Configured<'a>> {
+pub(crate) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Option<Configured<'a>> {
     let below = |path: &str| if path == "configuration" { at.path.clone() } else { format!("{}.{path}", at.path) };
     match resolver::config::parse(&value) {
         Ok(config) => {
@@ -186,7 +186,7 @@ pub(super) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Optio
 }
 
 /// That the plugin is nowhere.
-pub(super) fn missing(envoy: &Envoy<'_>, documents: &[Document], report: &mut Report) {
+pub(crate) fn missing(envoy: &Envoy<'_>, documents: &[Document], report: &mut Report) {
     let Some(top) = documents.first().map(Document::top) else { return };
     let finding = Finding {
         line: None,
@@ -200,7 +200,7 @@ pub(super) fn missing(envoy: &Envoy<'_>, documents: &[Document], report: &mut Re
 }
 
 /// Checks how the instances are set up, each alone and beside each other.
-pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
+pub(crate) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
     for plugin in plugins {
         match plugin.place {
             Place::Filter { .. } => failure_policy(plugin, report),

@@ -3,17 +3,17 @@
 use crate::located::At;
 
 /// A message and the last part of its type's name: `HttpConnectionManager`.
-pub(super) struct Typed<'a> {
+pub(crate) struct Typed<'a> {
     /// The name of the type without its package and version.
-    pub(super) name: &'a str,
+    pub(crate) name: &'a str,
     /// The whole name of the type.
-    pub(super) full: &'a str,
+    pub(crate) full: &'a str,
     /// Its fields.
-    pub(super) at: At<'a>,
+    pub(crate) at: At<'a>,
 }
 
 /// The message of a `typed_config`, or of whatever else has an `@type`. A `TypedStruct` is what it wraps.
-pub(super) fn typed<'a>(any: &At<'a>) -> Option<Typed<'a>> {
+pub(crate) fn typed<'a>(any: &At<'a>) -> Option<Typed<'a>> {
     let full = any.text_of("@type")?;
     if last(full) == "TypedStruct" {
         let full = any.text_of("type_url")?;
@@ -23,7 +23,7 @@ pub(super) fn typed<'a>(any: &At<'a>) -> Option<Typed<'a>> {
 }
 
 /// The `typed_config` of an extension.
-pub(super) fn typed_config<'a>(extension: &At<'a>) -> Option<Typed<'a>> {
+pub(crate) fn typed_config<'a>(extension: &At<'a>) -> Option<Typed<'a>> {
     typed(&extension.get("typed_config")?)
 }
 

@@ -88,7 +88,8 @@ impl Files {
     }
 }
 
-fn text(path: &Path) -> Result<String, String> {
+/// The text of a file of at most [`MAX_FILE`] bytes.
+pub(super) fn text(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("{}: can't be read: {error}", path.display());
     let mut bytes = Vec::new();
     let most = u64::try_from(MAX_FILE).unwrap_or(u64::MAX).saturating_add(1);

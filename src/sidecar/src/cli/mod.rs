@@ -2,6 +2,7 @@
 //!
 //! Each command has a file with its flags; where it is more than a call, another one that runs it.
 
+mod check;
 mod export;
 mod import;
 mod input_files;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use check::CheckArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inputs::{InputArgs, Inputs, TraefikFlags};
@@ -39,6 +41,8 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Says what is wrong with a configuration: Traefik's, flags, or Envoy's with the plugin in it.
+    Check(Box<CheckArgs>),
     /// Writes certificates and keys to PEM files, once or whenever they change.
     Export(ExportArgs),
     /// Takes over certificates and accounts of Traefik, certbot, Caddy or lego, without any new order.
@@ -82,6 +86,7 @@ impl Command {
     fn inputs(&mut self) -> Option<&mut InputArgs> {
         match self {
             Self::Render(args) => Some(&mut args.inputs),
+            Self::Check(args) => Some(&mut args.inputs),
             Self::Export(_) | Self::Import(_) | Self::Schema | Self::Sidecar(_) => None,
         }
     }
@@ -89,6 +94,7 @@ impl Command {
     /// Does it, and says whether it went well.
     pub fn run(self) -> ExitCode {
         match self {
+            Self::Check(args) => check::run(*args),
             Self::Export(args) => export::run(args),
             Self::Import(args) => import::run(&args),
             Self::Render(args) => render::run(&args),

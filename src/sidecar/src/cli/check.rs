@@ -1,0 +1,166 @@
+//! `check`: what is wrong with a configuration, one line each.
+
+mod files;
+mod validate;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+use setup::check::{Finding, Report};
+
+use super::{InputArgs, failed};
+use files::Files;
+use validate::Validator;
+
+/// The flags of `check`.
+///
+/// A file is taken for what its content says: Traefik's configuration, a bootstrap of Envoy's (the local files that it
+/// names for listeners and clusters are read too), listeners, clusters or HTTP filters of Envoy's alone, Istio's
+/// resources. A bootstrap without a mistake is also given to `envoy --mode validate`, if Envoy is there.
+#[derive(Args, Debug)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "It ends with 0 when there is no mistake, with 1 when there is one, and with 2 when something can't be \
+                  read. With --strict each warning is a mistake."
+)]
+pub struct CheckArgs {
+    /// Files to check.
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// What else there is.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+
+    /// Print one JSON object: ok, mistakes and warnings, each with source, path, found, expected, nearest and line.
+    #[arg(long, env = "ENVOY_AUTOCERT_JSON")]
+    pub json: bool,
+
+    /// The program that validates a bootstrap, instead of the envoy on PATH.
+    #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH")]
+    pub envoy: Option<PathBuf>,
+
+    /// Leave the validation by Envoy itself out.
+    #[arg(long, env = "ENVOY_AUTOCERT_NO_ENVOY", conflicts_with = "envoy")]
+    pub no_envoy: bool,
+}
+
+/// Something could not be read.
+const UNREADABLE: u8 = 2;
+
+/// Checks everything, and prints what is wrong.
+pub(super) fn run(args: CheckArgs) -> ExitCode {
+    let (is_json, is_strict) = (args.json, args.inputs.strict);
+    let (report, ended) = match checked(args) {
+        Ok(report) => {
+            let is_fine = report.mistakes.is_empty() && (report.warnings.is_empty() || !is_strict);
+            (report, if is_fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Err(why) if is_json => {
+            let mistakes = vec![Finding::said(&why)];
+            (Report { mistakes, ..Report::default() }, ExitCode::from(UNREADABLE))
+        }
+        Err(why) => {
+            let _ = failed(&why);
+            return ExitCode::from(UNREADABLE);
+        }
+    };
+    let text = if is_json { json(report, is_strict) } else { lines(&report, is_strict) };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ended,
+        Err(error) => failed(&format!("what was found can't be written: {error}")),
+    }
+}
+
+fn checked(args: CheckArgs) -> Result<Report, String> {
+    let CheckArgs { files, mut inputs, envoy, no_envoy, .. } = args;
+    let validator = if no_envoy { None } else { Validator::find(envoy)? };
+    let named = !files.is_empty() || !inputs.config.is_empty();
+    let files = Files::sort(files.into_iter().chain(std::mem::take(&mut inputs.config)))?;
+    inputs.config.clone_from(&files.others);
+    let has_inputs = !files.others.is_empty()
+        || !inputs.values.is_empty()
+        || !inputs.domain.is_empty()
+        || !inputs.traefik.0.is_empty();
+    let mut report = files.report;
+    if has_inputs || !named {
+        report.extend(of_inputs(&inputs)?);
+    }
+    for group in &files.groups {
+        let mut found = setup::check::envoy(&group.documents);
+        if let (Some(path), Some(validator), true) = (&group.bootstrap, &validator, found.mistakes.is_empty()) {
+            validator.validate(path, &mut found)?;
+        }
+        report.extend(found);
+    }
+    if !files.istio.is_empty() {
+        report.extend(setup::check::istio(&files.istio));
+    }
+    Ok(report)
+}
+
+/// Checks what is to be set up.
+fn of_inputs(inputs: &InputArgs) -> Result<Report, String> {
+    let inputs = inputs.read()?;
+    let reading = match setup::read(&inputs.sources) {
+        Ok(reading) => reading,
+        Err(mistakes) => {
+            let mistakes = mistakes.into_iter().map(Finding::from).collect();
+            return Ok(Report { mistakes, ..Report::default() });
+        }
+    };
+    let warnings = reading.warnings.iter().map(|warning| Finding::said(warning)).collect();
+    // Two resolvers that trust one CA differently are each right, and can't be beside each other.
+    let mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
+    let mistakes = mistakes.into_iter().map(|mistake| setup::Mistake { source: None, place: None, mistake });
+    Ok(Report { mistakes: mistakes.map(Finding::from).collect(), warnings })
+}
+
+fn json(report: Report, is_strict: bool) -> String {
+    let Report { mut mistakes, mut warnings } = report;
+    if is_strict {
+        mistakes.append(&mut warnings);
+    }
+    format!("{}\n", json!({ "ok": mistakes.is_empty(), "mistakes": mistakes, "warnings": warnings }))
+}
+
+fn lines(report: &Report, is_strict: bool) -> String {
+    let warning = if is_strict { "mistake" } else { "warning" };
+    let mistakes = report.mistakes.iter().map(|finding| format!("mistake: {finding}\n"));
+    let warnings = report.warnings.iter().map(|finding| format!("{warning}: {finding}\n"));
+    let strict = if is_strict { report.warnings.len() } else { 0 };
+    let (mistakes_number, warnings_number) = (report.mistakes.len() + strict, report.warnings.len() - strict);
+    let start = if mistakes_number == 0 { "fine: " } else { "" };
+    let plural = |number: usize| if number == 1 { "" } else { "s" };
+    mistakes.chain(warnings).collect::<String>()
+        + &format!(
+            "{start}{mistakes_number} mistake{}, {warnings_number} warning{}\n",
+            plural(mistakes_number),
+            plural(warnings_number),
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts() {
+        let report = Report { mistakes: vec![Finding::said("a")], warnings: vec![Finding::said("b")] };
+        assert_eq!(lines(&report, false), "mistake: a\nwarning: b\n1 mistake, 1 warning\n");
+        assert_eq!(lines(&report, true), "mistake: a\nmistake: b\n2 mistakes, 0 warnings\n");
+        assert_eq!(lines(&Report::default(), true), "fine: 0 mistakes, 0 warnings\n");
+    }
+
+    #[test]
+    fn a_script_gets_one_object() {
+        let report = Report { warnings: vec![Finding::said("b")], ..Report::default() };
+        let object = |is_strict| serde_json::from_str::<serde_json::Value>(&json(report.clone(), is_strict)).ok();
+        let finding = json!({ "source": "", "path": "", "found": "b", "expected": "", "nearest": null });
+        assert_eq!(object(false), Some(json!({ "ok": true, "mistakes": [], "warnings": [finding] })));
+        assert_eq!(object(true), Some(json!({ "ok": false, "mistakes": [finding], "warnings": [] })));
+    }
+}

@@ -1,0 +1,89 @@
+//! The files to check, sorted by what is in them.
+
+use std::path::{Path, PathBuf};
+
+use setup::check::{Document, Finding, Kind, Report, kind};
+
+use super::super::input_files::text;
+
+/// The files.
+#[derive(Default)]
+pub(super) struct Files {
+    /// Documents of Envoy's that belong together.
+    pub(super) groups: Vec<Group>,
+    /// Istio's resources.
+    pub(super) istio: Vec<Document>,
+    /// Traefik's, and directories.
+    pub(super) others: Vec<PathBuf>,
+    /// What could not be read as the YAML that it is.
+    pub(super) report: Report,
+}
+
+/// Documents of Envoy's that belong together.
+pub(super) struct Group {
+    /// The bootstrap, if there is one.
+    pub(super) bootstrap: Option<PathBuf>,
+    /// The documents.
+    pub(super) documents: Vec<Document>,
+}
+
+impl Files {
+    /// Reads all of them.
+    ///
+    /// # Errors
+    /// When one can't be read.
+    pub(super) fn sort(paths: impl Iterator<Item = PathBuf>) -> Result<Self, String> {
+        let mut files = Self::default();
+        let mut loose: Vec<Document> = Vec::new();
+        for path in paths {
+            // A directory is of Traefik's files.
+            if path.is_dir() {
+                files.others.push(path);
+                continue;
+            }
+            let text = text(&path)?;
+            // What is no YAML may be TOML, or a template of Traefik's; whoever reads those says what is wrong.
+            let documents = Document::all(&path.display().to_string(), &text).unwrap_or_default();
+            let kinds: Vec<Kind> = documents.iter().map(|document| kind(&document.top())).collect();
+            if kinds.contains(&Kind::Bootstrap) {
+                files.bootstrap(path, documents);
+            } else if kinds.contains(&Kind::Pieces) {
+                loose.extend(documents);
+            } else if kinds.contains(&Kind::Kubernetes) {
+                files.istio.extend(documents);
+            } else {
+                files.others.push(path);
+            }
+        }
+        // A file that a bootstrap names is checked with it.
+        loose.retain(|document| !files.groups.iter().any(|group| group.has(&document.source)));
+        if !loose.is_empty() {
+            files.groups.push(Group { bootstrap: None, documents: loose });
+        }
+        Ok(files)
+    }
+
+    fn bootstrap(&mut self, path: PathBuf, mut documents: Vec<Document>) {
+        let named: Vec<String> = documents.iter().flat_map(Document::files).collect();
+        for name in named {
+            // Where it isn't, the check says that its listeners or clusters are not there.
+            let Ok(text) = text(Path::new(&name)) else { continue };
+            match Document::all(&name, &text) {
+                Ok(further) => documents.extend(further),
+                Err(broken) => self.report.mistake(Finding {
+                    source: name,
+                    line: broken.line,
+                    expected: "YAML or JSON of Envoy's, each key once".to_owned(),
+                    ..Finding::said(&broken.what)
+                }),
+            }
+        }
+        self.groups.push(Group { bootstrap: Some(path), documents });
+    }
+}
+
+impl Group {
+    fn has(&self, source: &str) -> bool {
+        self.documents.iter().any(|document| document.source == source)
+    }
+}
