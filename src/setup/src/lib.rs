@@ -4,6 +4,7 @@
 //! - [`traefik`]: the types of Traefik's configuration; [`schema`] is made of them.
 //! - [`model`]: what is to be set up, free of the form it was written in.
 //! - [`envoy`]: Envoy's configuration made of it.
+//! - [`into`]: the same put into an Envoy configuration of the user's own.
 //! - [`check`]: what is wrong with an Envoy configuration that uses the plugin; [`located`] says where.
 //!
 //! Text in, text out: nothing here opens a file, a socket or a process; the binary does.
@@ -14,6 +15,7 @@ mod assemble;
 pub mod check;
 pub mod envoy;
 pub mod input;
+pub mod into;
 pub mod located;
 pub mod model;
 pub mod schema;
