@@ -43,7 +43,10 @@ pub(super) struct Edited {
 /// Makes all additions; `None` when a path leads nowhere.
 pub(super) fn apply(text: &str, top: &At<'_>, edits: &[Edit]) -> Option<Edited> {
     let mut value = top.node.value()?;
-    for edit in edits {
+    // Paths are those of the text: what moves the items of a list comes last.
+    let (moving, others): (Vec<&Edit>, Vec<&Edit>) =
+        edits.iter().partition(|edit| matches!(edit, Edit::Insert { first: true, .. }));
+    for edit in others.into_iter().chain(moving) {
         to_value(&mut value, edit)?;
     }
     let kept = to_text(text, top, edits).filter(|new| {

@@ -70,6 +70,15 @@ pub fn infer(source: &str, text: &str) -> Result<Inferred, String> {
         let plain = envoy.chains().filter(|(_, chain)| !chain.has_socket);
         found = plain.flat_map(|(listener, chain)| infer::virtual_hosts(listener, chain, &mut notes)).collect();
     }
+    if found.is_empty() {
+        // All of it may have been added before.
+        let plugins = Plugin::all(&envoy, &mut Report::default());
+        let configured = plugins.first().and_then(|plugin| plugin.config.as_ref());
+        found = configured.into_iter().flat_map(|c| &c.config.wants).map(|want| want.names.clone()).collect();
+        if !found.is_empty() {
+            notes.say("the names are those of the plugin that is there already".to_owned());
+        }
+    }
     let mut known = HashSet::new();
     let once = |names: Vec<String>| names.into_iter().filter(|name| known.insert(name.clone())).collect::<Vec<_>>();
     let certificates = found.into_iter().map(once).filter(|names| !names.is_empty()).collect();

@@ -1,5 +1,7 @@
 //! `render`: what is to be set up, as a configuration of Envoy's.
 
+mod into;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Read, Write};
@@ -29,6 +31,12 @@ pub struct RenderArgs {
     /// What to make of it.
     #[arg(long, env = "ENVOY_AUTOCERT_FORMAT", value_name = "FORMAT", default_value = "bootstrap")]
     pub format: Format,
+
+    /// Your own Envoy bootstrap: what it is missing is added to it, and everything else stays as it is. The names for
+    /// certificates are those of its virtual hosts and filter chains, unless --domain or routers of --config say others.
+    /// The result goes to stdout or --output, never to this file.
+    #[arg(long, env = "ENVOY_AUTOCERT_INTO", value_name = "PATH", conflicts_with = "format")]
+    pub into: Option<PathBuf>,
 
     /// File to write to, instead of stdout. One that `render` has not written is left alone.
     #[arg(long, env = "ENVOY_AUTOCERT_OUTPUT", value_name = "PATH")]
@@ -131,15 +139,13 @@ pub(super) fn run(args: &RenderArgs) -> ExitCode {
 }
 
 fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
+    if let Some(bootstrap) = &args.into {
+        return into::render(args, bootstrap);
+    }
     let inputs = args.inputs.read().map_err(|why| vec![why])?;
     let reading = setup::read(&inputs.sources).map_err(|mistakes| lines(&mistakes))?;
     let rendered = rendered(&reading.setup, args)?;
-    match &args.output {
-        Some(path) => replace(path, &rendered.text, args.force).map_err(|why| vec![why])?,
-        None => io::stdout()
-            .write_all(rendered.text.as_bytes())
-            .map_err(|error| vec![format!("stdout can't be written to: {error}")])?,
-    }
+    write(&rendered.text, args)?;
     for warning in reading.warnings.iter().chain(&rendered.warnings) {
         eprintln!("warning: {warning}");
     }
@@ -149,8 +155,18 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     Ok(())
 }
 
-fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
-    let options = Options {
+/// Puts the text to where it is wanted.
+fn write(text: &str, args: &RenderArgs) -> Result<(), Vec<String>> {
+    match &args.output {
+        Some(path) => replace(path, text, args.force).map_err(|why| vec![why]),
+        None => io::stdout()
+            .write_all(text.as_bytes())
+            .map_err(|error| vec![format!("stdout can't be written to: {error}")]),
+    }
+}
+
+fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
+    Ok(Options {
         plugin: args.plugin.clone(),
         api_socket: args.api_socket.clone(),
         sds_socket: args.sds_socket.clone(),
@@ -160,7 +176,11 @@ fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
             Format::Bootstrap | Format::Filter => pem_files(setup, &args.ca_bundle).map_err(|why| vec![why])?,
             Format::Istio => BTreeMap::new(),
         },
-    };
+    })
+}
+
+fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
+    let options = options(setup, args)?;
     let rendered = match args.format {
         Format::Bootstrap => bootstrap::bootstrap(setup, &options),
         Format::Filter => filter::filter(setup, &options),
