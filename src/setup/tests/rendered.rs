@@ -3,6 +3,7 @@
 //! `RENDER=1 cargo test -p setup --test rendered` writes them anew.
 
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::disallowed_methods, reason = "the expected texts are files")]
 
 mod common;
 

@@ -17,7 +17,8 @@ use setup::{SourceFile, Sources};
 
 const ROUTERS: usize = 10_000;
 
-/// `render` and `check` have a second for all. Reading takes 0.6 s of processor time while others use all cores.
+/// `render` and `check` have a second for all. Reading takes 0.3 s of it on an idle machine, and up to twice as much where
+/// others share the processor's cores.
 const MOST: Duration = Duration::from_millis(800);
 
 const STATIC: &str = "

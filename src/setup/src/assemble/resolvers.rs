@@ -91,11 +91,10 @@ impl Resolvers {
     /// Reads all of it.
     pub(super) fn read(self, entry_points: &EntryPoints, build: &mut Build<'_>) -> Option<Read> {
         let Self { mut options, routers } = self;
-        let mut configuration = Map::new();
-        configuration.insert("certificatesResolvers".to_owned(), Value::Object(options.clone()));
-        configuration.insert("routers".to_owned(), Value::Object(routers));
-        configuration.insert("sidecar".to_owned(), json!({ "cluster": "sidecar" }));
-        let config = match config::parse(&Value::Object(configuration)) {
+        let configuration = json!({
+            "certificatesResolvers": options, "routers": routers, "sidecar": { "cluster": "sidecar" },
+        });
+        let config = match config::parse(&configuration) {
             Ok(config) => config,
             Err(mistakes) => {
                 for mistake in mistakes {

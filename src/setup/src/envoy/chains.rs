@@ -196,7 +196,7 @@ impl Entry<'_> {
             let of_address = certificates.iter().find(|(_, names)| names.iter().any(|name| is_address(&name)));
             let mut secrets = vec![of_address.map_or(secrets::DEFAULT, |(secret, _)| secret)];
             if matches!(self.layout, Layout::Static) {
-                secrets.extend(certificates.iter().map(|(secret, _)| secret.as_str()));
+                secrets.extend(certificates.keys().map(String::as_str));
                 let mut seen = HashSet::new();
                 secrets.retain(|secret| seen.insert(*secret));
             }

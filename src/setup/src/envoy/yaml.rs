@@ -374,7 +374,7 @@ fn scalar(text: &str) -> String {
     let is_word = text.bytes().all(|byte| is_safe(byte) || byte == b':' || byte == b'@');
     let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
     let has_meaning = |word: &&str| word.eq_ignore_ascii_case(text);
-    let means_something = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"].iter().any(|w| has_meaning(&w));
+    let means_something = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"].iter().any(has_meaning);
     // A duration is not mistaken for a number by any reader, and `0.05s` is prettier without quotes.
     let is_duration = text.strip_suffix('s').is_some_and(|digits| {
         digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')

@@ -105,12 +105,7 @@ pub struct FileProvider {
 /// Which further files the sources name. Mistakes are not told here: [`read`] does.
 pub fn file_provider(sources: &Sources) -> FileProvider {
     let mut report = Report::default();
-    // Only who speaks of it is worth the time: the other files may be large.
-    let speaks = |file: &&SourceFile| file.text.to_ascii_lowercase().contains("providers");
-    let files = sources.files.iter().filter(speaks).cloned().collect();
-    let (flags, environment) = (sources.flags.clone(), sources.environment.clone());
-    let speaking = Sources { files, values: sources.values.clone(), flags, environment, ..Sources::default() };
-    let layers = layers(&speaking, &mut report);
+    let layers = layers(sources, &mut report);
     let whole = layers::merged(&layers, &mut report);
     let text = |key: &str| {
         let value = whole.pointer("/providers/file")?.get(key)?;

@@ -44,8 +44,9 @@ pub(crate) fn base(quick: &Quick, resolvers: &[String], report: &mut Report) -> 
         return Value::Object(Map::new());
     }
     let (resolver, own) = match resolvers {
-        [] => (RESOLVER, json!({ RESOLVER: { "acme": { "httpChallenge": { "entryPoint": "web" } } } })),
-        [only] => (only.as_str(), json!({})),
+        [only] if only != RESOLVER => (only.as_str(), json!({})),
+        // Flags of Traefik's may have said more of it already.
+        [] | [_] => (RESOLVER, json!({ RESOLVER: { "acme": { "httpChallenge": { "entryPoint": "web" } } } })),
         several => {
             let names: Vec<&str> = several.iter().map(String::as_str).collect();
             let found = format!("the resolvers {}", resolver::config::listed(names));

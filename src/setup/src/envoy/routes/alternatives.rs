@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn too_many_alternatives_are_none() {
-        let rule = vec!["(Path(`/a`) || Path(`/b`))"; 11].join(" && ");
+        let rule = ["(Path(`/a`) || Path(`/b`))"; 11].join(" && ");
         assert_eq!(of(&tree(&parse(&rule, Syntax::V3).unwrap(), Syntax::V3).ok().unwrap()), None);
     }
 }
