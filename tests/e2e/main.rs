@@ -16,6 +16,7 @@ mod reload;
 mod render;
 mod renewal;
 mod restarts;
+mod run;
 mod sds;
 mod secrets;
 mod several_envoys;

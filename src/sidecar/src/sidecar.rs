@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::api::{self, Admission, Context, Token, TokenError};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::Challenges;
-use crate::cli::{self, DefaultChoice, SidecarArgs};
+use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs};
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -49,7 +49,7 @@ pub struct Sidecar {
     sds: JoinSet<()>,
     /// Those that only watch; they are dropped.
     _watchers: JoinSet<()>,
-    store: Arc<dyn Store>,
+    context: Arc<Context>,
     _sockets: [BoundSocket; 2],
 }
 
@@ -89,6 +89,7 @@ impl Sidecar {
             wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
             metrics: Metrics::new(store.clone(), sds_status.clone()),
             stopping: stopping.clone(),
+            variables: args.variables.clone(),
         });
 
         let peers = Arc::new(peers(args));
@@ -119,7 +120,12 @@ impl Sidecar {
         let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
         let storage = storages_of(store.as_ref());
         tracing::info!(storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
-        Ok(Self { stop, servers, sds, _watchers: watchers, store, _sockets: [api_socket, sds_socket] })
+        Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: [api_socket, sds_socket] })
+    }
+
+    /// What is wanted by whomever.
+    pub fn wants(&self) -> &WantsBoard {
+        &self.context.wants
     }
 
     /// Takes no more requests, answers those under way, and saves everything.
@@ -132,7 +138,7 @@ impl Sidecar {
         if !drained {
             tracing::warn!("some requests were still under way and are cut off");
         }
-        match timeout(SAVE, self.store.close()).await {
+        match timeout(SAVE, self.context.store.close()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err(format!("the last write was not done within {} s", SAVE.as_secs())),
@@ -169,7 +175,11 @@ async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>) -> Result<Prov
         DefaultChoice::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
         DefaultChoice::None | DefaultChoice::SelfSigned => None,
     };
-    let mut provided = Provided::new(Sources { directories: args.cert_dirs.clone(), default });
+    let mut provided = Provided::new(Sources {
+        directories: args.cert_dirs.clone(),
+        pairs: args.certs.iter().map(|PairChoice(files)| files.clone()).collect(),
+        default,
+    });
     let read = tokio::task::spawn_blocking(move || {
         provided.read(&catalog);
         provided

@@ -31,7 +31,8 @@ struct Offers {
 
 struct Offer {
     wants: Vec<Want>,
-    ends: Instant,
+    /// None for one that stands.
+    ends: Option<Instant>,
 }
 
 /// There is no room for another Envoy's offer.
@@ -62,12 +63,21 @@ impl WantsBoard {
         if offers.by_holder.len() >= MAX_HOLDERS && !offers.by_holder.contains_key(&offer.holder) {
             return Err(Full);
         }
-        offers.by_holder.insert(offer.holder, Offer { wants: offer.wants, ends: now + ttl });
+        offers.by_holder.insert(offer.holder, Offer { wants: offer.wants, ends: Some(now + ttl) });
         offers.gather();
         drop(offers);
         // Also when it is the same: whoever waits has to know when it runs out now.
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    /// Takes wants that stand until others replace them: those of this very process.
+    pub fn stand(&self, holder: &str, wants: Vec<Want>) {
+        let mut offers = self.current(Instant::now());
+        offers.by_holder.insert(holder.to_owned(), Offer { wants, ends: None });
+        offers.gather();
+        drop(offers);
+        self.changed.notify_waiters();
     }
 
     /// All that is wanted now.
@@ -85,7 +95,7 @@ impl WantsBoard {
                 if offers.wants.revision != known || Instant::now() >= deadline {
                     return offers.wants.clone();
                 }
-                offers.by_holder.values().map(|offer| offer.ends).min()
+                offers.by_holder.values().filter_map(|offer| offer.ends).min()
             };
             tokio::select! {
                 () = changed => {}
@@ -99,7 +109,7 @@ impl WantsBoard {
         // A panic while the lock is held would be a bug of ours; the board goes on with what it has.
         let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
         let before = offers.by_holder.len();
-        offers.by_holder.retain(|_, offer| offer.ends > now);
+        offers.by_holder.retain(|_, offer| offer.ends.is_none_or(|ends| ends > now));
         if offers.by_holder.len() != before {
             offers.gather();
         }
@@ -166,6 +176,16 @@ mod tests {
         let wants = board.after(known, Duration::from_secs(50)).await;
         assert_eq!(names(&wants), [""; 0]);
         assert_eq!(start.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_stands_ends_only_when_it_is_replaced() {
+        let board = WantsBoard::new(7);
+        board.stand("run", offer("run", &["a.example"], 1).wants);
+        tokio::time::advance(LONGEST * 2).await;
+        assert_eq!(names(&board.now()), ["a.example"]);
+        board.stand("run", offer("run", &["b.example"], 1).wants);
+        assert_eq!(names(&board.now()), ["b.example"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -27,7 +27,9 @@ pub(super) async fn bind(
         let expected = "a protected header with the algorithm HS256 and this kid, and a public key, in base64url each";
         return Err(Refused::bad_request(format!("signingInput: expected {expected}")));
     }
-    let key = eab::mac_key(hmac_encoded.expose()).await.map_err(|error| Refused::eab_key(error.to_string()))?;
+    let key = eab::mac_key(hmac_encoded.expose(), &context.variables)
+        .await
+        .map_err(|error| Refused::eab_key(error.to_string()))?;
     tracing::info!(resolver, kid, "an account is bound to its external account");
     Ok(Answer(EabMac { mac: URL_SAFE_NO_PAD.encode(eab::mac(&key, &signing_input)) }))
 }

@@ -43,6 +43,7 @@ pub use server::serve;
 use crate::catalog::Catalog;
 use crate::challenges::Challenges;
 use crate::keys::KeyMaker;
+use crate::keys::eab::Variables;
 use crate::metrics::Metrics;
 use crate::shelf::Shelf;
 use crate::store::Store;
@@ -56,6 +57,8 @@ const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What the API works with.
 pub struct Context {
+    /// Variables that stand above those of the environment.
+    pub variables: Variables,
     /// Where keys and state are.
     pub store: Arc<dyn Store>,
     /// What SDS serves.

@@ -8,6 +8,8 @@ mod import;
 mod input_files;
 mod inputs;
 mod render;
+mod rendered;
+mod run;
 mod schema;
 mod serve;
 mod sidecar;
@@ -25,9 +27,10 @@ pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inputs::{InputArgs, Inputs, TraefikFlags};
 pub use render::RenderArgs;
+pub use run::{ExecEnvoyArgs, RunArgs};
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
-pub use values::{DefaultChoice, GroupId, LoopbackAddress, StoragePath};
+pub use values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, StoragePath};
 
 /// Automatic HTTPS for Envoy: certificates from an ACME CA, renewed and served without a restart.
 #[derive(Debug, Parser)]
@@ -49,10 +52,15 @@ pub enum Command {
     Import(Box<ImportArgs>),
     /// Writes an Envoy configuration that does what Traefik's configuration says.
     Render(Box<RenderArgs>),
+    /// Runs the whole of it, sidecar and Envoy, from a configuration of Traefik's or from a few flags.
+    Run(Box<RunArgs>),
     /// Prints the JSON Schema of the configuration, by which editors complete it.
     Schema,
     /// Keeps keys and certificates, and serves them to Envoy by SDS.
     Sidecar(Box<SidecarArgs>),
+    /// Becomes Envoy, and ends with the process that asked for it. For `run` alone.
+    #[command(hide = true)]
+    ExecEnvoy(ExecEnvoyArgs),
 }
 
 impl Cli {
@@ -87,7 +95,8 @@ impl Command {
         match self {
             Self::Render(args) => Some(&mut args.inputs),
             Self::Check(args) => Some(&mut args.inputs),
-            Self::Export(_) | Self::Import(_) | Self::Schema | Self::Sidecar(_) => None,
+            Self::Run(args) => Some(&mut args.inputs),
+            Self::ExecEnvoy(_) | Self::Export(_) | Self::Import(_) | Self::Schema | Self::Sidecar(_) => None,
         }
     }
 
@@ -98,6 +107,8 @@ impl Command {
             Self::Export(args) => export::run(args),
             Self::Import(args) => import::run(&args),
             Self::Render(args) => render::run(&args),
+            Self::ExecEnvoy(args) => run::exec_envoy(&args),
+            Self::Run(args) => run::run(*args),
             Self::Schema => schema::run(),
             Self::Sidecar(args) => serve::run(&args),
         }

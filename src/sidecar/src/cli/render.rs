@@ -193,7 +193,7 @@ fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
 }
 
 /// The files of roots that go into the configuration, since Envoy takes one file and these are several.
-fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<String, String>, String> {
+pub(super) fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<String, String>, String> {
     ca::files(&setup.resolvers, ca_bundle).into_iter().map(|path| Ok((path.clone(), pem(&path)?))).collect()
 }
 

@@ -1,12 +1,11 @@
 //! Runs the sidecar: logs, threads, signals and systemd around it.
 
-use std::io;
 use std::process::ExitCode;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{SidecarArgs, failed};
+use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 use crate::{hardening, logging};
 
@@ -28,25 +27,13 @@ pub(super) fn run(args: &SidecarArgs) -> ExitCode {
 }
 
 async fn serve_until_told(args: &SidecarArgs) -> Result<(), String> {
-    let signals =
-        || -> io::Result<[Signal; 2]> { Ok([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]) };
-    let [mut terminate, mut interrupt] = signals().map_err(|error| format!("signals can't be caught: {error}"))?;
+    let mut ending = Ending::catch()?;
     let sidecar = Sidecar::start(args).await.map_err(|error| error.to_string())?;
     tell_systemd(NotifyState::Ready);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    ending.told().await;
     tell_systemd(NotifyState::Stopping);
     tracing::info!("told to end");
     sidecar.stop().await?;
     tracing::info!("ended; everything is saved");
     Ok(())
-}
-
-/// It listens only when it started us.
-fn tell_systemd(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd could not be told");
-    }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::storages::{DEFAULT, StorageChoice};
-use super::values::{DefaultChoice, GroupId, LoopbackAddress};
+use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, seconds};
+use crate::keys::eab::Variables;
 use crate::logging::{LogFormat, LogLevel};
 
 /// The flags of `sidecar`.
@@ -98,6 +99,16 @@ pub struct SidecarArgs {
     )]
     pub cert_dirs: Vec<PathBuf>,
 
+    /// Certificate of your own and its key, as in --cert-dir. May be given several times.
+    #[arg(
+        long = "cert",
+        env = "ENVOY_AUTOCERT_CERT",
+        value_name = "CERTIFICATE,KEY",
+        value_delimiter = ' ',
+        help_heading = "Certificates"
+    )]
+    pub certs: Vec<PairChoice>,
+
     /// What is served for names that nothing covers: self-signed, none, or PEM files: CERTIFICATE,KEY or one file with
     /// both.
     #[arg(
@@ -145,14 +156,10 @@ pub struct SidecarArgs {
         help_heading = "Logs"
     )]
     pub log_format: LogFormat,
-}
 
-/// A whole number of seconds from 1 to an hour.
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse::<u64>() {
-        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
-        Ok(_) | Err(_) => Err("expected a whole number from 1 to 3600".into()),
-    }
+    /// Variables that stand above those of the environment, set by `run`.
+    #[arg(skip)]
+    pub variables: Variables,
 }
 
 #[cfg(test)]

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
+
+use crate::provided::Files;
 
 /// Where the storage is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +58,23 @@ impl FromStr for GroupId {
     }
 }
 
+/// A certificate of the user's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairChoice(pub Files);
+
+impl FromStr for PairChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(',') {
+            Some((certificate, key)) if !certificate.is_empty() && !key.is_empty() => {
+                Ok(Self(Files { certificate: certificate.into(), key: key.into() }))
+            }
+            _ => Err("expected CERTIFICATE,KEY".into()),
+        }
+    }
+}
+
 /// What is served for names that nothing covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DefaultChoice {
@@ -92,6 +112,14 @@ impl FromStr for DefaultChoice {
     }
 }
 
+/// A whole number of seconds from 1 to an hour.
+pub(super) fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),
+        Ok(_) | Err(_) => Err("expected a whole number from 1 to 3600".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +130,13 @@ mod tests {
         assert!(parsed("etcd://localhost").is_err());
         assert!(parsed("dir:/var/lib/x").is_err());
         assert_eq!(parsed("/x/acme.json"), Ok(StoragePath("/x/acme.json".into())));
+    }
+
+    #[test]
+    fn a_certificate_has_a_key() {
+        let parsed = |text: &str| text.parse::<PairChoice>();
+        assert_eq!(parsed("a,b"), Ok(PairChoice(Files { certificate: "a".into(), key: "b".into() })));
+        assert!(parsed("a").is_err() && parsed("a,").is_err() && parsed(",b").is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Promises: what is in a file or a variable is read bounded, and never shown; an error names the place alone.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use aws_lc_rs::hmac;
@@ -24,11 +25,14 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// Variables that stand above those of the environment: `run` takes keys out of the configuration that Envoy shows.
+pub type Variables = BTreeMap<String, resolver::config::Hidden>;
+
 /// The key that a configuration holds in base64url, or that is in `file:PATH` or `env:NAME`.
 ///
 /// # Errors
 /// When it can't be read there, or is no base64url.
-pub async fn mac_key(hmac_encoded: &str) -> Result<Secret, MacKeyError> {
+pub async fn mac_key(hmac_encoded: &str, variables: &Variables) -> Result<Secret, MacKeyError> {
     let (place, encoded) = if let Some(path) = hmac_encoded.strip_prefix("file:") {
         let place = Place::File(path.to_owned());
         let text = read(path).await.map_err(|why| MacKeyError { place: place.clone(), why })?;
@@ -36,8 +40,13 @@ pub async fn mac_key(hmac_encoded: &str) -> Result<Secret, MacKeyError> {
     } else if let Some(name) = hmac_encoded.strip_prefix("env:") {
         let place = Place::Variable(name.to_owned());
         let unset = || MacKeyError { place: place.clone(), why: Why::Unset };
-        let text = std::env::var_os(name).ok_or_else(unset)?;
-        let encoded = text.into_string().map(String::into_bytes).unwrap_or_default();
+        let encoded = match variables.get(name) {
+            Some(text) => text.expose().as_bytes().to_vec(),
+            None => {
+                let text = std::env::var_os(name).ok_or_else(unset)?;
+                text.into_string().map(String::into_bytes).unwrap_or_default()
+            }
+        };
         (place, Zeroizing::new(encoded))
     } else {
         (Place::Configuration, Zeroizing::new(hmac_encoded.as_bytes().to_vec()))
@@ -137,14 +146,14 @@ mod tests {
         let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                      eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-        let mac = BASE64URL.encode(mac(&mac_key(key).await.unwrap(), input));
+        let mac = BASE64URL.encode(mac(&mac_key(key, &Variables::new()).await.unwrap(), input));
         assert_eq!(mac.trim_end_matches('='), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     }
 
     #[tokio::test]
     async fn both_alphabets_with_and_without_padding_mean_the_same() {
         for encoded in ["-_-_AQ", "+/+/AQ==", "-_-_AQ==", "+/+/AQ", " -_-_AQ\n", "-_-_AR"] {
-            assert_eq!(mac_key(encoded).await.unwrap().expose(), [0xfb, 0xff, 0xbf, 1], "{encoded}");
+            assert_eq!(mac_key(encoded, &Variables::new()).await.unwrap().expose(), [0xfb, 0xff, 0xbf, 1], "{encoded}");
         }
     }
 
@@ -154,9 +163,9 @@ mod tests {
         let path = home.path().join("eab");
         let reference = format!("file:{}", path.display());
         let error = |error: MacKeyError| error.to_string();
-        assert!(error(mac_key(&reference).await.err().unwrap()).contains("No such file"));
+        assert!(error(mac_key(&reference, &Variables::new()).await.err().unwrap()).contains("No such file"));
         std::fs::write(&path, "\n c2VjcmV0 \r\n").unwrap();
-        assert_eq!(mac_key(&reference).await.unwrap().expose(), b"secret");
+        assert_eq!(mac_key(&reference, &Variables::new()).await.unwrap().expose(), b"secret");
         for (text, expected) in [
             ("TOP SECRET".to_owned(), "expected the MAC key"),
             (String::new(), "expected the MAC key"),
@@ -164,21 +173,23 @@ mod tests {
             ("A".repeat(5000), "longer than 4096 bytes"),
         ] {
             std::fs::write(&path, &text).unwrap();
-            let error = error(mac_key(&reference).await.err().unwrap());
+            let error = error(mac_key(&reference, &Variables::new()).await.err().unwrap());
             assert!(error.contains(&path.display().to_string()) && error.contains(expected), "{error}");
             assert!(text.is_empty() || !error.contains(&text));
         }
         let directory = format!("file:{}", home.path().display());
-        assert!(error(mac_key(&directory).await.err().unwrap()).contains("no ordinary file"));
+        assert!(error(mac_key(&directory, &Variables::new()).await.err().unwrap()).contains("no ordinary file"));
     }
 
     #[tokio::test]
     async fn a_variable_that_is_not_there_is_named() {
         for name in ["AUTOCERT_TEST_NO_SUCH_VARIABLE", "", "A=B", "A\0B"] {
-            let error = mac_key(&format!("env:{name}")).await.err().unwrap().to_string();
+            let error = mac_key(&format!("env:{name}"), &Variables::new()).await.err().unwrap().to_string();
             assert!(error.contains(&format!("{name:?}: it is not set")), "{error}");
         }
         // Every test runner has this one, and it is no base64.
-        assert!(mac_key("env:PATH").await.err().unwrap().to_string().contains("expected the MAC key"));
+        assert!(
+            mac_key("env:PATH", &Variables::new()).await.err().unwrap().to_string().contains("expected the MAC key")
+        );
     }
 }

@@ -25,6 +25,8 @@ use layout::Layout;
 pub struct Sources {
     /// Directories with pairs, each with its sub-directories, one level deep.
     pub directories: Vec<PathBuf>,
+    /// Single pairs.
+    pub pairs: Vec<Files>,
     /// The default certificate, when it is the user's.
     pub default: Option<Files>,
 }
@@ -49,7 +51,8 @@ impl Provided {
     /// Reads everything that has changed and puts it into the catalog. It blocks on the file system.
     pub fn read(&mut self, catalog: &Catalog) {
         let mut problems = BTreeMap::new();
-        let layout = Layout::of(&self.sources.directories, &mut problems);
+        let mut layout = Layout::of(&self.sources.directories, &mut problems);
+        layout.pairs.extend(self.sources.pairs.iter().cloned());
         for files in &layout.pairs {
             self.read_pair(files, &mut problems);
         }
@@ -134,11 +137,12 @@ impl Provided {
         self.problems = problems;
     }
 
-    /// All directories to watch. The default certificate may lie in one full of other things.
+    /// All directories to watch. A single certificate may lie in one full of other things.
     fn watched(&self) -> Vec<(&Path, RecursiveMode)> {
         let directories = self.sources.directories.iter().map(|path| (path.as_path(), RecursiveMode::Recursive));
-        let default = self.sources.default.iter().flat_map(|files| [&files.certificate, &files.key]);
-        let parents = default.filter_map(|file| file.parent()).map(|parent| {
+        let single = self.sources.pairs.iter().chain(&self.sources.default);
+        let single = single.flat_map(|files| [&files.certificate, &files.key]);
+        let parents = single.filter_map(|file| file.parent()).map(|parent| {
             let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
             (parent, RecursiveMode::NonRecursive)
         });

@@ -40,7 +40,7 @@ struct Desk {
 impl Desk {
     fn new() -> Self {
         let directory = TempDir::new().unwrap();
-        let sources = Sources { directories: vec![directory.path().to_owned()], default: None };
+        let sources = Sources { directories: vec![directory.path().to_owned()], ..Sources::default() };
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
         Self { directory, provided: Provided::new(sources), catalog }
     }
@@ -222,7 +222,7 @@ fn a_default_in_files_is_read_again_and_a_bad_one_changes_nothing() {
     let (one, other) = (pem("default.test"), pem("default.test"));
     fs::write(&file, format!("{}{}", one.chain, one.key)).unwrap();
     let catalog = Catalog::new(DefaultCertificate::Pair(Arc::new(files.load().unwrap())));
-    let mut provided = Provided::new(Sources { directories: vec![], default: Some(files) });
+    let mut provided = Provided::new(Sources { default: Some(files), ..Sources::default() });
     let served = || catalog.best("any.test", now_seconds()).map(|pair| pair.chain_pem.clone());
     provided.read(&catalog);
     fs::write(&file, format!("{}{}", other.chain, one.key)).unwrap();

@@ -1,0 +1,124 @@
+//! What Traefik's words come to, read again whenever they change.
+//!
+//! Promises: resolvers are as they were at the start, as in Traefik, whose static configuration is read once; a change
+//! of them is told.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use resolver::config::Mistake;
+use serde_json::Value;
+use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
+use setup::model::{RouterTls, Setup, TcpTls};
+use wire::{CertificateId, Want};
+
+use super::inputs::InputArgs;
+use super::render::pem_files;
+use crate::run::{Places, Rendered, Source};
+
+/// A configuration in Traefik's words.
+pub(super) struct TraefiksWords {
+    inputs: InputArgs,
+    ca_bundle: String,
+    first: Setup,
+    watched: Vec<PathBuf>,
+}
+
+impl TraefiksWords {
+    /// Reads it for the first time.
+    ///
+    /// # Errors
+    /// With a line for each mistake.
+    pub(super) fn read(inputs: InputArgs, ca_bundle: &Path) -> Result<Self, Vec<String>> {
+        let (setup, _, watched) = read(&inputs)?;
+        Ok(Self { inputs, ca_bundle: ca_bundle.display().to_string(), first: setup, watched })
+    }
+
+    /// What is to be set up, as it was at the start.
+    pub(super) fn first(&self) -> &Setup {
+        &self.first
+    }
+}
+
+impl Source for TraefiksWords {
+    fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>> {
+        let (mut setup, mut warnings, _) = read(&self.inputs)?;
+        if setup.resolver_options != self.first.resolver_options || setup.mac_keys != self.first.mac_keys {
+            warnings.push("certificatesResolvers has changed: restart envoy-autocert to use it".to_owned());
+            setup.resolvers.clone_from(&self.first.resolvers);
+            setup.resolver_options.clone_from(&self.first.resolver_options);
+        }
+        let lines = |mistakes: Vec<Mistake>| -> Vec<String> { mistakes.iter().map(ToString::to_string).collect() };
+        let text = |path: &Path| path.display().to_string();
+        let options = Options {
+            plugin: text(&places.plugin),
+            api_socket: text(&places.files.api_socket()),
+            sds_socket: text(&places.files.sds_socket()),
+            admin: text(&places.files.admin_socket()),
+            ca_bundle: self.ca_bundle.clone(),
+            pem_files: pem_files(&setup, &self.ca_bundle).map_err(|why| vec![why])?,
+        };
+        let routes = |name: &str| text(&places.files.routes(name));
+        let render = |layout| bootstrap::value(&setup, &options, layout).map_err(lines);
+        let (mut whole, left_out) = render(Layout::Static)?;
+        let (mut bootstrap, _) = render(Layout::Dynamic { routes: &routes })?;
+        for value in [&mut whole, &mut bootstrap] {
+            yaml::plain(value);
+            take_routers(value);
+        }
+        let cas = ca::all(&setup.resolvers).map_err(lines)?;
+        warnings.extend(left_out);
+        let own = [clusters::API, clusters::SDS].map(str::to_owned);
+        Ok(Rendered {
+            whole,
+            bootstrap,
+            own_clusters: own.into_iter().chain(cas.into_iter().map(|ca| ca.cluster)).collect(),
+            wants: wants(&setup),
+            warnings,
+        })
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        self.watched.clone()
+    }
+}
+
+fn read(inputs: &InputArgs) -> Result<(Setup, Vec<String>, Vec<PathBuf>), Vec<String>> {
+    let inputs = inputs.read().map_err(|error| vec![error])?;
+    match setup::read(&inputs.sources) {
+        Ok(reading) => Ok((reading.setup, reading.warnings, inputs.watched)),
+        Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect()),
+    }
+}
+
+/// Takes the routers out of the plugin's configurations: a change of them must not change a listener.
+fn take_routers(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if members.contains_key("certificatesResolvers") && members.contains_key("sidecar") {
+                members.remove("routers");
+            }
+            members.values_mut().for_each(take_routers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(take_routers),
+        _ => {}
+    }
+}
+
+/// The certificates that the routers want, each once.
+fn wants(setup: &Setup) -> Vec<Want> {
+    let http = setup.http_routers.iter().filter_map(|router| router.tls.as_ref());
+    let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
+        Some(TcpTls::Terminate(tls)) => Some(tls),
+        _ => None,
+    });
+    let of_router = |tls: &RouterTls| -> Vec<Want> {
+        let Some(resolver) = &tls.resolver else { return Vec::new() };
+        let want = |names: &Vec<String>| Want {
+            certificate: CertificateId { resolver: resolver.clone(), names: names.clone() },
+        };
+        tls.certificates.iter().map(want).collect()
+    };
+    let wants: BTreeSet<Want> = http.chain(tcp).flat_map(of_router).collect();
+    wants.into_iter().collect()
+}

@@ -1,0 +1,191 @@
+//! `run`: its flags, and how what a user writes becomes what Envoy and the sidecar get.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use setup::model::Setup;
+
+use super::inputs::InputArgs;
+use super::rendered::TraefiksWords;
+use super::sidecar::SidecarArgs;
+use super::storages::StorageChoice;
+use super::values::{DefaultChoice, PairChoice, StoragePath, seconds};
+use super::{failed, storages};
+use crate::logging::{LogFormat, LogLevel};
+use crate::provided::Files;
+use crate::run::{Directory, Run, RunError, exec, run as run_all};
+use crate::{hardening, logging};
+
+/// The bounds of the engine's lease, as the sidecar has them by default.
+const LEASE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
+
+/// The flags of `run`.
+///
+/// It makes Envoy's configuration of yours, starts the sidecar in this process and Envoy as a child, and ends both when
+/// it is told to. Changes of routers and services are picked up as they are written; a bad change is reported, and what
+/// was there stays. SIGHUP reads everything anew at once, SIGUSR1 has Envoy open its log files anew.
+#[derive(Args, Debug)]
+#[command(
+    verbatim_doc_comment,
+    after_help = "Examples:\n  envoy-autocert run --config traefik.yml\n  envoy-autocert run --domain example.com --email \
+                  me@example.com --upstream 127.0.0.1:8080"
+)]
+pub struct RunArgs {
+    /// What is to be set up.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+
+    /// Envoy; the one on PATH when it is not given.
+    #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH", help_heading = "Running")]
+    pub envoy: Option<PathBuf>,
+
+    /// The plugin, envoy_autocert.wasm; looked for beside this program and in /usr/lib/envoy-autocert when it is not
+    /// given.
+    #[arg(long, env = "ENVOY_AUTOCERT_PLUGIN", value_name = "PATH", help_heading = "Running")]
+    pub plugin: Option<PathBuf>,
+
+    /// Directory for sockets and for Envoy's files; it is made when it is not there. A temporary one when it is not given.
+    #[arg(long, env = "ENVOY_AUTOCERT_RUNTIME_DIR", value_name = "PATH", help_heading = "Running")]
+    pub runtime_dir: Option<PathBuf>,
+
+    /// File with the roots that the system trusts.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_CA_BUNDLE",
+        value_name = "PATH",
+        default_value = "/etc/ssl/certs/ca-certificates.crt",
+        help_heading = "Running"
+    )]
+    pub ca_bundle: PathBuf,
+
+    /// How long requests under way may take when it ends, in seconds.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_GRACE_SECONDS",
+        value_name = "SECONDS",
+        default_value = "10",
+        value_parser = seconds,
+        help_heading = "Running"
+    )]
+    pub grace_seconds: Duration,
+
+    /// Answer /healthz, /readyz and /metrics of the sidecar on this address.
+    #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Running")]
+    pub status_address: Option<SocketAddr>,
+
+    /// Which log lines are written: off, error, warn, info, debug or trace. Envoy's own are as its --log-level says.
+    #[arg(long, env = "ENVOY_AUTOCERT_LOG_LEVEL", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
+    pub log_level: LogLevel,
+
+    /// How log lines look.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text",
+        help_heading = "Logs"
+    )]
+    pub log_format: LogFormat,
+
+    /// More arguments for Envoy.
+    #[arg(last = true, value_name = "ENVOY-ARGUMENT")]
+    pub envoy_arguments: Vec<String>,
+}
+
+/// What `exec-envoy` is given.
+#[derive(Args, Debug)]
+pub struct ExecEnvoyArgs {
+    /// The process that must not be outlived.
+    pub parent: u32,
+    /// Envoy.
+    pub binary: PathBuf,
+    /// Its arguments.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub arguments: Vec<OsString>,
+}
+
+/// Becomes Envoy.
+pub(super) fn exec_envoy(args: &ExecEnvoyArgs) -> ExitCode {
+    exec(args.parent, &args.binary, &args.arguments)
+}
+
+/// Runs until it is told to end, and says whether all went well.
+pub(super) fn run(args: RunArgs) -> ExitCode {
+    logging::start(&args.log_level, args.log_format);
+    hardening::keep_memory_private();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("there are no threads to run on: {error}")),
+    };
+    // On this thread, which lives as long as the process does: Envoy ends when the thread that started it does.
+    let ended = runtime.block_on(async { run_all(prepared(args)?).await });
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => failed(&why.to_string()),
+    }
+}
+
+fn prepared(args: RunArgs) -> Result<Run, RunError> {
+    let words = TraefiksWords::read(args.inputs.clone(), &args.ca_bundle).map_err(RunError::Configuration)?;
+    let sidecar = sidecar(&args, words.first()).map_err(RunError::Sidecar)?;
+    Ok(Run {
+        sidecar,
+        directory: Directory::open(args.runtime_dir.as_deref())?,
+        envoy: args.envoy,
+        envoy_arguments: args.envoy_arguments,
+        plugin: args.plugin,
+        grace: args.grace_seconds,
+        source: Box::new(words),
+    })
+}
+
+/// The flags that a sidecar for this setup would have.
+fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
+    let files = |pair: &setup::model::PairOfFiles| Files {
+        certificate: PathBuf::from(&pair.cert_file),
+        key: PathBuf::from(&pair.key_file),
+    };
+    let default = setup.default_certificate.as_ref().map(files);
+    let storage = storage(setup);
+    // So that it is named as a mistake of the configuration, and not of a flag that nobody gave.
+    storages(&storage)?;
+    Ok(SidecarArgs {
+        storage,
+        // These are set to the directory's.
+        api_socket: PathBuf::new(),
+        sds_socket: PathBuf::new(),
+        api_uids: Vec::new(),
+        socket_group: None,
+        api_address: None,
+        api_token_file: None,
+        status_address: args.status_address,
+        cert_dirs: Vec::new(),
+        certs: setup.certificates.iter().map(|pair| PairChoice(files(pair))).collect(),
+        default_certificate: default
+            .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
+        lease_min_seconds: LEASE[0],
+        lease_max_seconds: LEASE[1],
+        log_level: args.log_level.clone(),
+        log_format: args.log_format,
+        variables: setup.mac_keys.clone(),
+    })
+}
+
+/// The first resolver's storage is the one for all; others have their own where they say so.
+fn storage(setup: &Setup) -> Vec<StorageChoice> {
+    let mut choices: Vec<StorageChoice> = Vec::new();
+    for resolver in &setup.resolvers {
+        let Some(path) = &resolver.storage else { continue };
+        let path = StoragePath(path.into());
+        let is_first = choices.is_empty();
+        if is_first || choices.first().is_some_and(|first| first.path != path) {
+            choices.push(StorageChoice { resolver: (!is_first).then(|| resolver.name.clone()), path });
+        }
+    }
+    choices
+}

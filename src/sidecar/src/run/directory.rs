@@ -1,0 +1,106 @@
+//! The directory of a running `run`: its sockets, Envoy's files, and a lock.
+//!
+//! Promises: nobody else can look into it; one `run` uses it at a time.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::RunError;
+
+/// Only the owner may pass: Envoy runs as the same user.
+const MODE: u32 = 0o700;
+/// The bits that let others write.
+const OTHERS_WRITE: u32 = 0o022;
+
+/// A directory that is ours as long as this lives.
+pub struct Directory {
+    path: PathBuf,
+    /// Let go of by the system, however the process ends.
+    _lock: File,
+    /// Removed at the end, when it is only for this run.
+    _temporary: Option<tempfile::TempDir>,
+}
+
+impl Directory {
+    /// This directory; it is made when it is not there. Unset, one that is removed at the end.
+    ///
+    /// # Errors
+    /// When it can't be made, belongs to somebody else, or is in use.
+    pub fn open(path: Option<&Path>) -> Result<Self, RunError> {
+        match path {
+            Some(path) => Self::at(path, None),
+            None => {
+                let in_which = std::env::temp_dir();
+                let temporary = tempfile::Builder::new().prefix("envoy-autocert-").tempdir();
+                let temporary = temporary.map_err(|error| RunError::File { path: in_which, error })?;
+                let path = temporary.path().to_owned();
+                Self::at(&path, Some(temporary))
+            }
+        }
+    }
+
+    fn at(path: &Path, temporary: Option<tempfile::TempDir>) -> Result<Self, RunError> {
+        let failed = |error| RunError::File { path: path.to_owned(), error };
+        DirBuilder::new().recursive(true).mode(MODE).create(path).map_err(failed)?;
+        // Envoy reads the paths from another working directory's point of view if it is started by hand.
+        let path = path.canonicalize().map_err(failed)?;
+        let failed = |error| RunError::File { path: path.clone(), error };
+        let metadata = fs::metadata(&path).map_err(failed)?;
+        let own = rustix::process::geteuid().as_raw();
+        if metadata.uid() != own || metadata.mode() & OTHERS_WRITE != 0 {
+            let why = "it must belong to the user this runs as, and nobody else may write into it";
+            return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, why)));
+        }
+        let file = path.join("lock");
+        let lock =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
+            Err(TryLockError::WouldBlock) => Err(RunError::InUse(path)),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
+        }
+    }
+
+    /// Where it is, absolute.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn one_at_a_time_uses_a_directory() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("deep/run");
+        let first = Directory::open(Some(&path)).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, MODE);
+        assert!(matches!(Directory::open(Some(&path)), Err(RunError::InUse(_))));
+        drop(first);
+        assert!(Directory::open(Some(&path)).is_ok());
+    }
+
+    #[test]
+    fn one_that_others_can_write_into_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(Directory::open(Some(parent.path())), Err(RunError::File { .. })));
+    }
+
+    #[test]
+    fn a_directory_of_nobodys_choice_is_removed_at_the_end() {
+        let directory = Directory::open(None).unwrap();
+        let path = directory.path().to_owned();
+        assert!(path.is_dir());
+        drop(directory);
+        assert!(!path.exists());
+    }
+}

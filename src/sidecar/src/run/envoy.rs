@@ -1,0 +1,134 @@
+//! Envoy as a child process.
+//!
+//! Promises: it never outlives us, also when we are killed; a signal of the terminal reaches it by us alone, so that it
+//! ends in order.
+
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+
+use super::RunError;
+
+/// How long it may take to end once it was asked to.
+const ENDING: Duration = Duration::from_secs(5);
+/// How long validating may take: with ten thousand routers it is a few seconds.
+const VALIDATING: Duration = Duration::from_secs(120);
+/// How much of its complaint is shown, in lines.
+const MOST_LINES: usize = 20;
+
+/// How it is started.
+#[derive(Clone, Debug)]
+pub(super) struct Binary {
+    /// Envoy.
+    pub(super) path: PathBuf,
+    /// Arguments of the user's.
+    pub(super) arguments: Vec<String>,
+}
+
+/// A running Envoy.
+pub(super) struct Envoy {
+    child: Child,
+}
+
+impl Envoy {
+    /// Starts it. To be called on the main thread: the system ends it when the thread that started it ends.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub(super) fn start(binary: &Binary, bootstrap: &Path) -> Result<Self, RunError> {
+        let failed = |error| RunError::Start { path: binary.path.clone(), error };
+        let own = std::env::current_exe().map_err(failed)?;
+        let mut command = Command::new(own);
+        command.arg("exec-envoy").arg(std::process::id().to_string()).arg(&binary.path);
+        command.args(["--use-dynamic-base-id", "-c"]).arg(bootstrap).args(&binary.arguments);
+        command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+        Ok(Self { child: command.spawn().map_err(failed)? })
+    }
+
+    /// Waits until it ends by itself.
+    pub(super) async fn ended(&mut self) -> String {
+        match self.child.wait().await {
+            Ok(status) => said(status),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Sends it a signal, if it is there.
+    pub(super) fn signal(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended meanwhile.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    /// Ends it: politely, then not.
+    pub(super) async fn end(mut self) {
+        self.signal(Signal::TERM);
+        if timeout(ENDING, self.child.wait()).await.is_err() {
+            tracing::warn!("Envoy did not end within {ENDING:?} and is killed");
+            // It is ours and not waited for, so it can be killed.
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+/// Whether Envoy takes a configuration, without starting anything.
+///
+/// # Errors
+/// With Envoy's own words when it does not.
+pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<(), RunError> {
+    let mut command = Command::new(&binary.path);
+    command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let failed = |error| RunError::Start { path: binary.path.clone(), error };
+    let output = match timeout(VALIDATING, command.output()).await {
+        Ok(output) => output.map_err(failed)?,
+        Err(_) => return Err(RunError::Invalid(format!("it was not done within {VALIDATING:?}"))),
+    };
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let lines: Vec<String> = String::from_utf8_lossy(&said).lines().take(MOST_LINES).map(str::to_owned).collect();
+    Err(RunError::Invalid(lines.join("\n")))
+}
+
+/// The process between us and Envoy: asks the system to end it when `parent` ends, and becomes Envoy. Returns only when
+/// that fails.
+pub fn exec(parent: u32, binary: &Path, arguments: &[std::ffi::OsString]) -> ExitCode {
+    let own_parent = || rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
+    let asked = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    // It may have ended before that.
+    if own_parent() != Some(parent) {
+        return ExitCode::FAILURE;
+    }
+    if let Err(error) = asked {
+        eprintln!("envoy-autocert: Envoy would outlive a killed envoy-autocert: {error}");
+    }
+    let error = std::process::Command::new(binary).args(arguments).exec();
+    eprintln!("envoy-autocert: {} can't be started: {error}", binary.display());
+    ExitCode::FAILURE
+}
+
+fn said(status: ExitStatus) -> String {
+    status.to_string()
+}
+
+/// Envoy where the user said it is, else in the directories of PATH.
+///
+/// # Errors
+/// When there is none.
+pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, RunError> {
+    if let Some(path) = given {
+        return if path.is_file() { Ok(path.to_owned()) } else { Err(RunError::NoEnvoy(Some(path.to_owned()))) };
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|directory| directory.join("envoy")).find(|path| path.is_file());
+    found.ok_or(RunError::NoEnvoy(None))
+}

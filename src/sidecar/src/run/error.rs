@@ -1,0 +1,75 @@
+//! Why it does not run, or not with another configuration.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why it does not run, or not with another configuration.
+#[derive(Debug)]
+pub enum RunError {
+    /// Something of our own is broken.
+    Bug(&'static str),
+    /// The configuration has mistakes, a line each.
+    Configuration(Vec<String>),
+    /// A file or directory can't be used.
+    File {
+        /// It.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another one runs in this directory.
+    InUse(PathBuf),
+    /// Envoy does not take the configuration; in its words.
+    Invalid(String),
+    /// Envoy is not there, or not on PATH.
+    NoEnvoy(Option<PathBuf>),
+    /// The plugin is in none of these places.
+    NoPlugin(Vec<PathBuf>),
+    /// Envoy did not read a file in time.
+    NotTaken(PathBuf),
+    /// Envoy came up, but not with what it was given.
+    NotUp(String),
+    /// Envoy refused a file.
+    Refused(PathBuf),
+    /// The sidecar does not start, or could not save everything.
+    Sidecar(String),
+    /// Signals can't be caught.
+    Signals(io::Error),
+    /// Envoy can't be started.
+    Start {
+        /// Envoy.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+impl std::fmt::Display for RunError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bug(what) => write!(f, "{what}: please report this"),
+            Self::Configuration(lines) => f.write_str(&lines.join("\n")),
+            Self::File { path, error } => write!(f, "{}: {error}", path.display()),
+            Self::InUse(path) => write!(
+                f,
+                "{}: another envoy-autocert runs here; end it, or name another directory by --runtime-dir",
+                path.display()
+            ),
+            Self::Invalid(words) => write!(f, "Envoy does not take the configuration; it says:\n{words}"),
+            Self::NoEnvoy(Some(path)) => write!(f, "--envoy {}: there is no such file", path.display()),
+            Self::NoEnvoy(None) => f.write_str("there is no `envoy` on PATH: install it, or name it by --envoy"),
+            Self::NoPlugin(places) => {
+                let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+                write!(f, "the plugin is not at {}: name it by --plugin", places.join(", nor at "))
+            }
+            Self::NotTaken(path) => write!(f, "{}: Envoy has not taken it; its log says more", path.display()),
+            Self::NotUp(why) => write!(f, "Envoy did not come up: {why}; its log above says more"),
+            Self::Refused(path) => write!(f, "{}: Envoy has refused it; its log above says why", path.display()),
+            Self::Sidecar(why) => f.write_str(why),
+            Self::Signals(error) => write!(f, "signals can't be caught: {error}"),
+            Self::Start { path, error } => write!(f, "{}: it can't be started: {error}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}

@@ -1,0 +1,82 @@
+//! `run`: sidecar, Envoy and configuration in one command.
+//!
+//! Promises: what Envoy is given has been validated by Envoy itself; a bad change is reported and what was there stays;
+//! a change of routers and services drops no connection; an Envoy that dies is started again, with backoff; everything
+//! ends in order, and Envoy never outlives us.
+//! Refuses: to know what configurations look like. Whoever calls it renders them.
+
+mod admin;
+mod directory;
+mod envoy;
+mod error;
+mod life;
+mod pieces;
+mod plugin;
+mod publish;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::Value;
+use wire::Want;
+
+use crate::cli::SidecarArgs;
+pub use directory::Directory;
+pub use envoy::exec;
+pub use error::RunError;
+pub use life::run;
+pub use pieces::Layout;
+
+/// What is to be run.
+pub struct Run {
+    /// The sidecar's flags. Its sockets are those of `directory`.
+    pub sidecar: SidecarArgs,
+    /// Where sockets and Envoy's files are.
+    pub directory: Directory,
+    /// Envoy; unset, the one on PATH.
+    pub envoy: Option<PathBuf>,
+    /// More arguments for Envoy.
+    pub envoy_arguments: Vec<String>,
+    /// The plugin; unset, where it is looked for.
+    pub plugin: Option<PathBuf>,
+    /// How long requests under way may take when all ends.
+    pub grace: Duration,
+    /// Where the configuration comes from.
+    pub source: Box<dyn Source>,
+}
+
+/// Where the configuration comes from.
+pub trait Source: Send {
+    /// Reads and renders it, as it is now.
+    ///
+    /// # Errors
+    /// With a line for each mistake.
+    fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>>;
+
+    /// The files and directories whose changes count.
+    fn watched(&self) -> Vec<PathBuf>;
+}
+
+/// What a configuration has to name.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The plugin.
+    pub plugin: PathBuf,
+    /// Sockets, and the files that Envoy watches.
+    pub files: Layout,
+}
+
+/// A rendered configuration.
+pub struct Rendered {
+    /// A whole bootstrap, to be validated.
+    pub whole: Value,
+    /// The same for files that Envoy watches, with `route_configs` beside the bootstrap's own keys. Its plugins have no
+    /// routers: they learn from the sidecar what is wanted.
+    pub bootstrap: Value,
+    /// The names of the clusters that the plugin and SDS need.
+    pub own_clusters: Vec<String>,
+    /// The certificates that the routers want.
+    pub wants: Vec<Want>,
+    /// What is taken, but deserves a line in the log.
+    pub warnings: Vec<String>,
+}

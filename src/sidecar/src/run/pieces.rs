@@ -1,0 +1,211 @@
+//! The rendered configuration, cut into what Envoy reads once and what it watches.
+//!
+//! Promises: a change of routers and services changes only what Envoy watches; routes are apart from listeners, so that
+//! a change of them touches no connection; equal configurations give equal pieces.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::RunError;
+
+const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
+const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
+
+/// What Envoy is given.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Pieces {
+    /// Read once: a change needs another Envoy.
+    pub(super) bootstrap: Value,
+    /// Clusters of services, by name.
+    pub(super) clusters: BTreeMap<String, Value>,
+    /// All listeners, in their order.
+    pub(super) listeners: Vec<Value>,
+    /// Route configurations, by name.
+    pub(super) routes: BTreeMap<String, Value>,
+}
+
+impl Pieces {
+    /// Cuts a whole bootstrap, in which `route_configs` stand beside the bootstrap's own keys. Clusters for which
+    /// `is_own` says so stay in it: the engine and SDS need them before anything else.
+    ///
+    /// # Errors
+    /// When it is no bootstrap of the renderer's.
+    pub(super) fn cut(mut bootstrap: Value, layout: &Layout, is_own: impl Fn(&str) -> bool) -> Result<Self, RunError> {
+        let odd = || RunError::Bug("the rendered bootstrap has no static_resources");
+        let root = bootstrap.as_object_mut().ok_or_else(odd)?;
+        let routes = list(root, "route_configs");
+        let resources = root.get_mut("static_resources").and_then(Value::as_object_mut).ok_or_else(odd)?;
+        let listeners = list(resources, "listeners");
+        let (own, others): (Vec<Value>, Vec<Value>) =
+            list(resources, "clusters").into_iter().partition(|cluster| is_own(name(cluster)));
+        resources.insert("clusters".to_owned(), own.into());
+        let watched = |path: PathBuf| json!({"resource_api_version": "V3", "path_config_source": {"path": path}});
+        let dynamic = json!({"cds_config": watched(layout.clusters()), "lds_config": watched(layout.listeners())});
+        root.insert("dynamic_resources".to_owned(), dynamic);
+        let named = |resource: Value| (name(&resource).to_owned(), resource);
+        let clusters = others.into_iter().map(named).collect();
+        Ok(Self { bootstrap, clusters, listeners, routes: routes.into_iter().map(named).collect() })
+    }
+
+    /// What is in the file of clusters.
+    pub(super) fn cluster_file(&self) -> Value {
+        response(CLUSTER, self.clusters.values().cloned())
+    }
+
+    /// What is in the file of listeners.
+    pub(super) fn listener_file(&self) -> Value {
+        response(LISTENER, self.listeners.iter().cloned())
+    }
+
+    /// What is in the file of each route configuration.
+    pub(super) fn route_files(&self) -> impl Iterator<Item = (&str, Value)> {
+        self.routes.iter().map(|(name, routes)| (name.as_str(), response(ROUTES, [routes.clone()])))
+    }
+}
+
+/// Where the files of a running `run` are.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    directory: PathBuf,
+}
+
+impl Layout {
+    pub(super) fn new(directory: &Path) -> Self {
+        Self { directory: directory.to_owned() }
+    }
+
+    pub(super) fn bootstrap(&self) -> PathBuf {
+        self.directory.join("bootstrap.json")
+    }
+
+    /// The whole configuration in one, to be validated.
+    pub(super) fn candidate(&self) -> PathBuf {
+        self.directory.join("candidate.json")
+    }
+
+    pub(super) fn clusters(&self) -> PathBuf {
+        self.directory.join("clusters.json")
+    }
+
+    pub(super) fn listeners(&self) -> PathBuf {
+        self.directory.join("listeners.json")
+    }
+
+    /// The file of a route configuration. Names are the renderer's own, of entry points: they are kept apart from paths.
+    pub fn routes(&self, name: &str) -> PathBuf {
+        let safe =
+            |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_string() } else { format!("_{:x}", c as u32) };
+        let name: String = name.chars().map(safe).collect();
+        self.directory.join(format!("routes-{name}.json"))
+    }
+
+    /// The socket of Envoy's administration interface.
+    pub fn admin_socket(&self) -> PathBuf {
+        self.directory.join("admin.sock")
+    }
+
+    /// The socket of the sidecar's API.
+    pub fn api_socket(&self) -> PathBuf {
+        self.directory.join("api.sock")
+    }
+
+    /// The socket of the sidecar's SDS.
+    pub fn sds_socket(&self) -> PathBuf {
+        self.directory.join("sds.sock")
+    }
+}
+
+/// A DiscoveryResponse. Its version is its content's, by which Envoy's statistics show what it has taken.
+fn response(type_url: &str, resources: impl IntoIterator<Item = Value>) -> Value {
+    let typed = resources.into_iter().map(|mut resource| {
+        if let Some(resource) = resource.as_object_mut() {
+            resource.insert("@type".to_owned(), type_url.into());
+        }
+        resource
+    });
+    let resources: Vec<Value> = typed.collect();
+    json!({"version_info": version(&resources), "resources": resources})
+}
+
+/// Equal for equal content. It need not withstand anybody: it only tells one of our own files from the next.
+fn version(resources: &[Value]) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    Value::from(resources.to_vec()).to_string().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn list(resources: &mut Map<String, Value>, key: &str) -> Vec<Value> {
+    match resources.remove(key) {
+        Some(Value::Array(items)) => items,
+        _ => Vec::new(),
+    }
+}
+
+fn name(resource: &Value) -> &str {
+    resource.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn rendered(body: &str) -> Value {
+        json!({
+            "node": {"id": "x"},
+            "route_configs": [{"name": "web/plain", "virtual_hosts": [{"name": body, "domains": ["*"]}]}],
+            "static_resources": {
+                "listeners": [{"name": "web"}],
+                "clusters": [{"name": "envoy-autocert-api"}, {"name": "site"}]
+            }
+        })
+    }
+
+    fn cut(body: &str) -> Pieces {
+        let is_own = |name: &str| name.starts_with("envoy-autocert");
+        Pieces::cut(rendered(body), &Layout::new(Path::new("/run/x")), is_own).unwrap()
+    }
+
+    #[test]
+    fn what_is_watched_is_no_longer_in_the_bootstrap() {
+        let pieces = cut("a");
+        let own = &pieces.bootstrap["static_resources"];
+        assert_eq!(own["clusters"], json!([{"name": "envoy-autocert-api"}]));
+        assert!(own.get("listeners").is_none());
+        let lds = &pieces.bootstrap["dynamic_resources"]["lds_config"];
+        assert_eq!(lds["path_config_source"]["path"], "/run/x/listeners.json");
+        assert_eq!(pieces.clusters.keys().collect::<Vec<_>>(), ["site"]);
+        assert_eq!(pieces.cluster_file()["resources"][0]["@type"], CLUSTER);
+    }
+
+    #[test]
+    fn a_change_of_routes_leaves_listeners_and_bootstrap_as_they_are() {
+        let (one, other) = (cut("a"), cut("b"));
+        assert_ne!(one.routes, other.routes);
+        assert_eq!((&one.listeners, &one.bootstrap), (&other.listeners, &other.bootstrap));
+        assert_eq!(one.listener_file()["version_info"], other.listener_file()["version_info"]);
+    }
+
+    #[test]
+    fn each_route_configuration_has_a_file_of_its_own() {
+        let pieces = cut("a");
+        let files: Vec<(&str, Value)> = pieces.route_files().collect();
+        assert_eq!((files.len(), files[0].0), (1, "web/plain"));
+        assert_eq!(files[0].1["resources"][0]["@type"], ROUTES);
+        assert!(pieces.bootstrap.get("route_configs").is_none());
+        let path = Layout::new(Path::new("/run/x")).routes(files[0].0);
+        assert_eq!(path, Path::new("/run/x/routes-web_2fplain.json"));
+    }
+
+    #[test]
+    fn what_is_no_bootstrap_is_an_error() {
+        let layout = Layout::new(Path::new("/run/x"));
+        assert!(Pieces::cut(json!([]), &layout, |_| true).is_err());
+        assert!(Pieces::cut(json!({}), &layout, |_| true).is_err());
+    }
+}

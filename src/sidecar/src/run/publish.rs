@@ -1,0 +1,127 @@
+//! Gives a running Envoy another configuration, without a restart.
+//!
+//! Promises: clusters come before the routes that name them and go after them; a file is replaced whole, and only when
+//! it is another; when Envoy refuses something, what was there before is put back.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::RunError;
+use super::admin::Admin;
+use super::pieces::{Layout, Pieces};
+
+/// How long Envoy may take to read a file: it is told of it by the kernel, and reads it at once. New clusters are looked
+/// up in DNS first.
+const TAKING: Duration = Duration::from_secs(15);
+/// How often it is asked.
+const ASKING: Duration = Duration::from_millis(20);
+
+/// Writes all files, for an Envoy that is to be started.
+///
+/// # Errors
+/// When one can't be written.
+pub(super) fn write_all(pieces: &Pieces, layout: &Layout) -> Result<(), RunError> {
+    replace(&layout.clusters(), &pieces.cluster_file())?;
+    for (name, routes) in pieces.route_files() {
+        replace(&layout.routes(name), &routes)?;
+    }
+    replace(&layout.listeners(), &pieces.listener_file())?;
+    replace(&layout.bootstrap(), &pieces.bootstrap)
+}
+
+/// Replaces `old`, which Envoy has, by `new`.
+///
+/// # Errors
+/// When Envoy does not take it; it has `old` again then.
+pub(super) async fn publish(old: &Pieces, new: &Pieces, layout: &Layout, admin: &Admin) -> Result<(), RunError> {
+    let mut both = new.clone();
+    both.clusters.extend(old.clusters.iter().filter(|(name, _)| !new.clusters.contains_key(*name)).map(owned));
+    let published = async {
+        give(&layout.clusters(), &both.cluster_file(), "cluster_manager.cds", admin).await?;
+        for (name, routes) in new.route_files() {
+            // Envoy counts for each listener that uses them, so it is not asked: the renderer's routes are validated.
+            replace(&layout.routes(name), &routes)?;
+        }
+        give(&layout.listeners(), &new.listener_file(), "listener_manager.lds", admin).await?;
+        give(&layout.clusters(), &new.cluster_file(), "cluster_manager.cds", admin).await
+    };
+    let published = published.await;
+    if published.is_err() {
+        write_all(old, layout)?;
+    }
+    published
+}
+
+/// Replaces a file, and waits until Envoy has taken or refused it.
+async fn give(path: &Path, content: &Value, subscription: &str, admin: &Admin) -> Result<(), RunError> {
+    let version = content.get("version_info").and_then(Value::as_str).unwrap_or_default();
+    let is_taken = format!("{subscription}.version_text");
+    if admin.statistic(&is_taken).await.as_deref() == Some(version) {
+        return Ok(());
+    }
+    let refusals = format!("{subscription}.update_rejected");
+    let before = admin.statistic(&refusals).await;
+    replace(path, content)?;
+    let deadline = Instant::now() + TAKING;
+    loop {
+        if admin.statistic(&is_taken).await.as_deref() == Some(version) {
+            return Ok(());
+        }
+        if admin.statistic(&refusals).await != before {
+            return Err(RunError::Refused(path.to_owned()));
+        }
+        if Instant::now() >= deadline {
+            return Err(RunError::NotTaken(path.to_owned()));
+        }
+        sleep(ASKING).await;
+    }
+}
+
+/// Replaces a file by renaming another one over it, which is what Envoy watches for. The same content is left alone.
+pub(super) fn replace(path: &Path, content: &Value) -> Result<(), RunError> {
+    let text = content.to_string();
+    let failed = |error| RunError::File { path: path.to_owned(), error };
+    if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    let temporary = path.with_extension("new");
+    let mut options = fs::OpenOptions::new();
+    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary);
+    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.and_then(|()| fs::rename(&temporary, path)).map_err(failed)
+}
+
+fn owned((name, cluster): (&String, &Value)) -> (String, Value) {
+    (name.clone(), cluster.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::MetadataExt;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_same_content_is_left_alone_and_another_replaces_the_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("x.json");
+        replace(&path, &json!({"a": 1})).unwrap();
+        let inode = || fs::metadata(&path).unwrap().ino();
+        let before = inode();
+        replace(&path, &json!({"a": 1})).unwrap();
+        assert_eq!(inode(), before);
+        replace(&path, &json!({"a": 2})).unwrap();
+        assert_ne!(inode(), before, "Envoy watches for renames");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+}

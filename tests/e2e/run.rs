@@ -1,0 +1,237 @@
+//! `envoy-autocert run`: the whole of it in one command.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use harness::http::Endpoint;
+use harness::tls::{Served, handshake};
+use harness::{Backend, PebbleOptions, Process, Signal, Stage, artifacts, until};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Bytes;
+
+/// How long a machine that is busy with other tests may take for anything here.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A CA, a server, and `run` in front of it.
+struct Scene {
+    run: Process,
+    backend: Backend,
+    stage: Stage,
+}
+
+impl Scene {
+    /// With the static configuration in one file and the dynamic one in another.
+    fn of_files(name: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
+        let stage = Stage::new(name, &PebbleOptions::default())?;
+        let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let text = format!(
+            "entryPoints:\n  web: {{ address: \"{}\" }}\n  websecure: {{ address: \"{}\" }}\n\
+             providers: {{ file: {{ filename: {:?} }} }}\n\
+             certificatesResolvers:\n  le:\n    acme:\n      email: ops@example.com\n      keyType: EC256\n      \
+             caServer: {}\n      caCertificates: [{:?}]\n      storage: {:?}\n      \
+             httpChallenge: {{ entryPoint: web }}\n",
+            stage.place.web_address(),
+            stage.place.websecure_address(),
+            stage.place.file("dynamic.yml"),
+            stage.pebble.directory(),
+            stage.place.authority.root,
+            stage.place.file("acme.json"),
+        );
+        fs::write(stage.place.file("traefik.yml"), text)?;
+        fs::write(stage.place.file("dynamic.yml"), dynamic(&backend))?;
+        let config = stage.place.file("traefik.yml");
+        Self::start(stage, backend, &["--config", &config.display().to_string()])
+    }
+
+    fn start(stage: Stage, backend: Backend, arguments: &[&str]) -> Result<Self> {
+        let log = stage.place.file("run.log");
+        let run = Process::start(&artifacts::sidecar()?, &log, |command| {
+            command.arg("run").args(arguments);
+            command.arg("--runtime-dir").arg(stage.place.file("run"));
+            command.env("ENVOY_AUTOCERT_ENVOY", artifacts::envoy().unwrap_or_default());
+            command.env("ENVOY_AUTOCERT_PLUGIN", artifacts::wasm().unwrap_or_default());
+        })?;
+        Ok(Self { run, backend, stage })
+    }
+
+    fn served(&mut self, name: &str) -> Result<Served> {
+        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        until(&format!("a certificate for {name}"), LIMIT, || {
+            self.run.check()?;
+            handshake(address, name, &roots)
+        })
+    }
+
+    fn site(&self, name: &str) -> Result<Endpoint> {
+        let address = self.stage.place.websecure_address();
+        Ok(Endpoint::Tls { address, name: name.to_owned(), roots: self.stage.pebble.roots()? })
+    }
+
+    fn dynamic(&self) -> PathBuf {
+        self.stage.place.file("dynamic.yml")
+    }
+
+    /// Waits for a line in its log.
+    fn says(&mut self, part: &str) -> Result<()> {
+        until(&format!("{part:?} in the log"), LIMIT, || {
+            self.run.check()?;
+            let said = self.run.log().contains(part);
+            if said { Ok(()) } else { bail!("not yet") }
+        })
+    }
+
+    /// The process of Envoy, which names its configuration.
+    fn envoy(&self) -> Result<u32> {
+        let bootstrap = self.stage.place.file("run/bootstrap.json").display().to_string();
+        for entry in fs::read_dir("/proc")?.flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            if pid != self.run.pid() && String::from_utf8_lossy(&line).contains(&bootstrap) {
+                return Ok(pid);
+            }
+        }
+        bail!("there is no Envoy")
+    }
+}
+
+/// A router and a service for each name.
+fn routers(backend: &Backend, names: &[&str]) -> String {
+    let router = |name: &&str| {
+        let key = name.replace('.', "-");
+        format!("    {key}: {{ rule: Host(`{name}`), service: site, tls: {{ certResolver: le }} }}\n")
+    };
+    let routers: String = names.iter().map(router).collect();
+    let server = format!("http://{}", backend.address());
+    format!(
+        "http:\n  routers:\n{routers}  services:\n    site: {{ loadBalancer: {{ servers: [{{ url: {server:?} }}] }} }}\n"
+    )
+}
+
+#[test]
+fn a_configuration_of_traefiks_runs_with_one_command_and_ends_in_order() -> Result<()> {
+    let mut scene = Scene::of_files("run-files", |backend| routers(backend, &["a.example"]))?;
+    assert_eq!(scene.served("a.example")?.names, ["a.example"]);
+    let reply = scene.site("a.example")?.get("/hello")?;
+    assert_eq!((reply.status, reply.header("x-backend")), (200, "yes"));
+    assert_eq!(scene.site("a.example")?.request(hyper::Method::GET, "/", "b.example", "")?.status, 404);
+    let envoy = scene.envoy()?;
+    let status = scene.run.stop()?;
+    ensure!(status.success(), "{status}: {}", scene.run.log());
+    ensure!(!PathBuf::from(format!("/proc/{envoy}")).exists(), "Envoy is still there");
+    ensure!(scene.run.log().contains("ended; everything is saved"), "{}", scene.run.log());
+    let stored: serde_json::Value = serde_json::from_slice(&fs::read(scene.stage.place.file("acme.json"))?)?;
+    assert_eq!(stored["le"]["Certificates"][0]["domain"]["main"], "a.example");
+    Ok(())
+}
+
+#[test]
+fn a_few_flags_are_enough() -> Result<()> {
+    let stage = Stage::new("run-flags", &PebbleOptions::default())?;
+    let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let of = |name: &str, value: String| format!("--{name}={value}");
+    let arguments = [
+        "--domain=flags.example,www.flags.example".to_owned(),
+        "--email=me@example.com".to_owned(),
+        "--key-type=EC256".to_owned(),
+        of("upstream", backend.address().to_string()),
+        of("ca-server", stage.pebble.directory()),
+        of("storage", stage.place.file("acme.json").display().to_string()),
+        of("entryPoints.web.address", stage.place.web_address().to_string()),
+        of("entrypoints.websecure.address", stage.place.websecure_address().to_string()),
+        of("certificatesresolvers.default.acme.cacertificates", stage.place.authority.root.display().to_string()),
+    ];
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut scene = Scene::start(stage, backend, &arguments)?;
+    assert_eq!(scene.served("www.flags.example")?.names, ["flags.example", "www.flags.example"]);
+    assert_eq!(scene.site("flags.example")?.get("/")?.header("x-backend"), "yes");
+    let plain = Endpoint::Tcp(scene.stage.place.web_address());
+    let reply = plain.request(hyper::Method::GET, "/x", "flags.example", "")?;
+    ensure!((300..400).contains(&reply.status) && reply.header("location").starts_with("https://flags.example"));
+    Ok(())
+}
+
+#[test]
+fn a_new_router_is_picked_up_and_no_connection_is_dropped() -> Result<()> {
+    let mut scene = Scene::of_files("run-reload", |backend| routers(backend, &["old.example"]))?;
+    scene.served("old.example")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut connection = runtime.block_on(scene.site("old.example")?.connect())?;
+    let mut ask = |path: &str| -> Result<u16> {
+        let request = Request::get(path).header("host", "old.example").body(Full::<Bytes>::default())?;
+        runtime.block_on(async {
+            connection.ready().await.context("the connection was closed")?;
+            let (head, body) = connection.send_request(request).await?.into_parts();
+            body.collect().await?;
+            Ok(head.status.as_u16())
+        })
+    };
+    assert_eq!(ask("/before")?, 200);
+    fs::write(scene.dynamic(), routers(&scene.backend, &["old.example", "new.example"]))?;
+    assert_eq!(scene.served("new.example")?.names, ["new.example"]);
+    assert_eq!(scene.site("new.example")?.get("/")?.status, 200);
+    assert_eq!(ask("/after")?, 200, "the same connection");
+    let other = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    fs::write(scene.dynamic(), routers(&other, &["old.example"]))?;
+    until("requests at the other server", LIMIT, || {
+        assert_eq!(ask("/moved")?, 200, "the same connection");
+        if other.requests().is_empty() { bail!("none yet") } else { Ok(()) }
+    })?;
+    Ok(())
+}
+
+#[test]
+fn a_bad_change_is_reported_and_what_was_there_stays() -> Result<()> {
+    let mut scene = Scene::of_files("run-bad", |backend| routers(backend, &["a.example"]))?;
+    scene.served("a.example")?;
+    let bad = routers(&scene.backend, &["a.example"]).replace("Host(`a.example`)", "Hots(`a.example`)");
+    fs::write(scene.dynamic(), bad)?;
+    scene.says("the configuration before stays in force")?;
+    ensure!(scene.run.log().contains("http.routers.a-example.rule"), "{}", scene.run.log());
+    assert_eq!(scene.site("a.example")?.get("/")?.status, 200);
+    fs::write(scene.dynamic(), routers(&scene.backend, &["a.example", "b.example"]))?;
+    scene.served("b.example")?;
+    Ok(())
+}
+
+#[test]
+fn an_envoy_that_dies_is_started_again() -> Result<()> {
+    let mut scene = Scene::of_files("run-dies", |backend| routers(backend, &["a.example"]))?;
+    scene.served("a.example")?;
+    let before = scene.envoy()?;
+    kill(before)?;
+    until("another Envoy", LIMIT, || {
+        let now = scene.envoy()?;
+        if now == before { bail!("it is still the one before") } else { Ok(()) }
+    })?;
+    scene.served("a.example")?;
+    Ok(())
+}
+
+#[test]
+fn envoy_ends_with_a_run_that_is_killed() -> Result<()> {
+    let mut scene = Scene::of_files("run-killed", |backend| routers(backend, &["a.example"]))?;
+    scene.says("Envoy is up")?;
+    let envoy = PathBuf::from(format!("/proc/{}", scene.envoy()?));
+    scene.run.kill();
+    until("the end of Envoy", LIMIT, || if envoy.exists() { bail!("it is still there") } else { Ok(()) })
+}
+
+#[test]
+fn a_wrong_configuration_ends_it_with_a_line_for_each_mistake() -> Result<()> {
+    let wrong = "http: { routers: { a: { rule: \"Host(\", service: site } } }\n".to_owned();
+    let mut scene = Scene::of_files("run-wrong", |_| wrong)?;
+    let status = scene.run.wait(LIMIT)?;
+    assert_eq!(status.code(), Some(1));
+    let log = scene.run.log();
+    ensure!(log.contains("http.routers.a.rule") && log.contains("http.routers.a.service"), "{log}");
+    Ok(())
+}
+
+fn kill(pid: u32) -> Result<()> {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid)?).context("a process")?;
+    Ok(rustix::process::kill_process(pid, Signal::KILL)?)
+}
