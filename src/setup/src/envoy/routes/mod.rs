@@ -10,6 +10,8 @@ pub(crate) mod matching;
 mod pattern;
 mod question;
 
+use std::collections::HashMap;
+
 use resolver::config::Mistake;
 use serde_json::Value;
 
@@ -111,12 +113,30 @@ fn of_router(router: &HttpRouter) -> Result<Vec<Candidate<'_>>, Mistake> {
             format!("a rule of at most {} alternatives once || is drawn out", alternatives::MOST),
         ));
     };
-    let candidates: Vec<Candidate<'_>> =
-        alternatives.into_iter().filter_map(|answers| candidate(router, answers)).collect();
+    let candidates = merged(alternatives.into_iter().filter_map(|answers| candidate(router, answers)));
     for candidate in &candidates {
         matching::route_match(&candidate.answers).map_err(|expected| mistake(router, expected.to_owned()))?;
     }
     Ok(candidates)
+}
+
+/// `Host(a) || Host(b)` is one route of two hosts.
+fn merged<'s>(candidates: impl Iterator<Item = Candidate<'s>>) -> Vec<Candidate<'s>> {
+    let mut all: Vec<Candidate<'s>> = Vec::new();
+    let mut known: HashMap<Vec<Answer>, usize> = HashMap::new();
+    for candidate in candidates {
+        let is_for_hosts = !candidate.hosts.is_empty();
+        match known.get(&candidate.answers).and_then(|index| all.get_mut(*index)) {
+            Some(same) if is_for_hosts => same.hosts.extend(candidate.hosts),
+            _ => {
+                if is_for_hosts {
+                    known.insert(candidate.answers.clone(), all.len());
+                }
+                all.push(candidate);
+            }
+        }
+    }
+    all
 }
 
 /// Takes the hosts out of the answers; `None` when they exclude each other.
@@ -148,4 +168,86 @@ fn candidate(router: &HttpRouter, answers: Vec<Answer>) -> Option<Candidate<'_>>
         None => Vec::new(),
     };
     Some(Candidate { router, answers: rest, hosts, others })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use resolver::config::rule::{Syntax, parse};
+    use serde_json::json;
+
+    use super::*;
+
+    fn router(name: &str, rule: &str, syntax: Syntax) -> HttpRouter {
+        HttpRouter {
+            name: name.to_owned(),
+            entry_points: vec!["web".to_owned()],
+            rule_text: rule.to_owned(),
+            rule: parse(rule, syntax).unwrap(),
+            syntax,
+            priority: i64::try_from(rule.len()).unwrap(),
+            service: "s".to_owned(),
+            tls: None,
+        }
+    }
+
+    /// Domains, and the names of their routes.
+    fn hosts(rules: &[&str]) -> Vec<String> {
+        let routers: Vec<HttpRouter> =
+            rules.iter().enumerate().map(|(index, rule)| router(&index.to_string(), rule, Syntax::V3)).collect();
+        let all = virtual_hosts(&routers.iter().collect::<Vec<_>>(), &|_| json!({})).unwrap();
+        let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
+        let domains = |host: &Value| {
+            let domains = host["domains"].as_array().unwrap().iter().map(|domain| domain.as_str().unwrap().to_owned());
+            domains.collect::<Vec<_>>().join(",")
+        };
+        let routes = |host: &Value| {
+            host["routes"].as_array().unwrap().iter().map(|route| text(route, "name")).collect::<Vec<_>>().join(" ")
+        };
+        all.iter().map(|host| format!("{}: {}", domains(host), routes(host))).collect()
+    }
+
+    #[test]
+    fn routers_without_a_host_are_in_every_virtual_host_by_their_priority() {
+        let found =
+            hosts(&["Host(`b.x`) && Path(`/aaaaaaaaaaaaa`)", "Host(`A.x.`)", "Path(`/aaaaaaaaaa`)", "Path(`/`)"]);
+        // Behind a router that takes the whole host nothing is reached.
+        assert_eq!(found, ["a.x: 2 1", "b.x: 0 2 3", "*: 2 3"]);
+    }
+
+    #[test]
+    fn hosts_with_the_same_routes_share_a_virtual_host() {
+        assert_eq!(hosts(&["Host(`a.x`) || Host(`b.x`)", "Host(`*`) && Path(`/`)"]), ["a.x,b.x: 0", "*: 1"]);
+    }
+
+    #[test]
+    fn a_negated_host_has_every_other_route() {
+        assert_eq!(hosts(&["!Host(`a.x`)", "Path(`/b`)"]), ["a.x: 1", "*: 0"]);
+        assert_eq!(hosts(&["Host(`a.x`) && Host(`b.x`)"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn templates_of_v2_are_regular_expressions() {
+        let router = router("r", "Path(`/{id:[0-9]+}`) && HostRegexp(`{sub}.x`)", Syntax::V2);
+        let all = virtual_hosts(&[&router], &|_| json!({})).unwrap();
+        let conditions = &all[0]["routes"][0]["match"];
+        assert_eq!(conditions["safe_regex"]["regex"], "^/(?:[0-9]+)$");
+        assert_eq!(conditions["headers"][0]["string_match"]["safe_regex"]["regex"], r"(?i)^(?:[^.]+)\.x(?::[0-9]+)?$");
+    }
+
+    #[test]
+    fn what_cannot_be_said_names_its_router() {
+        for (rule, expected) in [
+            ("HostSNI(`a.x`)", "at column 1 a matcher for requests"),
+            ("Path(`/`) && PathRegexp(`(`)", "at column 14 a regular expression: unclosed group"),
+            ("ClientIP(`10.0.0.0/99`)", "at column 1 addresses"),
+            ("!QueryRegexp(`a`, `^a|b$`)", "a simpler regular expression"),
+        ] {
+            let router = router("r", rule, Syntax::V3);
+            let mistakes = virtual_hosts(&[&router], &|_| json!({})).unwrap_err();
+            assert!(mistakes[0].to_string().starts_with("http.routers.r.rule: found"), "{}", mistakes[0]);
+            assert!(mistakes[0].expected.starts_with(expected), "{}", mistakes[0]);
+        }
+    }
 }

@@ -1,6 +1,26 @@
 //! Go's regular expressions as Envoy needs them. Both are RE2, but Go looks for a match anywhere in the host or the path
 //! alone, and Envoy matches the whole of `:authority` with its port, or of `:path` with its query.
 
+/// What is wrong with a regular expression, as Go would see it. What this parser refuses and Go takes is passed over:
+/// braces that are no repetition, and `\Q`.
+pub(super) fn mistake(regexp: &str) -> Option<String> {
+    use regex_syntax::ast::{ErrorKind, parse::Parser};
+    if regexp.contains(r"\Q") {
+        return None;
+    }
+    match Parser::new().parse(regexp).err()?.kind() {
+        ErrorKind::RepetitionCountDecimalEmpty
+        | ErrorKind::RepetitionCountInvalid
+        | ErrorKind::RepetitionCountUnclosed
+        | ErrorKind::RepetitionMissing
+            if regexp.contains('{') =>
+        {
+            None
+        }
+        kind => Some(kind.to_string()),
+    }
+}
+
 /// A regular expression for the whole of a text in which `regexp` has a match.
 pub(super) fn whole(regexp: &str) -> String {
     around(regexp, ".*", ".*")
@@ -191,6 +211,16 @@ mod tests {
             ("(?i)^/x$", ".*(?:(?i)^/x$).*"),
         ] {
             assert_eq!(whole(regexp), expected, "{regexp}");
+        }
+    }
+
+    #[test]
+    fn what_go_refuses_is_a_mistake() {
+        for regexp in ["(", "[a", "a**b(", "(?=x)", r"\"] {
+            assert!(mistake(regexp).is_some(), "{regexp}");
+        }
+        for regexp in ["^/a$", "{sub}", "a{,2}", r"\Qa(\E", "(?i)x", r"[[:alpha:]]\.\d+", "(?P<a>x)"] {
+            assert_eq!(mistake(regexp), None, "{regexp}");
         }
     }
 

@@ -69,6 +69,9 @@ pub(super) fn tree(rule: &Rule, syntax: Syntax) -> Result<Tree, Unfit> {
 fn ask(matcher: &Matcher, syntax: Syntax) -> Result<Tree, Unfit> {
     let unfit = |expected: &str| Unfit { column: matcher.column, expected: expected.to_owned() };
     let arguments = &matcher.arguments;
+    if let Some(wrong) = regexps(matcher, syntax).into_iter().find_map(pattern::mistake) {
+        return Err(unfit(&format!("a regular expression: {wrong}")));
+    }
     let any = |question: &dyn Fn(&str) -> Option<Question>| {
         let questions = arguments.iter().map(|argument| question(argument).map(Tree::Ask)).collect::<Option<Vec<_>>>();
         questions.map(|questions| joined(questions, Tree::Any)).ok_or_else(|| unfit("braces that are closed"))
@@ -104,6 +107,18 @@ fn ask(matcher: &Matcher, syntax: Syntax) -> Result<Tree, Unfit> {
         MatcherKind::Alpn | MatcherKind::HostSni | MatcherKind::HostSniRegexp => {
             Err(unfit("a matcher for requests: this one is for connections, in tcp.routers"))
         }
+    }
+}
+
+/// The arguments that are regular expressions.
+fn regexps(matcher: &Matcher, syntax: Syntax) -> Vec<&str> {
+    let values = || matcher.arguments.chunks(2).filter_map(|pair| pair.get(1)).map(String::as_str).collect();
+    match matcher.kind {
+        MatcherKind::HeaderRegexp | MatcherKind::QueryRegexp => values(),
+        MatcherKind::HostRegexp | MatcherKind::PathRegexp if syntax == Syntax::V3 => {
+            matcher.arguments.iter().map(String::as_str).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
