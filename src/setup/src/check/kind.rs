@@ -23,6 +23,33 @@ const BOOTSTRAP: [&str; 5] =
 /// Fields that hold pieces of Envoy's configuration.
 pub(super) const PIECES: [&str; 4] = ["http_filters", "filter_chains", "listeners", "clusters"];
 
+/// Words of which every text that is one of these has one.
+const WORDS: [&str; 18] = [
+    "@type",
+    "Resources",
+    "_resources",
+    "apiVersion",
+    "bootstrapExtensions",
+    "bootstrap_extensions",
+    "clusterManager",
+    "cluster_manager",
+    "clusters",
+    "filterChains",
+    "filter_chains",
+    "httpFilters",
+    "http_filters",
+    "layeredRuntime",
+    "layered_runtime",
+    "listeners",
+    "typedConfig",
+    "typed_config",
+];
+
+/// Whether a text may be anything but [`Kind::Other`]: to look for words is cheaper than to read it.
+pub fn may_be_envoys(text: &str) -> bool {
+    WORDS.iter().any(|word| text.contains(word))
+}
+
 /// What this document is.
 pub fn kind(top: &At<'_>) -> Kind {
     if BOOTSTRAP.iter().any(|field| top.entry(field).is_some()) {

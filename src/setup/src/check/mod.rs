@@ -20,7 +20,7 @@ use std::rc::Rc;
 use crate::located::{At, Broken, Node, read};
 
 pub use finding::{Finding, Report};
-pub use kind::{Kind, kind};
+pub use kind::{Kind, kind, may_be_envoys};
 
 use gather::Envoy;
 use plugin::Plugin;

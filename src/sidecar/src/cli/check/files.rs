@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use setup::check::{Document, Finding, Kind, Report, kind};
+use setup::check::{Document, Finding, Kind, Report, kind, may_be_envoys};
 
 use super::super::input_files::text;
 
@@ -42,6 +42,10 @@ impl Files {
                 continue;
             }
             let text = text(&path)?;
+            if !may_be_envoys(&text) {
+                files.others.push(path);
+                continue;
+            }
             // What is no YAML may be TOML, or a template of Traefik's; whoever reads those says what is wrong.
             let documents = Document::all(&path.display().to_string(), &text).unwrap_or_default();
             let kinds: Vec<Kind> = documents.iter().map(|document| kind(&document.top())).collect();
