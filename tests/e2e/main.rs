@@ -4,11 +4,13 @@
 
 mod ca_away;
 mod challenge_requests;
+mod check;
 mod configuration;
 mod crashes;
 mod documents;
 mod export;
 mod import;
+mod into;
 mod issuance;
 mod options;
 mod other_filters;

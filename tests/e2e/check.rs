@@ -1,0 +1,83 @@
+//! `envoy-autocert check` on what the documents tell users to copy, and on what is wrong with it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result};
+use harness::{Place, artifacts};
+use serde_json::Value;
+
+/// Where packages put the plugin; here it stands elsewhere.
+const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
+
+fn check(file: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(artifacts::sidecar()?);
+    command.arg("check").arg("--envoy").arg(artifacts::envoy()?).args(arguments).arg(file);
+    command.output().context("envoy-autocert check")
+}
+
+/// A file with this text, the plugin's path being the one of here.
+fn file(place: &Place, text: &str) -> Result<std::path::PathBuf> {
+    let path = place.file("envoy.yaml");
+    fs::write(&path, text.replace(INSTALLED, &artifacts::wasm()?.display().to_string()))?;
+    Ok(path)
+}
+
+#[test]
+fn what_the_documents_show_is_fine() -> Result<()> {
+    let repository = artifacts::repository();
+    let readme = fs::read_to_string(repository.join("README.md"))?;
+    let (_, rest) = readme.split_once("```yaml\n").context("README.md has no YAML")?;
+    let (of_readme, _) = rest.split_once("```").context("README.md's YAML has no end")?;
+    let mut texts = vec![of_readme.to_owned()];
+    for path in ["envoy/envoy.yaml", "examples/lets-encrypt/envoy.yaml"] {
+        texts.push(fs::read_to_string(repository.join(path))?);
+    }
+    for text in texts {
+        let place = Place::new("check")?;
+        let output = check(&file(&place, &text)?, &["--strict"])?;
+        let said = String::from_utf8(output.stdout)?;
+        assert_eq!((said.as_str(), output.status.code()), ("fine: 0 mistakes, 0 warnings\n", Some(0)));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_script_gets_every_mistake_and_its_line() -> Result<()> {
+    let place = Place::new("check-json")?;
+    let text = fs::read_to_string(artifacts::repository().join("envoy/envoy.yaml"))?;
+    let text = text.replace("auto_sni_san_validation: true", "auto_sni_san_validation: false");
+    let output = check(&file(&place, &text.replace("keyType", "keyTipe"))?, &["--json"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&output.stdout)?;
+    assert_eq!(found["ok"], false);
+    // What depends on a configuration that could not be read comes when it can be.
+    assert_eq!(found["mistakes"][0]["nearest"], "keyType");
+    assert!(found["mistakes"][0]["line"].is_u64(), "{found}");
+    let output = check(&file(&place, &text)?, &["--json"])?;
+    let found: Value = serde_json::from_slice(&output.stdout)?;
+    let path = "static_resources.clusters[0].transport_socket.typed_config.auto_sni_san_validation";
+    assert_eq!(found["mistakes"][0]["path"], path);
+    Ok(())
+}
+
+#[test]
+fn what_envoy_itself_refuses_is_told() -> Result<()> {
+    let place = Place::new("check-envoy")?;
+    let text = fs::read_to_string(artifacts::repository().join("envoy/envoy.yaml"))?;
+    let path = file(&place, &text.replace("stat_prefix: web\n", "stat_prefixx: web\n"))?;
+    let output = check(&path, &[])?;
+    let said = String::from_utf8(output.stdout)?;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said.contains("found a configuration that Envoy refuses") && said.contains("stat_prefixx"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn what_can_not_be_read_is_no_mistake_of_the_configuration() -> Result<()> {
+    let output = check(Path::new("/nonexistent/envoy.yaml"), &[])?;
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr)?.contains("/nonexistent/envoy.yaml: can't be read"));
+    Ok(())
+}
