@@ -52,7 +52,9 @@ pub fn may_be_envoys(text: &str) -> bool {
 
 /// What this document is.
 pub fn kind(top: &At<'_>) -> Kind {
-    if BOOTSTRAP.iter().any(|field| top.entry(field).is_some()) {
+    let has_pieces = || PIECES.iter().any(|field| top.entry(field).is_some());
+    // No bootstrap has these; beside them, what belongs in one is a piece as well.
+    if BOOTSTRAP.iter().any(|field| top.entry(field).is_some()) && !has_pieces() {
         return Kind::Bootstrap;
     }
     if top.entry("apiVersion").is_some() && top.entry("kind").is_some() {
@@ -60,7 +62,6 @@ pub fn kind(top: &At<'_>) -> Kind {
     }
     let is_resources = || top.list("resources").first().is_some_and(|first| typed(first).is_some());
     let is_filters = || top.items().first().is_some_and(|first| first.entry("typed_config").is_some());
-    let has_pieces = || PIECES.iter().any(|field| top.get(field).is_some());
     if typed(top).is_some() || is_resources() || is_filters() || has_pieces() {
         return Kind::Pieces;
     }

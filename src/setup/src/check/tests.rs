@@ -362,6 +362,22 @@ fn of_istio_the_plugin_and_the_way_to_the_ca_are_checked() {
 }
 
 #[test]
+fn pieces_to_merge_are_checked_beside_each_other() {
+    let quick = crate::Quick {
+        domains: vec!["a.example.com".into()],
+        upstream: Some(":8080".into()),
+        email: Some("a@b.example".into()),
+        ..crate::Quick::default()
+    };
+    let setup = crate::read(&crate::Sources { quick: Some(quick), ..crate::Sources::default() }).unwrap().setup;
+    let pieces = crate::envoy::filter::filter(&setup, &crate::envoy::Options::default()).unwrap().text;
+    assert_eq!(kind(&Document::all("x", &pieces).unwrap()[0].top()), Kind::Pieces);
+    assert_eq!(of(&pieces), Report::default());
+    let broken = of(&pieces.replace("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN"));
+    assert_eq!(broken.mistakes.len(), 1, "{:#?}", lines(&broken.mistakes));
+}
+
+#[test]
 fn what_has_no_plugin_is_told_to_have_none() {
     let report = of("static_resources: { listeners: [] }");
     assert!(lines(&report.mistakes)[0].contains("no filter or service with the plugin"), "{report:?}");
@@ -384,4 +400,40 @@ fn no_value_in_the_wrong_place_makes_it_panic() {
         }
     }
     assert!(count > 100, "{count}");
+}
+
+/// Right and wrong alike: ten times the routers take about ten times as long, never a hundred times.
+#[test]
+fn the_time_grows_with_the_number_of_routers_and_not_with_its_square() {
+    let text = |routers: usize, secret: &str| {
+        let mut router = String::new();
+        let mut secrets = String::new();
+        for n in 0..routers {
+            let line = format!("            r{n}: {{ rule: 'Host(`h{n}.example`)', tls: {{ certResolver: le }} }}\n");
+            router.push_str(&line);
+            secrets.push_str(&format!("            - {{ name: {secret}{n}.example, sds_config: *sds }}\n"));
+        }
+        changed(&[
+            ("            shop:\n", &format!("{router}            shop:\n")),
+            ("            - name: shop.example\n", &format!("{secrets}            - name: shop.example\n")),
+        ])
+    };
+    for (secret, mistakes) in [("h", 0), ("x", 1)] {
+        let timed = |routers: usize| {
+            let text = text(routers, secret);
+            let start = on_processor();
+            let report = of(&text);
+            assert_eq!(report.mistakes.len(), mistakes * routers);
+            on_processor() - start
+        };
+        let (few, many) = (timed(500), timed(5_000));
+        assert!(many < few * 40, "{few} ns, {many} ns");
+    }
+}
+
+/// This thread's time on a processor, in nanoseconds: others use the machine too.
+#[expect(clippy::disallowed_methods, reason = "a test measures")]
+fn on_processor() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
 }
