@@ -1,5 +1,7 @@
 //! Where each addition belongs.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::Notes;
@@ -125,7 +127,7 @@ impl<'p, 'a> Place<'p, 'a> {
     /// Names that the plugin which is there does not know.
     fn known(&mut self, certificates: &[Vec<String>]) {
         let configured = self.plugins.iter().filter_map(|plugin| plugin.config.as_ref());
-        let wants: Vec<&String> =
+        let wants: HashSet<&String> =
             configured.flat_map(|configured| configured.config.wants.iter().flat_map(|want| &want.names)).collect();
         if self.plugins.is_empty() {
             return;
@@ -159,9 +161,9 @@ impl<'p, 'a> Place<'p, 'a> {
                 }
                 continue;
             }
-            let is_for = |certificate: &&Vec<String>| {
-                names.is_empty() || names.iter().flatten().any(|name| certificate.contains(name))
-            };
+            let names: HashSet<&String> = names.iter().flatten().collect();
+            let is_for =
+                |certificate: &&Vec<String>| names.is_empty() || certificate.iter().any(|name| names.contains(name));
             let mains = certificates.iter().filter(is_for).filter_map(|names| names.first());
             let items: Vec<Value> = mains.clone().map(|name| secrets::secret(name)).collect();
             let mains: Vec<&str> = mains.map(String::as_str).collect();
