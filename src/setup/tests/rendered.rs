@@ -77,3 +77,21 @@ fn ten_thousand_routers_share_what_is_the_same() {
     let text = rendered(&setup);
     assert_eq!(text.matches("sds_config: *sds_config").count(), 10_001, "each certificate, and the default one of web");
 }
+
+#[test]
+fn the_ca_is_not_kept_from_its_entry_point() {
+    let setup = read(&yaml(
+        "
+entryPoints: {web: {address: ':80'}}
+certificatesResolvers: {le: {acme: {email: a@b.example, httpChallenge: {entryPoint: web}}}}
+tcp:
+  routers: {all: {rule: HostSNI(`*`), entryPoints: [web], service: s}}
+  services: {s: {loadBalancer: {servers: [{address: '127.0.0.1:1'}]}}}
+",
+    ))
+    .setup;
+    let mistakes = bootstrap::bootstrap(&setup, &Options::default()).unwrap_err();
+    let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with("tcp.routers.all.entryPoints: found web"), "{}", lines[0]);
+}

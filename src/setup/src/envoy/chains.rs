@@ -59,11 +59,19 @@ impl Entry<'_> {
         let (tcp_tls, tcp_plain): (Vec<&TcpRouter>, Vec<&TcpRouter>) =
             tcp.into_iter().partition(|router| router.tls.is_some());
         if let Some(router) = self.plain_tcp(&tcp_plain, &mut chains) {
-            if has_plain {
+            let point = &self.point.name;
+            if self.plugin.is_some() {
+                chains.mistakes.push(Mistake {
+                    path: format!("tcp.routers.{}.entryPoints", router.name),
+                    found: format!("{point}, of which it takes every connection without TLS"),
+                    expected: "another entry point: the CA's requests for HTTP-01 come to this one".to_owned(),
+                    nearest: None,
+                });
+            } else if has_plain {
                 chains.warnings.push(format!(
-                    "tcp.routers.{}: it takes every connection without TLS of entry point {}, so no HTTP router there \
-                     gets one, as in Traefik",
-                    router.name, self.point.name
+                    "tcp.routers.{}: it takes every connection without TLS of entry point {point}, so no HTTP router \
+                     there gets one, as in Traefik",
+                    router.name
                 ));
             }
         } else if has_plain {

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::routes::matching::CLIENT_IP;
 
+/// The client's address in Envoy's format strings.
+const REMOTE_ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
+
 /// What a connection manager is for.
 pub(super) struct Manager<'a> {
     /// The entry point.
@@ -68,15 +71,18 @@ fn connection_manager(manager: Manager<'_>) -> Value {
 
 /// A route configuration with Traefik's headers for servers.
 pub(super) fn route_config(name: &str, virtual_hosts: Vec<Value>) -> Value {
-    let header = |key: &str, value: &str| json!({ "header": { "key": key, "value": value }, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" });
+    let header = |key: &str, value: &str| {
+        let header = json!({ "key": key, "value": value });
+        json!({ "header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD" })
+    };
     let mut config = json!({
         "name": name,
         "ignore_port_in_host_matching": true,
         "request_headers_to_add": [
-            header("x-forwarded-for", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            header("x-forwarded-for", REMOTE_ADDRESS),
             header("x-forwarded-host", "%REQ(:AUTHORITY)%"),
             header("x-forwarded-port", "%DOWNSTREAM_LOCAL_PORT%"),
-            header("x-real-ip", "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%"),
+            header("x-real-ip", REMOTE_ADDRESS),
         ],
     });
     config["virtual_hosts"] = Value::Array(virtual_hosts);
@@ -92,7 +98,7 @@ fn client_ip() -> Value {
             "on_new_connection": [{
                 "object_key": CLIENT_IP,
                 "factory_key": "envoy.network.ip",
-                "format_string": { "text_format_source": { "inline_string": "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%" } },
+                "format_string": { "text_format_source": { "inline_string": REMOTE_ADDRESS } },
             }],
         },
     })

@@ -1,4 +1,5 @@
-//! A rule as alternatives, each a list of answers that all must be given: Envoy's routes have no `||` and no parentheses.
+//! A rule as alternatives, each a list of answers that all must be given: Envoy's routes have no `||` and no
+//! parentheses.
 
 use super::question::{Question, Tree};
 

@@ -4,10 +4,16 @@
 //! A text under the key `#` of a mapping is a comment above it. Nothing else is interpreted, and a text is written so
 //! that it is read as that very text. (The crates that write YAML write types; they put comments behind scalars only.)
 
+mod order;
+mod scalar;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
+
+use order::rank;
+use scalar::{is_block, scalar};
 
 /// The key of comments.
 const COMMENT: &str = "#";
@@ -20,55 +26,6 @@ const WIDTH: usize = 120;
 
 /// The longest mapping or list that is written on one line: longer ones are read more easily below each other.
 const SHORT: usize = 100;
-
-/// Keys that come before their siblings, in this order.
-const FIRST: [&str; 30] = [
-    "name",
-    "@type",
-    "apiVersion",
-    "kind",
-    "metadata",
-    "node",
-    "admin",
-    "singleton",
-    "root_id",
-    "vm_id",
-    "id",
-    "key",
-    "tag_name",
-    "stat_prefix",
-    "endpoint",
-    "hostname",
-    "address",
-    "type",
-    "main",
-    "certResolver",
-    "header",
-    "prefix",
-    "path",
-    "safe_regex",
-    "domains",
-    "match",
-    "predicate",
-    "cluster",
-    "sni",
-    "xds_matcher",
-];
-
-/// Keys that come behind their siblings, in this order.
-const LAST: [&str; 11] = [
-    "http_filters",
-    "capability_restriction_config",
-    "static_resources",
-    "listeners",
-    "clusters",
-    "filter_chains",
-    "filters",
-    "route_config",
-    "virtual_hosts",
-    "routes",
-    "stats_config",
-];
 
 /// Values under these keys that are the same get an anchor where they are first, and are referred to after.
 const SHARED: [&str; 5] =
@@ -294,12 +251,6 @@ impl<'v> Writer<'v> {
     }
 }
 
-fn rank(key: &str) -> (usize, usize, &str) {
-    let first = FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
-    let last = LAST.iter().position(|last| *last == key).map_or(0, |index| index + 1);
-    (last, first, key)
-}
-
 fn is_comment(key: &str, value: &Value) -> bool {
     key == COMMENT && value.is_string()
 }
@@ -366,57 +317,6 @@ fn flow(value: &Value) -> String {
         Value::String(text) => scalar(text),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
-}
-
-/// A text, in quotes where it would be read as something else.
-fn scalar(text: &str) -> String {
-    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte);
-    let is_word = text.bytes().all(|byte| is_safe(byte) || byte == b':' || byte == b'@');
-    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
-    let has_meaning = |word: &&str| word.eq_ignore_ascii_case(text);
-    let means_something = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"].iter().any(has_meaning);
-    // A duration is not mistaken for a number by any reader, and `0.05s` is prettier without quotes.
-    let is_duration = text.strip_suffix('s').is_some_and(|digits| {
-        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-    });
-    let is_address = text.parse::<std::net::Ipv4Addr>().is_ok();
-    if is_duration || is_address || (is_word && starts_well && !means_something && !text.ends_with(':')) {
-        return text.to_owned();
-    }
-    if text.chars().any(is_odd) {
-        return escaped(text);
-    }
-    if text.contains(['\\', '"']) {
-        return format!("'{}'", text.replace('\'', "''"));
-    }
-    format!("\"{text}\"")
-}
-
-/// Line breaks, control characters, and what some readers take for such.
-fn is_odd(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
-}
-
-/// In double quotes.
-fn escaped(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted.push_str("\\n"),
-            // All of these are below U+10000.
-            odd if is_odd(odd) => drop(write!(quoted, "\\u{:04x}", u32::from(odd))),
-            plain => quoted.push(plain),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// Whether a text of several lines is the same when it is indented: it ends its last line, and no line begins oddly.
-fn is_block(text: &str) -> bool {
-    let plain = text.split('\n').all(|line| !line.starts_with([' ', '\t']) && !line.chars().any(is_odd));
-    plain && text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with('\n')
 }
 
 #[cfg(test)]
@@ -513,15 +413,16 @@ mod tests {
             ".5",
             "\u{2028}",
         ];
-        let value = json!({ "list": texts.as_slice(), "map": texts.iter().map(|t| ((*t).to_owned(), json!({ "k": t, "l": [t] })))
-            .collect::<Map<_, _>>() });
+        let entry = |text: &&str| ((*text).to_owned(), json!({ "k": text, "l": [text] }));
+        let map: Map<String, Value> = texts.iter().map(entry).collect();
+        let value = json!({ "list": texts.as_slice(), "map": map });
         let read: Value = serde_saphyr::from_str(&write(&value)).unwrap();
         assert_eq!(read, value);
     }
 
     #[test]
     fn the_reference_is_the_same_after_writing() {
-        let reference: Value = serde_saphyr::from_str(include_str!("../../../../envoy/envoy.yaml")).unwrap();
+        let reference: Value = serde_saphyr::from_str(include_str!("../../../../../envoy/envoy.yaml")).unwrap();
         let text = write(&reference);
         assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), reference);
         assert_eq!(text.matches("*configuration").count(), 1);

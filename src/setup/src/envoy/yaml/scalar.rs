@@ -1,0 +1,54 @@
+//! Texts, so that every reader takes them for that very text.
+
+use std::fmt::Write;
+
+/// A text, in quotes where it would be read as something else.
+pub(super) fn scalar(text: &str) -> String {
+    let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte);
+    let is_word = text.bytes().all(|byte| is_safe(byte) || byte == b':' || byte == b'@');
+    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
+    let has_meaning = |word: &&str| word.eq_ignore_ascii_case(text);
+    let means_something = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"].iter().any(has_meaning);
+    // A duration is not mistaken for a number by any reader, and `0.05s` is prettier without quotes.
+    let is_duration = text.strip_suffix('s').is_some_and(|digits| {
+        digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+    });
+    let is_address = text.parse::<std::net::Ipv4Addr>().is_ok();
+    if is_duration || is_address || (is_word && starts_well && !means_something && !text.ends_with(':')) {
+        return text.to_owned();
+    }
+    if text.chars().any(is_odd) {
+        return escaped(text);
+    }
+    if text.contains(['\\', '"']) {
+        return format!("'{}'", text.replace('\'', "''"));
+    }
+    format!("\"{text}\"")
+}
+
+/// Line breaks, control characters, and what some readers take for such.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
+/// In double quotes.
+fn escaped(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            // All of these are below U+10000.
+            odd if is_odd(odd) => drop(write!(quoted, "\\u{:04x}", u32::from(odd))),
+            plain => quoted.push(plain),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a text of several lines is the same when it is indented: it ends its last line, and no line begins oddly.
+pub(super) fn is_block(text: &str) -> bool {
+    let plain = text.split('\n').all(|line| !line.starts_with([' ', '\t']) && !line.chars().any(is_odd));
+    plain && text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with('\n')
+}
