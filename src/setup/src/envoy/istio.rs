@@ -45,7 +45,7 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
         resources.push(destination_rule(ca, options, istio));
     }
     let mut text = format!(
-        "{HEADER}\n#\n# For Istio 1.20 and later. The sidecar (`envoy-autocert sidecar`) runs as a container of the \
+        "{HEADER}\n#\n# For an Istio whose WasmPlugin knows FAIL_RELOAD. The sidecar (`envoy-autocert sidecar`) runs as a container of the \
          gateway's pods and shares the\n# directory of its sockets with them: {}. It must run before istio-proxy does \
          (a native\n# sidecar: an init container with restartPolicy Always).\n",
         directory(&options.api_socket)
