@@ -1,10 +1,11 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `first`, `hundred`, `plan`, `requests`, `sizes`.
+//! Arguments choose figures by a part of their group's name: `first`, `forms`, `hundred`, `plan`, `requests`, `sizes`.
 
 mod figure;
 mod first;
+mod forms;
 mod hundred;
 mod minimal;
 mod plan;
@@ -25,10 +26,11 @@ type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 5] = [
+    let groups: [(&str, Measure); 6] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
         ("hundred", hundred::measure),
+        ("forms", forms::measure),
         ("plan", plan::measure),
         ("requests", requests::measure),
     ];
