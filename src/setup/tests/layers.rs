@@ -168,6 +168,7 @@ fn mac_keys_are_taken_out_and_shown_nowhere() {
         reading.setup.resolver_options["a_b"]["acme"]["eab"]["hmacEncoded"],
         "env:ENVOY_AUTOCERT_EAB_HMAC_A_B_2"
     );
+    assert!(reading.warnings.is_empty(), "they reach no configuration of Envoy's: {:?}", reading.warnings);
     let shown = format!("{reading:?}");
     assert!(!shown.contains("c2VjcmV0") && shown.contains("Hidden"), "{shown}");
     let _: &Hidden = &reading.setup.mac_keys["ENVOY_AUTOCERT_EAB_HMAC_A_B"];

@@ -104,13 +104,15 @@ impl Resolvers {
                 return None;
             }
         };
-        for warning in &config.warnings {
+        let mac_keys = take_mac_keys(&config.resolvers, &mut options);
+        // A key that was taken out reaches no configuration of Envoy's, which is what the warning is of.
+        let is_taken = |warning: &&String| !mac_keys.is_empty() && warning.contains(".acme.eab.hmacEncoded: ");
+        for warning in config.warnings.iter().filter(|warning| !is_taken(warning)) {
             build.report.warn(warning.strip_prefix(ROUTERS).unwrap_or(warning).to_owned());
         }
         for resolver in &config.resolvers {
             check_entry_point(resolver, entry_points, build);
         }
-        let mac_keys = take_mac_keys(&config.resolvers, &mut options);
         Some((config.resolvers, options, mac_keys))
     }
 }

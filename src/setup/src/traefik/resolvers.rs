@@ -20,7 +20,7 @@ pub struct CertificatesResolver {
 pub struct Acme {
     /// Mail address that the account is registered with. Required.
     pub email: Option<String>,
-    /// URL of the CA's directory. The default is Let's Encrypt's: https://acme-v02.api.letsencrypt.org/directory
+    /// URL of the CA's directory. The default is Let's Encrypt's: <https://acme-v02.api.letsencrypt.org/directory>
     pub ca_server: Option<String>,
     /// Where accounts, keys and certificates are kept. The default is acme.json.
     pub storage: Option<String>,

@@ -2,7 +2,7 @@
 
 mod into;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use setup::envoy::istio::IstioOptions;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::model::Setup;
 
+use super::storages::choices;
 use super::{InputArgs, failed};
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
@@ -210,8 +211,8 @@ fn pem(path: &str) -> Result<String, String> {
 /// What the sidecar must be told, since Envoy's configuration can't say it.
 fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
     let mut command = String::from("envoy-autocert sidecar");
-    for storage in storages(setup) {
-        command.push_str(&format!(" --storage {}", quoted(&storage)));
+    for storage in choices(setup) {
+        command.push_str(&format!(" --storage {}", quoted(&storage.to_string())));
     }
     let defaults = Options::default();
     for (flag, socket, default) in [
@@ -226,29 +227,14 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
         command
             .push_str(&format!(" --default-certificate {}", quoted(&format!("{},{}", pair.cert_file, pair.key_file))));
     }
-    let mut directories: Vec<&str> =
-        setup.certificates.iter().filter_map(|pair| Path::new(&pair.cert_file).parent()?.to_str()).collect();
-    directories.sort_unstable();
-    directories.dedup();
-    for directory in directories {
-        let directory = if directory.is_empty() { "." } else { directory };
-        command.push_str(&format!(" --cert-dir {}", quoted(directory)));
+    for pair in &setup.certificates {
+        command.push_str(&format!(" --cert {}", quoted(&format!("{},{}", pair.cert_file, pair.key_file))));
     }
     let mut notes = vec![format!("Start the sidecar: {command}")];
     for name in setup.mac_keys.keys() {
         notes.push(format!("The sidecar needs the MAC key of eab.hmacEncoded in its environment variable {name}."));
     }
     notes
-}
-
-/// The values of `--storage`: one file, or one for each resolver where they differ.
-fn storages(setup: &Setup) -> Vec<String> {
-    let files: BTreeSet<Option<&String>> = setup.resolvers.iter().map(|resolver| resolver.storage.as_ref()).collect();
-    if let (1, Some(Some(only))) = (files.len(), files.first()) {
-        return vec![(*only).clone()];
-    }
-    let own = setup.resolvers.iter().filter_map(|resolver| Some((&resolver.name, resolver.storage.as_ref()?)));
-    own.map(|(name, storage)| format!("{name}={storage}")).collect()
 }
 
 /// As a shell takes it.

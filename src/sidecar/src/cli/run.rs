@@ -12,8 +12,8 @@ use setup::model::Setup;
 use super::inputs::InputArgs;
 use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
-use super::storages::StorageChoice;
-use super::values::{DefaultChoice, PairChoice, StoragePath, seconds};
+use super::storages::choices;
+use super::values::{DefaultChoice, PairChoice, seconds};
 use super::{failed, storages};
 use crate::logging::{LogFormat, LogLevel};
 use crate::provided::Files;
@@ -151,7 +151,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         key: PathBuf::from(&pair.key_file),
     };
     let default = setup.default_certificate.as_ref().map(files);
-    let storage = storage(setup);
+    let storage = choices(setup);
     // So that it is named as a mistake of the configuration, and not of a flag that nobody gave.
     storages(&storage)?;
     Ok(SidecarArgs {
@@ -174,18 +174,4 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         log_format: args.log_format,
         variables: setup.mac_keys.clone(),
     })
-}
-
-/// The first resolver's storage is the one for all; others have their own where they say so.
-fn storage(setup: &Setup) -> Vec<StorageChoice> {
-    let mut choices: Vec<StorageChoice> = Vec::new();
-    for resolver in &setup.resolvers {
-        let Some(path) = &resolver.storage else { continue };
-        let path = StoragePath(path.into());
-        let is_first = choices.is_empty();
-        if is_first || choices.first().is_some_and(|first| first.path != path) {
-            choices.push(StorageChoice { resolver: (!is_first).then(|| resolver.name.clone()), path });
-        }
-    }
-    choices
 }

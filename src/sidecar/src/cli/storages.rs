@@ -1,8 +1,11 @@
 //! `--storage`: one file for all resolvers, or further ones for some of them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+
+use setup::model::Setup;
 
 use super::values::StoragePath;
 use crate::store::Storages;
@@ -34,6 +37,30 @@ impl FromStr for StorageChoice {
             _ => Ok(Self { resolver: None, path: text.parse()? }),
         }
     }
+}
+
+impl fmt::Display for StorageChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StoragePath(path) = &self.path;
+        match &self.resolver {
+            Some(resolver) => write!(f, "{resolver}={}", path.display()),
+            None => path.display().fmt(f),
+        }
+    }
+}
+
+/// What a sidecar for this setup is given. The first resolver's file is the one for all that have none of their own.
+pub(super) fn choices(setup: &Setup) -> Vec<StorageChoice> {
+    let mut choices: Vec<StorageChoice> = Vec::new();
+    for resolver in &setup.resolvers {
+        let Some(path) = &resolver.storage else { continue };
+        let path = StoragePath(path.into());
+        let is_first = choices.is_empty();
+        if is_first || choices.first().is_some_and(|first| first.path != path) {
+            choices.push(StorageChoice { resolver: (!is_first).then(|| resolver.name.clone()), path });
+        }
+    }
+    choices
 }
 
 /// Puts together what was given one by one.
