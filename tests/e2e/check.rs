@@ -44,6 +44,23 @@ fn what_the_documents_show_is_fine() -> Result<()> {
 }
 
 #[test]
+fn the_example_in_traefiks_words_is_fine_and_envoy_takes_what_is_made_of_it() -> Result<()> {
+    let place = Place::new("check-traefik")?;
+    let example = artifacts::repository().join("examples/traefik");
+    let run = |arguments: &[&str]| -> Result<Output> {
+        let mut command = Command::new(artifacts::sidecar()?);
+        // Traefik takes the path of the dynamic configuration from its working directory too.
+        command.current_dir(&example).args(arguments).output().context("envoy-autocert")
+    };
+    let output = run(&["check", "--strict", "--config", "traefik.yml"])?;
+    assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n");
+    let output = run(&["render", "--config", "traefik.yml"])?;
+    let output = check(&file(&place, &String::from_utf8(output.stdout)?)?, &["--strict"])?;
+    assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n");
+    Ok(())
+}
+
+#[test]
 fn a_script_gets_every_mistake_and_its_line() -> Result<()> {
     let place = Place::new("check-json")?;
     let text = fs::read_to_string(artifacts::repository().join("envoy/envoy.yaml"))?;

@@ -32,10 +32,13 @@ fn the_filter_alone_is_the_one_of_the_reference_configuration() -> Result<()> {
 }
 
 #[test]
-fn envoy_takes_each_example() -> Result<()> {
+fn envoy_takes_each_example_of_its_configuration() -> Result<()> {
     let mut count = 0;
     for example in fs::read_dir(artifacts::repository().join("examples"))? {
         let path = example?.path().join("envoy.yaml");
+        if !path.exists() {
+            continue;
+        }
         accept(&path.display().to_string(), &fs::read_to_string(&path)?)?;
         count += 1;
     }
