@@ -16,13 +16,13 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
     let mut whole = json!({
         "bootstrap_extensions": [commented(
             plugin::engine(configuration, &options.plugin),
-            "1. At the top of the bootstrap: the engine, one instance on Envoy's main thread that ticks, orders and \
-             renews. Where\n   there is no bootstrap to change, leave it out: instances of the filter elect an engine.",
+            "At the top of the bootstrap: the engine, one instance on Envoy's main thread that ticks, orders and renews.\n\
+             Where there is no bootstrap to change, leave it out: instances of the filter elect an engine.",
         )],
         "http_filters": [commented(
             plugin::short_http_filter(&options.plugin),
             &format!(
-                "2. The first of the http_filters of the listener on port 80 ({}), before redirects and authentication.",
+                "The first of the http_filters of the listener on port 80 ({}), before redirects and authentication.",
                 plugin::challenge_entry_points(setup).into_iter().collect::<Vec<_>>().join(", ")
             ),
         )],
@@ -37,12 +37,12 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
     let names = secret_names(setup);
     whole["transport_socket"] = commented(
         secrets::transport_socket(names, &TlsOptions::default(), &["h2", "http/1.1"]),
-        "4. The transport_socket of the filter chain on port 443: a secret for each certificate, of which Envoy takes \
-         by SNI.\n   The first is the default one, for clients that ask for no name or another.",
+        "The transport_socket of the filter chain on port 443: a secret for each certificate, of which Envoy takes \
+         by SNI.\nThe first is the default one, for clients that ask for no name or another.",
     );
     let text = format!(
-        "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key; then start \
-         `envoy-autocert sidecar` before Envoy.\n# 3. The clusters go to static_resources.clusters.\n\n{}",
+        "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key (the clusters go to\n# \
+         static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n\n{}",
         yaml::write(&whole)
     );
     Ok(Rendered { text, warnings: Vec::new() })

@@ -45,9 +45,9 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
         resources.push(destination_rule(ca, options, istio));
     }
     let mut text = format!(
-        "{HEADER}\n#\n# For an Istio whose WasmPlugin knows FAIL_RELOAD. The sidecar (`envoy-autocert sidecar`) runs as a container of the \
-         gateway's pods and shares the\n# directory of its sockets with them: {}. It must run before istio-proxy does \
-         (a native\n# sidecar: an init container with restartPolicy Always).\n",
+        "{HEADER}\n#\n# For an Istio whose WasmPlugin knows FAIL_RELOAD. The sidecar (`envoy-autocert sidecar`) runs as a container of \
+         the\n# gateway's pods and shares the directory of its sockets with them: {}.\n# It must run before \
+         istio-proxy does (a native sidecar: an init container with restartPolicy Always).\n",
         directory(&options.api_socket)
     );
     for resource in &resources {

@@ -48,7 +48,7 @@ impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Bug(what) => write!(f, "{what}: please report this"),
-            Self::Configuration(lines) => f.write_str(&lines.join("\n")),
+            Self::Configuration(lines) => f.write_str(&lines.join("\nenvoy-autocert: ")),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
             Self::InUse(path) => write!(
                 f,

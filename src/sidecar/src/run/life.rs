@@ -172,9 +172,11 @@ impl Running {
             Ok(true) => tracing::info!("the changed configuration is in force"),
             Ok(false) => {}
             Err(error) => {
-                for line in error.to_string().lines() {
-                    tracing::error!("configuration: {line}");
-                }
+                let lines = match error {
+                    RunError::Configuration(lines) => lines,
+                    other => other.to_string().lines().map(str::to_owned).collect(),
+                };
+                lines.iter().for_each(|line| tracing::error!("configuration: {line}"));
                 tracing::error!("the configuration before stays in force");
             }
         }
