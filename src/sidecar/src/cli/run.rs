@@ -10,15 +10,15 @@ use clap::Args;
 use setup::model::Setup;
 
 use super::inputs::InputArgs;
+use super::logs::LogArgs;
 use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
 use super::storages::choices;
 use super::values::{DefaultChoice, PairChoice, seconds};
 use super::{failed, storages};
-use crate::logging::{LogFormat, LogLevel};
+use crate::hardening;
 use crate::provided::Files;
 use crate::run::{Directory, Run, RunError, exec, run as run_all};
-use crate::{hardening, logging};
 
 /// The bounds of the engine's lease, as the sidecar has them by default.
 const LEASE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
@@ -77,19 +77,9 @@ pub struct RunArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Running")]
     pub status_address: Option<SocketAddr>,
 
-    /// Which log lines are written: off, error, warn, info, debug or trace. Envoy's own are as its --log-level says.
-    #[arg(long, env = "ENVOY_AUTOCERT_LOG_LEVEL", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
-    pub log_level: LogLevel,
-
-    /// How log lines look.
-    #[arg(
-        long,
-        env = "ENVOY_AUTOCERT_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text",
-        help_heading = "Logs"
-    )]
-    pub log_format: LogFormat,
+    /// The logs. Envoy's own are as its --log-level says.
+    #[command(flatten)]
+    pub logs: LogArgs,
 
     /// More arguments for Envoy.
     #[arg(last = true, value_name = "ENVOY-ARGUMENT")]
@@ -115,7 +105,7 @@ pub(super) fn exec_envoy(args: &ExecEnvoyArgs) -> ExitCode {
 
 /// Runs until it is told to end, and says whether all went well.
 pub(super) fn run(args: RunArgs) -> ExitCode {
-    logging::start(&args.log_level, args.log_format);
+    args.logs.start();
     hardening::keep_memory_private();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -170,8 +160,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
             .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
         lease_min_seconds: LEASE[0],
         lease_max_seconds: LEASE[1],
-        log_level: args.log_level.clone(),
-        log_format: args.log_format,
+        logs: args.logs.clone(),
         variables: setup.mac_keys.clone(),
     })
 }

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 use sd_notify::NotifyState;
 
 use super::{SidecarArgs, failed};
+use crate::hardening;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
-use crate::{hardening, logging};
 
 /// Serves until it is told to end, and says whether everything was saved.
 pub(super) fn run(args: &SidecarArgs) -> ExitCode {
-    logging::start(&args.log_level, args.log_format);
+    args.logs.start();
     hardening::keep_memory_private();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, seconds};
 use crate::keys::eab::Variables;
-use crate::logging::{LogFormat, LogLevel};
 
 /// The flags of `sidecar`.
 ///
@@ -142,20 +142,9 @@ pub struct SidecarArgs {
     )]
     pub lease_max_seconds: Duration,
 
-    /// Which log lines are written: off, error, warn, info, debug or trace; also for modules, as in
-    /// info,sidecar::sds=debug.
-    #[arg(long, env = "ENVOY_AUTOCERT_LOG_LEVEL", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
-    pub log_level: LogLevel,
-
-    /// How log lines look.
-    #[arg(
-        long,
-        env = "ENVOY_AUTOCERT_LOG_FORMAT",
-        value_name = "FORMAT",
-        default_value = "text",
-        help_heading = "Logs"
-    )]
-    pub log_format: LogFormat,
+    /// The logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
 
     /// Variables that stand above those of the environment, set by `run`.
     #[arg(skip)]
