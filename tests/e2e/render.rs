@@ -9,11 +9,13 @@ use anyhow::{Context, Result, ensure};
 use harness::http::{Endpoint, Reply};
 use harness::tls::{Roots, handshake};
 use harness::{
-    Backend, Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Sidecar, SidecarOptions, Stage, World, artifacts, ports,
+    Backend, Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Sidecar, SidecarOptions, Stage, World, WorldOptions,
+    artifacts, ports,
 };
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
+use serde_json::Value;
 
 use crate::PATIENCE;
 
@@ -93,8 +95,12 @@ tls:
 
 /// Runs `envoy-autocert render`, and gives what it says on stderr.
 fn render(stage: &Stage, configuration: &Path, output: &Path) -> Result<String> {
+    render_as("bootstrap", stage, configuration, output)
+}
+
+fn render_as(format: &str, stage: &Stage, configuration: &Path, output: &Path) -> Result<String> {
     let done = Command::new(artifacts::sidecar()?)
-        .args(["render", "--admin", "127.0.0.1:0", "--config"])
+        .args(["render", "--admin", "127.0.0.1:0", "--format", format, "--config"])
         .arg(configuration)
         .arg("--output")
         .arg(output)
@@ -260,6 +266,42 @@ fn passes_through(world: &World) -> Result<()> {
 }
 
 /// Every rendered example in the repository is a configuration that Envoy takes, with files that are there.
+#[test]
+fn the_pieces_merged_by_hand_get_a_certificate() -> Result<()> {
+    let stage = Stage::new("render-filter", &PebbleOptions::default())?;
+    let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("pieces.yaml"));
+    let (directory, root) = (stage.pebble.directory(), stage.place.authority.root.display().to_string());
+    let text = format!(
+        "entryPoints: {{ web: {{ address: ':80' }}, websecure: {{ address: ':443' }} }}
+certificatesResolvers:
+  le:
+    acme:
+      email: ops@example.com
+      caServer: {directory}
+      caCertificates: [{root}]
+      keyType: EC256
+      httpChallenge: {{ entryPoint: web }}
+http:
+  routers:
+    piece: {{ rule: Host(`piece.example`), service: own, tls: {{ certResolver: le }} }}
+  services:
+    own: {{ loadBalancer: {{ servers: [{{ url: 'http://127.0.0.1:1' }}] }} }}
+"
+    );
+    fs::write(&configuration, text)?;
+    render_as("filter", &stage, &configuration, &output)?;
+    let mut pieces: Value = serde_saphyr::from_str(&fs::read_to_string(&output)?).context("the pieces")?;
+    let mut bootstrap = stage.bootstrap()?;
+    bootstrap.value()["bootstrap_extensions"] = pieces["bootstrap_extensions"].take();
+    bootstrap.value()["static_resources"]["clusters"] = pieces["clusters"].take();
+    bootstrap.web_filters()?[0] = pieces["http_filters"][0].take();
+    let listener = bootstrap.named("/static_resources/listeners", "websecure")?;
+    listener["filter_chains"][0]["transport_socket"] = pieces["transport_socket"].take();
+    let mut world = stage.play(bootstrap, &WorldOptions::default())?;
+    assert_eq!(world.served("piece.example", PATIENCE)?.names, ["piece.example"]);
+    Ok(())
+}
+
 #[test]
 fn envoy_takes_the_rendered_examples() -> Result<()> {
     let stage = Stage::new("examples", &PebbleOptions::default())?;
