@@ -13,5 +13,13 @@ pub(crate) fn share(text: &str) -> u32 {
 
 /// FNV-1a: not strong, only even.
 pub(crate) fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    extended(START, text.as_bytes())
+}
+
+/// The [`hash`] of nothing.
+pub(crate) const START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// The [`hash`] of what was hashed so far, followed by these bytes.
+pub(crate) fn extended(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
 }

@@ -176,6 +176,9 @@ pub struct Attempt {
     pub reason: String,
     /// True when the stored order can't be gone on with.
     pub order_is_dead: bool,
+    /// A fingerprint of the options that the wait depends on: with others, `retry_at` does not hold. None where it
+    /// always does.
+    pub made_with: Option<u32>,
 }
 
 /// A published certificate.

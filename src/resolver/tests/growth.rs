@@ -81,6 +81,7 @@ fn all_tried_and_half_done(count: usize) -> (Vec<CertificateId>, Inventory) {
         retry_at: NOW,
         reason: String::new(),
         order_is_dead: false,
+        made_with: None,
     };
     let order = |id: &CertificateId| PendingOrder {
         id: id.clone(),

@@ -14,6 +14,7 @@ mod world;
 
 use std::time::Duration;
 
+use acme::Response;
 use acme::scripted::{Entry, Fault, Faults, Settings};
 use resolver::config::{Eab, Hidden, HttpChallenge};
 #[cfg(target_arch = "wasm32")]
@@ -269,4 +270,52 @@ fn with_all_options_and_a_tenth_of_all_requests_failing_everything_is_issued() {
         assert_eq!(scene.published().len(), 2, "seed {seed}: {:#?}", scene.notes.lines.borrow());
         assert_eq!(scene.ca().account_count(), 1);
     }
+}
+
+#[test]
+fn a_mended_binding_is_tried_at_once_and_then_left_alone() {
+    let mut scene = scene(20, customers());
+    scene.config.resolvers[0].eab = eab("one", "key of two");
+    scene.run(MINUTE);
+    assert_eq!(failures(&scene).len(), 1);
+    // Still wrong, but otherwise: the second failure in a row, and the wait after it holds over restarts.
+    scene.config.resolvers[0].eab = eab("three", "key of one");
+    for _ in 0..10 {
+        scene.run(MINUTE);
+    }
+    let told = failures(&scene);
+    assert!(told.len() == 2 && told[1].contains("failures: 2"), "{told:?}");
+    scene.config.resolvers[0].eab = eab("one", "key of one");
+    scene.run(MINUTE);
+    assert_eq!((scene.published().len(), failures(&scene).len()), (1, 2));
+}
+
+#[test]
+fn another_entry_point_is_tried_at_once() {
+    let mut scene = scene(21, Settings::default());
+    scene.config.engine.retry_min = HOUR;
+    scene.keeper.entry_points.replace(vec!["http".into()]);
+    scene.run(MINUTE);
+    assert_eq!((failures(&scene).len(), scene.ca().order_count()), (1, 0));
+    scene.config.resolvers[0].http_challenge =
+        Some(HttpChallenge { entry_point: "http".into(), delay: Duration::ZERO });
+    scene.run(MINUTE);
+    assert_eq!(scene.published().len(), 1);
+}
+
+#[test]
+fn a_rate_limit_holds_whatever_is_mended() {
+    let limited = Response {
+        status: 429,
+        headers: vec![("retry-after".into(), "36000".into())],
+        body: br#"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many"}"#.to_vec(),
+    };
+    let mut scene = scene(22, Settings::default()).faults(Faults::once("newOrder", Fault::Answer(limited)));
+    scene.run(MINUTE);
+    assert!(failures(&scene)[0].contains("rate_limited"), "{:?}", failures(&scene));
+    scene.config.resolvers[0].preferred_chain = Some("Other Root".into());
+    scene.run(HOUR * 9);
+    assert!(scene.published().is_empty());
+    scene.run(HOUR);
+    assert_eq!(scene.published().len(), 1);
 }

@@ -53,6 +53,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         retry_at,
         reason: String::new(),
         order_is_dead,
+        made_with: None,
     })
 }
 

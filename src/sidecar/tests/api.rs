@@ -93,10 +93,11 @@ async fn a_failed_try_is_kept_and_a_dead_order_dropped() {
     let id = id(&["a.example"]);
     engine.order(&id, &order(1)).await.no_content();
     let key: Csr = engine.csr(&id, &order(1), "EC256").await.json();
-    let mut attempt = json!({"certificate": id, "failures": 2, "retryAt": 77, "reason": "no answer"});
+    let mut attempt = json!({"certificate": id, "failures": 2, "retryAt": 77, "reason": "no answer", "madeWith": 7});
     engine.put(path::ATTEMPTS, &attempt).await.no_content();
     let state = engine.state().await;
-    assert_eq!((state.orders.len(), state.attempts[0].failures, state.attempts[0].retry_at), (1, 2, 77));
+    let kept = &state.attempts[0];
+    assert_eq!((state.orders.len(), kept.failures, kept.retry_at, kept.made_with), (1, 2, 77, Some(7)));
 
     attempt["orderIsDead"] = true.into();
     engine.put(path::ATTEMPTS, &attempt).await.no_content();

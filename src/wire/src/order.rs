@@ -33,4 +33,8 @@ pub struct Attempt {
     /// True when the order can't be gone on with: the stored one and its pending key are dropped.
     #[serde(default)]
     pub order_is_dead: bool,
+    /// A fingerprint of the options that the wait depends on: with others, `retryAt` does not hold. Absent where it
+    /// always does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_with: Option<u32>,
 }

@@ -49,6 +49,7 @@ fn attempt(attempt: wire::Attempt) -> Attempt {
         retry_at: attempt.retry_at,
         reason: attempt.reason,
         order_is_dead: attempt.order_is_dead,
+        made_with: attempt.made_with,
     }
 }
 
@@ -66,8 +67,8 @@ pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
 
 /// What came of a failed try, to be kept.
 pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
-    let Attempt { id, failures, retry_at, reason, order_is_dead } = attempt;
-    wire::Attempt { certificate: to_wire(&id), failures, retry_at, reason, order_is_dead }
+    let Attempt { id, failures, retry_at, reason, order_is_dead, made_with } = attempt;
+    wire::Attempt { certificate: to_wire(&id), failures, retry_at, reason, order_is_dead, made_with }
 }
 
 /// A live challenge, for other instances to answer.

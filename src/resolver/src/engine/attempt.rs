@@ -9,6 +9,7 @@ use super::event::Event;
 use super::session::Session;
 use crate::backoff;
 use crate::config::Resolver;
+use crate::mended::fingerprint;
 use crate::plan::Due;
 use crate::vault::{Attempt, Certificate, CertificateId, Http01, PendingOrder, Published, Vault, VaultError};
 
@@ -173,7 +174,8 @@ async fn record<H: Host, V: Vault>(
     // Whole seconds are stored, and a wait must not become none.
     let retry_in = i64::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
     let retry_at = session.host.now_millis().div_euclid(1000).saturating_add(retry_in);
-    let attempt = Attempt { id: id.clone(), failures, retry_at, reason, order_is_dead };
+    let made_with = Some(fingerprint(session.config, session.resolver, class));
+    let attempt = Attempt { id: id.clone(), failures, retry_at, reason, order_is_dead, made_with };
     let class = if matches!(trouble, Trouble::Vault(_)) { "sidecar" } else { class.as_str() };
     session.observer.notice(Event::Failed { id, class, reason: &attempt.reason, failures, retry_in });
     match session.vault.save_attempt(attempt.clone()).await {

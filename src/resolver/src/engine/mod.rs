@@ -46,6 +46,7 @@ pub async fn run<H: Host, V: Vault>(
         Ok(inventory) => inventory,
         Err(error) => return error,
     };
+    inventory.lift_waits(config);
     let sessions: Vec<Session<'_, H, V>> =
         config.resolvers.iter().map(|resolver| Session::new(config, resolver, host, vault, observer)).collect();
     let mut running = FuturesUnordered::new();

@@ -24,7 +24,7 @@ fn stored(names: &[&str], days_left: i64) -> Certificate {
 }
 
 fn attempt(names: &[&str], retry_at: i64) -> Attempt {
-    Attempt { id: id(names), failures: 1, retry_at, reason: String::new(), order_is_dead: false }
+    Attempt { id: id(names), failures: 1, retry_at, reason: String::new(), order_is_dead: false, made_with: None }
 }
 
 fn planned(wants: &[CertificateId], inventory: &Inventory) -> Plan {

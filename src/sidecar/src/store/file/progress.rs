@@ -46,6 +46,7 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
         retry_at: entry.retry_at,
         reason: entry.reason,
         order_is_dead: false,
+        made_with: entry.made_with,
     }
 }
 
@@ -72,6 +73,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             failures: attempt.failures,
             retry_at: attempt.retry_at,
             reason: attempt.reason.clone(),
+            made_with: attempt.made_with,
         }),
     }
 }

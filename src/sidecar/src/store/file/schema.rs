@@ -210,6 +210,8 @@ pub(super) struct AttemptEntry {
     pub(super) failures: u32,
     pub(super) retry_at: i64,
     pub(super) reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) made_with: Option<u32>,
 }
 
 /// A text that is written in base64, without a copy of it.

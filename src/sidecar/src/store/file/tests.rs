@@ -124,6 +124,25 @@ async fn what_is_closed_is_saved_and_takes_no_more() {
 }
 
 #[tokio::test]
+async fn a_failed_try_keeps_what_it_was_made_with_and_an_older_one_remembers_nothing() {
+    let desk = Desk::new(&[]);
+    let progress = |name: &str, attempt: Value| json!({"names": [name], "attempt": attempt});
+    let old = progress("a.example", json!({"failures": 1, "retryAt": 77, "reason": "no"}));
+    let new = progress("b.example", json!({"failures": 1, "retryAt": 77, "reason": "no", "madeWith": u32::MAX}));
+    desk.write("acme.json", &json!({"le": {"EnvoyAutocert": {"progress": [&old, &new]}}}).to_string());
+
+    let store = desk.open();
+    let read = store.all_progress().await.unwrap();
+    let mut made_with: Vec<_> = read.iter().map(|progress| progress.attempt.as_ref().unwrap().made_with).collect();
+    made_with.sort();
+    assert_eq!(made_with, [None, Some(u32::MAX)]);
+
+    let fence = hold(&store).await;
+    store.commit(fence, vec![order("le", "c.example")]).await.unwrap();
+    assert_eq!(desk.read("acme.json")["le"]["EnvoyAutocert"]["progress"].as_array().unwrap()[..2], [old, new]);
+}
+
+#[tokio::test]
 async fn each_resolver_is_written_to_its_own_file() {
     let desk = Desk::new(&["le", "zero"]);
     let store = desk.open();

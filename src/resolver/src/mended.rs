@@ -1,0 +1,111 @@
+//! A mended configuration is tried at once: what a failed try remembers of the options it was made with.
+//!
+//! A wait that the engine chose itself holds while the options are the same, over any number of restarts; with others
+//! the try is worth making. A wait that the CA asked for holds whatever the user changes, but for the CA itself.
+//! Failures keep counting either way.
+
+use std::time::Duration;
+
+use acme::Class;
+
+use crate::config::{CaTrust, Config, Resolver};
+use crate::spread;
+use crate::vault::Inventory;
+
+/// No UTF-8 text has this byte, so it ends a text.
+const END: [u8; 1] = [0xff];
+
+/// The fingerprint of what the wait after a failure of this class depends on.
+pub(crate) fn fingerprint(config: &Config, resolver: &Resolver, class: Class) -> u32 {
+    match class {
+        Class::RateLimited(_) | Class::Transient(Some(_)) => of_ca(resolver),
+        Class::Permanent | Class::Transient(None) | Class::Validation => of_options(config, resolver),
+    }
+}
+
+impl Inventory {
+    /// Lifts the waits of tries that were made with other options than the configuration has now.
+    pub(crate) fn lift_waits(&mut self, config: &Config) {
+        // Resolvers are few.
+        for resolver in &config.resolvers {
+            let known = [of_ca(resolver), of_options(config, resolver)];
+            let of_resolver = self.attempts.iter_mut().filter(|attempt| attempt.id.resolver == resolver.name);
+            for attempt in of_resolver {
+                if attempt.made_with.is_some_and(|made_with| !known.contains(&made_with)) {
+                    attempt.retry_at = 0;
+                }
+            }
+        }
+    }
+}
+
+fn of_ca(resolver: &Resolver) -> u32 {
+    folded(spread::hash(&resolver.ca_server))
+}
+
+/// Of every option that a failure may be mended with.
+fn of_options(config: &Config, resolver: &Resolver) -> u32 {
+    let Resolver {
+        email,
+        ca_server,
+        key_type,
+        eab,
+        preferred_chain,
+        profile,
+        email_addresses,
+        disable_common_name,
+        client_timeout,
+        client_response_header_timeout,
+        certificate_timeout,
+        ca_trust: CaTrust { certificates, system_cert_pool, server_name },
+        http_challenge,
+        // What is ordered does not depend on these.
+        name: _,
+        certificates_duration: _,
+        storage: _,
+        tls_challenge: _,
+        dns_challenge: _,
+    } = resolver;
+    let (eab, http) = (eab.as_ref(), http_challenge.as_ref());
+    let delay = http.map_or(Duration::ZERO, |http| http.delay);
+    let mut hash = spread::START;
+    for time in [delay, *client_timeout, *client_response_header_timeout, *certificate_timeout] {
+        hash = spread::extended(hash, &time.as_secs().to_le_bytes());
+        hash = spread::extended(hash, &time.subsec_nanos().to_le_bytes());
+    }
+    hash = spread::extended(hash, &[u8::from(*disable_common_name), u8::from(*system_cert_pool)]);
+    for text in [
+        email.as_str(),
+        ca_server,
+        key_type.as_str(),
+        eab.map_or("", |eab| &eab.kid),
+        eab.map_or("", |eab| eab.hmac_encoded.expose()),
+        preferred_chain.as_deref().unwrap_or_default(),
+        profile.as_deref().unwrap_or_default(),
+        server_name.as_deref().unwrap_or_default(),
+        http.map_or("", |http| &http.entry_point),
+    ] {
+        hash = with(hash, text);
+    }
+    for list in [email_addresses, certificates] {
+        hash = with(list.iter().fold(hash, |hash, text| with(hash, text)), "");
+    }
+    for known in &config.ca_clusters {
+        hash = with(with(hash, &known.origin.authority()), &known.cluster);
+    }
+    folded(hash)
+}
+
+/// A hash, and a text with its end.
+fn with(hash: u64, text: &str) -> u64 {
+    spread::extended(spread::extended(hash, text.as_bytes()), &END)
+}
+
+/// Half of a hash says nothing of the secret in it, and any reader of JSON takes it for the number it is. Should two
+/// be the same by chance, a wait is not lifted.
+fn folded(hash: u64) -> u32 {
+    u32::try_from((hash ^ (hash >> 32)) & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
