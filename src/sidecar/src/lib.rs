@@ -8,6 +8,7 @@ pub mod chain;
 pub mod challenges;
 pub mod changes;
 pub mod cli;
+pub mod dns;
 pub mod export;
 pub mod hardening;
 pub mod import;

@@ -27,6 +27,11 @@
 //! | `PUT` [`path::HTTP_01`] | [`Http01`] | 204 |
 //! | `GET` [`path::HTTP_01`]`/{token}` | | [`Http01`], or 404 |
 //! | `DELETE` [`path::HTTP_01`]`/{token}` | | 204, also when there is none |
+//! | `PUT` [`path::TLS_ALPN_01`] | [`TlsAlpn01`] | [`Readiness`] |
+//! | `DELETE` [`path::TLS_ALPN_01`]`/{token}` | | 204, also when there is none |
+//! | `PUT` [`path::DNS_01`] | [`Dns01`] | [`Readiness`] |
+//! | `DELETE` [`path::DNS_01`]`/{token}` | | 204, also when there is none |
+//! | `PUT` [`path::DNS_PERSIST_01`] | [`DnsPersist01`] | [`Readiness`] |
 //! | `PUT` [`path::WANTS`] | [`WantsOffer`] | 204 |
 //! | `GET` [`path::WANTS`]`?after={revision}&wait={seconds}` | | [`Wants`], as soon as the revision is another |
 
@@ -43,7 +48,7 @@ mod wants;
 
 pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, SecretText};
 pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
-pub use challenge::Http01;
+pub use challenge::{Dns01, DnsChecks, DnsPersist01, Http01, Readiness, TlsAlpn01};
 pub use lease::{Lease, LeaseRequest};
 pub use order::{Attempt, Order};
 pub use problem_document::{Problem, problem};
@@ -59,6 +64,9 @@ pub const MAX_BODY: usize = 64 * 1024 * 1024;
 /// The longest a `GET` of [`path::WANTS`] may be held, in seconds: below the idle timeouts of common proxies.
 pub const MAX_WAIT_SECONDS: u64 = 50;
 
+/// The longest a `PUT` of a challenge is held before it is answered that it is not ready yet, in seconds.
+pub const MAX_CHALLENGE_WAIT_SECONDS: u64 = 20;
+
 /// The paths of the API.
 pub mod path {
     /// Account keys and registrations.
@@ -71,6 +79,10 @@ pub mod path {
     pub const CSR: &str = "/v1/csr";
     /// The MACs that bind accounts to external ones.
     pub const EAB: &str = "/v1/accounts/eab";
+    /// DNS-01 challenges.
+    pub const DNS_01: &str = "/v1/challenges/dns-01";
+    /// dns-persist-01 challenges.
+    pub const DNS_PERSIST_01: &str = "/v1/challenges/dns-persist-01";
     /// Live HTTP-01 challenges.
     pub const HTTP_01: &str = "/v1/challenges/http-01";
     /// The lease of the engine, one for all Envoys of this sidecar.
@@ -79,6 +91,8 @@ pub mod path {
     pub const ORDERS: &str = "/v1/orders";
     /// All that an engine needs to go on.
     pub const STATE: &str = "/v1/state";
+    /// Live TLS-ALPN-01 challenges.
+    pub const TLS_ALPN_01: &str = "/v1/challenges/tls-alpn-01";
     /// Certificates that somebody besides the plugin's own configuration wants.
     pub const WANTS: &str = "/v1/wants";
 }

@@ -30,6 +30,8 @@ pub mod problem {
     pub const BAD_REQUEST: &str = "urn:envoy-autocert:bad-request";
     /// The chain does not fit the order: wrong key, names, dates, or it does not parse (422). The old one stays.
     pub const CERTIFICATE_REFUSED: &str = "urn:envoy-autocert:certificate-refused";
+    /// The answer to a challenge can't be made (422): the DNS provider refused, the record was not seen in time, say.
+    pub const CHALLENGE: &str = "urn:envoy-autocert:challenge";
     /// The MAC key of an external account can't be had: no such file or variable, or not base64url (422).
     pub const EAB_KEY: &str = "urn:envoy-autocert:eab-key";
     /// The request bears no fence, or one of an earlier holder (409): take the lease first.

@@ -35,6 +35,15 @@ impl Refused {
         }
     }
 
+    pub(super) fn challenge(detail: impl Into<String>) -> Self {
+        Self {
+            kind: problem::CHALLENGE,
+            title: "The challenge can't be answered",
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            detail: detail.into(),
+        }
+    }
+
     pub(super) fn eab_key(detail: impl Into<String>) -> Self {
         Self {
             kind: problem::EAB_KEY,
