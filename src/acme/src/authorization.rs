@@ -1,11 +1,12 @@
-//! Authorizations (RFC 8555 §7.1.4 and §7.5): the proof that a name is ours, by HTTP-01 (§8.3).
+//! Authorizations (RFC 8555 §7.1.4 and §7.5): the proof that a name is ours, by one of the challenges that the CA offers.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::challenge::{Challenge, ChallengeType, named};
 use crate::client::{Client, OnSilence, parse};
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::issuance::{Custodian, Failure, Poll};
 use crate::problem::{Document, Problem};
@@ -21,20 +22,10 @@ const CHALLENGE_LIFETIME: i64 = 60 * 60;
 /// The lengths a token may have: 128 bits of entropy need 22 characters (RFC 8555 §8.3), and the bound keeps state small.
 const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 22..=128;
 
-/// The answer to an HTTP-01 challenge (§8.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Http01 {
-    /// The last segment of the path that the CA asks for.
-    pub token: String,
-    /// The host it asks.
-    pub host: String,
-    /// What it wants to read there.
-    pub key_authorization: String,
-    /// When the answer is dead in any case, seconds since 1970.
-    pub expires: i64,
-}
+/// The most names by which a CA may find its record (draft-ietf-acme-dns-persist §4: at most ten).
+const MAX_ISSUER_DOMAIN_NAMES: usize = 10;
 
-/// Proves one name: reads its authorization, answers the challenge, waits for the CA's verdict. One that is valid
+/// Proves one name: reads its authorization, answers a challenge, waits for the CA's verdict. One that is valid
 /// already is left alone.
 pub(crate) async fn fulfil<H: Host, C: Custodian>(
     client: &Client<H>,
@@ -45,14 +36,13 @@ pub(crate) async fn fulfil<H: Host, C: Custodian>(
     match authorization.state.status {
         AuthorizationStatus::Valid => Ok(()),
         AuthorizationStatus::Pending => {
-            let challenge = http01(client, &authorization)?;
-            let token = challenge.answer.token.clone();
-            custodian.publish(challenge.answer).await.map_err(Failure::Custodian)?;
-            if challenge.url.is_some() && !client.options.challenge_delay.is_zero() {
-                client.host.sleep(client.options.challenge_delay).await;
+            let Offer { url: told_at, delay, challenge } = choose(client, custodian, &authorization.state)?;
+            custodian.publish(&challenge).await.map_err(Failure::Custodian)?;
+            if told_at.is_some() && !delay.is_zero() {
+                client.host.sleep(delay).await;
             }
-            let verdict = validate(client, url, challenge.url.as_deref()).await;
-            custodian.retract(&token).await;
+            let verdict = validate(client, url, told_at.as_deref()).await;
+            custodian.retract(&challenge).await;
             Ok(verdict?)
         }
         _ => Err(invalid(url, authorization.state).into()),
@@ -78,7 +68,7 @@ async fn validate<H: Host>(client: &Client<H>, url: &str, challenge: Option<&str
 }
 
 /// What went wrong with the authorizations of an order that the CA gave up.
-pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Vec<(Option<String>, Problem)> {
+pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Vec<Refusal> {
     let mut problems = Vec::new();
     for url in urls {
         // One that can't be read tells nothing; the order's own error is shown anyway.
@@ -101,39 +91,59 @@ async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Authorization, 
     Ok(Authorization { state: parse(url, &response)?, retry_after })
 }
 
-/// An HTTP-01 challenge to be answered: where to say so, unless that was said already, and the answer.
+/// A challenge to be answered: where to say so, unless that was said already, after which wait, and the answer.
 struct Offer {
     url: Option<String>,
-    answer: Http01,
+    delay: Duration,
+    challenge: Challenge,
 }
 
-fn http01<H: Host>(client: &Client<H>, authorization: &Authorization) -> Result<Offer, Error> {
-    let identifier = &authorization.state.identifier.value;
-    let usable = authorization.state.challenges.iter().find_map(|challenge| match challenge {
-        ChallengeState { kind, url: Some(url), token: Some(token), status, .. }
-            if kind == "http-01" && is_token(token) =>
-        {
-            Some((url, token, status.as_deref()))
-        }
-        _ => None,
-    });
-    let Some((url, token, status)) = usable else {
-        let offered = authorization.state.challenges.iter().map(|challenge| challenge.kind.clone()).collect();
-        return Err(Error::NoChallenge { identifier: identifier.clone(), offered });
+/// Lets the custodian choose among those of the offered challenges that can be used. One that the CA was told of before
+/// a restart is gone on with, whatever else there is.
+fn choose<H: Host, C: Custodian>(
+    client: &Client<H>,
+    custodian: &C,
+    state: &AuthorizationState,
+) -> Result<Offer, Error> {
+    let host = state.identifier.value.to_ascii_lowercase();
+    let usable: Vec<(ChallengeType, &ChallengeState, &str)> = state.challenges.iter().filter_map(usable).collect();
+    let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun());
+    let offered: Vec<ChallengeType> = match begun {
+        Some((kind, ..)) => vec![*kind],
+        None => usable.iter().map(|(kind, ..)| *kind).collect(),
     };
-    let url = client.trusted("challenge.url", url.clone())?;
+    let way = custodian.choose(&named(&host, state.wildcard), &offered);
+    let chosen = way.and_then(|way| usable.iter().find(|(kind, ..)| *kind == way.kind).map(|found| (way, found)));
+    let Some((way, (kind, challenge, url))) = chosen else {
+        let offered = state.challenges.iter().map(|challenge| challenge.kind.clone()).collect();
+        return Err(Error::NoChallenge { identifier: named(&host, state.wildcard), offered });
+    };
+    let url = client.trusted("challenge.url", (*url).to_owned())?;
     let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
-    let delay = i64::try_from(client.options.challenge_delay.as_secs()).unwrap_or(i64::MAX);
-    Ok(Offer {
-        // A challenge that is `processing` was announced before a restart: the CA needs the answer, not another word.
-        url: (status != Some("processing")).then_some(url),
-        answer: Http01 {
-            key_authorization: client.key.key_authorization(token),
-            token: token.clone(),
-            host: identifier.to_ascii_lowercase(),
-            expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
-        },
-    })
+    let delay = i64::try_from(way.delay.as_secs()).unwrap_or(i64::MAX);
+    let token = challenge.token.clone().unwrap_or_default();
+    let challenge = Challenge {
+        kind: *kind,
+        key_authorization: if token.is_empty() { String::new() } else { client.key.key_authorization(&token) },
+        token,
+        host,
+        wildcard: state.wildcard,
+        account: client.kid().unwrap_or_default(),
+        issuer_domain_names: challenge.issuer_domain_names.clone(),
+        expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
+    };
+    // The CA needs the answer to one that has begun, not another word.
+    Ok(Offer { url: begun.is_none().then_some(url), delay: way.delay, challenge })
+}
+
+/// A challenge of a type we know that has all it must have, with its URL.
+fn usable(challenge: &ChallengeState) -> Option<(ChallengeType, &ChallengeState, &str)> {
+    let kind = ChallengeType::from_name(&challenge.kind)?;
+    let is_whole = match kind {
+        ChallengeType::DnsPersist01 => (1..=MAX_ISSUER_DOMAIN_NAMES).contains(&challenge.issuer_domain_names.len()),
+        _ => challenge.token.as_deref().is_some_and(is_token),
+    };
+    Some((kind, challenge, challenge.url.as_deref()?)).filter(|_| is_whole)
 }
 
 /// Whether a text is a token (§8.1): base64url, and long enough to have its 128 bits.
@@ -142,17 +152,20 @@ pub fn is_token(token: &str) -> bool {
 }
 
 fn invalid(url: &str, state: AuthorizationState) -> Error {
-    let identifier = state.identifier.value.clone();
-    let status = format!("its authorization is {}", state.status.as_str());
-    let (identifier, problem) =
-        problem(state).unwrap_or_else(|| (Some(identifier), Problem { detail: status, ..Problem::default() }));
-    Error::OrderInvalid { order: url.to_owned(), problems: vec![(identifier, problem)] }
+    let detail = format!("its authorization is {}", state.status.as_str());
+    let identifier = named(&state.identifier.value, state.wildcard);
+    let refusal = problem(state).unwrap_or_else(|| Refusal {
+        identifier: Some(identifier),
+        challenge: None,
+        problem: Problem { detail, ..Problem::default() },
+    });
+    Error::OrderInvalid { order: url.to_owned(), problems: vec![refusal] }
 }
 
-fn problem(state: AuthorizationState) -> Option<(Option<String>, Problem)> {
-    let identifier = state.identifier.value;
-    let error = state.challenges.into_iter().find_map(|challenge| challenge.error)?;
-    Some((Some(identifier), Problem::from(error)))
+fn problem(state: AuthorizationState) -> Option<Refusal> {
+    let identifier = Some(named(&state.identifier.value, state.wildcard));
+    let (kind, error) = state.challenges.into_iter().find_map(|challenge| Some((challenge.kind, challenge.error?)))?;
+    Some(Refusal { identifier, challenge: ChallengeType::from_name(&kind), problem: Problem::from(error) })
 }
 
 /// What is sent to a challenge's URL to say that it can be validated (§7.5.1).
@@ -166,6 +179,8 @@ struct AuthorizationState {
     status: AuthorizationStatus,
     #[serde(default)]
     challenges: Vec<ChallengeState>,
+    #[serde(default)]
+    wildcard: bool,
 }
 
 /// How far an authorization is (§7.1.6).
@@ -206,6 +221,15 @@ struct ChallengeState {
     status: Option<String>,
     #[serde(default)]
     error: Option<Document>,
+    #[serde(rename = "issuer-domain-names", default)]
+    issuer_domain_names: Vec<String>,
+}
+
+impl ChallengeState {
+    /// Whether the CA was told that it can look.
+    fn is_begun(&self) -> bool {
+        self.status.as_deref() == Some("processing")
+    }
 }
 
 #[cfg(test)]

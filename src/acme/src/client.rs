@@ -48,8 +48,6 @@ pub struct Options {
     pub request_timeout: Duration,
     /// Bounds the wait from finalize to certificate.
     pub certificate_timeout: Duration,
-    /// The wait between making the answer to a challenge ready and telling the CA.
-    pub challenge_delay: Duration,
     /// The profile that orders name (draft-ietf-acme-profiles §4).
     pub profile: Option<String>,
     /// Whether all chains of a certificate are downloaded, or the default one only (RFC 8555 §7.4.2).

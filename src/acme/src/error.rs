@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::challenge::ChallengeType;
 use crate::host::SendError;
 use crate::problem::Problem;
 use crate::text::one_line;
@@ -41,7 +42,7 @@ pub enum Error {
         /// The order's URL.
         order: String,
         /// Why, by the CA: of the order, or of the authorizations that failed.
-        problems: Vec<(Option<String>, Problem)>,
+        problems: Vec<Refusal>,
     },
     /// The stored order does not exist any more, so it can't be gone on with.
     OrderLost {
@@ -85,6 +86,29 @@ pub enum Error {
     },
 }
 
+/// Why the CA gave up an order: one cause of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The name that it could not validate (`*.a.example` for a wildcard); none when it is about the whole order.
+    pub identifier: Option<String>,
+    /// The type of challenge that failed, if it is one that we answer.
+    pub challenge: Option<ChallengeType>,
+    /// What the CA says.
+    pub problem: Problem,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(identifier) = &self.identifier {
+            write!(f, "{}: ", one_line(identifier))?;
+        }
+        if let Some(challenge) = self.challenge {
+            write!(f, "{challenge}: ")?;
+        }
+        write!(f, "{}", self.problem)
+    }
+}
+
 /// What an error means for the next try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -116,7 +140,7 @@ impl Error {
         match self {
             Self::Refused { problem, .. } | Self::AccountLost(problem) => class_of(problem),
             Self::OrderInvalid { problems, .. } => {
-                let classes: Vec<Class> = problems.iter().map(|(_, problem)| class_of(problem)).collect();
+                let classes: Vec<Class> = problems.iter().map(|refusal| class_of(&refusal.problem)).collect();
                 // An order fails as its gentlest cause asks: a limit before all else, then what can't be mended by waiting.
                 let limited = classes.iter().find(|class| matches!(class, Class::RateLimited(_)));
                 let permanent = classes.iter().find(|class| matches!(class, Class::Permanent));
@@ -203,19 +227,13 @@ impl fmt::Display for Error {
             ),
             Self::NoChallenge { identifier, offered } => write!(
                 f,
-                "{}: the CA offers no http-01 challenge, only {}",
+                "{}: the CA offers no challenge that is configured and proves it, only {}",
                 one_line(identifier),
                 one_line(&offered.join(", "))
             ),
             Self::OrderInvalid { order, problems } => {
                 write!(f, "the CA gave up order {}", one_line(order))?;
-                for (identifier, problem) in problems {
-                    match identifier {
-                        Some(identifier) => write!(f, "; {}: {problem}", one_line(identifier))?,
-                        None => write!(f, "; {problem}")?,
-                    }
-                }
-                Ok(())
+                problems.iter().try_for_each(|refusal| write!(f, "; {refusal}"))
             }
             Self::OrderLost { order } => write!(f, "order {} does not exist any more", one_line(order)),
             Self::OrderNamesChanged { order, names } => {
@@ -248,6 +266,10 @@ mod tests {
         Error::Refused { endpoint: "newOrder", problem: Problem { kind: kind.into(), status, ..Problem::default() } }
     }
 
+    fn refusal(identifier: &str, problem: Problem) -> Refusal {
+        Refusal { identifier: Some(identifier.into()), challenge: Some(ChallengeType::Http01), problem }
+    }
+
     #[test]
     fn classes_are_told_by_type_and_else_by_status() {
         assert_eq!(refused("rateLimited", 429).class(), Class::RateLimited(None));
@@ -263,7 +285,7 @@ mod tests {
     #[test]
     fn a_failed_validation_is_no_permanent_error() {
         let problem = Problem { kind: "unauthorized".into(), ..Problem::default() };
-        let error = Error::OrderInvalid { order: "o".into(), problems: vec![(Some("a.example".into()), problem)] };
+        let error = Error::OrderInvalid { order: "o".into(), problems: vec![refusal("a.example", problem)] };
         assert_eq!(error.class(), Class::Validation);
         assert!(error.ends_order());
     }
@@ -271,7 +293,7 @@ mod tests {
     #[test]
     fn text_of_the_ca_stays_on_one_line() {
         let problem = Problem { kind: "dns".into(), detail: "a\r\nb\u{1b}[2J".into(), ..Problem::default() };
-        let error = Error::OrderInvalid { order: "o".into(), problems: vec![(Some("x\ny".into()), problem)] };
-        assert_eq!(error.to_string(), "the CA gave up order o; x\\ny: dns: a\\r\\nb\\u{1b}[2J");
+        let error = Error::OrderInvalid { order: "o".into(), problems: vec![refusal("x\ny", problem)] };
+        assert_eq!(error.to_string(), "the CA gave up order o; x\\ny: http-01: dns: a\\r\\nb\\u{1b}[2J");
     }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use crate::authorization::{self, Http01};
+use crate::authorization;
 use crate::certificate::{self, Chains};
+use crate::challenge::{Challenge, ChallengeType, Way};
 use crate::client::Client;
-use crate::error::Error;
+use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::order::{self, Identifier, Order, OrderState, OrderStatus};
 
@@ -39,11 +40,15 @@ pub trait Custodian {
     /// An order was created. MUST be durable when this returns.
     fn ordered(&self, order: &str) -> impl Future<Output = Result<(), Self::Error>>;
 
-    /// Makes the answer to a challenge ready. The CA may ask for it as soon as this returns.
-    fn publish(&self, challenge: Http01) -> impl Future<Output = Result<(), Self::Error>>;
+    /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
+    /// none of them can be gone.
+    fn choose(&self, name: &str, offered: &[ChallengeType]) -> Option<Way>;
 
-    /// Withdraws it: the CA has its verdict.
-    fn retract(&self, token: &str) -> impl Future<Output = ()>;
+    /// Makes the answer to a challenge ready. The CA may ask for it as soon as this returns.
+    fn publish(&self, challenge: &Challenge) -> impl Future<Output = Result<(), Self::Error>>;
+
+    /// Withdraws it: the CA has its verdict, or could not be told.
+    fn retract(&self, challenge: &Challenge) -> impl Future<Output = ()>;
 
     /// A signing request for this order, in DER. Its key MUST be durable when this returns, and asked again for the
     /// same order it MUST be for the same key.
@@ -155,12 +160,13 @@ fn merge<E>(one: Failure<E>, other: Failure<E>) -> Failure<E> {
             Failure::Acme(Error::OrderInvalid { order, problems })
         }
         // The order is over with the one, so what happened to the other is of no more use.
-        (Failure::Acme(one), other) if !one.ends_order() => match other {
-            Failure::Acme(other) if other.ends_order() => Failure::Acme(other),
-            _ => Failure::Acme(one),
-        },
+        (one, Failure::Acme(other)) if other.ends_order() && !is_final(&one) => Failure::Acme(other),
         (one, _) => one,
     }
+}
+
+fn is_final<E>(failure: &Failure<E>) -> bool {
+    matches!(failure, Failure::Acme(error) if error.ends_order())
 }
 
 /// Sends the signing request. Where the answer was lost, or the order was not ready yet, the order itself tells how it
@@ -211,7 +217,8 @@ async fn wait_while<H: Host>(
 }
 
 async fn given_up<H: Host>(client: &Client<H>, order: Order, state: OrderState) -> Error {
-    let mut problems: Vec<_> = state.error.into_iter().map(|problem| (None, problem)).collect();
+    let of_order = |problem| Refusal { identifier: None, challenge: None, problem };
+    let mut problems: Vec<_> = state.error.into_iter().map(of_order).collect();
     if problems.is_empty() {
         problems = authorization::problems(client, &state.authorizations).await;
     }

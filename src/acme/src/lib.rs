@@ -7,7 +7,7 @@
 //!
 //! Read it in this order:
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
-//! - [`order`], [`authorization`], [`certificate`], [`account`], [`external_account`]: its steps, one section of the RFC
+//! - [`order`], [`authorization`], [`challenge`], [`certificate`], [`account`], [`external_account`]: its steps, one section of the RFC
 //!   each;
 //! - [`client`]: one signed request with its nonces and retries;
 //! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts;
@@ -18,6 +18,7 @@
 pub mod account;
 pub mod authorization;
 pub mod certificate;
+pub mod challenge;
 pub mod client;
 pub mod directory;
 pub mod error;
@@ -35,8 +36,9 @@ pub mod retry_after;
 pub mod scripted;
 mod text;
 
+pub use challenge::{Challenge, ChallengeType, Way};
 pub use client::{Client, Options};
-pub use error::{Class, Error};
+pub use error::{Class, Error, Refusal};
 pub use host::{Host, Method, Request, Response, SendError};
 pub use jws::AccountKey;
 pub use order::Identifier;

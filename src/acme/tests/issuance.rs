@@ -152,16 +152,17 @@ fn a_wrong_answer_to_a_challenge_names_the_domain_and_the_reason() {
     });
     let error = acme_error(result);
     let text = error.to_string();
-    assert!(text.contains("a.example: unauthorized: the wrong answer"), "{text}");
-    assert!(text.contains("b.example: unauthorized: the wrong answer"), "{text}");
+    assert!(text.contains("a.example: http-01: unauthorized: the wrong answer"), "{text}");
+    assert!(text.contains("b.example: http-01: unauthorized: the wrong answer"), "{text}");
     assert!(error.ends_order());
 }
 
 #[test]
 fn only_unknown_challenges_is_a_permanent_error() {
-    let scene = Scene::new(14, Settings { offers: vec!["dns-persist-01", "dns-01"], ..Settings::default() });
+    let scene = Scene::new(14, Settings { offers: vec!["unheard-of-01", "dns-01"], ..Settings::default() });
     let error = acme_error(scene.issue(&["a.example"], None));
-    assert_eq!(error.to_string(), "a.example: the CA offers no http-01 challenge, only dns-persist-01, dns-01");
+    let expected = "a.example: the CA offers no challenge that is configured and proves it, only unheard-of-01, dns-01";
+    assert_eq!(error.to_string(), expected);
     assert_eq!(error.class(), acme::Class::Permanent);
 }
 

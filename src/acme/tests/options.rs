@@ -29,7 +29,7 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 fn the_ca_is_told_after_the_delay_and_the_answer_stands_until_then() {
     for (delay, least) in [(0, 0), (7, 7_000), (3600, 3_600_000)] {
         let scene = Scene::new(26, Settings::default());
-        let scene = scene.options(|options| options.challenge_delay = Duration::from_secs(delay));
+        let scene = scene.delay(Duration::from_secs(delay));
         let before = scene.world.now_millis();
         scene.issue(&["a.example", "b.example"], None).unwrap();
         let took = scene.world.now_millis() - before;

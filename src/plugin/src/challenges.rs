@@ -4,7 +4,7 @@
 //! challenge a line: `token host expires key-authorization`. Lines that are not such a challenge are skipped when read
 //! and dropped when written.
 
-use resolver::vault::Http01;
+use resolver::vault::Challenge;
 
 use crate::proxy::{ProxyHandle, Status};
 use crate::shared;
@@ -17,7 +17,7 @@ const BUCKETS: u32 = 64;
 const MAX_IN_BUCKET: usize = 256;
 
 /// Publishes a challenge, also in place of an older one with its token.
-pub(crate) fn publish(proxy: &ProxyHandle, challenge: &Http01, now: i64) -> Result<(), Status> {
+pub(crate) fn publish(proxy: &ProxyHandle, challenge: &Challenge, now: i64) -> Result<(), Status> {
     let Some(mine) = Entry::from_challenge(challenge) else { return Err(Status::BAD_ARGUMENT) };
     shared::update(proxy, &key(mine.token), |value| {
         let mut entries = entries(value, now).filter(|entry| entry.token != mine.token).collect::<Vec<_>>();
@@ -71,8 +71,8 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn from_challenge(challenge: &'a Http01) -> Option<Self> {
-        let Http01 { token, host, key_authorization, expires } = challenge;
+    fn from_challenge(challenge: &'a Challenge) -> Option<Self> {
+        let Challenge { token, host, key_authorization, expires, .. } = challenge;
         let words = [token, host, key_authorization];
         let fits = words.iter().all(|word| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_graphic()));
         fits.then_some(Self { token, host, expires: *expires, key_authorization })
@@ -114,11 +114,22 @@ fn bucket_key(bucket: u32) -> String {
 mod tests {
     use std::rc::Rc;
 
+    use resolver::vault::ChallengeType;
+
     use super::*;
     use crate::proxy::fake::FakeProxy;
 
-    fn challenge(token: &str, host: &str, expires: i64) -> Http01 {
-        Http01 { token: token.to_owned(), host: host.to_owned(), key_authorization: format!("{token}.thumb"), expires }
+    fn challenge(token: &str, host: &str, expires: i64) -> Challenge {
+        Challenge {
+            kind: ChallengeType::Http01,
+            token: token.to_owned(),
+            host: host.to_owned(),
+            wildcard: false,
+            key_authorization: format!("{token}.thumb"),
+            account: String::new(),
+            issuer_domain_names: Vec::new(),
+            expires,
+        }
     }
 
     fn proxy() -> ProxyHandle {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use resolver::engine::{Census, Event, Observer};
-use resolver::vault::{CertificateId, Inventory};
+use resolver::vault::{CertificateId, ChallengeType, Inventory};
 
 use crate::log::log;
 use crate::metrics::{Metrics, label};
@@ -79,13 +79,13 @@ impl Observer for Herald {
                     log!(proxy, Warn, "{whom}: a chain could not be downloaded: {failure}");
                 }
             }
-            Event::Issued { id, serial, issuer, not_after, why, took_millis, durable } => {
-                let (whom, until) = (Shown(id), date(not_after));
+            Event::Issued { id, serial, issuer, not_after, why, challenges, took_millis, durable } => {
+                let (whom, until, how) = (Shown(id), date(not_after), proof(challenges));
                 let where_it_is = if durable { "" } else { "; it is in memory only, since the sidecar can't save it" };
                 log!(
                     proxy,
                     Info,
-                    "{whom}: issued by {issuer} in {took_millis} ms, serial {serial}, valid until {until}{where_it_is}"
+                    "{whom}: issued by {issuer} in {took_millis} ms{how}, serial {serial}, valid until {until}{where_it_is}"
                 );
                 self.metrics.count(&format!("issuances.resolver.{}.why.{}", resolver_label(id), why.as_str()));
                 self.not_after(id, not_after);
@@ -95,12 +95,24 @@ impl Observer for Herald {
                 log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}");
                 self.metrics.count(&format!("failures.resolver.{}.class.{class}", resolver_label(id)));
             }
+            Event::OtherWay { id, reason } => {
+                log!(proxy, Warn, "{}: proved in another way, since {reason}", Shown(id));
+            }
             Event::Planned { took_millis } => {
                 self.metrics.set("engine_plan_milliseconds", u64::try_from(took_millis).unwrap_or_default());
             }
             Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({})", Shown(id), why.as_str()),
         }
     }
+}
+
+/// How the names were proved: ` by tls-alpn-01 and dns-01`.
+fn proof(challenges: &[ChallengeType]) -> String {
+    if challenges.is_empty() {
+        return " by what the CA had validated before".to_owned();
+    }
+    let kinds: Vec<&str> = challenges.iter().map(|kind| kind.as_str()).collect();
+    format!(" by {}", kinds.join(" and "))
 }
 
 fn resolver_label(id: &CertificateId) -> String {
@@ -157,11 +169,12 @@ mod tests {
             issuer: "CA X1",
             not_after: 1_800_000_000,
             why: Why::Renewal,
+            challenges: &[ChallengeType::TlsAlpn01, ChallengeType::Dns01],
             took_millis: 900,
             durable: true,
         });
-        let line = "envoy-autocert: le: a.example (and 1 more name): issued by CA X1 in 900 ms, serial 0a, valid until \
-                    Fri, 15 Jan 2027 08:00:00 GMT";
+        let line = "envoy-autocert: le: a.example (and 1 more name): issued by CA X1 in 900 ms by tls-alpn-01 and dns-01, \
+                    serial 0a, valid until Fri, 15 Jan 2027 08:00:00 GMT";
         assert_eq!(proxy.lines(), [(crate::proxy::Level::Info, line.to_owned())]);
         assert_eq!(proxy.metric("envoy_autocert.issuances.resolver.le.why.renewal"), Some(1));
         let gauge = "envoy_autocert.certificate_not_after_seconds.resolver.le.certificate.a.example";

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use acme::Class;
 
-use crate::config::{CaTrust, Config, Resolver};
+use crate::config::{CaTrust, Config, DnsChallenge, Propagation, Resolver};
 use crate::spread;
 use crate::vault::Inventory;
 
@@ -59,21 +59,21 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
         certificate_timeout,
         ca_trust: CaTrust { certificates, system_cert_pool, server_name },
         http_challenge,
+        tls_challenge,
+        dns_challenge,
+        dns_persist_challenge,
         // What is ordered does not depend on these.
         name: _,
         certificates_duration: _,
         storage: _,
-        tls_challenge: _,
-        dns_challenge: _,
     } = resolver;
     let (eab, http) = (eab.as_ref(), http_challenge.as_ref());
-    let delay = http.map_or(Duration::ZERO, |http| http.delay);
+    let delay = http.map(|http| http.delay).unwrap_or_default();
     let mut hash = spread::START;
     for time in [delay, *client_timeout, *client_response_header_timeout, *certificate_timeout] {
-        hash = spread::extended(hash, &time.as_secs().to_le_bytes());
-        hash = spread::extended(hash, &time.subsec_nanos().to_le_bytes());
+        hash = with_time(hash, time);
     }
-    hash = spread::extended(hash, &[u8::from(*disable_common_name), u8::from(*system_cert_pool)]);
+    hash = with_flags(hash, [*disable_common_name, *system_cert_pool]);
     for text in [
         email.as_str(),
         ca_server,
@@ -87,13 +87,35 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
     ] {
         hash = with(hash, text);
     }
-    for list in [email_addresses, certificates] {
-        hash = with(list.iter().fold(hash, |hash, text| with(hash, text)), "");
-    }
+    hash = with_list(with_list(hash, email_addresses), certificates);
     for known in &config.ca_clusters {
         hash = with(with(hash, &known.origin.authority()), &known.cluster);
     }
+    if let Some(tls) = tls_challenge {
+        hash = with_time(with(hash, "tls"), tls.delay);
+    }
+    if let Some(DnsChallenge { provider, resolvers, propagation }) = dns_challenge {
+        let Propagation { delay_before_checks, disable_checks, require_all_rns, disable_ans_checks } = propagation;
+        hash = with_list(with(with(hash, "dns"), provider), resolvers);
+        hash = with_time(hash, *delay_before_checks);
+        hash = with_flags(hash, [*disable_checks, *require_all_rns, *disable_ans_checks]);
+    }
+    if let Some(persist) = dns_persist_challenge {
+        hash = with_list(with(hash, "dns-persist"), &persist.resolvers);
+    }
     folded(hash)
+}
+
+fn with_time(hash: u64, time: Duration) -> u64 {
+    spread::extended(spread::extended(hash, &time.as_secs().to_le_bytes()), &time.subsec_nanos().to_le_bytes())
+}
+
+fn with_flags<const N: usize>(hash: u64, flags: [bool; N]) -> u64 {
+    spread::extended(hash, &flags.map(u8::from))
+}
+
+fn with_list(hash: u64, list: &[String]) -> u64 {
+    with(list.iter().fold(hash, |hash, text| with(hash, text)), "")
 }
 
 /// A hash, and a text with its end.

@@ -1,7 +1,7 @@
 //! The contract with whoever keeps keys and state: the sidecar, or a test.
 
-pub use acme::authorization::Http01;
 pub use acme::certificate::Chains;
+pub use acme::{Challenge, ChallengeType};
 
 use crate::config::{Eab, Resolver};
 
@@ -55,11 +55,12 @@ pub trait Vault {
     /// come. `None` when one is there, or when nobody can tell; else the entry points that responders do serve.
     fn unserved(&self, entry_point: &str) -> impl Future<Output = Option<Vec<String>>>;
 
-    /// Makes the answer to an HTTP-01 challenge ready; the CA may ask for it as soon as this returns.
-    fn publish_http01(&self, challenge: Http01) -> impl Future<Output = Result<(), VaultError>>;
+    /// Makes the answer to a challenge ready, as the resolver has it; the CA may ask for it as soon as this returns. May
+    /// take as long as a DNS provider takes. [`VaultError::Refused`] when it can't be made.
+    fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> impl Future<Output = Result<(), VaultError>>;
 
     /// Withdraws the answer. Best effort: it also ends by its own expiry.
-    fn retract_http01(&self, token: &str) -> impl Future<Output = ()>;
+    fn withdraw(&self, challenge: &Challenge) -> impl Future<Output = ()>;
 }
 
 /// Which certificate is meant: the same resolver and the same set of names is the same certificate.
@@ -150,6 +151,15 @@ pub struct Registration {
     pub contact: Vec<String>,
 }
 
+/// A way to prove a name that has failed: it is not gone again while another one is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedWay {
+    /// The name, `*.a.example` for a wildcard.
+    pub name: String,
+    /// The type of challenge.
+    pub kind: ChallengeType,
+}
+
 /// An order that the CA has created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingOrder {
@@ -161,14 +171,16 @@ pub struct PendingOrder {
     pub ca_server: String,
     /// When it was created, seconds since 1970.
     pub created: i64,
+    /// What has failed for its names before, the latest last.
+    pub failed_ways: Vec<FailedWay>,
 }
 
-/// What came of the last failed try.
+/// What came of the last failed try, or what is remembered of it after a success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// The certificate that was tried for.
     pub id: CertificateId,
-    /// How many tries have failed since the last success.
+    /// How many tries have failed since the last success; none when only `failed_ways` are remembered.
     pub failures: u32,
     /// Not to be tried again before this time, seconds since 1970.
     pub retry_at: i64,
@@ -179,6 +191,8 @@ pub struct Attempt {
     /// A fingerprint of the options that the wait depends on: with others, `retry_at` does not hold. None where it
     /// always does.
     pub made_with: Option<u32>,
+    /// What has failed for its names, the latest last.
+    pub failed_ways: Vec<FailedWay>,
 }
 
 /// A published certificate.

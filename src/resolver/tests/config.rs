@@ -97,7 +97,8 @@ fn every_option_of_the_resolver_is_taken() {
             "provider": "rfc2136", "resolvers": ["1.1.1.1", "[2606:4700::1111]:5353", "2606:4700::1111", "ns.example"],
             "propagation": {"delayBeforeChecks": 10, "requireAllRNS": true, "disableANSChecks": true},
             "disablePropagationCheck": true, "delayBeforeCheck": 3
-        }
+        },
+        "dnsPersistChallenge": {"resolvers": ["9.9.9.9"]}
     });
     let config = ok(&with(ACME, acme));
     let le = config.resolver("le").unwrap();
@@ -119,7 +120,8 @@ fn every_option_of_the_resolver_is_taken() {
     assert_eq!(dns.resolvers, ["1.1.1.1:53", "[2606:4700::1111]:5353", "[2606:4700::1111]:53", "ns.example:53"]);
     assert_eq!(dns.propagation.delay_before_checks, Duration::from_secs(10), "the new name counts");
     assert!(dns.propagation.disable_checks && dns.propagation.require_all_rns && dns.propagation.disable_ans_checks);
-    assert_eq!(config.warnings.len(), 5, "{:?}", config.warnings);
+    assert_eq!(le.dns_persist_challenge.as_ref().unwrap().resolvers, ["9.9.9.9:53"]);
+    assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn each_mistake_has_its_line() {
         (with(&acme("caServer"), json!("https://acme-staging.api.letsencrypt.org/directory")), "certificatesResolvers.le.acme.caServer: found \"https://acme-staging.api.letsencrypt.org/directory\", expected a directory that still exists; did you mean https://acme-staging-v02.api.letsencrypt.org/directory?".into()),
         (with(&acme("keyType"), json!("ec256")), "certificatesResolvers.le.acme.keyType: found \"ec256\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192; did you mean EC256?".into()),
         (with(&acme("keyType"), json!("ED25519")), "certificatesResolvers.le.acme.keyType: found \"ED25519\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192".into()),
-        (with(&acme("httpChallenge"), Value::Null), "certificatesResolvers.le.acme.httpChallenge.entryPoint: found nothing, expected the name of the entry point that the CA reaches on port 80".into()),
+        (with(&acme("httpChallenge"), Value::Null), "certificatesResolvers.le.acme.httpChallenge: found nothing, expected one of httpChallenge.entryPoint, tlsChallenge and dnsChallenge.provider: how names are proved".into()),
         (with(&acme("httpChallenge"), json!({})), "certificatesResolvers.le.acme.httpChallenge.entryPoint: found nothing, expected the name of the entry point that the CA reaches on port 80".into()),
         (with(&acme("httpChallenge"), json!({"entrypoint": "web", "entryPoint": "web"})), "certificatesResolvers.le.acme.httpChallenge.entrypoint: found an unknown key, expected one of the keys entryPoint, delay; did you mean entryPoint?".into()),
         (with(&acme("clientTimeout"), json!("5s")), "certificatesResolvers.le.acme.clientTimeout: found \"5s\", expected a clientTimeout that is not shorter than clientResponseHeaderTimeout".into()),

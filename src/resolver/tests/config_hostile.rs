@@ -131,15 +131,28 @@ fn two_clusters_for_one_origin_are_a_mistake() {
 }
 
 #[test]
-fn challenges_that_this_version_does_not_solve_are_read_and_told() {
-    let tell = "httpChallenge.entryPoint: found nothing";
-    for (key, value) in [("tlsChallenge", json!({})), ("dnsChallenge", json!({"provider": "rfc2136"}))] {
+fn any_challenge_is_enough_and_none_is_a_mistake() {
+    let with = |challenge: Value| {
         let mut config = least();
-        config["certificatesResolvers"]["le"]["acme"][key] = value.clone();
-        let warnings = parse(&config).unwrap().warnings;
-        assert!(warnings.len() == 1 && warnings[0].contains("HTTP-01"), "{warnings:?}");
-        config["certificatesResolvers"]["le"]["acme"] = json!({"email": "ops@example.com", key: value});
-        assert!(lines(&config)[0].contains(tell), "{:?}", lines(&config));
+        let acme = &mut config["certificatesResolvers"]["le"]["acme"];
+        acme.as_object_mut().unwrap().remove("httpChallenge");
+        acme.as_object_mut().unwrap().extend(challenge.as_object().unwrap().clone());
+        config
+    };
+    for challenge in [
+        json!({"httpChallenge": {"entryPoint": "web"}}),
+        json!({"tlsChallenge": {}}),
+        json!({"tlsChallenge": true}),
+        json!({"dnsChallenge": {"provider": "rfc2136"}}),
+        json!({"dnsPersistChallenge": {}}),
+        json!({"dnsPersistChallenge": true}),
+    ] {
+        let parsed = parse(&with(challenge.clone()));
+        assert!(parsed.is_ok_and(|config| config.warnings.is_empty()), "{challenge}");
+    }
+    for none in [json!({}), json!({"tlsChallenge": false}), json!({"dnsPersistChallenge": false})] {
+        let lines = lines(&with(none));
+        assert!(lines.len() == 1 && lines[0].contains("httpChallenge: found nothing, expected one of"), "{lines:?}");
     }
 }
 

@@ -82,12 +82,14 @@ fn all_tried_and_half_done(count: usize) -> (Vec<CertificateId>, Inventory) {
         reason: String::new(),
         order_is_dead: false,
         made_with: None,
+        failed_ways: Vec::new(),
     };
     let order = |id: &CertificateId| PendingOrder {
         id: id.clone(),
         url: "https://ca.example/order".to_owned(),
         ca_server: "https://ca.example/".to_owned(),
         created: NOW,
+        failed_ways: Vec::new(),
     };
     let attempts = wants.iter().map(attempt).collect();
     let orders = wants.iter().map(order).collect();

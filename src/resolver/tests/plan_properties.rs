@@ -54,11 +54,18 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         reason: String::new(),
         order_is_dead,
         made_with: None,
+        failed_ways: Vec::new(),
     })
 }
 
 fn order() -> impl Strategy<Value = PendingOrder> {
-    id().prop_map(|id| PendingOrder { id, url: "https://ca/1".into(), ca_server: "https://ca/".into(), created: NOW })
+    id().prop_map(|id| PendingOrder {
+        id,
+        url: "https://ca/1".into(),
+        ca_server: "https://ca/".into(),
+        created: NOW,
+        failed_ways: Vec::new(),
+    })
 }
 
 /// As a vault has it: of each certificate one at most, and one order and one attempt.

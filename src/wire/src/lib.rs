@@ -50,7 +50,7 @@ pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, Sec
 pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
 pub use challenge::{Dns01, DnsChecks, DnsPersist01, Http01, Readiness, TlsAlpn01};
 pub use lease::{Lease, LeaseRequest};
-pub use order::{Attempt, Order};
+pub use order::{Attempt, FailedWay, Order};
 pub use problem_document::{Problem, problem};
 pub use state::State;
 pub use wants::{Want, Wants, WantsOffer};

@@ -16,15 +16,28 @@ pub struct Order {
     pub ca_server: String,
     /// When it was created, seconds since 1970.
     pub created: i64,
+    /// Which ways to prove its names have failed before, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_ways: Vec<FailedWay>,
 }
 
-/// What came of the last try for a certificate that failed. A [`crate::Publication`] removes it.
+/// A way to prove a name that has failed: it is not gone again while another one is left.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedWay {
+    /// The name, `*.a.example` for a wildcard.
+    pub name: String,
+    /// The type of challenge: `tls-alpn-01`.
+    pub challenge: String,
+}
+
+/// What came of the last try for a certificate. A [`crate::Publication`] removes it, but for the ways that have failed:
+/// what is left of it then has no failures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Attempt {
     /// The certificate that was tried for.
     pub certificate: CertificateId,
-    /// How many tries have failed since the last success.
+    /// How many tries have failed since the last success; none when only [`Self::failed_ways`] are remembered.
     pub failures: u32,
     /// Not to be tried again before this time, seconds since 1970.
     pub retry_at: i64,
@@ -37,4 +50,7 @@ pub struct Attempt {
     /// always does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_with: Option<u32>,
+    /// Which ways to prove its names have failed, the latest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_ways: Vec<FailedWay>,
 }

@@ -11,10 +11,11 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::authorization::{Authorization, Validation, identifier};
 use super::world::Web;
 use crate::host::{Method, Request, Response};
 
-const BASE: &str = "https://ca.example";
+pub(super) const BASE: &str = "https://ca.example";
 
 /// How the CA behaves.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Settings {
     pub blocked: Vec<String>,
     /// The challenge types it offers.
     pub offers: Vec<&'static str>,
+    /// The ways by which it does not find what is there: the type of challenge and the name without a wildcard.
+    pub unreachable: Vec<(&'static str, &'static str)>,
     /// The names it makes of those it was asked for.
     pub alter_names: fn(Vec<String>) -> Vec<String>,
     /// Where it says that orders are finalized, instead of at itself.
@@ -58,7 +61,8 @@ impl Default for Settings {
             refused_nonces: 0,
             reuse_authorizations: false,
             blocked: Vec::new(),
-            offers: vec!["dns-persist-01", "dns-01", "http-01", "tls-alpn-01"],
+            offers: vec!["dns-persist-01", "dns-01", "http-01", "tls-alpn-01", "unheard-of-01"],
+            unreachable: Vec::new(),
             alter_names: |names| names,
             finalize_elsewhere: None,
             customers: Vec::new(),
@@ -125,10 +129,10 @@ pub struct Ca {
     pub certificates: Vec<Certificate>,
     accounts: BTreeMap<String, Vec<Value>>,
     orders: Vec<Order>,
-    authorizations: Vec<Authorization>,
+    pub(super) authorizations: Vec<Authorization>,
     nonces: HashSet<String>,
     spent: HashSet<String>,
-    counter: u64,
+    pub(super) counter: u64,
 }
 
 struct Order {
@@ -137,21 +141,6 @@ struct Order {
     csr: Option<Vec<u8>>,
     looks_left: u32,
     certificate: Option<usize>,
-}
-
-struct Authorization {
-    account: String,
-    name: String,
-    token: String,
-    state: Validation,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Validation {
-    Idle,
-    Working(u32),
-    Valid,
-    Failed,
 }
 
 impl Ca {
@@ -268,7 +257,7 @@ impl Ca {
             Some("order") => self.look_at_order(number(1), now),
             Some("finalize") => self.finalize(number(1), &payload),
             Some("authorization") => self.look_at_authorization(number(1)),
-            Some("challenge") => self.challenge(number(1)),
+            Some("challenge") => self.challenge(number(1), segments.get(2).copied().unwrap_or_default()),
             Some("certificate") => self.certificate(number(1), if segments.len() > 2 { number(2) } else { 0 }),
             _ => problem(404, "malformed", "no such place"),
         }
@@ -369,20 +358,6 @@ impl Ca {
         response
     }
 
-    fn authorize(&mut self, account: &str, name: &str) -> usize {
-        let reusable = |a: &Authorization| a.state == Validation::Valid && a.name == name && a.account == account;
-        if self.settings.reuse_authorizations
-            && let Some(index) = self.authorizations.iter().position(reusable)
-        {
-            return index;
-        }
-        self.counter += 1;
-        let token = format!("token-of-at-least-22-chars-{}", self.counter);
-        let (account, name) = (account.to_owned(), name.to_owned());
-        self.authorizations.push(Authorization { account, name, token, state: Validation::Idle });
-        self.authorizations.len() - 1
-    }
-
     fn look_at_order(&mut self, index: usize, now: i64) -> Response {
         let Some(order) = self.orders.get_mut(index) else { return problem(404, "malformed", "no such order") };
         if let (Some(csr), None) = (&order.csr, order.certificate) {
@@ -413,7 +388,7 @@ impl Ca {
         let finalize = format!("{BASE}/finalize/{index}");
         let mut resource = json!({
             "status": status,
-            "identifiers": order.names.iter().map(|name| json!({"type": "dns", "value": name})).collect::<Vec<_>>(),
+            "identifiers": order.names.iter().map(|name| identifier(name)).collect::<Vec<_>>(),
             "authorizations":
                 order.authorizations.iter().map(|index| format!("{BASE}/authorization/{index}")).collect::<Vec<_>>(),
             "finalize": self.settings.finalize_elsewhere.clone().unwrap_or(finalize),
@@ -438,69 +413,7 @@ impl Ca {
         self.order_response(index)
     }
 
-    fn challenge(&mut self, index: usize) -> Response {
-        let looks = self.settings.looks_until_done;
-        let Some(authorization) = self.authorizations.get_mut(index) else {
-            return problem(404, "malformed", "no such challenge");
-        };
-        if authorization.state == Validation::Idle {
-            authorization.state = Validation::Working(looks);
-        }
-        ok(&self.challenges(index)[0])
-    }
-
-    fn look_at_authorization(&mut self, index: usize) -> Response {
-        let Some(authorization) = self.authorizations.get_mut(index) else {
-            return problem(404, "malformed", "no such authorization");
-        };
-        authorization.state = match authorization.state {
-            Validation::Working(0) => {
-                let found = self.web.borrow().get(&(authorization.name.clone(), authorization.token.clone())).cloned();
-                let expected = format!("{}.{}", authorization.token, authorization.account);
-                if found == Some(expected) { Validation::Valid } else { Validation::Failed }
-            }
-            Validation::Working(looks) => Validation::Working(looks - 1),
-            state => state,
-        };
-        let (name, state) = (authorization.name.clone(), authorization.state);
-        let status = match state {
-            Validation::Idle | Validation::Working(_) => "pending",
-            Validation::Valid => "valid",
-            Validation::Failed => "invalid",
-        };
-        let resource = json!({
-            "status": status,
-            "identifier": {"type": "dns", "value": name},
-            "challenges": self.challenges(index),
-        });
-        self.with_retry_after(ok(&resource), matches!(state, Validation::Working(_)))
-    }
-
-    fn challenges(&self, index: usize) -> Vec<Value> {
-        let authorization = &self.authorizations[index];
-        let status = match authorization.state {
-            Validation::Idle => "pending",
-            Validation::Working(_) => "processing",
-            Validation::Valid => "valid",
-            Validation::Failed => "invalid",
-        };
-        let offer = |kind: &&str| match *kind {
-            // Types unknown to a client may lack what the others have.
-            "dns-persist-01" => json!({"type": kind, "accounturi": "x"}),
-            _ => {
-                let url = format!("{BASE}/challenge/{index}");
-                let mut challenge = json!({"type": kind, "url": url, "token": authorization.token, "status": status});
-                if authorization.state == Validation::Failed {
-                    challenge["error"] =
-                        json!({"type": "urn:ietf:params:acme:error:unauthorized", "detail": "the wrong answer"});
-                }
-                challenge
-            }
-        };
-        self.settings.offers.iter().map(offer).collect()
-    }
-
-    fn with_retry_after(&self, mut response: Response, in_work: bool) -> Response {
+    pub(super) fn with_retry_after(&self, mut response: Response, in_work: bool) -> Response {
         if let (true, Some(value)) = (in_work, &self.settings.retry_after) {
             response.headers.push(("retry-after".into(), value.clone()));
         }
@@ -530,11 +443,11 @@ fn thumbprint(jwk: &Value, body: &Value) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(canonical))
 }
 
-fn ok(value: &Value) -> Response {
+pub(super) fn ok(value: &Value) -> Response {
     respond(200, &[("content-type", "application/json")], &value.to_string())
 }
 
-fn problem(status: u16, kind: &str, detail: &str) -> Response {
+pub(super) fn problem(status: u16, kind: &str, detail: &str) -> Response {
     let document = json!({"type": format!("urn:ietf:params:acme:error:{kind}"), "detail": detail, "status": status});
     respond(status, &[("content-type", "application/problem+json")], &document.to_string())
 }

@@ -11,6 +11,7 @@
     reason = "a test helper fails by panicking"
 )]
 
+mod authorization;
 mod ca;
 mod fault;
 mod world;

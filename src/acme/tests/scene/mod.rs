@@ -5,21 +5,34 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::authorization::Http01;
 use acme::issuance::{Custodian, Failure, Issued, issue};
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
-use acme::{AccountKey, Client, Error, Identifier, Options, account};
+use acme::{AccountKey, Challenge, ChallengeType, Client, Error, Identifier, Options, Way, account};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
 
 /// A custodian that keeps everything in memory and puts answers on the CA's web.
-#[derive(Default)]
 pub struct Keeper {
     pub web: Web,
+    /// The ways that it goes, the best first.
+    pub ways: Vec<Way>,
     pub orders: RefCell<Vec<String>>,
     pub published: RefCell<Vec<String>>,
     pub expires: RefCell<Vec<i64>>,
     pub csrs: RefCell<HashMap<String, Vec<u8>>>,
+}
+
+impl Default for Keeper {
+    fn default() -> Self {
+        Self {
+            web: Web::default(),
+            ways: vec![Way { kind: ChallengeType::Http01, delay: Duration::ZERO }],
+            orders: RefCell::default(),
+            published: RefCell::default(),
+            expires: RefCell::default(),
+            csrs: RefCell::default(),
+        }
+    }
 }
 
 impl Custodian for Keeper {
@@ -30,15 +43,20 @@ impl Custodian for Keeper {
         Ok(())
     }
 
-    async fn publish(&self, challenge: Http01) -> Result<(), String> {
-        self.published.borrow_mut().push(challenge.token.clone());
+    fn choose(&self, name: &str, offered: &[ChallengeType]) -> Option<Way> {
+        self.ways.iter().find(|way| offered.contains(&way.kind) && way.kind.proves(name)).copied()
+    }
+
+    async fn publish(&self, challenge: &Challenge) -> Result<(), String> {
+        self.published.borrow_mut().push(format!("{} by {}", challenge.name(), challenge.kind));
         self.expires.borrow_mut().push(challenge.expires);
-        self.web.borrow_mut().insert((challenge.host, challenge.token), challenge.key_authorization);
+        let Challenge { host, token, key_authorization, .. } = challenge.clone();
+        self.web.borrow_mut().insert((host, token), key_authorization);
         Ok(())
     }
 
-    async fn retract(&self, token: &str) {
-        self.web.borrow_mut().retain(|(_, published), _| published != token);
+    async fn retract(&self, challenge: &Challenge) {
+        self.web.borrow_mut().remove(&(challenge.host.clone(), challenge.token.clone()));
     }
 
     async fn csr(&self, order: &str) -> Result<Vec<u8>, String> {
@@ -65,6 +83,18 @@ impl Scene {
 
     pub fn options(mut self, change: impl FnOnce(&mut Options)) -> Self {
         change(&mut self.options);
+        self
+    }
+
+    /// The custodian goes these ways, the best first.
+    pub fn ways(mut self, kinds: &[ChallengeType]) -> Self {
+        self.keeper.ways = kinds.iter().map(|kind| Way { kind: *kind, delay: Duration::ZERO }).collect();
+        self
+    }
+
+    /// The wait before the CA is told.
+    pub fn delay(mut self, delay: Duration) -> Self {
+        self.keeper.ways.iter_mut().for_each(|way| way.delay = delay);
         self
     }
 
@@ -107,7 +137,6 @@ pub fn options() -> Options {
         client_timeout: Duration::from_secs(120),
         request_timeout: Duration::from_secs(30),
         certificate_timeout: Duration::from_secs(30),
-        challenge_delay: Duration::ZERO,
         profile: None,
         alternate_chains: false,
         other_origins: Vec::new(),

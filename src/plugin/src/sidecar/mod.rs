@@ -1,9 +1,10 @@
 //! The way to the sidecar: the messages of `wire`, as callouts to its cluster.
 //!
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
-//! - [`vault`]: what the engine asks of it.
+//! - [`vault`]: what the engine asks of it; [`answers`]: those of challenges.
 //! - [`translate`]: `wire`'s types as the resolver's, and back.
 
+mod answers;
 mod translate;
 pub(crate) mod vault;
 
@@ -49,6 +50,10 @@ const MAX_FENCES: usize = 3;
 /// How many exchanges are under way at once, long polls and leases not counted.
 const MAX_CALLS: usize = 64;
 
+/// How many exchanges that the sidecar holds until it is ready are under way at once: a quarter of the connections that
+/// Envoy opens to a cluster unless it is told otherwise.
+const MAX_HELD: usize = 256;
+
 /// How long an offer of wants stands. It is renewed far more often than that.
 pub(crate) const OFFER_TTL: Duration = Duration::from_secs(60);
 
@@ -60,6 +65,7 @@ pub(crate) struct Sidecar {
     /// Whether the last exchange failed, so that this is logged once.
     away: Cell<bool>,
     places: Places,
+    held: Places,
     /// Why the lease was refused last, so that this is logged once.
     refusal: RefCell<String>,
 }
@@ -102,6 +108,7 @@ impl Sidecar {
             fence: Cell::new(0),
             away: Cell::new(false),
             places: Places::new(MAX_CALLS),
+            held: Places::new(MAX_HELD),
             refusal: RefCell::default(),
         }
     }
@@ -149,7 +156,7 @@ impl Sidecar {
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let (mut pause, mut fences) = (FIRST_PAUSE, 0_usize);
         loop {
-            let place = self.places.take().await;
+            let place = if ask.is_held { &self.held } else { &self.places }.take().await;
             let result = self.once(ask).await;
             drop(place);
             match result {

@@ -1,6 +1,8 @@
 //! The sidecar's messages as the resolver's types, and back.
 
-use resolver::vault::{Attempt, Certificate, CertificateId, Http01, Inventory, PendingOrder, Registration};
+use resolver::vault::{
+    Attempt, Certificate, CertificateId, ChallengeType, FailedWay, Inventory, PendingOrder, Registration,
+};
 
 /// Which certificate, as the sidecar names it.
 pub(super) fn to_wire(id: &CertificateId) -> wire::CertificateId {
@@ -39,6 +41,7 @@ fn order(order: wire::Order) -> PendingOrder {
         url: order.url,
         ca_server: order.ca_server,
         created: order.created,
+        failed_ways: failed_ways(order.failed_ways),
     }
 }
 
@@ -50,7 +53,20 @@ fn attempt(attempt: wire::Attempt) -> Attempt {
         reason: attempt.reason,
         order_is_dead: attempt.order_is_dead,
         made_with: attempt.made_with,
+        failed_ways: failed_ways(attempt.failed_ways),
     }
+}
+
+/// A type that is not known is one of another version's: it is not gone here anyway.
+fn failed_ways(ways: Vec<wire::FailedWay>) -> Vec<FailedWay> {
+    let known =
+        |way: wire::FailedWay| Some(FailedWay { kind: ChallengeType::from_name(&way.challenge)?, name: way.name });
+    ways.into_iter().filter_map(known).collect()
+}
+
+fn failed_ways_to_wire(ways: Vec<FailedWay>) -> Vec<wire::FailedWay> {
+    let to_wire = |way: FailedWay| wire::FailedWay { name: way.name, challenge: way.kind.as_str().to_owned() };
+    ways.into_iter().map(to_wire).collect()
 }
 
 /// What the CA knows of an account, to be kept.
@@ -61,18 +77,14 @@ pub(super) fn registration(registration: Registration) -> wire::Registration {
 
 /// An order, to be kept.
 pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
-    let PendingOrder { id, url, ca_server, created } = order;
-    wire::Order { certificate: to_wire(&id), url, ca_server, created }
+    let PendingOrder { id, url, ca_server, created, failed_ways } = order;
+    let failed_ways = failed_ways_to_wire(failed_ways);
+    wire::Order { certificate: to_wire(&id), url, ca_server, created, failed_ways }
 }
 
 /// What came of a failed try, to be kept.
 pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
-    let Attempt { id, failures, retry_at, reason, order_is_dead, made_with } = attempt;
-    wire::Attempt { certificate: to_wire(&id), failures, retry_at, reason, order_is_dead, made_with }
-}
-
-/// A live challenge, for other instances to answer.
-pub(super) fn http01(challenge: &Http01) -> wire::Http01 {
-    let Http01 { token, host, key_authorization, expires } = challenge.clone();
-    wire::Http01 { token, host, key_authorization, expires }
+    let Attempt { id, failures, retry_at, reason, order_is_dead, made_with, failed_ways } = attempt;
+    let failed_ways = failed_ways_to_wire(failed_ways);
+    wire::Attempt { certificate: to_wire(&id), failures, retry_at, reason, order_is_dead, made_with, failed_ways }
 }

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use resolver::config::{Eab, Resolver};
 use resolver::vault::{
-    Account, Attempt, CertificateId, Chains, Http01, Inventory, PendingOrder, Published, Registration, Vault,
+    Account, Attempt, CertificateId, Chains, Challenge, Inventory, PendingOrder, Published, Registration, Vault,
     VaultError,
 };
 use serde::Serialize;
@@ -16,9 +16,8 @@ use serde::de::DeserializeOwned;
 use wire::{SecretText, path};
 
 use super::{Ask, Sidecar, parse, translate};
-use crate::log::log;
+use crate::gate;
 use crate::world::World;
-use crate::{challenges, gate};
 
 /// How long the whole state may take: it can be tens of megabytes.
 const STATE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,9 +25,6 @@ const STATE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a signing request may take: an RSA-8192 key can need most of a minute. Asked again, the sidecar answers
 /// with the key it has made meanwhile.
 const CSR_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// How long a challenge may take to reach the sidecar, which only other Envoys need it from.
-const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a leader's first orders wait for a responder. Envoy opens its listeners within this unless it waits for
 /// something that a certificate will not mend.
@@ -39,12 +35,12 @@ const GATE_PAUSE: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(crate) struct SidecarVault {
-    world: Rc<World>,
-    sidecar: Rc<Sidecar>,
+    pub(super) world: Rc<World>,
+    pub(super) sidecar: Rc<Sidecar>,
     /// Until when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
     warm_by: futures::lock::Mutex<Option<u64>>,
     /// Whether it was said that there is no responder.
-    has_warned: Cell<bool>,
+    pub(super) has_warned: Cell<bool>,
 }
 
 impl SidecarVault {
@@ -66,7 +62,7 @@ impl SidecarVault {
 
     /// Waits until a responder runs, any or one for this entry point; but no longer than into the first seconds of this
     /// leader. Whether there is one.
-    async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
+    pub(super) async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
         let World { proxy, clock, timers, .. } = &*self.world;
         let mut warm_by = self.warm_by.lock().await;
         let patience = u64::try_from(GATE_PATIENCE.as_millis()).unwrap_or(u64::MAX);
@@ -77,18 +73,6 @@ impl SidecarVault {
                 break is_open;
             }
             timers.sleep(GATE_PAUSE).await;
-        }
-    }
-
-    /// Says once that nobody answers challenges.
-    fn warn_of_silence(&self) {
-        if !self.has_warned.replace(true) {
-            log!(
-                self.world.proxy,
-                Warn,
-                "no instance of this plugin in Envoy's workers answers HTTP-01 challenges: is it a filter of the \
-                 listener on port 80, with the same vm_id and the role `auto` or `responder`?"
-            );
         }
     }
 }
@@ -171,25 +155,12 @@ impl Vault for SidecarVault {
         Ok(Published { certificate: translate::certificate(certificate), durable, other_chains })
     }
 
-    async fn publish_http01(&self, challenge: Http01) -> Result<(), VaultError> {
-        if !self.wait_for_responder(None).await {
-            self.warn_of_silence();
-        }
-        challenges::publish(&self.world.proxy, &challenge, self.world.now_seconds()).map_err(|status| {
-            VaultError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
-        })?;
-        if let Ok(ask) = Ask::new("PUT", path::HTTP_01, &translate::http01(&challenge)) {
-            // This Envoy answers by itself, so it need not wait for a sidecar that is away.
-            let _ = self.sidecar.once(&Ask { timeout: CHALLENGE_TIMEOUT, ..ask }).await;
-        }
-        Ok(())
+    async fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> Result<(), VaultError> {
+        self.make_answer(resolver, challenge).await
     }
 
-    async fn retract_http01(&self, token: &str) {
-        // What can't be withdrawn ends by its own expiry.
-        let _ = challenges::retract(&self.world.proxy, token, self.world.now_seconds());
-        let ask = Ask::bare("DELETE", format!("{}/{token}", path::HTTP_01));
-        let _ = self.sidecar.once(&Ask { timeout: CHALLENGE_TIMEOUT, ..ask }).await;
+    async fn withdraw(&self, challenge: &Challenge) {
+        self.unmake_answer(challenge).await;
     }
 
     async fn unserved(&self, entry_point: &str) -> Option<Vec<String>> {

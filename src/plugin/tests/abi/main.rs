@@ -13,6 +13,7 @@
 )]
 
 mod callouts;
+mod challenges;
 mod configuration;
 mod envoy;
 mod hostile;

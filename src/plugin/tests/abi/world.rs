@@ -170,8 +170,13 @@ impl World {
         }
     }
 
-    /// What the CA finds on the web is what the last instance's responder answers.
+    /// What the CA finds on the web is what the last instance's responder answers, and what the sidecar does.
     fn show_challenges(&mut self) {
+        for answer in &self.sidecar.answers {
+            let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
+            let host = answer["host"].as_str().or(answer["domain"].as_str()).unwrap().to_owned();
+            self.web.borrow_mut().insert((host, text("token")), text("keyAuthorization"));
+        }
         let Some((vm, root, _)) = self.vms.last_mut() else { return };
         for (token, host) in &self.sidecar.challenges_seen {
             let path = format!("/.well-known/acme-challenge/{token}");
@@ -231,6 +236,13 @@ pub(crate) struct Sidecar {
     pub(crate) offers: Vec<Value>,
     /// The fences under which something was stored.
     pub(crate) fences: Vec<u64>,
+    /// The challenges that it is to answer itself, as `wire` has them, and the paths of those that were withdrawn.
+    pub(crate) answers: Vec<Value>,
+    pub(crate) withdrawn: Vec<String>,
+    /// How often it says that an answer is not ready yet.
+    pub(crate) not_ready: u32,
+    /// Why it can't answer any.
+    pub(crate) refuses_answers: bool,
 }
 
 impl Sidecar {
@@ -281,7 +293,19 @@ impl Sidecar {
                 self.challenges_seen.insert((text("token"), text("host")));
                 Value::Null
             }
-            ("DELETE", path) if path.starts_with("/v1/challenges/http-01/") => Value::Null,
+            ("PUT", "/v1/challenges/tls-alpn-01" | "/v1/challenges/dns-01" | "/v1/challenges/dns-persist-01") => {
+                self.answers.push(body);
+                if self.refuses_answers {
+                    return Some(problem(422, "urn:envoy-autocert:challenge"));
+                }
+                let ready = self.not_ready == 0;
+                self.not_ready = self.not_ready.saturating_sub(1);
+                json!({"ready": ready})
+            }
+            ("DELETE", path) if path.starts_with("/v1/challenges/") => {
+                self.withdrawn.push(path.to_owned());
+                Value::Null
+            }
             ("PUT", "/v1/wants") => {
                 self.offers.push(body);
                 Value::Null

@@ -21,7 +21,10 @@ use serde_json::Value;
 use crate::vault::CertificateId;
 pub use mistake::{Mistake, listed, nearest, shortened};
 use node::Node;
-pub use resolver::{CaTrust, DnsChallenge, Eab, Hidden, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge};
+pub use resolver::{
+    CaTrust, DnsChallenge, DnsPersistChallenge, Eab, Hidden, HttpChallenge, KeyType, Propagation, Resolver,
+    TlsChallenge,
+};
 use routers::Wanted;
 
 /// A configuration without a mistake.

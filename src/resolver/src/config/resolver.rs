@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use acme::{ChallengeType, Way};
+
 /// One `certificatesResolvers.<name>.acme`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
@@ -41,6 +43,29 @@ pub struct Resolver {
     pub tls_challenge: Option<TlsChallenge>,
     /// `dnsChallenge`.
     pub dns_challenge: Option<DnsChallenge>,
+    /// `dnsPersistChallenge`: ours, Traefik has none.
+    pub dns_persist_challenge: Option<DnsPersistChallenge>,
+}
+
+impl Resolver {
+    /// Whether it has any challenge.
+    pub fn has_challenges(&self) -> bool {
+        let has_own = self.http_challenge.is_some() || self.tls_challenge.is_some();
+        has_own || self.dns_challenge.is_some() || self.dns_persist_challenge.is_some()
+    }
+
+    /// The ways by which it proves a name (`*.a.example` for a wildcard), the most preferred first, as in Traefik.
+    pub fn ways(&self, name: &str) -> impl Iterator<Item = Way> {
+        let delays = [
+            self.tls_challenge.as_ref().map(|challenge| challenge.delay),
+            self.http_challenge.as_ref().map(|challenge| challenge.delay),
+            // Its delay comes before the checks, which are the sidecar's.
+            self.dns_challenge.as_ref().map(|_| Duration::ZERO),
+            self.dns_persist_challenge.as_ref().map(|_| Duration::ZERO),
+        ];
+        let ways = ChallengeType::ALL.into_iter().zip(delays);
+        ways.filter_map(|(kind, delay)| Some(Way { kind, delay: delay? })).filter(|way| way.kind.proves(name))
+    }
 }
 
 /// The types of a certificate's key, by Traefik's names.
@@ -146,6 +171,13 @@ pub struct DnsChallenge {
     pub resolvers: Vec<String>,
     /// `propagation`: how the record is looked for before the CA is told.
     pub propagation: Propagation,
+}
+
+/// dns-persist-01 (draft-ietf-acme-dns-persist): a record that the user sets once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsPersistChallenge {
+    /// `resolvers`: recursive servers, `host:port`.
+    pub resolvers: Vec<String>,
 }
 
 /// How a TXT record is looked for before the CA is told.

@@ -1,5 +1,7 @@
 //! What happens in the engine, for logs and metrics.
 
+use acme::ChallengeType;
+
 use crate::vault::CertificateId;
 
 /// Is told what happens.
@@ -35,7 +37,7 @@ pub enum Event<'a> {
     Failed {
         /// Which certificate.
         id: &'a CertificateId,
-        /// A short class for metrics: `permanent`, `rate_limited`, `transient`, `validation`, `sidecar`.
+        /// A short class for metrics: `challenge`, `permanent`, `rate_limited`, `sidecar`, `transient`, `validation`.
         class: &'static str,
         /// What happened, in one escaped line.
         reason: &'a str,
@@ -56,10 +58,19 @@ pub enum Event<'a> {
         not_after: i64,
         /// Why it was due.
         why: Why,
+        /// The types of challenges by which its names were proved; none when the CA knew them to be ours already.
+        challenges: &'a [ChallengeType],
         /// From the start of the try, in milliseconds.
         took_millis: i64,
         /// False when it could not be saved, and is served from memory only.
         durable: bool,
+    },
+    /// A name could not be proved, and is tried in another way at once.
+    OtherWay {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// What happened, in one escaped line.
+        reason: &'a str,
     },
     /// It has looked at everything that is wanted and stored.
     Planned {

@@ -5,11 +5,17 @@
 
 mod attempt;
 mod event;
+mod keeper;
 mod session;
+mod trouble;
 mod wants;
+mod ways;
 
+use std::cell::Cell;
 use std::collections::{HashSet, VecDeque};
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use acme::Host;
@@ -25,6 +31,7 @@ use attempt::{Outcome, attempt};
 pub use event::{Census, Event, Observer, Why};
 use session::Session;
 pub use wants::WantsFeed;
+use ways::Failures;
 
 /// The longest the engine sleeps before it looks again: the wall clock may have jumped meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -32,6 +39,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 /// How often it looks at everything while orders are waiting for their turn. Looking is linear in the number of
 /// certificates, so it is not done after each of them.
 const LOOK_WHILE_BUSY: Duration = Duration::from_secs(5);
+
+/// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
+/// some kilobytes each.
+const MAX_PARKED: usize = 500;
 
 /// Runs until the vault is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
 /// holds the lease starts it again after a moment.
@@ -47,8 +58,12 @@ pub async fn run<H: Host, V: Vault>(
         Err(error) => return error,
     };
     inventory.lift_waits(config);
-    let sessions: Vec<Session<'_, H, V>> =
-        config.resolvers.iter().map(|resolver| Session::new(config, resolver, host, vault, observer)).collect();
+    let parked = Cell::new(0_usize);
+    let mut sessions: Vec<Session<'_, H, V>> = Vec::new();
+    for resolver in &config.resolvers {
+        let failures = Failures::of(&resolver.name, &inventory);
+        sessions.push(Session::new(config, resolver, host, vault, observer, failures, &parked));
+    }
     let mut running = FuturesUnordered::new();
     let mut in_flight: HashSet<CertificateId> = HashSet::new();
     let mut outcomes: Vec<(CertificateId, Outcome)> = Vec::new();
@@ -58,7 +73,8 @@ pub async fn run<H: Host, V: Vault>(
             inventory.apply(std::mem::take(&mut outcomes));
             agenda = look(config, host, feed, &inventory, &in_flight, observer);
         }
-        while running.len() < config.engine.max_orders
+        let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
+        while running.len() < most
             && let Some(Task { due, order, failures, .. }) = agenda.tasks.pop_front()
         {
             // Resolvers are few.
@@ -70,7 +86,10 @@ pub async fn run<H: Host, V: Vault>(
         }
         let alarm = pin!(host.sleep(agenda.rest(host)));
         let other_wants = pin!(feed.changed_since(agenda.wants_revision));
-        match select(pin!(finished(&mut running)), select(alarm, other_wants)).await {
+        let has_room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders) > most;
+        // Whoever parks does so while the running tries are polled, which is just before this.
+        let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
+        match select(pin!(finished(&mut running)), select(room, select(alarm, other_wants))).await {
             Either::Left(((id, Outcome::VaultGone(error)), _)) => {
                 in_flight.remove(&id);
                 return error;
@@ -80,7 +99,8 @@ pub async fn run<H: Host, V: Vault>(
                 outcomes.push((id, outcome));
                 agenda.is_stale = agenda.tasks.is_empty();
             }
-            Either::Right(_) => agenda.is_stale = true,
+            Either::Right((Either::Left(_), _)) => {}
+            Either::Right((Either::Right(_), _)) => agenda.is_stale = true,
         }
     }
 }

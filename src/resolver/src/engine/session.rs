@@ -1,5 +1,6 @@
 //! One resolver's dealings with its CA: the directory, and the account that its orders run under.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use acme::external_account::{Binding, Unsigned};
 use acme::{AccountKey, Client, Error, Host, Options, account};
 use futures::lock::Mutex;
 
-use super::attempt::Trouble;
 use super::event::{Event, Observer};
+use super::trouble::Trouble;
+use super::ways::Failures;
 use crate::config::{Config, Eab, Resolver};
 use crate::vault::{Registration, Vault};
 
@@ -22,6 +24,10 @@ pub(super) struct Session<'a, H, V> {
     pub(super) host: &'a H,
     pub(super) vault: &'a V,
     pub(super) observer: &'a dyn Observer,
+    /// The ways to prove names that have failed.
+    pub(super) failures: Failures,
+    /// How many tries of all resolvers wait for DNS.
+    pub(super) parked: &'a Cell<usize>,
     state: Mutex<State<'a, H>>,
 }
 
@@ -43,9 +49,11 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         host: &'a H,
         vault: &'a V,
         observer: &'a dyn Observer,
+        failures: Failures,
+        parked: &'a Cell<usize>,
     ) -> Self {
         let state = Mutex::new(State { connected: None, failed: None });
-        Self { resolver, config, host, vault, observer, state }
+        Self { resolver, config, host, vault, observer, failures, parked, state }
     }
 
     /// A client with a registered account. Orders that ask at once wait for one connection, and share its failure.
@@ -164,7 +172,6 @@ fn options(config: &Config, resolver: &Resolver) -> Options {
         client_timeout: resolver.client_timeout,
         request_timeout: resolver.client_response_header_timeout,
         certificate_timeout: resolver.certificate_timeout,
-        challenge_delay: resolver.http_challenge.as_ref().map_or(Duration::ZERO, |challenge| challenge.delay),
         profile: resolver.profile.clone(),
         alternate_chains: resolver.preferred_chain.is_some(),
         other_origins: config.ca_clusters.iter().map(|known| known.origin.clone()).collect(),

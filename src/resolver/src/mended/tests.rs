@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
-use crate::config::{CaCluster, Eab, Hidden, HttpChallenge, KeyType, parse};
+use crate::config::{CaCluster, DnsPersistChallenge, Eab, Hidden, HttpChallenge, KeyType, TlsChallenge, parse};
 use crate::plan::{Plan, plan};
 use crate::schedule::Schedule;
 use crate::vault::{Attempt, CertificateId};
@@ -50,7 +50,15 @@ fn after(class: Class, mended: &Config) -> Plan {
 fn after_with(made_with: Option<u32>, config: &Config) -> Plan {
     let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
     let reason = String::new();
-    let attempt = Attempt { id, failures: 3, retry_at: NOW + HOUR, reason, order_is_dead: false, made_with };
+    let attempt = Attempt {
+        id,
+        failures: 3,
+        retry_at: NOW + HOUR,
+        reason,
+        order_is_dead: false,
+        made_with,
+        failed_ways: Vec::new(),
+    };
     let mut inventory = Inventory { attempts: vec![attempt], ..Inventory::default() };
     inventory.lift_waits(config);
     assert_eq!(inventory.attempts[0].failures, 3, "failures keep counting");
@@ -68,11 +76,16 @@ const WAITS_OF_THE_CA: [Class; 3] = [
     Class::Transient(Some(Duration::from_secs(3600))),
 ];
 
+fn dns(provider: &str, disable_checks: bool) -> DnsChallenge {
+    let propagation = Propagation { disable_checks, ..Propagation::default() };
+    DnsChallenge { provider: provider.to_owned(), resolvers: Vec::new(), propagation }
+}
+
 type Mend = fn(&mut Resolver);
 
 #[test]
 fn any_other_option_makes_it_due_at_once() {
-    let mends: [(&str, Mend); 17] = [
+    let mends: [(&str, Mend); 21] = [
         ("email", |le| le.email = "dev@example.com".into()),
         ("caServer", |le| le.ca_server = "https://ca.example/other".into()),
         ("keyType", |le| le.key_type = KeyType::Rsa8192),
@@ -96,6 +109,10 @@ fn any_other_option_makes_it_due_at_once() {
         ("httpChallenge.delay", |le| {
             le.http_challenge = Some(HttpChallenge { entry_point: "web".into(), delay: Duration::from_secs(1) });
         }),
+        ("tlsChallenge", |le| le.tls_challenge = Some(TlsChallenge::default())),
+        ("dnsChallenge.provider", |le| le.dns_challenge = Some(dns("exec", false))),
+        ("dnsChallenge.propagation", |le| le.dns_challenge = Some(dns("rfc2136", true))),
+        ("dnsPersistChallenge", |le| le.dns_persist_challenge = Some(DnsPersistChallenge::default())),
     ];
     for class in OWN_WAITS {
         for (option, mend) in mends {

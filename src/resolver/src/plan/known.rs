@@ -13,6 +13,7 @@ pub(super) struct Facts<'a> {
     /// The first place among the wants that it has.
     pub(super) wanted_at: Option<usize>,
     pub(super) stored: Option<&'a Certificate>,
+    /// The last try, if it failed.
     pub(super) attempt: Option<&'a Attempt>,
     pub(super) order: Option<&'a PendingOrder>,
     pub(super) is_in_flight: bool,
@@ -57,7 +58,8 @@ impl<'a> Known<'a> {
         let mut note = |id: &'a CertificateId, fact: &mut dyn FnMut(&mut Facts<'a>)| {
             facts.get_mut(&Key(id)).into_iter().for_each(fact);
         };
-        inventory.attempts.iter().for_each(|attempt| note(&attempt.id, &mut |facts| facts.attempt = Some(attempt)));
+        let failed = inventory.attempts.iter().filter(|attempt| attempt.failures > 0);
+        failed.for_each(|attempt| note(&attempt.id, &mut |facts| facts.attempt = Some(attempt)));
         inventory.orders.iter().for_each(|order| note(&order.id, &mut |facts| facts.order = Some(order)));
         in_flight.iter().for_each(|id| note(id, &mut |facts| facts.is_in_flight = true));
         Self { facts, coverage, next_uncovering }

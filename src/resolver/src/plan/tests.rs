@@ -24,7 +24,15 @@ fn stored(names: &[&str], days_left: i64) -> Certificate {
 }
 
 fn attempt(names: &[&str], retry_at: i64) -> Attempt {
-    Attempt { id: id(names), failures: 1, retry_at, reason: String::new(), order_is_dead: false, made_with: None }
+    Attempt {
+        id: id(names),
+        failures: 1,
+        retry_at,
+        reason: String::new(),
+        order_is_dead: false,
+        made_with: None,
+        failed_ways: Vec::new(),
+    }
 }
 
 fn planned(wants: &[CertificateId], inventory: &Inventory) -> Plan {
@@ -122,6 +130,7 @@ fn a_half_done_order_makes_a_new_one_needless() {
         url: "https://ca.example/order/1".into(),
         ca_server: "https://ca.example/directory".into(),
         created: NOW,
+        failed_ways: Vec::new(),
     };
     let inventory = Inventory { orders: vec![order], ..Inventory::default() };
     let wants = [id(&["a.example"]), id(&["a.example", "b.example"])];
@@ -212,6 +221,7 @@ fn an_order_that_nobody_drives_is_gone_on_with() {
         url: "https://ca.example/order/1".into(),
         ca_server: "https://ca.example/directory".into(),
         created: NOW,
+        failed_ways: Vec::new(),
     };
     let inventory = Inventory { orders: vec![order], ..Inventory::default() };
     assert_eq!(due(&planned(&[id(&["a.example"])], &inventory)), [("a.example", Why::Resume)]);

@@ -12,8 +12,8 @@ use p256::pkcs8::EncodePrivateKey;
 use resolver::config::{Config, Eab, Resolver};
 use resolver::engine::{self, Event, Observer, WantsFeed};
 use resolver::vault::{
-    Account, Attempt, Certificate, CertificateId, Chains, Http01, Inventory, PendingOrder, Published, Registration,
-    Vault, VaultError,
+    Account, Attempt, Certificate, CertificateId, Chains, Challenge, ChallengeType, Inventory, PendingOrder, Published,
+    Registration, Vault, VaultError,
 };
 
 /// A vault in memory. It outlives engines, as the sidecar does.
@@ -24,6 +24,12 @@ pub struct Keeper {
     pub publications: RefCell<Vec<Certificate>>,
     pub away: Cell<bool>,
     pub refuses_chains: Cell<bool>,
+    /// The challenges whose answers it can't make.
+    pub refuses_answers: RefCell<Vec<ChallengeType>>,
+    /// How long an answer in DNS takes.
+    pub dns_latency: Cell<Duration>,
+    /// The challenges that it was to answer.
+    pub answered: RefCell<Vec<String>>,
     /// The entry points that responders serve; none when nobody can tell.
     pub entry_points: RefCell<Vec<String>>,
     /// How often a MAC was made.
@@ -137,20 +143,35 @@ impl Vault for Keeper {
         let mut stored = self.stored.borrow_mut();
         stored.certificates.retain(|old| old.id != *id);
         stored.certificates.push(certificate.clone());
+        let order = stored.orders.iter().find(|order| order.id == *id).map(|order| order.failed_ways.clone());
         stored.orders.retain(|order| order.id != *id);
         stored.attempts.retain(|attempt| attempt.id != *id);
+        if let Some(failed_ways) = order.filter(|failed_ways| !failed_ways.is_empty()) {
+            let (id, reason) = (id.clone(), String::new());
+            let remembered =
+                Attempt { id, failures: 0, retry_at: 0, reason, order_is_dead: false, made_with: None, failed_ways };
+            stored.attempts.push(remembered);
+        }
         self.publications.borrow_mut().push(certificate.clone());
         Ok(Published { certificate, durable: true, other_chains })
     }
 
-    async fn publish_http01(&self, challenge: Http01) -> Result<(), VaultError> {
+    async fn answer(&self, _: &Resolver, challenge: &Challenge) -> Result<(), VaultError> {
         self.reach().await?;
-        self.web.borrow_mut().insert((challenge.host, challenge.token), challenge.key_authorization);
+        if challenge.kind == ChallengeType::Dns01 {
+            self.world.sleep(self.dns_latency.get()).await;
+        }
+        self.answered.borrow_mut().push(format!("{} by {}", challenge.name(), challenge.kind));
+        if self.refuses_answers.borrow().contains(&challenge.kind) {
+            return Err(VaultError::Refused("no such zone".into()));
+        }
+        let Challenge { host, token, key_authorization, .. } = challenge.clone();
+        self.web.borrow_mut().insert((host, token), key_authorization);
         Ok(())
     }
 
-    async fn retract_http01(&self, token: &str) {
-        self.web.borrow_mut().retain(|(_, published), _| published != token);
+    async fn withdraw(&self, challenge: &Challenge) {
+        self.web.borrow_mut().remove(&(challenge.host.clone(), challenge.token.clone()));
     }
 
     async fn unserved(&self, entry_point: &str) -> Option<Vec<String>> {
@@ -176,7 +197,7 @@ impl Observer for Notes {
                 self.most_running.set(self.most_running.get().max(self.running.get()));
             }
             Event::Failed { .. } | Event::Issued { .. } => self.running.set(self.running.get().saturating_sub(1)),
-            Event::AccountReady { .. } | Event::DefaultChain { .. } => {}
+            Event::AccountReady { .. } | Event::DefaultChain { .. } | Event::OtherWay { .. } => {}
         }
         self.lines.borrow_mut().push(format!("{event:?}"));
     }
@@ -206,6 +227,9 @@ impl Scene {
             publications: RefCell::default(),
             away: Cell::new(false),
             refuses_chains: Cell::new(false),
+            refuses_answers: RefCell::default(),
+            dns_latency: Cell::default(),
+            answered: RefCell::default(),
             entry_points: RefCell::default(),
             bound: Cell::new(0),
             accounts: RefCell::default(),

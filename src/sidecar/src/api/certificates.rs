@@ -69,7 +69,7 @@ fn changes(
     };
     if let Some(progress) = progress.filter(|progress| is_of_order(&progress.value)) {
         let expected = progress.revision;
-        changes.push(Change::Progress { expected, progress: Progress::none(publication.certificate.clone()) });
+        changes.push(Change::Progress { expected, progress: progress.value.finished() });
     }
     changes
 }

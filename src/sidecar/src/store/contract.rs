@@ -28,7 +28,13 @@ async fn hold(store: &dyn Store, holder: &str) -> Fence {
 
 fn progress(name: &str, url: &str) -> Progress {
     let id = wire::CertificateId { resolver: "le".into(), names: vec![name.into()] };
-    let order = wire::Order { certificate: id.clone(), url: url.into(), ca_server: CA.into(), created: 1 };
+    let order = wire::Order {
+        certificate: id.clone(),
+        url: url.into(),
+        ca_server: CA.into(),
+        created: 1,
+        failed_ways: Vec::new(),
+    };
     Progress { order: Some(order), ..Progress::none(id) }
 }
 

@@ -1,5 +1,6 @@
 //! What is stored.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::catalog::Pair;
@@ -64,6 +65,25 @@ impl Progress {
     /// Nothing yet.
     pub fn none(id: wire::CertificateId) -> Self {
         Self { id, order: None, key: None, attempt: None }
+    }
+
+    /// What is left of it when its certificate is there: which ways to prove its names have failed, so that the next
+    /// order does not go them first.
+    pub fn finished(self) -> Self {
+        let mut failed_ways = self.order.map(|order| order.failed_ways).unwrap_or_default();
+        failed_ways.extend(self.attempt.map(|attempt| attempt.failed_ways).unwrap_or_default());
+        let mut known = HashSet::new();
+        failed_ways.retain(|way| known.insert((way.name.clone(), way.challenge.clone())));
+        let attempt = (!failed_ways.is_empty()).then(|| wire::Attempt {
+            certificate: self.id.clone(),
+            failures: 0,
+            retry_at: 0,
+            reason: String::new(),
+            order_is_dead: false,
+            made_with: None,
+            failed_ways,
+        });
+        Self { attempt, ..Self::none(self.id) }
     }
 
     /// Whether there is nothing in it.

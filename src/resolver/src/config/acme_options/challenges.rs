@@ -1,10 +1,10 @@
-//! `httpChallenge`, `tlsChallenge`, `dnsChallenge`: how the names are proved.
+//! `httpChallenge`, `tlsChallenge`, `dnsChallenge`, and our own `dnsPersistChallenge`: how the names are proved.
 
 use std::time::Duration;
 
 use super::super::mistake::Mistake;
 use super::super::node::{Node, Table};
-use super::super::{DnsChallenge, HttpChallenge, TlsChallenge, duration};
+use super::super::{DnsChallenge, DnsPersistChallenge, HttpChallenge, TlsChallenge, duration};
 use super::dns;
 
 /// The longest wait before the CA is told: an authorization ends after an hour at some CAs.
@@ -17,24 +17,22 @@ pub(super) struct Challenges {
     pub(super) http: Option<HttpChallenge>,
     pub(super) tls: Option<TlsChallenge>,
     pub(super) dns: Option<DnsChallenge>,
+    pub(super) dns_persist: Option<DnsPersistChallenge>,
 }
 
-/// Reads all of them. One is needed, and this version solves HTTP-01.
+/// Reads all of them. One is needed.
 pub(super) fn read(acme: &mut Table<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Challenges {
-    let http_node = acme.take("httpChallenge");
-    let has_http = http_node.is_some();
-    let http = http_node.and_then(|node| http(&node, mistakes));
-    let tls_node = acme.take("tlsChallenge");
-    let dns_node = acme.take("dnsChallenge");
-    for node in tls_node.iter().chain(&dns_node).filter(|_| has_http) {
-        warnings.push(format!("{}: not solved by this version, which proves names by HTTP-01", node.path()));
+    let before = mistakes.len();
+    let http = acme.take("httpChallenge").and_then(|node| http(&node, mistakes));
+    let tls = acme.take("tlsChallenge").and_then(|node| tls(&node, mistakes));
+    let dns = acme.take("dnsChallenge").and_then(|node| dns::read(&node, warnings, mistakes));
+    let dns_persist = acme.take("dnsPersistChallenge").and_then(|node| dns::read_persist(&node, mistakes));
+    let has_none = http.is_none() && tls.is_none() && dns.is_none() && dns_persist.is_none();
+    if has_none && mistakes.len() == before {
+        let expected = "one of httpChallenge.entryPoint, tlsChallenge and dnsChallenge.provider: how names are proved";
+        mistakes.push(acme.missing("httpChallenge", expected));
     }
-    if !has_http {
-        mistakes.push(acme.missing("httpChallenge.entryPoint", ENTRY_POINT));
-    }
-    let tls = tls_node.and_then(|node| tls(&node, mistakes));
-    let dns = dns_node.and_then(|node| dns::read(&node, warnings, mistakes));
-    Challenges { http, tls, dns }
+    Challenges { http, tls, dns, dns_persist }
 }
 
 fn http(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<HttpChallenge> {

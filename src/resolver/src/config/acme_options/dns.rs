@@ -1,10 +1,10 @@
-//! `dnsChallenge`, with the names that Traefik has deprecated.
+//! `dnsChallenge`, with the names that Traefik has deprecated, and `dnsPersistChallenge`.
 
 use std::time::Duration;
 
 use super::super::mistake::Mistake;
 use super::super::node::{Node, Table};
-use super::super::{DnsChallenge, Propagation};
+use super::super::{DnsChallenge, DnsPersistChallenge, Propagation};
 use super::challenges::delay;
 
 /// Where a recursive server listens when its port is not given.
@@ -34,6 +34,17 @@ pub(super) fn read(node: &Node<'_>, warnings: &mut Vec<String>, mistakes: &mut V
     }
     table.finish(mistakes);
     Some(DnsChallenge { provider: provider?, resolvers, propagation })
+}
+
+/// `{}`, or `true` as on a command line.
+pub(super) fn read_persist(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<DnsPersistChallenge> {
+    if let Some(is_on) = node.value().as_bool() {
+        return is_on.then(DnsPersistChallenge::default);
+    }
+    let mut table = node.table(mistakes)?;
+    let resolvers = table.take("resolvers").map(|node| resolvers(&node, mistakes)).unwrap_or_default();
+    table.finish(mistakes);
+    Some(DnsPersistChallenge { resolvers })
 }
 
 fn provider(table: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {

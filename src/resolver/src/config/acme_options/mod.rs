@@ -86,6 +86,7 @@ fn resolver(
         http_challenge: challenges.http,
         tls_challenge: challenges.tls,
         dns_challenge: challenges.dns,
+        dns_persist_challenge: challenges.dns_persist,
     })
 }
 

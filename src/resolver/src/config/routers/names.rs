@@ -80,8 +80,11 @@ impl Names<'_> {
         };
         let has = |refuses: fn(&Resolver) -> bool| self.resolver.is_some_and(refuses);
         let refused = match () {
-            () if domain.name.starts_with('*') && has(|resolver| resolver.dns_challenge.is_none()) => {
+            () if !self.can_prove(&domain.name) && domain.name.starts_with('*') => {
                 Some("a name without a wildcard, or a resolver with dnsChallenge, since only DNS-01 proves a wildcard")
+            }
+            () if !self.can_prove(&domain.name) => {
+                Some("a DNS name, or a resolver with httpChallenge or tlsChallenge, since DNS proves no address")
             }
             () if domain.is_single_label() && has(is_lets_encrypt) => {
                 Some("a name with at least two labels, as www.example.com: Let's Encrypt certifies no others")
@@ -100,6 +103,11 @@ impl Names<'_> {
             self.warnings.push(format!("{path}: {name} has one label only, which no public CA certifies"));
         }
         Some(domain.name)
+    }
+
+    /// A resolver without any challenge is a mistake of its own.
+    fn can_prove(&self, name: &str) -> bool {
+        self.resolver.is_none_or(|resolver| !resolver.has_challenges() || resolver.ways(name).next().is_some())
     }
 
     /// Each name once in all of a router's lists, none that a wildcard there covers, and not too many in one.

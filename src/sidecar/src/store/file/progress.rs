@@ -36,7 +36,8 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
 }
 
 fn order_of(id: &wire::CertificateId, entry: OrderEntry) -> wire::Order {
-    wire::Order { certificate: id.clone(), url: entry.url, ca_server: entry.ca_server, created: entry.created }
+    let OrderEntry { url, ca_server, created, failed_ways } = entry;
+    wire::Order { certificate: id.clone(), url, ca_server, created, failed_ways }
 }
 
 fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
@@ -47,6 +48,7 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
         reason: entry.reason,
         order_is_dead: false,
         made_with: entry.made_with,
+        failed_ways: entry.failed_ways,
     }
 }
 
@@ -63,6 +65,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             url: order.url.clone(),
             ca_server: order.ca_server.clone(),
             created: order.created,
+            failed_ways: order.failed_ways.clone(),
         }),
         pending_key: progress.key.as_ref().map(|key| PendingKeyEntry {
             order: key.order.clone(),
@@ -74,6 +77,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             retry_at: attempt.retry_at,
             reason: attempt.reason.clone(),
             made_with: attempt.made_with,
+            failed_ways: attempt.failed_ways.clone(),
         }),
     }
 }

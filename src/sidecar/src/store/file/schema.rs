@@ -191,6 +191,8 @@ pub(super) struct OrderEntry {
     pub(super) url: String,
     pub(super) ca_server: String,
     pub(super) created: i64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) failed_ways: Vec<wire::FailedWay>,
 }
 
 /// The key of a certificate that is not there yet.
@@ -212,6 +214,8 @@ pub(super) struct AttemptEntry {
     pub(super) reason: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) made_with: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) failed_ways: Vec<wire::FailedWay>,
 }
 
 /// A text that is written in base64, without a copy of it.

@@ -69,7 +69,13 @@ async fn hold(store: &FileStore) -> Fence {
 fn order(resolver: &str, name: &str) -> Change {
     let id = wire::CertificateId { resolver: resolver.into(), names: vec![name.into()] };
     let url = format!("https://ca.example/order/{name}");
-    let order = wire::Order { certificate: id.clone(), url, ca_server: "https://ca.example".into(), created: 1 };
+    let order = wire::Order {
+        certificate: id.clone(),
+        url,
+        ca_server: "https://ca.example".into(),
+        created: 1,
+        failed_ways: Vec::new(),
+    };
     Change::Progress { expected: Revision::ABSENT, progress: Progress { order: Some(order), ..Progress::none(id) } }
 }
 

@@ -1,0 +1,141 @@
+//! The CA's authorizations: what it offers for a name, and where it looks for the answer.
+
+use serde_json::{Value, json};
+
+use super::ca::{BASE, Ca, ok, problem};
+use crate::challenge::ChallengeType;
+use crate::host::Response;
+
+pub(super) struct Authorization {
+    account: String,
+    name: String,
+    token: String,
+    pub(super) state: Validation,
+    /// The type of challenge that it was told to look at.
+    told: Option<&'static str>,
+}
+
+impl Authorization {
+    /// The name without a wildcard.
+    fn host(&self) -> &str {
+        self.name.strip_prefix("*.").unwrap_or(&self.name)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Validation {
+    Idle,
+    Working(u32),
+    Valid,
+    Failed,
+}
+
+impl Ca {
+    pub(super) fn authorize(&mut self, account: &str, name: &str) -> usize {
+        let reusable = |a: &Authorization| a.state == Validation::Valid && a.name == name && a.account == account;
+        if self.settings.reuse_authorizations
+            && let Some(index) = self.authorizations.iter().position(reusable)
+        {
+            return index;
+        }
+        self.counter += 1;
+        let token = format!("token-of-at-least-22-chars-{}", self.counter);
+        let (account, name) = (account.to_owned(), name.to_owned());
+        self.authorizations.push(Authorization { account, name, token, state: Validation::Idle, told: None });
+        self.authorizations.len() - 1
+    }
+
+    pub(super) fn challenge(&mut self, index: usize, kind: &str) -> Response {
+        let looks = self.settings.looks_until_done;
+        let position = self.offers(index).iter().position(|offered| *offered == kind);
+        let (Some(authorization), Some(position)) = (self.authorizations.get_mut(index), position) else {
+            return problem(404, "malformed", "no such challenge");
+        };
+        if authorization.state == Validation::Idle {
+            authorization.state = Validation::Working(looks);
+            authorization.told = self.settings.offers.iter().find(|offered| **offered == kind).copied();
+        }
+        ok(&self.challenges(index)[position])
+    }
+
+    pub(super) fn look_at_authorization(&mut self, index: usize) -> Response {
+        let Some(authorization) = self.authorizations.get(index) else {
+            return problem(404, "malformed", "no such challenge");
+        };
+        let state = match authorization.state {
+            Validation::Working(0) if self.finds_answer(authorization) => Validation::Valid,
+            Validation::Working(0) => Validation::Failed,
+            Validation::Working(looks) => Validation::Working(looks - 1),
+            state => state,
+        };
+        let (name, host) = (authorization.name.clone(), authorization.host().to_owned());
+        self.authorizations[index].state = state;
+        let status = match state {
+            Validation::Idle | Validation::Working(_) => "pending",
+            Validation::Valid => "valid",
+            Validation::Failed => "invalid",
+        };
+        let mut resource = json!({
+            "status": status,
+            "identifier": identifier(&host),
+            "challenges": self.challenges(index),
+        });
+        if name.starts_with('*') {
+            resource["wildcard"] = json!(true);
+        }
+        self.with_retry_after(ok(&resource), matches!(state, Validation::Working(_)))
+    }
+
+    /// Whether the answer is where the challenge that was told of has it. The record of dns-persist-01 has no token.
+    fn finds_answer(&self, authorization: &Authorization) -> bool {
+        let (host, kind) = (authorization.host(), authorization.told.unwrap_or_default());
+        if self.settings.unreachable.contains(&(kind, host)) {
+            return false;
+        }
+        let (token, expected) = match kind {
+            "dns-persist-01" => (String::new(), String::new()),
+            _ => (authorization.token.clone(), format!("{}.{}", authorization.token, authorization.account)),
+        };
+        self.web.borrow().get(&(host.to_owned(), token)).is_some_and(|found| *found == expected)
+    }
+
+    /// The types of challenges that it offers for a name: only DNS proves a wildcard, and no address.
+    fn offers(&self, index: usize) -> Vec<&'static str> {
+        let name = self.authorizations.get(index).map(|authorization| authorization.name.as_str()).unwrap_or_default();
+        let proves = |kind: &&'static str| ChallengeType::from_name(kind).is_none_or(|kind| kind.proves(name));
+        self.settings.offers.iter().copied().filter(proves).collect()
+    }
+
+    fn challenges(&self, index: usize) -> Vec<Value> {
+        let authorization = &self.authorizations[index];
+        let status_of = |kind: &str| match authorization.state {
+            _ if authorization.told != Some(kind) => "pending",
+            Validation::Idle => "pending",
+            Validation::Working(_) => "processing",
+            Validation::Valid => "valid",
+            Validation::Failed => "invalid",
+        };
+        let offer = |kind: &'static str| {
+            let url = format!("{BASE}/challenge/{index}/{kind}");
+            let mut challenge = match kind {
+                // Types unknown to a client may lack what the others have.
+                "unheard-of-01" => return json!({"type": kind, "accounturi": "x"}),
+                "dns-persist-01" => json!({"type": kind, "url": url, "issuer-domain-names": ["ca.example"]}),
+                _ => json!({"type": kind, "url": url, "token": authorization.token}),
+            };
+            challenge["status"] = json!(status_of(kind));
+            if authorization.told == Some(kind) && authorization.state == Validation::Failed {
+                challenge["error"] =
+                    json!({"type": "urn:ietf:params:acme:error:unauthorized", "detail": "the wrong answer"});
+            }
+            challenge
+        };
+        self.offers(index).into_iter().map(offer).collect()
+    }
+}
+
+/// A name as it stands in JSON.
+pub(super) fn identifier(name: &str) -> Value {
+    let kind = if name.parse::<std::net::IpAddr>().is_ok() { "ip" } else { "dns" };
+    json!({"type": kind, "value": name})
+}

@@ -1,0 +1,164 @@
+//! What a certificate's issuance needs of the vault, and how its names are proved.
+
+use std::cell::{Cell, RefCell};
+
+use acme::issuance::Custodian;
+use acme::{Challenge, ChallengeType, Class, Error, Host, Way};
+
+use super::session::Session;
+use super::trouble::Trouble;
+use crate::vault::{CertificateId, PendingOrder, Vault, VaultError};
+
+/// What the flow needs of the vault, for one certificate.
+pub(super) struct Keeper<'k, 'a, H, V> {
+    pub(super) session: &'k Session<'a, H, V>,
+    pub(super) id: &'k CertificateId,
+    pub(super) order: &'k RefCell<Option<PendingOrder>>,
+    /// No responder serves the entry point of `httpChallenge`.
+    is_http_unserved: bool,
+    /// The ways that could be gone for each name: configured and offered.
+    ways: RefCell<Vec<(String, Vec<Way>)>>,
+    /// Those that were gone.
+    gone: RefCell<Vec<ChallengeType>>,
+    /// The names for which a way has failed, since it was last asked for.
+    failed: RefCell<Vec<String>>,
+    /// How many of the answers are being made in DNS.
+    in_dns: Cell<usize>,
+}
+
+impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
+    pub(super) fn new(
+        session: &'k Session<'a, H, V>,
+        id: &'k CertificateId,
+        order: &'k RefCell<Option<PendingOrder>>,
+        is_http_unserved: bool,
+    ) -> Self {
+        Self {
+            session,
+            id,
+            order,
+            is_http_unserved,
+            ways: RefCell::default(),
+            gone: RefCell::default(),
+            failed: RefCell::default(),
+            in_dns: Cell::new(0),
+        }
+    }
+
+    /// The types of challenges by which the names were proved.
+    pub(super) fn proved_by(&self) -> Vec<ChallengeType> {
+        let mut gone = self.gone.borrow().clone();
+        gone.sort_unstable();
+        gone.dedup();
+        gone
+    }
+
+    /// Whether all names that could not be proved can be tried in another way: notes which ways have failed.
+    pub(super) fn knows_another_way(&self, trouble: &Trouble) -> bool {
+        match trouble {
+            Trouble::Acme(error @ Error::OrderInvalid { problems, .. }) if error.class() == Class::Validation => {
+                for refusal in problems {
+                    if let (Some(name), Some(kind)) = (&refusal.identifier, refusal.challenge) {
+                        self.fail(&name.to_ascii_lowercase(), kind);
+                    }
+                }
+            }
+            Trouble::Answer { .. } => {}
+            _ => return false,
+        }
+        let failed = self.failed.take();
+        !failed.is_empty() && failed.iter().all(|name| self.session.failures.leave_one(name, &self.ways_of(name)))
+    }
+
+    fn fail(&self, name: &str, kind: ChallengeType) {
+        self.session.failures.add(name, kind);
+        self.failed.borrow_mut().push(name.to_owned());
+    }
+
+    /// The ways that there are; of a name that was given up before it was looked at, all that are configured.
+    fn ways_of(&self, name: &str) -> Vec<Way> {
+        let known = self.ways.borrow().iter().find(|(known, _)| known == name).map(|(_, ways)| ways.clone());
+        known.unwrap_or_else(|| self.configured(name).collect())
+    }
+
+    fn configured(&self, name: &str) -> impl Iterator<Item = Way> {
+        let is_out = self.is_http_unserved;
+        self.session.resolver.ways(name).filter(move |way| !is_out || way.kind != ChallengeType::Http01)
+    }
+}
+
+impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
+    type Error = Trouble;
+
+    async fn ordered(&self, order: &str) -> Result<(), Trouble> {
+        let order = PendingOrder {
+            id: self.id.clone(),
+            url: order.to_owned(),
+            ca_server: self.session.resolver.ca_server.clone(),
+            created: self.session.host.now_millis().div_euclid(1000),
+            failed_ways: self.session.failures.of_names(&self.id.names),
+        };
+        self.order.replace(Some(order.clone()));
+        Ok(self.session.vault.save_order(order).await?)
+    }
+
+    fn choose(&self, name: &str, offered: &[ChallengeType]) -> Option<Way> {
+        let ways: Vec<Way> = self.configured(name).filter(|way| offered.contains(&way.kind)).collect();
+        let next = self.session.failures.next(name, &ways);
+        let mut known = self.ways.borrow_mut();
+        known.retain(|(known, _)| known != name);
+        known.push((name.to_owned(), ways));
+        next
+    }
+
+    async fn publish(&self, challenge: &Challenge) -> Result<(), Trouble> {
+        let is_slow = matches!(challenge.kind, ChallengeType::Dns01 | ChallengeType::DnsPersist01);
+        let _slot_is_free = is_slow.then(|| Parked::new(&self.in_dns, self.session.parked));
+        match self.session.vault.answer(self.session.resolver, challenge).await {
+            Ok(()) => {
+                self.gone.borrow_mut().push(challenge.kind);
+                Ok(())
+            }
+            Err(VaultError::Refused(why)) => {
+                let (name, kind) = (challenge.name(), challenge.kind);
+                self.fail(&name, kind);
+                Err(Trouble::Answer { name, kind, why })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn retract(&self, challenge: &Challenge) {
+        self.session.vault.withdraw(challenge).await;
+    }
+
+    async fn csr(&self, order: &str) -> Result<Vec<u8>, Trouble> {
+        Ok(self.session.vault.csr(self.id, order, self.session.resolver).await?)
+    }
+}
+
+/// While at least one of a certificate's answers is being made in DNS, which can take as long as a DNS provider takes,
+/// its try does not count among those at work: it would only keep others from their turn.
+struct Parked<'p> {
+    mine: &'p Cell<usize>,
+    all: &'p Cell<usize>,
+}
+
+impl<'p> Parked<'p> {
+    fn new(mine: &'p Cell<usize>, all: &'p Cell<usize>) -> Self {
+        if mine.get() == 0 {
+            all.set(all.get().saturating_add(1));
+        }
+        mine.set(mine.get().saturating_add(1));
+        Self { mine, all }
+    }
+}
+
+impl Drop for Parked<'_> {
+    fn drop(&mut self) {
+        self.mine.set(self.mine.get().saturating_sub(1));
+        if self.mine.get() == 0 {
+            self.all.set(self.all.get().saturating_sub(1));
+        }
+    }
+}

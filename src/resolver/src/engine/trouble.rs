@@ -1,0 +1,102 @@
+//! Why a try for a certificate failed.
+
+use acme::issuance::Failure;
+use acme::{ChallengeType, Class, Error};
+
+use crate::vault::VaultError;
+
+/// Why a try failed.
+#[derive(Clone)]
+pub(super) enum Trouble {
+    /// The CA, or the way to it.
+    Acme(Error),
+    /// The answer to a challenge can't be made.
+    Answer { name: String, kind: ChallengeType, why: String },
+    /// None of the configured challenges proves this name.
+    Unprovable { name: String },
+    /// Responders run, but none at this entry point, only at these.
+    Unserved { entry_point: String, served: Vec<String> },
+    /// The vault refused something.
+    Vault(String),
+    /// The vault is away.
+    VaultGone(VaultError),
+}
+
+impl Trouble {
+    /// What it means for the next try.
+    pub(super) fn class(&self) -> Class {
+        match self {
+            Self::Acme(error) => error.class(),
+            Self::Unprovable { .. } => Class::Permanent,
+            // Looking again costs the CA nothing, and a listener or a record may come any time.
+            Self::Answer { .. } | Self::Unserved { .. } | Self::Vault(_) | Self::VaultGone(_) => Class::Transient(None),
+        }
+    }
+
+    /// Its class for metrics.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Answer { .. } => "challenge",
+            Self::Vault(_) | Self::VaultGone(_) => "sidecar",
+            _ => self.class().as_str(),
+        }
+    }
+
+    /// Whether the order it happened in can't be gone on with.
+    pub(super) fn ends_order(&self) -> bool {
+        match self {
+            Self::Acme(error) => error.ends_order(),
+            // A refusal is about this order: its chain does not fit, say. Another order may do better.
+            Self::Vault(_) => true,
+            Self::Answer { .. } | Self::Unprovable { .. } | Self::Unserved { .. } | Self::VaultGone(_) => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Acme(error) => write!(f, "{error}"),
+            Self::Answer { name, kind, why } => write!(f, "{name}: no answer to {kind}: {}", acme::one_line(why)),
+            Self::Unprovable { name } => write!(
+                f,
+                "{name}: none of the resolver's challenges proves it: a wildcard needs dnsChallenge, an address \
+                 httpChallenge or tlsChallenge"
+            ),
+            Self::Unserved { entry_point, served } => {
+                let (entry_point, served) = (acme::one_line(entry_point), acme::one_line(&served.join(", ")));
+                write!(
+                    f,
+                    "httpChallenge.entryPoint is {entry_point}, and responders run for {served} only: put the plugin with \
+                     `entryPoint: {entry_point}` on the listener that the CA reaches on port 80"
+                )
+            }
+            Self::Vault(why) => write!(f, "the sidecar refused: {}", acme::one_line(why)),
+            Self::VaultGone(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Acme(error)
+    }
+}
+
+impl From<VaultError> for Trouble {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Refused(why) => Self::Vault(why),
+            VaultError::Unavailable(_) => Self::VaultGone(error),
+        }
+    }
+}
+
+impl From<Failure<Trouble>> for Trouble {
+    fn from(failure: Failure<Self>) -> Self {
+        match failure {
+            Failure::Acme(error) => error.into(),
+            Failure::Custodian(trouble) => trouble,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Which way to prove a name is gone next. One that has failed for a name is not gone again while another is left that
+//! is configured and offered; when all have failed, the one whose failure is longest ago.
+
+use std::cell::RefCell;
+
+use acme::{ChallengeType, Way};
+
+use crate::vault::{FailedWay, Inventory};
+
+/// What has failed so far, for all names that a resolver proves. Remembered as long as the engine runs; the orders and
+/// failed tries that are stored tell the next one.
+#[derive(Default)]
+pub(super) struct Failures {
+    /// Sorted by name; of a name, the latest failure last.
+    by_name: RefCell<Vec<(String, Vec<ChallengeType>)>>,
+}
+
+impl Failures {
+    /// What is stored of a resolver's orders and tries.
+    pub(super) fn of(resolver: &str, inventory: &Inventory) -> Self {
+        let failures = Self::default();
+        let orders = inventory.orders.iter().map(|order| (&order.id, &order.failed_ways));
+        let attempts = inventory.attempts.iter().map(|attempt| (&attempt.id, &attempt.failed_ways));
+        let of_resolver = orders.chain(attempts).filter(|(id, _)| id.resolver == resolver);
+        of_resolver.flat_map(|(_, ways)| ways).for_each(|way| failures.add(&way.name, way.kind));
+        failures
+    }
+
+    /// A way has failed for a name.
+    pub(super) fn add(&self, name: &str, kind: ChallengeType) {
+        let mut by_name = self.by_name.borrow_mut();
+        match by_name.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+            Ok(at) => {
+                if let Some((_, kinds)) = by_name.get_mut(at) {
+                    kinds.retain(|known| *known != kind);
+                    kinds.push(kind);
+                }
+            }
+            Err(at) => by_name.insert(at, (name.to_owned(), vec![kind])),
+        }
+    }
+
+    /// What has failed for these names.
+    pub(super) fn of_names(&self, names: &[String]) -> Vec<FailedWay> {
+        let mut ways = Vec::new();
+        for name in names {
+            ways.extend(self.of_name(name).into_iter().map(|kind| FailedWay { name: name.clone(), kind }));
+        }
+        ways
+    }
+
+    fn of_name(&self, name: &str) -> Vec<ChallengeType> {
+        let by_name = self.by_name.borrow();
+        let found = by_name.binary_search_by(|(known, _)| known.as_str().cmp(name)).ok();
+        found.and_then(|at| by_name.get(at)).map(|(_, kinds)| kinds.clone()).unwrap_or_default()
+    }
+
+    /// The way to go of these, which are in the order of preference.
+    pub(super) fn next(&self, name: &str, ways: &[Way]) -> Option<Way> {
+        let failed = self.of_name(name);
+        let failed_at =
+            |way: &&Way| failed.iter().position(|kind| *kind == way.kind).map_or(0, |at| at.saturating_add(1));
+        // The first of those with the least: an untried one before all that have failed.
+        ways.iter().min_by_key(failed_at).copied()
+    }
+
+    /// Whether one of these ways has not failed for the name.
+    pub(super) fn leave_one(&self, name: &str, ways: &[Way]) -> bool {
+        let failed = self.of_name(name);
+        ways.iter().any(|way| !failed.contains(&way.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ChallengeType::{Dns01, Http01, TlsAlpn01};
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    fn ways() -> Vec<Way> {
+        [TlsAlpn01, Http01, Dns01].into_iter().map(|kind| Way { kind, delay: Duration::ZERO }).collect()
+    }
+
+    fn next(failures: &Failures, name: &str) -> ChallengeType {
+        failures.next(name, &ways()).unwrap().kind
+    }
+
+    #[test]
+    fn a_way_that_failed_for_a_name_is_not_gone_while_another_is_left() {
+        let failures = Failures::default();
+        assert_eq!(next(&failures, "a.example"), TlsAlpn01);
+        failures.add("a.example", TlsAlpn01);
+        assert_eq!(next(&failures, "a.example"), Http01);
+        assert_eq!(next(&failures, "b.example"), TlsAlpn01);
+        failures.add("a.example", Http01);
+        assert_eq!(next(&failures, "a.example"), Dns01);
+        assert!(failures.leave_one("a.example", &ways()));
+    }
+
+    #[test]
+    fn when_all_have_failed_they_are_gone_in_turns() {
+        let failures = Failures::default();
+        for expected in [TlsAlpn01, Http01, Dns01, TlsAlpn01, Http01, Dns01, TlsAlpn01] {
+            assert_eq!(next(&failures, "a.example"), expected);
+            failures.add("a.example", expected);
+        }
+        assert!(!failures.leave_one("a.example", &ways()));
+        assert_eq!(failures.next("a.example", &[]), None);
+    }
+}
