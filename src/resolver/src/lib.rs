@@ -19,3 +19,5 @@ pub mod plan;
 pub mod schedule;
 mod spread;
 pub mod vault;
+
+pub use acme::one_line;
