@@ -3,6 +3,7 @@
 //! Each command has a file with its flags; where it is more than a call, another one that runs it.
 
 mod check;
+mod dns_providers;
 mod export;
 mod import;
 mod input_files;
@@ -24,6 +25,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use check::CheckArgs;
+pub use dns_providers::DnsProvidersArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inputs::{InputArgs, Inputs, TraefikFlags};
@@ -48,6 +50,8 @@ pub struct Cli {
 pub enum Command {
     /// Says what is wrong with a configuration: Traefik's, flags, or Envoy's with the plugin in it.
     Check(Box<CheckArgs>),
+    /// Prints the DNS providers of DNS-01 with their variables, as Markdown.
+    DnsProviders(DnsProvidersArgs),
     /// Writes certificates and keys to PEM files, once or whenever they change.
     Export(ExportArgs),
     /// Takes over certificates and accounts of Traefik, certbot, Caddy or lego, without any new order.
@@ -60,6 +64,9 @@ pub enum Command {
     Schema,
     /// Keeps keys and certificates, and serves them to Envoy by SDS.
     Sidecar(Box<SidecarArgs>),
+    /// Makes or removes one DNS record, as its standard input says. For the sidecar alone.
+    #[command(hide = true)]
+    DnsProvider,
     /// Becomes Envoy, and ends with the process that asked for it. For `run` alone.
     #[command(hide = true)]
     ExecEnvoy(ExecEnvoyArgs),
@@ -98,7 +105,13 @@ impl Command {
             Self::Render(args) => Some(&mut args.inputs),
             Self::Check(args) => Some(&mut args.inputs),
             Self::Run(args) => Some(&mut args.inputs),
-            Self::ExecEnvoy(_) | Self::Export(_) | Self::Import(_) | Self::Schema | Self::Sidecar(_) => None,
+            Self::DnsProvider
+            | Self::DnsProviders(_)
+            | Self::ExecEnvoy(_)
+            | Self::Export(_)
+            | Self::Import(_)
+            | Self::Schema
+            | Self::Sidecar(_) => None,
         }
     }
 
@@ -106,6 +119,8 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Check(args) => check::run(*args),
+            Self::DnsProvider => crate::dns::provider::run_worker(),
+            Self::DnsProviders(args) => dns_providers::run(&args),
             Self::Export(args) => export::run(args),
             Self::Import(args) => import::run(&args),
             Self::Render(args) => render::run(&args),

@@ -1,0 +1,141 @@
+//! The messages of an update: what is sent, and what the answer means.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use hickory_proto::op::update_message::{append, delete_by_rdata};
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::rdata::TXT;
+use hickory_proto::rr::rdata::tsig::{TSIG, TsigError, make_tsig_record, message_tbs, signed_bitmessage_to_buf};
+use hickory_proto::rr::{Name, RData, RecordSet, RecordType};
+use hickory_proto::serialize::binary::BinEncodable;
+
+use super::super::Record;
+use super::key::Key;
+
+/// How far the clocks may be apart, in seconds; RFC 8945 §10 asks for 300.
+const FUDGE: u16 = 300;
+
+/// What is to become of a record.
+pub(super) enum Change {
+    /// It is added to those of its name.
+    Add {
+        /// Its life, in seconds.
+        ttl: u32,
+    },
+    /// It is removed, and no other.
+    Remove,
+}
+
+/// An update (RFC 2136 §2), and the time it was made.
+pub(super) struct Update {
+    message: Message,
+    time: u64,
+}
+
+/// Why an answer is no success.
+pub(super) struct Verdict {
+    pub(super) why: String,
+    /// Whether it stays so until somebody changes something.
+    pub(super) stays: bool,
+}
+
+impl Update {
+    pub(super) fn new(change: Change, record: &Record, zone: &str) -> Result<Self, String> {
+        let name = |text: &str| Name::from_ascii(text).map_err(|_| format!("{text:?} is no DNS name"));
+        let (owner, zone) = (name(&record.fqdn)?, name(zone)?);
+        if !zone.zone_of(&owner) {
+            return Err(format!("{owner} is not in the zone {zone}"));
+        }
+        let ttl = if let Change::Add { ttl } = change { ttl } else { 0 };
+        let mut set = RecordSet::with_ttl(owner, RecordType::TXT, ttl);
+        set.add_rdata(RData::TXT(TXT::new(vec![record.value.clone()])));
+        let message = match change {
+            Change::Add { .. } => append(set, zone, false, false),
+            Change::Remove => delete_by_rdata(set, zone, false),
+        };
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Ok(Self { message, time })
+    }
+
+    /// As it is sent.
+    pub(super) fn to_bytes(&self, key: Option<&Key>) -> Result<Vec<u8>, String> {
+        let mut message = self.message.clone();
+        if let Some(key) = key {
+            let signature = self.signature(key)?;
+            message.set_signature(Box::new(make_tsig_record(key.name.clone(), signature)));
+        }
+        message.to_bytes().map_err(|error| error.to_string())
+    }
+
+    fn signature(&self, key: &Key) -> Result<TSIG, String> {
+        let id = self.message.id;
+        let unsigned = TSIG::new(key.algorithm.clone(), self.time, FUDGE, Vec::new(), id, None, Vec::new());
+        let bytes = message_tbs(&self.message, &unsigned, &key.name).map_err(|error| error.to_string())?;
+        Ok(unsigned.set_mac(key.sign(&bytes)))
+    }
+
+    /// What the answer says.
+    pub(super) fn judge(&self, answer: &[u8], key: Option<&Key>) -> Result<(), Verdict> {
+        let garbled = |why: String| Verdict { why: format!("the answer is garbled: {why}"), stays: false };
+        let message = Message::from_vec(answer).map_err(|error| garbled(error.to_string()))?;
+        if message.id != self.message.id {
+            return Err(garbled("it is to another message".to_owned()));
+        }
+        let signature = message.signature.as_ref().map(|record| &record.data);
+        if let (Some(error), Some(key)) = (signature.and_then(|signature| signature.error), key) {
+            return Err(complaint(error, key));
+        }
+        if let Some(key) = key {
+            // A refusal needs no signature to be believed: it changes nothing.
+            if message.response_code == ResponseCode::NoError && !self.is_signed(answer, key) {
+                let why = format!("the answer is not signed with the key {}", key.name);
+                return Err(Verdict { why, stays: false });
+            }
+        }
+        outcome(message.response_code, key)
+    }
+
+    /// RFC 8945 §5.3 and §5.2: the answer's signature covers ours.
+    fn is_signed(&self, answer: &[u8], key: &Key) -> bool {
+        let Ok(ours) = self.signature(key) else { return false };
+        let Ok((bytes, record)) = signed_bitmessage_to_buf(answer, Some(&ours.mac), true) else { return false };
+        let theirs = &record.data;
+        let is_same_key = record.name == key.name && theirs.algorithm == key.algorithm;
+        is_same_key && theirs.time.abs_diff(self.time) <= u64::from(FUDGE) && key.verifies(&bytes, &theirs.mac)
+    }
+}
+
+/// RFC 8945 §5.2: what the server says of our signature.
+fn complaint(error: TsigError, key: &Key) -> Verdict {
+    let name = &key.name;
+    let why = match error {
+        TsigError::BadKey => format!("the server does not know the key {name} with this algorithm (BADKEY)"),
+        TsigError::BadSig => format!("the secret of the key {name} is not the server's (BADSIG)"),
+        TsigError::BadTime => "the server's clock and ours differ by more than five minutes (BADTIME)".to_owned(),
+        TsigError::BadTrunc => format!("the server takes no signature of the key {name} of this length (BADTRUNC)"),
+        TsigError::Unknown(code) => format!("the server complains about the signature (error {code})"),
+    };
+    Verdict { why, stays: true }
+}
+
+/// RFC 2136 §2.2: what the server says of the update.
+fn outcome(code: ResponseCode, key: Option<&Key>) -> Result<(), Verdict> {
+    let (why, stays) = match code {
+        ResponseCode::NoError => return Ok(()),
+        ResponseCode::Refused => {
+            let who = key
+                .map_or("updates without a key (RFC2136_TSIG_KEY)".to_owned(), |key| format!("the key {}", key.name));
+            (format!("the server refuses it (REFUSED): let {who} update TXT records of the zone"), true)
+        }
+        ResponseCode::NotAuth | ResponseCode::NotZone => {
+            let why = format!(
+                "the server does not have this zone, or not as its primary ({code}): name another server, or the zone \
+                 in RFC2136_ZONES"
+            );
+            (why, true)
+        }
+        ResponseCode::NotImp => (format!("the server takes no dynamic updates ({code})"), true),
+        other => (format!("the server answered: {other}"), false),
+    };
+    Err(Verdict { why, stays })
+}

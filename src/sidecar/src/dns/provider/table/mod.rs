@@ -1,0 +1,261 @@
+//! Every provider that we have: a row each.
+//!
+//! Codes, variables, aliases and defaults are those of lego, <https://go-acme.github.io/lego/dns/>. Where a variable of
+//! lego's can't be honoured, the row refuses it: to leave it out of account would do something else than was asked for.
+
+mod appliances;
+mod clouds;
+mod hosters_a_to_h;
+mod hosters_i_to_z;
+mod own;
+mod single_value;
+
+use std::time::Duration;
+
+use dns_update::DnsUpdater;
+
+use super::values::Values;
+
+/// A provider.
+pub(super) struct Row {
+    /// lego's code.
+    pub(super) code: &'static str,
+    /// Other codes for it.
+    pub(super) aliases: &'static [&'static str],
+    /// The provider's own name.
+    pub(super) name: &'static str,
+    /// What the names of the variables for its timing start with, without the `_`.
+    pub(super) prefixes: &'static [&'static str],
+    /// The end of the name of the variable for the HTTP timeout.
+    pub(super) http_timeout: &'static str,
+    /// What it is told.
+    pub(super) variables: &'static [Variable],
+    /// Sets of variables, of which one must be there in full.
+    pub(super) one_of: &'static [&'static [&'static str]],
+    /// Variables of lego's that can't be honoured.
+    pub(super) refused: &'static [Refused],
+    /// lego's defaults for its timing.
+    pub(super) defaults: Defaults,
+    /// How it is reached.
+    pub(super) means: Means,
+    /// What it was tried against.
+    pub(super) tried: Tried,
+    /// What else a user should know; part of a sentence. Empty if nothing.
+    pub(super) note: &'static str,
+}
+
+/// A variable of lego's.
+pub(super) struct Variable {
+    /// Its name, then names that mean the same.
+    pub(super) names: &'static [&'static str],
+    /// Names of variables that hold the path of a file with the value.
+    pub(super) paths: &'static [&'static str],
+    /// What happens without it.
+    pub(super) need: Need,
+    /// Whether anybody may see the value.
+    pub(super) is_public: bool,
+}
+
+/// What happens without a variable.
+#[derive(Clone, Copy)]
+pub(super) enum Need {
+    /// It counts as this.
+    Default(&'static str),
+    /// It does without.
+    Optional,
+    /// It can't do without.
+    Required,
+}
+
+/// A variable of lego's that can't be honoured.
+pub(super) struct Refused {
+    /// Its name.
+    pub(super) name: &'static str,
+    /// Values that ask for what is done anyway.
+    pub(super) harmless: &'static [&'static str],
+    /// Whether it matters only where what is needed instead of it is missing.
+    pub(super) is_alternative: bool,
+    /// Why not, and what to do instead.
+    pub(super) why: &'static str,
+}
+
+impl Refused {
+    pub(super) fn spares(&self, value: &str) -> bool {
+        self.harmless.iter().any(|harmless| harmless.eq_ignore_ascii_case(value))
+    }
+}
+
+/// lego's defaults, in seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Defaults {
+    pub(super) ttl: u64,
+    pub(super) propagation: u64,
+    pub(super) polling: u64,
+    /// For providers where records can only be made one after the other.
+    pub(super) sequence: Option<u64>,
+    pub(super) http: u64,
+}
+
+/// How a provider is reached.
+#[derive(Clone, Copy)]
+pub(super) enum Means {
+    /// acme-dns, by its API.
+    AcmeDns,
+    /// A program of the user's.
+    Exec,
+    /// A server of the user's.
+    HttpReq,
+    /// The library `dns-update`, in a process of its own.
+    Library(Api),
+    /// DNS itself.
+    Rfc2136,
+}
+
+/// A provider's API, as the library has it.
+#[derive(Clone, Copy)]
+pub(super) struct Api {
+    /// Its client.
+    pub(super) client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>,
+    /// How many values a name can have.
+    pub(super) holds: Holds,
+    /// Whether a change of one name reads and writes the whole zone, so that two at once would undo each other.
+    pub(super) writes_whole_zone: bool,
+}
+
+/// How many TXT values a name can have at a provider.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// As many as are added.
+    Many,
+    /// One: the next one takes its place.
+    One,
+}
+
+/// What a provider was tried against here.
+#[derive(Clone, Copy)]
+pub(super) enum Tried {
+    /// Nothing.
+    No,
+    /// A real server, this one.
+    Real(&'static str),
+    /// A server of the tests' own that plays the documented API.
+    Stub,
+}
+
+/// What is the same for most: each row says what is different.
+const ROW: Row = Row {
+    code: "",
+    aliases: &[],
+    name: "",
+    prefixes: &[],
+    http_timeout: "HTTP_TIMEOUT",
+    variables: &[],
+    one_of: &[],
+    refused: &[],
+    defaults: DEFAULTS,
+    means: Means::Exec,
+    tried: Tried::No,
+    note: "",
+};
+
+const DEFAULTS: Defaults = Defaults { ttl: 120, propagation: 60, polling: 2, sequence: None, http: 30 };
+
+const fn required(names: &'static [&'static str]) -> Variable {
+    Variable { names, paths: &[], need: Need::Required, is_public: false }
+}
+
+const fn optional(names: &'static [&'static str]) -> Variable {
+    Variable { names, paths: &[], need: Need::Optional, is_public: false }
+}
+
+impl Variable {
+    const fn or(mut self, value: &'static str) -> Self {
+        self.need = Need::Default(value);
+        self
+    }
+
+    const fn or_in_file(mut self, paths: &'static [&'static str]) -> Self {
+        self.paths = paths;
+        self
+    }
+
+    const fn public(mut self) -> Self {
+        self.is_public = true;
+        self
+    }
+}
+
+const fn refuses(name: &'static str, why: &'static str) -> Refused {
+    Refused { name, harmless: &[], is_alternative: false, why }
+}
+
+/// Refuses all values but these.
+const fn refuses_but(name: &'static str, harmless: &'static [&'static str], why: &'static str) -> Refused {
+    Refused { name, harmless, is_alternative: false, why }
+}
+
+/// Another kind of credentials, which we don't take.
+const fn instead(name: &'static str, why: &'static str) -> Refused {
+    Refused { name, harmless: &[], is_alternative: true, why }
+}
+
+/// A provider where a name can have many values.
+const fn api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+    Means::Library(Api { client, holds: Holds::Many, writes_whole_zone: false })
+}
+
+/// One more, where every change writes the whole zone.
+const fn whole_zone_api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+    Means::Library(Api { client, holds: Holds::Many, writes_whole_zone: true })
+}
+
+static TABLES: [&[Row]; 6] =
+    [appliances::ROWS, clouds::ROWS, hosters_a_to_h::ROWS, hosters_i_to_z::ROWS, own::ROWS, single_value::ROWS];
+
+/// All of them, in no order.
+pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
+    TABLES.iter().copied().flatten()
+}
+
+/// The one with this code.
+pub(super) fn row(code: &str) -> Option<&'static Row> {
+    rows().find(|row| row.code == code || row.aliases.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_code_is_there_once() {
+        let mut codes = BTreeSet::new();
+        for row in rows() {
+            for code in row.aliases.iter().chain([&row.code]) {
+                assert!(codes.insert(*code), "{code}");
+                assert!(code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{code}");
+            }
+        }
+        assert!(codes.len() >= 70, "{}", codes.len());
+    }
+
+    #[test]
+    fn every_row_is_whole() {
+        for row in rows() {
+            let names = |variable: &'static Variable| variable.names.iter().chain(variable.paths);
+            assert!(!row.name.is_empty() && !row.prefixes.is_empty() && !row.variables.is_empty(), "{}", row.code);
+            let all: Vec<&str> = row.variables.iter().flat_map(names).copied().collect();
+            assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{}: {all:?}", row.code);
+            assert!(all.iter().all(|name| !name.ends_with("_FILE")), "{}: {all:?}", row.code);
+            for name in row.one_of.iter().copied().flatten() {
+                assert!(row.variables.iter().any(|variable| variable.names[0] == *name), "{}: {name}", row.code);
+            }
+            for refused in row.refused {
+                assert!(!all.contains(&refused.name), "{}: {}", row.code, refused.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! How long a provider takes, and how long its records live, by lego's variables: `<PREFIX>_PROPAGATION_TIMEOUT`,
+//! `_POLLING_INTERVAL`, `_SEQUENCE_INTERVAL`, `_TTL` and `_HTTP_TIMEOUT`, all in seconds.
+
+use std::time::Duration;
+
+use super::ProviderError;
+use super::table::Row;
+use super::variables::Environment;
+
+/// The longest that any of these may be: an order does not live longer than a day or so.
+const MAX_SECONDS: u64 = 24 * 60 * 60;
+/// The longest that an HTTP request may take, in seconds: a slow provider takes one or two minutes.
+const MAX_HTTP_SECONDS: u64 = 600;
+/// The longest life of a record (RFC 2181 §8).
+const MAX_TTL: u64 = (1 << 31) - 1;
+/// The shortest wait between two looks: no server is to be flooded.
+const MIN_POLLING_SECONDS: u64 = 1;
+
+/// How long a provider takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How long the record may take to be seen.
+    pub propagation_timeout: Duration,
+    /// The wait between two looks.
+    pub polling_interval: Duration,
+    /// Where records can only be made one after the other: the wait between two of them.
+    pub sequence_interval: Option<Duration>,
+}
+
+/// What the variables say of a provider's time.
+pub(super) struct Lives {
+    pub(super) timing: Timing,
+    /// The life of a record, in seconds.
+    pub(super) ttl: u32,
+    /// How long an HTTP request may take.
+    pub(super) http: Duration,
+}
+
+/// What the variables say, else what lego takes.
+pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Lives, ProviderError> {
+    let seconds = |what, otherwise: u64, range| number(row, environment, what, otherwise, range);
+    let defaults = row.defaults;
+    let propagation = seconds("PROPAGATION_TIMEOUT", defaults.propagation, 0..=MAX_SECONDS)?;
+    let polling = seconds("POLLING_INTERVAL", defaults.polling, 0..=MAX_SECONDS)?;
+    let sequence = match defaults.sequence {
+        Some(otherwise) => Some(seconds("SEQUENCE_INTERVAL", otherwise, 0..=MAX_SECONDS)?),
+        None => None,
+    };
+    let ttl = seconds("TTL", defaults.ttl, 0..=MAX_TTL)?;
+    let http = seconds(row.http_timeout, defaults.http, 1..=MAX_HTTP_SECONDS)?;
+    Ok(Lives {
+        timing: Timing {
+            propagation_timeout: Duration::from_secs(propagation),
+            polling_interval: Duration::from_secs(polling.max(MIN_POLLING_SECONDS)),
+            sequence_interval: sequence.map(Duration::from_secs),
+        },
+        ttl: u32::try_from(ttl).unwrap_or(u32::MAX),
+        http: Duration::from_secs(http),
+    })
+}
+
+fn number(
+    row: &Row,
+    environment: &Environment<'_>,
+    what: &str,
+    otherwise: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<u64, ProviderError> {
+    let names: Vec<String> = row.prefixes.iter().map(|prefix| format!("{prefix}_{what}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let wrong = |why: String| ProviderError::configuration(row.code, why);
+    let found = environment.first(&names).map_err(|error| wrong(error.to_string()))?;
+    let Some(text) = found else { return Ok(otherwise) };
+    match text.expose().trim().parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => {
+            let name = names.join(" or ");
+            Err(wrong(format!("the variable {name}: expected a number from {} to {}", range.start(), range.end())))
+        }
+    }
+}
