@@ -16,6 +16,7 @@ use tokio::sync::broadcast;
 
 #[doc(hidden)]
 pub use file::fuzzing;
+pub(crate) use file::sync_directory;
 pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Progress, Registration};

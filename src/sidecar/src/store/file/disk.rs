@@ -183,7 +183,7 @@ pub(super) fn read(path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
 }
 
 /// Makes the renaming durable. Some file systems know no such thing, and say so.
-fn sync_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
     match File::open(directory)?.sync_all() {
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => Ok(()),
         synced => synced,

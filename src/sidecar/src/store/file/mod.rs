@@ -43,6 +43,7 @@ use tokio::time::Instant;
 
 pub use committer::DiskStatus;
 pub use disk::OpenError;
+pub(crate) use disk::sync_directory;
 pub use offline::Offline;
 pub use reader::Reader;
 pub use schema::Damage;

@@ -1,0 +1,275 @@
+//! The TXT records that are, or may be, at DNS providers: in a file, so that a sidecar that was killed removes them when
+//! it runs again.
+//!
+//! Promises: a record is on disk before it is made; the file is the whole old or the whole new one at every moment,
+//! 0600, without credentials, and not there when there are no records. One that can't be read is set aside, and keeps
+//! nobody from starting.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::task::spawn_blocking;
+
+use super::provider::Record;
+use crate::catalog::now_seconds;
+use crate::store::sync_directory;
+
+/// Only the owner may read and write.
+const MODE: u32 = 0o600;
+/// The schema of the file.
+const VERSION: u32 = 1;
+/// The largest file that is read, in bytes: ten times what [`super::solver::MAX_CHALLENGES`] need.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+/// What is added to the path of the storage.
+const SUFFIX: &str = ".dns-records";
+
+/// A record, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Entry {
+    pub(super) provider: String,
+    pub(super) resolver: String,
+    pub(super) fqdn: String,
+    pub(super) zone: String,
+    pub(super) value: String,
+    pub(super) domain: String,
+    pub(super) token: String,
+    pub(super) key_authorization: String,
+}
+
+/// What tells one record from another.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    provider: String,
+    resolver: String,
+    fqdn: String,
+    value: String,
+}
+
+impl Entry {
+    pub(super) fn key(&self) -> Key {
+        let Self { provider, resolver, fqdn, value, .. } = self.clone();
+        Key { provider, resolver, fqdn, value }
+    }
+
+    /// As providers want it.
+    pub(super) fn record(&self) -> Record {
+        let Self { fqdn, zone, value, domain, token, key_authorization, .. } = self.clone();
+        Record { fqdn, zone, value, domain, token, key_authorization }
+    }
+}
+
+/// The file's content.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    records: Vec<Entry>,
+}
+
+/// All records.
+pub(super) struct Journal {
+    path: PathBuf,
+    state: Mutex<State>,
+    /// Held while the file is written: the revision that is on disk.
+    saved: Arc<AsyncMutex<u64>>,
+}
+
+#[derive(Default)]
+struct State {
+    records: BTreeMap<Key, Held>,
+    revision: u64,
+    /// Why the file can't be used.
+    broken: Option<String>,
+}
+
+struct Held {
+    entry: Entry,
+    /// How many want it. It is removed when nobody does any more.
+    owners: usize,
+}
+
+impl Journal {
+    /// Reads the journal beside this storage.
+    pub(super) async fn open(storage: &Path) -> Self {
+        let mut path = storage.as_os_str().to_owned();
+        path.push(SUFFIX);
+        let path = PathBuf::from(path);
+        let reading = path.clone();
+        // It is cancelled only when the runtime ends, and panics only by a bug.
+        let read = spawn_blocking(move || read(&reading)).await.unwrap_or_else(|error| Err(error.to_string()));
+        let (entries, broken) = match read {
+            Ok(entries) => (entries, None),
+            Err(why) => (Vec::new(), Some(why)),
+        };
+        let held = entries.into_iter().map(|entry| (entry.key(), Held { entry, owners: 0 }));
+        let state = State { records: held.collect(), revision: 0, broken };
+        Self { path, state: Mutex::new(state), saved: Arc::default() }
+    }
+
+    /// One more wants this record; when it returns, it is on disk. Whoever was told `Ok` calls [`Self::release`].
+    pub(super) async fn hold(&self, entry: &Entry) -> Result<(), String> {
+        {
+            let mut state = self.state();
+            if let Some(why) = &state.broken {
+                return Err(why.clone());
+            }
+            let held = state.records.entry(entry.key()).or_insert_with(|| Held { entry: entry.clone(), owners: 0 });
+            held.owners += 1;
+            held.entry = entry.clone();
+            state.revision += 1;
+        }
+        let saved = self.save().await;
+        if saved.is_err() {
+            self.release(&entry.key());
+            self.state().records.retain(|key, held| *key != entry.key() || held.owners > 0);
+        }
+        saved
+    }
+
+    /// One less wants it.
+    pub(super) fn release(&self, key: &Key) {
+        if let Some(held) = self.state().records.get_mut(key) {
+            held.owners = held.owners.saturating_sub(1);
+        }
+    }
+
+    /// The records that nobody wants.
+    pub(super) fn unwanted(&self) -> Vec<Entry> {
+        self.state().records.values().filter(|held| held.owners == 0).map(|held| held.entry.clone()).collect()
+    }
+
+    /// Whether it is there and nobody wants it.
+    pub(super) fn is_unwanted(&self, key: &Key) -> bool {
+        self.state().records.get(key).is_some_and(|held| held.owners == 0)
+    }
+
+    /// Forgets it, unless somebody wants it by now.
+    pub(super) async fn forget(&self, key: &Key) {
+        {
+            let mut state = self.state();
+            if state.records.get(key).is_none_or(|held| held.owners > 0) {
+                return;
+            }
+            state.records.remove(key);
+            state.revision += 1;
+        }
+        // What stays in the file is removed once more at the next start, which harms nobody.
+        if let Err(error) = self.save().await {
+            tracing::warn!(error, "a DNS record was removed, and its line in the journal was not");
+        }
+    }
+
+    /// How many records there are.
+    pub(super) fn len(&self) -> usize {
+        self.state().records.len()
+    }
+
+    /// Waits until nothing is being written.
+    pub(super) async fn settle(&self) {
+        let _quiet = self.saved.lock().await;
+    }
+
+    /// Brings the file up to date. Those who come while it is written are all served by the next write.
+    async fn save(&self) -> Result<(), String> {
+        let wanted = self.state().revision;
+        let mut saved = self.saved.clone().lock_owned().await;
+        if *saved >= wanted {
+            return Ok(());
+        }
+        let (revision, records) = {
+            let state = self.state();
+            (state.revision, state.records.values().map(|held| held.entry.clone()).collect())
+        };
+        let path = self.path.clone();
+        let written = spawn_blocking(move || {
+            let written = write(&path, &Document { version: VERSION, records });
+            if written.is_ok() {
+                *saved = revision;
+            }
+            written
+        });
+        let failed = |why: &dyn ToString| format!("can't write {}: {}", self.path.display(), why.to_string());
+        written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    }
+
+    // A panic while the lock is held would be a bug of ours; the state is whole at every moment.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<Entry>, String> {
+    let why = match parse(path) {
+        Ok(entries) => return Ok(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => error,
+    };
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(format!(".unreadable-{}", now_seconds()));
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Ok(()) => {
+            tracing::error!(path = %path.display(), aside = %aside.display(), error = %why, "the journal of DNS records \
+                can't be read and is set aside; TXT records that are named in it are to be removed by hand");
+            Ok(Vec::new())
+        }
+        Err(error) => {
+            let why = format!(
+                "{} can't be read ({why}) and not be set aside ({error}); move it away, and start the \
+                sidecar again",
+                path.display()
+            );
+            tracing::error!(error = why, "no DNS-01 challenge can be answered");
+            Err(why)
+        }
+    }
+}
+
+fn parse(path: &Path) -> io::Result<Vec<Entry>> {
+    let file = File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("expected a regular file"));
+    }
+    let mut text = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(io::Error::other(format!("larger than {MAX_BYTES} bytes")));
+    }
+    let document: Document = serde_json::from_slice(&text)?;
+    if document.version != VERSION {
+        return Err(io::Error::other(format!("expected version {VERSION}, found {}", document.version)));
+    }
+    Ok(document.records)
+}
+
+fn write(path: &Path, document: &Document) -> io::Result<()> {
+    if document.records.is_empty() {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => return sync_directory(directory(path)),
+        }
+    }
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    // A crash may have left one. Nobody else is writing it, as the storage beside it is locked.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary)?;
+    file.write_all(&serde_json::to_vec_pretty(document)?)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    sync_directory(directory(path))
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

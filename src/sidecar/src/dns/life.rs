@@ -1,0 +1,192 @@
+//! The life of one challenge's record: where it goes, made, seen, and removed in any case.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hickory_resolver::proto::rr::Name;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
+use wire::Dns01;
+
+use super::journal::Entry;
+use super::lookup::{self, Lookup, LookupError};
+use super::propagation::Wanted;
+use super::providers::DnsProvider;
+use super::removal::{Counted, Made, remove};
+use super::solver::{Progress, Shared};
+
+/// How long one call to a provider may take. `exec` and slow APIs take minutes.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// How long it may take to find where a record goes: a dozen questions, with a name server that is dead.
+const PLACE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
+/// A challenge that is neither asked for nor withdrawn for this long is given up by its engine: CAs are done sooner.
+pub(super) const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
+/// How long a record from before the last start waits for an engine that goes on with its order.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// What the engine wants of a challenge.
+pub(super) struct Wish {
+    /// When it last asked.
+    pub(super) asked: Instant,
+    /// It wants it no more; counted until nothing is left of it.
+    pub(super) withdrawn: Option<Counted>,
+}
+
+impl Wish {
+    pub(super) fn now() -> Self {
+        Self { asked: Instant::now(), withdrawn: None }
+    }
+}
+
+/// Solves a challenge, and ends when nothing is left of it.
+pub(super) async fn live(
+    shared: &Shared,
+    challenge: &Dns01,
+    wish: &mut watch::Receiver<Wish>,
+    progress: &watch::Sender<Progress>,
+) {
+    let placed = tokio::select! {
+        placed = timeout(PLACE_TIMEOUT, place(shared, challenge)) => placed,
+        () = unwanted(wish, FORGOTTEN) => return,
+    };
+    let failed = |why: String| {
+        progress.send_replace(Progress::Failed(why));
+    };
+    let place = match placed {
+        Ok(Ok(place)) => place,
+        Ok(Err(why)) => return failed(why),
+        Err(_) => {
+            let domain = &challenge.domain;
+            return failed(format!("the zone of {domain} was not found within {} s", PLACE_TIMEOUT.as_secs()));
+        }
+    };
+    if let Err(why) = shared.journal.hold(&place.entry).await {
+        return failed(why);
+    }
+    let made = make(shared, &place, wish).await;
+    let is_made = if made.is_ok() { Made::Yes } else { Made::Perhaps };
+    let seen = async {
+        made?;
+        let timing = place.provider.timing();
+        place.wanted().wait(&place.lookup, &challenge.checks, &timing).await.map_err(|why| why.to_string())
+    };
+    tokio::select! {
+        seen = seen => match seen {
+            Ok(()) => {
+                tracing::debug!(domain = challenge.domain, record = place.entry.fqdn, "the TXT record is seen");
+                progress.send_replace(Progress::Ready);
+                unwanted(wish, FORGOTTEN).await;
+            }
+            Err(why) => failed(why),
+        },
+        () = unwanted(wish, FORGOTTEN) => {}
+    }
+    shared.journal.release(&place.entry.key());
+    remove(shared, &place.entry, is_made).await;
+}
+
+/// Waits for the engine of a record from before the last start, and removes it unless it is wanted by then.
+pub(super) async fn leftover(shared: &Shared, entry: &Entry, wish: &mut watch::Receiver<Wish>) {
+    unwanted(wish, GRACE).await;
+    remove(shared, entry, Made::Yes).await;
+}
+
+/// Ends when the engine has withdrawn it, or not asked for it for this long.
+pub(super) async fn unwanted(wish: &mut watch::Receiver<Wish>, patience: Duration) {
+    loop {
+        let end = {
+            let wish = wish.borrow_and_update();
+            if wish.withdrawn.is_some() {
+                return;
+            }
+            wish.asked + patience
+        };
+        if Instant::now() >= end {
+            return;
+        }
+        tokio::select! {
+            changed = wish.changed() => if changed.is_err() {
+                // Whoever could ask for it has been told that it failed.
+                return;
+            },
+            () = sleep_until(end) => {}
+        }
+    }
+}
+
+/// Where a challenge's record goes, and where it is looked for.
+struct Place {
+    provider: Box<dyn DnsProvider>,
+    lookup: Lookup,
+    entry: Entry,
+    seen_at: Name,
+    zone: Name,
+}
+
+impl Place {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { name: &self.seen_at, zone: &self.zone, value: &self.entry.value }
+    }
+}
+
+async fn place(shared: &Shared, challenge: &Dns01) -> Result<Place, String> {
+    let parts = &shared.parts;
+    let provider = parts.providers.find(&challenge.provider, &challenge.resolver).await?;
+    let told = |error: LookupError| error.to_string();
+    let checks = &challenge.checks;
+    let lookup = Lookup::new(parts.exchange.clone(), &checks.resolvers, parts.name_server_port).await;
+    let own = lookup::name(&format!("_acme-challenge.{}.", challenge.domain)).map_err(told)?;
+    // Without checks nothing here must depend on a DNS that may not be reachable, or not show these zones.
+    let or = |found: Result<Name, LookupError>, otherwise: &Name| match found {
+        Err(error) if checks.disable_checks && error.is_of_servers() => Ok(otherwise.clone()),
+        found => found.map_err(told),
+    };
+    // The CA follows CNAMEs in any case, so that is where the record is looked for.
+    let seen_at = or(lookup.end_of_chain(&own).await, &own)?;
+    let at = if parts.follow_cnames && provider.follows_cnames() { &seen_at } else { &own };
+    let zone = or(lookup.zone_of(at).await, &own.base_name())?;
+    let seen_zone = if *at == seen_at { zone.clone() } else { or(lookup.zone_of(&seen_at).await, &zone)? };
+    let entry = Entry {
+        provider: challenge.provider.clone(),
+        resolver: challenge.resolver.clone(),
+        fqdn: at.to_string(),
+        zone: zone.to_string(),
+        value: value(&challenge.key_authorization),
+        domain: challenge.domain.clone(),
+        token: challenge.token.clone(),
+        key_authorization: challenge.key_authorization.clone(),
+    };
+    Ok(Place { provider, lookup, entry, seen_at, zone: seen_zone })
+}
+
+/// What the record holds (RFC 8555 §8.4).
+fn value(key_authorization: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, key_authorization.as_bytes()))
+}
+
+/// Once it is begun it is not cut off: what a provider does half-way is not known.
+async fn make(shared: &Shared, place: &Place, wish: &mut watch::Receiver<Wish>) -> Result<(), String> {
+    let Place { provider, entry, .. } = place;
+    let interval = provider.timing().sequence_interval;
+    let _turn = tokio::select! {
+        turn = shared.turns.take(&entry.provider, &entry.fqdn, interval) => turn,
+        () = unwanted(wish, FORGOTTEN) => return Err("it was withdrawn meanwhile".into()),
+    };
+    let record = entry.record();
+    let made = timeout(CALL_TIMEOUT, provider.present(&record)).await;
+    let made = made.unwrap_or_else(|_| Err(format!("not done within {} s", CALL_TIMEOUT.as_secs())));
+    made.map_err(|why| format!("{} can't make the TXT record {}: {}", entry.provider, entry.fqdn, bounded(&why)))
+}
+
+/// A provider's error, cut where it is long.
+pub(super) fn bounded(why: &str) -> String {
+    /// As long as an API's own message with its request.
+    const MAX: usize = 1000;
+    if why.chars().count() <= MAX {
+        why.to_owned()
+    } else {
+        format!("{}…", why.chars().take(MAX).collect::<String>())
+    }
+}

@@ -1,0 +1,131 @@
+//! One question to one server (RFC 1035 §4.2, RFC 6891, RFC 7766): UDP, and TCP when the answer is cut off.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::tcp::TcpClientStream;
+use hickory_resolver::net::udp::UdpClientStream;
+use hickory_resolver::net::xfer::DnsRequestSender;
+use hickory_resolver::net::{DnsHandle, NetError};
+use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, DnsResponse, Message, Query};
+use hickory_resolver::proto::rr::{Name, RecordType};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// How long one server may take, over UDP and over TCP each: as long as a recursive one that has to ask others.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// When a datagram is taken to be lost, and sent again.
+const RETRANSMIT: Duration = Duration::from_secs(1);
+/// The most questions under way at once: each has a socket.
+const MAX_QUESTIONS: usize = 128;
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The fully qualified name.
+    pub name: Name,
+    /// Which records.
+    pub kind: RecordType,
+    /// Whether the server is to ask others when it does not know.
+    pub recursive: bool,
+}
+
+/// Takes questions to servers.
+///
+/// The answer MUST come within a bounded time, and be that server's, now. Dropping the future ends everything.
+pub trait Exchange: Send + Sync {
+    /// Asks one server one question.
+    fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>>;
+}
+
+/// The network of this machine.
+pub struct Network {
+    questions: Semaphore,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Self { questions: Semaphore::new(MAX_QUESTIONS) }
+    }
+}
+
+impl Exchange for Network {
+    fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>> {
+        Box::pin(async move {
+            // It is never closed.
+            let _place = self.questions.acquire().await;
+            let answer = over_udp(server, request(question)).await?;
+            if !answer.metadata.truncation {
+                return Ok(answer.into());
+            }
+            let answer = timeout(TIMEOUT, over_tcp(server, request(question))).await;
+            Ok(answer.map_err(|_| Unanswered::Timeout)??.into())
+        })
+    }
+}
+
+fn request(question: &Question) -> DnsRequest {
+    let mut options = DnsRequestOptions::default();
+    options.recursion_desired = question.recursive;
+    options.retry_interval = RETRANSMIT;
+    DnsRequest::from_query(Query::query(question.name.clone(), question.kind), options)
+}
+
+async fn over_udp(server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, Unanswered> {
+    let stream = UdpClientStream::builder(server, TokioRuntimeProvider::new()).with_timeout(Some(TIMEOUT));
+    let mut stream = stream.with_os_port_selection(true).build();
+    let mut answers = stream.send_message(request);
+    Ok(answers.next().await.ok_or(Unanswered::Timeout)??)
+}
+
+async fn over_tcp(server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, Unanswered> {
+    let connection = TcpClientStream::exchange(server, None, TIMEOUT, None, TokioRuntimeProvider::new()).await?;
+    let mut answers = connection.send(request);
+    Ok(answers.next().await.ok_or(Unanswered::Timeout)??)
+}
+
+/// Why a server gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// The system can't send or receive; what it says.
+    Io(String),
+    /// What came is no answer.
+    Malformed,
+    /// This machine has no way to the address, as with IPv6 on a machine that has IPv4 alone.
+    NoRoute,
+    /// It does not answer.
+    Timeout,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(why) => f.write_str(why),
+            Self::Malformed => f.write_str("an answer that can't be read"),
+            Self::NoRoute => f.write_str("no route to it from here"),
+            Self::Timeout => f.write_str("no answer"),
+        }
+    }
+}
+
+impl From<NetError> for Unanswered {
+    fn from(error: NetError) -> Self {
+        match error {
+            NetError::Timeout => Self::Timeout,
+            NetError::Io(error) => match error.kind() {
+                io::ErrorKind::AddrNotAvailable
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::Unsupported => Self::NoRoute,
+                io::ErrorKind::TimedOut => Self::Timeout,
+                kind => Self::Io(kind.to_string()),
+            },
+            _ => Self::Malformed,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What the solver wants of DNS providers, and where it gets them.
+
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::task::spawn_blocking;
+
+use super::provider::{Provider, Record, Timing};
+use crate::keys::eab::Variables;
+
+/// Makes records at one account of one DNS provider.
+///
+/// - Both calls MUST be idempotent: they are made again after a crash. A record that is not there is removed.
+/// - Both MUST leave other values at the name as they are.
+/// - Both may take minutes. An error is one line, without a secret.
+pub trait DnsProvider: Send + Sync {
+    /// How long it takes.
+    fn timing(&self) -> Timing;
+    /// Whether a record is made where CNAMEs lead, and not at the challenge's own name.
+    fn follows_cnames(&self) -> bool;
+    /// Makes a record.
+    fn present<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>>;
+    /// Removes a record.
+    fn clean_up<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>>;
+}
+
+/// Finds providers.
+pub trait Providers: Send + Sync {
+    /// The provider of this code, with the credentials of this resolver.
+    ///
+    /// # Errors
+    /// When there is no such provider, or a variable of its is missing: one line, without a secret.
+    fn find<'a>(&'a self, code: &'a str, resolver: &'a str) -> BoxFuture<'a, Result<Box<dyn DnsProvider>, String>>;
+}
+
+/// lego's codes and variables: those of the environment, and these that stand above them.
+pub struct ByCode(Arc<Variables>);
+
+impl ByCode {
+    /// With these variables above those of the environment.
+    pub fn new(variables: Variables) -> Self {
+        Self(Arc::new(variables))
+    }
+}
+
+impl Providers for ByCode {
+    fn find<'a>(&'a self, code: &'a str, resolver: &'a str) -> BoxFuture<'a, Result<Box<dyn DnsProvider>, String>> {
+        let (code, resolver, variables) = (code.to_owned(), resolver.to_owned(), self.0.clone());
+        // Variables may name files.
+        let found = spawn_blocking(move || Provider::find(&code, &resolver, &variables));
+        async move {
+            // It is cancelled only when the runtime ends, and panics only by a bug.
+            let provider = found.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+            Ok(Box::new(provider) as Box<dyn DnsProvider>)
+        }
+        .boxed()
+    }
+}
+
+impl DnsProvider for Provider {
+    fn timing(&self) -> Timing {
+        self.timing()
+    }
+
+    fn follows_cnames(&self) -> bool {
+        self.follows_cnames()
+    }
+
+    fn present<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>> {
+        async move { self.present(record).await.map_err(|error| error.to_string()) }.boxed()
+    }
+
+    fn clean_up<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>> {
+        async move { self.clean_up(record).await.map_err(|error| error.to_string()) }.boxed()
+    }
+}

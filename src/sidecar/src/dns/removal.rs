@@ -1,0 +1,112 @@
+//! Removes a record for sure, or says what to remove by hand.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
+
+use super::journal::Entry;
+use super::life::{CALL_TIMEOUT, bounded};
+use super::solver::Shared;
+
+/// The wait after the first attempt that failed; it doubles.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// The longest wait.
+const LAST_RETRY: Duration = Duration::from_secs(10 * 60);
+
+/// Whether there is a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Made {
+    /// Its making failed, which may have been half-way.
+    Perhaps,
+    /// It was made.
+    Yes,
+}
+
+impl Made {
+    /// How often its removal is tried again: for an hour, or only in case the provider is back at once.
+    fn retries(self) -> usize {
+        match self {
+            Self::Perhaps => 2,
+            Self::Yes => 14,
+        }
+    }
+}
+
+/// Removes a record that nobody wants any more.
+pub(super) async fn remove(shared: &Shared, entry: &Entry, made: Made) {
+    let key = entry.key();
+    let _counted = Counted::new(shared.removals.clone());
+    let mut waits = ExponentialBuilder::new()
+        .with_min_delay(FIRST_RETRY)
+        .with_max_delay(LAST_RETRY)
+        .with_max_times(made.retries())
+        .build();
+    loop {
+        match attempt(shared, entry).await {
+            Ok(()) => return shared.journal.forget(&key).await,
+            Err(why) => match waits.next() {
+                Some(wait) => {
+                    tracing::debug!(record = entry.fqdn, provider = entry.provider, error = why, "not removed yet");
+                    sleep(wait).await;
+                }
+                None => {
+                    give_up(entry, made, &why);
+                    return shared.journal.forget(&key).await;
+                }
+            },
+        }
+    }
+}
+
+/// Nothing is removed when somebody wants it by now, or it has been removed.
+async fn attempt(shared: &Shared, entry: &Entry) -> Result<(), String> {
+    let provider = shared.parts.providers.find(&entry.provider, &entry.resolver).await?;
+    let interval = provider.timing().sequence_interval;
+    let _turn = shared.turns.take(&entry.provider, &entry.fqdn, interval).await;
+    if !shared.journal.is_unwanted(&entry.key()) {
+        return Ok(());
+    }
+    let removed = timeout(CALL_TIMEOUT, provider.clean_up(&entry.record())).await;
+    removed.unwrap_or_else(|_| Err(format!("not done within {} s", CALL_TIMEOUT.as_secs())))
+}
+
+fn give_up(entry: &Entry, made: Made, why: &str) {
+    let Entry { provider, fqdn, value, .. } = entry;
+    let error = bounded(why);
+    match made {
+        Made::Perhaps => tracing::warn!(
+            provider,
+            record = fqdn,
+            value,
+            error,
+            "a TXT record that was not made for sure \
+            can't be removed; see whether it is there, and remove it by hand"
+        ),
+        Made::Yes => tracing::error!(
+            provider,
+            record = fqdn,
+            value,
+            error,
+            "a TXT record can't be removed: remove it by \
+            hand"
+        ),
+    }
+}
+
+/// Counts a removal as long as it takes.
+pub(super) struct Counted(watch::Sender<usize>);
+
+impl Counted {
+    pub(super) fn new(removals: watch::Sender<usize>) -> Self {
+        removals.send_modify(|removals| *removals += 1);
+        Self(removals)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|removals| *removals = removals.saturating_sub(1));
+    }
+}
