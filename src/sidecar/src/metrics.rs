@@ -13,6 +13,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use crate::catalog::now_seconds;
+use crate::dns::Solver;
 use crate::sds;
 use crate::store::{DiskStatus, StorageStatus, Store};
 
@@ -34,13 +35,13 @@ struct RequestLabels {
 }
 
 impl Metrics {
-    /// Of this store and this SDS server.
-    pub fn new(store: Arc<dyn Store>, sds: Arc<sds::Status>) -> Self {
+    /// Of this store, this SDS server and this solver of DNS-01 challenges.
+    pub fn new(store: Arc<dyn Store>, sds: Arc<sds::Status>, solver: Solver) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("api_requests", "Requests to the API by method, path and status", requests.clone());
         let listed = Arc::new(Mutex::new(Vec::new()));
-        registry.register_collector(Box::new(Sources { store, sds, listed: listed.clone() }));
+        registry.register_collector(Box::new(Sources { store, sds, solver, listed: listed.clone() }));
         Self { registry, requests, listed }
     }
 
@@ -68,6 +69,7 @@ impl Metrics {
 struct Sources {
     store: Arc<dyn Store>,
     sds: Arc<sds::Status>,
+    solver: Solver,
     listed: Arc<Mutex<Vec<wire::StoredCertificate>>>,
 }
 
@@ -82,7 +84,9 @@ impl Collector for Sources {
         self.certificates(&mut encoder)?;
         self.storage(&mut encoder)?;
         self.engine(&mut encoder)?;
-        self.sds(&mut encoder)
+        self.sds(&mut encoder)?;
+        let help = "TXT records of challenges that are set, or are still to be removed";
+        gauge(&mut encoder, "dns_records", help, as_i64(self.solver.records()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +10,13 @@ use futures::stream;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::api::{self, Admission, Context, Token, TokenError};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::Challenges;
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs};
+use crate::dns::Dns;
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -26,7 +27,7 @@ use crate::socket::{BoundSocket, SocketError};
 use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
 use crate::wants::WantsBoard;
 
-/// How long requests under way may take when the sidecar is to end. Below the 10 s after which containers are killed,
+/// How long requests under way, and DNS records that are being removed, may take when the sidecar is to end. Below the 10 s after which containers are killed,
 /// together with [`SAVE`].
 const DRAIN: Duration = Duration::from_secs(5);
 /// How long SDS clients may take to go. Their streams have been ended, and nothing of theirs is under way.
@@ -64,8 +65,9 @@ impl Sidecar {
             return Err(StartError::LeaseBounds);
         }
         let storages = cli::storages(&args.storage).map_err(StartError::Storages)?;
+        let storage = storages.default.clone();
         let store = open_store(storages, bounds).await?;
-        let started = Self::serve(args, store.clone()).await;
+        let started = Self::serve(args, store.clone(), &storage).await;
         if started.is_err() {
             // So that its file is free at once. There is nothing to save.
             let _ = store.close().await;
@@ -73,21 +75,24 @@ impl Sidecar {
         started
     }
 
-    async fn serve(args: &SidecarArgs, store: Arc<dyn Store>) -> Result<Self, StartError> {
+    async fn serve(args: &SidecarArgs, store: Arc<dyn Store>, storage: &Path) -> Result<Self, StartError> {
         let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone()));
         let stored = shelf.fill().await?;
         let provided = read_provided(args, catalog.clone()).await?;
         let (stop, stopping) = watch::channel(false);
         let sds_status = Arc::new(sds::Status::default());
+        let dns = Dns::open(storage, &args.variables, args.dns.name_server_port).await;
+        let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
         let context = Arc::new(Context {
             store: store.clone(),
             catalog: catalog.clone(),
             shelf: shelf.clone(),
             keys: KeyMaker::default(),
             challenges: Challenges::default(),
+            dns,
             wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
-            metrics: Metrics::new(store.clone(), sds_status.clone()),
+            metrics,
             stopping: stopping.clone(),
             variables: args.variables.clone(),
         });
@@ -113,6 +118,7 @@ impl Sidecar {
             servers.spawn(api::serve(listen(address).await?, router, stopping));
         }
 
+        context.dns.resume();
         let mut watchers = JoinSet::new();
         watchers.spawn(async move { shelf.follow().await });
         watchers.spawn(watch_engine(store.clone()));
@@ -134,10 +140,12 @@ impl Sidecar {
     /// When something could not be saved in time; the text says why.
     pub async fn stop(mut self) -> Result<(), String> {
         self.stop.send_replace(true);
+        let deadline = Instant::now() + DRAIN;
         let (drained, _) = tokio::join!(drain(&mut self.servers, DRAIN), drain(&mut self.sds, SDS_DRAIN));
         if !drained {
             tracing::warn!("some requests were still under way and are cut off");
         }
+        self.context.dns.stop(deadline.saturating_duration_since(Instant::now())).await;
         match timeout(SAVE, self.context.store.close()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
@@ -244,7 +252,7 @@ async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
 /// Says when an engine comes and goes.
 async fn watch_engine(store: Arc<dyn Store>) {
     let mut present = None;
-    let started = tokio::time::Instant::now();
+    let started = Instant::now();
     loop {
         tokio::time::sleep(HEARTBEAT_CHECK).await;
         let holder = store.lease().holder;

@@ -22,17 +22,8 @@ pub(super) async fn publish(
     Fenced(fence): Fenced,
     Message(challenge): Message<Http01, SMALL>,
 ) -> Result<StatusCode, Refused> {
-    let expected = |path, what| Err(Refused::bad_request(format!("{path}: expected {what}")));
-    if !is_token(&challenge.token) {
-        return expected("token", "22 to 128 characters of base64url");
-    }
-    if Name::parse(&challenge.host).is_none_or(|host| host.as_str() != challenge.host) {
-        return expected("host", "a DNS name in lower-case ASCII, or an IP address");
-    }
-    let thumbprint = challenge.key_authorization.strip_prefix(&challenge.token).and_then(|rest| rest.strip_prefix('.'));
-    if challenge.key_authorization.len() > MAX_KEY_AUTHORIZATION || !thumbprint.is_some_and(is_token) {
-        return expected("keyAuthorization", "the token, a dot, and the thumbprint of the account key");
-    }
+    check_key_authorization(&challenge.token, &challenge.key_authorization)?;
+    check_host(&challenge.host)?;
     context.store.check(fence)?;
     match context.challenges.put(challenge, now_seconds()) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
@@ -61,4 +52,28 @@ pub(super) async fn retract(
         context.challenges.remove(&token);
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A challenge's token, and what it is answered with.
+pub(super) fn check_key_authorization(token: &str, key_authorization: &str) -> Result<(), Refused> {
+    if !is_token(token) {
+        return Err(expected("token", "22 to 128 characters of base64url"));
+    }
+    let thumbprint = key_authorization.strip_prefix(token).and_then(|rest| rest.strip_prefix('.'));
+    if key_authorization.len() > MAX_KEY_AUTHORIZATION || !thumbprint.is_some_and(is_token) {
+        return Err(expected("keyAuthorization", "the token, a dot, and the thumbprint of the account key"));
+    }
+    Ok(())
+}
+
+/// What a challenge is for.
+pub(super) fn check_host(host: &str) -> Result<(), Refused> {
+    if Name::parse(host).is_none_or(|parsed| parsed.as_str() != host) {
+        return Err(expected("host", "a DNS name in lower-case ASCII, or an IP address"));
+    }
+    Ok(())
+}
+
+fn expected(path: &str, what: &str) -> Refused {
+    Refused::bad_request(format!("{path}: expected {what}"))
 }

@@ -15,6 +15,8 @@ mod admission;
 mod certificates;
 mod challenges;
 mod csr;
+mod dns01;
+mod dns_persist01;
 mod eab;
 mod lease;
 mod message;
@@ -42,6 +44,7 @@ pub use server::serve;
 
 use crate::catalog::Catalog;
 use crate::challenges::Challenges;
+use crate::dns::Dns;
 use crate::keys::KeyMaker;
 use crate::keys::eab::Variables;
 use crate::metrics::Metrics;
@@ -69,6 +72,8 @@ pub struct Context {
     pub keys: KeyMaker,
     /// HTTP-01 challenges.
     pub challenges: Challenges,
+    /// DNS-01 and dns-persist-01 challenges.
+    pub dns: Dns,
     /// What other Envoys want.
     pub wants: WantsBoard,
     /// What is told to Prometheus.
@@ -85,6 +90,9 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(path::ATTEMPTS, put(orders::attempt))
         .route(path::CERTIFICATES, post(certificates::publish))
         .route(path::CSR, post(csr::csr))
+        .route(path::DNS_01, put(dns01::publish))
+        .route(&format!("{}/{{token}}", path::DNS_01), delete(dns01::retract))
+        .route(path::DNS_PERSIST_01, put(dns_persist01::look))
         .route(path::EAB, post(eab::bind))
         .route(path::HTTP_01, put(challenges::publish))
         .route(&one, get(challenges::find).merge(delete(challenges::retract)))

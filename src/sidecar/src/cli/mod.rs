@@ -3,6 +3,7 @@
 //! Each command has a file with its flags; where it is more than a call, another one that runs it.
 
 mod check;
+mod dns;
 mod dns_providers;
 mod export;
 mod import;
@@ -25,6 +26,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub use check::CheckArgs;
+pub use dns::DnsArgs;
 pub use dns_providers::DnsProvidersArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;

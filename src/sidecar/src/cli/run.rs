@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use setup::model::Setup;
 
+use super::dns::DnsArgs;
 use super::inputs::InputArgs;
 use super::logs::LogArgs;
 use super::rendered::TraefiksWords;
@@ -76,6 +77,10 @@ pub struct RunArgs {
     /// Answer /healthz, /readyz and /metrics of the sidecar on this address.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Running")]
     pub status_address: Option<SocketAddr>,
+
+    /// Questions to name servers.
+    #[command(flatten)]
+    pub dns: DnsArgs,
 
     /// The logs. Envoy's own are as its --log-level says.
     #[command(flatten)]
@@ -160,6 +165,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
             .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
         lease_min_seconds: LEASE[0],
         lease_max_seconds: LEASE[1],
+        dns: args.dns.clone(),
         logs: args.logs.clone(),
         variables: setup.mac_keys.clone(),
     })

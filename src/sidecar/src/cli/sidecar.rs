@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::dns::DnsArgs;
 use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, seconds};
@@ -141,6 +142,10 @@ pub struct SidecarArgs {
         help_heading = "Engine"
     )]
     pub lease_max_seconds: Duration,
+
+    /// Questions to name servers.
+    #[command(flatten)]
+    pub dns: DnsArgs,
 
     /// The logs.
     #[command(flatten)]
