@@ -7,6 +7,7 @@
 mod changes;
 mod covering;
 mod default_certificate;
+mod followers;
 mod name;
 mod pair;
 
@@ -20,6 +21,8 @@ use changes::ChangeLog;
 pub use changes::Changed;
 use covering::{Covering, Source};
 pub use default_certificate::DefaultCertificate;
+pub use followers::Follower;
+use followers::Followers;
 pub use name::Name;
 pub use pair::{Pair, PairError};
 
@@ -30,13 +33,14 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 pub struct Catalog {
     contents: RwLock<Contents>,
     changed: watch::Sender<u64>,
+    followers: Arc<Followers>,
 }
 
 impl Catalog {
     /// An empty catalog, which answers with the default certificate, if any.
     pub fn new(default: DefaultCertificate) -> Self {
         let contents = Contents { default: default.into_pair(), ..Contents::default() };
-        Self { contents: RwLock::new(contents), changed: watch::Sender::new(0) }
+        Self { contents: RwLock::new(contents), changed: watch::Sender::new(0), followers: Arc::default() }
     }
 
     /// Replaces or adds the ACME certificate of `id` (resolver and names, in any order); `None` removes it.
@@ -85,6 +89,17 @@ impl Catalog {
     /// Counts up with every change.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    /// Follows the catalog: [`Catalog::arrived`] waits for it from now on. It is up to this change.
+    pub fn follow(&self, change: u64) -> Follower {
+        self.followers.join(change)
+    }
+
+    /// Ends when all who follow have dealt with every change up to now.
+    pub async fn arrived(&self) {
+        let latest = *self.changed.borrow();
+        self.followers.reached(latest).await;
     }
 
     /// Counts [`Catalog::changes`] up whenever a certificate begins or ends to be valid, since another one may be the

@@ -56,6 +56,10 @@ impl Session for DeltaSession {
         self.ledger.is_due()
     }
 
+    fn is_settled(&self) -> bool {
+        self.ledger.is_settled()
+    }
+
     fn next(&mut self, source: &impl Source) -> Option<DeltaDiscoveryResponse> {
         let contents = self.ledger.next_batch(source)?.contents;
         let nonce = self.ledger.sent(&contents);

@@ -217,6 +217,10 @@ impl Ledger {
         !self.due.is_empty()
     }
 
+    pub(super) fn is_settled(&self) -> bool {
+        self.due.is_empty() && self.unacknowledged.is_empty()
+    }
+
     /// Takes what the client must be told next, as much as goes into one response; never empty.
     pub(super) fn next_batch(&mut self, source: &impl Source) -> Option<Batch> {
         let mut batch = Batch { contents: Vec::new(), alone: false, more: false };

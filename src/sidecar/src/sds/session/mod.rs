@@ -44,6 +44,9 @@ pub trait Session {
     /// Whether [`Session::next`] has something to look at.
     fn is_due(&self) -> bool;
 
+    /// Whether the client has been told everything, and has answered to all of it.
+    fn is_settled(&self) -> bool;
+
     /// The next response, if there is anything to tell.
     fn next(&mut self, source: &impl Source) -> Option<Self::Response>;
 

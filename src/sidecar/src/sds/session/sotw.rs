@@ -66,6 +66,10 @@ impl Session for SotwSession {
         self.ledger.is_due()
     }
 
+    fn is_settled(&self) -> bool {
+        self.ledger.is_settled()
+    }
+
     fn next(&mut self, source: &impl Source) -> Option<DiscoveryResponse> {
         let batch = self.ledger.next_batch(source)?;
         let world = if batch.alone || batch.more { None } else { self.ledger.whole_world(source) };
