@@ -14,14 +14,14 @@ use tokio::time::{Instant, timeout};
 
 use crate::api::{self, Admission, Context, Token, TokenError};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
-use crate::challenges::Challenges;
+use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs};
 use crate::dns::Dns;
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::provided::{Files, Provided, Sources};
-use crate::sds;
+use crate::sds::{self, Catalogs};
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
 use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
@@ -90,6 +90,7 @@ impl Sidecar {
             shelf: shelf.clone(),
             keys: KeyMaker::default(),
             challenges: Challenges::default(),
+            tls_alpn01: TlsAlpn01Challenges::default(),
             dns,
             wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
             metrics,
@@ -105,7 +106,8 @@ impl Sidecar {
         let api = api::router(context.clone(), Admission::Peers(peers.clone()));
         servers.spawn(api::serve(api_listener, api, stopping.clone()));
         let mut sds = JoinSet::new();
-        sds.spawn(serve_sds(sds_listener, peers, catalog.clone(), sds_status, stopping.clone()));
+        let catalogs = Catalogs { ordinary: catalog.clone(), tls_alpn01: context.tls_alpn01.catalog().clone() };
+        sds.spawn(serve_sds(sds_listener, peers, catalogs, sds_status, stopping.clone()));
         if let (Some(address), Some(token_file)) = (args.api_address, &args.api_token_file) {
             let unfit = |error| StartError::Token { path: token_file.clone(), error };
             let token = Token::read(token_file).map_err(unfit)?;
@@ -217,7 +219,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 async fn serve_sds(
     listener: UnixListener,
     peers: Arc<Peers>,
-    catalog: Arc<Catalog>,
+    catalogs: Catalogs,
     status: Arc<sds::Status>,
     mut stopping: watch::Receiver<bool>,
 ) {
@@ -229,7 +231,7 @@ async fn serve_sds(
         // It turns true, or nobody is left to turn it: both are the end.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    if let Err(error) = sds::serve(Box::pin(connections), catalog, status, shutdown).await {
+    if let Err(error) = sds::serve(Box::pin(connections), catalogs, status, shutdown).await {
         tracing::error!(%error, "SDS ended");
     }
 }

@@ -371,7 +371,8 @@ async fn hostile_bodies_are_refused_as_problems() {
         json!({"resolver": {}, "certificate": [], "holder": 1e300, "token": null, "wants": {}}).to_string(),
     ];
     let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::EAB, path::LEASE].map(|path| ("POST", path));
-    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::HTTP_01, path::ORDERS, path::WANTS].map(|path| ("PUT", path));
+    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::HTTP_01, path::ORDERS, path::TLS_ALPN_01, path::WANTS]
+        .map(|path| ("PUT", path));
     for (method, path) in posts.into_iter().chain(puts) {
         for body in &bodies {
             let problem = engine.send(method, path, body.clone()).await.problem();

@@ -25,6 +25,7 @@ mod problem;
 mod server;
 mod state;
 mod status;
+mod tls_alpn01;
 mod wants;
 
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub use admission::{Admission, Token, TokenError};
 pub use server::serve;
 
 use crate::catalog::Catalog;
-use crate::challenges::Challenges;
+use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::dns::Dns;
 use crate::keys::KeyMaker;
 use crate::keys::eab::Variables;
@@ -72,6 +73,8 @@ pub struct Context {
     pub keys: KeyMaker,
     /// HTTP-01 challenges.
     pub challenges: Challenges,
+    /// TLS-ALPN-01 challenges.
+    pub tls_alpn01: TlsAlpn01Challenges,
     /// DNS-01 and dns-persist-01 challenges.
     pub dns: Dns,
     /// What other Envoys want.
@@ -99,6 +102,8 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(path::LEASE, post(lease::claim))
         .route(path::ORDERS, put(orders::order))
         .route(path::STATE, get(state::state))
+        .route(path::TLS_ALPN_01, put(tls_alpn01::publish))
+        .route(&format!("{}/{{token}}", path::TLS_ALPN_01), delete(tls_alpn01::retract))
         .route(path::WANTS, put(wants::offer).merge(get(wants::poll)))
         .merge(status::routes());
     finished(api, context, admission)

@@ -37,26 +37,36 @@ use crate::catalog::Catalog;
 /// The only type of resource there is here.
 pub const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
-/// The gRPC metadata by which a client says which certificates it wants: `tls-alpn-01` those of live challenges; absent,
-/// those that visitors are served.
+/// The gRPC metadata by which a client says which certificates it wants: `tls-alpn-01` those of live challenges (RFC
+/// 8737), for the filter chain that takes `acme-tls/1`; absent, those that visitors are served. Another value is refused.
+/// Of one kind the other can never be had: a visitor is shown no challenge, and a CA no ordinary certificate.
 pub const SCOPE_HEADER: &str = "x-sds-scope";
+
+/// What there is to be served, by the scope that a client asks in.
+#[derive(Clone)]
+pub struct Catalogs {
+    /// What visitors are served.
+    pub ordinary: Arc<Catalog>,
+    /// Certificates of challenges. They are served while they are valid, and not a second longer.
+    pub tls_alpn01: Arc<Catalog>,
+}
 
 /// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
 /// again, and this returns when the last connection is gone.
 ///
-/// `connections` are accepted ones whose peers have been checked. What is stored must be in the catalog before, or else
+/// `connections` are accepted ones whose peers have been checked. What is stored must be in the catalogs before, or else
 /// an Envoy that has a good certificate from before a restart would get the default one instead.
 ///
 /// # Errors
 /// When `connections` fails.
 pub async fn serve(
     connections: impl Stream<Item = io::Result<UnixStream>>,
-    catalog: Arc<Catalog>,
+    catalogs: Catalogs,
     status: Arc<Status>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (stop, stopping) = watch::channel(false);
-    let service = service::Secrets::new(catalog.clone(), status, stopping);
+    let service = service::Secrets::new(catalogs.clone(), status, stopping);
     let sds = SecretDiscoveryServiceServer::new(service.clone()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let ads = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let stopped = async {
@@ -72,7 +82,8 @@ pub async fn serve(
         .serve_with_incoming_shutdown(connections, stopped);
     tokio::select! {
         served = server => served,
-        () = catalog.keep_time() => Ok(()),
+        () = catalogs.ordinary.keep_time() => Ok(()),
+        () = catalogs.tls_alpn01.keep_time() => Ok(()),
     }
 }
 

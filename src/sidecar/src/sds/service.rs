@@ -12,17 +12,17 @@ use tokio::sync::watch;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status as GrpcStatus, Streaming, async_trait};
 
-use super::SCOPE_HEADER;
 use super::limits;
 use super::session::{DeltaSession, Service, Session, SotwSession};
 use super::status::Status;
 use super::stream::{self, Context, Now, Responses, Scope};
+use super::{Catalogs, SCOPE_HEADER};
 use crate::catalog::{Catalog, now_seconds};
 
-/// Both services, over one catalog.
+/// Both services, over the same catalogs.
 #[derive(Clone)]
 pub(super) struct Secrets {
-    catalog: Arc<Catalog>,
+    catalogs: Catalogs,
     status: Arc<Status>,
     stopping: watch::Receiver<bool>,
     streams: Arc<AtomicU64>,
@@ -31,14 +31,14 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    pub(super) fn new(catalog: Arc<Catalog>, status: Arc<Status>, stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(catalogs: Catalogs, status: Arc<Status>, stopping: watch::Receiver<bool>) -> Self {
         let mut bytes = [0; 8];
         // Without randomness, runs started in the same second are not told apart; nothing else depends on it.
         let run = match aws_lc_rs::rand::fill(&mut bytes) {
             Ok(()) => u64::from_ne_bytes(bytes),
             Err(_) => now_seconds().unsigned_abs(),
         };
-        Self { catalog, status, stopping, streams: Arc::default(), run }
+        Self { catalogs, status, stopping, streams: Arc::default(), run }
     }
 
     fn delta(
@@ -65,7 +65,15 @@ impl Secrets {
         let scope = scope(metadata)?;
         let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
         let guard = self.status.enter().ok_or_else(too_many)?;
-        Ok(Context { catalog: self.catalog.clone(), scope, guard, stopping: self.stopping.clone() })
+        let catalog = self.catalog(scope).clone();
+        Ok(Context { catalog, scope, guard, stopping: self.stopping.clone() })
+    }
+
+    fn catalog(&self, scope: Scope) -> &Arc<Catalog> {
+        match scope {
+            Scope::Ordinary => &self.catalogs.ordinary,
+            Scope::TlsAlpn01 => &self.catalogs.tls_alpn01,
+        }
     }
 
     fn nonce_prefix(&self) -> String {
@@ -100,7 +108,7 @@ impl SecretDiscoveryService for Secrets {
         let scope = scope(request.metadata())?;
         let mut session = SotwSession::new(Service::Secrets, self.nonce_prefix());
         session.request(request.get_ref()).map_err(|refusal| stream::refused(&refusal))?;
-        let now = Now { catalog: &self.catalog, scope, seconds: now_seconds() };
+        let now = Now { catalog: self.catalog(scope), scope, seconds: now_seconds() };
         let response = session.next(&now).unwrap_or_else(SotwSession::nothing);
         if session.is_due() {
             let advice = format!("these secrets have more than {} bytes; ask for fewer", limits::MAX_WORLD_BYTES);

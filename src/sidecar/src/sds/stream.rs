@@ -26,6 +26,7 @@ pub(super) enum Scope {
 
 /// What every stream needs.
 pub(super) struct Context {
+    /// The one of the scope.
     pub(super) catalog: Arc<Catalog>,
     pub(super) scope: Scope,
     pub(super) guard: StreamGuard,
@@ -58,6 +59,7 @@ async fn run<S: Session>(
 ) -> Result<(), GrpcStatus> {
     let mut changes = context.catalog.changes();
     let mut seen = *changes.borrow_and_update();
+    let follower = context.catalog.follow(seen);
     let mut stopping = context.stopping.clone();
     let mut half_closed = false;
     // A client that will ask for nothing more gets what it has asked for, then the stream ends.
@@ -87,6 +89,9 @@ async fn run<S: Session>(
             },
             () = responses.closed() => return Ok(()),
         }
+        if session.is_settled() {
+            follower.reach(seen);
+        }
     }
     Ok(())
 }
@@ -114,7 +119,7 @@ pub(super) fn refused(refusal: &Refusal) -> GrpcStatus {
     GrpcStatus::new(code, refusal.to_string())
 }
 
-/// The catalog as a scope sees it at one moment.
+/// A scope's catalog at one moment.
 pub(super) struct Now<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) scope: Scope,
@@ -125,8 +130,8 @@ impl Source for Now<'_> {
     fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
         match self.scope {
             Scope::Ordinary => self.catalog.best_for(name, self.seconds),
-            // No challenge of this type is ever live yet: the plugin solves HTTP-01 alone.
-            Scope::TlsAlpn01 => None,
+            // A certificate that visitors are served is better expired than not there; one of a challenge is not.
+            Scope::TlsAlpn01 => self.catalog.best_for(name, self.seconds).filter(|pair| pair.is_valid_at(self.seconds)),
         }
     }
 }

@@ -29,6 +29,7 @@ const FOREVER: i64 = 9_000_000_000;
 struct Harness {
     directory: TempDir,
     catalog: Arc<Catalog>,
+    challenges: Arc<Catalog>,
     status: Arc<Status>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<Result<(), tonic::transport::Error>>,
@@ -39,12 +40,14 @@ impl Harness {
         let directory = TempDir::new().unwrap();
         let listener = UnixListener::bind(directory.path().join("sds.sock")).unwrap();
         let catalog = Arc::new(Catalog::new(default));
+        let challenges = Arc::new(Catalog::new(DefaultCertificate::None));
+        let catalogs = Catalogs { ordinary: catalog.clone(), tls_alpn01: challenges.clone() };
         let status = Arc::<Status>::default();
         let (stop, stopped) = oneshot::channel::<()>();
         let connections = UnixListenerStream::new(listener);
-        let server = serve(connections, catalog.clone(), status.clone(), async { drop(stopped.await) });
+        let server = serve(connections, catalogs, status.clone(), async { drop(stopped.await) });
         let server = tokio::spawn(server);
-        Self { directory, catalog, status, stop: Some(stop), server }
+        Self { directory, catalog, challenges, status, stop: Some(stop), server }
     }
 
     async fn channel(&self) -> Channel {
@@ -214,6 +217,25 @@ async fn the_challenge_scope_never_gives_an_ordinary_certificate() {
     fetch.metadata_mut().insert(SCOPE_HEADER, "tls-alpn-01".parse().unwrap());
     let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
     assert!(client.fetch_secrets(fetch).await.unwrap().into_inner().resources.is_empty());
+}
+
+#[tokio::test]
+async fn a_challenge_is_served_in_its_scope_alone_and_only_while_it_is_live() {
+    let harness = Harness::start(default());
+    let id = wire::CertificateId { resolver: String::new(), names: vec!["a.test".to_owned()] };
+    let mut stream = harness.delta(Some("tls-alpn-01")).await;
+    stream.subscribe("envoy", "a.test").await;
+    assert_eq!(stream.contents().await, ["a.test=gone"]);
+    harness.challenges.put_acme(&id, Some(pair("a.test", "1", FOREVER)));
+    assert_eq!(stream.contents().await, ["a.test=1"]);
+    let mut visitor = harness.delta(None).await;
+    visitor.subscribe("envoy", "a.test").await;
+    assert_eq!(visitor.contents().await, ["a.test=default"]);
+    harness.challenges.put_acme(&id, None);
+    assert_eq!(stream.contents().await, ["a.test=gone"]);
+    harness.challenges.put_acme(&id, Some(pair("a.test", "2", now_seconds() + 1)));
+    assert_eq!(stream.contents().await, ["a.test=2"]);
+    assert_eq!(stream.contents().await, ["a.test=gone"], "its time is over");
 }
 
 #[tokio::test]
