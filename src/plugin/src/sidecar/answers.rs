@@ -29,12 +29,12 @@ impl SidecarVault {
             ChallengeType::TlsAlpn01 => {
                 // A worker's responder has started when Envoy's listeners have; where there is none, nobody can tell.
                 self.wait_for_responder(None).await;
-                self.until_ready(path::TLS_ALPN_01, &tls_alpn01(challenge)).await
+                self.until_ready(held(path::TLS_ALPN_01, &tls_alpn01(challenge))?).await
             }
             ChallengeType::Http01 => self.publish_http01(challenge).await,
-            ChallengeType::Dns01 => self.until_ready(path::DNS_01, &dns01(resolver, challenge)).await,
+            ChallengeType::Dns01 => self.until_ready(held(path::DNS_01, &dns01(resolver, challenge))?).await,
             ChallengeType::DnsPersist01 => {
-                self.until_ready(path::DNS_PERSIST_01, &dns_persist01(resolver, challenge)).await
+                self.until_ready(held(path::DNS_PERSIST_01, &dns_persist01(resolver, challenge))?).await
             }
         }
     }
@@ -84,10 +84,7 @@ impl SidecarVault {
     }
 
     /// Asks the sidecar for an answer until it has it.
-    async fn until_ready(&self, path: &str, message: &impl Serialize) -> Result<(), VaultError> {
-        let ask = Ask::new("PUT", path, message).map_err(|error| VaultError::Refused(error.to_string()))?;
-        let held = Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
-        let ask = Ask { timeout: held.saturating_add(LONG_POLL_GRACE), is_held: true, ..ask };
+    async fn until_ready(&self, ask: Ask) -> Result<(), VaultError> {
         let start = self.world.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         while self.world.clock.steady().saturating_sub(start) < patience {
@@ -98,8 +95,15 @@ impl SidecarVault {
             }
             self.world.timers.sleep(PAUSE).await;
         }
-        Err(VaultError::Refused(format!("the sidecar, PUT {path}: not ready after {} s", PATIENCE.as_secs())))
+        Err(VaultError::Refused(format!("the sidecar, PUT {}: not ready after {} s", ask.path, PATIENCE.as_secs())))
     }
+}
+
+/// A request that the sidecar holds until the answer is ready, or for as long as it holds any.
+fn held(path: &str, message: &impl Serialize) -> Result<Ask, VaultError> {
+    let ask = Ask::new("PUT", path, message).map_err(|error| VaultError::Refused(error.to_string()))?;
+    let held = Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
+    Ok(Ask { timeout: held.saturating_add(LONG_POLL_GRACE), is_held: true, ..ask })
 }
 
 fn tls_alpn01(challenge: &Challenge) -> wire::TlsAlpn01 {
