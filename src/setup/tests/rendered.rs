@@ -41,6 +41,14 @@ fn rules_become_routes() {
 }
 
 #[test]
+fn a_challenge_over_tls_has_a_chain_beside_the_others() {
+    let setup = setup_of(&["rendered/tls-alpn-01.yml"]);
+    compare("tls-alpn-01.bootstrap.yaml", &rendered(&setup));
+    let pieces = filter::filter(&setup, &Options::default()).unwrap().text;
+    assert!(pieces.contains("\nfilter_chains:\n") && pieces.contains("any listener"), "{pieces}");
+}
+
+#[test]
 fn pieces_to_merge() {
     let setup = setup_of(&["forms/traefik.yml", "forms/dynamic.yml"]);
     let options = Options::default();

@@ -15,6 +15,9 @@ use crate::traefik::Domain;
 /// The port that a CA asks on.
 const HTTP_CHALLENGE_PORT: u16 = 80;
 
+/// The same for TLS-ALPN-01 (RFC 8737 §3).
+const TLS_CHALLENGE_PORT: u16 = 443;
+
 /// What the variables of MAC keys that were taken out of the configuration begin with.
 const MAC_KEY: &str = "ENVOY_AUTOCERT_EAB_HMAC_";
 
@@ -118,6 +121,10 @@ impl Resolvers {
 }
 
 fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mut Build<'_>) {
+    if resolver.tls_challenge.is_some() && entry_points.list.iter().all(|point| point.port != TLS_CHALLENGE_PORT) {
+        let path = format!("certificatesResolvers.{}.acme.tlsChallenge", shortened(&resolver.name));
+        build.warn(&path, "no entry point listens on port 443; CAs ask on port 443, which must lead to one with TLS");
+    }
     let Some(challenge) = &resolver.http_challenge else { return };
     let path = format!("certificatesResolvers.{}.acme.httpChallenge.entryPoint", shortened(&resolver.name));
     let known = entry_points.names.iter().map(String::as_str);

@@ -13,6 +13,11 @@ const HTTP: u64 = 80;
 
 pub(crate) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let wanted = entry_points(plugins);
+    let configs = || plugins.iter().filter_map(|plugin| plugin.config.as_ref());
+    // Resolvers that prove names in other ways are answered for elsewhere.
+    if wanted.is_empty() && configs().any(|configured| !configured.config.resolvers.is_empty()) {
+        return;
+    }
     let responders: Vec<Responder<'_, '_>> = plugins.iter().filter_map(|plugin| responder(envoy, plugin)).collect();
     // Filters alone have no listener that could be looked at.
     let is_loose = plugins.iter().any(|plugin| matches!(plugin.place, Place::Filter { manager: None, .. }));

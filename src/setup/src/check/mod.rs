@@ -13,6 +13,7 @@ mod kind;
 pub(crate) mod listeners;
 pub(crate) mod plugin;
 mod sds;
+pub(crate) mod tls_alpn01;
 pub(crate) mod typed;
 
 use std::rc::Rc;
@@ -69,6 +70,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     ca_tls::check(&envoy, &plugins, &mut report);
     listeners::check(&envoy, &plugins, &mut report);
     sds::check(&envoy, &plugins, &mut report);
+    tls_alpn01::check(&envoy, &plugins, &mut report);
     report
 }
 

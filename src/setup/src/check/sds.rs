@@ -1,12 +1,12 @@
 //! Certificates for TLS listeners: each that is wanted is asked for, from a sidecar that can be reached.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::clusters::{once, speaks_http2};
 use super::finding::quoted;
-use super::gather::Envoy;
+use super::gather::{Chain, Envoy};
 use super::plugin::Plugin;
-use super::{Finding, Report};
+use super::{Finding, Report, tls_alpn01};
 use crate::located::At;
 
 /// `max_requests` of a cluster, unless it says another number: each secret is a request that never ends.
@@ -32,9 +32,12 @@ enum Source<'a> {
     Elsewhere,
 }
 
-pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
-    let contexts: Vec<At<'_>> =
-        envoy.chains().filter_map(|(_, chain)| chain.tls.as_ref()?.get("common_tls_context")).collect();
+pub(super) fn check<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>], report: &mut Report) {
+    let context = |chain: &Chain<'a>| chain.tls.as_ref()?.get("common_tls_context");
+    let (challenges, ordinary): (Vec<&Chain<'_>>, Vec<&Chain<'_>>) =
+        envoy.chains().map(|(_, chain)| chain).partition(|chain| tls_alpn01::is_challenge(chain));
+    let contexts: Vec<At<'_>> = ordinary.into_iter().filter_map(context).collect();
+    let challenges: Vec<At<'_>> = challenges.into_iter().filter_map(context).collect();
     let secrets: Vec<Secret<'_>> = contexts.iter().flat_map(secrets).collect();
     let on_demand: Vec<At<'_>> = contexts.iter().filter_map(selector).collect();
     let has_any = secrets.iter().any(|secret| !matches!(secret.source, Source::Elsewhere)) || !on_demand.is_empty();
@@ -45,7 +48,8 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
         return;
     }
     let mut users: BTreeMap<&str, Vec<At<'_>>> = BTreeMap::new();
-    let selectors = on_demand.iter().filter_map(|config| config.get("config_source"));
+    let of_challenges: Vec<At<'_>> = challenges.iter().filter_map(selector).collect();
+    let selectors = on_demand.iter().chain(&of_challenges).filter_map(|config| config.get("config_source"));
     let selectors: Vec<At<'_>> = selectors.collect();
     for config in secrets.iter().filter_map(|secret| secret.at.get("sds_config")).chain(selectors) {
         if let Source::Cluster { name, at } = source(&config) {
@@ -55,6 +59,7 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
     for (name, users) in &users {
         cluster(envoy, name, users, report);
     }
+    challenge_limits(envoy, &of_challenges, report);
     if let (Some(first), None) = (secrets.iter().find(|secret| matches!(secret.source, Source::Ads)), &envoy.ads) {
         let expected = "dynamic_resources.ads_config in the bootstrap, or the sidecar's own cluster here";
         if envoy.all_clusters {
@@ -62,7 +67,7 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
         }
     }
     waits(&secrets, report);
-    on_demand.iter().for_each(|config| selector_config(config, report));
+    on_demand.iter().chain(&of_challenges).for_each(|config| selector_config(config, report));
     if on_demand.is_empty() {
         names(envoy, plugins, &secrets, report);
     }
@@ -89,8 +94,17 @@ fn source<'a>(config: &At<'a>) -> Source<'a> {
     }
 }
 
+/// The clusters that certificates are asked of.
+pub(super) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
+    let selector = selector(common).and_then(|config| config.get("config_source"));
+    let listed = secrets(common).into_iter().map(|secret| secret.source);
+    let sources = listed.chain(selector.map(|config| source(&config)));
+    let cluster = |source| if let Source::Cluster { name, .. } = source { Some(name) } else { None };
+    sources.filter_map(cluster).collect()
+}
+
 /// The configuration of a selector that asks for a secret when a handshake needs it.
-fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {
+pub(super) fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {
     let selector = common.find("custom_tls_certificate_selector.typed_config")?;
     selector.text_of("@type").filter(|name| name.contains("on_demand_secret"))?;
     Some(selector)
@@ -118,14 +132,37 @@ fn cluster(envoy: &Envoy<'_>, name: &str, users: &[At<'_>], report: &mut Report)
         let expected = "`explicit_http_config: { http2_protocol_options: {} }` in its HttpProtocolOptions: SDS is gRPC";
         report.mistake(Finding::missing(cluster, "typed_extension_protocol_options", expected));
     }
-    let limit = cluster.list("circuit_breakers.thresholds");
-    let limit = limit.iter().filter_map(|threshold| threshold.number_of("max_requests")).max();
-    let most = usize::try_from(limit.unwrap_or(MAX_REQUESTS)).unwrap_or(usize::MAX);
+    let most = usize::try_from(max_requests(cluster)).unwrap_or(usize::MAX);
     if users.len() > most {
         let found = format!("at most {most} requests at once for {} secrets", users.len());
         let expected = "circuit_breakers with more max_requests, or ADS: each secret is a request that never ends";
         report.mistake(Finding { found, ..Finding::missing(cluster, "circuit_breakers", expected) });
     }
+}
+
+/// Each name in a handshake for a challenge is a request too, and anybody may shake hands.
+fn challenge_limits(envoy: &Envoy<'_>, selectors: &[At<'_>], report: &mut Report) {
+    let sources: Vec<At<'_>> = selectors.iter().filter_map(|config| config.get("config_source")).collect();
+    let names: BTreeSet<&str> = sources
+        .iter()
+        .filter_map(|config| match source(config) {
+            Source::Cluster { name, .. } => Some(name),
+            Source::Ads | Source::Elsewhere => None,
+        })
+        .collect();
+    for cluster in names.into_iter().filter_map(|name| envoy.cluster(name)) {
+        if max_requests(cluster) <= MAX_REQUESTS {
+            let found = format!("at most {} requests at once", max_requests(cluster));
+            let expected = "circuit_breakers with far more max_requests: each name in a handshake for acme-tls/1 is one, \
+                            and when there is no room, nobody's certificate comes";
+            report.warning(Finding { found, ..Finding::missing(cluster, "circuit_breakers", expected) });
+        }
+    }
+}
+
+fn max_requests(cluster: &At<'_>) -> u64 {
+    let thresholds = cluster.list("circuit_breakers.thresholds");
+    thresholds.iter().filter_map(|threshold| threshold.number_of("max_requests")).max().unwrap_or(MAX_REQUESTS)
 }
 
 /// How long listeners wait, and in which way it is asked.

@@ -437,3 +437,83 @@ fn on_processor() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     text.split(' ').next().unwrap().parse().unwrap()
 }
+
+const CHALLENGE_CHAIN: &str = include_str!("../../../../envoy/tls-alpn-01.yaml");
+const ORDINARY_CHAIN: &str = "    - transport_socket:\n";
+const CHALLENGE_MATCH: &str = "filter_chain_match: { application_protocols: [acme-tls/1] }";
+
+/// The reference with `tlsChallenge` and its chain; changed.
+fn with_chain(changes: &[(&str, &str)]) -> Vec<String> {
+    let chain: String = CHALLENGE_CHAIN.lines().map(|line| format!("    {line}\n")).collect();
+    let http = "httpChallenge: { entryPoint: web }";
+    let both = format!("{http}\n                tlsChallenge: {{}}");
+    let text = changed(&[(http, &both), ("\n  clusters:\n", &format!("\n{chain}\n  clusters:\n"))]);
+    let text = changes.iter().fold(text, |text, (from, to)| {
+        assert!(text.contains(from), "{from:?} is not there");
+        text.replacen(from, to, 1)
+    });
+    lines(&of(&text).mistakes)
+}
+
+#[test]
+fn the_chain_of_tls_alpn_01_is_right_beside_the_reference() {
+    assert_eq!(with_chain(&[]), [""; 0]);
+}
+
+#[test]
+fn a_resolver_with_tls_challenge_needs_the_chain() {
+    let text = changed(&[("keyType: EC256", "keyType: EC256\n                tlsChallenge: {}")]);
+    let mistakes = lines(&of(&text).mistakes);
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    let expected = "static_resources.listeners[1]: found no filter chain for acme-tls/1, by which the resolver \"le\"";
+    assert!(mistakes[0].contains(expected), "{}", mistakes[0]);
+}
+
+#[test]
+fn a_chain_that_shows_no_challenge_is_a_mistake() {
+    let scope = "initial_metadata: [{ key: x-sds-scope, value: tls-alpn-01 }]";
+    for (from, to, place) in [
+        (scope, "timeout: 1s", "grpc_services[0].initial_metadata: found nothing"),
+        (scope, "initial_metadata: [{ key: x-sds-scope, value: tls-alpn }]", "initial_metadata[0]: found \"tls-alpn\""),
+        ("alpn_protocols: [acme-tls/1]", "alpn_protocols: [h2]", "common_tls_context.alpn_protocols: found nothing"),
+        (
+            "api_type: DELTA_GRPC\n                    transport",
+            "api_type: GRPC\n                    transport",
+            "found GRPC",
+        ),
+        ("custom_tls_certificate_selector:", "other:", "custom_tls_certificate_selector: found nothing"),
+    ] {
+        let mistakes = with_chain(&[(from, to)]);
+        assert!(mistakes.len() == 1 && mistakes[0].contains(place), "{from}: {mistakes:?}");
+    }
+}
+
+#[test]
+fn the_chain_matches_what_the_others_match_and_no_more() {
+    let named = format!(
+        "    - filter_chain_match: {{ server_names: [demo.example, '*.example'] }}\n      {}",
+        &ORDINARY_CHAIN[6..]
+    );
+    let over_tls = format!("    - filter_chain_match: {{ transport_protocol: tls }}\n      {}", &ORDINARY_CHAIN[6..]);
+    let ordinary = |matching: &str| (ORDINARY_CHAIN, matching.to_owned());
+    let challenge = |matching: &str| {
+        (CHALLENGE_MATCH, format!("filter_chain_match: {{ application_protocols: [acme-tls/1], {matching} }}"))
+    };
+    let mistakes = |changes: &[(&str, String)]| {
+        with_chain(&changes.iter().map(|(from, to)| (*from, to.as_str())).collect::<Vec<_>>())
+    };
+    let both = "server_names: ['*.EXAMPLE', demo.example]";
+    assert_eq!(mistakes(&[ordinary(&named), challenge(both)]), [""; 0]);
+    assert_eq!(mistakes(&[ordinary(&over_tls), challenge("transport_protocol: tls")]), [""; 0]);
+
+    let missing = mistakes(&[ordinary(&named), challenge("server_names: [demo.example]")]);
+    assert!(
+        missing.len() == 1 && missing[0].contains("found a filter chain for \"*.example\", which no chain"),
+        "{missing:?}"
+    );
+    let unreached = mistakes(&[ordinary(&over_tls)]);
+    assert!(unreached.len() == 1 && unreached[0].contains("every name over tls, which no chain for"), "{unreached:?}");
+    let shadowing = mistakes(&[challenge("transport_protocol: tls")]);
+    assert_eq!(shadowing.len(), 2, "{shadowing:?}");
+    assert!(shadowing[1].contains("found every name over tls, which no other chain matches"), "{shadowing:?}");
+}

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
-use super::{Layout, routes, services, yaml};
+use super::{Layout, routes, services, tls_alpn01, yaml};
 use crate::model::{EntryPoint, HttpRouter, Redirect, RouterTls, Setup, TcpRouter, TcpTls, TlsOptions};
 
 /// What HTTP clients are offered.
@@ -82,6 +82,9 @@ impl Entry<'_> {
         }
         if !tls.is_empty() || (!has_plain && tcp_tls.is_empty() && tcp_plain.is_empty()) {
             self.https(&tls, &tcp_tls, &mut chains);
+        }
+        if tls_alpn01::is_wanted(self.setup) {
+            chains.chains.extend(tls_alpn01::chains(&chains.chains));
         }
         chains
     }

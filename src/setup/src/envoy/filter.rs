@@ -3,7 +3,7 @@
 use resolver::config::Mistake;
 use serde_json::{Value, json};
 
-use super::{HEADER, Options, Rendered, ca, clusters, plugin, secrets, yaml};
+use super::{HEADER, Options, Rendered, ca, clusters, plugin, secrets, tls_alpn01, yaml};
 use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, TlsOptions};
 
 /// The pieces, each under the key that it belongs under.
@@ -19,13 +19,7 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
             "At the top of the bootstrap: the engine, one instance on Envoy's main thread that ticks, orders and renews.\n\
              Where there is no bootstrap to change, leave it out: instances of the filter elect an engine.",
         )],
-        "http_filters": [commented(
-            plugin::short_http_filter(&options.plugin),
-            &format!(
-                "The first of the http_filters of the listener on port 80 ({}), before redirects and authentication.",
-                plugin::challenge_entry_points(setup).into_iter().collect::<Vec<_>>().join(", ")
-            ),
-        )],
+        "http_filters": [commented(plugin::short_http_filter(&options.plugin), &place_of_filter(setup))],
     });
     let of_cas = cas
         .iter()
@@ -40,12 +34,34 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
         "The transport_socket of the filter chain on port 443: a secret for each certificate, of which Envoy takes \
          by SNI.\nThe first is the default one, for clients that ask for no name or another.",
     );
+    if tls_alpn01::is_wanted(setup) {
+        let beside = json!({ "transport_socket": whole["transport_socket"] });
+        whole["filter_chains"] = Value::Array(tls_alpn01::chains(&[beside]));
+        if let Some(chain) = whole.pointer_mut("/filter_chains/0") {
+            yaml::comment(
+                chain,
+                "One more of the filter_chains on port 443, whose listener needs the tls_inspector: it shows the CA its \
+                 challenges.\nEnvoy compares server_names and transport_protocol first, so repeat here what the others match.",
+            );
+        }
+    }
     let text = format!(
         "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key (the clusters go to\n# \
          static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n\n{}",
         yaml::write(&whole)
     );
     Ok(Rendered { text, warnings: Vec::new() })
+}
+
+fn place_of_filter(setup: &Setup) -> String {
+    let entry_points: Vec<&str> = plugin::challenge_entry_points(setup).into_iter().collect();
+    if entry_points.is_empty() {
+        return "Only where there is no bootstrap to change: the first of the http_filters of any listener.".to_owned();
+    }
+    format!(
+        "The first of the http_filters of the listener on port 80 ({}), before redirects and authentication.",
+        entry_points.join(", ")
+    )
 }
 
 /// The default certificate first, then each certificate by its main name.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use resolver::config::Mistake;
+use resolver::config::{Mistake, shortened};
 use serde_json::{Value, json};
 
 use super::ca::{self, Ca};
@@ -17,6 +17,9 @@ const SIDECAR: &str = "envoy-autocert.internal";
 
 /// The port of it, which is part of the cluster's name and of nothing else.
 const SIDECAR_PORT: u16 = 80;
+
+/// What resolvers may have besides `tlsChallenge`.
+const OTHER_CHALLENGES: [&str; 2] = ["dnsChallenge", "httpChallenge"];
 
 /// Where things are in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +57,7 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
         text.push_str("---\n");
         text.push_str(&yaml::write(resource));
     }
-    Ok(Rendered { text, warnings: warnings(&cas, options) })
+    Ok(Rendered { text, warnings: warnings(setup, &cas, options) })
 }
 
 fn wasm_plugin(setup: &Setup, cas: &[Ca], options: &Options, istio: &IstioOptions) -> Value {
@@ -63,6 +66,7 @@ fn wasm_plugin(setup: &Setup, cas: &[Ca], options: &Options, istio: &IstioOption
         cas.iter().map(|ca| (ca.origin.authority(), cluster(&ca.host, ca::port(&ca.origin)))).collect();
     configuration["caClusters"] = json!(clusters);
     configuration["sidecar"] = json!({ "cluster": cluster(SIDECAR, SIDECAR_PORT) });
+    without_tls_challenge(&mut configuration);
     let is_url = ["oci://", "https://", "http://", "file://"].iter().any(|scheme| options.plugin.starts_with(scheme));
     let url = if is_url { options.plugin.clone() } else { format!("file://{}", options.plugin) };
     let mut spec = json!({
@@ -81,6 +85,16 @@ fn wasm_plugin(setup: &Setup, cas: &[Ca], options: &Options, istio: &IstioOption
          Gateway\nthe plugin answers first.",
     );
     resource("extensions.istio.io/v1alpha1", "WasmPlugin", "envoy-autocert", spec, istio)
+}
+
+/// A gateway has no filter chain for `acme-tls/1`, so where names can be proved in another way, that is the way.
+fn without_tls_challenge(configuration: &mut Value) {
+    let resolvers = configuration["certificatesResolvers"].as_object_mut().into_iter().flat_map(|all| all.values_mut());
+    for acme in resolvers.filter_map(|resolver| resolver["acme"].as_object_mut()) {
+        if OTHER_CHALLENGES.iter().any(|other| acme.contains_key(*other)) {
+            acme.remove("tlsChallenge");
+        }
+    }
 }
 
 /// The sidecar's API, on its unix socket.
@@ -147,19 +161,24 @@ fn trusted<'a>(ca: &'a Ca, options: &'a Options) -> &'a str {
     ca.trust.certificates.first().map_or(options.ca_bundle.as_str(), String::as_str)
 }
 
-fn warnings(cas: &[Ca], options: &Options) -> Vec<String> {
+fn warnings(setup: &Setup, cas: &[Ca], options: &Options) -> Vec<String> {
     let several = |ca: &&Ca| ca.trust.certificates.len() + usize::from(ca.trust.system_cert_pool) > 1;
-    cas.iter()
-        .filter(several)
-        .map(|ca| {
-            format!(
-                "CA {}: Istio takes one file of roots, and {} is the one; put those of caCertificates and of the system \
-                 into it",
-                ca.origin.authority(),
-                trusted(ca, options)
-            )
-        })
-        .collect()
+    let one_file = cas.iter().filter(several).map(|ca| {
+        format!(
+            "CA {}: Istio takes one file of roots, and {} is the one; put those of caCertificates and of the system into \
+             it",
+            ca.origin.authority(),
+            trusted(ca, options)
+        )
+    });
+    let over_tls = setup.resolvers.iter().filter(|resolver| resolver.tls_challenge.is_some()).map(|resolver| {
+        format!(
+            "certificatesResolvers.{}.acme.tlsChallenge: a gateway of Istio's has no filter chain for acme-tls/1; \
+             httpChallenge or dnsChallenge proves names there",
+            shortened(&resolver.name)
+        )
+    });
+    one_file.chain(over_tls).collect()
 }
 
 fn directory(socket: &str) -> &str {

@@ -1,7 +1,8 @@
 //! The Envoy configuration of a [`Setup`](crate::model::Setup).
 //!
 //! The pieces first, as JSON values to put together: the [`plugin`] as a filter and as a service of the bootstrap, the
-//! [`clusters`] it calls, the [`ca`]'s with whom to trust, the [`secrets`] of TLS listeners, the [`routes`]. Of these
+//! [`clusters`] it calls, the [`ca`]'s with whom to trust, the [`secrets`] of TLS listeners and the filter chain that
+//! answers [`tls_alpn01`] beside them, the [`routes`]. Of these
 //! [`listeners`] makes all resources. [`bootstrap`], [`filter`] and [`istio`] are the formats, which [`yaml`] writes.
 //!
 //! Equal setups give equal text. What reaches Envoy holds no secret: Envoy shows its configuration to whoever asks.
@@ -18,6 +19,7 @@ pub mod plugin;
 pub mod routes;
 pub mod secrets;
 mod services;
+pub mod tls_alpn01;
 pub mod yaml;
 
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ use resolver::config::domain;
 
 use super::Notes;
 use crate::check::gather::{Chain, Envoy, Listener};
+use crate::check::tls_alpn01::is_challenge;
 use crate::located::At;
 
 /// What stands between TLS clients and the certificates of the user's own.
@@ -20,6 +21,8 @@ const OWN: [&str; 4] = [
 pub(super) struct TlsChain<'c, 'a> {
     /// Its listener.
     pub(super) listener: &'c Listener<'a>,
+    /// All of it.
+    pub(super) chain: &'c Chain<'a>,
     /// `common_tls_context`, if it is there.
     pub(super) common: Option<At<'a>>,
     /// The `DownstreamTlsContext`.
@@ -34,11 +37,11 @@ pub(super) struct TlsChain<'c, 'a> {
 pub(super) fn tls_chains<'c, 'a>(envoy: &'c Envoy<'a>, notes: &mut Notes) -> Vec<TlsChain<'c, 'a>> {
     let mut chains = Vec::new();
     for (listener, chain) in envoy.chains() {
-        let Some(context) = chain.tls.clone() else { continue };
+        let Some(context) = chain.tls.clone().filter(|_| !is_challenge(chain)) else { continue };
         let common = context.get("common_tls_context");
         let own = common.as_ref().and_then(|common| OWN.into_iter().find(|key| common.get(key).is_some()));
         let certificates = if own.is_none() { of_chain(listener, chain, notes) } else { Vec::new() };
-        chains.push(TlsChain { listener, common, context, own, certificates });
+        chains.push(TlsChain { listener, chain, common, context, own, certificates });
     }
     chains
 }

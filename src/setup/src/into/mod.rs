@@ -1,12 +1,13 @@
 //! What an Envoy bootstrap of a user's own is missing to get its certificates by the plugin, put into it.
 //!
 //! [`infer`] says which names it serves, [`add`] adds what a [`Setup`] with these needs: the plugin on the plaintext
-//! listener, SDS on the TLS ones, clusters, the engine. Nothing that stands there is changed or replaced; what has been
+//! listener, SDS and the chain for TLS-ALPN-01 on the TLS ones, clusters, the engine. Nothing that stands there is changed or replaced; what has been
 //! added before is not added again; what has no place is said.
 
 mod edit;
 mod infer;
 mod place;
+mod tls_alpn01;
 
 use std::collections::HashSet;
 

@@ -20,8 +20,8 @@ const HTTP: u64 = 80;
 
 /// Finds the places, and says so.
 pub(super) struct Place<'p, 'a> {
-    envoy: &'p Envoy<'a>,
-    plugins: &'p [Plugin<'a>],
+    pub(super) envoy: &'p Envoy<'a>,
+    pub(super) plugins: &'p [Plugin<'a>],
     top: &'p At<'a>,
     /// The additions.
     pub(super) edits: Vec<Edit>,
@@ -46,7 +46,8 @@ impl<'p, 'a> Place<'p, 'a> {
             );
         }
         self.filter(setup, &mut configuration, options);
-        self.engine(&configuration, options);
+        let is_placed = self.tls_alpn01(setup) || !self.edits.is_empty();
+        self.engine(&configuration, options, is_placed);
         self.known(&certificates);
         self.secrets(&certificates);
         self.clusters(cas, options);
@@ -59,6 +60,10 @@ impl<'p, 'a> Place<'p, 'a> {
             return;
         }
         let wanted = pieces::challenge_entry_points(setup);
+        // Other challenges are answered elsewhere.
+        if wanted.is_empty() {
+            return;
+        }
         let Some(listener) = self.plaintext(|listener| wanted.contains(listener.name)) else { return };
         if !wanted.contains(listener.name) && !listener.name.is_empty() {
             rename_entry_points(configuration, listener.name);
@@ -114,9 +119,9 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// The engine, in the bootstrap.
-    fn engine(&mut self, configuration: &Value, options: &Options) {
-        if !self.plugins.is_empty() || self.edits.is_empty() {
+    /// The engine, in the bootstrap, once somebody answers challenges.
+    fn engine(&mut self, configuration: &Value, options: &Options, is_placed: bool) {
+        if !self.plugins.is_empty() || !is_placed {
             return;
         }
         let engine = pieces::engine(configuration.clone(), &options.plugin);
@@ -152,7 +157,7 @@ impl<'p, 'a> Place<'p, 'a> {
             let line = "certificates: no listener here does TLS; add one with a DownstreamTlsContext";
             self.unplaced.say(line.to_owned());
         }
-        for TlsChain { listener, common, context, own, certificates: names } in chains {
+        for TlsChain { listener, common, context, own, certificates: names, .. } in chains {
             let place = format!("{}, line {}", title(listener), context.line);
             if let Some(own) = own {
                 let is_ours = own == "tls_certificate_sds_secret_configs" && !self.plugins.is_empty();

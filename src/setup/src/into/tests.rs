@@ -134,3 +134,43 @@ fn what_is_no_bootstrap_is_refused() {
         assert!(infer("x.yaml", text).is_err(), "{text}");
     }
 }
+
+/// The same with `tlsChallenge` beside what the flags come to.
+fn setup_with_tls_challenge(certificates: &[Vec<String>]) -> Setup {
+    let mut setup = setup(certificates);
+    for resolver in &mut setup.resolvers {
+        resolver.tls_challenge = Some(Default::default());
+    }
+    for (_, resolver) in &mut setup.resolver_options {
+        resolver["acme"]["tlsChallenge"] = serde_json::json!({});
+    }
+    setup
+}
+
+#[test]
+fn the_chain_of_tls_alpn_01_stands_beside_the_users_and_once() {
+    for text in [FRONT_PROXY, SNI, AUTH] {
+        let inferred = infer("envoy.yaml", text).unwrap();
+        let setup = setup_with_tls_challenge(&inferred.certificates);
+        let added = add("envoy.yaml", text, &setup, &Options::default()).unwrap();
+        assert_eq!(mistakes(&added.text), [""; 0]);
+        assert!(added.text.contains("value: tls-alpn-01"));
+        let again = infer("envoy.yaml", &added.text).unwrap();
+        let twice = add("envoy.yaml", &added.text, &setup_with_tls_challenge(&again.certificates), &Options::default());
+        assert_eq!(twice.unwrap().text, added.text);
+    }
+}
+
+#[test]
+fn names_of_the_users_own_certificates_and_servers_are_left_to_them() {
+    let inferred = infer("envoy.yaml", SNI).unwrap();
+    let added = add("envoy.yaml", SNI, &setup_with_tls_challenge(&inferred.certificates), &Options::default()).unwrap();
+    let documents = Document::all("", &added.text).unwrap();
+    let listeners = documents[0].top().list("static_resources.listeners");
+    let mut names = Vec::new();
+    for chain in listeners[1].list("filter_chains").iter().filter(|chain| crate::check::tls_alpn01::offers(chain)) {
+        let own = chain.list("filter_chain_match.server_names");
+        names.push(own.iter().filter_map(|name| name.text().map(str::to_owned)).collect::<Vec<_>>());
+    }
+    assert_eq!(names, [vec![], vec!["a.example.com".to_owned(), "b.example.com".into(), "c.example.com".into()]]);
+}

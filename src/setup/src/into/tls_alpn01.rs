@@ -1,0 +1,103 @@
+//! The filter chain that shows TLS-ALPN-01 challenges, beside the chains whose certificates are the sidecar's.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::Notes;
+use super::edit::Edit;
+use super::infer::{TlsChain, title, tls_chains};
+use super::place::Place;
+use crate::check::gather::{Chain, Listener};
+use crate::check::tls_alpn01::offers;
+use crate::envoy::tls_alpn01::{self, PROTOCOL};
+use crate::model::Setup;
+
+/// What Envoy's choice of a chain is made by, as far as the protocol.
+const MATCHED: [&str; 4] = ["destination_port", "prefix_ranges", "server_names", "transport_protocol"];
+
+/// What looks into a ClientHello before a chain is chosen.
+const INSPECTOR: &str = "envoy.filters.listener.tls_inspector";
+
+impl Place<'_, '_> {
+    /// Adds the chain where a resolver has `tlsChallenge`; whether it is there now.
+    pub(super) fn tls_alpn01(&mut self, setup: &Setup) -> bool {
+        if !tls_alpn01::is_wanted(setup) {
+            return false;
+        }
+        let chains = tls_chains(self.envoy, &mut Notes::default());
+        let ours: BTreeSet<&str> =
+            chains.iter().filter(|chain| self.is_ours(chain)).map(|chain| chain.chain.at.path.as_str()).collect();
+        let mut is_there = false;
+        for listener in &self.envoy.listeners {
+            let has_ours = listener.chains.iter().any(|chain| ours.contains(chain.at.path.as_str()));
+            if listener.chains.iter().any(|chain| offers(&chain.at)) {
+                let own = listener.chains.iter().filter(|chain| offers(&chain.at)).any(|chain| chain.tls.is_none());
+                if own && has_ours {
+                    self.notes.say(format!("{}: has its own chain for {PROTOCOL}, which stays", title(listener)));
+                }
+                is_there = true;
+            } else if has_ours {
+                is_there |= self.add_chains(listener, &ours);
+            }
+        }
+        is_there
+    }
+
+    /// Whether the certificates of a chain are the sidecar's, or will be.
+    fn is_ours(&self, chain: &TlsChain<'_, '_>) -> bool {
+        match chain.own {
+            None => true,
+            Some(own) => own == "tls_certificate_sds_secret_configs" && !self.plugins.is_empty(),
+        }
+    }
+
+    fn add_chains(&mut self, listener: &Listener<'_>, ours: &BTreeSet<&str>) -> bool {
+        let (Some(list), None) = (listener.at.get("filter_chains"), listener.at.get("filter_chain_matcher")) else {
+            self.unplaced.say(format!(
+                "{}: add a filter chain for {PROTOCOL}, as `envoy-autocert render` writes it; it can't be added to a \
+                 filter_chain_matcher or beside a default_filter_chain alone",
+                title(listener)
+            ));
+            return false;
+        };
+        let others: Vec<Value> = listener.chains.iter().map(|chain| matched(chain, ours)).collect();
+        let mut chains = tls_alpn01::chains(&others);
+        for chain in &mut chains {
+            crate::envoy::yaml::plain(chain);
+        }
+        self.edits.push(Edit::Insert { list: list.path, first: false, items: chains });
+        self.notes.say(format!("the chain for {PROTOCOL}: last in filter_chains of {}", title(listener)));
+        let inspectors = listener.at.list("listener_filters");
+        if !inspectors.iter().any(|filter| filter.text_of("name").is_some_and(|name| name.contains("tls_inspector"))) {
+            let inspector = json!({
+                "name": INSPECTOR,
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+                },
+            });
+            self.edits.push(match listener.at.get("listener_filters") {
+                Some(list) => Edit::Insert { list: list.path, first: false, items: vec![inspector] },
+                None => Edit::Set {
+                    table: listener.at.path.clone(),
+                    key: "listener_filters".to_owned(),
+                    value: json!([inspector]),
+                },
+            });
+            self.notes.say(format!("the tls_inspector, which knows {PROTOCOL}: {}", title(listener)));
+        }
+        true
+    }
+}
+
+/// A chain as it counts here: what it matches, and a transport socket when its certificates are ours.
+fn matched(chain: &Chain<'_>, ours: &BTreeSet<&str>) -> Value {
+    let matching = chain.at.get("filter_chain_match");
+    let member = |key: &str| Some((key.to_owned(), matching.as_ref()?.get(key)?.node.value()?));
+    let members: Map<String, Value> = MATCHED.into_iter().filter_map(member).collect();
+    let mut value = json!({ "filter_chain_match": members });
+    if ours.contains(chain.at.path.as_str()) {
+        value["transport_socket"] = json!({});
+    }
+    value
+}
