@@ -24,6 +24,7 @@ mod secrets;
 mod several_envoys;
 mod storages;
 mod takeover;
+mod tls_alpn;
 mod trouble;
 
 use std::time::Duration;

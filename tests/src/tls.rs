@@ -114,7 +114,7 @@ impl Served {
     }
 }
 
-fn name(name: &GeneralName<'_>) -> Option<String> {
+pub(crate) fn name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::IPAddress(bytes) => match <[u8; 4]>::try_from(*bytes) {

@@ -1,8 +1,9 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `first`, `forms`, `hundred`, `plan`, `requests`, `sizes`.
+//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`, `sizes`.
 
+mod alpn;
 mod figure;
 mod first;
 mod forms;
@@ -26,9 +27,10 @@ type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 6] = [
+    let groups: [(&str, Measure); 7] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
+        ("alpn", alpn::measure),
         ("hundred", hundred::measure),
         ("forms", forms::measure),
         ("plan", plan::measure),

@@ -1,0 +1,16 @@
+//! TLS-ALPN-01 (RFC 8737): the chain for `acme-tls/1` beside ordinary TLS.
+//!
+//! | file | what it shows |
+//! |---|---|
+//! | `challenges.rs` | what Envoy shows of live challenges, with no CA |
+//! | `silence.rs` | connections that stall are closed and hold up nobody |
+//! | `issuance.rs` | certificates of a CA that validates in this way |
+//! | `passthrough.rs` | servers behind Envoy that have ACME of their own |
+//! | `tools.rs` | `run`, `render` and `check` |
+
+mod challenges;
+mod issuance;
+mod passthrough;
+mod scene;
+mod silence;
+mod tools;

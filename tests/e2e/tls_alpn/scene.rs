@@ -1,0 +1,39 @@
+//! An Envoy with the chain of TLS-ALPN-01 and without the plugin: the test is the engine, and the CA.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use harness::tls::{Roots, Served, handshake};
+use harness::{Authority, PebbleOptions, SidecarOptions, Stage, StandIn, World, WorldOptions};
+
+/// The name that visitors are served a certificate for.
+pub const SITE: &str = "site.example";
+
+pub struct Scene {
+    pub engine: StandIn,
+    roots: Roots,
+    world: World,
+}
+
+impl Scene {
+    pub fn start(name: &str) -> Result<Self> {
+        let stage = Stage::new(name, &PebbleOptions::default())?;
+        let site = Authority::of(stage.place.path(), "site", &[SITE])?;
+        let pair = format!("{},{}", site.certificate.display(), site.key.display());
+        let sidecar = SidecarOptions { arguments: vec!["--cert".to_owned(), pair], ..SidecarOptions::default() };
+        let bootstrap = stage.bootstrap()?.secrets([SITE])?.challenge_chain()?.without_plugin()?;
+        let world = stage.play(bootstrap, &WorldOptions { sidecar, ..WorldOptions::default() })?;
+        let roots = Roots::from_pem(&std::fs::read_to_string(site.root)?)?;
+        Ok(Self { engine: StandIn::take(world.sidecar.api())?, roots, world })
+    }
+
+    /// Where both chains are.
+    pub fn address(&self) -> SocketAddr {
+        self.world.place.websecure_address()
+    }
+
+    /// What a visitor is served.
+    pub fn visit(&self) -> Result<Served> {
+        handshake(self.address(), SITE, &self.roots)
+    }
+}
