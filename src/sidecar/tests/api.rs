@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use harness::{CA, Client, Home, TestCa, id, order, public_key_bytes};
 use serde_json::json;
-use wire::{Account, Csr, Http01, Wants, path, problem};
+use wire::{Account, Csr, Dns01, DnsChecks, DnsPersist01, Http01, Readiness, Wants, path, problem};
 
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz-_0123";
 
@@ -19,6 +19,30 @@ fn account() -> serde_json::Value {
 fn challenge() -> Http01 {
     let key_authorization = format!("{TOKEN}.{}", "t".repeat(43));
     Http01 { token: TOKEN.into(), host: "a.example".into(), key_authorization, expires: i64::MAX }
+}
+
+/// One of a provider that there is not.
+fn dns_challenge() -> Dns01 {
+    Dns01 {
+        token: TOKEN.into(),
+        resolver: "le".into(),
+        domain: "a.example".into(),
+        key_authorization: challenge().key_authorization,
+        provider: "no-such-provider".into(),
+        checks: DnsChecks::default(),
+    }
+}
+
+/// One that is not looked for.
+fn persistent_challenge() -> DnsPersist01 {
+    DnsPersist01 {
+        resolver: "le".into(),
+        domain: "a.example".into(),
+        wildcard: true,
+        issuer_domain_names: vec!["ca.example".into()],
+        account_uri: "https://ca.example/account/1".into(),
+        checks: DnsChecks { disable_checks: true, ..DnsChecks::default() },
+    }
 }
 
 #[tokio::test]
@@ -252,6 +276,9 @@ async fn what_changes_something_needs_the_fence_of_the_current_lease() {
             client.publish(&id, &order(1), "").await,
             client.put(path::HTTP_01, &challenge()).await,
             client.send("DELETE", &format!("{}/{TOKEN}", path::HTTP_01), "").await,
+            client.put(path::DNS_01, &dns_challenge()).await,
+            client.send("DELETE", &format!("{}/{TOKEN}", path::DNS_01), "").await,
+            client.put(path::DNS_PERSIST_01, &persistent_challenge()).await,
         ];
         for answer in refused {
             assert_eq!((answer.status, answer.problem().kind.as_str()), (409, problem::FENCE_LOST));
@@ -371,8 +398,9 @@ async fn hostile_bodies_are_refused_as_problems() {
         json!({"resolver": {}, "certificate": [], "holder": 1e300, "token": null, "wants": {}}).to_string(),
     ];
     let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::EAB, path::LEASE].map(|path| ("POST", path));
-    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::HTTP_01, path::ORDERS, path::TLS_ALPN_01, path::WANTS]
-        .map(|path| ("PUT", path));
+    let challenges = [path::DNS_01, path::DNS_PERSIST_01, path::HTTP_01, path::TLS_ALPN_01];
+    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::ORDERS, path::WANTS].into_iter().chain(challenges);
+    let puts = puts.map(|path| ("PUT", path));
     for (method, path) in posts.into_iter().chain(puts) {
         for body in &bodies {
             let problem = engine.send(method, path, body.clone()).await.problem();
@@ -380,6 +408,60 @@ async fn hostile_bodies_are_refused_as_problems() {
         }
     }
     assert!(engine.state().await.orders.is_empty());
+}
+
+#[tokio::test]
+async fn a_dns_challenge_that_can_not_be_answered_is_a_problem_that_says_why() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    for _ in 0..2 {
+        let problem = engine.put(path::DNS_01, &dns_challenge()).await.problem();
+        assert_eq!((problem.status, problem.kind.as_str()), (422, problem::CHALLENGE));
+        assert!(problem.detail.contains("no-such-provider"), "{problem}");
+    }
+    for _ in 0..2 {
+        engine.send("DELETE", &format!("{}/{TOKEN}", path::DNS_01), "").await.no_content();
+    }
+    assert!(!home.path("acme.json.dns-records").exists());
+}
+
+#[tokio::test]
+async fn a_persistent_record_that_is_not_looked_for_is_taken_to_be_there() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let ready: Readiness = home.engine().await.put(path::DNS_PERSIST_01, &persistent_challenge()).await.json();
+    assert!(ready.ready);
+}
+
+#[tokio::test]
+async fn a_bad_dns_challenge_is_told_where_it_is_bad() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    let (dns, persist) = (json!(dns_challenge()), json!(persistent_challenge()));
+    let cases = [
+        (path::DNS_01, &dns, "token", json!("../../etc/passwd"), "token: expected"),
+        (path::DNS_01, &dns, "keyAuthorization", json!("x.y"), "keyAuthorization: expected"),
+        (path::DNS_01, &dns, "domain", json!("*.a.example"), "domain: expected"),
+        (path::DNS_01, &dns, "domain", json!("A.example"), "domain: expected"),
+        (path::DNS_01, &dns, "domain", json!("192.0.2.1"), "domain: expected"),
+        (path::DNS_01, &dns, "provider", json!(""), "provider: expected"),
+        (path::DNS_01, &dns, "checks", json!({"resolvers": vec!["a:53"; 17]}), "checks.resolvers: expected at most 16"),
+        (path::DNS_01, &dns, "checks", json!({"resolvers": ["a:53", ""]}), "checks.resolvers[1]: expected"),
+        (path::DNS_PERSIST_01, &persist, "domain", json!("a..example"), "domain: expected"),
+        (path::DNS_PERSIST_01, &persist, "issuerDomainNames", json!([]), "issuerDomainNames: expected 1 to 10"),
+        (path::DNS_PERSIST_01, &persist, "issuerDomainNames", json!(["a\"b"]), "issuerDomainNames: expected 1 to 10"),
+        (path::DNS_PERSIST_01, &persist, "accountUri", json!("http:/x"), "accountUri: expected"),
+        (path::DNS_PERSIST_01, &persist, "accountUri", json!("https://ca.example/a;b"), "accountUri: expected"),
+    ];
+    for (path, good, member, bad, expected) in cases {
+        let mut body = good.clone();
+        body[member] = bad;
+        let problem = engine.put(path, &body).await.problem();
+        assert_eq!((problem.status, problem.kind.as_str()), (400, problem::BAD_REQUEST), "{body}");
+        assert!(problem.detail.contains(expected), "{body}: {problem}");
+    }
 }
 
 #[tokio::test]
@@ -409,6 +491,7 @@ async fn health_and_metrics_are_told() {
         "envoy_autocert_certificate_not_after_seconds{resolver=\"le\",main=\"a.example\"} ",
         "envoy_autocert_api_requests_total{method=\"POST\",path=\"/v1/certificates\",status=\"200\"} 1",
         "envoy_autocert_engine_present 1",
+        "envoy_autocert_dns_records 0",
         "acme.json\"} 1",
         "# EOF",
     ] {

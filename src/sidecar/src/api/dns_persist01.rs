@@ -25,12 +25,20 @@ pub(super) async fn look(
     check_domain(&challenge.domain)?;
     check_issuers(&challenge.issuer_domain_names)?;
     url("accountUri", &challenge.account_uri)?;
+    if !is_parameter(&challenge.account_uri) {
+        return Err(Refused::bad_request("accountUri: expected printable ASCII without a semicolon, as a record has it"));
+    }
     check_servers(&challenge.checks)?;
     context.store.check(fence)?;
     let looked = timeout(PATIENCE, context.dns.persistent.check(&challenge)).await;
     let late = |_| format!("the name servers of {} did not answer within {} s", challenge.domain, PATIENCE.as_secs());
     looked.map_err(late).and_then(|found| found).map_err(Refused::challenge)?;
     Ok(Answer(Readiness { ready: true }))
+}
+
+/// Whether a parameter of a record can have this value (RFC 8659 §4.2).
+fn is_parameter(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
 }
 
 fn check_issuers(issuers: &[String]) -> Result<(), Refused> {

@@ -162,7 +162,7 @@ async fn place(shared: &Shared, challenge: &Dns01) -> Result<Place, String> {
 }
 
 /// What the record holds (RFC 8555 §8.4).
-fn value(key_authorization: &str) -> String {
+pub(super) fn value(key_authorization: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, key_authorization.as_bytes()))
 }
 
@@ -176,8 +176,13 @@ async fn make(shared: &Shared, place: &Place, wish: &mut watch::Receiver<Wish>) 
     };
     let record = entry.record();
     let made = timeout(CALL_TIMEOUT, provider.present(&record)).await;
-    let made = made.unwrap_or_else(|_| Err(format!("not done within {} s", CALL_TIMEOUT.as_secs())));
-    made.map_err(|why| format!("{} can't make the TXT record {}: {}", entry.provider, entry.fqdn, bounded(&why)))
+    let made = made.unwrap_or_else(|_| Err(late(entry)));
+    made.map_err(|why| format!("the TXT record {} can't be made: {}", entry.fqdn, bounded(&why)))
+}
+
+/// What is said of a provider that does not come to an end.
+pub(super) fn late(entry: &Entry) -> String {
+    format!("DNS provider {}: not done within {} s", entry.provider, CALL_TIMEOUT.as_secs())
 }
 
 /// A provider's error, cut where it is long.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::journal::Entry;
-use super::life::{CALL_TIMEOUT, bounded};
+use super::life::{CALL_TIMEOUT, bounded, late};
 use super::solver::Shared;
 
 /// The wait after the first attempt that failed; it doubles.
@@ -69,7 +69,7 @@ async fn attempt(shared: &Shared, entry: &Entry) -> Result<(), String> {
         return Ok(());
     }
     let removed = timeout(CALL_TIMEOUT, provider.clean_up(&entry.record())).await;
-    removed.unwrap_or_else(|_| Err(format!("not done within {} s", CALL_TIMEOUT.as_secs())))
+    removed.unwrap_or_else(|_| Err(late(entry)))
 }
 
 fn give_up(entry: &Entry, made: Made, why: &str) {

@@ -129,3 +129,94 @@ impl From<NetError> for Unanswered {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::Ipv4Addr;
+
+    use hickory_resolver::proto::op::{MessageType, ResponseCode};
+    use hickory_resolver::proto::rr::{RData, Record, rdata::TXT};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, UdpSocket};
+
+    use super::*;
+
+    /// An answer of this many TXT records of 200 bytes; over UDP it is cut off when it is too long for the client.
+    fn answer(request: &[u8], records: usize, is_udp: bool) -> Vec<u8> {
+        let request = Message::from_vec(request).unwrap();
+        let mut answer = Message::new(request.id, MessageType::Response, request.op_code);
+        answer.add_queries(request.queries.clone());
+        answer.metadata.authoritative = !request.recursion_desired;
+        let name = request.queries[0].name().clone();
+        let text = RData::TXT(TXT::new(vec!["x".repeat(200)]));
+        answer.add_answers((0..records).map(|_| Record::from_rdata(name.clone(), 60, text.clone())));
+        let whole = answer.to_vec().unwrap();
+        if is_udp && whole.len() > usize::from(request.max_payload()) {
+            answer.truncate().to_vec().unwrap()
+        } else {
+            whole
+        }
+    }
+
+    /// A server on UDP and TCP that answers with so many records.
+    async fn serve(records: usize) -> SocketAddr {
+        let (tcp, udp) = loop {
+            let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            // The same port may be taken on UDP.
+            if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
+                break (tcp, udp);
+            }
+        };
+        let address = tcp.local_addr().unwrap();
+        tokio::spawn(async move {
+            let mut request = [0; 4096];
+            loop {
+                let (length, client) = udp.recv_from(&mut request).await.unwrap();
+                udp.send_to(&answer(&request[..length], records, true), client).await.unwrap();
+            }
+        });
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = tcp.accept().await.unwrap();
+                let length = stream.read_u16().await.unwrap();
+                let mut request = vec![0; usize::from(length)];
+                stream.read_exact(&mut request).await.unwrap();
+                let answer = answer(&request, records, false);
+                stream.write_u16(u16::try_from(answer.len()).unwrap()).await.unwrap();
+                stream.write_all(&answer).await.unwrap();
+            }
+        });
+        address
+    }
+
+    fn question(recursive: bool) -> Question {
+        Question { name: Name::from_ascii("_acme-challenge.a.example.").unwrap(), kind: RecordType::TXT, recursive }
+    }
+
+    #[tokio::test]
+    async fn a_short_answer_comes_in_one_datagram() {
+        let server = serve(1).await;
+        let answer = Network::default().ask(server, &question(false)).await.unwrap();
+        assert_eq!((answer.answers.len(), answer.metadata.response_code), (1, ResponseCode::NoError));
+        assert!(answer.metadata.authoritative, "recursion was asked for");
+        let answer = Network::default().ask(server, &question(true)).await.unwrap();
+        assert!(!answer.metadata.authoritative, "recursion was not asked for");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_cut_off_is_fetched_whole() {
+        let server = serve(50).await;
+        let answer = Network::default().ask(server, &question(false)).await.unwrap();
+        assert_eq!((answer.answers.len(), answer.metadata.truncation), (50, false));
+    }
+
+    #[test]
+    fn an_address_without_a_way_to_it_is_told_apart() {
+        let of = |kind: io::ErrorKind| Unanswered::from(NetError::from(io::Error::from(kind)));
+        assert_eq!(of(io::ErrorKind::NetworkUnreachable), Unanswered::NoRoute);
+        assert_eq!(of(io::ErrorKind::TimedOut), Unanswered::Timeout);
+        assert_eq!(of(io::ErrorKind::ConnectionRefused), Unanswered::Io("connection refused".into()));
+    }
+}

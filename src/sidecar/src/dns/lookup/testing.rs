@@ -11,7 +11,8 @@ use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
 use tokio::time::sleep;
 
-use super::exchange::{Exchange, Question, Unanswered};
+pub(in crate::dns) use super::exchange::Unanswered;
+use super::exchange::{Exchange, Question};
 
 /// The address of the recursive server.
 pub(in crate::dns) const RECURSIVE: &str = "198.51.100.53:53";
