@@ -26,7 +26,9 @@ pub(super) async fn look(
     check_issuers(&challenge.issuer_domain_names)?;
     url("accountUri", &challenge.account_uri)?;
     if !is_parameter(&challenge.account_uri) {
-        return Err(Refused::bad_request("accountUri: expected printable ASCII without a semicolon, as a record has it"));
+        return Err(Refused::bad_request(
+            "accountUri: expected printable ASCII without a semicolon, as a record has it",
+        ));
     }
     check_servers(&challenge.checks)?;
     context.store.check(fence)?;

@@ -25,11 +25,11 @@ pub(super) enum Made {
 }
 
 impl Made {
-    /// How often its removal is tried again: for an hour, or only in case the provider is back at once.
+    /// How often its removal is tried again: for more than an hour, or only in case the provider is back at once.
     fn retries(self) -> usize {
         match self {
             Self::Perhaps => 2,
-            Self::Yes => 14,
+            Self::Yes => 15,
         }
     }
 }

@@ -66,7 +66,7 @@ impl fmt::Display for LookupError {
                 write!(f, "there are no name servers to ask: /etc/resolv.conf: {why}; set dnsChallenge.resolvers")
             }
             Self::TooLong(chain) => {
-                write!(f, "{} CNAMEs in a row, which nobody follows: {}", chain.len(), arrows(chain))
+                write!(f, "{} CNAMEs in a row, which nobody follows: {}", chain.len() - 1, arrows(chain))
             }
             Self::Unanswered { question, servers } => write!(f, "no answer for {question}: {servers}"),
             Self::UnknownServer { server, why } => {

@@ -84,7 +84,9 @@ async fn over_udp(server: SocketAddr, request: DnsRequest) -> Result<DnsResponse
 }
 
 async fn over_tcp(server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, Unanswered> {
-    let connection = TcpClientStream::exchange(server, None, TIMEOUT, None, TokioRuntimeProvider::new()).await?;
+    // It holds the task that reads the connection, and ends it when it is dropped.
+    let runtime = TokioRuntimeProvider::new();
+    let connection = TcpClientStream::exchange(server, None, TIMEOUT, None, runtime.clone()).await?;
     let mut answers = connection.send(request);
     Ok(answers.next().await.ok_or(Unanswered::Timeout)??)
 }

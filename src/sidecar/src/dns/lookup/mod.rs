@@ -24,6 +24,7 @@ mod tests;
 mod zone;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use hickory_resolver::proto::rr::Name;
 
@@ -40,6 +41,8 @@ pub struct Lookup {
     exchange: Arc<dyn Exchange>,
     /// They answer for the whole DNS; or why there are none.
     recursive: Result<Vec<Server>, LookupError>,
+    /// The place of the recursive server that answered last: one that is silent costs its time once.
+    answering: AtomicUsize,
     /// Where authoritative servers listen.
     port: u16,
 }

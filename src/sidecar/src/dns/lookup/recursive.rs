@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
@@ -37,25 +38,25 @@ impl Lookup {
     /// `port`. When there is none to ask, or a name has no address, every question fails and says so.
     pub async fn new(exchange: Arc<dyn Exchange>, resolvers: &[String], port: u16) -> Self {
         let recursive = if resolvers.is_empty() { system().await } else { configured(resolvers).await };
-        Self { exchange, recursive, port }
+        Self { exchange, recursive, answering: AtomicUsize::new(0), port }
     }
 
     pub(super) fn recursive(&self) -> Result<&[Server], LookupError> {
         self.recursive.as_deref().map_err(LookupError::clone)
     }
 
-    /// Asks one recursive server after the other, until one has such a record. When none has, what the last said that
-    /// answered at all.
+    /// Asks one recursive server after the other, until one answers; that there is no such record is an answer.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Result<Message, LookupError> {
         let question = Question { name: name.clone(), kind, recursive: true };
-        let (mut empty, mut failures) = (None, String::new());
-        for Server { label, address } in self.recursive()? {
+        let mut failures = String::new();
+        let servers = self.recursive()?;
+        let first = self.answering.load(Ordering::Relaxed);
+        for (place, Server { label, address }) in servers.iter().enumerate().cycle().skip(first).take(servers.len()) {
             let failure = match self.exchange.ask(*address, &question).await {
                 Ok(answer) => match answer.metadata.response_code {
-                    ResponseCode::NoError if !answer.answers.is_empty() => return Ok(answer),
                     ResponseCode::NoError | ResponseCode::NXDomain => {
-                        empty = Some(answer);
-                        continue;
+                        self.answering.store(place, Ordering::Relaxed);
+                        return Ok(answer);
                     }
                     refusal => code(refusal),
                 },
@@ -65,7 +66,7 @@ impl Lookup {
             // A String takes all that is written to it.
             let _ = write!(failures, "{separator}{label}: {failure}");
         }
-        empty.ok_or_else(|| LookupError::Unanswered { question: format!("{kind} {name}"), servers: failures })
+        Err(LookupError::Unanswered { question: format!("{kind} {name}"), servers: failures })
     }
 }
 

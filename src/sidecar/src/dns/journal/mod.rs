@@ -5,10 +5,9 @@
 //! 0600, without credentials, and not there when there are no records. One that can't be read is set aside, and keeps
 //! nobody from starting.
 
+mod file;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,15 +16,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
 
 use super::provider::Record;
-use crate::catalog::now_seconds;
-use crate::store::sync_directory;
 
-/// Only the owner may read and write.
-const MODE: u32 = 0o600;
-/// The schema of the file.
-const VERSION: u32 = 1;
-/// The largest file that is read, in bytes: ten times what [`super::solver::MAX_CHALLENGES`] need.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// What is added to the path of the storage.
 const SUFFIX: &str = ".dns-records";
 
@@ -65,13 +56,6 @@ impl Entry {
     }
 }
 
-/// The file's content.
-#[derive(Serialize, Deserialize)]
-struct Document {
-    version: u32,
-    records: Vec<Entry>,
-}
-
 /// All records.
 pub(super) struct Journal {
     path: PathBuf,
@@ -102,7 +86,7 @@ impl Journal {
         let path = PathBuf::from(path);
         let reading = path.clone();
         // It is cancelled only when the runtime ends, and panics only by a bug.
-        let read = spawn_blocking(move || read(&reading)).await.unwrap_or_else(|error| Err(error.to_string()));
+        let read = spawn_blocking(move || file::read(&reading)).await.unwrap_or_else(|error| Err(error.to_string()));
         let (entries, broken) = match read {
             Ok(entries) => (entries, None),
             Err(why) => (Vec::new(), Some(why)),
@@ -114,20 +98,23 @@ impl Journal {
 
     /// One more wants this record; when it returns, it is on disk. Whoever was told `Ok` calls [`Self::release`].
     pub(super) async fn hold(&self, entry: &Entry) -> Result<(), String> {
-        {
+        let is_new = {
             let mut state = self.state();
             if let Some(why) = &state.broken {
                 return Err(why.clone());
             }
-            let held = state.records.entry(entry.key()).or_insert_with(|| Held { entry: entry.clone(), owners: 0 });
-            held.owners += 1;
-            held.entry = entry.clone();
+            let before = state.records.get(&entry.key()).map(|held| held.owners);
+            let held = Held { entry: entry.clone(), owners: before.unwrap_or(0) + 1 };
+            state.records.insert(entry.key(), held);
             state.revision += 1;
-        }
+            before.is_none()
+        };
         let saved = self.save().await;
         if saved.is_err() {
             self.release(&entry.key());
-            self.state().records.retain(|key, held| *key != entry.key() || held.owners > 0);
+            let mut state = self.state();
+            // One that was there before may be at the provider.
+            state.records.retain(|key, held| !is_new || held.owners > 0 || *key != entry.key());
         }
         saved
     }
@@ -188,7 +175,7 @@ impl Journal {
         };
         let path = self.path.clone();
         let written = spawn_blocking(move || {
-            let written = write(&path, &Document { version: VERSION, records });
+            let written = file::write(&path, records);
             if written.is_ok() {
                 *saved = revision;
             }
@@ -202,74 +189,4 @@ impl Journal {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn read(path: &Path) -> Result<Vec<Entry>, String> {
-    let why = match parse(path) {
-        Ok(entries) => return Ok(entries),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => error,
-    };
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(format!(".unreadable-{}", now_seconds()));
-    let aside = PathBuf::from(aside);
-    match fs::rename(path, &aside) {
-        Ok(()) => {
-            tracing::error!(path = %path.display(), aside = %aside.display(), error = %why, "the journal of DNS records \
-                can't be read and is set aside; TXT records that are named in it are to be removed by hand");
-            Ok(Vec::new())
-        }
-        Err(error) => {
-            let why = format!(
-                "{} can't be read ({why}) and not be set aside ({error}); move it away, and start the \
-                sidecar again",
-                path.display()
-            );
-            tracing::error!(error = why, "no DNS-01 challenge can be answered");
-            Err(why)
-        }
-    }
-}
-
-fn parse(path: &Path) -> io::Result<Vec<Entry>> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("expected a regular file"));
-    }
-    let mut text = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(io::Error::other(format!("larger than {MAX_BYTES} bytes")));
-    }
-    let document: Document = serde_json::from_slice(&text)?;
-    if document.version != VERSION {
-        return Err(io::Error::other(format!("expected version {VERSION}, found {}", document.version)));
-    }
-    Ok(document.records)
-}
-
-fn write(path: &Path, document: &Document) -> io::Result<()> {
-    if document.records.is_empty() {
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => return sync_directory(directory(path)),
-        }
-    }
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".new");
-    let temporary = PathBuf::from(temporary);
-    // A crash may have left one. Nobody else is writing it, as the storage beside it is locked.
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary)?;
-    file.write_all(&serde_json::to_vec_pretty(document)?)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_directory(directory(path))
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
