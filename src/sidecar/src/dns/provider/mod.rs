@@ -78,7 +78,7 @@ enum Reached {
     Exec(exec::Exec),
     HttpReq(httpreq::HttpReq),
     Library(library::Library),
-    Rfc2136(rfc2136::Rfc2136),
+    Rfc2136(Box<rfc2136::Rfc2136>),
 }
 
 impl Provider {
@@ -110,7 +110,7 @@ impl Provider {
             Means::Exec => Reached::Exec(exec::Exec::new(row, &values, lives.timing)),
             Means::HttpReq => Reached::HttpReq(httpreq::HttpReq::new(row, &values, lives.http)?),
             Means::Library(_) => Reached::Library(library::Library::new(row, values, &lives, binary, &environment)?),
-            Means::Rfc2136 => Reached::Rfc2136(rfc2136::Rfc2136::new(row, &values, lives.ttl)?),
+            Means::Rfc2136 => Reached::Rfc2136(Box::new(rfc2136::Rfc2136::new(row, &values, lives.ttl)?)),
         };
         Ok(Self(Arc::new(Inner { row, timing: lives.timing, reached })))
     }

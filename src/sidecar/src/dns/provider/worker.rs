@@ -114,13 +114,28 @@ async fn change(request: &Request) -> dns_update::Result<()> {
 async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::Result<()> {
     const TXT: DnsRecordType = DnsRecordType::TXT;
     let (name, zone, ttl) = (request.fqdn.as_str(), request.zone.as_str(), request.ttl);
-    let records = vec![DnsRecord::TXT(request.value.clone())];
+    let mut records = vec![DnsRecord::TXT(request.value.clone())];
+    if api.looks_first {
+        let there = client.list_rrset(name, TXT, zone).await?;
+        let same = there.into_iter().find(|record| matches!(record, DnsRecord::TXT(text) if is(text, &request.value)));
+        match (request.action, same) {
+            (Action::Present, Some(_)) | (Action::CleanUp, None) => return Ok(()),
+            (Action::Present, None) => {}
+            // In the API's own spelling, or it would not be found.
+            (Action::CleanUp, Some(record)) => records = vec![record],
+        }
+    }
     match (api.holds, request.action) {
         (Holds::Many, Action::Present) => client.add_to_rrset(name, TXT, ttl, records, zone).await,
         (Holds::Many, Action::CleanUp) => client.remove_from_rrset(name, TXT, records, zone).await,
         (Holds::One, Action::Present) => client.set_rrset(name, TXT, ttl, records, zone).await,
         (Holds::One, Action::CleanUp) => client.set_rrset(name, TXT, ttl, Vec::new(), zone).await,
     }
+}
+
+/// Some APIs put quotes around a text.
+fn is(text: &str, value: &str) -> bool {
+    text == value || text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(value)
 }
 
 fn kind(error: &Error) -> Outcome {

@@ -2,7 +2,9 @@
 
 use dns_update::DnsUpdater;
 
-use super::{DEFAULTS, Defaults, ROW, Row, Tried, api, instead, optional, refuses, refuses_but, required};
+use super::{
+    DEFAULTS, Defaults, ROW, Row, Tried, api, api_after_a_look, instead, optional, refuses, refuses_but, required,
+};
 
 const CLOUDFLARE_KEY: &str = "the account's global key is not supported: make an API token for the zone";
 
@@ -243,7 +245,7 @@ pub(super) static ROWS: &[Row] = &[
         prefixes: &["HETZNER"],
         variables: &[required(&["HETZNER_API_TOKEN"])],
         defaults: Defaults { propagation: 120, ..DEFAULTS },
-        means: api(|values, timeout| DnsUpdater::new_hetzner(values.text("HETZNER_API_TOKEN"), timeout)),
+        means: api_after_a_look(|values, timeout| DnsUpdater::new_hetzner(values.text("HETZNER_API_TOKEN"), timeout)),
         tried: Tried::Stub,
         note: "the token is one of the Cloud Console; HETZNER_API_KEY was for the old DNS Console",
         ..ROW

@@ -5,7 +5,8 @@ use dns_update::providers::joker::JokerAuth;
 use dns_update::providers::ovh::OvhEndpoint;
 
 use super::{
-    DEFAULTS, Defaults, ROW, Row, Tried, api, instead, optional, refuses, refuses_but, required, whole_zone_api,
+    DEFAULTS, Defaults, ROW, Row, Tried, api, api_after_a_look, instead, optional, refuses, refuses_but, required,
+    whole_zone_api,
 };
 use crate::dns::provider::values::Values;
 
@@ -206,7 +207,7 @@ pub(super) static ROWS: &[Row] = &[
         ],
         refused: &[instead("OVH_CLIENT_ID", OVH_KEYS), instead("OVH_ACCESS_TOKEN", OVH_KEYS)],
         defaults: Defaults { http: 180, ..DEFAULTS },
-        means: api(|values, timeout| {
+        means: api_after_a_look(|values, timeout| {
             let text = |name| values.text(name);
             let endpoint: OvhEndpoint = text("OVH_ENDPOINT").parse()?;
             let (key, secret) = (text("OVH_APPLICATION_KEY"), text("OVH_APPLICATION_SECRET"));
@@ -240,7 +241,7 @@ pub(super) static ROWS: &[Row] = &[
         prefixes: &["SCALEWAY", "SCW"],
         variables: &[required(&["SCW_SECRET_KEY", "SCALEWAY_API_TOKEN"])],
         defaults: Defaults { ttl: 60, propagation: 120, polling: 10, ..DEFAULTS },
-        means: api(|values, timeout| DnsUpdater::new_scaleway(values.text("SCW_SECRET_KEY"), timeout)),
+        means: api_after_a_look(|values, timeout| DnsUpdater::new_scaleway(values.text("SCW_SECRET_KEY"), timeout)),
         ..ROW
     },
     Row {

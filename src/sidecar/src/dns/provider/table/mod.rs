@@ -120,6 +120,14 @@ pub(super) struct Api {
     pub(super) holds: Holds,
     /// Whether a change of one name reads and writes the whole zone, so that two at once would undo each other.
     pub(super) writes_whole_zone: bool,
+    /// Whether the library adds without looking, or does not know its own values again: then we look first.
+    pub(super) looks_first: bool,
+}
+
+impl Api {
+    const fn new(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Self {
+        Self { client, holds: Holds::Many, writes_whole_zone: false, looks_first: false }
+    }
 }
 
 /// How many TXT values a name can have at a provider.
@@ -201,12 +209,17 @@ const fn instead(name: &'static str, why: &'static str) -> Refused {
 
 /// A provider where a name can have many values.
 const fn api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
-    Means::Library(Api { client, holds: Holds::Many, writes_whole_zone: false })
+    Means::Library(Api::new(client))
+}
+
+/// One more, where we look for the value first.
+const fn api_after_a_look(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+    Means::Library(Api { looks_first: true, ..Api::new(client) })
 }
 
 /// One more, where every change writes the whole zone.
 const fn whole_zone_api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
-    Means::Library(Api { client, holds: Holds::Many, writes_whole_zone: true })
+    Means::Library(Api { writes_whole_zone: true, ..Api::new(client) })
 }
 
 static TABLES: [&[Row]; 6] =

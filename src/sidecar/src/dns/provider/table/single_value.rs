@@ -13,7 +13,7 @@ const ONE_BY_ONE: Defaults = Defaults { sequence: Some(60), ..DEFAULTS };
 const NOTE: &str = "a name holds one value: a certificate for a domain and its wildcard needs two, one after the other";
 
 const fn api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
-    Means::Library(Api { client, holds: Holds::One, writes_whole_zone: false })
+    Means::Library(Api { holds: Holds::One, ..Api::new(client) })
 }
 
 pub(super) static ROWS: &[Row] = &[
