@@ -16,8 +16,8 @@ wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --ena
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT= name binaries to use instead of'
-	@echo '  fetching them.'
+	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT=, BIND=, KNOT=, POWERDNS= name binaries'
+	@echo '  to use instead of fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
@@ -68,6 +68,7 @@ e2e: tools build ## Run the end-to-end tests: make e2e ONLY=renewal for some of 
 
 bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
+	@$(fetch)/bind.sh
 	@cargo build --quiet $(native) --package tests --bin bench
 	@$(target)/release/bench
 
@@ -79,10 +80,13 @@ servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
 	@$(fetch)/pebble.sh
 
-tools: servers ## Fetch these and lego, Caddy and certbot, whose files the tests import
+tools: servers ## Fetch these, the clients whose files the tests import, and DNS servers
 	@$(fetch)/lego.sh
 	@$(fetch)/caddy.sh
 	@$(fetch)/certbot.sh
+	@$(fetch)/bind.sh
+	@$(fetch)/knot.sh
+	@$(fetch)/powerdns.sh
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -72,6 +72,30 @@ pub fn certbot() -> Result<PathBuf> {
     tool("CERTBOT", "certbot")
 }
 
+/// BIND's named, or what `BIND` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn bind() -> Result<PathBuf> {
+    tool("BIND", "named")
+}
+
+/// Knot DNS' knotd, or what `KNOT` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn knot() -> Result<PathBuf> {
+    tool("KNOT", "knotd")
+}
+
+/// PowerDNS' pdns_server, or what `POWERDNS` names.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn powerdns() -> Result<PathBuf> {
+    tool("POWERDNS", "pdns_server")
+}
+
 /// wrk, or what `WRK` names.
 ///
 /// # Errors
