@@ -14,8 +14,12 @@ use crate::{Place, Process, artifacts, ports, until};
 pub struct Challtestsrv {
     process: Process,
     dns: SocketAddr,
-    management: Endpoint,
+    records: Records,
 }
+
+/// What tells it its records.
+#[derive(Clone, Debug)]
+pub struct Records(SocketAddr);
 
 impl Challtestsrv {
     /// Starts it.
@@ -30,10 +34,10 @@ impl Challtestsrv {
             command.args(["-defaultIPv4", "127.0.0.1", "-dnsserver", &dns.to_string()]);
             command.args(["-management", &management.to_string()]);
         })?;
-        let mut server = Self { process, dns, management: Endpoint::Tcp(management) };
+        let mut server = Self { process, dns, records: Records(management) };
         until("the start of pebble-challtestsrv", Duration::from_secs(10), || {
             server.process.check()?;
-            server.management.get("/")
+            Endpoint::Tcp(management).get("/")
         })?;
         Ok(server)
     }
@@ -41,6 +45,16 @@ impl Challtestsrv {
     /// Where it answers.
     pub fn dns(&self) -> SocketAddr {
         self.dns
+    }
+
+    /// Where it is told its records, by HTTP.
+    pub fn management(&self) -> SocketAddr {
+        self.records.0
+    }
+
+    /// What tells it its records.
+    pub fn records(&self) -> Records {
+        self.records.clone()
     }
 
     /// The id of its process.
@@ -73,8 +87,35 @@ impl Challtestsrv {
     }
 
     fn manage(&self, path: &str, body: &Value) -> Result<()> {
-        let reply = self.management.post(path, &body.to_string())?;
+        self.records.manage(path, body)
+    }
+}
+
+impl Records {
+    /// Adds a TXT record.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
+        self.manage("/set-txt", &json!({ "host": absolute(name), "value": value }))
+    }
+
+    /// Removes all TXT records of a name.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn clear_text(&self, name: &str) -> Result<()> {
+        self.manage("/clear-txt", &json!({ "host": absolute(name) }))
+    }
+
+    fn manage(&self, path: &str, body: &Value) -> Result<()> {
+        let reply = Endpoint::Tcp(self.0).post(path, &body.to_string())?;
         ensure!(reply.status == 200, "pebble-challtestsrv answers {} to {path}", reply.status);
         Ok(())
     }
+}
+
+/// With the dot at the end.
+fn absolute(name: &str) -> String {
+    format!("{}.", name.trim_end_matches('.'))
 }

@@ -2,6 +2,7 @@
 //! HTTP-01 at the port of the listener `web`, and gives the directory it keeps.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -25,6 +26,35 @@ pub fn lego(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
         command.args(["--server", &stage.pebble.directory(), "--accept-tos", "--email", "someone@lego.example"]);
         command.arg("--path").arg(&directory);
         command.args(["--http", "--http.port", &stage.place.web_address().to_string()]);
+        for name in names {
+            command.args(["--domains", name]);
+        }
+        command.arg("run");
+    })?;
+    Ok(directory)
+}
+
+/// lego, by DNS-01, for these names; `environment` is what its provider needs to know. It looks for its records at this
+/// server.
+///
+/// # Errors
+/// When it gets no certificate.
+pub fn lego_dns(
+    stage: &Stage,
+    names: &[&str],
+    provider: &str,
+    server: SocketAddr,
+    environment: &[(String, String)],
+) -> Result<PathBuf> {
+    let directory = stage.place.file("lego");
+    run(&artifacts::lego()?, &stage.place.file("lego.log"), |command| {
+        command.env("LEGO_CA_CERTIFICATES", &stage.place.authority.root);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.args(["--server", &stage.pebble.directory(), "--accept-tos", "--email", "someone@lego.example"]);
+        command.arg("--path").arg(&directory);
+        // Its authoritative servers are always at port 53.
+        command.args(["--dns", provider, "--dns.resolvers", &server.to_string()]);
+        command.args(["--dns.propagation-disable-ans", "--dns.propagation-rns"]);
         for name in names {
             command.args(["--domains", name]);
         }

@@ -3,7 +3,8 @@
 //! A [`Place`] is a directory and ports of its own, so that any number of tests run side by side. In it run
 //! [`Challtestsrv`] (DNS), [`Pebble`] (the CA), [`Sidecar`] and [`Envoy`]; a [`World`] is all four, with the
 //! configuration of `envoy/envoy.yaml`, which [`Bootstrap`] reads and moves to the place: what is tested is what is
-//! shipped. A [`Relay`] before the CA makes it slow or odd. [`tls`] looks at it all from outside, as a browser would.
+//! shipped. A [`Relay`] before the CA makes it slow or odd; [`dns`] has further DNS servers. [`tls`] looks at it all from
+//! outside, as a browser would.
 //!
 //! Promises: nothing it started outlives it, also when a test panics or is killed; every wait is for a condition and
 //! ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a certificate.
@@ -26,6 +27,7 @@ mod world;
 pub mod acme_tls;
 pub mod artifacts;
 pub mod clients;
+pub mod dns;
 pub mod http;
 pub mod ports;
 pub mod tls;
@@ -33,7 +35,7 @@ pub mod tls;
 pub use authority::Authority;
 pub use backend::Backend;
 pub use bootstrap::{Bootstrap, Domains};
-pub use challtestsrv::Challtestsrv;
+pub use challtestsrv::{Challtestsrv, Records};
 pub use envoy::{Envoy, EnvoyOptions};
 pub use pebble::{Pebble, PebbleOptions};
 pub use place::Place;

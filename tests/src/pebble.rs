@@ -18,6 +18,8 @@ use crate::{Challtestsrv, Place, Process, Signal, artifacts, ports, until};
 pub struct PebbleOptions {
     /// The profiles it offers, and how long their certificates are valid. An order that names none gets a random one.
     pub profiles: Vec<(String, Duration)>,
+    /// The DNS server that it asks; the place's pebble-challtestsrv if none is named.
+    pub dns: Option<SocketAddr>,
     /// Names it refuses to issue for.
     pub blocklist: Vec<String>,
     /// The keys it binds accounts to, by their ids, in base64url. Where there are any, an account without is refused.
@@ -35,6 +37,7 @@ impl Default for PebbleOptions {
     fn default() -> Self {
         Self {
             profiles: vec![("default".to_owned(), Duration::from_secs(90 * 24 * 60 * 60))],
+            dns: None,
             blocklist: Vec::new(),
             external_accounts: Vec::new(),
             name: "pebble".to_owned(),
@@ -92,7 +95,7 @@ impl Pebble {
             roots: roots.clone(),
         };
         let log = place.file(&format!("{}.log", options.name));
-        let (dns, environment) = (dns.dns(), options.environment.clone());
+        let (dns, environment) = (options.dns.unwrap_or_else(|| dns.dns()), options.environment.clone());
         let process = spawn(&configuration, &log, dns, &environment)?;
         let (api, management) = (endpoint(port), endpoint(management));
         let mut pebble = Self { process, configuration, log, dns, environment, api, management, port };

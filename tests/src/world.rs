@@ -124,7 +124,14 @@ impl Stage {
     /// # Errors
     /// When one of them does not come up.
     pub fn new(name: &str, pebble: &PebbleOptions) -> Result<Self> {
-        let place = Place::new(name)?;
+        Self::at(Place::new(name)?, pebble)
+    }
+
+    /// The same where something runs already.
+    ///
+    /// # Errors
+    /// When one of them does not come up.
+    pub fn at(place: Place, pebble: &PebbleOptions) -> Result<Self> {
         let dns = Challtestsrv::start(&place)?;
         let pebble = Pebble::start(&place, &dns, pebble)?;
         Ok(Self { pebble, dns, place })

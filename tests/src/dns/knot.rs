@@ -1,0 +1,117 @@
+//! Knot DNS: takes updates signed by TSIG (RFC 2136), as a primary server; or follows another one as its secondary.
+
+use std::fmt::Write;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::zone::keys;
+use super::{Zone, serial, texts};
+use crate::{Place, Process, artifacts, ports, until};
+
+/// The secondary server's address. The port is the primary's, as our sidecar knows but one.
+const SECONDARY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+
+/// A running `knotd`.
+#[derive(Debug)]
+pub struct Knot {
+    process: Process,
+    address: SocketAddr,
+}
+
+impl Knot {
+    /// Starts a primary server with these zones.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(place: &Place, zones: &[Zone]) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
+        let directory = place.file("knot");
+        fs::create_dir(&directory)?;
+        let mut text = server(&directory, address);
+        text += "key:\n";
+        for key in keys(zones) {
+            let (name, algorithm, secret) = (&key.name, &key.algorithm, &key.secret);
+            let _ = writeln!(text, "  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}");
+        }
+        text += "acl:\n";
+        for zone in zones {
+            let names: Vec<&str> = zone.keys.iter().map(|key| key.name.as_str()).collect();
+            let _ = writeln!(text, "  - id: {}\n    action: update\n    key: [{}]", zone.name, names.join(", "));
+        }
+        text += "zone:\n";
+        for zone in zones {
+            let (name, file) = (&zone.name, directory.join(&zone.name));
+            fs::write(&file, zone.text())?;
+            let _ = writeln!(text, "  - domain: {name}\n    file: {}\n    acl: {name}", file.display());
+            // Changes go into the journal alone.
+            text += "    zonefile-sync: -1\n    journal-content: all\n";
+        }
+        run(&directory, address, &text, zones)
+    }
+
+    /// Starts a secondary server of a primary one that lets anyone fetch its zones. It fetches each once, and again only
+    /// when the test says so by [`super::notify`].
+    ///
+    /// # Errors
+    /// When it does not come up, or can't fetch a zone.
+    pub fn secondary(place: &Place, primary: SocketAddr, zones: &[Zone]) -> Result<Self> {
+        let address = SocketAddr::from((SECONDARY, primary.port()));
+        let directory = place.file("knot-secondary");
+        fs::create_dir(&directory)?;
+        let mut text = server(&directory, address);
+        let (ip, port) = (primary.ip(), primary.port());
+        let _ = writeln!(text, "remote:\n  - id: primary\n    address: {ip}@{port}");
+        let _ = writeln!(text, "acl:\n  - id: notify\n    action: notify\n    address: {ip}\nzone:");
+        for Zone { name, .. } in zones {
+            let file = directory.join(name);
+            let _ = writeln!(text, "  - domain: {name}\n    file: {}", file.display());
+            text += "    master: primary\n    acl: notify\n";
+        }
+        run(&directory, address, &text, zones)
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The TXT records that it has for a name.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>> {
+        texts(self.address, name)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+/// What both kinds need.
+fn server(directory: &Path, address: SocketAddr) -> String {
+    let (directory, ip, port) = (directory.display(), address.ip(), address.port());
+    format!(
+        "server:\n    rundir: {directory}\n    listen: {ip}@{port}\n    udp-workers: 1\n    tcp-workers: 1\n    \
+         background-workers: 1\nlog:\n  - target: stderr\n    any: info\ndatabase:\n    storage: {directory}\n"
+    )
+}
+
+fn run(directory: &Path, address: SocketAddr, configuration: &str, zones: &[Zone]) -> Result<Knot> {
+    let file = directory.join("knot.conf");
+    fs::write(&file, configuration)?;
+    let process = Process::start(&artifacts::knot()?, &directory.with_extension("log"), |command| {
+        command.arg("-c").arg(&file);
+    })?;
+    let mut knot = Knot { process, address };
+    until("the start of Knot DNS", Duration::from_secs(15), || {
+        knot.process.check()?;
+        zones.iter().try_for_each(|zone| serial(address, &zone.name).map(drop))
+    })?;
+    Ok(knot)
+}

@@ -1,0 +1,109 @@
+//! PowerDNS: takes changes by its HTTP API.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use serde_json::{Value, json};
+
+use super::{serial, texts};
+use crate::http::{Endpoint, Reply};
+use crate::{Place, Process, artifacts, ports, until};
+
+/// A running `pdns_server`.
+#[derive(Debug)]
+pub struct PowerDns {
+    process: Process,
+    address: SocketAddr,
+    api: SocketAddr,
+}
+
+impl PowerDns {
+    /// What its API wants to be shown. Not a word that stands anywhere else, so that a test can look for it in logs.
+    pub const API_KEY: &str = "nobody-may-ever-see-the-key-of-powerdns";
+
+    /// Starts it with a zone that has nothing in it yet.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start(place: &Place, zone: &str) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
+        let api = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
+        let directory = place.file("powerdns");
+        fs::create_dir(&directory)?;
+        fs::write(directory.join("pdns.conf"), configuration(&directory.display().to_string(), address, api))?;
+        let process = Process::start(&artifacts::powerdns()?, &place.file("powerdns.log"), |command| {
+            command.arg(format!("--config-dir={}", directory.display()));
+        })?;
+        let mut server = Self { process, address, api };
+        until("the start of PowerDNS", Duration::from_secs(15), || {
+            server.process.check()?;
+            server.call(Method::GET, "", &Value::Null)
+        })?;
+        let name_server = format!("ns1.{zone}.");
+        let records = json!([{ "content": "127.0.0.1", "disabled": false }]);
+        let address_of = json!({ "name": name_server, "type": "A", "ttl": 1, "records": records });
+        let body = json!({
+            "name": format!("{zone}."), "kind": "Native", "nameservers": [name_server], "rrsets": [address_of],
+        });
+        let reply = server.call(Method::POST, "/zones", &body)?;
+        ensure!(reply.status == 201, "PowerDNS answers {} to a new zone: {}", reply.status, reply.text());
+        serial(address, zone)?;
+        Ok(server)
+    }
+
+    /// Where it answers.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of its API, as `PDNS_API_URL` wants it.
+    pub fn api(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
+    /// The TXT records that it has for a name.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn texts(&self, name: &str) -> Result<Vec<String>> {
+        texts(self.address, name)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    fn call(&self, method: Method, path: &str, body: &Value) -> Result<Reply> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1/servers/localhost{path}"))
+            .header("host", self.api.to_string())
+            .header("x-api-key", Self::API_KEY)
+            .header("content-type", "application/json")
+            .body(Full::new(Bytes::from(body.to_string())))?;
+        Endpoint::Tcp(self.api).send(request)
+    }
+}
+
+/// In a database of its own, without any cache: what was changed is seen.
+fn configuration(directory: &str, address: SocketAddr, api: SocketAddr) -> String {
+    format!(
+        "launch=lmdb\nlmdb-filename={directory}/pdns.lmdb\nlmdb-shards=1\nsocket-dir={directory}\n\
+         local-address={}\nlocal-port={}\n\
+         api=yes\napi-key={}\nwebserver=yes\nwebserver-address={}\nwebserver-port={}\nwebserver-allow-from=127.0.0.0/8\n\
+         daemon=no\nguardian=no\ndisable-syslog=yes\nsecurity-poll-suffix=\n\
+         cache-ttl=0\nnegquery-cache-ttl=0\nquery-cache-ttl=0\nzone-cache-refresh-interval=0\n\
+         default-soa-content=ns1.@ hostmaster.@ 0 3600 3600 86400 0\n",
+        address.ip(),
+        address.port(),
+        PowerDns::API_KEY,
+        api.ip(),
+        api.port(),
+    )
+}

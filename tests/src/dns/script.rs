@@ -1,0 +1,81 @@
+//! A script for lego's `exec` that passes on to pebble-challtestsrv, and waits as long as it is held.
+//!
+//! It is called with `present` or `cleanup`, the record's name and its value:
+//! <https://go-acme.github.io/lego/dns/exec/>.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::{Challtestsrv, Place};
+
+/// A script, and the files beside it.
+#[derive(Debug)]
+pub struct Script {
+    script: PathBuf,
+    calls: PathBuf,
+    hold: PathBuf,
+}
+
+impl Script {
+    /// Writes one that names of this part wait for, while it is held: an empty part is each name.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn new(place: &Place, dns: &Challtestsrv, slow: &str) -> Result<Self> {
+        let (script, calls, hold) = (place.file("exec.sh"), place.file("exec.calls"), place.file("exec.hold"));
+        let management = dns.management();
+        let text = format!(
+            r#"#!/bin/bash
+echo "$1 $2" >> '{calls}'
+if [[ $2 == *'{slow}'* ]]; then
+  while [ -e '{hold}' ]; do sleep 0.05; done
+fi
+case $1 in
+present) path=/set-txt body="{{\"host\": \"$2\", \"value\": \"$3\"}}" ;;
+cleanup) path=/clear-txt body="{{\"host\": \"$2\"}}" ;;
+esac
+exec 3<>/dev/tcp/{ip}/{port}
+printf 'POST %s HTTP/1.0\r\nContent-Length: %d\r\n\r\n%s' "$path" ${{#body}} "$body" >&3
+read -r version status rest <&3
+[ "$status" = 200 ]
+"#,
+            calls = calls.display(),
+            hold = hold.display(),
+            ip = management.ip(),
+            port = management.port(),
+        );
+        fs::write(&script, text)?;
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o700))?;
+        Ok(Self { script, calls, hold })
+    }
+
+    /// From now on it waits.
+    ///
+    /// # Errors
+    /// When that can't be told it.
+    pub fn hold(&self) -> Result<()> {
+        Ok(fs::write(&self.hold, "")?)
+    }
+
+    /// It waits no more.
+    ///
+    /// # Errors
+    /// When it was not held.
+    pub fn release(&self) -> Result<()> {
+        Ok(fs::remove_file(&self.hold)?)
+    }
+
+    /// lego's variables for it.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        vec![("EXEC_PATH".to_owned(), self.script.display().to_string())]
+    }
+
+    /// How it was called: what to do, and the name.
+    pub fn calls(&self) -> Vec<String> {
+        let text = fs::read_to_string(&self.calls).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! A zone to serve, and the keys that may change it.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+/// The algorithms of TSIG that lego names and today's servers take (RFC 8945 §6).
+pub const ALGORITHMS: [&str; 5] = ["hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"];
+
+/// A key of TSIG.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its name, which both sides know.
+    pub name: String,
+    /// One of [`ALGORITHMS`].
+    pub algorithm: String,
+    /// In base64. It tells the key's name, so that a test can look for it in logs.
+    pub secret: String,
+}
+
+impl Key {
+    /// Another secret for each name.
+    pub fn new(name: &str, algorithm: &str) -> Self {
+        let secret = STANDARD.encode(format!("nobody may ever see what the secret of {name} is"));
+        Self { name: name.to_owned(), algorithm: algorithm.to_owned(), secret }
+    }
+
+    /// lego's variables for `rfc2136` with this key, at this server.
+    pub fn environment(&self, server: SocketAddr) -> Vec<(String, String)> {
+        self.environment_of("", server)
+    }
+
+    /// The same with a prefix: one resolver's own.
+    pub fn environment_of(&self, prefix: &str, server: SocketAddr) -> Vec<(String, String)> {
+        let variables = [
+            ("NAMESERVER", server.to_string()),
+            ("TSIG_ALGORITHM", format!("{}.", self.algorithm)),
+            ("TSIG_KEY", self.name.clone()),
+            ("TSIG_SECRET", self.secret.clone()),
+        ];
+        variables.into_iter().map(|(name, value)| (format!("{prefix}RFC2136_{name}"), value)).collect()
+    }
+}
+
+/// A zone, its records and who may change it.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Its name, without the dot at the end.
+    pub name: String,
+    /// Lines of a master file (RFC 1035 §5.1), names relative to the zone, besides SOA and NS.
+    pub records: Vec<String>,
+    /// The keys that may change its records.
+    pub keys: Vec<Key>,
+    /// Whether a second name server, 127.0.0.2, stands in it.
+    pub secondary: bool,
+}
+
+impl Zone {
+    /// One that this key may change.
+    pub fn new(name: &str, key: &Key) -> Self {
+        Self { name: name.to_owned(), records: Vec::new(), keys: vec![key.clone()], secondary: false }
+    }
+
+    /// With another record, a line of a master file.
+    pub fn record(mut self, line: &str) -> Self {
+        self.records.push(line.to_owned());
+        self
+    }
+
+    /// Its master file. What is not there may be asked for again at once.
+    pub(crate) fn text(&self) -> String {
+        let mut text = "$TTL 1\n@ SOA ns1 hostmaster 1 3600 3600 86400 0\n@ NS ns1\nns1 A 127.0.0.1\n".to_owned();
+        if self.secondary {
+            text += "@ NS ns2\nns2 A 127.0.0.2\n";
+        }
+        for record in &self.records {
+            let _ = writeln!(text, "{record}");
+        }
+        text
+    }
+}
+
+/// All keys of these zones, each once.
+pub(crate) fn keys(zones: &[Zone]) -> Vec<&Key> {
+    let mut keys: Vec<&Key> = Vec::new();
+    for key in zones.iter().flat_map(|zone| &zone.keys) {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
