@@ -20,6 +20,10 @@ pub struct PebbleOptions {
     pub profiles: Vec<(String, Duration)>,
     /// The DNS server that it asks; the place's pebble-challtestsrv if none is named.
     pub dns: Option<SocketAddr>,
+    /// Where it validates HTTP-01; the place's `web` if none is named.
+    pub http_port: Option<u16>,
+    /// Where it validates TLS-ALPN-01; the place's `websecure` if none is named.
+    pub tls_port: Option<u16>,
     /// Names it refuses to issue for.
     pub blocklist: Vec<String>,
     /// The keys it binds accounts to, by their ids, in base64url. Where there are any, an account without is refused.
@@ -38,6 +42,8 @@ impl Default for PebbleOptions {
         Self {
             profiles: vec![("default".to_owned(), Duration::from_secs(90 * 24 * 60 * 60))],
             dns: None,
+            http_port: None,
+            tls_port: None,
             blocklist: Vec::new(),
             external_accounts: Vec::new(),
             name: "pebble".to_owned(),
@@ -80,7 +86,7 @@ pub struct Pebble {
 }
 
 impl Pebble {
-    /// Starts it. It validates HTTP-01 at the place's port `web`.
+    /// Starts it.
     ///
     /// # Errors
     /// When it does not come up.
@@ -243,8 +249,8 @@ fn config(place: &Place, port: u16, management: u16, options: &PebbleOptions) ->
         "managementListenAddress": format!("127.0.0.1:{management}"),
         "certificate": place.authority.certificate,
         "privateKey": place.authority.key,
-        "httpPort": place.web,
-        "tlsPort": place.websecure,
+        "httpPort": options.http_port.unwrap_or(place.web),
+        "tlsPort": options.tls_port.unwrap_or(place.websecure),
         "ocspResponderURL": "",
         "externalAccountBindingRequired": !options.external_accounts.is_empty(),
         "externalAccountMACKeys": options.external_accounts.iter().cloned().collect::<BTreeMap<_, _>>(),

@@ -19,7 +19,7 @@ use harness::{World, until};
 use crate::PATIENCE;
 
 /// Waits for the last line of Envoy's log that contains all these parts.
-fn line(world: &mut World, parts: &[&str]) -> Result<String> {
+pub(crate) fn line(world: &mut World, parts: &[&str]) -> Result<String> {
     until(&format!("a line in Envoy's log that says {parts:?}"), PATIENCE, || {
         world.envoy.check()?;
         let log = world.envoy.log();
@@ -30,7 +30,7 @@ fn line(world: &mut World, parts: &[&str]) -> Result<String> {
 }
 
 /// How much later one line of Envoy's log was written than another one. They begin as `[2026-07-01 12:00:00.000]`.
-fn between(earlier: &str, later: &str) -> Result<Duration> {
+pub(crate) fn between(earlier: &str, later: &str) -> Result<Duration> {
     let millis = |line: &str| -> Result<u64> {
         let time = line.split([' ', ']']).nth(1).context("no time")?;
         let mut parts = time.split([':', '.']).map(str::parse::<u64>);

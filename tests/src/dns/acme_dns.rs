@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
@@ -73,9 +74,13 @@ impl AcmeDns {
         Ok(Self { _http: http, _dns: dns, api, address, shared })
     }
 
-    /// The URL of its API, as `ACME_DNS_API_BASE` wants it.
-    pub fn api(&self) -> String {
-        format!("http://{}", self.api)
+    /// lego's variables for it, with the file for accounts.
+    pub fn environment(&self, storage: &Path) -> Vec<(String, String)> {
+        let variables = [
+            ("ACME_DNS_API_BASE", format!("http://{}", self.api)),
+            ("ACME_DNS_STORAGE_PATH", storage.display().to_string()),
+        ];
+        variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
     /// Where it answers DNS.

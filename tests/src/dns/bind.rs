@@ -86,7 +86,8 @@ fn configuration(directory: &Path, address: SocketAddr, zones: &[Zone]) -> Strin
     }
     for Zone { name, keys, .. } in zones {
         let grants: String = keys.iter().map(|key| format!("grant {} zonesub TXT; ", key.name)).collect();
-        let _ = writeln!(text, "zone \"{name}\" {{ type primary; file \"{name}\"; update-policy {{ {grants}}}; }};");
+        let policy = if grants.is_empty() { String::new() } else { format!("update-policy {{ {grants}}}; ") };
+        let _ = writeln!(text, "zone \"{name}\" {{ type primary; file \"{name}\"; {policy}}};");
     }
     text
 }

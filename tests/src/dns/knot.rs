@@ -38,15 +38,17 @@ impl Knot {
             let _ = writeln!(text, "  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}");
         }
         text += "acl:\n";
-        for zone in zones {
-            let names: Vec<&str> = zone.keys.iter().map(|key| key.name.as_str()).collect();
-            let _ = writeln!(text, "  - id: {}\n    action: update\n    key: [{}]", zone.name, names.join(", "));
+        // One without a key would let anyone.
+        for Zone { name, keys, .. } in zones.iter().filter(|zone| !zone.keys.is_empty()) {
+            let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+            let _ = writeln!(text, "  - id: {name}\n    action: update\n    key: [{}]", names.join(", "));
         }
         text += "zone:\n";
         for zone in zones {
             let (name, file) = (&zone.name, directory.join(&zone.name));
             fs::write(&file, zone.text())?;
-            let _ = writeln!(text, "  - domain: {name}\n    file: {}\n    acl: {name}", file.display());
+            let acl = if zone.keys.is_empty() { "[]" } else { name };
+            let _ = writeln!(text, "  - domain: {name}\n    file: {}\n    acl: {acl}", file.display());
             // Changes go into the journal alone.
             text += "    zonefile-sync: -1\n    journal-content: all\n";
         }

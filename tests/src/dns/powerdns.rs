@@ -20,6 +20,7 @@ pub struct PowerDns {
     process: Process,
     address: SocketAddr,
     api: SocketAddr,
+    zone: String,
 }
 
 impl PowerDns {
@@ -39,7 +40,7 @@ impl PowerDns {
         let process = Process::start(&artifacts::powerdns()?, &place.file("powerdns.log"), |command| {
             command.arg(format!("--config-dir={}", directory.display()));
         })?;
-        let mut server = Self { process, address, api };
+        let mut server = Self { process, address, api, zone: zone.to_owned() };
         until("the start of PowerDNS", Duration::from_secs(15), || {
             server.process.check()?;
             server.call(Method::GET, "", &Value::Null)
@@ -61,17 +62,33 @@ impl PowerDns {
         self.address
     }
 
-    /// The URL of its API, as `PDNS_API_URL` wants it.
-    pub fn api(&self) -> String {
-        format!("http://{}", self.api)
-    }
-
     /// The TXT records that it has for a name.
     ///
     /// # Errors
     /// When it does not answer.
     pub fn texts(&self, name: &str) -> Result<Vec<String>> {
         texts(self.address, name)
+    }
+
+    /// Sets the only TXT record of a name in its zone.
+    ///
+    /// # Errors
+    /// When it refuses.
+    pub fn set_text(&self, name: &str, value: &str) -> Result<()> {
+        let records = json!([{ "content": format!("\"{value}\""), "disabled": false }]);
+        let changed = json!({
+            "name": format!("{name}."), "type": "TXT", "changetype": "REPLACE", "ttl": 1, "records": records,
+        });
+        let path = format!("/zones/{}.", self.zone);
+        let reply = self.call(Method::PATCH, &path, &json!({ "rrsets": [changed] }))?;
+        ensure!(reply.status == 204, "PowerDNS answers {} to a record: {}", reply.status, reply.text());
+        Ok(())
+    }
+
+    /// lego's variables for it.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let variables = [("PDNS_API_URL", format!("http://{}", self.api)), ("PDNS_API_KEY", Self::API_KEY.to_owned())];
+        variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
     /// What it has logged.

@@ -47,32 +47,40 @@ impl Key {
 /// A zone, its records and who may change it.
 #[derive(Clone, Debug)]
 pub struct Zone {
-    /// Its name, without the dot at the end.
-    pub name: String,
-    /// Lines of a master file (RFC 1035 §5.1), names relative to the zone, besides SOA and NS.
-    pub records: Vec<String>,
-    /// The keys that may change its records.
-    pub keys: Vec<Key>,
-    /// Whether a second name server, 127.0.0.2, stands in it.
-    pub secondary: bool,
+    pub(super) name: String,
+    pub(super) keys: Vec<Key>,
+    records: Vec<String>,
+    has_secondary: bool,
 }
 
 impl Zone {
-    /// One that this key may change.
-    pub fn new(name: &str, key: &Key) -> Self {
-        Self { name: name.to_owned(), records: Vec::new(), keys: vec![key.clone()], secondary: false }
+    /// With its SOA and NS records only, and nobody who may change it. The name is without the dot at the end.
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), keys: Vec::new(), records: Vec::new(), has_secondary: false }
     }
 
-    /// With another record, a line of a master file.
+    /// With a key that may change its TXT records.
+    pub fn key(mut self, key: &Key) -> Self {
+        self.keys.push(key.clone());
+        self
+    }
+
+    /// With another record: a line of a master file (RFC 1035 §5.1), its name relative to the zone.
     pub fn record(mut self, line: &str) -> Self {
         self.records.push(line.to_owned());
         self
     }
 
+    /// With a second name server, 127.0.0.2.
+    pub fn secondary(mut self) -> Self {
+        self.has_secondary = true;
+        self
+    }
+
     /// Its master file. What is not there may be asked for again at once.
-    pub(crate) fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let mut text = "$TTL 1\n@ SOA ns1 hostmaster 1 3600 3600 86400 0\n@ NS ns1\nns1 A 127.0.0.1\n".to_owned();
-        if self.secondary {
+        if self.has_secondary {
             text += "@ NS ns2\nns2 A 127.0.0.2\n";
         }
         for record in &self.records {
@@ -83,7 +91,7 @@ impl Zone {
 }
 
 /// All keys of these zones, each once.
-pub(crate) fn keys(zones: &[Zone]) -> Vec<&Key> {
+pub(super) fn keys(zones: &[Zone]) -> Vec<&Key> {
     let mut keys: Vec<&Key> = Vec::new();
     for key in zones.iter().flat_map(|zone| &zone.keys) {
         if !keys.contains(&key) {

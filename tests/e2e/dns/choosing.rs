@@ -1,0 +1,73 @@
+//! Several challenges at one resolver: which is taken, and what after one has failed.
+
+use anyhow::Result;
+use harness::dns::HttpReq;
+use harness::{PebbleOptions, Stage, World, ports};
+use serde_json::{Value, json};
+
+use super::scene::{Scene, ZONE};
+use crate::PATIENCE;
+use crate::options::line;
+
+/// A resolver with these challenges before DNS-01 by a bridge.
+fn play(pebble: &PebbleOptions, challenges: &[(&str, Value)], names: &[&str]) -> Result<(World, HttpReq)> {
+    let stage = Stage::new("choosing", pebble)?;
+    let bridge = HttpReq::start(&stage.dns)?;
+    let scene = Scene::new("httpreq", stage.dns.dns(), bridge.environment());
+    let mut scene = scene.propagation("disableChecks", &json!(true));
+    for (challenge, options) in challenges {
+        scene.challenges[*challenge] = options.clone();
+    }
+    let mut world = scene.on(stage, &[names], |_| ())?;
+    world.served(ZONE, PATIENCE)?;
+    Ok((world, bridge))
+}
+
+fn http() -> (&'static str, Value) {
+    ("httpChallenge", json!({ "entryPoint": "web" }))
+}
+
+fn tls() -> (&'static str, Value) {
+    ("tlsChallenge", json!({}))
+}
+
+/// The CA finds nobody at these ports.
+fn closed(is_http_closed: bool) -> Result<PebbleOptions> {
+    let http_port = if is_http_closed { Some(ports::free()?) } else { None };
+    Ok(PebbleOptions { http_port, tls_port: Some(ports::free()?), ..PebbleOptions::default() })
+}
+
+#[test]
+fn http_01_comes_before_dns_01() -> Result<()> {
+    let (mut world, bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE])?;
+    line(&mut world, &["le: example.test: issued by", " by http-01,"])?;
+    assert!(bridge.requests().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_type_that_fails_is_followed_by_the_next_one_at_once() -> Result<()> {
+    let (mut world, bridge) = play(&closed(false)?, &[tls(), http()], &[ZONE])?;
+    line(&mut world, &["le: example.test: proved in another way", "tls-alpn-01"])?;
+    line(&mut world, &["le: example.test: issued by", " by http-01,"])?;
+    assert_eq!(world.pebble.requests("/chalZ/"), 2, "one word for each");
+    assert!(bridge.requests().is_empty(), "the last one is not needed");
+    assert!(!world.envoy.log().contains("example.test: failed ("), "no try has failed");
+    Ok(())
+}
+
+#[test]
+fn dns_01_is_the_last_that_is_tried() -> Result<()> {
+    let (mut world, bridge) = play(&closed(true)?, &[tls(), http()], &[ZONE])?;
+    line(&mut world, &["le: example.test: issued by", " by dns-01,"])?;
+    assert_eq!(world.pebble.requests("/chalZ/"), 3, "one word for each");
+    assert_eq!(bridge.requests().len(), 2, "{:?}", bridge.requests());
+    Ok(())
+}
+
+#[test]
+fn a_name_and_its_wildcard_may_be_proved_in_two_ways() -> Result<()> {
+    let (mut world, _bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE, "*.example.test"])?;
+    line(&mut world, &["le: example.test (and 1 more name): issued by", " by http-01 and dns-01,"])?;
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! dns-persist-01: a record that the user sets once, and no credentials.
+
+use anyhow::{Context, Result};
+use harness::Place;
+use harness::dns::PowerDns;
+use serde_json::json;
+
+use super::scene::{Scene, ZONE};
+use crate::PATIENCE;
+use crate::options::line;
+
+/// Where the user's record is.
+const STANDING: &str = "_validation-persist.example.test";
+
+/// Gets a certificate, without any variable, after the record was set that is asked for.
+fn set_once(names: &[&str]) -> Result<String> {
+    let place = Place::new("persist")?;
+    let server = PowerDns::start(&place, ZONE)?;
+    let mut scene = Scene::new("none", server.address(), Vec::new());
+    scene.challenges = json!({ "dnsPersistChallenge": { "resolvers": [server.address()] } });
+    let mut world = scene.play(place, &[names])?;
+    let told = line(&mut world, &["failed (challenge", "dns-persist-01", "set this TXT record: ", STANDING])?;
+    let value = told.split("TXT \"").nth(1).and_then(|rest| rest.split('"').next()).context(told.clone())?;
+    server.set_text(STANDING, value)?;
+    let served = world.served(ZONE, PATIENCE)?;
+    assert_eq!(served.names.len(), names.len());
+    assert!(line(&mut world, &["issued by"])?.contains("by dns-persist-01"));
+    assert!(server.texts("_acme-challenge.example.test")?.is_empty());
+    assert_eq!(server.texts(STANDING)?, [value], "it is the user's, and stays");
+    Ok(value.to_owned())
+}
+
+#[test]
+fn the_record_to_set_is_told_and_once_it_is_set_certificates_come() -> Result<()> {
+    let value = set_once(&[ZONE])?;
+    assert!(value.starts_with("pebble.letsencrypt.org; accounturi=https://"), "{value}");
+    Ok(())
+}
+
+#[test]
+fn a_wildcard_wants_a_record_that_says_so() -> Result<()> {
+    let value = set_once(&[ZONE, "*.example.test"])?;
+    assert!(value.ends_with("; policy=wildcard"), "{value}");
+    Ok(())
+}

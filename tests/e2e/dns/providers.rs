@@ -1,0 +1,75 @@
+//! The other ways to a record: PowerDNS's API, and what lego calls `acme-dns`, `exec` and `httpreq`.
+
+use anyhow::{Context, Result};
+use harness::dns::{AcmeDns, HttpReq, PowerDns, Script};
+use harness::{PebbleOptions, Place, Stage, World};
+use serde_json::json;
+
+use super::scene::{RECORD, Scene, ZONE, gone, is_nowhere};
+use crate::PATIENCE;
+use crate::options::line;
+
+/// pebble-challtestsrv has no zones: its records are not looked for but by Pebble.
+fn at_challtestsrv(provider: &str, stage: Stage, variables: Vec<(String, String)>) -> Result<World> {
+    let scene = Scene::new(provider, stage.dns.dns(), variables).propagation("disableChecks", &json!(true));
+    let mut world = scene.on(stage, &[&[ZONE]], |_| ())?;
+    world.served(ZONE, PATIENCE)?;
+    gone(world.dns.dns(), RECORD)?;
+    Ok(world)
+}
+
+#[test]
+fn powerdns_is_told_by_its_api() -> Result<()> {
+    let place = Place::new("powerdns")?;
+    let server = PowerDns::start(&place, ZONE)?;
+    let scene = Scene::new("pdns", server.address(), server.environment());
+    let mut world = scene.play(place, &[&[ZONE, "*.example.test"]])?;
+    world.served(ZONE, PATIENCE)?;
+    gone(server.address(), RECORD)?;
+    is_nowhere(&world, PowerDns::API_KEY)
+}
+
+#[test]
+fn a_wrong_key_of_powerdns_is_told() -> Result<()> {
+    let place = Place::new("powerdns-key")?;
+    let server = PowerDns::start(&place, ZONE)?;
+    let wrong = "nobody-may-see-this-one-either";
+    let scene = Scene::new("pdns", server.address(), server.environment()).variable("PDNS_API_KEY", wrong);
+    let mut world = scene.play(place, &[&[ZONE]])?;
+    line(&mut world, &["le: example.test: failed (challenge", "pdns"])?;
+    is_nowhere(&world, wrong)
+}
+
+#[test]
+fn httpreq_is_spoken() -> Result<()> {
+    let stage = Stage::new("httpreq", &PebbleOptions::default())?;
+    let bridge = HttpReq::start(&stage.dns)?;
+    let world = at_challtestsrv("httpreq", stage, bridge.environment())?;
+    assert_eq!(bridge.requests(), ["/present _acme-challenge.example.test.", "/cleanup _acme-challenge.example.test."]);
+    is_nowhere(&world, HttpReq::PASSWORD)
+}
+
+#[test]
+fn a_script_is_run_as_exec_does() -> Result<()> {
+    let stage = Stage::new("exec", &PebbleOptions::default())?;
+    let script = Script::new(&stage.place, &stage.dns, "")?;
+    at_challtestsrv("exec", stage, script.environment())?;
+    assert_eq!(script.calls(), ["present _acme-challenge.example.test.", "cleanup _acme-challenge.example.test."]);
+    Ok(())
+}
+
+#[test]
+fn acme_dns_tells_which_alias_to_set_and_works_when_it_is_set() -> Result<()> {
+    let place = Place::new("acme-dns")?;
+    let server = AcmeDns::start(ZONE)?;
+    let scene = Scene::new("acme-dns", server.address(), server.environment(&place.file("accounts.json")));
+    let mut world = scene.play(place, &[&[ZONE]])?;
+    let told = line(&mut world, &["le: example.test: failed (challenge", "_acme-challenge.example.test. CNAME "])?;
+    let accounts = server.accounts();
+    let [account] = accounts.as_slice() else { panic!("one account expected, not {accounts:?}") };
+    assert!(told.contains(account), "{told}");
+    server.alias(RECORD, account);
+    world.served(ZONE, PATIENCE).context("with the alias")?;
+    assert_eq!(server.accounts().len(), 1, "no second account");
+    is_nowhere(&world, AcmeDns::KEY)
+}

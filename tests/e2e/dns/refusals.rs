@@ -1,0 +1,41 @@
+//! A server that refuses: the reason is told, and nothing of the credentials.
+
+use anyhow::Result;
+use harness::Place;
+use harness::dns::{Bind, Key, Zone};
+
+use super::scene::RECORD;
+use super::scene::{Scene, ZONE, gone, is_nowhere};
+use crate::options::line;
+
+/// Sends updates with a key that BIND does not take for the zone; the plugin's log line has these words.
+fn refused(sent: &Key, zones: &[Zone], words: &str) -> Result<()> {
+    let place = Place::new("refused")?;
+    let bind = Bind::start(&place, zones)?;
+    let scene = Scene::new("rfc2136", bind.address(), sent.environment(bind.address()));
+    let mut world = scene.play(place, &[&[ZONE]])?;
+    line(&mut world, &["le: example.test: failed (challenge", "no answer to dns-01", "rfc2136", words])?;
+    gone(bind.address(), RECORD)?;
+    assert!(crate::stat(&world, "failures.resolver.le.class.challenge")? >= 1);
+    assert!(world.sidecar.state()?.to_string().contains(words), "the API does not tell it");
+    is_nowhere(&world, &sent.secret)
+}
+
+#[test]
+fn a_wrong_secret_is_told() -> Result<()> {
+    let right = Key::new("update", "hmac-sha256");
+    let wrong = Key { secret: Key::new("other", "hmac-sha256").secret, ..right.clone() };
+    refused(&wrong, &[Zone::new(ZONE).key(&right)], "BADSIG")
+}
+
+#[test]
+fn an_unknown_key_is_told() -> Result<()> {
+    let known = Key::new("update", "hmac-sha256");
+    refused(&Key::new("stranger", "hmac-sha256"), &[Zone::new(ZONE).key(&known)], "BADKEY")
+}
+
+#[test]
+fn a_zone_that_the_key_may_not_change_is_told() -> Result<()> {
+    let (other, key) = (Key::new("other", "hmac-sha256"), Key::new("update", "hmac-sha256"));
+    refused(&key, &[Zone::new(ZONE).key(&other), Zone::new("elsewhere.test").key(&key)], "REFUSED")
+}

@@ -1,0 +1,70 @@
+//! The record is gone, whatever became of the order, the CA and the sidecar.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::dns::{Bind, Key, Zone};
+use harness::{Place, until};
+
+use super::scene::{Lagging, RECORD, Scene, ZONE, gone};
+use crate::PATIENCE;
+use crate::options::line;
+
+/// A record of before the last start waits a minute for an engine that goes on with its order.
+const GRACE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_record_is_gone_after_an_order_that_failed() -> Result<()> {
+    let place = Place::new("failed-order")?;
+    let key = Key::new("update", "hmac-sha256");
+    let bind = Bind::start(&place, &[Zone::new(ZONE).key(&key)])?;
+    let mut scene = Scene::new("rfc2136", bind.address(), key.environment(bind.address()));
+    // Pebble asks where there is no record.
+    scene.pebble.dns = None;
+    scene.retry = "1h";
+    let mut world = scene.play(place, &[&[ZONE]])?;
+    line(&mut world, &["le: example.test: failed (validation"])?;
+    assert!(bind.log().contains("adding an RR at '_acme-challenge.example.test' TXT"));
+    gone(bind.address(), RECORD)
+}
+
+#[test]
+fn a_record_is_gone_after_the_ca_went_away() -> Result<()> {
+    let place = Place::new("ca-gone")?;
+    let servers = Lagging::start(&place, true)?;
+    let mut scene = servers.scene();
+    scene.retry = "1h";
+    let mut world = scene.play(place, &[&[ZONE]])?;
+    servers.made(1)?;
+    world.pebble.kill();
+    servers.catch_up()?;
+    line(&mut world, &["le: example.test: failed (transient"])?;
+    gone(servers.bind.address(), RECORD)
+}
+
+#[test]
+fn an_order_is_gone_on_with_after_the_sidecar_was_killed() -> Result<()> {
+    let place = Place::new("sidecar-killed")?;
+    let servers = Lagging::start(&place, true)?;
+    let mut world = servers.scene().play(place, &[&[ZONE]])?;
+    servers.made(1)?;
+    world.sidecar.restart()?;
+    servers.catch_up()?;
+    world.served(ZONE, PATIENCE)?;
+    assert_eq!(world.orders(), 1);
+    gone(servers.bind.address(), RECORD)
+}
+
+#[test]
+fn a_record_that_no_engine_asks_for_is_gone_after_the_next_start() -> Result<()> {
+    let place = Place::new("leftover")?;
+    let servers = Lagging::start(&place, true)?;
+    let mut world = servers.scene().play(place, &[&[ZONE]])?;
+    servers.made(1)?;
+    world.envoy.kill();
+    world.sidecar.restart()?;
+    until("the removal of what was left", GRACE + PATIENCE, || {
+        ensure!(servers.bind.texts(RECORD)?.is_empty(), "it is still there");
+        Ok(())
+    })
+}

@@ -1,0 +1,158 @@
+//! A world whose certificates are proved by DNS-01; and one with a name server that lags behind.
+
+use std::net::SocketAddr;
+
+use anyhow::{Result, ensure};
+use harness::dns::{Bind, Key, Knot, Zone, notify};
+use harness::{PebbleOptions, Place, SidecarOptions, Stage, World, WorldOptions, domains, until};
+use serde_json::{Value, json};
+
+use crate::PATIENCE;
+
+/// The zone of the tests.
+pub(super) const ZONE: &str = "example.test";
+
+/// Where the record of [`ZONE`] and of its wildcard is.
+pub(super) const RECORD: &str = "_acme-challenge.example.test";
+
+/// What differs from test to test.
+pub(super) struct Scene {
+    /// The challenges of the resolver `le`.
+    pub(super) challenges: Value,
+    /// The CA.
+    pub(super) pebble: PebbleOptions,
+    /// The sidecar.
+    pub(super) sidecar: SidecarOptions,
+    /// The wait after a failure.
+    pub(super) retry: &'static str,
+}
+
+impl Scene {
+    /// With this provider and its variables. One server is asked for everything: by Pebble, and by the sidecar as the
+    /// recursive server and as the zones' own. Other servers of the zones must have the same port.
+    pub(super) fn new(provider: &str, server: SocketAddr, variables: Vec<(String, String)>) -> Self {
+        let mut sidecar = SidecarOptions { environment: variables, ..SidecarOptions::default() };
+        sidecar.arguments.extend(["--name-server-port".to_owned(), server.port().to_string()]);
+        // lego waits a minute between two records of these.
+        for provider in ["RFC2136", "EXEC"] {
+            sidecar.environment.push((format!("{provider}_SEQUENCE_INTERVAL"), "0".to_owned()));
+        }
+        Self {
+            challenges: json!({ "dnsChallenge": { "provider": provider, "resolvers": [server] } }),
+            pebble: PebbleOptions { dns: Some(server), ..PebbleOptions::default() },
+            sidecar,
+            retry: "500ms",
+        }
+    }
+
+    /// With another variable.
+    pub(super) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.sidecar.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With an option of `dnsChallenge.propagation`.
+    pub(super) fn propagation(mut self, option: &str, value: &Value) -> Self {
+        self.challenges["dnsChallenge"]["propagation"][option] = value.clone();
+        self
+    }
+
+    /// Starts all of it, to get these certificates.
+    pub(super) fn play(self, place: Place, certificates: &[&[&str]]) -> Result<World> {
+        self.play_with(Stage::at, place, certificates, |_| ())
+    }
+
+    /// The same; `change` changes the plugin's configuration, in which certificates are `router-0`, `router-1`, ….
+    pub(super) fn play_with(
+        self,
+        stage: impl FnOnce(Place, &PebbleOptions) -> Result<Stage>,
+        place: Place,
+        certificates: &[&[&str]],
+        change: impl Fn(&mut Value),
+    ) -> Result<World> {
+        let stage = stage(place, &self.pebble)?;
+        self.on(stage, certificates, change)
+    }
+
+    /// The same where DNS and CA run already.
+    pub(super) fn on(self, stage: Stage, certificates: &[&[&str]], change: impl Fn(&mut Value)) -> Result<World> {
+        let mut bootstrap = stage.bootstrap()?.domains(&domains(certificates))?;
+        bootstrap.plugin(|configuration| {
+            let acme = &mut configuration["certificatesResolvers"]["le"]["acme"];
+            if let Some(acme) = acme.as_object_mut() {
+                acme.remove("httpChallenge");
+            }
+            for (challenge, options) in self.challenges.as_object().into_iter().flatten() {
+                acme[challenge] = options.clone();
+            }
+            configuration["engine"]["retryMin"] = json!(self.retry);
+            configuration["engine"]["retryMax"] = json!(self.retry);
+            change(configuration);
+        })?;
+        stage.play(bootstrap, &WorldOptions { sidecar: self.sidecar, ..WorldOptions::default() })
+    }
+}
+
+/// BIND, and a second name server that learns of changes only when the test says so.
+pub(super) struct Lagging {
+    pub(super) bind: Bind,
+    pub(super) secondary: Knot,
+    pub(super) key: Key,
+}
+
+impl Lagging {
+    /// Starts both; `is_listed` puts the second one into the zone's NS records.
+    pub(super) fn start(place: &Place, is_listed: bool) -> Result<Self> {
+        let key = Key::new("update", "hmac-sha256");
+        let zone = Zone::new(ZONE).key(&key);
+        let zones = [if is_listed { zone.secondary() } else { zone }];
+        let bind = Bind::start(place, &zones)?;
+        let secondary = Knot::secondary(place, bind.address(), &zones)?;
+        Ok(Self { bind, secondary, key })
+    }
+
+    /// A scene in which BIND is told.
+    pub(super) fn scene(&self) -> Scene {
+        Scene::new("rfc2136", self.bind.address(), self.key.environment(self.bind.address()))
+    }
+
+    /// Waits until BIND has so many records, which the second server does not have.
+    pub(super) fn made(&self, count: usize) -> Result<()> {
+        until(&format!("{count} records"), PATIENCE, || {
+            let texts = self.bind.texts(RECORD)?;
+            ensure!(texts.len() == count, "BIND has {texts:?}");
+            Ok(())
+        })?;
+        assert!(self.secondary.texts(RECORD)?.is_empty());
+        Ok(())
+    }
+
+    /// Lets the second server learn of them.
+    pub(super) fn catch_up(&self) -> Result<()> {
+        notify(self.secondary.address(), ZONE)
+    }
+}
+
+/// Waits until a server has no record for a name any more.
+pub(super) fn gone(server: SocketAddr, name: &str) -> Result<()> {
+    until(&format!("the removal of {name}"), PATIENCE, || {
+        let texts = harness::dns::texts(server, name)?;
+        ensure!(texts.is_empty(), "there is {texts:?}");
+        Ok(())
+    })
+}
+
+/// A secret is in no log, no metric and nothing that the API tells.
+pub(super) fn is_nowhere(world: &World, secret: &str) -> Result<()> {
+    let told = [
+        ("Envoy's log", world.envoy.log()),
+        ("the sidecar's log", world.sidecar.log()),
+        ("Envoy's metrics", world.envoy.admin()?.get("/stats")?.text()),
+        ("the sidecar's metrics", world.sidecar.status("/metrics")?.text()),
+        ("the sidecar's state", world.sidecar.state()?.to_string()),
+    ];
+    for (what, text) in told {
+        ensure!(!text.contains(secret), "{what} tells {secret}");
+    }
+    Ok(())
+}
