@@ -1,7 +1,8 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`, `sizes`.
+//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`,
+//! `sizes`, `wildcards`.
 
 mod alpn;
 mod figure;
@@ -14,6 +15,7 @@ mod requests;
 mod sizes;
 mod stage;
 mod storage;
+mod wildcards;
 
 use anyhow::Result;
 
@@ -27,11 +29,12 @@ type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 7] = [
+    let groups: [(&str, Measure); 8] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
         ("alpn", alpn::measure),
         ("hundred", hundred::measure),
+        ("wildcards", wildcards::measure),
         ("forms", forms::measure),
         ("plan", plan::measure),
         ("requests", requests::measure),

@@ -11,22 +11,27 @@ pub(crate) struct Stage {
     pub(crate) dns: Challtestsrv,
     pub(crate) pebble: Pebble,
     pub(crate) bootstrap: Bootstrap,
+    pub(crate) sidecar: SidecarOptions,
 }
 
 impl Stage {
     /// With these certificates to be got.
     pub(crate) fn set(certificates: &[Domains]) -> Result<Self> {
-        let place = Place::new("bench")?;
+        Self::at(Place::new("bench")?, &PebbleOptions::default(), certificates)
+    }
+
+    /// The same where something runs already.
+    pub(crate) fn at(place: Place, pebble: &PebbleOptions, certificates: &[Domains]) -> Result<Self> {
         let dns = Challtestsrv::start(&place)?;
-        let pebble = Pebble::start(&place, &dns, &PebbleOptions::default())?;
+        let pebble = Pebble::start(&place, &dns, pebble)?;
         let bootstrap = Bootstrap::placed(&place, &pebble)?.domains(certificates)?;
-        Ok(Self { place, dns, pebble, bootstrap })
+        Ok(Self { place, dns, pebble, bootstrap, sidecar: SidecarOptions::default() })
     }
 
     /// Starts sidecar and Envoy.
     pub(crate) fn start(self, envoy: EnvoyOptions) -> Result<World> {
-        let Self { place, dns, pebble, mut bootstrap } = self;
-        let sidecar = Sidecar::start(&place, SidecarOptions::default())?;
+        let Self { place, dns, pebble, mut bootstrap, sidecar } = self;
+        let sidecar = Sidecar::start(&place, sidecar)?;
         let envoy = Envoy::start(&place, &mut bootstrap, envoy)?;
         Ok(World { envoy, sidecar, pebble, dns, place })
     }
