@@ -42,12 +42,13 @@ fn refuses(path: &[&str], key: &str, value: Value) -> bool {
 #[test]
 fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
     let schema = schema();
-    let places: [(&str, &[&str]); 6] = [
+    let places: [(&str, &[&str]); 7] = [
         ("Acme", &[]),
         ("Eab", &["eab"]),
         ("HttpChallenge", &["httpChallenge"]),
         ("TlsChallenge", &["tlsChallenge"]),
         ("DnsChallenge", &["dnsChallenge"]),
+        ("DnsPersistChallenge", &["dnsPersistChallenge"]),
         ("Propagation", &["dnsChallenge", "propagation"]),
     ];
     // Everything that any of the places has, so that a key of the reader's that the schema lacks is seen as well.

@@ -1,4 +1,4 @@
-//! `certificatesResolvers.<name>.acme`: all options of Traefik's ACME resolver.
+//! `certificatesResolvers.<name>.acme`: all options of Traefik's ACME resolver, and what is ours.
 //!
 //! These types are the schema alone. `resolver::config` reads the values, here as in the plugin, so that both say the
 //! same of the same mistake; a test holds both to the same keys.
@@ -56,6 +56,8 @@ pub struct Acme {
     pub tls_challenge: Option<TlsChallenge>,
     /// Prove names by DNS-01.
     pub dns_challenge: Option<DnsChallenge>,
+    /// Prove names by dns-persist-01, a DNS record that is set once. Traefik has no such option.
+    pub dns_persist_challenge: Option<DnsPersistChallenge>,
 }
 
 /// External account binding (RFC 8555 §7.3.4).
@@ -100,6 +102,14 @@ pub struct DnsChallenge {
     pub delay_before_check: Option<Period>,
     /// Deprecated: propagation.disableChecks.
     pub disable_propagation_check: Option<bool>,
+}
+
+/// dns-persist-01 (draft-ietf-acme-dns-persist).
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct DnsPersistChallenge {
+    /// Recursive DNS servers, as 1.1.1.1:53.
+    pub resolvers: Option<Vec<String>>,
 }
 
 /// How a TXT record is looked for before the CA is told.

@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::json;
 use setup::check::{Finding, Report};
 
+use super::dns::unknown_providers;
 use super::{InputArgs, failed};
 use files::Files;
 use validate::Validator;
@@ -114,7 +115,8 @@ fn of_inputs(inputs: &InputArgs) -> Result<Report, String> {
     };
     let warnings = reading.warnings.iter().map(|warning| Finding::said(warning)).collect();
     // Two resolvers that trust one CA differently are each right, and can't be beside each other.
-    let mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
+    let mut mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
+    mistakes.extend(unknown_providers(&reading.setup));
     let mistakes = mistakes.into_iter().map(|mistake| setup::Mistake { source: None, place: None, mistake });
     Ok(Report { mistakes: mistakes.map(Finding::from).collect(), warnings })
 }

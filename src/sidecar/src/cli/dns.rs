@@ -1,6 +1,10 @@
-//! The flags of questions to name servers.
+//! The flags of questions to name servers, and the codes of DNS providers in configurations.
 
 use clap::Args;
+use resolver::config::{Mistake, shortened};
+use setup::model::Setup;
+
+use crate::dns::provider;
 
 /// The flags of questions to name servers.
 #[derive(Args, Clone, Debug)]
@@ -15,4 +19,25 @@ pub struct DnsArgs {
         help_heading = "DNS"
     )]
     pub name_server_port: u16,
+}
+
+/// Resolvers whose DNS provider there is not. The plugin can't know that, and an order is late to say so.
+pub(super) fn unknown_providers(setup: &Setup) -> Vec<Mistake> {
+    let of_resolvers = setup.resolvers.iter().filter_map(|resolver| {
+        let code = &resolver.dns_challenge.as_ref()?.provider;
+        let why = provider::recognise(code).err()?;
+        Some(Mistake {
+            path: format!("certificatesResolvers.{}.acme.dnsChallenge.provider", shortened(&resolver.name)),
+            found: format!("\"{}\"", shortened(code)),
+            expected: format!("one that `envoy-autocert dns-providers` lists ({why})"),
+            nearest: None,
+        })
+    });
+    of_resolvers.collect()
+}
+
+/// The same, for who wants a line each or none.
+pub(super) fn known_providers(setup: &Setup) -> Result<(), Vec<String>> {
+    let mistakes = unknown_providers(setup);
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(ToString::to_string).collect()) }
 }

@@ -13,6 +13,7 @@ use setup::envoy::istio::IstioOptions;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::model::Setup;
 
+use super::dns::known_providers;
 use super::storages::choices;
 use super::{InputArgs, failed};
 
@@ -145,6 +146,7 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     }
     let inputs = args.inputs.read().map_err(|why| vec![why])?;
     let reading = setup::read(&inputs.sources).map_err(|mistakes| lines(&mistakes))?;
+    known_providers(&reading.setup)?;
     let rendered = rendered(&reading.setup, args)?;
     write(&rendered.text, args)?;
     for warning in reading.warnings.iter().chain(&rendered.warnings) {

@@ -12,6 +12,7 @@ use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
 use setup::model::{RouterTls, Setup, TcpTls};
 use wire::{CertificateId, Want};
 
+use super::dns::known_providers;
 use super::inputs::InputArgs;
 use super::render::pem_files;
 use crate::run::{Places, Rendered, Source};
@@ -86,7 +87,10 @@ impl Source for TraefiksWords {
 fn read(inputs: &InputArgs) -> Result<(Setup, Vec<String>, Vec<PathBuf>), Vec<String>> {
     let inputs = inputs.read().map_err(|error| vec![error])?;
     match setup::read(&inputs.sources) {
-        Ok(reading) => Ok((reading.setup, reading.warnings, inputs.watched)),
+        Ok(reading) => {
+            known_providers(&reading.setup)?;
+            Ok((reading.setup, reading.warnings, inputs.watched))
+        }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect()),
     }
 }

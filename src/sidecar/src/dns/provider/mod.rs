@@ -62,6 +62,14 @@ pub struct Record {
     pub key_authorization: String,
 }
 
+/// Whether there is a provider with this code.
+///
+/// # Errors
+/// When there is none: which one may be meant, or what to use instead.
+pub fn recognise(code: &str) -> Result<(), ProviderError> {
+    table::row(code).map(|_| ()).ok_or_else(|| unknown::error(code))
+}
+
 /// A provider with its credentials: makes and removes records.
 #[derive(Clone)]
 pub struct Provider(Arc<Inner>);
