@@ -33,6 +33,11 @@ pub fn markdown() -> String {
     for row in sorted() {
         let codes: Vec<String> = [row.code].iter().chain(row.aliases).map(|code| format!("`{code}`")).collect();
         let mut variables = row.variables.iter().map(shown).collect::<Vec<_>>().join(", ");
+        if !row.one_of.is_empty() {
+            let choices = row.one_of.iter().map(|names| format!("`{}`", names.join("` with `")));
+            variables.push_str(". Of these it needs ");
+            variables.push_str(&choices.collect::<Vec<_>>().join(" or "));
+        }
         if !row.note.is_empty() {
             variables.push_str(". Note: ");
             variables.push_str(row.note);
