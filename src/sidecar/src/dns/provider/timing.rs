@@ -1,6 +1,7 @@
 //! How long a provider takes, and how long its records live, by lego's variables: `<PREFIX>_PROPAGATION_TIMEOUT`,
 //! `_POLLING_INTERVAL`, `_SEQUENCE_INTERVAL`, `_TTL` and `_HTTP_TIMEOUT`, all in seconds.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::ProviderError;
@@ -38,13 +39,13 @@ pub(super) struct Lives {
 
 /// What the variables say, else what lego takes.
 pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Lives, ProviderError> {
-    let seconds = |what, otherwise: u64, range| number(row, environment, what, otherwise, range);
+    let seconds = |what, otherwise, range| given(row, environment, what, range).map(|said| said.unwrap_or(otherwise));
     let defaults = row.defaults;
     let propagation = seconds("PROPAGATION_TIMEOUT", defaults.propagation, 0..=MAX_SECONDS)?;
     let polling = seconds("POLLING_INTERVAL", defaults.polling, 0..=MAX_SECONDS)?;
     let sequence = match defaults.sequence {
         Some(otherwise) => Some(seconds("SEQUENCE_INTERVAL", otherwise, 0..=MAX_SECONDS)?),
-        None => None,
+        None => given(row, environment, "SEQUENCE_INTERVAL", 0..=MAX_SECONDS)?,
     };
     let ttl = seconds("TTL", defaults.ttl, 0..=MAX_TTL)?;
     let http = seconds(row.http_timeout, defaults.http, 1..=MAX_HTTP_SECONDS)?;
@@ -59,20 +60,20 @@ pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Lives, Prov
     })
 }
 
-fn number(
+/// What a variable says, if it is set.
+fn given(
     row: &Row,
     environment: &Environment<'_>,
     what: &str,
-    otherwise: u64,
-    range: std::ops::RangeInclusive<u64>,
-) -> Result<u64, ProviderError> {
+    range: RangeInclusive<u64>,
+) -> Result<Option<u64>, ProviderError> {
     let names: Vec<String> = row.prefixes.iter().map(|prefix| format!("{prefix}_{what}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let wrong = |why: String| ProviderError::configuration(row.code, why);
     let found = environment.first(&names).map_err(|error| wrong(error.to_string()))?;
-    let Some(text) = found else { return Ok(otherwise) };
+    let Some(text) = found else { return Ok(None) };
     match text.expose().trim().parse() {
-        Ok(number) if range.contains(&number) => Ok(number),
+        Ok(number) if range.contains(&number) => Ok(Some(number)),
         _ => {
             let name = names.join(" or ");
             Err(wrong(format!("the variable {name}: expected a number from {} to {}", range.start(), range.end())))

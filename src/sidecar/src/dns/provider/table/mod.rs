@@ -91,7 +91,7 @@ pub(super) struct Defaults {
     pub(super) ttl: u64,
     pub(super) propagation: u64,
     pub(super) polling: u64,
-    /// For providers where records can only be made one after the other.
+    /// For providers where records can only be made one after the other. Elsewhere they are, if the variable is set.
     pub(super) sequence: Option<u64>,
     pub(super) http: u64,
 }
@@ -111,11 +111,13 @@ pub(super) enum Means {
     Rfc2136,
 }
 
+/// Makes the library's client from the values of variables, with a timeout for each HTTP request.
+pub(super) type Client = fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>;
+
 /// A provider's API, as the library has it.
 #[derive(Clone, Copy)]
 pub(super) struct Api {
-    /// Its client.
-    pub(super) client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>,
+    pub(super) client: Client,
     /// How many values a name can have.
     pub(super) holds: Holds,
     /// Whether a change of one name reads and writes the whole zone, so that two at once would undo each other.
@@ -125,7 +127,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    const fn new(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Self {
+    const fn new(client: Client) -> Self {
         Self { client, holds: Holds::Many, writes_whole_zone: false, looks_first: false }
     }
 }
@@ -177,6 +179,11 @@ const fn optional(names: &'static [&'static str]) -> Variable {
 }
 
 impl Variable {
+    /// The name to use.
+    pub(super) fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+
     const fn or(mut self, value: &'static str) -> Self {
         self.need = Need::Default(value);
         self
@@ -208,17 +215,17 @@ const fn instead(name: &'static str, why: &'static str) -> Refused {
 }
 
 /// A provider where a name can have many values.
-const fn api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+const fn api(client: Client) -> Means {
     Means::Library(Api::new(client))
 }
 
 /// One more, where we look for the value first.
-const fn api_after_a_look(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+const fn api_after_a_look(client: Client) -> Means {
     Means::Library(Api { looks_first: true, ..Api::new(client) })
 }
 
 /// One more, where every change writes the whole zone.
-const fn whole_zone_api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+const fn whole_zone_api(client: Client) -> Means {
     Means::Library(Api { writes_whole_zone: true, ..Api::new(client) })
 }
 
@@ -264,7 +271,7 @@ mod tests {
             assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "{}: {all:?}", row.code);
             assert!(all.iter().all(|name| !name.ends_with("_FILE")), "{}: {all:?}", row.code);
             for name in row.one_of.iter().copied().flatten() {
-                assert!(row.variables.iter().any(|variable| variable.names[0] == *name), "{}: {name}", row.code);
+                assert!(row.variables.iter().any(|variable| variable.name() == *name), "{}: {name}", row.code);
             }
             for refused in row.refused {
                 assert!(!all.contains(&refused.name), "{}: {}", row.code, refused.name);

@@ -66,7 +66,7 @@ pub(super) static ROWS: &[Row] = &[
             refuses("DNSUPDATE_RFC3645_USERNAME", GSS),
             refuses("RFC2136_TSIG_GSS_USERNAME", GSS),
         ],
-        defaults: Defaults { sequence: Some(60), ..DEFAULTS },
+        // lego makes one after the other, since it removes other values of the name first; we don't.
         means: Means::Rfc2136,
         tried: Tried::Real("BIND and Knot DNS"),
         ..ROW
