@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
 use super::scrub::Scrub;
-use super::table::{Means, Row};
+use super::table::{Means, Row, Variable};
 use super::timing::Lives;
 use super::values::Values;
 use super::variables::Environment;
@@ -115,7 +115,7 @@ impl Library {
         let ended = child::run(command, &input, limit).await.map_err(|error| failed(&error.to_string()))?;
 
         if let Ok(reply) = serde_json::from_slice::<Reply>(&ended.stdout) {
-            return self.judge(reply);
+            return self.judge(reply, record);
         }
         if ended.status.signal() == Some(Signal::ABORT.as_raw()) {
             let why = format!("the answers take more than {} MiB of memory", MAX_MEMORY >> 20);
@@ -125,8 +125,8 @@ impl Library {
         Err(failed(&format!("its client ended with {}: {}", ended.status, said.trim())))
     }
 
-    fn judge(&self, reply: Reply) -> Result<(), ProviderError> {
-        let why = one_line(&self.scrub.text(&reply.why));
+    fn judge(&self, reply: Reply, record: &Record) -> Result<(), ProviderError> {
+        let why = one_line(&self.scrub.text(&format!("zone {}: {}", record.zone, reply.why)));
         let code = self.row.code;
         match reply.outcome {
             Outcome::Done => Ok(()),
@@ -138,8 +138,8 @@ impl Library {
                     .row
                     .variables
                     .iter()
-                    .filter(|variable| !variable.is_public && self.values.get(variable.names[0]).is_some())
-                    .map(|variable| variable.names[0])
+                    .filter(|variable| !variable.is_public && self.values.get(variable.name()).is_some())
+                    .map(Variable::name)
                     .collect();
                 let why = format!("it does not accept the credentials in {}", names.join(", "));
                 Err(ProviderError::refused(code, why))

@@ -19,9 +19,7 @@ pub(super) struct Scrub(Vec<Hidden>);
 impl Scrub {
     /// Whatever is not public in the values, as it is and as it stands in a URL, in JSON or in Basic authentication.
     pub(super) fn new(row: &Row, values: &Values) -> Self {
-        let is_public = |name: &str| {
-            row.variables.iter().any(|variable| variable.is_public && variable.names.first() == Some(&name))
-        };
+        let is_public = |name: &str| row.variables.iter().any(|variable| variable.is_public && variable.name() == name);
         let mut scrub = Self::default();
         for (_, value) in values.iter().filter(|(name, _)| !is_public(name)) {
             scrub = scrub.and(value);

@@ -174,9 +174,12 @@ pub(super) fn error(code: &str) -> ProviderError {
             Some(alike) => format!("did you mean {alike}?"),
             None => {
                 let initial = code.get(..1).unwrap_or_default().to_ascii_lowercase();
-                let mut same: Vec<&str> = known().filter(|known| known.starts_with(&initial)).collect();
-                same.sort_unstable();
-                format!("known are {}; `envoy-autocert dns-providers` lists all", listed(same))
+                let mut sorted: Vec<&str> = known().collect();
+                sorted.sort_unstable();
+                if sorted.iter().any(|known| known.starts_with(&initial)) {
+                    sorted.retain(|known| known.starts_with(&initial));
+                }
+                format!("known are {}; `envoy-autocert dns-providers` lists all", listed(sorted))
             }
         };
         format!("there is no such provider: {hint}")

@@ -71,7 +71,7 @@ pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Values, Pro
                 }
             },
         };
-        values.0.insert(variable.names[0].to_owned(), value);
+        values.0.insert(variable.name().to_owned(), value);
     }
     let satisfied = |names: &&[&str]| names.iter().all(|name| values.get(name).is_some());
     if !row.one_of.is_empty() && !row.one_of.iter().any(satisfied) {
@@ -99,7 +99,7 @@ fn value(variable: &Variable, environment: &Environment<'_>) -> Result<Option<Hi
 
 fn misses(row: &Row, environment: &Environment<'_>, missing: &[String]) -> ProviderError {
     let verb = if missing.len() == 1 { "is" } else { "are" };
-    let first = row.variables.first().map_or("NAME", |variable| variable.names[0]);
+    let first = row.variables.first().map_or("NAME", Variable::name);
     let hint = if row.note.is_empty() { String::new() } else { format!("; {}", row.note) };
     let why = format!(
         "{} {verb} not set for the sidecar; each may also be a file's path in a variable that ends in _FILE, and be for \

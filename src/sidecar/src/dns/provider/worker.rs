@@ -97,7 +97,7 @@ fn done(request: &Request) -> Reply {
     runtime.shutdown_background();
     match outcome {
         Ok(Ok(())) => Reply { outcome: Outcome::Done, why: String::new() },
-        Ok(Err(error)) => Reply { outcome: kind(&error), why: error.to_string() },
+        Ok(Err(error)) => Reply { outcome: kind(&error), why: said(&error) },
         Err(_) => failed(format!("it was not done within {} s", limit.as_secs())),
     }
 }
@@ -136,6 +136,13 @@ async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::R
 /// Some APIs put quotes around a text.
 fn is(text: &str, value: &str) -> bool {
     text == value || text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(value)
+}
+
+fn said(error: &Error) -> String {
+    match error {
+        Error::NotFound => "the API does not have it: is the zone there, and in this account?".to_owned(),
+        error => error.to_string(),
+    }
 }
 
 fn kind(error: &Error) -> Outcome {

@@ -109,7 +109,10 @@ impl Update {
 fn complaint(error: TsigError, key: &Key) -> Verdict {
     let name = &key.name;
     let why = match error {
-        TsigError::BadKey => format!("the server does not know the key {name} with this algorithm (BADKEY)"),
+        // Knot DNS says so, too, where the key is good for another zone.
+        TsigError::BadKey => {
+            format!("the server does not know the key {name} with this algorithm, or not for this zone (BADKEY)")
+        }
         TsigError::BadSig => format!("the secret of the key {name} is not the server's (BADSIG)"),
         TsigError::BadTime => "the server's clock and ours differ by more than five minutes (BADTIME)".to_owned(),
         TsigError::BadTrunc => format!("the server takes no signature of the key {name} of this length (BADTRUNC)"),

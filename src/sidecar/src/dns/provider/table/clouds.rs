@@ -182,6 +182,7 @@ pub(super) static ROWS: &[Row] = &[
         defaults: Defaults { ttl: 10, propagation: 120, polling: 4, ..DEFAULTS },
         means: api(route53),
         tried: Tried::Stub,
+        note: "where a private zone has the same name as the public one, AWS_HOSTED_ZONE_ID says which is meant",
         ..ROW
     },
     Row {

@@ -2,17 +2,14 @@
 //!
 //! They can't list what is there either: removing a record empties the name.
 
-use std::time::Duration;
-
 use dns_update::{DnsUpdater, Error};
 
-use super::{Api, DEFAULTS, Defaults, Holds, Means, ROW, Row, required};
-use crate::dns::provider::values::Values;
+use super::{Api, Client, DEFAULTS, Defaults, Holds, Means, ROW, Row, required};
 
 const ONE_BY_ONE: Defaults = Defaults { sequence: Some(60), ..DEFAULTS };
 const NOTE: &str = "a name holds one value: a certificate for a domain and its wildcard needs two, one after the other";
 
-const fn api(client: fn(&Values, Option<Duration>) -> dns_update::Result<DnsUpdater>) -> Means {
+const fn api(client: Client) -> Means {
     Means::Library(Api { holds: Holds::One, ..Api::new(client) })
 }
 
