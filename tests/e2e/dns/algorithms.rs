@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use harness::dns::{ALGORITHMS, Bind, Key, Knot, Zone};
-use harness::{Place, Stage, World};
+use harness::{Place, World};
 use serde_json::Value;
 
 use super::scene::{Scene, gone, is_nowhere};
@@ -32,7 +32,7 @@ impl Each {
         let names: Vec<String> = self.keys.iter().map(zone).collect();
         let certificates: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
         let certificates: Vec<&[&str]> = certificates.iter().map(|names| names.as_slice()).collect();
-        let mut world = scene.play_with(Stage::at, place, &certificates, |configuration| {
+        let mut world = scene.play_with(place, &certificates, |configuration| {
             for (number, key) in self.keys.iter().enumerate() {
                 resolver(configuration, number, &key.name);
             }
@@ -94,7 +94,7 @@ fn two_resolvers_have_two_accounts_of_one_provider() -> Result<()> {
     let mut scene = Scene::new("rfc2136", server, common.environment(server));
     scene.sidecar.environment.extend(own.environment_of("OWN_", server));
     let certificates: [&[&str]; 2] = [&["common.test"], &["own.test"]];
-    let mut world = scene.play_with(Stage::at, place, &certificates, |configuration| {
+    let mut world = scene.play_with(place, &certificates, |configuration| {
         resolver(configuration, 1, "own");
     })?;
     world.served("common.test", PATIENCE)?;

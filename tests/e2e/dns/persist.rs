@@ -16,8 +16,8 @@ const STANDING: &str = "_validation-persist.example.test";
 fn set_once(names: &[&str]) -> Result<String> {
     let place = Place::new("persist")?;
     let server = PowerDns::start(&place, ZONE)?;
-    let mut scene = Scene::new("none", server.address(), Vec::new());
-    scene.challenges = json!({ "dnsPersistChallenge": { "resolvers": [server.address()] } });
+    let challenges = json!({ "dnsPersistChallenge": { "resolvers": [server.address()] } });
+    let scene = Scene::of(challenges, server.address());
     let mut world = scene.play(place, &[names])?;
     let told = line(&mut world, &["failed (challenge", "dns-persist-01", "set this TXT record: ", STANDING])?;
     let value = told.split("TXT \"").nth(1).and_then(|rest| rest.split('"').next()).context(told.clone())?;

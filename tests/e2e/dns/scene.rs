@@ -28,19 +28,22 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// With this provider and its variables. One server is asked for everything: by Pebble, and by the sidecar as the
-    /// recursive server and as the zones' own. Other servers of the zones must have the same port.
+    /// By DNS-01 with this provider and its variables.
     pub(super) fn new(provider: &str, server: SocketAddr, variables: Vec<(String, String)>) -> Self {
-        let mut sidecar = SidecarOptions { environment: variables, ..SidecarOptions::default() };
-        sidecar.arguments.extend(["--name-server-port".to_owned(), server.port().to_string()]);
+        let mut scene = Self::of(json!({ "dnsChallenge": { "provider": provider, "resolvers": [server] } }), server);
+        scene.sidecar.environment = variables;
         // lego waits a minute between two records of these.
-        for provider in ["RFC2136", "EXEC"] {
-            sidecar.environment.push((format!("{provider}_SEQUENCE_INTERVAL"), "0".to_owned()));
-        }
+        scene.variable("EXEC_SEQUENCE_INTERVAL", "0").variable("RFC2136_SEQUENCE_INTERVAL", "0")
+    }
+
+    /// By these challenges. One server is asked for everything: by Pebble, and by the sidecar as the zones' own. Other
+    /// servers of the zones must have the same port.
+    pub(super) fn of(challenges: Value, server: SocketAddr) -> Self {
+        let arguments = vec!["--name-server-port".to_owned(), server.port().to_string()];
         Self {
-            challenges: json!({ "dnsChallenge": { "provider": provider, "resolvers": [server] } }),
+            challenges,
             pebble: PebbleOptions { dns: Some(server), ..PebbleOptions::default() },
-            sidecar,
+            sidecar: SidecarOptions { arguments, ..SidecarOptions::default() },
             retry: "500ms",
         }
     }
@@ -59,18 +62,17 @@ impl Scene {
 
     /// Starts all of it, to get these certificates.
     pub(super) fn play(self, place: Place, certificates: &[&[&str]]) -> Result<World> {
-        self.play_with(Stage::at, place, certificates, |_| ())
+        self.play_with(place, certificates, |_| ())
     }
 
     /// The same; `change` changes the plugin's configuration, in which certificates are `router-0`, `router-1`, ….
     pub(super) fn play_with(
         self,
-        stage: impl FnOnce(Place, &PebbleOptions) -> Result<Stage>,
         place: Place,
         certificates: &[&[&str]],
         change: impl Fn(&mut Value),
     ) -> Result<World> {
-        let stage = stage(place, &self.pebble)?;
+        let stage = Stage::at(place, &self.pebble)?;
         self.on(stage, certificates, change)
     }
 
