@@ -44,19 +44,39 @@ fn what_the_documents_show_is_fine() -> Result<()> {
 }
 
 #[test]
-fn the_example_in_traefiks_words_is_fine_and_envoy_takes_what_is_made_of_it() -> Result<()> {
-    let place = Place::new("check-traefik")?;
-    let example = artifacts::repository().join("examples/traefik");
-    let run = |arguments: &[&str]| -> Result<Output> {
-        let mut command = Command::new(artifacts::sidecar()?);
-        // Traefik takes the path of the dynamic configuration from its working directory too.
-        command.current_dir(&example).args(arguments).output().context("envoy-autocert")
-    };
-    let output = run(&["check", "--strict", "--config", "traefik.yml"])?;
-    assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n");
-    let output = run(&["render", "--config", "traefik.yml"])?;
-    let output = check(&file(&place, &String::from_utf8(output.stdout)?)?, &["--strict"])?;
-    assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n");
+fn the_examples_in_traefiks_words_are_fine_and_envoy_takes_what_is_made_of_them() -> Result<()> {
+    for example in ["examples/traefik", "examples/wildcard"] {
+        let place = Place::new("check-traefik")?;
+        let directory = artifacts::repository().join(example);
+        let run = |arguments: &[&str]| -> Result<Output> {
+            let mut command = Command::new(artifacts::sidecar()?);
+            // Traefik takes the path of the dynamic configuration from its working directory too.
+            command.current_dir(&directory).args(arguments).output().context("envoy-autocert")
+        };
+        let output = run(&["check", "--strict", "--config", "traefik.yml"])?;
+        assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n", "{example}");
+        let output = run(&["render", "--config", "traefik.yml"])?;
+        let output = check(&file(&place, &String::from_utf8(output.stdout)?)?, &["--strict"])?;
+        assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n", "{example}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_misspelt_dns_provider_is_a_mistake_with_the_one_that_is_meant() -> Result<()> {
+    let place = Place::new("check-provider")?;
+    let example = artifacts::repository().join("examples/wildcard");
+    for name in ["traefik.yml", "dynamic.yml"] {
+        fs::write(place.file(name), fs::read_to_string(example.join(name))?.replace("cloudflare", "cloudfare"))?;
+    }
+    for command in ["check", "render"] {
+        let mut program = Command::new(artifacts::sidecar()?);
+        let output = program.current_dir(place.path()).args([command, "--config", "traefik.yml"]).output()?;
+        let said = String::from_utf8([output.stdout, output.stderr].concat())?;
+        let mistake = "certificatesResolvers.myresolver.acme.dnsChallenge.provider: found \"cloudfare\"";
+        assert!(said.contains(mistake) && said.contains("did you mean cloudflare?"), "{said}");
+        assert_eq!(output.status.code(), Some(1));
+    }
     Ok(())
 }
 
