@@ -133,15 +133,10 @@ fn matches(listener: &Listener<'_>, report: &mut Report) {
             report.mistake(Finding::at(&other.at, found, expected));
         }
     }
-    let ordinary: BTreeSet<Match> = others.iter().flat_map(|chain| matches_of(chain)).collect();
+    let ordinary: Vec<Match> = others.iter().flat_map(|chain| matches_of(chain)).collect();
     for challenge in challenges {
-        let is_shadow = |found: &Match| {
-            let is_beside = |(before, name): &Match| {
-                before.0 == found.0.0 && before.1 != "raw_buffer" && (name.is_none() || *name == found.1)
-            };
-            !ordinary.contains(found) && ordinary.iter().any(is_beside)
-        };
-        let shadows: Vec<String> = matches_of(challenge).iter().filter(|found| is_shadow(found)).map(title).collect();
+        let shadows = matches_of(challenge);
+        let shadows: Vec<String> = shadows.iter().filter(|found| is_shadow(found, &ordinary)).map(title).collect();
         if !shadows.is_empty() {
             let found = format!("{}, which no other chain matches in the same way", told(&shadows));
             let expected = "server_names and transport_protocol that another chain has too: Envoy compares them first, \
@@ -149,6 +144,23 @@ fn matches(listener: &Listener<'_>, report: &mut Report) {
             report.mistake(Finding::at(&challenge.at, found, expected));
         }
     }
+}
+
+/// Whether ordinary handshakes no longer find the chain that they are for, since this one is compared first.
+fn is_shadow(((address, transport), name): &Match, ordinary: &[Match]) -> bool {
+    let beside = || ordinary.iter().filter(|((other, carrier), _)| other == address && carrier != "raw_buffer");
+    let carriers: Vec<&str> = beside().filter(|(_, other)| other == name).map(|((_, c), _)| c.as_str()).collect();
+    if carriers.is_empty() {
+        // For this very name there is none, so a wider one has it.
+        return name.is_some() && beside().any(|(_, other)| is_wider(other.as_deref(), name.as_deref()));
+    }
+    transport == "tls" && carriers.contains(&"") && !carriers.contains(&"tls")
+}
+
+/// Whether a chain for `other`, which is every name when it is none, takes this name too.
+fn is_wider(other: Option<&str>, name: Option<&str>) -> bool {
+    let suffix = other.and_then(|other| other.strip_prefix('*'));
+    other.is_none() || suffix.zip(name).is_some_and(|(suffix, name)| name.ends_with(suffix))
 }
 
 /// Where its certificates come from.

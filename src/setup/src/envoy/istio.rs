@@ -19,7 +19,7 @@ const SIDECAR: &str = "envoy-autocert.internal";
 const SIDECAR_PORT: u16 = 80;
 
 /// What resolvers may have besides `tlsChallenge`.
-const OTHER_CHALLENGES: [&str; 2] = ["dnsChallenge", "httpChallenge"];
+const OTHER_CHALLENGES: [&str; 3] = ["dnsChallenge", "dnsPersistChallenge", "httpChallenge"];
 
 /// Where things are in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
