@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use dns_update::{DnsRecord, DnsRecordType, DnsUpdater, Error};
+use dns_update::{DnsRecord, DnsUpdater, Error};
 use resolver::config::Hidden;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
@@ -112,11 +112,10 @@ async fn change(request: &Request) -> dns_update::Result<()> {
 }
 
 async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::Result<()> {
-    const TXT: DnsRecordType = DnsRecordType::TXT;
     let (name, zone, ttl) = (request.fqdn.as_str(), request.zone.as_str(), request.ttl);
     let mut records = vec![DnsRecord::TXT(request.value.clone())];
     if api.looks_first {
-        let there = client.list_rrset(name, TXT, zone).await?;
+        let there = dns_api::list(client, name, zone).await?;
         let same = there.into_iter().find(|record| matches!(record, DnsRecord::TXT(text) if is(text, &request.value)));
         match (request.action, same) {
             (Action::Present, Some(_)) | (Action::CleanUp, None) => return Ok(()),
@@ -126,10 +125,10 @@ async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::R
         }
     }
     match (api.holds, request.action) {
-        (Holds::Many, Action::Present) => client.add_to_rrset(name, TXT, ttl, records, zone).await,
-        (Holds::Many, Action::CleanUp) => client.remove_from_rrset(name, TXT, records, zone).await,
-        (Holds::One, Action::Present) => client.set_rrset(name, TXT, ttl, records, zone).await,
-        (Holds::One, Action::CleanUp) => client.set_rrset(name, TXT, ttl, Vec::new(), zone).await,
+        (Holds::Many, Action::Present) => dns_api::add(client, name, ttl, records, zone).await,
+        (Holds::Many, Action::CleanUp) => dns_api::remove(client, name, records, zone).await,
+        (Holds::One, Action::Present) => dns_api::set(client, name, ttl, records, zone).await,
+        (Holds::One, Action::CleanUp) => dns_api::set(client, name, ttl, Vec::new(), zone).await,
     }
 }
 
