@@ -66,7 +66,7 @@ fn resolver(configuration: &mut Value, certificate: usize, name: &str) {
 fn bind_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
     let (place, each) = (Place::new("algorithms-bind")?, Each::new());
     let bind = Bind::start(&place, &each.zones)?;
-    each.issue(place, bind.address())?;
+    let _world = each.issue(place, bind.address())?;
     for key in &each.keys {
         assert!(bind.log().contains(&format!("/key {}: updating zone '{}/IN'", key.name, zone(key))));
     }
@@ -77,7 +77,7 @@ fn bind_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
 fn knot_takes_updates_with_keys_of_every_algorithm() -> Result<()> {
     let (place, each) = (Place::new("algorithms-knot")?, Each::new());
     let knot = Knot::start(&place, &each.zones)?;
-    each.issue(place, knot.address())?;
+    let _world = each.issue(place, knot.address())?;
     for key in &each.keys {
         assert!(knot.log().contains(&format!("[{}.] DDNS, finished", zone(key))));
     }

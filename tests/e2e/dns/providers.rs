@@ -53,7 +53,7 @@ fn httpreq_is_spoken() -> Result<()> {
 fn a_script_is_run_as_exec_does() -> Result<()> {
     let stage = Stage::new("exec", &PebbleOptions::default())?;
     let script = Script::new(&stage.place, &stage.dns, "")?;
-    at_challtestsrv("exec", stage, script.environment())?;
+    let _world = at_challtestsrv("exec", stage, script.environment())?;
     assert_eq!(script.calls(), ["present _acme-challenge.example.test.", "cleanup _acme-challenge.example.test."]);
     Ok(())
 }
