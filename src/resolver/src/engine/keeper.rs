@@ -18,8 +18,8 @@ pub(super) struct Keeper<'k, 'a, H, V> {
     is_http_unserved: bool,
     /// The ways that could be gone for each name: configured and offered.
     ways: RefCell<Vec<(String, Vec<Way>)>>,
-    /// Those that were gone.
-    gone: RefCell<Vec<ChallengeType>>,
+    /// The one that each name was last tried in.
+    gone: RefCell<Vec<(String, ChallengeType)>>,
     /// The names for which a way has failed, since it was last asked for.
     failed: RefCell<Vec<String>>,
     /// How many of the answers are being made in DNS.
@@ -47,10 +47,10 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
 
     /// The types of challenges by which the names were proved.
     pub(super) fn proved_by(&self) -> Vec<ChallengeType> {
-        let mut gone = self.gone.borrow().clone();
-        gone.sort_unstable();
-        gone.dedup();
-        gone
+        let mut kinds: Vec<ChallengeType> = self.gone.borrow().iter().map(|(_, kind)| *kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 
     /// Whether all names that could not be proved can be tried in another way: notes which ways have failed.
@@ -116,7 +116,9 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
         let _slot_is_free = is_slow.then(|| Parked::new(&self.in_dns, self.session.parked));
         match self.session.vault.answer(self.session.resolver, challenge).await {
             Ok(()) => {
-                self.gone.borrow_mut().push(challenge.kind);
+                let (mut gone, name) = (self.gone.borrow_mut(), challenge.name());
+                gone.retain(|(known, _)| *known != name);
+                gone.push((name, challenge.kind));
                 Ok(())
             }
             Err(VaultError::Refused(why)) => {
