@@ -3,13 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use harness::tls::{Roots, handshake};
-use harness::{Authority, EnvoyOptions, PebbleOptions, SidecarOptions, StandIn, WorldOptions, acme_tls};
+use harness::{Authority, EnvoyOptions, PebbleOptions, SidecarOptions, StandIn, WorldOptions, acme_tls, until};
 
 use crate::ROUNDS;
 use crate::figure::{Figure, Goal, median};
-use crate::first::{First, first};
 use crate::stage::Stage;
 
 /// Handshakes for challenges that are open at once.
@@ -17,6 +16,9 @@ const OPEN: usize = 1_000;
 
 /// Handshakes that are measured: with fewer, the 99th percentile is one value of chance.
 const HANDSHAKES: usize = 500;
+
+/// How long something may take that takes a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The name of the visitors.
 const SITE: &str = "site.example";
@@ -29,14 +31,30 @@ fn first_certificate() -> Result<Figure> {
     let (mut http, mut tls) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let name = format!("first{round}.example");
-        http.push(first(Stage::set(&[vec![name.clone()]])?, &name)?);
+        http.push(issue(Stage::set(&[vec![name.clone()]])?, &name)?);
         let mut stage = Stage::set(&[vec![name.clone()]])?;
         stage.bootstrap = stage.bootstrap.tls_alpn01()?;
-        tls.push(first(stage, &name)?);
+        tls.push(issue(stage, &name)?);
     }
-    let middle = |firsts: &[First]| median(&firsts.iter().map(First::without_start).collect::<Vec<_>>());
-    let name = "first certificate by TLS-ALPN-01, without the start of Envoy (against HTTP-01)";
-    Ok(Figure::new(name, middle(&tls), "s", Some(middle(&http)), &Goal::RatioAtMost(1.2)))
+    let name = "first certificate by TLS-ALPN-01, from the CA's first answer (against HTTP-01)";
+    Ok(Figure::new(name, median(&tls), "s", Some(median(&http)), &Goal::RatioAtMost(1.2)))
+}
+
+/// How long a first certificate takes with the engine waiting for the CA: the start of Envoy, which takes longer than all
+/// the rest and never the same time twice, is no part of it.
+fn issue(stage: Stage, name: &str) -> Result<f64> {
+    let roots = stage.pebble.roots()?;
+    stage.pebble.suspend()?;
+    let mut world = stage.start(EnvoyOptions::default())?;
+    until("an engine", PATIENCE, || {
+        let active = world.envoy.stat("wasmcustom.envoy_autocert.engine_active")?;
+        ensure!(active == 1, "{active} engines");
+        Ok(())
+    })?;
+    let started = Instant::now();
+    world.pebble.resume()?;
+    world.served_by(name, &roots, PATIENCE)?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 fn visitors() -> Result<Figure> {
@@ -49,7 +67,7 @@ fn visitors() -> Result<Figure> {
         stage.play(bootstrap, &WorldOptions { sidecar, envoy: EnvoyOptions::default(), ..WorldOptions::default() })?;
     let (address, roots) = (world.place.websecure_address(), Roots::from_pem(&std::fs::read_to_string(site.root)?)?);
     StandIn::take(world.sidecar.api())?.publish(1, "a.example")?;
-    harness::until("the site's certificate", Duration::from_secs(15), || handshake(address, SITE, &roots))?;
+    until("the site's certificate", PATIENCE, || handshake(address, SITE, &roots))?;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         without.push(p99(address, &roots)?);
