@@ -30,6 +30,10 @@ const CSR_TIMEOUT: Duration = Duration::from_secs(60);
 /// something that a certificate will not mend.
 const GATE_PATIENCE: Duration = Duration::from_secs(20);
 
+/// The same where none is configured to come, since names are proved on port 443 alone: Envoy's listeners open within
+/// this, whose placeholder certificates the sidecar has at once.
+const BLIND_PATIENCE: Duration = Duration::from_secs(3);
+
 /// How often it is looked whether one is there.
 const GATE_PAUSE: Duration = Duration::from_millis(10);
 
@@ -37,8 +41,8 @@ const GATE_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct SidecarVault {
     pub(super) world: Rc<World>,
     pub(super) sidecar: Rc<Sidecar>,
-    /// Until when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
-    warm_by: futures::lock::Mutex<Option<u64>>,
+    /// Since when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
+    warm_since: futures::lock::Mutex<Option<u64>>,
     /// Whether it was said that there is no responder.
     pub(super) has_warned: Cell<bool>,
 }
@@ -46,7 +50,7 @@ pub(crate) struct SidecarVault {
 impl SidecarVault {
     /// The vault of a leader.
     pub(crate) fn new(world: Rc<World>, sidecar: Rc<Sidecar>) -> Self {
-        Self { world, sidecar, warm_by: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
+        Self { world, sidecar, warm_since: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
     }
 
     async fn ask<T: DeserializeOwned>(&self, ask: Result<Ask, super::AskError>) -> Result<T, VaultError> {
@@ -64,9 +68,11 @@ impl SidecarVault {
     /// leader. Whether there is one.
     pub(super) async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
         let World { proxy, clock, timers, .. } = &*self.world;
-        let mut warm_by = self.warm_by.lock().await;
-        let patience = u64::try_from(GATE_PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        let warm_by = *warm_by.get_or_insert_with(|| clock.steady().saturating_add(patience));
+        let mut warm_since = self.warm_since.lock().await;
+        let is_one_to_come = self.world.config.resolvers.iter().any(|resolver| resolver.http_challenge.is_some());
+        let patience = if is_one_to_come { GATE_PATIENCE } else { BLIND_PATIENCE };
+        let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
+        let warm_by = warm_since.get_or_insert_with(|| clock.steady()).saturating_add(patience);
         loop {
             let is_open = gate::is_open(proxy, entry_point);
             if is_open || clock.steady() >= warm_by {

@@ -35,6 +35,16 @@ fn tls_alpn_01_is_the_sidecars_to_answer_and_is_withdrawn() {
 }
 
 #[test]
+fn an_engine_without_any_responder_proves_names_on_port_443_after_a_moment() {
+    let mut world = World::new();
+    let mut all: Value = serde_json::from_slice(&configured("a.example", &json!({"tlsChallenge": {}}))).unwrap();
+    all["role"] = json!("engine");
+    world.add(all.to_string().as_bytes());
+    world.run_until(6_000, |world| !world.sidecar.certificates.is_empty());
+    assert!(world.process.with(|process| process.now) >= 3_000, "Envoy's listeners may open a little later");
+}
+
+#[test]
 fn dns_01_is_told_all_that_is_configured() {
     let dns = json!({"dnsChallenge": {
         "provider": "rfc2136", "resolvers": ["192.0.2.53"],

@@ -1,7 +1,7 @@
 //! The filter chain of TLS-ALPN-01 (RFC 8737): handshakes that offer `acme-tls/1` alone get to it, and it serves the
 //! certificates of live challenges alone.
 //!
-//! Whoever stalls is shut out in [`DEADLINE`]; when the handshake is over, so is the connection, as a CA wants nothing
+//! Whoever stalls is shut out in ten seconds; when the handshake is over, so is the connection, as a CA wants nothing
 //! more of it.
 
 use std::collections::BTreeSet;
