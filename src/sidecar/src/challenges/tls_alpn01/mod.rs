@@ -140,7 +140,7 @@ impl TlsAlpn01Challenges {
     }
 
     /// Ends when the Envoys that have asked for a name have the certificate it has now, or have given it up; but in
-    /// [`MAX_ARRIVAL`] at the latest.
+    /// two seconds at the latest.
     pub async fn arrived(&self) {
         // Whoever does not answer can't be helped by waiting longer.
         let _ = timeout(MAX_ARRIVAL, self.catalog.arrived()).await;
