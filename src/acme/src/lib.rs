@@ -7,8 +7,8 @@
 //!
 //! Read it in this order:
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
-//! - [`order`], [`authorization`], [`challenge`], [`certificate`], [`account`], [`external_account`]: its steps, one section of the RFC
-//!   each;
+//! - [`order`], [`authorization`], [`challenge`], [`certificate`], [`account`], [`external_account`]: its steps, one
+//!   section of the RFC each;
 //! - [`client`]: one signed request with its nonces and retries;
 //! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts;
 //! - [`host`]: what it needs from the world.
