@@ -14,6 +14,7 @@ pub mod config;
 pub mod coverage;
 pub mod engine;
 mod key;
+pub mod ledger;
 mod mended;
 pub mod plan;
 pub mod schedule;

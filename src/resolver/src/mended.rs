@@ -66,6 +66,9 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
         name: _,
         certificates_duration: _,
         storage: _,
+        fallback: _,
+        limits: _,
+        staging_server: _,
     } = resolver;
     let (eab, http) = (eab.as_ref(), http_challenge.as_ref());
     let delay = http.map(|http| http.delay).unwrap_or_default();

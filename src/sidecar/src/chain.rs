@@ -111,6 +111,7 @@ pub fn facts(id: wire::CertificateId, pair: &Pair) -> Result<wire::StoredCertifi
         serial: serial(leaf.raw_serial()),
         issuer: common_name.map_or_else(|| leaf.issuer().to_string(), str::to_owned),
         key_type: key_type(&leaf),
+        renewal_id: None,
     })
 }
 

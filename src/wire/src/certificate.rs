@@ -57,6 +57,9 @@ pub struct Publication {
     /// preferred, `chain` is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_chain: Option<String>,
+    /// The resolver whose CA issued it, where that is another than the certificate's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<String>,
 }
 
 /// The answer to a [`Publication`]: it is being served.
@@ -89,6 +92,9 @@ pub struct StoredCertificate {
     pub issuer: String,
     /// The key's type, named as in [`CsrRequest::key_type`].
     pub key_type: String,
+    /// By which the CA is asked when to renew it (RFC 9773 §4.1); none when it names no authority key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renewal_id: Option<String>,
 }
 
 /// A certificate the user gave the sidecar as files.

@@ -16,12 +16,16 @@
 //! | method and path | request | answer |
 //! |---|---|---|
 //! | `POST` [`path::LEASE`] | [`LeaseRequest`] | [`Lease`] |
-//! | `GET` [`path::STATE`] | | [`State`] |
+//! | `GET` [`path::STATE`]`?after={page}` | | [`State`] |
 //! | `POST` [`path::ACCOUNTS`] | [`AccountRequest`] | [`Account`] |
 //! | `PUT` [`path::ACCOUNTS`] | [`Registration`] | 204 |
 //! | `POST` [`path::EAB`] | [`EabRequest`] | [`EabMac`] |
 //! | `PUT` [`path::ORDERS`] | [`Order`] | 204 |
 //! | `PUT` [`path::ATTEMPTS`] | [`Attempt`] | 204 |
+//! | `POST` [`path::PERMITS`] | [`PermitRequest`] | [`Permit`] |
+//! | `PUT` [`path::PAUSES`] | [`Pause`] | 204 |
+//! | `PUT` [`path::RENEWALS`] | [`Renewals`] | 204 |
+//! | `PUT` [`path::UNWANTED`] | [`UnwantedList`] | 204 |
 //! | `POST` [`path::CSR`] | [`CsrRequest`] | [`Csr`] |
 //! | `POST` [`path::CERTIFICATES`] | [`Publication`] | [`Published`] |
 //! | `PUT` [`path::HTTP_01`] | [`Http01`] | 204 |
@@ -42,7 +46,9 @@ mod certificate;
 mod challenge;
 mod lease;
 mod order;
+mod permit;
 mod problem_document;
+mod renewal;
 mod state;
 mod wants;
 
@@ -50,10 +56,12 @@ pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, Sec
 pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
 pub use challenge::{Dns01, DnsChecks, DnsPersist01, Http01, Readiness, TlsAlpn01};
 pub use lease::{Lease, LeaseRequest};
-pub use order::{Attempt, FailedWay, Order};
+pub use order::{Attempt, Elsewhere, FailedWay, Order};
+pub use permit::{Limit, Limits, Pause, Permit, PermitRequest};
 pub use problem_document::{Problem, problem};
+pub use renewal::{Renewal, Renewals, Suggestion};
 pub use state::State;
-pub use wants::{Want, Wants, WantsOffer};
+pub use wants::{Replacement, Unwanted, UnwantedList, Want, Wants, WantsOffer};
 
 /// The request header that carries [`Lease::fence`], in decimal.
 pub const FENCE_HEADER: &str = "x-autocert-fence";
@@ -89,10 +97,18 @@ pub mod path {
     pub const LEASE: &str = "/v1/lease";
     /// Orders that are under way.
     pub const ORDERS: &str = "/v1/orders";
+    /// That a CA asked to be left alone.
+    pub const PAUSES: &str = "/v1/pauses";
+    /// Whether a CA may be asked.
+    pub const PERMITS: &str = "/v1/permits";
+    /// What CAs said of renewals.
+    pub const RENEWALS: &str = "/v1/renewals";
     /// All that an engine needs to go on.
     pub const STATE: &str = "/v1/state";
     /// Live TLS-ALPN-01 challenges.
     pub const TLS_ALPN_01: &str = "/v1/challenges/tls-alpn-01";
+    /// Certificates that nothing wants.
+    pub const UNWANTED: &str = "/v1/unwanted";
     /// Certificates that somebody besides the plugin's own configuration wants.
     pub const WANTS: &str = "/v1/wants";
 }

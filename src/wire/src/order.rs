@@ -14,6 +14,9 @@ pub struct Order {
     pub url: String,
     /// The CA's directory URL: an order of another CA is not resumed.
     pub ca_server: String,
+    /// The resolver whose account it was placed with, where that is another than the certificate's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// When it was created, seconds since 1970.
     pub created: i64,
     /// Which ways to prove its names have failed before, the latest last.
@@ -53,4 +56,28 @@ pub struct Attempt {
     /// Which ways to prove its names have failed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_ways: Vec<FailedWay>,
+    /// The resolver that was tried with, where that is another than the certificate's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The CA that was tried with: its directory URL.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ca_server: String,
+    /// The names that the CA could not validate this time: each is counted as a failed authorization.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    /// How tries with the resolvers that it falls back to went.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// How tries with one of the resolvers that a certificate falls back to went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Elsewhere {
+    /// The resolver.
+    pub resolver: String,
+    /// How many tries have failed since the last success.
+    pub failures: u32,
+    /// Not to be tried again before this time, seconds since 1970.
+    pub retry_at: i64,
 }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, Order, ProvidedCertificate, StoredCertificate};
+use crate::{Attempt, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
 
-/// Everything stored, without any key.
+/// Everything stored, without any key; one page of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct State {
@@ -16,4 +16,13 @@ pub struct State {
     pub orders: Vec<Order>,
     /// Failed tries.
     pub attempts: Vec<Attempt>,
+    /// What the CAs said of renewals.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renewals: Vec<Renewal>,
+    /// Certificates that nothing wants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unwanted: Vec<Unwanted>,
+    /// Where the next page begins, for `?after=`; none on the last one. Envoy takes no answer over 32 MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }

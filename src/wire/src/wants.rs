@@ -32,4 +32,41 @@ pub struct Wants {
     pub revision: u64,
     /// What is wanted, sorted, each once.
     pub wants: Vec<Want>,
+    /// Certificates that have to be replaced at once, whatever their dates. A change counts `revision` up too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replace: Vec<Replacement>,
+}
+
+/// A certificate that has to be replaced at once: its CA revoked it, or no Envoy takes it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replacement {
+    /// Which certificate.
+    pub certificate: CertificateId,
+    /// The serial number of the one that is no good, as in [`crate::StoredCertificate::serial`]: another one is.
+    pub serial: String,
+    /// Why, in one line for a person.
+    pub reason: String,
+}
+
+/// Keeps since when nothing wants some certificates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnwantedList {
+    /// Each replaces what was kept of its certificate.
+    pub unwanted: Vec<Unwanted>,
+}
+
+/// A stored certificate that nothing wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unwanted {
+    /// Which certificate.
+    pub certificate: CertificateId,
+    /// Since when, seconds since 1970; none: it is wanted again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<i64>,
+    /// Whether it was said that it is renewed no longer.
+    #[serde(default)]
+    pub said: bool,
 }

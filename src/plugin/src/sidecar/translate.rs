@@ -79,12 +79,24 @@ pub(super) fn registration(registration: Registration) -> wire::Registration {
 pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
     let PendingOrder { id, url, ca_server, created, failed_ways } = order;
     let failed_ways = failed_ways_to_wire(failed_ways);
-    wire::Order { certificate: to_wire(&id), url, ca_server, created, failed_ways }
+    wire::Order { certificate: to_wire(&id), url, ca_server, issuer: None, created, failed_ways }
 }
 
 /// What came of a failed try, to be kept.
 pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
     let Attempt { id, failures, retry_at, reason, order_is_dead, made_with, failed_ways } = attempt;
     let failed_ways = failed_ways_to_wire(failed_ways);
-    wire::Attempt { certificate: to_wire(&id), failures, retry_at, reason, order_is_dead, made_with, failed_ways }
+    wire::Attempt {
+        certificate: to_wire(&id),
+        failures,
+        retry_at,
+        reason,
+        order_is_dead,
+        made_with,
+        failed_ways,
+        issuer: None,
+        ca_server: String::new(),
+        refused: Vec::new(),
+        elsewhere: Vec::new(),
+    }
 }

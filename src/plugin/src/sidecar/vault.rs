@@ -155,6 +155,7 @@ impl Vault for SidecarVault {
             chain: chains.default.clone(),
             alternates: chains.alternates.clone(),
             preferred_chain: preferred_chain.map(str::to_owned),
+            issued_by: None,
         };
         let published: wire::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
         let wire::Published { certificate, durable, other_chains } = published;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use acme::{ChallengeType, Way};
 
+use crate::ledger::Limits;
+
 /// One `certificatesResolvers.<name>.acme`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
@@ -45,6 +47,13 @@ pub struct Resolver {
     pub dns_challenge: Option<DnsChallenge>,
     /// `dnsPersistChallenge`: ours, Traefik has none.
     pub dns_persist_challenge: Option<DnsPersistChallenge>,
+    /// `fallback`: ours. The resolvers whose CAs issue when this one's can't, the most preferred first.
+    pub fallback: Vec<String>,
+    /// `rateLimits`: ours. The limits of the CA that are kept; those of Let's Encrypt unless the CA is a private one.
+    pub limits: Limits,
+    /// `stagingServer`: ours. The directory URL of the CA's test system, where a certificate that keeps failing is
+    /// tried first; that of Let's Encrypt is known.
+    pub staging_server: Option<String>,
 }
 
 impl Resolver {

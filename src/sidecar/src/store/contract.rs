@@ -32,6 +32,7 @@ fn progress(name: &str, url: &str) -> Progress {
         certificate: id.clone(),
         url: url.into(),
         ca_server: CA.into(),
+        issuer: None,
         created: 1,
         failed_ways: Vec::new(),
     };

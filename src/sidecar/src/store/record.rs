@@ -82,6 +82,10 @@ impl Progress {
             order_is_dead: false,
             made_with: None,
             failed_ways,
+            issuer: None,
+            ca_server: String::new(),
+            refused: Vec::new(),
+            elsewhere: Vec::new(),
         });
         Self { attempt, ..Self::none(self.id) }
     }

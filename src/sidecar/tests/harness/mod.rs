@@ -209,6 +209,7 @@ impl Client {
             chain: chain.into(),
             alternates: Vec::new(),
             preferred_chain: None,
+            issued_by: None,
         };
         self.post(path::CERTIFICATES, &publication).await
     }

@@ -11,6 +11,7 @@ use super::duration;
 use super::mistake::Mistake;
 use super::node::{Node, Table};
 use super::{KeyType, Resolver};
+use crate::ledger::Limits;
 
 /// The bounds of the timeouts: a CA needs some time, and an order must not hang for a day.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(100);
@@ -87,6 +88,9 @@ fn resolver(
         tls_challenge: challenges.tls,
         dns_challenge: challenges.dns,
         dns_persist_challenge: challenges.dns_persist,
+        fallback: Vec::new(),
+        limits: Limits::default(),
+        staging_server: None,
     })
 }
 

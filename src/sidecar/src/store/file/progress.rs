@@ -36,8 +36,8 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
 }
 
 fn order_of(id: &wire::CertificateId, entry: OrderEntry) -> wire::Order {
-    let OrderEntry { url, ca_server, created, failed_ways } = entry;
-    wire::Order { certificate: id.clone(), url, ca_server, created, failed_ways }
+    let OrderEntry { url, ca_server, issuer, created, failed_ways } = entry;
+    wire::Order { certificate: id.clone(), url, ca_server, issuer, created, failed_ways }
 }
 
 fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
@@ -49,6 +49,10 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
         order_is_dead: false,
         made_with: entry.made_with,
         failed_ways: entry.failed_ways,
+        issuer: None,
+        ca_server: String::new(),
+        refused: Vec::new(),
+        elsewhere: entry.elsewhere,
     }
 }
 
@@ -64,6 +68,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
         order: progress.order.as_ref().map(|order| OrderEntry {
             url: order.url.clone(),
             ca_server: order.ca_server.clone(),
+            issuer: order.issuer.clone(),
             created: order.created,
             failed_ways: order.failed_ways.clone(),
         }),
@@ -78,6 +83,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             reason: attempt.reason.clone(),
             made_with: attempt.made_with,
             failed_ways: attempt.failed_ways.clone(),
+            elsewhere: attempt.elsewhere.clone(),
         }),
     }
 }

@@ -190,6 +190,8 @@ pub(super) struct ProgressEntry {
 pub(super) struct OrderEntry {
     pub(super) url: String,
     pub(super) ca_server: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) issuer: Option<String>,
     pub(super) created: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) failed_ways: Vec<wire::FailedWay>,
@@ -216,6 +218,8 @@ pub(super) struct AttemptEntry {
     pub(super) made_with: Option<u32>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) failed_ways: Vec<wire::FailedWay>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) elsewhere: Vec<wire::Elsewhere>,
 }
 
 /// A text that is written in base64, without a copy of it.

@@ -73,6 +73,7 @@ fn order(resolver: &str, name: &str) -> Change {
         certificate: id.clone(),
         url,
         ca_server: "https://ca.example".into(),
+        issuer: None,
         created: 1,
         failed_ways: Vec::new(),
     };

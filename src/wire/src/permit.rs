@@ -1,0 +1,84 @@
+//! The rate-limit ledger: whether the CA may be asked now.
+
+use serde::{Deserialize, Serialize};
+
+use crate::CertificateId;
+
+/// Asks whether the CA may be asked for a certificate now. What is granted is counted, on disk, before it is answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PermitRequest {
+    /// The certificate.
+    pub certificate: CertificateId,
+    /// The resolver whose CA and account it is about: the certificate's own, or one that it falls back to.
+    pub issuer: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// Whether an order will be placed; else one that was placed before is gone on with, which is not counted.
+    pub places_order: bool,
+    /// Whether a certificate of the same names by this CA is stored: many limits are not for its renewal.
+    pub renews: bool,
+    /// Whether the order will name the certificate that it replaces (RFC 9773 §5): CAs exempt it from all limits.
+    pub replaces: bool,
+    /// The limits of this CA, as the resolver has them.
+    pub limits: Limits,
+}
+
+/// The limits of a CA. What is absent is not limited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Limits {
+    /// Orders per account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub orders: Option<Limit>,
+    /// New certificates per registered domain, whatever the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<Limit>,
+    /// Certificates of exactly the same names, whatever the account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<Limit>,
+    /// Failed authorizations per account and name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Limit>,
+}
+
+/// So many in so long, refilled evenly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limit {
+    /// How many; at least 1.
+    pub count: u32,
+    /// In how many seconds; at least 1.
+    pub window_seconds: u64,
+}
+
+/// Whether the CA may be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permit {
+    /// Whether it may.
+    pub granted: bool,
+    /// If not: when to ask again, seconds since 1970.
+    #[serde(default)]
+    pub until: i64,
+    /// If not: why, in one line for a person.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+}
+
+/// Keeps that the CA asked to be left alone for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pause {
+    /// The resolver whose account it is about.
+    pub issuer: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// The names that the CA spoke of, and all below them; none: the whole account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Until when, seconds since 1970.
+    pub until: i64,
+    /// What the CA said, in one line for a person.
+    pub why: String,
+}

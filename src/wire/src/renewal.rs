@@ -1,0 +1,47 @@
+//! What the CA suggests for the renewal of a certificate (RFC 9773), and what the engine made of it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::CertificateId;
+
+/// Keeps what the CA said of some certificates' renewal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renewals {
+    /// Each replaces what was kept of its certificate.
+    pub renewals: Vec<Renewal>,
+}
+
+/// What the CA said of one certificate's renewal. Kept until another certificate is published in its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Renewal {
+    /// Which certificate.
+    pub certificate: CertificateId,
+    /// The serial number of the one it is about, as in [`crate::StoredCertificate::serial`]: of another one it says
+    /// nothing.
+    pub serial: String,
+    /// The resolver whose CA issued it, where that is another than the certificate's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_by: Option<String>,
+    /// What the CA suggests; none when it has nothing to say, or nothing of use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<Suggestion>,
+    /// When to ask it again, seconds since 1970.
+    pub ask_at: i64,
+}
+
+/// A window for the renewal, and the moment in it that was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suggestion {
+    /// `suggestedWindow.start` (RFC 9773 §4.2), seconds since 1970.
+    pub start: i64,
+    /// `suggestedWindow.end`, seconds since 1970.
+    pub end: i64,
+    /// The random moment that was chosen when the CA first named this window, seconds since 1970.
+    pub renew_at: i64,
+    /// `explanationURL`: why the CA suggests this. For a person; never fetched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<String>,
+}
