@@ -10,34 +10,24 @@ use futures::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::directory::Directory;
+use crate::directory::{Ca, Directory};
 use crate::error::Error;
-use crate::host::{Host, Method, Request, Response, SendError};
+pub use crate::fetch::MAX_ANSWER;
+use crate::fetch::{Repeats, is_allowed, send};
+use crate::host::{Host, Method, Request, Response};
 use crate::jws::{AccountKey, KeyName};
-use crate::origin::{Origin, resolve};
+use crate::origin::Origin;
 use crate::problem::Problem;
 
 /// How often a refused nonce is replaced. A CA that refuses every second one (Pebble can be told to) still fails only
 /// one request in a million.
 const MAX_BAD_NONCES: u32 = 20;
 
-/// How often a request is repeated after an answer of 5xx or none at all; with waits of 1, 2 and 4 s.
-const MAX_REPEATS: u32 = 3;
-
-/// The first wait before a repetition; it doubles.
-const FIRST_REPEAT: Duration = Duration::from_secs(1);
-
 /// How many nonces are kept. One comes with every answer, and no more than this many requests run at once.
 const MAX_NONCES: usize = 64;
 
 /// Nonces are base64url (RFC 8555 §6.5.1); those of real CAs have at most a hundred characters.
 const MAX_NONCE: usize = 256;
-
-/// How many redirects of a GET are followed (RFC 8555 only hints at them; ten is what browsers were built on).
-const MAX_REDIRECTS: u32 = 10;
-
-/// The largest answer that is read, in bytes: a chain of ten large certificates has a tenth of it.
-pub const MAX_ANSWER: usize = 1024 * 1024;
 
 /// How a client behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,8 +87,7 @@ pub(crate) enum OnSilence {
 }
 
 impl<H: Host> Client<H> {
-    /// Fetches the directory (RFC 8555 §7.1.1) of a CA and makes a client of it. `kid` is the account's URL, if it is
-    /// known already.
+    /// Fetches the directory of a CA and makes a client of it. `kid` is the account's URL, if it is known already.
     pub async fn connect(
         host: H,
         directory_url: &str,
@@ -106,22 +95,14 @@ impl<H: Host> Client<H> {
         kid: Option<String>,
         options: Options,
     ) -> Result<Self, Error> {
-        let foreign = || Error::ForeignUrl { place: "caServer", url: directory_url.to_owned() };
-        let origin = Origin::of(directory_url).ok_or_else(foreign)?;
-        let allowed = |url: &str| is_allowed(url, &origin, &options);
-        let fetch = fetch(&host, directory_url, &options, &allowed);
-        let answer = within(&host, options.client_timeout, "the CA's directory", fetch).await?;
-        let directory: Directory = parse(directory_url, &answer)?;
-        for (place, url) in [
-            ("directory.newNonce", &directory.new_nonce),
-            ("directory.newAccount", &directory.new_account),
-            ("directory.newOrder", &directory.new_order),
-        ] {
-            if !allowed(url) {
-                return Err(Error::ForeignUrl { place, url: url.clone() });
-            }
-        }
-        Ok(Self { host, directory, key, options, origin, kid: RefCell::new(kid), nonces: RefCell::default() })
+        let ca = Ca::find(&host, directory_url, &options).await?;
+        Ok(Self::new(host, ca, key, kid, options))
+    }
+
+    /// A client of a CA whose directory is known.
+    pub fn new(host: H, ca: Ca, key: AccountKey, kid: Option<String>, options: Options) -> Self {
+        let Ca { origin, directory } = ca;
+        Self { host, directory, key, options, origin, kid: RefCell::new(kid), nonces: RefCell::default() }
     }
 
     /// The account's URL, when it is known.
@@ -251,30 +232,6 @@ impl<H: Host> Client<H> {
     }
 }
 
-/// The wait before the next repetition, and how many there were.
-#[derive(Default)]
-struct Repeats(u32);
-
-impl Repeats {
-    /// Waits before a repetition; or gives the error back, when a repetition can't cure it.
-    async fn wait_or_give_up<H: Host>(&mut self, host: &H, error: Error) -> Result<(), Error> {
-        let asked = match &error {
-            Error::Send { error: SendError::TimedOut | SendError::Unreachable(_), .. } | Error::BadAnswer { .. } => {
-                None
-            }
-            Error::Refused { problem, .. } if problem.status >= 500 => problem.retry_after,
-            _ => return Err(error),
-        };
-        if self.0 >= MAX_REPEATS {
-            return Err(error);
-        }
-        let wait = FIRST_REPEAT.saturating_mul(1_u32 << self.0.min(MAX_REPEATS));
-        self.0 = self.0.saturating_add(1);
-        host.sleep(asked.map_or(wait, |asked| asked.max(wait))).await;
-        Ok(())
-    }
-}
-
 /// Reads JSON out of an answer.
 pub(crate) fn parse<T: DeserializeOwned>(url: &str, response: &Response) -> Result<T, Error> {
     serde_json::from_slice(&response.body).map_err(|error| Error::BadAnswer {
@@ -296,67 +253,6 @@ pub(crate) async fn within<H: Host, T>(
         Either::Left((result, _)) => result,
         Either::Right(_) => Err(Error::TimedOut { waiting_for: waiting_for.to_owned(), after: timeout }),
     }
-}
-
-/// An unsigned GET with redirects and repetitions.
-async fn fetch<H: Host>(
-    host: &H,
-    url: &str,
-    options: &Options,
-    allowed: &impl Fn(&str) -> bool,
-) -> Result<Response, Error> {
-    let mut repeats = Repeats::default();
-    let mut redirects: u32 = 0;
-    let mut url = url.to_owned();
-    loop {
-        let request = Request {
-            method: Method::Get,
-            url: url.clone(),
-            headers: Vec::new(),
-            body: Vec::new(),
-            timeout: options.request_timeout,
-            endpoint: "directory",
-        };
-        let error = match send(host, request).await {
-            Ok(response) if (200..300).contains(&response.status) => return Ok(response),
-            Ok(response) if matches!(response.status, 301 | 302 | 303 | 307 | 308) => {
-                let target = response.header("location").and_then(|location| resolve(&url, location));
-                redirects = redirects.saturating_add(1);
-                url = match target {
-                    Some(target) if redirects > MAX_REDIRECTS => {
-                        return Err(Error::BadAnswer {
-                            url: target,
-                            what: format!("more than {MAX_REDIRECTS} redirects"),
-                        });
-                    }
-                    Some(target) if allowed(&target) => target,
-                    Some(target) => return Err(Error::ForeignUrl { place: "a redirect's Location", url: target }),
-                    None => {
-                        return Err(Error::BadAnswer { url, what: "a redirect without a usable Location".to_owned() });
-                    }
-                };
-                continue;
-            }
-            Ok(response) => {
-                Error::Refused { endpoint: "directory", problem: Problem::of(&response, host.now_millis()) }
-            }
-            Err(error) => error,
-        };
-        repeats.wait_or_give_up(host, error).await?;
-    }
-}
-
-async fn send<H: Host>(host: &H, request: Request) -> Result<Response, Error> {
-    let url = request.url.clone();
-    let response = host.send(request).await.map_err(|error| Error::Send { url: url.clone(), error })?;
-    if response.body.len() > MAX_ANSWER {
-        return Err(Error::BadAnswer { url, what: format!("it is longer than {MAX_ANSWER} bytes") });
-    }
-    Ok(response)
-}
-
-fn is_allowed(url: &str, own: &Origin, options: &Options) -> bool {
-    Origin::of(url).is_some_and(|origin| origin == *own || options.other_origins.contains(&origin))
 }
 
 /// The nonce an answer brings; one that is not base64url is ignored (RFC 8555 §6.5.1).

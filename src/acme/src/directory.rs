@@ -3,6 +3,42 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::client::{Options, parse, within};
+use crate::error::Error;
+use crate::fetch::{fetch, is_allowed};
+use crate::host::Host;
+use crate::origin::Origin;
+
+/// A CA whose directory is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ca {
+    /// The origin of its directory's URL, which all others must have.
+    pub origin: Origin,
+    /// Its URLs.
+    pub directory: Directory,
+}
+
+impl Ca {
+    /// Fetches the directory at this URL (§7.1.1). One whose URLs lead elsewhere is an error.
+    pub async fn find<H: Host>(host: &H, url: &str, options: &Options) -> Result<Self, Error> {
+        let foreign = || Error::ForeignUrl { place: "caServer", url: url.to_owned() };
+        let origin = Origin::of(url).ok_or_else(foreign)?;
+        let answer = fetch(host, "directory", url, &origin, options);
+        let answer = within(host, options.client_timeout, "the CA's directory", answer).await?;
+        let directory: Directory = parse(url, &answer)?;
+        for (place, url) in [
+            ("directory.newNonce", &directory.new_nonce),
+            ("directory.newAccount", &directory.new_account),
+            ("directory.newOrder", &directory.new_order),
+        ] {
+            if !is_allowed(url, &origin, options) {
+                return Err(Error::ForeignUrl { place, url: url.clone() });
+            }
+        }
+        Ok(Self { origin, directory })
+    }
+}
+
 /// The URLs of a CA. Fields this client does not use are ignored, whatever they hold.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,6 +49,9 @@ pub struct Directory {
     pub new_account: String,
     /// Where orders are made (§7.4).
     pub new_order: String,
+    /// Where it is told when to renew (RFC 9773 §4.1), if it is.
+    #[serde(default, deserialize_with = "text_or_nothing")]
+    pub renewal_info: Option<String>,
     /// What the CA says of itself. `null` and absent are the same.
     #[serde(default)]
     pub meta: Option<Meta>,
@@ -39,6 +78,11 @@ impl Directory {
         let profiles = self.meta.as_ref().and_then(|meta| meta.profiles.as_object());
         profiles.map_or_else(Vec::new, |profiles| profiles.keys().map(String::as_str).collect())
     }
+}
+
+/// What is no text is as good as absent: nobody needs it.
+fn text_or_nothing<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Value::deserialize(deserializer)?.as_str().map(str::to_owned))
 }
 
 #[cfg(test)]

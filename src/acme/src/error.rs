@@ -167,6 +167,14 @@ impl Error {
         }
     }
 
+    /// Whether the CA may have refused an order for the certificate that it was to replace. `alreadyReplaced` says so
+    /// (RFC 9773 §7.4); others call an identifier that they don't know malformed, or somebody else's.
+    pub fn may_be_of_replacement(&self) -> bool {
+        let kinds = ["alreadyReplaced", "malformed", "unauthorized"];
+        matches!(self, Self::Refused { endpoint: "newOrder", problem }
+            if problem.status == 409 || kinds.iter().any(|kind| problem.is(kind)))
+    }
+
     /// Whether the order it happened in can't be gone on with.
     pub fn ends_order(&self) -> bool {
         matches!(
@@ -190,7 +198,8 @@ fn class_of(problem: &Problem) -> Class {
         "accountDoesNotExist" | "badNonce" | "orderNotReady" | "serverInternal" => {
             Class::Transient(problem.retry_after)
         }
-        "alreadyRevoked"
+        "alreadyReplaced"
+        | "alreadyRevoked"
         | "badCSR"
         | "badPublicKey"
         | "badRevocationReason"

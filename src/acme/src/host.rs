@@ -52,7 +52,7 @@ pub struct Request {
     /// The longest it may take.
     pub timeout: Duration,
     /// What the request is for, for metrics and logs: `directory`, `newNonce`, `newAccount`, `newOrder`, `order`,
-    /// `authorization`, `challenge`, `finalize`, `certificate`, `account`.
+    /// `authorization`, `challenge`, `finalize`, `certificate`, `account`, `renewalInfo`.
     pub endpoint: &'static str,
 }
 

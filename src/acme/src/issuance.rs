@@ -88,17 +88,26 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     }
 }
 
-/// Gets a certificate for these names; `started` is the URL of an order to go on with.
+/// How an order begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beginning<'a> {
+    /// A new one is placed; it names the certificate that it replaces, if there is one (RFC 9773 §5).
+    New(Option<&'a str>),
+    /// The one with this URL is gone on with.
+    Started(&'a str),
+}
+
+/// Gets a certificate for these names.
 pub async fn issue<H: Host, C: Custodian>(
     client: &Client<H>,
     custodian: &C,
     names: &[Identifier],
-    started: Option<&str>,
+    beginning: Beginning<'_>,
 ) -> Result<Issued, Failure<C::Error>> {
-    let (order, mut state) = match started {
-        Some(url) => resume(client, names, url).await?,
-        None => {
-            let (order, state) = order::place(client, names).await?;
+    let (order, mut state) = match beginning {
+        Beginning::Started(url) => resume(client, names, url).await?,
+        Beginning::New(replaces) => {
+            let (order, state) = place(client, names, replaces).await?;
             custodian.ordered(&order.url).await.map_err(Failure::Custodian)?;
             (order, state)
         }
@@ -124,6 +133,33 @@ pub async fn issue<H: Host, C: Custodian>(
         };
     }
     Err(bad_order(&order, "its status goes in circles").into())
+}
+
+/// Whether these names can be proved: an order that is left when it is ready. For a CA's test system.
+pub async fn rehearse<H: Host, C: Custodian>(
+    client: &Client<H>,
+    custodian: &C,
+    names: &[Identifier],
+) -> Result<(), Failure<C::Error>> {
+    let (order, state) = order::place(client, names, None).await?;
+    match state.status {
+        OrderStatus::Pending => authorize(client, custodian, &state).await,
+        OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid => Ok(()),
+        OrderStatus::Invalid => Err(given_up(client, order, state).await.into()),
+    }
+}
+
+/// Places an order. Where the CA does not take it for a replacement (it has been replaced already, say), once more as
+/// an order like any other: the certificate is needed all the same.
+async fn place<H: Host>(
+    client: &Client<H>,
+    names: &[Identifier],
+    replaces: Option<&str>,
+) -> Result<(Order, OrderState), Error> {
+    match order::place(client, names, replaces).await {
+        Err(error) if replaces.is_some() && error.may_be_of_replacement() => order::place(client, names, None).await,
+        placed => placed,
+    }
 }
 
 async fn resume<H: Host>(client: &Client<H>, names: &[Identifier], url: &str) -> Result<(Order, OrderState), Error> {

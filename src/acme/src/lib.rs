@@ -9,6 +9,7 @@
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
 //! - [`order`], [`authorization`], [`challenge`], [`certificate`], [`account`], [`external_account`]: its steps, one
 //!   section of the RFC each;
+//! - [`renewal_info`]: when the CA wants to see it again (RFC 9773);
 //! - [`client`]: one signed request with its nonces and retries;
 //! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts;
 //! - [`host`]: what it needs from the world.
@@ -23,6 +24,7 @@ pub mod client;
 pub mod directory;
 pub mod error;
 pub mod external_account;
+mod fetch;
 pub mod host;
 pub mod issuance;
 pub mod jws;
@@ -31,6 +33,7 @@ pub mod order;
 pub mod origin;
 mod pkcs8;
 pub mod problem;
+pub mod renewal_info;
 pub mod retry_after;
 #[cfg(feature = "scripted")]
 pub mod scripted;

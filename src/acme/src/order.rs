@@ -91,7 +91,13 @@ pub enum OrderStatus {
 }
 
 /// Places an order (§7.4), by the client's profile if it has one. A profile that the CA does not list is not asked for.
-pub async fn place<H: Host>(client: &Client<H>, names: &[Identifier]) -> Result<(Order, OrderState), Error> {
+/// `replaces` names the certificate that this one takes the place of (RFC 9773 §5); only a CA that tells when to renew
+/// is told.
+pub async fn place<H: Host>(
+    client: &Client<H>,
+    names: &[Identifier],
+    replaces: Option<&str>,
+) -> Result<(Order, OrderState), Error> {
     let (directory, profile) = (&client.directory, client.options.profile.as_ref());
     if let Some(profile) = profile {
         let offered = directory.profiles();
@@ -100,7 +106,8 @@ pub async fn place<H: Host>(client: &Client<H>, names: &[Identifier]) -> Result<
         }
     }
     let url = directory.new_order.clone();
-    let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile };
+    let replaces = replaces.filter(|_| directory.renewal_info.is_some());
+    let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile, replaces };
     let response = client.post("newOrder", &url, &payload, OnSilence::Repeat).await?;
     let order = Order { url: location(client, &url, &response, "order.location")? };
     let state = state_of(client, &url, &response)?;
@@ -165,6 +172,8 @@ struct NewOrder<'a> {
     identifiers: Vec<IdentifierResource>,
     #[serde(skip_serializing_if = "Option::is_none")]
     profile: Option<&'a String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<&'a str>,
 }
 
 /// What is sent to an order's finalize URL (§7.4).

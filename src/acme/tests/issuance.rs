@@ -14,7 +14,7 @@ mod scene;
 
 use std::time::Duration;
 
-use acme::issuance::{Failure, issue};
+use acme::issuance::{Beginning, Failure, issue};
 use acme::scripted::{Certificate, Fault, Faults, Settings, Web};
 use acme::{Client, Error, Host, Identifier, account};
 use scene::{Keeper, Scene, acme_error, key, options};
@@ -101,7 +101,7 @@ fn an_order_is_gone_on_with_from_wherever_it_is() {
         let finished = {
             let run = async {
                 let client = scene.client().await?;
-                issue(&client, &scene.keeper, &names, None).await
+                issue(&client, &scene.keeper, &names, Beginning::New(None)).await
             };
             scene.world.run_for(Duration::from_millis(cut), std::pin::pin!(run)).is_some()
         };
@@ -148,7 +148,7 @@ fn a_wrong_answer_to_a_challenge_names_the_domain_and_the_reason() {
     let broken = Keeper { web: Web::default(), ..Keeper::default() };
     let result = scene.world.run(async {
         let client = scene.client().await?;
-        issue(&client, &broken, &[Identifier::of("a.example"), Identifier::of("b.example")], None).await
+        issue(&client, &broken, &[Identifier::of("a.example"), Identifier::of("b.example")], Beginning::New(None)).await
     });
     let error = acme_error(result);
     let text = error.to_string();
@@ -272,10 +272,10 @@ fn an_account_the_ca_has_forgotten_is_told_apart_and_made_anew() {
         let client = scene.client().await.unwrap();
         scene.network.ca.borrow_mut().forget_everything();
         let names = [Identifier::of("a.example")];
-        let error = issue(&client, &scene.keeper, &names, None).await.unwrap_err();
+        let error = issue(&client, &scene.keeper, &names, Beginning::New(None)).await.unwrap_err();
         assert!(matches!(error, Failure::Acme(Error::AccountLost(_))), "{error}");
         account::register(&client, &[], None).await.unwrap();
-        issue(&client, &scene.keeper, &names, None).await.unwrap();
+        issue(&client, &scene.keeper, &names, Beginning::New(None)).await.unwrap();
     });
     assert_eq!(scene.ca().account_count(), 1);
 }

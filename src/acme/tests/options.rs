@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use acme::certificate::Chains;
 use acme::external_account::Unsigned;
-use acme::issuance::issue;
+use acme::issuance::{Beginning, issue};
 use acme::scripted::{Certificate, Fault, Faults, Settings};
 use acme::{AccountKey, Client, Error, Identifier, account};
 use p256::SecretKey;
@@ -144,7 +144,7 @@ fn a_profile_that_the_ca_gave_up_is_a_permanent_error_and_a_pending_order_keeps_
         Duration::from_millis(200),
         std::pin::pin!(async {
             let client = scene.client().await.unwrap();
-            issue(&client, &scene.keeper, &names, None).await
+            issue(&client, &scene.keeper, &names, Beginning::New(None)).await
         }),
     );
     assert!(cut.is_none());

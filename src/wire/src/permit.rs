@@ -64,6 +64,10 @@ pub struct Permit {
     /// If not: why, in one line for a person.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
+    /// If not: whether that is so for every certificate of this account: its orders are used up, or the CA asked to be
+    /// left alone.
+    #[serde(default)]
+    pub whole_account: bool,
 }
 
 /// Keeps that the CA asked to be left alone for a while.

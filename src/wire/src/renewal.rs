@@ -29,6 +29,13 @@ pub struct Renewal {
     pub suggestion: Option<Suggestion>,
     /// When to ask it again, seconds since 1970.
     pub ask_at: i64,
+    /// How many times in a row it was replaced before its lifetime asked for it.
+    #[serde(default)]
+    pub hurries: u32,
+    /// Not to be replaced so again before this time, seconds since 1970: a CA, or an Envoy, that finds fault with every
+    /// new certificate must not be followed without end.
+    #[serde(default)]
+    pub rest_until: i64,
 }
 
 /// A window for the renewal, and the moment in it that was chosen.

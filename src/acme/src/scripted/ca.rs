@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::authorization::{Authorization, Validation, identifier};
+use super::renewals::Renewals;
 use super::world::Web;
 use crate::host::{Method, Request, Response};
 
@@ -50,6 +51,8 @@ pub struct Settings {
     pub issuers: Vec<&'static str>,
     /// Where it says that another chain is, besides those of its own.
     pub another_chain_at: Option<String>,
+    /// What it says of renewals.
+    pub renewals: Renewals,
 }
 
 impl Default for Settings {
@@ -70,6 +73,7 @@ impl Default for Settings {
             retired_profiles: Vec::new(),
             issuers: vec!["Scripted Root"],
             another_chain_at: None,
+            renewals: Renewals::default(),
         }
     }
 }
@@ -130,6 +134,8 @@ pub struct Ca {
     accounts: BTreeMap<String, Vec<Value>>,
     orders: Vec<Order>,
     pub(super) authorizations: Vec<Authorization>,
+    /// Whose renewal it was asked about, and when, seconds since 1970.
+    pub renewals_asked: Vec<(String, i64)>,
     nonces: HashSet<String>,
     spent: HashSet<String>,
     pub(super) counter: u64,
@@ -141,6 +147,7 @@ struct Order {
     csr: Option<Vec<u8>>,
     looks_left: u32,
     certificate: Option<usize>,
+    replaces: Option<String>,
 }
 
 impl Ca {
@@ -154,6 +161,7 @@ impl Ca {
             accounts: BTreeMap::new(),
             orders: Vec::new(),
             authorizations: Vec::new(),
+            renewals_asked: Vec::new(),
             nonces: HashSet::new(),
             spent: HashSet::new(),
             counter: 0,
@@ -183,6 +191,11 @@ impl Ca {
         self.accounts.values().cloned().collect()
     }
 
+    /// The certificates that orders named as those they replace (RFC 9773 §5), in order.
+    pub fn replaced(&self) -> Vec<&str> {
+        self.orders.iter().filter_map(|order| order.replaces.as_deref()).collect()
+    }
+
     /// How many orders were placed.
     pub fn order_count(&self) -> usize {
         self.orders.len()
@@ -197,6 +210,11 @@ impl Ca {
     pub fn answer(&mut self, request: &Request, now_millis: i64) -> Response {
         let mut response = match (request.method, request.url.strip_prefix(BASE)) {
             (Method::Get, Some("/directory")) => return ok(&self.directory()),
+            (Method::Get, Some(path)) if path.starts_with("/renewal-info/") => {
+                let id = path.trim_start_matches("/renewal-info/").to_owned();
+                self.renewals_asked.push((id.clone(), now_millis / 1000));
+                return self.settings.renewals.answer(&id, &self.certificates);
+            }
             (Method::Head, Some("/new-nonce")) => respond(200, &[], ""),
             (Method::Post, Some(path)) => self.signed(path, request, now_millis / 1000),
             _ => problem(404, "malformed", "no such place"),
@@ -347,9 +365,14 @@ impl Ca {
                 return problem(400, "invalidProfile", &format!("{profile} is no profile"));
             }
         }
+        let replaces = payload["replaces"].as_str().map(str::to_owned);
+        let is_taken = |order: &Order| order.replaces.is_some() && order.replaces == replaces;
+        if self.orders.iter().any(is_taken) && self.settings.renewals.once {
+            return problem(409, "alreadyReplaced", "that certificate has been replaced");
+        }
         let names = (self.settings.alter_names)(asked);
         let authorizations = names.iter().map(|name| self.authorize(&account, name)).collect();
-        let order = Order { names, authorizations, csr: None, looks_left: 0, certificate: None };
+        let order = Order { names, authorizations, csr: None, looks_left: 0, certificate: None, replaces };
         self.orders.push(order);
         let index = self.orders.len() - 1;
         let mut response = self.order_response(index);
@@ -452,7 +475,7 @@ pub(super) fn problem(status: u16, kind: &str, detail: &str) -> Response {
     respond(status, &[("content-type", "application/problem+json")], &document.to_string())
 }
 
-fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
+pub(super) fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Response {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     Response { status, headers, body: body.into() }
 }

@@ -14,8 +14,10 @@
 mod authorization;
 mod ca;
 mod fault;
+mod renewals;
 mod world;
 
 pub use ca::{Ca, Certificate, Entry, Settings, mac};
 pub use fault::{Fault, Faults};
+pub use renewals::{Renewals, renewal_id};
 pub use world::{Network, Web, World};

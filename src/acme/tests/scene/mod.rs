@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::issuance::{Custodian, Failure, Issued, issue};
+use acme::issuance::{Beginning, Custodian, Failure, Issued, issue};
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
 use acme::{AccountKey, Challenge, ChallengeType, Client, Error, Identifier, Options, Way, account};
 use p256::SecretKey;
@@ -111,10 +111,14 @@ impl Scene {
     }
 
     pub fn issue(&self, names: &[&str], started: Option<&str>) -> Result<Issued, Failure<String>> {
+        self.begin(names, started.map_or(Beginning::New(None), Beginning::Started))
+    }
+
+    pub fn begin(&self, names: &[&str], beginning: Beginning<'_>) -> Result<Issued, Failure<String>> {
         let names: Vec<Identifier> = names.iter().map(|name| Identifier::of(name)).collect();
         self.world.run(async {
             let client = self.client().await?;
-            issue(&client, &self.keeper, &names, started).await
+            issue(&client, &self.keeper, &names, beginning).await
         })
     }
 

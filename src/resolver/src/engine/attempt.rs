@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use acme::issuance::{Issued, issue};
+use acme::issuance::{Beginning, Issued, issue};
 use acme::{ChallengeType, Error, Host, Identifier};
 
 use super::event::Event;
@@ -82,7 +82,8 @@ async fn obtain<H: Host, V: Vault>(
     let Issued { order, chains } = loop {
         let kid = client.kid();
         let started = order.borrow().as_ref().map(|order| order.url.clone());
-        let trouble = match issue(&client, &keeper, &names, started.as_deref()).await {
+        let beginning = started.as_deref().map_or(Beginning::New(None), Beginning::Started);
+        let trouble = match issue(&client, &keeper, &names, beginning).await {
             Ok(issued) => break issued,
             Err(failure) => Trouble::from(failure),
         };

@@ -1,0 +1,106 @@
+//! One exchange with a CA below its signatures: what is repeated, which redirects are followed, how much is read.
+
+use std::time::Duration;
+
+use crate::client::Options;
+use crate::error::Error;
+use crate::host::{Host, Method, Request, Response, SendError};
+use crate::origin::{Origin, resolve};
+use crate::problem::Problem;
+
+/// How often a request is repeated after an answer of 5xx or none at all; with waits of 1, 2 and 4 s.
+const MAX_REPEATS: u32 = 3;
+
+/// The first wait before a repetition; it doubles.
+const FIRST_REPEAT: Duration = Duration::from_secs(1);
+
+/// How many redirects of a GET are followed (RFC 8555 only hints at them; ten is what browsers were built on).
+const MAX_REDIRECTS: u32 = 10;
+
+/// The largest answer that is read, in bytes: a chain of ten large certificates has a tenth of it.
+pub const MAX_ANSWER: usize = 1024 * 1024;
+
+/// An unsigned GET with redirects and repetitions. Ends with an answer of 2xx, or an error.
+pub(crate) async fn fetch<H: Host>(
+    host: &H,
+    endpoint: &'static str,
+    url: &str,
+    origin: &Origin,
+    options: &Options,
+) -> Result<Response, Error> {
+    let mut repeats = Repeats::default();
+    let mut redirects: u32 = 0;
+    let mut url = url.to_owned();
+    loop {
+        let request = Request {
+            method: Method::Get,
+            url: url.clone(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: options.request_timeout,
+            endpoint,
+        };
+        let error = match send(host, request).await {
+            Ok(response) if (200..300).contains(&response.status) => return Ok(response),
+            Ok(response) if matches!(response.status, 301 | 302 | 303 | 307 | 308) => {
+                let target = response.header("location").and_then(|location| resolve(&url, location));
+                redirects = redirects.saturating_add(1);
+                url = match target {
+                    Some(target) if redirects > MAX_REDIRECTS => {
+                        return Err(Error::BadAnswer {
+                            url: target,
+                            what: format!("more than {MAX_REDIRECTS} redirects"),
+                        });
+                    }
+                    Some(target) if is_allowed(&target, origin, options) => target,
+                    Some(target) => return Err(Error::ForeignUrl { place: "a redirect's Location", url: target }),
+                    None => {
+                        return Err(Error::BadAnswer { url, what: "a redirect without a usable Location".to_owned() });
+                    }
+                };
+                continue;
+            }
+            Ok(response) => Error::Refused { endpoint, problem: Problem::of(&response, host.now_millis()) },
+            Err(error) => error,
+        };
+        repeats.wait_or_give_up(host, error).await?;
+    }
+}
+
+pub(crate) async fn send<H: Host>(host: &H, request: Request) -> Result<Response, Error> {
+    let url = request.url.clone();
+    let response = host.send(request).await.map_err(|error| Error::Send { url: url.clone(), error })?;
+    if response.body.len() > MAX_ANSWER {
+        return Err(Error::BadAnswer { url, what: format!("it is longer than {MAX_ANSWER} bytes") });
+    }
+    Ok(response)
+}
+
+/// Whether the CA may name this URL.
+pub(crate) fn is_allowed(url: &str, own: &Origin, options: &Options) -> bool {
+    Origin::of(url).is_some_and(|origin| origin == *own || options.other_origins.contains(&origin))
+}
+
+/// The wait before the next repetition, and how many there were.
+#[derive(Default)]
+pub(crate) struct Repeats(u32);
+
+impl Repeats {
+    /// Waits before a repetition; or gives the error back, when a repetition can't cure it.
+    pub(crate) async fn wait_or_give_up<H: Host>(&mut self, host: &H, error: Error) -> Result<(), Error> {
+        let asked = match &error {
+            Error::Send { error: SendError::TimedOut | SendError::Unreachable(_), .. } | Error::BadAnswer { .. } => {
+                None
+            }
+            Error::Refused { problem, .. } if problem.status >= 500 => problem.retry_after,
+            _ => return Err(error),
+        };
+        if self.0 >= MAX_REPEATS {
+            return Err(error);
+        }
+        let wait = FIRST_REPEAT.saturating_mul(1_u32 << self.0.min(MAX_REPEATS));
+        self.0 = self.0.saturating_add(1);
+        host.sleep(asked.map_or(wait, |asked| asked.max(wait))).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! When the CA suggests that a certificate is renewed (RFC 9773): asked for without an account.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::client::{Options, parse, within};
+use crate::directory::Ca;
+use crate::error::Error;
+use crate::fetch::{fetch, is_allowed};
+use crate::host::Host;
+use crate::retry_after;
+
+/// The bounds of the wait before the CA is asked again (RFC 9773 §4.3.2 leaves them to the client): a CA that revokes
+/// in bulk must be heard within a day, and none needs to be asked more often than once a minute.
+const SOONEST: Duration = Duration::from_secs(60);
+const LATEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The wait where the CA names none (RFC 9773 §4.3.3: "every 6 hours").
+pub const USUAL: Duration = Duration::from_secs(6 * 60 * 60);
+
+/// The longest explanation URL that is shown.
+const MAX_URL: usize = 2048;
+
+/// What the CA says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RenewalInfo {
+    /// `suggestedWindow.start`, seconds since 1970.
+    pub start: i64,
+    /// `suggestedWindow.end`, seconds since 1970; after the start.
+    pub end: i64,
+    /// `explanationURL`: a page for a person. Never fetched; shown only escaped.
+    pub explanation: Option<String>,
+    /// When to ask again: from a minute to a day.
+    pub ask_again_in: Duration,
+}
+
+/// Asks for the certificate with this identifier (RFC 9773 §4.1). `None` when the CA tells no such thing at all.
+///
+/// # Errors
+/// Also when the answer can't be read, or its window ends before it starts: then it says nothing.
+pub async fn ask<H: Host>(host: &H, ca: &Ca, options: &Options, id: &str) -> Result<Option<RenewalInfo>, Error> {
+    let Some(base) = &ca.directory.renewal_info else { return Ok(None) };
+    if !is_allowed(base, &ca.origin, options) {
+        return Err(Error::ForeignUrl { place: "directory.renewalInfo", url: base.clone() });
+    }
+    let url = format!("{}/{id}", base.trim_end_matches('/'));
+    let answer = fetch(host, "renewalInfo", &url, &ca.origin, options);
+    let answer = within(host, options.client_timeout, "the CA's renewal information", answer).await?;
+    let resource: Resource = parse(&url, &answer)?;
+    let (start, end) = (resource.suggested_window.start, resource.suggested_window.end);
+    let bad = |what: &str| Error::BadAnswer { url: url.clone(), what: what.to_owned() };
+    let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).map(OffsetDateTime::unix_timestamp);
+    let (Ok(start), Ok(end)) = (at(&start), at(&end)) else {
+        return Err(bad("suggestedWindow is not made of two RFC 3339 times"));
+    };
+    if start >= end {
+        return Err(bad("suggestedWindow ends before it starts"));
+    }
+    let asked = answer.header("retry-after").and_then(|value| retry_after::parse(value, host.now_millis()));
+    Ok(Some(RenewalInfo {
+        start,
+        end,
+        explanation: resource.explanation_url.filter(|url| url.len() <= MAX_URL),
+        ask_again_in: asked.unwrap_or(USUAL).clamp(SOONEST, LATEST),
+    }))
+}
+
+/// The answer as it stands in JSON (RFC 9773 §4.2).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Resource {
+    suggested_window: Window,
+    #[serde(rename = "explanationURL", default)]
+    explanation_url: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Window {
+    start: String,
+    end: String,
+}

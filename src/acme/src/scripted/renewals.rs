@@ -1,0 +1,70 @@
+//! What the CA says of renewals (RFC 9773).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use time::OffsetDateTime;
+
+use super::ca::{Certificate, problem, respond};
+use crate::host::Response;
+
+/// What the CA says of renewals; without anything it knows of no certificate.
+#[derive(Clone, Debug, Default)]
+pub struct Renewals {
+    /// The window of each certificate: its serial number, start and end in seconds since 1970.
+    pub windows: BTreeMap<u64, (i64, i64)>,
+    /// The windows of the others: where they begin and end, in thousandths of the lifetime.
+    pub usual: Option<(i64, i64)>,
+    /// `Retry-After`.
+    pub retry_after: Option<String>,
+    /// `explanationURL`.
+    pub explanation: Option<&'static str>,
+    /// What it answers instead: a status and a body.
+    pub instead: Option<(u16, &'static str)>,
+    /// Whether a certificate can be replaced only once.
+    pub once: bool,
+}
+
+impl Renewals {
+    pub(super) fn answer(&self, id: &str, certificates: &[Certificate]) -> Response {
+        if let Some((status, body)) = self.instead {
+            return respond(status, &self.headers(), body);
+        }
+        let known = serial_of(id).and_then(|serial| certificates.iter().find(|known| known.serial == serial));
+        let window = known.and_then(|certificate| {
+            let Certificate { not_before, not_after, serial, .. } = certificate;
+            let share = |thousandths| not_before + (not_after - not_before) / 1000 * thousandths;
+            let usual = self.usual.map(|(start, end)| (share(start), share(end)));
+            self.windows.get(serial).copied().or(usual)
+        });
+        let Some((start, end)) = window else { return problem(404, "malformed", "no such certificate") };
+        let mut body = json!({"suggestedWindow": {"start": date(start), "end": date(end)}});
+        if let Some(url) = self.explanation {
+            body["explanationURL"] = json!(url);
+        }
+        respond(200, &self.headers(), &body.to_string())
+    }
+
+    fn headers(&self) -> Vec<(&str, &str)> {
+        self.retry_after.iter().map(|value| ("retry-after", value.as_str())).collect()
+    }
+}
+
+/// The identifier of a certificate (RFC 9773 §4.1) with this serial number.
+pub fn renewal_id(serial: u64) -> String {
+    format!("{}.{}", URL_SAFE_NO_PAD.encode("authority"), URL_SAFE_NO_PAD.encode(serial.to_be_bytes()))
+}
+
+fn serial_of(id: &str) -> Option<u64> {
+    let bytes = URL_SAFE_NO_PAD.decode(id.split_once('.')?.1).ok()?;
+    Some(bytes.iter().fold(0, |serial, byte| serial << 8 | u64::from(*byte)))
+}
+
+fn date(seconds: i64) -> String {
+    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+    let (hour, minute, second) = at.to_hms();
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
