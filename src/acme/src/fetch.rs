@@ -11,6 +11,9 @@ use crate::problem::Problem;
 /// How often a request is repeated after an answer of 5xx or none at all; with waits of 1, 2 and 4 s.
 const MAX_REPEATS: u32 = 3;
 
+/// A CA that asks for a longer wait than this is not asked again by the same request: whoever made it decides.
+const LONGEST_ASKED: Duration = Duration::from_secs(10);
+
 /// The first wait before a repetition; it doubles.
 const FIRST_REPEAT: Duration = Duration::from_secs(1);
 
@@ -95,7 +98,7 @@ impl Repeats {
             Error::Refused { problem, .. } if problem.status >= 500 => problem.retry_after,
             _ => return Err(error),
         };
-        if self.0 >= MAX_REPEATS {
+        if self.0 >= MAX_REPEATS || asked.is_some_and(|asked| asked > LONGEST_ASKED) {
             return Err(error);
         }
         let wait = FIRST_REPEAT.saturating_mul(1_u32 << self.0.min(MAX_REPEATS));

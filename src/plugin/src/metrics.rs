@@ -24,8 +24,10 @@
 //! | `engine_active` | gauge | 1 while an instance in this Envoy runs the engine |
 //! | `engine_memory_bytes` | gauge | linear memory of the instance that runs the engine |
 //! | `engine_plan_milliseconds` | gauge | how long the last look at all that is wanted and stored took |
+//! | `fallbacks.resolver.R` | counter | tries with a resolver that R falls back to |
 //! | `failures.resolver.R.class.C` | counter | failed tries, by the class of the failure |
-//! | `issuances.resolver.R.why.W` | counter | W: why it was due: `first`, `renewal`, `resume`, `retry` |
+//! | `holds.resolver.R` | counter | tries put off since the CA may not be asked yet |
+//! | `issuances.resolver.R.why.W` | counter | W: why it was due, e.g. `first`, `renewal`, `suggested` |
 //! | `sidecar_request_milliseconds` | histogram | from sending a request to the sidecar to its answer |
 
 use std::cell::RefCell;

@@ -95,6 +95,34 @@ impl Observer for Herald {
                 log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}");
                 self.metrics.count(&format!("failures.resolver.{}.class.{class}", resolver_label(id)));
             }
+            Event::FallsBack { id, issuer, reason } => {
+                let whom = Shown(id);
+                let why = if reason.is_empty() { "its own CA asks for a long wait" } else { reason };
+                log!(proxy, Warn, "{whom}: ordered with the resolver {issuer} it falls back to, since {why}");
+                self.metrics.count(&format!("fallbacks.resolver.{}", resolver_label(id)));
+            }
+            Event::GivenUp { id } => {
+                let whom = Shown(id);
+                log!(proxy, Warn, "{whom}: nothing has wanted it for 30 days, so it is renewed no longer");
+            }
+            Event::Held { id, issuer, why, until } => {
+                let (whom, until) = (Shown(id), date(until));
+                log!(proxy, Warn, "{whom}: {issuer} is not asked until {until}: {why}");
+                self.metrics.count(&format!("holds.resolver.{}", resolver_label(id)));
+            }
+            Event::NotTold { id, reason } => {
+                log!(proxy, Info, "{}: the CA says nothing of its renewal: {reason}", Shown(id));
+            }
+            Event::Rehearsed { id } => {
+                let whom = Shown(id);
+                log!(proxy, Info, "{whom}: the CA's test system could prove its names, so the CA is asked again");
+            }
+            Event::Suggested { id, suggestion } => {
+                let (whom, at) = (Shown(id), date(suggestion.renew_at));
+                let (start, end) = (date(suggestion.start), date(suggestion.end));
+                let why = suggestion.explanation.as_deref().map_or(String::new(), |url| format!("; see {url}"));
+                log!(proxy, Info, "{whom}: to be renewed {at}, within the CA's window from {start} to {end}{why}");
+            }
             Event::OtherWay { id, reason } => {
                 log!(proxy, Warn, "{}: proved in another way, since {reason}", Shown(id));
             }

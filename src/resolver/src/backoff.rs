@@ -29,6 +29,13 @@ pub fn delay(failures: u32, class: Class, options: &EngineOptions, id: &Certific
     }
 }
 
+/// How long a certificate rests before it may be replaced early again, when that has happened this many times in a row.
+/// The first replacement is at once.
+pub(crate) fn rest(hurries: u32, options: &EngineOptions) -> Duration {
+    let doubled = 1_u32.checked_shl(hurries.saturating_sub(1)).unwrap_or(u32::MAX);
+    options.retry_min.saturating_mul(doubled).min(options.retry_max)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::arithmetic_side_effects)]

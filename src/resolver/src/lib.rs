@@ -17,6 +17,7 @@ mod key;
 pub mod ledger;
 mod mended;
 pub mod plan;
+mod records;
 pub mod schedule;
 mod spread;
 pub mod vault;

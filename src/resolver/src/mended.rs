@@ -33,6 +33,7 @@ impl Inventory {
             for attempt in of_resolver {
                 if attempt.made_with.is_some_and(|made_with| !known.contains(&made_with)) {
                     attempt.retry_at = 0;
+                    attempt.elsewhere.iter_mut().for_each(|elsewhere| elsewhere.retry_at = 0);
                 }
             }
         }

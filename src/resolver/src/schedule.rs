@@ -1,10 +1,10 @@
-//! When a certificate is renewed: by its real lifetime, never by a promised one.
+//! When a certificate is renewed: by what its CA suggests, else by its real lifetime, never by a promised one.
 
 use std::time::Duration;
 
 use crate::config::Resolver;
 use crate::spread::{WHOLE, share};
-use crate::vault::Certificate;
+use crate::vault::{Certificate, Renewal, Suggestion};
 
 /// Certificates that live no longer than this, in seconds, are renewed in the last half of their life: a third of six
 /// days would leave two for everything that can go wrong.
@@ -16,6 +16,9 @@ const JITTER_PART: i64 = 10;
 /// Traefik's table for `certificatesDuration`: from this many hours on, the seconds before the end to renew at.
 const TABLE: [(u64, i64); 5] =
     [(8760, 120 * 86_400), (2160, 30 * 86_400), (720, 10 * 86_400), (144, 2 * 86_400), (24, 6 * 3600)];
+
+/// In the last part of this many of the lifetime a CA's suggestion can't postpone the renewal any more.
+const LAST_PART: i64 = 20;
 
 /// What the table says for anything shorter.
 const SHORTEST_WINDOW: i64 = 20 * 60;
@@ -34,23 +37,52 @@ impl<'a> Schedule<'a> {
         Self { durations: resolvers.iter().filter_map(said).collect() }
     }
 
-    /// When to renew a certificate, in seconds since 1970: where its window begins, plus jitter over the window's first
-    /// tenth. The jitter follows from the serial number, so that it is the same after a restart, and another one for the
+    /// When to renew a certificate, in seconds since 1970: at the moment that was chosen in the window its CA suggests
+    /// (RFC 9773 §4.2), but not in the last twentieth of its life; where there is no window that makes sense, as its
+    /// lifetime asks. Where the user set `certificatesDuration`, the CA can only hasten it.
+    pub fn renewal_at(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> i64 {
+        let by_lifetime = self.by_lifetime(certificate);
+        let usable = |renewal: &&Renewal| {
+            let suggestion = renewal.suggestion.as_ref();
+            // A window that opens when the certificate has ended is no advice.
+            suggestion.is_some_and(|window| window.start < window.end && window.start < certificate.not_after)
+        };
+        let Some(Renewal { suggestion: Some(Suggestion { renew_at, .. }), rest_until, .. }) = renewal.filter(usable)
+        else {
+            return by_lifetime;
+        };
+        let last = certificate.not_after.saturating_sub(lifetime(certificate) / LAST_PART);
+        let suggested = (*renew_at).max(*rest_until).min(last);
+        if self.said(certificate).is_some() { suggested.min(by_lifetime) } else { suggested }
+    }
+
+    /// When to renew a certificate by its lifetime, in seconds since 1970: where its window begins, plus jitter over the
+    /// window's first tenth. The jitter follows from the serial number, so that it is the same after a restart, and another one for the
     /// next certificate.
     ///
     /// The window is the last third of the lifetime, or the last half when that is 10 days or less. Where the user set
     /// `certificatesDuration`, it is the table's, but never longer than that, or a certificate that lives shorter than
     /// was said would be renewed at every look; and never shorter than half of it, or one that lives longer would have
     /// no time left for a second try.
-    pub fn renewal_at(&self, certificate: &Certificate) -> i64 {
-        let lifetime = certificate.not_after.saturating_sub(certificate.not_before).max(0);
+    pub fn by_lifetime(&self, certificate: &Certificate) -> i64 {
+        let lifetime = lifetime(certificate);
         let own = if lifetime <= SHORT_LIFETIME { lifetime / 2 } else { lifetime / 3 };
-        let said = self.durations.iter().find(|(resolver, _)| *resolver == certificate.id.resolver);
-        let window = said.map_or(own, |(_, duration)| tabled(*duration).clamp(own / 2, own));
+        let window = self.said(certificate).map_or(own, |duration| tabled(duration).clamp(own / 2, own));
         let jitter = (window / JITTER_PART).saturating_mul(i64::from(share(&certificate.serial)));
         let jitter = jitter.checked_div(i64::from(WHOLE)).unwrap_or_default();
         certificate.not_after.saturating_sub(window).saturating_add(jitter)
     }
+
+    /// How long its user says that it lives.
+    fn said(&self, certificate: &Certificate) -> Option<Duration> {
+        let said = self.durations.iter().find(|(resolver, _)| *resolver == certificate.id.resolver);
+        said.map(|(_, duration)| *duration)
+    }
+}
+
+/// In seconds, never negative.
+fn lifetime(certificate: &Certificate) -> i64 {
+    certificate.not_after.saturating_sub(certificate.not_before).max(0)
 }
 
 /// How long before its end Traefik renews a certificate of this duration, in seconds.
@@ -74,18 +106,18 @@ mod tests {
 
     fn living(not_before: i64, not_after: i64, serial: &str) -> Certificate {
         let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
-        Certificate { id, not_before, not_after, serial: serial.into(), issuer: String::new() }
+        Certificate { id, not_before, not_after, serial: serial.into(), ..Certificate::default() }
     }
 
     fn renewal_at(certificate: &Certificate) -> i64 {
-        Schedule::default().renewal_at(certificate)
+        Schedule::default().by_lifetime(certificate)
     }
 
     /// How long before its end a certificate of this lifetime is renewed, at the earliest, with `certificatesDuration`.
     fn window(hours: u64, lifetime: i64) -> i64 {
         let schedule =
             Schedule { durations: vec![("other", Duration::ZERO), ("le", Duration::from_secs(hours * 3600))] };
-        let ats = (0..200).map(|serial| schedule.renewal_at(&living(0, lifetime, &format!("{serial:x}"))));
+        let ats = (0..200).map(|serial| schedule.by_lifetime(&living(0, lifetime, &format!("{serial:x}"))));
         let (earliest, latest) = (ats.clone().min().unwrap(), ats.max().unwrap());
         let window = lifetime - earliest;
         assert!(latest - earliest <= window / 10, "jitter of {} s in a window of {window} s", latest - earliest);
@@ -152,7 +184,7 @@ mod tests {
     fn absurd_lifetimes_with_a_duration_overflow_nothing() {
         let schedule = Schedule { durations: vec![("le", Duration::MAX)] };
         for (not_before, not_after) in [(100, 50), (i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, 0)] {
-            schedule.renewal_at(&living(not_before, not_after, "1"));
+            schedule.by_lifetime(&living(not_before, not_after, "1"));
         }
     }
 
@@ -191,5 +223,52 @@ mod tests {
         renewal_at(&living(i64::MIN, i64::MAX, "1"));
         renewal_at(&living(i64::MAX, i64::MIN, "1"));
         renewal_at(&living(0, i64::MAX, "1"));
+    }
+
+    /// What the CA says of a certificate that lives from 0 to 90 days.
+    fn suggested(start: i64, end: i64, renew_at: i64, schedule: &Schedule<'_>) -> i64 {
+        let suggestion = Some(Suggestion { start, end, renew_at, explanation: None });
+        schedule.renewal_at(&living(0, 90 * DAY, "1"), Some(&Renewal { suggestion, ..Renewal::default() }))
+    }
+
+    #[test]
+    fn the_moment_in_the_cas_window_comes_before_the_lifetime() {
+        for at in [10 * DAY, 59 * DAY, 62 * DAY, 80 * DAY] {
+            assert_eq!(suggested(at - 1, at + 1, at, &Schedule::default()), at);
+        }
+    }
+
+    #[test]
+    fn a_suggestion_can_not_postpone_into_the_last_twentieth() {
+        let last = 90 * DAY - 90 * DAY / 20;
+        assert_eq!(suggested(80 * DAY, 95 * DAY, 94 * DAY, &Schedule::default()), last);
+        assert_eq!(suggested(80 * DAY, i64::MAX, i64::MAX, &Schedule::default()), last);
+    }
+
+    #[test]
+    fn a_window_that_makes_no_sense_leaves_it_to_the_lifetime() {
+        let by_lifetime = renewal_at(&living(0, 90 * DAY, "1"));
+        let year_9999 = 253_370_764_800;
+        for (start, end) in
+            [(10 * DAY, 10 * DAY), (10 * DAY, 9 * DAY), (year_9999, year_9999 + DAY), (90 * DAY, 91 * DAY)]
+        {
+            assert_eq!(suggested(start, end, start, &Schedule::default()), by_lifetime, "{start} to {end}");
+        }
+        assert_eq!(Schedule::default().renewal_at(&living(0, 90 * DAY, "1"), None), by_lifetime);
+    }
+
+    #[test]
+    fn where_the_user_said_how_long_they_live_the_ca_can_only_hasten() {
+        let schedule = Schedule { durations: vec![("le", Duration::from_secs(2160 * 3600))] };
+        let by_lifetime = schedule.by_lifetime(&living(0, 90 * DAY, "1"));
+        assert_eq!(suggested(10 * DAY, 12 * DAY, 11 * DAY, &schedule), 11 * DAY);
+        assert_eq!(suggested(80 * DAY, 82 * DAY, 81 * DAY, &schedule), by_lifetime);
+    }
+
+    #[test]
+    fn what_was_replaced_in_a_hurry_rests_before_it_is_again() {
+        let suggestion = Some(Suggestion { start: -2, end: -1, renew_at: -1, explanation: None });
+        let renewal = Renewal { suggestion, rest_until: 60, ..Renewal::default() };
+        assert_eq!(Schedule::default().renewal_at(&living(0, 90 * DAY, "1"), Some(&renewal)), 60);
     }
 }

@@ -42,6 +42,7 @@ fn certificate() -> impl Strategy<Value = Certificate> {
         not_after,
         serial: format!("{serial:x}"),
         issuer: "CA".to_owned(),
+        ..Certificate::default()
     })
 }
 
@@ -51,10 +52,9 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         id,
         failures,
         retry_at,
-        reason: String::new(),
         order_is_dead,
         made_with: None,
-        failed_ways: Vec::new(),
+        ..Attempt::default()
     })
 }
 
@@ -64,7 +64,7 @@ fn order() -> impl Strategy<Value = PendingOrder> {
         url: "https://ca/1".into(),
         ca_server: "https://ca/".into(),
         created: NOW,
-        failed_ways: Vec::new(),
+        ..PendingOrder::default()
     })
 }
 
@@ -84,12 +84,15 @@ fn inventory() -> impl Strategy<Value = Inventory> {
         keep_first(&mut certificates, |certificate| &certificate.id);
         keep_first(&mut orders, |order| &order.id);
         keep_first(&mut attempts, |attempt| &attempt.id);
-        Inventory { certificates, provided: provided.into_iter().map(|id| id.names).collect(), orders, attempts }
+        {
+            let provided = provided.into_iter().map(|id| id.names).collect();
+            Inventory { certificates, provided, orders, attempts, ..Inventory::default() }
+        }
     })
 }
 
 fn renewal_at(certificate: &Certificate) -> i64 {
-    Schedule::default().renewal_at(certificate)
+    Schedule::default().by_lifetime(certificate)
 }
 
 fn planned(wants: &[CertificateId], inventory: &Inventory, in_flight: &HashSet<CertificateId>, now: i64) -> Plan {
@@ -201,6 +204,7 @@ proptest! {
                 not_after: NOW + 90 * DAY,
                 serial: "1".to_owned(),
                 issuer: String::new(),
+                ..Certificate::default()
             });
         }
         prop_assert_eq!(planned(&wants, &inventory, &HashSet::new(), NOW).due, []);

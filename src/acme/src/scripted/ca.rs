@@ -208,7 +208,9 @@ impl Ca {
 
     /// Answers a request.
     pub fn answer(&mut self, request: &Request, now_millis: i64) -> Response {
-        let mut response = match (request.method, request.url.strip_prefix(BASE)) {
+        // A query makes another CA of it, for those who tell them apart by their directories.
+        let path = request.url.strip_prefix(BASE).and_then(|path| path.split('?').next());
+        let mut response = match (request.method, path) {
             (Method::Get, Some("/directory")) => return ok(&self.directory()),
             (Method::Get, Some(path)) if path.starts_with("/renewal-info/") => {
                 let id = path.trim_start_matches("/renewal-info/").to_owned();

@@ -5,9 +5,11 @@
 //! - [`translate`]: `wire`'s types as the resolver's, and back.
 
 mod answers;
+mod renewals;
 mod translate;
 pub(crate) mod vault;
 
+pub(crate) use renewals::replacement;
 pub(crate) use translate::from_wire;
 
 use std::cell::{Cell, RefCell};

@@ -1,8 +1,10 @@
 //! The sidecar's messages as the resolver's types, and back.
 
 use resolver::vault::{
-    Attempt, Certificate, CertificateId, ChallengeType, FailedWay, Inventory, PendingOrder, Registration,
+    Attempt, Certificate, CertificateId, ChallengeType, Elsewhere, FailedWay, Inventory, PendingOrder, Registration,
 };
+
+use super::renewals::{renewal, unwanted};
 
 /// Which certificate, as the sidecar names it.
 pub(super) fn to_wire(id: &CertificateId) -> wire::CertificateId {
@@ -14,14 +16,14 @@ pub(crate) fn from_wire(id: wire::CertificateId) -> CertificateId {
     CertificateId { resolver: id.resolver, names: id.names }
 }
 
-/// All that is stored.
-pub(super) fn inventory(state: wire::State) -> Inventory {
-    Inventory {
-        certificates: state.certificates.into_iter().map(certificate).collect(),
-        provided: state.provided.into_iter().map(|provided| provided.names).collect(),
-        orders: state.orders.into_iter().map(order).collect(),
-        attempts: state.attempts.into_iter().map(attempt).collect(),
-    }
+/// One page of all that is stored.
+pub(super) fn add(inventory: &mut Inventory, state: wire::State) {
+    inventory.certificates.extend(state.certificates.into_iter().map(certificate));
+    inventory.provided.extend(state.provided.into_iter().map(|provided| provided.names));
+    inventory.orders.extend(state.orders.into_iter().map(order));
+    inventory.attempts.extend(state.attempts.into_iter().map(attempt));
+    inventory.renewals.extend(state.renewals.into_iter().map(renewal));
+    inventory.unwanted.extend(state.unwanted.into_iter().map(unwanted));
 }
 
 /// A stored certificate.
@@ -32,11 +34,13 @@ pub(super) fn certificate(stored: wire::StoredCertificate) -> Certificate {
         not_after: stored.not_after,
         serial: stored.serial,
         issuer: stored.issuer,
+        renewal_id: stored.renewal_id,
     }
 }
 
 fn order(order: wire::Order) -> PendingOrder {
     PendingOrder {
+        issuer: order.issuer.unwrap_or_else(|| order.certificate.resolver.clone()),
         id: from_wire(order.certificate),
         url: order.url,
         ca_server: order.ca_server,
@@ -46,14 +50,22 @@ fn order(order: wire::Order) -> PendingOrder {
 }
 
 fn attempt(attempt: wire::Attempt) -> Attempt {
+    let elsewhere = |elsewhere: wire::Elsewhere| {
+        let wire::Elsewhere { resolver, failures, retry_at } = elsewhere;
+        Elsewhere { resolver, failures, retry_at }
+    };
     Attempt {
+        issuer: attempt.issuer.unwrap_or_else(|| attempt.certificate.resolver.clone()),
         id: from_wire(attempt.certificate),
         failures: attempt.failures,
         retry_at: attempt.retry_at,
+        elsewhere: attempt.elsewhere.into_iter().map(elsewhere).collect(),
         reason: attempt.reason,
         order_is_dead: attempt.order_is_dead,
         made_with: attempt.made_with,
         failed_ways: failed_ways(attempt.failed_ways),
+        ca_server: attempt.ca_server,
+        refused: attempt.refused,
     }
 }
 
@@ -77,26 +89,33 @@ pub(super) fn registration(registration: Registration) -> wire::Registration {
 
 /// An order, to be kept.
 pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
-    let PendingOrder { id, url, ca_server, created, failed_ways } = order;
-    let failed_ways = failed_ways_to_wire(failed_ways);
-    wire::Order { certificate: to_wire(&id), url, ca_server, issuer: None, created, failed_ways }
+    let PendingOrder { id, url, ca_server, issuer, created, failed_ways } = order;
+    let (issuer, failed_ways) = (another(issuer, &id), failed_ways_to_wire(failed_ways));
+    wire::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways }
 }
 
 /// What came of a failed try, to be kept.
 pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
-    let Attempt { id, failures, retry_at, reason, order_is_dead, made_with, failed_ways } = attempt;
-    let failed_ways = failed_ways_to_wire(failed_ways);
+    let elsewhere = |elsewhere: Elsewhere| {
+        let Elsewhere { resolver, failures, retry_at } = elsewhere;
+        wire::Elsewhere { resolver, failures, retry_at }
+    };
     wire::Attempt {
-        certificate: to_wire(&id),
-        failures,
-        retry_at,
-        reason,
-        order_is_dead,
-        made_with,
-        failed_ways,
-        issuer: None,
-        ca_server: String::new(),
-        refused: Vec::new(),
-        elsewhere: Vec::new(),
+        certificate: to_wire(&attempt.id),
+        failures: attempt.failures,
+        retry_at: attempt.retry_at,
+        reason: attempt.reason,
+        order_is_dead: attempt.order_is_dead,
+        made_with: attempt.made_with,
+        failed_ways: failed_ways_to_wire(attempt.failed_ways),
+        issuer: another(attempt.issuer, &attempt.id),
+        ca_server: attempt.ca_server,
+        refused: attempt.refused,
+        elsewhere: attempt.elsewhere.into_iter().map(elsewhere).collect(),
     }
+}
+
+/// A resolver, where it is another than the certificate's own.
+fn another(issuer: String, id: &CertificateId) -> Option<String> {
+    (issuer != id.resolver).then_some(issuer)
 }

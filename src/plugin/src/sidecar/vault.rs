@@ -8,19 +8,22 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use resolver::config::{Eab, Resolver};
 use resolver::vault::{
-    Account, Attempt, CertificateId, Chains, Challenge, Inventory, PendingOrder, Published, Registration, Vault,
-    VaultError,
+    Account, Asking, Attempt, CertificateId, Chains, Challenge, Inventory, Pause, PendingOrder, Permission, Published,
+    Registration, Renewal, Unwanted, Vault, VaultError,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wire::{SecretText, path};
 
-use super::{Ask, Sidecar, parse, translate};
+use super::{Ask, Sidecar, parse, renewals, translate};
 use crate::gate;
 use crate::world::World;
 
 /// How long the whole state may take: it can be tens of megabytes.
 const STATE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most pages of a state: a hundred times as many as 100,000 certificates have.
+const MAX_PAGES: usize = 1_000;
 
 /// How long a signing request may take: an RSA-8192 key can need most of a minute. Asked again, the sidecar answers
 /// with the key it has made meanwhile.
@@ -85,10 +88,20 @@ impl SidecarVault {
 
 impl Vault for SidecarVault {
     async fn inventory(&self) -> Result<Inventory, VaultError> {
-        let ask = Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", path::STATE.to_owned()) };
-        let inventory = translate::inventory(self.ask(Ok(ask)).await?);
-        self.world.herald.inventory(&inventory);
-        Ok(inventory)
+        let mut inventory = Inventory::default();
+        let mut page = path::STATE.to_owned();
+        for _ in 0..MAX_PAGES {
+            let ask = Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", page) };
+            let state: wire::State = self.ask(Ok(ask)).await?;
+            let next = state.next.clone();
+            translate::add(&mut inventory, state);
+            let Some(next) = next else {
+                self.world.herald.inventory(&inventory);
+                return Ok(inventory);
+            };
+            page = format!("{}?after={}", path::STATE, escaped(&next));
+        }
+        Err(VaultError::Refused(format!("the sidecar's state has more than {MAX_PAGES} pages")))
     }
 
     async fn account(&self, resolver: &Resolver) -> Result<Account, VaultError> {
@@ -121,6 +134,23 @@ impl Vault for SidecarVault {
         self.store(path::ACCOUNTS, &translate::registration(registration)).await
     }
 
+    async fn permit(&self, asking: Asking<'_>) -> Result<Permission, VaultError> {
+        let permit = self.ask(Ask::new("POST", path::PERMITS, &renewals::permit_request(asking))).await?;
+        Ok(renewals::permission(permit))
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), VaultError> {
+        self.store(path::PAUSES, &renewals::pause(pause)).await
+    }
+
+    async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), VaultError> {
+        self.store(path::RENEWALS, &renewals::to_renewals(renewals)).await
+    }
+
+    async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), VaultError> {
+        self.store(path::UNWANTED, &renewals::unwanted_list(unwanted)).await
+    }
+
     async fn save_order(&self, order: PendingOrder) -> Result<(), VaultError> {
         self.store(path::ORDERS, &translate::order_to_wire(order)).await
     }
@@ -147,15 +177,15 @@ impl Vault for SidecarVault {
         id: &CertificateId,
         order: &str,
         chains: &Chains,
-        preferred_chain: Option<&str>,
+        issuer: &Resolver,
     ) -> Result<Published, VaultError> {
         let publication = wire::Publication {
             certificate: translate::to_wire(id),
             order: order.to_owned(),
             chain: chains.default.clone(),
             alternates: chains.alternates.clone(),
-            preferred_chain: preferred_chain.map(str::to_owned),
-            issued_by: None,
+            preferred_chain: issuer.preferred_chain.clone(),
+            issued_by: (issuer.name != id.resolver).then(|| issuer.name.clone()),
         };
         let published: wire::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
         let wire::Published { certificate, durable, other_chains } = published;
@@ -178,6 +208,15 @@ impl Vault for SidecarVault {
         let served = gate::entry_points(&self.world.proxy);
         (!served.is_empty()).then_some(served)
     }
+}
+
+/// A text as it stands in a query.
+fn escaped(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 /// Bytes of the sidecar's.

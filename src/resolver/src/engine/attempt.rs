@@ -1,18 +1,22 @@
 //! One try for one certificate, from the look at its order to the served chain.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use acme::issuance::{Beginning, Issued, issue};
 use acme::{ChallengeType, Error, Host, Identifier};
 
 use super::event::Event;
 use super::keeper::Keeper;
+use super::pauses;
+use super::record::record;
+use super::rehearsal::rehearse;
 use super::session::Session;
 use super::trouble::Trouble;
-use crate::backoff;
-use crate::mended::fingerprint;
-use crate::plan::Due;
-use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder, Published, Vault, VaultError};
+use crate::plan::{Due, Task};
+use crate::vault::{
+    Asking, Attempt, Certificate, CertificateId, PendingOrder, Permission, Published, Vault, VaultError,
+};
 
 /// How often an order may turn out to be lost, or the account unknown, within one try. Each should happen once.
 const MAX_DETOURS: u32 = 3;
@@ -21,28 +25,49 @@ const MAX_DETOURS: u32 = 3;
 /// certificate need them one after the other happens no more often than this.
 const MAX_OTHER_WAYS: u32 = 8;
 
+/// A try that has ended.
+pub(super) struct Ended {
+    /// Its place in the timetable.
+    pub(super) place: usize,
+    pub(super) id: CertificateId,
+    /// The resolver it was made with.
+    pub(super) issuer: String,
+    pub(super) outcome: Outcome,
+}
+
 /// What came of a try.
 pub(super) enum Outcome {
     /// It failed; so it is stored. The order, if it can be gone on with.
     Failed { attempt: Attempt, order: Option<PendingOrder> },
+    /// The CA may not be asked before this time, seconds since 1970; it was not.
+    Held { until: i64 },
     /// A certificate is being served.
     Issued(Certificate),
     /// The vault is away, so nothing can be done at all.
     VaultGone(VaultError),
 }
 
+/// A try under way.
+pub(super) struct Course<'t> {
+    pub(super) task: &'t Task,
+    /// The order that there is.
+    pub(super) order: RefCell<Option<PendingOrder>>,
+    /// The names that the CA could not validate.
+    pub(super) refused: RefCell<Vec<String>>,
+}
+
 /// Tries once to get the certificate, and stores what came of it.
 pub(super) async fn attempt<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
-    order: Option<PendingOrder>,
-    failures: u32,
-    due: Due,
-) -> (CertificateId, Outcome) {
-    let Due { id, why } = due;
-    session.observer.notice(Event::Started { id: &id, why });
+    staging: Option<&Session<'_, H, V>>,
+    mut task: Task,
+) -> Ended {
+    let (place, Due { id, why }) = (task.place, task.due.clone());
+    let issuer = task.issuer.clone();
     let began = session.host.now_millis();
-    let order = RefCell::new(order);
-    let outcome = match obtain(session, &id, &order).await {
+    let order = RefCell::new(task.order.take());
+    let course = Course { task: &task, order, refused: RefCell::default() };
+    let outcome = match obtain(session, staging, &course).await {
         Ok((published, challenges)) => {
             let took_millis = session.host.now_millis().saturating_sub(began);
             let Published { certificate, durable, .. } = published;
@@ -58,35 +83,55 @@ pub(super) async fn attempt<H: Host, V: Vault>(
             });
             Outcome::Issued(certificate)
         }
+        Err(Trouble::Held { until, why, whole_account }) => {
+            session.observer.notice(Event::Held { id: &id, issuer: &issuer, why: &acme::one_line(&why), until });
+            if whole_account {
+                session.pause(until);
+            }
+            Outcome::Held { until }
+        }
         Err(Trouble::VaultGone(error)) => Outcome::VaultGone(error),
-        Err(trouble) => record(session, &id, order.into_inner(), failures, &trouble).await,
+        Err(trouble) => match leave_alone(session, &id, &trouble).await {
+            Ok(()) => record(session, course, &trouble).await,
+            Err(error) => Outcome::VaultGone(error),
+        },
     };
-    (id, outcome)
+    Ended { place, id, issuer, outcome }
 }
 
 /// Orders and publishes; tells also how the names were proved. A lost account or a lost order is no failure: the one is
 /// registered again, the other placed anew. Nor is a name that can be proved in another way.
 async fn obtain<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
-    id: &CertificateId,
-    order: &RefCell<Option<PendingOrder>>,
+    staging: Option<&Session<'_, H, V>>,
+    course: &Course<'_>,
 ) -> Result<(Published, Vec<ChallengeType>), Trouble> {
-    let resolver = session.resolver;
-    // An order of another CA means nothing to this one.
-    order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server);
+    let Course { task, order, .. } = course;
+    let (resolver, id) = (session.resolver, &task.due.id);
+    // An order of another CA, or of another account, means nothing to this one.
+    order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer != resolver.name);
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
-    let client = session.client().await?;
     let is_http_unserved = order.borrow().is_none() && !finds_responder(session, id).await?;
     let keeper = Keeper::new(session, id, order, is_http_unserved);
+    let replaces = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
     let (mut detours, mut other_ways) = (0_u32, 0_u32);
     let Issued { order, chains } = loop {
-        let kid = client.kid();
         let started = order.borrow().as_ref().map(|order| order.url.clone());
-        let beginning = started.as_deref().map_or(Beginning::New(None), Beginning::Started);
+        let is_first = detours == 0 && other_ways == 0;
+        if is_first || started.is_none() {
+            ask_leave(session, task, started.is_none(), is_first).await?;
+        }
+        if is_first && started.is_none() {
+            rehearse(session, staging, task, &names, is_http_unserved).await?;
+        }
+        let client = session.client().await?;
+        let kid = client.kid();
+        let beginning = started.as_deref().map_or(Beginning::New(replaces), Beginning::Started);
         let trouble = match issue(&client, &keeper, &names, beginning).await {
             Ok(issued) => break issued,
             Err(failure) => Trouble::from(failure),
         };
+        course.refused.borrow_mut().extend(trouble.refused());
         match trouble {
             Trouble::Acme(Error::AccountLost(_)) if detours < MAX_DETOURS => {
                 detours = detours.saturating_add(1);
@@ -111,13 +156,60 @@ async fn obtain<H: Host, V: Vault>(
             }
         }
     };
-    let preferred = resolver.preferred_chain.as_deref();
-    let published = session.vault.publish(id, &order, &chains, preferred).await?;
-    if let (Some(preferred), [_, ..]) = (preferred, published.other_chains.as_slice()) {
+    let published = session.vault.publish(id, &order, &chains, resolver).await?;
+    if let (Some(preferred), [_, ..]) = (resolver.preferred_chain.as_deref(), published.other_chains.as_slice()) {
         let (offered, failures) = (&published.other_chains, &chains.failures);
         session.observer.notice(Event::DefaultChain { id, preferred, offered, failures });
     }
     Ok((published, keeper.proved_by()))
+}
+
+/// Asks whether the CA may be asked. In the midst of a try a refusal is a failure like any other.
+async fn ask_leave<H: Host, V: Vault>(
+    session: &Session<'_, H, V>,
+    task: &Task,
+    places_order: bool,
+    is_first: bool,
+) -> Result<(), Trouble> {
+    let stored = task.stored.as_ref();
+    let asking = Asking {
+        id: &task.due.id,
+        issuer: session.resolver,
+        places_order,
+        renews: stored.is_some(),
+        replaces: stored.is_some_and(|stored| stored.renewal_id.is_some()) && session.tells_renewals().await,
+    };
+    match session.vault.permit(asking).await? {
+        Permission::Granted => Ok(()),
+        Permission::NotBefore { at, why, whole_account } if is_first => {
+            Err(Trouble::Held { until: at, why, whole_account })
+        }
+        Permission::NotBefore { at, why, .. } => {
+            let seconds = at.saturating_sub(session.host.now_millis().div_euclid(1000));
+            Err(Trouble::Limited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
+        }
+    }
+}
+
+/// Keeps what the CA asks to be left alone with.
+async fn leave_alone<H: Host, V: Vault>(
+    session: &Session<'_, H, V>,
+    id: &CertificateId,
+    trouble: &Trouble,
+) -> Result<(), VaultError> {
+    let whose = (session.resolver.name.as_str(), session.resolver.ca_server.as_str());
+    let now = session.host.now_millis().div_euclid(1000);
+    let Some(pause) = pauses::asked_for(trouble, id, whose, session.config.engine.retry_min, now) else {
+        return Ok(());
+    };
+    if pause.names.is_empty() {
+        session.pause(pause.until);
+    }
+    match session.vault.pause(pause).await {
+        Err(error @ VaultError::Unavailable(_)) => Err(error),
+        // Refused or not, the engine itself keeps to it.
+        Ok(()) | Err(VaultError::Refused(_)) => Ok(()),
+    }
 }
 
 /// Whether the CA can find an answer at the entry point of `httpChallenge`, where there is one. An order whose names
@@ -134,36 +226,4 @@ async fn finds_responder<H: Host, V: Vault>(session: &Session<'_, H, V>, id: &Ce
         return Err(Trouble::Unserved { entry_point: http.entry_point.clone(), served });
     }
     Ok(false)
-}
-
-/// Stores a failure, and when to try again.
-async fn record<H: Host, V: Vault>(
-    session: &Session<'_, H, V>,
-    id: &CertificateId,
-    order: Option<PendingOrder>,
-    failures: u32,
-    trouble: &Trouble,
-) -> Outcome {
-    let class = trouble.class();
-    let failures = failures.saturating_add(1);
-    let delay = backoff::delay(failures, class, &session.config.engine, id);
-    // Whole seconds are stored, and a wait must not become none.
-    let retry_in = i64::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
-    let retry_at = session.host.now_millis().div_euclid(1000).saturating_add(retry_in);
-    let attempt = Attempt {
-        id: id.clone(),
-        failures,
-        retry_at,
-        reason: trouble.to_string(),
-        order_is_dead: trouble.ends_order(),
-        made_with: Some(fingerprint(session.config, session.resolver, class)),
-        failed_ways: session.failures.of_names(&id.names),
-    };
-    let (class, reason) = (trouble.label(), attempt.reason.as_str());
-    session.observer.notice(Event::Failed { id, class, reason, failures, retry_in });
-    match session.vault.save_attempt(attempt.clone()).await {
-        Err(error @ VaultError::Unavailable(_)) => Outcome::VaultGone(error),
-        // Refused or not, the engine itself keeps to it.
-        Ok(()) | Err(VaultError::Refused(_)) => Outcome::Failed { attempt, order },
-    }
 }

@@ -2,7 +2,7 @@
 
 use acme::ChallengeType;
 
-use crate::vault::CertificateId;
+use crate::vault::{CertificateId, Suggestion};
 
 /// Is told what happens.
 pub trait Observer {
@@ -46,6 +46,31 @@ pub enum Event<'a> {
         /// How long until it is tried again, seconds.
         retry_in: i64,
     },
+    /// It is ordered with a resolver that its own falls back to.
+    FallsBack {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// That resolver.
+        issuer: &'a str,
+        /// Why the last try failed, in one escaped line; empty when only the wait would have been long.
+        reason: &'a str,
+    },
+    /// Nothing has wanted a certificate for so long that it is renewed no longer.
+    GivenUp {
+        /// Which certificate.
+        id: &'a CertificateId,
+    },
+    /// The CA is not asked yet.
+    Held {
+        /// For which certificate.
+        id: &'a CertificateId,
+        /// The resolver whose CA it is.
+        issuer: &'a str,
+        /// Why, in one escaped line.
+        why: &'a str,
+        /// Until when, seconds since 1970.
+        until: i64,
+    },
     /// A certificate is being served.
     Issued {
         /// Which one.
@@ -77,12 +102,31 @@ pub enum Event<'a> {
         /// How long that held up Envoy's thread, in milliseconds.
         took_millis: i64,
     },
+    /// The CA could not be asked when to renew a certificate, or its answer made no sense.
+    NotTold {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// What happened, in one escaped line.
+        reason: &'a str,
+    },
+    /// The CA's test system could prove all names, so the CA itself is asked again.
+    Rehearsed {
+        /// Which certificate.
+        id: &'a CertificateId,
+    },
     /// A try begins.
     Started {
         /// Which certificate.
         id: &'a CertificateId,
         /// Why.
         why: Why,
+    },
+    /// The CA names another window for a certificate's renewal than before.
+    Suggested {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// The window, and the moment that was chosen in it. The explanation is as the CA wrote it.
+        suggestion: &'a Suggestion,
     },
 }
 
@@ -93,10 +137,14 @@ pub enum Why {
     First,
     /// The one there is nears its end, or is past it.
     Renewal,
+    /// The one there is has to be replaced at once: its CA revoked it, or no Envoy takes it.
+    Replacement,
     /// An order is under way that nobody is driving.
     Resume,
     /// The last try failed.
     Retry,
+    /// Its CA suggests to renew it before its lifetime asks for it.
+    Suggested,
 }
 
 impl Why {
@@ -105,13 +153,15 @@ impl Why {
         match self {
             Self::First => "first",
             Self::Renewal => "renewal",
+            Self::Replacement => "replacement",
             Self::Resume => "resume",
             Self::Retry => "retry",
+            Self::Suggested => "suggested",
         }
     }
 }
 
-/// Certificates by state. Each wanted one is in one of the first four.
+/// Certificates by state. Each that is wanted or still kept up is in one of the first four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Census {
     /// Valid and not due, or covered by another certificate.

@@ -95,6 +95,7 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
             id: self.id.clone(),
             url: order.to_owned(),
             ca_server: self.session.resolver.ca_server.clone(),
+            issuer: self.session.resolver.name.clone(),
             created: self.session.host.now_millis().div_euclid(1000),
             failed_ways: self.session.failures.of_names(&self.id.names),
         };

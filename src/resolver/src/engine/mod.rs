@@ -3,42 +3,38 @@
 //! It keeps nothing that the vault does not have: dropped at any moment and started again, here or elsewhere, it goes
 //! on where it was. One certificate's failure never holds up another's.
 
+mod agenda;
+mod asks;
 mod attempt;
+mod chores;
 mod event;
 mod keeper;
+mod pauses;
+mod record;
+mod rehearsal;
 mod session;
 mod trouble;
 mod wants;
 mod ways;
 
 use std::cell::Cell;
-use std::collections::{HashSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
 
 use acme::Host;
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use crate::config::Config;
-use crate::key::Key;
-use crate::plan::{Task, Tasks, tasks};
-use crate::schedule::Schedule;
-use crate::vault::{CertificateId, Inventory, Vault, VaultError};
-use attempt::{Outcome, attempt};
+use crate::config::{Config, Resolver};
+use crate::vault::{Vault, VaultError};
+use agenda::Agenda;
+use attempt::{Ended, Outcome, attempt};
+use chores::{Chore, Done};
 pub use event::{Census, Event, Observer, Why};
 use session::Session;
 pub use wants::WantsFeed;
 use ways::Failures;
-
-/// The longest the engine sleeps before it looks again: the wall clock may have jumped meanwhile.
-const LONGEST_SLEEP: Duration = Duration::from_secs(30);
-
-/// How often it looks at everything while orders are waiting for their turn. Looking is linear in the number of
-/// certificates, so it is not done after each of them.
-const LOOK_WHILE_BUSY: Duration = Duration::from_secs(5);
 
 /// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
 /// some kilobytes each.
@@ -59,126 +55,82 @@ pub async fn run<H: Host, V: Vault>(
     };
     inventory.lift_waits(config);
     let parked = Cell::new(0_usize);
+    let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
     let mut sessions: Vec<Session<'_, H, V>> = Vec::new();
-    for resolver in &config.resolvers {
-        let failures = Failures::of(&resolver.name, &inventory);
-        sessions.push(Session::new(config, resolver, host, vault, observer, failures, &parked));
-    }
-    let mut running = FuturesUnordered::new();
-    let mut in_flight: HashSet<CertificateId> = HashSet::new();
-    let mut outcomes: Vec<(CertificateId, Outcome)> = Vec::new();
-    let mut agenda = Agenda::default();
-    loop {
-        if agenda.is_stale {
-            inventory.apply(std::mem::take(&mut outcomes));
-            agenda = look(config, host, feed, &inventory, &in_flight, observer);
+    let mut stagings: Vec<Session<'_, H, V>> = Vec::new();
+    for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
+        for resolver in resolvers {
+            let failures = Failures::of(&resolver.name, &inventory);
+            sessions.push(Session::new(config, resolver, host, vault, observer, failures, &parked));
         }
+    }
+    // Resolvers are few.
+    let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
+    let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
+
+    let mut agenda = Agenda::new(config, inventory, feed, observer, host.now_millis());
+    let mut running = FuturesUnordered::new();
+    let mut chores = FuturesUnordered::new();
+    loop {
+        let now = host.now_millis();
+        agenda.look(now, || host.now_millis());
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         while running.len() < most
-            && let Some(Task { due, order, failures, .. }) = agenda.tasks.pop_front()
+            && let Some(task) = agenda.next_task(now, pauses(&sessions, now))
         {
-            // Resolvers are few.
-            let Some(session) = sessions.iter().find(|session| session.resolver.name == due.id.resolver) else {
-                continue;
-            };
-            in_flight.insert(due.id.clone());
-            running.push(attempt(session, order, failures, due));
+            let Some(session) = session_of(&task.issuer) else { continue };
+            task.announce(observer);
+            running.push(attempt(session, staging_of(&task.issuer), task));
         }
-        let alarm = pin!(host.sleep(agenda.rest(host)));
-        let other_wants = pin!(feed.changed_since(agenda.wants_revision));
+        while chores.len() < asks::AT_ONCE
+            && let Some((place, serial, issuer, renewal_id)) = agenda.next_ask(now)
+        {
+            let Some(session) = session_of(issuer) else { continue };
+            let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
+            chores.push(chores::carry_out(Chore::Ask { session, place, serial, renewal_id }));
+        }
+        if let Some(unsaved) = agenda.take_unsaved(now) {
+            chores.push(chores::carry_out(Chore::Save { vault, unsaved }));
+        }
+
+        let alarm = pin!(host.sleep(agenda.rest(now)));
+        let other_wants = pin!(agenda.other_wants());
         let has_room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders) > most;
         // Whoever parks does so while the running tries are polled, which is just before this.
         let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
-        match select(pin!(finished(&mut running)), select(room, select(alarm, other_wants))).await {
-            Either::Left(((id, Outcome::VaultGone(error)), _)) => {
-                in_flight.remove(&id);
+        let waking = select(room, select(alarm, other_wants));
+        match select(pin!(next(&mut running)), select(pin!(next(&mut chores)), waking)).await {
+            Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
+            Either::Left((ended, _)) => agenda.settle(ended, host.now_millis()),
+            Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
+                agenda.told(place, &serial, told, host.now_millis(), host.random());
+            }
+            Either::Right((Either::Left((Done::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
                 return error;
             }
-            Either::Left(((id, outcome), _)) => {
-                in_flight.remove(&id);
-                outcomes.push((id, outcome));
-                agenda.is_stale = agenda.tasks.is_empty();
-            }
-            Either::Right((Either::Left(_), _)) => {}
-            Either::Right((Either::Right(_), _)) => agenda.is_stale = true,
+            // What is refused would be again; without it the CA is asked once more than it need be.
+            Either::Right((Either::Left((Done::Saved(_), _)) | Either::Right(_), _)) => {}
         }
     }
 }
 
-/// What is to be done until the next look.
-struct Agenda {
-    tasks: VecDeque<Task>,
-    is_stale: bool,
-    /// When to look again, milliseconds since 1970.
-    look_at: i64,
-    wants_revision: u64,
+/// The resolver with its CA's test system in the CA's place.
+fn test_system(resolver: &Resolver) -> Option<Resolver> {
+    let ca_server = resolver.staging_server.clone()?;
+    // Its accounts are bound to nobody, and it may have other profiles.
+    Some(Resolver { ca_server, eab: None, profile: None, ..resolver.clone() })
 }
 
-impl Default for Agenda {
-    fn default() -> Self {
-        Self { tasks: VecDeque::new(), is_stale: true, look_at: 0, wants_revision: 0 }
-    }
+/// The resolvers whose CAs are to be left alone, and until when.
+fn pauses<'s, H, V>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
+    let until = |session: &'s Session<'_, H, V>| (session.resolver.name.as_str(), session.paused_until.get());
+    sessions.iter().map(until).filter(|(_, until)| *until > now_millis.div_euclid(1000)).collect()
 }
 
-impl Agenda {
-    fn rest<H: Host>(&self, host: &H) -> Duration {
-        let millis = self.look_at.saturating_sub(host.now_millis());
-        // A clock that jumped back must not make this longer.
-        Duration::from_millis(u64::try_from(millis).unwrap_or_default()).min(LONGEST_SLEEP)
-    }
-}
-
-fn look<H: Host>(
-    config: &Config,
-    host: &H,
-    feed: &WantsFeed,
-    inventory: &Inventory,
-    in_flight: &HashSet<CertificateId>,
-    observer: &dyn Observer,
-) -> Agenda {
-    let now_millis = host.now_millis();
-    let wants = feed.merged_with(config);
-    let now = now_millis.div_euclid(1000);
-    let schedule = Schedule::of(&config.resolvers);
-    let Tasks { tasks, next_wake, census } = tasks(&wants, inventory, in_flight, now, &schedule, &config.engine);
-    observer.notice(Event::Census(census));
-    observer.notice(Event::Planned { took_millis: host.now_millis().saturating_sub(now_millis) });
-    let longest = if tasks.is_empty() { LONGEST_SLEEP } else { LOOK_WHILE_BUSY };
-    let longest = now_millis.saturating_add(i64::try_from(longest.as_millis()).unwrap_or(i64::MAX));
-    let look_at = next_wake.map_or(longest, |wake| wake.saturating_mul(1000).clamp(now_millis, longest));
-    Agenda { tasks: tasks.into(), is_stale: false, look_at, wants_revision: feed.revision() }
-}
-
-/// The next of the running tries that ends; never, when none is running.
-async fn finished<F: Future>(running: &mut FuturesUnordered<F>) -> F::Output {
+/// The next of these that ends; never, when there is none.
+async fn next<F: Future>(running: &mut FuturesUnordered<F>) -> F::Output {
     match running.next().await {
         Some(output) => output,
         None => std::future::pending().await,
-    }
-}
-
-impl Inventory {
-    /// Takes over what came of tries, as the vault has stored it. Linear for all of them together: a search for each of
-    /// ten thousand would take seconds of Envoy's main thread.
-    fn apply(&mut self, outcomes: Vec<(CertificateId, Outcome)>) {
-        if outcomes.is_empty() {
-            return;
-        }
-        let tried: HashSet<Key<'_>> = outcomes.iter().map(|(id, _)| Key(id)).collect();
-        let is_issued = |(_, outcome): &&(CertificateId, Outcome)| matches!(outcome, Outcome::Issued(_));
-        let issued: HashSet<Key<'_>> = outcomes.iter().filter(is_issued).map(|(id, _)| Key(id)).collect();
-        self.orders.retain(|order| !tried.contains(&Key(&order.id)));
-        self.attempts.retain(|attempt| !tried.contains(&Key(&attempt.id)));
-        self.certificates.retain(|stored| !issued.contains(&Key(&stored.id)));
-        for (_, outcome) in outcomes {
-            match outcome {
-                Outcome::Failed { attempt, order } => {
-                    self.orders.extend(order.filter(|_| !attempt.order_is_dead));
-                    self.attempts.push(attempt);
-                }
-                Outcome::Issued(certificate) => self.certificates.push(certificate),
-                Outcome::VaultGone(_) => {}
-            }
-        }
     }
 }

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use acme::directory::Ca;
 use acme::external_account::{Binding, Unsigned};
 use acme::{AccountKey, Client, Error, Host, Options, account};
 use futures::lock::Mutex;
@@ -28,18 +29,17 @@ pub(super) struct Session<'a, H, V> {
     pub(super) failures: Failures,
     /// How many tries of all resolvers wait for DNS.
     pub(super) parked: &'a Cell<usize>,
+    /// Until when the CA is to be left alone, seconds since 1970.
+    pub(super) paused_until: Cell<i64>,
     state: Mutex<State<'a, H>>,
 }
 
 struct State<'a, H> {
-    connected: Option<Connected<'a, H>>,
+    /// The CA, and since when it is known so.
+    ca: Option<(Ca, i64)>,
+    client: Option<Rc<Client<&'a H>>>,
     /// The last failure, and when it was: orders that were waiting for the same thing share it.
     failed: Option<(i64, Trouble)>,
-}
-
-struct Connected<'a, H> {
-    client: Rc<Client<&'a H>>,
-    since: i64,
 }
 
 impl<'a, H: Host, V: Vault> Session<'a, H, V> {
@@ -52,29 +52,34 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         failures: Failures,
         parked: &'a Cell<usize>,
     ) -> Self {
-        let state = Mutex::new(State { connected: None, failed: None });
-        Self { resolver, config, host, vault, observer, failures, parked, state }
+        let state = Mutex::new(State { ca: None, client: None, failed: None });
+        let paused_until = Cell::new(i64::MIN);
+        Self { resolver, config, host, vault, observer, failures, parked, paused_until, state }
+    }
+
+    /// The CA, without an account.
+    pub(super) async fn ca(&self) -> Result<Ca, Trouble> {
+        self.known(&mut *self.state.lock().await).await
+    }
+
+    /// Whether the CA tells when to renew, as far as is known.
+    pub(super) async fn tells_renewals(&self) -> bool {
+        let state = self.state.lock().await;
+        state.ca.as_ref().is_none_or(|(ca, _)| ca.directory.renewal_info.is_some())
     }
 
     /// A client with a registered account. Orders that ask at once wait for one connection, and share its failure.
     pub(super) async fn client(&self) -> Result<Rc<Client<&'a H>>, Trouble> {
         let asked_at = self.host.now_millis();
         let mut state = self.state.lock().await;
-        let lifetime = i64::try_from(DIRECTORY_LIFETIME.as_millis()).unwrap_or(i64::MAX);
-        match (&state.connected, &state.failed) {
-            (Some(connected), _) if asked_at.saturating_sub(connected.since).abs() < lifetime => {
-                return Ok(connected.client.clone());
-            }
-            (_, Some((failed_at, trouble))) if *failed_at > asked_at => return Err(trouble.clone()),
-            _ => {}
+        if let Some((failed_at, trouble)) = &state.failed
+            && *failed_at > asked_at
+        {
+            return Err(trouble.clone());
         }
-        match self.connect().await {
+        match self.connected(&mut state).await {
             Ok(client) => {
-                let client = Rc::new(client);
-                *state = State {
-                    connected: Some(Connected { client: client.clone(), since: self.host.now_millis() }),
-                    failed: None,
-                };
+                state.failed = None;
                 Ok(client)
             }
             Err(trouble) => {
@@ -82,6 +87,31 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
                 Err(trouble)
             }
         }
+    }
+
+    /// The client there is, or a new one where the CA's directory had to be fetched anew.
+    async fn connected(&self, state: &mut State<'a, H>) -> Result<Rc<Client<&'a H>>, Trouble> {
+        let ca = self.known(state).await?;
+        if let Some(client) = &state.client {
+            return Ok(client.clone());
+        }
+        let client = Rc::new(self.connect(ca).await?);
+        state.client = Some(client.clone());
+        Ok(client)
+    }
+
+    async fn known(&self, state: &mut State<'a, H>) -> Result<Ca, Trouble> {
+        let lifetime = i64::try_from(DIRECTORY_LIFETIME.as_millis()).unwrap_or(i64::MAX);
+        let now = self.host.now_millis();
+        if let Some((ca, since)) = &state.ca
+            && now.saturating_sub(*since).saturating_abs() < lifetime
+        {
+            return Ok(ca.clone());
+        }
+        let ca = Ca::find(self.host, &self.resolver.ca_server, &self.options()).await?;
+        state.ca = Some((ca.clone(), self.host.now_millis()));
+        state.client = None;
+        Ok(ca)
     }
 
     /// Registers anew after the CA said that it does not know the account. Of several orders that were told so, the
@@ -98,18 +128,22 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         Ok(())
     }
 
-    /// Lets the next order fetch the directory anew: what it lists is not what it was thought to be.
-    pub(super) async fn forget_directory(&self) {
-        self.state.lock().await.connected = None;
+    /// Leaves the CA alone until then, seconds since 1970.
+    pub(super) fn pause(&self, until: i64) {
+        self.paused_until.set(self.paused_until.get().max(until));
     }
 
-    async fn connect(&self) -> Result<Client<&'a H>, Trouble> {
+    /// Lets the next order fetch the directory anew: what it lists is not what it was thought to be.
+    pub(super) async fn forget_directory(&self) {
+        self.state.lock().await.ca = None;
+    }
+
+    async fn connect(&self, ca: Ca) -> Result<Client<&'a H>, Trouble> {
         let resolver = self.resolver;
         let account = self.vault.account(resolver).await?;
         let key = AccountKey::from_pkcs8(&account.key)
             .map_err(|_| Trouble::Vault(format!("the account key of resolver {} is no P-256 key", resolver.name)))?;
-        let options = options(self.config, resolver);
-        let client = Client::connect(self.host, &resolver.ca_server, key, account.url.clone(), options).await?;
+        let client = Client::new(self.host, ca, key, account.url.clone(), self.options());
         if account.url.is_none() {
             self.register(&client, !account.fresh).await?;
         } else if account.contact != contact(resolver) {
@@ -148,6 +182,18 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         Ok(unsigned.signed(&mac))
     }
 
+    pub(super) fn options(&self) -> Options {
+        let Self { resolver, config, .. } = self;
+        Options {
+            client_timeout: resolver.client_timeout,
+            request_timeout: resolver.client_response_header_timeout,
+            certificate_timeout: resolver.certificate_timeout,
+            profile: resolver.profile.clone(),
+            alternate_chains: resolver.preferred_chain.is_some(),
+            other_origins: config.ca_clusters.iter().map(|known| known.origin.clone()).collect(),
+        }
+    }
+
     async fn save(&self, account: account::Account) -> Result<(), Trouble> {
         let resolver = self.resolver;
         self.observer.notice(Event::AccountReady { resolver: &resolver.name, url: &account.url });
@@ -165,15 +211,4 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
 fn contact(resolver: &Resolver) -> Vec<String> {
     vec![format!("mailto:{}", resolver.email)]
-}
-
-fn options(config: &Config, resolver: &Resolver) -> Options {
-    Options {
-        client_timeout: resolver.client_timeout,
-        request_timeout: resolver.client_response_header_timeout,
-        certificate_timeout: resolver.certificate_timeout,
-        profile: resolver.profile.clone(),
-        alternate_chains: resolver.preferred_chain.is_some(),
-        other_origins: config.ca_clusters.iter().map(|known| known.origin.clone()).collect(),
-    }
 }

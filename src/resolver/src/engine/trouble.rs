@@ -1,5 +1,7 @@
 //! Why a try for a certificate failed.
 
+use std::time::Duration;
+
 use acme::issuance::Failure;
 use acme::{ChallengeType, Class, Error};
 
@@ -12,6 +14,12 @@ pub(super) enum Trouble {
     Acme(Error),
     /// The answer to a challenge can't be made.
     Answer { name: String, kind: ChallengeType, why: String },
+    /// The CA may not be asked yet, so it was not.
+    Held { until: i64, why: String, whole_account: bool },
+    /// The CA may not be asked any further, in the midst of a try.
+    Limited { wait: Duration, why: String },
+    /// The CA's test system could not prove the names.
+    Rehearsal(Box<Trouble>),
     /// None of the configured challenges proves this name.
     Unprovable { name: String },
     /// Responders run, but none at this entry point, only at these.
@@ -27,9 +35,13 @@ impl Trouble {
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Acme(error) => error.class(),
+            Self::Limited { wait, .. } => Class::RateLimited(Some(*wait)),
+            Self::Rehearsal(trouble) => trouble.class(),
             Self::Unprovable { .. } => Class::Permanent,
             // Looking again costs the CA nothing, and a listener or a record may come any time.
-            Self::Answer { .. } | Self::Unserved { .. } | Self::Vault(_) | Self::VaultGone(_) => Class::Transient(None),
+            Self::Answer { .. } | Self::Held { .. } | Self::Unserved { .. } | Self::Vault(_) | Self::VaultGone(_) => {
+                Class::Transient(None)
+            }
         }
     }
 
@@ -48,8 +60,26 @@ impl Trouble {
             Self::Acme(error) => error.ends_order(),
             // A refusal is about this order: its chain does not fit, say. Another order may do better.
             Self::Vault(_) => true,
-            Self::Answer { .. } | Self::Unprovable { .. } | Self::Unserved { .. } | Self::VaultGone(_) => false,
+            Self::Answer { .. }
+            | Self::Held { .. }
+            | Self::Limited { .. }
+            | Self::Rehearsal(_)
+            | Self::Unprovable { .. }
+            | Self::Unserved { .. }
+            | Self::VaultGone(_) => false,
         }
+    }
+
+    /// The names that the CA could not validate.
+    pub(super) fn refused(&self) -> Vec<String> {
+        let Self::Acme(Error::OrderInvalid { problems, .. }) = self else { return Vec::new() };
+        let names = problems.iter().filter_map(|refusal| refusal.identifier.as_ref());
+        names.map(|name| name.to_ascii_lowercase()).collect()
+    }
+
+    /// Whether it is the names that can't be proved, and not the CA or the way to it.
+    pub(super) fn is_of_names(&self) -> bool {
+        matches!(self, Self::Acme(Error::OrderInvalid { .. } | Error::NoChallenge { .. }) | Self::Answer { .. })
     }
 }
 
@@ -58,6 +88,8 @@ impl std::fmt::Display for Trouble {
         match self {
             Self::Acme(error) => write!(f, "{error}"),
             Self::Answer { name, kind, why } => write!(f, "{name}: no answer to {kind}: {}", acme::one_line(why)),
+            Self::Held { why, .. } | Self::Limited { why, .. } => f.write_str(&acme::one_line(why)),
+            Self::Rehearsal(trouble) => write!(f, "in a trial with the CA's test system: {trouble}"),
             Self::Unprovable { name } => write!(
                 f,
                 "{name}: none of the resolver's challenges proves it: a wildcard needs dnsChallenge, an address \

@@ -1,29 +1,31 @@
 //! Wants that come from outside of the configuration while the engine runs.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::task::{Poll, Waker};
 
 use crate::config::Config;
 use crate::key::Key;
-use crate::vault::CertificateId;
+use crate::vault::{CertificateId, Replacement};
 
 /// Wants that come from outside of the configuration while the engine runs: the sidecar's. Whoever receives them puts
 /// them here, and the engine looks at every change.
 #[derive(Default)]
 pub struct WantsFeed {
     wants: RefCell<Vec<CertificateId>>,
+    replacements: RefCell<Vec<Replacement>>,
     revision: Cell<u64>,
     waker: Cell<Option<Waker>>,
 }
 
 impl WantsFeed {
-    /// Replaces all of them.
-    pub fn replace(&self, wants: Vec<CertificateId>) {
-        if *self.wants.borrow() == wants {
+    /// Replaces all of them, and what is known of certificates that have to be replaced at once.
+    pub fn replace(&self, wants: Vec<CertificateId>, replacements: Vec<Replacement>) {
+        if *self.wants.borrow() == wants && *self.replacements.borrow() == replacements {
             return;
         }
         self.wants.replace(wants);
+        self.replacements.replace(replacements);
         self.revision.set(self.revision.get().wrapping_add(1));
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -37,6 +39,12 @@ impl WantsFeed {
         let others = self.wants.borrow();
         let fulfilable = others.iter().filter(|id| resolvers.contains(id.resolver.as_str()));
         config.wants.iter().chain(fulfilable.filter(|id| !known.contains(&Key(id)))).cloned().collect()
+    }
+
+    /// Certificates that have to be replaced at once, by the serial number of the one that is no good.
+    pub(super) fn replacements(&self) -> HashMap<String, Replacement> {
+        let by_serial = |replacement: &Replacement| (replacement.serial.clone(), replacement.clone());
+        self.replacements.borrow().iter().map(by_serial).collect()
     }
 
     pub(super) fn revision(&self) -> u64 {

@@ -57,7 +57,7 @@ fn after_with(made_with: Option<u32>, config: &Config) -> Plan {
         reason,
         order_is_dead: false,
         made_with,
-        failed_ways: Vec::new(),
+        ..Attempt::default()
     };
     let mut inventory = Inventory { attempts: vec![attempt], ..Inventory::default() };
     inventory.lift_waits(config);

@@ -1,24 +1,26 @@
 //! What is to be done now, and when to look again.
+//!
+//! [`Timetable`] is what the engine works with: built in one pass over all certificates when the wants change, then a
+//! heap, so that a tick with nothing due costs one comparison. [`plan`] is one look at everything.
 
+mod issuers;
 mod known;
-mod queue;
+mod overlap;
+mod ready;
+mod timetable;
+mod unwanted;
 
 use std::collections::HashSet;
 
 use crate::config::EngineOptions;
 use crate::engine::{Census, Why};
-use crate::key::Key;
+use crate::records::Records;
 use crate::schedule::Schedule;
-use crate::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
-use known::{Facts, Known};
-
-/// The longest a stored retry time is believed, beyond `retryMax` and its jitter: a CA's longest `Retry-After`. A time
-/// further ahead was written by a clock that has been set back since.
-const LONGEST_RETRY_AFTER: i64 = 24 * 60 * 60;
-
-/// A name that never had a certificate goes before those whose certificate has this long to live, or longer, in
-/// seconds. What ends sooner goes first: ten thousand new names must not let what is served go dark meanwhile.
-const SOON: i64 = 24 * 60 * 60;
+use crate::vault::{CertificateId, Inventory};
+pub(crate) use issuers::Chains;
+pub(crate) use ready::View;
+pub(crate) use timetable::{Task, Timetable};
+pub(crate) use unwanted::Departed;
 
 /// What is to be done.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -54,102 +56,15 @@ pub fn plan(
     schedule: &Schedule<'_>,
     options: &EngineOptions,
 ) -> Plan {
-    let Tasks { tasks, next_wake, census } = tasks(wants, inventory, in_flight, now, schedule, options);
-    Plan { due: tasks.into_iter().map(|task| task.due).collect(), next_wake, census }
-}
-
-/// A [`Plan`] whose certificates come with what is known of them.
-#[derive(Default)]
-pub(crate) struct Tasks {
-    pub(crate) tasks: Vec<Task>,
-    pub(crate) next_wake: Option<i64>,
-    pub(crate) census: Census,
-}
-
-/// A certificate that is to be ordered, and what is known of it.
-pub(crate) struct Task {
-    pub(crate) due: Due,
-    /// The order that is under way.
-    pub(crate) order: Option<PendingOrder>,
-    /// How many tries have failed since the last success.
-    pub(crate) failures: u32,
-    /// The least comes first.
-    rank: (i64, usize),
-    /// The end of what is served now, seconds since 1970; then the place among the wants.
-    urgency: (i64, usize),
-}
-
-/// [`plan`], for the engine.
-pub(crate) fn tasks(
-    wants: &[CertificateId],
-    inventory: &Inventory,
-    in_flight: &HashSet<CertificateId>,
-    now: i64,
-    schedule: &Schedule<'_>,
-    options: &EngineOptions,
-) -> Tasks {
-    let known = Known::of(wants, inventory, in_flight, now, schedule);
-    let mut plan = Tasks { next_wake: known.next_uncovering, ..Tasks::default() };
-    for (position, id) in wants.iter().enumerate() {
-        let Some(facts) = known.facts.get(&Key(id)).filter(|facts| facts.wanted_at == Some(position)) else {
-            continue;
-        };
-        let Facts { stored, attempt, order, .. } = *facts;
-        plan.census.failing = plan.census.failing.saturating_add(u64::from(attempt.is_some()));
-        let renewal = stored.map(|stored| schedule.renewal_at(stored));
-        let is_covered = stored.is_none() && known.coverage.covers_all(&id.names);
-        plan.census.count(stored, is_covered, renewal.is_some_and(|at| at <= now), now);
-        if facts.is_in_flight {
-            plan.census.in_progress = plan.census.in_progress.saturating_add(1);
-            continue;
-        }
-        let ready_at = match (renewal, attempt) {
-            _ if is_covered => continue,
-            (Some(renewal), Some(attempt)) => renewal.max(believed(attempt, now, options)),
-            (Some(renewal), None) => renewal,
-            (None, Some(attempt)) => believed(attempt, now, options),
-            (None, None) => now,
-        };
-        if ready_at > now {
-            plan.next_wake = Some(plan.next_wake.map_or(ready_at, |wake| wake.min(ready_at)));
-            continue;
-        }
-        let why = match () {
-            () if order.is_some() => Why::Resume,
-            () if attempt.is_some() => Why::Retry,
-            () if stored.is_some() => Why::Renewal,
-            () => Why::First,
-        };
-        let urgency = (stored.map_or(now.saturating_add(SOON), |stored| stored.not_after), position);
-        plan.tasks.push(Task {
-            due: Due { id: id.clone(), why },
-            order: order.cloned(),
-            failures: attempt.map_or(0, |attempt| attempt.failures),
-            rank: urgency,
-            urgency,
-        });
+    let records = Records::of(inventory.clone());
+    let view = View::new(&records, schedule, options, now);
+    let (mut timetable, _) = Timetable::of(wants.to_vec(), &view, in_flight);
+    let census = timetable.census(&view);
+    let mut due = Vec::new();
+    while let Some(task) = timetable.next(&view) {
+        due.push(task.due);
     }
-    plan.tasks = queue::in_order(plan.tasks);
-    plan
-}
-
-/// When an attempt may be repeated.
-fn believed(attempt: &Attempt, now: i64, options: &EngineOptions) -> i64 {
-    let longest = i64::try_from(options.retry_max.as_secs()).unwrap_or(i64::MAX);
-    let longest = longest.saturating_add(longest / 4).max(LONGEST_RETRY_AFTER);
-    if attempt.retry_at > now.saturating_add(longest) { now } else { attempt.retry_at }
-}
-
-impl Census {
-    fn count(&mut self, stored: Option<&Certificate>, is_covered: bool, is_due: bool, now: i64) {
-        let state = match stored {
-            Some(stored) if stored.not_after <= now => &mut self.expired,
-            Some(_) if is_due => &mut self.due,
-            None if !is_covered => &mut self.missing,
-            _ => &mut self.valid,
-        };
-        *state = state.saturating_add(1);
-    }
+    Plan { due, next_wake: timetable.due_at().into_iter().chain(timetable.outdated_at()).min(), census }
 }
 
 #[cfg(test)]

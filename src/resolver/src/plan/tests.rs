@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
+use crate::vault::{Attempt, Certificate, PendingOrder};
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 60 * 60;
@@ -20,19 +21,11 @@ fn id(names: &[&str]) -> CertificateId {
 fn stored(names: &[&str], days_left: i64) -> Certificate {
     let not_after = NOW + days_left * DAY;
     let (not_before, serial) = (not_after - 90 * DAY, String::new());
-    Certificate { id: id(names), not_before, not_after, serial, issuer: String::new() }
+    Certificate { id: id(names), not_before, not_after, serial, ..Certificate::default() }
 }
 
 fn attempt(names: &[&str], retry_at: i64) -> Attempt {
-    Attempt {
-        id: id(names),
-        failures: 1,
-        retry_at,
-        reason: String::new(),
-        order_is_dead: false,
-        made_with: None,
-        failed_ways: Vec::new(),
-    }
+    Attempt { id: id(names), failures: 1, retry_at, ..Attempt::default() }
 }
 
 fn planned(wants: &[CertificateId], inventory: &Inventory) -> Plan {
@@ -130,7 +123,7 @@ fn a_half_done_order_makes_a_new_one_needless() {
         url: "https://ca.example/order/1".into(),
         ca_server: "https://ca.example/directory".into(),
         created: NOW,
-        failed_ways: Vec::new(),
+        ..PendingOrder::default()
     };
     let inventory = Inventory { orders: vec![order], ..Inventory::default() };
     let wants = [id(&["a.example"]), id(&["a.example", "b.example"])];
@@ -221,7 +214,7 @@ fn an_order_that_nobody_drives_is_gone_on_with() {
         url: "https://ca.example/order/1".into(),
         ca_server: "https://ca.example/directory".into(),
         created: NOW,
-        failed_ways: Vec::new(),
+        ..PendingOrder::default()
     };
     let inventory = Inventory { orders: vec![order], ..Inventory::default() };
     assert_eq!(due(&planned(&[id(&["a.example"])], &inventory)), [("a.example", Why::Resume)]);

@@ -6,14 +6,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
+use acme::scripted::{Ca, Faults, Network, Settings, Web, World, renewal_id};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
 use resolver::config::{Config, Eab, Resolver};
 use resolver::engine::{self, Event, Observer, WantsFeed};
 use resolver::vault::{
-    Account, Attempt, Certificate, CertificateId, Chains, Challenge, ChallengeType, Inventory, PendingOrder, Published,
-    Registration, Vault, VaultError,
+    Account, Asking, Attempt, Certificate, CertificateId, Chains, Challenge, ChallengeType, Inventory, Pause,
+    PendingOrder, Permission, Published, Registration, Renewal, Unwanted, Vault, VaultError,
 };
 
 /// A vault in memory. It outlives engines, as the sidecar does.
@@ -34,13 +34,21 @@ pub struct Keeper {
     pub entry_points: RefCell<Vec<String>>,
     /// How often a MAC was made.
     pub bound: Cell<usize>,
-    /// By the external account it is bound to: what the CA knows of it. The last one is in use.
-    accounts: RefCell<Vec<(Option<String>, StoredAccount)>>,
+    /// The permits that were asked for, and whether each was granted.
+    pub permits: RefCell<Vec<(CertificateId, String, bool)>>,
+    /// What may be asked: the resolver, whether an order is placed, and the time in seconds since 1970.
+    pub allows: RefCell<Box<dyn Fn(&str, bool, i64) -> Permission>>,
+    pub pauses: RefCell<Vec<Pause>>,
+    /// By the CA's directory, the resolver, and the external account it is bound to: what the CA knows of it.
+    accounts: RefCell<Vec<(AccountName, StoredAccount)>>,
     csrs: RefCell<HashMap<String, Vec<u8>>>,
     /// How long each call takes.
     latency: Duration,
     world: Rc<World>,
 }
+
+/// The CA's directory, the resolver, and the external account.
+type AccountName = (String, String, Option<String>);
 
 /// The account's URL and contact.
 type StoredAccount = (Option<String>, Vec<String>);
@@ -62,10 +70,13 @@ impl Vault for Keeper {
         self.reach().await?;
         let kid = resolver.eab.as_ref().map(|eab| eab.kid.clone());
         let mut accounts = self.accounts.borrow_mut();
-        let known = accounts.iter().rposition(|(bound, _)| kid.is_none() || *bound == kid);
+        let is_at = |ca: &str, owner: &str| ca == resolver.ca_server && owner == resolver.name;
+        let known =
+            accounts.iter().rposition(|((ca, owner, bound), _)| is_at(ca, owner) && (kid.is_none() || *bound == kid));
         let place = known.unwrap_or(accounts.len());
         if known.is_none() {
-            accounts.push((kid, StoredAccount::default()));
+            let name = (resolver.ca_server.clone(), resolver.name.clone(), kid);
+            accounts.push((name, StoredAccount::default()));
         }
         let scalar = [9 + u8::try_from(place).unwrap(); 32];
         let key = SecretKey::from_slice(&scalar).unwrap().to_pkcs8_der().unwrap().as_bytes().to_vec();
@@ -84,7 +95,45 @@ impl Vault for Keeper {
 
     async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
         self.reach().await?;
-        self.accounts.borrow_mut().last_mut().unwrap().1 = (Some(registration.url), registration.contact);
+        let mut accounts = self.accounts.borrow_mut();
+        let Registration { resolver, ca_server, url, contact, .. } = registration;
+        let is_it = |(ca, owner, _): &AccountName| *ca == ca_server && *owner == resolver;
+        accounts.iter_mut().rev().find(|(name, _)| is_it(name)).unwrap().1 = (Some(url), contact);
+        Ok(())
+    }
+
+    async fn permit(&self, asking: Asking<'_>) -> Result<Permission, VaultError> {
+        self.reach().await?;
+        let now = self.world.now_millis() / 1000;
+        let permission = (self.allows.borrow())(&asking.issuer.name, asking.places_order, now);
+        let is_granted = permission == Permission::Granted;
+        self.permits.borrow_mut().push((asking.id.clone(), asking.issuer.name.clone(), is_granted));
+        Ok(permission)
+    }
+
+    async fn pause(&self, pause: Pause) -> Result<(), VaultError> {
+        self.reach().await?;
+        self.pauses.borrow_mut().push(pause);
+        Ok(())
+    }
+
+    async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), VaultError> {
+        self.reach().await?;
+        let mut stored = self.stored.borrow_mut();
+        for renewal in renewals {
+            stored.renewals.retain(|old| old.id != renewal.id);
+            stored.renewals.push(renewal);
+        }
+        Ok(())
+    }
+
+    async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), VaultError> {
+        self.reach().await?;
+        let mut stored = self.stored.borrow_mut();
+        for unwanted in unwanted {
+            stored.unwanted.retain(|old| old.id != unwanted.id);
+            stored.unwanted.push(unwanted);
+        }
         Ok(())
     }
 
@@ -119,9 +168,10 @@ impl Vault for Keeper {
         id: &CertificateId,
         order: &str,
         chains: &Chains,
-        preferred: Option<&str>,
+        issuer: &Resolver,
     ) -> Result<Published, VaultError> {
         self.reach().await?;
+        let preferred = issuer.preferred_chain.as_deref();
         let offered = [&chains.default].into_iter().chain(&chains.alternates);
         let offered: Vec<_> = offered.map(|chain| acme::scripted::Certificate::of(chain).unwrap()).collect();
         let chosen = offered.iter().find(|made| Some(made.issuer.as_str()) == preferred);
@@ -135,6 +185,7 @@ impl Vault for Keeper {
             not_after: made.not_after,
             serial: made.serial.to_string(),
             issuer: made.issuer.clone(),
+            renewal_id: Some(renewal_id(made.serial)),
         };
         let other_chains = match preferred {
             Some(_) if chosen.is_none() => offered.iter().map(|made| made.issuer.clone()).collect(),
@@ -143,14 +194,16 @@ impl Vault for Keeper {
         let mut stored = self.stored.borrow_mut();
         stored.certificates.retain(|old| old.id != *id);
         stored.certificates.push(certificate.clone());
+        stored.renewals.retain(|renewal| renewal.id != *id);
+        if issuer.name != id.resolver {
+            let (serial, issued_by) = (certificate.serial.clone(), Some(issuer.name.clone()));
+            stored.renewals.push(Renewal { id: id.clone(), serial, issued_by, ..Renewal::default() });
+        }
         let order = stored.orders.iter().find(|order| order.id == *id).map(|order| order.failed_ways.clone());
         stored.orders.retain(|order| order.id != *id);
         stored.attempts.retain(|attempt| attempt.id != *id);
         if let Some(failed_ways) = order.filter(|failed_ways| !failed_ways.is_empty()) {
-            let (id, reason) = (id.clone(), String::new());
-            let remembered =
-                Attempt { id, failures: 0, retry_at: 0, reason, order_is_dead: false, made_with: None, failed_ways };
-            stored.attempts.push(remembered);
+            stored.attempts.push(Attempt { id: id.clone(), failed_ways, ..Attempt::default() });
         }
         self.publications.borrow_mut().push(certificate.clone());
         Ok(Published { certificate, durable: true, other_chains })
@@ -197,7 +250,8 @@ impl Observer for Notes {
                 self.most_running.set(self.most_running.get().max(self.running.get()));
             }
             Event::Failed { .. } | Event::Issued { .. } => self.running.set(self.running.get().saturating_sub(1)),
-            Event::AccountReady { .. } | Event::DefaultChain { .. } | Event::OtherWay { .. } => {}
+            Event::Held { .. } => self.running.set(self.running.get().saturating_sub(1)),
+            _ => {}
         }
         self.lines.borrow_mut().push(format!("{event:?}"));
     }
@@ -232,6 +286,9 @@ impl Scene {
             answered: RefCell::default(),
             entry_points: RefCell::default(),
             bound: Cell::new(0),
+            permits: RefCell::default(),
+            allows: RefCell::new(Box::new(|_, _, _| Permission::Granted)),
+            pauses: RefCell::default(),
             accounts: RefCell::default(),
             csrs: RefCell::default(),
             latency: Duration::from_millis(1),

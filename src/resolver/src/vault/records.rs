@@ -1,70 +1,9 @@
-//! The contract with whoever keeps keys and state: the sidecar, or a test.
+//! What the keeper stores, as the engine sees it.
 
-pub use acme::certificate::Chains;
-pub use acme::{Challenge, ChallengeType};
-
-use crate::config::{Eab, Resolver};
-
-/// Keeps keys and state for the engine.
-///
-/// Every call MUST be idempotent: the engine repeats it after a restart. What a call stores MUST be durable when it
-/// returns `Ok`, unless its type says otherwise. An implementation waits and retries by itself while the keeper is
-/// away for a moment (a restart), and returns [`VaultError::Unavailable`] only when that lasts.
-pub trait Vault {
-    /// All that is known about certificates, orders and failed tries.
-    fn inventory(&self) -> impl Future<Output = Result<Inventory, VaultError>>;
-
-    /// The account of a resolver; its key is made when there is none for this CA and, where the resolver has one, this
-    /// external account.
-    fn account(&self, resolver: &Resolver) -> impl Future<Output = Result<Account, VaultError>>;
-
-    /// The MAC of what binds an account to an external one (RFC 8555 §7.3.4), with the key that `eab` holds or names.
-    fn bind(&self, resolver: &str, eab: &Eab, signing_input: &str)
-    -> impl Future<Output = Result<Vec<u8>, VaultError>>;
-
-    /// Keeps what the CA answered to newAccount or to an update.
-    fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;
-
-    /// Keeps an order that the CA created.
-    fn save_order(&self, order: PendingOrder) -> impl Future<Output = Result<(), VaultError>>;
-
-    /// Keeps what came of a failed try.
-    fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), VaultError>>;
-
-    /// A signing request (PKCS#10 DER) for this order, as the resolver has it. The same order MUST get the same key
-    /// again.
-    fn csr(
-        &self,
-        id: &CertificateId,
-        order: &str,
-        resolver: &Resolver,
-    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
-
-    /// Takes one of a certificate's chains and serves it: the one whose last certificate has the issuer
-    /// `preferred_chain`, if there is one and it fits; else the default one. MUST refuse one that does not fit, and keep
-    /// the one before.
-    fn publish(
-        &self,
-        id: &CertificateId,
-        order: &str,
-        chains: &Chains,
-        preferred_chain: Option<&str>,
-    ) -> impl Future<Output = Result<Published, VaultError>>;
-
-    /// Whether the CA can find an answer at this entry point. Waits a while at the start, when responders are yet to
-    /// come. `None` when one is there, or when nobody can tell; else the entry points that responders do serve.
-    fn unserved(&self, entry_point: &str) -> impl Future<Output = Option<Vec<String>>>;
-
-    /// Makes the answer to a challenge ready, as the resolver has it; the CA may ask for it as soon as this returns. May
-    /// take as long as a DNS provider takes. [`VaultError::Refused`] when it can't be made.
-    fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> impl Future<Output = Result<(), VaultError>>;
-
-    /// Withdraws the answer. Best effort: it also ends by its own expiry.
-    fn withdraw(&self, challenge: &Challenge) -> impl Future<Output = ()>;
-}
+use super::ChallengeType;
 
 /// Which certificate is meant: the same resolver and the same set of names is the same certificate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CertificateId {
     /// The resolver's name.
     pub resolver: String,
@@ -107,10 +46,14 @@ pub struct Inventory {
     pub orders: Vec<PendingOrder>,
     /// Failed tries.
     pub attempts: Vec<Attempt>,
+    /// What CAs said of renewals.
+    pub renewals: Vec<Renewal>,
+    /// Certificates that nothing wants.
+    pub unwanted: Vec<Unwanted>,
 }
 
 /// A stored certificate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
     /// Which one.
     pub id: CertificateId,
@@ -122,6 +65,8 @@ pub struct Certificate {
     pub serial: String,
     /// The issuer's name.
     pub issuer: String,
+    /// By which the CA is asked when to renew it (RFC 9773 §4.1), if it can be.
+    pub renewal_id: Option<String>,
 }
 
 /// A resolver's account.
@@ -161,7 +106,7 @@ pub struct FailedWay {
 }
 
 /// An order that the CA has created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PendingOrder {
     /// The certificate it is for.
     pub id: CertificateId,
@@ -169,6 +114,8 @@ pub struct PendingOrder {
     pub url: String,
     /// The CA's directory URL.
     pub ca_server: String,
+    /// The resolver whose account it was placed with: the certificate's own, or one that it falls back to.
+    pub issuer: String,
     /// When it was created, seconds since 1970.
     pub created: i64,
     /// What has failed for its names before, the latest last.
@@ -176,15 +123,17 @@ pub struct PendingOrder {
 }
 
 /// What came of the last failed try, or what is remembered of it after a success.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
     /// The certificate that was tried for.
     pub id: CertificateId,
-    /// How many tries have failed since the last success; none when only `failed_ways` are remembered.
+    /// How many tries with its own resolver have failed since the last success.
     pub failures: u32,
-    /// Not to be tried again before this time, seconds since 1970.
+    /// Not to be tried again with its own resolver before this time, seconds since 1970.
     pub retry_at: i64,
-    /// Why it failed, in one line for a person.
+    /// How tries with the resolvers that it falls back to went.
+    pub elsewhere: Vec<Elsewhere>,
+    /// Why the last one failed, in one line for a person.
     pub reason: String,
     /// True when the stored order can't be gone on with.
     pub order_is_dead: bool,
@@ -193,6 +142,84 @@ pub struct Attempt {
     pub made_with: Option<u32>,
     /// What has failed for its names, the latest last.
     pub failed_ways: Vec<FailedWay>,
+    /// The resolver that was tried with this time.
+    pub issuer: String,
+    /// The CA that was tried with this time: its directory URL.
+    pub ca_server: String,
+    /// The names that the CA could not validate this time.
+    pub refused: Vec<String>,
+}
+
+impl Attempt {
+    /// Whether anything failed since the last success. If not, only `failed_ways` are remembered.
+    pub fn has_failed(&self) -> bool {
+        self.failures > 0 || self.elsewhere.iter().any(|elsewhere| elsewhere.failures > 0)
+    }
+}
+
+/// How tries with one of the resolvers that a certificate falls back to went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The resolver.
+    pub resolver: String,
+    /// How many tries have failed since the last success.
+    pub failures: u32,
+    /// Not to be tried again before this time, seconds since 1970.
+    pub retry_at: i64,
+}
+
+/// What a CA said of one certificate's renewal (RFC 9773), and what is remembered of its renewals.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Renewal {
+    /// Which certificate.
+    pub id: CertificateId,
+    /// The serial number of the one it is about: of another one it says nothing.
+    pub serial: String,
+    /// The resolver whose CA issued it, where that is another than the certificate's own.
+    pub issued_by: Option<String>,
+    /// What the CA suggests; none when it has nothing to say, or nothing of use.
+    pub suggestion: Option<Suggestion>,
+    /// When to ask it again, seconds since 1970.
+    pub ask_at: i64,
+    /// How many times in a row it was replaced before its lifetime asked for it.
+    pub hurries: u32,
+    /// Not to be replaced so again before this time, seconds since 1970.
+    pub rest_until: i64,
+}
+
+/// A window for the renewal, and the moment in it that was chosen; all in seconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Suggestion {
+    /// Where the window begins.
+    pub start: i64,
+    /// Where it ends.
+    pub end: i64,
+    /// The random moment that was chosen when the CA first named this window.
+    pub renew_at: i64,
+    /// Where it is explained to a person. Never fetched.
+    pub explanation: Option<String>,
+}
+
+/// A stored certificate that nothing wants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unwanted {
+    /// Which certificate.
+    pub id: CertificateId,
+    /// Since when, seconds since 1970; none: it is wanted again.
+    pub since: Option<i64>,
+    /// Whether it was said that it is renewed no longer.
+    pub said: bool,
+}
+
+/// A certificate that has to be replaced at once, whatever its dates: its CA revoked it, or no Envoy takes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replacement {
+    /// Which certificate.
+    pub id: CertificateId,
+    /// The serial number of the one that is no good: another one is.
+    pub serial: String,
+    /// Why, in one line for a person.
+    pub reason: String,
 }
 
 /// A published certificate.
@@ -204,21 +231,4 @@ pub struct Published {
     pub durable: bool,
     /// When a chain was preferred and none of that issuer was there: the issuers of those that were.
     pub other_chains: Vec<String>,
-}
-
-/// Why the keeper did not do it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VaultError {
-    /// It refused: the chain does not fit, say. Trying the same again is useless. The text says why.
-    Refused(String),
-    /// It is away, or can't write: later it may. The text says what was tried.
-    Unavailable(String),
-}
-
-impl std::fmt::Display for VaultError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Refused(why) | Self::Unavailable(why) => f.write_str(why),
-        }
-    }
 }

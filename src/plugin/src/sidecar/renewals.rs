@@ -1,0 +1,83 @@
+//! Renewals, permits and what nothing wants, as the sidecar's messages and back.
+
+use resolver::ledger::{Limit, Limits};
+use resolver::vault::{Asking, Pause, Permission, Renewal, Replacement, Suggestion, Unwanted};
+
+use super::translate::{from_wire, to_wire};
+
+/// What a CA is to be asked for.
+pub(super) fn permit_request(asking: Asking<'_>) -> wire::PermitRequest {
+    let Asking { id, issuer, places_order, renews, replaces } = asking;
+    wire::PermitRequest {
+        certificate: to_wire(id),
+        issuer: issuer.name.clone(),
+        ca_server: issuer.ca_server.clone(),
+        places_order,
+        renews,
+        replaces,
+        limits: limits(&issuer.limits),
+    }
+}
+
+fn limits(limits: &Limits) -> wire::Limits {
+    let limit = |limit: Limit| wire::Limit { count: limit.count, window_seconds: limit.window.as_secs() };
+    wire::Limits {
+        orders: limits.orders.map(limit),
+        certificates: limits.certificates.map(limit),
+        duplicates: limits.duplicates.map(limit),
+        failures: limits.failures.map(limit),
+    }
+}
+
+/// Whether the CA may be asked.
+pub(super) fn permission(permit: wire::Permit) -> Permission {
+    let wire::Permit { granted, until, why, whole_account } = permit;
+    if granted { Permission::Granted } else { Permission::NotBefore { at: until, why, whole_account } }
+}
+
+/// That a CA asked to be left alone, to be kept.
+pub(super) fn pause(pause: Pause) -> wire::Pause {
+    let Pause { issuer, ca_server, names, until, why } = pause;
+    wire::Pause { issuer, ca_server, names, until, why }
+}
+
+/// What CAs said of renewals, to be kept.
+pub(super) fn to_renewals(renewals: Vec<Renewal>) -> wire::Renewals {
+    let to_wire = |renewal: Renewal| {
+        let Renewal { id, serial, issued_by, suggestion, ask_at, hurries, rest_until } = renewal;
+        let suggestion = suggestion.map(|suggestion| {
+            let Suggestion { start, end, renew_at, explanation } = suggestion;
+            wire::Suggestion { start, end, renew_at, explanation }
+        });
+        wire::Renewal { certificate: to_wire(&id), serial, issued_by, suggestion, ask_at, hurries, rest_until }
+    };
+    wire::Renewals { renewals: renewals.into_iter().map(to_wire).collect() }
+}
+
+/// What a CA said of a renewal.
+pub(super) fn renewal(renewal: wire::Renewal) -> Renewal {
+    let wire::Renewal { certificate, serial, issued_by, suggestion, ask_at, hurries, rest_until } = renewal;
+    let suggestion = suggestion.map(|suggestion| {
+        let wire::Suggestion { start, end, renew_at, explanation } = suggestion;
+        Suggestion { start, end, renew_at, explanation }
+    });
+    Renewal { id: from_wire(certificate), serial, issued_by, suggestion, ask_at, hurries, rest_until }
+}
+
+/// Since when nothing wants some certificates, to be kept.
+pub(super) fn unwanted_list(unwanted: Vec<Unwanted>) -> wire::UnwantedList {
+    let to_wire = |Unwanted { id, since, said }| wire::Unwanted { certificate: to_wire(&id), since, said };
+    wire::UnwantedList { unwanted: unwanted.into_iter().map(to_wire).collect() }
+}
+
+/// Since when nothing wants a certificate.
+pub(super) fn unwanted(unwanted: wire::Unwanted) -> Unwanted {
+    let wire::Unwanted { certificate, since, said } = unwanted;
+    Unwanted { id: from_wire(certificate), since, said }
+}
+
+/// A certificate that has to be replaced at once.
+pub(crate) fn replacement(replacement: wire::Replacement) -> Replacement {
+    let wire::Replacement { certificate, serial, reason } = replacement;
+    Replacement { id: from_wire(certificate), serial, reason }
+}

@@ -1,0 +1,326 @@
+//! What the engine has to do and what it knows: the one place where both change.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::time::Duration;
+
+use super::asks::{self, Told};
+use super::attempt::{Ended, Outcome};
+use super::event::{Event, Observer};
+use super::wants::WantsFeed;
+use crate::backoff;
+use crate::config::Config;
+use crate::plan::{Chains, Departed, Task, Timetable, View};
+use crate::records::Records;
+use crate::schedule::Schedule;
+use crate::vault::{Certificate, CertificateId, Inventory, Renewal, Replacement, Unwanted};
+
+/// The longest the engine sleeps before it looks at the clock again, in milliseconds: it may have jumped meanwhile.
+const LONGEST_SLEEP: i64 = 30_000;
+
+/// How often everything is looked at anew, and the census is taken, while orders wait for their turn, in milliseconds.
+/// Both are linear in the number of certificates, so they are not done after each of them.
+const LOOK_WHILE_BUSY: i64 = 5_000;
+
+/// How often the census is taken when nothing happens, in milliseconds: certificates also expire.
+const CENSUS: i64 = 600_000;
+
+/// How far the clock may go back without everything being looked at anew, in milliseconds.
+const SMALL_JUMP: i64 = 60_000;
+
+/// What is not among the wants this long after the start, in milliseconds, is not wanted: those of others have come in.
+const WANTS_COME_IN: i64 = 60_000;
+
+/// How long what CAs said of renewals waits for more of it before it is saved, in milliseconds; but for the first. A
+/// save may write out everything there is.
+const SAVE_PAUSE: i64 = 60_000;
+
+/// See the module.
+pub(super) struct Agenda<'a> {
+    config: &'a Config,
+    schedule: Schedule<'a>,
+    chains: Chains<'a>,
+    feed: &'a WantsFeed,
+    observer: &'a dyn Observer,
+    records: Records,
+    replacements: HashMap<String, Replacement>,
+    timetable: Timetable,
+    /// Where a record's certificate stands in the timetable.
+    places: HashMap<usize, usize>,
+    /// When CAs are to be asked about renewals: seconds since 1970, and the record.
+    asks: BinaryHeap<Reverse<(i64, usize)>>,
+    in_flight: HashSet<CertificateId>,
+    revision: Option<u64>,
+    started: i64,
+    looked_at: i64,
+    counted_at: i64,
+    has_changed: bool,
+    unsaved: Unsaved,
+    saved_at: i64,
+}
+
+/// What is to be saved and can wait for more.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    pub(super) renewals: Vec<Renewal>,
+    pub(super) unwanted: Vec<Unwanted>,
+}
+
+impl<'a> Agenda<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        inventory: Inventory,
+        feed: &'a WantsFeed,
+        observer: &'a dyn Observer,
+        now_millis: i64,
+    ) -> Self {
+        Self {
+            config,
+            schedule: Schedule::of(&config.resolvers),
+            chains: Chains::of(&config.resolvers),
+            feed,
+            observer,
+            records: Records::of(inventory),
+            replacements: HashMap::new(),
+            timetable: Timetable::default(),
+            places: HashMap::new(),
+            asks: BinaryHeap::new(),
+            in_flight: HashSet::new(),
+            revision: None,
+            started: now_millis,
+            looked_at: now_millis,
+            counted_at: now_millis,
+            has_changed: true,
+            unsaved: Unsaved::default(),
+            saved_at: now_millis.saturating_sub(SAVE_PAUSE),
+        }
+    }
+
+    /// Looks at everything anew where that is needed, and tells how many are in which state.
+    pub(super) fn look(&mut self, now_millis: i64, took: impl Fn() -> i64) {
+        if self.is_outdated(now_millis) {
+            self.make_timetable(now_millis);
+            self.observer.notice(Event::Planned { took_millis: took().saturating_sub(now_millis) });
+        }
+        self.change(now_millis, Timetable::promote);
+        let since = now_millis.saturating_sub(self.counted_at);
+        let is_quiet = self.in_flight.is_empty() && !self.timetable.has_due();
+        if since >= CENSUS || (self.has_changed && (is_quiet || since >= LOOK_WHILE_BUSY)) {
+            let census = self.timetable.census(&self.view(now_millis, Vec::new()));
+            self.observer.notice(Event::Census(census));
+            self.counted_at = now_millis;
+            self.has_changed = false;
+        }
+    }
+
+    fn is_outdated(&self, now_millis: i64) -> bool {
+        let since = now_millis.saturating_sub(self.looked_at);
+        let is_late = self.timetable.outdated_at().is_some_and(|at| at <= now_millis.div_euclid(1000));
+        let have_come_in = |at: i64| at.saturating_sub(self.started) >= WANTS_COME_IN;
+        self.revision != Some(self.feed.revision())
+            || since < -SMALL_JUMP
+            || have_come_in(now_millis) != have_come_in(self.looked_at)
+            || (is_late && (!self.timetable.has_due() || since >= LOOK_WHILE_BUSY))
+    }
+
+    fn make_timetable(&mut self, now_millis: i64) {
+        self.revision = Some(self.feed.revision());
+        self.looked_at = now_millis;
+        self.replacements = self.feed.replacements();
+        let wants = self.feed.merged_with(self.config);
+        let view = self.view(now_millis, Vec::new());
+        let (timetable, departed) = Timetable::of(wants, &view, &self.in_flight);
+        self.timetable = timetable;
+        self.note(departed);
+        let stored: Vec<_> = self.timetable.stored().collect();
+        self.places = stored.iter().map(|(place, record)| (*record, *place)).collect();
+        self.asks = BinaryHeap::with_capacity(stored.len());
+        for (_, record) in &stored {
+            self.ask_about(*record, asks::first_at(now_millis.div_euclid(1000), stored.len()));
+        }
+        self.has_changed = true;
+    }
+
+    fn note(&mut self, departed: Departed) {
+        for id in &departed.given_up {
+            self.observer.notice(Event::GivenUp { id });
+        }
+        for unwanted in departed.changes {
+            self.unsaved.unwanted.push(unwanted.clone());
+            self.records.update(&unwanted.id.clone(), |record| record.unwanted = Some(unwanted));
+        }
+    }
+
+    /// Notes when the CA is to be asked about a stored certificate; `unknown` says when, by its serial number, where it
+    /// never was.
+    fn ask_about(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
+        let Some(record) = self.records.at(place) else { return };
+        let Some(stored) = record.stored.as_ref().filter(|stored| stored.renewal_id.is_some()) else { return };
+        let at = record.renewal().map(|renewal| renewal.ask_at).filter(|at| *at > 0);
+        self.asks.push(Reverse((at.unwrap_or_else(|| unknown(&stored.serial)), place)));
+    }
+
+    /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
+    pub(super) fn next_task(&mut self, now_millis: i64, pauses: Vec<(&str, i64)>) -> Option<Task> {
+        let mut timetable = std::mem::take(&mut self.timetable);
+        let task = timetable.next(&self.view(now_millis, pauses));
+        self.timetable = timetable;
+        let task = task?;
+        self.in_flight.insert(task.due.id.clone());
+        Some(task)
+    }
+
+    /// The next stored certificate whose CA is to be asked when to renew it: its record's place, its serial number, the
+    /// resolver, and the identifier to ask by.
+    pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
+        let now = now_millis.div_euclid(1000);
+        let Reverse((_, place)) = *self.asks.peek().filter(|Reverse((at, _))| *at <= now)?;
+        self.asks.pop();
+        let record = self.records.at(place)?;
+        let stored = record.stored.as_ref()?;
+        Some((place, &stored.serial, record.issued_by(), stored.renewal_id.as_deref()?))
+    }
+
+    /// A CA has been asked about the certificate of this record.
+    pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
+        let now = now_millis.div_euclid(1000);
+        let Some(record) = self.records.at_mut(place) else { return };
+        // Renewed meanwhile: the CA is asked about the new one by itself.
+        if record.stored.as_ref().is_none_or(|stored| stored.serial != serial) {
+            return;
+        }
+        let before = record.renewal().cloned();
+        let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);
+        match &told {
+            Told::NotNow { why } | Told::NoSense { why } => {
+                self.observer.notice(Event::NotTold { id: &record.id, reason: why });
+            }
+            Told::Nothing | Told::Window(_) => {}
+        }
+        if let Some(suggestion) = &renewal.suggestion
+            && before.is_none_or(|before| before.suggestion.as_ref() != Some(suggestion))
+        {
+            self.observer.notice(Event::Suggested { id: &record.id, suggestion });
+        }
+        self.asks.push(Reverse((renewal.ask_at, place)));
+        self.unsaved.renewals.push(renewal.clone());
+        record.set_renewal(renewal);
+        self.has_changed = true;
+        if let Some(at) = self.places.get(&place).copied() {
+            self.change(now_millis, |timetable, view| timetable.reschedule(at, view));
+        }
+    }
+
+    /// A try has ended.
+    pub(super) fn settle(&mut self, ended: Ended, now_millis: i64) {
+        let Ended { place, id, issuer, outcome } = ended;
+        self.in_flight.remove(&id);
+        self.has_changed = true;
+        let now = now_millis.div_euclid(1000);
+        let was_first = self.records.find_record(&id).is_none_or(|record| record.stored.is_none());
+        let has_news = matches!(outcome, Outcome::Issued(_));
+        match outcome {
+            Outcome::Failed { attempt, order } => {
+                self.records.update(&id, |record| {
+                    record.order = order.filter(|_| !attempt.order_is_dead);
+                    record.attempt = Some(attempt);
+                });
+            }
+            Outcome::Held { until } => {
+                self.records.update(&id, |record| {
+                    record.held.retain(|(name, at)| *name != issuer && *at > now);
+                    record.held.push((issuer, until));
+                });
+            }
+            Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
+            Outcome::VaultGone(_) => {}
+        }
+        self.change(now_millis, |timetable, view| timetable.settle(place, was_first, view));
+        if let (true, Some(record)) = (has_news, self.records.place(&id)) {
+            self.places.insert(record, place);
+            self.ask_about(record, |_| now);
+        }
+    }
+
+    /// Another certificate is served. Where it came before the lifetime of the one before asked for it, it rests a while
+    /// before that may happen again.
+    fn put(&mut self, id: &CertificateId, issuer: String, certificate: Certificate, now: i64) {
+        let (schedule, options) = (&self.schedule, &self.config.engine);
+        let mut early = None;
+        self.records.update(id, |record| {
+            let is_early = record.stored.as_ref().is_some_and(|stored| schedule.by_lifetime(stored) > now);
+            let hurries =
+                if is_early { record.renewal().map_or(0, |known| known.hurries).saturating_add(1) } else { 0 };
+            let rest = if is_early { backoff::rest(hurries, options) } else { Duration::ZERO };
+            let renewal = Renewal {
+                id: id.clone(),
+                serial: certificate.serial.clone(),
+                issued_by: (issuer != id.resolver).then_some(issuer),
+                suggestion: None,
+                ask_at: 0,
+                hurries,
+                rest_until: now.saturating_add(i64::try_from(rest.as_secs()).unwrap_or(i64::MAX)),
+            };
+            early = is_early.then(|| renewal.clone());
+            record.set_renewal(renewal);
+            record.stored = Some(certificate);
+            record.order = None;
+            record.attempt = None;
+            record.held.clear();
+        });
+        self.unsaved.renewals.extend(early);
+    }
+
+    /// What is to be saved, when its time has come.
+    pub(super) fn take_unsaved(&mut self, now_millis: i64) -> Option<Unsaved> {
+        if !self.unsaved.is_some() || now_millis < self.saved_at.saturating_add(SAVE_PAUSE) {
+            return None;
+        }
+        self.saved_at = now_millis;
+        Some(std::mem::take(&mut self.unsaved))
+    }
+
+    /// How long nothing is to be done. What could have been done by now and was not waits for room, which comes with the
+    /// end of something else.
+    pub(super) fn rest(&self, now_millis: i64) -> Duration {
+        let seconds = |at: i64| at.saturating_mul(1000);
+        let save_at = self.unsaved.is_some().then(|| self.saved_at.saturating_add(SAVE_PAUSE));
+        let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
+        let ask_at = self.asks.peek().map(|Reverse((at, _))| seconds(*at));
+        let due_at = self.timetable.due_at().map(seconds);
+        let busy_until = self.looked_at.saturating_add(if self.timetable.has_due() { LOOK_WHILE_BUSY } else { 0 });
+        let look_at = self.timetable.outdated_at().map(|at| seconds(at).max(busy_until));
+        let times = [save_at, count_at, ask_at, due_at, look_at].into_iter().flatten();
+        let next = times.filter(|at| *at > now_millis).min().unwrap_or(i64::MAX);
+        // A clock that jumped back must not make this longer.
+        let millis = next.saturating_sub(now_millis).min(LONGEST_SLEEP);
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+    }
+
+    /// Until the wants are others than those that were looked at.
+    pub(super) fn other_wants(&self) -> impl Future<Output = ()> + use<'a> {
+        self.feed.changed_since(self.revision.unwrap_or_default())
+    }
+
+    fn change(&mut self, now_millis: i64, change: impl FnOnce(&mut Timetable, &View<'_>)) {
+        let mut timetable = std::mem::take(&mut self.timetable);
+        change(&mut timetable, &self.view(now_millis, Vec::new()));
+        self.timetable = timetable;
+    }
+
+    fn view<'v>(&'v self, now_millis: i64, pauses: Vec<(&'v str, i64)>) -> View<'v> {
+        View {
+            chains: Some(&self.chains),
+            replacements: Some(&self.replacements),
+            pauses,
+            is_complete: now_millis.saturating_sub(self.started) >= WANTS_COME_IN,
+            ..View::new(&self.records, &self.schedule, &self.config.engine, now_millis.div_euclid(1000))
+        }
+    }
+}
+
+impl Unsaved {
+    fn is_some(&self) -> bool {
+        !self.renewals.is_empty() || !self.unwanted.is_empty()
+    }
+}

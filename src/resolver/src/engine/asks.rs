@@ -1,0 +1,104 @@
+//! Asking CAs when they want certificates to be renewed (RFC 9773), and what is made of the answers.
+
+use acme::renewal_info::{self, RenewalInfo};
+use acme::{Class, Error, Host};
+
+use super::session::Session;
+use super::trouble::Trouble;
+use crate::spread::{WHOLE, share};
+use crate::vault::{CertificateId, Renewal, Suggestion, Vault};
+
+/// How many CAs' answers are waited for at once.
+pub(super) const AT_ONCE: usize = 4;
+
+/// Of many certificates that were never asked about, how many are in a second; and the longest time over which they are
+/// spread, in seconds.
+const IN_A_SECOND: usize = 10;
+const LONGEST_SPREAD: i64 = 6 * 60 * 60;
+
+/// When the CA is asked again that tells nothing of renewals, or could not be asked, in seconds.
+const WITHOUT_ANSWERS: i64 = 24 * 60 * 60;
+const AFTER_TROUBLE: i64 = 60 * 60;
+
+/// What a CA says of a certificate's renewal.
+pub(super) enum Told {
+    /// It tells no such thing of any certificate.
+    Nothing,
+    /// It says nothing of use: it does not know the certificate, say.
+    NoSense { why: String },
+    /// It could not be asked.
+    NotNow { why: String },
+    /// A window.
+    Window(RenewalInfo),
+}
+
+/// Asks a certificate's CA.
+pub(super) async fn ask<H: Host, V: Vault>(session: &Session<'_, H, V>, renewal_id: &str) -> Told {
+    let told = async {
+        let ca = session.ca().await?;
+        Ok(renewal_info::ask(session.host, &ca, &session.options(), renewal_id).await?)
+    };
+    match told.await {
+        Ok(Some(info)) => Told::Window(info),
+        Ok(None) => Told::Nothing,
+        Err(trouble @ Trouble::Acme(Error::BadAnswer { .. } | Error::ForeignUrl { .. })) => {
+            Told::NoSense { why: trouble.to_string() }
+        }
+        Err(trouble) if trouble.class() == Class::Permanent => Told::NoSense { why: trouble.to_string() },
+        Err(trouble) => Told::NotNow { why: trouble.to_string() },
+    }
+}
+
+/// When to ask about certificates that were never asked about, of so many: soon, but not all at once.
+pub(super) fn first_at(now: i64, count: usize) -> impl Fn(&str) -> i64 {
+    let over = i64::try_from(count / IN_A_SECOND).unwrap_or(i64::MAX).min(LONGEST_SPREAD);
+    move |serial| {
+        let share = over.saturating_mul(share(serial).into()).checked_div(WHOLE.into()).unwrap_or_default();
+        now.saturating_add(share)
+    }
+}
+
+/// What is known of a certificate's renewal after an answer. `before` is what was known; `random` chooses the moment in
+/// a window that is new: the same window keeps its moment (RFC 9773 §4.2).
+pub(super) fn renewal(
+    id: &CertificateId,
+    serial: &str,
+    before: Option<&Renewal>,
+    told: &Told,
+    now: i64,
+    random: u64,
+) -> Renewal {
+    let known = before.and_then(|before| before.suggestion.as_ref());
+    let (suggestion, wait) = match told {
+        Told::Window(info) => {
+            let wait = i64::try_from(info.ask_again_in.as_secs()).unwrap_or(i64::MAX);
+            (Some(suggestion(info, known, random)), wait)
+        }
+        Told::Nothing => (None, WITHOUT_ANSWERS),
+        Told::NoSense { .. } => (None, i64::try_from(renewal_info::USUAL.as_secs()).unwrap_or(i64::MAX)),
+        // What it said before still stands.
+        Told::NotNow { .. } => (known.cloned(), AFTER_TROUBLE),
+    };
+    Renewal {
+        id: id.clone(),
+        serial: serial.to_owned(),
+        suggestion,
+        ask_at: now.saturating_add(wait),
+        issued_by: before.and_then(|before| before.issued_by.clone()),
+        hurries: before.map_or(0, |before| before.hurries),
+        rest_until: before.map_or(0, |before| before.rest_until),
+    }
+}
+
+fn suggestion(info: &RenewalInfo, known: Option<&Suggestion>, random: u64) -> Suggestion {
+    let RenewalInfo { start, end, explanation, .. } = info;
+    let same = known.filter(|known| (known.start, known.end) == (*start, *end));
+    let length = u64::try_from(end.saturating_sub(*start)).unwrap_or_default();
+    let into = random.checked_rem(length).and_then(|into| i64::try_from(into).ok()).unwrap_or_default();
+    Suggestion {
+        start: *start,
+        end: *end,
+        renew_at: same.map_or(start.saturating_add(into), |known| known.renew_at),
+        explanation: explanation.clone(),
+    }
+}

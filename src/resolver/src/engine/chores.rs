@@ -1,0 +1,42 @@
+//! What the engine does beside its orders: asks CAs about renewals, and saves what they said.
+
+use acme::Host;
+
+use super::agenda::Unsaved;
+use super::asks::{Told, ask};
+use super::session::Session;
+use crate::vault::{Vault, VaultError};
+
+/// A thing to be done.
+pub(super) enum Chore<'c, 'a, H, V> {
+    /// Ask the CA of the certificate whose record stands at this place.
+    Ask { session: &'c Session<'a, H, V>, place: usize, serial: String, renewal_id: String },
+    /// Save this.
+    Save { vault: &'a V, unsaved: Unsaved },
+}
+
+/// What came of it.
+pub(super) enum Done {
+    Saved(Result<(), VaultError>),
+    Told { place: usize, serial: String, told: Told },
+}
+
+/// Does it.
+pub(super) async fn carry_out<H: Host, V: Vault>(chore: Chore<'_, '_, H, V>) -> Done {
+    match chore {
+        Chore::Ask { session, place, serial, renewal_id } => {
+            Done::Told { place, serial, told: ask(session, &renewal_id).await }
+        }
+        Chore::Save { vault, unsaved } => Done::Saved(save(vault, unsaved).await),
+    }
+}
+
+async fn save<V: Vault>(vault: &V, Unsaved { renewals, unwanted }: Unsaved) -> Result<(), VaultError> {
+    if !renewals.is_empty() {
+        vault.save_renewals(renewals).await?;
+    }
+    if !unwanted.is_empty() {
+        vault.save_unwanted(unwanted).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! What is kept of a try that failed: when to try again, with whom, and why it failed.
+
+use acme::Host;
+
+use super::attempt::{Course, Outcome};
+use super::event::Event;
+use super::session::Session;
+use super::trouble::Trouble;
+use crate::backoff;
+use crate::mended::fingerprint;
+use crate::vault::{Attempt, Elsewhere, Vault, VaultError};
+
+/// Stores a failure, and when to try again.
+pub(super) async fn record<H: Host, V: Vault>(
+    session: &Session<'_, H, V>,
+    course: Course<'_>,
+    trouble: &Trouble,
+) -> Outcome {
+    let Course { task, order, refused } = course;
+    let (id, class) = (&task.due.id, trouble.class());
+    let before = task.attempt.clone().unwrap_or_default();
+    let failures = failures_with(&before, id.resolver == task.issuer, &task.issuer).saturating_add(1);
+    let delay = backoff::delay(failures, class, &session.config.engine, id);
+    // Whole seconds are stored, and a wait must not become none.
+    let retry_in = i64::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
+    let retry_at = session.host.now_millis().div_euclid(1000).saturating_add(retry_in);
+    let mut attempt = Attempt {
+        id: id.clone(),
+        reason: trouble.to_string(),
+        order_is_dead: trouble.ends_order(),
+        failed_ways: session.failures.of_names(&id.names),
+        issuer: task.issuer.clone(),
+        ca_server: session.resolver.ca_server.clone(),
+        refused: refused.into_inner(),
+        ..before
+    };
+    if id.resolver == task.issuer {
+        attempt.failures = failures;
+        attempt.retry_at = retry_at;
+        attempt.made_with = Some(fingerprint(session.config, session.resolver, class));
+    } else {
+        attempt.reason = format!("{}: {}", task.issuer, attempt.reason);
+        attempt.elsewhere.retain(|known| known.resolver != task.issuer);
+        attempt.elsewhere.push(Elsewhere { resolver: task.issuer.clone(), failures, retry_at });
+    }
+    let (class, reason) = (trouble.label(), attempt.reason.as_str());
+    session.observer.notice(Event::Failed { id, class, reason, failures, retry_in });
+    match session.vault.save_attempt(attempt.clone()).await {
+        Err(error @ VaultError::Unavailable(_)) => Outcome::VaultGone(error),
+        // Refused or not, the engine itself keeps to it.
+        Ok(()) | Err(VaultError::Refused(_)) => Outcome::Failed { attempt, order: order.into_inner() },
+    }
+}
+
+/// How many tries with this resolver have failed since the last success.
+pub(super) fn failures_with(attempt: &Attempt, is_own: bool, resolver: &str) -> u32 {
+    if is_own {
+        return attempt.failures;
+    }
+    let elsewhere = attempt.elsewhere.iter().find(|elsewhere| elsewhere.resolver == resolver);
+    elsewhere.map_or(0, |elsewhere| elsewhere.failures)
+}
