@@ -31,7 +31,7 @@ pub(super) fn read_delay(node: &Node<'_>, most: Duration, mistakes: &mut Vec<Mis
 }
 
 /// Go's form without signs: numbers with units, or a bare number of seconds.
-fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().ok().map(Duration::from_secs);
     }
@@ -76,7 +76,8 @@ fn nanos_of(unit: &str) -> Option<u64> {
     })
 }
 
-fn show(duration: Duration) -> String {
+/// The shortest form of it.
+pub(crate) fn show(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {
         0 => "0s".to_owned(),

@@ -1,0 +1,108 @@
+//! The limits of a CA that the user says nothing of.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use acme::origin::Origin;
+
+use super::{Limit, Limits};
+
+/// Let's Encrypt's test system.
+const STAGING: &str = "acme-staging-v02.api.letsencrypt.org";
+
+const HOUR: u64 = 60 * 60;
+const WEEK: u64 = 7 * 24 * HOUR;
+
+/// As Let's Encrypt publishes them: <https://letsencrypt.org/docs/rate-limits/>.
+const LETS_ENCRYPT: Limits = Limits {
+    orders: Some(limit(300, 3 * HOUR)),
+    certificates: Some(limit(50, WEEK)),
+    duplicates: Some(limit(5, WEEK)),
+    failures: Some(limit(5, HOUR)),
+};
+
+/// The same of its test system: <https://letsencrypt.org/docs/staging-environment/>.
+const LETS_ENCRYPT_STAGING: Limits = Limits {
+    orders: Some(limit(1500, 3 * HOUR)),
+    certificates: Some(limit(30_000, WEEK)),
+    duplicates: Some(limit(30_000, WEEK)),
+    failures: Some(limit(60, HOUR)),
+};
+
+/// Names under these belong to nobody on the Internet, so a CA there is somebody's own: RFC 6761, RFC 6762 (appendix G
+/// too), RFC 8375, RFC 9476, ICANN's `internal`, and what a Kubernetes cluster calls its services.
+const NOT_PUBLIC: [&str; 17] = [
+    "alt",
+    "corp",
+    "example",
+    "home",
+    "home.arpa",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "onion",
+    "private",
+    "svc",
+    "test",
+    "cluster.local",
+];
+
+const fn limit(count: u32, seconds: u64) -> Limit {
+    Limit { count, window: Duration::from_secs(seconds) }
+}
+
+impl Limits {
+    /// What is kept of a CA's limits when the user says nothing: for any public CA those of Let's Encrypt, which are
+    /// the strictest of the well-known ones; for its test system the test system's; none for a private CA, whose host
+    /// is an IP address, has one label, or is under a name that nobody can register.
+    pub fn of_ca(directory: &str) -> Self {
+        match Origin::of(directory) {
+            Some(origin) if origin.host() == STAGING => LETS_ENCRYPT_STAGING,
+            Some(origin) if is_private(origin.host()) => Self::default(),
+            Some(_) | None => LETS_ENCRYPT,
+        }
+    }
+}
+
+fn is_private(host: &str) -> bool {
+    let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    let is_under = |parent: &&str| host.strip_suffix(*parent).is_some_and(|below| below.ends_with('.'));
+    host.parse::<IpAddr>().is_ok() || !host.contains('.') || NOT_PUBLIC.iter().any(|parent| is_under(&parent))
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_arch = "wasm32")]
+    use wasm_bindgen_test::wasm_bindgen_test as test;
+
+    use super::*;
+
+    #[test]
+    fn a_public_ca_has_the_limits_of_lets_encrypt_and_a_private_one_has_none() {
+        let limits = |host: &str| Limits::of_ca(&format!("https://{host}/directory"));
+        assert_eq!(limits("acme-v02.api.letsencrypt.org"), LETS_ENCRYPT);
+        assert_eq!(limits("acme-staging-v02.api.letsencrypt.org"), LETS_ENCRYPT_STAGING);
+        for public in ["acme.zerossl.com", "ca.example.com:14000", "localhost.com", "internal.example.org"] {
+            assert_eq!(limits(public), LETS_ENCRYPT, "{public}");
+        }
+        for private in [
+            "localhost:14000",
+            "pebble",
+            "192.0.2.1",
+            "[2001:db8::1]:14000",
+            "ca.internal",
+            "step-ca.pki.svc",
+            "ca.pki.svc.cluster.local",
+            "CA.Home.Arpa",
+            "ca.test",
+            "ca.local",
+            "ca.example",
+        ] {
+            assert_eq!(limits(private), Limits::default(), "{private}");
+        }
+    }
+}
