@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use resolver::config::{Config, KeyType, Role, parse};
+use resolver::ledger::Limits;
 use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -38,6 +39,14 @@ fn with(pointer: &str, value: Value) -> Value {
     } else {
         parent.insert(key.to_owned(), value)
     };
+    config
+}
+
+/// The least configuration, with more options of the resolver.
+fn with_options(acme: &Value) -> Value {
+    let mut config = least();
+    let options = config.pointer_mut(ACME).unwrap().as_object_mut().unwrap();
+    options.extend(acme.as_object().unwrap().clone());
     config
 }
 
@@ -122,6 +131,73 @@ fn every_option_of_the_resolver_is_taken() {
     assert!(dns.propagation.disable_checks && dns.propagation.require_all_rns && dns.propagation.disable_ans_checks);
     assert_eq!(le.dns_persist_challenge.as_ref().unwrap().resolvers, ["9.9.9.9:53"]);
     assert_eq!(config.warnings.len(), 3, "{:?}", config.warnings);
+}
+
+#[test]
+fn what_is_asked_of_a_ca_is_limited_as_it_publishes_or_as_the_user_says() {
+    let limits = |acme: Value| {
+        let config = ok(&with_options(&acme));
+        let Limits { orders, certificates, duplicates, failures } = config.resolvers[0].limits;
+        [orders, certificates, duplicates, failures].map(|limit| limit.map_or("none".into(), |limit| limit.to_string()))
+    };
+    let public = json!("https://acme.zerossl.com/v2/DV90");
+    let private = json!("https://ca.internal:14000/dir");
+    for (acme, expected) in [
+        (json!({}), ["300/3h", "50/7d", "5/7d", "5/1h"]),
+        (json!({"caServer": public}), ["300/3h", "50/7d", "5/7d", "5/1h"]),
+        (json!({"caServer": private}), ["none"; 4]),
+        (json!({"rateLimits": "none"}), ["none"; 4]),
+        (
+            json!({"rateLimits": {"certificatesPerDomain": "none", "ordersPerAccount": "10/1m"}}),
+            ["10/1m", "none", "5/7d", "5/1h"],
+        ),
+        (
+            json!({"caServer": private, "rateLimits": {"failedAuthorizations": "3/24h"}}),
+            ["none", "none", "none", "3/1d"],
+        ),
+    ] {
+        assert_eq!(limits(acme.clone()), expected, "{acme}");
+    }
+}
+
+#[test]
+fn the_test_system_of_lets_encrypt_is_known_and_that_of_another_ca_can_be_named() {
+    let staging = |acme: Value| ok(&with_options(&acme)).resolvers[0].staging_server.clone();
+    let lets_encrypt = "https://acme-staging-v02.api.letsencrypt.org/directory";
+    assert_eq!(staging(json!({})).as_deref(), Some(lets_encrypt));
+    assert_eq!(staging(json!({"stagingServer": "none"})), None);
+    assert_eq!(staging(json!({"caServer": lets_encrypt})), None);
+    assert_eq!(staging(json!({"caServer": "https://ca.example/dir"})), None);
+    let other = json!({"caServer": "https://ca.example/dir", "stagingServer": "https://staging.ca.example/dir"});
+    assert_eq!(staging(other).as_deref(), Some("https://staging.ca.example/dir"));
+}
+
+#[test]
+fn a_fallback_that_is_no_other_resolver_has_its_line() {
+    let mut config = with(&format!("{ACME}/fallback"), json!(["zero-ssl", "zerossl", "zero-ssl"]));
+    let mut other = least()["certificatesResolvers"]["le"].clone();
+    other["acme"]["fallback"] = json!([]);
+    config["certificatesResolvers"]["zero-ssl"] = other;
+    let path = "certificatesResolvers.le.acme.fallback";
+    assert_eq!(
+        lines(&config),
+        [
+            format!(
+                "{path}[1]: found \"zerossl\", expected one of the other resolvers zero-ssl; did you mean zero-ssl?"
+            ),
+            format!("{path}[2]: found \"zero-ssl\", expected each resolver once"),
+        ]
+    );
+}
+
+#[test]
+fn two_resolvers_may_fall_back_to_each_other() {
+    let mut config = with(&format!("{ACME}/fallback"), json!(["zero"]));
+    let mut zero = config["certificatesResolvers"]["le"].clone();
+    zero["acme"]["fallback"] = json!(["le"]);
+    config["certificatesResolvers"]["zero"] = zero;
+    let fallbacks: Vec<_> = ok(&config).resolvers.into_iter().map(|resolver| resolver.fallback).collect();
+    assert_eq!(fallbacks, [["zero"], ["le"]]);
 }
 
 #[test]
@@ -218,6 +294,14 @@ fn each_mistake_has_its_line() {
         (with(&acme("dnsChallenge"), json!({"provider": "rfc2136", "resolvers": ["1.1.1.1:x"]})), "certificatesResolvers.le.acme.dnsChallenge.resolvers[0]: found \"1.1.1.1:x\", expected a DNS server, as 1.1.1.1:53 or [2606:4700::1111]:53".into()),
         (with(&acme("dnsChallenge"), json!({"provider": "rfc2136", "propagation": {"requireAllRns": true}})), "certificatesResolvers.le.acme.dnsChallenge.propagation.requireAllRns: found an unknown key, expected one of the keys delayBeforeChecks, disableChecks, requireAllRNS, disableANSChecks; did you mean requireAllRNS?".into()),
         (with(&acme("emial"), json!("a@b.c")), "certificatesResolvers.le.acme.emial: found an unknown key, expected one of the keys email, eab, caServer, caCertificates, caSystemCertPool, caServerName, keyType, httpChallenge, tlsChallenge, dnsChallenge, …; did you mean email?".into()),
+        (with(&acme("fallback"), json!("zero")), "certificatesResolvers.le.acme.fallback: found \"zero\", expected a list of other resolvers".into()),
+        (with(&acme("fallback"), json!(["zero"])), "certificatesResolvers.le.acme.fallback[0]: found \"zero\", expected another resolver, and there is none in certificatesResolvers".into()),
+        (with(&acme("fallback"), json!(["le"])), "certificatesResolvers.le.acme.fallback[0]: found the resolver itself, expected another resolver".into()),
+        (with(&acme("rateLimits"), json!("off")), "certificatesResolvers.le.acme.rateLimits: found \"off\", expected an object with limits, or none".into()),
+        (with(&acme("rateLimits"), json!({"ordersPerAccount": "300"})), "certificatesResolvers.le.acme.rateLimits.ordersPerAccount: found \"300\", expected so many in so long (a second to a year), as 300/3h or 50/7d, or none".into()),
+        (with(&acme("rateLimits"), json!({"certificatesPerDomains": "none"})), "certificatesResolvers.le.acme.rateLimits.certificatesPerDomains: found an unknown key, expected one of the keys ordersPerAccount, certificatesPerDomain, duplicateCertificates, failedAuthorizations; did you mean certificatesPerDomain?".into()),
+        (with(&acme("stagingServer"), json!("http://ca.example/dir")), "certificatesResolvers.le.acme.stagingServer: found \"http://ca.example/dir\", expected the https URL of the directory of the CA's test system, or none".into()),
+        (with(&acme("stagingServer"), json!("https://acme-v02.api.letsencrypt.org/x")), "certificatesResolvers.le.acme.stagingServer: found \"https://acme-v02.api.letsencrypt.org/x\", expected another CA than caServer, or none".into()),
         (with("/routers/shop", json!("x")), "routers.shop: found \"x\", expected an object".into()),
         (with("/routers", json!([])), "routers: found a list of 0, expected an object".into()),
         (with("/routers/shop/servce", json!("x")), "routers.shop.servce: found an unknown key, expected one of the keys rule, ruleSyntax, tls, service, entryPoints, middlewares, priority, observability, parentRefs; did you mean service?".into()),

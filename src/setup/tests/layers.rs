@@ -6,6 +6,7 @@ mod common;
 
 use common::{lines, read, with_environment, yaml};
 use resolver::config::{Hidden, KeyType};
+use resolver::ledger::{Limit, Limits};
 use setup::input::split_arguments;
 use setup::model::{HttpServer, Redirect};
 use setup::{Quick, SourceFile, Sources};
@@ -54,6 +55,33 @@ fn keys_are_taken_in_any_case() {
     let text = STATIC.replace("entryPoints:", "ENTRYPOINTS:").replace("certResolver", "certresolver");
     let text = text.replace("httpChallenge", "HttpChallenge").replace("asDefault", "AsDefault");
     assert_eq!(read(&yaml(&text)).setup, read(&yaml(STATIC)).setup);
+}
+
+#[test]
+fn what_is_ours_of_a_resolver_is_taken_from_files_and_flags_alike() {
+    let other = STATIC.replace(
+        "certificatesResolvers:",
+        "certificatesResolvers:\n  other: {acme: {email: a@b.example, tlsChallenge: {}}}",
+    );
+    let of_file = other.replace(
+        "httpChallenge: {entryPoint: web}}}",
+        "httpChallenge: {entryPoint: web}, fallback: [other], stagingServer: none, \
+         rateLimits: {ordersPerAccount: 10/1m, certificatesPerDomain: none}}}",
+    );
+    let resolver = "--certificatesresolvers.myresolver.acme";
+    let flags = [
+        "fallback=other",
+        "stagingserver=none",
+        "ratelimits.ordersperaccount=10/1m",
+        "ratelimits.certificatesperdomain=none",
+    ];
+    let flags = flags.map(|flag| format!("{resolver}.{flag}")).into();
+    let of_flags = read(&Sources { flags, ..yaml(&other) }).setup.resolvers;
+    assert_eq!(of_flags, read(&yaml(&of_file)).setup.resolvers);
+    let limits = &of_flags.iter().find(|resolver| resolver.name == "myResolver").unwrap().limits;
+    assert_eq!((limits.orders, limits.certificates), (Limit::parse("10/1m"), None));
+    let none = yaml(&STATIC.replace("httpChallenge", "rateLimits: none, httpChallenge"));
+    assert_eq!(read(&none).setup.resolvers[0].limits, Limits::default());
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn refuses(path: &[&str], key: &str, value: Value) -> bool {
 #[test]
 fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
     let schema = schema();
-    let places: [(&str, &[&str]); 7] = [
+    let places: [(&str, &[&str]); 8] = [
         ("Acme", &[]),
         ("Eab", &["eab"]),
         ("HttpChallenge", &["httpChallenge"]),
@@ -50,6 +50,7 @@ fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
         ("DnsChallenge", &["dnsChallenge"]),
         ("DnsPersistChallenge", &["dnsPersistChallenge"]),
         ("Propagation", &["dnsChallenge", "propagation"]),
+        ("RateLimits", &["rateLimits"]),
     ];
     // Everything that any of the places has, so that a key of the reader's that the schema lacks is seen as well.
     let all: BTreeSet<String> = places.iter().flat_map(|(name, _)| keys(&schema, name)).collect();
@@ -65,11 +66,12 @@ fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
 #[test]
 fn the_reader_lists_no_key_that_the_schema_lacks() {
     // The reader's source names each of its keys where it takes it.
-    let sources = ["mod.rs", "account.rs", "ca.rs", "challenges.rs", "dns.rs"];
+    let sources = ["mod.rs", "account.rs", "ca.rs", "challenges.rs", "dns.rs", "fallback.rs", "limits.rs"];
     let room = concat!(env!("CARGO_MANIFEST_DIR"), "/../resolver/src/config/acme_options/");
     let schema = schema();
-    let names = ["Acme", "Eab", "HttpChallenge", "TlsChallenge", "DnsChallenge", "Propagation", "CertificatesResolver"];
-    let ours: BTreeSet<String> = names.iter().flat_map(|name| keys(&schema, name)).collect();
+    let names = ["Acme", "Eab", "HttpChallenge", "TlsChallenge", "DnsChallenge", "Propagation", "RateLimits"];
+    let names = names.into_iter().chain(["CertificatesResolver"]);
+    let ours: BTreeSet<String> = names.flat_map(|name| keys(&schema, name)).collect();
     let mut taken = BTreeSet::new();
     for source in sources {
         let text = std::fs::read_to_string(format!("{room}{source}")).unwrap();

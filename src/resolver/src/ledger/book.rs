@@ -41,7 +41,7 @@ pub struct Ledger {
     failures: Buckets,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pauses: Vec<Pause>,
-    /// The limits as they were last given; what fails later is counted against them.
+    /// The limits as they were last given.
     limits: Limits,
 }
 
@@ -187,9 +187,9 @@ impl Ledger {
         }
     }
 
-    /// Counts a failed authorization of each of these names.
-    pub fn count_failures(&mut self, names: &[String], now: i64) {
-        let Some(limit) = self.limits.failures else { return };
+    /// Counts a failed authorization of each of these names against the limit that was kept for them.
+    pub fn count_failures(&mut self, names: &[String], limit: Limit, now: i64) {
+        self.limits.failures = Some(limit);
         for name in names.iter().map(|name| pause::bare(name)) {
             let full_at = self.failures.get(name).copied();
             put(&mut self.failures, name, bucket::taken(full_at, limit, now));

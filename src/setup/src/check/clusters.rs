@@ -23,6 +23,8 @@ pub(super) struct CaUse<'p, 'a> {
     pub(super) cluster: String,
     /// `caServerName`, if a resolver has one.
     pub(super) server_name: Option<String>,
+    /// Whether the plugin does without it: that of a CA's test system.
+    pub(super) is_optional: bool,
 }
 
 /// The clusters of all CAs, as the plugin derives them: by `caClusters`, else named like the host.
@@ -34,16 +36,24 @@ pub(super) fn cas<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Vec<CaUse<'p, 'a>> {
             let path = format!("caClusters.{}", known.origin.authority());
             let key = (known.cluster.clone(), known.origin.clone());
             let (origin, cluster) = (known.origin.clone(), known.cluster.clone());
-            uses.entry(key).or_insert(CaUse { configured, path, origin, cluster, server_name: None });
+            let ca = CaUse { configured, path, origin, cluster, server_name: None, is_optional: false };
+            uses.entry(key).or_insert(ca);
         }
         for resolver in &config.resolvers {
-            let Some(origin) = Origin::of(&resolver.ca_server) else { continue };
-            let known = config.ca_clusters.iter().find(|known| known.origin == origin);
-            let cluster = known.map_or_else(|| bare(&origin).to_owned(), |known| known.cluster.clone());
-            let path = format!("certificatesResolvers.{}.acme.caServer", resolver.name);
-            let entry = uses.entry((cluster.clone(), origin.clone()));
-            let ca = entry.or_insert(CaUse { configured, path, origin, cluster, server_name: None });
-            ca.server_name = ca.server_name.take().or_else(|| resolver.ca_trust.server_name.clone());
+            let (ca_server, staging) = (Some(&resolver.ca_server), resolver.staging_server.as_ref());
+            for (key, url) in [("caServer", ca_server), ("stagingServer", staging)] {
+                let Some(origin) = url.and_then(|url| Origin::of(url)) else { continue };
+                let known = config.ca_clusters.iter().find(|known| known.origin == origin);
+                let cluster = known.map_or_else(|| bare(&origin).to_owned(), |known| known.cluster.clone());
+                let path = format!("certificatesResolvers.{}.acme.{key}", resolver.name);
+                let is_optional = key == "stagingServer";
+                let entry = uses.entry((cluster.clone(), origin.clone()));
+                let ca = entry.or_insert(CaUse { configured, path, origin, cluster, server_name: None, is_optional });
+                if !is_optional {
+                    ca.is_optional = false;
+                    ca.server_name = ca.server_name.take().or_else(|| resolver.ca_trust.server_name.clone());
+                }
+            }
         }
     }
     uses.into_values().collect()
@@ -82,8 +92,8 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
             }
         }
     }
-    for CaUse { configured, path, origin, cluster, .. } in cas(plugins) {
-        if envoy.cluster(&cluster).is_none() {
+    for CaUse { configured, path, origin, cluster, is_optional, .. } in cas(plugins) {
+        if envoy.cluster(&cluster).is_none() && !is_optional {
             let authority = origin.authority();
             let expected = format!(
                 "a cluster of this name that leads to {authority}, or `caClusters: {{ \"{authority}\": <the name of \

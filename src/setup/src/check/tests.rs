@@ -1,6 +1,6 @@
 //! The reference configuration is right; each of these changes makes one thing of it wrong.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use super::*;
 
@@ -33,6 +33,19 @@ fn the_reference_and_the_example_are_right() {
     let report = of(filter);
     assert_eq!(report.mistakes, []);
     assert_eq!(report.warnings.len(), 2, "{:?}", lines(&report.warnings));
+}
+
+#[test]
+fn a_test_system_without_a_cluster_is_no_mistake_and_one_in_plain_text_is() {
+    let production = "caServer: https://acme-v02.api.letsencrypt.org/directory";
+    let staging = "caServer: https://acme-staging-v02.api.letsencrypt.org/directory";
+    let text = changed(&[(staging, production), ("- name: acme-staging-v02", "- name: acme-v02")]);
+    assert_eq!(of(&text).mistakes, []);
+    let unsafe_cluster = "  - name: acme-staging-v02.api.letsencrypt.org\n  # The CA";
+    let text = text.replace("  # The CA", unsafe_cluster);
+    assert!(text.contains(unsafe_cluster));
+    let [mistake] = &lines(&of(&text).mistakes)[..] else { panic!("{:?}", lines(&of(&text).mistakes)) };
+    assert!(mistake.contains("found plain text to the CA"), "{mistake}");
 }
 
 const VALIDATION: &str = "validation_context: { trusted_ca: { filename: /etc/ssl/certs/ca-certificates.crt } }";

@@ -24,16 +24,17 @@ pub struct Ca {
     pub trust: CaTrust,
 }
 
-/// The CAs of all resolvers, each once, by their hosts and ports.
+/// The CAs of all resolvers and their test systems, each once, by their hosts and ports. A test system that is no
+/// resolver's own CA is trusted as the CA is that it is for.
 ///
 /// # Errors
 /// When resolvers of one CA trust it differently.
 pub fn all(resolvers: &[Resolver]) -> Result<Vec<Ca>, Vec<Mistake>> {
-    let mut cas: BTreeMap<Origin, (&Resolver, u16)> = BTreeMap::new();
+    let mut cas: BTreeMap<Origin, &Resolver> = BTreeMap::new();
     let mut mistakes = Vec::new();
     for resolver in resolvers {
         let Some(origin) = Origin::of(&resolver.ca_server) else { continue };
-        let (first, _) = cas.entry(origin.clone()).or_insert((resolver, port(&origin)));
+        let first = cas.entry(origin.clone()).or_insert(resolver);
         if first.ca_trust != resolver.ca_trust {
             mistakes.push(Mistake {
                 path: format!("certificatesResolvers.{}.acme", resolver.name),
@@ -50,15 +51,25 @@ pub fn all(resolvers: &[Resolver]) -> Result<Vec<Ca>, Vec<Mistake>> {
     if !mistakes.is_empty() {
         return Err(mistakes);
     }
+    let trust = |resolver: &Resolver| resolver.ca_trust.clone();
+    let mut cas: BTreeMap<Origin, CaTrust> =
+        cas.into_iter().map(|(origin, resolver)| (origin, trust(resolver))).collect();
+    for resolver in resolvers {
+        let staging = resolver.staging_server.as_deref().and_then(Origin::of);
+        if let Some(origin) = staging {
+            // `caServerName` is of the other server.
+            cas.entry(origin).or_insert_with(|| CaTrust { server_name: None, ..trust(resolver) });
+        }
+    }
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     for origin in cas.keys() {
         *uses.entry(bare(origin)).or_default() += 1;
     }
-    let ca = |(origin, (resolver, port)): (Origin, (&Resolver, u16))| {
+    let ca = |(origin, trust): (Origin, CaTrust)| {
         let host = bare(&origin);
         let is_only = uses.get(&host) == Some(&1);
-        let cluster = if is_only { host.clone() } else { format!("{host}:{port}") };
-        Ca { origin, host, cluster, trust: resolver.ca_trust.clone() }
+        let cluster = if is_only { host.clone() } else { format!("{host}:{}", port(&origin)) };
+        Ca { origin, host, cluster, trust }
     };
     Ok(cas.into_iter().map(ca).collect())
 }
@@ -146,7 +157,9 @@ mod tests {
     fn a_cluster_is_named_by_its_host_as_the_plugin_expects() {
         let cas = all(&resolvers(&json!({ "le": {}, "other": {}, "own": { "caServer": "https://[::1]:14000/dir" } })));
         let names: Vec<_> = cas.unwrap().into_iter().map(|ca| (ca.cluster, port(&ca.origin))).collect();
-        assert_eq!(names, [("::1".to_owned(), 14000), ("acme-v02.api.letsencrypt.org".to_owned(), 443)]);
+        let lets_encrypt = ["acme-staging-v02.api.letsencrypt.org", "acme-v02.api.letsencrypt.org"];
+        assert_eq!(names[0], ("::1".to_owned(), 14000));
+        assert_eq!(names[1..], lets_encrypt.map(|host| (host.to_owned(), 443)), "with its test system");
     }
 
     #[test]
@@ -166,13 +179,28 @@ mod tests {
     }
 
     #[test]
+    fn a_test_system_is_trusted_as_its_ca_unless_it_is_a_resolvers_own() {
+        let staging = "https://staging.ca.example/dir";
+        let production = json!({
+            "caServer": "https://ca.example/dir", "stagingServer": staging, "caServerName": "x.example",
+            "caCertificates": ["/a.pem"],
+        });
+        let trust = |resolvers: &Value| all(&self::resolvers(resolvers)).unwrap().remove(1).trust;
+        let alone = trust(&json!({ "a": production }));
+        assert_eq!((alone.certificates.as_slice(), alone.server_name), (&["/a.pem".to_owned()][..], None));
+        let own = trust(&json!({ "a": production, "b": { "caServer": staging, "caCertificates": ["/b.pem"] } }));
+        assert_eq!(own.certificates, ["/b.pem"]);
+        assert_eq!(all(&resolvers(&json!({ "a": { "stagingServer": "none" } }))).unwrap().len(), 1);
+    }
+
+    #[test]
     fn roots_are_one_file_or_several_in_place() {
         let context = |acme: &Value| {
             let resolvers = resolvers(&json!({ "a": acme }));
             let mut options = Options::default();
             let files = files(&resolvers, &options.ca_bundle);
             options.pem_files = files.into_iter().map(|path| (path.clone(), format!("<{path}>"))).collect();
-            let cluster = cluster(&all(&resolvers).unwrap()[0], &options);
+            let cluster = cluster(all(&resolvers).unwrap().last().unwrap(), &options);
             cluster["transport_socket"]["typed_config"].clone()
         };
         let trusted = "/common_tls_context/validation_context/trusted_ca";

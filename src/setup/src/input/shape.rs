@@ -82,10 +82,13 @@ impl Shape {
             return target.map_or(Self::Text, |target| Self::read(target, root));
         }
         if let Some(Value::Array(choices)) = schema.get("anyOf") {
-            let mut choices = choices.iter().filter(|choice| !is_null(choice));
-            return match (choices.next(), choices.next()) {
-                (Some(only), None) => Self::read(only, root),
-                _ => Self::Period,
+            let choices = choices.iter().filter(|choice| !is_null(choice)).map(|choice| Self::read(choice, root));
+            let mut choices: Vec<Self> = choices.collect();
+            return match choices.iter().position(|choice| matches!(choice, Self::Table(_))) {
+                // The other choice is a word that stands for a table.
+                Some(table) => choices.swap_remove(table),
+                None if choices.len() == 1 => choices.swap_remove(0),
+                None => Self::Period,
             };
         }
         if let Some(Value::Object(properties)) = schema.get("properties") {

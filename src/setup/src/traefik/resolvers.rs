@@ -58,6 +58,38 @@ pub struct Acme {
     pub dns_challenge: Option<DnsChallenge>,
     /// Prove names by dns-persist-01, a DNS record that is set once. Traefik has no such option.
     pub dns_persist_challenge: Option<DnsPersistChallenge>,
+    /// Other resolvers whose CAs issue when this one's can't, the most preferred first. Traefik has no such option.
+    pub fallback: Option<Vec<String>>,
+    /// The CA's limits, which are kept. The default is Let's Encrypt's for a public CA, and none for a private one.
+    /// Traefik has no such option.
+    pub rate_limits: Option<RateLimitsOrNone>,
+    /// URL of the directory of the CA's test system, where a certificate that keeps failing is tried first; or none.
+    /// That of Let's Encrypt is known. Traefik has no such option.
+    pub staging_server: Option<String>,
+}
+
+/// Limits, or none.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RateLimitsOrNone {
+    /// The text none.
+    None(String),
+    /// Limits; those that are absent are the default.
+    Limits(RateLimits),
+}
+
+/// A CA's limits: each as 300/3h or 50/7d, or none.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct RateLimits {
+    /// Orders of an account.
+    pub orders_per_account: Option<String>,
+    /// New certificates of a registered domain, whatever the account.
+    pub certificates_per_domain: Option<String>,
+    /// Certificates of exactly the same names, whatever the account.
+    pub duplicate_certificates: Option<String>,
+    /// Failed authorizations of a name and an account.
+    pub failed_authorizations: Option<String>,
 }
 
 /// External account binding (RFC 8555 §7.3.4).

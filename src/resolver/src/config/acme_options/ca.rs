@@ -1,4 +1,5 @@
-//! `caServer`, `caCertificates`, `caSystemCertPool`, `caServerName`: which CA, and whom to trust as its server.
+//! `caServer`, `stagingServer`, `caCertificates`, `caSystemCertPool`, `caServerName`: which CA, and whom to trust as its
+//! server.
 
 use acme::origin::Origin;
 
@@ -10,6 +11,9 @@ use super::super::node::{Node, Table};
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
+/// That there is no test system.
+const NONE: &str = "none";
+
 /// Hosts that Let's Encrypt has left, and where it is now.
 const LEFT_HOSTS: [(&str, &str); 3] = [
     ("acme-v01.api.letsencrypt.org", LETS_ENCRYPT),
@@ -19,13 +23,35 @@ const LEFT_HOSTS: [(&str, &str); 3] = [
 
 pub(super) fn server(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
     match acme.take("caServer") {
-        Some(node) => directory(&node, mistakes),
+        Some(node) => directory(&node, "the https URL of a CA's directory", mistakes),
         None => Some(LETS_ENCRYPT.to_owned()),
     }
 }
 
-fn directory(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
-    let expected = "the https URL of a CA's directory";
+/// Where a certificate that keeps failing is tried first; that of Let's Encrypt is known. It has to be another CA than
+/// the one that issues.
+pub(super) fn staging_server(
+    acme: &mut Table<'_>,
+    ca_server: Option<&str>,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<String> {
+    let of = |url: &str| Origin::of(url);
+    let Some(node) = acme.take("stagingServer") else {
+        let is_lets_encrypt = ca_server.and_then(of) == of(LETS_ENCRYPT);
+        return is_lets_encrypt.then(|| LETS_ENCRYPT_STAGING.to_owned());
+    };
+    if node.value().as_str().is_some_and(|text| text.trim() == NONE) {
+        return None;
+    }
+    let url = directory(&node, "the https URL of the directory of the CA's test system, or none", mistakes)?;
+    if ca_server.and_then(of) == of(&url) {
+        let expected = "another CA than caServer, or none";
+        mistakes.push(node.mistake(expected));
+    }
+    Some(url)
+}
+
+fn directory(node: &Node<'_>, expected: &str, mistakes: &mut Vec<Mistake>) -> Option<String> {
     let url = node.text(expected, mistakes)?;
     let Some(origin) = Origin::of(&url) else {
         let mistake = node.mistake(expected);

@@ -1,9 +1,12 @@
-//! `certificatesResolvers.<name>.acme`: Traefik's options of the ACME resolver, all of them.
+//! `certificatesResolvers.<name>.acme`: Traefik's options of the ACME resolver, all of them, and a few of
+//! ours.
 
 mod account;
 mod ca;
 mod challenges;
 mod dns;
+mod fallback;
+mod limits;
 
 use std::time::Duration;
 
@@ -11,7 +14,6 @@ use super::duration;
 use super::mistake::Mistake;
 use super::node::{Node, Table};
 use super::{KeyType, Resolver};
-use crate::ledger::Limits;
 
 /// The bounds of the timeouts: a CA needs some time, and an order must not hang for a day.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(100);
@@ -23,13 +25,14 @@ const MOST_HOURS: u64 = 100 * 366 * 24;
 /// All resolvers that have no mistake.
 pub(super) fn resolvers(node: &Node<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Vec<Resolver> {
     let mut resolvers = Vec::new();
+    let names = node.keys();
     for (name, node) in node.entries(mistakes) {
         if !is_name(&name) {
             mistakes.push(node.mistake_in_key("a name of letters, digits, '-', '_', '.' and '@'"));
         }
         let Some(mut table) = node.table(mistakes) else { continue };
         match table.take("acme") {
-            Some(node) => resolvers.extend(resolver(name, &node, warnings, mistakes)),
+            Some(node) => resolvers.extend(resolver(name, &names, &node, warnings, mistakes)),
             None => mistakes.push(table.missing("acme", "the resolver's ACME options")),
         }
         table.finish(mistakes);
@@ -44,6 +47,7 @@ fn is_name(name: &str) -> bool {
 
 fn resolver(
     name: String,
+    names: &[String],
     node: &Node<'_>,
     warnings: &mut Vec<String>,
     mistakes: &mut Vec<Mistake>,
@@ -66,6 +70,9 @@ fn resolver(
     let email_addresses = acme.take("emailAddresses").map(|node| account::addresses(&node, mistakes));
     let disable_common_name = acme.take("disableCommonName").and_then(|node| node.flag(mistakes));
     let hours = acme.take("certificatesDuration").and_then(|node| node.whole(1, MOST_HOURS, mistakes));
+    let staging_server = ca::staging_server(&mut acme, ca_server.as_deref(), mistakes);
+    let limits = limits::read(&mut acme, ca_server.as_deref(), mistakes);
+    let fallback = fallback::read(&mut acme, &name, names, mistakes);
     acme.finish(mistakes);
     let [client_timeout, client_response_header_timeout, certificate_timeout] = timeouts?;
     Some(Resolver {
@@ -88,9 +95,9 @@ fn resolver(
         tls_challenge: challenges.tls,
         dns_challenge: challenges.dns,
         dns_persist_challenge: challenges.dns_persist,
-        fallback: Vec::new(),
-        limits: Limits::default(),
-        staging_server: None,
+        fallback,
+        limits,
+        staging_server,
     })
 }
 

@@ -55,6 +55,10 @@ impl Kept {
         self.ledger.refusal(&[], question, now)
     }
 
+    fn count_failures(&mut self, names: &[String], now: i64) {
+        self.ledger.count_failures(names, self.limits.failures.unwrap(), now);
+    }
+
     /// Asks, and counts what is permitted.
     fn ask(&mut self, question: &Question<'_>, now: i64) -> bool {
         let is_granted = self.refusal(question, now).is_none();
@@ -124,8 +128,8 @@ fn a_renewal_counts_only_as_one_of_the_same_names_and_a_replacement_as_nothing()
     let mut kept = Kept::new(limits());
     assert!(kept.ask(&renewal, NOW) && !kept.ask(&renewal, NOW));
     let replacement = Question { replaces: true, ..renewal };
-    kept.ledger.count_failures(&names, NOW);
-    kept.ledger.count_failures(&names, NOW);
+    kept.count_failures(&names, NOW);
+    kept.count_failures(&names, NOW);
     let before = kept.ledger.clone();
     assert!((0..10).all(|_| kept.ask(&replacement, NOW)) && kept.ledger == before);
 }
@@ -134,15 +138,15 @@ fn a_renewal_counts_only_as_one_of_the_same_names_and_a_replacement_as_nothing()
 fn a_name_whose_authorizations_failed_is_not_ordered_and_its_wildcard_is_not_either() {
     let mut kept = Kept::new(only(|limits| &mut limits.failures));
     kept.refusal(&question(&[], &[]), NOW);
-    kept.ledger.count_failures(&names(&["*.a.example", "b.example"]), NOW);
+    kept.count_failures(&names(&["*.a.example", "b.example"]), NOW);
     let (a, wild) = (names(&["b.example", "a.example"]), names(&["*.a.example"]));
     assert!(kept.refusal(&question(&a, &[]), NOW).is_none());
-    kept.ledger.count_failures(&names(&["a.example"]), NOW);
+    kept.count_failures(&names(&["a.example"]), NOW);
     assert!(kept.refusal(&question(&a, &[]), NOW).unwrap().why.contains("and a.example had as many"));
     assert!(kept.refusal(&question(&wild, &[]), NOW).is_some());
     let resumed = Question { places_order: false, ..question(&a, &[]) };
     assert!(kept.refusal(&resumed, NOW).is_none());
-    kept.ledger.count_failures(&names(&["a.example"]), NOW);
+    kept.count_failures(&names(&["a.example"]), NOW);
     assert!(kept.refusal(&question(&a, &[]), NOW + 30 * SECOND).is_none(), "it can't be emptier than empty");
 }
 
@@ -224,10 +228,11 @@ fn a_pause_lasts_a_day_at_most_and_its_later_end_counts() {
 fn what_is_kept_is_bounded() {
     let mut ledger = Ledger::default();
     ledger.settle(&only(|limits| &mut limits.failures), NOW);
-    ledger.count_failures(&names(&["first.example"]), NOW);
+    let limit = limits().failures.unwrap();
+    ledger.count_failures(&names(&["first.example"]), limit, NOW);
     let many: Vec<String> = (0..MOST_BUCKETS + 5).map(|i| format!("a{i}.example")).collect();
-    ledger.count_failures(&many[..1], NOW + SECOND);
-    ledger.count_failures(&many, NOW + SECOND);
+    ledger.count_failures(&many[..1], limit, NOW + SECOND);
+    ledger.count_failures(&many, limit, NOW + SECOND);
     assert_eq!(ledger.failures.len(), MOST_BUCKETS);
     assert!(!ledger.failures.contains_key("first.example") && ledger.failures.contains_key("a0.example"));
     for i in 0..2000 {
@@ -273,7 +278,7 @@ fn what_is_kept_is_written_and_read_again() {
     let names = names(&["a.example"]);
     let mut kept = Kept::new(limits());
     kept.ask(&question(&names, &names), NOW);
-    kept.ledger.count_failures(&names, NOW);
+    kept.count_failures(&names, NOW);
     kept.ledger.pause(Pause { names, until: NOW + HOUR, why: "busy".into() }, NOW);
     let text = serde_json::to_string(&kept.ledger).unwrap();
     assert_eq!(serde_json::from_str::<Ledger>(&text).unwrap(), kept.ledger);
@@ -349,7 +354,7 @@ mod properties {
             for step in steps {
                 now += step;
                 kept.ask(&question(&names, &names), now);
-                kept.ledger.count_failures(&names, now);
+                kept.count_failures(&names, now);
                 let until = kept.refusal(&question(&names, &names), now).map_or(0, |refusal| refusal.until);
                 prop_assert!(until * 1000 <= now + 2 * HOUR + SECOND);
             }
