@@ -5,10 +5,13 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use resolver::config::KeyType;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
@@ -111,8 +114,18 @@ pub fn facts(id: wire::CertificateId, pair: &Pair) -> Result<wire::StoredCertifi
         serial: serial(leaf.raw_serial()),
         issuer: common_name.map_or_else(|| leaf.issuer().to_string(), str::to_owned),
         key_type: key_type(&leaf),
-        renewal_id: None,
+        renewal_id: renewal_id(&leaf),
     })
+}
+
+/// By which the CA is asked when to renew it (RFC 9773 §4.1): the key identifier of its authority and the bytes of its
+/// serial number in DER, the zero that keeps it positive too, each in base64url.
+fn renewal_id(leaf: &X509Certificate<'_>) -> Option<String> {
+    let authority = leaf.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(authority) => authority.key_identifier.as_ref(),
+        _ => None,
+    })?;
+    Some(format!("{}.{}", URL_SAFE_NO_PAD.encode(authority.0), URL_SAFE_NO_PAD.encode(leaf.raw_serial())))
 }
 
 /// Without the zero byte that keeps it positive in DER.
@@ -150,8 +163,7 @@ fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PairEr
 
 /// A PKCS#8 key as PEM.
 fn key_pem(key: &Secret) -> String {
-    use base64::Engine;
-    let encoded = base64::engine::general_purpose::STANDARD.encode(key.expose());
+    let encoded = STANDARD.encode(key.expose());
     format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n")
 }
 
@@ -280,6 +292,27 @@ mod tests {
         for chain in [leaf.clone(), format!("{leaf}{}", ca.pem), format!("hello\n{leaf}\n\n{}", ca.pem)] {
             assert!(verify(&chain, &key, &wanted, NOW).is_ok());
         }
+    }
+
+    /// RFC 9773, appendix A: the example and its identifier in §4.1.
+    #[test]
+    fn a_certificate_is_known_for_its_renewal_by_its_authority_and_its_serial_number() {
+        const EXAMPLE: &str = "-----BEGIN CERTIFICATE-----
+MIIBQzCB66ADAgECAgUAh2VDITAKBggqhkjOPQQDAjAVMRMwEQYDVQQDEwpFeGFt
+cGxlIENBMCIYDzAwMDEwMTAxMDAwMDAwWhgPMDAwMTAxMDEwMDAwMDBaMBYxFDAS
+BgNVBAMTC2V4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEeBZu
+7cbpAYNXZLbbh8rNIzuOoqOOtmxA1v7cRm//AwyMwWxyHz4zfwmBhcSrf47NUAFf
+qzLQ2PPQxdTXREYEnKMjMCEwHwYDVR0jBBgwFoAUaYhba4dGQEHhs3uEe6CuLN4B
+yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
++FYN/8oCIClDsqBklhB9KAelFiYt9+6FDj3z4KGVelYM5MdsO3pK
+-----END CERTIFICATE-----
+";
+        let der = CertificateDer::from_pem_slice(EXAMPLE.as_bytes()).unwrap();
+        let (_, leaf) = X509Certificate::from_der(&der).unwrap();
+        assert_eq!(renewal_id(&leaf).as_deref(), Some("aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"));
+        let (without, _) = self::leaf(&ca("CA"), |_| {});
+        let der = CertificateDer::from_pem_slice(without.as_bytes()).unwrap();
+        assert_eq!(renewal_id(&X509Certificate::from_der(&der).unwrap().1), None, "it names no authority key");
     }
 
     #[test]

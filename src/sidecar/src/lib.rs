@@ -17,6 +17,7 @@ pub mod logging;
 pub mod metrics;
 pub mod parallel;
 pub mod peers;
+pub mod permits;
 pub mod process;
 pub mod provided;
 pub mod run;

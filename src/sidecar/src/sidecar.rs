@@ -20,6 +20,7 @@ use crate::dns::Dns;
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
+use crate::permits::Permits;
 use crate::provided::{Files, Provided, Sources};
 use crate::sds::{self, Catalogs};
 use crate::shelf::Shelf;
@@ -93,6 +94,7 @@ impl Sidecar {
             tls_alpn01: TlsAlpn01Challenges::default(),
             dns,
             wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
+            permits: Permits::default(),
             metrics,
             stopping: stopping.clone(),
             variables: args.variables.clone(),

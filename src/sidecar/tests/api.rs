@@ -3,6 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod harness;
+#[path = "api/permits.rs"]
+mod permits;
+#[path = "api/renewals.rs"]
+mod renewals;
 
 use std::time::{Duration, Instant};
 
@@ -272,6 +276,10 @@ async fn what_changes_something_needs_the_fence_of_the_current_lease() {
             client.post(path::EAB, &harness::eab("kid-1", "c2VjcmV0")).await,
             client.order(&id, &order(1)).await,
             client.put(path::ATTEMPTS, &attempt).await,
+            client.post(path::PERMITS, &permits::request(&id)).await,
+            client.put(path::PAUSES, &permits::pause(&[])).await,
+            client.put(path::RENEWALS, &renewals::renewals(&id, "01")).await,
+            client.put(path::UNWANTED, &renewals::unwanted(&id, Some(1))).await,
             client.csr(&id, &order(1), "EC256").await,
             client.publish(&id, &order(1), "").await,
             client.put(path::HTTP_01, &challenge()).await,
@@ -397,9 +405,11 @@ async fn hostile_bodies_are_refused_as_problems() {
         json!({"certificate": {"resolver": "le", "names": vec!["a.example"; 1001]}}).to_string(),
         json!({"resolver": {}, "certificate": [], "holder": 1e300, "token": null, "wants": {}}).to_string(),
     ];
-    let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::EAB, path::LEASE].map(|path| ("POST", path));
+    let posts = [path::ACCOUNTS, path::CERTIFICATES, path::CSR, path::EAB, path::LEASE, path::PERMITS];
+    let posts = posts.map(|path| ("POST", path));
     let challenges = [path::DNS_01, path::DNS_PERSIST_01, path::HTTP_01, path::TLS_ALPN_01];
-    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::ORDERS, path::WANTS].into_iter().chain(challenges);
+    let kept = [path::PAUSES, path::RENEWALS, path::UNWANTED];
+    let puts = [path::ACCOUNTS, path::ATTEMPTS, path::ORDERS, path::WANTS].into_iter().chain(challenges).chain(kept);
     let puts = puts.map(|path| ("PUT", path));
     for (method, path) in posts.into_iter().chain(puts) {
         for body in &bodies {

@@ -4,13 +4,14 @@ use std::iter;
 use std::sync::Arc;
 
 use axum::extract::State;
-use wire::{Publication, Published};
+use wire::{Publication, Published, Renewal, StoredCertificate};
 
 use super::Context;
-use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, url};
+use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, short, url};
 use super::problem::Refused;
 use crate::catalog::now_seconds;
 use crate::chain::{self, Refusal};
+use crate::permits;
 use crate::secret::Secret;
 use crate::store::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
 
@@ -22,6 +23,9 @@ pub(super) async fn publish(
 ) -> Result<Answer<Published>, Refused> {
     let key = certificate_key("certificate", &publication.certificate)?;
     url("order", &publication.order)?;
+    if let Some(issuer) = &publication.issued_by {
+        short("issuedBy", issuer)?;
+    }
     context.store.check(fence)?;
     let publication = Arc::new(publication);
     loop {
@@ -32,7 +36,7 @@ pub(super) async fn publish(
             None => verified(&publication, progress.as_ref()).await?,
         };
         let Taken { certificate, other_chains } = taken;
-        let changes = changes(&publication, &certificate, stored.as_ref(), progress);
+        let changes = changes(&context, &publication, &certificate, stored.as_ref(), progress).await?;
         let durable = match context.store.commit(fence, changes).await {
             Ok(()) => true,
             Err(CommitError::Unsaved(_)) => false,
@@ -55,23 +59,39 @@ fn is_one_of(publication: &Publication, stored: &Certificate) -> bool {
 }
 
 /// The certificate first: if a store can only make one change at a time, the key must never be gone in between.
-fn changes(
+async fn changes(
+    context: &Context,
     publication: &Publication,
     certificate: &Certificate,
     stored: Option<&Versioned<Certificate>>,
     progress: Option<Versioned<Progress>>,
-) -> Vec<Change> {
+) -> Result<Vec<Change>, Refused> {
     let mut changes = vec![Change::Certificate { expected: Revision::of(stored), certificate: certificate.clone() }];
+    let expected = Revision::of(progress.as_ref());
+    let mut progress = progress.map_or_else(|| Progress::none(publication.certificate.clone()), |stored| stored.value);
     // When this is a repetition, another order may be under way already.
-    let is_of_order = |progress: &Progress| {
-        let order = progress.order.as_ref().map(|order| &order.url);
-        order.or(progress.key.as_ref().map(|key| &key.order)).is_none_or(|url| *url == publication.order)
-    };
-    if let Some(progress) = progress.filter(|progress| is_of_order(&progress.value)) {
-        let expected = progress.revision;
-        changes.push(Change::Progress { expected, progress: progress.value.finished() });
+    let order = progress.order.as_ref().map(|order| &order.url).or(progress.key.as_ref().map(|key| &key.order));
+    if order.is_none_or(|url| *url == publication.order) {
+        let issued_by = publication.issued_by.as_deref();
+        changes.extend(permits::published(context.store.as_ref(), &progress, issued_by).await?);
+        progress = progress.finished();
     }
-    changes
+    progress.renewal = renewal(publication, &certificate.facts, progress.renewal);
+    changes.push(Change::Progress { expected, progress });
+    Ok(changes)
+}
+
+/// What is known of the renewal: what was said of this very certificate, or at least whose CA has to be asked.
+fn renewal(publication: &Publication, facts: &StoredCertificate, known: Option<Renewal>) -> Option<Renewal> {
+    known.filter(|known| known.serial == facts.serial).or_else(|| {
+        publication.issued_by.as_ref().map(|issuer| Renewal {
+            certificate: publication.certificate.clone(),
+            serial: facts.serial.clone(),
+            issued_by: Some(issuer.clone()),
+            suggestion: None,
+            ask_at: 0,
+        })
+    })
 }
 
 /// A certificate that fits.

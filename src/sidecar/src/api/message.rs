@@ -28,7 +28,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest name of a resolver or a holder, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 256;
 /// The most names in one certificate: ten times what public CAs allow.
-const MAX_NAMES: usize = 1000;
+pub(super) const MAX_NAMES: usize = 1000;
 /// The longest URL, in bytes.
 const MAX_URL_BYTES: usize = 4096;
 
@@ -116,13 +116,19 @@ pub(super) fn certificate_key(path: &str, id: &wire::CertificateId) -> Result<Ce
         let found = id.names.len();
         return Err(Refused::bad_request(format!("{path}.names: expected 1 to {MAX_NAMES} names, found {found}")));
     }
-    for (place, name) in id.names.iter().enumerate() {
-        if Name::parse(name).is_none_or(|parsed| parsed.as_str() != name) {
-            let expected = "a DNS name in lower-case ASCII, or an IP address in its shortest form";
-            return Err(Refused::bad_request(format!("{path}.names[{place}]: expected {expected}")));
-        }
+    for (place, given) in id.names.iter().enumerate() {
+        name(&format!("{path}.names[{place}]"), given)?;
     }
     Ok(id.into())
+}
+
+/// Checks a certificate's name.
+pub(super) fn name(path: &str, name: &str) -> Result<(), Refused> {
+    if Name::parse(name).is_some_and(|parsed| parsed.as_str() == name) {
+        return Ok(());
+    }
+    let expected = "a DNS name in lower-case ASCII, or an IP address in its shortest form";
+    Err(Refused::bad_request(format!("{path}: expected {expected}")))
 }
 
 /// Checks the name of a resolver or a holder.

@@ -21,7 +21,9 @@ mod eab;
 mod lease;
 mod message;
 mod orders;
+mod permits;
 mod problem;
+mod renewals;
 mod server;
 mod state;
 mod status;
@@ -49,6 +51,7 @@ use crate::dns::Dns;
 use crate::keys::KeyMaker;
 use crate::keys::eab::Variables;
 use crate::metrics::Metrics;
+use crate::permits::Permits;
 use crate::shelf::Shelf;
 use crate::store::Store;
 use crate::wants::WantsBoard;
@@ -79,6 +82,8 @@ pub struct Context {
     pub dns: Dns,
     /// What other Envoys want.
     pub wants: WantsBoard,
+    /// Whether CAs may be asked.
+    pub permits: Permits,
     /// What is told to Prometheus.
     pub metrics: Metrics,
     /// Turns true when the sidecar is to end.
@@ -101,9 +106,13 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(&one, get(challenges::find).merge(delete(challenges::retract)))
         .route(path::LEASE, post(lease::claim))
         .route(path::ORDERS, put(orders::order))
+        .route(path::PAUSES, put(permits::pause))
+        .route(path::PERMITS, post(permits::ask))
+        .route(path::RENEWALS, put(renewals::renewals))
         .route(path::STATE, get(state::state))
         .route(path::TLS_ALPN_01, put(tls_alpn01::publish))
         .route(&format!("{}/{{token}}", path::TLS_ALPN_01), delete(tls_alpn01::retract))
+        .route(path::UNWANTED, put(renewals::unwanted))
         .route(path::WANTS, put(wants::offer).merge(get(wants::poll)))
         .merge(status::routes());
     finished(api, context, admission)

@@ -7,9 +7,11 @@ use axum::http::StatusCode;
 use wire::{Attempt, CertificateId, Order};
 
 use super::Context;
-use super::message::{Fenced, Message, SMALL, certificate_key, url};
+use super::message::{Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
 use super::problem::Refused;
-use crate::store::{Change, CommitError, Fence, Progress, Revision};
+use crate::catalog::now_millis;
+use crate::permits;
+use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
 /// The longest reason that is kept, in characters. It is for a person, and written by a CA.
 const MAX_REASON: usize = 1000;
@@ -22,6 +24,9 @@ pub(super) async fn order(
 ) -> Result<StatusCode, Refused> {
     url("url", &order.url)?;
     url("caServer", &order.ca_server)?;
+    if let Some(issuer) = &order.issuer {
+        short("issuer", issuer)?;
+    }
     change(&context, fence, &order.certificate, |progress| {
         if progress.key.as_ref().is_some_and(|key| key.order != order.url) {
             progress.key = None;
@@ -31,21 +36,41 @@ pub(super) async fn order(
     .await
 }
 
-/// `PUT`: a try that failed. A dead order goes, and its key.
+/// `PUT`: a try that failed. A dead order goes, and its key. Names that were refused are counted as failed
+/// authorizations, and what no certificate can come of any more is given back.
 pub(super) async fn attempt(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(attempt): Message<Attempt, SMALL>,
 ) -> Result<StatusCode, Refused> {
+    let key = certificate_key("certificate", &attempt.certificate)?;
+    if let Some(issuer) = &attempt.issuer {
+        short("issuer", issuer)?;
+    }
+    if attempt.refused.len() > MAX_NAMES {
+        let found = attempt.refused.len();
+        return Err(Refused::bad_request(format!("refused: expected at most {MAX_NAMES} names, found {found}")));
+    }
+    for (place, refused) in attempt.refused.iter().enumerate() {
+        name(&format!("refused[{place}]"), refused)?;
+    }
     let reason = attempt.reason.chars().take(MAX_REASON).collect::<String>();
-    change(&context, fence, &attempt.certificate, |progress| {
+    loop {
+        let (expected, mut progress) = in_progress(&context, &key, &attempt.certificate).await?;
         if attempt.order_is_dead {
             progress.order = None;
             progress.key = None;
         }
+        let store = context.store.as_ref();
+        let mut changes = permits::failed(store, &mut progress, &attempt, now_millis()).await?;
         progress.attempt = Some(Attempt { order_is_dead: false, reason: reason.clone(), ..attempt.clone() });
-    })
-    .await
+        changes.push(Change::Progress { expected, progress });
+        match context.store.commit(fence, changes).await {
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+        }
+    }
 }
 
 async fn change(
@@ -56,10 +81,7 @@ async fn change(
 ) -> Result<StatusCode, Refused> {
     let key = certificate_key("certificate", id)?;
     loop {
-        let stored = context.store.progress(&key).await?;
-        let expected = Revision::of(stored.as_ref());
-        let mut progress = stored.map_or_else(|| Progress::none(id.clone()), |stored| stored.value);
-        progress.id = id.clone();
+        let (expected, mut progress) = in_progress(context, &key, id).await?;
         change(&mut progress);
         match context.store.commit(fence, vec![Change::Progress { expected, progress }]).await {
             Err(CommitError::Conflict) => {}
@@ -67,4 +89,15 @@ async fn change(
             Ok(()) => return Ok(StatusCode::NO_CONTENT),
         }
     }
+}
+
+async fn in_progress(
+    context: &Context,
+    key: &CertificateKey,
+    id: &CertificateId,
+) -> Result<(Revision, Progress), Refused> {
+    let stored = context.store.progress(key).await?;
+    let expected = Revision::of(stored.as_ref());
+    let progress = stored.map_or_else(|| Progress::none(id.clone()), |stored| stored.value);
+    Ok((expected, Progress { id: id.clone(), ..progress }))
 }

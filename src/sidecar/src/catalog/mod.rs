@@ -145,8 +145,13 @@ impl Catalog {
 
 /// The wall clock, in seconds since 1970.
 pub fn now_seconds() -> i64 {
+    now_millis().div_euclid(1000)
+}
+
+/// Milliseconds since 1970.
+pub fn now_millis() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the lock guards.

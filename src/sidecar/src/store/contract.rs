@@ -1,8 +1,11 @@
 //! What every store promises, as tests: run by each implementation against itself.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use resolver::ledger::{Ledger, Pause};
 
 use super::{Account, CaOrigin, Change, Claim, CommitError, Fence, Progress, Revision, Store};
 use crate::keys;
@@ -17,6 +20,7 @@ pub(super) async fn check(store: &dyn Store) {
     changes_of_several_resolvers_are_made_all_or_none(store, fence).await;
     the_same_again_is_no_change(store, fence).await;
     accounts_are_kept_by_ca_and_external_account(store, fence).await;
+    ledgers_are_kept_by_resolver_and_ca(store, fence).await;
     an_old_fence_changes_nothing(store, fence).await;
 }
 
@@ -119,6 +123,38 @@ async fn accounts_are_kept_by_ca_and_external_account(store: &dyn Store, fence: 
         assert!(store.account("le", &ca, Some("three")).await.unwrap().is_none());
         assert!(store.account("another", &ca, None).await.unwrap().is_none());
     }
+}
+
+async fn ledgers_are_kept_by_resolver_and_ca(store: &dyn Store, fence: Fence) {
+    let [ca, other] = ["https://ca.example/x", "https://ca.example:14000/x"].map(|url| CaOrigin::of(url).unwrap());
+    let ledger = |until| {
+        let mut ledger = Ledger::default();
+        ledger.pause(Pause { names: Vec::new(), until, why: "busy".into() }, until - 1);
+        Arc::new(ledger)
+    };
+    let put = |resolver: &str, ca: &CaOrigin, expected, ledger: &Arc<Ledger>| Change::Ledger {
+        resolver: resolver.into(),
+        ca: ca.clone(),
+        expected,
+        ledger: ledger.clone(),
+    };
+    // Later than now, so that an implementation may drop what is over.
+    let (one, two) = (ledger(i64::MAX - 1), ledger(i64::MAX - 2));
+    let changes = [("le", &ca, &one), ("another", &ca, &two), ("le", &other, &two)];
+    let changes = changes.map(|(resolver, ca, ledger)| put(resolver, ca, Revision::ABSENT, ledger));
+    assert_eq!(store.commit(fence, changes.into()).await, Ok(()));
+    let mut found = store.ledgers(&ca).await.unwrap();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    let [(another, its), (le, own)] = &found[..] else { panic!("{} ledgers", found.len()) };
+    assert_eq!((another.as_str(), &its.value, le.as_str(), &own.value), ("another", &two, "le", &one));
+
+    assert_eq!(store.commit(fence, vec![put("le", &ca, Revision::ABSENT, &two)]).await, Err(CommitError::Conflict));
+    assert_eq!(store.commit(fence, vec![put("le", &ca, own.revision, &two)]).await, Ok(()));
+    assert_eq!(store.commit(fence, vec![put("le", &ca, own.revision, &one)]).await, Err(CommitError::Conflict));
+    let empty = Arc::new(Ledger::default());
+    assert_eq!(store.commit(fence, vec![put("another", &ca, its.revision, &empty)]).await, Ok(()));
+    assert_eq!(store.ledgers(&ca).await.unwrap().len(), 1);
+    assert_eq!(store.ledgers(&other).await.unwrap().len(), 1);
 }
 
 async fn an_old_fence_changes_nothing(store: &dyn Store, old: Fence) {

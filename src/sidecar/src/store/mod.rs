@@ -11,7 +11,10 @@ mod file;
 mod lease;
 mod record;
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
+use resolver::ledger::Ledger;
 use tokio::sync::broadcast;
 
 #[doc(hidden)]
@@ -19,9 +22,11 @@ pub use file::fuzzing;
 pub(crate) use file::sync_directory;
 pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
-pub use record::{Account, CaOrigin, Certificate, CertificateKey, PendingKey, Progress, Registration};
+pub use record::{
+    Account, Begun, CaOrigin, Certificate, CertificateKey, CountedAt, PendingKey, Permitted, Progress, Registration,
+};
 
-/// Keeps records: accounts, certificates, and what is in progress.
+/// Keeps records: accounts, certificates, what is in progress, and what CAs were asked for.
 ///
 /// - Absence is an answer (`Ok(None)`), never an error.
 /// - Every record has a [`Revision`]. A [`Change`] names the one it was made on, [`Revision::ABSENT`] when the record
@@ -57,9 +62,13 @@ pub trait Store: Send + Sync {
     /// All that is in progress.
     fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>>;
 
+    /// What the resolvers' accounts at a CA have asked it for: the resolvers' names, each once, and their ledgers.
+    fn ledgers<'a>(&'a self, ca: &'a CaOrigin) -> BoxFuture<'a, Result<Ledgers, StoreError>>;
+
     /// Makes changes under the lease with this fence. When it returns `Ok` they are durable.
     ///
-    /// The fence MUST be checked in one step with the changes. They SHOULD be made all or none; a store that can't
+    /// They SHOULD be made, and be seen by reads, when the answer is polled for the first time; what is waited for then
+    /// is that they are durable. The fence MUST be checked in one step with the changes. They SHOULD be made all or none; a store that can't
     /// makes them in their order, so the caller puts them in one in which every prefix makes sense.
     fn commit(&self, fence: Fence, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CommitError>>;
 
@@ -83,6 +92,9 @@ pub trait Store: Send + Sync {
     /// Makes durable what is not yet, and ends. Later commits fail.
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>>;
 }
+
+/// Ledgers by the names of their resolvers.
+pub type Ledgers = Vec<(String, Versioned<Arc<Ledger>>)>;
 
 /// A record with its revision.
 #[derive(Clone)]
@@ -138,6 +150,17 @@ pub enum Change {
         /// What is to be stored.
         certificate: Certificate,
     },
+    /// Stores what a resolver's account has asked a CA for. An empty one is removed.
+    Ledger {
+        /// The resolver's name.
+        resolver: String,
+        /// The CA.
+        ca: CaOrigin,
+        /// The revision this is based on.
+        expected: Revision,
+        /// What is to be stored.
+        ledger: Arc<Ledger>,
+    },
     /// Stores what is in progress. An empty one is removed.
     Progress {
         /// The revision this is based on.
@@ -151,7 +174,7 @@ impl Change {
     /// The name of the resolver whose record it is.
     pub fn resolver(&self) -> &str {
         match self {
-            Self::Account { resolver, .. } => resolver,
+            Self::Account { resolver, .. } | Self::Ledger { resolver, .. } => resolver,
             Self::Certificate { certificate, .. } => &certificate.facts.id.resolver,
             Self::Progress { progress, .. } => &progress.id.resolver,
         }

@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use resolver::ledger::{Counted, Interruption, Limit};
+use serde::{Deserialize, Serialize};
+
 use crate::catalog::Pair;
 use crate::secret::Secret;
 
@@ -48,7 +51,7 @@ impl Certificate {
     }
 }
 
-/// What is in progress for a certificate.
+/// What is in progress for a certificate, and what is remembered of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Progress {
     /// Which certificate.
@@ -59,12 +62,21 @@ pub struct Progress {
     pub key: Option<PendingKey>,
     /// What came of the last failed try.
     pub attempt: Option<wire::Attempt>,
+    /// The try that was permitted and has not ended.
+    pub begun: Option<Begun>,
+    /// What was counted of limits, and is given back where no certificate comes of it.
+    pub counted: Vec<CountedAt>,
+    /// What its CA said of the renewal.
+    pub renewal: Option<wire::Renewal>,
+    /// That nothing wants it.
+    pub unwanted: Option<wire::Unwanted>,
 }
 
 impl Progress {
     /// Nothing yet.
     pub fn none(id: wire::CertificateId) -> Self {
-        Self { id, order: None, key: None, attempt: None }
+        let (order, key, attempt, begun) = (None, None, None, None);
+        Self { id, order, key, attempt, begun, counted: Vec::new(), renewal: None, unwanted: None }
     }
 
     /// What is left of it when its certificate is there: which ways to prove its names have failed, so that the next
@@ -87,13 +99,60 @@ impl Progress {
             refused: Vec::new(),
             elsewhere: Vec::new(),
         });
-        Self { attempt, ..Self::none(self.id) }
+        Self { attempt, renewal: self.renewal, unwanted: self.unwanted, ..Self::none(self.id) }
     }
 
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.order.is_none() && self.key.is_none() && self.attempt.is_none()
+        let Self { id: _, order, key, attempt, begun, counted, renewal, unwanted } = self;
+        let is_idle = order.is_none() && key.is_none() && attempt.is_none() && begun.is_none() && counted.is_empty();
+        is_idle && renewal.is_none() && unwanted.is_none()
     }
+}
+
+/// A try that was permitted, and of which nothing was heard since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begun {
+    /// How many tries in a row are like that, this one too, and since when.
+    #[serde(flatten)]
+    pub interruption: Interruption,
+    /// The fence of who makes it: under another one it is interrupted.
+    pub fence: u64,
+    /// What was permitted last: asked again under the same fence, it is the same question, whose answer was lost.
+    pub permitted: Permitted,
+    /// The CA's limit of failed authorizations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Limit>,
+}
+
+/// What a permit was for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permitted {
+    /// The resolver whose CA and account it is about.
+    pub issuer: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// [`wire::PermitRequest::places_order`].
+    pub places_order: bool,
+    /// [`wire::PermitRequest::renews`].
+    pub renews: bool,
+    /// [`wire::PermitRequest::replaces`].
+    pub replaces: bool,
+}
+
+/// What was counted, and in whose ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedAt {
+    /// The resolver whose account it was.
+    pub issuer: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counted: Counted,
 }
 
 /// The key of a certificate that is not there yet.
@@ -150,6 +209,11 @@ impl CaOrigin {
         Some(Self { host: uri.host()?.to_ascii_lowercase(), port: uri.port_u16().unwrap_or(port) })
     }
 
+    /// The origin of what [`Display`](std::fmt::Display) made of one.
+    pub fn from_authority(authority: &str) -> Option<Self> {
+        Self::of(&format!("https://{authority}/")).filter(|origin| origin.to_string() == authority)
+    }
+
     /// Whether the hosts are the same, whatever the ports: this is what Traefik compares.
     pub fn has_host_of(&self, other: &Self) -> bool {
         self.host == other.host
@@ -185,6 +249,10 @@ mod tests {
         assert_eq!(origin("https://CA.Example/directory"), Some("ca.example".into()));
         assert_eq!(origin("https://ca.example:443/x"), Some("ca.example".into()));
         assert_eq!(origin("https://localhost:14000/dir"), Some("localhost:14000".into()));
+        for authority in ["ca.example", "localhost:14000", "[::1]:14000", "192.0.2.1:80"] {
+            assert_eq!(CaOrigin::from_authority(authority).map(|origin| origin.to_string()), Some(authority.into()));
+        }
+        assert_eq!(CaOrigin::from_authority("CA.example"), None);
         for junk in ["", "ca.example", "ftp://ca.example/", "https://", "/directory"] {
             assert_eq!(origin(junk), None, "{junk:?}");
         }

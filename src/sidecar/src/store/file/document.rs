@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use resolver::ledger::Ledger;
 use serde_json::{Map, Value};
 
 use super::accounts::Accounts;
+use super::ledgers::Ledgers;
 use super::schema::{self, Damage};
-use super::{import, progress};
+use super::{import, ledgers, progress};
 use crate::store::record::{CaOrigin, Certificate, CertificateKey, Progress};
 use crate::store::{Account, Change, CommitError, Revision, Versioned};
 
@@ -27,6 +29,7 @@ pub(super) struct Resolver {
     pub(super) accounts: Accounts,
     pub(super) certificates: Vec<Slot>,
     pub(super) progress: BTreeMap<Arc<CertificateKey>, Arc<Versioned<Progress>>>,
+    pub(super) ledgers: Ledgers,
     /// Members that other tools wrote.
     pub(super) extra: Map<String, Value>,
     /// Members of our own field that another version of this program wrote.
@@ -34,8 +37,32 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
+    /// Drops what is remembered of certificates that are not there any more, or are others by now.
+    fn forget_what_is_gone(&mut self) {
+        let mut serials = HashMap::new();
+        for slot in &self.certificates {
+            let Slot::Certificate(stored) = slot else { continue };
+            let facts = &stored.versioned.value.facts;
+            serials.insert(CertificateKey::from(&facts.id), &facts.serial);
+        }
+        self.progress.retain(|key, entry| {
+            let Progress { renewal, unwanted, .. } = &entry.value;
+            if renewal.is_none() && unwanted.is_none() {
+                return true;
+            }
+            let serial = serials.get(key.as_ref());
+            let is_of_it = |renewal: &wire::Renewal| serial.is_some_and(|serial| **serial == renewal.serial);
+            let mut progress = entry.value.clone();
+            progress.renewal = progress.renewal.filter(is_of_it);
+            progress.unwanted = progress.unwanted.filter(|_| serial.is_some());
+            let is_empty = progress.is_empty();
+            *entry = Arc::new(Versioned { revision: entry.revision, value: progress });
+            !is_empty
+        });
+    }
+
     fn is_empty(&self) -> bool {
-        let extra = self.extra.is_empty() && self.extra_of_ours.is_empty();
+        let extra = self.extra.is_empty() && self.extra_of_ours.is_empty() && self.ledgers.is_empty();
         extra && self.accounts.is_empty() && self.certificates.is_empty() && self.progress.is_empty()
     }
 }
@@ -73,6 +100,7 @@ impl Book {
         for (name, read) in schema::read(text)? {
             let mut resolver = Resolver {
                 progress: progress::read(&name, read.ours.progress)?,
+                ledgers: ledgers::read(&name, read.ours.ledgers)?,
                 extra: read.extra,
                 extra_of_ours: read.ours.extra,
                 ..Resolver::default()
@@ -85,6 +113,7 @@ impl Book {
                 book.places.insert((&stored.versioned.value.facts.id).into(), place);
             }
             resolver.certificates = slots;
+            resolver.forget_what_is_gone();
             book.document.fence = book.document.fence.max(read.ours.lease_fence);
             book.document.resolvers.insert(name, resolver);
         }
@@ -130,6 +159,15 @@ impl Book {
         self.document.resolvers.values().flat_map(|resolver| resolver.progress.values()).map(|entry| &entry.value)
     }
 
+    /// The ledgers of a CA, by their resolvers.
+    pub(super) fn ledgers<'a>(
+        &'a self,
+        ca: &'a CaOrigin,
+    ) -> impl Iterator<Item = (&'a String, &'a Versioned<Arc<Ledger>>)> {
+        let resolvers = self.document.resolvers.iter();
+        resolvers.filter_map(|(name, resolver)| Some((name, resolver.ledgers.get(ca)?)))
+    }
+
     /// Takes over all that another file has of a resolver of which this one has nothing, and gives the number of its
     /// certificates.
     pub(super) fn adopt(&mut self, name: &str, from: &Self) -> Option<usize> {
@@ -169,6 +207,7 @@ impl Book {
             match change {
                 Change::Account { resolver, account, .. } => self.set_account(&resolver, account),
                 Change::Certificate { certificate, .. } => changed.push(self.set_certificate(certificate)),
+                Change::Ledger { resolver, ca, ledger, .. } => self.set_ledger(resolver, ca, ledger),
                 Change::Progress { progress, .. } => self.set_progress(progress),
             }
         }
@@ -188,6 +227,11 @@ impl Book {
             Change::Certificate { expected, certificate } => {
                 let found = self.certificate(&(&certificate.facts.id).into());
                 (found.is_some_and(|found| found.value.is_same(certificate)), Revision::of(found), *expected)
+            }
+            Change::Ledger { resolver, ca, expected, ledger } => {
+                let found = self.document.resolvers.get(resolver).and_then(|resolver| resolver.ledgers.get(ca));
+                let same = found.map_or(ledger.is_empty(), |found| found.value == *ledger);
+                (same, Revision::of(found), *expected)
             }
             Change::Progress { expected, progress } => {
                 let found = self.progress(&(&progress.id).into());
@@ -224,6 +268,15 @@ impl Book {
             }
         }
         key
+    }
+
+    fn set_ledger(&mut self, resolver: String, ca: CaOrigin, ledger: Arc<Ledger>) {
+        let ledgers = &mut self.document.resolvers.entry(resolver).or_default().ledgers;
+        if ledger.is_empty() {
+            ledgers.remove(&ca);
+        } else {
+            ledgers.insert(ca, Versioned { revision: Revision(self.count), value: ledger });
+        }
     }
 
     fn set_progress(&mut self, progress: Progress) {
@@ -273,6 +326,7 @@ mod tests {
             "Account|Certificates|EnvoyAutocert|Email|Registration|body|contact|uri|PrivateKey|KeyType",
             "domain|main|sans|certificate|key|Store|Domain|Main|SANs|Certificate|Key",
             "leaseFence|caServer|previousAccounts|progress|names|order|pendingKey|attempt|keyType|url|created",
+            "ledgers|orders|certificates|pauses|until|limits|begun|count|since|fence|counted|renewal|serial|unwanted",
         ];
         leaf.prop_recursive(6, 64, 6, move |inner| {
             prop_oneof![

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `schema.rs` | a file's text |
 //! | `foreign.rs` | a file of Traefik's, of any version, to be taken over |
-//! | `import.rs`, `progress.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
+//! | `import.rs`, `progress.rs`, `ledgers.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
 //! | `document.rs` | what is in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
 //! | `disk.rs` | permissions, lock, atomic replacement |
@@ -23,6 +23,7 @@ mod disk;
 mod document;
 pub mod foreign;
 mod import;
+mod ledgers;
 mod offline;
 mod one;
 mod progress;
@@ -52,7 +53,8 @@ pub use storages::Storages;
 use super::lease::{LeaseBounds, LeaseTable};
 use super::record::{CaOrigin, Certificate, CertificateKey, Progress};
 use super::{
-    Account, Change, Claim, CommitError, Fence, LeaseStatus, Revision, StorageStatus, Store, StoreError, Versioned,
+    Account, Change, Claim, CommitError, Fence, LeaseStatus, Ledgers, Revision, StorageStatus, Store, StoreError,
+    Versioned,
 };
 use one::{OneFile, Opened};
 
@@ -244,6 +246,16 @@ impl Store for FileStore {
             let book = file.book();
             let is_its = |progress: &&Progress| Arc::ptr_eq(self.file_of(&progress.id.resolver), file);
             all.extend(book.all_progress().filter(is_its).cloned());
+        }
+        ready(Ok(all)).boxed()
+    }
+
+    fn ledgers<'a>(&'a self, ca: &'a CaOrigin) -> BoxFuture<'a, Result<Ledgers, StoreError>> {
+        let mut all = Ledgers::new();
+        for file in &self.files {
+            let book = file.book();
+            let is_its = |(resolver, _): &(&String, _)| Arc::ptr_eq(self.file_of(resolver), file);
+            all.extend(book.ledgers(ca).filter(is_its).map(|(resolver, ledger)| (resolver.clone(), ledger.clone())));
         }
         ready(Ok(all)).boxed()
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::schema::{AttemptEntry, Damage, OrderEntry, PendingKeyEntry, ProgressEntry};
+use super::schema::{AttemptEntry, Damage, OrderEntry, PendingKeyEntry, ProgressEntry, RenewalEntry, UnwantedEntry};
 use crate::secret::Secret;
 use crate::store::record::{CertificateKey, PendingKey, Progress};
 use crate::store::{Revision, Versioned};
@@ -28,6 +28,14 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
             order: entry.order.map(|order| order_of(&id, order)),
             key: key.transpose()?,
             attempt: entry.attempt.map(|attempt| attempt_of(&id, attempt)),
+            begun: entry.begun,
+            counted: entry.counted,
+            renewal: entry.renewal.map(|renewal| renewal_of(&id, renewal)),
+            unwanted: entry.unwanted.map(|UnwantedEntry { since, said }| wire::Unwanted {
+                certificate: id.clone(),
+                since: Some(since),
+                said,
+            }),
             id,
         };
         Ok((Arc::new((&progress.id).into()), Arc::new(Versioned { revision: Revision(1), value: progress })))
@@ -54,6 +62,11 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
         refused: Vec::new(),
         elsewhere: entry.elsewhere,
     }
+}
+
+fn renewal_of(id: &wire::CertificateId, entry: RenewalEntry) -> wire::Renewal {
+    let RenewalEntry { serial, issued_by, suggestion, ask_at } = entry;
+    wire::Renewal { certificate: id.clone(), serial, issued_by, suggestion, ask_at }
 }
 
 fn pending_key(entry: PendingKeyEntry) -> Option<PendingKey> {
@@ -85,5 +98,17 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             failed_ways: attempt.failed_ways.clone(),
             elsewhere: attempt.elsewhere.clone(),
         }),
+        begun: progress.begun.clone(),
+        counted: progress.counted.clone(),
+        renewal: progress.renewal.as_ref().map(|renewal| RenewalEntry {
+            serial: renewal.serial.clone(),
+            issued_by: renewal.issued_by.clone(),
+            suggestion: renewal.suggestion.clone(),
+            ask_at: renewal.ask_at,
+        }),
+        unwanted: progress
+            .unwanted
+            .as_ref()
+            .and_then(|unwanted| Some(UnwantedEntry { since: unwanted.since?, said: unwanted.said })),
     }
 }

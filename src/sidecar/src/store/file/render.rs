@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::document::{Document, Resolver, Slot};
 use super::progress;
-use super::schema::{Base64Of, CertificateOut, DomainOut, Ours, ResolverOut};
+use super::schema::{Base64Of, CertificateOut, DomainOut, LedgerEntry, Ours, ResolverOut};
 
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -27,6 +27,11 @@ fn resolver_out(resolver: &Resolver, fence: u64) -> impl Serialize + '_ {
             eab_kid: resolver.accounts.eab_kid().cloned(),
             previous_accounts: resolver.accounts.previous(),
             progress: resolver.progress.values().map(|entry| progress::entry(&entry.value)).collect::<Vec<_>>(),
+            ledgers: resolver
+                .ledgers
+                .iter()
+                .map(|(ca, entry)| (ca.to_string(), LedgerEntry(entry.value.clone())))
+                .collect(),
             extra: resolver.extra_of_ours.clone(),
         },
         extra: &resolver.extra,

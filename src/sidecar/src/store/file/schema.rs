@@ -4,24 +4,29 @@
 //! {"<resolver>": {
 //!   "Account": {"Email", "Registration": {"body": {"status", "contact"}, "uri"}, "PrivateKey", "KeyType"},
 //!   "Certificates": [{"domain": {"main", "sans"}, "certificate", "key", "Store"}],
-//!   "EnvoyAutocert": {"leaseFence", "caServer", "eabKid", "previousAccounts", "progress"}
+//!   "EnvoyAutocert": {"leaseFence", "caServer", "eabKid", "previousAccounts", "progress", "ledgers"}
 //! }}
 //! ```
 //!
 //! Fields of other tools are kept. An account's `PrivateKey` is base64 of DER as Traefik has it; for our P-256 keys
 //! that is SEC1, and `KeyType` is lego's `P256`. Errors say where, and never what stands there: it may be a key.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Write;
+use std::sync::Arc;
 
 use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use resolver::ledger::Ledger;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use crate::store::record::{Begun, CountedAt};
+
 /// A whole file.
-pub(super) type FileIn = std::collections::BTreeMap<String, ResolverIn>;
+pub(super) type FileIn = BTreeMap<String, ResolverIn>;
 
 /// A resolver as it is read.
 #[derive(Default, Deserialize)]
@@ -68,6 +73,9 @@ pub(super) struct Ours<A, P> {
     pub(super) previous_accounts: A,
     #[serde(default)]
     pub(super) progress: P,
+    /// What the account has asked CAs for, by their hosts and ports.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) ledgers: BTreeMap<String, LedgerEntry>,
     #[serde(flatten)]
     pub(super) extra: Map<String, Value>,
 }
@@ -182,6 +190,52 @@ pub(super) struct ProgressEntry {
     pub(super) pending_key: Option<PendingKeyEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) attempt: Option<AttemptEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) begun: Option<Begun>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) counted: Vec<CountedAt>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) renewal: Option<RenewalEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) unwanted: Option<UnwantedEntry>,
+}
+
+/// What a CA said of a certificate's renewal.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RenewalEntry {
+    pub(super) serial: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) issued_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) suggestion: Option<wire::Suggestion>,
+    #[serde(default)]
+    pub(super) ask_at: i64,
+}
+
+/// That nothing wants a certificate.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UnwantedEntry {
+    pub(super) since: i64,
+    #[serde(default)]
+    pub(super) said: bool,
+}
+
+/// A ledger, without a copy of it.
+#[derive(Clone)]
+pub(super) struct LedgerEntry(pub(super) Arc<Ledger>);
+
+impl Serialize for LedgerEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for LedgerEntry {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Ledger::deserialize(from).map(|ledger| Self(Arc::new(ledger)))
+    }
 }
 
 /// An order that the CA has created.

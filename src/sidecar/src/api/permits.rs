@@ -1,0 +1,70 @@
+//! Whether a CA may be asked now, and that one asked to be left alone.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use wire::{Pause, Permit, PermitRequest};
+
+use super::Context;
+use super::message::{Answer, Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
+use super::problem::Refused;
+use crate::catalog::now_millis;
+use crate::permits::{self, AskError};
+
+/// The longest window of a limit, in seconds: no CA looks back further than a year.
+const MAX_WINDOW: u64 = 366 * 24 * 60 * 60;
+
+/// `POST`: asks. What is granted is counted on disk before it is answered.
+pub(super) async fn ask(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(request): Message<PermitRequest, SMALL>,
+) -> Result<Answer<Permit>, Refused> {
+    certificate_key("certificate", &request.certificate)?;
+    short("issuer", &request.issuer)?;
+    let ca = url("caServer", &request.ca_server)?;
+    let limits = &request.limits;
+    for (field, limit) in [
+        ("orders", limits.orders),
+        ("certificates", limits.certificates),
+        ("duplicates", limits.duplicates),
+        ("failures", limits.failures),
+    ] {
+        let is_bounded = |limit: wire::Limit| limit.count > 0 && (1..=MAX_WINDOW).contains(&limit.window_seconds);
+        if !limit.is_none_or(is_bounded) {
+            let expected = format!("a count of at least 1 in 1 to {MAX_WINDOW} seconds");
+            return Err(Refused::bad_request(format!("limits.{field}: expected {expected}")));
+        }
+    }
+    let asked = context.permits.ask(context.store.as_ref(), fence, &request, &ca, now_millis()).await;
+    Ok(Answer(asked?))
+}
+
+/// `PUT`: a pause that a CA asked for.
+pub(super) async fn pause(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(pause): Message<Pause, SMALL>,
+) -> Result<StatusCode, Refused> {
+    short("issuer", &pause.issuer)?;
+    let ca = url("caServer", &pause.ca_server)?;
+    if pause.names.len() > MAX_NAMES {
+        let found = pause.names.len();
+        return Err(Refused::bad_request(format!("names: expected at most {MAX_NAMES} names, found {found}")));
+    }
+    for (place, paused) in pause.names.iter().enumerate() {
+        name(&format!("names[{place}]"), paused)?;
+    }
+    permits::pause(context.store.as_ref(), fence, &pause, &ca, now_millis()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl From<AskError> for Refused {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Commit(error) => error.into(),
+            AskError::Store(error) => error.into(),
+        }
+    }
+}

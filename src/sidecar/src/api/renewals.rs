@@ -1,0 +1,117 @@
+//! What CAs said of renewals, and certificates that nothing wants.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use wire::{CertificateId, Renewal, Renewals, Unwanted, UnwantedList};
+
+use super::Context;
+use super::message::{Fenced, Message, WANTS, certificate_key, short};
+use super::problem::Refused;
+use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
+
+/// The longest serial number in hexadecimal: those of 20 bytes are the longest allowed (RFC 5280 §4.1.2.2), and some
+/// CAs had longer ones.
+const MAX_SERIAL: usize = 128;
+/// The longest explanation's URL that is kept, in bytes; a longer one is left out. It is for a person.
+const MAX_EXPLANATION: usize = 2048;
+
+/// `PUT`: what CAs said of some renewals. What is about a certificate that is not the stored one is not kept.
+pub(super) async fn renewals(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(Renewals { renewals }): Message<Renewals, WANTS>,
+) -> Result<StatusCode, Refused> {
+    let mut wanted = BTreeMap::new();
+    for (place, mut renewal) in renewals.into_iter().enumerate() {
+        let path = format!("renewals[{place}]");
+        let key = certificate_key(&format!("{path}.certificate"), &renewal.certificate)?;
+        if !is_serial(&renewal.serial) {
+            return Err(Refused::bad_request(format!("{path}.serial: expected a number in lower-case hexadecimal")));
+        }
+        if let Some(issuer) = &renewal.issued_by {
+            short(&format!("{path}.issuedBy"), issuer)?;
+        }
+        if let Some(suggestion) = &mut renewal.suggestion {
+            suggestion.explanation.take_if(|explanation| explanation.len() > MAX_EXPLANATION);
+        }
+        wanted.insert(key, renewal);
+    }
+    keep(&context, fence, wanted, |progress, stored, renewal: &Renewal| {
+        if stored.is_some_and(|serial| *serial == renewal.serial) {
+            progress.renewal = Some(renewal.clone());
+        }
+    })
+    .await
+}
+
+/// `PUT`: since when nothing wants some certificates, or that they are wanted again.
+pub(super) async fn unwanted(
+    State(context): State<Arc<Context>>,
+    Fenced(fence): Fenced,
+    Message(UnwantedList { unwanted }): Message<UnwantedList, WANTS>,
+) -> Result<StatusCode, Refused> {
+    let mut wanted = BTreeMap::new();
+    for (place, unwanted) in unwanted.into_iter().enumerate() {
+        let key = certificate_key(&format!("unwanted[{place}].certificate"), &unwanted.certificate)?;
+        wanted.insert(key, unwanted);
+    }
+    keep(&context, fence, wanted, |progress, stored, unwanted: &Unwanted| {
+        let is_unwanted = stored.is_some() && unwanted.since.is_some();
+        progress.unwanted = is_unwanted.then(|| unwanted.clone());
+    })
+    .await
+}
+
+/// Changes what is remembered of some certificates, all or none. `change` gets the serial number of the stored one.
+async fn keep<T>(
+    context: &Context,
+    fence: Fence,
+    wanted: BTreeMap<CertificateKey, T>,
+    change: impl Fn(&mut Progress, Option<&String>, &T),
+) -> Result<StatusCode, Refused>
+where
+    T: AboutCertificate,
+{
+    loop {
+        context.store.check(fence)?;
+        let mut changes = Vec::new();
+        for (key, value) in &wanted {
+            let certificate = context.store.certificate(key).await?;
+            let stored = context.store.progress(key).await?;
+            let expected = Revision::of(stored.as_ref());
+            let none = || Progress::none(value.certificate().clone());
+            let mut progress = stored.map_or_else(none, |stored| stored.value);
+            change(&mut progress, certificate.as_ref().map(|stored| &stored.value.facts.serial), value);
+            changes.push(Change::Progress { expected, progress });
+        }
+        match context.store.commit(fence, changes).await {
+            Err(CommitError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+        }
+    }
+}
+
+/// What is about one certificate.
+trait AboutCertificate {
+    fn certificate(&self) -> &CertificateId;
+}
+
+impl AboutCertificate for Renewal {
+    fn certificate(&self) -> &CertificateId {
+        &self.certificate
+    }
+}
+
+impl AboutCertificate for Unwanted {
+    fn certificate(&self) -> &CertificateId {
+        &self.certificate
+    }
+}
+
+fn is_serial(text: &str) -> bool {
+    (1..=MAX_SERIAL).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}

@@ -1,0 +1,156 @@
+//! What is granted, and what is kept of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use resolver::ledger::{Interruption, Ledger, Limit, Limits, Question, Refusal};
+use wire::{Permit, PermitRequest};
+
+use crate::store::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
+
+/// How long the same question under the same fence is the one that was answered before, in seconds: the plugin sends a
+/// request again until it is answered, and does so for a minute or two.
+const REPETITION: i64 = 5 * 60;
+
+/// What is asked, and when.
+pub(super) struct Asked<'a> {
+    pub(super) request: &'a PermitRequest,
+    pub(super) ca: &'a CaOrigin,
+    pub(super) domains: &'a [String],
+    pub(super) fence: Fence,
+    /// Milliseconds since 1970.
+    pub(super) now: i64,
+}
+
+impl Asked<'_> {
+    fn seconds(&self) -> i64 {
+        self.now.div_euclid(1000)
+    }
+
+    fn permitted(&self) -> Permitted {
+        let PermitRequest { issuer, ca_server, places_order, renews, replaces, .. } = self.request;
+        Permitted {
+            issuer: issuer.clone(),
+            ca_server: ca_server.clone(),
+            places_order: *places_order,
+            renews: *renews,
+            replaces: *replaces,
+        }
+    }
+
+    /// Whether this was permitted already.
+    fn is_repetition_of(&self, begun: &Begun) -> bool {
+        let is_recent = (0..REPETITION).contains(&self.seconds().saturating_sub(begun.interruption.since));
+        begun.fence == self.fence.0 && is_recent && begun.permitted == self.permitted()
+    }
+}
+
+/// The answer, and what must be on disk before it is given.
+pub(super) fn decided(
+    asked: &Asked<'_>,
+    ledgers: Ledgers,
+    progress: Option<Versioned<Progress>>,
+) -> (Permit, Vec<Change>) {
+    let Asked { request, ca, domains, fence, now } = *asked;
+    let limits = limits(&request.limits);
+    let ca_text = ca.to_string();
+    let expected_progress = Revision::of(progress.as_ref());
+    let mut progress = progress.map_or_else(|| Progress::none(request.certificate.clone()), |stored| stored.value);
+    let (mut own, others, mut changes) = settled(asked, ledgers, &limits);
+    let others: Vec<&Ledger> = others.iter().map(AsRef::as_ref).collect();
+
+    let before = progress.begun.take();
+    let is_repetition = before.as_ref().is_some_and(|before| asked.is_repetition_of(before));
+    let question = Question {
+        ca: &ca_text,
+        names: &request.certificate.names,
+        domains,
+        // What is permitted already is stopped by nothing but a pause that came since.
+        places_order: request.places_order && !is_repetition,
+        renews: request.renews,
+        replaces: request.replaces,
+    };
+    let interrupted = before.as_ref().filter(|before| before.fence != fence.0);
+    let interrupted = interrupted.and_then(|before| before.interruption.refusal(asked.seconds()));
+    if let Some(refusal) = longer(interrupted, own.ledger.refusal(&others, &question, now)) {
+        if own.is_shortened {
+            changes.push(own.change(asked));
+        }
+        let Refusal { until, why } = refusal;
+        return (Permit { granted: false, until, why }, changes);
+    }
+
+    let counted = Arc::make_mut(&mut own.ledger).count(&others, &question, now);
+    if !counted.is_nothing() {
+        let (issuer, ca_server) = (request.issuer.clone(), request.ca_server.clone());
+        progress.counted.push(CountedAt { issuer, ca_server, counted });
+    }
+    // Under the same fence it is the same try.
+    let same_try = before.as_ref().filter(|before| before.fence == fence.0);
+    let interruption = match same_try {
+        Some(before) if is_repetition => before.interruption,
+        Some(before) => Interruption { since: asked.seconds(), ..before.interruption },
+        None => Interruption::after(before.as_ref().map(|before| before.interruption), asked.seconds()),
+    };
+    progress.id = request.certificate.clone();
+    progress.begun =
+        Some(Begun { interruption, fence: fence.0, permitted: asked.permitted(), failures: limits.failures });
+    // What is counted goes first: where only one change at a time can be made, none is granted that is not counted.
+    changes.push(own.change(asked));
+    changes.push(Change::Progress { expected: expected_progress, progress });
+    (Permit { granted: true, until: 0, why: String::new() }, changes)
+}
+
+/// The ledger of the account that asks.
+struct Own {
+    expected: Revision,
+    ledger: Arc<Ledger>,
+    /// Whether it has to be kept though nothing is granted.
+    is_shortened: bool,
+}
+
+impl Own {
+    fn change(&self, asked: &Asked<'_>) -> Change {
+        let (resolver, ca) = (asked.request.issuer.clone(), asked.ca.clone());
+        Change::Ledger { resolver, ca, expected: self.expected, ledger: self.ledger.clone() }
+    }
+}
+
+/// All ledgers of the CA at this time, and those of others that have to be kept.
+fn settled(asked: &Asked<'_>, ledgers: Ledgers, limits: &Limits) -> (Own, Vec<Arc<Ledger>>, Vec<Change>) {
+    let mut own = Own { expected: Revision::ABSENT, ledger: Arc::default(), is_shortened: false };
+    let (mut others, mut changes) = (Vec::new(), Vec::new());
+    for (resolver, Versioned { revision: expected, value: mut ledger }) in ledgers {
+        let is_shortened = Arc::make_mut(&mut ledger).settle(limits, asked.now);
+        if resolver == asked.request.issuer {
+            own = Own { expected, ledger, is_shortened };
+            continue;
+        }
+        others.push(ledger.clone());
+        if is_shortened {
+            changes.push(Change::Ledger { resolver, ca: asked.ca.clone(), expected, ledger });
+        }
+    }
+    // One that is new knows its limits too.
+    Arc::make_mut(&mut own.ledger).settle(limits, asked.now);
+    (own, others, changes)
+}
+
+fn longer(one: Option<Refusal>, other: Option<Refusal>) -> Option<Refusal> {
+    one.into_iter().chain(other).max_by_key(|refusal| refusal.until)
+}
+
+/// As the ledger has them. A limit out of bounds is none: nobody could order anything under it.
+fn limits(limits: &wire::Limits) -> Limits {
+    let limit = |limit: Option<wire::Limit>| {
+        let wire::Limit { count, window_seconds } =
+            limit.filter(|limit| limit.count > 0 && limit.window_seconds > 0)?;
+        Some(Limit { count, window: Duration::from_secs(window_seconds) })
+    };
+    Limits {
+        orders: limit(limits.orders),
+        certificates: limit(limits.certificates),
+        duplicates: limit(limits.duplicates),
+        failures: limit(limits.failures),
+    }
+}

@@ -1,0 +1,135 @@
+//! Whether a CA may be asked now: the ledgers in the storage, asked, counted in, and kept.
+//!
+//! Promises: what is granted is counted on disk before it is answered; asked again under the same fence, the same is
+//! granted and not counted twice; a try that was interrupted makes the next ones wait, so that a crash loop reaches the
+//! CA no more often than a healthy instance. What no certificate came of is given back.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `decision.rs` | what is granted, and what is kept of it |
+//! | `domains.rs` | registered domains |
+//! | `ends.rs` | what the end of a try changes: failures are counted, the rest is given back |
+//! | `waiting.rs` | what waits, for a person |
+
+mod decision;
+mod domains;
+mod ends;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+use futures::poll;
+use resolver::ledger;
+use tokio::sync::Mutex;
+
+pub(crate) use ends::{failed, published};
+pub use waiting::Waiting;
+
+use crate::store::{CaOrigin, CertificateKey, Change, CommitError, Fence, Revision, Store, StoreError};
+use decision::{Asked, decided};
+use waiting::WaitingList;
+
+/// Grants permits.
+#[derive(Default)]
+pub struct Permits {
+    /// Held from the reading of a CA's ledgers until what is granted can be seen in them: some limits are for all
+    /// accounts of a CA, so two of them must not be granted the last one at once.
+    turn: Mutex<()>,
+    waiting: WaitingList,
+}
+
+/// Why a permit can be neither granted nor refused.
+#[derive(Debug)]
+pub(crate) enum AskError {
+    Commit(CommitError),
+    Store(StoreError),
+}
+
+impl Permits {
+    /// Whether the CA may be asked for a certificate now. `now` is in milliseconds since 1970.
+    pub(crate) async fn ask(
+        &self,
+        store: &dyn Store,
+        fence: Fence,
+        request: &wire::PermitRequest,
+        ca: &CaOrigin,
+        now: i64,
+    ) -> Result<wire::Permit, AskError> {
+        let key = CertificateKey::from(&request.certificate);
+        let domains = domains::registered(key.names());
+        loop {
+            let turn = self.turn.lock().await;
+            store.check(fence)?;
+            let (ledgers, progress) = (store.ledgers(ca).await?, store.progress(&key).await?);
+            let asked = Asked { request, ca, domains: &domains, fence, now };
+            let (permit, changes) = decided(&asked, ledgers, progress);
+            if !changes.is_empty() {
+                let mut commit = store.commit(fence, changes);
+                let made = poll!(&mut commit);
+                drop(turn);
+                let saved = match made {
+                    std::task::Poll::Ready(saved) => saved,
+                    std::task::Poll::Pending => commit.await,
+                };
+                match saved {
+                    Err(CommitError::Conflict) => continue,
+                    saved => saved?,
+                }
+            }
+            self.remember(&key, request, &permit);
+            return Ok(permit);
+        }
+    }
+
+    /// What waits since a CA may not be asked now: at most a thousand certificates. `now` is in seconds since 1970.
+    pub fn waiting(&self, now: i64) -> Vec<Waiting> {
+        self.waiting.all(now)
+    }
+
+    fn remember(&self, key: &CertificateKey, request: &wire::PermitRequest, permit: &wire::Permit) {
+        if permit.granted {
+            return self.waiting.remove(key);
+        }
+        let (main, until, why) = (key.names().first().map_or("", String::as_str), permit.until, &permit.why);
+        tracing::info!(resolver = key.resolver, main, issuer = request.issuer, until, why, "the CA is not asked yet");
+        let (certificate, issuer) = (request.certificate.clone(), request.issuer.clone());
+        self.waiting.add(key, Waiting { certificate, issuer, until, why: why.clone() });
+    }
+}
+
+/// Keeps that a CA asked to be left alone. `now` is in milliseconds since 1970.
+pub(crate) async fn pause(
+    store: &dyn Store,
+    fence: Fence,
+    pause: &wire::Pause,
+    ca: &CaOrigin,
+    now: i64,
+) -> Result<(), AskError> {
+    loop {
+        let found = store.ledgers(ca).await?.into_iter().find(|(resolver, _)| *resolver == pause.issuer);
+        let found = found.map(|(_, ledger)| ledger);
+        let expected = Revision::of(found.as_ref());
+        let mut ledger = found.map(|found| found.value).unwrap_or_default();
+        let kept = std::sync::Arc::make_mut(&mut ledger);
+        kept.drop_what_is_over(now);
+        let until = pause.until.saturating_mul(1000);
+        kept.pause(ledger::Pause { names: pause.names.clone(), until, why: pause.why.clone() }, now);
+        let change = Change::Ledger { resolver: pause.issuer.clone(), ca: ca.clone(), expected, ledger };
+        match store.commit(fence, vec![change]).await {
+            Err(CommitError::Conflict) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+impl From<CommitError> for AskError {
+    fn from(error: CommitError) -> Self {
+        Self::Commit(error)
+    }
+}
+
+impl From<StoreError> for AskError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
