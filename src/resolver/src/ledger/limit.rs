@@ -46,7 +46,7 @@ pub struct Limits {
 
 impl Limit {
     /// `COUNT/DURATION`, the duration in Go's form or in whole days: `300/3h`, `50/7d`. `None` for any other text, and
-    /// for what is out of bounds: at least one, in a second to a year.
+    /// for what is out of bounds: at least one, in whole seconds from one to those of a year.
     pub fn parse(text: &str) -> Option<Self> {
         let (count, window) = text.split_once('/')?;
         let count = count.trim().parse().ok().filter(|count| *count > 0)?;
@@ -55,15 +55,14 @@ impl Limit {
             Some(days) => Duration::from_secs(days.parse::<u64>().ok()?.checked_mul(DAY)?),
             None => duration::parse(window)?,
         };
-        (LEAST_WINDOW..=MOST_WINDOW).contains(&window).then_some(Self { count, window })
+        let is_bounded = (LEAST_WINDOW..=MOST_WINDOW).contains(&window) && window.subsec_nanos() == 0;
+        is_bounded.then_some(Self { count, window })
     }
 
     /// The window as a person writes it: `7d`, `3h`.
     pub(super) fn shown_window(&self) -> String {
-        match (self.window.as_secs(), self.window.subsec_nanos()) {
-            (seconds, 0) if seconds > 0 && seconds.is_multiple_of(DAY) => {
-                format!("{}d", seconds.checked_div(DAY).unwrap_or_default())
-            }
+        match self.window.as_secs().checked_div(DAY) {
+            Some(days) if days > 0 && self.window.as_secs().is_multiple_of(DAY) => format!("{days}d"),
             _ => duration::show(self.window),
         }
     }
@@ -112,8 +111,20 @@ mod tests {
 
     #[test]
     fn what_is_no_limit_is_none() {
-        for text in ["", "300", "/", "0/3h", "-1/3h", "300/", "300/0s", "300/500ms", "1/367d", "4294967296/1h", "1/1w"]
-        {
+        for text in [
+            "",
+            "300",
+            "/",
+            "0/3h",
+            "-1/3h",
+            "300/",
+            "300/0s",
+            "300/500ms",
+            "300/1.5s",
+            "1/367d",
+            "4294967296/1h",
+            "1/1w",
+        ] {
             assert_eq!(Limit::parse(text), None, "{text}");
         }
     }

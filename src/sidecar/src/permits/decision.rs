@@ -61,6 +61,10 @@ pub(super) fn decided(
 
     let before = progress.begun.take();
     let is_repetition = before.as_ref().is_some_and(|before| asked.is_repetition_of(before));
+    let kept = own.is_shortened.then(|| own.change(asked));
+    if request.places_order && !is_repetition && progress.order.is_none() {
+        give_back(asked, &mut progress.counted, Arc::make_mut(&mut own.ledger));
+    }
     let question = Question {
         ca: &ca_text,
         names: &request.certificate.names,
@@ -73,9 +77,7 @@ pub(super) fn decided(
     let interrupted = before.as_ref().filter(|before| before.fence != fence.0);
     let interrupted = interrupted.and_then(|before| before.interruption.refusal(asked.seconds()));
     if let Some(refusal) = longer(interrupted, own.ledger.refusal(&others, &question, now)) {
-        if own.is_shortened {
-            changes.push(own.change(asked));
-        }
+        changes.extend(kept);
         let Refusal { until, why } = refusal;
         return (Permit { granted: false, until, why }, changes);
     }
@@ -99,6 +101,16 @@ pub(super) fn decided(
     changes.push(own.change(asked));
     changes.push(Change::Progress { expected: expected_progress, progress });
     (Permit { granted: true, until: 0, why: String::new() }, changes)
+}
+
+/// A try that was cut off before its order was kept leaves none that a certificate could come of.
+fn give_back(asked: &Asked<'_>, counted: &mut Vec<CountedAt>, ledger: &mut Ledger) {
+    let Asked { request, ca, domains, .. } = asked;
+    let is_of_it = |at: &CountedAt| at.issuer == request.issuer && CaOrigin::of(&at.ca_server).as_ref() == Some(*ca);
+    for at in counted.iter().filter(|at| is_of_it(at)) {
+        ledger.give_back(at.counted, &request.certificate.names, domains);
+    }
+    counted.retain(|at| !is_of_it(at));
 }
 
 /// The ledger of the account that asks.

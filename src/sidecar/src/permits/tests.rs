@@ -201,6 +201,19 @@ async fn what_no_certificate_comes_of_is_given_back_once_its_order_is_dead() {
 }
 
 #[tokio::test]
+async fn tries_that_were_cut_off_before_there_was_an_order_use_up_no_certificates() {
+    let mut world = World::new().await;
+    let (cut_off, other) = (request("a.example.com"), request("b.example.com"));
+    for _ in 0..6 {
+        assert!(world.is_granted(&cut_off).await);
+        world.restart().await;
+        world.now += 20 * 60;
+    }
+    assert!(world.is_granted(&other).await && world.is_granted(&cut_off).await);
+    assert!(!world.is_granted(&request("c.example.com")).await);
+}
+
+#[tokio::test]
 async fn of_several_cas_the_one_that_issued_counts_the_certificate() {
     let world = World::new().await;
     let first = request("a.example.com");
