@@ -132,7 +132,7 @@ impl Ledger {
             return used_up;
         }
         if !renews {
-            look(self.orders, orders, "orders of an account", "this one");
+            look(self.orders, orders, "orders of an account", "");
             for domain in domains {
                 let full_at = emptiest(self, others, |ledger| ledger.certificates.get(domain));
                 look(full_at, certificates, "new certificates of a registered domain", domain);

@@ -9,25 +9,34 @@ pub struct Refusal {
     pub until: i64,
     /// Why, in one line for a person.
     pub why: String,
+    /// Whether it is so for every certificate of the account.
+    pub whole_account: bool,
 }
 
 impl Refusal {
-    /// A limit is used up. `what` it counts, in the plural, and whose: ` for a.example`.
+    /// A limit is used up: what it counts, in the plural, and whose. Empty: the account's.
     pub(super) fn limit(ca: &str, limit: Limit, what: &str, whose: &str, until_millis: i64) -> Self {
+        let whole_account = whose.is_empty();
+        let whose = if whole_account { "this one" } else { whose };
         let until = seconds(until_millis);
         let (count, window) = (limit.count, limit.shown_window());
         let why = format!(
             "{ca} allows {count} {what} in {window}, and {whose} had as many: the next is free at {}",
             shown(until)
         );
-        Self { until, why }
+        Self { until, why, whole_account }
     }
 
     /// The CA asked for it. Of which name; empty: of the account.
     pub(super) fn pause(ca: &str, name: &str, why: &str, until_millis: i64) -> Self {
         let until = seconds(until_millis);
+        let whole_account = name.is_empty();
         let of = if name.is_empty() { String::new() } else { format!(" for {name}") };
-        Self { until, why: format!("{ca} asked not to be asked{of} before {}: {}", shown(until), acme::one_line(why)) }
+        Self {
+            until,
+            why: format!("{ca} asked not to be asked{of} before {}: {}", shown(until), acme::one_line(why)),
+            whole_account,
+        }
     }
 
     /// Tries were interrupted.
@@ -37,7 +46,7 @@ impl Refusal {
              The next try is at {}",
             shown(until)
         );
-        Self { until, why }
+        Self { until, why, whole_account: false }
     }
 }
 

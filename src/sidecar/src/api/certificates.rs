@@ -90,6 +90,8 @@ fn renewal(publication: &Publication, facts: &StoredCertificate, known: Option<R
             issued_by: Some(issuer.clone()),
             suggestion: None,
             ask_at: 0,
+            hurries: 0,
+            rest_until: 0,
         })
     })
 }

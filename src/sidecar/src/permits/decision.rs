@@ -78,8 +78,8 @@ pub(super) fn decided(
     let interrupted = interrupted.and_then(|before| before.interruption.refusal(asked.seconds()));
     if let Some(refusal) = longer(interrupted, own.ledger.refusal(&others, &question, now)) {
         changes.extend(kept);
-        let Refusal { until, why } = refusal;
-        return (Permit { granted: false, until, why }, changes);
+        let Refusal { until, why, whole_account } = refusal;
+        return (Permit { granted: false, until, why, whole_account }, changes);
     }
 
     let counted = Arc::make_mut(&mut own.ledger).count(&others, &question, now);
@@ -100,7 +100,7 @@ pub(super) fn decided(
     // What is counted goes first: where only one change at a time can be made, none is granted that is not counted.
     changes.push(own.change(asked));
     changes.push(Change::Progress { expected: expected_progress, progress });
-    (Permit { granted: true, until: 0, why: String::new() }, changes)
+    (Permit { granted: true, until: 0, why: String::new(), whole_account: false }, changes)
 }
 
 /// A try that was cut off before its order was kept leaves none that a certificate could come of.
@@ -133,13 +133,14 @@ fn settled(asked: &Asked<'_>, ledgers: Ledgers, limits: &Limits) -> (Own, Vec<Ar
     let mut own = Own { expected: Revision::ABSENT, ledger: Arc::default(), is_shortened: false };
     let (mut others, mut changes) = (Vec::new(), Vec::new());
     for (resolver, Versioned { revision: expected, value: mut ledger }) in ledgers {
+        let was_empty = ledger.is_empty();
         let is_shortened = Arc::make_mut(&mut ledger).settle(limits, asked.now);
         if resolver == asked.request.issuer {
             own = Own { expected, ledger, is_shortened };
             continue;
         }
         others.push(ledger.clone());
-        if is_shortened {
+        if is_shortened || ledger.is_empty() != was_empty {
             changes.push(Change::Ledger { resolver, ca: asked.ca.clone(), expected, ledger });
         }
     }

@@ -8,7 +8,7 @@ use crate::harness::{Client, Home, TestCa, id, order};
 /// What a CA said of the certificate with this serial number.
 pub fn renewals(id: &CertificateId, serial: &str) -> Value {
     let suggestion = json!({"start": 10, "end": 20, "renewAt": 15, "explanation": "https://ca.example/why"});
-    json!({"renewals": [{"certificate": id, "serial": serial, "suggestion": suggestion, "askAt": 5}]})
+    json!({"renewals": [{"certificate": id, "serial": serial, "suggestion": suggestion, "askAt": 5, "hurries": 1, "restUntil": 9}]})
 }
 
 pub fn unwanted(id: &CertificateId, since: Option<i64>) -> Value {
@@ -65,6 +65,8 @@ async fn which_ca_issued_a_certificate_is_kept_with_it() {
         issued_by: Some("zero".into()),
         suggestion: None,
         ask_at: 0,
+        hurries: 0,
+        rest_until: 0,
     };
     assert_eq!(engine.state().await.renewals, [renewal]);
     let mut said = renewals(&id, &published.certificate.serial);

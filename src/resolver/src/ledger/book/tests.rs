@@ -94,7 +94,7 @@ fn a_refusal_says_until_when_and_why_by_the_limits_numbers() {
         "ca.example.com allows 50 new certificates of a registered domain in 7d, and example.com had as many: the next is \
          free at 2027-01-15T11:22Z"
     );
-    assert_eq!(refusal.until, NOW / 1000 + 12_096);
+    assert_eq!((refusal.until, refusal.whole_account), (NOW / 1000 + 12_096, false));
     assert!(kept.refusal(&question(&next, &domains), refusal.until * 1000).is_none());
     assert!(kept.refusal(&question(&next, &names(&["example.org"])), NOW).is_none());
 }
@@ -163,6 +163,7 @@ fn what_no_certificate_came_of_is_given_back_but_not_the_order() {
     }
     let refusal = kept.refusal(&first, NOW).unwrap();
     assert!(refusal.why.contains("3 orders of an account in 1m, and this one had as many"), "{refusal:?}");
+    assert!(refusal.whole_account);
     kept.limits.orders = None;
     assert!(kept.refusal(&first, NOW).is_none() && kept.ledger.is_empty());
 }
@@ -205,7 +206,10 @@ fn a_pause_is_for_its_names_and_all_below_them_or_for_the_account() {
             "ca.example.com asked not to be asked{name} before 2027-01-15T09:00Z: {}",
             acme::one_line("slow\ndown")
         );
-        assert_eq!(refusal(of, asked), Some(Refusal { until: (NOW + HOUR) / 1000, why: expected }));
+        assert_eq!(
+            refusal(of, asked),
+            Some(Refusal { until: (NOW + HOUR) / 1000, why: expected, whole_account: name.is_empty() })
+        );
     }
     assert_eq!(refusal(&["example.com", "a.example"], &["notexample.com", "com", "b.example"]), None);
 }

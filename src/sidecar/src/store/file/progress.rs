@@ -65,8 +65,8 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
 }
 
 fn renewal_of(id: &wire::CertificateId, entry: RenewalEntry) -> wire::Renewal {
-    let RenewalEntry { serial, issued_by, suggestion, ask_at } = entry;
-    wire::Renewal { certificate: id.clone(), serial, issued_by, suggestion, ask_at }
+    let RenewalEntry { serial, issued_by, suggestion, ask_at, hurries, rest_until } = entry;
+    wire::Renewal { certificate: id.clone(), serial, issued_by, suggestion, ask_at, hurries, rest_until }
 }
 
 fn pending_key(entry: PendingKeyEntry) -> Option<PendingKey> {
@@ -105,6 +105,8 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             issued_by: renewal.issued_by.clone(),
             suggestion: renewal.suggestion.clone(),
             ask_at: renewal.ask_at,
+            hurries: renewal.hurries,
+            rest_until: renewal.rest_until,
         }),
         unwanted: progress
             .unwanted

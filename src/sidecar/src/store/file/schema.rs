@@ -211,6 +211,10 @@ pub(super) struct RenewalEntry {
     pub(super) suggestion: Option<wire::Suggestion>,
     #[serde(default)]
     pub(super) ask_at: i64,
+    #[serde(default)]
+    pub(super) hurries: u32,
+    #[serde(default)]
+    pub(super) rest_until: i64,
 }
 
 /// That nothing wants a certificate.
