@@ -18,6 +18,7 @@ mod other_filters;
 mod reload;
 mod render;
 mod renewal;
+mod renewal_info;
 mod restarts;
 mod run;
 mod sds;

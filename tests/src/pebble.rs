@@ -164,6 +164,19 @@ impl Pebble {
         Ok(reply.text())
     }
 
+    /// Makes it say when to renew a certificate (RFC 9773): `certificate` is the leaf in PEM, the window is in RFC 3339.
+    ///
+    /// # Errors
+    /// When it does not take it.
+    pub fn suggest(&self, certificate: &str, start: &str, end: &str) -> Result<()> {
+        let window =
+            json!({ "suggestedWindow": { "start": start, "end": end }, "explanationURL": "https://ca.example/why" });
+        let body = json!({ "Certificate": certificate, "ARIResponse": window.to_string() }).to_string();
+        let reply = self.management.post("/set-renewal-info/", &body)?;
+        ensure!(reply.status == 200, "Pebble answers {} to another window: {}", reply.status, reply.text());
+        Ok(())
+    }
+
     /// A client's trust in it.
     ///
     /// # Errors

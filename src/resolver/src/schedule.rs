@@ -42,15 +42,14 @@ impl<'a> Schedule<'a> {
     /// lifetime asks. Where the user set `certificatesDuration`, the CA can only hasten it.
     pub fn renewal_at(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> i64 {
         let by_lifetime = self.by_lifetime(certificate);
-        let usable = |renewal: &&Renewal| {
-            let suggestion = renewal.suggestion.as_ref();
-            // A window that opens when the certificate has ended is no advice.
-            suggestion.is_some_and(|window| window.start < window.end && window.start < certificate.not_after)
-        };
-        let Some(Renewal { suggestion: Some(Suggestion { renew_at, .. }), rest_until, .. }) = renewal.filter(usable)
-        else {
+        let Some(Renewal { suggestion: Some(suggestion), rest_until, .. }) = renewal else { return by_lifetime };
+        let Suggestion { start, end, renew_at, .. } = suggestion;
+        let is_late = *start >= certificate.not_after;
+        // As Pebble's is of a certificate that lives for a day.
+        let is_whole_life = *start <= certificate.not_before && *end >= certificate.not_after;
+        if start >= end || is_late || is_whole_life {
             return by_lifetime;
-        };
+        }
         let last = certificate.not_after.saturating_sub(lifetime(certificate) / LAST_PART);
         let suggested = (*renew_at).max(*rest_until).min(last);
         if self.said(certificate).is_some() { suggested.min(by_lifetime) } else { suggested }
@@ -249,9 +248,14 @@ mod tests {
     fn a_window_that_makes_no_sense_leaves_it_to_the_lifetime() {
         let by_lifetime = renewal_at(&living(0, 90 * DAY, "1"));
         let year_9999 = 253_370_764_800;
-        for (start, end) in
-            [(10 * DAY, 10 * DAY), (10 * DAY, 9 * DAY), (year_9999, year_9999 + DAY), (90 * DAY, 91 * DAY)]
-        {
+        for (start, end) in [
+            (0, 90 * DAY),
+            (-DAY, 91 * DAY),
+            (10 * DAY, 10 * DAY),
+            (10 * DAY, 9 * DAY),
+            (year_9999, year_9999 + DAY),
+            (90 * DAY, 91 * DAY),
+        ] {
             assert_eq!(suggested(start, end, start, &Schedule::default()), by_lifetime, "{start} to {end}");
         }
         assert_eq!(Schedule::default().renewal_at(&living(0, 90 * DAY, "1"), None), by_lifetime);

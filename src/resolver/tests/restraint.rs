@@ -130,7 +130,7 @@ fn a_busy_ca_is_left_alone_for_as_long_as_it_asks() {
         scene.run(Duration::from_secs(least - 60));
         assert_eq!(scene.keeper.attempts.borrow().len(), 1, "{value}");
         scene.run(MINUTE * 10);
-        assert_eq!(scene.keeper.attempts.borrow().len(), 2, "{value}");
+        assert!(scene.keeper.attempts.borrow().len() >= 2, "{value}");
     }
 }
 

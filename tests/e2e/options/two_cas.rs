@@ -18,6 +18,14 @@ impl Two {
     /// `first.example` is of the resolver `le`, `second.example` of the resolver `second`. `prepare` may change a CA
     /// before anything asks it.
     fn start(prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>) -> Result<Self> {
+        Self::with(prepare, |_| {})
+    }
+
+    /// The same; `configure` changes the plugin's configuration too.
+    fn with(
+        prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>,
+        configure: impl Fn(&mut Value),
+    ) -> Result<Self> {
         let options = WorldOptions::default();
         let mut stage = Stage::new("two-cas", &options.pebble)?;
         let of_second = PebbleOptions { name: "second".to_owned(), ..PebbleOptions::default() };
@@ -33,6 +41,7 @@ impl Two {
                 "second": router("Host(`second.example`)", "second"),
             });
             configuration["engine"] = json!({ "retryMin": "500ms", "retryMax": "1s" });
+            configure(configuration);
         })?;
         Ok(Self { world: stage.play(bootstrap, &options)?, second })
     }
@@ -98,5 +107,29 @@ fn one_ca_that_is_down_does_not_hinder_the_other() -> Result<()> {
     line(&mut two.world, &["le: first.example: failed (transient"])?;
     two.world.pebble.restart()?;
     two.world.served("first.example", PATIENCE)?;
+    Ok(())
+}
+
+#[test]
+fn a_ca_that_is_down_is_stood_in_for_by_the_one_it_falls_back_to() -> Result<()> {
+    let falls_back = |configuration: &mut Value| {
+        configuration["certificatesResolvers"]["le"]["acme"]["fallback"] = json!(["second"]);
+        configuration["certificatesResolvers"]["le"]["acme"]["clientTimeout"] = json!("2s");
+        configuration["certificatesResolvers"]["le"]["acme"]["clientResponseHeaderTimeout"] = json!("1s");
+    };
+    let kill_first = |first: &mut Pebble, _: &mut Pebble| {
+        first.kill();
+        Ok(())
+    };
+    let mut two = Two::with(kill_first, falls_back)?;
+    let roots = two.second.roots()?;
+    // It is of the first resolver, and comes from the CA of the second.
+    two.served("first.example", &roots)?;
+    two.served("second.example", &roots)?;
+    line(&mut two.world, &["le: first.example: ordered with the resolver second it falls back to"])?;
+    assert_eq!(two.second.requests("/sign-me-up"), 1, "an account of the second resolver serves both");
+    let stored: Value = serde_json::from_slice(&std::fs::read(two.world.sidecar.storage())?)?;
+    let main = stored.pointer("/le/Certificates/0/domain/main").and_then(Value::as_str);
+    assert_eq!(main, Some("first.example"), "it is kept as the first resolver's");
     Ok(())
 }
