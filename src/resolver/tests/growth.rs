@@ -1,8 +1,18 @@
 //! Ten times as many routers, names and certificates take about ten times as long, never a hundred times.
 
 #![cfg(not(target_arch = "wasm32"))]
-#![allow(clippy::arithmetic_side_effects, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    unreachable_pub,
+    reason = "a test fails by panicking, and another test uses the rest of its world"
+)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "the time taken is what is tested")]
+
+mod world;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,7 +21,7 @@ use resolver::config::EngineOptions;
 use resolver::config::rule::{self, Syntax};
 use resolver::plan::plan;
 use resolver::schedule::Schedule;
-use resolver::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
+use resolver::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder, Renewal};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -115,6 +125,42 @@ fn planning_is_linear() {
             plan(wants, inventory, &HashSet::new(), NOW, &Schedule::default(), &EngineOptions::default());
         });
     }
+}
+
+/// How long an engine works in its first second with so many valid certificates, and for each time that it then wakes
+/// with nothing to do.
+fn ticks(count: usize) -> (Duration, Duration) {
+    const TICKS: u32 = 1_000;
+    let mut scene = world::Scene::new(1, acme::scripted::Settings::default(), &[]);
+    let now = scene.world.now_millis() / 1000;
+    scene.config.wants = (0..count).map(|i| id(&names(i, 1))).collect();
+    let certificate = |(serial, id): (usize, &CertificateId)| Certificate {
+        not_before: now,
+        not_after: now + 90 * DAY,
+        renewal_id: Some(acme::scripted::renewal_id(serial as u64)),
+        ..certificate(id.clone(), serial)
+    };
+    let certificates: Vec<Certificate> = scene.config.wants.iter().enumerate().map(certificate).collect();
+    let asked = |Certificate { id, serial, .. }: &Certificate| {
+        let (id, serial, ask_at) = (id.clone(), serial.clone(), now + DAY);
+        Renewal { id, serial, ask_at, ..Renewal::default() }
+    };
+    let renewals = certificates.iter().map(asked).collect();
+    scene.keeper.stored.replace(Inventory { certificates, renewals, ..Inventory::default() });
+    let work = |limit: Duration| {
+        let began = worked();
+        scene.run(limit);
+        worked() - began
+    };
+    let first = (0..ROUNDS).map(|_| work(Duration::from_secs(1))).min().unwrap();
+    let whole = (0..ROUNDS).map(|_| work(Duration::from_secs(1) + TICKS * Duration::from_secs(30))).min().unwrap();
+    (first, whole.saturating_sub(first) / TICKS)
+}
+
+#[test]
+fn an_engine_with_nothing_due_looks_at_nothing() {
+    let (first, tick) = ticks(10_000);
+    assert!(tick < first / 100, "{tick:?} a tick, {first:?} for the first look");
 }
 
 #[test]
