@@ -26,7 +26,16 @@ impl Two {
         prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>,
         configure: impl Fn(&mut Value),
     ) -> Result<Self> {
-        let options = WorldOptions::default();
+        Self::of(&PebbleOptions::default(), prepare, configure)
+    }
+
+    /// The same with this first CA.
+    fn of(
+        first: &PebbleOptions,
+        prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>,
+        configure: impl Fn(&mut Value),
+    ) -> Result<Self> {
+        let options = WorldOptions { pebble: first.clone(), ..WorldOptions::default() };
         let mut stage = Stage::new("two-cas", &options.pebble)?;
         let of_second = PebbleOptions { name: "second".to_owned(), ..PebbleOptions::default() };
         let mut second = Pebble::start(&stage.place, &stage.dns, &of_second)?;
@@ -131,5 +140,19 @@ fn a_ca_that_is_down_is_stood_in_for_by_the_one_it_falls_back_to() -> Result<()>
     let stored: Value = serde_json::from_slice(&std::fs::read(two.world.sidecar.storage())?)?;
     let main = stored.pointer("/le/Certificates/0/domain/main").and_then(Value::as_str);
     assert_eq!(main, Some("first.example"), "it is kept as the first resolver's");
+    Ok(())
+}
+
+#[test]
+fn what_keeps_failing_is_proved_to_the_test_system_before_the_ca_is_asked_again() -> Result<()> {
+    let first = PebbleOptions { blocklist: vec!["first.example".to_owned()], ..PebbleOptions::default() };
+    let with_test_system = |configuration: &mut Value| {
+        let resolvers = &mut configuration["certificatesResolvers"];
+        resolvers["le"]["acme"]["stagingServer"] = resolvers["second"]["acme"]["caServer"].clone();
+    };
+    let mut two = Two::of(&first, |_, _| Ok(()), with_test_system)?;
+    line(&mut two.world, &["le: first.example: the CA's test system could prove its names"])?;
+    let orders = two.world.orders();
+    ensure!(orders >= 3, "the test system was asked after {orders} orders");
     Ok(())
 }
