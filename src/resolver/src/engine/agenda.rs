@@ -11,7 +11,7 @@ use super::wants::WantsFeed;
 use crate::backoff;
 use crate::config::Config;
 use crate::plan::{Chains, Departed, Task, Timetable, View};
-use crate::records::Records;
+use crate::records::{Record, Records};
 use crate::schedule::Schedule;
 use crate::vault::{Certificate, CertificateId, Inventory, Renewal, Replacement, Unwanted};
 
@@ -49,6 +49,8 @@ pub(super) struct Agenda<'a> {
     places: HashMap<usize, usize>,
     /// When CAs are to be asked about renewals: seconds since 1970, and the record.
     asks: BinaryHeap<Reverse<(i64, usize)>>,
+    /// The records that CAs are being asked about.
+    asked: HashSet<usize>,
     in_flight: HashSet<CertificateId>,
     revision: Option<u64>,
     started: i64,
@@ -85,6 +87,7 @@ impl<'a> Agenda<'a> {
             timetable: Timetable::default(),
             places: HashMap::new(),
             asks: BinaryHeap::new(),
+            asked: HashSet::new(),
             in_flight: HashSet::new(),
             revision: None,
             started: now_millis,
@@ -174,16 +177,34 @@ impl<'a> Agenda<'a> {
     /// resolver, and the identifier to ask by.
     pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
         let now = now_millis.div_euclid(1000);
-        let Reverse((_, place)) = *self.asks.peek().filter(|Reverse((at, _))| *at <= now)?;
-        self.asks.pop();
+        loop {
+            let Reverse((_, place)) = *self.asks.peek().filter(|Reverse((at, _))| *at <= now)?;
+            self.asks.pop();
+            // It may stand there more than once: as often as everything was looked at while it was asked about.
+            let is_early = |record: &Record| record.renewal().is_some_and(|renewal| renewal.ask_at > now);
+            if !self.asked.contains(&place) && !self.records.at(place).is_none_or(is_early) {
+                self.asked.insert(place);
+                break self.ask_of(place);
+            }
+        }
+    }
+
+    fn ask_of(&self, place: usize) -> Option<(usize, &str, &str, &str)> {
         let record = self.records.at(place)?;
         let stored = record.stored.as_ref()?;
         Some((place, &stored.serial, record.issued_by(), stored.renewal_id.as_deref()?))
     }
 
+    /// The certificate's CA is not to be asked before this time, seconds since 1970.
+    pub(super) fn ask_later(&mut self, place: usize, at: i64) {
+        self.asked.remove(&place);
+        self.asks.push(Reverse((at, place)));
+    }
+
     /// A CA has been asked about the certificate of this record.
     pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
         let now = now_millis.div_euclid(1000);
+        self.asked.remove(&place);
         let Some(record) = self.records.at_mut(place) else { return };
         // Renewed meanwhile: the CA is asked about the new one by itself.
         if record.stored.as_ref().is_none_or(|stored| stored.serial != serial) {

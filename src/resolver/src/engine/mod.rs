@@ -86,6 +86,11 @@ pub async fn run<H: Host, V: Vault>(
             && let Some((place, serial, issuer, renewal_id)) = agenda.next_ask(now)
         {
             let Some(session) = session_of(issuer) else { continue };
+            let until = session.paused_until.get();
+            if until > now.div_euclid(1000) {
+                agenda.ask_later(place, until);
+                continue;
+            }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
             chores.push(chores::carry_out(Chore::Ask { session, place, serial, renewal_id }));
         }
