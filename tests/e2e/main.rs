@@ -27,7 +27,9 @@ mod several_envoys;
 mod storages;
 mod takeover;
 mod tls_alpn;
+mod trap;
 mod trouble;
+mod watchdog;
 
 use std::time::Duration;
 

@@ -6,47 +6,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use harness::{World, WorldOptions, artifacts, domains, until};
 use serde_json::json;
-use wasmparser::{ExternalKind, Operator, Parser, Payload};
+
+use crate::trap;
 
 /// DESIGN: within 15 s; the issuance itself and a slow machine come on top.
 const TAKEOVER: Duration = Duration::from_secs(15 + 10);
-
-/// The plugin with a trap where an exported function begins.
-fn trapping(wasm: &[u8], function: &str) -> Result<Vec<u8>> {
-    let (mut imported, mut index, mut bodies) = (0_u32, None, Vec::new());
-    for payload in Parser::new(0).parse_all(wasm) {
-        match payload? {
-            Payload::ImportSection(imports) => {
-                imported = u32::try_from(imports.into_imports().count())?;
-            }
-            Payload::ExportSection(exports) => {
-                for export in exports {
-                    let export = export?;
-                    if export.kind == ExternalKind::Func && export.name == function {
-                        index = Some(export.index);
-                    }
-                }
-            }
-            Payload::CodeSectionEntry(body) => bodies.push(body),
-            _ => {}
-        }
-    }
-    let index = index.with_context(|| format!("the plugin exports no {function}"))?;
-    let body = bodies.get((index - imported) as usize).context("the function has no body")?;
-    let mut operators = body.get_operators_reader()?;
-    loop {
-        let (start, operator) = (operators.original_position(), operators.read()?);
-        // A block's beginning must stay, for its end's sake; anything else can give way to `unreachable` and `nop`s.
-        if matches!(operator, Operator::Block { .. } | Operator::Loop { .. }) {
-            continue;
-        }
-        let (start, end) = (usize::try_from(start)?, usize::try_from(operators.original_position())?);
-        let mut patched = wasm.to_vec();
-        patched[start] = 0x00;
-        patched[start + 1..end].fill(0x01);
-        return Ok(patched);
-    }
-}
 
 #[test]
 fn a_trapped_engine_is_replaced_by_another_instance() -> Result<()> {
@@ -55,7 +19,7 @@ fn a_trapped_engine_is_replaced_by_another_instance() -> Result<()> {
     let mut world = World::with("trap", &WorldOptions::default(), |mut bootstrap| {
         let path = tempfile::Builder::new().suffix(".wasm").tempfile()?.into_temp_path();
         let wasm = fs::read(artifacts::wasm()?)?;
-        fs::write(&path, trapping(&wasm, "proxy_on_http_call_response")?)?;
+        fs::write(&path, trap::doctored(&wasm, "proxy_on_http_call_response", trap::ALWAYS)?)?;
         let singleton = bootstrap.value().pointer_mut("/bootstrap_extensions/0/typed_config/config");
         let singleton = singleton.context("there is no singleton")?;
         singleton["vm_config"]["code"]["local"]["filename"] = json!(path.to_path_buf());

@@ -12,8 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use crate::catalog::now_seconds;
 use crate::dns::Solver;
+use crate::health::{Envoy, Report};
 use crate::sds;
 use crate::store::{DiskStatus, StorageStatus, Store};
 
@@ -24,7 +24,7 @@ const PREFIX: &str = "envoy_autocert";
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    listed: Arc<Mutex<Vec<wire::StoredCertificate>>>,
+    report: Arc<Mutex<Option<Report>>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -40,9 +40,9 @@ impl Metrics {
         let mut registry = Registry::with_prefix(PREFIX);
         let requests = Family::<RequestLabels, Counter>::default();
         registry.register("api_requests", "Requests to the API by method, path and status", requests.clone());
-        let listed = Arc::new(Mutex::new(Vec::new()));
-        registry.register_collector(Box::new(Sources { store, sds, solver, listed: listed.clone() }));
-        Self { registry, requests, listed }
+        let report = Arc::<Mutex<Option<Report>>>::default();
+        registry.register_collector(Box::new(Sources { store, sds, solver, report: report.clone() }));
+        Self { registry, requests, report }
     }
 
     /// A request was answered.
@@ -53,9 +53,9 @@ impl Metrics {
         self.requests.get_or_create(&RequestLabels { method, path, status: status.as_u16() }).inc();
     }
 
-    /// Everything in the OpenMetrics text format, with these stored certificates.
-    pub fn text(&self, certificates: Vec<wire::StoredCertificate>) -> String {
-        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = certificates;
+    /// Everything in the OpenMetrics text format; what `/status` tells is as it is in this report.
+    pub fn text(&self, report: Report) -> String {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         let mut text = String::new();
         // A String takes all that is written to it; the collector below passes on nothing else.
         match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
@@ -70,7 +70,7 @@ struct Sources {
     store: Arc<dyn Store>,
     sds: Arc<sds::Status>,
     solver: Solver,
-    listed: Arc<Mutex<Vec<wire::StoredCertificate>>>,
+    report: Arc<Mutex<Option<Report>>>,
 }
 
 impl fmt::Debug for Sources {
@@ -81,7 +81,10 @@ impl fmt::Debug for Sources {
 
 impl Collector for Sources {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        self.certificates(&mut encoder)?;
+        if let Some(report) = &*self.report.lock().unwrap_or_else(PoisonError::into_inner) {
+            certificates(&mut encoder, report)?;
+            health(&mut encoder, report)?;
+        }
         self.storage(&mut encoder)?;
         self.engine(&mut encoder)?;
         self.sds(&mut encoder)?;
@@ -91,25 +94,6 @@ impl Collector for Sources {
 }
 
 impl Sources {
-    fn certificates(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = now_seconds();
-        let expired = listed.iter().filter(|certificate| certificate.not_after < now).count();
-        let states = [("expired", expired), ("valid", listed.len() - expired)];
-        let states = states.map(|(state, count)| ([("state", state)], as_i64(count)));
-        gauges(encoder, "certificates", "Certificates from a CA by state", &states)?;
-        // Several may have the same main name, and a series must be there once: the one that ends first counts.
-        let mut ends: BTreeMap<_, i64> = BTreeMap::new();
-        for certificate in listed.iter() {
-            let main = certificate.id.names.first().map_or("", String::as_str);
-            let labels = [("resolver", certificate.id.resolver.as_str()), ("main", main)];
-            let end = ends.entry(labels).or_insert(certificate.not_after);
-            *end = certificate.not_after.min(*end);
-        }
-        let ends: Vec<_> = ends.into_iter().collect();
-        gauges(encoder, "certificate_not_after_seconds", "When a certificate expires, seconds since 1970", &ends)
-    }
-
     fn storage(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let storages = self.store.storages();
         let saves = by_path(&storages, |disk| ConstCounter::new(disk.saves));
@@ -138,6 +122,39 @@ impl Sources {
         let help = "Secrets that an Envoy rejected and has not accepted since";
         gauge(encoder, "sds_rejected_secrets", help, as_i64(sds.rejected.len()))
     }
+}
+
+fn certificates(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Result {
+    let counts = report.certificates.counts;
+    let states = [("expired", counts.expired), ("expiring", counts.expiring), ("valid", counts.valid)];
+    let states = states.map(|(state, count)| ([("state", state)], as_i64(count)));
+    let help = "Certificates from a CA by state; expiring ones have less than a day left";
+    gauges(encoder, "certificates", help, &states)?;
+    let help = "Certificates that could not be got or renewed the last time; /status says why";
+    gauge(encoder, "certificates_failing", help, as_i64(counts.failing))?;
+    let help = "Certificates whose order waits for a rate limit; /status says until when";
+    gauge(encoder, "certificates_waiting", help, as_i64(counts.waiting))?;
+    // Several may have the same main name, and a series must be there once: the one that ends first counts.
+    let mut ends: BTreeMap<_, i64> = BTreeMap::new();
+    for certificate in &report.stored {
+        let main = certificate.id.names.first().map_or("", String::as_str);
+        let labels = [("resolver", certificate.id.resolver.as_str()), ("main", main)];
+        let end = ends.entry(labels).or_insert(certificate.not_after);
+        *end = certificate.not_after.min(*end);
+    }
+    let ends: Vec<_> = ends.into_iter().collect();
+    gauges(encoder, "certificate_not_after_seconds", "When a certificate expires, seconds since 1970", &ends)
+}
+
+fn health(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Result {
+    gauge(encoder, "ready", "Whether the sidecar does what it should: 1 or 0", i64::from(report.ready))?;
+    let help = "Rounds of requests sent through Envoy to wake an engine that was silent";
+    counter(encoder, "watchdog_wakes", help, report.engine.wakes)?;
+    let at = |envoy: &Envoy| envoy.last_rejection.as_ref().map(|rejected| rejected.at);
+    let rejections: Vec<_> =
+        report.envoys.iter().filter_map(|envoy| Some(([("node", envoy.node.as_str())], at(envoy)?))).collect();
+    let help = "When an Envoy that is connected rejected a secret last, seconds since 1970";
+    gauges(encoder, "sds_last_rejection_seconds", help, &rejections)
 }
 
 fn counter(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {

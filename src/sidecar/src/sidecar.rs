@@ -17,6 +17,8 @@ use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs};
 use crate::dns::Dns;
+use crate::engine::Engine;
+use crate::health::Health;
 use crate::keys::KeyMaker;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
@@ -27,6 +29,7 @@ use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
 use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
 use crate::wants::WantsBoard;
+use crate::watchdog::Watchdog;
 
 /// How long requests under way, and DNS records that are being removed, may take when the sidecar is to end. Below the 10 s after which containers are killed,
 /// together with [`SAVE`].
@@ -37,10 +40,6 @@ const SDS_DRAIN: Duration = Duration::from_secs(1);
 const SAVE: Duration = Duration::from_secs(4);
 /// The wait after the system could not give us a connection: there are too many open files, say.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// How often the engine's heartbeat is looked at.
-const HEARTBEAT_CHECK: Duration = Duration::from_secs(1);
-/// How long no engine is nothing to speak of after the start: Envoy may be starting too.
-const FIRST_HEARTBEAT: Duration = Duration::from_secs(60);
 
 /// A sidecar that serves.
 pub struct Sidecar {
@@ -85,6 +84,14 @@ impl Sidecar {
         let sds_status = Arc::new(sds::Status::default());
         let dns = Dns::open(storage, &args.variables, args.dns.name_server_port).await;
         let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
+        let engine = Arc::new(Engine::new(store.clone()));
+        let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));
+        let health = Health {
+            store: store.clone(),
+            engine: engine.clone(),
+            sds: sds_status.clone(),
+            watchdog: watchdog.clone(),
+        };
         let context = Arc::new(Context {
             store: store.clone(),
             catalog: catalog.clone(),
@@ -96,6 +103,7 @@ impl Sidecar {
             wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
             permits: Permits::default(),
             metrics,
+            health,
             stopping: stopping.clone(),
             variables: args.variables.clone(),
         });
@@ -125,7 +133,8 @@ impl Sidecar {
         context.dns.resume();
         let mut watchers = JoinSet::new();
         watchers.spawn(async move { shelf.follow().await });
-        watchers.spawn(watch_engine(store.clone()));
+        watchers.spawn(async move { engine.watch().await });
+        watchers.spawn(async move { watchdog.run().await });
         watchers.spawn(provided.keep_current(catalog));
         let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
         let storage = storages_of(store.as_ref());
@@ -249,32 +258,6 @@ async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
-        }
-    }
-}
-
-/// Says when an engine comes and goes.
-async fn watch_engine(store: Arc<dyn Store>) {
-    let mut present = None;
-    let started = Instant::now();
-    loop {
-        tokio::time::sleep(HEARTBEAT_CHECK).await;
-        let holder = store.lease().holder;
-        match (&present, holder) {
-            (Some(Some(before)), Some(holder)) if *before == holder => {}
-            (_, Some(holder)) => {
-                tracing::info!(holder, "an engine drives the orders");
-                present = Some(Some(holder));
-            }
-            (Some(Some(_)), None) => {
-                tracing::warn!("the engine is gone: nothing is issued or renewed until an Envoy takes the lease");
-                present = Some(None);
-            }
-            (None, None) if started.elapsed() > FIRST_HEARTBEAT => {
-                tracing::warn!("no engine has asked for the lease yet: is Envoy running, with the plugin?");
-                present = Some(None);
-            }
-            (_, None) => {}
         }
     }
 }

@@ -48,6 +48,7 @@ pub use server::serve;
 use crate::catalog::Catalog;
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::dns::Dns;
+use crate::health::Health;
 use crate::keys::KeyMaker;
 use crate::keys::eab::Variables;
 use crate::metrics::Metrics;
@@ -86,6 +87,8 @@ pub struct Context {
     pub permits: Permits,
     /// What is told to Prometheus.
     pub metrics: Metrics,
+    /// What is amiss.
+    pub health: Health,
     /// Turns true when the sidecar is to end.
     pub stopping: watch::Receiver<bool>,
 }

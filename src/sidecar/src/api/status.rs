@@ -1,5 +1,6 @@
-//! Health and metrics.
+//! Health, status and metrics.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use axum::Router;
@@ -9,11 +10,17 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::Context;
+use super::message::Answer;
 use super::problem::Refused;
-use crate::store::StorageStatus;
+use crate::catalog::now_seconds;
+use crate::health::{Report, Waiting};
 
 pub(super) fn routes() -> Router<Arc<Context>> {
-    Router::new().route("/healthz", get(alive)).route("/metrics", get(metrics)).route("/readyz", get(ready))
+    Router::new()
+        .route("/healthz", get(alive))
+        .route("/metrics", get(metrics))
+        .route("/readyz", get(ready))
+        .route("/status", get(status))
 }
 
 /// Whether the process runs.
@@ -21,33 +28,39 @@ async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Whether it does all it should. The sockets are opened only after every stored certificate can be served.
-async fn ready(State(context): State<Arc<Context>>) -> Result<&'static str, Refused> {
-    if *context.stopping.borrow() {
-        return Err(Refused::unavailable("the sidecar is shutting down"));
+/// Whether it does all it should, and what is amiss besides. The sockets are opened only after every stored certificate
+/// can be served.
+async fn ready(State(context): State<Arc<Context>>) -> Result<String, Refused> {
+    let report = report(&context).await?;
+    if !report.ready {
+        return Err(Refused::unavailable(report.problems.join("; ")));
     }
-    let unsaved: Vec<String> = context.store.storages().iter().filter_map(unsaved).collect();
-    if unsaved.is_empty() {
-        return Ok("ready\n");
+    let mut text = "ready\n".to_owned();
+    for warning in report.warnings() {
+        // A String takes all that is written to it.
+        let _ = writeln!(text, "{warning}");
     }
-    let unsaved = unsaved.join("; ");
-    Err(Refused::unavailable(format!("{unsaved}; certificates are served, and saved when it can")))
+    Ok(text)
 }
 
-/// What can't be saved there, if something can't.
-fn unsaved(storage: &StorageStatus) -> Option<String> {
-    let error = storage.disk.error.as_ref()?;
-    let of = match storage.resolvers.as_slice() {
-        [] => String::new(),
-        resolvers => format!(" (of {})", resolvers.join(", ")),
-    };
-    Some(format!("the storage {}{of} can't be written: {error}", storage.place))
+/// All that is known.
+async fn status(State(context): State<Arc<Context>>) -> Result<Answer<Report>, Refused> {
+    Ok(Answer(report(&context).await?))
 }
 
 /// Everything that is counted, in the OpenMetrics text format.
 async fn metrics(State(context): State<Arc<Context>>) -> Result<Response, Refused> {
-    let certificates = context.store.certificates().await?;
-    let text = context.metrics.text(certificates.into_iter().map(|certificate| certificate.facts).collect());
+    let text = context.metrics.text(report(&context).await?);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(CONTENT_TYPE, content_type)], text).into_response())
+}
+
+async fn report(context: &Context) -> Result<Report, Refused> {
+    let stopping = *context.stopping.borrow();
+    Ok(context.health.report(stopping, waiting(), now_seconds()).await?)
+}
+
+/// The certificates that a rate limit holds up.
+fn waiting() -> Vec<Waiting> {
+    Vec::new()
 }

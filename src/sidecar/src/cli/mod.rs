@@ -18,6 +18,7 @@ mod serve;
 mod sidecar;
 mod storages;
 mod values;
+mod wake;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

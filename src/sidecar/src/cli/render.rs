@@ -15,7 +15,7 @@ use setup::model::Setup;
 
 use super::dns::known_providers;
 use super::storages::choices;
-use super::{InputArgs, failed};
+use super::{InputArgs, failed, wake};
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
@@ -223,6 +223,12 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
     ] {
         if socket != default {
             command.push_str(&format!(" {flag} {}", quoted(socket)));
+        }
+    }
+    // Of a bootstrap of the user's own, and of a gateway, it is not known here where they listen.
+    if args.into.is_none() && args.format != Format::Istio {
+        for address in wake::addresses(setup) {
+            command.push_str(&format!(" --wake-address {address}"));
         }
     }
     if let Some(pair) = &setup.default_certificate {

@@ -16,7 +16,7 @@ use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
 use super::storages::choices;
 use super::values::{DefaultChoice, PairChoice, seconds};
-use super::{failed, storages};
+use super::{failed, storages, wake};
 use crate::hardening;
 use crate::provided::Files;
 use crate::run::{Directory, Run, RunError, exec, run as run_all};
@@ -74,7 +74,7 @@ pub struct RunArgs {
     )]
     pub grace_seconds: Duration,
 
-    /// Answer /healthz, /readyz and /metrics of the sidecar on this address.
+    /// Answer /healthz, /readyz, /status and /metrics of the sidecar on this address.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Running")]
     pub status_address: Option<SocketAddr>,
 
@@ -165,6 +165,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
             .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
         lease_min_seconds: LEASE[0],
         lease_max_seconds: LEASE[1],
+        wake_addresses: wake::addresses(setup),
         dns: args.dns.clone(),
         logs: args.logs.clone(),
         variables: setup.mac_keys.clone(),

@@ -84,8 +84,8 @@ pub struct SidecarArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_API_TOKEN_FILE", value_name = "PATH", help_heading = "Sockets")]
     pub api_token_file: Option<PathBuf>,
 
-    /// Answer /healthz, /readyz and /metrics on this address, as in 127.0.0.1:9970. They are on the API's socket in any
-    /// case.
+    /// Answer /healthz, /readyz, /status and /metrics on this address, as in 127.0.0.1:9970. They are on the API's socket
+    /// in any case.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Sockets")]
     pub status_address: Option<SocketAddr>,
 
@@ -142,6 +142,17 @@ pub struct SidecarArgs {
         help_heading = "Engine"
     )]
     pub lease_max_seconds: Duration,
+
+    /// Envoy's plaintext entry point, as this process reaches it: 127.0.0.1:80. When the engine falls silent, requests are
+    /// sent through it, by which Envoy makes a plugin anew that trapped. May be given several times.
+    #[arg(
+        long = "wake-address",
+        env = "ENVOY_AUTOCERT_WAKE_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        value_delimiter = ',',
+        help_heading = "Engine"
+    )]
+    pub wake_addresses: Vec<SocketAddr>,
 
     /// Questions to name servers.
     #[command(flatten)]

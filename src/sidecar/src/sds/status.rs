@@ -21,6 +21,8 @@ struct Tables {
     /// Streams by node. Those that haven't named one, or for which the table had no room, are in none.
     nodes: BTreeMap<String, usize>,
     rejected: BTreeMap<(String, String), Rejection>,
+    /// The last one of each node that is connected.
+    last_rejections: BTreeMap<String, Rejection>,
 }
 
 /// The state at one moment.
@@ -33,6 +35,8 @@ pub struct Snapshot {
     /// Secrets that a connected node rejected and has not accepted since. Envoy may blame one for another: in a TLS
     /// context with several, all updates are rejected as long as one of them is bad.
     pub rejected: Vec<Rejection>,
+    /// What each connected node rejected last, also when it has accepted it since.
+    pub last_rejections: Vec<Rejection>,
     /// Responses sent since the start.
     pub pushes: u64,
     /// Responses rejected since the start.
@@ -60,6 +64,7 @@ impl Status {
             streams: tables.streams,
             nodes: tables.nodes.iter().map(|(node, streams)| (node.clone(), *streams)).collect(),
             rejected: tables.rejected.values().cloned().collect(),
+            last_rejections: tables.last_rejections.values().cloned().collect(),
             pushes: self.pushes.load(Ordering::Relaxed),
             rejections: self.rejections.load(Ordering::Relaxed),
         }
@@ -136,7 +141,9 @@ impl StreamGuard {
                 return;
             }
             let (node, resource) = key.clone();
-            tables.rejected.insert(key, Rejection { node, resource, error: error.to_owned(), at: now });
+            let rejection = Rejection { node: node.clone(), resource, error: error.to_owned(), at: now };
+            tables.rejected.insert(key, rejection.clone());
+            tables.last_rejections.insert(node, rejection);
         }
     }
 }
@@ -153,6 +160,7 @@ impl Drop for StreamGuard {
                 tables.nodes.remove(&node);
                 // On its next stream it judges everything anew.
                 tables.rejected.retain(|(rejecting, _), _| *rejecting != node);
+                tables.last_rejections.remove(&node);
             }
         }
     }

@@ -50,6 +50,8 @@ pub struct LeaseStatus {
     pub holder: Option<String>,
     /// Since the last heartbeat of whoever held it last.
     pub heartbeat_age: Option<Duration>,
+    /// The fencing token of the last holding.
+    pub fence: Option<u64>,
 }
 
 /// Who holds the lease.
@@ -110,6 +112,7 @@ impl LeaseTable {
         LeaseStatus {
             holder: (now < held.ends).then(|| held.holder.clone()),
             heartbeat_age: Some(now.saturating_duration_since(held.heartbeat)),
+            fence: Some(held.fence),
         }
     }
 }

@@ -1,0 +1,44 @@
+//! `--wake-address` of a setup: where this machine reaches the plugin through Envoy.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use setup::envoy::plugin::challenge_entry_points;
+use setup::model::Setup;
+
+/// The entry points that challenges are answered on: the plugin sees what comes there. One that listens on every address
+/// is reached on the loopback.
+pub(super) fn addresses(setup: &Setup) -> Vec<SocketAddr> {
+    let challenged = challenge_entry_points(setup);
+    let points = setup.entry_points.iter().filter(|point| challenged.contains(point.name.as_str()));
+    points.filter_map(|point| Some(SocketAddr::new(reached(point.host.parse().ok()?), point.port))).collect()
+}
+
+fn reached(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use setup::model::EntryPoint;
+
+    use super::*;
+
+    #[test]
+    fn every_address_is_reached_on_the_loopback() {
+        let reached = |text: &str| text.parse().map(|address| reached(address).to_string());
+        assert_eq!(reached("0.0.0.0"), Ok("127.0.0.1".to_owned()));
+        assert_eq!(reached("::"), Ok("::1".to_owned()));
+        assert_eq!(reached("192.0.2.7"), Ok("192.0.2.7".to_owned()));
+    }
+
+    #[test]
+    fn an_entry_point_without_challenges_wakes_nobody() {
+        let point = EntryPoint { name: "web".into(), host: "0.0.0.0".into(), port: 80, redirect: None };
+        let setup = Setup { entry_points: vec![point], ..Setup::default() };
+        assert_eq!(addresses(&setup), []);
+    }
+}

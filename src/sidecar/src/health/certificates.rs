@@ -1,0 +1,235 @@
+//! What is amiss with certificates: counted all, listed up to a bound, the most urgent first.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use wire::{Attempt, StoredCertificate};
+
+use super::MAX_LISTED;
+
+/// From when on a certificate counts as expiring, in seconds before its end. With the defaults it is renewed long before.
+const EXPIRING: i64 = 24 * 60 * 60;
+
+/// How the certificates from CAs are.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Certificates {
+    /// How many of each.
+    pub counts: Counts,
+    /// Those whose time is over, the oldest first.
+    pub expired: Vec<Dated>,
+    /// Those whose time is over within a day, the next first.
+    pub expiring: Vec<Dated>,
+    /// Those that could not be got or renewed the last time, with the most failures first.
+    pub failing: Vec<Failing>,
+    /// Those that a rate limit holds up, the next first.
+    pub waiting: Vec<Waiting>,
+}
+
+/// How many there are. Each certificate is valid, expiring or expired, and may be failing besides, or not there yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Valid for more than a day.
+    pub valid: usize,
+    /// Valid for less than a day.
+    pub expiring: usize,
+    /// Valid no longer.
+    pub expired: usize,
+    /// That could not be got or renewed the last time.
+    pub failing: usize,
+    /// That a rate limit holds up.
+    pub waiting: usize,
+}
+
+/// A certificate and its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dated {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// Its end, seconds since 1970.
+    pub not_after: i64,
+}
+
+/// A certificate that could not be got or renewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Failing {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// How many tries have failed since the last success.
+    pub failures: u32,
+    /// Why the last one did.
+    pub reason: String,
+    /// When the next one is, seconds since 1970.
+    pub retry_at: i64,
+}
+
+/// A certificate that waits, since its order would be refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Waiting {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// Until when, seconds since 1970.
+    pub until: i64,
+    /// Why.
+    pub reason: String,
+}
+
+impl Certificates {
+    /// How these are at `now`, seconds since 1970.
+    pub(super) fn of(
+        stored: &[StoredCertificate],
+        attempts: impl Iterator<Item = Attempt>,
+        mut waiting: Vec<Waiting>,
+        now: i64,
+    ) -> Self {
+        let mut all = Self::default();
+        for StoredCertificate { id, not_after, .. } in stored {
+            let not_after = *not_after;
+            let dated = || Dated { resolver: id.resolver.clone(), names: id.names.clone(), not_after };
+            if not_after < now {
+                all.expired.push(dated());
+            } else if not_after.saturating_sub(now) < EXPIRING {
+                all.expiring.push(dated());
+            } else {
+                all.counts.valid += 1;
+            }
+        }
+        all.failing = attempts.filter(|attempt| attempt.failures > 0).map(Failing::from).collect();
+        all.counts.expired = cut(&mut all.expired, |dated| dated.not_after);
+        all.counts.expiring = cut(&mut all.expiring, |dated| dated.not_after);
+        all.counts.failing = cut(&mut all.failing, |failing| std::cmp::Reverse(failing.failures));
+        all.counts.waiting = cut(&mut waiting, |waiting| waiting.until);
+        all.waiting = waiting;
+        all
+    }
+
+    /// For a person, a line each.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
+        let of = |resolver: &str, names: &[String]| {
+            let main = names.first().map_or("", String::as_str);
+            format!("the certificate for {main} ({resolver})")
+        };
+        let expired = self.expired.iter().map(move |Dated { resolver, names, not_after }| {
+            format!("{} expired at {}", of(resolver, names), date(*not_after))
+        });
+        let expiring = self.expiring.iter().map(move |Dated { resolver, names, not_after }| {
+            format!("{} expires at {}", of(resolver, names), date(*not_after))
+        });
+        let failing = self.failing.iter().map(move |Failing { resolver, names, failures, reason, retry_at }| {
+            let (which, again) = (of(resolver, names), date(*retry_at));
+            format!("{which} has failed {failures} times: {reason}; it is tried again at {again}")
+        });
+        let waiting = self.waiting.iter().map(move |Waiting { resolver, names, until, reason }| {
+            format!("{} waits until {}: {reason}", of(resolver, names), date(*until))
+        });
+        expired.chain(expiring).chain(failing).chain(waiting)
+    }
+}
+
+impl From<Attempt> for Failing {
+    fn from(attempt: Attempt) -> Self {
+        let Attempt { certificate, failures, reason, retry_at, .. } = attempt;
+        Self { resolver: certificate.resolver, names: certificate.names, failures, reason, retry_at }
+    }
+}
+
+/// Sorts a list by urgency, cuts it, and gives how long it was.
+fn cut<T, K: Ord>(list: &mut Vec<T>, urgency: impl Fn(&T) -> K) -> usize {
+    let count = list.len();
+    list.sort_by_key(urgency);
+    list.truncate(MAX_LISTED);
+    count
+}
+
+/// In UTC; the bare number where it is none of this era.
+fn date(seconds: i64) -> String {
+    let Ok(date) = OffsetDateTime::from_unix_timestamp(seconds) else { return seconds.to_string() };
+    let (day, hour, minute, second) = (date.date(), date.hour(), date.minute(), date.second());
+    format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use wire::CertificateId;
+
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+
+    fn id(name: &str) -> CertificateId {
+        CertificateId { resolver: "le".into(), names: vec![name.to_owned()] }
+    }
+
+    fn stored(name: &str, not_after: i64) -> StoredCertificate {
+        StoredCertificate {
+            id: id(name),
+            not_before: 0,
+            not_after,
+            serial: "01".into(),
+            issuer: "CA".into(),
+            key_type: "EC256".into(),
+            renewal_id: None,
+        }
+    }
+
+    fn attempt(name: &str, failures: u32) -> Attempt {
+        Attempt {
+            certificate: id(name),
+            failures,
+            retry_at: NOW + 60,
+            reason: "the CA said no".into(),
+            order_is_dead: false,
+            made_with: None,
+            failed_ways: Vec::new(),
+            issuer: None,
+            ca_server: String::new(),
+            refused: Vec::new(),
+            elsewhere: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn each_is_valid_expiring_or_expired_and_the_most_urgent_comes_first() {
+        let ends = [NOW - 1, NOW - 2, NOW, NOW + EXPIRING - 1, NOW + EXPIRING];
+        let all = ends.iter().enumerate().map(|(number, end)| stored(&format!("n{number}.test"), *end));
+        let all: Vec<StoredCertificate> = all.collect();
+        let attempts = [attempt("a.test", 1), attempt("b.test", 3), attempt("c.test", 0)];
+        let told = Certificates::of(&all, attempts.into_iter(), Vec::new(), NOW);
+        assert_eq!(told.counts, Counts { valid: 1, expiring: 2, expired: 2, failing: 2, waiting: 0 });
+        assert_eq!(told.expired.iter().map(|dated| dated.not_after).collect::<Vec<_>>(), [NOW - 2, NOW - 1]);
+        assert_eq!(told.failing.iter().map(|failing| failing.failures).collect::<Vec<_>>(), [3, 1]);
+    }
+
+    #[test]
+    fn lists_are_bounded_and_counts_are_not() {
+        let all: Vec<_> = (0..1000).map(|number| stored(&format!("n{number}.test"), NOW - 1)).collect();
+        let told = Certificates::of(&all, std::iter::empty(), Vec::new(), NOW);
+        assert_eq!((told.counts.expired, told.expired.len()), (1000, MAX_LISTED));
+    }
+
+    #[test]
+    fn a_person_is_told_what_happened_and_what_comes() {
+        let waiting = Waiting { resolver: "le".into(), names: vec!["w.test".into()], until: NOW, reason: "full".into() };
+        let told = Certificates::of(
+            &[stored("a.test", NOW - 1)],
+            [attempt("b.test", 2)].into_iter(),
+            vec![waiting],
+            NOW,
+        );
+        assert_eq!(told.warnings().collect::<Vec<_>>(), [
+            "the certificate for a.test (le) expired at 2027-01-15T07:59:59Z",
+            "the certificate for b.test (le) has failed 2 times: the CA said no; it is tried again at \
+             2027-01-15T08:01:00Z",
+            "the certificate for w.test (le) waits until 2027-01-15T08:00:00Z: full",
+        ]);
+    }
+}

@@ -1,0 +1,164 @@
+//! The truth about the sidecar at one moment: for `/readyz`, `/status` and the metrics, which all tell the same.
+//!
+//! Promises: what is wrong is told with its reason and what comes next; lists are bounded, their counts are not; no
+//! secret is in it.
+//! Refuses: to take a sidecar out of service for one certificate. It is not ready when it can't do its work for anybody:
+//! it is ending, a storage can't be written, or no engine is there to order. A certificate that expired or fails is
+//! listed, as the others are served all the same.
+
+mod certificates;
+mod envoys;
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::engine::{Engine, Presence};
+use crate::sds;
+use crate::store::{StorageStatus, Store, StoreError};
+use crate::watchdog::Watchdog;
+pub use certificates::{Certificates, Counts, Dated, Failing, Waiting};
+pub use envoys::{Envoy, Rejected};
+
+/// The most entries of a list. Who has more to mend begins with these.
+pub const MAX_LISTED: usize = 100;
+/// The most lines of what is wrong that `/readyz` has: it is read by people on a terminal.
+const MAX_LINES: usize = 20;
+
+/// Where the truth is found.
+pub struct Health {
+    /// What is stored.
+    pub store: Arc<dyn Store>,
+    /// Who orders.
+    pub engine: Arc<Engine>,
+    /// Who is served.
+    pub sds: Arc<sds::Status>,
+    /// Who wakes the engine.
+    pub watchdog: Arc<Watchdog>,
+}
+
+/// Everything that is told.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Whether the sidecar does what it should.
+    pub ready: bool,
+    /// Why not, a line each.
+    pub problems: Vec<String>,
+    /// Who orders.
+    pub engine: EngineReport,
+    /// What is amiss with certificates.
+    pub certificates: Certificates,
+    /// Where things are kept.
+    pub storages: Vec<Storage>,
+    /// The Envoys that are connected, by node.
+    pub envoys: Vec<Envoy>,
+    /// All certificates from CAs.
+    #[serde(skip)]
+    pub stored: Vec<wire::StoredCertificate>,
+}
+
+/// What is known of the engine.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineReport {
+    /// `present`; `awaited`, when it may be about to come; `absent`.
+    pub presence: &'static str,
+    /// The instance that holds the lease.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<String>,
+    /// Since it, or the one before it, was last heard of, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heartbeat_age_seconds: Option<u64>,
+    /// The number of its holding: it grows with every change of the engine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<u64>,
+    /// How many rounds of requests were sent through Envoy to wake it.
+    pub wakes: u64,
+}
+
+/// A place where things are kept.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Storage {
+    /// Which one it is.
+    pub place: String,
+    /// The resolvers whose own it is; none when it is for all that have none of their own.
+    pub resolvers: Vec<String>,
+    /// Whether the last write succeeded.
+    pub writable: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl Health {
+    /// Looks at everything. `waiting` are the certificates that a rate limit holds up; `now` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn report(&self, stopping: bool, waiting: Vec<Waiting>, now: i64) -> Result<Report, StoreError> {
+        let stored = self.store.certificates().await?.into_iter().map(|certificate| certificate.facts);
+        let stored: Vec<wire::StoredCertificate> = stored.collect();
+        let progress = self.store.all_progress().await?;
+        let attempts = progress.into_iter().filter_map(|progress| progress.attempt);
+        let certificates = Certificates::of(&stored, attempts, waiting, now);
+        let storages: Vec<Storage> = self.store.storages().into_iter().map(Storage::from).collect();
+        let sight = self.engine.look();
+        let mut problems = Vec::new();
+        if stopping {
+            problems.push("the sidecar is shutting down".to_owned());
+        }
+        problems.extend(storages.iter().filter_map(Storage::problem));
+        if sight.presence == Presence::Absent {
+            let advice = if self.watchdog.is_armed() { "" } else { " (with --wake-address one that trapped is woken)" };
+            problems.push(format!(
+                "no engine for {} s: nothing is issued or renewed; is Envoy running, with the plugin?{advice}",
+                sight.silence.as_secs()
+            ));
+        }
+        let engine = EngineReport {
+            presence: sight.presence.as_str(),
+            holder: sight.lease.holder,
+            heartbeat_age_seconds: sight.lease.heartbeat_age.map(|age| age.as_secs()),
+            fence: sight.lease.fence,
+            wakes: self.watchdog.wakes(),
+        };
+        let envoys = envoys::of(&self.sds.snapshot());
+        Ok(Report { ready: problems.is_empty(), problems, engine, certificates, storages, envoys, stored })
+    }
+}
+
+impl Report {
+    /// What is wrong with single certificates and Envoys, for a person: a line each, the worst first.
+    pub fn warnings(&self) -> Vec<String> {
+        let rejected = self.envoys.iter().filter_map(Envoy::warning);
+        let mut lines: Vec<String> = self.certificates.warnings().chain(rejected).take(MAX_LINES + 1).collect();
+        if lines.len() > MAX_LINES {
+            lines.truncate(MAX_LINES);
+            lines.push("and more: see /status".to_owned());
+        }
+        lines
+    }
+}
+
+impl Storage {
+    fn problem(&self) -> Option<String> {
+        let error = self.error.as_ref()?;
+        let of = match self.resolvers.as_slice() {
+            [] => String::new(),
+            resolvers => format!(" (of {})", resolvers.join(", ")),
+        };
+        let place = &self.place;
+        Some(format!(
+            "the storage {place}{of} can't be written: {error}; certificates are served, and saved when it can"
+        ))
+    }
+}
+
+impl From<StorageStatus> for Storage {
+    fn from(status: StorageStatus) -> Self {
+        let StorageStatus { place, resolvers, disk } = status;
+        Self { place, resolvers, writable: disk.error.is_none(), error: disk.error.map(|error| error.to_string()) }
+    }
+}

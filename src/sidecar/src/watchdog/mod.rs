@@ -1,0 +1,180 @@
+//! The watchdog: brings an engine back that trapped.
+//!
+//! When the plugin's virtual machine traps, Envoy makes it anew only when the next HTTP request reaches its thread
+//! (`failure_policy: FAIL_RELOAD`), and nothing of it ticks until then. On an entry point that hardly anybody visits this
+//! can be a long time. So, when the engine's heartbeat is lost, the watchdog sends plain requests through the entry point
+//! `web`, each on a connection of its own, since Envoy spreads connections over its threads.
+//!
+//! Promises: it sends nothing while the engine is heard of; rounds are further and further apart, and each is bounded; it
+//! says what it does.
+//! Refuses: to restart anything. An Envoy that is gone is the business of whoever started it.
+
+mod request;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream;
+
+use crate::engine::{Engine, Sight};
+
+/// How often the heartbeat is looked at.
+const CHECK: Duration = Duration::from_secs(1);
+/// How long the engine has been silent before it is woken: the plugin asks its lease for 10 s, and another instance that
+/// ticks takes it over within seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Connections of a round. With 16 threads, all but one in a thousand rounds reach any given one; one that does is enough
+/// for an engine.
+const CONNECTIONS: usize = 96;
+/// How many of them at once: what a visitor's browser opens, a few times.
+const AT_ONCE: usize = 16;
+/// The waits between rounds, doubling: an engine takes seconds to come up, and an Envoy that is gone may be so for long.
+const FIRST_WAIT: Duration = Duration::from_secs(5);
+/// See [`FIRST_WAIT`].
+const LAST_WAIT: Duration = Duration::from_secs(60);
+
+/// Wakes the engine.
+pub struct Watchdog {
+    engine: Arc<Engine>,
+    /// Where Envoy's plaintext entry point listens; none: nobody is woken.
+    addresses: Vec<SocketAddr>,
+    rounds: AtomicU64,
+}
+
+impl Watchdog {
+    /// Of this engine, through these entry points.
+    pub fn new(engine: Arc<Engine>, addresses: Vec<SocketAddr>) -> Self {
+        Self { engine, addresses, rounds: AtomicU64::new(0) }
+    }
+
+    /// How many rounds of requests it has sent.
+    pub fn wakes(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
+    }
+
+    /// Whether it can wake anybody.
+    pub fn is_armed(&self) -> bool {
+        !self.addresses.is_empty()
+    }
+
+    /// Watches, and wakes. Runs until it is dropped; with no address it ends at once.
+    pub async fn run(&self) {
+        while self.is_armed() {
+            tokio::time::sleep(CHECK).await;
+            if is_lost(&self.engine.look()) {
+                self.wake().await;
+            }
+        }
+    }
+
+    /// Sends rounds of requests until the engine is back.
+    async fn wake(&self) {
+        let mut wait = FIRST_WAIT;
+        loop {
+            let sight = self.engine.look();
+            if !is_lost(&sight) {
+                return;
+            }
+            self.rounds.fetch_add(1, Ordering::Relaxed);
+            let answered = self.round().await;
+            let silence = sight.silence.as_secs();
+            if answered > 0 {
+                tracing::warn!(silence, answered, "the engine is silent: requests were sent through Envoy to wake it");
+            } else {
+                let addresses = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                tracing::warn!(silence, addresses, "the engine is silent, and Envoy answers at none of --wake-address");
+            }
+            tokio::time::sleep(wait).await;
+            wait = wait.saturating_mul(2).min(LAST_WAIT);
+        }
+    }
+
+    /// One round; how many requests were answered.
+    async fn round(&self) -> usize {
+        let each = self.addresses.repeat(CONNECTIONS);
+        let answers = stream::iter(each).map(request::send).buffer_unordered(AT_ONCE);
+        answers.filter(|answered| std::future::ready(*answered)).count().await
+    }
+}
+
+/// Whether the engine needs to be woken.
+fn is_lost(sight: &Sight) -> bool {
+    sight.lease.holder.is_none() && sight.silence >= PATIENCE
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::store::{Claim, FileStore, LeaseBounds, Storages, Store};
+
+    struct Desk {
+        store: Arc<dyn Store>,
+        watchdog: Arc<Watchdog>,
+        listener: TcpListener,
+        _directory: tempfile::TempDir,
+    }
+
+    impl Desk {
+        async fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let storages = Storages::from(directory.path().join("acme.json").as_path());
+            let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let engine = Arc::new(Engine::new(store.clone()));
+            let watchdog = Arc::new(Watchdog::new(engine, vec![listener.local_addr().unwrap()]));
+            Self { store, watchdog, listener, _directory: directory }
+        }
+
+        /// Answers one connection; gives what was asked.
+        async fn answer(&self) -> String {
+            let (mut stream, _) = self.listener.accept().await.unwrap();
+            let mut asked = [0; 1024];
+            let length = stream.read(&mut asked).await.unwrap();
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_round_opens_a_connection_for_each_request() {
+        let desk = Desk::new().await;
+        let answers = async {
+            for _ in 0..CONNECTIONS {
+                let asked = desk.answer().await;
+                assert!(asked.starts_with("GET /.well-known/acme-challenge/"), "{asked}");
+            }
+        };
+        let (answered, ()) = tokio::join!(desk.watchdog.round(), answers);
+        assert_eq!(answered, CONNECTIONS);
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_is_not_counted() {
+        let Desk { watchdog, listener, .. } = Desk::new().await;
+        drop(listener);
+        assert_eq!(watchdog.round().await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_heard_of_is_left_alone() {
+        let desk = Desk::new().await;
+        tokio::time::pause();
+        tokio::time::advance(PATIENCE).await;
+        assert!(is_lost(&desk.watchdog.engine.look()), "none came in time");
+        let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
+        desk.store.claim(claim).await.unwrap();
+        assert!(!is_lost(&desk.watchdog.engine.look()));
+        tokio::time::advance(Duration::from_secs(11)).await;
+        assert!(!is_lost(&desk.watchdog.engine.look()), "another instance may take over");
+        tokio::time::advance(PATIENCE).await;
+        assert!(is_lost(&desk.watchdog.engine.look()));
+    }
+}

@@ -1,0 +1,86 @@
+//! An engine whose virtual machines have all trapped: the watchdog brings it back, and without it the health says that
+//! it is gone.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::{Manner, Relay, SidecarOptions, Stage, World, WorldOptions, artifacts, domains, until};
+use serde_json::{Value, json};
+
+use crate::{PATIENCE, trap};
+
+const NAME: &str = "watchdog.example";
+
+/// Each instance in turn becomes the engine, when the lease of the one before has run out, and traps.
+const ALL_TRAP: Duration = Duration::from_secs(90);
+
+/// A world as in Istio: the engine runs in the filter's root contexts. The directory of its CA is so large that every
+/// instance traps that reads it; all have when this returns, and the CA is well again.
+fn trapped(wake: bool) -> Result<(World, Relay)> {
+    let mut options = WorldOptions::default();
+    let stage = Stage::new("watchdog", &options.pebble)?;
+    let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
+    relay.treat("/dir", Manner::Alter(|directory| directory["padding"] = json!("x".repeat(100_000))));
+    let plugin = stage.place.file("trapping.wasm");
+    let wasm = fs::read(artifacts::wasm()?)?;
+    fs::write(&plugin, trap::doctored(&wasm, "proxy_on_http_call_response", trap::ON_LARGE_ANSWERS)?)?;
+    let mut bootstrap = stage.bootstrap()?.without_singleton().domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    for filter in bootstrap.web_filters()? {
+        let code = "/typed_config/extension_config/typed_config/config/vm_config/code/local/filename";
+        if let Some(file) = filter.pointer_mut(code) {
+            *file = json!(plugin);
+        }
+    }
+    if wake {
+        let address = stage.place.web_address().to_string();
+        options.sidecar = SidecarOptions {
+            arguments: vec!["--wake-address".to_owned(), address],
+            ..SidecarOptions::default()
+        };
+    }
+    let world = stage.play(bootstrap, &options)?;
+    // One on the main thread, and one on each worker.
+    let instances = 1 + options.envoy.concurrency;
+    until("the trap of every instance", ALL_TRAP, || {
+        let trapped = world.envoy.log().matches("unreachable").count();
+        ensure!(trapped >= instances, "{trapped} of {instances} have trapped");
+        Ok(())
+    })?;
+    relay.relent();
+    Ok((world, relay))
+}
+
+fn status(world: &World) -> Result<Value> {
+    Ok(serde_json::from_slice(&world.sidecar.status("/status")?.body)?)
+}
+
+#[test]
+fn an_engine_that_trapped_everywhere_is_woken_through_the_plaintext_listener() -> Result<()> {
+    let (mut world, _relay) = trapped(true)?;
+    world.served(NAME, PATIENCE)?;
+    let status = status(&world)?;
+    ensure!(status["engine"]["presence"] == "present", "{status}");
+    ensure!(status["engine"]["wakes"].as_u64() > Some(0), "it came back by itself: {status}");
+    ensure!(world.sidecar.log().contains("the engine is silent"), "nothing is said of it");
+    let metrics = world.sidecar.status("/metrics")?.text();
+    ensure!(metrics.contains("envoy_autocert_engine_present 1"), "{metrics}");
+    ensure!(!metrics.contains("envoy_autocert_watchdog_wakes_total 0"), "{metrics}");
+    Ok(())
+}
+
+#[test]
+fn an_engine_that_nobody_wakes_is_said_to_be_absent() -> Result<()> {
+    let (world, _relay) = trapped(false)?;
+    until("the absence of the engine", PATIENCE, || {
+        let ready = world.sidecar.status("/readyz")?;
+        ensure!(ready.status == 503, "/readyz answers {}", ready.status);
+        ensure!(ready.text().contains("no engine for"), "{}", ready.text());
+        Ok(())
+    })?;
+    let status = status(&world)?;
+    ensure!(status["engine"]["presence"] == "absent" && status["engine"]["wakes"] == 0, "{status}");
+    ensure!(world.sidecar.status("/metrics")?.text().contains("envoy_autocert_engine_present 0"));
+    ensure!(world.sidecar.status("/healthz")?.status == 200, "the process itself is well");
+    Ok(())
+}
