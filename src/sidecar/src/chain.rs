@@ -111,7 +111,7 @@ pub fn facts(id: wire::CertificateId, pair: &Pair) -> Result<wire::StoredCertifi
         id,
         not_before: pair.not_before,
         not_after: pair.not_after,
-        serial: serial(leaf.raw_serial()),
+        serial: serial_text(leaf.raw_serial()),
         issuer: common_name.map_or_else(|| leaf.issuer().to_string(), str::to_owned),
         key_type: key_type(&leaf),
         renewal_id: renewal_id(&leaf),
@@ -128,8 +128,13 @@ fn renewal_id(leaf: &X509Certificate<'_>) -> Option<String> {
     Some(format!("{}.{}", URL_SAFE_NO_PAD.encode(authority.0), URL_SAFE_NO_PAD.encode(leaf.raw_serial())))
 }
 
-/// Without the zero byte that keeps it positive in DER.
-fn serial(raw: &[u8]) -> String {
+/// The serial number of a certificate in DER, as in [`wire::StoredCertificate`].
+pub fn serial_of(der: &[u8]) -> Option<String> {
+    X509Certificate::from_der(der).ok().map(|(_, certificate)| serial_text(certificate.raw_serial()))
+}
+
+/// A serial number as it stands in DER, without the zero byte that keeps it positive there.
+pub fn serial_text(raw: &[u8]) -> String {
     let significant = match raw {
         [0, rest @ ..] if !rest.is_empty() => rest,
         raw => raw,

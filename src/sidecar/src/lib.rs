@@ -3,11 +3,13 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+mod beside;
 pub mod catalog;
 pub mod chain;
 pub mod challenges;
 pub mod changes;
 pub mod cli;
+pub mod deployment;
 pub mod dns;
 pub mod engine;
 pub mod export;
@@ -22,6 +24,7 @@ pub mod peers;
 pub mod permits;
 pub mod process;
 pub mod provided;
+pub mod revocation;
 pub mod run;
 pub mod sds;
 pub mod secret;

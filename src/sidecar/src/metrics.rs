@@ -134,6 +134,10 @@ fn certificates(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Re
     gauge(encoder, "certificates_failing", help, as_i64(counts.failing))?;
     let help = "Certificates whose order waits for a rate limit; /status says until when";
     gauge(encoder, "certificates_waiting", help, as_i64(counts.waiting))?;
+    let help = "Certificates that an Envoy rejected or that were not served: the last good one is served instead";
+    gauge(encoder, "certificates_rolled_back", help, as_i64(counts.rolled_back))?;
+    let help = "Certificates that their CA revoked, as its list says, and that are not replaced yet";
+    gauge(encoder, "certificates_revoked", help, as_i64(counts.revoked))?;
     // Several may have the same main name, and a series must be there once: the one that ends first counts.
     let mut ends: BTreeMap<_, i64> = BTreeMap::new();
     for certificate in &report.stored {
@@ -150,6 +154,20 @@ fn health(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Result {
     gauge(encoder, "ready", "Whether the sidecar does what it should: 1 or 0", i64::from(report.ready))?;
     let help = "Rounds of requests sent through Envoy to wake an engine that was silent";
     counter(encoder, "watchdog_wakes", help, report.engine.wakes)?;
+    let tally = report.deployments;
+    let outcomes = [
+        ("accepted", tally.accepted),
+        ("rejected", tally.rejected),
+        ("served", tally.served),
+        ("unserved", tally.unserved),
+        ("unverifiable", tally.unverifiable),
+    ];
+    let outcomes = outcomes.map(|(outcome, count)| ([("outcome", outcome)], ConstCounter::new(count)));
+    family(encoder, "deployments", "New certificates by what became of their deployment", &outcomes)?;
+    let lists = &report.revocation_lists;
+    let outcomes = [("failed", lists.failed), ("read", lists.read)];
+    let outcomes = outcomes.map(|(outcome, count)| ([("outcome", outcome)], ConstCounter::new(count)));
+    family(encoder, "revocation_lists", "Revocation lists that were fetched, by what became of it", &outcomes)?;
     let at = |envoy: &Envoy| envoy.last_rejection.as_ref().map(|rejected| rejected.at);
     let rejections: Vec<_> =
         report.envoys.iter().filter_map(|envoy| Some(([("node", envoy.node.as_str())], at(envoy)?))).collect();

@@ -6,20 +6,22 @@ use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::catalog::Catalog;
-use crate::store::{CertificateKey, Store, StoreError};
+use crate::deployment::Deployment;
+use crate::store::{Certificate, CertificateKey, Store, StoreError};
 
 /// The way from the store to the catalog.
 pub struct Shelf {
     store: Arc<dyn Store>,
     catalog: Arc<Catalog>,
+    deployment: Arc<Deployment>,
     /// One at a time, so that an older certificate can't overtake a newer one.
     turn: Mutex<()>,
 }
 
 impl Shelf {
-    /// Between these two.
-    pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>) -> Self {
-        Self { store, catalog, turn: Mutex::new(()) }
+    /// Between these two, past whoever knows which certificates turned out to be no good.
+    pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>, deployment: Arc<Deployment>) -> Self {
+        Self { store, catalog, deployment, turn: Mutex::new(()) }
     }
 
     /// Serves every stored certificate, and gives their number.
@@ -30,21 +32,27 @@ impl Shelf {
         let _turn = self.turn.lock().await;
         let certificates = self.store.certificates().await?;
         for certificate in &certificates {
-            self.catalog.put_acme(&certificate.facts.id, Some(certificate.pair.clone()));
+            self.put(certificate, false);
         }
         Ok(certificates.len())
     }
 
-    /// Serves a certificate as it is stored now.
+    /// Serves a certificate as it is stored now, or the last good one when it was rolled back.
     ///
     /// # Errors
     /// When the store can't be read.
     pub async fn refresh(&self, key: &CertificateKey) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         if let Some(certificate) = self.store.certificate(key).await? {
-            self.catalog.put_acme(&certificate.value.facts.id, Some(certificate.value.pair));
+            self.put(&certificate.value, true);
         }
         Ok(())
+    }
+
+    fn put(&self, certificate: &Certificate, is_news: bool) {
+        let id = &certificate.facts.id;
+        let served = self.catalog.acme(id);
+        self.catalog.put_acme(id, Some(self.deployment.choose(certificate, served.as_ref(), is_news)));
     }
 
     /// Serves what changes in the store, whoever changed it. Runs until the store is closed.
@@ -74,7 +82,7 @@ mod tests {
     use super::*;
     use crate::catalog::{DefaultCertificate, Pair};
     use crate::chain;
-    use crate::store::{Certificate, Change, Claim, Fence, FileStore, LeaseBounds, Revision, Storages};
+    use crate::store::{Change, Claim, Fence, FileStore, LeaseBounds, Revision, Storages};
 
     fn certificate(name: &str) -> Certificate {
         let key = KeyPair::generate().unwrap();
@@ -90,7 +98,8 @@ mod tests {
         let storages = Storages::from(directory.path().join("acme.json").as_path());
         let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
-        let shelf = Shelf::new(store.clone(), catalog.clone());
+        let deployment = Arc::new(Deployment::open(&directory.path().join("acme.json"), Vec::new()).await);
+        let shelf = Shelf::new(store.clone(), catalog.clone(), deployment);
         let mut changes = catalog.changes();
         let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
         let fence = Fence(store.claim(claim).await.unwrap().fence);

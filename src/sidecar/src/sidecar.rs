@@ -15,7 +15,8 @@ use tokio::time::{Instant, timeout};
 use crate::api::{self, Admission, Context, Token, TokenError};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
-use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs};
+use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
+use crate::deployment::{self, Deployment};
 use crate::dns::Dns;
 use crate::engine::Engine;
 use crate::health::Health;
@@ -24,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::permits::Permits;
 use crate::provided::{Files, Provided, Sources};
+use crate::revocation::Revocation;
 use crate::sds::{self, Catalogs};
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
@@ -77,20 +79,32 @@ impl Sidecar {
 
     async fn serve(args: &SidecarArgs, store: Arc<dyn Store>, storage: &Path) -> Result<Self, StartError> {
         let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
-        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone()));
+        let deployment = Arc::new(Deployment::open(storage, args.verify_addresses.clone()).await);
+        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
         let stored = shelf.fill().await?;
         let provided = read_provided(args, catalog.clone()).await?;
         let (stop, stopping) = watch::channel(false);
-        let sds_status = Arc::new(sds::Status::default());
+        let sds_status = Arc::new(sds::Status::with_judge(deployment.clone()));
         let dns = Dns::open(storage, &args.variables, args.dns.name_server_port).await;
         let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
         let engine = Arc::new(Engine::new(store.clone()));
         let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));
+        let wants = Arc::new(WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)));
+        let is_on = args.crl_checks == Switch::On;
+        let revocation = Arc::new(Revocation::new(store.clone(), wants.clone(), is_on, args.crl_allow_private));
         let health = Health {
             store: store.clone(),
             engine: engine.clone(),
             sds: sds_status.clone(),
             watchdog: watchdog.clone(),
+            deployment: deployment.clone(),
+            revocation: revocation.clone(),
+        };
+        let surroundings = deployment::Surroundings {
+            shelf: shelf.clone(),
+            catalog: catalog.clone(),
+            sds: sds_status.clone(),
+            wants: wants.clone(),
         };
         let context = Arc::new(Context {
             store: store.clone(),
@@ -100,7 +114,7 @@ impl Sidecar {
             challenges: Challenges::default(),
             tls_alpn01: TlsAlpn01Challenges::default(),
             dns,
-            wants: WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)),
+            wants,
             permits: Permits::default(),
             metrics,
             health,
@@ -135,6 +149,8 @@ impl Sidecar {
         watchers.spawn(async move { shelf.follow().await });
         watchers.spawn(async move { engine.watch().await });
         watchers.spawn(async move { watchdog.run().await });
+        watchers.spawn(async move { deployment.run(&surroundings).await });
+        watchers.spawn(async move { revocation.run().await });
         watchers.spawn(provided.keep_current(catalog));
         let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
         let storage = storages_of(store.as_ref());

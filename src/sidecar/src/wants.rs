@@ -3,13 +3,13 @@
 //! Promises: the revision changes whenever the whole does, and only then, also over restarts; whoever waits for it
 //! learns of an offer that ran out as well as of a new one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use wire::{Want, Wants, WantsOffer};
+use wire::{Replacement, Want, Wants, WantsOffer};
 
 /// Offers are sent again before they run out; shorter ones would flap.
 const SHORTEST: Duration = Duration::from_secs(5);
@@ -17,6 +17,9 @@ const SHORTEST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// The most Envoys.
 const MAX_HOLDERS: usize = 1024;
+/// The most certificates that are to be replaced at once. When a CA revokes more, the others' turn comes when these are
+/// done.
+const MAX_REPLACEMENTS: usize = 10_000;
 
 /// All offers.
 pub struct WantsBoard {
@@ -26,6 +29,8 @@ pub struct WantsBoard {
 
 struct Offers {
     by_holder: HashMap<String, Offer>,
+    /// Of each who finds certificates that are no good.
+    replace: BTreeMap<&'static str, Vec<Replacement>>,
     wants: Wants,
 }
 
@@ -49,7 +54,7 @@ impl WantsBoard {
     /// Nothing is wanted. `seed` is the first revision: one that grows over restarts, such as the time.
     pub fn new(seed: u64) -> Self {
         let wants = Wants { revision: seed.max(1), wants: Vec::new(), replace: Vec::new() };
-        Self { offers: Mutex::new(Offers { by_holder: HashMap::new(), wants }), changed: Notify::new() }
+        Self { offers: Mutex::new(Offers { by_holder: HashMap::new(), replace: BTreeMap::new(), wants }), changed: Notify::new() }
     }
 
     /// Takes an Envoy's offer in place of its last one.
@@ -75,6 +80,19 @@ impl WantsBoard {
     pub fn stand(&self, holder: &str, wants: Vec<Want>) {
         let mut offers = self.current(Instant::now());
         offers.by_holder.insert(holder.to_owned(), Offer { wants, ends: None });
+        offers.gather();
+        drop(offers);
+        self.changed.notify_waiters();
+    }
+
+    /// Takes what `source` says is to be replaced, in place of what it said last.
+    pub fn replace(&self, source: &'static str, mut replacements: Vec<Replacement>) {
+        replacements.sort_unstable();
+        let mut offers = self.current(Instant::now());
+        if offers.replace.get(source).map_or(&[][..], Vec::as_slice) == replacements {
+            return;
+        }
+        offers.replace.insert(source, replacements);
         offers.gather();
         drop(offers);
         self.changed.notify_waiters();
@@ -120,11 +138,15 @@ impl WantsBoard {
 impl Offers {
     fn gather(&mut self) {
         let wants: BTreeSet<&Want> = self.by_holder.values().flat_map(|offer| &offer.wants).collect();
-        if !wants.iter().copied().eq(&self.wants.wants) {
+        // One reason is enough for each.
+        let replace: BTreeMap<_, &Replacement> =
+            self.replace.values().flatten().map(|one| ((&one.certificate, &one.serial), one)).collect();
+        let replace = || replace.values().copied().take(MAX_REPLACEMENTS);
+        if !wants.iter().copied().eq(&self.wants.wants) || !replace().eq(&self.wants.replace) {
             self.wants = Wants {
                 revision: self.wants.revision.checked_add(1).unwrap_or(1),
                 wants: wants.into_iter().cloned().collect(),
-                replace: self.wants.replace.clone(),
+                replace: replace().cloned().collect(),
             };
         }
     }
@@ -195,6 +217,27 @@ mod tests {
         let start = Instant::now();
         assert_eq!(board.after(7, Duration::from_secs(50)).await.revision, 7);
         assert_eq!(start.elapsed().as_secs(), 50);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_to_be_replaced_is_told_once_whoever_says_so() {
+        let board = WantsBoard::new(7);
+        let replacement = |serial: &str, reason: &str| Replacement {
+            certificate: CertificateId { resolver: "le".into(), names: vec!["a.example".into()] },
+            serial: serial.into(),
+            reason: reason.into(),
+        };
+        board.replace("one", vec![replacement("01", "revoked")]);
+        let told = board.after(7, Duration::from_secs(50)).await;
+        assert_eq!((told.revision, told.replace.len()), (8, 1));
+        board.replace("one", vec![replacement("01", "revoked")]);
+        board.replace("two", Vec::new());
+        assert_eq!(board.now().revision, 8, "the same again is no change");
+        board.replace("two", vec![replacement("01", "rejected"), replacement("02", "rejected")]);
+        assert_eq!(board.now().replace.len(), 2, "one reason is enough");
+        board.replace("one", Vec::new());
+        board.replace("two", Vec::new());
+        assert_eq!(board.now().replace, []);
     }
 
     #[tokio::test(start_paused = true)]

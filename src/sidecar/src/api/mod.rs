@@ -82,7 +82,7 @@ pub struct Context {
     /// DNS-01 and dns-persist-01 challenges.
     pub dns: Dns,
     /// What other Envoys want.
-    pub wants: WantsBoard,
+    pub wants: Arc<WantsBoard>,
     /// Whether CAs may be asked.
     pub permits: Permits,
     /// What is told to Prometheus.

@@ -48,6 +48,13 @@ impl Catalog {
         self.alter(|contents| contents.put_acme(id, pair));
     }
 
+    /// The ACME certificate of `id` that is served where it is the best.
+    pub fn acme(&self, id: &wire::CertificateId) -> Option<Arc<Pair>> {
+        let mut id = id.clone();
+        id.names.sort_unstable();
+        self.read().acme.get(&id).cloned()
+    }
+
     /// Replaces all provided certificates.
     pub fn replace_provided(&self, pairs: Vec<Arc<Pair>>) {
         self.alter(|contents| contents.replace_provided(pairs));

@@ -37,7 +37,7 @@ pub use render::RenderArgs;
 pub use run::{ExecEnvoyArgs, RunArgs};
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
-pub use values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, StoragePath};
+pub use values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, StoragePath, Switch};
 
 /// Automatic HTTPS for Envoy: certificates from an ACME CA, renewed and served without a restart.
 #[derive(Debug, Parser)]

@@ -15,7 +15,7 @@ use super::logs::LogArgs;
 use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
 use super::storages::choices;
-use super::values::{DefaultChoice, PairChoice, seconds};
+use super::values::{DefaultChoice, PairChoice, Switch, seconds};
 use super::{failed, storages, wake};
 use crate::hardening;
 use crate::provided::Files;
@@ -165,6 +165,9 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
             .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
         lease_min_seconds: LEASE[0],
         lease_max_seconds: LEASE[1],
+        verify_addresses: Vec::new(),
+        crl_checks: Switch::On,
+        crl_allow_private: false,
         wake_addresses: wake::addresses(setup),
         dns: args.dns.clone(),
         logs: args.logs.clone(),

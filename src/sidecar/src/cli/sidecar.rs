@@ -9,7 +9,7 @@ use clap::Args;
 use super::dns::DnsArgs;
 use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
-use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, seconds};
+use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, Switch, seconds};
 use crate::keys::eab::Variables;
 
 /// The flags of `sidecar`.
@@ -153,6 +153,32 @@ pub struct SidecarArgs {
         help_heading = "Engine"
     )]
     pub wake_addresses: Vec<SocketAddr>,
+
+    /// Envoy's TLS entry point, as this process reaches it: 127.0.0.1:443. After an Envoy has taken a new certificate, a
+    /// handshake there shows whether visitors get it; if not, the one before is served again. May be given several times.
+    #[arg(
+        long = "verify-address",
+        env = "ENVOY_AUTOCERT_VERIFY_ADDRESS",
+        value_name = "ADDRESS:PORT",
+        value_delimiter = ',',
+        help_heading = "Certificates"
+    )]
+    pub verify_addresses: Vec<SocketAddr>,
+
+    /// Whether the revocation lists that certificates name are looked through; one that its CA revoked is replaced at
+    /// once.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_CRL_CHECKS",
+        value_name = "WHETHER",
+        default_value = "on",
+        help_heading = "Certificates"
+    )]
+    pub crl_checks: Switch,
+
+    /// Also fetch revocation lists from private and loopback addresses, as a CA of your own may have them.
+    #[arg(long, env = "ENVOY_AUTOCERT_CRL_ALLOW_PRIVATE", help_heading = "Certificates")]
+    pub crl_allow_private: bool,
 
     /// Questions to name servers.
     #[command(flatten)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
+
 use crate::provided::Files;
 
 /// Where the storage is.
@@ -73,6 +75,15 @@ impl FromStr for PairChoice {
             _ => Err("expected CERTIFICATE,KEY".into()),
         }
     }
+}
+
+/// Whether something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is not.
+    Off,
+    /// It is.
+    On,
 }
 
 /// What is served for names that nothing covers.

@@ -5,6 +5,8 @@ use time::OffsetDateTime;
 use wire::{Attempt, StoredCertificate};
 
 use super::MAX_LISTED;
+use crate::deployment::RolledBack;
+use crate::revocation::Revoked;
 
 /// From when on a certificate counts as expiring, in seconds before its end. With the defaults it is renewed long before.
 const EXPIRING: i64 = 24 * 60 * 60;
@@ -23,6 +25,18 @@ pub struct Certificates {
     pub failing: Vec<Failing>,
     /// Those that a rate limit holds up, the next first.
     pub waiting: Vec<Waiting>,
+    /// Those in whose place the last good one is served, or would be if there were one; the latest first.
+    pub rolled_back: Vec<RolledBack>,
+    /// Those that their CA revoked, as its list says.
+    pub revoked: Vec<Revoked>,
+}
+
+/// What others found wrong with certificates.
+#[derive(Default)]
+pub(super) struct Faults {
+    pub(super) waiting: Vec<Waiting>,
+    pub(super) rolled_back: Vec<RolledBack>,
+    pub(super) revoked: Vec<Revoked>,
 }
 
 /// How many there are. Each certificate is valid, expiring or expired, and may be failing besides, or not there yet.
@@ -39,6 +53,10 @@ pub struct Counts {
     pub failing: usize,
     /// That a rate limit holds up.
     pub waiting: usize,
+    /// That turned out to be no good.
+    pub rolled_back: usize,
+    /// That their CA revoked.
+    pub revoked: usize,
 }
 
 /// A certificate and its end.
@@ -88,7 +106,7 @@ impl Certificates {
     pub(super) fn of(
         stored: &[StoredCertificate],
         attempts: impl Iterator<Item = Attempt>,
-        mut waiting: Vec<Waiting>,
+        faults: Faults,
         now: i64,
     ) -> Self {
         let mut all = Self::default();
@@ -107,8 +125,10 @@ impl Certificates {
         all.counts.expired = cut(&mut all.expired, |dated| dated.not_after);
         all.counts.expiring = cut(&mut all.expiring, |dated| dated.not_after);
         all.counts.failing = cut(&mut all.failing, |failing| std::cmp::Reverse(failing.failures));
-        all.counts.waiting = cut(&mut waiting, |waiting| waiting.until);
-        all.waiting = waiting;
+        Faults { waiting: all.waiting, rolled_back: all.rolled_back, revoked: all.revoked } = faults;
+        all.counts.waiting = cut(&mut all.waiting, |waiting| waiting.until);
+        all.counts.rolled_back = cut(&mut all.rolled_back, |rolled_back| std::cmp::Reverse(rolled_back.since));
+        all.counts.revoked = cut(&mut all.revoked, |revoked| revoked.names.clone());
         all
     }
 
@@ -131,7 +151,19 @@ impl Certificates {
         let waiting = self.waiting.iter().map(move |Waiting { resolver, names, until, reason }| {
             format!("{} waits until {}: {reason}", of(resolver, names), date(*until))
         });
-        expired.chain(expiring).chain(failing).chain(waiting)
+        let rolled_back = self.rolled_back.iter().map(move |rolled_back| {
+            let RolledBack { resolver, names, serial, reason, since, last_good_until } = rolled_back;
+            let (which, since) = (of(resolver, names), date(*since));
+            let instead = match last_good_until {
+                Some(until) => format!("the one before, valid until {}, is served", date(*until)),
+                None => "there is no good one before".to_owned(),
+            };
+            format!("{which} with the serial number {serial} is no good since {since}: {reason}; {instead}")
+        });
+        let revoked = self.revoked.iter().map(move |Revoked { resolver, names, serial, reason }| {
+            format!("{} with the serial number {serial} is no good: {reason}", of(resolver, names))
+        });
+        expired.chain(revoked).chain(rolled_back).chain(expiring).chain(failing).chain(waiting)
     }
 }
 
@@ -203,8 +235,8 @@ mod tests {
         let all = ends.iter().enumerate().map(|(number, end)| stored(&format!("n{number}.test"), *end));
         let all: Vec<StoredCertificate> = all.collect();
         let attempts = [attempt("a.test", 1), attempt("b.test", 3), attempt("c.test", 0)];
-        let told = Certificates::of(&all, attempts.into_iter(), Vec::new(), NOW);
-        assert_eq!(told.counts, Counts { valid: 1, expiring: 2, expired: 2, failing: 2, waiting: 0 });
+        let told = Certificates::of(&all, attempts.into_iter(), Faults::default(), NOW);
+        assert_eq!(told.counts, Counts { valid: 1, expiring: 2, expired: 2, failing: 2, waiting: 0, rolled_back: 0, revoked: 0 });
         assert_eq!(told.expired.iter().map(|dated| dated.not_after).collect::<Vec<_>>(), [NOW - 2, NOW - 1]);
         assert_eq!(told.failing.iter().map(|failing| failing.failures).collect::<Vec<_>>(), [3, 1]);
     }
@@ -212,7 +244,7 @@ mod tests {
     #[test]
     fn lists_are_bounded_and_counts_are_not() {
         let all: Vec<_> = (0..1000).map(|number| stored(&format!("n{number}.test"), NOW - 1)).collect();
-        let told = Certificates::of(&all, std::iter::empty(), Vec::new(), NOW);
+        let told = Certificates::of(&all, std::iter::empty(), Faults::default(), NOW);
         assert_eq!((told.counts.expired, told.expired.len()), (1000, MAX_LISTED));
     }
 
@@ -222,7 +254,7 @@ mod tests {
         let told = Certificates::of(
             &[stored("a.test", NOW - 1)],
             [attempt("b.test", 2)].into_iter(),
-            vec![waiting],
+            Faults { waiting: vec![waiting], ..Faults::default() },
             NOW,
         );
         assert_eq!(told.warnings().collect::<Vec<_>>(), [

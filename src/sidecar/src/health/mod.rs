@@ -13,10 +13,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::deployment::{Deployment, Tally};
 use crate::engine::{Engine, Presence};
+use crate::revocation::{Lists, Revocation};
 use crate::sds;
 use crate::store::{StorageStatus, Store, StoreError};
 use crate::watchdog::Watchdog;
+use certificates::Faults;
 pub use certificates::{Certificates, Counts, Dated, Failing, Waiting};
 pub use envoys::{Envoy, Rejected};
 
@@ -35,6 +38,10 @@ pub struct Health {
     pub sds: Arc<sds::Status>,
     /// Who wakes the engine.
     pub watchdog: Arc<Watchdog>,
+    /// Whether new certificates are served.
+    pub deployment: Arc<Deployment>,
+    /// Which certificates were revoked.
+    pub revocation: Arc<Revocation>,
 }
 
 /// Everything that is told.
@@ -51,6 +58,10 @@ pub struct Report {
     pub certificates: Certificates,
     /// Where things are kept.
     pub storages: Vec<Storage>,
+    /// How deployments of new certificates went since the start.
+    pub deployments: Tally,
+    /// The revocation lists.
+    pub revocation_lists: Lists,
     /// The Envoys that are connected, by node.
     pub envoys: Vec<Envoy>,
     /// All certificates from CAs.
@@ -102,7 +113,9 @@ impl Health {
         let stored: Vec<wire::StoredCertificate> = stored.collect();
         let progress = self.store.all_progress().await?;
         let attempts = progress.into_iter().filter_map(|progress| progress.attempt);
-        let certificates = Certificates::of(&stored, attempts, waiting, now);
+        let faults =
+            Faults { waiting, rolled_back: self.deployment.rolled_back(), revoked: self.revocation.revoked() };
+        let certificates = Certificates::of(&stored, attempts, faults, now);
         let storages: Vec<Storage> = self.store.storages().into_iter().map(Storage::from).collect();
         let sight = self.engine.look();
         let mut problems = Vec::new();
@@ -125,7 +138,9 @@ impl Health {
             wakes: self.watchdog.wakes(),
         };
         let envoys = envoys::of(&self.sds.snapshot());
-        Ok(Report { ready: problems.is_empty(), problems, engine, certificates, storages, envoys, stored })
+        let (ready, deployments) = (problems.is_empty(), self.deployment.tally());
+        let revocation_lists = self.revocation.lists();
+        Ok(Report { ready, problems, engine, certificates, storages, deployments, revocation_lists, envoys, stored })
     }
 }
 

@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::transport::Server;
 
-pub use status::{Rejection, Snapshot, Status};
+pub use status::{Judge, Rejection, Snapshot, Status};
 
 use crate::catalog::Catalog;
 

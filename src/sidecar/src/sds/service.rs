@@ -64,7 +64,7 @@ impl Secrets {
     fn context(&self, metadata: &MetadataMap) -> Result<Context, GrpcStatus> {
         let scope = scope(metadata)?;
         let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
-        let guard = self.status.enter().ok_or_else(too_many)?;
+        let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;
         let catalog = self.catalog(scope).clone();
         Ok(Context { catalog, scope, guard, stopping: self.stopping.clone() })
     }

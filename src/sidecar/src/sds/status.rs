@@ -4,12 +4,27 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::broadcast;
+
 use super::limits::{MAX_STATUS_ENTRIES, MAX_STREAMS, MAX_TEXT};
 use super::session::Verdict;
 
+/// Appeals that a slow stream may be behind with.
+const MAX_APPEALS: usize = 256;
+
+/// Who is told what Envoys make of the certificates that visitors are served.
+pub trait Judge: Send + Sync {
+    /// A node uses this version of a certificate now.
+    fn accepted(&self, node: &str, version: &str);
+
+    /// A node rejected a response with nothing new but this version of a certificate.
+    fn rejected(&self, node: &str, version: &str, error: &str);
+}
+
 /// Counters and tables that all streams write and anybody may read.
-#[derive(Default)]
 pub struct Status {
+    judge: Option<Arc<dyn Judge>>,
+    appeals: broadcast::Sender<Arc<[Arc<str>]>>,
     tables: Mutex<Tables>,
     pushes: AtomicU64,
     rejections: AtomicU64,
@@ -56,7 +71,30 @@ pub struct Rejection {
     pub at: i64,
 }
 
+impl Default for Status {
+    fn default() -> Self {
+        Self {
+            judge: None,
+            appeals: broadcast::Sender::new(MAX_APPEALS),
+            tables: Mutex::default(),
+            pushes: AtomicU64::new(0),
+            rejections: AtomicU64::new(0),
+        }
+    }
+}
+
 impl Status {
+    /// One that tells this judge.
+    pub fn with_judge(judge: Arc<dyn Judge>) -> Self {
+        Self { judge: Some(judge), ..Self::default() }
+    }
+
+    /// Certificates of these versions, where they were rejected, may be sent once more: something else was to blame.
+    pub fn appeal(&self, versions: Vec<Arc<str>>) {
+        // Without a stream there is nobody to tell.
+        let _ = self.appeals.send(versions.into());
+    }
+
     /// The state now.
     pub fn snapshot(&self) -> Snapshot {
         let tables = self.tables();
@@ -70,15 +108,16 @@ impl Status {
         }
     }
 
-    /// Counts a stream in until the returned guard is dropped; `None` when there are too many.
-    pub(super) fn enter(self: &Arc<Self>) -> Option<StreamGuard> {
+    /// Counts a stream in until the returned guard is dropped; `None` when there are too many. `is_judged` says whether
+    /// it has the certificates that visitors are served.
+    pub(super) fn enter(self: &Arc<Self>, is_judged: bool) -> Option<StreamGuard> {
         let mut tables = self.tables();
         if tables.streams >= MAX_STREAMS {
             return None;
         }
         tables.streams += 1;
         drop(tables);
-        Some(StreamGuard { status: self.clone(), node: None })
+        Some(StreamGuard { status: self.clone(), node: None, is_judged })
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -90,6 +129,7 @@ impl Status {
 pub(super) struct StreamGuard {
     status: Arc<Status>,
     node: Option<String>,
+    is_judged: bool,
 }
 
 impl StreamGuard {
@@ -115,14 +155,34 @@ impl StreamGuard {
     pub(super) fn settle(&self, verdict: Verdict, now: i64) {
         let node = self.node.as_deref().unwrap_or("unknown");
         match verdict {
-            Verdict::Accepted(name) => {
+            Verdict::Accepted { name, version } => {
                 let mut tables = self.status.tables();
                 if !tables.rejected.is_empty() {
                     tables.rejected.remove(&(node.to_owned(), printable(&name)));
                 }
+                drop(tables);
+                if let (Some(judge), Some(version)) = (self.judge(), version) {
+                    judge.accepted(node, &version);
+                }
             }
-            Verdict::Rejected { names, error } => self.reject(node, &names, &printable(&error), now),
+            Verdict::Rejected { secrets, error } => {
+                let error = printable(&error);
+                let names: Vec<Arc<str>> = secrets.iter().map(|(name, _)| name.clone()).collect();
+                self.reject(node, &names, &error, now);
+                if let (Some(judge), [(_, version)]) = (self.judge(), secrets.as_slice()) {
+                    judge.rejected(node, version, &error);
+                }
+            }
         }
+    }
+
+    fn judge(&self) -> Option<&dyn Judge> {
+        self.status.judge.as_deref().filter(|_| self.is_judged)
+    }
+
+    /// Appeals from now on.
+    pub(super) fn appeals(&self) -> broadcast::Receiver<Arc<[Arc<str>]>> {
+        self.status.appeals.subscribe()
     }
 
     fn reject(&self, node: &str, names: &[Arc<str>], error: &str, now: i64) {

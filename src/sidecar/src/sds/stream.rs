@@ -61,6 +61,7 @@ async fn run<S: Session>(
     let mut seen = *changes.borrow_and_update();
     let follower = context.catalog.follow(seen);
     let mut stopping = context.stopping.clone();
+    let mut appeals = context.guard.appeals();
     let mut half_closed = false;
     // A client that will ask for nothing more gets what it has asked for, then the stream ends.
     while !half_closed || session.is_due() {
@@ -82,6 +83,12 @@ async fn run<S: Session>(
                     let (number, changed) = context.catalog.changed_since(seen);
                     seen = number;
                     session.changed(&changed);
+                }
+            },
+            // One that was missed leaves things as they are, and the sender lives as long as the guard.
+            appeal = appeals.recv() => {
+                if let Ok(versions) = appeal {
+                    session.reconsider(&versions);
                 }
             },
             () = stopped(&mut stopping) => {

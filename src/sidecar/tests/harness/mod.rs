@@ -10,7 +10,10 @@ use clap::Parser;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PublicKeyData, SubjectPublicKeyInfo};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
+    PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber, SubjectPublicKeyInfo,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -19,7 +22,7 @@ use sidecar::sidecar::{Sidecar, StartError};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::net::{TcpStream, UnixStream};
-use wire::{CertificateId, Csr, CsrRequest, Lease, LeaseRequest, Problem, Publication, Published, State, path};
+use wire::{CertificateId, Csr, CsrRequest, Lease, LeaseRequest, Problem, Publication, Published, State, Wants, path};
 
 /// The CA's directory.
 pub const CA: &str = "https://ca.example/directory";
@@ -214,6 +217,38 @@ impl Client {
         self.post(path::CERTIFICATES, &publication).await
     }
 
+    /// What `/status` tells.
+    pub async fn status(&self) -> Value {
+        self.get("/status").await.json()
+    }
+
+    /// Waits until `/status` is as wanted, and gives it.
+    pub async fn status_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
+        let start = std::time::Instant::now();
+        loop {
+            let status = self.status().await;
+            if wanted(&status) {
+                return status;
+            }
+            assert!(start.elapsed() < std::time::Duration::from_secs(60), "{status:#}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until these serial numbers are to be replaced.
+    pub async fn replaced_until(&self, wanted: &[&str]) {
+        let start = std::time::Instant::now();
+        loop {
+            let wants: Wants = self.get(&format!("{}?after=0", path::WANTS)).await.json();
+            let serials: Vec<&str> = wants.replace.iter().map(|one| one.serial.as_str()).collect();
+            if serials == wanted {
+                return;
+            }
+            assert!(start.elapsed() < std::time::Duration::from_secs(60), "{wants:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// Order, signing request and publication.
     pub async fn issue(&self, ca: &TestCa, id: &CertificateId, order: &str) -> Published {
         self.order(id, order).await.no_content();
@@ -283,6 +318,25 @@ impl TestCa {
         params.not_after = OffsetDateTime::now_utc() + Duration::days(90);
         change(&mut params);
         format!("{}{}", params.signed_by(&public_key(csr), &self.issuer).unwrap().pem(), self.pem)
+    }
+
+    /// A revocation list with these serial numbers, DER, that is good for so many days.
+    pub fn revocation_list(&self, serials: &[u64], days: i64) -> Vec<u8> {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: OffsetDateTime::now_utc() - Duration::hours(1),
+            reason_code: Some(RevocationReason::KeyCompromise),
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: OffsetDateTime::now_utc() - Duration::hours(2),
+            next_update: OffsetDateTime::now_utc() + Duration::days(days),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        params.signed_by(&self.issuer).unwrap().der().to_vec()
     }
 
     /// A chain and a key as another tool would have stored them.

@@ -16,6 +16,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
 
 use super::provider::Record;
+use crate::beside;
 
 /// What is added to the path of the storage.
 const SUFFIX: &str = ".dns-records";
@@ -81,9 +82,7 @@ struct Held {
 impl Journal {
     /// Reads the journal beside this storage.
     pub(super) async fn open(storage: &Path) -> Self {
-        let mut path = storage.as_os_str().to_owned();
-        path.push(SUFFIX);
-        let path = PathBuf::from(path);
+        let path = beside::path(storage, SUFFIX);
         let reading = path.clone();
         // It is cancelled only when the runtime ends, and panics only by a bug.
         let read = spawn_blocking(move || file::read(&reading)).await.unwrap_or_else(|error| Err(error.to_string()));

@@ -1,5 +1,7 @@
 //! The incremental variant: names are added and removed, and a secret can be said not to exist.
 
+use std::sync::Arc;
+
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 
 use super::ledger::Ledger;
@@ -50,6 +52,10 @@ impl Session for DeltaSession {
 
     fn changed(&mut self, changed: &Changed) {
         self.ledger.changed(changed);
+    }
+
+    fn reconsider(&mut self, versions: &[Arc<str>]) {
+        self.ledger.reconsider(versions);
     }
 
     fn is_due(&self) -> bool {

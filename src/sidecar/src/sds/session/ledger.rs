@@ -146,7 +146,8 @@ impl Ledger {
 
     /// The client asks again for a name it may have forgotten: it gets an answer whatever it was told before.
     pub(super) fn resend(&mut self, name: &str) {
-        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.told != Told::Nothing) {
+        let was_told = |entry: &&mut Entry| entry.told != Told::Nothing || entry.told_in > 0;
+        if let Some(entry) = self.entries.get_mut(name).filter(was_told) {
             entry.resend = true;
             self.queue(name);
         }
@@ -324,8 +325,8 @@ impl Ledger {
             if entry.alone.as_ref() == told.version() {
                 entry.alone = None;
             }
-            entry.confirmed = told;
-            verdicts.push(Verdict::Accepted(name));
+            entry.confirmed = told.clone();
+            verdicts.push(Verdict::Accepted { name, version: told.version().cloned() });
         }
         verdicts
     }
@@ -335,7 +336,8 @@ impl Ledger {
         // What was only said to be absent beside them went unheard.
         let absent = sent.contents.iter().filter(|(_, told)| *told == Told::Absent && !suspects.is_empty());
         for (name, _) in absent {
-            self.unsay(name, sent.number);
+            let confirmed = self.entries.get(name).map(|entry| entry.confirmed.clone());
+            self.unsay(name, sent.number, confirmed.unwrap_or(Told::Nothing));
         }
         let only_one = suspects.len() == 1;
         for (name, version) in &suspects {
@@ -346,17 +348,28 @@ impl Ledger {
             } else {
                 entry.alone = Some(version.clone());
             }
-            self.unsay(name, sent.number);
+            // It serves what it took before, but holds what it rejected: it is to be told the former anew.
+            self.unsay(name, sent.number, Told::Nothing);
         }
-        Verdict::Rejected { names: suspects.into_iter().map(|(name, _)| name).collect(), error: error.to_owned() }
+        Verdict::Rejected { secrets: suspects, error: error.to_owned() }
     }
 
-    /// The client did not take what it was told in this response; unless it has been told more since, it still has
-    /// what it took before.
-    fn unsay(&mut self, name: &str, response: u64) {
+    /// The client did not take what it was told in this response: unless it has been told more since, it was told this.
+    fn unsay(&mut self, name: &str, response: u64, told: Told) {
         if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.told_in == response) {
-            entry.told = entry.confirmed.clone();
+            entry.told = told;
             self.queue(name);
+        }
+    }
+
+    /// Forgets that contents of these versions were rejected.
+    pub(super) fn reconsider(&mut self, versions: &[Arc<str>]) {
+        let is_among = |rejected: &Arc<str>| versions.contains(rejected);
+        for (name, entry) in &mut self.entries {
+            if entry.rejected.take_if(|rejected| is_among(rejected)).is_some() && !entry.queued {
+                entry.queued = true;
+                self.due.push_back(name.clone());
+            }
         }
     }
 

@@ -8,6 +8,8 @@
 //! - A subscribed secret is answered at once, and again only when its content changes or the client asks again.
 //! - Rejected content is not sent again to the stream that rejected it. When a response with several new secrets is
 //!   rejected, each is sent once more in a response of its own, so that a bad one doesn't hold up the others.
+//! - What stood before a rejected content is sent anew when it is the best again: Envoy goes on serving it, but has
+//!   taken the rejected content in, and refuses all updates of a TLS context in which there is one.
 //! - A nonce is never used twice. Requests with a nonce of no outstanding response settle nothing.
 //!
 //! Refuses: wildcard subscriptions, which SDS doesn't have; they are ignored.
@@ -40,6 +42,9 @@ pub trait Session {
 
     /// The catalog has changed: the subscribed secrets among what changed are looked at again.
     fn changed(&mut self, changed: &Changed);
+
+    /// What was rejected of these versions may be sent once more: something else was to blame.
+    fn reconsider(&mut self, versions: &[Arc<str>]);
 
     /// Whether [`Session::next`] has something to look at.
     fn is_due(&self) -> bool;
@@ -84,12 +89,17 @@ impl Service {
 /// What a client made of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It uses this secret now.
-    Accepted(Arc<str>),
-    /// It refused a response; these are the secrets that were new in it.
+    /// It uses this content of a secret now.
+    Accepted {
+        /// The secret's name.
+        name: Arc<str>,
+        /// Its content's version; none: that there is none.
+        version: Option<Arc<str>>,
+    },
+    /// It refused a response; these are the contents that were new in it.
     Rejected {
-        /// The secrets' names.
-        names: Vec<Arc<str>>,
+        /// The secrets' names, with their contents' versions.
+        secrets: Vec<(Arc<str>, Arc<str>)>,
         /// Why, in the client's words: not to be trusted.
         error: String,
     },

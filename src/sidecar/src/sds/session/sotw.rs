@@ -5,6 +5,7 @@
 //! protocol, "Deleting resources").
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
 
@@ -60,6 +61,10 @@ impl Session for SotwSession {
 
     fn changed(&mut self, changed: &Changed) {
         self.ledger.changed(changed);
+    }
+
+    fn reconsider(&mut self, versions: &[Arc<str>]) {
+        self.ledger.reconsider(versions);
     }
 
     fn is_due(&self) -> bool {

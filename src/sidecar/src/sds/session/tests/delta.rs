@@ -76,7 +76,7 @@ fn a_subscribed_secret_is_sent_at_once_and_an_acknowledgement_is_not_answered() 
     let response = one(&mut session, &world);
     assert_eq!((shown(&response).as_str(), response.type_url.as_str()), ("a.test=1", TYPE_URL));
     let verdicts = session.request(&ack(&response.nonce)).unwrap();
-    assert_eq!(verdicts, [Verdict::Accepted("a.test".into())]);
+    assert_eq!(verdicts, [Verdict::Accepted { name: "a.test".into(), version: Some("1".into()) }]);
     assert!(!session.is_due());
 }
 
@@ -208,15 +208,17 @@ fn rejected_content_is_not_sent_again_and_new_content_is() {
     session.request(&subscribe(&["a.test"])).unwrap();
     let response = one(&mut session, &world);
     let verdicts = session.request(&nack(&response.nonce)).unwrap();
-    assert_eq!(verdicts, [Verdict::Rejected { names: vec!["a.test".into()], error: "bad".to_owned() }]);
+    let secrets = vec![("a.test".into(), "1".into())];
+    assert_eq!(verdicts, [Verdict::Rejected { secrets, error: "bad".to_owned() }]);
     assert!(drain(&mut session, &world).is_empty());
     assert!(change(&mut session, &world).is_empty());
     world.put("a.test", "2");
     assert_eq!(change(&mut session, &world), ["a.test=2"]);
 }
 
+/// Envoy serves what it had, but has taken in what it rejected, and rejects everything beside it until it gets another.
 #[test]
-fn after_a_rejection_the_content_the_client_kept_is_not_sent_again() {
+fn after_a_rejection_the_content_before_is_sent_anew_when_it_is_the_best_again() {
     let (mut session, world) = (session(), World::of(&[("a.test", "1")]));
     session.request(&subscribe(&["a.test"])).unwrap();
     let good = one(&mut session, &world).nonce;
@@ -225,8 +227,25 @@ fn after_a_rejection_the_content_the_client_kept_is_not_sent_again() {
     session.changed(&Changed::Everything);
     let bad = one(&mut session, &world).nonce;
     session.request(&nack(&bad)).unwrap();
+    assert!(drain(&mut session, &world).is_empty());
     world.put("a.test", "1");
+    assert_eq!(change(&mut session, &world), ["a.test=1"]);
     assert!(change(&mut session, &world).is_empty());
+}
+
+#[test]
+fn what_was_rejected_for_anothers_fault_is_sent_once_more() {
+    let (mut session, world) = (session(), World::of(&[("a.test", "1"), ("b.test", "1")]));
+    for name in ["a.test", "b.test"] {
+        session.request(&subscribe(&[name])).unwrap();
+        let response = one(&mut session, &world);
+        session.request(&nack(&response.nonce)).unwrap();
+    }
+    assert!(change(&mut session, &world).is_empty());
+    session.reconsider(&["1".into()]);
+    assert_eq!(drain(&mut session, &world), ["a.test=1 b.test=1"]);
+    session.reconsider(&["2".into()]);
+    assert!(drain(&mut session, &world).is_empty());
 }
 
 #[test]
@@ -258,7 +277,8 @@ fn a_rejection_blames_only_what_was_not_accepted_before() {
     let both = one(&mut session, &world);
     assert_eq!(shown(&both), "a.test=1 b.test=1");
     let verdicts = session.request(&nack(&both.nonce)).unwrap();
-    assert_eq!(verdicts, [Verdict::Rejected { names: vec!["b.test".into()], error: "bad".to_owned() }]);
+    let secrets = vec![("b.test".into(), "1".into())];
+    assert_eq!(verdicts, [Verdict::Rejected { secrets, error: "bad".to_owned() }]);
     assert!(drain(&mut session, &world).is_empty());
 }
 

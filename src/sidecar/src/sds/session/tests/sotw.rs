@@ -144,7 +144,8 @@ fn a_rejected_secret_is_not_sent_again_and_new_content_is() {
     let (mut session, world) = (session(), two());
     let nonce = one(&mut session, &world, &ask(&["a.test"], "")).nonce;
     let verdicts = session.request(&nack(&["a.test"], &nonce)).unwrap();
-    assert_eq!(verdicts, [Verdict::Rejected { names: vec!["a.test".into()], error: "bad".to_owned() }]);
+    let secrets = vec![("a.test".into(), "1".into())];
+    assert_eq!(verdicts, [Verdict::Rejected { secrets, error: "bad".to_owned() }]);
     assert!(change(&mut session, &world).is_empty());
     world.put("a.test", "2");
     assert_eq!(change(&mut session, &world), ["a.test=2"]);

@@ -1,0 +1,138 @@
+//! Proof of deployment: whether a new certificate really is served, and the way back when it is not.
+//!
+//! A new certificate is pushed to the Envoys. Each says whether it takes it; with `--verify-address`, a handshake shows
+//! whether visitors get it. One that an Envoy rejects, or that is not served in time, is rolled back to the last good one,
+//! told in the log, the metrics and the status, and to the engine, which gets another.
+//!
+//! Promises:
+//! - A rejection blames a certificate only when nothing else was new in the response, and nothing else that this Envoy
+//!   holds is to blame: in a TLS context with several certificates Envoy rejects every update as long as one is bad.
+//! - What was rolled back is not pushed to anybody again, until the last good one nears its end and it is the only one.
+//! - The last good one survives a restart. A rejected one is never taken for good.
+//! - However often new ones are rejected, the engine is asked for another less and less often.
+//!
+//! Refuses: to judge a certificate by what is in it; that was done before it was stored. To roll back because nothing
+//! answers at an address: this proves nothing.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `table.rs`, `entry.rs` | decides: a pure state machine |
+//! | `kept.rs` | the last good ones, on disk |
+//! | `verify.rs`, `handshake.rs` | looks at what is served |
+//! | `runner.rs` | carries out what was decided |
+
+mod entry;
+mod handshake;
+mod kept;
+mod runner;
+mod table;
+mod verify;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use tokio::sync::Notify;
+
+pub use runner::Surroundings;
+use table::{Sight, Table};
+
+use crate::catalog::{Pair, now_seconds};
+use crate::sds::Judge;
+use crate::store::Certificate;
+use kept::Keeper;
+
+/// What is known of the deployment of new certificates.
+pub struct Deployment {
+    table: Mutex<Table>,
+    keeper: Keeper,
+    /// Where visitors are served; none: what Envoys say is all there is.
+    addresses: Vec<SocketAddr>,
+    /// Something is to be done.
+    work: Notify,
+}
+
+/// A certificate in whose place the last good one is served.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolledBack {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// The serial number of the one that is no good, in lower-case hexadecimal.
+    pub serial: String,
+    /// What happened to it.
+    pub reason: String,
+    /// When, seconds since 1970.
+    pub since: i64,
+    /// The end of the one that is served instead, seconds since 1970; absent when there is none, and the one that is no
+    /// good is all there is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_good_until: Option<i64>,
+}
+
+/// How deployments went since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tally {
+    /// New certificates that an Envoy took.
+    pub accepted: u64,
+    /// That were seen to be served.
+    pub served: u64,
+    /// That an Envoy rejected.
+    pub rejected: u64,
+    /// That were not served though an Envoy took them.
+    pub unserved: u64,
+    /// Of which nothing could be seen, as nothing answered.
+    pub unverifiable: u64,
+}
+
+impl Deployment {
+    /// Reads what was kept beside this storage. With addresses, what is served there is looked at.
+    pub async fn open(storage: &Path, addresses: Vec<SocketAddr>) -> Self {
+        let (keeper, kept) = Keeper::open(storage).await;
+        Self { table: Mutex::new(Table::new(kept)), keeper, addresses, work: Notify::new() }
+    }
+
+    /// What is to be served of a stored certificate: itself, or the last good one. `served` is what is served now;
+    /// `is_news` says whether it was stored just now, and not read at the start.
+    pub fn choose(&self, certificate: &Certificate, served: Option<&Arc<Pair>>, is_news: bool) -> Arc<Pair> {
+        let chosen = self.table().choose(certificate, Sight { served, is_news }, now_seconds());
+        self.work.notify_one();
+        chosen
+    }
+
+    /// The certificates that are rolled back, or would be if there were a last good one.
+    pub fn rolled_back(&self) -> Vec<RolledBack> {
+        self.table().rolled_back(now_seconds())
+    }
+
+    /// How it went so far.
+    pub fn tally(&self) -> Tally {
+        self.table().tally
+    }
+
+    // A panic while the lock is held would be a bug of ours; the table goes on with what it has.
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Judge for Deployment {
+    fn accepted(&self, node: &str, version: &str) {
+        if self.table().accepted(node, version) {
+            self.work.notify_one();
+        }
+    }
+
+    fn rejected(&self, node: &str, version: &str, error: &str) {
+        if self.table().rejected(node, version, error, now_seconds()) {
+            self.work.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

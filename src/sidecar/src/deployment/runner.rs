@@ -1,0 +1,116 @@
+//! Carries out what the table decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
+use super::table::Orders;
+use super::verify::{Outcome, name_of, verify};
+use super::Deployment;
+use crate::catalog::{Catalog, now_seconds};
+use crate::sds;
+use crate::shelf::Shelf;
+use crate::store::CertificateKey;
+use crate::wants::WantsBoard;
+
+/// How often time is looked at, and at most how often the file is written.
+const TICK: Duration = Duration::from_secs(1);
+/// The most certificates that are looked at at once.
+const AT_ONCE: usize = 8;
+/// Whose replacements these are, on the board.
+const SOURCE: &str = "deployment";
+
+/// What is acted upon.
+pub struct Surroundings {
+    /// Where another one is to be served.
+    pub shelf: Arc<Shelf>,
+    /// What is served.
+    pub catalog: Arc<Catalog>,
+    /// Where rejected ones are sent again.
+    pub sds: Arc<sds::Status>,
+    /// Where the engine is asked for others.
+    pub wants: Arc<WantsBoard>,
+}
+
+impl Deployment {
+    /// Follows deployments. Runs until it is dropped.
+    pub async fn run(&self, around: &Surroundings) {
+        let mut waiting: Vec<(CertificateKey, Arc<str>)> = Vec::new();
+        let mut looking = FuturesUnordered::new();
+        let mut is_dirty = false;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = tick.tick() => {
+                    self.table().keep_time(now_seconds());
+                    if std::mem::take(&mut is_dirty) {
+                        let kept = self.table().kept();
+                        self.keeper.write(kept).await;
+                    }
+                    self.ask(around);
+                }
+                () = self.work.notified() => {}
+                Some(()) = looking.next() => {}
+            }
+            let orders = self.table().orders();
+            is_dirty |= orders.keep;
+            self.carry_out(&orders, around).await;
+            waiting.extend(orders.verify);
+            while looking.len() < AT_ONCE
+                && let Some((key, version)) = waiting.pop()
+            {
+                looking.push(self.look(around, key, version));
+            }
+        }
+    }
+
+    async fn carry_out(&self, orders: &Orders, around: &Surroundings) {
+        for key in &orders.refresh {
+            if let Err(error) = around.shelf.refresh(key).await {
+                tracing::warn!(%error, "a certificate is not rolled back yet");
+            }
+        }
+        if !orders.appeal.is_empty() {
+            around.sds.appeal(orders.appeal.clone());
+        }
+    }
+
+    /// Tells the engine what is to be replaced.
+    fn ask(&self, around: &Surroundings) {
+        let replacements = self.table().replacements(now_seconds());
+        around.wants.replace(SOURCE, replacements);
+    }
+
+    /// Looks whether one is served.
+    async fn look(&self, around: &Surroundings, key: CertificateKey, version: Arc<str>) {
+        let Some(expected) = self.table().expected(&key, &version) else { return };
+        let name = name_of(&expected.newest, &around.catalog).filter(|_| !self.addresses.is_empty());
+        let outcome = match &name {
+            Some(name) => verify(&expected, name, &self.addresses).await,
+            // What Envoy said has to do.
+            None => return self.table().proven(&key, &version, now_seconds()),
+        };
+        let main = key.names().first().map_or("", String::as_str);
+        let mut table = self.table();
+        match outcome {
+            Outcome::Served => {
+                tracing::info!(resolver = key.resolver, main, name, "the new certificate is served");
+                table.tally.served += 1;
+                table.proven(&key, &version, now_seconds());
+            }
+            Outcome::Unreachable(why) => {
+                tracing::warn!(resolver = key.resolver, main, why, "it can't be seen whether the new certificate is served");
+                table.tally.unverifiable += 1;
+                table.proven(&key, &version, now_seconds());
+            }
+            Outcome::Unserved { reason, mendable } => {
+                table.unserved(&key, &version, &reason, mendable, now_seconds());
+            }
+        }
+        drop(table);
+        self.work.notify_one();
+    }
+}

@@ -1,0 +1,297 @@
+//! What is followed, and what comes of what Envoys and handshakes say: a pure state machine.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::entry::{Entry, Rejection, State, is_usable};
+use super::kept::Kept;
+use super::{RolledBack, Tally};
+use crate::catalog::Pair;
+use crate::store::{Certificate, CertificateKey};
+
+/// How long a rejection still counts after all was well, in seconds: other Envoys may be slower. Then the certificate
+/// before is forgotten.
+const SETTLING: i64 = 10 * 60;
+/// The most certificates that are followed. Beyond it new ones are served as they come.
+const MAX_ENTRIES: usize = 20_000;
+/// The most Envoys whose rejections are told apart.
+const MAX_NODES: usize = 1024;
+
+/// All deployments that are followed.
+pub(super) struct Table {
+    entries: HashMap<CertificateKey, Entry>,
+    /// Whose each version is, of the newest and of the last good ones.
+    by_version: HashMap<Arc<str>, CertificateKey>,
+    /// Of each Envoy, what it holds that is no good.
+    blames: HashMap<String, Blame>,
+    /// From before the start, and not seen since.
+    restored: HashMap<CertificateKey, Kept>,
+    pub(super) tally: Tally,
+    orders: Orders,
+}
+
+/// What an Envoy holds that is no good. While it does, it rejects everything in the same TLS context.
+struct Blame {
+    key: CertificateKey,
+    /// What it rejected since.
+    held: HashSet<Arc<str>>,
+}
+
+/// What is to be done.
+#[derive(Default)]
+pub(super) struct Orders {
+    /// Something else is to be served of these.
+    pub(super) refresh: Vec<CertificateKey>,
+    /// It is to be seen whether these versions are served.
+    pub(super) verify: Vec<(CertificateKey, Arc<str>)>,
+    /// These are to be sent again to whoever rejected them.
+    pub(super) appeal: Vec<Arc<str>>,
+    /// What is kept on disk has changed.
+    pub(super) keep: bool,
+}
+
+/// What is known when one is chosen.
+#[derive(Clone, Copy)]
+pub(super) struct Sight<'a> {
+    /// What is served now.
+    pub(super) served: Option<&'a Arc<Pair>>,
+    /// Whether it was stored just now; else it is read at the start.
+    pub(super) is_news: bool,
+}
+
+/// What a handshake is compared with.
+pub(super) struct Expected {
+    pub(super) newest: Arc<Pair>,
+    pub(super) last_good: Option<Arc<Pair>>,
+}
+
+impl Table {
+    /// With what was kept.
+    pub(super) fn new(kept: Vec<Kept>) -> Self {
+        Self {
+            entries: HashMap::new(),
+            by_version: HashMap::new(),
+            blames: HashMap::new(),
+            restored: kept.into_iter().map(|kept| (CertificateKey::from(&kept.id), kept)).collect(),
+            tally: Tally::default(),
+            orders: Orders::default(),
+        }
+    }
+
+    /// What is to be done since the last time.
+    pub(super) fn orders(&mut self) -> Orders {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// See [`super::Deployment::choose`].
+    pub(super) fn choose(&mut self, certificate: &Certificate, sight: Sight<'_>, now: i64) -> Arc<Pair> {
+        let key = CertificateKey::from(&certificate.facts.id);
+        let version = certificate.pair.version.as_str();
+        if let Some(entry) = self.entries.get(&key).filter(|entry| entry.newest.version == version) {
+            return entry.serving(now);
+        }
+        let before = self.entries.remove(&key);
+        before.iter().for_each(|entry| self.forget(entry));
+        let kept = self.restored.remove(&key);
+        if before.is_none() && sight.served.is_some_and(|served| served.version == version) {
+            // Its deployment is over.
+            return certificate.pair.clone();
+        }
+        let (last_good, state, rejections) = match (before, kept) {
+            (Some(before), _) => match before.state {
+                State::Rejected(_) => (before.last_good, State::Pushed, before.rejections),
+                State::Pushed => (before.last_good.or(Some(before.newest)), State::Pushed, before.rejections),
+                State::Accepted | State::Proven(_) => (Some(before.newest), State::Pushed, 0),
+            },
+            (None, Some(kept)) => {
+                let rejection = kept.rejection.filter(|_| kept.version == version);
+                (kept.last_good, rejection.map_or(State::Pushed, State::Rejected), kept.rejections)
+            }
+            (None, None) => (sight.served.cloned(), State::Pushed, 0),
+        };
+        let entry = Entry {
+            id: certificate.facts.id.clone(),
+            newest: certificate.pair.clone(),
+            serial: certificate.facts.serial.clone(),
+            last_good: last_good.filter(|good| good.version != version && is_usable(good, now)),
+            state,
+            rejections,
+        };
+        let serving = entry.serving(now);
+        if self.entries.len() < MAX_ENTRIES && (sight.is_news || entry.last_good.is_some() || entry.is_rejected()) {
+            self.follow(key, entry);
+        }
+        serving
+    }
+
+    fn follow(&mut self, key: CertificateKey, entry: Entry) {
+        for pair in [Some(&entry.newest), entry.last_good.as_ref()].into_iter().flatten() {
+            self.by_version.insert(pair.version.as_str().into(), key.clone());
+        }
+        self.orders.keep = true;
+        self.entries.insert(key, entry);
+    }
+
+    /// It is followed no longer, as it was.
+    fn forget(&mut self, entry: &Entry) {
+        for pair in [Some(&entry.newest), entry.last_good.as_ref()].into_iter().flatten() {
+            self.by_version.remove(pair.version.as_str());
+        }
+        self.orders.keep = true;
+    }
+
+    /// An Envoy uses this version. Says whether that changes anything.
+    pub(super) fn accepted(&mut self, node: &str, version: &str) -> bool {
+        let Some(key) = self.by_version.get(version).cloned() else { return false };
+        let is_mended = self.blames.get(node).is_some_and(|blame| blame.key == key);
+        if is_mended {
+            self.acquit(node);
+        }
+        let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.newest.version == version) else {
+            return is_mended;
+        };
+        let was_blamed_by = match &entry.state {
+            State::Rejected(Rejection { node: Some(by), .. }) => by == node && entry.last_good.is_none(),
+            _ => false,
+        };
+        if entry.state != State::Pushed && !was_blamed_by {
+            return is_mended;
+        }
+        entry.state = State::Accepted;
+        self.tally.accepted += 1;
+        self.orders.verify.push((key, version.into()));
+        true
+    }
+
+    /// An Envoy rejected a response in which only this version was new. Says whether that changes anything.
+    pub(super) fn rejected(&mut self, node: &str, version: &str, error: &str, now: i64) -> bool {
+        let Some(key) = self.by_version.get(version).cloned() else { return false };
+        let Some(entry) = self.entries.get_mut(&key) else { return false };
+        let is_newest = entry.newest.version == version;
+        if let Some(blame) = self.blames.get_mut(node) {
+            if blame.key != key {
+                blame.held.insert(version.into());
+                return false;
+            }
+            if !is_newest {
+                // The one before is rejected as well: it is no good either, or something else is to blame.
+                entry.last_good = None;
+                self.by_version.remove(version);
+                self.orders.refresh.push(key);
+                self.orders.keep = true;
+                self.acquit(node);
+                return true;
+            }
+        }
+        if !is_newest {
+            return false;
+        }
+        if self.blames.len() < MAX_NODES || self.blames.contains_key(node) {
+            let blame = Blame { key: key.clone(), held: HashSet::new() };
+            self.blames.entry(node.to_owned()).or_insert(blame);
+        }
+        let reason = format!("Envoy {node} rejected it: {error}");
+        let rejection = Rejection { node: Some(node.to_owned()), reason, at: now, mendable: true };
+        self.tally.rejected += 1;
+        self.roll_back(&key, rejection)
+    }
+
+    /// It was looked for and not found. Says whether that changes anything.
+    pub(super) fn unserved(&mut self, key: &CertificateKey, version: &str, reason: &str, mendable: bool, now: i64) {
+        if self.entries.get(key).is_some_and(|entry| entry.newest.version == version) {
+            self.tally.unserved += 1;
+            self.roll_back(key, Rejection { node: None, reason: reason.to_owned(), at: now, mendable });
+        }
+    }
+
+    /// All that could be seen of it is well.
+    pub(super) fn proven(&mut self, key: &CertificateKey, version: &str, now: i64) {
+        let is_it = |entry: &&mut Entry| entry.newest.version == version && entry.state == State::Accepted;
+        if let Some(entry) = self.entries.get_mut(key).filter(is_it) {
+            entry.state = State::Proven(now);
+            entry.rejections = 0;
+            self.orders.keep = true;
+        }
+    }
+
+    /// What a handshake for this one is compared with, unless it has been overtaken.
+    pub(super) fn expected(&self, key: &CertificateKey, version: &str) -> Option<Expected> {
+        let entry = self.entries.get(key).filter(|entry| entry.newest.version == version && !entry.is_rejected())?;
+        Some(Expected { newest: entry.newest.clone(), last_good: entry.last_good.clone() })
+    }
+
+    /// Time has passed.
+    pub(super) fn keep_time(&mut self, now: i64) {
+        let is_over = |entry: &Entry| matches!(entry.state, State::Proven(at) if now.saturating_sub(at) > SETTLING);
+        let over: Vec<CertificateKey> =
+            self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(key, _)| key.clone()).collect();
+        for key in over {
+            if let Some(entry) = self.entries.remove(&key) {
+                self.forget(&entry);
+            }
+        }
+        for (key, entry) in &mut self.entries {
+            if entry.last_good.take_if(|good| !is_usable(good, now)).is_some() {
+                self.orders.keep = true;
+                if entry.is_rejected() {
+                    let main = entry.id.names.first().map_or("", String::as_str);
+                    let resolver = &entry.id.resolver;
+                    tracing::warn!(resolver, main, "the last good certificate nears its end; the newest is served again");
+                    self.orders.refresh.push(key.clone());
+                }
+            }
+        }
+    }
+
+    /// What the engine is asked for at `now`, seconds since 1970.
+    pub(super) fn replacements(&self, now: i64) -> Vec<wire::Replacement> {
+        self.entries.values().filter_map(|entry| entry.replacement(now)).collect()
+    }
+
+    /// What is to survive a restart.
+    pub(super) fn kept(&self) -> Vec<Kept> {
+        let followed = self.entries.values().filter(|entry| {
+            let is_at_stake = entry.last_good.is_some() && !matches!(entry.state, State::Proven(_));
+            is_at_stake || entry.is_rejected()
+        });
+        followed.map(Kept::of).chain(self.restored.values().cloned()).collect()
+    }
+
+    /// See [`super::Deployment::rolled_back`].
+    pub(super) fn rolled_back(&self, now: i64) -> Vec<RolledBack> {
+        let of = |entry: &Entry| {
+            let State::Rejected(rejection) = &entry.state else { return None };
+            Some(RolledBack {
+                resolver: entry.id.resolver.clone(),
+                names: entry.id.names.clone(),
+                serial: entry.serial.clone(),
+                reason: rejection.reason.clone(),
+                since: rejection.at,
+                last_good_until: entry.last_good.as_ref().filter(|good| is_usable(good, now)).map(|good| good.not_after),
+            })
+        };
+        self.entries.values().filter_map(of).collect()
+    }
+
+    fn roll_back(&mut self, key: &CertificateKey, rejection: Rejection) -> bool {
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| !entry.is_rejected()) else { return false };
+        let (resolver, main) = (&entry.id.resolver, entry.id.names.first().map_or("", String::as_str));
+        let (serial, reason) = (&entry.serial, &rejection.reason);
+        if entry.last_good.is_some() {
+            tracing::error!(resolver, main, serial, reason, "a certificate is rolled back to the last good one");
+        } else {
+            tracing::error!(resolver, main, serial, reason, "a certificate is no good, and there is no good one before");
+        }
+        entry.reject(rejection);
+        self.orders.refresh.push(key.clone());
+        self.orders.keep = true;
+        true
+    }
+
+    /// What this Envoy holds is good again: what it rejected since is sent once more.
+    fn acquit(&mut self, node: &str) {
+        if let Some(blame) = self.blames.remove(node) {
+            self.orders.appeal.extend(blame.held);
+        }
+    }
+}

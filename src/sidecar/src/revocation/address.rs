@@ -1,0 +1,93 @@
+//! Which addresses a URL from a CA may lead to.
+//!
+//! The URL of a revocation list stands in the certificate. A CA that is broken or hostile must not make the sidecar knock
+//! on doors inside: so only public addresses are asked, and names are resolved here, so that what was checked is what is
+//! connected to.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// Resolves names to public addresses only.
+pub(super) struct Public;
+
+impl Resolve for Public {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() {
+                return Err(format!("{} has no public address", name.as_str()).into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is one of the public Internet (RFC 6890 and the IANA's registries of special addresses).
+pub(super) fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => is_public_v4(address),
+        IpAddr::V6(address) => is_public_v6(address),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let is_special = address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_documentation()
+        || a == 0
+        || a >= 240
+        // Carriers' own, protocol assignments, benchmarks.
+        || (a == 100 && (64..128).contains(&b))
+        || (a == 192 && b == 0 && c == 0)
+        || (a == 198 && (18..20).contains(&b));
+    !is_special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    if let Some(inner) = address.to_ipv4_mapped() {
+        return is_public_v4(inner);
+    }
+    let [first, second, third, ..] = address.segments();
+    // NAT64 (RFC 6052 §2.1) and 6to4 (RFC 3056 §2) have an IPv4 address within.
+    if first == 0x0064 && second == 0xff9b {
+        let [.., high, low] = address.segments();
+        return is_public_v4(embedded(high, low));
+    }
+    if first == 0x2002 {
+        return is_public_v4(embedded(second, third));
+    }
+    let is_documentation = (first == 0x2001 && second == 0x0db8) || (first == 0x3fff && second < 0x1000);
+    let is_protocol = first == 0x2001 && second < 0x0200;
+    first & 0xe000 == 0x2000 && !is_documentation && !is_protocol
+}
+
+fn embedded(high: u16, low: u16) -> Ipv4Addr {
+    let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
+    Ipv4Addr::new(a, b, c, d)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        let is_public = |text: &str| text.parse().is_ok_and(is_public);
+        for public in ["1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::1.1.1.1", "2002:101:101::1"] {
+            assert!(is_public(public), "{public}");
+        }
+        for inner in [
+            "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "0.0.0.0", "255.255.255.255",
+            "100.64.0.1", "224.0.0.1", "198.18.0.1", "192.0.2.1", "::1", "::", "fe80::1", "fc00::1", "ff02::1",
+            "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::10.0.0.1", "2002:a00:1::1", "2001:db8::1",
+            "::7f00:1",
+        ] {
+            assert!(!is_public(inner), "{inner}");
+        }
+    }
+}

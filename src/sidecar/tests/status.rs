@@ -1,0 +1,88 @@
+//! What the sidecar says of itself: a fault of one certificate is told, and takes nobody out of service.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod harness;
+
+use harness::{Home, TestCa, id, order};
+use serde_json::{Value, json};
+use time::{Duration, OffsetDateTime};
+use wire::{Csr, path};
+
+fn text(answer: &harness::Answer) -> String {
+    String::from_utf8(answer.body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_failing_certificate_is_told_with_its_reason_and_the_next_try() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    let attempt = json!({
+        "certificate": id(&["bad.example"]), "failures": 3, "retryAt": 1_900_000_000, "reason": "the CA said no",
+    });
+    engine.put(path::ATTEMPTS, &attempt).await.no_content();
+    let status = engine.status().await;
+    assert_eq!(status["ready"], true);
+    assert_eq!(status["certificates"]["counts"]["failing"], 1);
+    let failing = &status["certificates"]["failing"][0];
+    let expected = json!({
+        "resolver": "le", "names": ["bad.example"], "failures": 3, "reason": "the CA said no",
+        "retryAt": 1_900_000_000,
+    });
+    assert_eq!(*failing, expected);
+    let ready = engine.get("/readyz").await;
+    assert_eq!(ready.status, 200);
+    let told = "ready\nthe certificate for bad.example (le) has failed 3 times: the CA said no; it is tried again at \
+                2030-03-17T17:46:40Z\n";
+    assert_eq!(text(&ready), told);
+    assert!(text(&engine.get("/metrics").await).contains("envoy_autocert_certificates_failing 1"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_expires_within_a_day_is_told() {
+    let (home, ca) = (Home::new(), TestCa::new());
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    let (soon, late) = (id(&["soon.example"]), id(&["late.example"]));
+    engine.issue(&ca, &late, &order(1)).await;
+    engine.order(&soon, &order(2)).await.no_content();
+    let csr: Csr = engine.csr(&soon, &order(2), "EC256").await.json();
+    let chain = ca.issue_with(&csr, &soon, |params| params.not_after = OffsetDateTime::now_utc() + Duration::hours(23));
+    assert_eq!(engine.publish(&soon, &order(2), &chain).await.status, 200);
+    let status = engine.status().await;
+    let counts = &status["certificates"]["counts"];
+    assert_eq!((&counts["valid"], &counts["expiring"], &counts["expired"]), (&json!(1), &json!(1), &json!(0)));
+    assert_eq!(status["certificates"]["expiring"][0]["names"], json!(["soon.example"]));
+    assert!(text(&engine.get("/metrics").await).contains("envoy_autocert_certificates{state=\"expiring\"} 1"));
+}
+
+#[tokio::test]
+async fn the_engine_and_the_storages_are_told_without_a_secret() {
+    let home = Home::new();
+    let own = home.path("le.json");
+    let _sidecar = home.start_with(&["--storage", &format!("le={}", own.display())]).await.unwrap();
+    let mut engine = home.engine().await;
+    let lease = engine.lease("engine", 2).await;
+    engine.issue(&TestCa::new(), &id(&["a.example"]), &order(1)).await;
+    let answer = engine.get("/status").await;
+    let status: Value = answer.json();
+    assert_eq!(status["engine"]["presence"], "present");
+    assert_eq!((&status["engine"]["holder"], &status["engine"]["fence"]), (&json!("engine"), &json!(lease.fence)));
+    assert_eq!(status["engine"]["wakes"], 0);
+    let storages = status["storages"].as_array().unwrap();
+    assert!(storages.iter().any(|one| one["resolvers"] == json!(["le"]) && one["writable"] == true), "{status}");
+    assert!(!text(&answer).contains("KEY"), "{status}");
+}
+
+/// Anybody who reaches the address may know it, so it is not on the API's socket alone.
+#[tokio::test]
+async fn the_status_is_told_on_the_status_address() {
+    let home = Home::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let _sidecar = home.start_with(&["--status-address", &port.to_string()]).await.unwrap();
+    let client = harness::Client::tcp(port);
+    assert_eq!(client.status().await["engine"]["presence"], "awaited");
+    assert_eq!(client.get("/readyz").await.status, 200, "an engine may still come");
+    assert_eq!(client.get(path::STATE).await.status, 404);
+}
