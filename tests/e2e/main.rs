@@ -7,6 +7,7 @@ mod challenge_requests;
 mod check;
 mod configuration;
 mod crashes;
+mod deployment;
 mod dns;
 mod documents;
 mod export;

@@ -11,11 +11,17 @@ pub const ALWAYS: &[u8] = &[UNREACHABLE];
 /// In `proxy_on_http_call_response`: when the answer's body has more than 64 KiB. The body's size is the function's
 /// fourth parameter.
 pub const ON_LARGE_ANSWERS: &[u8] = &[
-    0x20, 0x03, // local.get 3
-    0x41, 0x80, 0x80, 0x04, // i32.const 65536
+    0x20,
+    0x03, // local.get 3
+    0x41,
+    0x80,
+    0x80,
+    0x04, // i32.const 65536
     0x4a, // i32.gt_s
-    0x04, 0x40, // if
-    UNREACHABLE, 0x0b, // end
+    0x04,
+    0x40, // if
+    UNREACHABLE,
+    0x0b, // end
 ];
 
 const UNREACHABLE: u8 = 0x00;

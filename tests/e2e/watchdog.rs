@@ -34,10 +34,8 @@ fn trapped(wake: bool) -> Result<(World, Relay)> {
     }
     if wake {
         let address = stage.place.web_address().to_string();
-        options.sidecar = SidecarOptions {
-            arguments: vec!["--wake-address".to_owned(), address],
-            ..SidecarOptions::default()
-        };
+        options.sidecar =
+            SidecarOptions { arguments: vec!["--wake-address".to_owned(), address], ..SidecarOptions::default() };
     }
     let world = stage.play(bootstrap, &options)?;
     // One on the main thread, and one on each worker.

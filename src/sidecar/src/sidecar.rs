@@ -175,6 +175,7 @@ impl Sidecar {
             tracing::warn!("some requests were still under way and are cut off");
         }
         self.context.dns.stop(deadline.saturating_duration_since(Instant::now())).await;
+        self.context.health.deployment.save().await;
         match timeout(SAVE, self.context.store.close()).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),

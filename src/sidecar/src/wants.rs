@@ -54,7 +54,10 @@ impl WantsBoard {
     /// Nothing is wanted. `seed` is the first revision: one that grows over restarts, such as the time.
     pub fn new(seed: u64) -> Self {
         let wants = Wants { revision: seed.max(1), wants: Vec::new(), replace: Vec::new() };
-        Self { offers: Mutex::new(Offers { by_holder: HashMap::new(), replace: BTreeMap::new(), wants }), changed: Notify::new() }
+        Self {
+            offers: Mutex::new(Offers { by_holder: HashMap::new(), replace: BTreeMap::new(), wants }),
+            changed: Notify::new(),
+        }
     }
 
     /// Takes an Envoy's offer in place of its last one.

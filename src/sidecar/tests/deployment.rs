@@ -53,7 +53,9 @@ impl Envoy {
         let responses = client.delta_secrets(ReceiverStream::new(stream)).await.unwrap().into_inner();
         let envoy = Self { requests, responses };
         let node = Some(Node { id: "envoy".into(), ..Node::default() });
-        envoy.send(DeltaDiscoveryRequest { node, resource_names_subscribe: vec![NAME.into()], ..Default::default() }).await;
+        envoy
+            .send(DeltaDiscoveryRequest { node, resource_names_subscribe: vec![NAME.into()], ..Default::default() })
+            .await;
         envoy
     }
 
@@ -80,7 +82,8 @@ impl Envoy {
 
     async fn reject(&self, sent: &Sent, why: &str) {
         let error_detail = Some(rpc::Status { message: why.into(), ..rpc::Status::default() });
-        self.send(DeltaDiscoveryRequest { response_nonce: sent.nonce.clone(), error_detail, ..Default::default() }).await;
+        self.send(DeltaDiscoveryRequest { response_nonce: sent.nonce.clone(), error_detail, ..Default::default() })
+            .await;
     }
 }
 

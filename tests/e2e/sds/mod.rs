@@ -3,6 +3,8 @@
 //! No CA takes part: the certificates are the user's own, in `--cert-dir`, so that a test says what is served and when.
 
 mod client;
+mod engine;
+mod rollback;
 mod scene;
 
 use std::collections::BTreeSet;

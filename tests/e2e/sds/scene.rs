@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use harness::tls::Roots;
 use harness::{Place, Sidecar, SidecarOptions};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SerialNumber};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, PublicKeyData, SerialNumber};
 
 /// The fields are in the order in which they end.
 pub struct Scene {
@@ -68,10 +68,21 @@ impl Scene {
     }
 
     fn sign(&self, names: &[&str], key: &KeyPair) -> Result<(String, String)> {
+        self.sign_with(names, key, |_| {})
+    }
+
+    /// A certificate for a key, with what `change` makes of it: its serial number and the PEM.
+    pub fn sign_with(
+        &self,
+        names: &[&str],
+        key: &impl PublicKeyData,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Result<(String, String)> {
         self.last_serial.set(self.last_serial.get() + 1);
         let serial = self.last_serial.get();
         let mut params = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>())?;
         params.serial_number = Some(SerialNumber::from(serial));
+        change(&mut params);
         Ok((format!("{serial:x}"), params.signed_by(key, &self.issuer)?.pem()))
     }
 

@@ -24,7 +24,6 @@ const VERSION: u32 = 1;
 const MAX_BYTES: u64 = 160 * 1024 * 1024;
 
 /// What is known of a certificate over a restart.
-#[derive(Clone)]
 pub(super) struct Kept {
     pub(super) id: CertificateId,
     /// The newest one's version.

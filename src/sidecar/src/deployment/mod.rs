@@ -104,6 +104,12 @@ impl Deployment {
         chosen
     }
 
+    /// Saves what a restart needs. It is saved now and then in any case.
+    pub async fn save(&self) {
+        let kept = self.table().kept();
+        self.keeper.write(kept).await;
+    }
+
     /// The certificates that are rolled back, or would be if there were a last good one.
     pub fn rolled_back(&self) -> Vec<RolledBack> {
         self.table().rolled_back(now_seconds())

@@ -6,9 +6,9 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
+use super::Deployment;
 use super::table::Orders;
 use super::verify::{Outcome, name_of, verify};
-use super::Deployment;
 use crate::catalog::{Catalog, now_seconds};
 use crate::sds;
 use crate::shelf::Shelf;
@@ -47,8 +47,7 @@ impl Deployment {
                 _ = tick.tick() => {
                     self.table().keep_time(now_seconds());
                     if std::mem::take(&mut is_dirty) {
-                        let kept = self.table().kept();
-                        self.keeper.write(kept).await;
+                        self.save().await;
                     }
                     self.ask(around);
                 }
@@ -102,7 +101,12 @@ impl Deployment {
                 table.proven(&key, &version, now_seconds());
             }
             Outcome::Unreachable(why) => {
-                tracing::warn!(resolver = key.resolver, main, why, "it can't be seen whether the new certificate is served");
+                tracing::warn!(
+                    resolver = key.resolver,
+                    main,
+                    why,
+                    "it can't be seen whether the new certificate is served"
+                );
                 table.tally.unverifiable += 1;
                 table.proven(&key, &version, now_seconds());
             }

@@ -196,7 +196,7 @@ impl Table {
         self.roll_back(&key, rejection)
     }
 
-    /// It was looked for and not found. Says whether that changes anything.
+    /// It was looked for and not found.
     pub(super) fn unserved(&mut self, key: &CertificateKey, version: &str, reason: &str, mendable: bool, now: i64) {
         if self.entries.get(key).is_some_and(|entry| entry.newest.version == version) {
             self.tally.unserved += 1;
@@ -220,8 +220,10 @@ impl Table {
         Some(Expected { newest: entry.newest.clone(), last_good: entry.last_good.clone() })
     }
 
-    /// Time has passed.
+    /// Time has passed. All that is stored has been looked at by now.
     pub(super) fn keep_time(&mut self, now: i64) {
+        // Of certificates that are stored no longer.
+        self.orders.keep |= !std::mem::take(&mut self.restored).is_empty();
         let is_over = |entry: &Entry| matches!(entry.state, State::Proven(at) if now.saturating_sub(at) > SETTLING);
         let over: Vec<CertificateKey> =
             self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(key, _)| key.clone()).collect();
@@ -230,13 +232,18 @@ impl Table {
                 self.forget(&entry);
             }
         }
+        self.blames.retain(|_, blame| self.entries.contains_key(&blame.key));
         for (key, entry) in &mut self.entries {
             if entry.last_good.take_if(|good| !is_usable(good, now)).is_some() {
                 self.orders.keep = true;
                 if entry.is_rejected() {
                     let main = entry.id.names.first().map_or("", String::as_str);
                     let resolver = &entry.id.resolver;
-                    tracing::warn!(resolver, main, "the last good certificate nears its end; the newest is served again");
+                    tracing::warn!(
+                        resolver,
+                        main,
+                        "the last good certificate nears its end; the newest is served again"
+                    );
                     self.orders.refresh.push(key.clone());
                 }
             }
@@ -254,7 +261,7 @@ impl Table {
             let is_at_stake = entry.last_good.is_some() && !matches!(entry.state, State::Proven(_));
             is_at_stake || entry.is_rejected()
         });
-        followed.map(Kept::of).chain(self.restored.values().cloned()).collect()
+        followed.map(Kept::of).collect()
     }
 
     /// See [`super::Deployment::rolled_back`].
@@ -267,7 +274,11 @@ impl Table {
                 serial: entry.serial.clone(),
                 reason: rejection.reason.clone(),
                 since: rejection.at,
-                last_good_until: entry.last_good.as_ref().filter(|good| is_usable(good, now)).map(|good| good.not_after),
+                last_good_until: entry
+                    .last_good
+                    .as_ref()
+                    .filter(|good| is_usable(good, now))
+                    .map(|good| good.not_after),
             })
         };
         self.entries.values().filter_map(of).collect()
@@ -280,7 +291,13 @@ impl Table {
         if entry.last_good.is_some() {
             tracing::error!(resolver, main, serial, reason, "a certificate is rolled back to the last good one");
         } else {
-            tracing::error!(resolver, main, serial, reason, "a certificate is no good, and there is no good one before");
+            tracing::error!(
+                resolver,
+                main,
+                serial,
+                reason,
+                "a certificate is no good, and there is no good one before"
+            );
         }
         entry.reject(rejection);
         self.orders.refresh.push(key.clone());

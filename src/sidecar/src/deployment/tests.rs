@@ -114,8 +114,6 @@ fn what_was_rolled_back_stays_so_whoever_else_takes_it_and_over_a_restart() {
     desk.reject("envoy", "2");
     assert!(!desk.table.accepted("other", "2"));
     assert_eq!(desk.store("a.test", "2"), "1");
-    let table = desk.table.kept();
-    assert_eq!(table.len(), 1);
     let mut desk = desk.restarted();
     assert_eq!(desk.store("a.test", "2"), "1");
     assert_eq!(desk.replaced_at(NOW + 60), ["2"]);
@@ -257,6 +255,18 @@ fn what_is_proven_for_long_is_forgotten_and_what_is_read_at_the_start_is_not_fol
     desk.table.choose(&certificate("b.test", "1", NOW + DAY), read, NOW);
     assert!(!desk.table.accepted("envoy", "1"));
     assert!(desk.table.expected(&key("b.test"), "1").is_none());
+}
+
+#[test]
+fn what_is_stored_no_longer_is_kept_no_longer() {
+    let mut desk = Desk::new();
+    desk.proven("a.test", "1");
+    desk.store("a.test", "2");
+    assert_eq!(desk.table.kept().len(), 1);
+    let mut desk = desk.restarted();
+    desk.table.keep_time(NOW);
+    assert!(desk.table.orders().keep);
+    assert!(desk.table.kept().is_empty());
 }
 
 #[test]

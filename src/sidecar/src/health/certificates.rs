@@ -236,7 +236,10 @@ mod tests {
         let all: Vec<StoredCertificate> = all.collect();
         let attempts = [attempt("a.test", 1), attempt("b.test", 3), attempt("c.test", 0)];
         let told = Certificates::of(&all, attempts.into_iter(), Faults::default(), NOW);
-        assert_eq!(told.counts, Counts { valid: 1, expiring: 2, expired: 2, failing: 2, waiting: 0, rolled_back: 0, revoked: 0 });
+        assert_eq!(
+            told.counts,
+            Counts { valid: 1, expiring: 2, expired: 2, failing: 2, waiting: 0, rolled_back: 0, revoked: 0 }
+        );
         assert_eq!(told.expired.iter().map(|dated| dated.not_after).collect::<Vec<_>>(), [NOW - 2, NOW - 1]);
         assert_eq!(told.failing.iter().map(|failing| failing.failures).collect::<Vec<_>>(), [3, 1]);
     }
@@ -250,18 +253,22 @@ mod tests {
 
     #[test]
     fn a_person_is_told_what_happened_and_what_comes() {
-        let waiting = Waiting { resolver: "le".into(), names: vec!["w.test".into()], until: NOW, reason: "full".into() };
+        let waiting =
+            Waiting { resolver: "le".into(), names: vec!["w.test".into()], until: NOW, reason: "full".into() };
         let told = Certificates::of(
             &[stored("a.test", NOW - 1)],
             [attempt("b.test", 2)].into_iter(),
             Faults { waiting: vec![waiting], ..Faults::default() },
             NOW,
         );
-        assert_eq!(told.warnings().collect::<Vec<_>>(), [
-            "the certificate for a.test (le) expired at 2027-01-15T07:59:59Z",
-            "the certificate for b.test (le) has failed 2 times: the CA said no; it is tried again at \
+        assert_eq!(
+            told.warnings().collect::<Vec<_>>(),
+            [
+                "the certificate for a.test (le) expired at 2027-01-15T07:59:59Z",
+                "the certificate for b.test (le) has failed 2 times: the CA said no; it is tried again at \
              2027-01-15T08:01:00Z",
-            "the certificate for w.test (le) waits until 2027-01-15T08:00:00Z: full",
-        ]);
+                "the certificate for w.test (le) waits until 2027-01-15T08:00:00Z: full",
+            ]
+        );
     }
 }

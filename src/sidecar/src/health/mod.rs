@@ -113,8 +113,7 @@ impl Health {
         let stored: Vec<wire::StoredCertificate> = stored.collect();
         let progress = self.store.all_progress().await?;
         let attempts = progress.into_iter().filter_map(|progress| progress.attempt);
-        let faults =
-            Faults { waiting, rolled_back: self.deployment.rolled_back(), revoked: self.revocation.revoked() };
+        let faults = Faults { waiting, rolled_back: self.deployment.rolled_back(), revoked: self.revocation.revoked() };
         let certificates = Certificates::of(&stored, attempts, faults, now);
         let storages: Vec<Storage> = self.store.storages().into_iter().map(Storage::from).collect();
         let sight = self.engine.look();
@@ -175,5 +174,44 @@ impl From<StorageStatus> for Storage {
     fn from(status: StorageStatus) -> Self {
         let StorageStatus { place, resolvers, disk } = status;
         Self { place, resolvers, writable: disk.error.is_none(), error: disk.error.map(|error| error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::time::Duration;
+
+    use super::*;
+    use crate::store::{Claim, FileStore, LeaseBounds, Storages};
+    use crate::wants::WantsBoard;
+
+    #[tokio::test]
+    async fn it_is_not_ready_without_an_engine_when_it_had_time_to_come_and_when_it_ends() {
+        let directory = tempfile::tempdir().unwrap();
+        let storage = directory.path().join("acme.json");
+        let storages = Storages::from(storage.as_path());
+        let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
+        let engine = Arc::new(Engine::new(store.clone()));
+        let health = Health {
+            store: store.clone(),
+            engine: engine.clone(),
+            sds: Arc::default(),
+            watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
+            deployment: Arc::new(Deployment::open(&storage, Vec::new()).await),
+            revocation: Arc::new(Revocation::new(store.clone(), Arc::new(WantsBoard::new(1)), false, false)),
+        };
+        tokio::time::pause();
+        assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);
+        tokio::time::advance(Duration::from_secs(61)).await;
+        let report = health.report(false, Vec::new(), 0).await.unwrap();
+        assert!(!report.ready && report.problems[0].starts_with("no engine for 61 s"), "{:?}", report.problems);
+        assert!(report.problems[0].contains("--wake-address"), "{:?}", report.problems);
+        let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
+        store.claim(claim).await.unwrap();
+        assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);
+        let report = health.report(true, Vec::new(), 0).await.unwrap();
+        assert_eq!(report.problems, ["the sidecar is shutting down"]);
     }
 }

@@ -96,7 +96,9 @@ impl fmt::Display for FetchError {
                 }
                 Ok(())
             }
-            Self::Status(status) => write!(f, "the server answered {status}; expected 200 OK (redirects are not followed)"),
+            Self::Status(status) => {
+                write!(f, "the server answered {status}; expected 200 OK (redirects are not followed)")
+            }
             Self::TooLarge => write!(f, "it has more than {MAX_BODY} bytes"),
             Self::Url => f.write_str("expected a URL like http://host/path"),
         }

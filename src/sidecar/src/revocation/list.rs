@@ -3,7 +3,7 @@
 //! Promises: a list says something only when the certificate's issuer signed it, it is of now, and it is about the
 //! certificate. Refuses: delta lists and lists of others' certificates.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use x509_parser::certificate::X509Certificate;
@@ -56,7 +56,7 @@ pub(super) fn read(der: &[u8], url: &str, issuer: &[u8], serials: &[&str], now: 
     if is_early || next_update.is_some_and(|next| next < now) {
         return Err(ListError::OutOfDate);
     }
-    let wanted: std::collections::HashSet<&str> = serials.iter().copied().collect();
+    let wanted: HashSet<&str> = serials.iter().copied().collect();
     let revoked = list.iter_revoked_certificates().filter_map(|entry| {
         let serial = serial_text(entry.raw_serial());
         wanted.contains(serial.as_str()).then(|| {

@@ -21,15 +21,15 @@ mod leaf;
 mod list;
 mod schedule;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream;
 use serde::Serialize;
-use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -163,10 +163,12 @@ impl Revocation {
 
     /// What is stored no longer is of no interest.
     fn forget(&self, leaves: &HashMap<String, Option<Leaf>>) {
-        let stored: std::collections::HashSet<(CertificateKey, String)> = leaves.values().flatten().map(key).collect();
+        let stored: HashSet<(CertificateKey, String)> = leaves.values().flatten().map(key).collect();
+        let named: HashSet<&str> = leaves.values().flatten().map(|leaf| leaf.url.as_str()).collect();
         let mut state = self.state();
         let before = state.revoked.len();
         state.revoked.retain(|key, _| stored.contains(key));
+        state.failing.retain(|url, _| named.contains(url.as_str()));
         let is_other = state.revoked.len() != before;
         drop(state);
         if is_other {
@@ -197,7 +199,14 @@ impl Revocation {
                     };
                     if state.revoked.insert(key(leaf), found).is_none() {
                         let main = names.first().map_or("", String::as_str);
-                        tracing::error!(resolver, main, serial, reason, url, "a certificate was revoked; it is replaced");
+                        tracing::error!(
+                            resolver,
+                            main,
+                            serial,
+                            reason,
+                            url,
+                            "a certificate was revoked; it is replaced"
+                        );
                     }
                 }
                 drop(state);
@@ -210,8 +219,6 @@ impl Revocation {
                 schedule.has_failed(url, now);
             }
         }
-        let state = &mut self.state();
-        state.failing.retain(|url, _| schedule.knows(url));
     }
 
     /// Tells the engine what is to be replaced.
@@ -249,13 +256,10 @@ async fn look(fetcher: &Fetcher, url: String, leaves: Vec<Leaf>) -> (String, Vec
         Ok(body) => body,
         Err(error) => return (url, leaves, Err(error.to_string())),
     };
-    // A large list takes a while to read.
-    let read = spawn_blocking(move || {
-        let outcome = read_for_all(&body, &url, &leaves);
-        (url, leaves, outcome)
-    });
-    // It is cancelled only when the runtime ends, and panics only by a bug.
-    read.await.unwrap_or_else(|error| (String::new(), Vec::new(), Err(error.to_string())))
+    let (from, wanted) = (url.clone(), leaves.clone());
+    // A large list takes a while to read. It is cancelled only when the runtime ends, and panics only by a bug.
+    let read = spawn_blocking(move || read_for_all(&body, &from, &wanted)).await;
+    (url, leaves, read.unwrap_or_else(|error| Err(error.to_string())))
 }
 
 /// The certificates that share a list have one issuer, or several certificates of it.

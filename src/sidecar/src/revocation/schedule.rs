@@ -58,11 +58,6 @@ impl Schedule {
         Some(Duration::from_secs(u64::try_from(next.saturating_sub(now)).unwrap_or(0)))
     }
 
-    /// Whether this one is followed.
-    pub(super) fn knows(&self, url: &str) -> bool {
-        self.lists.contains_key(url)
-    }
-
     /// A list was read, whose next one is there at this time, in seconds since 1970.
     pub(super) fn was_read(&mut self, url: &str, next_update: Option<i64>, now: i64) {
         let wait = next_update.map_or(LONGEST, |next| next.saturating_sub(now)).clamp(SHORTEST, LONGEST);

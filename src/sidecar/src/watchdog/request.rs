@@ -31,10 +31,8 @@ async fn exchange(address: SocketAddr) -> Option<()> {
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .ok()?;
-    tokio::select! {
-        // It ends only when the connection does.
-        _ = connection => None,
-        // The answer's body is of no interest; the connection ends with this.
-        answer = sender.send_request(request) => answer.ok().map(drop),
-    }
+    // The answer's body is of no interest; without it and the sender the connection ends.
+    let answer = async move { sender.send_request(request).await.map(drop) };
+    let (answer, _) = tokio::join!(answer, connection);
+    answer.ok()
 }

@@ -329,7 +329,7 @@ impl TestCa {
             invalidity_date: None,
         };
         let params = CertificateRevocationListParams {
-            this_update: OffsetDateTime::now_utc() - Duration::hours(2),
+            this_update: OffsetDateTime::now_utc() - Duration::days(2),
             next_update: OffsetDateTime::now_utc() + Duration::days(days),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
