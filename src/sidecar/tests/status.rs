@@ -7,7 +7,7 @@ mod harness;
 use harness::{Home, TestCa, id, order};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
-use wire::{Csr, path};
+use wire::{Csr, Permit, path};
 
 fn text(answer: &harness::Answer) -> String {
     String::from_utf8(answer.body.to_vec()).unwrap()
@@ -37,6 +37,29 @@ async fn a_failing_certificate_is_told_with_its_reason_and_the_next_try() {
                 2030-03-17T17:46:40Z\n";
     assert_eq!(text(&ready), told);
     assert!(text(&engine.get("/metrics").await).contains("envoy_autocert_certificates_failing 1"));
+}
+
+#[tokio::test]
+async fn a_certificate_that_waits_for_a_rate_limit_is_told_with_its_end() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    let ask = |name: &str| {
+        json!({
+            "certificate": id(&[name]), "issuer": "le", "caServer": harness::CA, "placesOrder": true, "renews": false,
+            "replaces": false, "limits": { "orders": { "count": 1, "windowSeconds": 3600 } },
+        })
+    };
+    let granted: Permit = engine.post(path::PERMITS, &ask("first.example")).await.json();
+    let refused: Permit = engine.post(path::PERMITS, &ask("waits.example")).await.json();
+    assert!(granted.granted && !refused.granted);
+    let status = engine.status().await;
+    assert_eq!(status["certificates"]["counts"]["waiting"], 1);
+    let waiting = &status["certificates"]["waiting"][0];
+    assert_eq!((&waiting["names"], &waiting["issuer"]), (&json!(["waits.example"]), &json!("le")));
+    assert_eq!((&waiting["until"], &waiting["reason"]), (&json!(refused.until), &json!(refused.why)));
+    assert!(text(&engine.get("/readyz").await).contains("the certificate for waits.example (le) waits until"));
+    assert!(text(&engine.get("/metrics").await).contains("envoy_autocert_certificates_waiting 1"));
 }
 
 #[tokio::test]

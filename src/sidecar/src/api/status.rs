@@ -56,11 +56,7 @@ async fn metrics(State(context): State<Arc<Context>>) -> Result<Response, Refuse
 }
 
 async fn report(context: &Context) -> Result<Report, Refused> {
-    let stopping = *context.stopping.borrow();
-    Ok(context.health.report(stopping, waiting(), now_seconds()).await?)
-}
-
-/// The certificates that a rate limit holds up.
-fn waiting() -> Vec<Waiting> {
-    Vec::new()
+    let (stopping, now) = (*context.stopping.borrow(), now_seconds());
+    let waiting = context.permits.waiting(now).into_iter().map(Waiting::from).collect();
+    Ok(context.health.report(stopping, waiting, now).await?)
 }

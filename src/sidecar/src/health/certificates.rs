@@ -6,6 +6,7 @@ use wire::{Attempt, StoredCertificate};
 
 use super::MAX_LISTED;
 use crate::deployment::RolledBack;
+use crate::permits;
 use crate::revocation::Revoked;
 
 /// From when on a certificate counts as expiring, in seconds before its end. With the defaults it is renewed long before.
@@ -95,6 +96,8 @@ pub struct Waiting {
     pub resolver: String,
     /// Its names.
     pub names: Vec<String>,
+    /// The resolver whose CA may not be asked.
+    pub issuer: String,
     /// Until when, seconds since 1970.
     pub until: i64,
     /// Why.
@@ -148,7 +151,7 @@ impl Certificates {
             let (which, again) = (of(resolver, names), date(*retry_at));
             format!("{which} has failed {failures} times: {reason}; it is tried again at {again}")
         });
-        let waiting = self.waiting.iter().map(move |Waiting { resolver, names, until, reason }| {
+        let waiting = self.waiting.iter().map(move |Waiting { resolver, names, until, reason, .. }| {
             format!("{} waits until {}: {reason}", of(resolver, names), date(*until))
         });
         let rolled_back = self.rolled_back.iter().map(move |rolled_back| {
@@ -171,6 +174,13 @@ impl From<Attempt> for Failing {
     fn from(attempt: Attempt) -> Self {
         let Attempt { certificate, failures, reason, retry_at, .. } = attempt;
         Self { resolver: certificate.resolver, names: certificate.names, failures, reason, retry_at }
+    }
+}
+
+impl From<permits::Waiting> for Waiting {
+    fn from(waiting: permits::Waiting) -> Self {
+        let permits::Waiting { certificate, issuer, until, why } = waiting;
+        Self { resolver: certificate.resolver, names: certificate.names, issuer, until, reason: why }
     }
 }
 
@@ -253,8 +263,13 @@ mod tests {
 
     #[test]
     fn a_person_is_told_what_happened_and_what_comes() {
-        let waiting =
-            Waiting { resolver: "le".into(), names: vec!["w.test".into()], until: NOW, reason: "full".into() };
+        let waiting = Waiting {
+            resolver: "le".into(),
+            names: vec!["w.test".into()],
+            issuer: "le".into(),
+            until: NOW,
+            reason: "full".into(),
+        };
         let told = Certificates::of(
             &[stored("a.test", NOW - 1)],
             [attempt("b.test", 2)].into_iter(),
