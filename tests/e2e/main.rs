@@ -11,6 +11,7 @@ mod deployment;
 mod dns;
 mod documents;
 mod export;
+mod faults;
 mod import;
 mod into;
 mod issuance;

@@ -106,6 +106,14 @@ impl Envoy {
         self.process.pid()
     }
 
+    /// The most memory it has held so far, in KiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn most_resident_kib(&self) -> Result<u64> {
+        self.process.most_resident_kib()
+    }
+
     /// What it has logged.
     pub fn log(&self) -> String {
         self.process.log()

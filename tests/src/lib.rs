@@ -40,7 +40,7 @@ pub use envoy::{Envoy, EnvoyOptions};
 pub use pebble::{Pebble, PebbleOptions};
 pub use place::Place;
 pub use process::{Ended, Process, Signal};
-pub use relay::{Exchange, Manner, Relay};
+pub use relay::{Exchange, Fault, Relay, Resource};
 pub use sidecar::{Sidecar, SidecarOptions};
 pub use stand_in::StandIn;
 pub use wait::{interrupt_on_signals, interrupted, until};

@@ -65,6 +65,28 @@ impl Process {
         self.child.id()
     }
 
+    /// How much memory it holds, in KiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn resident_kib(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most memory it has held so far, in KiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn most_resident_kib(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).with_context(|| format!("no {field}"))?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
     /// What it has written.
     pub fn log(&self) -> String {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()

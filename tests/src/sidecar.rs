@@ -1,11 +1,11 @@
 //! `envoy-autocert sidecar`, as a user runs it.
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::http::{Endpoint, Reply};
@@ -142,7 +142,15 @@ impl Sidecar {
     /// # Errors
     /// When it has ended.
     pub fn resident_kib(&self) -> Result<u64> {
-        resident_kib(self.pid())
+        self.process.resident_kib()
+    }
+
+    /// The most memory it has held so far, in KiB.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn most_resident_kib(&self) -> Result<u64> {
+        self.process.most_resident_kib()
     }
 
     fn wait(&mut self) -> Result<()> {
@@ -153,13 +161,6 @@ impl Sidecar {
             Ok(())
         })
     }
-}
-
-/// The resident memory of a process, in KiB.
-fn resident_kib(pid: u32) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-    Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
 fn spawn(files: &Files, options: &SidecarOptions) -> Result<Process> {

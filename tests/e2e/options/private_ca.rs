@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::handshake;
-use harness::{Authority, Bootstrap, Relay, Stage, World, WorldOptions, domains};
+use harness::{Authority, Bootstrap, Relay, Resource, Stage, World, WorldOptions, domains};
 use serde_json::json;
 
 use super::line;
@@ -56,7 +56,7 @@ fn refused(mut world: World, relay: &Relay, why: &str) -> Result<()> {
     ensure!(world.envoy.stat(&format!("cluster.localhost.ssl.{why}"))? > 0, "{why} does not tell of it");
     ensure!(stat(&world, "acme_requests.endpoint.directory.status.unreachable")? > 0, "no metric tells of it");
     ensure!(relay.was_refused(), "no handshake was refused");
-    ensure!(relay.exchanges("").is_empty(), "a request has reached the CA");
+    ensure!(relay.journal().is_empty(), "a request has reached the CA");
     let error = handshake(world.place.websecure_address(), NAME, &world.pebble.roots()?).expect_err("a certificate");
     ensure!(format!("{error:#}").contains("UnknownIssuer"), "{error:#}");
     Ok(())
@@ -66,7 +66,7 @@ fn refused(mut world: World, relay: &Relay, why: &str) -> Result<()> {
 fn a_ca_is_trusted_by_its_root_in_a_file() -> Result<()> {
     let (mut world, relay) = world(as_localhost, |_, _| Ok(()))?;
     world.served(NAME, PATIENCE)?;
-    assert_eq!(relay.exchanges("/order-plz").len(), 1);
+    assert_eq!(relay.asked(Resource::NewOrder).len(), 1);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{Manner, PebbleOptions, Relay, Stage, World, WorldOptions, domains};
+use harness::{Fault, PebbleOptions, Relay, Resource, Stage, World, WorldOptions, domains};
 use serde_json::json;
 
 use super::line;
@@ -62,7 +62,10 @@ fn a_profile_that_the_ca_gives_up_is_told_and_what_there_is_stays() -> Result<()
     let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
     let mut world = stage.play(bootstrap.resolver("profile", &json!("short"))?, &options)?;
     let served = world.served(NAME, PATIENCE)?;
-    relay.treat("/dir", Manner::Alter(|directory| directory["meta"]["profiles"] = json!({ "long": "90 days" })));
+    relay.treat(
+        Resource::Directory,
+        Fault::json(|directory| directory["meta"]["profiles"] = json!({ "long": "90 days" })),
+    );
     world.reconfigure(|bootstrap| {
         let bootstrap = bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay)?;
         bootstrap.resolver("profile", &json!("short"))

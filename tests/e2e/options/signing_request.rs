@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harness::{Relay, Stage, WorldOptions, domains};
+use harness::{Relay, Resource, Stage, WorldOptions, domains};
 use serde_json::{Value, json};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -29,7 +29,7 @@ fn requested(names: &[&str], options: &Value) -> Result<(Option<String>, Vec<Str
     for name in names {
         assert_eq!(world.served(name, PATIENCE)?.names, expected);
     }
-    let finalize = relay.exchanges("/finalize-order/").pop().context("nothing was finalized")?;
+    let finalize = relay.asked(Resource::Finalize).pop().context("nothing was finalized")?;
     read(&URL_SAFE_NO_PAD.decode(finalize.payload["csr"].as_str().context("no signing request")?)?)
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{Manner, Relay, Stage, World, WorldOptions, domains};
+use harness::{Fault, Relay, Resource, Stage, World, WorldOptions, domains};
 use serde_json::json;
 
 use super::{between, line};
@@ -16,12 +16,12 @@ const REQUEST: Duration = Duration::from_millis(500);
 const OPERATION: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(3);
 
-/// A world whose CA treats requests to a path in a manner, from the start.
-fn world(path: &str, manner: Manner) -> Result<(World, Relay)> {
+/// A world whose CA treats requests for a resource so, from the start.
+fn world(resource: Resource, fault: Fault) -> Result<(World, Relay)> {
     let options = WorldOptions::default();
     let stage = Stage::new("slow", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
-    relay.treat(path, manner);
+    relay.treat(resource, fault);
     let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
     let bootstrap = bootstrap
         .resolver("clientResponseHeaderTimeout", &json!("500ms"))?
@@ -33,14 +33,14 @@ fn world(path: &str, manner: Manner) -> Result<(World, Relay)> {
 
 /// A try for the certificate ends within `clientTimeout`, after more than one request; each of those ended within
 /// `clientResponseHeaderTimeout`. The next try is made when the CA is well again.
-fn bounded(path: &str, endpoint: &str, manner: Manner) -> Result<()> {
-    let (mut world, relay) = world(path, manner)?;
+fn bounded(resource: Resource, endpoint: &str, fault: Fault) -> Result<()> {
+    let (mut world, relay) = world(resource, fault)?;
     let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)"])?;
     let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
     let took = between(&ordering, &failed)?;
     ensure!((REQUEST..OPERATION + SLACK).contains(&took), "the try took {took:?}: {failed}");
     ensure!(failed.contains("took longer than 2000 ms"), "it does not say what was over: {failed}");
-    let asked = relay.exchanges(path);
+    let asked = relay.asked(resource);
     ensure!(asked.len() >= 2, "asked {} times in one try", asked.len());
     // The second request comes when the first is over: after the timeout of the one, and a second's wait.
     let apart = asked[1].at - asked[0].at;
@@ -53,27 +53,27 @@ fn bounded(path: &str, endpoint: &str, manner: Manner) -> Result<()> {
 
 #[test]
 fn a_directory_that_stalls_before_its_headers_ends_in_time() -> Result<()> {
-    bounded("/dir", "directory", Manner::Stall)
+    bounded(Resource::Directory, "directory", Fault::Stall)
 }
 
 #[test]
 fn a_directory_that_drips_ends_in_time() -> Result<()> {
-    bounded("/dir", "directory", Manner::Drip)
+    bounded(Resource::Directory, "directory", Fault::Drip)
 }
 
 #[test]
 fn an_order_that_stalls_before_its_headers_ends_in_time() -> Result<()> {
-    bounded("/order-plz", "newOrder", Manner::Stall)
+    bounded(Resource::NewOrder, "newOrder", Fault::Stall)
 }
 
 #[test]
 fn a_chain_that_drips_ends_in_time() -> Result<()> {
-    bounded("/certZ/", "certificate", Manner::Drip)
+    bounded(Resource::Certificate, "certificate", Fault::Drip)
 }
 
 #[test]
 fn an_answer_cut_in_half_is_asked_for_again() -> Result<()> {
-    let (mut world, relay) = world("/certZ/", Manner::Cut)?;
+    let (mut world, relay) = world(Resource::Certificate, Fault::Cut)?;
     line(&mut world, &[NAME, ": failed (transient, 1 in a row)"])?;
     relay.relent();
     world.served(NAME, PATIENCE)?;
@@ -83,9 +83,9 @@ fn an_answer_cut_in_half_is_asked_for_again() -> Result<()> {
 
 #[test]
 fn a_ca_that_stalls_does_not_hold_up_what_is_served() -> Result<()> {
-    let (mut world, relay) = world("nothing", Manner::Stall)?;
+    let (mut world, relay) = world(Resource::Other, Fault::Stall)?;
     let served = world.served(NAME, PATIENCE)?;
-    relay.treat("", Manner::Stall);
+    relay.treat(Resource::Any, Fault::Stall);
     world.reconfigure(|bootstrap| bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay))?;
     assert_eq!(world.served(NAME, PATIENCE)?, served);
     Ok(())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::handshake;
-use harness::{Manner, PebbleOptions, Relay, Stage, World, WorldOptions, domains, until};
+use harness::{Fault, PebbleOptions, Relay, Resource, Stage, World, WorldOptions, domains, until};
 use serde_json::{Value, json};
 
 use super::{between, line};
@@ -28,8 +28,8 @@ fn world(option: &str, value: &Value, prepare: impl FnOnce(&Relay)) -> Result<(W
 
 /// The wait between the challenge's publication, which follows the look at the authorization, and the word to the CA.
 fn waited(relay: &Relay) -> Result<Duration> {
-    let first = |path: &str| relay.exchanges(path).first().map(|exchange| exchange.at).with_context(|| path.to_owned());
-    Ok(first("/chalZ/")? - first("/authZ/")?)
+    let first = |resource| relay.asked(resource).first().map(|exchange| exchange.at).context("it was not asked");
+    Ok(first(Resource::Challenge)? - first(Resource::Authorization)?)
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn still_processing(order: &mut Value) {
 #[test]
 fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with() -> Result<()> {
     let (mut world, relay) = world("certificateTimeout", &json!("1s"), |relay| {
-        relay.treat("/my-order/", Manner::Alter(still_processing));
+        relay.treat(Resource::Order, Fault::json(still_processing));
     })?;
     let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)", "took longer than 1000 ms"])?;
     let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
@@ -66,7 +66,7 @@ fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with(
     ensure!((Duration::from_secs(1)..Duration::from_secs(1) + SLACK).contains(&took), "the try took {took:?}");
     relay.relent();
     world.served(NAME, PATIENCE)?;
-    assert_eq!((world.orders(), relay.exchanges("/finalize-order/").len()), (1, 1));
+    assert_eq!((world.orders(), relay.asked(Resource::Finalize).len()), (1, 1));
     Ok(())
 }
 

@@ -1,0 +1,42 @@
+//! What a CA has against an account: told once, with its reason, and never tried again and again.
+
+use anyhow::{Result, ensure};
+use harness::{Fault, Resource};
+
+use super::scene::{NAME, ONCE, Scene};
+
+/// One try, told as permanent with what the CA says; after it the CA is left alone.
+fn told_once(resource: Resource, fault: Fault, words: &str) -> Result<Scene> {
+    let mut scene = Scene::start("account", |relay| relay.treat(resource, fault))?;
+    scene.failed(&[NAME, ONCE, words])?;
+    ensure!(scene.count(resource) == 1, "it was tried {} times", scene.count(resource));
+    ensure!(scene.count(Resource::Finalize) == 0, "an order was gone on with");
+    scene.relay.proper()?;
+    Ok(scene)
+}
+
+#[test]
+fn a_contact_that_the_ca_does_not_take_is_told() -> Result<()> {
+    let refusal = Fault::problem(400, "invalidContact", "no such domain: demo.example");
+    told_once(Resource::NewAccount, refusal, "no such domain: demo.example").map(drop)
+}
+
+#[test]
+fn a_kind_of_contact_that_the_ca_does_not_support_is_told() -> Result<()> {
+    let refusal = Fault::problem(400, "unsupportedContact", "mailto is not supported here");
+    told_once(Resource::NewAccount, refusal, "mailto is not supported here").map(drop)
+}
+
+#[test]
+fn changed_terms_of_service_are_not_agreed_to_in_silence() -> Result<()> {
+    let refusal = Fault::problem(403, "userActionRequired", "agree to https://ca.example/terms/2027");
+    let scene = told_once(Resource::NewOrder, refusal, "agree to https://ca.example/terms/2027")?;
+    ensure!(scene.count(Resource::NewAccount) == 1 && scene.count(Resource::Account) == 0, "the account was touched");
+    Ok(())
+}
+
+#[test]
+fn a_ca_that_was_renamed_and_knows_its_accounts_by_another_host_is_told() -> Result<()> {
+    let words = "KeyID header contained an invalid account URL";
+    told_once(Resource::NewOrder, Fault::problem(400, "malformed", words), words).map(drop)
+}

@@ -1,0 +1,94 @@
+//! Answers that are made to exhaust memory: they cost little, whatever they claim, and the next ones are read as ever.
+
+use std::io::Write;
+
+use anyhow::{Result, ensure};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use harness::{Fault, Resource};
+use serde_json::json;
+
+use super::scene::{Scene, eagerly};
+
+/// What Envoy takes of one answer before it gives up, in MiB.
+const TAKEN: u64 = 32;
+
+/// What its memory may grow by: the answer, the buffers around it, and what the allocator keeps of the one before.
+const GROWTH: u64 = 3 * TAKEN;
+
+/// What the sidecar's memory may grow by, in MiB: it never sees what the plugin does not take.
+const SIDECAR_GROWTH: u64 = 16;
+
+/// Where the CA answers so.
+const PLACES: [Resource; 4] = [Resource::Directory, Resource::NewOrder, Resource::Authorization, Resource::Certificate];
+
+/// Lets the CA answer so, and looks what it costs at the most; all is well afterwards.
+fn bounded(name: &str, fault: &Fault) -> Result<()> {
+    let mut scene = Scene::with(name, &Default::default(), |_| (), eagerly)?;
+    let first = scene.served()?;
+    let before = most_mib(&scene)?;
+    for place in PLACES {
+        scene.relay.treat_next(place, fault.clone());
+    }
+    // The directory is kept, but not over restarts.
+    scene.world.envoy.restart()?;
+    scene.want("next.example")?;
+    scene.issued("next.example")?;
+    let (envoy, sidecar) = most_mib(&scene)?;
+    println!("at most {envoy} MiB in Envoy and {sidecar} MiB in the sidecar, before: {before:?}");
+    ensure!(envoy <= before.0 + GROWTH, "Envoy held {envoy} MiB, and before {} MiB", before.0);
+    ensure!(sidecar <= before.1 + SIDECAR_GROWTH, "the sidecar held {sidecar} MiB, and before {} MiB", before.1);
+    let taken = scene.relay.endless_bytes() / 1024 / 1024;
+    println!("{taken} MiB taken of bodies without end");
+    ensure!(scene.served()? == first, "what was served has changed");
+    Ok(())
+}
+
+/// The most that Envoy and the sidecar have held.
+fn most_mib(scene: &Scene) -> Result<(u64, u64)> {
+    Ok((scene.world.envoy.most_resident_kib()? / 1024, scene.world.sidecar.most_resident_kib()? / 1024))
+}
+
+#[test]
+fn a_body_without_end_is_not_read_to_the_end() -> Result<()> {
+    bounded("endless", &Fault::Endless)
+}
+
+#[test]
+fn a_bomb_of_gzip_is_not_blown_up() -> Result<()> {
+    // A gzip file may have several members: each of these is 16 MiB of zeros.
+    let mut member = GzEncoder::new(Vec::new(), Compression::best());
+    member.write_all(&vec![0; 16 * 1024 * 1024])?;
+    let bomb = member.finish()?.repeat(60);
+    let fault = Fault::answer(200, &[("content-type", "application/json"), ("content-encoding", "gzip")], bomb);
+    bounded("bomb", &fault)
+}
+
+#[test]
+fn json_of_ten_thousand_levels_is_no_json() -> Result<()> {
+    bounded("deep", &Fault::body([b"[".repeat(10_000), b"]".repeat(10_000)].concat()))
+}
+
+#[test]
+fn a_chain_of_ten_thousand_certificates_is_not_served() -> Result<()> {
+    // Pebble's has two.
+    bounded("chain", &Fault::change(|reply| reply.body = reply.body.repeat(5_000)))
+}
+
+#[test]
+fn a_chain_that_is_too_long_for_a_visitor_is_not_served() -> Result<()> {
+    bounded("long-chain", &Fault::change(|reply| reply.body = reply.body.repeat(300)))
+}
+
+#[test]
+fn headers_without_number_are_not_read() -> Result<()> {
+    bounded("headers", &Fault::header("x-much", "y".repeat(200 * 1024)))
+}
+
+#[test]
+fn members_without_number_are_not_kept() -> Result<()> {
+    let fault = Fault::json(|value| {
+        value["x"] = json!(vec!["y"; 100_000]);
+    });
+    bounded("members", &fault)
+}

@@ -1,0 +1,95 @@
+//! A world whose CA is behind a relay.
+
+use anyhow::{Context, Result, ensure};
+use harness::{Bootstrap, Relay, Resource, Stage, World, WorldOptions, domains, until};
+use serde_json::{Value, json};
+
+use crate::PATIENCE;
+use crate::options::line;
+
+/// The name that is wanted from the start.
+pub const NAME: &str = "fault.example";
+
+/// What is said of a first failure that time does not cure: the CA is left alone.
+pub const ONCE: &str = "(permanent, 1 in a row), next try in 3600 s";
+
+/// The fields are in the order in which they end.
+pub struct Scene {
+    pub world: World,
+    pub relay: Relay,
+}
+
+impl Scene {
+    /// Starts everything to get one certificate; `prepare` tells the relay what to do from the first request on.
+    pub fn start(name: &str, prepare: impl FnOnce(&Relay)) -> Result<Self> {
+        Self::with(name, &WorldOptions::default(), prepare, Ok)
+    }
+
+    /// The same; failed tries are repeated within a second, as no real CA would like it.
+    pub fn eager(name: &str, prepare: impl FnOnce(&Relay)) -> Result<Self> {
+        Self::with(name, &WorldOptions::default(), prepare, eagerly)
+    }
+
+    /// The same; `configure` changes the configuration of Envoy.
+    pub fn with(
+        name: &str,
+        options: &WorldOptions,
+        prepare: impl FnOnce(&Relay),
+        configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>,
+    ) -> Result<Self> {
+        let stage = Stage::new(name, &options.pebble)?;
+        let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
+        prepare(&relay);
+        let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
+        let world = stage.play(configure(bootstrap)?, options)?;
+        Ok(Self { world, relay })
+    }
+
+    /// Waits until the certificate is served, and looks whether all requests up to then were proper.
+    pub fn served(&mut self) -> Result<harness::tls::Served> {
+        let served = self.world.served(NAME, PATIENCE).with_context(|| said(&self.world))?;
+        self.relay.proper()?;
+        Ok(served)
+    }
+
+    /// Waits for the word on a failed try, which contains all these parts.
+    pub fn failed(&mut self, parts: &[&str]) -> Result<String> {
+        line(&mut self.world, &[&[": failed ("], parts].concat())
+    }
+
+    /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so before
+    /// is wanted no longer.
+    pub fn want(&self, name: &str) -> Result<()> {
+        let want = json!({ "certificate": { "resolver": "le", "names": [name] } });
+        let offer = json!({ "holder": "another Envoy", "wants": [want], "ttlMillis": 3_600_000 });
+        let reply = self.world.sidecar.api().request(hyper::Method::PUT, "/v1/wants", "sidecar", &offer.to_string())?;
+        ensure!(reply.status == 204, "the offer of {name}: {} {}", reply.status, reply.text());
+        Ok(())
+    }
+
+    /// Waits until there is a certificate for a name.
+    pub fn issued(&self, name: &str) -> Result<Value> {
+        until(&format!("a certificate for {name}"), PATIENCE, || {
+            let state = self.world.sidecar.state()?;
+            let certificates = state["certificates"].as_array().context("no certificates")?;
+            let found = certificates.iter().find(|certificate| certificate["names"][0] == name);
+            Ok(found.context("none yet")?.clone())
+        })
+        .with_context(|| said(&self.world))
+    }
+
+    /// How many requests for a resource there were.
+    pub fn count(&self, resource: Resource) -> usize {
+        self.relay.asked(resource).len()
+    }
+}
+
+/// A configuration that repeats failed tries within a second.
+pub fn eagerly(bootstrap: Bootstrap) -> Result<Bootstrap> {
+    bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))
+}
+
+/// What the plugin has logged.
+pub fn said(world: &World) -> String {
+    world.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n")
+}

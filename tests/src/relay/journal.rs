@@ -1,0 +1,98 @@
+//! The requests that came, with their JWS decoded, and what was answered.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::Resource;
+use crate::http::Reply;
+
+/// A request that came, and what it asked.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    /// When it came.
+    pub at: Instant,
+    /// Its method.
+    pub method: String,
+    /// Its path.
+    pub path: String,
+    /// What it was for.
+    pub resource: Resource,
+    /// The protected header of its JWS (RFC 7515 §4); null for what is no JWS.
+    pub protected: Value,
+    /// The payload of its JWS; null for a POST-as-GET and for what is no JWS.
+    pub payload: Value,
+    /// The answer's status; `None` while there is none.
+    pub status: Option<u16>,
+}
+
+impl Exchange {
+    pub(super) fn new(method: &str, path: &str, body: &[u8]) -> Self {
+        let (protected, payload) = jws(body).unwrap_or_default();
+        let (method, path) = (method.to_owned(), path.to_owned());
+        let resource = Resource::of(&path);
+        Self { at: Instant::now(), method, path, resource, protected, payload, status: None }
+    }
+
+    /// The nonce it spent, if it did.
+    pub fn nonce(&self) -> Option<&str> {
+        self.protected["nonce"].as_str()
+    }
+}
+
+/// The two readable parts of a JWS (RFC 7515 §7.2.2).
+fn jws(body: &[u8]) -> Option<(Value, Value)> {
+    let jws: Value = serde_json::from_slice(body).ok()?;
+    let part = |name: &str| URL_SAFE_NO_PAD.decode(jws[name].as_str()?).ok();
+    let protected = serde_json::from_slice(&part("protected")?).ok()?;
+    // The payload of a POST-as-GET is empty.
+    Some((protected, serde_json::from_slice(&part("payload")?).unwrap_or_default()))
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Journal {
+    exchanges: Vec<Exchange>,
+    answers: HashMap<Resource, Reply>,
+}
+
+impl Journal {
+    pub(super) fn exchanges(&self) -> &[Exchange] {
+        &self.exchanges
+    }
+
+    /// Notes a request; gives its number.
+    pub(super) fn note(&mut self, exchange: Exchange) -> usize {
+        self.exchanges.push(exchange);
+        self.exchanges.len() - 1
+    }
+
+    /// Notes what was answered to it.
+    pub(super) fn answered(&mut self, number: usize, reply: &Reply) {
+        if let Some(exchange) = self.exchanges.get_mut(number) {
+            exchange.status = Some(reply.status);
+            self.answers.insert(exchange.resource, reply.clone());
+        }
+    }
+
+    /// The last answer to a request for this resource.
+    pub(super) fn last_answer(&self, resource: Resource) -> Option<Reply> {
+        self.answers.get(&resource).cloned()
+    }
+
+    /// See [`super::Relay::proper`].
+    pub(super) fn proper(exchanges: &[Exchange], url: impl Fn(&str) -> String) -> Result<()> {
+        let mut spent = HashSet::new();
+        for exchange in exchanges.iter().filter(|exchange| exchange.method == "POST") {
+            let nonce = exchange.nonce().with_context(|| format!("a POST to {} without a nonce", exchange.path))?;
+            ensure!(spent.insert(nonce), "nonce {nonce} is used again, at {}", exchange.path);
+            let signed_for = &exchange.protected["url"];
+            ensure!(*signed_for == url(&exchange.path), "a request to {} is signed for {signed_for}", exchange.path);
+        }
+        Ok(())
+    }
+}
