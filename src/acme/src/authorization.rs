@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::challenge::{Challenge, ChallengeType, named};
 use crate::client::{Client, OnSilence, parse};
-use crate::error::{Error, Refusal};
+use crate::error::{Class, Error, Refusal};
 use crate::host::Host;
 use crate::issuance::{Custodian, Failure, Poll};
 use crate::problem::{Document, Problem};
@@ -51,8 +51,11 @@ pub(crate) async fn fulfil<H: Host, C: Custodian>(
 
 /// Tells the CA that the answer is there, and waits until it has looked (§7.5.1).
 async fn validate<H: Host>(client: &Client<H>, url: &str, challenge: Option<&str>) -> Result<(), Error> {
-    if let Some(challenge) = challenge {
-        client.post("challenge", challenge, &Ready {}, OnSilence::Repeat).await?;
+    if let Some(challenge) = challenge
+        && let Err(error) = client.post("challenge", challenge, &Ready {}, OnSilence::Repeat).await
+        && !(error.class() == Class::Permanent && has_arrived(client, url, challenge).await)
+    {
+        return Err(error);
     }
     let mut poll = Poll::new(&client.host, "the CA's validation", VALIDATION_TIMEOUT);
     let mut asked = None;
@@ -65,6 +68,14 @@ async fn validate<H: Host>(client: &Client<H>, url: &str, challenge: Option<&str
             _ => return Err(invalid(url, authorization.state)),
         }
     }
+}
+
+/// Whether the CA took the word, which it refuses to take twice: the answer to it may have been lost.
+async fn has_arrived<H: Host>(client: &Client<H>, url: &str, challenge: &str) -> bool {
+    let Ok(Authorization { state, .. }) = fetch(client, url).await else { return false };
+    let told = state.challenges.iter().find(|known| known.url.as_deref() == Some(challenge));
+    let is_pending = told.is_none_or(|told| told.status.as_deref().is_none_or(|status| status == "pending"));
+    state.status != AuthorizationStatus::Pending || !is_pending
 }
 
 /// What went wrong with the authorizations of an order that the CA gave up.
@@ -177,10 +188,16 @@ struct Ready {}
 struct AuthorizationState {
     identifier: crate::order::IdentifierResource,
     status: AuthorizationStatus,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     challenges: Vec<ChallengeState>,
     #[serde(default)]
     wildcard: bool,
+}
+
+/// The challenges that can be read: one of a type that nobody knows may look like anything (§7.1.5).
+fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ChallengeState>, D::Error> {
+    let all = Vec::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(all.into_iter().filter_map(|challenge| serde_json::from_value(challenge).ok()).collect())
 }
 
 /// How far an authorization is (§7.1.6).

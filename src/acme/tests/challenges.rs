@@ -11,7 +11,7 @@
 mod scene;
 
 use acme::ChallengeType::{self, Dns01, DnsPersist01, Http01, TlsAlpn01};
-use acme::scripted::Settings;
+use acme::scripted::{Fault, Faults, Settings};
 use scene::{Scene, acme_error};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -56,4 +56,31 @@ fn a_failed_challenge_is_told_with_its_name_and_type() {
     let error = acme_error(scene.issue(&["*.a.example", "b.example"], None)).to_string();
     assert!(error.contains("; *.a.example: dns-01: unauthorized"), "{error}");
     assert!(error.contains("; b.example: tls-alpn-01: unauthorized"), "{error}");
+}
+
+#[test]
+fn a_word_to_the_ca_whose_answer_was_lost_is_found_to_have_arrived() {
+    for looks_until_done in [0, 3] {
+        let settings = Settings { looks_until_done, ..Settings::default() };
+        let scene = Scene::new(64, settings).faults(Faults::once("challenge", Fault::LostAnswer));
+        scene.issue(&["a.example"], None).unwrap();
+        assert_eq!(scene.ca().order_count(), 1);
+    }
+}
+
+#[test]
+fn a_word_that_the_ca_refuses_and_did_not_take_is_an_error() {
+    let refusal = Fault::answer(403, r#"{"type":"urn:ietf:params:acme:error:unauthorized","detail":"not yours"}"#);
+    let scene = Scene::new(65, Settings::default()).faults(Faults::once("challenge", refusal));
+    let error = acme_error(scene.issue(&["a.example"], None)).to_string();
+    assert_eq!(error, "challenge refused: unauthorized: not yours");
+    assert!(scene.keeper.web.borrow().is_empty(), "the answer is withdrawn");
+}
+
+#[test]
+fn challenges_that_can_not_be_read_hide_no_other() {
+    let settings = Settings { offers: vec!["unheard-of-01", "unreadable-01", "http-01"], ..Settings::default() };
+    let scene = Scene::new(66, settings);
+    scene.issue(&["a.example"], None).unwrap();
+    assert_eq!(*scene.keeper.published.borrow(), ["a.example by http-01"]);
 }

@@ -51,10 +51,11 @@ impl Ca {
         let (Some(authorization), Some(position)) = (self.authorizations.get_mut(index), position) else {
             return problem(404, "malformed", "no such challenge");
         };
-        if authorization.state == Validation::Idle {
-            authorization.state = Validation::Working(looks);
-            authorization.told = self.settings.offers.iter().find(|offered| **offered == kind).copied();
+        if authorization.state != Validation::Idle {
+            return problem(400, "malformed", "the challenge is not pending");
         }
+        authorization.state = Validation::Working(looks);
+        authorization.told = self.settings.offers.iter().find(|offered| **offered == kind).copied();
         ok(&self.challenges(index)[position])
     }
 
@@ -120,6 +121,7 @@ impl Ca {
             let mut challenge = match kind {
                 // Types unknown to a client may lack what the others have.
                 "unheard-of-01" => return json!({"type": kind, "accounturi": "x"}),
+                "unreadable-01" => return json!({"type": kind, "url": 7, "token": {}, "error": "none"}),
                 "dns-persist-01" => json!({"type": kind, "url": url, "issuer-domain-names": ["ca.example"]}),
                 _ => json!({"type": kind, "url": url, "token": authorization.token}),
             };
