@@ -2,10 +2,12 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use harness::http::Endpoint;
 use harness::{Backend, Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar};
-use harness::{SidecarOptions, World, domains, until};
+use harness::{SidecarOptions, World, domains, ports, until};
 use hyper::Method;
+use serde_json::json;
 
 use crate::PATIENCE;
 
@@ -22,6 +24,10 @@ struct Held {
 
 impl Held {
     fn start() -> Result<Self> {
+        Self::with(Ok)
+    }
+
+    fn with(configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>) -> Result<Self> {
         let place = Place::new("held")?;
         let backend = Backend::start((Ipv4Addr::LOCALHOST, 0).into())?;
         let elsewhere = Backend::start(SocketAddr::from(([127, 0, 0, 2], place.web)))?;
@@ -30,7 +36,7 @@ impl Held {
         dns.set_address(HOST, Ipv4Addr::new(127, 0, 0, 2))?;
         let pebble = Pebble::start(&place, &dns, &PebbleOptions::default())?;
         let bootstrap = Bootstrap::placed(&place, &pebble)?.backend(backend.address())?;
-        let mut bootstrap = bootstrap.domains(&domains(&[&[HOST]]))?;
+        let mut bootstrap = configure(bootstrap.domains(&domains(&[&[HOST]]))?)?;
         let sidecar = Sidecar::start(&place, SidecarOptions::default())?;
         let envoy = Envoy::start(&place, &mut bootstrap, EnvoyOptions::default())?;
         let path = until("the CA's look at the challenge", PATIENCE, || {
@@ -61,6 +67,58 @@ fn a_live_challenge_is_answered_by_get_and_head() -> Result<()> {
         assert_eq!(web.request(Method::GET, &held.path, host, "")?.body, reply.body, "{host}");
     }
     assert!(held.backend.requests().is_empty(), "a challenge reached the backend");
+    held.elsewhere.hold(false);
+    Ok(())
+}
+
+#[test]
+fn a_request_for_a_whole_url_is_for_the_host_in_it() -> Result<()> {
+    let held = Held::start()?;
+    let web = held.world.web();
+    let for_another = web.request(Method::GET, &format!("http://other.example{}", held.path), HOST, "")?;
+    assert_eq!(for_another.header("x-backend"), "yes", "{}", for_another.text());
+    let for_this = web.request(Method::GET, &format!("http://{HOST}{}", held.path), "other.example", "")?;
+    assert_eq!((for_this.status, for_this.header("x-backend")), (200, ""));
+    held.elsewhere.hold(false);
+    Ok(())
+}
+
+#[test]
+fn a_challenge_that_envoy_was_killed_in_is_answered_again_after_its_restart() -> Result<()> {
+    let mut held = Held::start()?;
+    let answer = held.world.web().request(Method::GET, &held.path, HOST, "")?;
+    assert_eq!((answer.status, answer.header("x-backend")), (200, ""));
+    held.world.envoy.restart()?;
+    until("the same answer", PATIENCE, || {
+        let again = held.world.web().request(Method::GET, &held.path, HOST, "")?;
+        ensure!(again.body == answer.body, "{}", again.text());
+        Ok(())
+    })?;
+    assert_eq!(held.world.orders(), 1);
+    held.elsewhere.hold(false);
+    Ok(())
+}
+
+/// What the plugin shares with others of its `vm_id` can't be read by one with another.
+#[test]
+fn a_plugin_with_another_vm_id_knows_no_challenge() -> Result<()> {
+    let port = ports::free()?;
+    let held = Held::with(|mut bootstrap| {
+        let mut stranger = bootstrap.named("/static_resources/listeners", "web")?.clone();
+        stranger["name"] = json!("stranger");
+        stranger["address"]["socket_address"]["port_value"] = json!(port);
+        let filter = stranger.pointer_mut("/filter_chains/0/filters/0/typed_config/http_filters/0");
+        let filter = filter.context("no filter")?;
+        let plugin = &mut filter["typed_config"]["extension_config"]["typed_config"]["config"];
+        plugin["vm_config"]["vm_id"] = json!("stranger");
+        plugin["configuration"]["value"]["role"] = json!("responder");
+        let listeners = bootstrap.value()["static_resources"]["listeners"].as_array_mut().context("no listeners")?;
+        listeners.push(stranger);
+        Ok(bootstrap)
+    })?;
+    assert_eq!(held.world.web().request(Method::GET, &held.path, HOST, "")?.header("x-backend"), "");
+    let stranger = Endpoint::Tcp((Ipv4Addr::LOCALHOST, port).into());
+    assert_eq!(stranger.request(Method::GET, &held.path, HOST, "")?.header("x-backend"), "yes");
     held.elsewhere.hold(false);
     Ok(())
 }
@@ -112,7 +170,7 @@ fn a_challenge_is_dead_once_its_certificate_is_there() -> Result<()> {
     until("the challenge's end", PATIENCE, || {
         let path = format!("/.well-known/acme-challenge/{token}");
         let reply = world.web().request(Method::GET, &path, "dead.example", "")?;
-        anyhow::ensure!(reply.header("x-backend") == "yes", "it is still answered");
+        ensure!(reply.header("x-backend") == "yes", "it is still answered");
         Ok(())
     })
 }

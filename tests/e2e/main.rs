@@ -6,6 +6,7 @@ mod ca_away;
 mod challenge_requests;
 mod check;
 mod configuration;
+mod crash_loops;
 mod crashes;
 mod deployment;
 mod dns;

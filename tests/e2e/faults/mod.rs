@@ -9,5 +9,5 @@ mod garbage;
 mod nonces;
 mod orders;
 mod redirects;
-mod scene;
+pub(crate) mod scene;
 mod words;

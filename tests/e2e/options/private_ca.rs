@@ -113,6 +113,45 @@ fn a_ca_without_the_expected_name_is_refused() -> Result<()> {
     refused(world, &relay, "fail_verify_san")
 }
 
+/// A CA that is known by its address, with a server certificate for `name`.
+fn at_address(name: &str) -> Result<(World, Relay)> {
+    let options = WorldOptions::default();
+    let stage = Stage::new("address", &options.pebble)?;
+    let authority = Authority::of(stage.place.path(), "private", &[name])?;
+    let relay = Relay::start(&stage.pebble, &authority)?.known_as("127.0.0.1");
+    let mut bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    bootstrap.plugin(|configuration| {
+        configuration["caClusters"][relay.address().to_string()] = json!("localhost");
+    })?;
+    // As `render` writes it: an address is no SNI.
+    let tls = bootstrap.ca_tls()?;
+    for automatic in ["auto_host_sni", "auto_sni_san_validation"] {
+        tls[automatic] = json!(false);
+    }
+    tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"] =
+        json!([{ "san_type": "IP_ADDRESS", "matcher": { "exact": "127.0.0.1" } }]);
+    Ok((stage.play(bootstrap, &options)?, relay))
+}
+
+#[test]
+fn a_ca_is_known_by_its_address() -> Result<()> {
+    let (mut world, relay) = at_address("127.0.0.1")?;
+    world.served(NAME, PATIENCE)?;
+    relay.proper()
+}
+
+#[test]
+fn a_ca_with_another_address_is_refused() -> Result<()> {
+    let (world, relay) = at_address("127.0.0.2")?;
+    refused(world, &relay, "fail_verify_san")
+}
+
+#[test]
+fn a_ca_with_a_name_for_its_address_is_refused() -> Result<()> {
+    let (world, relay) = at_address("localhost")?;
+    refused(world, &relay, "fail_verify_san")
+}
+
 #[test]
 fn a_ca_whose_certificate_has_expired_is_refused() -> Result<()> {
     let expired = |stage: &Stage| Authority::expired(stage.place.path(), "private", &["localhost"]);
