@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Bootstrap, World, WorldOptions, domains, until};
+use harness::{Bootstrap, Fault, Relay, Resource, Stage, World, WorldOptions, domains, until};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +42,19 @@ fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
     Ok(())
 }
 
+/// The listeners with a router and a secret for `two.example` too.
+fn with_second(mut listeners: Value) -> Result<Value> {
+    let plugin = listeners.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
+    plugin["routers"]["two"] = json!({ "rule": "Host(`two.example`)", "tls": { "certResolver": "le" } });
+    let secrets = "/1/filter_chains/0/transport_socket/typed_config/common_tls_context\
+                   /tls_certificate_sds_secret_configs";
+    let secrets = listeners.pointer_mut(secrets).and_then(Value::as_array_mut).context("no secrets")?;
+    let mut second = secrets.first().context("no secret")?.clone();
+    second["name"] = json!("two.example");
+    secrets.push(second);
+    Ok(listeners)
+}
+
 #[test]
 fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_order() -> Result<()> {
     let directory = tempfile::tempdir()?;
@@ -75,18 +88,54 @@ fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_orde
     assert_eq!(world.web().get("/")?.status, 301, "the listener before still answers");
     world.served("one.example", PATIENCE)?;
 
-    let mut right = listeners;
-    let plugin = right.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
-    plugin["routers"]["two"] = json!({ "rule": "Host(`two.example`)", "tls": { "certResolver": "le" } });
-    let secrets = "/1/filter_chains/0/transport_socket/typed_config/common_tls_context\
-                   /tls_certificate_sds_secret_configs";
-    let secrets = right.pointer_mut(secrets).and_then(Value::as_array_mut).context("no secrets")?;
-    let mut second = secrets[0].clone();
-    second["name"] = json!("two.example");
-    secrets.push(second);
+    let right = with_second(listeners)?;
     write(&file, &right, "3")?;
     world.served("two.example", PATIENCE)?;
     world.served("one.example", PATIENCE)?;
     assert_eq!(world.orders(), 2, "one order for each certificate");
     Ok(())
+}
+
+#[test]
+fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("lds.json");
+    let options = WorldOptions::default();
+    let stage = Stage::new("lds-order", &options.pebble)?;
+    let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
+    // Until it is told otherwise, the CA seems to be at its look at the challenge.
+    relay.treat_nth(Resource::Authorization, 1..usize::MAX, Fault::json(pending));
+    relay.treat(Resource::Order, Fault::json(pending));
+    let mut bootstrap =
+        stage.bootstrap()?.without_singleton().domains(&domains(&[&["one.example"]]))?.through(&relay)?;
+    let listeners = watched(&mut bootstrap, &file)?;
+    write(&file, &listeners, "1")?;
+    let mut world = stage.play(bootstrap, &options)?;
+    until("the CA's verdict", PATIENCE, || {
+        ensure!(world.pebble.log().contains("set VALID"), "not yet");
+        Ok(())
+    })?;
+
+    write(&file, &with_second(listeners)?, "2")?;
+    until("the order for the other domain", PATIENCE, || {
+        ensure!(relay.asked(Resource::NewOrder).len() > 1, "not yet");
+        Ok(())
+    })?;
+    relay.relent();
+    world.served("one.example", PATIENCE)?;
+    world.served("two.example", PATIENCE)?;
+    relay.proper()?;
+    for resource in [Resource::NewOrder, Resource::Finalize] {
+        let asked = relay.asked(resource).len();
+        ensure!(asked == 2, "{asked} requests for {resource:?}: one for each certificate is enough");
+    }
+    ensure!(relay.asked(Resource::NewAccount).len() == 1, "more than one account");
+    Ok(())
+}
+
+fn pending(resource: &mut Value) {
+    resource["status"] = json!("pending");
+    for challenge in resource["challenges"].as_array_mut().into_iter().flatten() {
+        challenge["status"] = json!("processing");
+    }
 }

@@ -94,6 +94,22 @@ fn no_request_traps_and_only_the_right_one_is_answered() {
     }
 }
 
+/// Whoever has the same `vm_id` can read it.
+#[test]
+fn no_key_is_ever_in_shared_data() {
+    let mut world = World::with_filter(&configuration("auto", &["a.example"]));
+    // The account's key is made of sevens: as it is, and in base64.
+    let traces: [&[u8]; 2] = [&[7; 8], b"BwcHBwcH"];
+    while world.sidecar.certificates.is_empty() {
+        world.run_for(5);
+        for (key, (value, _)) in world.process.with(|process| process.shared.clone()) {
+            let is_told = traces.iter().any(|trace| value.windows(trace.len()).any(|part| part == *trace));
+            assert!(!is_told, "the account's key is in {key}");
+        }
+    }
+    assert!(world.process.with(|process| process.shared.len()) > 2, "there is nothing in it to look at");
+}
+
 #[test]
 fn shared_data_that_is_refused_is_survived() {
     for refused in ["proxy_get_shared_data", "proxy_set_shared_data"] {
