@@ -162,9 +162,13 @@ async fn a_lost_answer_is_given_again_and_counted_once() {
     for _ in 0..5 {
         assert!(world.is_granted(&request("a.example.com")).await);
     }
+    assert!(world.is_granted(&request("b.example.com")).await && !world.is_granted(&request("c.example.com")).await);
     let replaced = PermitRequest { replaces: true, ..request("a.example.com") };
     assert!(world.is_granted(&replaced).await, "another question under the same fence");
-    assert!(world.is_granted(&request("b.example.com")).await && !world.is_granted(&request("c.example.com")).await);
+    assert!(
+        world.is_granted(&request("c.example.com")).await,
+        "it takes the place of the one before, and counts nothing"
+    );
 }
 
 #[tokio::test]
@@ -259,7 +263,7 @@ async fn a_pause_stops_even_what_no_limit_stops() {
     let resumed = PermitRequest { places_order: false, ..request("a.example.com") };
     assert!(world.is_granted(&resumed).await);
     let ca = CaOrigin::of(CA).unwrap();
-    for (names, until) in [(vec!["example.com".to_owned()], HOUR), (Vec::new(), i64::MAX - world.now)] {
+    for (names, until) in [(vec!["example.com".to_owned()], HOUR), (Vec::new(), 1_000_000 * HOUR)] {
         let until = world.now + until;
         let pause = wire::Pause { issuer: "le".into(), ca_server: CA.into(), names, until, why: "slow down".into() };
         super::pause(&world.store, world.fence, &pause, &ca, world.now * 1000).await.unwrap();
