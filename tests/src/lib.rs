@@ -3,8 +3,8 @@
 //! A [`Place`] is a directory and ports of its own, so that any number of tests run side by side. In it run
 //! [`Challtestsrv`] (DNS), [`Pebble`] (the CA), [`Sidecar`] and [`Envoy`]; a [`World`] is all four, with the
 //! configuration of `envoy/envoy.yaml`, which [`Bootstrap`] reads and moves to the place: what is tested is what is
-//! shipped. A [`Relay`] before the CA makes it slow or odd; [`dns`] has further DNS servers. [`tls`] looks at it all from
-//! outside, as a browser would.
+//! shipped. A [`Relay`] before the CA does what a broken or hostile one does; [`dns`] has further DNS servers. [`tls`]
+//! looks at it all from outside, as a browser would.
 //!
 //! Promises: nothing it started outlives it, also when a test panics or is killed; every wait is for a condition and
 //! ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a certificate.
