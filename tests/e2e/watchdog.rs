@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{Manner, Relay, SidecarOptions, Stage, World, WorldOptions, artifacts, domains, until};
+use harness::{Fault, Relay, Resource, SidecarOptions, Stage, World, WorldOptions, artifacts, domains, until};
 use serde_json::{Value, json};
 
 use crate::{PATIENCE, trap};
@@ -21,7 +21,7 @@ fn trapped(wake: bool) -> Result<(World, Relay)> {
     let mut options = WorldOptions::default();
     let stage = Stage::new("watchdog", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
-    relay.treat("/dir", Manner::Alter(|directory| directory["padding"] = json!("x".repeat(100_000))));
+    relay.treat(Resource::Directory, Fault::json(|directory| directory["padding"] = json!("x".repeat(100_000))));
     let plugin = stage.place.file("trapping.wasm");
     let wasm = fs::read(artifacts::wasm()?)?;
     fs::write(&plugin, trap::doctored(&wasm, "proxy_on_http_call_response", trap::ON_LARGE_ANSWERS)?)?;
