@@ -25,7 +25,9 @@ fn trapped(wake: bool) -> Result<(World, Relay)> {
     let plugin = stage.place.file("trapping.wasm");
     let wasm = fs::read(artifacts::wasm()?)?;
     fs::write(&plugin, trap::doctored(&wasm, "proxy_on_http_call_response", trap::ON_LARGE_ANSWERS)?)?;
-    let mut bootstrap = stage.bootstrap()?.without_singleton().domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    let bootstrap = stage.bootstrap()?.without_singleton().domains(&domains(&[&[NAME]]))?.through(&relay)?;
+    // The tries that a trap cut off are waited for.
+    let mut bootstrap = bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))?;
     for filter in bootstrap.web_filters()? {
         let code = "/typed_config/extension_config/typed_config/config/vm_config/code/local/filename";
         if let Some(file) = filter.pointer_mut(code) {
@@ -56,7 +58,7 @@ fn status(world: &World) -> Result<Value> {
 #[test]
 fn an_engine_that_trapped_everywhere_is_woken_through_the_plaintext_listener() -> Result<()> {
     let (mut world, _relay) = trapped(true)?;
-    world.served(NAME, PATIENCE)?;
+    world.served(NAME, 2 * PATIENCE)?;
     let status = status(&world)?;
     ensure!(status["engine"]["presence"] == "present", "{status}");
     ensure!(status["engine"]["wakes"].as_u64() > Some(0), "it came back by itself: {status}");
