@@ -286,6 +286,8 @@ impl Sidecar {
                 self.attempts.insert(body["certificate"].to_string(), body);
                 Value::Null
             }
+            ("POST", "/v1/permits") => json!({"granted": true}),
+            ("PUT", "/v1/pauses" | "/v1/renewals" | "/v1/unwanted") => Value::Null,
             ("POST", "/v1/csr") => json!({"csr": "MAA"}),
             ("POST", "/v1/certificates") => self.publish(&body),
             ("PUT", "/v1/challenges/http-01") => {
