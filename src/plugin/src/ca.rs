@@ -16,7 +16,8 @@ use crate::places::Places;
 use crate::proxy::Status;
 use crate::world::World;
 
-/// The most that is read of an answer, in bytes: no ACME answer is near it.
+/// The most that is read of an answer, in bytes: no ACME answer is near it. Envoy itself gives an answer up at 32 MiB
+/// (its runtime key `http.async_response_buffer_limit`); no option of a cluster bounds what it buffers for a callout.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// How many requests are under way at once: enough for the orders side by side, and a number that a public CA's rate
