@@ -78,6 +78,23 @@ fn thirty_days_of_failure_never_shrink_the_wait() {
 }
 
 #[test]
+fn a_failure_that_was_noted_while_the_clock_was_ahead_holds_nothing_up_when_it_is_back() {
+    let broken = Faults::by(|request, _| (request.endpoint == "newOrder").then(|| Fault::answer(500, "")));
+    let scene = Scene::new(23, Settings::default(), &[&["a.example"]]).faults(broken);
+    let engine = resolver::engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = std::pin::pin!(engine);
+    scene.world.run_for(MINUTE / 2, engine.as_mut());
+    let decade = 3650 * 86_400_000;
+    scene.world.jump(decade);
+    scene.world.run_for(MINUTE * 5, engine.as_mut());
+    assert!(scene.keeper.attempts.borrow().len() > 1, "it failed while the clock was ahead");
+    scene.world.jump(-decade);
+    *scene.network.faults.borrow_mut() = Faults::none();
+    scene.world.run_for(HOUR, engine.as_mut());
+    assert_eq!(scene.published(), [("a.example".into(), 1)].into());
+}
+
+#[test]
 fn restarts_do_not_reach_the_ca_more_often() {
     let broken = || Faults::by(|request, _| (request.endpoint == "newOrder").then(|| Fault::answer(500, "")));
     let scene = Scene::new(6, Settings::default(), &[&["a.example"]]).faults(broken());

@@ -55,6 +55,8 @@ pub(super) struct Agenda<'a> {
     revision: Option<u64>,
     started: i64,
     looked_at: i64,
+    /// What the clock showed last.
+    seen: i64,
     counted_at: i64,
     has_changed: bool,
     unsaved: Unsaved,
@@ -92,6 +94,7 @@ impl<'a> Agenda<'a> {
             revision: None,
             started: now_millis,
             looked_at: now_millis,
+            seen: now_millis,
             counted_at: now_millis,
             has_changed: true,
             unsaved: Unsaved::default(),
@@ -101,7 +104,8 @@ impl<'a> Agenda<'a> {
 
     /// Looks at everything anew where that is needed, and tells how many are in which state.
     pub(super) fn look(&mut self, now_millis: i64, took: impl Fn() -> i64) {
-        if self.is_outdated(now_millis) {
+        let went_back = self.went_back(now_millis);
+        if went_back || self.is_outdated(now_millis) {
             self.make_timetable(now_millis);
             self.observer.notice(Event::Planned { took_millis: took().saturating_sub(now_millis) });
         }
@@ -114,6 +118,13 @@ impl<'a> Agenda<'a> {
             self.counted_at = now_millis;
             self.has_changed = false;
         }
+    }
+
+    /// Whether the clock has gone back since it was last read: what was noted meanwhile is about another time. It may
+    /// have gone forward and back between two looks at everything.
+    fn went_back(&mut self, now_millis: i64) -> bool {
+        let before = std::mem::replace(&mut self.seen, now_millis);
+        now_millis.saturating_sub(before) < -SMALL_JUMP
     }
 
     fn is_outdated(&self, now_millis: i64) -> bool {
