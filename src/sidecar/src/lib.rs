@@ -9,6 +9,7 @@ pub mod chain;
 pub mod challenges;
 pub mod changes;
 pub mod cli;
+pub mod clock;
 pub mod deployment;
 pub mod dns;
 pub mod engine;

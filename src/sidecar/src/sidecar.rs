@@ -16,6 +16,7 @@ use crate::api::{self, Admission, Context, Token, TokenError};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
+use crate::clock::Clock;
 use crate::deployment::{self, Deployment};
 use crate::dns::Dns;
 use crate::engine::Engine;
@@ -107,6 +108,7 @@ impl Sidecar {
             wants: wants.clone(),
         };
         let context = Arc::new(Context {
+            clock: Clock::default(),
             store: store.clone(),
             catalog: catalog.clone(),
             shelf: shelf.clone(),

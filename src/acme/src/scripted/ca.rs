@@ -27,6 +27,8 @@ pub struct Settings {
     pub looks_until_done: u32,
     /// `Retry-After` on everything that is still in work.
     pub retry_after: Option<String>,
+    /// Whether the network may deliver a request twice. Else a nonce that comes twice is the client's mistake.
+    pub repeated_delivery: bool,
     /// Of a hundred nonces, how many are refused.
     pub refused_nonces: u64,
     /// Whether valid authorizations are used again for further orders.
@@ -61,6 +63,7 @@ impl Default for Settings {
             lifetime: 90 * 86_400,
             looks_until_done: 1,
             retry_after: None,
+            repeated_delivery: false,
             refused_nonces: 0,
             reuse_authorizations: false,
             blocked: Vec::new(),
@@ -121,6 +124,9 @@ impl Certificate {
     }
 }
 
+/// What makes a chain in PEM.
+pub type MakeChain = Box<dyn Fn(&Certificate) -> String>;
+
 /// A CA.
 pub struct Ca {
     /// How it behaves; may be changed at any time.
@@ -131,6 +137,8 @@ pub struct Ca {
     pub journal: Vec<Entry>,
     /// All certificates, in order.
     pub certificates: Vec<Certificate>,
+    /// Makes the chain of a certificate where its client wants X.509; the same one each time. Else it is JSON in PEM.
+    pub make_chain: Option<MakeChain>,
     accounts: BTreeMap<String, Vec<Value>>,
     orders: Vec<Order>,
     pub(super) authorizations: Vec<Authorization>,
@@ -158,6 +166,7 @@ impl Ca {
             web: web.clone(),
             journal: Vec::new(),
             certificates: Vec::new(),
+            make_chain: None,
             accounts: BTreeMap::new(),
             orders: Vec::new(),
             authorizations: Vec::new(),
@@ -194,6 +203,12 @@ impl Ca {
     /// The certificates that orders named as those they replace (RFC 9773 §5), in order.
     pub fn replaced(&self) -> Vec<&str> {
         self.orders.iter().filter_map(|order| order.replaces.as_deref()).collect()
+    }
+
+    /// The status of the order at this URL, as its client is told it; none when there is no such order.
+    pub fn order_status(&self, url: &str) -> Option<&'static str> {
+        let index = url.strip_prefix(BASE)?.strip_prefix("/order/")?.parse::<usize>().ok()?;
+        Some(self.status(self.orders.get(index)?))
     }
 
     /// How many orders were placed.
@@ -249,7 +264,8 @@ impl Ca {
         let part = |name: &str| URL_SAFE_NO_PAD.decode(body[name].as_str().unwrap()).expect("base64url");
         let header: Value = serde_json::from_slice(&part("protected")).unwrap();
         let nonce = header["nonce"].as_str().unwrap().to_owned();
-        assert!(self.spent.insert(nonce.clone()), "nonce {nonce} was used twice");
+        let is_fresh = self.spent.insert(nonce.clone());
+        assert!(is_fresh || self.settings.repeated_delivery, "nonce {nonce} was used twice");
         assert_eq!(header["url"], request.url.as_str(), "the signed URL is the one asked");
         if !self.nonces.remove(&nonce) || self.refuses_this_nonce() {
             return problem(400, "badNonce", "that nonce is not mine");
@@ -323,7 +339,8 @@ impl Ca {
         for url in own.chain(self.settings.another_chain_at.clone()) {
             headers.push(("link".to_owned(), format!("<{url}>;rel=\"alternate\"")));
         }
-        let pem = Certificate { issuer: (*issuer).to_owned(), ..certificate.clone() }.pem();
+        let certificate = Certificate { issuer: (*issuer).to_owned(), ..certificate.clone() };
+        let pem = self.make_chain.as_ref().map_or_else(|| certificate.pem(), |make| make(&certificate));
         Response { status: 200, headers, body: pem.into() }
     }
 
@@ -400,16 +417,20 @@ impl Ca {
         self.order_response(index)
     }
 
-    fn order_response(&self, index: usize) -> Response {
-        let order = &self.orders[index];
+    fn status(&self, order: &Order) -> &'static str {
         let states = || order.authorizations.iter().map(|index| self.authorizations[*index].state);
-        let status = match order {
+        match order {
             Order { certificate: Some(_), .. } => "valid",
             Order { csr: Some(_), .. } => "processing",
             _ if states().any(|state| state == Validation::Failed) => "invalid",
             _ if states().all(|state| state == Validation::Valid) => "ready",
             _ => "pending",
-        };
+        }
+    }
+
+    fn order_response(&self, index: usize) -> Response {
+        let order = &self.orders[index];
+        let status = self.status(order);
         let finalize = format!("{BASE}/finalize/{index}");
         let mut resource = json!({
             "status": status,

@@ -17,7 +17,7 @@ mod fault;
 mod renewals;
 mod world;
 
-pub use ca::{Ca, Certificate, Entry, Settings, mac};
+pub use ca::{Ca, Certificate, Entry, MakeChain, Settings, mac};
 pub use fault::{Fault, Faults};
 pub use renewals::{Renewals, renewal_id};
 pub use world::{Network, Web, World};

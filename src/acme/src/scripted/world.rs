@@ -45,6 +45,17 @@ impl World {
         self.now_millis.get().saturating_add(self.skew.get())
     }
 
+    /// Milliseconds by a clock that nobody sets: the wall clock's, had it never jumped.
+    pub fn steady_millis(&self) -> i64 {
+        self.now_millis.get()
+    }
+
+    /// Lets time pass in which nothing happens, as when the machine sleeps: who sleeps wakes late.
+    pub fn pass(&self, duration: Duration) {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        self.now_millis.set(self.now_millis.get().saturating_add(millis));
+    }
+
     /// Sets the wall clock forward or back. Sleepers are not woken: they wait by a clock of their own.
     pub fn jump(&self, millis: i64) {
         self.skew.set(self.skew.get().saturating_add(millis));

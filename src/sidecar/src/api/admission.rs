@@ -34,7 +34,7 @@ pub enum Admission {
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Peer {
+pub enum Peer {
     /// Somebody on a network.
     Network,
     /// A process of this user.

@@ -9,7 +9,6 @@ use wire::{Publication, Published, Renewal, StoredCertificate};
 use super::Context;
 use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, short, url};
 use super::problem::Refused;
-use crate::catalog::now_seconds;
 use crate::chain::{self, Refusal};
 use crate::permits;
 use crate::secret::Secret;
@@ -33,7 +32,7 @@ pub(super) async fn publish(
         let progress = context.store.progress(&key).await?;
         let taken = match stored.as_ref().filter(|stored| is_one_of(&publication, &stored.value)) {
             Some(stored) => Taken { certificate: stored.value.clone(), other_chains: Vec::new() },
-            None => verified(&publication, progress.as_ref()).await?,
+            None => verified(&publication, progress.as_ref(), context.clock.now_seconds()).await?,
         };
         let Taken { certificate, other_chains } = taken;
         let changes = changes(&context, &publication, &certificate, stored.as_ref(), progress).await?;
@@ -103,7 +102,11 @@ struct Taken {
     other_chains: Vec<String>,
 }
 
-async fn verified(publication: &Arc<Publication>, progress: Option<&Versioned<Progress>>) -> Result<Taken, Refused> {
+async fn verified(
+    publication: &Arc<Publication>,
+    progress: Option<&Versioned<Progress>>,
+    now: i64,
+) -> Result<Taken, Refused> {
     let pending = progress.and_then(|progress| progress.value.key.as_ref());
     let Some(pending) = pending.filter(|key| key.order == publication.order) else {
         let path = wire::path::CSR;
@@ -114,7 +117,7 @@ async fn verified(publication: &Arc<Publication>, progress: Option<&Versioned<Pr
     };
     let (key, published) = (pending.key.clone(), publication.clone());
     // Checking keys and signatures takes milliseconds.
-    match tokio::task::spawn_blocking(move || taken(&published, &key)).await {
+    match tokio::task::spawn_blocking(move || taken(&published, &key, now)).await {
         Ok(result) => result.map_err(|refusal| {
             let (resolver, main, why) = (&publication.certificate.resolver, main(publication), refusal.to_string());
             tracing::warn!(resolver, main, why, "certificate refused; the one before stays");
@@ -125,10 +128,10 @@ async fn verified(publication: &Arc<Publication>, progress: Option<&Versioned<Pr
 }
 
 /// The chain of the preferred issuer, if it fits; else the default one, if it does.
-fn taken(publication: &Publication, key: &Secret) -> Result<Taken, Refusal> {
+fn taken(publication: &Publication, key: &Secret, now: i64) -> Result<Taken, Refusal> {
     let Publication { certificate: id, chain, alternates, preferred_chain, .. } = publication;
     let verified = |chain: &str| {
-        let pair = chain::verify(chain, key, &id.names, now_seconds())?;
+        let pair = chain::verify(chain, key, &id.names, now)?;
         Ok::<_, Refusal>(Certificate { facts: chain::facts(id.clone(), &pair)?, pair: Arc::new(pair) })
     };
     let Some(preferred) = preferred_chain else {

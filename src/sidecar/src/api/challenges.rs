@@ -10,7 +10,7 @@ use wire::Http01;
 use super::Context;
 use super::message::{Answer, Fenced, Message, SMALL};
 use super::problem::Refused;
-use crate::catalog::{Name, now_seconds};
+use crate::catalog::Name;
 use crate::challenges::{Full, is_token};
 
 /// Twice the longest token with a dot and a thumbprint (RFC 8555 §8.1), in bytes.
@@ -25,7 +25,7 @@ pub(super) async fn publish(
     check_key_authorization(&challenge.token, &challenge.key_authorization)?;
     check_host(&challenge.host)?;
     context.store.check(fence)?;
-    match context.challenges.put(challenge, now_seconds()) {
+    match context.challenges.put(challenge, context.clock.now_seconds()) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(full @ Full) => Err(Refused::unavailable(full.to_string())),
     }
@@ -36,7 +36,7 @@ pub(super) async fn find(
     State(context): State<Arc<Context>>,
     token: Result<Path<String>, PathRejection>,
 ) -> Result<Answer<Http01>, Refused> {
-    let found = token.ok().and_then(|Path(token)| context.challenges.find(&token, now_seconds()));
+    let found = token.ok().and_then(|Path(token)| context.challenges.find(&token, context.clock.now_seconds()));
     found.map(Answer).ok_or_else(|| Refused::not_found(StatusCode::NOT_FOUND, "no live challenge has this token"))
 }
 

@@ -30,6 +30,7 @@ mod status;
 mod tls_alpn01;
 mod wants;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,20 +43,26 @@ use axum::routing::{delete, get, post, put};
 use tokio::sync::watch;
 use wire::path;
 
-pub use admission::{Admission, Token, TokenError};
+pub use admission::{Admission, Peer, Token, TokenError};
 pub use server::serve;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, DefaultCertificate};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
+use crate::clock::Clock;
+use crate::deployment::Deployment;
 use crate::dns::Dns;
+use crate::engine::Engine;
 use crate::health::Health;
 use crate::keys::KeyMaker;
 use crate::keys::eab::Variables;
 use crate::metrics::Metrics;
 use crate::permits::Permits;
+use crate::revocation::Revocation;
+use crate::sds;
 use crate::shelf::Shelf;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::wants::WantsBoard;
+use crate::watchdog::Watchdog;
 use problem::Refused;
 
 /// How long a request may take: longer than a held poll and a slow disk.
@@ -65,6 +72,8 @@ const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// What the API works with.
 pub struct Context {
+    /// The time of day.
+    pub clock: Clock,
     /// Variables that stand above those of the environment.
     pub variables: Variables,
     /// Where keys and state are.
@@ -93,7 +102,56 @@ pub struct Context {
     pub stopping: watch::Receiver<bool>,
 }
 
-/// Everything: the API, and health and metrics.
+impl Context {
+    /// One around this store and nothing else: nobody is woken, no revocation list is read, nothing provided is served.
+    /// For simulations.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    #[doc(hidden)]
+    pub async fn alone(
+        store: Arc<dyn Store>,
+        storage: &Path,
+        clock: Clock,
+        dns: Dns,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, StoreError> {
+        let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
+        let deployment = Arc::new(Deployment::open(storage, Vec::new()).await);
+        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
+        shelf.fill().await?;
+        let sds = Arc::new(sds::Status::with_judge(deployment.clone()));
+        let metrics = Metrics::new(store.clone(), sds.clone(), dns.solver.clone());
+        let engine = Arc::new(Engine::new(store.clone()));
+        let wants = Arc::new(WantsBoard::new(clock.now_millis().unsigned_abs()));
+        let health = Health {
+            store: store.clone(),
+            engine: engine.clone(),
+            sds,
+            watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
+            deployment,
+            revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), false, false)),
+        };
+        Ok(Self {
+            clock,
+            variables: Variables::new(),
+            store,
+            catalog,
+            shelf,
+            keys: KeyMaker::default(),
+            challenges: Challenges::default(),
+            tls_alpn01: TlsAlpn01Challenges::default(),
+            dns,
+            wants,
+            permits: Permits::default(),
+            metrics,
+            health,
+            stopping,
+        })
+    }
+}
+
+/// Everything: the API, and health and metrics. Every request must have its [`Peer`] among its extensions.
 pub fn router(context: Arc<Context>, admission: Admission) -> Router {
     let one = format!("{}/{{token}}", path::HTTP_01);
     let api = Router::new()

@@ -9,7 +9,6 @@ use wire::{Attempt, CertificateId, Order};
 use super::Context;
 use super::message::{Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
 use super::problem::Refused;
-use crate::catalog::now_millis;
 use crate::permits;
 use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
@@ -62,7 +61,7 @@ pub(super) async fn attempt(
             progress.key = None;
         }
         let store = context.store.as_ref();
-        let mut changes = permits::failed(store, &mut progress, &attempt, now_millis()).await?;
+        let mut changes = permits::failed(store, &mut progress, &attempt, context.clock.now_millis()).await?;
         progress.attempt = Some(Attempt { order_is_dead: false, reason: reason.clone(), ..attempt.clone() });
         changes.push(Change::Progress { expected, progress });
         match context.store.commit(fence, changes).await {

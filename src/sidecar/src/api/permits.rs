@@ -9,7 +9,6 @@ use wire::{Pause, Permit, PermitRequest};
 use super::Context;
 use super::message::{Answer, Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
 use super::problem::Refused;
-use crate::catalog::now_millis;
 use crate::permits::{self, AskError};
 
 /// The longest window of a limit, in seconds: no CA looks back further than a year.
@@ -37,7 +36,7 @@ pub(super) async fn ask(
             return Err(Refused::bad_request(format!("limits.{field}: expected {expected}")));
         }
     }
-    let asked = context.permits.ask(context.store.as_ref(), fence, &request, &ca, now_millis()).await;
+    let asked = context.permits.ask(context.store.as_ref(), fence, &request, &ca, context.clock.now_millis()).await;
     Ok(Answer(asked?))
 }
 
@@ -56,7 +55,7 @@ pub(super) async fn pause(
     for (place, paused) in pause.names.iter().enumerate() {
         name(&format!("names[{place}]"), paused)?;
     }
-    permits::pause(context.store.as_ref(), fence, &pause, &ca, now_millis()).await?;
+    permits::pause(context.store.as_ref(), fence, &pause, &ca, context.clock.now_millis()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -12,7 +12,6 @@ use axum::routing::get;
 use super::Context;
 use super::message::Answer;
 use super::problem::Refused;
-use crate::catalog::now_seconds;
 use crate::health::{Report, Waiting};
 
 pub(super) fn routes() -> Router<Arc<Context>> {
@@ -56,7 +55,7 @@ async fn metrics(State(context): State<Arc<Context>>) -> Result<Response, Refuse
 }
 
 async fn report(context: &Context) -> Result<Report, Refused> {
-    let (stopping, now) = (*context.stopping.borrow(), now_seconds());
+    let (stopping, now) = (*context.stopping.borrow(), context.clock.now_seconds());
     let waiting = context.permits.waiting(now).into_iter().map(Waiting::from).collect();
     Ok(context.health.report(stopping, waiting, now).await?)
 }

@@ -13,7 +13,6 @@ use super::Context;
 use super::challenges::{check_host, check_key_authorization};
 use super::message::{Answer, Fenced, Message, SMALL};
 use super::problem::Refused;
-use crate::catalog::now_seconds;
 use crate::challenges::{self, Placing};
 
 /// `PUT`: a challenge whose certificate is served from now on, as soon as no other one has its name.
@@ -30,7 +29,7 @@ pub(super) async fn publish(
         let freed = context.tls_alpn01.freed();
         // Each time: another engine may have taken over while this one waited.
         context.store.check(fence)?;
-        let now = now_seconds();
+        let now = context.clock.now_seconds();
         let until = match context.tls_alpn01.put(challenge.clone(), fence, now)? {
             Placing::Served => {
                 // An Envoy that still has the one before would show it to the CA.

@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 #[doc(hidden)]
 pub use file::fuzzing;
 pub(crate) use file::sync_directory;
-pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, foreign};
+pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, Writing, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use record::{
     Account, Begun, CaOrigin, Certificate, CertificateKey, CountedAt, PendingKey, Permitted, Progress, Registration,

@@ -1,7 +1,8 @@
 //! Group commit: one write at a time, and all changes that wait in the next one.
 //!
 //! Promises: whoever waits learns of the first write that began after it asked; a write that failed is tried again
-//! without anybody asking, from 1 s doubling to 60 s, until it succeeds; writes never run on an async thread.
+//! without anybody asking, from 1 s doubling to 60 s, until it succeeds; writes never run on an async thread, unless
+//! [`Writing::InPlace`] says so.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -24,9 +25,20 @@ pub(super) trait Medium: Send + 'static {
     fn write(&mut self) -> (u64, io::Result<()>);
 }
 
+/// Where writes are done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writing {
+    /// On a thread of its own: what a sidecar does.
+    OnAThread,
+    /// By whoever waits for them, who blocks; a failed one is tried again with the next. For a simulation, in which
+    /// everything happens in one order, and what is dropped has written nothing more.
+    InPlace,
+}
+
 /// The thread that writes.
 pub(super) struct Committer {
     shared: Arc<Shared>,
+    in_place: Option<Mutex<Writer>>,
     outcome: watch::Receiver<Outcome>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -72,12 +84,16 @@ impl Committer {
     ///
     /// # Errors
     /// When there can't be a thread.
-    pub(super) fn start(medium: impl Medium, saved: u64, place: Arc<str>) -> io::Result<Self> {
+    pub(super) fn start(medium: impl Medium, saved: u64, place: Arc<str>, writing: Writing) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let (sender, outcome) = watch::channel(Outcome { saved, ..Outcome::default() });
+        let medium = Box::new(medium);
         let writer = Writer { medium, place, shared: shared.clone(), outcome: sender, failing: None };
-        let thread = thread::Builder::new().name("storage".into()).spawn(|| writer.run())?;
-        Ok(Self { shared, outcome, thread: Mutex::new(Some(thread)) })
+        let (in_place, thread) = match writing {
+            Writing::InPlace => (Some(Mutex::new(writer)), None),
+            Writing::OnAThread => (None, Some(thread::Builder::new().name("storage".into()).spawn(|| writer.run())?)),
+        };
+        Ok(Self { shared, in_place, outcome, thread: Mutex::new(thread) })
     }
 
     /// Waits until the changes up to `count` are durable, or the next write failed; then says why.
@@ -87,6 +103,7 @@ impl Committer {
             return Ok(());
         }
         let ticket = self.order(false);
+        self.serve_in_place(ticket);
         let done = outcome.wait_for(|outcome| outcome.saved >= count || outcome.served >= ticket).await;
         match done {
             Ok(outcome) if outcome.saved >= count => Ok(()),
@@ -101,11 +118,18 @@ impl Committer {
 
     /// Writes what is not durable yet, once, and ends the thread.
     pub(super) async fn close(&self) {
-        self.order(true);
+        let ticket = self.order(true);
+        self.serve_in_place(ticket);
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             // The thread ends by itself, whether or not somebody waits for it.
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
+        }
+    }
+
+    fn serve_in_place(&self, ticket: u64) {
+        if let Some(writer) = &self.in_place {
+            lock(writer).serve(ticket);
         }
     }
 
@@ -114,7 +138,9 @@ impl Committer {
         orders.tickets += 1;
         orders.closing |= closing;
         self.shared.ordered.notify_one();
-        orders.tickets
+        let ticket = orders.tickets;
+        drop(orders);
+        ticket
     }
 }
 
@@ -124,8 +150,8 @@ impl Drop for Committer {
     }
 }
 
-struct Writer<M> {
-    medium: M,
+struct Writer {
+    medium: Box<dyn Medium>,
     place: Arc<str>,
     shared: Arc<Shared>,
     outcome: watch::Sender<Outcome>,
@@ -133,20 +159,25 @@ struct Writer<M> {
     failing: Option<(Instant, Duration)>,
 }
 
-impl<M: Medium> Writer<M> {
+impl Writer {
     fn run(mut self) {
         let mut served = 0;
         loop {
             let (tickets, closing) = self.wait(served);
-            if self.outcome.borrow().saved < self.medium.count() {
-                self.write(tickets);
-            } else {
-                self.outcome.send_modify(|outcome| outcome.served = tickets);
-            }
+            self.serve(tickets);
             served = tickets;
             if closing {
                 return;
             }
+        }
+    }
+
+    /// Writes what is not durable yet, for all who have asked.
+    fn serve(&mut self, tickets: u64) {
+        if self.outcome.borrow().saved < self.medium.count() {
+            self.write(tickets);
+        } else {
+            self.outcome.send_modify(|outcome| outcome.served = tickets);
         }
     }
 
@@ -254,7 +285,7 @@ mod tests {
                 writes: Arc::clone(&writes),
                 gate: receiver,
             };
-            let committer = Arc::new(Committer::start(disk, 0, "a disk".into()).unwrap());
+            let committer = Arc::new(Committer::start(disk, 0, "a disk".into(), Writing::OnAThread).unwrap());
             Self { committer, changes, full, writes, gate: Some(gate) }
         }
 

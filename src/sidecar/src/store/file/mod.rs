@@ -35,14 +35,13 @@ mod storages;
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, join_all, ready};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-pub use committer::DiskStatus;
+pub use committer::{DiskStatus, Writing};
 pub use disk::OpenError;
 pub(crate) use disk::sync_directory;
 pub use offline::Offline;
@@ -56,6 +55,7 @@ use super::{
     Account, Change, Claim, CommitError, Fence, LeaseStatus, Ledgers, Revision, StorageStatus, Store, StoreError,
     Versioned,
 };
+use crate::clock::Clock;
 use one::{OneFile, Opened};
 
 /// How many changes a watcher may lag behind before it has to read all again.
@@ -74,6 +74,7 @@ pub struct FileStore {
     /// Each once. Where several are locked, it is in this order, after the desk.
     files: Vec<Arc<OneFile>>,
     desk: Mutex<Desk>,
+    clock: Clock,
     changed: broadcast::Sender<CertificateKey>,
 }
 
@@ -91,19 +92,32 @@ impl FileStore {
     /// # Errors
     /// When one of them can't be used; it is as it was then.
     pub fn open(storages: &Storages, bounds: LeaseBounds) -> Result<Self, OpenError> {
+        Self::open_with(storages, bounds, Clock::default(), Writing::OnAThread)
+    }
+
+    /// [`FileStore::open`] with another clock, and with the writing done elsewhere.
+    ///
+    /// # Errors
+    /// When one of them can't be used; it is as it was then.
+    pub fn open_with(
+        storages: &Storages,
+        bounds: LeaseBounds,
+        clock: Clock,
+        writing: Writing,
+    ) -> Result<Self, OpenError> {
         let mut opened = read_all(storages)?;
         adopt(&mut opened);
         let last_fence = opened.iter().map(|(file, _)| file.book.document().fence).max().unwrap_or_default();
         let (mut files, mut own) = (Vec::new(), BTreeMap::new());
         for (file, resolvers) in opened {
-            let file = Arc::new(file.start().map_err(|error| error.of(&resolvers))?);
+            let file = Arc::new(file.start(writing).map_err(|error| error.of(&resolvers))?);
             own.extend(resolvers.into_iter().map(|resolver| (resolver, file.clone())));
             files.push(file);
         }
         #[expect(clippy::expect_used, reason = "the default file is always among them")]
         let default = files.first().expect("there is a default file").clone();
         let desk = Mutex::new(Desk { lease: LeaseTable::new(bounds, last_fence), closed: false });
-        Ok(Self { default, own, files, desk, changed: broadcast::channel(WATCH_QUEUE).0 })
+        Ok(Self { default, own, files, desk, clock, changed: broadcast::channel(WATCH_QUEUE).0 })
     }
 
     // A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
@@ -150,7 +164,7 @@ impl FileStore {
         let (lease, count) = {
             let mut desk = self.desk();
             let before = desk.lease.last_fence();
-            let lease = desk.lease.claim(&claim, Instant::now(), unix_millis());
+            let lease = desk.lease.claim(&claim, Instant::now(), unix_millis(&self.clock));
             let fence = desk.lease.last_fence();
             if fence == before {
                 return lease;
@@ -301,9 +315,8 @@ impl Store for FileStore {
     }
 }
 
-fn unix_millis() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+fn unix_millis(clock: &Clock) -> u64 {
+    u64::try_from(clock.now_millis()).unwrap_or_default()
 }
 
 /// What the fuzz targets reach; nothing else is for others.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::committer::{Committer, DiskStatus, Medium};
+use super::committer::{Committer, DiskStatus, Medium, Writing};
 use super::disk::{Disk, OpenError};
 use super::document::Book;
 use super::schema;
@@ -49,7 +49,7 @@ impl Opened {
 
     /// Makes the file when it is not there, saves what has been changed since it was read, and takes changes from now
     /// on. It blocks.
-    pub(super) fn start(mut self) -> Result<OneFile, OpenError> {
+    pub(super) fn start(mut self, writing: Writing) -> Result<OneFile, OpenError> {
         let path = self.disk.path().to_owned();
         if self.is_new || self.is_changed() {
             self.write()?;
@@ -59,7 +59,7 @@ impl Opened {
         let place: Arc<str> = fs::canonicalize(&path).as_ref().unwrap_or(&path).display().to_string().into();
         let book = Arc::new(Mutex::new(self.book));
         let medium = FileMedium { disk: self.disk, book: book.clone() };
-        let committer = Committer::start(medium, saved, place.clone()).map_err(|error| OpenError::Io {
+        let committer = Committer::start(medium, saved, place.clone(), writing).map_err(|error| OpenError::Io {
             path,
             doing: "start a thread for",
             error,
