@@ -28,7 +28,7 @@ const ENGINE_VM: &[u8] = b"engine";
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum Action {
+pub enum Action {
     /// It goes on to the next filter.
     Continue = 0,
     /// It has been answered here.
@@ -36,7 +36,7 @@ pub(crate) enum Action {
 }
 
 /// All state of a VM.
-pub(crate) struct Instance {
+pub struct Instance {
     proxy: ProxyHandle,
     roots: Table<u32, Root>,
     /// Each stream's root context.
@@ -56,12 +56,12 @@ struct Root {
 
 impl Instance {
     /// An empty VM.
-    pub(crate) fn new(proxy: ProxyHandle) -> Self {
+    pub fn new(proxy: ProxyHandle) -> Self {
         Self { proxy, roots: Table::default(), streams: Table::default() }
     }
 
     /// A root context (parent 0) or a stream begins.
-    pub(crate) fn create(&mut self, context: u32, parent: u32) {
+    pub fn create(&mut self, context: u32, parent: u32) {
         // A root context is nothing to us before it is configured.
         if parent != 0 {
             self.streams.insert(context, parent);
@@ -72,7 +72,7 @@ impl Instance {
     ///
     /// Envoy also calls this in a throw-away instance to see whether the configuration is good, so nothing is begun
     /// here. Callouts are not possible yet.
-    pub(crate) fn configure(&mut self, context: u32) -> bool {
+    pub fn configure(&mut self, context: u32) -> bool {
         let limit = config::MAX_BYTES.saturating_add(1);
         let configured = match self.proxy.buffer(Buffer::Configuration, limit) {
             Ok(bytes) => config::read(&bytes),
@@ -97,14 +97,14 @@ impl Instance {
     }
 
     /// A root context's tick.
-    pub(crate) fn tick(&mut self, context: u32) {
+    pub fn tick(&mut self, context: u32) {
         if let Some(root) = self.root(context) {
             root.tick();
         }
     }
 
     /// A callout of a root context is answered.
-    pub(crate) fn answered(&mut self, context: u32, token: Token, headers: usize, body_size: usize) {
+    pub fn answered(&mut self, context: u32, token: Token, headers: usize, body_size: usize) {
         if let Some(root) = self.root(context) {
             root.world.callouts.answered(token, headers, body_size);
             root.step();
@@ -112,7 +112,7 @@ impl Instance {
     }
 
     /// A stream's request begins.
-    pub(crate) fn request(&mut self, context: u32) -> Action {
+    pub fn request(&mut self, context: u32) -> Action {
         let parent = self.streams.get(&context).copied().unwrap_or_default();
         match self.root(parent) {
             Some(root) if root.answers_challenges() && responder::answer(&root.world.proxy, &root.world.clock) => {
@@ -123,7 +123,7 @@ impl Instance {
     }
 
     /// A root context or a stream ends.
-    pub(crate) fn delete(&mut self, context: u32) {
+    pub fn delete(&mut self, context: u32) {
         self.streams.remove(&context);
         if let Some(root) = self.roots.remove(&context).filter(|root| root.entered) {
             gate::leave(&root.world.proxy, root.plugin);

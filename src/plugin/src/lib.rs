@@ -49,3 +49,10 @@ pub mod fuzzing {
         crate::config::read(configuration).err().unwrap_or_default()
     }
 }
+
+/// The plugin for a host that is a program: what a simulation of the whole product runs. Nothing else is for others.
+#[doc(hidden)]
+pub mod simulation {
+    pub use crate::instance::{Action, Instance};
+    pub use crate::proxy::{Buffer, Level, MetricKind, Proxy, ProxyHandle, Status, Token};
+}

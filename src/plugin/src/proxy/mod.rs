@@ -7,10 +7,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// A handle that every part of the plugin holds.
-pub(crate) type ProxyHandle = Rc<dyn Proxy>;
+pub type ProxyHandle = Rc<dyn Proxy>;
 
 /// What the host does for us.
-pub(crate) trait Proxy {
+pub trait Proxy {
     /// Writes one line to Envoy's log.
     fn log(&self, level: Level, line: &str);
 
@@ -65,21 +65,21 @@ pub(crate) trait Proxy {
 }
 
 /// Names a callout of one root context.
-pub(crate) type Token = u32;
+pub type Token = u32;
 
 /// A status other than OK (proxy-wasm ABI 0.2.1, `proxy_status_t`); hosts answer others than those listed there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Status(pub(crate) u32);
+pub struct Status(pub u32);
 
 impl Status {
     /// There is nothing under this key.
-    pub(crate) const NOT_FOUND: Self = Self(1);
+    pub const NOT_FOUND: Self = Self(1);
     /// An argument is wrong; of a callout: the cluster is not known to Envoy, or a header is missing.
-    pub(crate) const BAD_ARGUMENT: Self = Self(2);
+    pub const BAD_ARGUMENT: Self = Self(2);
     /// Somebody else changed the key since it was read.
-    pub(crate) const CAS_MISMATCH: Self = Self(8);
+    pub const CAS_MISMATCH: Self = Self(8);
     /// The host could not; of a callout: the cluster has no healthy host, or a circuit breaker of it is open.
-    pub(crate) const INTERNAL_FAILURE: Self = Self(10);
+    pub const INTERNAL_FAILURE: Self = Self(10);
 }
 
 impl std::fmt::Display for Status {
@@ -103,7 +103,7 @@ impl std::fmt::Display for Status {
 /// Envoy's log levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
-pub(crate) enum Level {
+pub enum Level {
     /// For developers.
     Debug = 1,
     /// One line an event.
@@ -117,7 +117,7 @@ pub(crate) enum Level {
 /// The buffers we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(crate) enum Buffer {
+pub enum Buffer {
     /// The body of the callout's answer that is being delivered now.
     AnswerBody = 4,
     /// The VM's configuration.
@@ -129,7 +129,7 @@ pub(crate) enum Buffer {
 /// The kinds of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
-pub(crate) enum MetricKind {
+pub enum MetricKind {
     /// Only grows.
     Counter = 0,
     /// Goes up and down.
