@@ -74,9 +74,13 @@ bench: servers build ## Measure, print a table, write target/bench.json
 	@cargo build --quiet $(native) --package tests --bin bench
 	@$(target)/release/bench
 
-fuzz: ## Fuzz every parser, a minute each: make fuzz ONLY=rule EACH=600
+fuzz: ## Fuzz whatever strangers reach, a minute each: make fuzz ONLY=rule EACH=600
 	@$(fetch)/cargo-fuzz.sh
 	@tests/fuzz/run.sh $(or $(EACH),60) $(ONLY)
+
+soak: ## Simulate months with faults, seed by seed: make soak SEEDS=100000, or SEED=7 for one again
+	$(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),20000) FIRST=$(or $(FIRST),0) \
+		cargo test $(native) $(quick) --workspace --exclude tests --test simulation -- what_never_happens
 
 servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
@@ -97,4 +101,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench fuzz servers tools fmt clean
+.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench fuzz soak servers tools fmt clean

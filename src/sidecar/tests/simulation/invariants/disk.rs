@@ -1,0 +1,47 @@
+//! What is on disk is always a complete old or a complete new state, and a fence is never given twice.
+
+use std::collections::BTreeMap;
+
+use super::Violation;
+
+/// What is known of the storage.
+#[derive(Default)]
+pub struct Disk {
+    /// What may be there after a crash.
+    may_be: Vec<Vec<u8>>,
+    /// Who got which fence.
+    fences: BTreeMap<u64, (String, u64)>,
+}
+
+impl Disk {
+    /// The sidecar crashes. The file can hold one of these states, as the API tells them.
+    pub fn crashes(&mut self, may_be: Vec<Vec<u8>>) {
+        self.may_be = may_be;
+    }
+
+    /// It has started, and tells this.
+    pub fn opened(&mut self, state: &[u8]) -> Result<(), Violation> {
+        let expected = std::mem::take(&mut self.may_be);
+        if expected.is_empty() || expected.iter().any(|may_be| may_be == state) {
+            return Ok(());
+        }
+        let shown = |state: &[u8]| String::from_utf8_lossy(state).into_owned();
+        let expected = expected.iter().map(|state| shown(state)).collect::<Vec<_>>().join("\n or ");
+        Err(format!(
+            "the storage is neither as it was nor as it was to be: found\n    {}\nexpected\n    {expected}",
+            shown(state)
+        ))
+    }
+
+    /// The lease was given with this fence.
+    pub fn granted(&mut self, fence: u64, holder: &str, epoch: u64) -> Result<(), Violation> {
+        let now = (holder.to_owned(), epoch);
+        match self.fences.insert(fence, now.clone()) {
+            Some(before) if before != now => Err(format!("the fence {fence} was given to {before:?} and to {now:?}")),
+            _ if self.fences.last_key_value().is_some_and(|(last, _)| *last > fence) => {
+                Err(format!("the fence {fence} was given after a higher one"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

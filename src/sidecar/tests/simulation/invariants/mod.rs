@@ -1,0 +1,33 @@
+//! What never happens, each in a file of its own. They look at the product from outside only: at what the CA is asked,
+//! at what the sidecar answers and serves, and at the file.
+
+mod disk;
+mod keys;
+mod limits;
+mod nonces;
+mod orders;
+mod pace;
+mod renewal;
+mod served;
+
+pub use disk::Disk;
+pub use keys::is_kept;
+pub use limits::{Limit, Limits};
+pub use nonces::Nonces;
+pub use orders::Orders;
+pub use pace::Pace;
+pub use renewal::Renewal;
+pub use served::Served;
+
+/// What did happen.
+pub type Violation = String;
+
+/// A certificate, by its names in their order.
+pub type Key = String;
+
+/// The key of these names.
+pub fn key(names: &[String]) -> Key {
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names.join(",")
+}

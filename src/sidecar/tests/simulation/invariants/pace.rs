@@ -1,0 +1,121 @@
+//! The CA is never asked more often than the rules allow.
+//!
+//! - After the n-th failure in a row that the sidecar has stored, no newOrder for that certificate goes out before
+//!   1 min · 2^(n-1) have passed, or 6 h; the count never shrinks but by a success.
+//! - A `Retry-After` that a newOrder was answered with is respected, by the engine that read it.
+//! - One try sends no more than a newOrder and three repetitions of it, those with a refused nonce apart.
+//! - Whatever crashes, no more go out in ten minutes than when everything but the CA is well.
+//!
+//! Waits are measured by a clock that nobody sets. A clock that was set releases each certificate once: what was
+//! stored about the future means nothing then.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{Key, Violation};
+use crate::time::{HOUR, MINUTE, SECOND};
+
+/// The CA's longest word: the engine clamps longer ones.
+const LONGEST_RETRY_AFTER: i64 = 24 * HOUR;
+
+/// A newOrder and its repetitions.
+const SENT_IN_A_TRY: u32 = 4;
+
+/// What a healthy instance sends in ten minutes to a CA that is broken: at once, and after 1, 3 and 7 minutes; and one
+/// try more, since the CA may have been well before.
+const SENT_IN_TEN_MINUTES: usize = 20;
+
+/// Certificates that had something to do with the CA.
+#[derive(Default)]
+pub struct Pace(BTreeMap<Key, One>);
+
+#[derive(Default)]
+struct One {
+    failures: u32,
+    /// No newOrder before this.
+    not_before: i64,
+    /// What the CA asked of the engine that is at it.
+    asked_until: i64,
+    /// Sent since the last stored failure or success.
+    sent: u32,
+    /// When the last ones were sent.
+    recent: VecDeque<i64>,
+}
+
+impl Pace {
+    /// A newOrder is sent.
+    pub fn sends(&mut self, key: &Key, now: i64) -> Result<(), Violation> {
+        let one = self.0.entry(key.clone()).or_default();
+        one.sent += 1;
+        one.recent.push_back(now);
+        one.recent.retain(|at| *at > now - 10 * MINUTE);
+        if one.recent.len() > SENT_IN_TEN_MINUTES {
+            return Err(format!("{key}: {} newOrders were sent in ten minutes", one.recent.len()));
+        }
+        let early = one.not_before.max(one.asked_until) - now;
+        if early > SECOND {
+            let failures = one.failures;
+            return Err(format!("{key}: a newOrder is sent {} s too early, after {failures} failures", early / SECOND));
+        }
+        if one.sent > SENT_IN_A_TRY {
+            return Err(format!("{key}: {} newOrders were sent in one try", one.sent));
+        }
+        Ok(())
+    }
+
+    /// The CA answered that the nonce is not its own, so the same is sent again.
+    pub fn bad_nonce(&mut self, key: &Key) {
+        if let Some(one) = self.0.get_mut(key) {
+            one.sent = one.sent.saturating_sub(1);
+            one.recent.pop_back();
+        }
+    }
+
+    /// The CA answered a newOrder with this `Retry-After`, in seconds.
+    pub fn asked(&mut self, key: &Key, now: i64, seconds: u64) {
+        let asked = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND).min(LONGEST_RETRY_AFTER);
+        self.0.entry(key.clone()).or_default().asked_until = now + asked;
+    }
+
+    /// The sidecar has stored a failed try, the n-th in a row.
+    pub fn failed(&mut self, key: &Key, now: i64, failures: u32, wait: i64) -> Result<(), Violation> {
+        let one = self.0.entry(key.clone()).or_default();
+        if failures < one.failures {
+            return Err(format!("{key}: {} failures became {failures}", one.failures));
+        }
+        if failures == one.failures {
+            // Told again.
+            return Ok(());
+        }
+        let least =
+            MINUTE.saturating_mul(1_i64.checked_shl(failures.saturating_sub(1)).unwrap_or(i64::MAX)).min(6 * HOUR);
+        let least = if failures > 20 { 6 * HOUR } else { least };
+        if wait < least - SECOND {
+            return Err(format!("{key}: after {failures} failures it waits {} s", wait / SECOND));
+        }
+        let (asked_until, recent) = (one.asked_until, std::mem::take(&mut one.recent));
+        *one = One { failures, not_before: now + least, asked_until, sent: 0, recent };
+        Ok(())
+    }
+
+    /// Its certificate was published.
+    pub fn succeeded(&mut self, key: &Key) {
+        if let Some(one) = self.0.get_mut(key) {
+            *one = One { recent: std::mem::take(&mut one.recent), ..One::default() };
+        }
+    }
+
+    /// An engine began anew: what the one before had read, and was about to store, is gone.
+    pub fn engine_began(&mut self) {
+        for one in self.0.values_mut() {
+            one.asked_until = 0;
+            one.sent = 0;
+        }
+    }
+
+    /// The clock was set.
+    pub fn clock_set(&mut self) {
+        for one in self.0.values_mut() {
+            (one.not_before, one.asked_until) = (0, 0);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What is seen from outside, and told to the invariants.
+
+use acme::Response;
+use wire::path;
+
+use super::envoy::Callout;
+use super::invariants::{Violation, key};
+use super::jose;
+use super::machine::Answer;
+use super::sabotage::Sabotage;
+use super::time::SECOND;
+use super::world::World;
+
+impl World {
+    /// Whether this instance has the lease, as far as the sidecar knows.
+    fn leads(&self, vm: u64) -> bool {
+        self.leader.is_some_and(|(leader, _)| leader == vm)
+    }
+
+    /// An instance sends a signed request.
+    pub fn ca_is_asked(&mut self, vm: u64, call: &Callout) -> Result<(), Violation> {
+        let (header, payload) = jose::read(&call.body);
+        self.checks.nonces.sent(header["nonce"].as_str().unwrap_or_default())?;
+        if call.path == "/new-order" && self.leads(vm) {
+            self.checks.pace.sends(&key(&jose::names(&payload)), self.time.now())?;
+        }
+        Ok(())
+    }
+
+    /// The CA has done what it was asked.
+    pub fn ca_answered(&mut self, vm: u64, call: &Callout, response: &Response) -> Result<(), Violation> {
+        let is_done = (200..300).contains(&response.status);
+        if call.path == "/new-order" {
+            let (_, payload) = jose::read(&call.body);
+            let key = key(&jose::names(&payload));
+            if let (true, Some(url)) = (is_done, response.header("location")) {
+                self.orders.insert(url.to_owned(), (key.clone(), None));
+                if payload["replaces"].is_null() {
+                    self.checks.limits.placed(self.time.now())?;
+                }
+                if self.leads(vm) {
+                    self.checks.orders.placed(&key, |url| self.ca.order_status(url))?;
+                }
+            } else if !is_done && String::from_utf8_lossy(&response.body).contains("badNonce") {
+                self.checks.pace.bad_nonce(&key);
+            }
+        }
+        if let (true, Some(number)) = (is_done, call.path.strip_prefix("/finalize/")) {
+            let (_, payload) = jose::read(&call.body);
+            let url = format!("https://{}/order/{number}", call.authority);
+            if let (Some((_, taken)), Some(csr)) = (self.orders.get_mut(&url), jose::csr(&payload)) {
+                *taken = Some(csr);
+            }
+            if self.sabotage == Some(Sabotage::LosesKeys) {
+                self.lose_key(&url);
+            }
+            self.look_at_key(&url)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the sidecar that an order is dead, behind everybody's back.
+    fn lose_key(&self, url: &str) {
+        let (Some(running), Some((_, fence)), Some((key, _))) = (&self.running, self.leader, self.orders.get(url))
+        else {
+            return;
+        };
+        let names: Vec<&str> = key.split(',').collect();
+        let certificate = serde_json::json!({"resolver": "le", "names": names});
+        let attempt = serde_json::json!({
+            "certificate": certificate, "failures": 1, "retryAt": 0, "reason": "", "orderIsDead": true,
+        });
+        let fence = fence.to_string();
+        self.machine.ask(running, "PUT", path::ATTEMPTS, Some(&fence), attempt.to_string().as_bytes());
+    }
+
+    /// The sidecar has done what it was asked, or has refused it.
+    pub fn sidecar_answered(&mut self, vm: u64, call: &Callout, answer: &Answer) -> Result<(), Violation> {
+        let now = self.time.now();
+        let is_done = (200..300).contains(&answer.status);
+        let is_unsaved = answer.status == 507;
+        if is_unsaved {
+            self.note_unsaved();
+        }
+        match call.path.as_str() {
+            path::LEASE => {
+                let request: Option<wire::LeaseRequest> = serde_json::from_slice(&call.body).ok();
+                let lease: Option<wire::Lease> = serde_json::from_slice(&answer.body).ok();
+                if let (Some(request), Some(lease)) = (request, lease.filter(|lease| lease.granted)) {
+                    self.checks.disk.granted(lease.fence, &request.holder, request.epoch)?;
+                    if self.leader != Some((vm, lease.fence)) {
+                        self.trace.note(|| format!("   {vm} leads, fence {}", lease.fence));
+                        self.leader = Some((vm, lease.fence));
+                        self.checks.pace.engine_began();
+                    }
+                }
+            }
+            path::STATE if call.method == "GET" && is_done => self.checks.pace.engine_began(),
+            path::ORDERS if is_done || is_unsaved => {
+                if let Ok(order) = serde_json::from_slice::<wire::Order>(&call.body) {
+                    self.checks.orders.stored(self.key(&order.certificate), order.url.clone());
+                    self.note_saved(is_done);
+                    self.look_at_key(&order.url)?;
+                }
+            }
+            path::ATTEMPTS if is_done || is_unsaved => {
+                if let Ok(attempt) = serde_json::from_slice::<wire::Attempt>(&call.body) {
+                    let key = self.key(&attempt.certificate);
+                    let (told, wall) = self.told.get(&call.body).copied().unwrap_or((now, self.time.wall_millis()));
+                    if attempt.order_is_dead {
+                        self.checks.orders.ended(&key);
+                    }
+                    let wait = attempt.retry_at * SECOND - wall;
+                    self.checks.pace.failed(&key, told, attempt.failures, wait)?;
+                    self.note_saved(is_done);
+                }
+            }
+            path::CSR => self.note_saved(is_done),
+            path::CERTIFICATES if is_done => {
+                let publication: Option<wire::Publication> = serde_json::from_slice(&call.body).ok();
+                let published: Option<wire::Published> = serde_json::from_slice(&answer.body).ok();
+                if let (Some(publication), Some(published)) = (publication, published) {
+                    let key = self.key(&publication.certificate);
+                    self.trace.note(|| format!("   published {key}, serial {}", published.certificate.serial));
+                    if self.checks.orders.of(&key) == Some(&publication.order) {
+                        self.checks.orders.ended(&key);
+                    }
+                    self.checks.pace.succeeded(&key);
+                    if published.durable {
+                        self.note_saved(true);
+                    } else {
+                        self.note_unsaved();
+                    }
+                }
+            }
+            _ => {}
+        }
+        self.look_at_served()
+    }
+
+    /// Something is in memory only.
+    fn note_unsaved(&mut self) {
+        if self.unsaved_since.is_none() {
+            self.unsaved_since = self.saved_state.clone();
+        }
+    }
+
+    /// Everything is on disk, if so it was answered.
+    fn note_saved(&mut self, is_done: bool) {
+        if is_done && self.storage_works {
+            self.unsaved_since = None;
+        }
+    }
+}
