@@ -3,19 +3,43 @@
 //! `make fuzz` runs each for a minute with generated inputs; `make test` runs each on its seeds, which are the files of
 //! `seeds/<target>`. An input that broke something is kept there as well.
 
+mod abi;
+mod acme_messages;
+mod api;
+mod chain;
+mod dns_replies;
+mod sds_session;
+mod store_sequence;
+
 use resolver::config::rule::{self, Syntax};
 use sidecar::import::{caddy, certbot, lego, traefik};
 use sidecar::store;
+
+pub use abi::{abi, challenge_request};
+pub use acme_messages::acme_messages;
+pub use api::api;
+pub use chain::chain;
+pub use dns_replies::dns_replies;
+pub use sds_session::sds_session;
+pub use store_sequence::store_sequence;
 
 /// A target: its name, and what it does with an input. It panics when something does not hold.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 4] = [
+pub const TARGETS: [Target; 12] = [
+    ("abi", abi),
     ("acme_json", acme_json),
+    ("acme_messages", acme_messages),
+    ("api", api),
+    ("chain", chain),
+    ("challenge_request", challenge_request),
+    ("dns_replies", dns_replies),
     ("importers", importers),
     ("plugin_configuration", plugin_configuration),
     ("rule", rule),
+    ("sds_session", sds_session),
+    ("store_sequence", store_sequence),
 ];
 
 /// A storage: our own file, or Traefik's of any version. What is written back is read as the same again.

@@ -34,7 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use lookup::{Exchange, MAX_SERVERS, Network};
+pub use lookup::{Exchange, MAX_SERVERS, Network, Question, Unanswered};
 pub use persist::Persistent;
 pub use providers::{ByCode, DnsProvider, Providers};
 pub use solver::{Parts, Solver, Unsolved};

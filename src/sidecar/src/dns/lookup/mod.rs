@@ -29,7 +29,7 @@ use std::sync::atomic::AtomicUsize;
 use hickory_resolver::proto::rr::Name;
 
 pub use error::LookupError;
-pub use exchange::{Exchange, Network};
+pub use exchange::{Exchange, Network, Question, Unanswered};
 pub use recursive::MAX_SERVERS;
 pub(super) use sight::{Look, lacking};
 pub(super) use zone::NameServer;

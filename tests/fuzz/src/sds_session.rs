@@ -1,0 +1,141 @@
+//! What Envoys send by SDS: sequences of requests and changes, for both variants of the protocol.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arbitrary::{Result, Unstructured};
+use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use envoy_types::pb::google::rpc;
+use sidecar::catalog::{Changed, Name, Pair};
+use sidecar::sds::TYPE_URL;
+use sidecar::sds::session::{DeltaSession, Service, Session, SotwSession, Source};
+
+/// More responses to one request than there are names would be a loop.
+const MOST: usize = 1_000;
+
+/// Events in the input's words. Nothing is sent that was not asked for, no nonce comes twice, and it comes to rest.
+pub fn sds_session(input: &[u8]) {
+    let mut input = Unstructured::new(input);
+    // An input that ends early is one that is over.
+    let _ = if input.arbitrary().unwrap_or_default() { delta(&mut input) } else { sotw(&mut input) };
+}
+
+fn delta(input: &mut Unstructured<'_>) -> Result<()> {
+    let (mut session, world) = (DeltaSession::new(Service::Secrets, "s".to_owned()), World::default());
+    let (mut nonces, mut subscribed) = (BTreeSet::new(), BTreeSet::new());
+    while !input.is_empty() {
+        if input.ratio(1, 4)? {
+            world.change(input, &mut session)?;
+        } else {
+            let request = DeltaDiscoveryRequest {
+                type_url: TYPE_URL.to_owned(),
+                resource_names_subscribe: names(input)?,
+                resource_names_unsubscribe: names(input)?,
+                initial_resource_versions: versions(input)?,
+                response_nonce: nonce(input, &nonces)?,
+                error_detail: rejection(input)?,
+                ..DeltaDiscoveryRequest::default()
+            };
+            if session.request(&request).is_err() {
+                return Ok(());
+            }
+            request.resource_names_unsubscribe.iter().for_each(|name| _ = subscribed.remove(name));
+            subscribed.extend(request.resource_names_subscribe);
+        }
+        let mut sent = 0;
+        while let Some(response) = session.next(&world) {
+            sent += 1;
+            assert!(sent < MOST, "it never comes to rest");
+            assert!(response.resources.iter().all(|resource| subscribed.contains(&resource.name)));
+            assert!(nonces.insert(response.nonce), "a nonce comes twice");
+        }
+    }
+    Ok(())
+}
+
+fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
+    let (mut session, world) = (SotwSession::new(Service::Secrets, "s".to_owned()), World::default());
+    let mut nonces = BTreeSet::new();
+    while !input.is_empty() {
+        if input.ratio(1, 4)? {
+            world.change(input, &mut session)?;
+        } else {
+            let request = DiscoveryRequest {
+                type_url: TYPE_URL.to_owned(),
+                resource_names: names(input)?,
+                version_info: nonce(input, &nonces)?,
+                response_nonce: nonce(input, &nonces)?,
+                error_detail: rejection(input)?,
+                ..DiscoveryRequest::default()
+            };
+            if session.request(&request).is_err() {
+                return Ok(());
+            }
+        }
+        let mut sent = 0;
+        while let Some(response) = session.next(&world) {
+            sent += 1;
+            assert!(sent < MOST, "it never comes to rest");
+            assert!(nonces.insert(response.nonce), "a nonce comes twice");
+        }
+    }
+    Ok(())
+}
+
+/// Names that mean something, and now and then another.
+fn name(input: &mut Unstructured<'_>) -> Result<String> {
+    let known = ["a.example", "b.example", "A.Example", "*.example", "*", "", "127.0.0.1", "../x"];
+    if input.ratio(1, 8)? { input.arbitrary() } else { Ok((*input.choose(&known)?).to_owned()) }
+}
+
+fn names(input: &mut Unstructured<'_>) -> Result<Vec<String>> {
+    (0..input.int_in_range(0..=3)?).map(|_| name(input)).collect()
+}
+
+fn versions(input: &mut Unstructured<'_>) -> Result<HashMap<String, String>> {
+    (0..input.int_in_range(0..=2)?).map(|_| Ok((name(input)?, input.int_in_range(0..=3)?.to_string()))).collect()
+}
+
+/// One that was given, or not.
+fn nonce(input: &mut Unstructured<'_>, given: &BTreeSet<String>) -> Result<String> {
+    let given: Vec<&String> = given.iter().collect();
+    if given.is_empty() || input.ratio(1, 8)? { input.arbitrary() } else { Ok((*input.choose(&given)?).clone()) }
+}
+
+fn rejection(input: &mut Unstructured<'_>) -> Result<Option<rpc::Status>> {
+    let rejected = || rpc::Status { code: 13, message: "no\r\n\u{1b}[31m".to_owned(), details: Vec::new() };
+    Ok(input.ratio(1, 3)?.then(rejected))
+}
+
+/// What is served, by name; the content of each is its version.
+#[derive(Default)]
+struct World(RefCell<BTreeMap<String, Arc<Pair>>>);
+
+impl World {
+    fn change(&self, input: &mut Unstructured<'_>, session: &mut impl Session) -> Result<()> {
+        let (name, version): (String, u8) = (name(input)?, input.int_in_range(0..=3)?);
+        let Some(parsed) = Name::parse(&name) else { return Ok(()) };
+        let pair = Pair {
+            chain_pem: version.to_string(),
+            key_pem: String::new(),
+            names: vec![name],
+            not_before: 0,
+            not_after: 0,
+            version: version.to_string(),
+        };
+        if version == 0 {
+            self.0.borrow_mut().remove(parsed.as_str());
+        } else {
+            self.0.borrow_mut().insert(parsed.as_str().to_owned(), Arc::new(pair));
+        }
+        session.changed(&if input.arbitrary()? { Changed::Everything } else { Changed::Names(vec![parsed]) });
+        Ok(())
+    }
+}
+
+impl Source for World {
+    fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
+        self.0.borrow().get(name?.as_str()).cloned()
+    }
+}

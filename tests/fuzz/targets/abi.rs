@@ -1,0 +1,4 @@
+//! See `fuzz::abi`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| fuzz::abi(input));
