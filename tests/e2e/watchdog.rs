@@ -19,6 +19,8 @@ const ALL_TRAP: Duration = Duration::from_secs(90);
 /// instance traps that reads it; all have when this returns, and the CA is well again.
 fn trapped(wake: bool) -> Result<(World, Relay)> {
     let mut options = WorldOptions::default();
+    // After two tries that began and never ended, the next one waits for a minute; after three, for two.
+    options.envoy.concurrency = 1;
     let stage = Stage::new("watchdog", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
     relay.treat(Resource::Directory, Fault::json(|directory| directory["padding"] = json!("x".repeat(100_000))));
