@@ -36,6 +36,7 @@ pub(super) struct Ended {
 }
 
 /// What came of a try.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
 pub(super) enum Outcome {
     /// It failed; so it is stored. The order, if it can be gone on with.
     Failed { attempt: Attempt, order: Option<PendingOrder> },
@@ -198,7 +199,8 @@ async fn leave_alone<H: Host, V: Vault>(
     trouble: &Trouble,
 ) -> Result<(), VaultError> {
     let whose = (session.resolver.name.as_str(), session.resolver.ca_server.as_str());
-    let now = session.host.now_millis().div_euclid(1000);
+    // The next whole second, so that no wait becomes shorter.
+    let now = session.host.now_millis().saturating_add(999).div_euclid(1000);
     let Some(pause) = pauses::asked_for(trouble, id, whose, session.config.engine.retry_min, now) else {
         return Ok(());
     };

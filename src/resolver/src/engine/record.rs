@@ -21,9 +21,10 @@ pub(super) async fn record<H: Host, V: Vault>(
     let before = task.attempt.clone().unwrap_or_default();
     let failures = failures_with(&before, id.resolver == task.issuer, &task.issuer).saturating_add(1);
     let delay = backoff::delay(failures, class, &session.config.engine, id);
-    // Whole seconds are stored, and a wait must not become none.
-    let retry_in = i64::try_from(delay.as_millis().div_ceil(1000)).unwrap_or(i64::MAX);
-    let retry_at = session.host.now_millis().div_euclid(1000).saturating_add(retry_in);
+    // Whole seconds are stored, and no wait may become shorter.
+    let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    let retry_in = delay.saturating_add(999).div_euclid(1000);
+    let retry_at = session.host.now_millis().saturating_add(delay).saturating_add(999).div_euclid(1000);
     let mut attempt = Attempt {
         id: id.clone(),
         reason: trouble.to_string(),

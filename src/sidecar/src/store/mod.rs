@@ -132,6 +132,7 @@ pub struct StorageStatus {
 
 /// One change of one record.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a change lives as long as its commit, and there are two in one at most")]
 pub enum Change {
     /// Stores a resolver's account, and makes it the one in use. Those at other CAs, or that are bound to other external
     /// accounts, are set aside.
