@@ -7,6 +7,10 @@ use super::clusters::{pipe, socket_address};
 use super::{HEADER, Layout, Options, Rendered, ca, listeners, plugin, yaml};
 use crate::model::Setup;
 
+/// The most of an answer to the plugin that Envoy keeps, in bytes: a CA that never ends its answer costs no more. Twice
+/// a page of the sidecar's state, which is the largest honest one.
+const MAX_ANSWER: u32 = 16 * 1024 * 1024;
+
 /// A complete bootstrap as text.
 ///
 /// # Errors
@@ -58,6 +62,10 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
             "The plugin's metrics are called wasmcustom.envoy_autocert.*; this turns what they bear into labels.",
         );
         base["stats_config"] = stats;
+        let limit = json!({ "http.async_response_buffer_limit": MAX_ANSWER });
+        let mut layers = json!({ "layers": [{ "name": "envoy-autocert", "static_layer": limit }] });
+        yaml::comment(&mut layers, "The most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.");
+        base["layered_runtime"] = layers;
     }
     base
 }

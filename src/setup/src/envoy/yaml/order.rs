@@ -47,6 +47,7 @@ const LAST: [&str; 11] = [
     "virtual_hosts",
     "routes",
     "stats_config",
+    "layered_runtime",
 ];
 
 /// The place of a key among its siblings.
