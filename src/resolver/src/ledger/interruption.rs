@@ -34,10 +34,14 @@ impl Interruption {
     }
 
     /// When the next try may begin, in seconds since 1970; `None` when it may now. A time that is still to come was
-    /// kept before the clock was set back, and is taken to be now.
+    /// kept before the clock was set back, and says nothing: taken to be now, it would be now whenever it is asked, and
+    /// no try would ever begin.
     fn wait(&self, now_seconds: i64) -> Option<i64> {
+        if self.since > now_seconds {
+            return None;
+        }
         let wait = i64::try_from(wait_after_interruptions(self.count).as_secs()).unwrap_or(i64::MAX);
-        let next = self.since.min(now_seconds).saturating_add(wait);
+        let next = self.since.saturating_add(wait);
         (next > now_seconds).then_some(next)
     }
 }
@@ -88,7 +92,9 @@ mod tests {
         assert_eq!(last.wait(NOW), Some(NOW + 120));
         for back in [86_400, 10 * 31_557_600, i64::MAX] {
             let now = NOW.saturating_sub(back);
-            assert_eq!(last.wait(now), Some(now + 120));
+            assert_eq!(last.wait(now), None);
+            // The try that begins then counts, and the next one waits by the clock as it is now.
+            assert_eq!(Interruption::after(Some(last), now).wait(now), Some(now + 240));
         }
         for on in [86_400, 10 * 31_557_600, i64::MAX - NOW] {
             assert_eq!(last.wait(NOW + on), None);
