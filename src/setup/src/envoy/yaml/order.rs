@@ -35,7 +35,7 @@ const FIRST: [&str; 30] = [
 ];
 
 /// Keys that come behind their siblings, in this order.
-const LAST: [&str; 11] = [
+const LAST: [&str; 12] = [
     "http_filters",
     "capability_restriction_config",
     "static_resources",
