@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::http::Endpoint;
@@ -172,7 +175,9 @@ impl Pebble {
         let window =
             json!({ "suggestedWindow": { "start": start, "end": end }, "explanationURL": "https://ca.example/why" });
         let body = json!({ "Certificate": certificate, "ARIResponse": window.to_string() }).to_string();
-        let reply = self.management.post("/set-renewal-info/", &body)?;
+        // Without a user agent it answers nothing.
+        let request = Request::post("/set-renewal-info/").header("host", "localhost").header("user-agent", "harness");
+        let reply = self.management.send(request.body(Full::new(Bytes::from(body)))?)?;
         ensure!(reply.status == 200, "Pebble answers {} to another window: {}", reply.status, reply.text());
         Ok(())
     }

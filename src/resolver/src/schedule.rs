@@ -43,15 +43,11 @@ impl<'a> Schedule<'a> {
     pub fn renewal_at(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> i64 {
         let by_lifetime = self.by_lifetime(certificate);
         let Some(Renewal { suggestion: Some(suggestion), rest_until, .. }) = renewal else { return by_lifetime };
-        let Suggestion { start, end, renew_at, .. } = suggestion;
-        let is_late = *start >= certificate.not_after;
-        // As Pebble's is of a certificate that lives for a day.
-        let is_whole_life = *start <= certificate.not_before && *end >= certificate.not_after;
-        if start >= end || is_late || is_whole_life {
+        if !makes_sense(suggestion, certificate) {
             return by_lifetime;
         }
         let last = certificate.not_after.saturating_sub(lifetime(certificate) / LAST_PART);
-        let suggested = (*renew_at).max(*rest_until).min(last);
+        let suggested = suggestion.renew_at.max(*rest_until).min(last);
         if self.said(certificate).is_some() { suggested.min(by_lifetime) } else { suggested }
     }
 
@@ -77,6 +73,14 @@ impl<'a> Schedule<'a> {
         let said = self.durations.iter().find(|(resolver, _)| *resolver == certificate.id.resolver);
         said.map(|(_, duration)| *duration)
     }
+}
+
+/// Whether a CA's window says anything: it opens before the certificate ends, and is not the whole of its life, as
+/// Pebble's is of a certificate that lives for a day.
+pub(crate) fn makes_sense(suggestion: &Suggestion, certificate: &Certificate) -> bool {
+    let Suggestion { start, end, .. } = *suggestion;
+    let is_whole_life = start <= certificate.not_before && end >= certificate.not_after;
+    start < end && start < certificate.not_after && !is_whole_life
 }
 
 /// In seconds, never negative.

@@ -218,10 +218,9 @@ impl<'a> Agenda<'a> {
         self.asked.remove(&place);
         let Some(record) = self.records.at_mut(place) else { return };
         // Renewed meanwhile: the CA is asked about the new one by itself.
-        if record.stored.as_ref().is_none_or(|stored| stored.serial != serial) {
-            return;
-        }
+        let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else { return };
         let before = record.renewal().cloned();
+        let told = told.about(stored);
         let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);
         match &told {
             Told::NotNow { why } | Told::NoSense { why } => {

@@ -5,8 +5,9 @@ use acme::{Class, Error, Host};
 
 use super::session::Session;
 use super::trouble::Trouble;
+use crate::schedule::makes_sense;
 use crate::spread::{WHOLE, share};
-use crate::vault::{CertificateId, Renewal, Suggestion, Vault};
+use crate::vault::{Certificate, CertificateId, Renewal, Suggestion, Vault};
 
 /// How many CAs' answers are waited for at once.
 pub(super) const AT_ONCE: usize = 4;
@@ -30,6 +31,24 @@ pub(super) enum Told {
     NotNow { why: String },
     /// A window.
     Window(RenewalInfo),
+}
+
+impl Told {
+    /// What it says of this certificate: a window that makes no sense for it is nothing of use.
+    pub(super) fn about(self, certificate: &Certificate) -> Self {
+        match &self {
+            Self::Window(RenewalInfo { start, end, .. }) => {
+                let window = Suggestion { start: *start, end: *end, ..Suggestion::default() };
+                if makes_sense(&window, certificate) {
+                    return self;
+                }
+                let (from, to) = (certificate.not_before, certificate.not_after);
+                let why = format!("its window from {start} to {end} says nothing of a life from {from} to {to}");
+                Self::NoSense { why }
+            }
+            _ => self,
+        }
+    }
 }
 
 /// Asks a certificate's CA.

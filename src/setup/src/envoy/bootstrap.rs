@@ -64,7 +64,10 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
         base["stats_config"] = stats;
         let limit = json!({ "http.async_response_buffer_limit": MAX_ANSWER });
         let mut layers = json!({ "layers": [{ "name": "envoy-autocert", "static_layer": limit }] });
-        yaml::comment(&mut layers, "The most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.");
+        yaml::comment(
+            &mut layers,
+            "The most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.",
+        );
         base["layered_runtime"] = layers;
     }
     base

@@ -62,13 +62,25 @@ pub(super) async fn attempt(
         }
         let store = context.store.as_ref();
         let mut changes = permits::failed(store, &mut progress, &attempt, context.clock.now_millis()).await?;
-        progress.attempt = Some(Attempt { order_is_dead: false, reason: reason.clone(), ..attempt.clone() });
+        progress.attempt = Some(kept(&attempt, &reason));
         changes.push(Change::Progress { expected, progress });
         match context.store.commit(fence, changes).await {
             Err(CommitError::Conflict) => {}
             Err(error) => return Err(error.into()),
             Ok(()) => return Ok(StatusCode::NO_CONTENT),
         }
+    }
+}
+
+/// What is kept of it: what else it says has had its effect.
+fn kept(attempt: &Attempt, reason: &str) -> Attempt {
+    Attempt {
+        reason: reason.to_owned(),
+        order_is_dead: false,
+        issuer: None,
+        ca_server: String::new(),
+        refused: Vec::new(),
+        ..attempt.clone()
     }
 }
 

@@ -49,8 +49,8 @@ use std::thread;
 use sabotage::Sabotage;
 use world::World;
 
-/// How many seeds an ordinary run takes. More of them belong here as soon as those that never come to rest are understood.
-const SEEDS: u64 = 50;
+/// How many seeds an ordinary run takes.
+const SEEDS: u64 = 2000;
 
 /// After so many failures there is enough to look at.
 const ENOUGH: usize = 5;
