@@ -11,9 +11,11 @@
 
 mod world;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use acme::scripted::{Fault, Faults, Settings};
+use resolver::engine;
 use resolver::vault::VaultError;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -205,4 +207,24 @@ fn with_a_tenth_of_all_requests_failing_everything_is_issued_within_hours() {
         scene.run(HOUR * 12);
         assert_eq!(scene.published().len(), 3, "seed {seed}: {:#?}", scene.notes.lines.borrow());
     }
+}
+
+#[test]
+fn other_wants_while_orders_are_under_way_start_none_of_them_again() {
+    let mut scene = Scene::new(15, Settings::default(), &[&["a.example"], &["b.example"], &["c.example"]]);
+    scene.config.wants.clear();
+    let wanted = |names: &[&str]| names.iter().map(|name| id(&[name])).collect::<Vec<_>>();
+    scene.feed.replace(wanted(&["a.example", "b.example", "c.example"]), Vec::new());
+    // The first is there after a while; the others wait for their answers.
+    let engine = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = pin!(engine);
+    for order in [["c.example", "a.example", "b.example"], ["b.example", "c.example", "a.example"]] {
+        for _ in 0..40 {
+            assert!(scene.world.run_for(Duration::from_millis(10), engine.as_mut()).is_none());
+            scene.feed.replace(wanted(&order), Vec::new());
+            scene.feed.replace(wanted(&["a.example", "b.example", "c.example"]), Vec::new());
+        }
+    }
+    assert!(scene.world.run_for(MINUTE, engine.as_mut()).is_none());
+    assert_eq!(scene.ca().order_count(), 3, "{:#?}", scene.notes.lines.borrow());
 }

@@ -266,8 +266,8 @@ impl<'a> Agenda<'a> {
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
             Outcome::VaultGone(_) => {}
         }
-        self.change(now_millis, |timetable, view| timetable.settle(place, was_first, view));
-        if let (true, Some(record)) = (has_news, self.records.place(&id)) {
+        let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
+        if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {
             self.places.insert(record, place);
             self.ask_about(record, |_| now);
         }
@@ -333,10 +333,11 @@ impl<'a> Agenda<'a> {
         self.feed.changed_since(self.revision.unwrap_or_default())
     }
 
-    fn change(&mut self, now_millis: i64, change: impl FnOnce(&mut Timetable, &View<'_>)) {
+    fn change<T>(&mut self, now_millis: i64, change: impl FnOnce(&mut Timetable, &View<'_>) -> T) -> T {
         let mut timetable = std::mem::take(&mut self.timetable);
-        change(&mut timetable, &self.view(now_millis, Vec::new()));
+        let result = change(&mut timetable, &self.view(now_millis, Vec::new()));
         self.timetable = timetable;
+        result
     }
 
     fn view<'v>(&'v self, now_millis: i64, pauses: Vec<(&'v str, i64)>) -> View<'v> {

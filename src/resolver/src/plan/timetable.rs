@@ -154,14 +154,25 @@ impl Timetable {
         !self.due.is_empty()
     }
 
-    /// A try has ended; its record is in `view`. `was_first`: there was no certificate before it.
-    pub(crate) fn settle(&mut self, place: usize, was_first: bool, view: &View<'_>) {
+    /// A try has ended; its record is in `view`. `was_first`: there was no certificate before it. Gives its place, which
+    /// is another one where the timetable has been made anew since the try began; none, where it is not kept up any more.
+    pub(crate) fn settle(
+        &mut self,
+        place: usize,
+        id: &CertificateId,
+        was_first: bool,
+        view: &View<'_>,
+    ) -> Option<usize> {
+        let is_it = |entry: &Entry| entry.id.is_same(id);
+        let is_there = self.entries.get(place).is_some_and(is_it);
+        let place = if is_there { place } else { self.entries.iter().position(is_it)? };
         if let Some(entry) = self.entries.get_mut(place) {
             entry.record = view.records.place(&entry.id);
         }
         // A new certificate may cover others, and one that failed may leave others uncovered.
         self.is_outdated |= was_first || self.aside > 0;
         self.put_off(place, view);
+        Some(place)
     }
 
     /// What is known of a certificate that waits has changed.

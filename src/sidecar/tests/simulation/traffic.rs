@@ -60,7 +60,9 @@ impl Delivery {
 }
 
 fn is_background(call: &Callout) -> bool {
-    call.path.starts_with(path::WANTS) || call.path == path::LEASE
+    // A CA may want to be asked about renewals every minute.
+    let is_of_renewals = call.path.starts_with("/renewal-info/") || call.path == path::RENEWALS;
+    call.path.starts_with(path::WANTS) || call.path == path::LEASE || is_of_renewals
 }
 
 impl World {
