@@ -95,7 +95,9 @@ impl World {
         if !is_background(call) {
             self.is_active(false);
             if self.goes_off()? {
-                // Whoever died had not sent it yet; whoever lives has.
+                // Whoever died had not sent it yet; to whoever lives no answer comes in time.
+                let (token, answer, is_background) = (call.token, gone(504), false);
+                self.deliver(now + call.timeout, Delivery::Answer { vm, token, answer, is_background });
                 return Ok(());
             }
         }
