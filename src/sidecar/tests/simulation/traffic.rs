@@ -154,6 +154,9 @@ impl World {
         match delivery {
             Delivery::Answer { vm, token, answer, is_background } => {
                 let now = self.time.now();
+                if !is_background {
+                    self.is_active(false);
+                }
                 let Some(instance) = self.vm(vm) else { return Ok(()) };
                 if instance.suspended_until > now {
                     let at = instance.suspended_until;
