@@ -76,7 +76,10 @@ fn happenings(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
-type Answer = (u16, Vec<(String, String)>, Vec<u8>);
+type Answer = (u16, Fields, Vec<u8>);
+
+/// Header fields.
+type Fields = Vec<(String, String)>;
 
 /// Gives an answer, as it is or bent.
 fn answer_with(
@@ -210,7 +213,7 @@ struct Host {
     ahead: Cell<i32>,
     calls: RefCell<VecDeque<(Token, Call)>>,
     tokens: Cell<Token>,
-    answer: RefCell<(Vec<(String, String)>, Vec<u8>)>,
+    answer: RefCell<(Fields, Vec<u8>)>,
     request: RefCell<BTreeMap<String, String>>,
     shared: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
     web: Web,
