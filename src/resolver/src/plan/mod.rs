@@ -1,6 +1,6 @@
 //! What is to be done now, and when to look again.
 //!
-//! [`Timetable`] is what the engine works with: built in one pass over all certificates when the wants change, then a
+//! A timetable is what the engine works with: built in one pass over all certificates when the wants change, then a
 //! heap, so that a tick with nothing due costs one comparison. [`plan`] is one look at everything.
 
 mod issuers;

@@ -37,7 +37,7 @@ pub struct Keeper {
     /// The permits that were asked for, and whether each was granted.
     pub permits: RefCell<Vec<(CertificateId, String, bool)>>,
     /// What may be asked: the resolver, whether an order is placed, and the time in seconds since 1970.
-    pub allows: RefCell<Box<dyn Fn(&str, bool, i64) -> Permission>>,
+    pub allows: RefCell<Box<Allows>>,
     pub pauses: RefCell<Vec<Pause>>,
     /// By the CA's directory, the resolver, and the external account it is bound to: what the CA knows of it.
     accounts: RefCell<Vec<(AccountName, StoredAccount)>>,
@@ -46,6 +46,9 @@ pub struct Keeper {
     latency: Duration,
     world: Rc<World>,
 }
+
+/// What may be asked.
+type Allows = dyn Fn(&str, bool, i64) -> Permission;
 
 /// The CA's directory, the resolver, and the external account.
 type AccountName = (String, String, Option<String>);
