@@ -24,8 +24,8 @@ fn a_forgotten_order_is_seen_as_a_second_one() {
 }
 
 #[test]
-fn a_forgotten_failure_is_seen_as_haste() {
-    is_seen(Sabotage::ForgetsAttempts, "too early");
+fn a_forgotten_failure_is_seen_by_the_count_that_shrinks() {
+    is_seen(Sabotage::ForgetsAttempts, "failures became");
 }
 
 #[test]

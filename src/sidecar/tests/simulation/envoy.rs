@@ -35,7 +35,10 @@ pub struct Callout {
 }
 
 /// What came back: a status with headers and a body; none is a reset.
-pub type Answered = Option<(u16, Vec<(String, String)>, Vec<u8>)>;
+pub type Answered = Option<(u16, Fields, Vec<u8>)>;
+
+/// Header fields.
+type Fields = Vec<(String, String)>;
 
 /// One instance of the plugin.
 pub struct Vm {
@@ -60,7 +63,7 @@ struct Host {
     period: Cell<u32>,
     tokens: Cell<Token>,
     calls: RefCell<VecDeque<Callout>>,
-    answer: RefCell<(Vec<(String, String)>, Vec<u8>)>,
+    answer: RefCell<(Fields, Vec<u8>)>,
     request: RefCell<Vec<(&'static str, String)>>,
     response: RefCell<Option<Vec<u8>>>,
     metrics: Cell<u32>,
