@@ -36,7 +36,7 @@ pub(super) struct Ended {
 }
 
 /// What came of a try.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
+#[allow(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
 pub(super) enum Outcome {
     /// It failed; so it is stored. The order, if it can be gone on with.
     Failed { attempt: Attempt, order: Option<PendingOrder> },

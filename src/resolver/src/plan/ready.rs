@@ -9,9 +9,9 @@ use crate::records::{Record, Records};
 use crate::schedule::Schedule;
 use crate::vault::{CertificateId, Replacement};
 
-/// The longest a stored retry time is believed, beyond `retryMax` and its jitter: a CA's longest `Retry-After`. A time
-/// further ahead was written by a clock that has been set back since.
-const LONGEST_RETRY_AFTER: i64 = 24 * 60 * 60;
+/// The longest a stored retry time is believed, beyond `retryMax` and its jitter: a CA's longest `Retry-After`, and a
+/// minute for what was rounded up. A time further ahead was written by a clock that has been set back since.
+const LONGEST_RETRY_AFTER: i64 = 24 * 60 * 60 + 60;
 
 /// A name that never had a certificate goes before those whose certificate has this long to live, or longer, in
 /// seconds. What ends sooner goes first: ten thousand new names must not let what is served go dark meanwhile.
