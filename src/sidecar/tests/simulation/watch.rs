@@ -83,6 +83,12 @@ impl World {
             self.note_unsaved();
         }
         match call.path.as_str() {
+            path::PERMITS => {
+                let permit: Option<wire::Permit> = serde_json::from_slice(&answer.body).ok();
+                if let Some(permit) = permit.filter(|permit| !permit.granted) {
+                    self.held_until = permit.until;
+                }
+            }
             path::LEASE => {
                 let request: Option<wire::LeaseRequest> = serde_json::from_slice(&call.body).ok();
                 let lease: Option<wire::Lease> = serde_json::from_slice(&answer.body).ok();

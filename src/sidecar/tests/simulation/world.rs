@@ -72,6 +72,8 @@ pub struct World {
     pub orders: BTreeMap<String, (Key, Option<Vec<u8>>)>,
     /// When a failed try was first told, by this very text; and what the wall clock showed.
     pub told: BTreeMap<Vec<u8>, (i64, i64)>,
+    /// Until when a permit was refused last, seconds since 1970 by the wall clock.
+    pub held_until: i64,
     /// When the last message was sent that is no heartbeat, by the time awake.
     last_activity: i64,
     pub web: Web,
@@ -138,6 +140,7 @@ impl World {
             challenges: BTreeSet::new(),
             orders: BTreeMap::new(),
             told: BTreeMap::new(),
+            held_until: 0,
             last_activity: 0,
             web,
             patience: AFTER_EVENT,
@@ -290,7 +293,8 @@ impl World {
     /// How long until the next failed try may be repeated.
     fn until_retry(&self) -> i64 {
         let state: wire::State = self.state().and_then(|state| serde_json::from_slice(&state).ok()).unwrap_or_default();
-        let waits = state.attempts.iter().map(|attempt| attempt.retry_at * SECOND - self.time.wall_millis());
+        let attempts = state.attempts.iter().map(|attempt| attempt.retry_at);
+        let waits = attempts.chain([self.held_until]).map(|at| at * SECOND - self.time.wall_millis());
         waits.filter(|wait| *wait > 0).min().unwrap_or(i64::MAX)
     }
 
