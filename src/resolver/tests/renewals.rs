@@ -12,9 +12,11 @@
 
 mod world;
 
+use std::pin::pin;
 use std::time::Duration;
 
-use acme::scripted::{Renewals, Settings, renewal_id};
+use acme::scripted::{Fault, Faults, Renewals, Settings, renewal_id};
+use resolver::engine;
 use resolver::vault::Replacement;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
@@ -197,4 +199,36 @@ fn what_others_that_are_wanted_cover_is_not_kept_up() {
     let published = scene.keeper.publications.borrow();
     let alone = published.iter().filter(|certificate| certificate.id.names.len() == 1).count();
     assert_eq!(alone, 2, "the two from before");
+}
+
+#[test]
+fn a_clock_that_was_ahead_for_a_while_does_not_silence_the_questions() {
+    let scene = scene(Renewals { usual: Some((600, 700)), ..Renewals::default() });
+    scene.run(HOUR);
+    scene.world.jump(3650 * SECONDS_A_DAY * 1000);
+    scene.run(HOUR);
+    scene.world.jump(-3650 * SECONDS_A_DAY * 1000);
+    scene.run(HOUR);
+    let asked = scene.ca().renewals_asked.len();
+    scene.run(DAY);
+    assert!(scene.ca().renewals_asked.len() >= asked + 3, "{:?}", scene.ca().renewals_asked);
+}
+
+#[test]
+fn what_is_renewed_while_its_ca_is_asked_is_asked_about_too() {
+    let scene = scene(Renewals { usual: Some((600, 700)), retry_after: Some("90".into()), ..Renewals::default() });
+    let mut questions = 0;
+    let scene = scene.faults(Faults::by(move |request, _| {
+        questions += i32::from(request.endpoint == "renewalInfo");
+        (request.endpoint == "renewalInfo" && questions == 2).then_some(Fault::Stall)
+    }));
+    let engine = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = pin!(engine);
+    assert!(scene.world.run_for(Duration::from_secs(95), engine.as_mut()).is_none());
+    let no_good = Replacement { id: id(&["a.example"]), serial: "1".into(), reason: "revoked".into() };
+    scene.feed.replace(Vec::new(), vec![no_good]);
+    assert!(scene.world.run_for(HOUR, engine.as_mut()).is_none());
+    assert_eq!(issued(&scene), 2);
+    let asked = scene.ca().renewals_asked.iter().filter(|(asked, _)| *asked == renewal_id(2)).count();
+    assert!(asked > 0, "{:?}", scene.ca().renewals_asked);
 }

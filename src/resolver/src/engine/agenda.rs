@@ -170,7 +170,8 @@ impl<'a> Agenda<'a> {
     fn ask_about(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
         let Some(record) = self.records.at(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.renewal_id.is_some()) else { return };
-        let at = record.renewal().map(|renewal| renewal.ask_at).filter(|at| *at > 0);
+        let now = self.seen.div_euclid(1000);
+        let at = record.renewal().and_then(|renewal| asks::next_at(renewal, now));
         self.asks.push(Reverse((at.unwrap_or_else(|| unknown(&stored.serial)), place)));
     }
 
@@ -192,7 +193,8 @@ impl<'a> Agenda<'a> {
             let Reverse((_, place)) = *self.asks.peek().filter(|Reverse((at, _))| *at <= now)?;
             self.asks.pop();
             // It may stand there more than once: as often as everything was looked at while it was asked about.
-            let is_early = |record: &Record| record.renewal().is_some_and(|renewal| renewal.ask_at > now);
+            let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
+            let is_early = |record: &Record| next_at(record).is_some_and(|at| at > now);
             if !self.asked.contains(&place) && !self.records.at(place).is_none_or(is_early) {
                 self.asked.insert(place);
                 break self.ask_of(place);
@@ -217,8 +219,10 @@ impl<'a> Agenda<'a> {
         let now = now_millis.div_euclid(1000);
         self.asked.remove(&place);
         let Some(record) = self.records.at_mut(place) else { return };
-        // Renewed meanwhile: the CA is asked about the new one by itself.
-        let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else { return };
+        let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else {
+            // Renewed meanwhile, and not asked about while this was.
+            return self.ask_about(place, |_| now);
+        };
         let before = record.renewal().cloned();
         let told = told.about(stored);
         let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);

@@ -77,6 +77,11 @@ pub(super) fn first_at(now: i64, count: usize) -> impl Fn(&str) -> i64 {
     }
 }
 
+/// When to ask again; none, where the CA was never asked, or by a clock that has been set back since.
+pub(super) fn next_at(renewal: &Renewal, now: i64) -> Option<i64> {
+    Some(renewal.ask_at).filter(|at| *at > 0 && *at <= now.saturating_add(WITHOUT_ANSWERS))
+}
+
 /// What is known of a certificate's renewal after an answer. `before` is what was known; `random` chooses the moment in
 /// a window that is new: the same window keeps its moment (RFC 9773 §4.2).
 pub(super) fn renewal(

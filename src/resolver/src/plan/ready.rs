@@ -55,7 +55,10 @@ impl<'a> View<'a> {
     pub(super) fn renewal_at(&self, record: &Record) -> i64 {
         let Some(stored) = &record.stored else { return i64::MIN };
         match self.replacement(record) {
-            Some(_) => stored.not_before.max(record.renewal().map_or(i64::MIN, |renewal| renewal.rest_until)),
+            Some(_) => {
+                let rested = record.renewal().map_or(i64::MIN, |renewal| self.believed(renewal.rest_until));
+                stored.not_before.max(rested)
+            }
             None => self.schedule.renewal_at(stored, record.renewal()),
         }
     }
