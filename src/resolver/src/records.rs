@@ -79,6 +79,10 @@ impl Records {
         self.all.iter().enumerate()
     }
 
+    pub(crate) fn into_all(self) -> Vec<Record> {
+        self.all
+    }
+
     pub(crate) fn at(&self, place: usize) -> Option<&Record> {
         self.all.get(place)
     }

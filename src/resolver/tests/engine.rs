@@ -228,3 +228,26 @@ fn other_wants_while_orders_are_under_way_start_none_of_them_again() {
     assert!(scene.world.run_for(MINUTE, engine.as_mut()).is_none());
     assert_eq!(scene.ca().order_count(), 3, "{:#?}", scene.notes.lines.borrow());
 }
+
+#[test]
+fn what_others_have_stored_meanwhile_is_gone_on_with() {
+    let scene = Scene::new(16, Settings::default(), &[&["a.example"]]);
+    // A try that fails, and waits for long.
+    let scene = scene.faults(Faults::once("directory", Fault::answer(404, "{}")));
+    let engine = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = pin!(engine);
+    assert!(scene.world.run_for(MINUTE, engine.as_mut()).is_none());
+    assert_eq!(scene.keeper.attempts.borrow().len(), 1);
+    // Another engine leads for a moment, and places an order.
+    scene.keeper.stored.borrow_mut().attempts.clear();
+    let second = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut second = Box::pin(second);
+    while scene.keeper.stored.borrow().orders.is_empty() {
+        assert!(scene.world.run_for(Duration::from_millis(5), second.as_mut()).is_none());
+    }
+    drop(second);
+    scene.feed.distrust();
+    assert!(scene.world.run_for(HOUR, engine.as_mut()).is_none());
+    assert_eq!(scene.ca().order_count(), 1, "{:#?}", scene.notes.lines.borrow());
+    assert_eq!(scene.published()["a.example"], 1);
+}

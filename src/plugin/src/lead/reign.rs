@@ -45,22 +45,27 @@ pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Leas
     world.herald.engine_active(true);
     let wants = WantsFeed::default();
     let work = pin!(join(drive(world, sidecar, &wants), feed(world, sidecar, &wants)));
-    select(pin!(heartbeat(world, sidecar, lease)), work).await;
+    select(pin!(heartbeat(world, sidecar, lease, &wants)), work).await;
     // Not when this is dropped: then another instance of this Envoy leads, and its metrics are these.
     world.herald.engine_active(false);
     log!(world.proxy, Info, "the engine has stopped: the lease is lost");
 }
 
-/// Keeps the sidecar's lease until it is lost.
-async fn heartbeat(world: &World, sidecar: &Sidecar, lease: &Lease) {
+/// Keeps the sidecar's lease until it is lost. One that comes under another fence was lost for a moment, unnoticed:
+/// somebody else may have led meanwhile.
+async fn heartbeat(world: &World, sidecar: &Sidecar, lease: &Lease, wants: &WantsFeed) {
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
     let mut last = world.clock.steady();
     let mut pause = beat(lease);
+    let mut fence = lease.fence;
     loop {
         world.timers.sleep(pause).await;
         pause = match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 last = world.clock.steady();
+                if std::mem::replace(&mut fence, lease.fence) != lease.fence {
+                    wants.distrust();
+                }
                 beat(&lease)
             }
             Err(AskError::Away(_)) if world.clock.steady().saturating_sub(last) < patience => HEARTBEAT_RETRY,

@@ -52,6 +52,8 @@ pub(super) struct Agenda<'a> {
     /// The records that CAs are being asked about.
     asked: HashSet<usize>,
     in_flight: HashSet<CertificateId>,
+    /// What is stored is being read again, and nothing begins meanwhile.
+    pub(super) is_read_again: bool,
     revision: Option<u64>,
     started: i64,
     looked_at: i64,
@@ -91,6 +93,7 @@ impl<'a> Agenda<'a> {
             asks: BinaryHeap::new(),
             asked: HashSet::new(),
             in_flight: HashSet::new(),
+            is_read_again: false,
             revision: None,
             started: now_millis,
             looked_at: now_millis,
@@ -177,6 +180,9 @@ impl<'a> Agenda<'a> {
 
     /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
     pub(super) fn next_task(&mut self, now_millis: i64, pauses: Vec<(&str, i64)>) -> Option<Task> {
+        if self.is_read_again {
+            return None;
+        }
         let mut timetable = std::mem::take(&mut self.timetable);
         let task = timetable.next(&self.view(now_millis, pauses));
         self.timetable = timetable;
@@ -244,6 +250,19 @@ impl<'a> Agenda<'a> {
         if let Some(at) = self.places.get(&place).copied() {
             self.change(now_millis, |timetable, view| timetable.reschedule(at, view));
         }
+    }
+
+    /// Takes over what others have stored meanwhile. What a try is made for is what that try makes of it.
+    pub(super) fn read_again(&mut self, inventory: Inventory) {
+        self.is_read_again = false;
+        let mut stored = Records::of(inventory);
+        self.records.provided = std::mem::take(&mut stored.provided);
+        for record in stored.into_all() {
+            if !self.in_flight.iter().any(|id| id.is_same(&record.id)) {
+                self.records.update(&record.id.clone(), |known| *known = record);
+            }
+        }
+        self.revision = None;
     }
 
     /// A try has ended.

@@ -1,22 +1,25 @@
-//! What the engine does beside its orders: asks CAs about renewals, and saves what they said.
+//! What the engine does beside its orders: asks CAs about renewals, saves what they said, and reads what others stored.
 
 use acme::Host;
 
 use super::agenda::Unsaved;
 use super::asks::{Told, ask};
 use super::session::Session;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{Inventory, Vault, VaultError};
 
 /// A thing to be done.
 pub(super) enum Chore<'c, 'a, H, V> {
     /// Ask the CA of the certificate whose record stands at this place.
     Ask { session: &'c Session<'a, H, V>, place: usize, serial: String, renewal_id: String },
+    /// Read again what is stored.
+    Read { vault: &'a V },
     /// Save this.
     Save { vault: &'a V, unsaved: Unsaved },
 }
 
 /// What came of it.
 pub(super) enum Done {
+    Read(Result<Inventory, VaultError>),
     Saved(Result<(), VaultError>),
     Told { place: usize, serial: String, told: Told },
 }
@@ -27,6 +30,7 @@ pub(super) async fn carry_out<H: Host, V: Vault>(chore: Chore<'_, '_, H, V>) -> 
         Chore::Ask { session, place, serial, renewal_id } => {
             Done::Told { place, serial, told: ask(session, &renewal_id).await }
         }
+        Chore::Read { vault } => Done::Read(vault.inventory().await),
         Chore::Save { vault, unsaved } => Done::Saved(save(vault, unsaved).await),
     }
 }

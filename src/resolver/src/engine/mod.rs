@@ -74,6 +74,10 @@ pub async fn run<H: Host, V: Vault>(
     loop {
         let now = host.now_millis();
         agenda.look(now, || host.now_millis());
+        if feed.take_stale() {
+            agenda.is_read_again = true;
+            chores.push(chores::carry_out(Chore::Read { vault }));
+        }
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         while running.len() < most
             && let Some(task) = agenda.next_task(now, pauses(&sessions, now))
@@ -110,6 +114,11 @@ pub async fn run<H: Host, V: Vault>(
             Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
                 agenda.told(place, &serial, told, host.now_millis(), host.random());
             }
+            Either::Right((Either::Left((Done::Read(Ok(mut inventory)), _)), _)) => {
+                inventory.lift_waits(config);
+                agenda.read_again(inventory);
+            }
+            Either::Right((Either::Left((Done::Read(Err(error)), _)), _)) => return error,
             Either::Right((Either::Left((Done::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
                 return error;
             }

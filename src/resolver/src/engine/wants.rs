@@ -15,6 +15,8 @@ pub struct WantsFeed {
     wants: RefCell<Vec<CertificateId>>,
     replacements: RefCell<Vec<Replacement>>,
     revision: Cell<u64>,
+    /// Somebody else may have changed what is stored.
+    is_stale: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
 
@@ -26,6 +28,21 @@ impl WantsFeed {
         }
         self.wants.replace(wants);
         self.replacements.replace(replacements);
+        self.touch();
+    }
+
+    /// Somebody else may have changed what is stored: the engine reads it again before it begins anything.
+    pub fn distrust(&self) {
+        self.is_stale.set(true);
+        self.touch();
+    }
+
+    /// Whether what is stored has to be read again; told once.
+    pub(super) fn take_stale(&self) -> bool {
+        self.is_stale.take()
+    }
+
+    fn touch(&self) {
         self.revision.set(self.revision.get().wrapping_add(1));
         if let Some(waker) = self.waker.take() {
             waker.wake();
