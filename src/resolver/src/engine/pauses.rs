@@ -37,19 +37,19 @@ pub(super) fn asked_for(
 /// Of these names and the domains above them, those that a problem is about: by its subproblems, else by its text, in
 /// which CAs name the domain that a limit is of.
 fn spoken_of(problem: &acme::problem::Problem, names: &[String]) -> Vec<String> {
+    let is_above = |word: &str, name: &str| {
+        name == word || (word.contains('.') && name.strip_suffix(word).is_some_and(|front| front.ends_with('.')))
+    };
+    let is_known = |word: &String| !word.is_empty() && names.iter().any(|name| is_above(word, name));
     let subproblems = problem.subproblems.iter().filter_map(|subproblem| subproblem.identifier.as_deref());
-    let identifiers: Vec<String> = subproblems.map(str::to_ascii_lowercase).collect();
+    let identifiers: Vec<String> = subproblems.map(str::to_ascii_lowercase).filter(is_known).collect();
     if !identifiers.is_empty() {
         return identifiers;
     }
     let is_of_name = |char: char| char.is_ascii_alphanumeric() || "-._*:".contains(char);
     let words = problem.detail.split(|char: char| !is_of_name(char));
     let words = words.map(|word| word.trim_matches(['.', ':']).to_ascii_lowercase());
-    let is_above = |word: &str, name: &str| {
-        name == word || (word.contains('.') && name.strip_suffix(word).is_some_and(|front| front.ends_with('.')))
-    };
-    let mut said: Vec<String> =
-        words.filter(|word| !word.is_empty() && names.iter().any(|name| is_above(word, name))).collect();
+    let mut said: Vec<String> = words.filter(is_known).collect();
     said.sort_unstable();
     said.dedup();
     said

@@ -25,6 +25,9 @@ pub(super) async fn record<H: Host, V: Vault>(
     let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     let retry_in = delay.saturating_add(999).div_euclid(1000);
     let retry_at = session.host.now_millis().saturating_add(delay).saturating_add(999).div_euclid(1000);
+    let mut refused = refused.into_inner();
+    // A CA can name whatever it likes.
+    refused.retain(|name| id.names.contains(name));
     let mut attempt = Attempt {
         id: id.clone(),
         reason: trouble.to_string(),
@@ -32,7 +35,7 @@ pub(super) async fn record<H: Host, V: Vault>(
         failed_ways: session.failures.of_names(&id.names),
         issuer: task.issuer.clone(),
         ca_server: session.resolver.ca_server.clone(),
-        refused: refused.into_inner(),
+        refused,
         ..before
     };
     if id.resolver == task.issuer {
