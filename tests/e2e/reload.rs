@@ -103,7 +103,7 @@ fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -
     let options = WorldOptions::default();
     let stage = Stage::new("lds-order", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
-    // Until it is told otherwise, the CA seems to be at its look at the challenge.
+    // Until it is told otherwise, the CA seems to be at its look at the first domain's challenge.
     relay.treat_nth(Resource::Authorization, 1..usize::MAX, Fault::json(pending));
     relay.treat(Resource::Order, Fault::json(pending));
     let mut bootstrap =
@@ -117,13 +117,9 @@ fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -
     })?;
 
     write(&file, &with_second(listeners)?, "2")?;
-    until("the order for the other domain", PATIENCE, || {
-        ensure!(relay.asked(Resource::NewOrder).len() > 1, "not yet");
-        Ok(())
-    })?;
+    world.served("two.example", PATIENCE)?;
     relay.relent();
     world.served("one.example", PATIENCE)?;
-    world.served("two.example", PATIENCE)?;
     relay.proper()?;
     for resource in [Resource::NewOrder, Resource::Finalize] {
         let asked = relay.asked(resource).len();
@@ -133,7 +129,12 @@ fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -
     Ok(())
 }
 
+/// Of the first domain alone: of a challenge that is said to be processed without having been answered nothing comes.
 fn pending(resource: &mut Value) {
+    if resource.pointer("/identifier/value").or(resource.pointer("/identifiers/0/value")) != Some(&json!("one.example"))
+    {
+        return;
+    }
     resource["status"] = json!("pending");
     for challenge in resource["challenges"].as_array_mut().into_iter().flatten() {
         challenge["status"] = json!("processing");
