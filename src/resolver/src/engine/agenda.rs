@@ -19,7 +19,7 @@ use crate::vault::{Certificate, CertificateId, Inventory, Renewal, Replacement, 
 const LONGEST_SLEEP: i64 = 30_000;
 
 /// How often everything is looked at anew, and the census is taken, while orders wait for their turn, in milliseconds.
-/// Both are linear in the number of certificates, so they are not done after each of them.
+/// The one is linear in the number of certificates, and the other is news for others, so they are not done after each.
 const LOOK_WHILE_BUSY: i64 = 5_000;
 
 /// How often the census is taken when nothing happens, in milliseconds: certificates also expire.
@@ -116,7 +116,7 @@ impl<'a> Agenda<'a> {
         let since = now_millis.saturating_sub(self.counted_at);
         let is_quiet = self.in_flight.is_empty() && !self.timetable.has_due();
         if since >= CENSUS || (self.has_changed && (is_quiet || since >= LOOK_WHILE_BUSY)) {
-            let census = self.timetable.census(&self.view(now_millis, Vec::new()));
+            let census = self.change(now_millis, Timetable::census);
             self.observer.notice(Event::Census(census));
             self.counted_at = now_millis;
             self.has_changed = false;

@@ -7,6 +7,7 @@ mod issuers;
 mod known;
 mod overlap;
 mod ready;
+mod tally;
 mod timetable;
 mod unwanted;
 

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
 use super::ready::View;
+use super::tally::{Kind, Mark, Tally};
 use super::unwanted::Departed;
 use super::{Due, known::Known, overlap};
 use crate::engine::{Census, Event, Observer};
@@ -19,6 +20,7 @@ pub(crate) struct Timetable {
     due: BinaryHeap<Reverse<(i64, usize)>>,
     /// When what others cover may need a certificate of its own, seconds since 1970.
     outdated_at: Option<i64>,
+    tally: Tally,
     /// How many were put aside.
     aside: usize,
     /// Whether something that was decided before may be decided otherwise now.
@@ -44,6 +46,31 @@ enum State {
     InFlight,
     /// In the heap of what is due later: at this time.
     Later(i64),
+}
+
+impl Entry {
+    /// How it is counted.
+    fn mark(&self, view: &View<'_>) -> Mark {
+        let record = self.record.and_then(|record| view.records.at(record));
+        let (kind, until) = match record.and_then(|record| Some((record, record.stored.as_ref()?))) {
+            Some((record, stored)) => {
+                let renewal_at = view.renewal_at(record);
+                match view.now {
+                    now if stored.not_after <= now => (Kind::Expired, None),
+                    now if renewal_at <= now => (Kind::Due, Some(stored.not_after)),
+                    _ => (Kind::Valid, Some(renewal_at.min(stored.not_after))),
+                }
+            }
+            None if self.state == State::Covered => (Kind::Valid, None),
+            None => (Kind::Missing, None),
+        };
+        Mark {
+            kind,
+            is_in_progress: self.state == State::InFlight,
+            has_failed: record.is_some_and(|record| record.failed().is_some()),
+            until,
+        }
+    }
 }
 
 /// A certificate that is to be ordered, and what is known of it.
@@ -177,6 +204,7 @@ impl Timetable {
 
     /// What is known of a certificate that waits has changed.
     pub(crate) fn reschedule(&mut self, place: usize, view: &View<'_>) {
+        self.tally.touch(place);
         let state = self.entries.get(place).map(|entry| entry.state);
         if matches!(state, Some(State::Due | State::Later(_))) {
             self.put_off(place, view);
@@ -196,29 +224,15 @@ impl Timetable {
     }
 
     /// How many are in which state.
-    pub(crate) fn census(&self, view: &View<'_>) -> Census {
-        let mut census = Census::default();
-        for entry in &self.entries {
-            let record = entry.record.and_then(|record| view.records.at(record));
-            let stored = record.and_then(|record| record.stored.as_ref());
-            let is_due = record.is_some_and(|record| view.renewal_at(record) <= view.now);
-            let state = match stored {
-                Some(stored) if stored.not_after <= view.now => &mut census.expired,
-                Some(_) if is_due => &mut census.due,
-                None if entry.state != State::Covered => &mut census.missing,
-                _ => &mut census.valid,
-            };
-            *state = state.saturating_add(1);
-            let has_failed = record.is_some_and(|record| record.failed().is_some());
-            census.failing = census.failing.saturating_add(has_failed.into());
-            census.in_progress = census.in_progress.saturating_add((entry.state == State::InFlight).into());
-        }
-        census
+    pub(crate) fn census(&mut self, view: &View<'_>) -> Census {
+        let entries = &self.entries;
+        self.tally.take(view.now, |place| entries.get(place).map(|entry| entry.mark(view)))
     }
 
     fn put(&mut self, place: usize, state: State) {
         let Some(entry) = self.entries.get_mut(place) else { return };
         entry.state = state;
+        self.tally.touch(place);
         if let State::Later(at) = state {
             self.later.push(Reverse((at, place)));
         }
