@@ -27,7 +27,7 @@ impl Asked<'_> {
         self.now.div_euclid(1000)
     }
 
-    fn permitted(&self) -> Permitted {
+    fn permitted(&self, progress: &Progress) -> Permitted {
         let PermitRequest { issuer, ca_server, places_order, renews, replaces, .. } = self.request;
         Permitted {
             issuer: issuer.clone(),
@@ -35,13 +35,14 @@ impl Asked<'_> {
             places_order: *places_order,
             renews: *renews,
             replaces: *replaces,
+            instead_of: progress.order.as_ref().filter(|_| *places_order).map(|order| order.url.clone()),
         }
     }
 
     /// Whether this was permitted already.
-    fn is_repetition_of(&self, begun: &Begun) -> bool {
+    fn is_repetition_of(&self, begun: &Begun, permitted: &Permitted) -> bool {
         let is_recent = (0..REPETITION).contains(&self.seconds().saturating_sub(begun.interruption.since));
-        begun.fence == self.fence.0 && is_recent && begun.permitted == self.permitted()
+        begun.fence == self.fence.0 && is_recent && begun.permitted == *permitted
     }
 }
 
@@ -60,9 +61,10 @@ pub(super) fn decided(
     let others: Vec<&Ledger> = others.iter().map(AsRef::as_ref).collect();
 
     let before = progress.begun.take();
-    let is_repetition = before.as_ref().is_some_and(|before| asked.is_repetition_of(before));
+    let permitted = asked.permitted(&progress);
+    let is_repetition = before.as_ref().is_some_and(|before| asked.is_repetition_of(before, &permitted));
     let kept = own.is_shortened.then(|| own.change(asked));
-    if request.places_order && !is_repetition && progress.order.is_none() {
+    if request.places_order && !is_repetition {
         give_back(asked, &mut progress.counted, Arc::make_mut(&mut own.ledger));
     }
     let question = Question {
@@ -95,15 +97,14 @@ pub(super) fn decided(
         None => Interruption::after(before.as_ref().map(|before| before.interruption), asked.seconds()),
     };
     progress.id = request.certificate.clone();
-    progress.begun =
-        Some(Begun { interruption, fence: fence.0, permitted: asked.permitted(), failures: limits.failures });
+    progress.begun = Some(Begun { interruption, fence: fence.0, permitted, failures: limits.failures });
     // What is counted goes first: where only one change at a time can be made, none is granted that is not counted.
     changes.push(own.change(asked));
     changes.push(Change::Progress { expected: expected_progress, progress });
     (Permit { granted: true, until: 0, why: String::new(), whole_account: false }, changes)
 }
 
-/// A try that was cut off before its order was kept leaves none that a certificate could come of.
+/// Of an order that another takes the place of, as of one that was cut off before it was kept, no certificate comes.
 fn give_back(asked: &Asked<'_>, counted: &mut Vec<CountedAt>, ledger: &mut Ledger) {
     let Asked { request, ca, domains, .. } = asked;
     let is_of_it = |at: &CountedAt| at.issuer == request.issuer && CaOrigin::of(&at.ca_server).as_ref() == Some(*ca);

@@ -172,6 +172,22 @@ async fn a_lost_answer_is_given_again_and_counted_once() {
 }
 
 #[tokio::test]
+async fn an_order_in_the_place_of_a_lost_one_is_counted_too() {
+    let world = World::new().await;
+    let limits = Limits { orders: limit(2, HOUR), certificates: limit(2, HOUR), ..Limits::default() };
+    let of = |name: &str| PermitRequest { limits: limits.clone(), ..request(name) };
+    assert!(world.is_granted(&of("a.example.com")).await);
+    world.order(&of("a.example.com")).await;
+    for _ in 0..3 {
+        assert!(world.is_granted(&of("a.example.com")).await, "it is asked again, for its answer was lost");
+    }
+    let refused = world.ask(&of("a.example.org")).await;
+    assert!(!refused.granted && refused.why.contains("2 orders"), "{refused:?}");
+    let unlimited = PermitRequest { limits: Limits { orders: None, ..limits.clone() }, ..request("b.example.com") };
+    assert!(world.is_granted(&unlimited).await, "there is but one certificate so far");
+}
+
+#[tokio::test]
 async fn all_accounts_of_a_ca_share_its_limits_also_at_once() {
     let world = World::new().await;
     let requests: Vec<PermitRequest> = (0..6)

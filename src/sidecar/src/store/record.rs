@@ -140,6 +140,9 @@ pub struct Permitted {
     pub renews: bool,
     /// [`wire::PermitRequest::replaces`].
     pub replaces: bool,
+    /// The URL of the order that was stored, and that a new one takes the place of: it is lost, or dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
 }
 
 /// What was counted, and in whose ledger.
