@@ -13,6 +13,7 @@ fn a_limit_on_the_account_holds_back_every_order_over_restarts() -> Result<()> {
         relay.treat(Resource::NewOrder, Fault::header("retry-after", "3600"));
     })?;
     scene.failed(&[NAME, "(rate_limited, 1 in a row)", "too many new orders recently"])?;
+    scene.failure_stored()?;
     scene.world.sidecar.restart()?;
     scene.world.envoy.restart()?;
     scene.want("other.example")?;

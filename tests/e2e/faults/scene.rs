@@ -57,6 +57,15 @@ impl Scene {
         line(&mut self.world, &[&[": failed ("], parts].concat())
     }
 
+    /// Waits until a failed try is stored, which the word on it may precede: who restarts something then loses nothing.
+    pub fn failure_stored(&self) -> Result<()> {
+        until("the failed try in storage", PATIENCE, || {
+            let state = self.world.sidecar.state()?;
+            ensure!(state["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty()), "none yet");
+            Ok(())
+        })
+    }
+
     /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so before
     /// is wanted no longer.
     pub fn want(&self, name: &str) -> Result<()> {
