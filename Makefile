@@ -9,8 +9,12 @@ target := $(or $(CARGO_TARGET_DIR),target)
 fetch := tests/tools
 # One profile for everything native: its C library builds once.
 native := --release --locked
-# Tests of what waits for others, mostly: minutes less to compile, and seconds more to run.
-quick := --config 'profile.release.package.envoy-autocert.opt-level=1' --config 'profile.release.package.tests.opt-level=1'
+# For tests our own code is hardly optimised: many minutes less to compile, and seconds more to run. They all select the
+# whole workspace, so that what it depends on has the same features and is built once.
+level = --config 'profile.release.package.$(1).opt-level=$(2)'
+quick := $(foreach crate,envoy-autocert setup fuzz tests,$(call level,$(crate),0)) \
+	$(foreach crate,acme resolver wire plugin,$(call level,$(crate),1))
+tests := $(native) $(quick) --workspace
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
 wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
@@ -22,14 +26,16 @@ help: ## Print this
 	@echo '  to use instead of fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
-build: ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
+build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
+	cargo build $(native) --package envoy-autocert
+
+plugin: ## Build target/envoy_autocert.wasm
 	@$(fetch)/wasm-targets.sh
 	cargo build --locked --package plugin --target wasm32-wasip1 --profile wasm
 	@$(fetch)/wasm-opt.sh
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-opt) $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm \
 		-o $(target)/envoy_autocert.wasm.part
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
-	cargo build $(native) --package envoy-autocert
 
 demo: servers build ## Get certificates from a test CA with a real Envoy, and show them
 	@cargo build --quiet $(native) --package tests --bin demo
@@ -42,7 +48,7 @@ format: ## Check the formatting
 
 lint: ## Run clippy; warnings are errors
 	@$(fetch)/wasm-targets.sh
-	cargo clippy $(native) --workspace --all-targets -- --deny warnings
+	cargo clippy $(native) --workspace --all-targets --test e2e -- --deny warnings
 	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
@@ -52,21 +58,22 @@ licences: ## Check licences, banned crates and their sources
 docs: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib
 
-unit: build ## Run the unit tests and the plugin's ABI tests
-	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) cargo test $(native) $(quick) --workspace --exclude tests
+unit: plugin ## Run the unit tests and the plugin's ABI tests
+	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) cargo test $(tests)
 
 purity: ## Check that the pure crates have no clock, no I/O and no randomness
 	@$(fetch)/wasm-targets.sh
-	tests/purity.sh
+	tests/purity.sh $(quick)
 
 wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
-		cargo test $(native) --target wasm32-unknown-unknown --package acme --package resolver
+		cargo test $(native) $(quick) --target wasm32-unknown-unknown --package acme --package resolver
 
-e2e: tools build ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
-	cargo test $(native) $(quick) --package tests -- --test-threads=$(or $(THREADS),3) $(ONLY)
+e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
+	cargo build $(tests) --bin envoy-autocert --test e2e
+	cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),3) $(ONLY)
 
 bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
@@ -80,7 +87,7 @@ fuzz: ## Fuzz whatever strangers reach, a minute each: make fuzz ONLY=rule EACH=
 
 soak: ## Simulate months with faults, seed by seed: make soak SEEDS=100000, or SEED=7 for one again
 	$(if $(SEED),SEED=$(SEED)) SEEDS=$(or $(SEEDS),20000) FIRST=$(or $(FIRST),0) \
-		cargo test $(native) $(quick) --workspace --exclude tests --test simulation -- what_never_happens
+		cargo test $(tests) --test simulation -- what_never_happens
 
 servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
@@ -101,4 +108,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build demo test format lint licences docs unit purity wasm e2e bench fuzz soak servers tools fmt clean
+.PHONY: help build plugin demo test format lint licences docs unit purity wasm e2e bench fuzz soak servers tools fmt clean

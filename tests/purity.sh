@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The pure crates (acme, resolver, wire) know no host: no clock, no I/O, no randomness of their own. That they call none
 # of std's is for clippy (disallowed-methods and disallowed-types in their clippy.toml); here it is checked that none of
-# their dependencies brings any, and that they build where there is no host at all.
+# their dependencies brings any, and that they build where there is no host at all: with these arguments to cargo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,5 +39,5 @@ for crate in acme resolver wire plugin setup envoy-autocert; do
   done
 done
 
-cargo build --release --locked --quiet "${pure[@]}" --target wasm32-unknown-unknown
+cargo build --release --locked --quiet "$@" "${pure[@]}" --target wasm32-unknown-unknown
 echo "pure: acme, resolver, wire"
