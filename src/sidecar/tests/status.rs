@@ -63,6 +63,23 @@ async fn a_certificate_that_waits_for_a_rate_limit_is_told_with_its_end() {
 }
 
 #[tokio::test]
+async fn a_ca_that_asked_to_be_left_alone_is_told_with_its_word() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let engine = home.engine().await;
+    let until = OffsetDateTime::now_utc().unix_timestamp() + 3600;
+    let pause =
+        json!({ "issuer": "le", "caServer": harness::CA, "names": [], "until": until, "why": "too many orders" });
+    engine.put(path::PAUSES, &pause).await.no_content();
+    let status = engine.status().await;
+    let [paused] = &status["pauses"].as_array().unwrap()[..] else { panic!("not one") };
+    assert_eq!((&paused["resolver"], &paused["names"]), (&json!("le"), &json!([])));
+    assert_eq!((&paused["until"], &paused["reason"]), (&json!(until), &json!("too many orders")));
+    let ready = engine.get("/readyz").await;
+    assert!(ready.status == 200 && text(&ready).contains("the resolver le asks"), "{}", text(&ready));
+}
+
+#[tokio::test]
 async fn a_certificate_that_expires_within_a_day_is_told() {
     let (home, ca) = (Home::new(), TestCa::new());
     let _sidecar = home.start().await;

@@ -193,7 +193,7 @@ fn cut<T, K: Ord>(list: &mut Vec<T>, urgency: impl Fn(&T) -> K) -> usize {
 }
 
 /// In UTC; the bare number where it is none of this era.
-fn date(seconds: i64) -> String {
+pub(super) fn date(seconds: i64) -> String {
     let Ok(date) = OffsetDateTime::from_unix_timestamp(seconds) else { return seconds.to_string() };
     let (day, hour, minute, second) = (date.date(), date.hour(), date.minute(), date.second());
     format!("{day}T{hour:02}:{minute:02}:{second:02}Z")

@@ -8,6 +8,7 @@
 
 mod certificates;
 mod envoys;
+mod pauses;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::watchdog::Watchdog;
 use certificates::Faults;
 pub use certificates::{Certificates, Counts, Dated, Failing, Waiting};
 pub use envoys::{Envoy, Rejected};
+pub use pauses::Paused;
 
 /// The most entries of a list. Who has more to mend begins with these.
 pub const MAX_LISTED: usize = 100;
@@ -56,6 +58,8 @@ pub struct Report {
     pub engine: EngineReport,
     /// What is amiss with certificates.
     pub certificates: Certificates,
+    /// Which CAs are left alone, as they asked.
+    pub pauses: Vec<Paused>,
     /// Where things are kept.
     pub storages: Vec<Storage>,
     /// How deployments of new certificates went since the start.
@@ -115,6 +119,9 @@ impl Health {
         let attempts = progress.into_iter().filter_map(|progress| progress.attempt);
         let faults = Faults { waiting, rolled_back: self.deployment.rolled_back(), revoked: self.revocation.revoked() };
         let certificates = Certificates::of(&stored, attempts, faults, now);
+        let ledgers = self.store.all_ledgers().await?;
+        let ledgers = ledgers.iter().map(|(resolver, ca, ledger)| (resolver.as_str(), ca, ledger.as_ref()));
+        let pauses = Paused::all(ledgers, now);
         let storages: Vec<Storage> = self.store.storages().into_iter().map(Storage::from).collect();
         let sight = self.engine.look();
         let mut problems = Vec::new();
@@ -139,15 +146,28 @@ impl Health {
         let envoys = envoys::of(&self.sds.snapshot());
         let (ready, deployments) = (problems.is_empty(), self.deployment.tally());
         let revocation_lists = self.revocation.lists();
-        Ok(Report { ready, problems, engine, certificates, storages, deployments, revocation_lists, envoys, stored })
+        Ok(Report {
+            ready,
+            problems,
+            engine,
+            certificates,
+            pauses,
+            storages,
+            deployments,
+            revocation_lists,
+            envoys,
+            stored,
+        })
     }
 }
 
 impl Report {
-    /// What is wrong with single certificates and Envoys, for a person: a line each, the worst first.
+    /// What is wrong with single certificates, CAs and Envoys, for a person: a line each, the worst first.
     pub fn warnings(&self) -> Vec<String> {
         let rejected = self.envoys.iter().filter_map(Envoy::warning);
-        let mut lines: Vec<String> = self.certificates.warnings().chain(rejected).take(MAX_LINES + 1).collect();
+        let paused = self.pauses.iter().map(Paused::warning);
+        let mut lines: Vec<String> =
+            self.certificates.warnings().chain(paused).chain(rejected).take(MAX_LINES + 1).collect();
         if lines.len() > MAX_LINES {
             lines.truncate(MAX_LINES);
             lines.push("and more: see /status".to_owned());

@@ -155,6 +155,10 @@ async fn ledgers_are_kept_by_resolver_and_ca(store: &dyn Store, fence: Fence) {
     assert_eq!(store.commit(fence, vec![put("another", &ca, its.revision, &empty)]).await, Ok(()));
     assert_eq!(store.ledgers(&ca).await.unwrap().len(), 1);
     assert_eq!(store.ledgers(&other).await.unwrap().len(), 1);
+    let mut all = store.all_ledgers().await.unwrap();
+    all.sort_by(|one, other| one.1.cmp(&other.1));
+    let le = "le".to_owned();
+    assert_eq!(all, [(le.clone(), ca.clone(), two.clone()), (le, other.clone(), two.clone())]);
 }
 
 async fn an_old_fence_changes_nothing(store: &dyn Store, old: Fence) {

@@ -65,6 +65,9 @@ pub trait Store: Send + Sync {
     /// What the resolvers' accounts at a CA have asked it for: the resolvers' names, each once, and their ledgers.
     fn ledgers<'a>(&'a self, ca: &'a CaOrigin) -> BoxFuture<'a, Result<Ledgers, StoreError>>;
 
+    /// The ledgers of all resolvers and CAs.
+    fn all_ledgers(&self) -> BoxFuture<'_, Result<AllLedgers, StoreError>>;
+
     /// Makes changes under the lease with this fence. When it returns `Ok` they are durable.
     ///
     /// They SHOULD be made, and be seen by reads, when the answer is polled for the first time; what is waited for then
@@ -95,6 +98,9 @@ pub trait Store: Send + Sync {
 
 /// Ledgers by the names of their resolvers.
 pub type Ledgers = Vec<(String, Versioned<Arc<Ledger>>)>;
+
+/// A resolver's name, a CA, and what the one has asked the other for.
+pub type AllLedgers = Vec<(String, CaOrigin, Arc<Ledger>)>;
 
 /// A record with its revision.
 #[derive(Clone)]

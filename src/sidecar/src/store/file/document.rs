@@ -168,6 +168,13 @@ impl Book {
         resolvers.filter_map(|(name, resolver)| Some((name, resolver.ledgers.get(ca)?)))
     }
 
+    /// Of all resolvers and CAs.
+    pub(super) fn all_ledgers(&self) -> impl Iterator<Item = (&String, &CaOrigin, &Arc<Ledger>)> {
+        let resolvers = self.document.resolvers.iter();
+        resolvers
+            .flat_map(|(name, resolver)| resolver.ledgers.iter().map(move |(ca, stored)| (name, ca, &stored.value)))
+    }
+
     /// Takes over all that another file has of a resolver of which this one has nothing, and gives the number of its
     /// certificates.
     pub(super) fn adopt(&mut self, name: &str, from: &Self) -> Option<usize> {

@@ -52,8 +52,8 @@ pub use storages::Storages;
 use super::lease::{LeaseBounds, LeaseTable};
 use super::record::{CaOrigin, Certificate, CertificateKey, Progress};
 use super::{
-    Account, Change, Claim, CommitError, Fence, LeaseStatus, Ledgers, Revision, StorageStatus, Store, StoreError,
-    Versioned,
+    Account, AllLedgers, Change, Claim, CommitError, Fence, LeaseStatus, Ledgers, Revision, StorageStatus, Store,
+    StoreError, Versioned,
 };
 use crate::clock::Clock;
 use one::{OneFile, Opened};
@@ -270,6 +270,16 @@ impl Store for FileStore {
             let book = file.book();
             let is_its = |(resolver, _): &(&String, _)| Arc::ptr_eq(self.file_of(resolver), file);
             all.extend(book.ledgers(ca).filter(is_its).map(|(resolver, ledger)| (resolver.clone(), ledger.clone())));
+        }
+        ready(Ok(all)).boxed()
+    }
+
+    fn all_ledgers(&self) -> BoxFuture<'_, Result<AllLedgers, StoreError>> {
+        let mut all = AllLedgers::new();
+        for file in &self.files {
+            let book = file.book();
+            let its = book.all_ledgers().filter(|(resolver, ..)| Arc::ptr_eq(self.file_of(resolver), file));
+            all.extend(its.map(|(resolver, ca, ledger)| (resolver.clone(), ca.clone(), ledger.clone())));
         }
         ready(Ok(all)).boxed()
     }

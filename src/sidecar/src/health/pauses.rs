@@ -1,0 +1,87 @@
+//! Which CAs asked to be left alone, with what and until when: all that waits for that has no line of its own.
+
+use resolver::ledger::{Ledger, Pause};
+use serde::Serialize;
+
+use super::MAX_LISTED;
+use super::certificates::date;
+use crate::store::CaOrigin;
+
+/// That a CA is left alone for a while, as it asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Paused {
+    /// The resolver whose account it is about.
+    pub resolver: String,
+    /// The CA's host, with its port where that is not 443.
+    pub ca: String,
+    /// The names that it is about, and all below them; none: everything of this account.
+    pub names: Vec<String>,
+    /// Until when, seconds since 1970.
+    pub until: i64,
+    /// What the CA said.
+    pub reason: String,
+}
+
+impl Paused {
+    /// Those that are not over at `now`, seconds since 1970; what concerns a whole account first, and then what is over
+    /// last.
+    pub(super) fn all<'a>(ledgers: impl Iterator<Item = (&'a str, &'a CaOrigin, &'a Ledger)>, now: i64) -> Vec<Self> {
+        let of = |(resolver, ca, ledger): (&'a str, &'a CaOrigin, &'a Ledger)| {
+            ledger.pauses().iter().map(move |Pause { names, until, why }| Self {
+                resolver: resolver.to_owned(),
+                ca: ca.to_string(),
+                names: names.clone(),
+                // The next whole second, so that no wait becomes shorter.
+                until: until.saturating_add(999).div_euclid(1000),
+                reason: why.clone(),
+            })
+        };
+        let mut all: Vec<Self> = ledgers.flat_map(of).filter(|paused| paused.until > now).collect();
+        all.sort_by_key(|paused| (!paused.names.is_empty(), std::cmp::Reverse(paused.until)));
+        all.truncate(MAX_LISTED);
+        all
+    }
+
+    /// For a person.
+    pub(super) fn warning(&self) -> String {
+        let Self { resolver, ca, names, until, reason } = self;
+        let what = match names.first() {
+            Some(name) => format!("the resolver {resolver} asks {ca} for nothing with {name}"),
+            None => format!("the resolver {resolver} asks {ca} for nothing"),
+        };
+        format!("{what} until {}, as it wishes: {reason}", date(*until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_whole_accounts_pause_is_first_and_what_is_over_is_none() {
+        let ca = CaOrigin::of("https://ca.example:14000/dir").unwrap();
+        let mut ledger = Ledger::default();
+        let pause = |names: &[&str], until| Pause {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            until,
+            why: "too many orders".to_owned(),
+        };
+        for pause in [pause(&["a.example"], 90_000), pause(&[], 60_001), pause(&["b.example"], 20_000)] {
+            ledger.pause(pause, 10_000);
+        }
+        let all = Paused::all([("le", &ca, &ledger)].into_iter(), 20);
+        let lines: Vec<String> = all.iter().map(Paused::warning).collect();
+        assert_eq!(
+            lines,
+            [
+                "the resolver le asks ca.example:14000 for nothing until 1970-01-01T00:01:01Z, as it wishes: too many \
+                 orders",
+                "the resolver le asks ca.example:14000 for nothing with a.example until 1970-01-01T00:01:30Z, as it \
+                 wishes: too many orders",
+            ]
+        );
+    }
+}
