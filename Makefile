@@ -73,7 +73,7 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	cargo build $(tests) --bin envoy-autocert --test e2e
-	cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),3) $(ONLY)
+	cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),4) $(ONLY)
 
 bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
