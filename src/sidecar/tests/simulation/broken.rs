@@ -59,6 +59,16 @@ fn a_change_that_is_undone_is_seen() {
 }
 
 #[test]
+fn a_limit_that_is_not_kept_is_seen() {
+    is_seen(Sabotage::PermitsAll, "more orders are placed than the limit of");
+}
+
+#[test]
+fn a_ca_that_is_not_left_alone_as_it_asked_is_seen() {
+    is_seen(Sabotage::HidesRetryAfter, "too early");
+}
+
+#[test]
 fn a_certificate_that_is_not_renewed_is_missed() {
     is_seen(Sabotage::HidesAge, "has no valid certificate");
 }

@@ -1,5 +1,9 @@
 //! Breaks the product on purpose, so that each invariant is seen to fail.
 
+use super::invariants::Limit;
+use super::scenario::{Event, Scenario, Weather};
+use super::time::{DAY, HOUR};
+
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
@@ -21,4 +25,23 @@ pub enum Sabotage {
     UndoesSaved,
     /// All certificates seem to live a hundred years longer.
     HidesAge,
+    /// The sidecar permits whatever it is asked for.
+    PermitsAll,
+    /// The CA's word how long it is to be left alone gets lost.
+    HidesRetryAfter,
+}
+
+impl Sabotage {
+    /// Makes a scenario one in which it shows, where that would be rare.
+    pub fn provoke(self, scenario: &mut Scenario) {
+        match self {
+            Self::PermitsAll => scenario.limit = Some(Limit { count: 1, window: 3 * HOUR }),
+            Self::HidesRetryAfter => {
+                scenario.plan.push((0, Event::Ca(Weather::Limiting(24 * 60 * 60))));
+                scenario.plan.push((2 * DAY, Event::Ca(Weather::Fine)));
+                scenario.plan.sort_by_key(|(at, _)| *at);
+            }
+            _ => {}
+        }
+    }
 }

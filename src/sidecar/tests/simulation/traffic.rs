@@ -221,7 +221,8 @@ impl World {
         let is_new_order = call.path == "/new-order";
         if let Some((status, asked)) = refusal(self.weather, is_new_order) {
             let mut headers = vec![upstream()];
-            headers.extend(asked.map(|asked| ("retry-after".to_owned(), asked.to_string())));
+            let told = asked.filter(|_| self.sabotage != Some(Sabotage::HidesRetryAfter));
+            headers.extend(told.map(|asked| ("retry-after".to_owned(), asked.to_string())));
             if let (true, Some(asked)) = (is_new_order, asked) {
                 let (_, payload) = jose::read(&call.body);
                 self.checks.pace.asked(&key(&jose::names(&payload)), self.time.now(), asked);
@@ -335,6 +336,10 @@ impl World {
 
     fn sabotage_answer(&mut self, path: &str, answer: &mut Answer) -> Result<(), Violation> {
         match self.sabotage {
+            Some(Sabotage::PermitsAll) if path == path::PERMITS && answer.status == 200 => {
+                let granted = wire::Permit { granted: true, until: 0, why: String::new(), whole_account: false };
+                answer.body = serde_json::to_vec(&granted).unwrap_or_default();
+            }
             Some(Sabotage::HidesAge) if path == path::STATE || path == path::CERTIFICATES => {
                 let century = 100 * 365 * 24 * HOUR / SECOND;
                 if let Ok(mut state) = serde_json::from_slice::<wire::State>(&answer.body) {

@@ -111,7 +111,10 @@ impl World {
     pub fn new(seed: u64, sabotage: Option<Sabotage>, is_traced: bool) -> Self {
         let (time, dice) = (Rc::new(Time::new()), Rc::new(Dice::new(seed)));
         let trace = Rc::new(Trace::new(&time, is_traced));
-        let scenario = Scenario::new(&dice);
+        let mut scenario = Scenario::new(&dice);
+        if let Some(sabotage) = sabotage {
+            sabotage.provoke(&mut scenario);
+        }
         trace.note(|| format!("{} days, {:?}, {:?}", scenario.lifetime / DAY, scenario.envoys, scenario.settings));
         let web = Web::default();
         let mut ca = Ca::new(scenario.settings, &web);
