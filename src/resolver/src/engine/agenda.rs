@@ -1,19 +1,20 @@
 //! What the engine has to do and what it knows: the one place where both change.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::asks::{self, Told};
 use super::attempt::{Ended, Outcome};
 use super::event::{Event, Observer};
+use super::inquiries::Inquiries;
+use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;
 use crate::config::Config;
 use crate::plan::{Chains, Departed, Task, Timetable, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
-use crate::vault::{Certificate, CertificateId, Inventory, Renewal, Replacement, Unwanted};
+use crate::vault::{Certificate, CertificateId, Inventory, Renewal, Replacement};
 
 /// The longest the engine sleeps before it looks at the clock again, in milliseconds: it may have jumped meanwhile.
 const LONGEST_SLEEP: i64 = 30_000;
@@ -31,10 +32,6 @@ const SMALL_JUMP: i64 = 60_000;
 /// What is not among the wants this long after the start, in milliseconds, is not wanted: those of others have come in.
 const WANTS_COME_IN: i64 = 60_000;
 
-/// How long what CAs said of renewals waits for more of it before it is saved, in milliseconds; but for the first. A
-/// save may write out everything there is.
-const SAVE_PAUSE: i64 = 60_000;
-
 /// See the module.
 pub(super) struct Agenda<'a> {
     config: &'a Config,
@@ -47,10 +44,7 @@ pub(super) struct Agenda<'a> {
     timetable: Timetable,
     /// Where a record's certificate stands in the timetable.
     places: HashMap<usize, usize>,
-    /// When CAs are to be asked about renewals: seconds since 1970, and the record.
-    asks: BinaryHeap<Reverse<(i64, usize)>>,
-    /// The records that CAs are being asked about.
-    asked: HashSet<usize>,
+    inquiries: Inquiries,
     in_flight: HashSet<CertificateId>,
     /// What is stored is being read again, and nothing begins meanwhile.
     pub(super) is_read_again: bool,
@@ -61,15 +55,7 @@ pub(super) struct Agenda<'a> {
     seen: i64,
     counted_at: i64,
     has_changed: bool,
-    unsaved: Unsaved,
-    saved_at: i64,
-}
-
-/// What is to be saved and can wait for more.
-#[derive(Default)]
-pub(super) struct Unsaved {
-    pub(super) renewals: Vec<Renewal>,
-    pub(super) unwanted: Vec<Unwanted>,
+    saving: Saving,
 }
 
 impl<'a> Agenda<'a> {
@@ -90,8 +76,7 @@ impl<'a> Agenda<'a> {
             replacements: HashMap::new(),
             timetable: Timetable::default(),
             places: HashMap::new(),
-            asks: BinaryHeap::new(),
-            asked: HashSet::new(),
+            inquiries: Inquiries::default(),
             in_flight: HashSet::new(),
             is_read_again: false,
             revision: None,
@@ -100,8 +85,7 @@ impl<'a> Agenda<'a> {
             seen: now_millis,
             counted_at: now_millis,
             has_changed: true,
-            unsaved: Unsaved::default(),
-            saved_at: now_millis.saturating_sub(SAVE_PAUSE),
+            saving: Saving::new(now_millis),
         }
     }
 
@@ -151,7 +135,7 @@ impl<'a> Agenda<'a> {
         self.note(departed);
         let stored: Vec<_> = self.timetable.stored().collect();
         self.places = stored.iter().map(|(place, record)| (*record, *place)).collect();
-        self.asks = BinaryHeap::with_capacity(stored.len());
+        self.inquiries.clear();
         for (_, record) in &stored {
             self.ask_about(*record, asks::first_at(now_millis.div_euclid(1000), stored.len()));
         }
@@ -163,7 +147,7 @@ impl<'a> Agenda<'a> {
             self.observer.notice(Event::GivenUp { id });
         }
         for unwanted in departed.changes {
-            self.unsaved.unwanted.push(unwanted.clone());
+            self.saving.unsaved.unwanted.push(unwanted.clone());
             self.records.update(&unwanted.id.clone(), |record| record.unwanted = Some(unwanted));
         }
     }
@@ -175,7 +159,7 @@ impl<'a> Agenda<'a> {
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.renewal_id.is_some()) else { return };
         let now = self.seen.div_euclid(1000);
         let at = record.renewal().and_then(|renewal| asks::next_at(renewal, now));
-        self.asks.push(Reverse((at.unwrap_or_else(|| unknown(&stored.serial)), place)));
+        self.inquiries.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
     }
 
     /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
@@ -195,35 +179,23 @@ impl<'a> Agenda<'a> {
     /// resolver, and the identifier to ask by.
     pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
         let now = now_millis.div_euclid(1000);
-        loop {
-            let Reverse((_, place)) = *self.asks.peek().filter(|Reverse((at, _))| *at <= now)?;
-            self.asks.pop();
-            // It may stand there more than once: as often as everything was looked at while it was asked about.
-            let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
-            let is_early = |record: &Record| next_at(record).is_some_and(|at| at > now);
-            if !self.asked.contains(&place) && !self.records.at(place).is_none_or(is_early) {
-                self.asked.insert(place);
-                break self.ask_of(place);
-            }
-        }
-    }
-
-    fn ask_of(&self, place: usize) -> Option<(usize, &str, &str, &str)> {
-        let record = self.records.at(place)?;
-        let stored = record.stored.as_ref()?;
-        Some((place, &stored.serial, record.issued_by(), stored.renewal_id.as_deref()?))
+        let records = &self.records;
+        let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
+        let is_early = |place| records.at(place).and_then(next_at).is_some_and(|at| at > now);
+        let place = self.inquiries.next(now, |place| question(records, place).is_some() && !is_early(place))?;
+        question(records, place)
     }
 
     /// The certificate's CA is not to be asked before this time, seconds since 1970.
     pub(super) fn ask_later(&mut self, place: usize, at: i64) {
-        self.asked.remove(&place);
-        self.asks.push(Reverse((at, place)));
+        self.inquiries.answered(place);
+        self.inquiries.add(at, place);
     }
 
     /// A CA has been asked about the certificate of this record.
     pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
         let now = now_millis.div_euclid(1000);
-        self.asked.remove(&place);
+        self.inquiries.answered(place);
         let Some(record) = self.records.at_mut(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else {
             // Renewed meanwhile, and not asked about while this was.
@@ -243,8 +215,8 @@ impl<'a> Agenda<'a> {
         {
             self.observer.notice(Event::Suggested { id: &record.id, suggestion });
         }
-        self.asks.push(Reverse((renewal.ask_at, place)));
-        self.unsaved.renewals.push(renewal.clone());
+        self.inquiries.add(renewal.ask_at, place);
+        self.saving.unsaved.renewals.push(renewal.clone());
         record.set_renewal(renewal);
         self.has_changed = true;
         if let Some(at) = self.places.get(&place).copied() {
@@ -322,25 +294,21 @@ impl<'a> Agenda<'a> {
             record.attempt = None;
             record.held.clear();
         });
-        self.unsaved.renewals.extend(early);
+        self.saving.unsaved.renewals.extend(early);
     }
 
     /// What is to be saved, when its time has come.
     pub(super) fn take_unsaved(&mut self, now_millis: i64) -> Option<Unsaved> {
-        if !self.unsaved.is_some() || now_millis < self.saved_at.saturating_add(SAVE_PAUSE) {
-            return None;
-        }
-        self.saved_at = now_millis;
-        Some(std::mem::take(&mut self.unsaved))
+        self.saving.take(now_millis)
     }
 
     /// How long nothing is to be done. What could have been done by now and was not waits for room, which comes with the
     /// end of something else.
     pub(super) fn rest(&self, now_millis: i64) -> Duration {
         let seconds = |at: i64| at.saturating_mul(1000);
-        let save_at = self.unsaved.is_some().then(|| self.saved_at.saturating_add(SAVE_PAUSE));
+        let save_at = self.saving.due_at();
         let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
-        let ask_at = self.asks.peek().map(|Reverse((at, _))| seconds(*at));
+        let ask_at = self.inquiries.next_at().map(seconds);
         let due_at = self.timetable.due_at().map(seconds);
         let busy_until = self.looked_at.saturating_add(if self.timetable.has_due() { LOOK_WHILE_BUSY } else { 0 });
         let look_at = self.timetable.outdated_at().map(|at| seconds(at).max(busy_until));
@@ -374,8 +342,9 @@ impl<'a> Agenda<'a> {
     }
 }
 
-impl Unsaved {
-    fn is_some(&self) -> bool {
-        !self.renewals.is_empty() || !self.unwanted.is_empty()
-    }
+/// What the CA of the certificate of this record is asked.
+fn question(records: &Records, place: usize) -> Option<(usize, &str, &str, &str)> {
+    let record = records.at(place)?;
+    let stored = record.stored.as_ref()?;
+    Some((place, &stored.serial, record.issued_by(), stored.renewal_id.as_deref()?))
 }

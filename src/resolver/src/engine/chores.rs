@@ -2,9 +2,9 @@
 
 use acme::Host;
 
-use super::agenda::Unsaved;
 use super::asks::{Told, ask};
 use super::session::Session;
+use super::unsaved::Unsaved;
 use crate::vault::{Inventory, Vault, VaultError};
 
 /// A thing to be done.

@@ -8,12 +8,14 @@ mod asks;
 mod attempt;
 mod chores;
 mod event;
+mod inquiries;
 mod keeper;
 mod pauses;
 mod record;
 mod rehearsal;
 mod session;
 mod trouble;
+mod unsaved;
 mod wants;
 mod ways;
 

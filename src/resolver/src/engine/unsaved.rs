@@ -1,0 +1,38 @@
+//! What has to be saved and can wait for more of it: a save may write out everything there is.
+
+use crate::vault::{Renewal, Unwanted};
+
+/// How long it waits, in milliseconds; but for the first.
+const SAVE_PAUSE: i64 = 60_000;
+
+/// What is to be saved.
+#[derive(Default)]
+pub(super) struct Unsaved {
+    pub(super) renewals: Vec<Renewal>,
+    pub(super) unwanted: Vec<Unwanted>,
+}
+
+/// The same, and when something was saved last.
+pub(super) struct Saving {
+    pub(super) unsaved: Unsaved,
+    saved_at: i64,
+}
+
+impl Saving {
+    pub(super) fn new(now_millis: i64) -> Self {
+        Self { unsaved: Unsaved::default(), saved_at: now_millis.saturating_sub(SAVE_PAUSE) }
+    }
+
+    /// When there is something to be saved, milliseconds since 1970.
+    pub(super) fn due_at(&self) -> Option<i64> {
+        let Unsaved { renewals, unwanted } = &self.unsaved;
+        (!renewals.is_empty() || !unwanted.is_empty()).then(|| self.saved_at.saturating_add(SAVE_PAUSE))
+    }
+
+    /// What is to be saved, when its time has come.
+    pub(super) fn take(&mut self, now_millis: i64) -> Option<Unsaved> {
+        self.due_at().filter(|at| *at <= now_millis)?;
+        self.saved_at = now_millis;
+        Some(std::mem::take(&mut self.unsaved))
+    }
+}
