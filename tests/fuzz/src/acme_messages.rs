@@ -70,7 +70,9 @@ struct Script {
 
 impl Host for Script {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        assert!(request.url.starts_with("https://ca.example/"), "{} is asked", request.url);
+        // A scheme and a host are the same in capitals (RFC 3986 §6.2.2.1).
+        let is_the_cas = request.url.to_ascii_lowercase().starts_with("https://ca.example/");
+        assert!(is_the_cas, "{} is asked", request.url);
         self.answers.borrow_mut().pop_front().ok_or(SendError::Unreachable("the end".to_owned()))
     }
 
