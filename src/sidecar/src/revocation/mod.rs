@@ -124,7 +124,9 @@ impl Revocation {
         loop {
             match self.leaves(&mut leaves).await {
                 Ok(()) => self.forget(&leaves),
-                Err(error) => tracing::warn!(%error, "revocation lists are not looked for now"),
+                Err(error) => {
+                    tracing::warn!(%error, "the stored certificates can't be read, so no revocation list is looked at until the next round")
+                }
             }
             let by_url = by_url(&leaves);
             schedule.keep(by_url.keys().copied(), now_seconds());
