@@ -13,6 +13,7 @@ pub mod clock;
 pub mod deployment;
 pub mod dns;
 pub mod engine;
+pub mod environment;
 pub mod export;
 pub mod hardening;
 pub mod health;

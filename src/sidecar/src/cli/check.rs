@@ -12,6 +12,7 @@ use serde_json::json;
 use setup::check::{Finding, Report};
 
 use super::dns::unknown_providers;
+use super::envoy_environment::EnvoyEnvironmentArgs;
 use super::{InputArgs, failed};
 use files::Files;
 use validate::Validator;
@@ -43,6 +44,10 @@ pub struct CheckArgs {
     /// The program that validates a bootstrap, instead of the envoy on PATH.
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH")]
     pub envoy: Option<PathBuf>,
+
+    /// What the program that validates gets of this program's environment.
+    #[command(flatten)]
+    pub envoy_environment: EnvoyEnvironmentArgs,
 
     /// Leave the validation by Envoy itself out.
     #[arg(long, env = "ENVOY_AUTOCERT_NO_ENVOY", conflicts_with = "envoy")]
@@ -77,8 +82,8 @@ pub(super) fn run(args: CheckArgs) -> ExitCode {
 }
 
 fn checked(args: CheckArgs) -> Result<Report, String> {
-    let CheckArgs { files, mut inputs, envoy, no_envoy, .. } = args;
-    let validator = if no_envoy { None } else { Validator::find(envoy)? };
+    let CheckArgs { files, mut inputs, envoy, envoy_environment, no_envoy, .. } = args;
+    let validator = if no_envoy { None } else { Validator::find(envoy, envoy_environment.passed())? };
     let named = !files.is_empty() || !inputs.config.is_empty();
     let files = Files::sort(files.into_iter().chain(std::mem::take(&mut inputs.config)))?;
     inputs.config.clone_from(&files.others);

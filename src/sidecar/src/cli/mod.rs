@@ -5,6 +5,7 @@
 mod check;
 mod dns;
 mod dns_providers;
+mod envoy_environment;
 mod export;
 mod import;
 mod input_files;
@@ -29,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use check::CheckArgs;
 pub use dns::DnsArgs;
 pub use dns_providers::DnsProvidersArgs;
+pub use envoy_environment::EnvoyEnvironmentArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;
 pub use inputs::{InputArgs, Inputs, TraefikFlags};

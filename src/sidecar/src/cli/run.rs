@@ -10,6 +10,7 @@ use clap::Args;
 use setup::model::Setup;
 
 use super::dns::DnsArgs;
+use super::envoy_environment::EnvoyEnvironmentArgs;
 use super::inputs::InputArgs;
 use super::logs::LogArgs;
 use super::rendered::TraefiksWords;
@@ -43,6 +44,10 @@ pub struct RunArgs {
     /// Envoy; the one on PATH when it is not given.
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH", help_heading = "Running")]
     pub envoy: Option<PathBuf>,
+
+    /// What Envoy gets of this program's environment.
+    #[command(flatten)]
+    pub envoy_environment: EnvoyEnvironmentArgs,
 
     /// The plugin, envoy_autocert.wasm; looked for beside this program and in /usr/lib/envoy-autocert when it is not
     /// given.
@@ -133,6 +138,7 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
         directory: Directory::open(args.runtime_dir.as_deref())?,
         envoy: args.envoy,
         envoy_arguments: args.envoy_arguments,
+        envoy_environment: args.envoy_environment.passed(),
         plugin: args.plugin,
         grace: args.grace_seconds,
         source: Box::new(words),

@@ -1,7 +1,7 @@
 //! Envoy as a child process.
 //!
 //! Promises: it never outlives us, also when we are killed; a signal of the terminal reaches it by us alone, so that it
-//! ends in order.
+//! ends in order; it gets no more of our environment than it is said to.
 
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::RunError;
+use crate::environment::Passed;
 
 /// How long it may take to end once it was asked to.
 const ENDING: Duration = Duration::from_secs(5);
@@ -22,12 +23,14 @@ const VALIDATING: Duration = Duration::from_secs(120);
 const MOST_LINES: usize = 20;
 
 /// How it is started.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Binary {
     /// Envoy.
     pub(super) path: PathBuf,
     /// Arguments of the user's.
     pub(super) arguments: Vec<String>,
+    /// Its whole environment.
+    pub(super) environment: Passed,
 }
 
 /// A running Envoy.
@@ -46,6 +49,8 @@ impl Envoy {
         let mut command = Command::new(own);
         command.arg("exec-envoy").arg(std::process::id().to_string()).arg(&binary.path);
         command.args(["--use-dynamic-base-id", "-c"]).arg(bootstrap).args(&binary.arguments);
+        // What becomes Envoy passes its own environment on.
+        command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         Ok(Self { child: command.spawn().map_err(failed)? })
     }
@@ -85,6 +90,7 @@ impl Envoy {
 pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<(), RunError> {
     let mut command = Command::new(&binary.path);
     command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
+    command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let failed = |error| RunError::Start { path: binary.path.clone(), error };
     let output = match timeout(VALIDATING, command.output()).await {

@@ -87,9 +87,10 @@ struct Running {
 
 impl Running {
     async fn start(run: Run) -> Result<(Self, Changes), RunError> {
-        let Run { mut sidecar, directory, envoy, envoy_arguments, plugin, grace, mut source } = run;
+        let Run { mut sidecar, directory, envoy, envoy_arguments, envoy_environment, plugin, grace, mut source } = run;
         let layout = Layout::new(directory.path());
-        let binary = Binary { path: envoy::find(envoy.as_deref())?, arguments: envoy_arguments };
+        let binary =
+            Binary { path: envoy::find(envoy.as_deref())?, arguments: envoy_arguments, environment: envoy_environment };
         let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone() };
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));

@@ -21,6 +21,7 @@ use serde_json::Value;
 use wire::Want;
 
 use crate::cli::SidecarArgs;
+use crate::environment::Passed;
 pub use directory::Directory;
 pub use envoy::exec;
 pub use error::RunError;
@@ -37,6 +38,8 @@ pub struct Run {
     pub envoy: Option<PathBuf>,
     /// More arguments for Envoy.
     pub envoy_arguments: Vec<String>,
+    /// Envoy's whole environment.
+    pub envoy_environment: Passed,
     /// The plugin; unset, where it is looked for.
     pub plugin: Option<PathBuf>,
     /// How long requests under way may take when all ends.

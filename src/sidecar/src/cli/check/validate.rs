@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use setup::check::{Finding, Report};
 
+use crate::environment::Passed;
+
 /// Envoy compiles the plugin for it, which takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -18,21 +20,25 @@ const MAX_SAID: u64 = 1024 * 1024;
 const MAX_LINES: usize = 20;
 
 /// An Envoy that validates.
-pub(super) struct Validator(PathBuf);
+pub(super) struct Validator {
+    path: PathBuf,
+    /// Its whole environment.
+    environment: Passed,
+}
 
 impl Validator {
     /// The one that was asked for, else the one on `PATH`, if there is one.
     ///
     /// # Errors
     /// When the one that was asked for is not there.
-    pub(super) fn find(asked: Option<PathBuf>) -> Result<Option<Self>, String> {
+    pub(super) fn find(asked: Option<PathBuf>, environment: Passed) -> Result<Option<Self>, String> {
         match asked {
-            Some(path) if path.is_file() => Ok(Some(Self(path))),
+            Some(path) if path.is_file() => Ok(Some(Self { path, environment })),
             Some(path) => Err(format!("--envoy: {} is no file", path.display())),
             None => {
                 let path = std::env::var_os("PATH").unwrap_or_default();
                 let mut places = std::env::split_paths(&path).map(|place| place.join("envoy"));
-                Ok(places.find(|program| program.is_file()).map(Self))
+                Ok(places.find(|program| program.is_file()).map(|path| Self { path, environment }))
             }
         }
     }
@@ -42,8 +48,9 @@ impl Validator {
     /// # Errors
     /// When Envoy can't be started.
     pub(super) fn validate(&self, bootstrap: &Path, report: &mut Report) -> Result<(), String> {
-        let failed = |error: std::io::Error| format!("{}: can't be run: {error}", self.0.display());
-        let mut command = Command::new(&self.0);
+        let failed = |error: std::io::Error| format!("{}: can't be run: {error}", self.path.display());
+        let mut command = Command::new(&self.path);
+        command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(["--mode", "validate", "--use-dynamic-base-id", "--log-level", "error", "-c"]).arg(bootstrap);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(failed)?;

@@ -1,0 +1,27 @@
+//! The flag of whoever starts Envoy that says what it gets of our environment.
+
+use clap::Args;
+
+use crate::environment::{Passed, VariableName, for_envoy};
+
+/// What Envoy gets of this program's environment.
+#[derive(Args, Clone, Debug)]
+pub struct EnvoyEnvironmentArgs {
+    /// Environment variable that Envoy gets besides PATH, HOME, TZ, LANG, LC_*, SSL_CERT_FILE, SSL_CERT_DIR and ENVOY_*.
+    /// All others, such as a DNS provider's credentials, are kept from it. May be given several times.
+    #[arg(
+        long = "envoy-env",
+        env = "ENVOY_AUTOCERT_ENVOY_ENV",
+        value_name = "NAME",
+        value_delimiter = ',',
+        help_heading = "Running"
+    )]
+    pub envoy_env: Vec<VariableName>,
+}
+
+impl EnvoyEnvironmentArgs {
+    /// Envoy's whole environment.
+    pub(super) fn passed(&self) -> Passed {
+        for_envoy(&self.envoy_env)
+    }
+}
