@@ -1,0 +1,36 @@
+//! Files of our own: every one of them is opened, made, replaced, locked and removed here, and nowhere else.
+//!
+//! Promises: a file is reached by its name in a directory that is open and has been judged, and never through a link; it
+//! is a regular file with one name, of ours, the directory's owner or root; what is new appears whole and under a name
+//! that was free, or takes the place of the old one by one step. Owners are never changed, and groups only of what the
+//! same call has made. As root in somebody's directory, whatever is changed there is changed with that user's rights.
+//!
+//! Refuses: directories in which, or above which, somebody else could put another one in its place. As with sshd's
+//! configuration, every directory from the root on, and every link on the way, must be of root or of whom it is for, and
+//! nobody else may write into it; sticky ones, such as `/tmp`, and ones of a user's private group are fine.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `walk.rs` | from a path to an open directory, link by link |
+//! | `trust.rs` | whether directories, links and files are to be trusted |
+//! | `directory.rs` | what can be done in a directory |
+//! | `new_file.rs` | a file that is not there yet, or is to take the place of another one |
+//! | `acting.rs` | root's work with another user's rights |
+//! | `secret.rs` | files with a secret: the user's own, and those that we make |
+//! | `error.rs` | what was found, what was expected, what to do |
+
+mod acting;
+mod directory;
+mod error;
+mod new_file;
+pub mod secret;
+mod trust;
+mod walk;
+
+pub use directory::{Content, Directory, Lock, Turn};
+pub use error::FileError;
+pub use new_file::NewFile;
+pub use trust::Owners;
+
+#[cfg(test)]
+mod tests;

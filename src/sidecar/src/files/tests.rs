@@ -1,0 +1,330 @@
+//! What is trusted, and what is left alone.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use tempfile::TempDir;
+
+use super::secret::{self, Access};
+use super::{Directory, FileError, Owners};
+
+/// A user that is neither root nor us.
+const SOMEBODY: u32 = 65_534;
+/// Another one.
+const ANOTHER: u32 = 54_321;
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn directory(&self, name: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(&path).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    fn file(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    fn open(&self) -> Directory {
+        Directory::open(self.0.path(), Owners::Anybody).unwrap()
+    }
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn give(path: &Path, user: u32) {
+    chown(path, Some(user), Some(user)).unwrap();
+}
+
+fn name(name: &str) -> &OsStr {
+    OsStr::new(name)
+}
+
+fn put(directory: &Directory, at: &str, content: &str) -> io::Result<()> {
+    let mut new = directory.new_file(name(".new"), 0o600)?;
+    new.write(|out| out.write_all(content.as_bytes()))?;
+    new.put(name(at))?;
+    Ok(())
+}
+
+#[test]
+fn a_directory_that_others_can_write_into_is_no_place_and_neither_is_one_below_it() {
+    let place = Place::new();
+    let below = place.directory("open/below", 0o700);
+    for mode in [0o777, 0o757, 0o702] {
+        let open = place.directory("open", mode);
+        for path in [&open, &below] {
+            let error = Directory::open(path, Owners::Anybody).unwrap_err();
+            assert!(matches!(&error, FileError::OpenDirectory { path, .. } if *path == open), "{error}");
+            assert!(error.to_string().contains(&format!("chmod go-w {}", open.display())), "{error}");
+        }
+    }
+    for mode in [0o1777, 0o755, 0o700] {
+        place.directory("open", mode);
+        assert!(Directory::open(&below, Owners::Anybody).is_ok(), "{mode:o}");
+    }
+}
+
+#[test]
+fn a_group_may_write_only_when_it_is_the_owners_own() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let path = place.directory("home", 0o775);
+    // Neither has a name, so one of the user's own number is the user's.
+    chown(&path, Some(ANOTHER), Some(ANOTHER)).unwrap();
+    assert!(Directory::open(&path, Owners::Anybody).is_ok());
+    for group in [ANOTHER + 1, 0] {
+        chown(&path, Some(ANOTHER), Some(group)).unwrap();
+        assert!(matches!(Directory::open(&path, Owners::Anybody), Err(FileError::OpenDirectory { .. })), "{group}");
+    }
+    // Debian's nogroup is the group of several users.
+    chown(&path, Some(0), Some(SOMEBODY)).unwrap();
+    assert!(matches!(Directory::open(&path, Owners::Anybody), Err(FileError::OpenDirectory { .. })));
+}
+
+#[test]
+fn a_directory_below_one_of_somebody_else_is_no_place() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let below = place.directory("theirs/below", 0o700);
+    give(&place.path("theirs"), ANOTHER);
+    for owner in [0, SOMEBODY] {
+        give(&below, owner);
+        let error = Directory::open(&below, Owners::Anybody).unwrap_err();
+        assert!(matches!(error, FileError::ForeignDirectory { owner: ANOTHER, .. }), "{error}");
+    }
+    give(&below, ANOTHER);
+    assert!(Directory::open(&below, Owners::Anybody).is_ok());
+    assert!(matches!(Directory::open(&below, Owners::OursOrRoot), Err(FileError::ForeignDirectory { .. })));
+}
+
+#[test]
+fn links_on_the_way_are_followed_when_whoever_made_them_is_to_be_trusted() {
+    let place = Place::new();
+    let real = place.directory("real/deep", 0o700);
+    symlink("real/../real", place.path("relative")).unwrap();
+    symlink(place.path("relative/deep"), place.path("absolute")).unwrap();
+    let (directory, file) = Directory::of(&place.path("absolute/../deep/file")).unwrap();
+    assert_eq!((directory.path(), file.as_os_str()), (real.canonicalize().unwrap().as_path(), name("file")));
+    symlink("round", place.path("round")).unwrap();
+    assert!(Directory::of(&place.path("round/file")).is_err());
+    if is_root() {
+        std::os::unix::fs::lchown(place.path("relative"), Some(ANOTHER), None).unwrap();
+        let error = Directory::of(&place.path("absolute/file")).unwrap_err();
+        assert!(matches!(error, FileError::ForeignLink { owner: ANOTHER, .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_link_in_somebodys_directory_leads_root_nowhere_else() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    place.directory("theirs", 0o700);
+    let victim = place.file("victim", "precious");
+    symlink(&victim, place.path("theirs/acme.json")).unwrap();
+    symlink(place.path("made-up"), place.path("theirs/nothing")).unwrap();
+    give(&place.path("theirs"), ANOTHER);
+    for file in ["theirs/acme.json", "theirs/nothing"] {
+        let error = Directory::made_for(&place.path(file), 0o700).unwrap_err();
+        assert!(matches!(error, FileError::ForeignDirectory { owner: ANOTHER, .. }), "{error}");
+    }
+    assert!(!place.path("made-up").exists());
+}
+
+#[test]
+fn a_file_is_read_only_when_it_is_one_and_has_one_name() {
+    let place = Place::new();
+    let directory = place.open();
+    place.file("file", "content");
+    assert_eq!(directory.read(name("file"), 7).unwrap().unwrap().bytes, b"content");
+    assert!(matches!(directory.read(name("file"), 6), Err(FileError::TooLarge { .. })));
+    assert!(directory.read(name("none"), 7).unwrap().is_none());
+
+    symlink("file", place.path("link")).unwrap();
+    place.directory("directory", 0o700);
+    mknodat(CWD, place.path("fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    let socket = std::os::unix::net::UnixListener::bind(place.path("socket")).unwrap();
+    assert!(matches!(directory.read(name("link"), 7), Err(FileError::Link(_))));
+    for other in ["directory", "fifo", "socket"] {
+        assert!(matches!(directory.read(name(other), 7), Err(FileError::NotAFile(_))), "{other}");
+        assert!(matches!(directory.lock(name(other)), Err(FileError::NotAFile(_))), "{other}");
+    }
+    drop(socket);
+    fs::hard_link(place.path("file"), place.path("other")).unwrap();
+    for one in ["file", "other"] {
+        assert!(matches!(directory.read(name(one), 7), Err(FileError::ManyNames { count: 2, .. })));
+        assert!(matches!(directory.lock(name(one)), Err(FileError::ManyNames { count: 2, .. })));
+    }
+    for path in ["../file", ".", "..", ""] {
+        assert!(directory.read(name(path), 7).is_err(), "{path:?}");
+    }
+}
+
+#[test]
+fn a_file_of_somebody_else_is_left_alone() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    give(&place.file("file", "theirs"), ANOTHER);
+    let error = place.open().read(name("file"), 7).err().unwrap();
+    assert!(matches!(error, FileError::ForeignFile { owner: ANOTHER, .. }), "{error}");
+    assert!(error.to_string().contains("run: chown 0 "), "{error}");
+}
+
+#[test]
+fn a_lock_is_for_one_and_never_behind_a_link() {
+    let place = Place::new();
+    let directory = place.open();
+    let lock = directory.lock(name("lock")).unwrap();
+    assert!(matches!(directory.lock(name("lock")), Err(FileError::Locked(_))));
+    drop(lock);
+    directory.lock(name("lock")).unwrap();
+    assert_eq!(fs::metadata(place.path("lock")).unwrap().mode() & 0o7777, 0o600);
+    symlink("made-up", place.path("link")).unwrap();
+    assert!(matches!(directory.lock(name("link")), Err(FileError::Link(_))));
+    assert!(!place.path("made-up").exists());
+}
+
+#[test]
+fn a_file_is_replaced_as_a_whole_and_never_through_what_lies_in_the_way() {
+    let place = Place::new();
+    let directory = place.open();
+    let victim = place.file("victim", "precious");
+    for at in [".new", "file"] {
+        let _ = fs::remove_file(place.path("file"));
+        symlink("victim", place.path(at)).unwrap();
+        put(&directory, "file", "new").unwrap();
+        fs::remove_file(place.path("file")).unwrap();
+        fs::hard_link(&victim, place.path(at)).unwrap();
+        put(&directory, "file", "new").unwrap();
+        assert_eq!(fs::read_to_string(place.path("file")).unwrap(), "new");
+    }
+    assert_eq!((fs::read_to_string(&victim).unwrap(), fs::metadata(&victim).unwrap().nlink()), ("precious".into(), 1));
+    let mut names = directory.names().unwrap();
+    names.sort();
+    assert_eq!(names, ["file", "victim"]);
+}
+
+#[test]
+fn what_is_not_put_is_not_left() {
+    let place = Place::new();
+    let directory = place.open();
+    let new = directory.new_file_for(name("file"), 0o600).unwrap();
+    assert_eq!(directory.names().unwrap().len(), 1);
+    drop(new);
+    assert!(directory.names().unwrap().is_empty());
+}
+
+#[test]
+fn root_works_in_somebodys_directory_as_that_user() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    give(&place.directory("theirs", 0o700), SOMEBODY);
+    let (directory, file) = Directory::made_for(&place.path("theirs/new/file"), 0o700).unwrap();
+    put(&directory, "file", "x").unwrap();
+    let _lock = directory.lock(name("file.lock")).unwrap();
+    directory.make_link(name("link"), Path::new("file")).unwrap();
+    for made in ["new", "new/file", "new/file.lock", "new/link"] {
+        let metadata = fs::symlink_metadata(place.path("theirs").join(made)).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (SOMEBODY, SOMEBODY), "{made}");
+    }
+    // What the owner can't do, root doesn't do there either.
+    fs::set_permissions(place.path("theirs/new"), Permissions::from_mode(0o500)).unwrap();
+    assert_eq!(put(&directory, "file", "y").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    assert!(directory.remove(&file).is_err());
+    // Elsewhere it is root again.
+    place.file("roots", "");
+    assert_eq!(fs::metadata(place.path("roots")).unwrap().uid(), 0);
+}
+
+#[test]
+fn a_file_that_root_has_left_in_somebodys_directory_is_taken_over() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    place.directory("theirs", 0o700);
+    place.file("theirs/file", "old");
+    give(&place.path("theirs"), SOMEBODY);
+    let (directory, file) = Directory::of(&place.path("theirs/file")).unwrap();
+    assert_eq!(directory.read(&file, 10).unwrap().unwrap().bytes, b"old");
+    put(&directory, "file", "new").unwrap();
+    assert_eq!(fs::metadata(place.path("theirs/file")).unwrap().uid(), SOMEBODY);
+}
+
+#[test]
+fn a_secret_that_others_may_change_is_not_taken_and_one_that_all_may_read_is_told_of() {
+    let place = Place::new();
+    let path = place.file("token", "secret");
+    let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    for mode in [0o600, 0o400, 0o640, 0o440] {
+        set(mode);
+        assert_eq!(secret::read(&path, 6).unwrap(), b"secret", "{mode:o}");
+        assert!(secret::read_exposed(&path, 6).unwrap().warning(&path).is_none());
+    }
+    for mode in [0o644, 0o604, 0o444] {
+        set(mode);
+        assert!(matches!(secret::read(&path, 6), Err(FileError::Exposed { .. })), "{mode:o}");
+        let warning = secret::read_exposed(&path, 6).unwrap().warning(&path).unwrap();
+        assert!(warning.contains(&format!("chmod o-r {}", path.display())), "{warning}");
+    }
+    for mode in [0o602, 0o606, 0o622, 0o666] {
+        set(mode);
+        assert!(matches!(secret::read_exposed(&path, 6), Err(FileError::Writable { .. })), "{mode:o}");
+    }
+    set(0o600);
+    assert!(matches!(secret::read(&path, 5), Err(FileError::TooLarge { .. })));
+    assert!(matches!(secret::read(place.0.path(), 5), Err(FileError::NotAFile(_))));
+    // As secrets are mounted in containers.
+    symlink("token", place.path("link")).unwrap();
+    assert_eq!(secret::read(&place.path("link"), 6).unwrap(), b"secret");
+}
+
+#[test]
+fn a_secret_of_ours_is_made_once_and_replaced_whole() {
+    let place = Place::new();
+    let path = place.path("run/token");
+    let access = Access { mode: 0o640, group: is_root().then_some(ANOTHER) };
+    assert!(secret::create(&path, access, b"first").unwrap());
+    assert!(!secret::create(&path, access, b"second").unwrap());
+    assert_eq!(fs::read(&path).unwrap(), b"first");
+    secret::replace(&path, access, b"third").unwrap();
+    assert_eq!(secret::read(&path, 10).unwrap(), b"third");
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!(metadata.mode() & 0o7777, 0o640);
+    assert!(!is_root() || metadata.gid() == ANOTHER);
+    assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 1);
+    symlink("token", place.path("run/link")).unwrap();
+    secret::replace(&place.path("run/link"), access, b"fourth").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"fourth");
+}

@@ -1,0 +1,136 @@
+//! Whether what lies on a path, and at its end, is to be trusted.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::{Gid, Group, Uid, User};
+
+use super::acting::Owner;
+use super::error::FileError;
+
+/// The bits that let others write.
+const OTHERS_WRITE: u32 = 0o022;
+/// The one that lets a group write.
+const GROUP_WRITES: u32 = 0o020;
+/// Who may write into such a directory can't rename or remove what others have in it.
+const STICKY: u32 = 0o1000;
+
+/// Whose a directory may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owners {
+    /// Ours or root's; as root anybody's, with whose rights the work is done then.
+    Anybody,
+    /// Ours alone, and nobody else may write into it, not even where it is sticky.
+    Ours,
+    /// Ours or root's, and nobody else may write into it, not even where it is sticky.
+    OursOrRoot,
+}
+
+/// A directory or a link on the way.
+pub(super) struct Seen {
+    pub(super) path: PathBuf,
+    pub(super) metadata: Metadata,
+}
+
+pub(super) fn own_user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// With whose rights things are changed in a directory of this owner; none when our own will do.
+pub(super) fn actor(directory: &Metadata) -> Option<Owner> {
+    let is_somebodys = own_user() == 0 && directory.uid() != 0;
+    is_somebodys.then(|| Owner { user: directory.uid(), group: directory.gid() })
+}
+
+/// Judges everything on the way to a directory, itself the last.
+pub(super) fn judge_way(seen: &[Seen], last: &Seen, owners: Owners) -> Result<(), FileError> {
+    let mut trusted = vec![0, own_user()];
+    if own_user() == 0 && owners == Owners::Anybody {
+        trusted.push(last.metadata.uid());
+    }
+    for Seen { path, metadata } in seen.iter().chain([last]) {
+        let is_link = metadata.is_symlink();
+        if !trusted.contains(&metadata.uid()) {
+            let (path, owner) = (path.clone(), metadata.uid());
+            return Err(match is_link {
+                true => FileError::ForeignLink { path, owner },
+                false => FileError::ForeignDirectory { path, owner },
+            });
+        }
+        if !is_link {
+            judge_writers(path, metadata)?;
+        }
+    }
+    let (path, found) = (&last.path, &last.metadata);
+    if owners == Owners::Anybody {
+        return Ok(());
+    }
+    if owners == Owners::Ours && found.uid() != own_user() {
+        return Err(FileError::ForeignDirectory { path: path.clone(), owner: found.uid() });
+    }
+    if found.mode() & OTHERS_WRITE != 0 {
+        return Err(FileError::OpenDirectory { path: path.clone(), mode: found.mode() & 0o7777 });
+    }
+    Ok(())
+}
+
+/// Judges a directory in one that has been judged.
+pub(super) fn judge_below(path: &Path, metadata: &Metadata, parent: u32) -> Result<(), FileError> {
+    if ![0, own_user(), parent].contains(&metadata.uid()) {
+        return Err(FileError::ForeignDirectory { path: path.to_owned(), owner: metadata.uid() });
+    }
+    judge_writers(path, metadata)
+}
+
+/// Judges a file of ours in a directory of `owner`.
+pub(super) fn judge_file(path: &Path, metadata: &Metadata, owner: u32) -> Result<(), FileError> {
+    if metadata.is_symlink() {
+        return Err(FileError::Link(path.to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(FileError::NotAFile(path.to_owned()));
+    }
+    // None at all when it was replaced a moment ago.
+    if metadata.nlink() > 1 {
+        return Err(FileError::ManyNames { path: path.to_owned(), count: metadata.nlink() });
+    }
+    if ![0, own_user(), owner].contains(&metadata.uid()) {
+        return Err(FileError::ForeignFile { path: path.to_owned(), owner: metadata.uid(), expected: owner });
+    }
+    Ok(())
+}
+
+/// Whether somebody may write who is neither the owner nor alone in the owner's private group.
+pub(super) fn others_write(metadata: &Metadata) -> bool {
+    let writers = metadata.mode() & OTHERS_WRITE;
+    writers != 0 && (writers != GROUP_WRITES || !is_private(metadata.gid(), metadata.uid()))
+}
+
+fn judge_writers(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
+    if metadata.mode() & STICKY == 0 && others_write(metadata) {
+        return Err(FileError::OpenDirectory { path: path.to_owned(), mode: metadata.mode() & 0o7777 });
+    }
+    Ok(())
+}
+
+/// Whether a group has no member but this user. Many systems give each user a group of the same name, and a umask that
+/// lets it write. In a container groups often have no name at all: there it is the one with the user's own number, or
+/// one that this process was given, as by Kubernetes' `fsGroup`.
+fn is_private(group: u32, user: u32) -> bool {
+    match Group::from_gid(Gid::from_raw(group)) {
+        Ok(Some(named)) => {
+            let owner = User::from_uid(Uid::from_raw(user)).ok().flatten();
+            let is_alone = |name: &str| named.name == name && named.mem.iter().all(|member| member == name);
+            user != 0 && owner.is_some_and(|owner| is_alone(&owner.name))
+        }
+        Ok(None) => (group == user && user != 0) || is_given(group),
+        Err(_) => false,
+    }
+}
+
+fn is_given(group: u32) -> bool {
+    let is_it = |given: rustix::process::Gid| given.as_raw() == group;
+    let further = rustix::process::getgroups().unwrap_or_default();
+    is_it(rustix::process::getegid()) || further.into_iter().any(is_it)
+}
