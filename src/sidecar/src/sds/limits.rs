@@ -27,6 +27,12 @@ pub const MAX_UNACKNOWLEDGED: usize = 1024;
 /// (measured); with ADS an Envoy has one for all.
 pub const MAX_STREAMS: usize = 32_768;
 
+/// The most connections at once. Envoy opens one on each of its threads; they are of users who may have keys.
+pub const MAX_CONNECTIONS: usize = 1024;
+
+/// How long a client may take to say that it speaks HTTP/2: Envoy does so at once. Before that it can't be probed.
+pub const GREETING: Duration = Duration::from_secs(10);
+
 /// The most nodes and rejections that are told apart in the status; their names come from clients.
 pub const MAX_STATUS_ENTRIES: usize = 1024;
 

@@ -11,8 +11,10 @@
 //! | `service.rs` | the gRPC services |
 //! | `secret.rs` | a pair as Envoy's message |
 //! | `status.rs` | who is connected, what was rejected |
+//! | `greeting.rs` | connections until HTTP/2 is spoken |
 //! | `limits.rs` | all bounds |
 
+mod greeting;
 pub mod limits;
 mod secret;
 mod service;
@@ -26,8 +28,8 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
 use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server::SecretDiscoveryServiceServer;
 use tokio::net::UnixStream;
-use tokio::sync::watch;
-use tokio_stream::Stream;
+use tokio::sync::{Semaphore, watch};
+use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 
 pub use status::{Judge, Rejection, Snapshot, Status};
@@ -73,13 +75,21 @@ pub async fn serve(
         shutdown.await;
         stop.send_replace(true);
     };
+    let room = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
+    let connections = connections.then(move |connection| {
+        let room = room.clone();
+        async move {
+            let place = room.acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>(greeting::Greeted::new(connection?, place))
+        }
+    });
     let server = Server::builder()
         .max_concurrent_streams(u32::try_from(limits::MAX_STREAMS).unwrap_or(u32::MAX))
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
         .add_service(sds)
         .add_service(ads)
-        .serve_with_incoming_shutdown(connections, stopped);
+        .serve_with_incoming_shutdown(Box::pin(connections), stopped);
     tokio::select! {
         served = server => served,
         () = catalogs.ordinary.keep_time() => Ok(()),

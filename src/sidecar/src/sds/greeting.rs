@@ -1,0 +1,113 @@
+//! Connections until their client has said that it speaks HTTP/2. Later ones that fall silent are found by probes.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::UnixStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Sleep, sleep};
+use tonic::transport::server::Connected;
+
+use super::limits::GREETING;
+
+/// The length of what a client says first, in bytes (RFC 9113 §3.4).
+const PREFACE: usize = 24;
+
+/// A connection with its place, of which reading fails when the client's preface is late.
+pub(super) struct Greeted {
+    stream: UnixStream,
+    /// Bytes of the preface that have not come, and when they must have.
+    missing: usize,
+    late: Pin<Box<Sleep>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Greeted {
+    pub(super) fn new(stream: UnixStream, place: OwnedSemaphorePermit) -> Self {
+        Self { stream, missing: PREFACE, late: Box::pin(sleep(GREETING)), _place: place }
+    }
+}
+
+impl Connected for Greeted {
+    type ConnectInfo = <UnixStream as Connected>::ConnectInfo;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.stream.connect_info()
+    }
+}
+
+impl AsyncRead for Greeted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.missing = self.missing.saturating_sub(buf.filled().len().saturating_sub(before));
+        if self.missing > 0 && read.is_pending() && self.late.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Greeted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Semaphore;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    async fn pair() -> (UnixStream, Greeted) {
+        let (client, server) = UnixStream::pair().unwrap();
+        (client, Greeted::new(server, Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_does_not_finish_the_preface_is_late() {
+        let (mut client, mut server) = pair().await;
+        client.write_all(b"PRI * HTTP").await.unwrap();
+        let mut told = Vec::new();
+        let late = server.read_to_end(&mut told).await.unwrap_err();
+        assert_eq!((late.kind(), told.as_slice()), (io::ErrorKind::TimedOut, b"PRI * HTTP".as_slice()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_said_it_may_be_silent() {
+        let (mut client, mut server) = pair().await;
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        server.read_exact(&mut [0; PREFACE]).await.unwrap();
+        assert!(timeout(GREETING + Duration::from_secs(60), server.read(&mut [0])).await.is_err());
+    }
+}
