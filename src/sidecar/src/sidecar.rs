@@ -130,7 +130,7 @@ impl Sidecar {
         let (sds_listener, sds_socket) = BoundSocket::bind(&args.sds_socket, group)?;
         let mut servers = JoinSet::new();
         let api = api::router(context.clone(), Admission::Peers(peers.clone()));
-        servers.spawn(api::serve(api_listener, api, stopping.clone()));
+        servers.spawn(api::serve(api::Local::new(api_listener, peers.clone()), api, stopping.clone()));
         let mut sds = JoinSet::new();
         let catalogs = Catalogs { ordinary: catalog.clone(), tls_alpn01: context.tls_alpn01.catalog().clone() };
         sds.spawn(serve_sds(sds_listener, peers, catalogs, sds_status, stopping.clone()));
@@ -269,10 +269,8 @@ async fn serve_sds(
 /// The next connection of a process that may have keys.
 async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
     loop {
-        let accepted = listener.accept().await.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream)));
-        match accepted {
-            Ok((uid, stream)) if peers.admit(uid) => return stream,
-            Ok(_) => {}
+        match peers.next(listener).await {
+            Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
                 tokio::time::sleep(ACCEPT_RETRY).await;

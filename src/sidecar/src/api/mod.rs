@@ -6,7 +6,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `admission.rs` | who may use it |
-//! | `server.rs` | connections, and their end |
+//! | `server.rs`, `places.rs` | connections, their places and their end |
 //! | `message.rs`, `problem.rs` | requests, answers and errors |
 //! | the others | one path each |
 
@@ -22,6 +22,7 @@ mod lease;
 mod message;
 mod orders;
 mod permits;
+mod places;
 mod problem;
 mod renewals;
 mod server;
@@ -37,14 +38,14 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode, Uri};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use tokio::sync::watch;
 use wire::path;
 
 pub use admission::{Admission, Peer, Token, TokenError};
-pub use server::serve;
+pub use server::{Local, serve};
 
 use crate::catalog::{Catalog, DefaultCertificate};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
@@ -175,7 +176,8 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(&format!("{}/{{token}}", path::TLS_ALPN_01), delete(tls_alpn01::retract))
         .route(path::UNWANTED, put(renewals::unwanted))
         .route(path::WANTS, put(wants::offer).merge(get(wants::poll)))
-        .merge(status::routes());
+        .merge(status::routes())
+        .layer(from_fn(server::seat_admitted));
     finished(api, context, admission)
 }
 

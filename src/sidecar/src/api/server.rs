@@ -1,28 +1,32 @@
 //! Connections of the API: taken, served, and ended in good order.
+//!
+//! Promises: a stranger has seconds for a request, and takes nobody's place ([`super::places`]). Refuses: processes of
+//! users that are not on the list of a unix socket, before they take a place.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{Semaphore, watch};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::admission::Peer;
+use super::places::{ADMITTED_WAIT, Places, Seat};
+use crate::peers::Peers;
 
-/// The most connections at once. Envoy opens one for each callout under way on each of its threads.
-const MAX_CONNECTIONS: usize = 1024;
-/// How long a connection may wait for a request, or a request's head take: longer than the hour after which Envoy
-/// closes an idle connection itself, as a request could be on its way when we did.
-const IDLE: Duration = Duration::from_secs(65 * 60);
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 /// The wait after the system could not give us a connection: there are too many open files, say.
@@ -33,50 +37,57 @@ pub trait Listener: Send + 'static {
     /// The connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection, with the uid of a local peer.
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Option<u32>)>> + Send;
+    /// The next connection, with its other end and, over a network, the address of that.
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer, Option<IpAddr>)>> + Send;
 }
 
-impl Listener for UnixListener {
-    type Stream = tokio::net::UnixStream;
+/// A unix socket for the processes of some users.
+pub struct Local {
+    listener: UnixListener,
+    peers: Arc<Peers>,
+}
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Option<u32>)> {
-        let (stream, _) = self.accept().await?;
-        let uid = stream.peer_cred()?.uid();
-        Ok((stream, Some(uid)))
+impl Local {
+    /// This socket for these users; the connections of others are closed.
+    pub fn new(listener: UnixListener, peers: Arc<Peers>) -> Self {
+        Self { listener, peers }
+    }
+}
+
+impl Listener for Local {
+    type Stream = UnixStream;
+
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer, Option<IpAddr>)> {
+        let (stream, uid) = self.peers.next(&self.listener).await?;
+        Ok((stream, Peer::Uid(uid), None))
     }
 }
 
 impl Listener for TcpListener {
     type Stream = tokio::net::TcpStream;
 
-    async fn accept(&self) -> io::Result<(Self::Stream, Option<u32>)> {
-        let (stream, _) = self.accept().await?;
+    async fn accept(&self) -> io::Result<(Self::Stream, Peer, Option<IpAddr>)> {
+        let (stream, address) = self.accept().await?;
         stream.set_nodelay(true)?;
-        Ok((stream, None))
+        Ok((stream, Peer::Network, Some(address.ip().to_canonical())))
     }
 }
 
 /// Serves until `stopping` turns true; then takes no more connections, and returns when every request under way has
 /// its answer.
 pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch::Receiver<bool>) {
-    let room = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Places::new();
     let mut connections = JoinSet::new();
     loop {
-        // The semaphore is never closed.
-        let Ok(place) = room.clone().acquire_owned().await else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stopped(&mut stopping) => break,
         };
         match accepted {
-            Ok((stream, uid)) => {
-                let peer = uid.map_or(Peer::Network, Peer::Uid);
-                let served = connection(stream, peer, router.clone(), stopping.clone());
-                connections.spawn(async move {
-                    served.await;
-                    drop(place);
-                });
+            Ok((stream, peer, from)) => {
+                if let Some(seat) = places.take(from) {
+                    connections.spawn(connection(stream, peer, seat, router.clone(), stopping.clone()));
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -84,6 +95,8 @@ pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch:
             }
         }
         while connections.try_join_next().is_some() {}
+        // Those that were sent away go before the next one comes.
+        while connections.len() > Places::MOST && connections.join_next().await.is_some() {}
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -92,27 +105,50 @@ pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch:
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Peer,
+    seat: Seat,
     router: Router,
     mut stopping: watch::Receiver<bool>,
 ) {
+    let seat = Arc::new(seat);
+    let of_requests = seat.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        router.clone().oneshot(request)
+        request.extensions_mut().insert(of_requests.clone());
+        let (router, seat) = (router.clone(), of_requests.clone());
+        async move {
+            seat.begin();
+            let answer = router.oneshot(request).await;
+            seat.end();
+            answer
+        }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
+    http.timer(TokioTimer::new()).header_read_timeout(ADMITTED_WAIT).max_buf_size(MAX_HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut overstayed = pin!(seat.overstayed());
+    let mut is_stopping = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = overstayed.as_mut() => return,
+            () = stopped(&mut stopping), if !is_stopping => {
+                is_stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
         }
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "a connection ended early");
     }
+}
+
+/// Gives a request's connection the place of an admitted one. It stands behind the admission.
+pub(super) async fn seat_admitted(request: Request, next: Next) -> Response {
+    if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
+        seat.admit();
+    }
+    next.run(request).await
 }
 
 /// Ends when `stopping` turns true, or nobody is left to turn it.
