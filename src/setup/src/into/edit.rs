@@ -1,7 +1,7 @@
 //! Additions to a configuration: to its text, so that comments and layout stay, or else to its value.
 //!
 //! What the text has become is read again and compared with the value: a text that is laid out in a way that nobody
-//! foresaw is written anew rather than wrongly.
+//! foresaw is written anew, and refused rather than written wrongly.
 
 use serde_json::{Map, Value, json};
 
@@ -40,8 +40,34 @@ pub(super) struct Edited {
     pub(super) is_kept: bool,
 }
 
-/// Makes all additions; `None` when a path leads nowhere.
-pub(super) fn apply(text: &str, top: &At<'_>, edits: &[Edit]) -> Option<Edited> {
+/// Why nothing was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// A path leads to nothing, or to a value of another kind.
+    Nowhere,
+    /// The text that was written anew reads as something else.
+    Unwritable,
+}
+
+/// Makes all additions.
+///
+/// # Errors
+/// When a path leads nowhere, or no text says what was meant.
+pub(super) fn apply(text: &str, top: &At<'_>, edits: &[Edit]) -> Result<Edited, Unfit> {
+    let value = edited(top, edits).ok_or(Unfit::Nowhere)?;
+    let is_meant = |new: &String| {
+        let documents = read(new).unwrap_or_default();
+        matches!(documents.as_slice(), [only] if only.value().as_ref() == Some(&value))
+    };
+    if let Some(text) = to_text(text, top, edits).filter(is_meant) {
+        return Ok(Edited { text, is_kept: true });
+    }
+    let anew = Some(yaml::write_verbatim(&value)).filter(is_meant).ok_or(Unfit::Unwritable)?;
+    Ok(Edited { text: anew, is_kept: false })
+}
+
+/// The value with all additions.
+fn edited(top: &At<'_>, edits: &[Edit]) -> Option<Value> {
     let mut value = top.node.value()?;
     // Paths are those of the text: what moves the items of a list comes last.
     let (moving, others): (Vec<&Edit>, Vec<&Edit>) =
@@ -49,14 +75,7 @@ pub(super) fn apply(text: &str, top: &At<'_>, edits: &[Edit]) -> Option<Edited> 
     for edit in others.into_iter().chain(moving) {
         to_value(&mut value, edit)?;
     }
-    let kept = to_text(text, top, edits).filter(|new| {
-        let documents = read(new).unwrap_or_default();
-        matches!(documents.as_slice(), [only] if only.value().as_ref() == Some(&value))
-    });
-    Some(match kept {
-        Some(text) => Edited { text, is_kept: true },
-        None => Edited { text: yaml::write(&value), is_kept: false },
-    })
+    Some(value)
 }
 
 fn to_value(value: &mut Value, edit: &Edit) -> Option<()> {
@@ -126,7 +145,7 @@ fn splice(text: &str, top: &At<'_>, edit: &Edit) -> Option<Splice> {
                 return None;
             }
             let offset = if *first { above_comments(text, start) } else { line_end(text, node.end) };
-            Some(Splice { offset, column, text: indented(&yaml::write(&value), column) })
+            Some(Splice { offset, column, text: indented(&yaml::write_verbatim(&value), column) })
         }
         Edit::Set { table, key, value } => {
             let node = find(top.node, table)?;
@@ -139,7 +158,7 @@ fn splice(text: &str, top: &At<'_>, edit: &Edit) -> Option<Splice> {
             let first = known.first()?;
             let column = first.start.checked_sub(line_start(text, first.start))?;
             let offset = line_end(text, node.end);
-            Some(Splice { offset, column, text: indented(&yaml::write(&value), column) })
+            Some(Splice { offset, column, text: indented(&yaml::write_verbatim(&value), column) })
         }
     }
 }
@@ -266,5 +285,21 @@ mod tests {
         assert_eq!(read(&new.text).unwrap()[0].value(), Some(json!({ "a": [1, 2], "b": [1] })));
         let dash_alone = edited("a:\n-\n  b: 1\n", &[insert("a", true, json!(2))]);
         assert_eq!(read(&dash_alone.text).unwrap()[0].value(), Some(json!({ "a": [2, { "b": 1 }] })));
+    }
+
+    #[test]
+    fn what_is_written_anew_keeps_keys_that_look_like_marks_of_ours() {
+        let user = r##"a: &x
+- 1
+b: *x
+code: { "*": code }
+configuration: { "#": "a text", c: { "#": d } }
+"##;
+        let new = edited(user, &[insert("a", false, json!(2))]);
+        assert!(!new.is_kept);
+        let meant = json!({
+            "a": [1, 2], "b": [1], "code": { "*": "code" }, "configuration": { "#": "a text", "c": { "#": "d" } },
+        });
+        assert_eq!(read(&new.text).unwrap()[0].value(), Some(meant));
     }
 }

@@ -16,6 +16,7 @@ use crate::check::plugin::Plugin;
 use crate::check::{Document, Kind, Report, kind};
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
+use edit::Unfit;
 
 /// The names that a configuration serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -106,11 +107,13 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
         notes.say("nothing is missing".to_owned());
         return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0 });
     }
-    let Some(edited) = edit::apply(text, &top, &edits) else {
-        return Err(vec![format!(
-            "{source}: found values of other kinds than Envoy takes there; `envoy-autocert check` says"
-        )]);
-    };
+    let edited = edit::apply(text, &top, &edits).map_err(|unfit| {
+        let why = match unfit {
+            Unfit::Nowhere => "found values of other kinds than Envoy takes there; `envoy-autocert check` says",
+            Unfit::Unwritable => "found a text that can't be added to and can't be written anew; please report this",
+        };
+        vec![format!("{source}: {why}")]
+    })?;
     if !edited.is_kept {
         notes.say("comments are not kept: the text is laid out in a way that nothing can be added to".to_owned());
     }

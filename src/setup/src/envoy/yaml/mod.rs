@@ -1,8 +1,10 @@
 //! Writes a configuration as YAML that a person likes to read: comments, the telling keys first, small things on one
 //! line, and what is the same in many places written once.
 //!
-//! A text under the key `#` of a mapping is a comment above it. Nothing else is interpreted, and a text is written so
-//! that it is read as that very text. (The crates that write YAML write types; they put comments behind scalars only.)
+//! [`write`] takes a text under the key `#` of a mapping for a comment above it, and `{"*": key}` for a mapping that stands
+//! elsewhere; [`write_verbatim`] takes nothing for anything else than it is. A text is written so that every reader reads
+//! that very text, and no comment changes what is read. (The crates that write YAML write types; they put comments behind
+//! scalars only.)
 
 mod order;
 mod scalar;
@@ -13,7 +15,7 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use order::rank;
-use scalar::{is_block, scalar};
+use scalar::{comment_line, is_block, scalar};
 
 /// The key of comments.
 const COMMENT: &str = "#";
@@ -58,7 +60,7 @@ fn find_firsts(value: &Value, firsts: &mut Map<String, Value>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                if is_shareable(key, value) && same_key(value).is_none() && !firsts.contains_key(key) {
+                if is_shareable(key, value) && Marks::Ours.same_key(value).is_none() && !firsts.contains_key(key) {
                     firsts.insert(key.clone(), value.clone());
                 }
                 find_firsts(value, firsts);
@@ -70,12 +72,12 @@ fn find_firsts(value: &Value, firsts: &mut Map<String, Value>) {
 }
 
 fn fill(value: &mut Value, firsts: &Map<String, Value>) {
-    if let Some(first) = same_key(value).and_then(|key| firsts.get(key)) {
+    if let Some(first) = Marks::Ours.same_key(value).and_then(|key| firsts.get(key)) {
         *value = first.clone();
     }
     match value {
         Value::Object(map) => {
-            map.retain(|key, value| !is_comment(key, value));
+            map.retain(|key, value| !Marks::Ours.is_comment(key, value));
             map.values_mut().for_each(|value| fill(value, firsts));
         }
         Value::Array(list) => list.iter_mut().for_each(|item| fill(item, firsts)),
@@ -83,9 +85,18 @@ fn fill(value: &mut Value, firsts: &Map<String, Value>) {
     }
 }
 
-/// The text of a value, with a line break at its end.
+/// The text of a value of ours, with a line break at its end.
 pub fn write(value: &Value) -> String {
-    let mut writer = Writer { text: String::new(), shared: Vec::new(), referred: BTreeSet::new() };
+    text(value, Marks::Ours)
+}
+
+/// The text of a value of somebody else's, in which `#` and `*` are keys as any other.
+pub fn write_verbatim(value: &Value) -> String {
+    text(value, Marks::None)
+}
+
+fn text(value: &Value, marks: Marks) -> String {
+    let mut writer = Writer { text: String::new(), shared: Vec::new(), referred: BTreeSet::new(), marks };
     writer.count(value);
     for key in std::mem::take(&mut writer.referred) {
         if let Some(first) = writer.shared.iter_mut().find(|shared| shared.key == key) {
@@ -94,10 +105,10 @@ pub fn write(value: &Value) -> String {
     }
     writer.shared.retain(|shared| shared.uses > 1);
     match value {
-        Value::Object(map) if !is_bare(map) => writer.map(map, 0),
+        Value::Object(map) if !marks.is_bare(map) => writer.map(map, 0),
         Value::Array(list) if !list.is_empty() => writer.list(list, 0),
         scalar => {
-            writer.text.push_str(&flow(scalar));
+            writer.text.push_str(&marks.flow(scalar));
             writer.text.push('\n');
         }
     }
@@ -109,6 +120,16 @@ struct Writer<'v> {
     shared: Vec<Shared<'v>>,
     /// The keys of what [`same`] stands for.
     referred: BTreeSet<&'v str>,
+    marks: Marks,
+}
+
+/// Who wrote the keys `#` and `*`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    /// We: they are comments and references.
+    Ours,
+    /// Somebody else: they are keys.
+    None,
 }
 
 struct Shared<'v> {
@@ -136,7 +157,7 @@ impl<'v> Writer<'v> {
     }
 
     fn is_known(&mut self, key: &'v str, value: &'v Value) -> bool {
-        if same_key(value).is_some() {
+        if self.marks.same_key(value).is_some() {
             self.referred.insert(key);
             return true;
         }
@@ -152,7 +173,8 @@ impl<'v> Writer<'v> {
 
     /// The lines of a mapping; the first one begins where the text ends.
     fn map(&mut self, map: &'v Map<String, Value>, indent: usize) {
-        let mut entries: Vec<(&String, &Value)> = map.iter().filter(|(key, value)| !is_comment(key, value)).collect();
+        let mut entries: Vec<(&String, &Value)> =
+            map.iter().filter(|(key, value)| !self.marks.is_comment(key, value)).collect();
         entries.sort_by_key(|(key, _)| rank(key));
         for (index, (key, value)) in entries.into_iter().enumerate() {
             if index > 0 {
@@ -167,7 +189,7 @@ impl<'v> Writer<'v> {
 
     /// What is behind a key.
     fn entry(&mut self, key: &str, value: &'v Value, indent: usize) {
-        if let Some(key) = same_key(value) {
+        if let Some(key) = self.marks.same_key(value) {
             let _ = writeln!(self.text, " *{key}");
             return;
         }
@@ -196,7 +218,7 @@ impl<'v> Writer<'v> {
             }
             Value::String(text) if text.contains('\n') && is_block(text) => self.block(text, indent + 2),
             short => {
-                let _ = writeln!(self.text, " {}", flow(short));
+                let _ = writeln!(self.text, " {}", self.marks.flow(short));
             }
         }
     }
@@ -212,7 +234,7 @@ impl<'v> Writer<'v> {
                 Value::Object(map) if self.is_long(item, indent) => self.map(map, indent + 2),
                 Value::Array(list) if self.is_long(item, indent) => self.list(list, indent + 2),
                 short => {
-                    let _ = writeln!(self.text, "{}", flow(short));
+                    let _ = writeln!(self.text, "{}", self.marks.flow(short));
                 }
             }
         }
@@ -220,9 +242,9 @@ impl<'v> Writer<'v> {
 
     /// The comment of a mapping.
     fn above(&mut self, value: &Value, indent: usize) {
-        let Some(text) = value.get(COMMENT).and_then(Value::as_str) else { return };
-        for line in text.lines() {
-            let _ = writeln!(self.text, "{}", format!("# {line}").trim_end());
+        let Some(text) = self.marks.comment(value) else { return };
+        for line in text.split('\n') {
+            let _ = writeln!(self.text, "{}", comment_line(line));
             self.indent(indent);
         }
     }
@@ -239,11 +261,12 @@ impl<'v> Writer<'v> {
     /// Whether it is to stand on lines of its own.
     fn is_long(&self, value: &Value, indent: usize) -> bool {
         match value {
-            Value::Object(map) if is_bare(map) => return false,
+            Value::Object(map) if self.marks.is_bare(map) => return false,
             Value::Array(list) if list.is_empty() => return false,
             _ => {}
         }
-        !fits(value, SHORT.min(WIDTH.saturating_sub(indent + 24))) || has_comment_or_anchor(value, &self.shared)
+        !fits(value, SHORT.min(WIDTH.saturating_sub(indent + 24)))
+            || self.marks.has_comment_or_anchor(value, &self.shared)
     }
 
     fn indent(&mut self, indent: usize) {
@@ -251,36 +274,64 @@ impl<'v> Writer<'v> {
     }
 }
 
-fn is_comment(key: &str, value: &Value) -> bool {
-    key == COMMENT && value.is_string()
-}
+impl Marks {
+    /// The comment of a mapping.
+    fn comment(self, value: &Value) -> Option<&str> {
+        value.get(COMMENT).and_then(Value::as_str).filter(|_| self == Self::Ours)
+    }
 
-fn same_key(value: &Value) -> Option<&str> {
-    let map = value.as_object().filter(|map| map.len() == 1)?;
-    map.get(SAME)?.as_str()
+    fn is_comment(self, key: &str, value: &Value) -> bool {
+        self == Self::Ours && key == COMMENT && value.is_string()
+    }
+
+    fn same_key(self, value: &Value) -> Option<&str> {
+        let map = value.as_object().filter(|map| self == Self::Ours && map.len() == 1)?;
+        map.get(SAME)?.as_str()
+    }
+
+    /// Whether it has nothing but a comment.
+    fn is_bare(self, map: &Map<String, Value>) -> bool {
+        map.iter().all(|(key, value)| self.is_comment(key, value))
+    }
+
+    fn has_comment_or_anchor(self, value: &Value, shared: &[Shared<'_>]) -> bool {
+        match value {
+            Value::Object(map) => map.iter().any(|(key, value)| {
+                let is_first = || shared.iter().any(|shared| shared.key == key && shared.value == value);
+                self.is_comment(key, value)
+                    || self.same_key(value).is_some()
+                    || (is_shareable(key, value) && is_first())
+                    || self.has_comment_or_anchor(value, shared)
+            }),
+            Value::Array(list) => list.iter().any(|item| self.has_comment_or_anchor(item, shared)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
+    }
+
+    /// On one line.
+    fn flow(self, value: &Value) -> String {
+        match value {
+            Value::Object(map) => {
+                let mut entries: Vec<_> = map.iter().filter(|(key, value)| !self.is_comment(key, value)).collect();
+                if entries.is_empty() {
+                    return "{}".to_owned();
+                }
+                entries.sort_by_key(|(key, _)| rank(key));
+                let entries: Vec<String> =
+                    entries.into_iter().map(|(key, value)| format!("{}: {}", scalar(key), self.flow(value))).collect();
+                format!("{{ {} }}", entries.join(", "))
+            }
+            Value::Array(list) => {
+                format!("[{}]", list.iter().map(|item| self.flow(item)).collect::<Vec<_>>().join(", "))
+            }
+            Value::String(text) => scalar(text),
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
+        }
+    }
 }
 
 fn is_shareable(key: &str, value: &Value) -> bool {
     SHARED.contains(&key) && matches!(value, Value::Array(_) | Value::Object(_))
-}
-
-/// Whether it has nothing but a comment.
-fn is_bare(map: &Map<String, Value>) -> bool {
-    map.iter().all(|(key, value)| is_comment(key, value))
-}
-
-fn has_comment_or_anchor(value: &Value, shared: &[Shared<'_>]) -> bool {
-    match value {
-        Value::Object(map) => map.iter().any(|(key, value)| {
-            let is_first = || shared.iter().any(|shared| shared.key == key && shared.value == value);
-            is_comment(key, value)
-                || same_key(value).is_some()
-                || (is_shareable(key, value) && is_first())
-                || has_comment_or_anchor(value, shared)
-        }),
-        Value::Array(list) => list.iter().any(|item| has_comment_or_anchor(item, shared)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
 }
 
 /// Whether it is at most this long on one line, without writing all of something large.
@@ -300,30 +351,60 @@ fn fits(value: &Value, room: usize) -> bool {
     left(value, room).is_some()
 }
 
-/// On one line.
-fn flow(value: &Value) -> String {
-    match value {
-        Value::Object(map) => {
-            let mut entries: Vec<_> = map.iter().filter(|(key, value)| !is_comment(key, value)).collect();
-            if entries.is_empty() {
-                return "{}".to_owned();
-            }
-            entries.sort_by_key(|(key, _)| rank(key));
-            let entries: Vec<String> =
-                entries.into_iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
-            format!("{{ {} }}", entries.join(", "))
-        }
-        Value::Array(list) => format!("[{}]", list.iter().map(flow).collect::<Vec<_>>().join(", ")),
-        Value::String(text) => scalar(text),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What some reader or other takes for the end of a line, or for no text at all.
+    const ODD: [char; 13] = [
+        '\r', '\n', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}', '\0', '\u{1b}', '\u{feff}', '\u{fffe}',
+        '\u{ffff}', '\t',
+    ];
+
+    proptest! {
+        #[test]
+        fn no_comment_changes_what_is_read(
+            comments in prop::collection::vec(
+                prop::collection::vec(prop_oneof![prop::sample::select(ODD.to_vec()), any::<char>(), prop::sample::select(vec!['-', ' ', ':', '#', 'a'])], 0..20),
+                3,
+            ),
+            length in 0..150_usize,
+        ) {
+            let meant = json!({ "clusters": [{ "name": "x".repeat(length) }, {}], "admin": { "a": { "b": 1 } } });
+            let mut marked = meant.clone();
+            for (place, text) in ["/clusters/0", "/clusters/1", "/admin"].into_iter().zip(&comments) {
+                comment(marked.pointer_mut(place).unwrap(), &text.iter().collect::<String>());
+            }
+            let text = write(&marked);
+            prop_assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), meant);
+            // No reader breaks a line where another does not, and none finds a character that it refuses.
+            prop_assert!(!text.chars().any(|c| c != '\n' && ODD.contains(&c)), "{:?}", text);
+        }
+
+        #[test]
+        fn whatever_is_written_verbatim_is_read_as_it_is(
+            keys in prop::collection::vec(prop_oneof![Just("#".to_owned()), Just("*".to_owned()), Just("code".to_owned()), any::<String>()], 0..5),
+            texts in prop::collection::vec(any::<String>(), 5),
+        ) {
+            let map: Map<String, Value> = keys.into_iter().zip(texts).map(|(key, text)| (key, json!(text))).collect();
+            let value = json!({ "code": map, "more": [map, { "code": map }] });
+            prop_assert_eq!(serde_saphyr::from_str::<Value>(&write_verbatim(&value)).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn a_name_in_a_comment_cannot_add_a_cluster() {
+        let mut cluster = json!({ "name": "a" });
+        comment(&mut cluster, "The service x\r  - name: injected\u{85}  - name: injected\u{2028}- name: injected.");
+        let text = write(&json!({ "clusters": [cluster] }));
+        let expected = r"# The service x\u000d  - name: injected\u0085  - name: injected\u2028- name: injected."
+            .replace(r"\\", r"\");
+        assert_eq!(text, format!("clusters:\n{expected}\n- name: a\n"));
+    }
 
     #[test]
     fn comments_stand_above_and_small_things_on_one_line() {

@@ -26,9 +26,28 @@ pub(super) fn scalar(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// Line breaks, control characters, and what some readers take for such.
+/// Line breaks, control characters, and what some readers take for such or refuse.
 fn is_odd(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}')
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// A line of a comment, in which nothing ends the line for any reader: YAML 1.1 has five line breaks.
+pub(super) fn comment_line(text: &str) -> String {
+    let mut line = String::from("# ");
+    for c in text.chars() {
+        match c {
+            odd if is_odd(odd) => push_escaped(&mut line, odd),
+            plain => line.push(plain),
+        }
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// All odd characters are below U+10000.
+fn push_escaped(text: &mut String, odd: char) {
+    // A String takes all that is written to it.
+    let _ = write!(text, "\\u{:04x}", u32::from(odd));
 }
 
 /// In double quotes.
@@ -38,8 +57,7 @@ fn escaped(text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '\n' => quoted.push_str("\\n"),
-            // All of these are below U+10000.
-            odd if is_odd(odd) => drop(write!(quoted, "\\u{:04x}", u32::from(odd))),
+            odd if is_odd(odd) => push_escaped(&mut quoted, odd),
             plain => quoted.push(plain),
         }
     }
