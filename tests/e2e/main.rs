@@ -32,6 +32,7 @@ mod takeover;
 mod tls_alpn;
 mod trap;
 mod trouble;
+mod untrusted;
 mod watchdog;
 
 use std::time::Duration;

@@ -14,22 +14,27 @@ use hyper::Request;
 use hyper::body::Bytes;
 
 /// How long a machine that is busy with other tests may take for anything here.
-const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A CA, a server, and `run` in front of it.
-struct Scene {
-    run: Process,
-    backend: Backend,
-    stage: Stage,
+pub(crate) struct Scene {
+    pub(crate) run: Process,
+    pub(crate) backend: Backend,
+    pub(crate) stage: Stage,
 }
 
 impl Scene {
     /// With the static configuration in one file and the dynamic one in another.
-    fn of_files(name: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
+    pub(crate) fn of_files(name: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
+        Self::with_web_http(name, "{}", dynamic)
+    }
+
+    /// The same with what holds for all requests of the entry point `web`.
+    pub(crate) fn with_web_http(name: &str, http: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
         let stage = Stage::new(name, &PebbleOptions::default())?;
         let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let text = format!(
-            "entryPoints:\n  web: {{ address: \"{}\" }}\n  websecure: {{ address: \"{}\" }}\n\
+            "entryPoints:\n  web: {{ address: \"{}\", http: {http} }}\n  websecure: {{ address: \"{}\" }}\n\
              providers: {{ file: {{ filename: {:?} }} }}\n\
              certificatesResolvers:\n  le:\n    acme:\n      email: ops@example.com\n      keyType: EC256\n      \
              caServer: {}\n      caCertificates: [{:?}]\n      storage: {:?}\n      \
@@ -47,7 +52,7 @@ impl Scene {
         Self::start(stage, backend, &["--config", &config.display().to_string()])
     }
 
-    fn start(stage: Stage, backend: Backend, arguments: &[&str]) -> Result<Self> {
+    pub(crate) fn start(stage: Stage, backend: Backend, arguments: &[&str]) -> Result<Self> {
         let log = stage.place.file("run.log");
         let run = Process::start(&artifacts::sidecar()?, &log, |command| {
             command.arg("run").args(arguments);
@@ -58,7 +63,7 @@ impl Scene {
         Ok(Self { run, backend, stage })
     }
 
-    fn served(&mut self, name: &str) -> Result<Served> {
+    pub(crate) fn served(&mut self, name: &str) -> Result<Served> {
         let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
         until(&format!("a certificate for {name}"), LIMIT, || {
             self.run.check()?;
@@ -66,17 +71,17 @@ impl Scene {
         })
     }
 
-    fn site(&self, name: &str) -> Result<Endpoint> {
+    pub(crate) fn site(&self, name: &str) -> Result<Endpoint> {
         let address = self.stage.place.websecure_address();
         Ok(Endpoint::Tls { address, name: name.to_owned(), roots: self.stage.pebble.roots()? })
     }
 
-    fn dynamic(&self) -> PathBuf {
+    pub(crate) fn dynamic(&self) -> PathBuf {
         self.stage.place.file("dynamic.yml")
     }
 
     /// Waits for a line in its log.
-    fn says(&mut self, part: &str) -> Result<()> {
+    pub(crate) fn says(&mut self, part: &str) -> Result<()> {
         until(&format!("{part:?} in the log"), LIMIT, || {
             self.run.check()?;
             let said = self.run.log().contains(part);

@@ -37,7 +37,7 @@ pub struct Setup {
 }
 
 /// A listener.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryPoint {
     /// Its name.
     pub name: String,
@@ -47,6 +47,41 @@ pub struct EntryPoint {
     pub port: u16,
     /// `http.redirections.entryPoint`: everything that no challenge answers is redirected.
     pub redirect: Option<Redirect>,
+    /// `http.encodedCharacters`: which characters a path may have encoded.
+    pub encoded: EncodedCharacters,
+    /// `http.underscoreHeadersStrategy`.
+    pub underscore_headers: UnderscoreHeaders,
+}
+
+/// Which characters a path may have encoded, each of which a server may take for the character itself. None, unless the
+/// user says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodedCharacters {
+    /// `%2F`
+    pub slash: bool,
+    /// `%5C`
+    pub back_slash: bool,
+    /// `%3B`
+    pub semicolon: bool,
+    /// `%25`
+    pub percent: bool,
+    /// `%3F`
+    pub question_mark: bool,
+    /// `%23`
+    pub hash: bool,
+}
+
+/// What becomes of headers with an underscore in their names, which many servers take for a hyphen. Those that say what
+/// only a proxy may say are removed in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnderscoreHeaders {
+    /// They are removed.
+    Delete,
+    /// They are passed on.
+    #[default]
+    Keep,
+    /// Their requests are refused.
+    Reject,
 }
 
 /// Where an entry point sends everybody.

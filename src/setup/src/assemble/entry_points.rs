@@ -7,9 +7,9 @@ use resolver::config::shortened;
 use super::Build;
 use super::address::{host_and_port, listening};
 use crate::input::quoted;
-use crate::model::{EntryPoint, Redirect};
+use crate::model::{EncodedCharacters, EntryPoint, Redirect, UnderscoreHeaders};
 use crate::traefik::RouterTls;
-use crate::traefik::entry_points::{EntryPoint as Written, RedirectEntryPoint};
+use crate::traefik::entry_points::{EntryPoint as Written, EntryPointHttp, RedirectEntryPoint};
 
 /// The entry point that Traefik keeps for itself: no router is on it unless it says so.
 const INTERNAL: &str = "traefik";
@@ -55,7 +55,8 @@ pub(super) fn entry_points(mut written: BTreeMap<String, Written>, build: &mut B
                 RouterTls { cert_resolver: written.cert_resolver, domains: written.domains, options: written.options };
             tls.insert(name.clone(), of_router);
         }
-        list.push(EntryPoint { name: name.clone(), host, port, redirect: None });
+        let (encoded, underscore_headers) = requests(&path, entry_point.http.as_ref(), build);
+        list.push(EntryPoint { name: name.clone(), host, port, redirect: None, encoded, underscore_headers });
     }
     let names: Vec<String> = written.keys().cloned().collect();
     let by_default = |name: &&String| written.get(*name).is_some_and(|written| written.as_default == Some(true));
@@ -97,6 +98,40 @@ fn address(path: &str, written: &Written, build: &mut Build<'_>) -> Option<(Stri
         build.wrong(&path, &quoted(text), expected);
     }
     found
+}
+
+/// Which requests are taken at all.
+fn requests(
+    path: &str,
+    http: Option<&EntryPointHttp>,
+    build: &mut Build<'_>,
+) -> (EncodedCharacters, UnderscoreHeaders) {
+    let Some(http) = http else { return Default::default() };
+    let is_allowed = |flag: Option<bool>| flag == Some(true);
+    let encoded = http.encoded_characters.as_ref().map(|written| {
+        if is_allowed(written.allow_encoded_null_character) {
+            let path = format!("{path}.http.encodedCharacters.allowEncodedNullCharacter");
+            build.warn(&path, "without effect: Envoy refuses requests with %00 in their path");
+        }
+        EncodedCharacters {
+            slash: is_allowed(written.allow_encoded_slash),
+            back_slash: is_allowed(written.allow_encoded_back_slash),
+            semicolon: is_allowed(written.allow_encoded_semicolon),
+            percent: is_allowed(written.allow_encoded_percent),
+            question_mark: is_allowed(written.allow_encoded_question_mark),
+            hash: is_allowed(written.allow_encoded_hash),
+        }
+    });
+    let underscore_headers = match http.underscore_headers_strategy.as_deref().map(str::trim) {
+        None | Some("" | "keep") => UnderscoreHeaders::Keep,
+        Some("delete") => UnderscoreHeaders::Delete,
+        Some("reject") => UnderscoreHeaders::Reject,
+        Some(other) => {
+            build.wrong(&format!("{path}.http.underscoreHeadersStrategy"), &quoted(other), "keep, delete or reject");
+            UnderscoreHeaders::Reject
+        }
+    };
+    (encoded.unwrap_or_default(), underscore_headers)
 }
 
 fn redirect(path: &str, written: &RedirectEntryPoint, all: &EntryPoints, build: &mut Build<'_>) -> Option<Redirect> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
-use super::{Layout, routes, services, tls_alpn01, yaml};
+use super::{Layout, routes, services, tls_alpn01, untrusted, yaml};
 use crate::model::{EntryPoint, HttpRouter, Redirect, RouterTls, Setup, TcpRouter, TcpTls, TlsOptions};
 
 /// What HTTP clients are offered.
@@ -113,7 +113,7 @@ impl Entry<'_> {
         };
         let routes = self.routes(&self.point.name, virtual_hosts, chains);
         let filters = manager::filters(Manager {
-            name: &self.point.name,
+            point: self.point,
             plugin: self.plugin.clone(),
             routes,
             redirects: self.point.redirect.is_some(),
@@ -178,13 +178,7 @@ impl Entry<'_> {
                 chains,
             );
             let filters = |routes| {
-                manager::filters(Manager {
-                    name: &self.point.name,
-                    plugin: None,
-                    routes,
-                    redirects: false,
-                    needs_client_ip,
-                })
+                manager::filters(Manager { point: self.point, plugin: None, routes, redirects: false, needs_client_ip })
             };
             let tls = self.setup.tls_options.get(options).cloned().unwrap_or_default();
             let certificates = self.certificates(routers, hosts, is_default);
@@ -276,7 +270,8 @@ impl Entry<'_> {
     }
 
     /// Routes in the connection manager itself, or in a file that Envoy watches.
-    fn routes(&self, name: &str, virtual_hosts: Vec<Value>, chains: &mut Chains) -> (&'static str, Value) {
+    fn routes(&self, name: &str, mut virtual_hosts: Vec<Value>, chains: &mut Chains) -> (&'static str, Value) {
+        untrusted::refuse_encoded(&mut virtual_hosts, &self.point.encoded);
         let config = manager::route_config(name, virtual_hosts);
         match self.layout {
             Layout::Static => ("route_config", config),

@@ -5,6 +5,8 @@
 use serde_json::{Value, json};
 
 use super::routes::matching::CLIENT_IP;
+use super::untrusted;
+use crate::model::EntryPoint;
 
 /// The client's address in Envoy's format strings.
 const REMOTE_ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
@@ -12,7 +14,7 @@ const REMOTE_ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
 /// What a connection manager is for.
 pub(super) struct Manager<'a> {
     /// The entry point.
-    pub(super) name: &'a str,
+    pub(super) point: &'a EntryPoint,
     /// The plugin's filter, where challenges are answered.
     pub(super) plugin: Option<Value>,
     /// `route_config` or `rds`, with its key.
@@ -43,7 +45,7 @@ fn connection_manager(manager: Manager<'_>) -> Value {
     });
     let mut config = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": manager.name,
+        "stat_prefix": manager.point.name,
         // The client's address is the connection's; what a client says of itself is not believed.
         "use_remote_address": true,
         "normalize_path": true,
@@ -58,6 +60,7 @@ fn connection_manager(manager: Manager<'_>) -> Value {
         "stream_idle_timeout": "0s",
         "http2_protocol_options": { "max_concurrent_streams": 250 },
     });
+    untrusted::distrust(&mut config, manager.point);
     config["http_filters"] = manager.plugin.into_iter().chain([router]).collect();
     let (key, routes) = manager.routes;
     config[key] = routes;

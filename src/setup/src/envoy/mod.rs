@@ -20,6 +20,7 @@ pub mod routes;
 pub mod secrets;
 mod services;
 pub mod tls_alpn01;
+mod untrusted;
 pub mod yaml;
 
 use std::collections::BTreeMap;

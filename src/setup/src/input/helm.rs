@@ -60,7 +60,8 @@ pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Re
         let known = with_defaults(values.ports.unwrap_or_default());
         let ports = known.iter().filter(|(_, port)| !is_udp(port));
         for (name, port) in ports {
-            if let Some(entry_point) = entry_point(source, name, port, &known, report) {
+            if let Some(mut entry_point) = entry_point(source, name, port, &known, report) {
+                pass_on(value, name, &mut entry_point);
                 entry_points.entry(name.clone()).or_insert(entry_point);
             }
         }
@@ -77,6 +78,16 @@ pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Re
         flags: values.additional_arguments.unwrap_or_default(),
         environment: variables.filter_map(|variable| Some((variable.name?, variable.value?))).collect(),
         dynamic,
+    }
+}
+
+/// What stands under `ports.NAME.http` as it would under an entry point.
+fn pass_on(values: &Value, port: &str, entry_point: &mut Value) {
+    let http = values.get("ports").and_then(|ports| ports.get(port)?.get("http"));
+    for key in ["encodedCharacters", "underscoreHeadersStrategy"] {
+        if let Some(part) = http.and_then(|http| http.get(key)) {
+            entry_point["http"][key] = part.clone();
+        }
     }
 }
 

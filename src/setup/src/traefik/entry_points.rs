@@ -24,14 +24,36 @@ pub struct EntryPoint {
 /// What holds for all HTTP routers on an entry point.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&[
-    "encodedCharacters", "encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath",
-]))]
+#[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath"]))]
 pub struct EntryPointHttp {
     /// Where everybody is sent. Challenges are answered nevertheless.
     pub redirections: Option<Redirections>,
     /// TLS for routers that say nothing of it.
     pub tls: Option<EntryPointTls>,
+    /// Which characters a path may have encoded. None without it; requests with others are refused.
+    pub encoded_characters: Option<EncodedCharacters>,
+    /// What becomes of headers with an underscore in their names: keep (the default), delete or reject.
+    pub underscore_headers_strategy: Option<String>,
+}
+
+/// Which characters a path may have encoded.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct EncodedCharacters {
+    /// %2F, which a server may take for the end of a segment.
+    pub allow_encoded_slash: Option<bool>,
+    /// %5C, which a server may take for the end of a segment.
+    pub allow_encoded_back_slash: Option<bool>,
+    /// %00. Envoy refuses it in any case.
+    pub allow_encoded_null_character: Option<bool>,
+    /// %3B
+    pub allow_encoded_semicolon: Option<bool>,
+    /// %25, with which any other can be encoded twice.
+    pub allow_encoded_percent: Option<bool>,
+    /// %3F
+    pub allow_encoded_question_mark: Option<bool>,
+    /// %23
+    pub allow_encoded_hash: Option<bool>,
 }
 
 /// Where everybody is sent.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::entry_points::{EntryPoint, Redirections};
+use super::entry_points::{EncodedCharacters, EntryPoint, Redirections};
 use super::resolvers::CertificatesResolver;
 use super::{Core, Domain, left_out};
 
@@ -98,14 +98,16 @@ pub struct RedirectTo {
 /// What holds for all HTTP routers on an entry point of the chart's.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&[
-    "encodedCharacters", "encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath",
-]))]
+#[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath"]))]
 pub struct PortHttp {
     /// Where everybody is sent.
     pub redirections: Option<Redirections>,
     /// TLS for routers that say nothing of it.
     pub tls: Option<PortTls>,
+    /// Which characters a path may have encoded.
+    pub encoded_characters: Option<EncodedCharacters>,
+    /// What becomes of headers with an underscore in their names.
+    pub underscore_headers_strategy: Option<String>,
 }
 
 /// TLS for routers that say nothing of it.

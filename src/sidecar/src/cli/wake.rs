@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn an_entry_point_without_challenges_wakes_nobody() {
-        let point = EntryPoint { name: "web".into(), host: "0.0.0.0".into(), port: 80, redirect: None };
+        let point = EntryPoint { name: "web".into(), host: "0.0.0.0".into(), port: 80, ..EntryPoint::default() };
         let setup = Setup { entry_points: vec![point], ..Setup::default() };
         assert_eq!(addresses(&setup), []);
     }
