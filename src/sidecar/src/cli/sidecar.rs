@@ -176,7 +176,8 @@ pub struct SidecarArgs {
     )]
     pub crl_checks: Switch,
 
-    /// Also fetch revocation lists from private and loopback addresses, as a CA of your own may have them.
+    /// Also fetch revocation lists from private and loopback addresses and from any port, as a CA of your own may have
+    /// them.
     #[arg(long, env = "ENVOY_AUTOCERT_CRL_ALLOW_PRIVATE", help_heading = "Certificates")]
     pub crl_allow_private: bool,
 

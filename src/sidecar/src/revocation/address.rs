@@ -44,6 +44,8 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         // Carriers' own, protocol assignments, benchmarks.
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
+        // The nearest relay of 6to4 (RFC 7526), whoever runs it.
+        || (a == 192 && b == 88 && c == 99)
         || (a == 198 && (18..20).contains(&b));
     !is_special
 }
@@ -53,9 +55,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(inner);
     }
     let [first, second, third, ..] = address.segments();
-    // NAT64 (RFC 6052 §2.1) and 6to4 (RFC 3056 §2) have an IPv4 address within.
-    if first == 0x0064 && second == 0xff9b {
-        let [.., high, low] = address.segments();
+    // NAT64 (RFC 6052 §2.1) and 6to4 (RFC 3056 §2) have an IPv4 address within. NAT64's prefix for local use,
+    // 64:ff9b:1::/48 (RFC 8215), falls through: where in it the address stands is known to the translator alone.
+    if let [0x0064, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() {
         return is_public_v4(embedded(high, low));
     }
     if first == 0x2002 {
@@ -94,6 +96,8 @@ mod tests {
             "224.0.0.1",
             "198.18.0.1",
             "192.0.2.1",
+            "192.88.99.1",
+            "240.0.0.1",
             "::1",
             "::",
             "fe80::1",
@@ -104,7 +108,32 @@ mod tests {
             "64:ff9b::10.0.0.1",
             "2002:a00:1::1",
             "2001:db8::1",
+            "3fff::1",
             "::7f00:1",
+            // Other ways to write IPv4 into IPv6, or to leave the public Internet by it.
+            "::ffff:0:1.1.1.1",
+            "2001::101:101",
+            "2001:20::1",
+            "fec0::1",
+            "100::1",
+            "5f00::1",
+        ] {
+            assert!(!is_public(inner), "{inner}");
+        }
+    }
+
+    /// RFC 6052 §2.2 lets a prefix be 32 to 96 bits long; a translator takes 10.0.0.1 from each of these.
+    #[test]
+    fn nat64_for_local_use_is_not_public_wherever_it_holds_the_address() {
+        let is_public = |text: &str| text.parse().is_ok_and(is_public);
+        for inner in [
+            "64:ff9b:1:a00:0:100:101:101",
+            "64:ff9b:1:a:0:1:101:101",
+            "64:ff9b:1::a:0:101:101",
+            "64:ff9b:1::1.1.1.1",
+            "64:ff9b:1:ffff:ffff:ffff:101:101",
+            "64:ff9b:0:1::1.1.1.1",
+            "64:ff9b:a00:1::1.1.1.1",
         ] {
             assert!(!is_public(inner), "{inner}");
         }

@@ -1,7 +1,7 @@
 //! Fetches a revocation list.
 //!
-//! Promises: http or https, no redirect, no proxy, a bounded body within a bounded time, and only public addresses unless
-//! others are allowed.
+//! Promises: http or https, no redirect, no proxy, a bounded body within a bounded time, and only public addresses and the
+//! schemes' own ports unless others are allowed.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -30,6 +30,8 @@ pub(super) struct Fetcher {
 pub(super) enum FetchError {
     /// It leads inside.
     NotPublic,
+    /// It leads to this port, where something else than a web server may listen.
+    Port(u16),
     /// The server or the network failed.
     Request(reqwest::Error),
     /// The server answered with this.
@@ -41,7 +43,7 @@ pub(super) enum FetchError {
 }
 
 impl Fetcher {
-    /// One that goes to public addresses only, or to any.
+    /// One that goes to public addresses and the schemes' own ports only, or to any.
     ///
     /// # Errors
     /// When TLS can't be set up.
@@ -65,6 +67,9 @@ impl Fetcher {
         if !self.allow_private && literal.is_ok_and(|address| !is_public(address)) {
             return Err(FetchError::NotPublic);
         }
+        if let (false, Some(port)) = (self.allow_private, url.port()) {
+            return Err(FetchError::Port(port));
+        }
         let mut response = self.client.get(url).send().await.map_err(FetchError::Request)?;
         if response.status() != StatusCode::OK {
             return Err(FetchError::Status(response.status()));
@@ -87,6 +92,11 @@ impl fmt::Display for FetchError {
                 "it leads to an address that is not public, and a CA's URL is not followed there; \
                  --crl-allow-private allows it",
             ),
+            Self::Port(port) => write!(
+                f,
+                "it leads to port {port}, and a CA's URL is followed only to 80 (http) and 443 (https); \
+                 --crl-allow-private allows others",
+            ),
             Self::Request(error) => {
                 let mut source = std::error::Error::source(error);
                 error.fmt(f)?;
@@ -101,6 +111,36 @@ impl fmt::Display for FetchError {
             }
             Self::TooLarge => write!(f, "it has more than {MAX_BODY} bytes"),
             Self::Url => f.write_str("expected a URL like http://host/path"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    async fn refusal(url: &str, allow_private: bool) -> FetchError {
+        Fetcher::new(allow_private).unwrap().fetch(url).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_public_host_is_asked_on_the_schemes_port_alone() {
+        for url in ["http://1.1.1.1:6379/", "http://ca.example:443/", "https://[2606:4700::1111]:8443/"] {
+            let error = refusal(url, false).await;
+            assert!(matches!(error, FetchError::Port(_)), "{url}: {error}");
+        }
+        // The answer to who goes there is another matter: nothing listens.
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(matches!(refusal(&format!("http://{taken}/"), true).await, FetchError::Request(_)));
+    }
+
+    #[tokio::test]
+    async fn an_address_inside_is_told_apart_from_a_port() {
+        for url in ["http://127.0.0.1:6379/", "http://0x7f.1/", "http://[64:ff9b:1:a00:0:100::]/"] {
+            let error = refusal(url, false).await;
+            assert!(matches!(error, FetchError::NotPublic), "{url}: {error}");
         }
     }
 }
