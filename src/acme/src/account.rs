@@ -44,6 +44,11 @@ pub fn needs_binding<H>(client: &Client<H>) -> bool {
     client.directory.meta.as_ref().is_some_and(|meta| meta.external_account_required == Some(true))
 }
 
+/// The URL of the CA's terms of service (§7.1.1, `termsOfService`), to which whoever registers agrees; as the CA wrote it.
+pub fn terms_of_service<H>(client: &Client<H>) -> Option<&str> {
+    client.directory.meta.as_ref().and_then(|meta| meta.terms_of_service.as_deref())
+}
+
 /// Finds the account of the client's key (§7.3.1); [`Error::AccountLost`] when there is none.
 pub async fn find<H: Host>(client: &Client<H>) -> Result<Account, Error> {
     let existing = NewAccount { only_return_existing: Some(true), ..NewAccount::default() };

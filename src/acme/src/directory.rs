@@ -62,7 +62,7 @@ pub struct Directory {
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
     /// Where the terms of service stand, if there are any.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_nothing")]
     pub terms_of_service: Option<String>,
     /// Whether an account needs an external account binding (§7.3.4).
     #[serde(default)]
@@ -138,6 +138,12 @@ mod tests {
     fn unknown_keys_and_null_meta_are_accepted() {
         let text = r#"{"x":[{}],"newNonce":"n","newAccount":"a","newOrder":"o","meta":null}"#;
         assert_eq!(serde_json::from_str::<Directory>(text).unwrap().meta, None);
+    }
+
+    #[test]
+    fn terms_of_service_that_are_no_text_are_none() {
+        let text = r#"{"newNonce":"n","newAccount":"a","newOrder":"o","meta":{"termsOfService":{"en":"https://x"}}}"#;
+        assert_eq!(serde_json::from_str::<Directory>(text).unwrap().meta.unwrap().terms_of_service, None);
     }
 
     #[test]

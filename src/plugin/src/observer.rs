@@ -130,6 +130,9 @@ impl Observer for Herald {
                 self.metrics.set("engine_plan_milliseconds", u64::try_from(took_millis).unwrap_or_default());
             }
             Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({})", Shown(id), why.as_str()),
+            Event::TermsAgreed { resolver, url } => {
+                log!(proxy, Info, "{resolver}: by registering you agree to the CA's terms of service, {url}");
+            }
         }
     }
 }
@@ -217,6 +220,15 @@ mod tests {
         assert_eq!(*level, crate::proxy::Level::Warn);
         assert!(line.ends_with("next try in 60 s: a\\nb"), "{line}");
         assert_eq!(proxy.metric("envoy_autocert.failures.resolver.le.class.transient"), Some(1));
+    }
+
+    #[test]
+    fn who_registers_learns_to_what_terms() {
+        let (proxy, herald) = herald();
+        herald.notice(Event::TermsAgreed { resolver: "le", url: "https://ca.example/terms" });
+        let line =
+            "envoy-autocert: le: by registering you agree to the CA's terms of service, https://ca.example/terms";
+        assert_eq!(proxy.lines(), [(crate::proxy::Level::Info, line.to_owned())]);
     }
 
     #[test]

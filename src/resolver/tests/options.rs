@@ -58,6 +58,34 @@ fn an_account_is_bound_once_for_all_orders_and_restarts() {
     assert_eq!((scene.published().len(), scene.keeper.bound.get(), scene.ca().account_count()), (3, 1, 1));
 }
 
+/// The words on the terms of service that were told.
+fn terms(scene: &Scene) -> Vec<String> {
+    scene.notes.lines.borrow().iter().filter(|line| line.starts_with("TermsAgreed")).cloned().collect()
+}
+
+#[test]
+fn the_terms_of_service_are_told_whenever_an_account_is_registered_and_at_no_other_time() {
+    let scene = scene(9, Settings { lifetime: 3600, ..Settings::default() });
+    scene.run(MINUTE);
+    scene.run(HOUR * 5);
+    assert_eq!(terms(&scene), ["TermsAgreed { resolver: \"le\", url: \"https://ca.example/terms\" }"]);
+    scene.network.ca.borrow_mut().forget_everything();
+    scene.run(HOUR);
+    assert_eq!(terms(&scene).len(), 2);
+}
+
+#[test]
+fn terms_of_service_are_told_on_one_line_or_not_at_all() {
+    for (url, told) in [(None, 0), (Some("https://ca.example/\r\nx\u{1b}[1m".to_owned()), 1)] {
+        let scene = scene(10, Settings { terms: url, ..Settings::default() });
+        scene.run(MINUTE);
+        assert_eq!(scene.published().len(), 1);
+        let terms = terms(&scene);
+        assert_eq!(terms.len(), told);
+        assert!(terms.iter().all(|line| line.contains(r"https://ca.example/\\r\\nx\\u{1b}[1m")), "{terms:?}");
+    }
+}
+
 #[test]
 fn an_answer_lost_at_registration_makes_no_second_account() {
     for fault in [Fault::LostAnswer, Fault::LostRequest, Fault::Stall, Fault::answer(500, "")] {

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use harness::{Fault, Resource};
 
-use super::scene::{NAME, ONCE, Scene};
+use super::scene::{NAME, ONCE, Scene, said};
 
 /// One try, told as permanent with what the CA says; after it the CA is left alone.
 fn told_once(resource: Resource, fault: Fault, words: &str) -> Result<Scene> {
@@ -25,6 +25,23 @@ fn a_contact_that_the_ca_does_not_take_is_told() -> Result<()> {
 fn a_kind_of_contact_that_the_ca_does_not_support_is_told() -> Result<()> {
     let refusal = Fault::problem(400, "unsupportedContact", "mailto is not supported here");
     told_once(Resource::NewAccount, refusal, "mailto is not supported here").map(drop)
+}
+
+#[test]
+fn the_terms_of_service_are_told_once() -> Result<()> {
+    let mut scene = Scene::start("terms", |_| {})?;
+    scene.served()?;
+    scene.world.envoy.restart()?;
+    scene.want("later.example")?;
+    scene.issued("later.example")?;
+    let said = said(&scene.world);
+    let told: Vec<&str> = said.lines().filter(|line| line.contains("terms of service")).collect();
+    ensure!(told.len() == 1, "{told:?}");
+    ensure!(
+        told[0].contains("le: by registering you agree to the CA's terms of service, data:text/plain,"),
+        "{told:?}"
+    );
+    Ok(())
 }
 
 #[test]

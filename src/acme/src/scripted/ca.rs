@@ -55,6 +55,8 @@ pub struct Settings {
     pub another_chain_at: Option<String>,
     /// What it says of renewals.
     pub renewals: Renewals,
+    /// Where it says that its terms of service stand; nothing when there are none.
+    pub terms: Option<String>,
 }
 
 impl Default for Settings {
@@ -77,6 +79,7 @@ impl Default for Settings {
             issuers: vec!["Scripted Root"],
             another_chain_at: None,
             renewals: Renewals::default(),
+            terms: Some(format!("{BASE}/terms")),
         }
     }
 }
@@ -252,7 +255,7 @@ impl Ca {
             "renewalInfo": format!("{BASE}/renewal-info"),
             "unknown": {"a": []},
             "meta": {
-                "termsOfService": format!("{BASE}/terms"),
+                "termsOfService": self.settings.terms,
                 "externalAccountRequired": !self.settings.customers.is_empty(),
                 "profiles": profiles.collect::<serde_json::Map<_, _>>(),
             },

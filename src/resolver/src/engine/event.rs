@@ -128,6 +128,13 @@ pub enum Event<'a> {
         /// The window, and the moment that was chosen in it. The explanation is as the CA wrote it.
         suggestion: &'a Suggestion,
     },
+    /// An account was registered, by which the CA's terms of service are agreed to.
+    TermsAgreed {
+        /// The resolver's name.
+        resolver: &'a str,
+        /// Where they stand, in one escaped line.
+        url: &'a str,
+    },
 }
 
 /// Why a certificate is due.

@@ -173,7 +173,11 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
             Some(eab) => Some(self.bind(client, eab).await?),
             None => None,
         };
-        self.save(account::register(client, &contact(self.resolver), binding.as_ref()).await?).await
+        let registered = account::register(client, &contact(self.resolver), binding.as_ref()).await?;
+        if let Some(terms) = account::terms_of_service(client) {
+            self.observer.notice(Event::TermsAgreed { resolver: &self.resolver.name, url: &acme::one_line(terms) });
+        }
+        self.save(registered).await
     }
 
     async fn bind(&self, client: &Client<&'a H>, eab: &Eab) -> Result<Binding, Trouble> {
