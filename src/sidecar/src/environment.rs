@@ -15,6 +15,8 @@ const COMMON: [&str; 6] = ["HOME", "LANG", "PATH", "SSL_CERT_DIR", "SSL_CERT_FIL
 const LOCALE: &str = "LC_";
 /// What the names of Envoy's own variables start with.
 const ENVOYS: &str = "ENVOY_";
+/// What the names of the variables of the DNS provider `exec` start with; its program's own may too.
+const PROGRAMS: &str = "EXEC_";
 /// What the names of our flags start with, as variables.
 const FLAGS: &str = "ENVOY_AUTOCERT_";
 
@@ -42,6 +44,11 @@ impl FromStr for VariableName {
 /// What an Envoy gets of our environment.
 pub fn for_envoy(named: &[VariableName]) -> Passed {
     kept(std::env::vars_os(), |name| name.starts_with(ENVOYS) || named.iter().any(|named| named.0 == name))
+}
+
+/// What a program that makes DNS records gets of our environment.
+pub fn for_dns_program(named: &[VariableName]) -> Passed {
+    kept(std::env::vars_os(), |name| name.starts_with(PROGRAMS) || named.iter().any(|named| named.0 == name))
 }
 
 /// The common variables of `all`, and those that are `wanted`.

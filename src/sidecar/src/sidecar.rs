@@ -86,7 +86,8 @@ impl Sidecar {
         let provided = read_provided(args, catalog.clone()).await?;
         let (stop, stopping) = watch::channel(false);
         let sds_status = Arc::new(sds::Status::with_judge(deployment.clone()));
-        let dns = Dns::open(storage, &args.variables, args.dns.name_server_port).await;
+        let zones = args.dns.delegation_zones.clone();
+        let dns = Dns::open(storage, &args.variables, args.dns.name_server_port, zones).await;
         let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
         let engine = Arc::new(Engine::new(store.clone()));
         let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));

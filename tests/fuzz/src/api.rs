@@ -14,7 +14,7 @@ use hickory_proto::op::Message;
 use http_body_util::BodyExt;
 use sidecar::api::{self, Admission, Context, Peer};
 use sidecar::clock::Clock;
-use sidecar::dns::{ByCode, Dns, Exchange, Parts, Persistent, Question, Solver, Unanswered};
+use sidecar::dns::{ByCode, Delegation, Dns, Exchange, Parts, Persistent, Question, Solver, Unanswered};
 use sidecar::store::{FileStore, LeaseBounds, Storages, Store, Writing};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
@@ -73,7 +73,7 @@ impl Sidecar {
             providers: Box::new(ByCode::new(BTreeMap::new())),
             exchange: exchange.clone(),
             name_server_port: 53,
-            follow_cnames: true,
+            delegation: Delegation { is_followed: true, zones: Vec::new() },
         };
         let solver = runtime.block_on(Solver::open(&storage, parts));
         let dns = Dns { solver, persistent: Persistent::new(exchange, 53) };

@@ -1,12 +1,12 @@
-//! The flags of questions to name servers, and the codes of DNS providers in configurations.
+//! The flags of DNS-01 and its questions to name servers, and the codes of DNS providers in configurations.
 
 use clap::Args;
 use resolver::config::{Mistake, shortened};
 use setup::model::Setup;
 
-use crate::dns::provider;
+use crate::dns::{DelegationZone, provider};
 
-/// The flags of questions to name servers.
+/// The flags of DNS-01 and its questions to name servers.
 #[derive(Args, Clone, Debug)]
 pub struct DnsArgs {
     /// Port on which a zone's own name servers are asked for the TXT records of challenges. It is another than 53 in
@@ -19,6 +19,17 @@ pub struct DnsArgs {
         help_heading = "DNS"
     )]
     pub name_server_port: u16,
+
+    /// Zone, or name with all below it, that holds nothing but challenges. CNAMEs from _acme-challenge names may lead into
+    /// it also with DNS providers that may replace other TXT records. May be given several times.
+    #[arg(
+        long = "delegation-zone",
+        env = "ENVOY_AUTOCERT_DELEGATION_ZONE",
+        value_name = "ZONE",
+        value_delimiter = ',',
+        help_heading = "DNS"
+    )]
+    pub delegation_zones: Vec<DelegationZone>,
 }
 
 /// Resolvers whose DNS provider there is not. The plugin can't know that, and an order is late to say so.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 use wire::Dns01;
 
+use super::delegation;
 use super::journal::Entry;
 use super::lookup::{self, Lookup, LookupError};
 use super::propagation::Wanted;
@@ -145,7 +146,10 @@ async fn place(shared: &Shared, challenge: &Dns01) -> Result<Place, String> {
     };
     // The CA follows CNAMEs in any case, so that is where the record is looked for.
     let seen_at = or(lookup.end_of_chain(&own).await, &own)?;
-    let at = if parts.follow_cnames && provider.follows_cnames() { &seen_at } else { &own };
+    let at = if parts.delegation.is_followed && provider.follows_cnames() { &seen_at } else { &own };
+    if provider.may_replace() && !parts.delegation.takes(at) {
+        return Err(delegation::refusal(&challenge.provider, &own, at));
+    }
     let zone = or(lookup.zone_of(at).await, &own.base_name())?;
     let seen_zone = if *at == seen_at { zone.clone() } else { or(lookup.zone_of(&seen_at).await, &zone)? };
     let entry = Entry {

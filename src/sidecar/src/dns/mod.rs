@@ -7,6 +7,7 @@
 //! | folder or file | what it does |
 //! |---|---|
 //! | `solver.rs` | challenges by token: asked for, waited for, withdrawn |
+//! | `delegation.rs` | which names a CNAME may lead a record to |
 //! | `life.rs` | the life of one challenge's record, from where it goes to its removal |
 //! | `removal.rs` | removes a record for sure, or says what to remove by hand |
 //! | `journal.rs` | the records that are out there, on disk |
@@ -17,6 +18,7 @@
 //! | `providers.rs` | what the solver wants of providers |
 //! | `provider/` | DNS providers by lego's codes, with lego's variables: make a record, remove it |
 
+mod delegation;
 mod journal;
 mod life;
 mod lookup;
@@ -34,6 +36,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use delegation::{Delegation, DelegationZone};
 pub use lookup::{Exchange, MAX_SERVERS, Network, Question, Unanswered};
 pub use persist::Persistent;
 pub use providers::{ByCode, DnsProvider, Providers};
@@ -54,14 +57,19 @@ pub struct Dns {
 
 impl Dns {
     /// With the journal beside this storage, and these variables above those of the environment. Authoritative name
-    /// servers are asked on this port.
-    pub async fn open(storage: &Path, variables: &Variables, name_server_port: u16) -> Self {
+    /// servers are asked on this port; CNAMEs may lead into these zones, whatever the provider.
+    pub async fn open(
+        storage: &Path,
+        variables: &Variables,
+        name_server_port: u16,
+        delegation_zones: Vec<DelegationZone>,
+    ) -> Self {
         let exchange: Arc<dyn Exchange> = Arc::new(Network::default());
         let parts = Parts {
             providers: Box::new(ByCode::new(variables.clone())),
             exchange: exchange.clone(),
             name_server_port,
-            follow_cnames: !is_true(DISABLE_CNAME_SUPPORT, variables),
+            delegation: Delegation { is_followed: !is_true(DISABLE_CNAME_SUPPORT, variables), zones: delegation_zones },
         };
         Self { solver: Solver::open(storage, parts).await, persistent: Persistent::new(exchange, name_server_port) }
     }

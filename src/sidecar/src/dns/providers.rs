@@ -12,13 +12,15 @@ use crate::keys::eab::Variables;
 /// Makes records at one account of one DNS provider.
 ///
 /// - Both calls MUST be idempotent: they are made again after a crash. A record that is not there is removed.
-/// - Both MUST leave other values at the name as they are.
+/// - Both MUST leave other values at the name as they are, unless it may replace them.
 /// - Both may take minutes. An error is one line, without a secret.
 pub trait DnsProvider: Send + Sync {
     /// How long it takes.
     fn timing(&self) -> Timing;
     /// Whether a record is made where CNAMEs lead, and not at the challenge's own name.
     fn follows_cnames(&self) -> bool;
+    /// Whether other values at a record's name may get lost: whoever chooses a CNAME must not choose the name then.
+    fn may_replace(&self) -> bool;
     /// Makes a record.
     fn present<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>>;
     /// Removes a record.
@@ -65,6 +67,10 @@ impl DnsProvider for Provider {
 
     fn follows_cnames(&self) -> bool {
         self.follows_cnames()
+    }
+
+    fn may_replace(&self) -> bool {
+        self.may_replace()
     }
 
     fn present<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>> {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use wire::Dns01;
 
+use super::delegation::Delegation;
 use super::journal::Journal;
 use super::life::{FORGOTTEN, Wish, leftover, live, unwanted};
 use super::lookup::Exchange;
@@ -36,8 +37,8 @@ pub struct Parts {
     pub exchange: Arc<dyn Exchange>,
     /// Where authoritative name servers listen.
     pub name_server_port: u16,
-    /// Whether records are made where CNAMEs lead.
-    pub follow_cnames: bool,
+    /// Whether records are made where CNAMEs lead, and which of these names are taken.
+    pub delegation: Delegation,
 }
 
 /// What all challenges share.

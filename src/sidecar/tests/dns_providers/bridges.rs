@@ -48,6 +48,33 @@ async fn a_program_gets_legos_arguments() {
     assert_eq!(program.log(), expected);
 }
 
+/// Cargo sets these for the test.
+#[tokio::test]
+async fn a_program_sees_what_it_needs_and_what_is_listed_for_it() {
+    let program = Program::new("env >> \"$0.log\"");
+    let path = program.path();
+    let path = path.to_str().unwrap();
+    find("exec", &[("EXEC_PATH", path)]).unwrap().present(&record(APEX)).await.unwrap();
+    let seen = program.log();
+    assert!(seen.contains("PATH=") && !seen.contains("CARGO"), "{seen}");
+    let listed = [("EXEC_PATH", path), ("EXEC_PASS_ENVIRONMENT", "CARGO_PKG_NAME, CARGO_MANIFEST_DIR,")];
+    find("exec", &listed).unwrap().present(&record(APEX)).await.unwrap();
+    let seen = program.log();
+    assert!(seen.contains("CARGO_PKG_NAME=") && seen.contains("CARGO_MANIFEST_DIR="), "{seen}");
+    assert!(!seen.contains("CARGO_PKG_VERSION"), "{seen}");
+}
+
+#[tokio::test]
+async fn what_may_take_other_values_away_is_known() {
+    let exec = [("EXEC_PATH", "x"), ("EXEC_MODE", "RAW")];
+    let httpreq = [("HTTPREQ_ENDPOINT", "http://x"), ("HTTPREQ_MODE", "RAW")];
+    assert!(find("exec", &exec[..1]).unwrap().may_replace() && find("httpreq", &httpreq[..1]).unwrap().may_replace());
+    assert!(!find("exec", &exec).unwrap().may_replace() && !find("httpreq", &httpreq).unwrap().may_replace());
+    assert!(find("duckdns", &[("DUCKDNS_TOKEN", "x")]).unwrap().may_replace());
+    assert!(!find("cloudflare", &[("CF_DNS_API_TOKEN", "x")]).unwrap().may_replace());
+    assert!(!find("rfc2136", &[("RFC2136_NAMESERVER", "127.0.0.1")]).unwrap().may_replace());
+}
+
 #[tokio::test]
 async fn what_a_program_says_when_it_fails_is_in_the_error_on_one_line() {
     let program = Program::new("printf 'no such zone\\n\\033[31m'; head -c 100000 /dev/zero | tr '\\0' x >&2; exit 3");
@@ -149,6 +176,7 @@ fn what_is_wrong_with_variables_is_said_at_once() {
         ("httpreq", vec![("HTTPREQ_ENDPOINT", "ftp://x")], "the variable HTTPREQ_ENDPOINT: expected a URL"),
         ("exec", vec![("EXEC_PATH", "x"), ("EXEC_POLLING_INTERVAL", "2s")], "expected a number from 0 to 86400"),
         ("exec", vec![("EXEC_PATH", "x"), ("EXEC_SEQUENCE_INTERVAL", "-1")], "the variable EXEC_SEQUENCE_INTERVAL"),
+        ("exec", vec![("EXEC_PATH", "x"), ("EXEC_PASS_ENVIRONMENT", "A=b")], "the variable EXEC_PASS_ENVIRONMENT"),
         ("rfc2136", vec![("RFC2136_NAMESERVER", "a:b")], "the variable RFC2136_NAMESERVER"),
     ] {
         let error = refusal(find(code, &pairs));

@@ -16,6 +16,12 @@ variables. This list is printed by `envoy-autocert dns-providers`.
   work. An empty one hides the common one.
 - `<PREFIX>_PROPAGATION_TIMEOUT`, `_POLLING_INTERVAL`, `_TTL`, `_HTTP_TIMEOUT` and, for providers that make records one
   after the other, `_SEQUENCE_INTERVAL` are seconds, and default to what lego takes.
+- Unlike lego, `exec` gives its program no other provider's credentials: of the sidecar's environment it gets `PATH`,
+  `HOME`, `TZ`, `LANG`, `LC_*`, `SSL_CERT_FILE`, `SSL_CERT_DIR`, `EXEC_*` and what `EXEC_PASS_ENVIRONMENT=NAME,NAME` lists.
+  As with lego, its third argument, the value, starts with a `-` once in a while.
+- A CNAME from `_acme-challenge.example.com` says where the record is made. `exec` and `httpreq` without `RAW`, and the
+  providers where a name holds one value, may replace and remove other TXT records there. With these, only names that
+  start with `_acme-challenge.` are taken, and those in zones that the sidecar's (or `run`'s) `--delegation-zone` names.
 - *Optional variables* are in italics; a default is given behind `=`.
 
 ";

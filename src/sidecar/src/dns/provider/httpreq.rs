@@ -34,6 +34,11 @@ impl HttpReq {
         })
     }
 
+    /// Whether the record's name is the server's own choice: of a challenge it is told the domain.
+    pub(super) fn chooses_names(&self) -> bool {
+        self.is_raw
+    }
+
     pub(super) async fn present(&self, record: &Record) -> Result<(), ProviderError> {
         self.post("present", record).await
     }

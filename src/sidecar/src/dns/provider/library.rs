@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
 use super::scrub::Scrub;
-use super::table::{Means, Row, Variable};
+use super::table::{Api, Holds, Means, Row, Variable};
 use super::timing::Lives;
 use super::values::Values;
 use super::variables::Environment;
@@ -80,6 +80,11 @@ impl Library {
         }
         let scrub = Scrub::new(row, &values);
         Ok(Self { row, values, ttl: lives.ttl, http: lives.http, binary, surroundings, scrub })
+    }
+
+    /// Whether a record takes the place of all others of its name.
+    pub(super) fn replaces(&self) -> bool {
+        matches!(self.row.means, Means::Library(Api { holds: Holds::One, .. }))
     }
 
     pub(super) async fn present(&self, record: &Record) -> Result<(), ProviderError> {

@@ -115,7 +115,7 @@ impl Provider {
         let lives = timing::of(row, &environment)?;
         let reached = match row.means {
             Means::AcmeDns => Reached::AcmeDns(acme_dns::AcmeDns::new(row, &values, lives.http)?),
-            Means::Exec => Reached::Exec(exec::Exec::new(row, &values, lives.timing)),
+            Means::Exec => Reached::Exec(exec::Exec::new(row, &values, lives.timing)?),
             Means::HttpReq => Reached::HttpReq(httpreq::HttpReq::new(row, &values, lives.http)?),
             Means::Library(_) => Reached::Library(library::Library::new(row, values, &lives, binary, &environment)?),
             Means::Rfc2136 => Reached::Rfc2136(Box::new(rfc2136::Rfc2136::new(row, &values, lives.ttl)?)),
@@ -136,7 +136,18 @@ impl Provider {
         }
     }
 
-    /// Makes the record, beside others of its name. Doing it again changes nothing.
+    /// Whether making or removing a record may take other values of its name away. Programs and servers of the user's
+    /// may; acme-dns has names of its own alone, wherever CNAMEs lead.
+    pub fn may_replace(&self) -> bool {
+        match &self.0.reached {
+            Reached::AcmeDns(_) | Reached::Rfc2136(_) => false,
+            Reached::Exec(provider) => !provider.chooses_names(),
+            Reached::HttpReq(provider) => !provider.chooses_names(),
+            Reached::Library(provider) => provider.replaces(),
+        }
+    }
+
+    /// Makes the record, beside others of its name unless the provider may replace them. Doing it again changes nothing.
     ///
     /// # Errors
     /// When the provider can't be reached, refuses it, or is too slow.
@@ -150,7 +161,7 @@ impl Provider {
         }
     }
 
-    /// Removes this value and no other of the name's. One that is not there is as good as removed.
+    /// Removes this value, and no other of the name's unless the provider may replace them. One that is not there is as good as removed.
     ///
     /// # Errors
     /// Like those of [`Provider::present`].

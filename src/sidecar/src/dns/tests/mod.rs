@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 use wire::{Dns01, DnsChecks};
 
+use super::delegation::Delegation;
 use super::lookup::testing::{FakeDns, NS1, NS2, RECURSIVE, txt};
 use super::provider::{Record, Timing};
 use super::providers::{DnsProvider, Providers};
@@ -53,15 +54,15 @@ impl World {
 
     /// One that begins where the last has ended.
     async fn solver(&self) -> Solver {
-        self.solver_that_follows_cnames(true).await
+        self.solver_with(Delegation { is_followed: true, zones: Vec::new() }).await
     }
 
-    async fn solver_that_follows_cnames(&self, follow_cnames: bool) -> Solver {
+    async fn solver_with(&self, delegation: Delegation) -> Solver {
         let parts = Parts {
             providers: Box::new(self.provider.clone()),
             exchange: Arc::new(self.dns.clone()),
             name_server_port: 53,
-            follow_cnames,
+            delegation,
         };
         let solver = Solver::open(&self.storage(), parts).await;
         solver.resume();
@@ -84,7 +85,7 @@ impl World {
     }
 }
 
-/// A provider with the codes `fast`, `slow` and so on: all change the same zone.
+/// A provider with the codes `fast`, `slow`, `replacing` and so on: all change the same zone.
 #[derive(Clone)]
 struct FakeProvider(Arc<Mutex<Provider>>);
 
@@ -187,6 +188,10 @@ impl DnsProvider for Coded {
 
     fn follows_cnames(&self) -> bool {
         true
+    }
+
+    fn may_replace(&self) -> bool {
+        self.code == "replacing"
     }
 
     fn present<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>> {

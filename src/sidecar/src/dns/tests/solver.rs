@@ -3,7 +3,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, advance, sleep};
 
+use wire::Dns01;
+
 use super::{A, PATIENCE, World, challenge, failure};
+use crate::dns::delegation::Delegation;
 use crate::dns::lookup::testing::{RECURSIVE, cname};
 use crate::dns::solver::{MAX_CHALLENGES, Unsolved};
 
@@ -140,9 +143,41 @@ async fn a_record_is_made_where_cnames_lead_unless_that_is_switched_off() {
     assert_eq!(world.texts("a.validation.example.").len(), 1);
     assert!(world.texts(A).is_empty());
 
-    let solver = world.solver_that_follows_cnames(false).await;
+    let solver = world.solver_with(Delegation::default()).await;
     assert_eq!(solver.put(challenge("a.example", 2), Duration::ZERO).await, Ok(false));
     world.until(|| world.texts(A).len() == 1).await;
+}
+
+/// What a provider that may replace records does with a CNAME to this name.
+async fn replacing(to: &str, zones: &[&str]) -> (World, Result<bool, Unsolved>) {
+    let world = World::new();
+    world.dns.add(RECURSIVE, A, cname(to));
+    let zones = zones.iter().map(|zone| zone.parse().unwrap()).collect();
+    let solver = world.solver_with(Delegation { is_followed: true, zones }).await;
+    let challenge = Dns01 { provider: "replacing".into(), ..challenge("a.example", 1) };
+    let solved = solver.put(challenge, PATIENCE).await;
+    (world, solved)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cname_leads_no_provider_that_replaces_records_to_a_name_for_something_else() {
+    for to in ["example.", "_dmarc.b.example.", "a.validation.example."] {
+        let (world, solved) = replacing(to, &["other.example"]).await;
+        let why = failure(solved);
+        assert!(why.contains(&format!("{A} leads by CNAME to {to}")) && why.contains("--delegation-zone"), "{why}");
+        // Neither is anything removed there.
+        sleep(Duration::from_secs(3600)).await;
+        assert!(world.provider.presents().is_empty() && world.provider.clean_ups().is_empty(), "{to}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cname_leads_a_provider_that_replaces_records_to_names_for_challenges_and_into_named_zones() {
+    for (to, zones) in [("_acme-challenge.b.example.", &[][..]), ("a.validation.example.", &["validation.example"])] {
+        let (world, solved) = replacing(to, zones).await;
+        assert_eq!(solved, Ok(true));
+        assert_eq!(world.texts(to).len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -26,7 +26,11 @@ pub(super) static ROWS: &[Row] = &[
         code: "exec",
         name: "External program",
         prefixes: &["EXEC"],
-        variables: &[required(&["EXEC_PATH"]).public(), optional(&["EXEC_MODE"]).public()],
+        variables: &[
+            required(&["EXEC_PATH"]).public(),
+            optional(&["EXEC_MODE"]).public(),
+            optional(&["EXEC_PASS_ENVIRONMENT"]).public(),
+        ],
         defaults: Defaults { polling: 3, sequence: Some(60), ..DEFAULTS },
         means: Means::Exec,
         tried: Tried::Real("a program"),
