@@ -59,6 +59,23 @@ fn a_script_is_run_as_exec_does() -> Result<()> {
 }
 
 #[test]
+fn a_script_sees_no_credentials_but_its_own() -> Result<()> {
+    let stage = Stage::new("exec-environment", &PebbleOptions::default())?;
+    let script = Script::new(&stage.place, &stage.dns, "")?;
+    let planted = ["EXEC_ZONE", "MY_TOKEN", "CF_DNS_API_TOKEN", "LE_EAB_HMAC", "AWS_SECRET_ACCESS_KEY"];
+    let planted = planted.iter().map(|name| ((*name).to_owned(), format!("planted-{name}")));
+    let mut variables = script.environment();
+    variables.extend(planted);
+    variables.push(("EXEC_PASS_ENVIRONMENT".to_owned(), "MY_TOKEN".to_owned()));
+    let _world = at_challtestsrv("exec", stage, variables)?;
+    let mut seen: Vec<String> = script.variables().into_iter().filter(|pair| pair.contains("planted")).collect();
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, ["EXEC_ZONE=planted-EXEC_ZONE", "MY_TOKEN=planted-MY_TOKEN"]);
+    Ok(())
+}
+
+#[test]
 fn acme_dns_tells_which_alias_to_set_and_works_when_it_is_set() -> Result<()> {
     let place = Place::new("acme-dns")?;
     let server = AcmeDns::start(ZONE)?;

@@ -17,6 +17,7 @@ pub struct Script {
     script: PathBuf,
     calls: PathBuf,
     hold: PathBuf,
+    environ: PathBuf,
 }
 
 impl Script {
@@ -26,10 +27,12 @@ impl Script {
     /// When it can't be written.
     pub fn new(place: &Place, dns: &Challtestsrv, slow: &str) -> Result<Self> {
         let (script, calls, hold) = (place.file("exec.sh"), place.file("exec.calls"), place.file("exec.hold"));
+        let environ = place.file("exec.environ");
         let management = dns.management();
         let text = format!(
             r#"#!/bin/bash
 echo "$1 $2" >> '{calls}'
+cat /proc/$$/environ >> '{environ}'
 if [[ $2 == *'{slow}'* ]]; then
   while [ -e '{hold}' ]; do sleep 0.05; done
 fi
@@ -44,12 +47,13 @@ read -r version status rest <&3
 "#,
             calls = calls.display(),
             hold = hold.display(),
+            environ = environ.display(),
             ip = management.ip(),
             port = management.port(),
         );
         fs::write(&script, text)?;
         fs::set_permissions(&script, fs::Permissions::from_mode(0o700))?;
-        Ok(Self { script, calls, hold })
+        Ok(Self { script, calls, hold, environ })
     }
 
     /// From now on it waits.
@@ -71,6 +75,12 @@ read -r version status rest <&3
     /// lego's variables for it.
     pub fn environment(&self) -> Vec<(String, String)> {
         vec![("EXEC_PATH".to_owned(), self.script.display().to_string())]
+    }
+
+    /// The variables that it got, as `NAME=value`, in all of its calls.
+    pub fn variables(&self) -> Vec<String> {
+        let bytes = fs::read(&self.environ).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).split_terminator('\0').map(str::to_owned).collect()
     }
 
     /// How it was called: what to do, and the name.
