@@ -30,6 +30,7 @@ mod several_envoys;
 mod storages;
 mod takeover;
 mod tls_alpn;
+mod tls_options;
 mod trap;
 mod trouble;
 mod untrusted;

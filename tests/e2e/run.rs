@@ -53,12 +53,23 @@ impl Scene {
     }
 
     pub(crate) fn start(stage: Stage, backend: Backend, arguments: &[&str]) -> Result<Self> {
+        Self::start_with(stage, backend, arguments, &[])
+    }
+
+    /// With environment variables.
+    pub(crate) fn start_with(
+        stage: Stage,
+        backend: Backend,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let log = stage.place.file("run.log");
         let run = Process::start(&artifacts::sidecar()?, &log, |command| {
             command.arg("run").args(arguments);
             command.arg("--runtime-dir").arg(stage.place.file("run"));
             command.env("ENVOY_AUTOCERT_ENVOY", artifacts::envoy().unwrap_or_default());
             command.env("ENVOY_AUTOCERT_PLUGIN", artifacts::wasm().unwrap_or_default());
+            command.envs(variables.iter().copied());
         })?;
         Ok(Self { run, backend, stage })
     }

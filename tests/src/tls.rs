@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, DEFAULT_VERSIONS, RootCertStore, SupportedProtocolVersion};
 use time::OffsetDateTime;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -21,9 +22,21 @@ use x509_parser::public_key::PublicKey;
 /// How long a handshake may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The CAs a client trusts. Always verifies: there is no way to turn it off.
+/// The CAs a client trusts, and the versions it speaks. Always verifies: there is no way to turn it off.
 #[derive(Clone, Debug)]
-pub struct Roots(Arc<ClientConfig>);
+pub struct Roots {
+    config: Arc<ClientConfig>,
+    store: RootCertStore,
+}
+
+/// The versions of TLS that a client may be limited to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
+}
 
 impl Roots {
     /// From certificates in PEM.
@@ -38,11 +51,27 @@ impl Roots {
         if roots.is_empty() {
             bail!("no root certificate");
         }
+        Self::of(roots, DEFAULT_VERSIONS)
+    }
+
+    /// The same for a client that speaks only this version.
+    ///
+    /// # Errors
+    /// When the library does not know it.
+    pub fn only(&self, version: Version) -> Result<Self> {
+        let versions: &[_] = match version {
+            Version::Tls12 => &[&TLS12],
+            Version::Tls13 => &[&TLS13],
+        };
+        Self::of(self.store.clone(), versions)
+    }
+
+    fn of(store: RootCertStore, versions: &[&'static SupportedProtocolVersion]) -> Result<Self> {
         let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
+            .with_protocol_versions(versions)?
+            .with_root_certificates(store.clone())
             .with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        Ok(Self { config: Arc::new(config), store })
     }
 
     pub(crate) async fn connect(&self, address: SocketAddr, name: &str) -> Result<TlsStream<TcpStream>> {
@@ -50,7 +79,7 @@ impl Roots {
         let stream = TcpStream::connect(address).await?;
         // Without it, each small request on loopback may wait 40 ms for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
-        Ok(TlsConnector::from(self.0.clone()).connect(name, stream).await?)
+        Ok(TlsConnector::from(self.config.clone()).connect(name, stream).await?)
     }
 }
 

@@ -2,9 +2,9 @@
 //!
 //! Traefik takes plaintext and TLS on one port, and chooses the certificate by SNI and the router by `Host`. So a chain
 //! for TLS has all routes of its entry point; chains differ in their certificates, their TLS options and in what takes
-//! the connection: HTTP, a TCP router, or the server behind a router with passthrough.
+//! the connection: HTTP (in [`super::https`]), a TCP router, or the server behind a router with passthrough.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::HashSet;
 
 use resolver::config::Mistake;
 use serde_json::{Value, json};
@@ -13,13 +13,10 @@ use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
 use super::{Layout, routes, services, tls_alpn01, untrusted, yaml};
-use crate::model::{EntryPoint, HttpRouter, Redirect, RouterTls, Setup, TcpRouter, TcpTls, TlsOptions};
-
-/// What HTTP clients are offered.
-const ALPN: [&str; 2] = ["h2", "http/1.1"];
+use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, TcpRouter, TcpTls, TlsOptions};
 
 /// Traefik's name of the TLS options of whoever names none.
-const DEFAULT_OPTIONS: &str = "default";
+pub(super) const DEFAULT_OPTIONS: &str = "default";
 
 /// The chains of an entry point, the route configurations that they refer to, and what could not be done.
 #[derive(Default)]
@@ -30,6 +27,13 @@ pub(super) struct Chains {
     pub(super) mistakes: Vec<Mistake>,
     /// Names that chains have taken: Envoy refuses the same twice.
     taken: HashSet<String>,
+}
+
+impl Chains {
+    /// Those of the names that no chain has yet, which have one from now on.
+    pub(super) fn take<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Vec<String> {
+        names.map(str::to_owned).filter(|name| self.taken.insert(name.clone())).collect()
+    }
 }
 
 /// What the chains of an entry point are made from.
@@ -109,7 +113,10 @@ impl Entry<'_> {
     fn plain_http(&self, routers: &[&HttpRouter], chains: &mut Chains) {
         let virtual_hosts = match &self.point.redirect {
             Some(redirect) => vec![redirection(redirect)],
-            None => self.virtual_hosts(routers, chains),
+            None => routes::virtual_hosts(routers, &|router, _| self.action(router)).unwrap_or_else(|mistakes| {
+                chains.mistakes.extend(mistakes);
+                Vec::new()
+            }),
         };
         let routes = self.routes(&self.point.name, virtual_hosts, chains);
         let filters = manager::filters(Manager {
@@ -126,8 +133,7 @@ impl Entry<'_> {
 
     /// A TCP router with TLS.
     fn tcp(&self, router: &TcpRouter, chains: &mut Chains) {
-        let names: Vec<String> =
-            router.server_names.iter().filter(|name| chains.taken.insert((*name).clone())).cloned().collect();
+        let names = chains.take(router.server_names.iter().map(String::as_str));
         let has_all = router.server_names.is_empty();
         if names.is_empty() && !(has_all && chains.taken.insert(String::new())) {
             return;
@@ -144,7 +150,7 @@ impl Entry<'_> {
                     true => names.iter().map(String::as_str).collect(),
                     false => tls.certificates.iter().filter_map(|names| names.first().map(String::as_str)).collect(),
                 };
-                chain["transport_socket"] = transport_socket(secrets, &self.options(tls), &[]);
+                chain["transport_socket"] = transport_socket(secrets, &self.options(tls.options.as_deref()), &[]);
                 "Envoy does TLS"
             }
             Some(TcpTls::Passthrough) | None => "its server does TLS",
@@ -153,124 +159,21 @@ impl Entry<'_> {
         chains.chains.push(chain);
     }
 
-    /// The chains of HTTP routers with TLS: one for each kind of TLS options, and one for whatever no other takes.
-    fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
-        let groups = groups(routers);
-        let needs_client_ip = routers.iter().any(|router| routes::asks_for_client_ip(router));
-        let mut virtual_hosts = self.virtual_hosts(routers, chains);
-        // A TCP router for every name gets what no HTTP router names.
-        let has_rest = !tcp.iter().any(|router| router.server_names.is_empty());
-        for (options, hosts) in &groups {
-            let is_default = options == DEFAULT_OPTIONS;
-            let name =
-                if is_default { format!("{}-tls", self.point.name) } else { format!("{}-{options}", self.point.name) };
-            let misdirected: BTreeSet<&str> = groups
-                .iter()
-                .filter(|(other, _)| *other != options)
-                .flat_map(|(_, hosts)| hosts.iter().copied())
-                .collect();
-            let routes = self.routes(
-                &name,
-                misdirecting(
-                    if groups.len() == 1 { std::mem::take(&mut virtual_hosts) } else { virtual_hosts.clone() },
-                    &misdirected,
-                ),
-                chains,
-            );
-            let filters = |routes| {
-                manager::filters(Manager { point: self.point, plugin: None, routes, redirects: false, needs_client_ip })
-            };
-            let tls = self.setup.tls_options.get(options).cloned().unwrap_or_default();
-            let certificates = self.certificates(routers, hosts, is_default);
-            if let Layout::Dynamic { .. } = self.layout {
-                for (secret, names) in &certificates {
-                    let names: Vec<String> =
-                        names.iter().filter(|name| chains.taken.insert((*name).clone())).cloned().collect();
-                    if !names.is_empty() {
-                        chains.chains.push(chain(
-                            secret,
-                            &names,
-                            transport_socket([secret.as_str()], &tls, &ALPN),
-                            filters(routes.clone()),
-                        ));
-                    }
-                }
-            }
-            // Without SNI and for names that nothing covers; an address is never an SNI (RFC 6066 §3).
-            let is_address = |name: &&String| name.parse::<std::net::IpAddr>().is_ok();
-            let of_address = certificates.iter().find(|(_, names)| names.iter().any(|name| is_address(&name)));
-            let mut secrets = vec![of_address.map_or(secrets::DEFAULT, |(secret, _)| secret)];
-            if matches!(self.layout, Layout::Static) {
-                secrets.extend(certificates.keys().map(String::as_str));
-                let mut seen = HashSet::new();
-                secrets.retain(|secret| seen.insert(*secret));
-            }
-            let names: Vec<String> = match is_default && has_rest {
-                true => Vec::new(),
-                false => hosts
-                    .iter()
-                    .map(|host| (*host).to_owned())
-                    .filter(|host| chains.taken.insert(host.clone()))
-                    .collect(),
-            };
-            if is_default && has_rest || !names.is_empty() {
-                let name = if is_default { "TLS".to_owned() } else { format!("TLS with options {options}") };
-                chains.chains.push(chain(&name, &names, self.socket(&secrets, &tls), filters(routes)));
-            }
-        }
-    }
-
-    /// The certificates of the routers for these hosts, by their main names; and a secret for each host that none of
-    /// them covers, where certificates of the user's own may.
-    fn certificates(
-        &self,
-        routers: &[&HttpRouter],
-        hosts: &BTreeSet<&str>,
-        is_default: bool,
-    ) -> BTreeMap<String, Vec<String>> {
-        let wanted: BTreeSet<&[String]> = routers
-            .iter()
-            .filter_map(|router| router.tls.as_ref())
-            .flat_map(|tls| tls.certificates.iter().map(Vec::as_slice))
-            .filter(|names| is_default || names.iter().any(|name| hosts.contains(name.as_str())))
-            .collect();
-        let mut uses: HashMap<&str, usize> = HashMap::new();
-        wanted.iter().flat_map(|names| names.iter()).for_each(|name| *uses.entry(name).or_default() += 1);
-        let mut certificates: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for names in wanted {
-            let Some(main) = names.first() else { continue };
-            if uses.get(main.as_str()) == Some(&1) {
-                certificates.insert(main.clone(), names.to_vec());
-            } else {
-                // By this name the sidecar may give another certificate, without the other names.
-                certificates.extend(names.iter().map(|name| (name.clone(), vec![name.clone()])));
-            }
-        }
-        let covered: HashSet<&str> = uses.into_keys().collect();
-        if !self.setup.certificates.is_empty() {
-            let wildcard = |host: &str| host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
-            let is_covered = |host: &str| {
-                covered.contains(host) || wildcard(host).is_some_and(|name| covered.contains(name.as_str()))
-            };
-            let others: Vec<&str> = hosts.iter().copied().filter(|host| !is_covered(host)).collect();
-            certificates.extend(others.into_iter().map(|host| (host.to_owned(), vec![host.to_owned()])));
-        }
-        certificates
-    }
-
-    fn virtual_hosts(&self, routers: &[&HttpRouter], chains: &mut Chains) -> Vec<Value> {
-        let action = |router: &HttpRouter| match self.setup.http_services.get(&router.service) {
+    /// What becomes of a router's requests.
+    pub(super) fn action(&self, router: &HttpRouter) -> Value {
+        match self.setup.http_services.get(&router.service) {
             Some(service) => services::route(&router.service, service),
             None => json!({ "direct_response": { "status": 503 } }),
-        };
-        routes::virtual_hosts(routers, &action).unwrap_or_else(|mistakes| {
-            chains.mistakes.extend(mistakes);
-            Vec::new()
-        })
+        }
     }
 
     /// Routes in the connection manager itself, or in a file that Envoy watches.
-    fn routes(&self, name: &str, mut virtual_hosts: Vec<Value>, chains: &mut Chains) -> (&'static str, Value) {
+    pub(super) fn routes(
+        &self,
+        name: &str,
+        mut virtual_hosts: Vec<Value>,
+        chains: &mut Chains,
+    ) -> (&'static str, Value) {
         untrusted::refuse_encoded(&mut virtual_hosts, &self.point.encoded);
         let config = manager::route_config(name, virtual_hosts);
         match self.layout {
@@ -285,28 +188,13 @@ impl Entry<'_> {
         }
     }
 
-    fn socket(&self, secrets: &[&str], tls: &TlsOptions) -> Value {
-        match self.layout {
-            Layout::Static => secrets::short_transport_socket(secrets, tls, &ALPN),
-            Layout::Dynamic { .. } => transport_socket(secrets.iter().copied(), tls, &ALPN),
-        }
-    }
-
-    fn options(&self, tls: &RouterTls) -> TlsOptions {
-        let name = tls.options.as_deref().unwrap_or(DEFAULT_OPTIONS);
-        self.setup.tls_options.get(name).cloned().unwrap_or_default()
+    /// The TLS options of this name.
+    pub(super) fn options(&self, name: Option<&str>) -> TlsOptions {
+        self.setup.tls_options.get(name.unwrap_or(DEFAULT_OPTIONS)).cloned().unwrap_or_default()
     }
 }
 
-/// A chain for HTTPS.
-fn chain(name: &str, server_names: &[String], transport_socket: Value, filters: Value) -> Value {
-    let mut chain = json!({ "name": name, "filter_chain_match": matching(server_names) });
-    chain["transport_socket"] = transport_socket;
-    chain["filters"] = filters;
-    chain
-}
-
-fn matching(server_names: &[String]) -> Value {
+pub(super) fn matching(server_names: &[String]) -> Value {
     let mut matching = json!({ "transport_protocol": "tls" });
     if !server_names.is_empty() {
         matching["server_names"] = json!(server_names);
@@ -325,49 +213,6 @@ fn tcp_proxy(router: &TcpRouter) -> Value {
             "idle_timeout": "0s",
         },
     })
-}
-
-/// The hosts of routers by the TLS options that they have; a host with two kinds has the default ones, as in Traefik.
-fn groups<'r>(routers: &[&'r HttpRouter]) -> BTreeMap<String, BTreeSet<&'r str>> {
-    let mut of_host: BTreeMap<&str, &str> = BTreeMap::new();
-    for router in routers {
-        let options = router.tls.as_ref().and_then(|tls| tls.options.as_deref()).unwrap_or(DEFAULT_OPTIONS);
-        for host in routes::hosts(&router.rule) {
-            let known = of_host.entry(host).or_insert(options);
-            if *known != options {
-                *known = DEFAULT_OPTIONS;
-            }
-        }
-    }
-    let mut groups: BTreeMap<String, BTreeSet<&str>> = BTreeMap::from([(DEFAULT_OPTIONS.to_owned(), BTreeSet::new())]);
-    for (host, options) in of_host {
-        groups.entry(options.to_owned()).or_default().insert(host);
-    }
-    groups
-}
-
-/// Hosts with other TLS options are not served here: 421, as in Traefik.
-fn misdirecting(virtual_hosts: Vec<Value>, misdirected: &BTreeSet<&str>) -> Vec<Value> {
-    if misdirected.is_empty() {
-        return virtual_hosts;
-    }
-    let mut all = Vec::new();
-    for virtual_host in virtual_hosts {
-        let domains = virtual_host["domains"].as_array().cloned().unwrap_or_default();
-        let is_here = |domain: &Value| !domain.as_str().is_some_and(|domain| misdirected.contains(domain));
-        let domains: Vec<Value> = domains.into_iter().filter(is_here).collect();
-        if !domains.is_empty() {
-            let mut virtual_host = virtual_host;
-            virtual_host["domains"] = json!(domains);
-            all.push(virtual_host);
-        }
-    }
-    all.push(json!({
-        "name": "hosts with other TLS options",
-        "domains": misdirected,
-        "routes": [{ "match": { "prefix": "/" }, "direct_response": { "status": 421 } }],
-    }));
-    all
 }
 
 /// Traefik's `redirections.entryPoint`: the method decides whether a client may change it on the way.

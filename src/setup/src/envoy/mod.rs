@@ -12,6 +12,7 @@ pub mod ca;
 mod chains;
 pub mod clusters;
 pub mod filter;
+mod https;
 pub mod istio;
 pub mod listeners;
 mod manager;

@@ -5,14 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use resolver::config::Mistake;
 use serde_json::{Value, json};
 
-use super::{Candidate, MOST_ROUTES, matching};
-use crate::model::HttpRouter;
+use super::{Action, Candidate, MOST_ROUTES, matching};
 
 /// The virtual hosts of candidates in the order of their precedence.
-pub(super) fn virtual_hosts(
-    candidates: &[Candidate<'_>],
-    action: &dyn Fn(&HttpRouter) -> Value,
-) -> Result<Vec<Value>, Mistake> {
+pub(super) fn virtual_hosts(candidates: &[Candidate<'_>], action: Action<'_>) -> Result<Vec<Value>, Mistake> {
     let everywhere: Vec<usize> = indices(candidates, |candidate| candidate.hosts.is_empty());
     let mut of_host: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
@@ -86,13 +82,13 @@ fn virtual_host(
     domains: &[&str],
     routes: &[usize],
     candidates: &[Candidate<'_>],
-    action: &dyn Fn(&HttpRouter) -> Value,
+    action: Action<'_>,
     is_exact: bool,
 ) -> Value {
     let route = |index: &usize| {
         let candidate = candidates.get(*index)?;
         let conditions = matching::route_match(&candidate.answers).ok()?;
-        let mut route = action(candidate.router);
+        let mut route = action(candidate.router, candidate.hosts.is_empty());
         route["name"] = json!(candidate.router.name);
         route["match"] = conditions;
         Some(route)

@@ -33,14 +33,14 @@ struct Candidate<'s> {
     others: Vec<String>,
 }
 
-/// The virtual hosts of these routers; `action` gives what a router's routes do (`route`, `direct_response` …).
+/// What a router's routes do (`route`, `direct_response` …); the flag says that the route is for every host.
+pub type Action<'a> = &'a dyn Fn(&HttpRouter, bool) -> Value;
+
+/// The virtual hosts of these routers.
 ///
 /// # Errors
 /// When a rule can't be said in Envoy's terms, by the router's name.
-pub fn virtual_hosts(
-    routers: &[&HttpRouter],
-    action: &dyn Fn(&HttpRouter) -> Value,
-) -> Result<Vec<Value>, Vec<Mistake>> {
+pub fn virtual_hosts(routers: &[&HttpRouter], action: Action<'_>) -> Result<Vec<Value>, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut candidates = Vec::new();
     let mut sorted = routers.to_vec();
@@ -196,7 +196,7 @@ mod tests {
     fn hosts(rules: &[&str]) -> Vec<String> {
         let routers: Vec<HttpRouter> =
             rules.iter().enumerate().map(|(index, rule)| router(&index.to_string(), rule, Syntax::V3)).collect();
-        let all = virtual_hosts(&routers.iter().collect::<Vec<_>>(), &|_| json!({})).unwrap();
+        let all = virtual_hosts(&routers.iter().collect::<Vec<_>>(), &|_, _| json!({})).unwrap();
         let text = |value: &Value, key: &str| value[key].as_str().unwrap().to_owned();
         let domains = |host: &Value| {
             let domains = host["domains"].as_array().unwrap().iter().map(|domain| domain.as_str().unwrap().to_owned());
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn templates_of_v2_are_regular_expressions() {
         let router = router("r", "Path(`/{id:[0-9]+}`) && HostRegexp(`{sub}.x`)", Syntax::V2);
-        let all = virtual_hosts(&[&router], &|_| json!({})).unwrap();
+        let all = virtual_hosts(&[&router], &|_, _| json!({})).unwrap();
         let conditions = &all[0]["routes"][0]["match"];
         assert_eq!(conditions["safe_regex"]["regex"], "^/(?:[0-9]+)$");
         assert_eq!(conditions["headers"][0]["string_match"]["safe_regex"]["regex"], r"(?i)^(?:[^.]+)\.x(?::[0-9]+)?$");
@@ -245,7 +245,7 @@ mod tests {
             ("!QueryRegexp(`a`, `^a|b$`)", "a simpler regular expression"),
         ] {
             let router = router("r", rule, Syntax::V3);
-            let mistakes = virtual_hosts(&[&router], &|_| json!({})).unwrap_err();
+            let mistakes = virtual_hosts(&[&router], &|_, _| json!({})).unwrap_err();
             assert!(mistakes[0].to_string().starts_with("http.routers.r.rule: found"), "{}", mistakes[0]);
             assert!(mistakes[0].expected.starts_with(expected), "{}", mistakes[0]);
         }

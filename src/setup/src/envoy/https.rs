@@ -1,0 +1,223 @@
+//! The filter chains of HTTP routers with TLS.
+//!
+//! Promises: a connection has the TLS options of the host that it asks for by SNI, and every other request on it is
+//! answered 421, so that nobody gets to a host by another one's options. A host whose routers name different options
+//! has the default ones, as in Traefik; so has whatever no router names.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use serde_json::{Value, json};
+
+use super::chains::{Chains, DEFAULT_OPTIONS, Entry, matching};
+use super::manager::{self, Manager};
+use super::secrets::{self, short_transport_socket, transport_socket};
+use super::{Layout, routes};
+use crate::model::{HttpRouter, TcpRouter};
+
+/// What HTTP clients are offered.
+const ALPN: [&str; 2] = ["h2", "http/1.1"];
+
+impl Entry<'_> {
+    /// The chains: one for each kind of TLS options, or for each certificate of it, and one for whatever no other takes.
+    pub(super) fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
+        let options = Options::of(routers);
+        let certificates = Certificates::of(routers, &options, !self.setup.certificates.is_empty());
+        let needs_client_ip = routers.iter().any(|router| routes::asks_for_client_ip(router));
+        // A TCP router for every name gets what no HTTP router names.
+        let has_rest = !tcp.iter().any(|router| router.server_names.is_empty());
+        for (name, hosts) in &options.groups {
+            let is_default = *name == DEFAULT_OPTIONS;
+            let (routes_name, suffix) = match is_default {
+                true => (format!("{}-tls", self.point.name), String::new()),
+                false => (format!("{}-{name}", self.point.name), format!(" with options {name}")),
+            };
+            let virtual_hosts = match self.hosts_with(name, &options, routers) {
+                Ok(virtual_hosts) => virtual_hosts,
+                Err(mistakes) => return chains.mistakes.extend(mistakes),
+            };
+            let routes = self.routes(&routes_name, virtual_hosts, chains);
+            let filters = |routes| {
+                manager::filters(Manager { point: self.point, plugin: None, routes, redirects: false, needs_client_ip })
+            };
+            let tls = self.options(Some(name));
+            let certificates = certificates.with(name, &options);
+            if let Layout::Dynamic { .. } = self.layout {
+                for (secret, names) in &certificates {
+                    let names = chains.take(names.iter().copied());
+                    if !names.is_empty() {
+                        let socket = transport_socket([*secret], &tls, &ALPN);
+                        chains.chains.push(chain(
+                            &format!("{secret}{suffix}"),
+                            &names,
+                            socket,
+                            filters(routes.clone()),
+                        ));
+                    }
+                }
+            }
+            let names = match is_default && has_rest {
+                true => Vec::new(),
+                false => chains.take(hosts.iter().copied()),
+            };
+            if is_default && has_rest || !names.is_empty() {
+                // Without SNI and for names that nothing covers; an address is never an SNI (RFC 6066 §3).
+                let is_address = |name: &&str| name.parse::<IpAddr>().is_ok();
+                let of_address = certificates.iter().find(|(_, names)| names.iter().any(is_address));
+                let first = of_address.map_or(secrets::DEFAULT, |(secret, _)| secret);
+                let socket = match self.layout {
+                    Layout::Static => {
+                        let others = certificates.keys().copied().filter(|secret| *secret != first);
+                        short_transport_socket(&std::iter::once(first).chain(others).collect::<Vec<_>>(), &tls, &ALPN)
+                    }
+                    Layout::Dynamic { .. } => transport_socket([first], &tls, &ALPN),
+                };
+                chains.chains.push(chain(&format!("TLS{suffix}"), &names, socket, filters(routes)));
+            }
+        }
+    }
+
+    /// The virtual hosts on connections with these options.
+    fn hosts_with(
+        &self,
+        name: &str,
+        options: &Options<'_>,
+        routers: &[&HttpRouter],
+    ) -> Result<Vec<Value>, Vec<resolver::config::Mistake>> {
+        // A router that is for every host is not asked for by SNI: it has the options of its own hosts, if any.
+        let action = |router: &HttpRouter, is_for_all: bool| match is_for_all && options.of_router(router) != name {
+            true => misdirected(),
+            false => self.action(router),
+        };
+        Ok(misdirecting(routes::virtual_hosts(routers, &action)?, &options.elsewhere(name)))
+    }
+}
+
+/// Which TLS options each host has.
+struct Options<'r> {
+    of_host: HashMap<&'r str, &'r str>,
+    /// The hosts of each; the default ones are always there.
+    groups: BTreeMap<&'r str, BTreeSet<&'r str>>,
+}
+
+impl<'r> Options<'r> {
+    fn of(routers: &[&'r HttpRouter]) -> Self {
+        let mut of_host: HashMap<&str, &str> = HashMap::new();
+        for router in routers {
+            let options = router.tls.as_ref().and_then(|tls| tls.options.as_deref()).unwrap_or(DEFAULT_OPTIONS);
+            for host in routes::hosts(&router.rule) {
+                let known = of_host.entry(host).or_insert(options);
+                if *known != options {
+                    *known = DEFAULT_OPTIONS;
+                }
+            }
+        }
+        let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([(DEFAULT_OPTIONS, BTreeSet::new())]);
+        for (host, options) in &of_host {
+            groups.entry(options).or_default().insert(host);
+        }
+        Self { of_host, groups }
+    }
+
+    fn of_name(&self, name: &str) -> &'r str {
+        self.of_host.get(name).copied().unwrap_or(DEFAULT_OPTIONS)
+    }
+
+    /// Those of all its hosts, or the default ones.
+    fn of_router(&self, router: &HttpRouter) -> &'r str {
+        let mut all = routes::hosts(&router.rule).into_iter().map(|host| self.of_name(host));
+        let first = all.next().unwrap_or(DEFAULT_OPTIONS);
+        if all.all(|other| other == first) { first } else { DEFAULT_OPTIONS }
+    }
+
+    /// The hosts with other options than these.
+    fn elsewhere(&self, name: &str) -> BTreeSet<&'r str> {
+        self.groups.iter().filter(|(other, _)| **other != name).flat_map(|(_, hosts)| hosts.iter().copied()).collect()
+    }
+}
+
+/// The certificates of routers, each by a name by which the sidecar gives that very one.
+struct Certificates<'r>(BTreeMap<&'r str, BTreeSet<&'r str>>);
+
+impl<'r> Certificates<'r> {
+    /// Those that routers order; and one for each host that none of them covers, if the user has some of his own.
+    fn of(routers: &[&'r HttpRouter], options: &Options<'r>, has_own: bool) -> Self {
+        let wanted: BTreeSet<&[String]> = routers
+            .iter()
+            .filter_map(|router| router.tls.as_ref())
+            .flat_map(|tls| tls.certificates.iter().map(Vec::as_slice))
+            .collect();
+        let mut uses: HashMap<&str, usize> = HashMap::new();
+        wanted.iter().flat_map(|names| names.iter()).for_each(|name| *uses.entry(name).or_default() += 1);
+        let mut certificates: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for names in wanted {
+            let Some(main) = names.first() else { continue };
+            let names = names.iter().map(String::as_str);
+            if uses.get(main.as_str()) == Some(&1) {
+                certificates.insert(main, names.collect());
+            } else {
+                // By this name the sidecar may give another certificate, without the other names.
+                certificates.extend(names.map(|name| (name, BTreeSet::from([name]))));
+            }
+        }
+        let secrets: HashMap<&str, &str> =
+            certificates.iter().flat_map(|(secret, names)| names.iter().map(|name| (*name, *secret))).collect();
+        for host in options.of_host.keys() {
+            if secrets.contains_key(host) {
+                continue;
+            }
+            let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+            match wildcard.and_then(|name| Some((*secrets.get(name.as_str())?, options.of_name(&name)))) {
+                // Connections for it come to the wildcard's chain anyway.
+                Some((_, of_wildcard)) if of_wildcard == options.of_name(host) => {}
+                Some((secret, _)) => drop(certificates.entry(secret).or_default().insert(host)),
+                None if has_own => drop(certificates.insert(host, BTreeSet::from([*host]))),
+                None => {}
+            }
+        }
+        Self(certificates)
+    }
+
+    /// Those with names that have these options, and these names.
+    fn with(&self, name: &str, options: &Options<'_>) -> BTreeMap<&'r str, Vec<&'r str>> {
+        let here = |names: &BTreeSet<&'r str>| {
+            names.iter().copied().filter(|one| options.of_name(one) == name).collect::<Vec<_>>()
+        };
+        let all = self.0.iter().map(|(secret, names)| (*secret, here(names)));
+        all.filter(|(_, names)| !names.is_empty()).collect()
+    }
+}
+
+/// A chain for HTTPS.
+fn chain(name: &str, server_names: &[String], transport_socket: Value, filters: Value) -> Value {
+    let mut chain = json!({ "name": name, "filter_chain_match": matching(server_names) });
+    chain["transport_socket"] = transport_socket;
+    chain["filters"] = filters;
+    chain
+}
+
+/// Hosts with other TLS options are not served here: 421, as in Traefik.
+fn misdirecting(virtual_hosts: Vec<Value>, elsewhere: &BTreeSet<&str>) -> Vec<Value> {
+    if elsewhere.is_empty() {
+        return virtual_hosts;
+    }
+    let mut all = Vec::new();
+    for mut virtual_host in virtual_hosts {
+        let is_here = |domain: &Value| !domain.as_str().is_some_and(|domain| elsewhere.contains(domain));
+        if let Some(domains) = virtual_host["domains"].as_array_mut() {
+            domains.retain(is_here);
+            if domains.is_empty() {
+                continue;
+            }
+        }
+        all.push(virtual_host);
+    }
+    let mut route = misdirected();
+    route["match"] = json!({ "prefix": "/" });
+    all.push(json!({ "name": "hosts with other TLS options", "domains": elsewhere, "routes": [route] }));
+    all
+}
+
+fn misdirected() -> Value {
+    json!({ "direct_response": { "status": 421 } })
+}
