@@ -3,16 +3,15 @@
 //! Promises: a file is the whole old or the whole new one at every moment, 0600; one that can't be read is set aside and
 //! never written over.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::catalog::now_seconds;
-use crate::store::sync_directory;
+use crate::files::Directory;
 
 /// Only the owner may read and write.
 const MODE: u32 = 0o600;
@@ -29,16 +28,9 @@ pub(crate) fn path(storage: &Path, suffix: &str) -> PathBuf {
 /// # Errors
 /// When it is not there, not readable, larger, or something else.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("expected a regular file"));
-    }
-    let mut text = Vec::new();
-    file.take(max.saturating_add(1)).read_to_end(&mut text)?;
-    if text.len() as u64 > max {
-        return Err(io::Error::other(format!("larger than {max} bytes")));
-    }
-    Ok(serde_json::from_slice(&text)?)
+    let (directory, name) = Directory::beside(path)?;
+    let content = directory.read(&name, max)?.ok_or(io::ErrorKind::NotFound)?;
+    Ok(serde_json::from_slice(&content.bytes)?)
 }
 
 /// Moves a file out of the way; gives where to.
@@ -46,25 +38,24 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> 
 /// # Errors
 /// When it can't be moved.
 pub(crate) fn set_aside(unreadable: &Path) -> io::Result<PathBuf> {
-    let aside = path(unreadable, &format!(".unreadable-{}", now_seconds()));
-    fs::rename(unreadable, &aside)?;
-    Ok(aside)
+    let (directory, name) = Directory::beside(unreadable)?;
+    let aside = with(&name, &format!(".unreadable-{}", now_seconds()));
+    directory.rename(&name, &aside)?;
+    Ok(directory.path_of(&aside))
 }
 
-/// Replaces a file. When it returns `Ok` the new one is on disk; on an error the old one is still there. The directory
-/// must be ours alone, as that of a locked storage is.
+/// Replaces a file. When it returns `Ok` the new one is on disk; on an error the old one is still there. The storage
+/// beside it must be locked.
 ///
 /// # Errors
 /// When it can't be written.
 pub(crate) fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
-    let temporary = self::path(path, ".new");
+    let (directory, name) = Directory::beside(path)?;
     // A crash may have left one. Nobody else is writing it, as the storage beside it is locked.
-    absent(fs::remove_file(&temporary))?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&temporary)?;
-    file.write_all(&serde_json::to_vec_pretty(content)?)?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    sync_directory(directory(path))
+    let mut new = directory.new_file(&with(&name, ".new"), MODE)?;
+    new.write(|out| out.write_all(&serde_json::to_vec_pretty(content)?))?;
+    new.put(&name)?;
+    Ok(())
 }
 
 /// Removes a file, if it is there.
@@ -72,18 +63,13 @@ pub(crate) fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// When it can't be removed.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    absent(fs::remove_file(path))?;
-    sync_directory(directory(path))
+    let (directory, name) = Directory::beside(path)?;
+    directory.remove(&name)?;
+    Ok(directory.sync()?)
 }
 
-/// What is not there is removed already.
-fn absent(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+fn with(name: &OsStr, suffix: &str) -> OsString {
+    let mut name = name.to_owned();
+    name.push(suffix);
+    name
 }

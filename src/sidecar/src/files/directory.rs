@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Dir, Mode, OFlags, StatxAttributes, StatxFlags, mkdirat, openat, readlinkat, renameat, statx, symlinkat,
-    unlinkat,
+    AtFlags, Dir, Gid, Mode, OFlags, StatxAttributes, StatxFlags, fchmod, fchown, mkdirat, openat, readlinkat,
+    renameat, statx, symlinkat, unlinkat,
 };
 
 use super::acting::{Owner, acting};
@@ -346,6 +346,18 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(self.failed(name, "create", error)),
             Ok(()) | Err(_) => self.directory(name),
         }
+    }
+
+    /// Gives the directory exactly this mode, whatever the umask is, and to a group. It must have been made by us.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn set_access(&self, mode: u32, group: Option<u32>) -> Result<(), FileError> {
+        let failed = |error: rustix::io::Errno| FileError::io(&self.path, "set up", error.into());
+        if let Some(group) = group {
+            fchown(&*self.file, None, Some(Gid::from_raw(group))).map_err(failed)?;
+        }
+        fchmod(&*self.file, Mode::from_raw_mode(mode)).map_err(failed)
     }
 
     /// The names of everything in it, sorted.

@@ -17,6 +17,7 @@
 //! | `new_file.rs` | a file that is not there yet, or is to take the place of another one |
 //! | `acting.rs` | root's work with another user's rights |
 //! | `secret.rs` | files with a secret: the user's own, and those that we make |
+//! | `socket.rs` | sockets |
 //! | `error.rs` | what was found, what was expected, what to do |
 
 mod acting;
@@ -24,6 +25,7 @@ mod directory;
 mod error;
 mod new_file;
 pub mod secret;
+mod socket;
 mod trust;
 mod walk;
 

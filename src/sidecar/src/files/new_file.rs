@@ -65,12 +65,24 @@ impl NewFile {
     ///
     /// # Errors
     /// When it can't be put there. What was there still is, unless only making that durable failed.
-    pub fn put(mut self, name: &OsStr) -> Result<Metadata, FileError> {
+    pub fn put(self, name: &OsStr) -> Result<(), FileError> {
+        let directory = self.directory.clone();
+        self.rename_to(name)?;
+        directory.sync()
+    }
+
+    /// As [`NewFile::put`], but the renaming is not durable before [`Directory::sync`].
+    ///
+    /// # Errors
+    /// When it can't be put there. What was there still is.
+    pub fn rename_to(mut self, name: &OsStr) -> Result<Metadata, FileError> {
         if !self.is_synced {
             self.sync()?;
         }
+        let metadata = self.file.metadata().map_err(|error| self.failed("look at", error))?;
         self.directory.rename(&self.temporary, name)?;
-        self.done()
+        self.is_put = true;
+        Ok(metadata)
     }
 
     /// Puts it under a name that is free; says whether it was.
@@ -88,18 +100,13 @@ impl NewFile {
             renamed => renamed.map(|()| true),
         });
         match moved {
-            Ok(true) => self.done().map(|_| true),
-            Ok(false) => self.directory.sync().map(|()| true),
+            Ok(is_renamed) => {
+                self.is_put = is_renamed;
+                self.directory.sync().map(|()| true)
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             Err(error) => Err(self.directory.failed(name, "make", error)),
         }
-    }
-
-    fn done(&mut self) -> Result<Metadata, FileError> {
-        self.is_put = true;
-        let metadata = self.file.metadata().map_err(|error| self.failed("look at", error))?;
-        self.directory.sync()?;
-        Ok(metadata)
     }
 
     fn failed(&self, doing: &'static str, error: impl Into<io::Error>) -> FileError {

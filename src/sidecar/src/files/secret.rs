@@ -109,5 +109,5 @@ pub fn replace(path: &Path, access: Access, content: &[u8]) -> Result<(), FileEr
     let mut new = directory.new_file_for(&name, access.mode)?;
     new.set_access(access.mode, access.group)?;
     new.write(|out| out.write_all(content)).map_err(|error| FileError::io(path, "write", error))?;
-    new.put(&name).map(|_| ())
+    new.put(&name)
 }

@@ -28,7 +28,6 @@ mod tree;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use choice::{ChoiceError, ResolverChoice};
@@ -72,7 +71,7 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
     let changed = !plan.changes.is_empty();
     if changed && !options.dry_run {
         storage.make(plan.changes)?;
-        warnings.extend(storage.save()?.iter().filter_map(|path| owner_warning(path)));
+        storage.save()?;
     }
     Ok(Report {
         source: kind,
@@ -86,10 +85,14 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
     })
 }
 
-/// Locks and reads the storage. One that is not there is not made when there is nothing to put into it.
+/// Locks and reads the storage. One that is not there is not made when there is nothing to put into it, and when it is
+/// only to be said what would be done, what is there is only looked at.
 fn open(options: &Options, found: &Found) -> Result<Offline, ImportError> {
+    if options.dry_run {
+        return Ok(Offline::look(&options.storages)?);
+    }
     let is_there = options.storages.files().iter().any(|(path, _)| path.exists());
-    let is_needed = !(options.dry_run || found.certificates.is_empty() && found.accounts.is_empty());
+    let is_needed = !(found.certificates.is_empty() && found.accounts.is_empty());
     if is_there || is_needed { Ok(Offline::open(&options.storages)?) } else { Ok(Offline::default()) }
 }
 
@@ -124,20 +127,6 @@ fn read(kind: Kind, path: &Path) -> Result<Found, ImportError> {
 
 fn is_same(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
-}
-
-/// A file that root made is of no use to a sidecar that runs as another user.
-fn owner_warning(path: &Path) -> Option<String> {
-    let owner = fs::metadata(path).ok()?.uid();
-    let directory = path.parent()?;
-    let expected = fs::metadata(directory).ok()?.uid();
-    (owner == 0 && expected != 0).then(|| {
-        format!(
-            "{path} belongs to root, and its directory to the user {expected}: if the sidecar runs as that user, run: \
-             chown {expected} {path} {path}.lock",
-            path = path.display()
-        )
-    })
 }
 
 /// Why nothing was taken over. Nothing has been changed.

@@ -19,7 +19,6 @@ use tokio::sync::broadcast;
 
 #[doc(hidden)]
 pub use file::fuzzing;
-pub(crate) use file::sync_directory;
 pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, Writing, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use record::{

@@ -1,37 +1,39 @@
 //! The file on disk: who may read it, who else uses it, and how it is replaced.
 //!
 //! Promises: at every moment the path holds the whole old or the whole new file; it is never readable by others; one
-//! sidecar uses it at a time; what somebody else wrote into it meanwhile is set aside, not overwritten.
+//! sidecar uses it at a time; what somebody else wrote into it meanwhile is set aside, not overwritten. Nothing is made
+//! or locked before what is there has been judged.
 //! Refuses: to open a file that is too open, is none, or is a mount point of its own (it could not be replaced).
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{AtFlags, CWD, OFlags, StatxAttributes, StatxFlags};
 
 use super::schema::Damage;
 use crate::catalog::now_seconds;
+use crate::files::{Content, Directory, FileError, Lock};
 
 /// Only the owner may read and write.
 const MODE: u32 = 0o600;
+/// Only the owner may look in.
+const DIRECTORY_MODE: u32 = 0o700;
 /// The bits that let others in.
 const OTHERS: u32 = 0o077;
-/// How much is handed to the kernel at once.
-const BUFFER_BYTES: usize = 256 * 1024;
+/// The largest file that is read, in bytes: ten thousand certificates take a tenth of it.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// The file, locked.
 pub(super) struct Disk {
+    directory: Directory,
+    name: OsString,
     path: PathBuf,
-    directory: PathBuf,
-    temporary: PathBuf,
+    temporary: OsString,
     /// What the file was when we last read or wrote it; none when it was not there.
     known: Option<Stamp>,
-    /// Whose it was then.
-    owner: Option<Owner>,
     /// Held as long as the file is used. The kernel lets go of it when the process ends, however that happens.
-    lock: File,
+    _lock: Lock,
 }
 
 /// What tells that a file is not the one it was.
@@ -49,64 +51,22 @@ impl Stamp {
     }
 }
 
-/// A user and its group.
-#[derive(Clone, Copy)]
-struct Owner {
-    user: u32,
-    group: u32,
-}
-
-impl Owner {
-    fn of(metadata: &Metadata) -> Self {
-        Self { user: metadata.uid(), group: metadata.gid() }
-    }
-
-    /// Gives a file of ours to whose file it replaces or locks: root may change the storage of a sidecar that runs as
-    /// another user, which could not use it any more otherwise. Without the right to do so it stays ours.
-    fn give(self, file: &File) {
-        if file.metadata().is_ok_and(|metadata| metadata.uid() != self.user) {
-            let _ = fchown(file, Some(self.user), Some(self.group));
-        }
-    }
-}
-
 impl Disk {
     /// Locks the file and reads it; none when there is no such file.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<Vec<u8>>), OpenError> {
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
-            return Err(OpenError::NotAFile(path));
-        };
-        let directory = if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() };
-        if !directory.exists() {
-            let created = DirBuilder::new().recursive(true).mode(0o700).create(&directory);
-            created.map_err(|error| OpenError::Io { path: directory.clone(), doing: "create", error })?;
+        let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
+        let path = directory.path_of(&name);
+        if let Some(metadata) = directory.look_at_file(&name)? {
+            judge(&directory, &name, &metadata)?;
         }
-        let sibling = |before: &str, after: &str| {
-            let mut sibling = std::ffi::OsString::from(before);
-            sibling.push(name);
-            sibling.push(after);
-            directory.join(sibling)
-        };
-        let lock = lock(&path, &sibling("", ".lock"))?;
-        let temporary = sibling(".", ".new");
-        let mut disk = Self { temporary, path: path.clone(), directory, known: None, owner: None, lock };
-        let io = |error| OpenError::Io { path: path.clone(), doing: "read", error };
-        let text = read(&path).map_err(io)?;
-        let Some((metadata, text)) = text else { return Ok((disk, None)) };
-        if !metadata.is_file() {
-            return Err(OpenError::NotAFile(path));
-        }
-        if metadata.mode() & OTHERS != 0 {
-            return Err(OpenError::TooOpen { mode: metadata.mode() & 0o7777, path });
-        }
-        if is_mount_point(&path) {
-            return Err(OpenError::MountPoint(path));
-        }
-        let owner = Owner::of(&metadata);
-        owner.give(&disk.lock);
-        (disk.known, disk.owner) = (Some(Stamp::of(&metadata)), Some(owner));
-        Ok((disk, Some(text)))
+        let lock = directory.lock(&around("", &name, ".lock")).map_err(|error| match error {
+            FileError::Locked(_) => OpenError::Locked(path.clone()),
+            other => other.into(),
+        })?;
+        let content = content(&directory, &name)?;
+        let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
+        let temporary = around(".", &name, ".new");
+        Ok((Self { directory, name, path, temporary, known, _lock: lock }, content.map(|content| content.bytes)))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -116,102 +76,80 @@ impl Disk {
     /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
     pub(super) fn replace(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         // A crash may have left one; another process can't be writing it, as we hold the lock.
-        match fs::remove_file(&self.temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let result = self.write_and_rename(content);
-        if result.is_err() {
-            // On a full disk every block counts. It may never have been made.
-            let _ = fs::remove_file(&self.temporary);
-        }
-        result
-    }
-
-    fn write_and_rename(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(&self.temporary)?;
-        if let Some(owner) = self.owner {
-            owner.give(&file);
-        }
-        let mut buffered = BufWriter::with_capacity(BUFFER_BYTES, file);
-        content(&mut buffered)?;
-        let file = buffered.into_inner().map_err(|error| error.into_error())?;
-        file.sync_all()?;
+        let mut new = self.directory.new_file(&self.temporary, MODE)?;
+        new.write(content)?;
+        new.sync()?;
         self.set_aside_what_others_wrote()?;
-        fs::rename(&self.temporary, &self.path)?;
-        self.known = Some(Stamp::of(&file.metadata()?));
-        sync_directory(&self.directory)
+        self.known = Some(Stamp::of(&new.rename_to(&self.name)?));
+        Ok(self.directory.sync()?)
     }
 
     fn set_aside_what_others_wrote(&self) -> io::Result<()> {
-        let found = match fs::symlink_metadata(&self.path) {
-            Ok(metadata) => Stamp::of(&metadata),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if self.known.is_some() {
-                    tracing::warn!(path = %self.path.display(), "the storage file was removed; it is written anew");
-                }
-                return Ok(());
+        let Some(found) = self.directory.look(&self.name)? else {
+            if self.known.is_some() {
+                tracing::warn!(path = %self.path.display(), "the storage file was removed; it is written anew");
             }
-            Err(error) => return Err(error),
+            return Ok(());
         };
-        if self.known == Some(found) {
+        if self.known == Some(Stamp::of(&found)) {
             return Ok(());
         }
-        let mut aside = self.path.clone().into_os_string();
-        aside.push(format!(".changed-{}", now_seconds()));
-        fs::rename(&self.path, &aside)?;
-        let (path, aside) = (self.path.display(), PathBuf::from(aside));
+        let aside = around("", &self.name, &format!(".changed-{}", now_seconds()));
+        self.directory.rename(&self.name, &aside)?;
+        let (path, aside) = (self.path.display(), self.directory.path_of(&aside));
         tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \
             that version is set aside, and ours is written. Stop the sidecar before you edit the file");
         Ok(())
     }
 }
 
-/// The file as it is; none when it is not there. What is no regular file is not read.
-pub(super) fn read(path: &Path) -> io::Result<Option<(Metadata, Vec<u8>)>> {
-    let mut file = match OpenOptions::new().read(true).custom_flags(no_wait()).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+/// The file as it is, without its lock, and where it is; no content when it is not there. Nothing is made or changed.
+pub(super) fn look(path: &Path) -> Result<(PathBuf, Option<Vec<u8>>), OpenError> {
+    let (directory, name) = match Directory::of(path) {
+        Err(error) if error.is_absent() => return Ok((path.to_owned(), None)),
+        found => found?,
     };
-    let metadata = file.metadata()?;
-    let mut text = Vec::new();
-    if metadata.is_file() {
-        file.read_to_end(&mut text)?;
+    let content = content(&directory, &name)?;
+    Ok((directory.path_of(&name), content.map(|content| content.bytes)))
+}
+
+/// The file as it is for whoever only reads it; none when it is not there.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+    let (directory, name) = match Directory::of(path) {
+        Err(error) if error.is_absent() => return Ok(None),
+        found => found?,
+    };
+    Ok(directory.read(&name, MAX_BYTES)?.map(|content| content.bytes))
+}
+
+/// What the file is now; none when it is not there, or can't be looked at.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    let (directory, name) = Directory::of(path).ok()?;
+    directory.look(&name).ok()?.map(|metadata| Stamp::of(&metadata))
+}
+
+fn content(directory: &Directory, name: &OsStr) -> Result<Option<Content>, OpenError> {
+    let content = directory.read(name, MAX_BYTES)?;
+    if let Some(content) = &content {
+        judge(directory, name, &content.metadata)?;
     }
-    Ok(Some((metadata, text)))
+    Ok(content)
 }
 
-/// Makes the renaming durable. Some file systems know no such thing, and say so.
-pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
-    match File::open(directory)?.sync_all() {
-        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INVAL.raw_os_error()) => Ok(()),
-        synced => synced,
+/// Whether it can be a storage.
+fn judge(directory: &Directory, name: &OsStr, metadata: &Metadata) -> Result<(), OpenError> {
+    let path = directory.path_of(name);
+    if metadata.mode() & OTHERS != 0 {
+        return Err(OpenError::TooOpen { mode: metadata.mode() & 0o7777, path });
     }
+    if directory.is_mount_point(name) { Err(OpenError::MountPoint(path)) } else { Ok(()) }
 }
 
-/// Opening a FIFO must not wait for its other end.
-fn no_wait() -> i32 {
-    i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default()
-}
-
-fn lock(path: &Path, lock_path: &Path) -> Result<File, OpenError> {
-    let io = |error| OpenError::Io { path: lock_path.to_owned(), doing: "lock", error };
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(MODE).open(lock_path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::Locked(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(io(error)),
-    }
-}
-
-/// As with `docker run -v ./acme.json:/acme.json`.
-fn is_mount_point(path: &Path) -> bool {
-    let statx = rustix::fs::statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS);
-    statx.is_ok_and(|statx| {
-        let known = statx.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
-        known && statx.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
-    })
+fn around(before: &str, name: &OsStr, after: &str) -> OsString {
+    let mut sibling = OsString::from(before);
+    sibling.push(name);
+    sibling.push(after);
+    sibling
 }
 
 /// Why the storage can't be used. The file is as it was.
@@ -224,6 +162,8 @@ pub enum OpenError {
         /// Where in it.
         damage: Damage,
     },
+    /// It, or its directory, is not to be trusted.
+    File(FileError),
     /// The system refuses.
     Io {
         /// The file or directory.
@@ -273,6 +213,7 @@ impl std::fmt::Display for OpenError {
                 "storage {}: {damage}. The file is left as it is: mend it, or move it away to start with a new one",
                 path.display()
             ),
+            Self::File(error) => write!(f, "storage: {error}"),
             Self::Io { path, doing, error } => {
                 write!(f, "storage: can't {doing} {}: {error}", path.display())?;
                 match error.kind() {
@@ -308,9 +249,21 @@ impl std::fmt::Display for OpenError {
     }
 }
 
+impl From<FileError> for OpenError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Io { path, doing, error } => Self::Io { path, doing, error },
+            FileError::Locked(path) => Self::Locked(path),
+            FileError::NotAFile(path) => Self::NotAFile(path),
+            other => Self::File(other),
+        }
+    }
+}
+
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::File(error) => Some(error),
             Self::Io { error, .. } => Some(error),
             Self::OfResolvers { error, .. } => error.source(),
             _ => None,

@@ -11,7 +11,7 @@
 //! | `import.rs`, `progress.rs`, `ledgers.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
 //! | `document.rs` | what is in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
-//! | `disk.rs` | permissions, lock, atomic replacement |
+//! | `disk.rs` | permissions, lock, replacement |
 //! | `one.rs` | one file: all of the above together |
 //! | `offline.rs` | the files while no sidecar uses them |
 //! | `storages.rs` | which resolver's records are in which file |
@@ -33,7 +33,7 @@ mod schema;
 mod storages;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
@@ -43,7 +43,6 @@ use tokio::time::Instant;
 
 pub use committer::{DiskStatus, Writing};
 pub use disk::OpenError;
-pub(crate) use disk::sync_directory;
 pub use offline::Offline;
 pub use reader::Reader;
 pub use schema::Damage;
@@ -105,7 +104,7 @@ impl FileStore {
         clock: Clock,
         writing: Writing,
     ) -> Result<Self, OpenError> {
-        let mut opened = read_all(storages)?;
+        let mut opened = read_all(storages, Opened::read)?;
         adopt(&mut opened);
         let last_fence = opened.iter().map(|(file, _)| file.book.document().fence).max().unwrap_or_default();
         let (mut files, mut own) = (Vec::new(), BTreeMap::new());
@@ -185,10 +184,13 @@ impl FileStore {
     }
 }
 
-/// Locks and reads every file, the default one first, with the resolvers whose own it is.
-fn read_all(storages: &Storages) -> Result<Vec<(Opened, Vec<String>)>, OpenError> {
+/// Opens every file, the default one first, with the resolvers whose own it is.
+fn read_all(
+    storages: &Storages,
+    open: impl Fn(&Path) -> Result<Opened, OpenError>,
+) -> Result<Vec<(Opened, Vec<String>)>, OpenError> {
     let read = |(path, resolvers): (PathBuf, Vec<String>)| {
-        let opened = Opened::read(&path).map_err(|error| error.of(&resolvers))?;
+        let opened = open(&path).map_err(|error| error.of(&resolvers))?;
         Ok((opened, resolvers))
     };
     storages.files().into_iter().map(read).collect()

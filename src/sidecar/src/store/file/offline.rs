@@ -1,4 +1,5 @@
-//! The files while no sidecar uses them: locked and read at once, changed in memory, written at the end.
+//! The files while no sidecar uses them: locked and read at once, changed in memory, written at the end; or only looked
+//! at.
 //!
 //! There is no engine whose lease could be lost, so nothing here bears a fence.
 
@@ -23,7 +24,18 @@ impl Offline {
     /// # Errors
     /// When one of them can't be used: because a sidecar uses it, for example.
     pub fn open(storages: &Storages) -> Result<Self, OpenError> {
-        let mut files = read_all(storages)?;
+        let mut files = read_all(storages, Opened::read)?;
+        adopt(&mut files);
+        Ok(Self { files })
+    }
+
+    /// Reads the files as they are, without locks: a sidecar may be using them. Nothing is written, nothing can be
+    /// saved, and what is not there is empty. It blocks.
+    ///
+    /// # Errors
+    /// When one of them can't be used.
+    pub fn look(storages: &Storages) -> Result<Self, OpenError> {
+        let mut files = read_all(storages, Opened::look)?;
         adopt(&mut files);
         Ok(Self { files })
     }

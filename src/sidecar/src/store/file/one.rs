@@ -1,19 +1,20 @@
 //! One file: its records in memory, and the thread that writes them.
 
-use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::committer::{Committer, DiskStatus, Medium, Writing};
-use super::disk::{Disk, OpenError};
+use super::disk::{self, Disk, OpenError};
 use super::document::Book;
 use super::schema;
 use crate::store::CommitError;
 
-/// A file that is locked and read. Nothing has been written yet.
+/// A file that is read, and locked if it is to be written. Nothing has been written yet.
 pub(super) struct Opened {
-    disk: Disk,
+    path: PathBuf,
+    /// None of a file that is only looked at.
+    disk: Option<Disk>,
     pub(super) book: Book,
     /// There is no such file, or nothing in it.
     is_new: bool,
@@ -25,14 +26,24 @@ impl Opened {
     /// Locks and reads. It blocks.
     pub(super) fn read(path: &Path) -> Result<Self, OpenError> {
         let (disk, text) = Disk::open(path)?;
+        Self::of(disk.path().to_owned(), Some(disk), text)
+    }
+
+    /// Reads without a lock, and without making anything: it can't be written. It blocks.
+    pub(super) fn look(path: &Path) -> Result<Self, OpenError> {
+        let (path, text) = disk::look(path)?;
+        Self::of(path, None, text)
+    }
+
+    fn of(path: PathBuf, disk: Option<Disk>, text: Option<Vec<u8>>) -> Result<Self, OpenError> {
         let book = Book::read(text.as_deref().unwrap_or_default())
-            .map_err(|damage| OpenError::Damaged { path: disk.path().to_owned(), damage })?;
+            .map_err(|damage| OpenError::Damaged { path: path.clone(), damage })?;
         let saved = book.count();
-        Ok(Self { disk, book, is_new: text.is_none_or(|text| text.is_empty()), saved })
+        Ok(Self { path, disk, book, is_new: text.is_none_or(|text| text.is_empty()), saved })
     }
 
     pub(super) fn path(&self) -> &Path {
-        self.disk.path()
+        &self.path
     }
 
     /// Whether there is something to save.
@@ -43,22 +54,25 @@ impl Opened {
     /// Writes everything. It blocks.
     pub(super) fn write(&mut self) -> Result<(), OpenError> {
         let doing = if self.is_new { "create" } else { "write" };
-        let written = self.disk.replace(|out| Ok(schema::write(self.book.document(), out)?));
-        written.map_err(|error| OpenError::Io { path: self.disk.path().to_owned(), doing, error })
+        let written = match &mut self.disk {
+            Some(disk) => disk.replace(|out| Ok(schema::write(self.book.document(), out)?)),
+            None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "it was opened only to be looked at")),
+        };
+        written.map_err(|error| OpenError::Io { path: self.path.clone(), doing, error })
     }
 
     /// Makes the file when it is not there, saves what has been changed since it was read, and takes changes from now
     /// on. It blocks.
     pub(super) fn start(mut self, writing: Writing) -> Result<OneFile, OpenError> {
-        let path = self.disk.path().to_owned();
         if self.is_new || self.is_changed() {
             self.write()?;
         }
+        let path = self.path;
+        let Some(disk) = self.disk else { return Err(OpenError::Locked(path)) };
         let saved = self.book.count();
-        // It is there now, so this is what it is called at every start.
-        let place: Arc<str> = fs::canonicalize(&path).as_ref().unwrap_or(&path).display().to_string().into();
+        let place: Arc<str> = path.display().to_string().into();
         let book = Arc::new(Mutex::new(self.book));
-        let medium = FileMedium { disk: self.disk, book: book.clone() };
+        let medium = FileMedium { disk, book: book.clone() };
         let committer = Committer::start(medium, saved, place.clone(), writing).map_err(|error| OpenError::Io {
             path,
             doing: "start a thread for",

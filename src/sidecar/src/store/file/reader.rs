@@ -32,8 +32,7 @@ impl Reader {
     /// When a file can't be read, or there is none at all.
     pub fn read(&mut self) -> Result<&[Certificate], OpenError> {
         let files = self.storages.files();
-        let stamps =
-            files.iter().map(|(path, _)| fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata))).collect();
+        let stamps = files.iter().map(|(path, _)| disk::stamp(path)).collect();
         if self.stamps != stamps {
             self.certificates = certificates(&files)?;
             self.stamps = stamps;
@@ -83,10 +82,6 @@ fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, Op
 
 /// What a file holds; none when it is not there.
 fn book(path: &Path) -> Result<Option<Book>, OpenError> {
-    let read = disk::read(path).map_err(|error| OpenError::Io { path: path.to_owned(), doing: "read", error })?;
-    let Some((metadata, text)) = read else { return Ok(None) };
-    if !metadata.is_file() {
-        return Err(OpenError::NotAFile(path.to_owned()));
-    }
+    let Some(text) = disk::read(path)? else { return Ok(None) };
     Book::read(&text).map(Some).map_err(|damage| OpenError::Damaged { path: path.to_owned(), damage })
 }

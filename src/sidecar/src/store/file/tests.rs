@@ -312,6 +312,7 @@ fn a_file_that_root_changes_stays_its_owners() {
     let lock = directory.path().join("acme.json.lock");
     fs::remove_file(&lock).unwrap();
     chown(&path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
+    chown(directory.path(), Some(SOMEBODY), Some(SOMEBODY)).unwrap();
     let mut offline = Offline::open(&Storages::from(path.as_path())).unwrap();
     offline.make(vec![new(&certificate("le", "a.example"))]).unwrap();
     assert_eq!(offline.save().unwrap().len(), 1);

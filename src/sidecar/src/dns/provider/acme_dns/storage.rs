@@ -2,7 +2,6 @@
 //!
 //! Promises: the file is ours alone to read (0600) and replaced as a whole; one that can't be read is left as it is.
 
-use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use reqwest::{StatusCode, Url};
@@ -11,9 +10,13 @@ use serde_json::{Map, Value};
 use super::super::ProviderError;
 use super::super::http::{Http, below};
 use super::account::Account;
+use crate::files::{Directory, FileError};
 
 /// The longest file, in bytes: tens of thousands of accounts.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Only the owner may read and write.
+const MODE: u32 = 0o600;
 
 /// Where accounts are kept.
 pub(super) enum Storage {
@@ -95,19 +98,12 @@ async fn off_the_runtime<T: Send + 'static>(
 
 fn read(path: &Path) -> std::io::Result<Map<String, Value>> {
     let invalid = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, why.to_owned());
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
-        Err(error) => return Err(error),
+    let (directory, name) = Directory::of(path)?;
+    let text = match directory.read(&name, MAX_FILE) {
+        Err(FileError::TooLarge { .. }) => return Err(invalid("it is too long to be a file of accounts")),
+        Err(FileError::NotAFile(_)) => return Err(invalid("it is no ordinary file")),
+        read => read?.map(|content| content.bytes).unwrap_or_default(),
     };
-    if !file.metadata()?.is_file() {
-        return Err(invalid("it is no ordinary file"));
-    }
-    let mut text = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(invalid("it is too long to be a file of accounts"));
-    }
     if text.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
@@ -116,11 +112,9 @@ fn read(path: &Path) -> std::io::Result<Map<String, Value>> {
 }
 
 fn write(path: &Path, accounts: &Map<String, Value>) -> std::io::Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Temporary files are 0600.
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
-    file.write_all(&serde_json::to_vec_pretty(accounts)?)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    std::fs::File::open(directory)?.sync_all()
+    let (directory, name) = Directory::of(path)?;
+    let mut new = directory.new_file_for(&name, MODE)?;
+    new.write(|out| out.write_all(&serde_json::to_vec_pretty(accounts)?))?;
+    new.put(&name)?;
+    Ok(())
 }
