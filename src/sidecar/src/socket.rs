@@ -3,24 +3,25 @@
 //! Promises: a socket is never reachable with another mode than its own; one that a crashed sidecar left is replaced,
 //! one that somebody listens on never is, and nothing that is no socket is touched.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 
 use tokio::net::UnixListener;
 
+use crate::files::{Directory, FileError, Owners};
+
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
 /// Owner may do all, group may pass.
 const DIRECTORY_MODE: u32 = 0o750;
-/// Who else could put a socket of their own in place of ours.
-const OTHERS_WRITE: u32 = 0o022;
 
 /// A socket at a path; it is removed when this is dropped.
 pub struct BoundSocket {
-    path: PathBuf,
+    directory: Directory,
+    name: OsString,
     inode: u64,
 }
 
@@ -33,103 +34,72 @@ impl BoundSocket {
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
             return Err(SocketError::NotASocket(path.to_owned()));
         };
-        let directory = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-        prepare_directory(directory, group)?;
-        remove_stale(path)?;
-        // It gets its mode at another path, so that nobody can connect before.
-        let mut hidden = std::ffi::OsString::from(".");
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let directory = directory(parent, group)?;
+        remove_stale(&directory, name, path)?;
+        // It gets its mode under this one, so that nobody can connect before.
+        let mut hidden = OsString::from(".");
         hidden.push(name);
-        let hidden = directory.join(hidden);
-        remove_stale(&hidden)?;
-        let io = |doing, error| SocketError::Io { path: path.to_owned(), doing, error };
-        let listener = UnixListener::bind(&hidden).map_err(|error| io("bind", error))?;
-        let restricted = restrict(&hidden, SOCKET_MODE, group).and_then(|()| fs::rename(&hidden, path));
-        if let Err(error) = restricted {
-            // Best effort: it is of no use to anybody.
-            let _ = fs::remove_file(&hidden);
-            return Err(io("set up", error));
+        remove_stale(&directory, &hidden, &path.with_file_name(&hidden))?;
+        let listener = directory.listen(name, SOCKET_MODE, group)?;
+        let found = directory.look(name)?;
+        let (inode, mode) = found.map_or((0, 0), |metadata| (metadata.ino(), metadata.mode() & 0o7777));
+        let bound = Self { directory, name: name.to_owned(), inode };
+        if mode != SOCKET_MODE {
+            return Err(SocketError::Mode { path: path.to_owned(), found: mode });
         }
-        let metadata = fs::symlink_metadata(path).map_err(|error| io("look at", error))?;
-        let bound = Self { path: path.to_owned(), inode: metadata.ino() };
-        if metadata.mode() & 0o7777 != SOCKET_MODE {
-            return Err(SocketError::Mode { path: path.to_owned(), found: metadata.mode() & 0o7777 });
-        }
-        Ok((listener, bound))
+        let io = |error| SocketError::Io { path: path.to_owned(), doing: "set up", error };
+        listener.set_nonblocking(true).map_err(io)?;
+        Ok((UnixListener::from_std(listener).map_err(io)?, bound))
     }
 }
 
 impl Drop for BoundSocket {
     fn drop(&mut self) {
         // Only if it is still ours.
-        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
-            let _ = fs::remove_file(&self.path);
+        if self.directory.look(&self.name).is_ok_and(|found| found.is_some_and(|found| found.ino() == self.inode)) {
+            let _ = self.directory.remove(&self.name);
         }
     }
 }
 
-fn prepare_directory(directory: &Path, group: Option<u32>) -> Result<(), SocketError> {
-    let io = |doing, error| SocketError::Io { path: directory.to_owned(), doing, error };
-    if !directory.exists() {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(DIRECTORY_MODE)
-            .create(directory)
-            .map_err(|error| io("create", error))?;
-        return restrict(directory, DIRECTORY_MODE, group).map_err(|error| io("set up", error));
+/// The directory, into which nobody else can write; made when it is not there.
+fn directory(path: &Path, group: Option<u32>) -> Result<Directory, FileError> {
+    match Directory::open(path, Owners::OursOrRoot) {
+        Err(error) if error.is_absent() => {
+            let directory = Directory::make(path, DIRECTORY_MODE, Owners::OursOrRoot)?;
+            directory.set_access(DIRECTORY_MODE, group)?;
+            Ok(directory)
+        }
+        opened => opened,
     }
-    let metadata = fs::metadata(directory).map_err(|error| io("look at", error))?;
-    if metadata.mode() & OTHERS_WRITE != 0 {
-        return Err(SocketError::UnsafeDirectory { path: directory.to_owned(), mode: metadata.mode() & 0o7777 });
-    }
-    let owner = metadata.uid();
-    if owner != 0 && owner != rustix::process::geteuid().as_raw() {
-        return Err(SocketError::ForeignDirectory { path: directory.to_owned(), owner });
-    }
-    Ok(())
-}
-
-fn restrict(path: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
-    if let Some(group) = group {
-        std::os::unix::fs::chown(path, None, Some(group))?;
-    }
-    fs::set_permissions(path, Permissions::from_mode(mode))
 }
 
 /// Removes what a sidecar left that could not clean up.
-fn remove_stale(path: &Path) -> Result<(), SocketError> {
-    let io = |doing, error| SocketError::Io { path: path.to_owned(), doing, error };
-    let metadata = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(io("look at", error)),
-    };
-    if !metadata.file_type().is_socket() {
+fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), SocketError> {
+    let Some(found) = directory.look(name)? else { return Ok(()) };
+    if !found.file_type().is_socket() {
         return Err(SocketError::NotASocket(path.to_owned()));
     }
     match BlockingStream::connect(path) {
         Ok(_) => Err(SocketError::InUse(path.to_owned())),
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             tracing::info!(path = %path.display(), "a socket that nobody listens on is replaced");
-            fs::remove_file(path).map_err(|error| io("remove", error))
+            Ok(directory.remove(name)?)
         }
         // It went away by itself.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         // Its queue is full: somebody listens.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SocketError::InUse(path.to_owned())),
-        Err(error) => Err(io("connect to", error)),
+        Err(error) => Err(SocketError::Io { path: path.to_owned(), doing: "connect to", error }),
     }
 }
 
 /// Why there is no socket.
 #[derive(Debug)]
 pub enum SocketError {
-    /// The directory belongs to another user.
-    ForeignDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// Its owner's uid.
-        owner: u32,
-    },
+    /// Others could replace the socket, or its directory can't be used for another reason.
+    Directory(FileError),
     /// Somebody listens there.
     InUse(PathBuf),
     /// The system refuses.
@@ -150,25 +120,12 @@ pub enum SocketError {
     },
     /// There is something else at this path.
     NotASocket(PathBuf),
-    /// Others could replace the socket.
-    UnsafeDirectory {
-        /// The directory.
-        path: PathBuf,
-        /// Its mode.
-        mode: u32,
-    },
 }
 
 impl std::fmt::Display for SocketError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::ForeignDirectory { path, owner } => write!(
-                f,
-                "socket directory {}: it belongs to the uid {owner}, who could replace the socket; run: chown {} {}",
-                path.display(),
-                rustix::process::geteuid().as_raw(),
-                path.display()
-            ),
+            Self::Directory(error) => write!(f, "socket directory {error}"),
             Self::InUse(path) => {
                 write!(f, "socket {}: another process listens there; stop it, or choose another path", path.display())
             }
@@ -190,13 +147,15 @@ impl std::fmt::Display for SocketError {
             Self::NotASocket(path) => {
                 write!(f, "socket {}: there is something else; choose another path", path.display())
             }
-            Self::UnsafeDirectory { path, mode } => write!(
-                f,
-                "socket directory {}: with the mode {mode:04o} others could replace the socket; run: chmod go-w {}, \
-                 or choose a directory of its own",
-                path.display(),
-                path.display()
-            ),
+        }
+    }
+}
+
+impl From<FileError> for SocketError {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Io { path, doing, error } => Self::Io { path, doing, error },
+            other => Self::Directory(other),
         }
     }
 }
@@ -204,6 +163,7 @@ impl std::fmt::Display for SocketError {
 impl std::error::Error for SocketError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::Directory(error) => Some(error),
             Self::Io { error, .. } => Some(error),
             _ => None,
         }

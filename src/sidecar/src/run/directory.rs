@@ -2,23 +2,22 @@
 //!
 //! Promises: nobody else can look into it; one `run` uses it at a time.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::RunError;
+use crate::files::{self, FileError, Lock, Owners};
 
 /// Only the owner may pass: Envoy runs as the same user.
 const MODE: u32 = 0o700;
-/// The bits that let others write.
-const OTHERS_WRITE: u32 = 0o022;
+/// The name of the lock's file.
+const LOCK: &str = "lock";
 
 /// A directory that is ours as long as this lives.
 pub struct Directory {
     path: PathBuf,
     /// Let go of by the system, however the process ends.
-    _lock: File,
+    _lock: Lock,
     /// Removed at the end, when it is only for this run.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -42,24 +41,13 @@ impl Directory {
     }
 
     fn at(path: &Path, temporary: Option<tempfile::TempDir>) -> Result<Self, RunError> {
-        let failed = |error| RunError::File { path: path.to_owned(), error };
-        DirBuilder::new().recursive(true).mode(MODE).create(path).map_err(failed)?;
-        // Envoy reads the paths from another working directory's point of view if it is started by hand.
-        let path = path.canonicalize().map_err(failed)?;
-        let failed = |error| RunError::File { path: path.clone(), error };
-        let metadata = fs::metadata(&path).map_err(failed)?;
-        let own = rustix::process::geteuid().as_raw();
-        if metadata.uid() != own || metadata.mode() & OTHERS_WRITE != 0 {
-            let why = "it must belong to the user this runs as, and nobody else may write into it";
-            return Err(failed(io::Error::new(io::ErrorKind::PermissionDenied, why)));
-        }
-        let file = path.join("lock");
-        let lock =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(file).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, _lock: lock, _temporary: temporary }),
-            Err(TryLockError::WouldBlock) => Err(RunError::InUse(path)),
-            Err(TryLockError::Error(error)) => Err(failed(error)),
+        let directory = files::Directory::make(path, MODE, Owners::Ours).map_err(RunError::Directory)?;
+        // Absolute, as Envoy may have another working directory.
+        let path = directory.path().to_owned();
+        match directory.lock(OsStr::new(LOCK)) {
+            Ok(lock) => Ok(Self { path, _lock: lock, _temporary: temporary }),
+            Err(FileError::Locked(_)) => Err(RunError::InUse(path)),
+            Err(error) => Err(RunError::Directory(error)),
         }
     }
 
@@ -73,7 +61,8 @@ impl Directory {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::os::unix::fs::PermissionsExt;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     use super::*;
 
@@ -92,7 +81,8 @@ mod tests {
     fn one_that_others_can_write_into_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(Directory::open(Some(parent.path())), Err(RunError::File { .. })));
+        let refused = Directory::open(Some(parent.path()));
+        assert!(matches!(refused, Err(RunError::Directory(FileError::OpenDirectory { .. }))));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::files::FileError;
+
 /// Why it does not run, or not with another configuration.
 #[derive(Debug)]
 pub enum RunError {
@@ -10,6 +12,8 @@ pub enum RunError {
     Bug(&'static str),
     /// The configuration has mistakes, a line each.
     Configuration(Vec<String>),
+    /// The directory for sockets and Envoy's files can't be used.
+    Directory(FileError),
     /// A file or directory can't be used.
     File {
         /// It.
@@ -49,6 +53,7 @@ impl std::fmt::Display for RunError {
         match self {
             Self::Bug(what) => write!(f, "{what}: please report this"),
             Self::Configuration(lines) => f.write_str(&lines.join("\nenvoy-autocert: ")),
+            Self::Directory(error) => write!(f, "runtime directory {error}"),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
             Self::InUse(path) => write!(
                 f,

@@ -3,9 +3,7 @@
 //! Promises: clusters come before the routes that name them and go after them; a file is replaced whole, and only when
 //! it is another; when Envoy refuses something, what was there before is put back.
 
-use std::fs;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +13,10 @@ use tokio::time::{Instant, sleep};
 use super::RunError;
 use super::admin::Admin;
 use super::pieces::{Layout, Pieces};
+use crate::files::Directory;
 
+/// Only the owner may read and write: Envoy runs as the same user.
+const MODE: u32 = 0o600;
 /// How long Envoy may take to read a file: it is told of it by the kernel, and reads it at once. New clusters are looked
 /// up in DNS first.
 const TAKING: Duration = Duration::from_secs(15);
@@ -87,14 +88,17 @@ async fn give(path: &Path, content: &Value, subscription: &str, admin: &Admin) -
 pub(super) fn replace(path: &Path, content: &Value) -> Result<(), RunError> {
     let text = content.to_string();
     let failed = |error| RunError::File { path: path.to_owned(), error };
-    if fs::read(path).is_ok_and(|there| there == text.as_bytes()) {
-        return Ok(());
-    }
-    let temporary = path.with_extension("new");
-    let mut options = fs::OpenOptions::new();
-    let opened = options.write(true).create(true).truncate(true).mode(0o600).open(&temporary);
-    let written = opened.and_then(|mut file| file.write_all(text.as_bytes()));
-    written.and_then(|()| fs::rename(&temporary, path)).map_err(failed)
+    let replaced = || {
+        let (directory, name) = Directory::beside(path)?;
+        let most = u64::try_from(text.len()).unwrap_or(u64::MAX);
+        if directory.read(&name, most).is_ok_and(|there| there.is_some_and(|there| there.bytes == text.as_bytes())) {
+            return Ok(());
+        }
+        let mut new = directory.new_file_for(&name, MODE)?;
+        new.write(|out| out.write_all(text.as_bytes()))?;
+        new.put(&name).map_err(io::Error::from)
+    };
+    replaced().map_err(failed)
 }
 
 fn owned((name, cluster): (&String, &Value)) -> (String, Value) {
@@ -105,6 +109,7 @@ fn owned((name, cluster): (&String, &Value)) -> (String, Value) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use serde_json::json;
