@@ -16,9 +16,14 @@ use setup::model::Setup;
 use super::dns::known_providers;
 use super::storages::choices;
 use super::{InputArgs, failed, wake};
+use crate::files::Directory;
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
+/// The largest file that is looked at before it is replaced, in bytes.
+const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
+/// What is rendered holds no secret; the umask says who may read it.
+const OUTPUT_MODE: u32 = 0o666;
 
 /// The flags of `render`.
 ///
@@ -253,37 +258,28 @@ fn quoted(text: &str) -> String {
 
 /// Puts the text in the place of a file that we have written; nobody sees half of it.
 fn replace(path: &Path, text: &str, force: bool) -> Result<(), String> {
-    let failed = |error: io::Error| format!("{}: can't be written: {error}", path.display());
-    match fs::File::open(path) {
-        Ok(file) if !force => {
-            let mut first = Vec::new();
-            file.take(HEADER.len() as u64).read_to_end(&mut first).map_err(failed)?;
-            if !first.is_empty() && first != HEADER.as_bytes() {
-                return Err(format!(
-                    "{}: found a file that `render` has not written, expected none or one of its own; --force replaces \
-                     it",
-                    path.display()
-                ));
-            }
+    let replaced = || -> io::Result<bool> {
+        let (directory, name) = Directory::of(path)?;
+        let is_ours = match directory.read(&name, MAX_OUTPUT)? {
+            Some(there) => there.bytes.is_empty() || there.bytes.starts_with(HEADER.as_bytes()),
+            None => true,
+        };
+        if !is_ours && !force {
+            return Ok(false);
         }
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
+        let mut new = directory.new_file_for(&name, OUTPUT_MODE)?;
+        new.write(|out| out.write_all(text.as_bytes()))?;
+        new.put(&name)?;
+        Ok(true)
+    };
+    match replaced() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(format!(
+            "{}: found a file that `render` has not written, expected none or one of its own; --force replaces it",
+            path.display()
+        )),
+        Err(error) => Err(format!("{}: can't be written: {error}", path.display())),
     }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = (|| {
-        let mut file = fs::File::create(&part)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    })();
-    written.map_err(|error| {
-        // What is left of it is of no use; the error that matters is the first.
-        let _ = fs::remove_file(&part);
-        failed(error)
-    })
 }
 
 fn lines(mistakes: &[impl ToString]) -> Vec<String> {

@@ -11,12 +11,12 @@
 //! directory, and so survives being mounted into a container. The pair before the current one is kept for those who
 //! are reading it. Refuses: to touch anything that it has not made itself.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Pair;
+use crate::files::{Directory, FileError};
 
 /// Only the owner may look in.
 const DIRECTORY_MODE: u32 = 0o700;
@@ -60,178 +60,176 @@ fn parts(pair: &Pair) -> [Part; 5] {
 ///
 /// # Errors
 /// When something that isn't ours is in the way, or the system refuses. What was there is as it was then.
-pub(super) fn put(root: &Path, name: &str, pair: &Pair) -> Result<bool, FolderError> {
-    let directory = root.join(name);
-    let parts = parts(pair);
-    match fs::symlink_metadata(&directory) {
-        Ok(metadata) if metadata.is_dir() => renew(&directory, pair, &parts),
-        Ok(_) => Err(FolderError::InTheWay { path: directory, expected: "a directory" }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make(root, &directory, pair, &parts)?;
+pub(super) fn put(root: &Directory, name: &str, pair: &Pair) -> Result<bool, FolderError> {
+    let (name, parts) = (OsStr::new(name), parts(pair));
+    match root.look(name)? {
+        Some(found) if found.is_dir() => renew(&root.directory(name)?, pair, &parts),
+        Some(_) => Err(FolderError::InTheWay { path: root.path_of(name), expected: "a directory" }),
+        None => {
+            make(root, name, pair, &parts)?;
             Ok(true)
         }
-        Err(error) => Err(FolderError::io("read", &directory)(error)),
     }
 }
 
 /// Whether a directory has been made by [`put`].
-pub(super) fn is_ours(directory: &Path) -> bool {
-    let is_directory = fs::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_dir());
-    is_directory && matches!(current(directory), Ok(Some(_)))
+pub(super) fn is_ours(root: &Directory, name: &OsStr) -> bool {
+    root.directory(name).is_ok_and(|directory| matches!(current(&directory), Ok(Some(_))))
 }
 
 /// Makes it whole, and only then gives it its name.
-fn make(root: &Path, directory: &Path, pair: &Pair, parts: &[Part]) -> Result<(), FolderError> {
-    let new = root.join(NEW_DIRECTORY);
-    if new.exists() {
-        fs::remove_dir_all(&new).map_err(FolderError::io("remove", &new))?;
+fn make(root: &Directory, name: &OsStr, pair: &Pair, parts: &[Part]) -> Result<(), FolderError> {
+    let new = OsStr::new(NEW_DIRECTORY);
+    if root.look(new)?.is_some() {
+        remove_unfinished(root, new, parts)?;
     }
-    make_directory(&new)?;
-    renew(&new, pair, parts)?;
-    fs::rename(&new, directory).map_err(FolderError::io("make", directory))?;
-    sync(root)
+    renew(&root.make_directory(new, DIRECTORY_MODE)?, pair, parts)?;
+    root.rename(new, name)?;
+    Ok(root.sync()?)
 }
 
-fn renew(directory: &Path, pair: &Pair, parts: &[Part]) -> Result<bool, FolderError> {
+/// Removes a directory that a crash has left, with what we make in one.
+fn remove_unfinished(root: &Directory, name: &OsStr, parts: &[Part]) -> Result<(), FolderError> {
+    let unfinished = root.directory(name)?;
+    for inner in unfinished.names()? {
+        match unfinished.look(&inner)? {
+            Some(found) if found.is_dir() => remove_pair(&unfinished, &inner, parts),
+            Some(_) | None => unfinished.remove(&inner)?,
+        }
+    }
+    Ok(root.remove_directory(name)?)
+}
+
+fn renew(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<bool, FolderError> {
     let before = current(directory)?;
     let missing = missing_links(directory, parts)?;
     let (wanted, is_there) = place_for(directory, pair, parts)?;
-    if is_there && missing.is_empty() && before.as_deref() == Some(&wanted) {
+    if is_there && missing.is_empty() && before.as_ref() == Some(&wanted) {
         return Ok(false);
     }
     if !is_there {
         write_pair(directory, &wanted, parts)?;
     }
-    let (new, link) = (directory.join(NEW_LINK), directory.join(CURRENT));
-    remove_if_there(&new)?;
-    symlink(&wanted, &new).map_err(FolderError::io("make", &new))?;
-    fs::rename(&new, &link).map_err(FolderError::io("replace", &link))?;
+    let new = OsStr::new(NEW_LINK);
+    directory.remove(new)?;
+    directory.make_link(new, Path::new(&wanted))?;
+    directory.rename(new, OsStr::new(CURRENT))?;
     for name in missing {
-        let link = directory.join(name);
-        symlink(Path::new(CURRENT).join(name), &link).map_err(FolderError::io("make", &link))?;
+        directory.make_link(OsStr::new(name), &Path::new(CURRENT).join(name))?;
     }
-    sync(directory)?;
+    directory.sync()?;
     remove_old(directory, parts, &[Some(&wanted), before.as_ref()]);
     Ok(true)
 }
 
 /// The name of the pair that counts.
-fn current(directory: &Path) -> Result<Option<String>, FolderError> {
-    let link = directory.join(CURRENT);
-    let foreign = || FolderError::InTheWay { path: link.clone(), expected: "a link made by this command" };
-    let target = match fs::read_link(&link) {
-        Ok(target) => target,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => return Err(foreign()),
-        Err(error) => return Err(FolderError::io("read", &link)(error)),
-    };
+fn current(directory: &Directory) -> Result<Option<OsString>, FolderError> {
+    let foreign = || foreign_link(directory, CURRENT);
+    let Some(target) = link(directory, CURRENT)? else { return Ok(None) };
     let name = target.to_str().filter(|name| name.starts_with(PAIR) && !name.contains('/'));
-    name.map(|name| Some(name.to_owned())).ok_or_else(foreign)
+    name.map(|name| Some(name.into())).ok_or_else(foreign)
 }
 
 /// The links that are yet to be made. What has one of their names and isn't it is somebody else's.
-fn missing_links(directory: &Path, parts: &[Part]) -> Result<Vec<&'static str>, FolderError> {
+fn missing_links(directory: &Directory, parts: &[Part]) -> Result<Vec<&'static str>, FolderError> {
     let mut missing = Vec::new();
     for name in parts.iter().map(|part| part.name) {
-        let link = directory.join(name);
-        match fs::read_link(&link) {
-            Ok(target) if target == Path::new(CURRENT).join(name) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(name),
-            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
-                return Err(FolderError::io("read", &link)(error));
-            }
-            Ok(_) | Err(_) => {
-                return Err(FolderError::InTheWay { path: link, expected: "a link made by this command" });
-            }
+        match link(directory, name)? {
+            Some(target) if target == Path::new(CURRENT).join(name) => {}
+            Some(_) => return Err(foreign_link(directory, name)),
+            None => missing.push(name),
         }
     }
     Ok(missing)
 }
 
+/// A link's target; none when there is nothing.
+fn link(directory: &Directory, name: &str) -> Result<Option<PathBuf>, FolderError> {
+    match directory.link(OsStr::new(name)) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(foreign_link(directory, name)),
+        read => Ok(read?),
+    }
+}
+
+fn foreign_link(directory: &Directory, name: &str) -> FolderError {
+    FolderError::InTheWay { path: directory.path().join(name), expected: "a link made by this command" }
+}
+
 /// Where this pair is, or else is to be, and which of both. One that has been changed by somebody is passed over.
-fn place_for(directory: &Path, pair: &Pair, parts: &[Part]) -> Result<(String, bool), FolderError> {
+fn place_for(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<(OsString, bool), FolderError> {
     let names = (0..MAX_DAMAGED).map(|damaged| match damaged {
         0 => format!("{PAIR}{}", pair.version),
         _ => format!("{PAIR}{}-{damaged}", pair.version),
     });
-    for name in names {
-        let path = directory.join(&name);
-        match fs::symlink_metadata(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((name, false)),
-            Err(error) => return Err(FolderError::io("read", &path)(error)),
-            Ok(_) if parts.iter().all(|part| part.is_in(&path)) => return Ok((name, true)),
-            Ok(_) => {}
+    for name in names.map(OsString::from) {
+        if directory.look(&name)?.is_none() {
+            return Ok((name, false));
+        }
+        let is_whole = |pair: Directory| parts.iter().all(|part| part.is_in(&pair));
+        if directory.directory(&name).is_ok_and(is_whole) {
+            return Ok((name, true));
         }
     }
-    Err(FolderError::InTheWay { path: directory.join(format!("{PAIR}{}", pair.version)), expected: "its content" })
+    let path = directory.path().join(format!("{PAIR}{}", pair.version));
+    Err(FolderError::InTheWay { path, expected: "its content" })
 }
 
-fn write_pair(directory: &Path, name: &str, parts: &[Part]) -> Result<(), FolderError> {
-    let (new, pair) = (directory.join(NEW_PAIR), directory.join(name));
-    remove_pair(&new, parts);
-    make_directory(&new)?;
+fn write_pair(directory: &Directory, name: &OsStr, parts: &[Part]) -> Result<(), FolderError> {
+    let new = OsStr::new(NEW_PAIR);
+    remove_pair(directory, new, parts);
+    let pair = directory.make_directory(new, DIRECTORY_MODE)?;
     for part in parts {
-        let path = new.join(part.name);
-        part.write(&path).map_err(FolderError::io("write", &path))?;
+        part.write(&pair)?;
     }
-    sync(&new)?;
-    fs::rename(&new, &pair).map_err(FolderError::io("make", &pair))
+    pair.sync()?;
+    Ok(directory.rename(new, name)?)
 }
 
 impl Part {
-    fn is_in(&self, directory: &Path) -> bool {
-        fs::read(directory.join(self.name)).is_ok_and(|content| content == self.content.as_bytes())
+    fn is_in(&self, pair: &Directory) -> bool {
+        let most = u64::try_from(self.content.len()).unwrap_or(u64::MAX);
+        let there = pair.read(OsStr::new(self.name), most);
+        there.is_ok_and(|there| there.is_some_and(|there| there.bytes == self.content.as_bytes()))
     }
 
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(self.mode).open(path)?;
+    fn write(&self, pair: &Directory) -> Result<(), FolderError> {
+        let name = OsStr::new(self.name);
+        let mut new = pair.new_file_for(name, self.mode)?;
         // The umask may have taken away what others need to read a certificate.
-        file.set_permissions(fs::Permissions::from_mode(self.mode))?;
-        file.write_all(self.content.as_bytes())?;
-        file.sync_all()
+        new.set_access(self.mode, None)?;
+        let written = new.write(|out| out.write_all(self.content.as_bytes()));
+        written.map_err(|error| FileError::Io { path: pair.path_of(name), doing: "write", error })?;
+        match new.put_if_absent(name)? {
+            true => Ok(()),
+            false => Err(FolderError::InTheWay { path: pair.path_of(name), expected: "a new directory" }),
+        }
     }
 }
 
 /// Removes the pairs but these. It is no error when that fails: nothing reads them.
-fn remove_old(directory: &Path, parts: &[Part], kept: &[Option<&String>]) {
-    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(PAIR) && !kept.contains(&Some(&name)) {
-            remove_pair(&entry.path(), parts);
+fn remove_old(directory: &Directory, parts: &[Part], kept: &[Option<&OsString>]) {
+    for name in directory.names().into_iter().flatten() {
+        if name.to_string_lossy().starts_with(PAIR) && !kept.contains(&Some(&name)) {
+            remove_pair(directory, &name, parts);
         }
     }
 }
 
 /// Removes our own files, and the directory if nothing else is in it.
-fn remove_pair(path: &Path, parts: &[Part]) {
-    for part in parts {
-        let _ = fs::remove_file(path.join(part.name));
+fn remove_pair(directory: &Directory, name: &OsStr, parts: &[Part]) {
+    if let Ok(pair) = directory.directory(name) {
+        for part in parts {
+            let _ = pair.remove(OsStr::new(part.name));
+        }
     }
-    let _ = fs::remove_dir(path);
-}
-
-fn make_directory(path: &Path) -> Result<(), FolderError> {
-    DirBuilder::new().mode(DIRECTORY_MODE).create(path).map_err(FolderError::io("make", path))
-}
-
-fn remove_if_there(path: &Path) -> Result<(), FolderError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FolderError::io("remove", path)(error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Makes what was made and renamed in it durable. Some file systems know no such thing, and say so.
-fn sync(directory: &Path) -> Result<(), FolderError> {
-    match File::open(directory).and_then(|directory| directory.sync_all()) {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        synced => synced.map_err(FolderError::io("write", directory)),
-    }
+    let _ = directory.remove_directory(name);
 }
 
 /// Why a pair is not in its directory.
 #[derive(Debug)]
 pub(super) enum FolderError {
+    /// The system refuses, or something is not to be trusted.
+    File(FileError),
     /// Something that we have not made. It is left as it is.
     InTheWay {
         /// Where.
@@ -239,21 +237,11 @@ pub(super) enum FolderError {
         /// What would do.
         expected: &'static str,
     },
-    /// The system refuses.
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What was tried.
-        doing: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
 }
 
-impl FolderError {
-    fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |error| Self::Io { path, doing, error }
+impl From<FileError> for FolderError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
     }
 }
 
@@ -266,7 +254,7 @@ impl std::fmt::Display for FolderError {
                  away, or export to another directory",
                 path.display()
             ),
-            Self::Io { path, doing, error } => write!(f, "can't {doing} {}: {error}", path.display()),
+            Self::File(error) => error.fmt(f),
         }
     }
 }

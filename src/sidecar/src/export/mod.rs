@@ -15,15 +15,17 @@ mod report;
 mod selection;
 
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 pub use report::{Exported, Report};
 pub use selection::Selection;
 
+use crate::files::{Directory, FileError, Owners};
 use crate::store::{Certificate, OpenError, Reader, Storages};
+
+/// Only the owner may look in.
+const DIRECTORY_MODE: u32 = 0o700;
 
 /// From storages to a directory.
 pub struct Export {
@@ -50,7 +52,9 @@ impl Export {
     /// report.
     pub fn run(&mut self) -> Result<Report, ExportError> {
         let stored = self.reader.read().map_err(ExportError::Storage)?;
-        let _turn = take_turn(&self.root).map_err(|error| ExportError::Directory { path: self.root.clone(), error })?;
+        let root = Directory::make(&self.root, DIRECTORY_MODE, Owners::Anybody).map_err(ExportError::Directory)?;
+        // Other exports are kept out of it until this one is done.
+        let _turn = root.wait_for_turn().map_err(ExportError::Directory)?;
         let selected: Vec<&Certificate> = stored.iter().filter(|certificate| self.selection.has(certificate)).collect();
         let mut report = Report::default();
         for domain in self.selection.unmet(&selected) {
@@ -60,7 +64,7 @@ impl Export {
         for (name, certificate) in selection::directories(&selected) {
             match name {
                 Ok(name) => {
-                    put(&self.root, &name, certificate, &mut report);
+                    put(&self.root, &root, &name, certificate, &mut report);
                     known.insert(name);
                 }
                 Err(main) => report.problems.push(format!(
@@ -73,13 +77,13 @@ impl Export {
         // What is only not selected has not been removed.
         let all: Vec<&Certificate> = stored.iter().collect();
         known.extend(selection::directories(&all).into_iter().filter_map(|(name, _)| name.ok()));
-        report.left = left(&self.root, &known);
+        report.left = left(&self.root, &root, &known);
         Ok(report)
     }
 }
 
-fn put(root: &Path, name: &str, certificate: &Certificate, report: &mut Report) {
-    let exported = Exported::new(root.join(name), certificate);
+fn put(path: &Path, root: &Directory, name: &str, certificate: &Certificate, report: &mut Report) {
+    let exported = Exported::new(path.join(name), certificate);
     match folder::put(root, name, &certificate.pair) {
         Ok(true) => report.written.push(exported),
         Ok(false) => report.unchanged.push(exported),
@@ -87,38 +91,21 @@ fn put(root: &Path, name: &str, certificate: &Certificate, report: &mut Report) 
     }
 }
 
-/// Makes the directory if need be, and keeps other exports out of it until it is dropped.
-fn take_turn(root: &Path) -> io::Result<File> {
-    if !root.exists() {
-        DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-    }
-    let directory = File::open(root)?;
-    directory.lock()?;
-    Ok(directory)
-}
-
-/// Directories that we have made for certificates which are gone.
-fn left(root: &Path, known: &BTreeSet<String>) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root).into_iter().flatten().flatten();
-    let is_gone = |entry: &fs::DirEntry| {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        !name.starts_with('.') && !known.contains(&name) && folder::is_ours(&entry.path())
-    };
-    let mut left: Vec<PathBuf> = entries.filter(is_gone).map(|entry| entry.path()).collect();
-    left.sort();
-    left
+/// Directories that we have made for certificates which are gone, sorted.
+fn left(path: &Path, root: &Directory, known: &BTreeSet<String>) -> Vec<PathBuf> {
+    let mut names = root.names().unwrap_or_default();
+    names.retain(|name| {
+        let text = name.to_string_lossy();
+        !text.starts_with('.') && !known.contains(&*text) && folder::is_ours(root, name)
+    });
+    names.into_iter().map(|name| path.join(name)).collect()
 }
 
 /// Why nothing was exported.
 #[derive(Debug)]
 pub enum ExportError {
     /// The directory can't be used.
-    Directory {
-        /// Which one.
-        path: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
+    Directory(FileError),
     /// A storage can't be read.
     Storage(OpenError),
 }
@@ -133,7 +120,7 @@ impl ExportError {
 impl std::fmt::Display for ExportError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Directory { path, error } => write!(f, "directory {}: {error}", path.display()),
+            Self::Directory(error) => write!(f, "directory {error}"),
             Self::Storage(error) => error.fmt(f),
         }
     }

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
