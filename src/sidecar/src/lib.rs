@@ -15,6 +15,7 @@ pub mod dns;
 pub mod engine;
 pub mod environment;
 pub mod export;
+mod exposed;
 pub mod files;
 pub mod hardening;
 pub mod health;

@@ -7,6 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{Pair, PairError};
+use crate::exposed;
+use crate::files::{self, secret};
 
 /// The largest file that is read, in bytes. A chain of ten certificates has some 20 KiB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -40,8 +42,8 @@ impl Files {
     /// # Errors
     /// When one can't be read, or they are not a pair that Envoy takes.
     pub fn load(&self) -> Result<Pair, FileError> {
-        let certificate = read(&self.certificate)?;
-        let key = if self.key == self.certificate { certificate.clone() } else { read(&self.key)? };
+        let key = self.read_key()?;
+        let certificate = if self.key == self.certificate { key.clone() } else { read(&self.certificate)? };
         Pair::parse(&certificate, &key).map_err(|error| FileError::Pair { key: self.key.clone(), error })
     }
 
@@ -49,6 +51,16 @@ impl Files {
     pub(super) fn load_valid_at(&self, now: i64) -> Result<Pair, FileError> {
         let pair = self.load()?;
         if pair.not_after < now { Err(FileError::Expired(pair.not_after)) } else { Ok(pair) }
+    }
+
+    fn read_key(&self) -> Result<String, FileError> {
+        let read = secret::read_exposed(&self.key, MAX_FILE_BYTES).map_err(|error| match error {
+            files::FileError::Io { path, error, .. } => FileError::Unreadable { path, error },
+            files::FileError::TooLarge { path, .. } => FileError::TooLarge(path),
+            other => FileError::Unfit(other),
+        })?;
+        exposed::tell(&self.key, &read);
+        Ok(text(&read.bytes))
     }
 
     /// `None` when one of them is not there.
@@ -78,8 +90,12 @@ fn read(path: &Path) -> Result<String, FileError> {
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(FileError::TooLarge(path.to_owned()));
     }
-    // PEM is ASCII; whatever else is in the file is not looked at.
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(text(&bytes))
+}
+
+/// PEM is ASCII; whatever else is in the file is not looked at.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Why files are not served.
@@ -96,6 +112,8 @@ pub enum FileError {
     },
     /// A file is larger than any certificate.
     TooLarge(PathBuf),
+    /// A key's file is not to be trusted.
+    Unfit(files::FileError),
     /// A file can't be read.
     Unreadable {
         /// Which one.
@@ -116,6 +134,7 @@ impl fmt::Display for FileError {
             Self::TooLarge(path) => {
                 write!(f, "{} has more than {MAX_FILE_BYTES} bytes; expected a PEM file", path.display())
             }
+            Self::Unfit(error) => error.fmt(f),
             Self::Unreadable { path, error } => write!(f, "{} can't be read: {error}", path.display()),
         }
     }

@@ -4,14 +4,16 @@
 //! `<RESOLVER>` is the resolver's name in capitals with `_` for everything but letters and digits. So two accounts of one
 //! provider work. An empty variable is as good as none, as with lego, but one of the resolver's own hides the common one.
 //!
-//! Promises: files are ordinary ones and read bounded; no value is shown, not even in an error.
+//! Promises: files are ordinary ones and read bounded, and not taken when others may write them; no value is shown, not
+//! even in an error.
 
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 use resolver::config::{Hidden, shortened};
 
+use crate::exposed;
+use crate::files::{FileError, secret};
 pub use crate::keys::eab::Variables;
 
 /// The longest value, in bytes: a service account's JSON or an RSA key is a few thousand.
@@ -79,17 +81,15 @@ fn prefix(resolver: &str) -> String {
 /// What is in a small file, without the line breaks at its end. `variable` is the one that names it.
 pub(super) fn read(path: &str, variable: &str) -> Result<Hidden, VariableError> {
     let failed = |why: &dyn fmt::Display| VariableError::new(variable, format!("{}: {why}", shortened(path)));
-    let metadata = std::fs::metadata(Path::new(path)).map_err(|error| failed(&error))?;
-    // A pipe could keep us waiting.
-    if !metadata.is_file() {
-        return Err(failed(&"it is no ordinary file"));
-    }
-    let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
-    file.take(MAX_VALUE + 1).read_to_string(&mut text).map_err(|error| failed(&error))?;
-    if text.len() as u64 > MAX_VALUE {
-        return Err(failed(&format!("it is longer than {MAX_VALUE} bytes")));
-    }
+    let read = secret::read_exposed(Path::new(path), MAX_VALUE).map_err(|error| match error {
+        FileError::Io { error, .. } => failed(&error),
+        // A pipe could keep us waiting.
+        FileError::NotAFile(_) => failed(&"it is no ordinary file"),
+        FileError::TooLarge { .. } => failed(&format!("it is longer than {MAX_VALUE} bytes")),
+        other => VariableError::new(variable, other.to_string()),
+    })?;
+    exposed::tell(Path::new(path), &read);
+    let text = String::from_utf8(read.bytes).map_err(|_| failed(&"it is no UTF-8 text"))?;
     Ok(Hidden::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
