@@ -18,6 +18,7 @@ mod into;
 mod issuance;
 mod options;
 mod other_filters;
+mod privileges;
 mod reload;
 mod render;
 mod renewal;

@@ -9,6 +9,10 @@ use anyhow::{Result, bail};
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
+/// Ports that only root may listen on, and who has the right to.
+const LOW_FIRST: u16 = 600;
+const LOW_COUNT: u16 = 420;
+
 /// How far each process' first guess lies from the next one's.
 const STRIDE: u32 = 97;
 
@@ -28,6 +32,23 @@ pub fn free() -> Result<u16> {
         }
     }
     bail!("no port from {FIRST} to {} is free", FIRST + COUNT - 1)
+}
+
+/// A port below 1024 that nobody listens on, by TCP or UDP. To be asked for by root.
+///
+/// # Errors
+/// When every one is taken.
+pub fn free_below_1024() -> Result<u16> {
+    // Not the first ones, which other programs expect things of.
+    let process = u16::try_from(std::process::id() % 300).unwrap_or_default();
+    for _ in 0..LOW_COUNT {
+        let guess = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(process) % LOW_COUNT;
+        let port = LOW_FIRST + guess;
+        if is_free(port) {
+            return Ok(port);
+        }
+    }
+    bail!("no port from {LOW_FIRST} to {} is free", LOW_FIRST + LOW_COUNT - 1)
 }
 
 /// Whether nobody listens on it.

@@ -6,7 +6,9 @@
 //! names for it. Flags of this program, which are variables as well, are passed to nobody.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 /// What any program may need: to find others and its files, to tell the time, to write for people, to trust a CA.
 /// Proxies are not among it: their URLs hold passwords, and Envoy asks none.
@@ -51,10 +53,24 @@ pub fn for_dns_program(named: &[VariableName]) -> Passed {
     kept(std::env::vars_os(), |name| name.starts_with(PROGRAMS) || named.iter().any(|named| named.0 == name))
 }
 
+/// The home of the user that root has become.
+static HOME: OnceLock<PathBuf> = OnceLock::new();
+
+/// Says that this process has become another user, whose home this is. The first call counts.
+pub(crate) fn home_is(home: &Path) {
+    // A process becomes another user once.
+    let _ = HOME.set(home.to_owned());
+}
+
 /// The common variables of `all`, and those that are `wanted`.
 fn kept(all: impl Iterator<Item = (OsString, OsString)>, wanted: impl Fn(&str) -> bool) -> Passed {
     let is_kept = |name: &str| COMMON.contains(&name) || name.starts_with(LOCALE) || wanted(name);
-    all.filter(|(name, _)| name.to_str().is_some_and(|name| !name.starts_with(FLAGS) && is_kept(name))).collect()
+    let all = all.filter(|(name, _)| name.to_str().is_some_and(|name| !name.starts_with(FLAGS) && is_kept(name)));
+    let own = |(name, value): (OsString, OsString)| match HOME.get() {
+        Some(home) if name == "HOME" => (name, home.clone().into()),
+        _ => (name, value),
+    };
+    all.map(own).collect()
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod parallel;
 pub mod peers;
 pub mod permits;
+pub mod privileges;
 pub mod process;
 pub mod provided;
 pub mod revocation;

@@ -18,6 +18,7 @@ mod schema;
 mod serve;
 mod sidecar;
 mod storages;
+mod user;
 mod values;
 mod wake;
 
@@ -39,6 +40,7 @@ pub use render::RenderArgs;
 pub use run::{ExecEnvoyArgs, RunArgs};
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
+pub use user::UserArgs;
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, StoragePath, Switch};
 
 /// Automatic HTTPS for Envoy: certificates from an ACME CA, renewed and served without a restart.

@@ -16,9 +16,11 @@ use super::logs::LogArgs;
 use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
 use super::storages::choices;
+use super::user::UserArgs;
 use super::values::{DefaultChoice, PairChoice, Switch, seconds};
 use super::{failed, storages, wake};
 use crate::hardening;
+use crate::privileges::{self, Keeps, PrivilegeError};
 use crate::provided::Files;
 use crate::run::{Directory, Run, RunError, exec, run as run_all};
 
@@ -53,6 +55,10 @@ pub struct RunArgs {
     /// given.
     #[arg(long, env = "ENVOY_AUTOCERT_PLUGIN", value_name = "PATH", help_heading = "Running")]
     pub plugin: Option<PathBuf>,
+
+    /// The user to go on as. Envoy runs as the same user, and may listen on ports below 1024.
+    #[command(flatten)]
+    pub user: UserArgs,
 
     /// Directory for sockets and for Envoy's files; it is made when it is not there. A temporary one when it is not given.
     #[arg(long, env = "ENVOY_AUTOCERT_RUNTIME_DIR", value_name = "PATH", help_heading = "Running")]
@@ -116,8 +122,13 @@ pub(super) fn exec_envoy(args: &ExecEnvoyArgs) -> ExitCode {
 /// Runs until it is told to end, and says whether all went well.
 pub(super) fn run(args: RunArgs) -> ExitCode {
     args.logs.start();
+    if let Err(error) = give_up_root(&args.user) {
+        return failed(&error.to_string());
+    }
+    // A change of user undoes it, so it comes after that.
     hardening::keep_memory_private();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut threads = tokio::runtime::Builder::new_multi_thread();
+    let runtime = match threads.enable_all().on_thread_start(privileges::on_thread_start).build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("there are no threads to run on: {error}")),
     };
@@ -128,6 +139,19 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => failed(&why.to_string()),
     }
+}
+
+/// Leaves the right to listen on ports below 1024 to Envoy, and root to nobody where another user is named.
+fn give_up_root(user: &UserArgs) -> Result<(), PrivilegeError> {
+    user.apply(Keeps::Ports)?;
+    if privileges::is_root() {
+        tracing::warn!(
+            "this runs as root, and so does Envoy, which strangers talk to: --user NAME runs both as that user, and \
+             Envoy can listen on ports below 1024 all the same"
+        );
+        return Ok(());
+    }
+    privileges::give_up(Keeps::Ports)
 }
 
 fn prepared(args: RunArgs) -> Result<Run, RunError> {
@@ -176,6 +200,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         crl_allow_private: false,
         wake_addresses: wake::addresses(setup),
         dns: args.dns.clone(),
+        user: UserArgs::default(),
         logs: args.logs.clone(),
         variables: setup.mac_keys.clone(),
     })

@@ -6,12 +6,17 @@ use sd_notify::NotifyState;
 
 use super::{SidecarArgs, failed};
 use crate::hardening;
+use crate::privileges::Keeps;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 
 /// Serves until it is told to end, and says whether everything was saved.
 pub(super) fn run(args: &SidecarArgs) -> ExitCode {
     args.logs.start();
+    if let Err(error) = args.user.apply(Keeps::Nothing) {
+        return failed(&error.to_string());
+    }
+    // A change of user undoes it, so it comes after that.
     hardening::keep_memory_private();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -9,6 +9,7 @@ use clap::Args;
 use super::dns::DnsArgs;
 use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
+use super::user::UserArgs;
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, Switch, seconds};
 use crate::keys::eab::Variables;
 
@@ -188,6 +189,10 @@ pub struct SidecarArgs {
     /// The logs.
     #[command(flatten)]
     pub logs: LogArgs,
+
+    /// The user to go on as.
+    #[command(flatten)]
+    pub user: UserArgs,
 
     /// Variables that stand above those of the environment, set by `run`.
     #[arg(skip)]

@@ -14,6 +14,8 @@ use tokio::time::timeout;
 
 use super::RunError;
 use crate::environment::Passed;
+use crate::privileges;
+use crate::process::own_binary;
 
 /// How long it may take to end once it was asked to.
 const ENDING: Duration = Duration::from_secs(5);
@@ -39,20 +41,20 @@ pub(super) struct Envoy {
 }
 
 impl Envoy {
-    /// Starts it. To be called on the main thread: the system ends it when the thread that started it ends.
+    /// Starts it. To be called on the main thread: the system ends it when the thread that started it ends, and the right
+    /// to listen on ports below 1024 is that thread's to give.
     ///
     /// # Errors
     /// When it can't be started.
     pub(super) fn start(binary: &Binary, bootstrap: &Path) -> Result<Self, RunError> {
         let failed = |error| RunError::Start { path: binary.path.clone(), error };
-        let own = std::env::current_exe().map_err(failed)?;
-        let mut command = Command::new(own);
+        let mut command = Command::new(own_binary());
         command.arg("exec-envoy").arg(std::process::id().to_string()).arg(&binary.path);
         command.args(["--use-dynamic-base-id", "-c"]).arg(bootstrap).args(&binary.arguments);
         // What becomes Envoy passes its own environment on.
         command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-        Ok(Self { child: command.spawn().map_err(failed)? })
+        Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)? })
     }
 
     /// Waits until it ends by itself.

@@ -9,6 +9,7 @@ use notify::RecursiveMode;
 use rustix::process::Signal as Kill;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::admin::Admin;
@@ -96,7 +97,9 @@ impl Running {
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         let pieces = validated(&rendered, &binary, &layout).await?;
         // Whatever changes from here on is noticed.
-        let changes = watch(&source.watched());
+        let watched = source.watched();
+        // The thread that waits for them is started by one that has no right of Envoy's.
+        let changes = spawn_blocking(move || watch(&watched)).await.map_err(|_| RunError::Bug("the watch ended"))?;
         sidecar.api_socket = layout.api_socket();
         sidecar.sds_socket = layout.sds_socket();
         let sidecar = Sidecar::start(&sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;

@@ -59,11 +59,6 @@ pub(super) struct Library {
     scrub: Scrub,
 }
 
-/// The very program that runs, also when another one has taken its place in the file system.
-pub(super) fn own_binary() -> PathBuf {
-    PathBuf::from("/proc/self/exe")
-}
-
 impl Library {
     pub(super) fn new(
         row: &'static Row,

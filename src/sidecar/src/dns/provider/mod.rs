@@ -44,6 +44,8 @@ pub use worker::run as run_worker;
 use table::{Means, Row};
 use variables::Environment;
 
+use crate::process::own_binary;
+
 /// One TXT record of a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -96,7 +98,7 @@ impl Provider {
     /// # Errors
     /// When there is no such provider, a variable is missing (all that are, at once) or a value is wrong.
     pub fn find(code: &str, resolver: &str, variables: &Variables) -> Result<Self, ProviderError> {
-        Self::find_with(code, resolver, variables, library::own_binary())
+        Self::find_with(code, resolver, variables, own_binary())
     }
 
     /// Like [`Provider::find`], with this `envoy-autocert` for the providers that run in a process of their own.
