@@ -227,7 +227,7 @@ impl fmt::Display for Error {
             Self::AccountLost(problem) => write!(f, "the CA does not know the account: {problem}"),
             Self::BadAnswer { url, what } => write!(f, "{}: {}", one_line(url), one_line(what)),
             Self::ExternalAccountRequired => f.write_str(
-                "the CA makes accounts only for customers it knows: set eab.kid and eab.hmacEncoded to what it gave you",
+                "the CA makes accounts only for customers it knows: set eab.kid and eab.hmacEncoded to what it gave you; in a configuration of Envoy's own, the latter is the sidecar's flag --eab",
             ),
             Self::ForeignUrl { place, url } => write!(
                 f,

@@ -83,7 +83,8 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
         ca_server,
         key_type.as_str(),
         eab.map_or("", |eab| &eab.kid),
-        eab.map_or("", |eab| eab.hmac_encoded.expose()),
+        // Earlier versions knew the MAC key; what they remember stays good where there is none.
+        "",
         preferred_chain.as_deref().unwrap_or_default(),
         profile.as_deref().unwrap_or_default(),
         server_name.as_deref().unwrap_or_default(),

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use acme::Response;
 use acme::scripted::{Entry, Fault, Faults, Settings};
-use resolver::config::{Eab, Hidden, HttpChallenge};
+use resolver::config::{Eab, HttpChallenge};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 use world::Scene;
@@ -30,8 +30,10 @@ fn customers() -> Settings {
     Settings { customers: vec![("one", b"key of one"), ("two", b"key of two")], ..Settings::default() }
 }
 
-fn eab(kid: &str, key: &str) -> Option<Eab> {
-    Some(Eab { kid: kid.into(), hmac_encoded: Hidden::new(key.into()) })
+/// Names the external account, and gives the keeper its MAC key.
+fn bind(scene: &mut Scene, kid: &str, key: &'static str) {
+    scene.config.resolvers[0].eab = Some(Eab { kid: kid.into() });
+    scene.keeper.mac_key.set(Some(key));
 }
 
 fn scene(seed: u64, settings: Settings) -> Scene {
@@ -51,7 +53,7 @@ fn new_orders(scene: &Scene) -> Vec<Entry> {
 #[test]
 fn an_account_is_bound_once_for_all_orders_and_restarts() {
     let mut scene = Scene::new(1, customers(), &[&["a.example"], &["b.example"], &["c.example"]]);
-    scene.config.resolvers[0].eab = eab("one", "key of one");
+    bind(&mut scene, "one", "key of one");
     for _ in 0..3 {
         scene.run(MINUTE);
     }
@@ -90,7 +92,7 @@ fn terms_of_service_are_told_on_one_line_or_not_at_all() {
 fn an_answer_lost_at_registration_makes_no_second_account() {
     for fault in [Fault::LostAnswer, Fault::LostRequest, Fault::Stall, Fault::answer(500, "")] {
         let mut scene = scene(2, customers()).faults(Faults::once("newAccount", fault));
-        scene.config.resolvers[0].eab = eab("one", "key of one");
+        bind(&mut scene, "one", "key of one");
         scene.run(HOUR);
         assert_eq!((scene.published().len(), scene.ca().account_count()), (1, 1));
     }
@@ -98,13 +100,15 @@ fn an_answer_lost_at_registration_makes_no_second_account() {
 
 #[test]
 fn a_missing_or_wrong_external_account_is_permanent_and_orders_nothing() {
-    for (eab, reason) in [
+    for (external, reason) in [
         (None, "set eab.kid and eab.hmacEncoded"),
-        (eab("three", "key of one"), "newAccount refused: unauthorized: no such customer"),
-        (eab("one", "key of two"), "newAccount refused: unauthorized: the MAC is wrong"),
+        (Some(("three", "key of one")), "newAccount refused: unauthorized: no such customer"),
+        (Some(("one", "key of two")), "newAccount refused: unauthorized: the MAC is wrong"),
     ] {
         let mut scene = scene(3, customers());
-        scene.config.resolvers[0].eab = eab;
+        if let Some((kid, key)) = external {
+            bind(&mut scene, kid, key);
+        }
         scene.run(MINUTE * 50);
         let failures = failures(&scene);
         assert_eq!(failures.len(), 1, "{failures:?}");
@@ -117,11 +121,12 @@ fn a_missing_or_wrong_external_account_is_permanent_and_orders_nothing() {
 #[test]
 fn a_mac_key_that_is_gone_is_tried_again_soon() {
     let mut scene = scene(4, customers());
-    scene.config.resolvers[0].eab = eab("one", "file:/gone");
+    bind(&mut scene, "one", "key of one");
+    scene.keeper.mac_key.set(None);
     scene.run(MINUTE / 2);
     let told = failures(&scene);
-    assert!(told[0].contains("class: \"sidecar\"") && told[0].contains("/gone: no such file"), "{told:?}");
-    scene.config.resolvers[0].eab = eab("one", "key of one");
+    assert!(told[0].contains("class: \"sidecar\"") && told[0].contains("no usable MAC key"), "{told:?}");
+    bind(&mut scene, "one", "key of one");
     scene.run(MINUTE * 2);
     assert_eq!(scene.published().len(), 1);
 }
@@ -132,7 +137,7 @@ fn a_changed_kid_registers_a_new_account_and_the_old_one_is_found_again() {
     for (kid, key, accounts) in
         [("one", "key of one", 1), ("two", "key of two", 2), ("one", "key of one", 2), ("two", "wrong by now", 2)]
     {
-        scene.config.resolvers[0].eab = eab(kid, key);
+        bind(&mut scene, kid, key);
         scene.run(HOUR);
         assert_eq!(scene.ca().account_count(), accounts, "with {kid}");
     }
@@ -145,7 +150,7 @@ fn a_kid_added_to_an_account_registers_anew_and_one_taken_away_changes_nothing()
     let mut scene = scene(6, Settings { lifetime: 3600, ..Settings::default() });
     scene.run(MINUTE);
     scene.network.ca.borrow_mut().settings.customers = vec![("one", b"key of one")];
-    scene.config.resolvers[0].eab = eab("one", "key of one");
+    bind(&mut scene, "one", "key of one");
     scene.run(HOUR);
     assert_eq!(scene.ca().account_count(), 2);
     scene.config.resolvers[0].eab = None;
@@ -157,7 +162,7 @@ fn a_kid_added_to_an_account_registers_anew_and_one_taken_away_changes_nothing()
 #[test]
 fn an_account_that_the_ca_lost_is_bound_again() {
     let mut scene = scene(7, Settings { lifetime: 3600, ..customers() });
-    scene.config.resolvers[0].eab = eab("one", "key of one");
+    bind(&mut scene, "one", "key of one");
     scene.run(MINUTE);
     scene.network.ca.borrow_mut().forget_everything();
     scene.run(HOUR);
@@ -289,8 +294,8 @@ fn with_all_options_and_a_tenth_of_all_requests_failing_everything_is_issued() {
             Settings { profiles: vec!["short"], issuers: vec!["Root A", "Root B"], refused_nonces: 20, ..customers() };
         let wants: &[&[&str]] = &[&["a.example", "b.example"], &["c.example"]];
         let mut scene = Scene::new(seed, settings, wants).faults(Faults::some(10));
+        bind(&mut scene, "one", "key of one");
         let resolver = &mut scene.config.resolvers[0];
-        resolver.eab = eab("one", "key of one");
         resolver.profile = Some("short".into());
         resolver.preferred_chain = Some("Root B".into());
         resolver.http_challenge = Some(HttpChallenge { entry_point: "web".into(), delay: Duration::from_secs(3) });
@@ -303,17 +308,17 @@ fn with_all_options_and_a_tenth_of_all_requests_failing_everything_is_issued() {
 #[test]
 fn a_mended_binding_is_tried_at_once_and_then_left_alone() {
     let mut scene = scene(20, customers());
-    scene.config.resolvers[0].eab = eab("one", "key of two");
+    bind(&mut scene, "one", "key of two");
     scene.run(MINUTE);
     assert_eq!(failures(&scene).len(), 1);
     // Still wrong, but otherwise: the second failure in a row, and the wait after it holds over restarts.
-    scene.config.resolvers[0].eab = eab("three", "key of one");
+    bind(&mut scene, "three", "key of one");
     for _ in 0..10 {
         scene.run(MINUTE);
     }
     let told = failures(&scene);
     assert!(told.len() == 2 && told[1].contains("failures: 2"), "{told:?}");
-    scene.config.resolvers[0].eab = eab("one", "key of one");
+    bind(&mut scene, "one", "key of one");
     scene.run(MINUTE);
     assert_eq!((scene.published().len(), failures(&scene).len()), (1, 2));
 }

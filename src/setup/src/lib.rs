@@ -2,6 +2,7 @@
 //!
 //! - [`input`]: files, flags, environment variables and Helm values, put together and read.
 //! - [`traefik`]: the types of Traefik's configuration; [`schema`] is made of them.
+//! - [`mac_key`]: `eab.hmacEncoded`.
 //! - [`model`]: what is to be set up, free of the form it was written in.
 //! - [`envoy`]: Envoy's configuration made of it.
 //! - [`into`]: the same put into an Envoy configuration of the user's own.
@@ -17,6 +18,7 @@ pub mod envoy;
 pub mod input;
 pub mod into;
 pub mod located;
+pub mod mac_key;
 pub mod model;
 pub mod schema;
 pub mod traefik;

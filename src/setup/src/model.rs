@@ -8,6 +8,8 @@ use resolver::config::Resolver;
 use resolver::config::rule::{Rule, Syntax};
 use serde_json::{Map, Value};
 
+use crate::mac_key::MacKey;
+
 /// All of it. Every list is sorted by name, so that equal setups render equally.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setup {
@@ -15,11 +17,11 @@ pub struct Setup {
     pub entry_points: Vec<EntryPoint>,
     /// `certificatesResolvers`, as types.
     pub resolvers: Vec<Resolver>,
-    /// The same as the user wrote it, with canonical keys: what the plugin gets. A MAC key that stood there literally is
-    /// a reference by now (`env:NAME`), since Envoy shows its configuration to whoever asks its admin interface.
+    /// The same as the user wrote it, with canonical keys: what the plugin gets. `eab.hmacEncoded` is taken out, since
+    /// Envoy shows its configuration to whoever asks its admin interface.
     pub resolver_options: Map<String, Value>,
-    /// The MAC keys that were taken out of `resolver_options`, by the name of their variable. Never shown.
-    pub mac_keys: BTreeMap<String, resolver::config::Hidden>,
+    /// `eab.hmacEncoded` of the resolvers that have it, for the sidecar.
+    pub mac_keys: BTreeMap<String, MacKey>,
     /// `http.routers`.
     pub http_routers: Vec<HttpRouter>,
     /// `tcp.routers`.

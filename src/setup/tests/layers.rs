@@ -7,7 +7,11 @@ mod common;
 use common::{lines, read, with_environment, yaml};
 use resolver::config::{Hidden, KeyType};
 use resolver::ledger::{Limit, Limits};
+use serde_json::json;
+use setup::envoy::Options;
+use setup::envoy::bootstrap::bootstrap;
 use setup::input::split_arguments;
+use setup::mac_key::MacKey;
 use setup::model::{HttpServer, Redirect};
 use setup::{Quick, SourceFile, Sources};
 
@@ -176,30 +180,29 @@ fn mac_keys_are_taken_out_and_shown_nowhere() {
         )
     };
     let mut text = "entryPoints: {web: {address: ':80'}}\ncertificatesResolvers:\n".to_owned();
-    for (name, hmac) in
-        [("a-b", "c2VjcmV0MQ"), ("a_b", "c2VjcmV0Mg"), ("c", "env:ENVOY_AUTOCERT_EAB_HMAC_D"), ("d", "c2VjcmV0Mw")]
-    {
+    for (name, hmac) in [("a-b", "c2VjcmV0MQ"), ("a_b", "c2VjcmV0Mg"), ("c", "env:EAB"), ("d", "file:/run/eab")] {
         text.push_str(&resolver(name, hmac));
     }
     let reading = read(&yaml(&text));
-    let keys: Vec<(&str, &str)> =
-        reading.setup.mac_keys.iter().map(|(name, key)| (name.as_str(), key.expose())).collect();
-    assert_eq!(
-        keys,
-        [
-            ("ENVOY_AUTOCERT_EAB_HMAC_A_B", "c2VjcmV0MQ"),
-            ("ENVOY_AUTOCERT_EAB_HMAC_A_B_2", "c2VjcmV0Mg"),
-            ("ENVOY_AUTOCERT_EAB_HMAC_D_2", "c2VjcmV0Mw"),
-        ]
-    );
-    assert_eq!(
-        reading.setup.resolver_options["a_b"]["acme"]["eab"]["hmacEncoded"],
-        "env:ENVOY_AUTOCERT_EAB_HMAC_A_B_2"
-    );
-    assert!(reading.warnings.is_empty(), "they reach no configuration of Envoy's: {:?}", reading.warnings);
+    let inline = |key: &str| MacKey::Inline(Hidden::new(key.to_owned()));
+    let expected = [
+        ("a-b", inline("c2VjcmV0MQ")),
+        ("a_b", inline("c2VjcmV0Mg")),
+        ("c", MacKey::Variable("EAB".to_owned())),
+        ("d", MacKey::File("/run/eab".to_owned())),
+    ];
+    assert_eq!(reading.setup.mac_keys, expected.map(|(name, key)| (name.to_owned(), key)).into());
+    for options in reading.setup.resolver_options.values() {
+        assert_eq!(options["acme"]["eab"], json!({ "kid": "k" }));
+    }
+    assert!(reading.warnings.is_empty(), "{:?}", reading.warnings);
     let shown = format!("{reading:?}");
     assert!(!shown.contains("c2VjcmV0") && shown.contains("Hidden"), "{shown}");
-    let _: &Hidden = &reading.setup.mac_keys["ENVOY_AUTOCERT_EAB_HMAC_A_B"];
+    let rendered = bootstrap(&reading.setup, &Options::default()).unwrap().text;
+    assert!(rendered.contains("kid: k"), "{rendered}");
+    for secret in ["c2VjcmV0", "hmacEncoded", "EAB", "/run/eab"] {
+        assert!(!rendered.contains(secret), "{secret}: {rendered}");
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ use crate::dns::Dns;
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::keys::KeyMaker;
+use crate::keys::eab::MacKeys;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::permits::Permits;
@@ -68,9 +69,10 @@ impl Sidecar {
             return Err(StartError::LeaseBounds);
         }
         let storages = cli::storages(&args.storage).map_err(StartError::Storages)?;
+        let mac_keys = cli::mac_keys(&args.eab).map_err(StartError::MacKeys)?;
         let storage = storages.default.clone();
         let store = open_store(storages, bounds).await?;
-        let started = Self::serve(args, store.clone(), &storage).await;
+        let started = Self::serve(args, store.clone(), &storage, mac_keys).await;
         if started.is_err() {
             // So that its file is free at once. There is nothing to save.
             let _ = store.close().await;
@@ -78,16 +80,21 @@ impl Sidecar {
         started
     }
 
-    async fn serve(args: &SidecarArgs, store: Arc<dyn Store>, storage: &Path) -> Result<Self, StartError> {
+    async fn serve(
+        args: &SidecarArgs,
+        store: Arc<dyn Store>,
+        storage: &Path,
+        mac_keys: MacKeys,
+    ) -> Result<Self, StartError> {
         let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
         let deployment = Arc::new(Deployment::open(storage, args.verify_addresses.clone()).await);
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
         let stored = shelf.fill().await?;
         let provided = read_provided(args, catalog.clone()).await?;
+        mac_keys.warn_of_missing().await;
         let (stop, stopping) = watch::channel(false);
         let sds_status = Arc::new(sds::Status::with_judge(deployment.clone()));
-        let zones = args.dns.delegation_zones.clone();
-        let dns = Dns::open(storage, &args.variables, args.dns.name_server_port, zones).await;
+        let dns = Dns::open(storage, args.dns.name_server_port, args.dns.delegation_zones.clone()).await;
         let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
         let engine = Arc::new(Engine::new(store.clone()));
         let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));
@@ -122,7 +129,7 @@ impl Sidecar {
             metrics,
             health,
             stopping: stopping.clone(),
-            variables: args.variables.clone(),
+            mac_keys,
         });
 
         let peers = Arc::new(peers(args));
@@ -292,6 +299,8 @@ pub enum StartError {
     },
     /// The shortest lease is longer than the longest.
     LeaseBounds,
+    /// It is not clear where a MAC key is.
+    MacKeys(String),
     /// A socket can't be made.
     Socket(SocketError),
     /// The storage can't be used.
@@ -319,7 +328,7 @@ impl std::fmt::Display for StartError {
             Self::Socket(error) => error.fmt(f),
             Self::Storage(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
-            Self::Storages(why) | Self::Task(why) => f.write_str(why),
+            Self::MacKeys(why) | Self::Storages(why) | Self::Task(why) => f.write_str(why),
             Self::Token { path, error } => write!(f, "--api-token-file {}: {error}", path.display()),
         }
     }

@@ -273,7 +273,7 @@ async fn what_changes_something_needs_the_fence_of_the_current_lease() {
         let attempt = json!({"certificate": id, "failures": 1, "retryAt": 1, "reason": ""});
         let refused = [
             client.post(path::ACCOUNTS, &account()).await,
-            client.post(path::EAB, &harness::eab("kid-1", "c2VjcmV0")).await,
+            client.post(path::EAB, &harness::eab_of(&json!({}), &json!({}))).await,
             client.order(&id, &order(1)).await,
             client.put(path::ATTEMPTS, &attempt).await,
             client.post(path::PERMITS, &permits::request(&id)).await,

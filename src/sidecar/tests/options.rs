@@ -6,9 +6,9 @@ mod harness;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harness::{CA, Client, Home, TestCa, eab, id, order};
+use harness::{CA, Client, Home, TestCa, id, order};
 use serde_json::{Value, json};
-use wire::{Account, Csr, EabMac, Published, path, problem};
+use wire::{Account, Csr, Published, path, problem};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 
@@ -61,77 +61,6 @@ async fn an_account_of_a_file_without_external_accounts_is_kept() {
     let engine = home.engine().await;
     assert!(account(&engine, None).await.key == made.key);
     assert!(account(&engine, Some("one")).await.fresh);
-}
-
-#[tokio::test]
-async fn a_binding_is_signed_with_the_key_of_the_configuration_or_of_a_file() {
-    let home = Home::new();
-    let _sidecar = home.start().await;
-    let engine = home.engine().await;
-    std::fs::write(home.path("hmac"), "c2VjcmV0\n").unwrap();
-    let file = format!("file:{}", home.path("hmac").display());
-    let mut macs = Vec::new();
-    for hmac in ["c2VjcmV0", "c2VjcmV0====", &file, "b3RoZXI"] {
-        let answer = engine.post(path::EAB, &eab("kid-1", hmac)).await;
-        if hmac.ends_with("====") {
-            assert_eq!(answer.problem().kind, problem::EAB_KEY);
-            continue;
-        }
-        let EabMac { mac } = answer.json();
-        assert_eq!(URL_SAFE_NO_PAD.decode(&mac).unwrap().len(), 32);
-        macs.push(mac);
-    }
-    assert!(macs[0] == macs[1] && macs[0] != macs[2]);
-}
-
-#[tokio::test]
-async fn a_mac_key_that_can_not_be_had_is_named_by_its_place_and_never_shown() {
-    let home = Home::new();
-    let _sidecar = home.start().await;
-    let engine = home.engine().await;
-    std::fs::write(home.path("hmac"), "T0P SECRET").unwrap();
-    let path = home.path("hmac").display().to_string();
-    for (hmac, expected) in [
-        ("TOP SECRET!".to_owned(), "eab.hmacEncoded: expected the MAC key that the CA gave you"),
-        (format!("file:{path}"), "expected the MAC key that the CA gave you"),
-        (format!("file:{path}.gone"), "No such file"),
-        ("file:".to_owned(), "No such file"),
-        ("env:AUTOCERT_TEST_NO_SUCH_VARIABLE".to_owned(), "\"AUTOCERT_TEST_NO_SUCH_VARIABLE\": it is not set"),
-        (String::new(), "expected the MAC key that the CA gave you"),
-    ] {
-        let problem = engine.post(path::EAB, &eab("kid-1", &hmac)).await.problem();
-        assert_eq!((problem.status, problem.kind.as_str()), (422, problem::EAB_KEY));
-        assert!(problem.detail.contains(expected) && !problem.detail.contains("SECRET"), "{problem}");
-        assert!(!hmac.contains(&path) || problem.detail.contains(&path), "{problem}");
-    }
-}
-
-#[tokio::test]
-async fn nothing_but_a_binding_is_signed() {
-    let home = Home::new();
-    let _sidecar = home.start().await;
-    let engine = home.engine().await;
-    let encoded = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let good = |alg: &str, kid: &str| encoded(json!({"alg": alg, "kid": kid, "url": CA}));
-    let jwk = encoded(json!({"kty": "EC"}));
-    for input in [
-        String::new(),
-        ".".into(),
-        "a b.c".into(),
-        "\u{0}".into(),
-        good("HS256", "kid-1"),
-        format!("{}.{jwk}", good("none", "kid-1")),
-        format!("{}.{jwk}", good("HS256", "kid-2")),
-        format!("{}.{}", good("HS256", "kid-1"), encoded(json!({"sub": "admin"}))),
-        format!("{}.{jwk}.x", good("HS256", "kid-1")),
-        format!("{}.{jwk}", encoded(json!({"alg": "HS256", "kid": "kid-1"}))),
-        format!("{}.{jwk}", encoded(json!(["HS256", "kid-1", CA]))),
-    ] {
-        let request = json!({"resolver": "le", "kid": "kid-1", "hmacEncoded": "c2VjcmV0", "signingInput": input});
-        let problem = engine.post(path::EAB, &request).await.problem();
-        assert_eq!((problem.status, problem.kind.as_str()), (400, problem::BAD_REQUEST), "{input}");
-        assert!(problem.detail.starts_with("signingInput: expected"), "{problem}");
-    }
 }
 
 fn publication(id: &wire::CertificateId, chains: [&str; 2], preferred: Option<&str>) -> Value {

@@ -36,17 +36,19 @@ pub struct Account {
     pub contact: Vec<String>,
 }
 
-/// Asks for the MAC that binds an account to an external one (RFC 8555 §7.3.4).
+/// Asks for the MAC that binds the resolver's account to an external one (RFC 8555 §7.3.4). Where the MAC key is, the
+/// sidecar's own configuration says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EabRequest {
     /// The resolver's name.
     pub resolver: String,
+    /// The CA's directory URL, as in [`AccountRequest`].
+    pub ca_server: String,
     /// The external account's key identifier. The binding's protected header must name it.
     pub kid: String,
-    /// The MAC key: base64url, padded or not, or `file:PATH` or `env:NAME`, which the sidecar reads.
-    pub hmac_encoded: SecretText,
-    /// What is to be signed: the binding's protected header, a dot, and its payload (RFC 7515 §5.1).
+    /// What is to be signed: the binding's protected header, a dot, and its payload (RFC 7515 §5.1). The payload must be
+    /// the public key of the account that is kept for this resolver, CA and kid.
     pub signing_input: String,
 }
 

@@ -1,6 +1,5 @@
 //! Requests to the sidecar's API, by whoever is on the other end of its socket.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,7 +69,7 @@ impl Sidecar {
         let (stop, stopping) = watch::channel(false);
         let exchange = Arc::new(Silence);
         let parts = Parts {
-            providers: Box::new(ByCode::new(BTreeMap::new())),
+            providers: Box::new(ByCode),
             exchange: exchange.clone(),
             name_server_port: 53,
             delegation: Delegation { is_followed: true, zones: Vec::new() },

@@ -13,7 +13,7 @@ use resolver::vault::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::{SecretText, path};
+use wire::path;
 
 use super::{Ask, Sidecar, parse, renewals, translate};
 use crate::gate;
@@ -119,11 +119,11 @@ impl Vault for SidecarVault {
         Ok(Account { key, fresh: account.fresh, url: account.url, contact: account.contact })
     }
 
-    async fn bind(&self, resolver: &str, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
+    async fn bind(&self, resolver: &Resolver, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
         let request = wire::EabRequest {
-            resolver: resolver.to_owned(),
+            resolver: resolver.name.clone(),
+            ca_server: resolver.ca_server.clone(),
             kid: eab.kid.clone(),
-            hmac_encoded: SecretText::new(eab.hmac_encoded.expose().to_owned()),
             signing_input: signing_input.to_owned(),
         };
         let wire::EabMac { mac } = self.ask(Ask::new("POST", path::EAB, &request)).await?;

@@ -57,6 +57,16 @@ fn each_mistake_is_one_line() {
 }
 
 #[test]
+fn a_mac_key_in_the_configuration_is_refused_and_not_told() {
+    for (hmac, told) in [("c2VjcmV0", "--eab le=file:PATH"), ("file:/etc/hostname", "--eab le=file:/etc/hostname")] {
+        let mut value: serde_json::Value = serde_json::from_slice(&configuration("auto", &["a.example"])).unwrap();
+        value["certificatesResolvers"]["le"]["acme"]["eab"] = serde_json::json!({"kid": "k", "hmacEncoded": hmac});
+        let lines = mistakes(value.to_string().as_bytes());
+        assert!(lines.len() == 1 && lines[0].contains(told) && !lines[0].contains("c2VjcmV0"), "{lines:#?}");
+    }
+}
+
+#[test]
 fn no_configuration_is_refused_with_what_belongs_there() {
     let lines = mistakes(b"");
     assert!(lines.len() == 1 && lines[0].contains("found nothing"), "{lines:#?}");

@@ -116,10 +116,8 @@ impl KeyType {
 /// The external account that a CA knows its customer by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Eab {
-    /// `kid`: the account's name at the CA.
+    /// `kid`: the account's name at the CA. Its MAC key is the sidecar's affair.
     pub kid: String,
-    /// `hmacEncoded`: the MAC key in base64url, or where the sidecar finds it: `file:PATH` or `env:NAME`.
-    pub hmac_encoded: Hidden,
 }
 
 /// A text that is never shown: it has neither `Display` nor a telling `Debug`.

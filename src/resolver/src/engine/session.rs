@@ -182,7 +182,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
     async fn bind(&self, client: &Client<&'a H>, eab: &Eab) -> Result<Binding, Trouble> {
         let unsigned = Unsigned::new(client, &eab.kid);
-        let mac = self.vault.bind(&self.resolver.name, eab, &unsigned.signing_input()).await?;
+        let mac = self.vault.bind(self.resolver, eab, &unsigned.signing_input()).await?;
         Ok(unsigned.signed(&mac))
     }
 

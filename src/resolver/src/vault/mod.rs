@@ -26,9 +26,14 @@ pub trait Vault {
     /// external account.
     fn account(&self, resolver: &Resolver) -> impl Future<Output = Result<Account, VaultError>>;
 
-    /// The MAC of what binds an account to an external one (RFC 8555 §7.3.4), with the key that `eab` holds or names.
-    fn bind(&self, resolver: &str, eab: &Eab, signing_input: &str)
-    -> impl Future<Output = Result<Vec<u8>, VaultError>>;
+    /// The MAC of what binds the resolver's account to an external one (RFC 8555 §7.3.4). Its key is the keeper's, who
+    /// signs for the accounts that it keeps, and nothing else.
+    fn bind(
+        &self,
+        resolver: &Resolver,
+        eab: &Eab,
+        signing_input: &str,
+    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
 
     /// Keeps what the CA answered to newAccount or to an update.
     fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;

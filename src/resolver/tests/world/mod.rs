@@ -34,6 +34,8 @@ pub struct Keeper {
     pub entry_points: RefCell<Vec<String>>,
     /// How often a MAC was made.
     pub bound: Cell<usize>,
+    /// The MAC key of the external account; none: it can't be had.
+    pub mac_key: Cell<Option<&'static str>>,
     /// The permits that were asked for, and whether each was granted.
     pub permits: RefCell<Vec<(CertificateId, String, bool)>>,
     /// What may be asked: the resolver, whether an order is placed, and the time in seconds since 1970.
@@ -87,13 +89,11 @@ impl Vault for Keeper {
         Ok(Account { key, fresh: known.is_none(), url, contact })
     }
 
-    async fn bind(&self, _: &str, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
+    async fn bind(&self, _: &Resolver, _: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
         self.reach().await?;
         self.bound.set(self.bound.get() + 1);
-        if eab.hmac_encoded.expose() == "file:/gone" {
-            return Err(VaultError::Refused("eab.hmacEncoded: /gone: no such file".into()));
-        }
-        Ok(acme::scripted::mac(eab.hmac_encoded.expose().as_bytes(), signing_input))
+        let key = self.mac_key.get().ok_or_else(|| VaultError::Refused("no usable MAC key".into()))?;
+        Ok(acme::scripted::mac(key.as_bytes(), signing_input))
     }
 
     async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
@@ -289,6 +289,7 @@ impl Scene {
             answered: RefCell::default(),
             entry_points: RefCell::default(),
             bound: Cell::new(0),
+            mac_key: Cell::default(),
             permits: RefCell::default(),
             allows: RefCell::new(Box::new(|_, _, _| Permission::Granted)),
             pauses: RefCell::default(),

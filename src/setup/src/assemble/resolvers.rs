@@ -1,15 +1,16 @@
 //! `certificatesResolvers`, read as the plugin reads them, together with the routers that want certificates: what is
 //! taken here is never refused there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use resolver::config::rule::Syntax;
-use resolver::config::{self, Hidden, Resolver, shortened};
+use resolver::config::{self, Resolver, shortened};
 use serde_json::{Map, Value, json};
 
 use super::Build;
 use super::entry_points::EntryPoints;
 use crate::input::go_flag;
+use crate::mac_key::{MacKey, UnfitMacKey};
 use crate::traefik::Domain;
 
 /// The port that a CA asks on.
@@ -17,9 +18,6 @@ const HTTP_CHALLENGE_PORT: u16 = 80;
 
 /// The same for TLS-ALPN-01 (RFC 8737 §3).
 const TLS_CHALLENGE_PORT: u16 = 443;
-
-/// What the variables of MAC keys that were taken out of the configuration begin with.
-const MAC_KEY: &str = "ENVOY_AUTOCERT_EAB_HMAC_";
 
 /// The plugin's configuration puts routers under this key, and theirs have paths.
 const ROUTERS: &str = "routers.";
@@ -42,7 +40,7 @@ pub(super) struct Wanting<'a> {
 }
 
 /// Resolvers as types, as the plugin gets them, and the MAC keys that it does not get.
-type Read = (Vec<Resolver>, Map<String, Value>, BTreeMap<String, Hidden>);
+type Read = (Vec<Resolver>, Map<String, Value>, BTreeMap<String, MacKey>);
 
 impl Resolvers {
     /// lego's variables stand in for what resolvers do not say of the CA's server.
@@ -94,6 +92,7 @@ impl Resolvers {
     /// Reads all of it.
     pub(super) fn read(self, entry_points: &EntryPoints, build: &mut Build<'_>) -> Option<Read> {
         let Self { mut options, routers } = self;
+        let mac_keys = take_mac_keys(&mut options, build);
         let configuration = json!({
             "certificatesResolvers": options, "routers": routers, "sidecar": { "cluster": "sidecar" },
         });
@@ -107,10 +106,7 @@ impl Resolvers {
                 return None;
             }
         };
-        let mac_keys = take_mac_keys(&config.resolvers, &mut options);
-        // A key that was taken out reaches no configuration of Envoy's, which is what the warning is of.
-        let is_taken = |warning: &&String| !mac_keys.is_empty() && warning.contains(".acme.eab.hmacEncoded: ");
-        for warning in config.warnings.iter().filter(|warning| !is_taken(warning)) {
+        for warning in &config.warnings {
             build.report.warn(warning.strip_prefix(ROUTERS).unwrap_or(warning).to_owned());
         }
         for resolver in &config.resolvers {
@@ -140,25 +136,23 @@ fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mu
     }
 }
 
-/// Puts a variable's name in the place of each MAC key, since Envoy shows its configuration. Each variable has a name of
-/// its own, also where resolvers' names differ in a way that variables' names can't.
-fn take_mac_keys(resolvers: &[Resolver], options: &mut Map<String, Value>) -> BTreeMap<String, Hidden> {
-    let keys = || resolvers.iter().filter_map(|resolver| Some((resolver, resolver.eab.as_ref()?.hmac_encoded.clone())));
-    let mut taken: BTreeSet<String> =
-        keys().filter_map(|(_, key)| key.expose().strip_prefix("env:").map(str::to_owned)).collect();
+/// Takes each resolver's MAC key out of its options: Envoy shows its configuration, and the key is the sidecar's affair.
+fn take_mac_keys(options: &mut Map<String, Value>, build: &mut Build<'_>) -> BTreeMap<String, MacKey> {
     let mut mac_keys = BTreeMap::new();
-    for (resolver, key) in keys() {
-        if key.expose().starts_with("env:") || key.expose().starts_with("file:") {
-            continue;
-        }
-        let shout = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-        let name = format!("{MAC_KEY}{}", resolver.name.chars().map(shout).collect::<String>());
-        let numbered = (2_u32..).map(|number| format!("{name}_{number}"));
-        let name = std::iter::once(name.clone()).chain(numbered).find(|name| taken.insert(name.clone()));
-        let place = options.get_mut(&resolver.name).and_then(|resolver| resolver.pointer_mut("/acme/eab/hmacEncoded"));
-        if let (Some(name), Some(place)) = (name, place) {
-            *place = Value::String(format!("env:{name}"));
-            mac_keys.insert(name, key);
+    for (resolver, options) in options {
+        let Some(eab) = options.pointer_mut("/acme/eab").and_then(Value::as_object_mut) else { continue };
+        let found = match eab.remove("hmacEncoded") {
+            Some(text) => MacKey::parse(text.as_str().unwrap_or_default()),
+            None => Err(UnfitMacKey::Missing),
+        };
+        match found {
+            Ok(key) => {
+                mac_keys.insert(resolver.clone(), key);
+            }
+            Err(unfit) => {
+                let path = format!("certificatesResolvers.{}.acme.eab.hmacEncoded", shortened(resolver));
+                build.wrong(&path, unfit.found(), MacKey::EXPECTED);
+            }
         }
     }
     mac_keys

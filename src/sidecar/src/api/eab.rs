@@ -1,17 +1,23 @@
-//! The MACs that bind accounts to external ones. Nothing but a binding is signed.
+//! The MACs that bind accounts to external ones.
+//!
+//! Promises: nothing is signed but the binding of an account that is kept here, to the external account and the CA that
+//! it is kept for. Where the MAC key is, the sidecar's own configuration says; why it can't be had, its log alone.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use wire::{EabMac, EabRequest};
 
 use super::Context;
-use super::message::{Answer, Fenced, Message, SMALL, short};
+use super::message::{Answer, Fenced, Message, SMALL, short, url};
 use super::problem::Refused;
+use crate::keys::account::PublicJwk;
 use crate::keys::eab;
+use crate::store::CaOrigin;
 
 /// `POST`: the MAC of a binding.
 pub(super) async fn bind(
@@ -19,26 +25,57 @@ pub(super) async fn bind(
     Fenced(fence): Fenced,
     Message(request): Message<EabRequest, SMALL>,
 ) -> Result<Answer<EabMac>, Refused> {
-    let EabRequest { resolver, kid, hmac_encoded, signing_input } = request;
+    let EabRequest { resolver, ca_server, kid, signing_input } = request;
     short("resolver", &resolver)?;
+    let ca = url("caServer", &ca_server)?;
     short("kid", &kid)?;
     context.store.check(fence)?;
-    if !is_binding(&signing_input, &kid) {
-        let expected = "a protected header with the algorithm HS256 and this kid, and a public key, in base64url each";
+    let account = context.store.account(&resolver, &ca, Some(&kid)).await?;
+    let jwk = account.and_then(|account| PublicJwk::of(&account.value.key)).ok_or_else(|| {
+        let path = wire::path::ACCOUNTS;
+        Refused::bad_request(format!(
+            "the resolver {resolver:?} has no account at {ca} for this kid: POST {path} makes its key first"
+        ))
+    })?;
+    if !is_binding(&signing_input, &kid, &ca, &jwk) {
+        let expected = "a protected header with the algorithm HS256, this kid and a URL of this CA, and the public key of \
+                        the resolver's account, in base64url each";
         return Err(Refused::bad_request(format!("signingInput: expected {expected}")));
     }
-    let key = eab::mac_key(hmac_encoded.expose(), &context.variables)
-        .await
-        .map_err(|error| Refused::eab_key(error.to_string()))?;
+    // The same text whatever is wrong, so that nobody learns which files and variables there are.
+    let key = context.mac_keys.of(&resolver).await.map_err(|error| {
+        tracing::warn!(resolver, kid, "{error}");
+        Refused::eab_key(format!(
+            "the sidecar has no usable MAC key for the resolver {resolver:?}: its log says why (--eab RESOLVER=file:PATH \
+             or RESOLVER=env:NAME, or eab.hmacEncoded under `run`)"
+        ))
+    })?;
     tracing::info!(resolver, kid, "an account is bound to its external account");
     Ok(Answer(EabMac { mac: URL_SAFE_NO_PAD.encode(eab::mac(&key, &signing_input)) }))
 }
 
-/// Whether a text is what RFC 8555 §7.3.4 says is signed, and nothing that the key could be misused for.
-fn is_binding(signing_input: &str, kid: &str) -> bool {
+/// The protected header of a binding (RFC 8555 §7.3.4), and nothing besides.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Protected {
+    alg: String,
+    kid: String,
+    url: String,
+}
+
+/// Whether a text is what RFC 8555 §7.3.4 says is signed: for this external account, CA and account key.
+fn is_binding(signing_input: &str, kid: &str, ca: &CaOrigin, jwk: &PublicJwk) -> bool {
     let Some((protected, payload)) = signing_input.split_once('.') else { return false };
-    let json = |part: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok() };
-    let (Some(protected), Some(payload)) = (json(protected), json(payload)) else { return false };
-    let names_kid = protected["alg"] == "HS256" && protected["kid"] == kid && protected["url"].is_string();
-    names_kid && payload["kty"].is_string()
+    let is_header = |header: Protected| {
+        let is_at_ca = CaOrigin::of(&header.url).is_some_and(|origin| origin.is_run_with(ca));
+        header.alg == "HS256" && header.kid == kid && is_at_ca
+    };
+    object(protected).is_some_and(is_header) && object(payload).as_ref() == Some(jwk)
+}
+
+/// A JSON object in base64url, with each member once: another reader would not take another one of two.
+fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
+    let text = URL_SAFE_NO_PAD.decode(part).ok()?;
+    // serde takes a list for a struct as well.
+    text.starts_with(b"{").then(|| serde_json::from_slice(&text).ok())?
 }

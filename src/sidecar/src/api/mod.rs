@@ -55,7 +55,7 @@ use crate::dns::Dns;
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::keys::KeyMaker;
-use crate::keys::eab::Variables;
+use crate::keys::eab::MacKeys;
 use crate::metrics::Metrics;
 use crate::permits::Permits;
 use crate::revocation::Revocation;
@@ -75,8 +75,8 @@ const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 pub struct Context {
     /// The time of day.
     pub clock: Clock,
-    /// Variables that stand above those of the environment.
-    pub variables: Variables,
+    /// Where the MAC keys of external accounts are.
+    pub mac_keys: MacKeys,
     /// Where keys and state are.
     pub store: Arc<dyn Store>,
     /// What SDS serves.
@@ -135,7 +135,7 @@ impl Context {
         };
         Ok(Self {
             clock,
-            variables: Variables::new(),
+            mac_keys: MacKeys::default(),
             store,
             catalog,
             shelf,

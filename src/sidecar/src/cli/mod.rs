@@ -5,6 +5,7 @@
 mod check;
 mod dns;
 mod dns_providers;
+mod eab;
 mod envoy_environment;
 mod export;
 mod import;
@@ -31,6 +32,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 pub use check::CheckArgs;
 pub use dns::DnsArgs;
 pub use dns_providers::DnsProvidersArgs;
+pub use eab::{EabChoice, mac_keys};
 pub use envoy_environment::EnvoyEnvironmentArgs;
 pub use export::ExportArgs;
 pub use import::ImportArgs;

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use setup::envoy::istio::IstioOptions;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
+use setup::mac_key::MacKey;
 use setup::model::Setup;
 
 use super::dns::known_providers;
@@ -243,9 +244,20 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
     for pair in &setup.certificates {
         command.push_str(&format!(" --cert {}", quoted(&format!("{},{}", pair.cert_file, pair.key_file))));
     }
+    for (resolver, key) in &setup.mac_keys {
+        let place = match key {
+            MacKey::File(path) => format!("file:{path}"),
+            MacKey::Inline(_) => "file:PATH".to_owned(),
+            MacKey::Variable(name) => format!("env:{name}"),
+        };
+        command.push_str(&format!(" --eab {}", quoted(&format!("{resolver}={place}"))));
+    }
     let mut notes = vec![format!("Start the sidecar: {command}")];
-    for name in setup.mac_keys.keys() {
-        notes.push(format!("The sidecar needs the MAC key of eab.hmacEncoded in its environment variable {name}."));
+    for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {
+        notes.push(format!(
+            "For PATH in {resolver}=file:PATH write a file with the MAC key that stands in \
+             certificatesResolvers.{resolver}.acme.eab.hmacEncoded, and that the sidecar's user alone can read."
+        ));
     }
     notes
 }

@@ -10,6 +10,7 @@ use clap::Args;
 use setup::model::Setup;
 
 use super::dns::DnsArgs;
+use super::eab::EabChoice;
 use super::envoy_environment::EnvoyEnvironmentArgs;
 use super::inputs::InputArgs;
 use super::logs::LogArgs;
@@ -193,6 +194,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         certs: setup.certificates.iter().map(|pair| PairChoice(files(pair))).collect(),
         default_certificate: default
             .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
+        eab: setup.mac_keys.iter().map(|(resolver, key)| EabChoice::new(resolver, key)).collect(),
         lease_min_seconds: LEASE[0],
         lease_max_seconds: LEASE[1],
         verify_addresses: Vec::new(),
@@ -202,6 +204,5 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         dns: args.dns.clone(),
         user: UserArgs::default(),
         logs: args.logs.clone(),
-        variables: setup.mac_keys.clone(),
     })
 }

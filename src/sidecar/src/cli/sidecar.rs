@@ -7,11 +7,11 @@ use std::time::Duration;
 use clap::Args;
 
 use super::dns::DnsArgs;
+use super::eab::EabChoice;
 use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
 use super::user::UserArgs;
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, Switch, seconds};
-use crate::keys::eab::Variables;
 
 /// The flags of `sidecar`.
 ///
@@ -122,6 +122,19 @@ pub struct SidecarArgs {
     )]
     pub default_certificate: DefaultChoice,
 
+    /// Where the MAC key of a resolver's external account (eab) is: a file, or a variable of this process. It holds the
+    /// key in base64url and nothing else. May be given several times.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_EAB",
+        value_name = "RESOLVER=file:PATH|RESOLVER=env:NAME",
+        value_delimiter = ',',
+        value_parser = EabChoice::parse,
+        hide_env_values = true,
+        help_heading = "Accounts"
+    )]
+    pub eab: Vec<EabChoice>,
+
     /// The shortest time an engine may hold its lease for without a heartbeat, in seconds.
     #[arg(
         long,
@@ -193,10 +206,6 @@ pub struct SidecarArgs {
     /// The user to go on as.
     #[command(flatten)]
     pub user: UserArgs,
-
-    /// Variables that stand above those of the environment, set by `run`.
-    #[arg(skip)]
-    pub variables: Variables,
 }
 
 #[cfg(test)]

@@ -42,8 +42,6 @@ pub use persist::Persistent;
 pub use providers::{ByCode, DnsProvider, Providers};
 pub use solver::{Parts, Solver, Unsolved};
 
-use crate::keys::eab::Variables;
-
 /// lego's switch: `true` when records are made at the challenge's own name, wherever CNAMEs lead.
 const DISABLE_CNAME_SUPPORT: &str = "LEGO_DISABLE_CNAME_SUPPORT";
 
@@ -56,20 +54,15 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// With the journal beside this storage, and these variables above those of the environment. Authoritative name
-    /// servers are asked on this port; CNAMEs may lead into these zones, whatever the provider.
-    pub async fn open(
-        storage: &Path,
-        variables: &Variables,
-        name_server_port: u16,
-        delegation_zones: Vec<DelegationZone>,
-    ) -> Self {
+    /// With the journal beside this storage. Authoritative name servers are asked on this port; CNAMEs may lead into these
+    /// zones, whatever the provider.
+    pub async fn open(storage: &Path, name_server_port: u16, delegation_zones: Vec<DelegationZone>) -> Self {
         let exchange: Arc<dyn Exchange> = Arc::new(Network::default());
         let parts = Parts {
-            providers: Box::new(ByCode::new(variables.clone())),
+            providers: Box::new(ByCode),
             exchange: exchange.clone(),
             name_server_port,
-            delegation: Delegation { is_followed: !is_true(DISABLE_CNAME_SUPPORT, variables), zones: delegation_zones },
+            delegation: Delegation { is_followed: !is_true(DISABLE_CNAME_SUPPORT), zones: delegation_zones },
         };
         Self { solver: Solver::open(storage, parts).await, persistent: Persistent::new(exchange, name_server_port) }
     }
@@ -86,10 +79,6 @@ impl Dns {
 }
 
 /// As Go's `strconv.ParseBool`, which lego uses.
-fn is_true(variable: &str, variables: &Variables) -> bool {
-    let set = match variables.get(variable) {
-        Some(text) => Some(text.expose().to_owned()),
-        None => std::env::var(variable).ok(),
-    };
-    set.is_some_and(|text| matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
+fn is_true(variable: &str) -> bool {
+    std::env::var(variable).is_ok_and(|text| matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }

@@ -1,13 +1,10 @@
 //! What the solver wants of DNS providers, and where it gets them.
 
-use std::sync::Arc;
-
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
-use super::provider::{Provider, Record, Timing};
-use crate::keys::eab::Variables;
+use super::provider::{Provider, Record, Timing, Variables};
 
 /// Makes records at one account of one DNS provider.
 ///
@@ -36,21 +33,14 @@ pub trait Providers: Send + Sync {
     fn find<'a>(&'a self, code: &'a str, resolver: &'a str) -> BoxFuture<'a, Result<Box<dyn DnsProvider>, String>>;
 }
 
-/// lego's codes and variables: those of the environment, and these that stand above them.
-pub struct ByCode(Arc<Variables>);
-
-impl ByCode {
-    /// With these variables above those of the environment.
-    pub fn new(variables: Variables) -> Self {
-        Self(Arc::new(variables))
-    }
-}
+/// lego's codes and variables.
+pub struct ByCode;
 
 impl Providers for ByCode {
     fn find<'a>(&'a self, code: &'a str, resolver: &'a str) -> BoxFuture<'a, Result<Box<dyn DnsProvider>, String>> {
-        let (code, resolver, variables) = (code.to_owned(), resolver.to_owned(), self.0.clone());
+        let (code, resolver) = (code.to_owned(), resolver.to_owned());
         // Variables may name files.
-        let found = spawn_blocking(move || Provider::find(&code, &resolver, &variables));
+        let found = spawn_blocking(move || Provider::find(&code, &resolver, &Variables::new()));
         async move {
             // It is cancelled only when the runtime ends, and panics only by a bug.
             let provider = found.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;

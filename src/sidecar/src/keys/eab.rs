@@ -1,6 +1,8 @@
-//! MAC keys of external accounts (RFC 8555 §7.3.4): found where the configuration says, used once for each registration.
+//! MAC keys of external accounts (RFC 8555 §7.3.4): read where the sidecar's own configuration says, once for each
+//! registration.
 //!
-//! Promises: what is in a file or a variable is read bounded, and never shown; an error names the place alone.
+//! Promises: what is in a file or a variable is read bounded, and never shown; an error names the place alone. Refuses:
+//! places that a request names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,6 +11,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use setup::mac_key::MacKey;
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
@@ -25,36 +28,45 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Variables that stand above those of the environment: `run` takes keys out of the configuration that Envoy shows.
-pub type Variables = BTreeMap<String, resolver::config::Hidden>;
+/// The MAC keys, or their places, by resolver.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MacKeys(BTreeMap<String, MacKey>);
 
-/// The key that a configuration holds in base64url, or that is in `file:PATH` or `env:NAME`.
-///
-/// # Errors
-/// When it can't be read there, or is no base64url.
-pub async fn mac_key(hmac_encoded: &str, variables: &Variables) -> Result<Secret, MacKeyError> {
-    let (place, encoded) = if let Some(path) = hmac_encoded.strip_prefix("file:") {
-        let place = Place::File(path.to_owned());
-        let text = read(path).await.map_err(|why| MacKeyError { place: place.clone(), why })?;
-        (place, text)
-    } else if let Some(name) = hmac_encoded.strip_prefix("env:") {
-        let place = Place::Variable(name.to_owned());
-        let unset = || MacKeyError { place: place.clone(), why: Why::Unset };
-        let encoded = match variables.get(name) {
-            Some(text) => text.expose().as_bytes().to_vec(),
-            None => {
-                let text = std::env::var_os(name).ok_or_else(unset)?;
-                text.into_string().map(String::into_bytes).unwrap_or_default()
-            }
-        };
-        (place, Zeroizing::new(encoded))
-    } else {
-        (Place::Configuration, Zeroizing::new(hmac_encoded.as_bytes().to_vec()))
-    };
-    match decoded(&encoded) {
-        Some(key) => Ok(key),
-        None => Err(MacKeyError { place, why: Why::NotBase64 }),
+impl MacKeys {
+    /// One for each of these resolvers.
+    pub fn new(keys: BTreeMap<String, MacKey>) -> Self {
+        Self(keys)
     }
+
+    /// The resolver's key, read anew.
+    ///
+    /// # Errors
+    /// When none is configured, it can't be read, or it is no base64url.
+    pub async fn of(&self, resolver: &str) -> Result<Secret, MacKeyError> {
+        let key = self.0.get(resolver).ok_or(MacKeyError { place: None, why: Why::Unconfigured })?;
+        read(key).await.map_err(|why| MacKeyError { place: Some(key.clone()), why })
+    }
+
+    /// Warns of each key that can't be had as things are: better at the start than at the first order.
+    pub async fn warn_of_missing(&self) {
+        for resolver in self.0.keys() {
+            if let Err(error) = self.of(resolver).await {
+                tracing::warn!(resolver, "{error}; an account can't be bound until it is mended");
+            }
+        }
+    }
+}
+
+async fn read(key: &MacKey) -> Result<Secret, Why> {
+    let encoded = match key {
+        MacKey::File(path) => file(path).await?,
+        MacKey::Inline(text) => Zeroizing::new(text.expose().as_bytes().to_vec()),
+        MacKey::Variable(name) => {
+            let text = std::env::var_os(name).ok_or(Why::Unset)?;
+            Zeroizing::new(text.into_encoded_bytes())
+        }
+    };
+    decoded(&encoded).ok_or(Why::NotBase64)
 }
 
 /// HMAC with SHA-256 (RFC 7518 §3.2, `HS256`).
@@ -62,7 +74,7 @@ pub fn mac(key: &Secret, text: &str) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()), text.as_bytes()).as_ref().to_vec()
 }
 
-async fn read(path: &str) -> Result<Zeroizing<Vec<u8>>, Why> {
+async fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, Why> {
     let metadata = tokio::fs::metadata(path).await?;
     // A pipe could keep us waiting.
     if !metadata.is_file() {
@@ -86,18 +98,12 @@ fn decoded(encoded: &[u8]) -> Option<Secret> {
     (!key.is_empty()).then(|| Secret::new(key))
 }
 
-/// Why there is no MAC key.
+/// Why there is no MAC key. For the sidecar's log: whoever asks by the API is not told of places.
 #[derive(Debug)]
 pub struct MacKeyError {
-    place: Place,
+    /// None: nothing is configured.
+    place: Option<MacKey>,
     why: Why,
-}
-
-#[derive(Clone, Debug)]
-enum Place {
-    Configuration,
-    File(String),
-    Variable(String),
 }
 
 #[derive(Debug)]
@@ -106,6 +112,7 @@ enum Why {
     NoFile,
     NotBase64,
     TooLong,
+    Unconfigured,
     Unset,
 }
 
@@ -118,15 +125,18 @@ impl From<std::io::Error> for Why {
 impl fmt::Display for MacKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::Configuration => f.write_str("eab.hmacEncoded: ")?,
-            Place::File(path) => write!(f, "eab.hmacEncoded: the file {path:?}: ")?,
-            Place::Variable(name) => write!(f, "eab.hmacEncoded: the sidecar's variable {name:?}: ")?,
+            Some(MacKey::File(path)) => write!(f, "the MAC key of the external account: the file {path:?}: ")?,
+            Some(MacKey::Inline(_)) | None => f.write_str("the MAC key of the external account: ")?,
+            Some(MacKey::Variable(name)) => {
+                write!(f, "the MAC key of the external account: the sidecar's variable {name:?}: ")?;
+            }
         }
         match &self.why {
             Why::Io(error) => write!(f, "{error}; does the sidecar's user have access?"),
             Why::NoFile => f.write_str("it is no ordinary file"),
             Why::NotBase64 => f.write_str("expected the MAC key that the CA gave you, in base64url, and nothing else"),
             Why::TooLong => write!(f, "it is longer than {MAX_ENCODED} bytes: expected a MAC key in base64url alone"),
+            Why::Unconfigured => f.write_str("none is configured; `--eab RESOLVER=file:PATH` says where it is"),
             Why::Unset => f.write_str("it is not set"),
         }
     }
@@ -140,20 +150,30 @@ mod tests {
 
     use super::*;
 
+    /// The resolver's key is this.
+    async fn key(text: &str) -> Result<Secret, MacKeyError> {
+        let keys = MacKeys::new(BTreeMap::from([("le".to_owned(), MacKey::parse(text).unwrap())]));
+        keys.of("le").await
+    }
+
+    async fn error(text: &str) -> String {
+        key(text).await.err().unwrap().to_string()
+    }
+
     /// The example of RFC 7515 A.1, <https://www.rfc-editor.org/rfc/rfc7515#appendix-A.1>.
     #[tokio::test]
     async fn the_mac_is_that_of_rfc_7515() {
-        let key = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
+        let encoded = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow";
         let input = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.\
                      eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
-        let mac = BASE64URL.encode(mac(&mac_key(key, &Variables::new()).await.unwrap(), input));
+        let mac = BASE64URL.encode(mac(&key(encoded).await.unwrap(), input));
         assert_eq!(mac.trim_end_matches('='), "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
     }
 
     #[tokio::test]
     async fn both_alphabets_with_and_without_padding_mean_the_same() {
         for encoded in ["-_-_AQ", "+/+/AQ==", "-_-_AQ==", "+/+/AQ", " -_-_AQ\n", "-_-_AR"] {
-            assert_eq!(mac_key(encoded, &Variables::new()).await.unwrap().expose(), [0xfb, 0xff, 0xbf, 1], "{encoded}");
+            assert_eq!(key(encoded).await.unwrap().expose(), [0xfb, 0xff, 0xbf, 1], "{encoded}");
         }
     }
 
@@ -162,10 +182,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("eab");
         let reference = format!("file:{}", path.display());
-        let error = |error: MacKeyError| error.to_string();
-        assert!(error(mac_key(&reference, &Variables::new()).await.err().unwrap()).contains("No such file"));
+        assert!(error(&reference).await.contains("No such file"));
         std::fs::write(&path, "\n c2VjcmV0 \r\n").unwrap();
-        assert_eq!(mac_key(&reference, &Variables::new()).await.unwrap().expose(), b"secret");
+        assert_eq!(key(&reference).await.unwrap().expose(), b"secret");
         for (text, expected) in [
             ("TOP SECRET".to_owned(), "expected the MAC key"),
             (String::new(), "expected the MAC key"),
@@ -173,23 +192,29 @@ mod tests {
             ("A".repeat(5000), "longer than 4096 bytes"),
         ] {
             std::fs::write(&path, &text).unwrap();
-            let error = error(mac_key(&reference, &Variables::new()).await.err().unwrap());
+            let error = error(&reference).await;
             assert!(error.contains(&path.display().to_string()) && error.contains(expected), "{error}");
             assert!(text.is_empty() || !error.contains(&text));
         }
-        let directory = format!("file:{}", home.path().display());
-        assert!(error(mac_key(&directory, &Variables::new()).await.err().unwrap()).contains("no ordinary file"));
+        assert!(error(&format!("file:{}", home.path().display())).await.contains("no ordinary file"));
     }
 
     #[tokio::test]
     async fn a_variable_that_is_not_there_is_named() {
-        for name in ["AUTOCERT_TEST_NO_SUCH_VARIABLE", "", "A=B", "A\0B"] {
-            let error = mac_key(&format!("env:{name}"), &Variables::new()).await.err().unwrap().to_string();
-            assert!(error.contains(&format!("{name:?}: it is not set")), "{error}");
-        }
+        let error_of_none = error("env:AUTOCERT_TEST_NO_SUCH_VARIABLE").await;
+        assert!(error_of_none.contains("\"AUTOCERT_TEST_NO_SUCH_VARIABLE\": it is not set"), "{error_of_none}");
         // Every test runner has this one, and it is no base64.
-        assert!(
-            mac_key("env:PATH", &Variables::new()).await.err().unwrap().to_string().contains("expected the MAC key")
-        );
+        assert!(error("env:PATH").await.contains("expected the MAC key"));
+    }
+
+    #[tokio::test]
+    async fn a_resolver_has_its_own_key_alone() {
+        let keys = MacKeys::new(BTreeMap::from([("le".to_owned(), MacKey::parse("c2VjcmV0").unwrap())]));
+        for resolver in ["", "l", "LE", "le ", "zero"] {
+            let error = keys.of(resolver).await.err().unwrap().to_string();
+            assert!(error.contains("none is configured"), "{resolver}: {error}");
+        }
+        assert_eq!(keys.of("le").await.unwrap().expose(), b"secret");
+        assert!(!format!("{keys:?}").contains("c2Vj"));
     }
 }

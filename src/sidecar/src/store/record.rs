@@ -217,6 +217,17 @@ impl CaOrigin {
         Self::of(&format!("https://{authority}/")).filter(|origin| origin.to_string() == authority)
     }
 
+    /// Whether both are servers of one operator: of one host, or of hosts under one registered domain (by the public
+    /// suffix list). The URLs of a CA's directory may be on other hosts than the directory.
+    pub fn is_run_with(&self, other: &Self) -> bool {
+        // Below a public suffix with which nobody registers, and among addresses, hosts have nothing to do with each other.
+        let registered = |origin: &'_ Self| {
+            let domain = psl::domain(origin.host.as_bytes()).filter(|domain| domain.suffix().is_known())?;
+            Some(domain.as_bytes().to_vec())
+        };
+        self.has_host_of(other) || registered(self).is_some_and(|domain| registered(other) == Some(domain))
+    }
+
     /// Whether the hosts are the same, whatever the ports: this is what Traefik compares.
     pub fn has_host_of(&self, other: &Self) -> bool {
         self.host == other.host

@@ -266,12 +266,25 @@ async fn exchange(
     sender.send_request(request).await.ok()
 }
 
-/// Asks to bind a key to this external account, with the MAC key as the configuration has it.
-pub fn eab(kid: &str, hmac_encoded: &str) -> Value {
-    let protected = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "kid": kid, "url": CA}).to_string());
-    let payload = URL_SAFE_NO_PAD.encode(json!({"kty": "EC", "crv": "P-256", "x": "x", "y": "y"}).to_string());
-    let signing_input = format!("{protected}.{payload}");
-    json!({"resolver": "le", "kid": kid, "hmacEncoded": hmac_encoded, "signingInput": signing_input})
+/// Asks to bind the account with this key to the external account `kid-1`.
+pub fn eab(account_key: &str) -> Value {
+    let protected = json!({"alg": "HS256", "kid": "kid-1", "url": "https://ca.example/new-account"});
+    eab_of(&protected, &public_jwk(account_key))
+}
+
+/// The same, of this header and payload.
+pub fn eab_of(protected: &Value, payload: &Value) -> Value {
+    let encoded = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signing_input = format!("{}.{}", encoded(protected), encoded(payload));
+    json!({"resolver": "le", "caServer": CA, "kid": "kid-1", "signingInput": signing_input})
+}
+
+/// The public half of an account key, PKCS#8 in base64url.
+pub fn public_jwk(account_key: &str) -> Value {
+    let der = URL_SAFE_NO_PAD.decode(account_key).unwrap();
+    let key = KeyPair::from_pkcs8_der_and_sign_algo(&der.into(), &rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
+    let (x, y) = key.der_bytes()[1..].split_at(32);
+    json!({"kty": "EC", "crv": "P-256", "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y)})
 }
 
 /// The certificate of these names, of the resolver `le`.

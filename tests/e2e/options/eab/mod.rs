@@ -7,8 +7,9 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use harness::{PebbleOptions, SidecarOptions, World, WorldOptions, domains};
+use harness::{Bootstrap, PebbleOptions, SidecarOptions, World, WorldOptions, domains};
 use serde_json::{Value, json};
+use tempfile::NamedTempFile;
 
 use super::line;
 use crate::{PATIENCE, stat};
@@ -29,14 +30,30 @@ fn ca() -> PebbleOptions {
     PebbleOptions { external_accounts, ..PebbleOptions::default() }
 }
 
-fn world(eab: &Value, sidecar: SidecarOptions) -> Result<World> {
+/// The resolver is bound to this external account, and the sidecar is told so of its key.
+fn world(kid: &str, key: &str, environment: &[(&str, String)]) -> Result<World> {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    let arguments = vec!["--eab".to_owned(), format!("le={key}")];
+    let sidecar = SidecarOptions { arguments, environment, ..SidecarOptions::default() };
     let options = WorldOptions { pebble: ca(), sidecar, ..WorldOptions::default() };
-    World::with("eab", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]]))?.resolver("eab", eab))
+    World::with("eab", &options, |bootstrap| configured(bootstrap, kid, &[&[NAME]]))
 }
 
-/// The account is bound to `kid-1`, with the key that is configured so.
-fn bound(hmac_encoded: &str, sidecar: SidecarOptions) -> Result<World> {
-    let mut world = world(&json!({ "kid": "kid-1", "hmacEncoded": hmac_encoded }), sidecar)?;
+fn configured(bootstrap: Bootstrap, kid: &str, certificates: &[&[&str]]) -> Result<Bootstrap> {
+    bootstrap.domains(&domains(certificates))?.resolver("eab", &json!({ "kid": kid }))
+}
+
+/// A file with a MAC key, and how the sidecar is told of it.
+fn file(text: &str) -> Result<(NamedTempFile, String)> {
+    let file = NamedTempFile::new()?;
+    fs::write(&file, text)?;
+    let key = format!("file:{}", file.path().display());
+    Ok((file, key))
+}
+
+/// The account is bound to `kid-1`, with the key that is in the sidecar's file or variable.
+fn bound(key: &str, environment: &[(&str, String)]) -> Result<World> {
+    let mut world = world("kid-1", key, environment)?;
     world.served(NAME, PATIENCE)?;
     assert_eq!(bindings(&world), ["kid-1"]);
     Ok(world)
@@ -51,45 +68,41 @@ fn bindings(world: &World) -> Vec<String> {
 }
 
 #[test]
-fn an_account_is_bound() -> Result<()> {
-    bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default()).map(drop)
-}
-
-#[test]
-fn padding_does_no_harm() -> Result<()> {
-    bound(&URL_SAFE.encode(KEY), SidecarOptions::default()).map(drop)
-}
-
-#[test]
-fn the_other_alphabet_of_base64_means_the_same() -> Result<()> {
-    bound(&STANDARD.encode(KEY), SidecarOptions::default()).map(drop)
-}
-
-#[test]
 fn the_sidecar_reads_the_key_from_a_file() -> Result<()> {
-    let file = tempfile::NamedTempFile::new()?;
-    fs::write(&file, format!("{}\n", URL_SAFE_NO_PAD.encode(KEY)))?;
-    bound(&format!("file:{}", file.path().display()), SidecarOptions::default()).map(drop)
+    let (_file, key) = file(&format!("{}\n", URL_SAFE_NO_PAD.encode(KEY)))?;
+    bound(&key, &[]).map(drop)
 }
 
 #[test]
 fn the_sidecar_reads_the_key_from_its_environment() -> Result<()> {
-    let environment = vec![("CA_HMAC".to_owned(), URL_SAFE_NO_PAD.encode(KEY))];
-    bound("env:CA_HMAC", SidecarOptions { environment, ..SidecarOptions::default() }).map(drop)
+    bound("env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(KEY))]).map(drop)
 }
 
 #[test]
-fn a_reference_that_leads_nowhere_is_told_and_nothing_is_asked() -> Result<()> {
-    let mut world = world(&json!({ "kid": "kid-1", "hmacEncoded": "env:NOT_SET" }), SidecarOptions::default())?;
-    line(&mut world, &[NAME, ": failed (", "eab.hmacEncoded", "NOT_SET", "is not set"])?;
+fn padding_does_no_harm() -> Result<()> {
+    bound("env:CA_HMAC", &[("CA_HMAC", URL_SAFE.encode(KEY))]).map(drop)
+}
+
+#[test]
+fn the_other_alphabet_of_base64_means_the_same() -> Result<()> {
+    let (_file, key) = file(&STANDARD.encode(KEY))?;
+    bound(&key, &[]).map(drop)
+}
+
+#[test]
+fn a_place_that_leads_nowhere_is_told_by_the_sidecar_alone_and_nothing_is_asked() -> Result<()> {
+    let mut world = world("kid-1", "env:NOT_SET", &[])?;
+    let told = line(&mut world, &[NAME, ": failed (", "no usable MAC key for the resolver", "--eab"])?;
+    ensure!(!told.contains("NOT_SET"), "{told}");
+    ensure!(world.sidecar.log().contains("NOT_SET"), "the sidecar's log does not say why");
     assert_eq!(world.accounts(), 0);
     Ok(())
 }
 
 #[test]
 fn an_unknown_kid_is_told_once_and_not_tried_again() -> Result<()> {
-    let eab = json!({ "kid": "nobody", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
-    let mut world = world(&eab, SidecarOptions::default())?;
+    let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
+    let mut world = world("nobody", &key, &[])?;
     line(&mut world, &[NAME, PERMANENT, "newAccount refused", "kid"])?;
     ensure!(stat(&world, "failures.resolver.le.class.permanent")? == 1, "no metric tells of it");
     assert_eq!((world.accounts(), world.orders()), (1, 0));
@@ -98,8 +111,8 @@ fn an_unknown_kid_is_told_once_and_not_tried_again() -> Result<()> {
 
 #[test]
 fn a_wrong_key_is_told_once_and_not_tried_again() -> Result<()> {
-    let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(OTHER_KEY) });
-    let mut world = world(&eab, SidecarOptions::default())?;
+    let (_file, key) = file(&URL_SAFE_NO_PAD.encode(OTHER_KEY))?;
+    let mut world = world("kid-1", &key, &[])?;
     line(&mut world, &[NAME, PERMANENT, "newAccount refused", "external account binding"])?;
     assert_eq!((world.accounts(), world.orders()), (1, 0));
     Ok(())
@@ -116,26 +129,25 @@ fn a_ca_that_wants_it_is_not_asked_without() -> Result<()> {
 
 #[test]
 fn a_mended_binding_is_used_at_once() -> Result<()> {
-    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
+    let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
+    let sidecar =
+        SidecarOptions { arguments: vec!["--eab".to_owned(), format!("le={key}")], ..SidecarOptions::default() };
+    let options = WorldOptions { pebble: ca(), sidecar, ..WorldOptions::default() };
     let mut world = World::with("eab-mended", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]])))?;
     line(&mut world, &[NAME, PERMANENT])?;
-    world.reconfigure(|bootstrap| {
-        let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
-        bootstrap.domains(&domains(&[&[NAME]]))?.resolver("eab", &eab)
-    })?;
+    world.reconfigure(|bootstrap| configured(bootstrap, "kid-1", &[&[NAME]]))?;
     world.served(NAME, PATIENCE)?;
     Ok(())
 }
 
 #[test]
 fn another_kid_registers_another_account() -> Result<()> {
-    let mut world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
+    let (file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
+    let mut world = bound(&key, &[])?;
     let before = account(&world)?;
     let first = world.served(NAME, PATIENCE)?;
-    world.reconfigure(|bootstrap| {
-        let eab = json!({ "kid": "kid-2", "hmacEncoded": URL_SAFE_NO_PAD.encode(OTHER_KEY) });
-        bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.resolver("eab", &eab)
-    })?;
+    fs::write(&file, URL_SAFE_NO_PAD.encode(OTHER_KEY))?;
+    world.reconfigure(|bootstrap| configured(bootstrap, "kid-2", &[&[NAME], &["new.example"]]))?;
     world.served("new.example", PATIENCE)?;
     assert_eq!(bindings(&world), ["kid-1", "kid-2"]);
     let after = account(&world)?;
@@ -147,11 +159,9 @@ fn another_kid_registers_another_account() -> Result<()> {
 
 #[test]
 fn the_same_kid_keeps_its_account_over_restarts() -> Result<()> {
-    let mut world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
-    world.reconfigure(|bootstrap| {
-        let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
-        bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.resolver("eab", &eab)
-    })?;
+    let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
+    let mut world = bound(&key, &[])?;
+    world.reconfigure(|bootstrap| configured(bootstrap, "kid-1", &[&[NAME], &["new.example"]]))?;
     world.served("new.example", PATIENCE)?;
     assert_eq!(bindings(&world), ["kid-1"]);
     Ok(())

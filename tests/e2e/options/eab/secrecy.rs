@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use harness::{SidecarOptions, World};
+use harness::{Bootstrap, Challtestsrv, Envoy, Pebble, PebbleOptions, Place, World};
 use serde_json::json;
 
 use super::{KEY, NAME, OTHER_KEY, PERMANENT, bound, world};
@@ -36,30 +36,32 @@ fn hidden(texts: Vec<(&'static str, String)>, key: [u8; 32]) -> Result<()> {
 }
 
 #[test]
-fn the_key_is_in_no_log_metric_or_storage() -> Result<()> {
-    let world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
-    hidden(visible(&world)?, KEY)
-}
-
-#[test]
-fn a_key_given_by_reference_is_not_in_envoys_dump_either() -> Result<()> {
-    let environment = vec![("CA_HMAC".to_owned(), URL_SAFE_NO_PAD.encode(KEY))];
-    let world = bound("env:CA_HMAC", SidecarOptions { environment, ..SidecarOptions::default() })?;
+fn the_key_is_in_no_log_metric_storage_or_dump() -> Result<()> {
+    let world = bound("env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(KEY))])?;
     let dump = world.envoy.admin()?.get("/config_dump?include_eds")?.text();
-    ensure!(dump.contains("env:CA_HMAC"), "this is not the dump");
+    ensure!(dump.contains("kid-1"), "this is not the dump");
+    ensure!(!dump.contains("CA_HMAC"), "the key's place is in Envoy's dump");
     hidden([visible(&world)?, vec![("Envoy's dump", dump)]].concat(), KEY)
 }
 
 #[test]
-fn a_key_in_the_configuration_is_warned_of() -> Result<()> {
-    let mut world = bound(&URL_SAFE_NO_PAD.encode(KEY), SidecarOptions::default())?;
-    line(&mut world, &["eab.hmacEncoded", "config dump", "file:PATH"]).map(drop)
+fn a_key_in_envoys_configuration_is_refused_and_not_shown() -> Result<()> {
+    let place = Place::new("eab-in-envoy")?;
+    let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(KEY) });
+    let dns = Challtestsrv::start(&place)?;
+    let pebble = Pebble::start(&place, &dns, &PebbleOptions::default())?;
+    let mut bootstrap = Bootstrap::placed(&place, &pebble)?.resolver("eab", &eab)?;
+    let file = place.file("envoy.json");
+    fs::write(&file, bootstrap.value().to_string())?;
+    let refused = Envoy::validate(&file, &place.file("validate.log"));
+    let log = refused.expect_err("a MAC key in Envoy's configuration").to_string();
+    ensure!(log.contains("eab.hmacEncoded") && log.contains("--eab le=file:PATH"), "{log}");
+    hidden(vec![("Envoy's log", log)], KEY)
 }
 
 #[test]
 fn a_refused_key_is_not_shown() -> Result<()> {
-    let eab = json!({ "kid": "kid-1", "hmacEncoded": URL_SAFE_NO_PAD.encode(OTHER_KEY) });
-    let mut world = world(&eab, SidecarOptions::default())?;
+    let mut world = world("kid-1", "env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(OTHER_KEY))])?;
     line(&mut world, &[NAME, PERMANENT])?;
     hidden(visible(&world)?, OTHER_KEY)
 }

@@ -1,8 +1,8 @@
 //! `email`, `eab`, `emailAddresses`: who the account is of.
 
-use super::super::mistake::Mistake;
+use super::super::Eab;
+use super::super::mistake::{Mistake, shortened};
 use super::super::node::{Node, Table};
-use super::super::{Eab, Hidden};
 
 /// Mail addresses have at most 254 characters (RFC 5321 §4.5.3.1.3, without the brackets).
 const MAX_EMAIL: usize = 254;
@@ -12,9 +12,6 @@ const NOT_IN_MAILTO: &[u8] = b",;:<>()[]\\\"?&#%";
 
 /// More would not fit in a signing request that a CA takes.
 const MAX_ADDRESSES: usize = 100;
-
-/// The longest MAC key in base64: CAs hand out 32 to 64 bytes.
-const MAX_HMAC: usize = 1024;
 
 pub(super) fn email(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
     let expected = "a mail address for the CA's notices, as ops@example.com";
@@ -47,72 +44,33 @@ fn address(node: &Node<'_>, expected: &str, mistakes: &mut Vec<Mistake>) -> Opti
     is_plausible.then_some(email)
 }
 
-/// `eab`: both of its members, or neither.
-pub(super) fn eab(acme: &mut Table<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Option<Eab> {
+/// `eab`: which external account. Its MAC key is not said here, where Envoy shows it to whoever asks.
+pub(super) fn eab(acme: &mut Table<'_>, resolver: &str, mistakes: &mut Vec<Mistake>) -> Option<Eab> {
     let node = acme.take("eab")?;
     let mut table = node.table(mistakes)?;
-    let (kid, hmac) = (table.take("kid"), table.take("hmacEncoded"));
     let expected = "the key identifier that the CA gave you";
-    let kid = match (&kid, &hmac) {
-        (Some(kid), _) => kid.text(expected, mistakes),
-        (None, _) => {
+    let kid = match table.take("kid") {
+        Some(kid) => kid.text(expected, mistakes),
+        None => {
             mistakes.push(table.missing("kid", expected));
             None
         }
     };
-    let hmac = match &hmac {
-        Some(node) => mac_key(node, warnings, mistakes),
-        None => {
-            mistakes.push(table.missing("hmacEncoded", MAC_KEY));
-            None
-        }
-    };
+    mistakes.extend(table.take("hmacEncoded").map(|node| not_here(&node, resolver)));
     table.finish(mistakes);
-    Some(Eab { kid: kid?, hmac_encoded: hmac? })
+    Some(Eab { kid: kid? })
 }
 
-const MAC_KEY: &str = "the MAC key that the CA gave you, in base64url, or file:PATH or env:NAME of the sidecar";
-
-/// The key itself or where it is. What is wrong with it is told, never the text.
-fn mac_key(node: &Node<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
+/// A MAC key, or its place, where only the sidecar should know it. A key is not told.
+fn not_here(node: &Node<'_>, resolver: &str) -> Mistake {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
-    let wrong = match (text.strip_prefix("file:"), text.strip_prefix("env:")) {
-        _ if text.is_empty() => Some("no text"),
-        (Some(""), _) => Some("file: without a path"),
-        (_, Some(name)) if !is_variable(name) => Some("env: without a variable's name"),
-        (None, None) if !is_base64(text) => Some("a text that is not base64url"),
-        _ => None,
+    let is_place = text.starts_with("file:") || text.starts_with("env:");
+    let (found, place) = match is_place {
+        true => (format!("\"{}\"", shortened(text)), shortened(text)),
+        false => ("a MAC key, or what should be one".to_owned(), "file:PATH (or env:NAME)".to_owned()),
     };
-    match wrong {
-        Some(found) => {
-            mistakes.push(Mistake { found: found.to_owned(), ..node.mistake(MAC_KEY) });
-            None
-        }
-        None => {
-            if !text.contains(':') {
-                let path = node.path();
-                warnings.push(format!(
-                    "{path}: this secret stands in Envoy's config dump; file:PATH or env:NAME of the sidecar keeps it out"
-                ));
-            }
-            Some(Hidden::new(text.to_owned()))
-        }
-    }
-}
-
-/// A name as shells take it (POSIX.1, XBD 8.1).
-fn is_variable(name: &str) -> bool {
-    let is_letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
-    name.bytes().next().is_some_and(is_letter) && name.bytes().all(|b| is_letter(b) || b.is_ascii_digit())
-}
-
-/// Base64url with or without padding. CAs have handed out the other alphabet too, and mean the same by it.
-fn is_base64(text: &str) -> bool {
-    let digits = text.trim_end_matches('=');
-    let padding = text.len().saturating_sub(digits.len());
-    // One digit more than a whole group holds six bits, which are no byte.
-    let is_whole = digits.len() % 4 != 1;
-    let is_padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
-    let is_digit = |b: u8| b.is_ascii_alphanumeric() || b"-_+/".contains(&b);
-    (1..=MAX_HMAC).contains(&digits.len()) && is_whole && is_padded && digits.bytes().all(is_digit)
+    let expected = format!(
+        "no hmacEncoded in Envoy's configuration: the sidecar takes the MAC key from its own flag, --eab {resolver}={place}"
+    );
+    Mistake { found, ..node.mistake(&expected) }
 }

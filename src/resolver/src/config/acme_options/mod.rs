@@ -54,7 +54,7 @@ fn resolver(
 ) -> Option<Resolver> {
     let mut acme = node.table(mistakes)?;
     let email = account::email(&mut acme, mistakes);
-    let eab = account::eab(&mut acme, warnings, mistakes);
+    let eab = account::eab(&mut acme, &name, mistakes);
     let ca_server = ca::server(&mut acme, mistakes);
     let ca_trust = ca::trust(&mut acme, mistakes);
     let key_type = match acme.take("keyType") {

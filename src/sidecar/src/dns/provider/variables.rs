@@ -7,6 +7,7 @@
 //! Promises: files are ordinary ones and read bounded, and not taken when others may write them; no value is shown, not
 //! even in an error.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -14,7 +15,9 @@ use resolver::config::{Hidden, shortened};
 
 use crate::exposed;
 use crate::files::{FileError, secret};
-pub use crate::keys::eab::Variables;
+
+/// Variables that stand above those of the environment.
+pub type Variables = BTreeMap<String, Hidden>;
 
 /// The longest value, in bytes: a service account's JSON or an RSA key is a few thousand.
 const MAX_VALUE: u64 = 64 * 1024;
