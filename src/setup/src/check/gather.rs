@@ -2,7 +2,7 @@
 
 use super::kind::PIECES;
 use super::typed::{typed, typed_config};
-use super::{Document, Finding, Report};
+use super::{Document, Finding, Report, reach};
 use crate::located::At;
 
 /// What Envoy would have.
@@ -137,14 +137,16 @@ impl<'a> Envoy<'a> {
     }
 }
 
-/// The files that a bootstrap names.
+/// The files that a bootstrap, or a file of its, takes listeners, clusters and routes from.
 pub(crate) fn files(top: &At<'_>) -> Vec<String> {
-    let Some(dynamic) = top.get("dynamic_resources") else { return Vec::new() };
-    let sources = ["lds_config", "cds_config"].into_iter().filter_map(|field| dynamic.get(field));
-    sources.filter_map(|source| file(&source).map(str::to_owned)).collect()
+    let dynamic = top.get("dynamic_resources");
+    let sources = ["lds_config", "cds_config"].into_iter().filter_map(|field| dynamic.as_ref()?.get(field));
+    let listed = sources.filter_map(|source| file(&source).map(str::to_owned));
+    listed.chain(reach::route_files(top).map(str::to_owned)).collect()
 }
 
-fn file<'a>(source: &At<'a>) -> Option<&'a str> {
+/// The file of a source of configuration, if it is one.
+pub(super) fn file<'a>(source: &At<'a>) -> Option<&'a str> {
     source.text_of("path_config_source.path").or_else(|| source.text_of("path"))
 }
 

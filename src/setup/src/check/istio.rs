@@ -22,9 +22,10 @@ pub(super) fn check(documents: &[Document], report: &mut Report) {
     for ca in cas(&plugins) {
         way(&ca, &resources, report);
     }
+    super::reach::mesh::check(&resources, &plugins, report);
 }
 
-fn is(resource: &At<'_>, kind: &str) -> bool {
+pub(super) fn is(resource: &At<'_>, kind: &str) -> bool {
     resource.text_of("kind") == Some(kind)
         && resource.text_of("apiVersion").is_some_and(|version| version.contains("istio.io/"))
 }
@@ -114,7 +115,7 @@ fn tls(rule: &At<'_>, name: &str, report: &mut Report) {
 }
 
 /// Port and host of a cluster that Istio made.
-fn outbound(cluster: &str) -> Option<(u64, &str)> {
+pub(super) fn outbound(cluster: &str) -> Option<(u64, &str)> {
     let mut parts = cluster.strip_prefix("outbound|")?.splitn(3, '|');
     let port = parts.next()?.parse().ok()?;
     let host = parts.nth(1)?;

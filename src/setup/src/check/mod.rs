@@ -12,6 +12,7 @@ mod istio;
 mod kind;
 pub(crate) mod listeners;
 pub(crate) mod plugin;
+pub(crate) mod reach;
 mod sds;
 pub(crate) mod tls_alpn01;
 pub(crate) mod typed;
@@ -49,7 +50,7 @@ impl Document {
         At::top(&self.source, &self.tree)
     }
 
-    /// The files that a bootstrap takes its listeners and clusters from, as it names them.
+    /// The files that it takes listeners, clusters and routes from, as it names them.
     pub fn files(&self) -> Vec<String> {
         gather::files(&self.top())
     }
@@ -62,6 +63,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     let plugins = Plugin::all(&envoy, &mut report);
     if plugins.is_empty() {
         plugin::missing(&envoy, documents, &mut report);
+        reach::check(documents, &envoy, &plugins, &mut report);
         return report;
     }
     plugin::check(&plugins, &mut report);
@@ -71,6 +73,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     listeners::check(&envoy, &plugins, &mut report);
     sds::check(&envoy, &plugins, &mut report);
     tls_alpn01::check(&envoy, &plugins, &mut report);
+    reach::check(documents, &envoy, &plugins, &mut report);
     report
 }
 

@@ -103,6 +103,21 @@ pub(super) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
     sources.filter_map(cluster).collect()
 }
 
+/// The clusters that the sidecar's secrets are asked of: those that are called so, or give a certificate that is wanted.
+pub(super) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str> {
+    let wanted = wanted(plugins);
+    let contexts: Vec<At<'a>> =
+        envoy.chains().filter_map(|(_, chain)| chain.tls.as_ref()?.get("common_tls_context")).collect();
+    let listed = contexts.iter().flat_map(secrets);
+    let listed: Vec<&str> = listed.filter_map(|secret| secret.cluster(&wanted)).collect();
+    let selectors =
+        contexts.iter().filter_map(selector).filter_map(|config| match source(&config.get("config_source")?) {
+            Source::Cluster { name, .. } => name.contains("autocert").then_some(name),
+            Source::Ads | Source::Elsewhere => None,
+        });
+    listed.into_iter().chain(selectors).collect()
+}
+
 /// The configuration of a selector that asks for a secret when a handshake needs it.
 pub(super) fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {
     let selector = common.find("custom_tls_certificate_selector.typed_config")?;
@@ -200,10 +215,7 @@ fn selector_config(config: &At<'_>, report: &mut Report) {
 
 /// Each certificate that is wanted has a secret, and each secret somebody who wants it.
 fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], report: &mut Report) {
-    let wanted: HashSet<&str> = once(plugins)
-        .iter()
-        .flat_map(|configured| configured.config.wants.iter().flat_map(|want| want.names.iter().map(String::as_str)))
-        .collect();
+    let wanted = wanted(plugins);
     let asked = asked(secrets, &wanted);
     for configured in once(plugins) {
         for want in &configured.config.wants {
@@ -233,6 +245,12 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
         let known = wanted.iter().copied();
         report.warning(if index < MAX_COMPARED { finding.near(name, known) } else { finding });
     }
+}
+
+/// All names that routers want certificates for.
+fn wanted<'p>(plugins: &'p [Plugin<'_>]) -> HashSet<&'p str> {
+    let wants = once(plugins).into_iter().flat_map(|configured| &configured.config.wants);
+    wants.flat_map(|want| want.names.iter().map(String::as_str)).collect()
 }
 
 /// The secrets that are the sidecar's, by their names: of a cluster that gives one which is wanted, or that is called so.

@@ -13,7 +13,7 @@ use super::{HEADER, Options, Rendered, plugin, yaml};
 use crate::model::Setup;
 
 /// The host of the sidecar's API within the mesh. It leads to a unix socket, so nothing looks it up.
-const SIDECAR: &str = "envoy-autocert.internal";
+pub(crate) const SIDECAR: &str = "envoy-autocert.internal";
 
 /// The port of it, which is part of the cluster's name and of nothing else.
 const SIDECAR_PORT: u16 = 80;

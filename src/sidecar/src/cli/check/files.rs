@@ -68,12 +68,19 @@ impl Files {
     }
 
     fn bootstrap(&mut self, path: PathBuf, mut documents: Vec<Document>) {
-        let named: Vec<String> = documents.iter().flat_map(Document::files).collect();
-        for name in named {
+        let mut named: Vec<String> = documents.iter().flat_map(Document::files).collect();
+        let mut index = 0;
+        // A file of listeners may name further ones, of routes.
+        while let Some(name) = named.get(index).cloned() {
+            index += 1;
             // Where it isn't, the check says that its listeners or clusters are not there.
             let Ok(text) = text(Path::new(&name)) else { continue };
             match Document::all(&name, &text) {
-                Ok(further) => documents.extend(further),
+                Ok(further) => {
+                    let names: Vec<String> = further.iter().flat_map(Document::files).collect();
+                    named.extend(names.into_iter().filter(|name| !named.contains(name)).collect::<Vec<_>>());
+                    documents.extend(further);
+                }
                 Err(broken) => self.report.mistake(Finding {
                     source: name,
                     line: broken.line,

@@ -1,0 +1,202 @@
+//! Whatever names a cluster, wherever it stands: routes, weights, mirrors, matcher trees, TCP proxies, filters that ask
+//! others, logs, tracing, other plugins' configurations.
+//!
+//! Envoy's fields for it are called `cluster`, `…_cluster`, `cluster_name` and the like in every message, so they are known
+//! by their names, not by where they stand. Left out is what belongs there: secrets' sources, and our plugin's own cluster.
+
+use std::collections::HashSet;
+use std::ptr;
+
+use super::super::gather::file;
+use super::super::plugin::Plugin;
+use super::super::typed::typed;
+use crate::located::{At, Kind, Node};
+
+/// Something that says where requests go.
+pub(super) struct Use<'a> {
+    /// Where it stands.
+    pub(super) at: At<'a>,
+    /// What it says.
+    pub(super) what: What<'a>,
+    /// The route that it is of, if it is of one.
+    pub(super) route: Option<At<'a>>,
+}
+
+/// What says where requests go.
+pub(super) enum What<'a> {
+    /// Whoever sends a request chooses a cluster; how.
+    Chosen(&'static str),
+    /// A cluster's name.
+    Cluster(&'a str),
+    /// Code that can name clusters.
+    Code(&'a str),
+    /// Routes that are not here; the file that has them, if it is one.
+    Elsewhere(Option<&'a str>),
+    /// A host of Istio's that requests are routed to.
+    Host(&'a str),
+    /// An address without a cluster, as gRPC writes it.
+    Target(&'a str),
+}
+
+/// Fields that end like those that name clusters, and name none that requests are sent to.
+const OTHERS: [&str; 1] = ["local_cluster_name"];
+
+/// Extensions with code that can ask any cluster, by the last part of their type's name.
+const CODE: [&str; 6] = ["DynamicModuleFilter", "Lua", "LuaConfig", "LuaPerRoute", "Wasm", "WasmService"];
+
+/// The same whose type has a name that says nothing, by its package.
+const GOLANG: &str = "golang";
+
+/// The selector of certificates that asks for secrets; where it asks is its `config_source`.
+const SELECTOR: &str = "on_demand_secret";
+
+/// The name under which the TCP proxy finds a cluster that a filter before it has chosen.
+const CHOSEN_FOR_TCP: &str = "envoy.tcp_proxy.cluster";
+
+/// All that is in these documents.
+pub(super) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> {
+    let own = ["configuration", "pluginConfig"].into_iter();
+    let own = own.flat_map(|field| plugins.iter().filter_map(move |plugin| plugin.at.get(field)));
+    let mut walk = Walk { own: own.map(|at| ptr::from_ref(at.node)).collect(), ..Walk::default() };
+    for top in tops {
+        walk.value(top, &Place::default());
+    }
+    walk.found
+}
+
+/// What is known of a place from what stands above it.
+#[derive(Clone, Default)]
+struct Place<'a> {
+    /// The field that it is the value of, or an item of the list of, in snake case.
+    field: String,
+    /// The same of the object around it.
+    around: String,
+    /// It is of an extension with code.
+    is_code: bool,
+    /// The nearest route around it.
+    route: Option<At<'a>>,
+}
+
+impl Place<'_> {
+    /// An alias stands in many places, and says the same in all that are alike.
+    fn key(&self, node: &Node) -> (*const Node, String, String, bool, Option<*const Node>) {
+        let route = self.route.as_ref().map(|route| ptr::from_ref(route.node));
+        (ptr::from_ref(node), self.field.clone(), self.around.clone(), self.is_code, route)
+    }
+}
+
+#[derive(Default)]
+struct Walk<'a> {
+    found: Vec<Use<'a>>,
+    /// The configurations of our plugin.
+    own: HashSet<*const Node>,
+    seen: HashSet<(*const Node, String, String, bool, Option<*const Node>)>,
+}
+
+impl<'a> Walk<'a> {
+    fn value(&mut self, at: &At<'a>, place: &Place<'a>) {
+        if self.own.contains(&ptr::from_ref(at.node)) {
+            return;
+        }
+        match &at.node.kind {
+            Kind::Nothing => {}
+            Kind::Scalar(_) => self.text(at, place),
+            Kind::List(_) | Kind::Table(_) if !self.seen.insert(place.key(at.node)) => {}
+            Kind::List(_) => at.items().iter().for_each(|item| self.value(item, place)),
+            Kind::Table(_) => self.table(at, place),
+        }
+    }
+
+    fn table(&mut self, at: &At<'a>, place: &Place<'a>) {
+        let typed = typed(at);
+        let is_code = typed.as_ref().is_some_and(|typed| CODE.contains(&typed.name) || typed.full.contains(GOLANG));
+        let is_selector = typed.as_ref().is_some_and(|typed| typed.full.contains(SELECTOR));
+        let is_route = at.entry("match").is_some() && at.entry("route").is_some();
+        let route = if is_route { Some(at.clone()) } else { place.route.clone() };
+        self.object(at, place);
+        for (key, member) in at.members() {
+            let field = snake(key);
+            let is_of_secrets = match field.as_str() {
+                "sds_config" => true,
+                "ads_config" => place.field == "dynamic_resources",
+                "config_source" => is_selector,
+                _ => false,
+            };
+            if !is_of_secrets {
+                let (around, is_code) = (place.field.clone(), place.is_code || is_code);
+                self.value(&member, &Place { field, around, is_code, route: route.clone() });
+            }
+        }
+    }
+
+    /// What an object as a whole says.
+    fn object(&mut self, at: &At<'a>, place: &Place<'a>) {
+        let (field, around) = (place.field.as_str(), place.around.as_str());
+        match (field, around) {
+            // Everywhere else it is the name of a cluster that is made there.
+            ("clusters", "weighted_clusters") => {
+                if let Some((name, text)) = at.get("name").and_then(|name| Some((name.clone(), name.text()?))) {
+                    self.push(&name, What::Cluster(text), place);
+                }
+            }
+            ("inline_cluster_specifier_plugin", _) => self.push(at, What::Chosen(BY_A_PLUGIN), place),
+            ("rds" | "vhds", _) => {
+                if let Some(source) = at.get("config_source") {
+                    self.push(&source, What::Elsewhere(file(&source)), place);
+                }
+            }
+            ("rds_config_source", _) => self.push(at, What::Elsewhere(file(at)), place),
+            _ => {}
+        }
+        if at.text_of("object_key") == Some(CHOSEN_FOR_TCP)
+            && let Some(format) = at.find("format_string.text_format_source.inline_string")
+            && let Some(text) = format.text()
+        {
+            let what =
+                if text.contains('%') { What::Chosen("is made of what the client says") } else { What::Cluster(text) };
+            self.push(&format, what, place);
+        }
+    }
+
+    fn text(&mut self, at: &At<'a>, place: &Place<'a>) {
+        let Some(text) = at.text().filter(|text| !text.is_empty()) else { return };
+        let what = match (place.field.as_str(), place.around.as_str()) {
+            ("cluster_header", _) => What::Chosen("a header names"),
+            ("cluster_specifier_plugin", _) => What::Chosen(BY_A_PLUGIN),
+            ("target_uri", _) => What::Target(text),
+            ("host", "destination" | "mirror") => What::Host(text),
+            // Whose cluster this Envoy is of, and of which cluster endpoints are.
+            ("cluster", "node") | ("cluster_name", "load_assignment" | "resources") => return,
+            (field, _) if names_a_cluster(field) => What::Cluster(text),
+            _ if place.is_code => What::Code(text),
+            _ => return,
+        };
+        self.push(at, what, place);
+    }
+
+    fn push(&mut self, at: &At<'a>, what: What<'a>, place: &Place<'a>) {
+        self.found.push(Use { at: at.clone(), what, route: place.route.clone() });
+    }
+}
+
+/// How a cluster specifier chooses.
+const BY_A_PLUGIN: &str = "a plugin chooses, maybe by what the client says";
+
+fn names_a_cluster(field: &str) -> bool {
+    let is_called_so = matches!(field, "cluster" | "clusters" | "cluster_name" | "cluster_names")
+        || field.ends_with("_cluster")
+        || field.ends_with("_cluster_name");
+    is_called_so && !OTHERS.contains(&field)
+}
+
+/// `staticResources` as `static_resources`.
+fn snake(camel: &str) -> String {
+    let mut snake = String::with_capacity(camel.len());
+    for letter in camel.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
