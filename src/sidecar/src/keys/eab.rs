@@ -6,19 +6,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use setup::mac_key::MacKey;
-use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
+use crate::exposed;
+use crate::files::{FileError, secret};
 use crate::secret::Secret;
 
 /// The longest file or variable, in bytes: CAs hand out keys of 32 to 64 bytes, in base64.
-const MAX_ENCODED: usize = 4096;
+const MAX_ENCODED: u64 = 4096;
 
 /// Some tools pad it, and some leave bits behind the last byte.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
@@ -75,15 +78,19 @@ pub fn mac(key: &Secret, text: &str) -> Vec<u8> {
 }
 
 async fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, Why> {
-    let metadata = tokio::fs::metadata(path).await?;
-    // A pipe could keep us waiting.
-    if !metadata.is_file() {
-        return Err(Why::NoFile);
-    }
-    let mut text = Zeroizing::new(Vec::with_capacity(MAX_ENCODED + 1));
-    let file = tokio::fs::File::open(path).await?;
-    file.take(MAX_ENCODED as u64 + 1).read_to_end(&mut text).await?;
-    if text.len() > MAX_ENCODED { Err(Why::TooLong) } else { Ok(text) }
+    let path = PathBuf::from(path);
+    let read = spawn_blocking(move || {
+        let read = secret::read_exposed(&path, MAX_ENCODED)?;
+        exposed::tell(&path, &read);
+        Ok(Zeroizing::new(read.bytes))
+    });
+    // It is cancelled only when the runtime ends, and panics only by a bug.
+    read.await.map_err(|error| Why::Io(std::io::Error::other(error)))?.map_err(|error| match error {
+        FileError::Io { error, .. } => Why::Io(error),
+        FileError::NotAFile(_) => Why::NoFile,
+        FileError::TooLarge { .. } => Why::TooLong,
+        other => Why::Unfit(other),
+    })
 }
 
 /// The other alphabet of base64 means the same.
@@ -113,13 +120,9 @@ enum Why {
     NotBase64,
     TooLong,
     Unconfigured,
+    /// Others may change it.
+    Unfit(FileError),
     Unset,
-}
-
-impl From<std::io::Error> for Why {
-    fn from(error: std::io::Error) -> Self {
-        Self::Io(error)
-    }
 }
 
 impl fmt::Display for MacKeyError {
@@ -137,6 +140,7 @@ impl fmt::Display for MacKeyError {
             Why::NotBase64 => f.write_str("expected the MAC key that the CA gave you, in base64url, and nothing else"),
             Why::TooLong => write!(f, "it is longer than {MAX_ENCODED} bytes: expected a MAC key in base64url alone"),
             Why::Unconfigured => f.write_str("none is configured; `--eab RESOLVER=file:PATH` says where it is"),
+            Why::Unfit(error) => error.fmt(f),
             Why::Unset => f.write_str("it is not set"),
         }
     }
@@ -197,6 +201,17 @@ mod tests {
             assert!(text.is_empty() || !error.contains(&text));
         }
         assert!(error(&format!("file:{}", home.path().display())).await.contains("no ordinary file"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_others_may_change_is_not_taken() {
+        use std::os::unix::fs::PermissionsExt;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(&file, "c2VjcmV0").unwrap();
+        let reference = format!("file:{}", file.path().display());
+        assert!(key(&reference).await.is_ok());
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+        assert!(error(&reference).await.contains("666"));
     }
 
     #[tokio::test]
