@@ -13,7 +13,7 @@ say "fetching BIND"
 scratch
 # shellcheck source=/dev/null
 . /etc/os-release
-debian_unpack_whole "${VERSION_CODENAME:-stable}" "$work/debian" bind9
+debian_unpack_whole "${VERSION_CODENAME:-stable}" "$work/debian" "bind9>=1:9.18"
 with_libraries named
 "$work/out/named" -v >/dev/null 2>"$work/log" ||
   die "Debian's named does not run here: name another one with BIND=/path/to/named ($(head -n 1 "$work/log"))"

@@ -10,7 +10,7 @@ lock
 installed caddy caddy-forky && exit 0
 say "fetching Caddy"
 scratch
-debian_unpack forky "$work/debian" caddy
+debian_unpack forky "$work/debian" "caddy>=2.6"
 mkdir "$work/out"
 mv "$work/debian/usr/bin/caddy" "$work/out/"
 "$work/out/caddy" --version >/dev/null 2>"$work/log" || die "Debian forky's caddy does not run here: $(head -n 1 "$work/log")"

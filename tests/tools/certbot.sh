@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Brings certbot, whose files the tests import, into .tools/bin: the Python wheel certbot. CERTBOT= names another one.
+# Brings certbot, whose files the tests import, into .tools/bin: the Python wheel certbot, which
+# certbot.txt pins with all that it needs. CERTBOT= names another one.
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=debian.sh
@@ -7,7 +8,7 @@
 # shellcheck source=python.sh
 . "$(dirname "$0")/python.sh"
 
-version=5.8.0
+version=$(pinned certbot.txt certbot)
 
 given CERTBOT && exit 0
 lock
@@ -16,7 +17,7 @@ need python3 "install Python 3, or name a certbot $version with CERTBOT=/path/to
 say "fetching certbot $version"
 scratch
 mkdir "$work/out"
-python_venv "$work/out/venv" "certbot==$version"
+python_venv "$work/out/venv" certbot.txt
 cat >"$work/out/certbot" <<'END'
 #!/bin/sh
 here=$(dirname "$(readlink -f "$0")")

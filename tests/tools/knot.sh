@@ -13,7 +13,7 @@ say "fetching Knot DNS"
 scratch
 # shellcheck source=/dev/null
 . /etc/os-release
-debian_unpack_whole "${VERSION_CODENAME:-stable}" "$work/debian" knot
+debian_unpack_whole "${VERSION_CODENAME:-stable}" "$work/debian" "knot>=3.2"
 with_libraries knotd
 "$work/out/knotd" --version >/dev/null 2>"$work/log" ||
   die "Debian's knotd does not run here: name another one with KNOT=/path/to/knotd ($(head -n 1 "$work/log"))"

@@ -10,7 +10,7 @@ lock
 installed lego lego-forky && exit 0
 say "fetching lego"
 scratch
-debian_unpack forky "$work/debian" lego
+debian_unpack forky "$work/debian" "lego>=4.20"
 mkdir "$work/out"
 mv "$work/debian/usr/bin/lego" "$work/out/"
 "$work/out/lego" --version >/dev/null 2>"$work/log" || die "Debian forky's lego does not run here: $(head -n 1 "$work/log")"

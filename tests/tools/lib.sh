@@ -55,16 +55,16 @@ install_dir() {
   done
 }
 
-# cargo_tool CRATE VERSION BINARY DIRECTORY: builds a Rust tool into .tools/DIRECTORY/bin.
+# cargo_tool CRATE VERSION BINARY DIRECTORY: builds a Rust tool into .tools/DIRECTORY/bin, with the dependencies that the
+# crate's own lockfile pins by checksum. The registry's index has the crate's checksum.
 cargo_tool() {
   local crate=$1 version=$2 binary=$3 directory=$4
   need cargo "install Rust 1.95 or newer with rustup"
   say "building $crate $version"
   scratch
   local install=(cargo install --quiet "$crate" --version "$version" --bin "$binary" --root "$work/out"
-    --target-dir "$work/target" --profile dev --config profile.dev.debug=false)
-  # The crate's own lockfile first; where the registry in use lacks one of its versions, what cargo finds.
-  "${install[@]}" --locked >"$work/log" 2>&1 || "${install[@]}" >"$work/log" 2>&1 || {
+    --target-dir "$work/target" --profile dev --config profile.dev.debug=false --locked)
+  "${install[@]}" >"$work/log" 2>&1 || {
     tail -n 20 "$work/log" >&2
     die "$crate $version could not be built: check the network, or put $binary $version into .tools/bin yourself"
   }

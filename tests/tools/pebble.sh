@@ -16,7 +16,7 @@ lock
 installed pebble pebble-forky && installed pebble-challtestsrv pebble-forky && exit 0
 say "fetching Pebble"
 scratch
-debian_unpack forky "$work/debian" pebble
+debian_unpack forky "$work/debian" "pebble>=2.10"
 mkdir "$work/out"
 mv "$work/debian/usr/bin/pebble" "$work/debian/usr/bin/pebble-challtestsrv" "$work/out/"
 "$work/out/pebble" -version >/dev/null 2>"$work/log" || die "Debian forky's pebble does not run here: $(head -n 1 "$work/log")"

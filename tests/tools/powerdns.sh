@@ -13,7 +13,7 @@ say "fetching PowerDNS"
 scratch
 # shellcheck source=/dev/null
 . /etc/os-release
-debian_unpack_whole "${VERSION_CODENAME:-stable}" "$work/debian" pdns-server pdns-backend-lmdb
+debian_unpack_whole "${VERSION_CODENAME:-stable}" "$work/debian" "pdns-server>=4.7" "pdns-backend-lmdb>=4.7"
 # The wrapper's shell expands it.
 # shellcheck disable=SC2016
 with_libraries pdns_server '--module-dir=$here'

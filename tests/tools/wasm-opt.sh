@@ -13,7 +13,7 @@ say "fetching wasm-opt"
 scratch
 # shellcheck source=/dev/null
 . /etc/os-release
-debian_unpack "${VERSION_CODENAME:-stable}" "$work/debian" binaryen
+debian_unpack "${VERSION_CODENAME:-stable}" "$work/debian" "binaryen>=108"
 with_libraries wasm-opt
 "$work/out/wasm-opt" --version >/dev/null 2>"$work/log" ||
   die "Debian's wasm-opt does not run here: name another one with WASM_OPT=/path/to/wasm-opt ($(head -n 1 "$work/log"))"

@@ -13,7 +13,7 @@ say "fetching wrk"
 scratch
 # shellcheck source=/dev/null
 . /etc/os-release
-debian_unpack "${VERSION_CODENAME:-stable}" "$work/debian" wrk libluajit-5.1-2 libluajit-5.1-common
+debian_unpack "${VERSION_CODENAME:-stable}" "$work/debian" "wrk>=4.1" libluajit-5.1-2 libluajit-5.1-common
 with_libraries wrk
 case $("$work/out/wrk" -v 2>&1) in wrk*) ;; *) die "Debian's wrk does not run here: name another one with WRK=/path/to/wrk" ;;
 esac
