@@ -15,12 +15,13 @@ level = --config 'profile.release.package.$(1).opt-level=$(2)'
 quick := $(foreach crate,envoy-autocert setup fuzz tests,$(call level,$(crate),0)) \
 	$(foreach crate,acme resolver wire plugin,$(call level,$(crate),1))
 tests := $(native) $(quick) --workspace
+# The plugin's bytes depend on its version, which the build says: the same one makes the same plugin again.
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
 wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
 
 help: ## Print this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT=, BIND=, KNOT=, POWERDNS= name binaries'
 	@echo '  to use instead of fetching them.'
@@ -33,6 +34,7 @@ plugin: ## Build target/envoy_autocert.wasm
 	@$(fetch)/wasm-targets.sh
 	cargo build --locked --package plugin --target wasm32-wasip1 --profile wasm
 	@$(fetch)/wasm-opt.sh
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) --version
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-opt) $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm \
 		-o $(target)/envoy_autocert.wasm.part
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
@@ -54,6 +56,10 @@ lint: ## Run clippy; warnings are errors
 licences: ## Check licences, banned crates and their sources
 	@$(fetch)/cargo-deny.sh
 	.tools/bin/cargo-deny --locked check licenses bans sources
+
+advisories: ## Check the dependencies for known holes: no part of `make test`, as it fetches RustSec's database
+	@$(fetch)/cargo-deny.sh
+	.tools/bin/cargo-deny --locked check advisories
 
 docs: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib
@@ -108,4 +114,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build plugin demo test format lint licences docs unit purity wasm e2e bench fuzz soak servers tools fmt clean
+.PHONY: help build plugin demo test format lint licences advisories docs unit purity wasm e2e bench fuzz soak servers tools fmt clean
