@@ -19,7 +19,9 @@ that nothing is ordered or registered anew. The source is only read. Expired cer
 than none, and renewed at once. What is damaged is listed with its reason and left out; a stored certificate of the same
 names that lasts longer stays. A second run changes nothing.
 
-Stop the sidecar first: it holds the storage while it runs.
+Stop the sidecar first: it holds the storage while it runs. A dry run needs no stop: it only looks, and writes nothing.
+
+Run it as the sidecar's user, or as root: in a directory of another user root writes the storage as that user.
 
 Exit status: 0 when everything that can be used is in the storage, also when something was left out (it is in the list,
 and in --json); 1 when the source or the storage can't be used, and nothing was changed.";

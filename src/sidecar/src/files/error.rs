@@ -128,7 +128,7 @@ impl fmt::Display for FileError {
                 write!(
                     f,
                     "{path}: this directory belongs to the uid {owner}, who could replace what is in it; expected one \
-                     of {expected}; run: chown {own} {path}, or choose another place"
+                     of {expected}; choose another place, or run: chown {own} {path}"
                 )
             }
             Self::ForeignFile { path, owner, expected } => {

@@ -16,8 +16,9 @@
 //! | `directory.rs` | what can be done in a directory |
 //! | `new_file.rs` | a file that is not there yet, or is to take the place of another one |
 //! | `acting.rs` | root's work with another user's rights |
-//! | `secret.rs` | files with a secret: the user's own, and those that we make |
+//! | `secret.rs` | files with a secret: the user's, and those that we make |
 //! | `socket.rs` | sockets |
+//! | `users.rs` | the user's files that are only read |
 //! | `error.rs` | what was found, what was expected, what to do |
 
 mod acting;
@@ -27,6 +28,7 @@ mod new_file;
 pub mod secret;
 mod socket;
 mod trust;
+pub mod users;
 mod walk;
 
 pub use directory::{Content, Directory, Lock, Turn};

@@ -4,16 +4,14 @@
 //! when everybody may read it. A group's members may, as that is how a secret is shared with one other user. The user's
 //! own files are found through any link, as secrets in containers are; they are regular files, and read bounded.
 
-use std::fs::{File, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-
-use rustix::fs::OFlags;
 
 use super::directory::Directory;
 use super::error::FileError;
 use super::trust::others_write;
+use super::users;
 
 /// The bit that lets everybody read.
 const EVERYBODY_READS: u32 = 0o004;
@@ -28,37 +26,19 @@ pub struct UserSecret {
     pub exposed: Option<u32>,
 }
 
-impl UserSecret {
-    /// The line for the log of a file that everybody may read; none when all is well.
-    pub fn warning(&self, path: &Path) -> Option<String> {
-        let mode = self.exposed?;
-        Some(FileError::Exposed { path: path.to_owned(), mode }.to_string())
-    }
-}
-
 /// Reads a file that the user keeps, of at most `most` bytes, which everybody may read: whoever calls this tells of it.
 /// It blocks, but never on a FIFO.
 ///
 /// # Errors
 /// When it can't be read, is no regular file, is larger, or others may write it.
 pub fn read_exposed(path: &Path, most: u64) -> Result<UserSecret, FileError> {
-    let failed = |error| FileError::io(path, "read", error);
-    let not_waiting = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
-    let file: File = OpenOptions::new().read(true).custom_flags(not_waiting).open(path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    if !metadata.is_file() {
-        return Err(FileError::NotAFile(path.to_owned()));
-    }
+    let (file, metadata) = users::opened(path)?;
     let mode = metadata.mode() & 0o7777;
     if others_write(&metadata) {
         return Err(FileError::Writable { path: path.to_owned(), mode });
     }
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-        return Err(FileError::TooLarge { path: path.to_owned(), most });
-    }
-    Ok(UserSecret { bytes, exposed: (mode & EVERYBODY_READS != 0).then_some(mode) })
+    let bytes = users::content(file, path, most)?;
+    Ok(UserSecret { bytes, exposed: exposed(&metadata) })
 }
 
 /// Reads a file that nobody but its owner and its group may read, of at most `most` bytes. It blocks, but never on a
@@ -72,6 +52,12 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
         Some(mode) => Err(FileError::Exposed { path: path.to_owned(), mode }),
         None => Ok(bytes),
     }
+}
+
+/// The mode of a file that everybody may read.
+pub fn exposed(metadata: &Metadata) -> Option<u32> {
+    let mode = metadata.mode() & 0o7777;
+    (mode & EVERYBODY_READS != 0).then_some(mode)
 }
 
 /// Who may read a file that we make.

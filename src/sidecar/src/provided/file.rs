@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::fs::{self, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{Pair, PairError};
 use crate::exposed;
-use crate::files::{self, secret};
+use crate::files::{self, secret, users};
 
 /// The largest file that is read, in bytes. A chain of ten certificates has some 20 KiB.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -54,11 +54,7 @@ impl Files {
     }
 
     fn read_key(&self) -> Result<String, FileError> {
-        let read = secret::read_exposed(&self.key, MAX_FILE_BYTES).map_err(|error| match error {
-            files::FileError::Io { path, error, .. } => FileError::Unreadable { path, error },
-            files::FileError::TooLarge { path, .. } => FileError::TooLarge(path),
-            other => FileError::Unfit(other),
-        })?;
+        let read = secret::read_exposed(&self.key, MAX_FILE_BYTES)?;
         exposed::tell(&self.key, &read);
         Ok(text(&read.bytes))
     }
@@ -83,19 +79,22 @@ impl FileStamp {
 }
 
 fn read(path: &Path) -> Result<String, FileError> {
-    let unreadable = |error| FileError::Unreadable { path: path.to_owned(), error };
-    let mut bytes = Vec::new();
-    let file = fs::File::open(path).map_err(unreadable)?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(FileError::TooLarge(path.to_owned()));
-    }
-    Ok(text(&bytes))
+    Ok(text(&users::read(path, MAX_FILE_BYTES)?))
 }
 
 /// PEM is ASCII; whatever else is in the file is not looked at.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+impl From<files::FileError> for FileError {
+    fn from(error: files::FileError) -> Self {
+        match error {
+            files::FileError::Io { path, error, .. } => Self::Unreadable { path, error },
+            files::FileError::TooLarge { path, .. } => Self::TooLarge(path),
+            other => Self::Unfit(other),
+        }
+    }
 }
 
 /// Why files are not served.
@@ -112,7 +111,7 @@ pub enum FileError {
     },
     /// A file is larger than any certificate.
     TooLarge(PathBuf),
-    /// A key's file is not to be trusted.
+    /// Something that is no file, or a key that is not to be trusted.
     Unfit(files::FileError),
     /// A file can't be read.
     Unreadable {

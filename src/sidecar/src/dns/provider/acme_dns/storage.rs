@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 use super::super::ProviderError;
 use super::super::http::{Http, below};
 use super::account::Account;
-use crate::files::{Directory, FileError};
+use crate::exposed;
+use crate::files::{Content, Directory, FileError, secret};
 
 /// The longest file, in bytes: tens of thousands of accounts.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -99,11 +100,13 @@ async fn off_the_runtime<T: Send + 'static>(
 fn read(path: &Path) -> std::io::Result<Map<String, Value>> {
     let invalid = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, why.to_owned());
     let (directory, name) = Directory::of(path)?;
-    let text = match directory.read(&name, MAX_FILE) {
+    let content = match directory.read(&name, MAX_FILE) {
         Err(FileError::TooLarge { .. }) => return Err(invalid("it is too long to be a file of accounts")),
         Err(FileError::NotAFile(_)) => return Err(invalid("it is no ordinary file")),
-        read => read?.map(|content| content.bytes).unwrap_or_default(),
+        read => read?,
     };
+    let Some(Content { metadata, bytes: text }) = content else { return Ok(Map::new()) };
+    exposed::tell_of(path, secret::exposed(&metadata));
     if text.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
