@@ -3,6 +3,7 @@
 //! A [`Setup`] has no mistake: every name it refers to is there, every rule is parsed, every address has a port.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use resolver::config::Resolver;
 use resolver::config::rule::{Rule, Syntax};
@@ -53,6 +54,26 @@ pub struct EntryPoint {
     pub encoded: EncodedCharacters,
     /// `http.underscoreHeadersStrategy`.
     pub underscore_headers: UnderscoreHeaders,
+    /// `transport.respondingTimeouts`.
+    pub timeouts: Timeouts,
+}
+
+/// How long clients may take; none is as long as they want.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// `readTimeout`: a whole request, with its body.
+    pub read: Option<Duration>,
+    /// `writeTimeout`: a whole answer.
+    pub write: Option<Duration>,
+    /// `idleTimeout`: between requests.
+    pub idle: Option<Duration>,
+}
+
+impl Default for Timeouts {
+    /// Traefik's.
+    fn default() -> Self {
+        Self { read: Some(Duration::from_secs(60)), write: None, idle: Some(Duration::from_secs(180)) }
+    }
 }
 
 /// Which characters a path may have encoded, each of which a server may take for the character itself. None, unless the

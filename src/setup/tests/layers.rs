@@ -139,6 +139,50 @@ fn lists_of_flags_are_joined_and_numbered() {
 }
 
 #[test]
+fn responding_timeouts_are_traefiks_in_every_form() {
+    let resolver = [
+        "certificatesresolvers.le.acme.email=a@b.example",
+        "certificatesresolvers.le.acme.httpchallenge.entrypoint=web",
+    ];
+    let resolver = || resolver.map(|flag| format!("--{flag}")).to_vec();
+    let timeouts = "{transport: {respondingTimeouts: {readTimeout: 5m, writeTimeout: 90, idleTimeout: '0'}}}";
+    let files = |text: String| Sources { files: vec![file("a.yml", &text)], flags: resolver(), ..Sources::default() };
+    let given = |entry_point: &str| files(format!("entryPoints: {{web: {entry_point}}}"));
+    let flag = |key: &str, value: &str| format!("--entryPoints.web.transport.respondingTimeouts.{key}={value}");
+    let forms = [
+        given(&timeouts.replace("{transport", "{address: ':80', transport")),
+        Sources {
+            flags: [
+                vec!["--entryPoints.web.address=:80".into()],
+                vec![flag("readTimeout", "300"), flag("writetimeout", "1m30s"), flag("idleTimeout", "0s")],
+                resolver(),
+            ]
+            .concat(),
+            ..Sources::default()
+        },
+        Sources {
+            values: vec![file("values.yaml", &format!("ports: {{web: {timeouts}}}"))],
+            flags: resolver(),
+            ..Sources::default()
+        },
+    ];
+    for (index, form) in forms.iter().enumerate() {
+        let reading = read(form);
+        let web = reading.setup.entry_points.iter().find(|point| point.name == "web").unwrap();
+        let seconds = |time: Option<std::time::Duration>| time.map(|time| time.as_secs());
+        let all = [web.timeouts.read, web.timeouts.write, web.timeouts.idle].map(seconds);
+        assert_eq!(all, [Some(300), Some(90), None], "form {index}");
+        assert_eq!(reading.warnings, Vec::<String>::new(), "form {index}");
+    }
+    let without = read(&given("{address: ':80', transport: {lifeCycle: {graceTimeOut: 5s}}}"));
+    assert_eq!(without.setup.entry_points[0].timeouts, Default::default());
+    assert_eq!(
+        without.warnings,
+        ["a.yml: entryPoints.web.transport.lifeCycle: left out, there is nothing like it here"]
+    );
+}
+
+#[test]
 fn a_router_does_tls_as_its_entry_points_say() {
     let router =
         "http: {routers: {shop: {rule: 'Host(`shop.example`)', service: shop@file, entryPoints: [web, websecure]}}}";

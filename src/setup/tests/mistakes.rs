@@ -51,7 +51,7 @@ fn in_yaml_files() {
         ),
         (
             "entryPoints: {web: {adress: ':80'}}",
-            "a.yml: entryPoints.web.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+            "a.yml: entryPoints.web.adress: found an unknown key, expected one of the keys address, asDefault, http, transport; did you mean address?",
         ),
         (
             "acme: {email: a@example.com}",
@@ -79,6 +79,14 @@ fn in_yaml_files() {
         (
             "entryPoints: {other: {address: ':81', asDefault: yes}}",
             "a.yml: entryPoints.other.asDefault: found \"yes\", expected true or false",
+        ),
+        (
+            "entryPoints: {other: {address: ':81', transport: {respondingTimeouts: {readTimeout: soon}}}}",
+            "a.yml: entryPoints.other.transport.respondingTimeouts.readTimeout: found \"soon\", expected a time from 0 to 8760h, as 90s, 1m30s or seconds; 0 is as long as clients want",
+        ),
+        (
+            "entryPoints: {other: {address: ':81', transport: {respondingTimeouts: {idleTimeout: -1}}}}",
+            "a.yml: entryPoints.other.transport.respondingTimeouts.idleTimeout: found -1, expected a time from 0 to 8760h, as 90s, 1m30s or seconds; 0 is as long as clients want",
         ),
         (
             "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, priority: high}}}",
@@ -303,7 +311,7 @@ fn in_toml_files() {
     let cases: &[Case] = &[
         (
             "[entryPoints.other]\naddres = \":81\"",
-            "a.toml: entryPoints.other.addres: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+            "a.toml: entryPoints.other.addres: found an unknown key, expected one of the keys address, asDefault, http, transport; did you mean address?",
         ),
         (
             "[entryPoints.other]\naddress = 81",
@@ -391,7 +399,7 @@ fn in_flags() {
     let cases: &[Case] = &[
         (
             "--entryPoints.other.adress=:81",
-            "flags: entryPoints.other.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+            "flags: entryPoints.other.adress: found an unknown key, expected one of the keys address, asDefault, http, transport; did you mean address?",
         ),
         (
             "--entryPoints.other.address",
@@ -449,7 +457,7 @@ fn in_environment_variables() {
     let cases: &[Case] = &[
         (
             "TRAEFIK_ENTRYPOINTS_OTHER_ADRESS=:81",
-            "environment: entryPoints.other.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+            "environment: entryPoints.other.adress: found an unknown key, expected one of the keys address, asDefault, http, transport; did you mean address?",
         ),
         (
             "TRAEFIK_ENTRYPOINTS__ADDRESS=:81",
@@ -495,7 +503,7 @@ fn in_helm_values() {
         ),
         (
             "additionalArguments: ['--entryPoints.web.adress=:80']",
-            "values.yaml: entryPoints.web.adress: found an unknown key, expected one of the keys address, asDefault, http; did you mean address?",
+            "values.yaml: entryPoints.web.adress: found an unknown key, expected one of the keys address, asDefault, http, transport; did you mean address?",
         ),
         (
             "certificatesResolvers: {le: {acme: {email: '{{ .Values.email }}'}}}",

@@ -31,7 +31,7 @@ pub(super) fn read_delay(node: &Node<'_>, most: Duration, mistakes: &mut Vec<Mis
 }
 
 /// Go's form without signs: numbers with units, or a bare number of seconds.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+pub fn parse(text: &str) -> Option<Duration> {
     if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
         return text.parse().ok().map(Duration::from_secs);
     }

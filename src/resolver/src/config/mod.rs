@@ -3,7 +3,7 @@
 //! [`parse`] reads it whole and says every mistake at once: a configuration either has none, or is refused.
 
 mod acme_options;
-pub(crate) mod duration;
+pub mod duration;
 mod engine_options;
 mod mistake;
 mod node;

@@ -6,6 +6,7 @@ use resolver::config::shortened;
 
 use super::Build;
 use super::address::{host_and_port, listening};
+use super::timeouts::timeouts;
 use crate::input::quoted;
 use crate::model::{EncodedCharacters, EntryPoint, Redirect, UnderscoreHeaders};
 use crate::traefik::RouterTls;
@@ -56,7 +57,8 @@ pub(super) fn entry_points(mut written: BTreeMap<String, Written>, build: &mut B
             tls.insert(name.clone(), of_router);
         }
         let (encoded, underscore_headers) = requests(&path, entry_point.http.as_ref(), build);
-        list.push(EntryPoint { name: name.clone(), host, port, redirect: None, encoded, underscore_headers });
+        let timeouts = timeouts(&path, entry_point.transport.as_ref(), build);
+        list.push(EntryPoint { name: name.clone(), host, port, redirect: None, encoded, underscore_headers, timeouts });
     }
     let names: Vec<String> = written.keys().cloned().collect();
     let by_default = |name: &&String| written.get(*name).is_some_and(|written| written.as_default == Some(true));

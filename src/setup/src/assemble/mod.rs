@@ -9,6 +9,7 @@ mod resolvers;
 mod routers;
 mod services;
 mod tcp;
+mod timeouts;
 mod tls;
 
 use resolver::config::{self, listed, nearest};

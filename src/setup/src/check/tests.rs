@@ -452,7 +452,8 @@ fn on_processor() -> u64 {
 }
 
 const CHALLENGE_CHAIN: &str = include_str!("../../../../envoy/tls-alpn-01.yaml");
-const ORDINARY_CHAIN: &str = "    - transport_socket:\n";
+const ORDINARY_CHAIN: &str =
+    "    # How long a handshake may take.\n    - transport_socket_connect_timeout: 10s\n      transport_socket:\n";
 const CHALLENGE_MATCH: &str = "filter_chain_match: { application_protocols: [acme-tls/1] }";
 
 /// The reference with `tlsChallenge` and its chain; changed.

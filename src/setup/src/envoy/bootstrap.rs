@@ -4,7 +4,7 @@ use resolver::config::Mistake;
 use serde_json::{Value, json};
 
 use super::clusters::{pipe, socket_address};
-use super::{HEADER, Layout, Options, Rendered, ca, listeners, plugin, yaml};
+use super::{HEADER, Layout, Options, Rendered, ca, limits, listeners, plugin, yaml};
 use crate::model::Setup;
 
 /// The most of an answer to the plugin that Envoy keeps, in bytes: a CA that never ends its answer costs no more. Twice
@@ -50,8 +50,22 @@ pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Va
 pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
     let mut base = json!({
         "node": { "id": "envoy-autocert", "cluster": "edge" },
-        "admin": { "address": admin(&options.admin) },
+        // It answers also when clients have all that there is.
+        "admin": { "address": admin(&options.admin), "ignore_global_conn_limit": true },
     });
+    let mut manager = limits::overload_manager(options.connections);
+    yaml::comment(
+        &mut manager,
+        "The most connections of clients at once: two fifths of the files that Envoy may have open (`ulimit -Hn`), as a\n\
+         request may need another one to its server. `--max-connections` sets it.",
+    );
+    base["overload_manager"] = manager;
+    let challenged = plugin::challenge_entry_points(setup);
+    let mut runtime = limits::of_listeners(setup, |name| challenged.contains(name), options.connections);
+    let mut text =
+        "The most connections of each listener. Where challenges are answered over HTTP it is all there is: \
+                    the listener\nignores the global limit, so that nobody keeps the CA out from another port."
+            .to_owned();
     if !setup.resolvers.is_empty() {
         let mut engine = plugin::engine(configuration, &options.plugin);
         yaml::comment(&mut engine, "The engine: one instance on Envoy's main thread that ticks, orders and renews.");
@@ -62,14 +76,12 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
             "The plugin's metrics are called wasmcustom.envoy_autocert.*; this turns what they bear into labels.",
         );
         base["stats_config"] = stats;
-        let limit = json!({ "http.async_response_buffer_limit": MAX_ANSWER });
-        let mut layers = json!({ "layers": [{ "name": "envoy-autocert", "static_layer": limit }] });
-        yaml::comment(
-            &mut layers,
-            "The most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.",
-        );
-        base["layered_runtime"] = layers;
+        runtime.insert("http.async_response_buffer_limit".to_owned(), json!(MAX_ANSWER));
+        text.push_str("\nThe most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.");
     }
+    let mut layers = json!({ "layers": [{ "name": "envoy-autocert", "static_layer": runtime }] });
+    yaml::comment(&mut layers, &text);
+    base["layered_runtime"] = layers;
     base
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
-use super::{Layout, routes, services, tls_alpn01, untrusted, yaml};
+use super::{Layout, limits, routes, services, tls_alpn01, untrusted, yaml};
 use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, TcpRouter, TcpTls, TlsOptions};
 
 /// Traefik's name of the TLS options of whoever names none.
@@ -151,6 +151,7 @@ impl Entry<'_> {
                     false => tls.certificates.iter().filter_map(|names| names.first().map(String::as_str)).collect(),
                 };
                 chain["transport_socket"] = transport_socket(secrets, &self.options(tls.options.as_deref()), &[]);
+                chain["transport_socket_connect_timeout"] = json!(limits::HANDSHAKE);
                 "Envoy does TLS"
             }
             Some(TcpTls::Passthrough) | None => "its server does TLS",
@@ -162,7 +163,7 @@ impl Entry<'_> {
     /// What becomes of a router's requests.
     pub(super) fn action(&self, router: &HttpRouter) -> Value {
         match self.setup.http_services.get(&router.service) {
-            Some(service) => services::route(&router.service, service),
+            Some(service) => services::route(&router.service, service, &self.point.timeouts),
             None => json!({ "direct_response": { "status": 503 } }),
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::chains::{Chains, DEFAULT_OPTIONS, Entry, matching};
 use super::manager::{self, Manager};
 use super::secrets::{self, short_transport_socket, transport_socket};
-use super::{Layout, routes};
+use super::{Layout, limits, routes};
 use crate::model::{HttpRouter, TcpRouter};
 
 /// What HTTP clients are offered.
@@ -191,6 +191,7 @@ impl<'r> Certificates<'r> {
 /// A chain for HTTPS.
 fn chain(name: &str, server_names: &[String], transport_socket: Value, filters: Value) -> Value {
     let mut chain = json!({ "name": name, "filter_chain_match": matching(server_names) });
+    chain["transport_socket_connect_timeout"] = json!(limits::HANDSHAKE);
     chain["transport_socket"] = transport_socket;
     chain["filters"] = filters;
     chain

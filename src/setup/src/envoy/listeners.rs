@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::chains::{Chains, Entry};
 use super::clusters::socket_address;
-use super::{Layout, Options, ca, clusters, plugin, services, yaml};
-use crate::model::Setup;
+use super::{Layout, Options, ca, clusters, limits, plugin, services, yaml};
+use crate::model::{EntryPoint, Setup};
 
 /// What Envoy is given.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -36,7 +36,8 @@ pub fn resources(
     let mut mistakes = Vec::new();
     let challenged = plugin::challenge_entry_points(setup);
     for point in &setup.entry_points {
-        let plugin = challenged.contains(point.name.as_str()).then(|| {
+        let is_challenged = challenged.contains(point.name.as_str());
+        let plugin = is_challenged.then(|| {
             let mut filter = match layout {
                 Layout::Static => plugin::short_http_filter(&options.plugin),
                 Layout::Dynamic { .. } => plugin::http_filter(configuration, &options.plugin),
@@ -51,7 +52,7 @@ pub fn resources(
         mistakes.extend(of_rules);
         resources.warnings.extend(warnings);
         resources.route_configs.extend(route_configs);
-        resources.listeners.push(listener(&point.name, &point.host, point.port, chains));
+        resources.listeners.push(listener(point, chains, is_challenged));
     }
     match all_clusters(setup, options) {
         Ok(clusters) => resources.clusters = clusters,
@@ -60,18 +61,20 @@ pub fn resources(
     if mistakes.is_empty() { Ok(resources) } else { Err(mistakes) }
 }
 
-fn listener(name: &str, host: &str, port: u16, chains: Vec<Value>) -> Value {
-    let mut address = socket_address(host, port);
+fn listener(point: &EntryPoint, chains: Vec<Value>, is_challenged: bool) -> Value {
+    let EntryPoint { name, host, port, timeouts, .. } = point;
+    let mut address = socket_address(host, *port);
     if host == "::" {
         // As Go listens: on IPv4 as well.
         address["socket_address"]["ipv4_compat"] = json!(true);
     }
     let mut chains = chains;
     let mut listener = json!({ "name": name, "address": address });
-    let is_plain_tcp = |chain: &Value| {
-        chain["filter_chain_match"]["transport_protocol"] == "raw_buffer"
-            && chain.pointer("/filters/0/name").is_some_and(|name| name == "envoy.filters.network.tcp_proxy")
-    };
+    limits::bound(&mut listener, is_challenged);
+    let is_tcp_proxy =
+        |chain: &Value| chain.pointer("/filters/0/name").is_some_and(|name| name == "envoy.filters.network.tcp_proxy");
+    let is_plain_tcp =
+        |chain: &Value| chain["filter_chain_match"]["transport_protocol"] == "raw_buffer" && is_tcp_proxy(chain);
     if let [only] = chains.as_mut_slice() {
         // Nothing to choose from.
         if let Some(chain) =
@@ -81,7 +84,10 @@ fn listener(name: &str, host: &str, port: u16, chains: Vec<Value>) -> Value {
         }
     }
     let needs_to_look = chains.iter().any(|chain| chain.get("filter_chain_match").is_some());
-    if needs_to_look {
+    // Where HTTP is spoken without TLS nothing else would wait for the first bytes with a deadline.
+    let is_plain_http = |chain: &Value| chain.get("transport_socket").is_none() && !is_tcp_proxy(chain);
+    if needs_to_look || chains.iter().any(is_plain_http) {
+        listener["listener_filters_timeout"] = json!(timeouts.first_bytes());
         listener["listener_filters"] = json!([{
             "name": "envoy.filters.listener.tls_inspector",
             "typed_config": {

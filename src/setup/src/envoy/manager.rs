@@ -4,6 +4,7 @@
 
 use serde_json::{Value, json};
 
+use super::limits;
 use super::routes::matching::CLIENT_IP;
 use super::untrusted;
 use crate::model::EntryPoint;
@@ -54,11 +55,14 @@ fn connection_manager(manager: Manager<'_>) -> Value {
         "generate_request_id": false,
         "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{ "upgrade_type": "websocket" }],
-        "request_headers_timeout": "10s",
-        // Traefik's: a connection is kept for three minutes, a stream for as long as it wants.
-        "common_http_protocol_options": { "idle_timeout": "180s" },
+        "request_headers_timeout": manager.point.timeouts.head(),
+        // The whole request, unless its answer has begun: so upgrades and calls of gRPC in both directions go on.
+        "request_timeout": manager.point.timeouts.whole_request(),
+        "common_http_protocol_options": { "idle_timeout": manager.point.timeouts.idle_connection() },
+        // As in Traefik, an answer is waited for and read for as long as it takes.
         "stream_idle_timeout": "0s",
-        "http2_protocol_options": { "max_concurrent_streams": 250 },
+        "stream_flush_timeout": limits::FLUSH,
+        "http2_protocol_options": limits::http2(),
     });
     untrusted::distrust(&mut config, manager.point);
     config["http_filters"] = manager.plugin.into_iter().chain([router]).collect();

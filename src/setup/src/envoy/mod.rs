@@ -14,6 +14,7 @@ pub mod clusters;
 pub mod filter;
 mod https;
 pub mod istio;
+pub mod limits;
 pub mod listeners;
 mod manager;
 pub mod plugin;
@@ -25,6 +26,8 @@ mod untrusted;
 pub mod yaml;
 
 use std::collections::BTreeMap;
+
+use limits::Connections;
 
 /// The first line of everything that is written, by which it is known again.
 pub const HEADER: &str = "# Made by `envoy-autocert render`. Whoever renders it anew loses what was changed by hand.";
@@ -62,6 +65,8 @@ pub struct Options {
     pub sds_socket: String,
     /// Where Envoy's admin interface listens: `ADDRESS:PORT`, or the path of a unix socket.
     pub admin: String,
+    /// How many connections there may be.
+    pub connections: Connections,
     /// The file with the roots that the system trusts.
     pub ca_bundle: String,
     /// The PEM files of [`ca::files`], by their paths: Envoy takes one file for a connection, so several are put into
@@ -76,6 +81,7 @@ impl Default for Options {
             api_socket: "/run/envoy-autocert/api.sock".to_owned(),
             sds_socket: "/run/envoy-autocert/sds.sock".to_owned(),
             admin: "127.0.0.1:9901".to_owned(),
+            connections: Connections::default(),
             ca_bundle: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             pem_files: BTreeMap::new(),
         }

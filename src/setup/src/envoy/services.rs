@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Options;
-use super::clusters::{assignment, http2, is_address, no_limits, protocols, socket_address, upstream_tls};
-use crate::model::{HttpServer, HttpService, TcpServer, TcpService};
+use super::clusters::{assignment, http2, is_address, protocols, socket_address, upstream_tls};
+use super::limits;
+use crate::model::{HttpServer, HttpService, TcpServer, TcpService, Timeouts};
 
 /// How long a server may take to accept a connection, as in Traefik.
 const CONNECT: &str = "30s";
@@ -33,10 +34,9 @@ pub(super) fn http_clusters(name: &str, service: &HttpService, options: &Options
 }
 
 /// What a route to an HTTP service does.
-pub(super) fn route(name: &str, service: &HttpService) -> Value {
+pub(super) fn route(name: &str, service: &HttpService, timeouts: &Timeouts) -> Value {
     let ways = ways(service);
-    // Traefik waits for an answer for as long as it takes.
-    let mut route = json!({ "timeout": "0s" });
+    let mut route = json!({ "timeout": timeouts.whole_answer() });
     if ways.len() == 1 {
         let way = ways.keys().next().copied().unwrap_or(Way::Http);
         route["cluster"] = json!(cluster_name(name, way, 1));
@@ -58,7 +58,7 @@ pub(super) fn tcp_cluster(name: &str, service: &TcpService, options: &Options) -
     let name = tcp_cluster_name(name);
     let endpoint = |server: &TcpServer| json!({ "endpoint": { "address": socket_address(&server.host, server.port) } });
     let hosts = service.servers.iter().map(|server| server.host.as_str());
-    let mut cluster = cluster(&name, hosts, service.servers.iter().map(endpoint).collect());
+    let mut cluster = cluster(&name, hosts, service.servers.iter().map(endpoint).collect(), options);
     if let Some(server) = service.servers.iter().find(|server| server.tls) {
         cluster["transport_socket"] = upstream_tls(&server.host, &json!({ "filename": options.ca_bundle }));
     }
@@ -107,8 +107,12 @@ fn http_cluster(name: &str, way: Way, servers: &[&HttpServer], options: &Options
         }
         endpoint
     };
-    let mut cluster =
-        cluster(name, servers.iter().map(|server| server.host.as_str()), servers.iter().map(endpoint).collect());
+    let mut cluster = cluster(
+        name,
+        servers.iter().map(|server| server.host.as_str()),
+        servers.iter().map(endpoint).collect(),
+        options,
+    );
     cluster["typed_extension_protocol_options"] = match way {
         Way::H2c => http2(),
         Way::Http | Way::Https => protocols(&json!({ "http_protocol_options": {} }), Some(IDLE)),
@@ -143,12 +147,18 @@ fn hostname(server: &HttpServer) -> String {
     if server.tls || server.port == 80 { host } else { format!("{host}:{}", server.port) }
 }
 
-fn cluster<'a>(name: &str, hosts: impl IntoIterator<Item = &'a str>, endpoints: Vec<Value>) -> Value {
+fn cluster<'a>(
+    name: &str,
+    hosts: impl IntoIterator<Item = &'a str>,
+    endpoints: Vec<Value>,
+    options: &Options,
+) -> Value {
     let mut cluster = json!({
         "name": name,
         "type": "STATIC",
         "connect_timeout": CONNECT,
-        "circuit_breakers": no_limits(),
+        "per_connection_buffer_limit_bytes": limits::BUFFER,
+        "circuit_breakers": limits::of_service(options.connections),
         "load_assignment": assignment(name, endpoints),
     });
     if !hosts.into_iter().all(is_address) {

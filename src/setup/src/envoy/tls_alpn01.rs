@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{secrets, yaml};
+use super::{limits, secrets, yaml};
 use crate::model::Setup;
 
 /// The protocol that a CA offers (RFC 8737 §6.2).
@@ -16,9 +16,6 @@ pub const PROTOCOL: &str = "acme-tls/1";
 
 /// The gRPC metadata by which the sidecar knows who asks for certificates of challenges.
 pub const SCOPE: (&str, &str) = ("x-sds-scope", "tls-alpn-01");
-
-/// How long a handshake may take, with the secret that it waits for. CAs give up sooner.
-const DEADLINE: &str = "10s";
 
 /// The secret of a client that says no name: there is none.
 const NO_NAME: &str = "default";
@@ -115,7 +112,7 @@ fn chain(name: &str, before: &Value, server_names: &BTreeSet<String>) -> Value {
     }
     let mut chain = json!({
         "name": name,
-        "transport_socket_connect_timeout": DEADLINE,
+        "transport_socket_connect_timeout": limits::HANDSHAKE,
         "filters": [{
             "name": "envoy.filters.network.tcp_proxy",
             "typed_config": {

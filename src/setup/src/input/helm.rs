@@ -171,9 +171,13 @@ fn entry_point(
     }
     let host = port.host_ip.clone().filter(|host| !host.is_empty()).unwrap_or_default();
     let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
-    Some(json!({
+    let mut point = json!({
         "address": format!("{host}:{number}"),
         "asDefault": port.as_default.unwrap_or_default(),
         "http": http,
-    }))
+    });
+    if let Some(transport) = &port.transport {
+        point["transport"] = json!(transport);
+    }
+    Some(point)
 }

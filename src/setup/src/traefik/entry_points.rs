@@ -1,16 +1,16 @@
 //! `entryPoints.<name>`: the ports that Envoy listens on.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::resolvers::Period;
 use super::{Domain, left_out};
 
 /// A port that Envoy listens on.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&[
-    "allowACMEByPass", "forwardedHeaders", "http2", "http3", "observability", "proxyProtocol", "reusePort", "transport",
-    "udp",
+    "allowACMEByPass", "forwardedHeaders", "http2", "http3", "observability", "proxyProtocol", "reusePort", "udp",
 ]))]
 pub struct EntryPoint {
     /// Where it listens: `:80`, `192.0.2.1:443` or `[2001:db8::1]:443`, with `/tcp` behind it or nothing.
@@ -19,6 +19,34 @@ pub struct EntryPoint {
     pub as_default: Option<bool>,
     /// What holds for all HTTP routers on it.
     pub http: Option<EntryPointHttp>,
+    /// What holds for its connections.
+    pub transport: Option<Transport>,
+}
+
+/// What holds for the connections of an entry point.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = left_out(&["keepAliveMaxRequests", "keepAliveMaxTime", "lifeCycle"]))]
+pub struct Transport {
+    /// How long clients may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub responding_timeouts: Option<RespondingTimeouts>,
+}
+
+/// How long clients may take: seconds, or as 1m30s; 0 is as long as they want.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct RespondingTimeouts {
+    /// For a whole request with its body. The default is 60s. The first bytes, a TLS handshake and a request's head have
+    /// 5s, 10s and 10s, or this when it is shorter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_timeout: Option<Period>,
+    /// For a whole answer, from the end of the request on. The default is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub write_timeout: Option<Period>,
+    /// Between the requests of a connection. The default is 180s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<Period>,
 }
 
 /// What holds for all HTTP routers on an entry point.

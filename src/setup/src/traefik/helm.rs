@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::entry_points::{EncodedCharacters, EntryPoint, Redirections};
+use super::entry_points::{EncodedCharacters, EntryPoint, Redirections, Transport};
 use super::resolvers::CertificatesResolver;
 use super::{Core, Domain, left_out};
 
@@ -56,7 +56,7 @@ pub struct Variable {
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&[
     "allowACMEByPass", "appProtocol", "containerPort", "forwardedHeaders", "http3", "middlewares", "nodePort",
-    "observability", "proxyProtocol", "reusePort", "targetPort", "transport",
+    "observability", "proxyProtocol", "reusePort", "targetPort",
 ]))]
 pub struct Port {
     /// The port in the container, which nobody else reaches.
@@ -82,6 +82,8 @@ pub struct Port {
     pub tls: Option<PortTls>,
     /// What holds for all HTTP routers on it, in newer versions of the chart.
     pub http: Option<PortHttp>,
+    /// What holds for its connections.
+    pub transport: Option<Transport>,
 }
 
 /// Where everybody is sent, in older versions of the chart.

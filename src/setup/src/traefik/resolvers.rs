@@ -4,7 +4,7 @@
 //! same of the same mistake; a test holds both to the same keys.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Where certificates come from.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -161,7 +161,7 @@ pub struct Propagation {
 }
 
 /// A time: whole seconds, or Go's form, as 500ms, 90s or 1m30s.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Period {
     /// Seconds.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use setup::envoy::istio::IstioOptions;
+use setup::envoy::limits::Connections;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
 use setup::model::Setup;
@@ -96,6 +97,17 @@ pub struct RenderArgs {
     )]
     pub admin: String,
 
+    /// The most connections of clients at once, of a bootstrap. Two fifths of the files that Envoy may have open there
+    /// (`ulimit -Hn`) leave enough for servers and for challenges; 7500 when it is not given, which fits 20000 files.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Envoy"
+    )]
+    pub max_connections: Option<u32>,
+
     /// File with the roots that the system trusts, on the machine that Envoy runs on.
     #[arg(
         long,
@@ -180,6 +192,7 @@ fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
         api_socket: args.api_socket.clone(),
         sds_socket: args.sds_socket.clone(),
         admin: args.admin.clone(),
+        connections: args.max_connections.map(Connections::of_clients).unwrap_or_default(),
         ca_bundle: args.ca_bundle.clone(),
         pem_files: match args.format {
             Format::Bootstrap | Format::Filter => pem_files(setup, &args.ca_bundle).map_err(|why| vec![why])?,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use resolver::config::Mistake;
 use serde_json::Value;
+use setup::envoy::limits::Connections;
 use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
 use setup::model::{RouterTls, Setup, TcpTls};
 use wire::{CertificateId, Want};
@@ -21,7 +22,10 @@ use crate::run::{Places, Rendered, Source};
 pub(super) struct TraefiksWords {
     inputs: InputArgs,
     ca_bundle: String,
+    connections: Connections,
     first: Setup,
+    /// Envoy's runtime as it was at the start: the limits of entry points that come later are the global one.
+    runtime: Option<Value>,
     watched: Vec<PathBuf>,
 }
 
@@ -30,9 +34,10 @@ impl TraefiksWords {
     ///
     /// # Errors
     /// With a line for each mistake.
-    pub(super) fn read(inputs: InputArgs, ca_bundle: &Path) -> Result<Self, Vec<String>> {
-        let (setup, _, watched) = read(&inputs)?;
-        Ok(Self { inputs, ca_bundle: ca_bundle.display().to_string(), first: setup, watched })
+    pub(super) fn read(inputs: InputArgs, ca_bundle: &Path, connections: Connections) -> Result<Self, Vec<String>> {
+        let (first, _, watched) = read(&inputs)?;
+        let ca_bundle = ca_bundle.display().to_string();
+        Ok(Self { inputs, ca_bundle, connections, first, runtime: None, watched })
     }
 
     /// What is to be set up, as it was at the start.
@@ -56,6 +61,7 @@ impl Source for TraefiksWords {
             api_socket: text(&places.files.api_socket()),
             sds_socket: text(&places.files.sds_socket()),
             admin: text(&places.files.admin_socket()),
+            connections: self.connections,
             ca_bundle: self.ca_bundle.clone(),
             pem_files: pem_files(&setup, &self.ca_bundle).map_err(|why| vec![why])?,
         };
@@ -67,6 +73,7 @@ impl Source for TraefiksWords {
             yaml::plain(value);
             take_routers(value);
         }
+        bootstrap["layered_runtime"] = self.runtime.get_or_insert_with(|| bootstrap["layered_runtime"].clone()).clone();
         let cas = ca::all(&setup.resolvers).map_err(lines)?;
         warnings.extend(left_out);
         let own = [clusters::API, clusters::SDS].map(str::to_owned);

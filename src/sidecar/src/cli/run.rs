@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use rustix::process::{Resource, getrlimit};
+use setup::envoy::limits::Connections;
 use setup::model::Setup;
 
 use super::dns::DnsArgs;
@@ -74,6 +76,17 @@ pub struct RunArgs {
         help_heading = "Running"
     )]
     pub ca_bundle: PathBuf,
+
+    /// The most connections of clients at once; two fifths of the files that Envoy may have open (`ulimit -Hn`) when it is
+    /// not given.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_MAX_CONNECTIONS",
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u32).range(1..),
+        help_heading = "Running"
+    )]
+    pub max_connections: Option<u32>,
 
     /// How long requests under way may take when it ends, in seconds.
     #[arg(
@@ -156,7 +169,8 @@ fn give_up_root(user: &UserArgs) -> Result<(), PrivilegeError> {
 }
 
 fn prepared(args: RunArgs) -> Result<Run, RunError> {
-    let words = TraefiksWords::read(args.inputs.clone(), &args.ca_bundle).map_err(RunError::Configuration)?;
+    let words = TraefiksWords::read(args.inputs.clone(), &args.ca_bundle, connections(args.max_connections))
+        .map_err(RunError::Configuration)?;
     let sidecar = sidecar(&args, words.first()).map_err(RunError::Sidecar)?;
     Ok(Run {
         sidecar,
@@ -168,6 +182,12 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
         grace: args.grace_seconds,
         source: Box::new(words),
     })
+}
+
+/// Those that were asked for, else what Envoy has files for: it raises its limit to the most that the system lets it.
+fn connections(most: Option<u32>) -> Connections {
+    let files = || getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    most.map_or_else(|| Connections::of_descriptors(files()), Connections::of_clients)
 }
 
 /// The flags that a sidecar for this setup would have.
