@@ -28,6 +28,7 @@ mod run;
 mod sds;
 mod secrets;
 mod several_envoys;
+mod slow;
 mod storages;
 mod takeover;
 mod tls_alpn;

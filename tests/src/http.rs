@@ -115,6 +115,21 @@ impl Endpoint {
         }
     }
 
+    /// A connection that is a web socket from now on. What is said by it is whatever the server takes.
+    ///
+    /// # Errors
+    /// When nobody listens, or the server does not switch.
+    pub async fn upgrade(&self, path: &str, host: &str) -> Result<TokioIo<hyper::upgrade::Upgraded>> {
+        let request = Request::get(path)
+            .header("host", host)
+            .header("connection", "upgrade")
+            .header("upgrade", "websocket")
+            .body(Full::default())?;
+        let answer = self.connect().await?.send_request(request).await?;
+        anyhow::ensure!(answer.status() == 101, "{} instead of an upgrade", answer.status());
+        Ok(TokioIo::new(hyper::upgrade::on(answer).await?))
+    }
+
     pub(crate) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
         let (head, body) = self.connect().await?.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
@@ -132,6 +147,6 @@ impl Endpoint {
 
 async fn open(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> Result<SendRequest<Full<Bytes>>> {
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
+    tokio::spawn(connection.with_upgrades());
     Ok(sender)
 }

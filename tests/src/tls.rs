@@ -74,9 +74,20 @@ impl Roots {
         Ok(Self { config: Arc::new(config), store })
     }
 
-    pub(crate) async fn connect(&self, address: SocketAddr, name: &str) -> Result<TlsStream<TcpStream>> {
+    /// What a client says first, in bytes.
+    pub(crate) fn client_hello(&self, name: &str) -> Result<Vec<u8>> {
+        let mut hello = Vec::new();
         let name = ServerName::try_from(name.to_owned())?;
-        let stream = TcpStream::connect(address).await?;
+        rustls::ClientConnection::new(self.config.clone(), name)?.write_tls(&mut hello)?;
+        Ok(hello)
+    }
+
+    pub(crate) async fn connect(&self, address: SocketAddr, name: &str) -> Result<TlsStream<TcpStream>> {
+        self.over(TcpStream::connect(address).await?, name).await
+    }
+
+    pub(crate) async fn over(&self, stream: TcpStream, name: &str) -> Result<TlsStream<TcpStream>> {
+        let name = ServerName::try_from(name.to_owned())?;
         // Without it, each small request on loopback may wait 40 ms for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
         Ok(TlsConnector::from(self.config.clone()).connect(name, stream).await?)

@@ -1,0 +1,97 @@
+//! Visitors beside a crowd of slow clients of each kind: as fast as without it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use harness::crowd::{Crowd, Slow, Target, room};
+use harness::http::Endpoint;
+use harness::until;
+
+use super::{NAME, Scene};
+
+/// How many slow clients there are, where this process may have so many files open.
+const CROWD: usize = 5_000;
+/// How many visits are measured each time.
+const VISITS: usize = 200;
+/// How often it is measured again when something else on the machine was in the way.
+const ROUNDS: usize = 5;
+/// What a visit may take on a busy machine that has nothing to do with the crowd: on two cores the crowd itself, its
+/// server and its visitors share the processor with Envoy.
+const NOISE: Duration = Duration::from_millis(250);
+/// How long a crowd may take to come.
+const GATHERING: Duration = Duration::from_secs(120);
+
+#[test]
+fn visitors_over_tls_are_as_fast_as_without_slow_clients_of_any_kind() -> Result<()> {
+    let crowd = CROWD.min(room()?);
+    let scene = Scene::start("slow-tls", None, &[])?;
+    let (site, target) = (scene.site()?, scene.websecure()?);
+    let visit = || visited(&site, 200);
+    for slow in [Slow::Silent, Slow::ClientHello, Slow::Handshake, Slow::Body, Slow::Streams, Slow::Reader] {
+        beside(&scene, slow, crowd, &target, &visit)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn visitors_without_tls_are_as_fast_as_without_slow_clients_of_any_kind() -> Result<()> {
+    let crowd = CROWD.min(room()?);
+    let scene = Scene::start("slow-plain", None, &[])?;
+    let target = scene.web()?;
+    let site = Endpoint::Tcp(target.address);
+    for slow in [Slow::Silent, Slow::HalfHead] {
+        beside(&scene, slow, crowd, &target, &|| visited(&site, 301))?;
+    }
+    Ok(())
+}
+
+/// One visit on a connection of its own.
+fn visited(site: &Endpoint, status: u16) -> Result<Duration> {
+    let start = Instant::now();
+    let reply = site.request(hyper::Method::GET, "/", NAME, "")?;
+    ensure!(reply.status == status, "{} instead of {status}", reply.status);
+    Ok(start.elapsed())
+}
+
+fn beside(
+    scene: &Scene,
+    slow: Slow,
+    count: usize,
+    target: &Target,
+    visit: &dyn Fn() -> Result<Duration>,
+) -> Result<()> {
+    let alone = slowest(visit)?;
+    let crowd = Crowd::gather(slow, count, target)?;
+    // Of some kinds a part is always on its way again.
+    until(&format!("a crowd of {count}, each with {slow:?}"), GATHERING, || {
+        ensure!(crowd.waiting() >= count * 19 / 20, "{} are there", crowd.waiting());
+        Ok(())
+    })?;
+    let limit = (2 * alone).max(NOISE);
+    let mut with_crowd = slowest(visit)?;
+    for _ in 1..ROUNDS {
+        if with_crowd > limit {
+            with_crowd = slowest(visit)?;
+        }
+    }
+    ensure!(crowd.waiting() >= count * 8 / 10, "{slow:?}: only {} were there", crowd.waiting());
+    eprintln!("{slow:?}: {count} clients; p99 {alone:?} alone, {with_crowd:?} beside them");
+    ensure!(
+        with_crowd <= limit,
+        "{slow:?}: of {VISITS} visits the slowest hundredth took {with_crowd:?} beside {count} clients, {alone:?} without"
+    );
+    ensure!(scene.admin().get("/ready")?.status == 200, "{slow:?}: Envoy's administration interface");
+    drop(crowd);
+    until("the end of the crowd", GATHERING, || {
+        let active = scene.statistic("server.total_connections")?;
+        ensure!(active < 100, "{active} connections are left");
+        Ok(())
+    })
+}
+
+/// The time that 99 of a hundred visits stay within.
+fn slowest(visit: &dyn Fn() -> Result<Duration>) -> Result<Duration> {
+    let mut times = (0..VISITS).map(|_| visit()).collect::<Result<Vec<Duration>>>()?;
+    times.sort_unstable();
+    Ok(times[VISITS * 99 / 100 - 1])
+}
