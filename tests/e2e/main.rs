@@ -13,6 +13,7 @@ mod dns;
 mod documents;
 mod export;
 mod faults;
+mod guards;
 mod import;
 mod into;
 mod issuance;

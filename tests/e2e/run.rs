@@ -26,11 +26,16 @@ pub(crate) struct Scene {
 impl Scene {
     /// With the static configuration in one file and the dynamic one in another.
     pub(crate) fn of_files(name: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
-        Self::with_web_http(name, "{}", dynamic)
+        Self::with(name, "{}", &[], dynamic)
     }
 
-    /// The same with what holds for all requests of the entry point `web`.
-    pub(crate) fn with_web_http(name: &str, http: &str, dynamic: impl FnOnce(&Backend) -> String) -> Result<Self> {
+    /// The same with what holds for all requests of the entry point `web`, and more arguments.
+    pub(crate) fn with(
+        name: &str,
+        http: &str,
+        arguments: &[&str],
+        dynamic: impl FnOnce(&Backend) -> String,
+    ) -> Result<Self> {
         let stage = Stage::new(name, &PebbleOptions::default())?;
         let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let text = format!(
@@ -48,8 +53,9 @@ impl Scene {
         );
         fs::write(stage.place.file("traefik.yml"), text)?;
         fs::write(stage.place.file("dynamic.yml"), dynamic(&backend))?;
-        let config = stage.place.file("traefik.yml");
-        Self::start(stage, backend, &["--config", &config.display().to_string()])
+        let config = stage.place.file("traefik.yml").display().to_string();
+        let arguments: Vec<&str> = ["--config", &config].into_iter().chain(arguments.iter().copied()).collect();
+        Self::start(stage, backend, &arguments)
     }
 
     pub(crate) fn start(stage: Stage, backend: Backend, arguments: &[&str]) -> Result<Self> {

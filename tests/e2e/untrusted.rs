@@ -176,7 +176,7 @@ fn encoded_characters_that_are_allowed_pass_and_underscores_are_refused_where_th
     let admin = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let http = "{ encodedCharacters: { allowEncodedSlash: true, allowEncodedPercent: true }, \
                 underscoreHeadersStrategy: reject }";
-    let mut scene = Scene::with_web_http("untrusted-allowed", http, |open| routers(open, admin.address()))?;
+    let mut scene = Scene::with("untrusted-allowed", http, &[], |open| routers(open, admin.address()))?;
     scene.says("Envoy is up")?;
     let doors = Doors { scene, admin };
     until("an answer", LIMIT, || doors.get("/", &[]).map(drop))?;

@@ -23,4 +23,5 @@ pub mod model;
 pub mod schema;
 pub mod traefik;
 
+pub use assemble::ClosedRouter;
 pub use input::{Mistake, Quick, Reading, SourceFile, Sources, read};

@@ -133,10 +133,21 @@ pub struct HttpRouter {
     pub syntax: Syntax,
     /// Higher goes first. Traefik's default is the length of the rule.
     pub priority: i64,
-    /// The name of its service in [`Setup::http_services`].
-    pub service: String,
+    /// What becomes of its requests.
+    pub target: Target,
     /// It takes TLS connections only; `None`, plaintext only (Traefik's rule).
     pub tls: Option<RouterTls>,
+}
+
+/// What becomes of the requests of a router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// They are answered with this status, as by a service of Traefik's own.
+    Answer(u16),
+    /// They are refused. The router keeps its place and priority, so that no other one gets them.
+    Closed,
+    /// They go to the service of this name in [`Setup::http_services`].
+    Service(String),
 }
 
 /// How a router does TLS.
@@ -163,8 +174,8 @@ pub struct TcpRouter {
     pub server_names: Vec<String>,
     /// Higher goes first.
     pub priority: i64,
-    /// The name of its service in [`Setup::tcp_services`].
-    pub service: String,
+    /// The name of its service in [`Setup::tcp_services`]; none when it is closed, and its connections with it.
+    pub service: Option<String>,
     /// It takes TLS connections only.
     pub tls: Option<TcpTls>,
 }

@@ -101,6 +101,7 @@ proptest! {
             environment,
             quick: Some(Quick { domains, upstream, ..Quick::default() }),
             strict,
+            open: vec!["a".to_owned()],
         };
         let _ = file_provider(&sources);
         if let Err(mistakes) = read(&sources) {

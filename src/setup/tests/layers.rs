@@ -12,7 +12,7 @@ use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;
 use setup::input::split_arguments;
 use setup::mac_key::MacKey;
-use setup::model::{HttpServer, Redirect};
+use setup::model::{HttpServer, Redirect, Target};
 use setup::{Quick, SourceFile, Sources};
 
 const STATIC: &str = "
@@ -198,7 +198,7 @@ fn a_router_does_tls_as_its_entry_points_say() {
         ("websecure-shop", &["websecure".to_owned()][..])
     );
     assert_eq!(secure.tls.as_ref().unwrap().resolver.as_deref(), Some("myResolver"));
-    assert_eq!((secure.priority, secure.service.as_str()), (20, "shop"));
+    assert_eq!((secure.priority, &secure.target), (20, &Target::Service("shop".into())));
     let redirect = Redirect { scheme: "https".into(), port: 443, permanent: true };
     assert_eq!(setup.entry_points[0].redirect, Some(redirect));
 }
@@ -361,20 +361,17 @@ tcp: {routers: {e: {rule: 'HostSNI(`*`) && ClientIP(`10.0.0.0/8`)', service: db}
     let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
     let reading = read(&Sources { files: files.clone(), ..Sources::default() });
     let expected = [
-        "c.yml: http.middlewares: left out, there is nothing like it here",
-        "c.yml: http.routers.a.middlewares, and 1 more of its kind: left out, there is nothing like it here; requests that \
-         it would stop pass",
+        "c.yml: http.middlewares.auth.basicAuth: left out, there is nothing like it here",
         "c.yml: http.services.spread.weighted: left out, there is nothing like it here",
         "c.yml: log: left out, there is nothing like it here",
         "c.yml: tls.options.default.sniStrict: left out, there is nothing like it here",
-        "http.routers.c: left out: leads to Traefik's own service api@internal",
-        "http.routers.d: left out: leads to the service spread, which is left out",
-        "tcp.routers.e: left out: its rule has other conditions than HostSNI, joined by ||",
     ];
     assert_eq!(reading.warnings, expected);
-    assert_eq!((reading.setup.http_routers.len(), reading.setup.tcp_routers.len()), (2, 0));
+    let closed: Vec<&str> = reading.closed.iter().map(|closed| closed.router.as_str()).collect();
+    let expected = ["http.routers.a", "http.routers.b", "http.routers.c", "http.routers.d", "tcp.routers.e"];
+    assert_eq!(closed, expected);
     let mistakes = setup::read(&Sources { files, strict: true, ..Sources::default() }).unwrap_err();
-    assert_eq!(mistakes.len(), reading.warnings.len(), "{:#?}", lines(&mistakes));
+    assert_eq!(mistakes.len(), reading.warnings.len() + closed.len(), "{:#?}", lines(&mistakes));
 }
 
 #[test]
@@ -387,7 +384,7 @@ http:
 ";
     let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
     let setup = read(&Sources { files, ..Sources::default() }).setup;
-    let rules: Vec<_> =
-        setup.http_routers.iter().map(|router| (router.rule_text.as_str(), router.service.as_str())).collect();
-    assert_eq!(rules, [("Host(`a.example`)", "shop"), ("Host(`b.example`)", "shop")]);
+    let rules: Vec<_> = setup.http_routers.iter().map(|router| (router.rule_text.as_str(), &router.target)).collect();
+    let shop = Target::Service("shop".into());
+    assert_eq!(rules, [("Host(`a.example`)", &shop), ("Host(`b.example`)", &shop)]);
 }

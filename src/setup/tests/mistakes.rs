@@ -59,7 +59,7 @@ fn in_yaml_files() {
         ),
         (
             "http: {routes: {}}",
-            "a.yml: http.routes: found an unknown key, expected one of the keys routers, services; did you mean routers?",
+            "a.yml: http.routes: found an unknown key, expected one of the keys middlewares, routers, services; did you mean routers?",
         ),
         (
             "providers: {file: {file: x.yml}}",
@@ -499,7 +499,7 @@ fn in_helm_values() {
         ),
         (
             "port: {}",
-            "values.yaml: port: found an unknown key, expected one of the keys additionalArguments, certificatesResolvers, core, entryPoints, env, ports, providers; did you mean ports?",
+            "values.yaml: port: found an unknown key, expected one of the keys additionalArguments, certificatesResolvers, core, entryPoints, env, ports, providers, tlsOptions; did you mean ports?",
         ),
         (
             "additionalArguments: ['--entryPoints.web.adress=:80']",
@@ -511,7 +511,7 @@ fn in_helm_values() {
         ),
         (
             "providers: {file: {enabled: true, content: 'http: {router: {}}'}}",
-            "values.yaml: http.router: found an unknown key, expected one of the keys routers, services; did you mean routers?",
+            "values.yaml: http.router: found an unknown key, expected one of the keys middlewares, routers, services; did you mean routers?",
         ),
         (
             "providers: {file: {enabled: true, content: 'http: ['}}",

@@ -10,6 +10,7 @@ pub mod challenges;
 pub mod changes;
 pub mod cli;
 pub mod clock;
+pub mod closed;
 pub mod deployment;
 pub mod dns;
 pub mod engine;

@@ -17,6 +17,7 @@ use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
 use crate::clock::Clock;
+use crate::closed::ClosedRouters;
 use crate::deployment::{self, Deployment};
 use crate::dns::Dns;
 use crate::engine::Engine;
@@ -108,6 +109,7 @@ impl Sidecar {
             watchdog: watchdog.clone(),
             deployment: deployment.clone(),
             revocation: revocation.clone(),
+            closed: Arc::default(),
         };
         let surroundings = deployment::Surroundings {
             shelf: shelf.clone(),
@@ -171,6 +173,11 @@ impl Sidecar {
     /// What is wanted by whomever.
     pub fn wants(&self) -> &WantsBoard {
         &self.context.wants
+    }
+
+    /// The routers that are closed.
+    pub fn closed(&self) -> &ClosedRouters {
+        &self.context.health.closed
     }
 
     /// Takes no more requests, answers those under way, and saves everything.

@@ -6,6 +6,7 @@ use resolver::config::shortened;
 
 use super::Build;
 use super::address::{host_and_port, listening};
+use super::guards::Guards;
 use super::timeouts::timeouts;
 use crate::input::quoted;
 use crate::model::{EncodedCharacters, EntryPoint, Redirect, UnderscoreHeaders};
@@ -27,22 +28,34 @@ pub(super) struct EntryPoints {
     pub(super) defaults: Vec<String>,
     /// TLS for routers that say nothing of it, by the entry point.
     pub(super) tls: HashMap<String, RouterTls>,
+    /// What is missed without the middlewares of an entry point.
+    lacks: HashMap<String, Vec<String>>,
 }
 
 impl EntryPoints {
+    /// What HTTP routers on this entry point can't do without.
+    pub(super) fn lacks(&self, name: &str) -> &[String] {
+        self.lacks.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&EntryPoint> {
         let index = self.list.binary_search_by(|entry_point| entry_point.name.as_str().cmp(name));
         index.ok().and_then(|index| self.list.get(index))
     }
 }
 
-pub(super) fn entry_points(mut written: BTreeMap<String, Written>, build: &mut Build<'_>) -> EntryPoints {
+pub(super) fn entry_points(
+    mut written: BTreeMap<String, Written>,
+    guards: &Guards,
+    build: &mut Build<'_>,
+) -> EntryPoints {
     if written.is_empty() {
         let (name, address) = DEFAULT;
         written.insert(name.to_owned(), Written { address: Some(address.to_owned()), ..Written::default() });
     }
     let mut list = Vec::new();
     let mut tls = HashMap::new();
+    let mut lacks = HashMap::new();
     let mut taken: HashMap<(String, u16), String> = HashMap::new();
     for (name, entry_point) in &mut written {
         let path = format!("entryPoints.{}", shortened(name));
@@ -56,6 +69,8 @@ pub(super) fn entry_points(mut written: BTreeMap<String, Written>, build: &mut B
                 RouterTls { cert_resolver: written.cert_resolver, domains: written.domains, options: written.options };
             tls.insert(name.clone(), of_router);
         }
+        let middlewares = entry_point.http.as_ref().and_then(|http| http.middlewares.as_deref());
+        lacks.insert(name.clone(), guards.lacks(&format!("{path}.http.middlewares"), middlewares));
         let (encoded, underscore_headers) = requests(&path, entry_point.http.as_ref(), build);
         let timeouts = timeouts(&path, entry_point.transport.as_ref(), build);
         list.push(EntryPoint { name: name.clone(), host, port, redirect: None, encoded, underscore_headers, timeouts });
@@ -67,7 +82,7 @@ pub(super) fn entry_points(mut written: BTreeMap<String, Written>, build: &mut B
     if defaults.is_empty() {
         defaults = served().filter(|name| *name != INTERNAL).cloned().collect();
     }
-    let mut all = EntryPoints { list, names, defaults, tls };
+    let mut all = EntryPoints { list, names, defaults, tls, lacks };
     let mut targets = Vec::new();
     for entry_point in &all.list {
         let http = written.get(&entry_point.name).and_then(|written| written.http.as_ref());

@@ -3,7 +3,9 @@
 //! Whatever refers to something that is not there is a mistake here, so that nobody behind has to look.
 
 mod address;
+mod doors;
 mod entry_points;
+mod guards;
 mod names;
 mod resolvers;
 mod routers;
@@ -18,7 +20,11 @@ use serde_json::{Map, Value};
 use crate::input::{Layer, Mistake, Report, Sources, quoted, source_of, wrong};
 use crate::model::Setup;
 use crate::traefik::Configuration;
+pub use doors::ClosedRouter;
+use doors::Doors;
+use guards::Guards;
 use resolvers::Resolvers;
+use routers::World;
 
 /// Says what is wrong, and in which source.
 pub(crate) struct Build<'a> {
@@ -84,19 +90,33 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
             return None;
         }
     };
-    let entry_points = entry_points::entry_points(configuration.entry_points.unwrap_or_default(), &mut build);
     let (http, tcp) = (configuration.http.unwrap_or_default(), configuration.tcp.unwrap_or_default());
+    let middlewares = http.middlewares.unwrap_or_default();
+    guards::warn_of_headers(&middlewares, &mut build);
+    let guards = Guards::http(&middlewares);
+    let tcp_guards = Guards::tcp(&tcp.middlewares.unwrap_or_default());
+    let entry_points = entry_points::entry_points(configuration.entry_points.unwrap_or_default(), &guards, &mut build);
     let tls = tls::tls(configuration.tls.unwrap_or_default(), &mut build);
-    let http_services = services::http(http.services.unwrap_or_default(), &mut build);
+    let http_services = services::http(http.services.unwrap_or_default(), &guards, &mut build);
     let tcp_services = services::tcp(tcp.services.unwrap_or_default(), &mut build);
     let mut resolvers = Resolvers::new(options, &sources.environment);
     let core = configuration.core.unwrap_or_default();
     let default_syntax = core.default_rule_syntax.as_deref();
     let default_syntax = routers::syntax("core.defaultRuleSyntax", default_syntax, Default::default(), &mut build);
-    let world = routers::World { entry_points: &entry_points, tls: &tls, default_syntax };
-    let http_routers =
-        routers::routers(http.routers.unwrap_or_default(), &world, &http_services, &mut resolvers, &mut build);
-    let tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &world, &tcp_services, &mut resolvers, &mut build);
+    let mut doors = Doors::new(&sources.open);
+    let mut world = World {
+        entry_points: &entry_points,
+        tls: &tls,
+        default_syntax,
+        guards: &guards,
+        resolvers: &mut resolvers,
+        doors: &mut doors,
+    };
+    let http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);
+    world.guards = &tcp_guards;
+    let tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut world, &mut build);
+    let closed = doors.finish(&mut build);
+    build.report.closed = closed;
     let (resolvers, resolver_options, mac_keys) = resolvers.read(&entry_points, &mut build)?;
     Some(Setup {
         entry_points: entry_points.list,

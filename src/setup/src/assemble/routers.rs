@@ -1,41 +1,53 @@
 //! `http.routers`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use resolver::config::rule::{self, MatcherKind, Rule, Syntax};
 use resolver::config::{Mistake, shortened};
 
 use super::Build;
+use super::doors::{Door, Doors};
 use super::entry_points::EntryPoints;
+use super::guards::Guards;
 use super::names::{certificates, with_ascii_hosts, with_ascii_names};
 use super::resolvers::{Resolvers, Wanting};
 use super::services::{Reference, Services};
 use super::tls::{DEFAULT, Tls};
 use crate::input::{quoted, wrong};
-use crate::model::{HttpRouter, HttpService, RouterTls};
+use crate::model::{HttpRouter, HttpService, RouterTls, Target};
 use crate::traefik;
 use crate::traefik::http::Router;
 
-/// What routers refer to, besides services and resolvers.
-pub(super) struct World<'a> {
+/// What routers refer to, besides services.
+pub(super) struct World<'a, 's> {
     pub(super) entry_points: &'a EntryPoints,
     pub(super) tls: &'a Tls,
     /// `core.defaultRuleSyntax`.
     pub(super) default_syntax: Syntax,
+    pub(super) guards: &'a Guards,
+    pub(super) resolvers: &'a mut Resolvers,
+    pub(super) doors: &'a mut Doors<'s>,
 }
 
-/// All routers that can be served, sorted by name.
+/// The section of these routers.
+const SECTION: &str = "http.routers";
+
+/// All routers that have a place, sorted by name. One that can't be served as it is meant is closed, and keeps its place.
 pub(super) fn routers(
     written: BTreeMap<String, Router>,
-    world: &World<'_>,
     services: &Services<HttpService>,
-    resolvers: &mut Resolvers,
+    world: &mut World<'_, '_>,
     build: &mut Build<'_>,
 ) -> Vec<HttpRouter> {
     let mut routers = Vec::new();
+    let parents = parents(&written);
     for (name, written) in written {
-        let path = format!("http.routers.{}", shortened(&name));
-        let service = service(&path, written.service.as_deref(), services.names(), |name| services.find(name), build);
+        let path = format!("{SECTION}.{}", shortened(&name));
+        let is_parent = parents.contains(&name);
+        let leads = match is_parent {
+            true => Leads::Nowhere(format!("{path}: other routers have it in their parentRefs, which are not built")),
+            false => leads(&path, written.service.as_deref(), services, build),
+        };
         let entry_points = entry_points(&path, written.entry_points, world.entry_points, build);
         let Some(rule) = parsed(&path, written.rule, written.rule_syntax.as_deref(), world, build) else { continue };
         if rule.refuse(&path, |kind| !is_of_connections(kind), "a matcher of requests, as Host", build) {
@@ -53,27 +65,74 @@ pub(super) fn routers(
         }
         by_tls.retain(|(_, entry_points)| !entry_points.is_empty());
         let is_split = by_tls.len() > 1;
-        for (tls, entry_points) in by_tls {
-            let tls = tls.map(|written| router_tls(&path, written, &rule, world, resolvers, build));
-            let (Some(service), false) = (&service, entry_points.is_empty()) else { continue };
-            let name = match (is_split, entry_points.as_slice(), &tls) {
-                (true, [only], Some(_)) => format!("{only}-{name}"),
-                _ => name.clone(),
-            };
-            routers.push(HttpRouter {
-                name,
-                entry_points,
-                rule_text: rule.text.clone(),
-                rule: rule.rule.clone(),
-                syntax: rule.syntax,
-                priority: priority(written.priority, &rule.text),
-                service: service.clone(),
-                tls,
-            });
+        let by_tls: Vec<(Option<RouterTls>, Vec<String>)> = by_tls
+            .into_iter()
+            .map(|(tls, points)| (tls.map(|tls| router_tls(&path, tls, &rule, world, build)), points))
+            .collect();
+        let mut lacks = world.guards.lacks(&format!("{path}.middlewares"), written.middlewares.as_deref());
+        let is_child = written.parent_refs.is_some_and(|parents| !parents.is_empty());
+        if is_child {
+            lacks.push(format!("{path}.parentRefs: routers behind others are not built"));
+        }
+        let target = match leads {
+            Leads::To { service, lacks: of_service } => {
+                lacks.extend(of_service);
+                Target::Service(service)
+            }
+            Leads::Answer(status) => Target::Answer(status),
+            Leads::Nowhere(lack) => {
+                lacks.push(lack);
+                Target::Closed
+            }
+            Leads::Wrong => continue,
+        };
+        let of_point = |tls: &Option<RouterTls>, point: &str| -> Vec<String> {
+            let of_tls = tls.as_ref().and_then(|tls| world.tls.lack(tls.options.as_deref()));
+            world.entry_points.lacks(point).iter().chain(of_tls).cloned().collect()
+        };
+        let mut all = lacks.clone();
+        for (tls, points) in &by_tls {
+            all.extend(points.iter().flat_map(|point| of_point(tls, point)).filter(|lack| !lacks.contains(lack)));
+        }
+        let can_open = matches!(target, Target::Service(_)) && !is_child;
+        let is_closed = world.doors.is_closed(&Door { section: SECTION, name: &name, can_open }, all, build);
+        // It would be reached by its parent alone.
+        if is_child && is_closed {
+            continue;
+        }
+        for (tls, points) in by_tls {
+            let (closed, open): (Vec<String>, Vec<String>) = points
+                .into_iter()
+                .partition(|point| is_closed && (!lacks.is_empty() || !of_point(&tls, point).is_empty()));
+            for (target, entry_points) in [(target.clone(), open), (Target::Closed, closed)] {
+                if entry_points.is_empty() {
+                    continue;
+                }
+                let name = match (is_split, entry_points.as_slice(), &tls) {
+                    (true, [only], Some(_)) => format!("{only}-{name}"),
+                    _ => name.clone(),
+                };
+                routers.push(HttpRouter {
+                    name,
+                    entry_points,
+                    rule_text: rule.text.clone(),
+                    rule: rule.rule.clone(),
+                    syntax: rule.syntax,
+                    priority: priority(written.priority, &rule.text),
+                    target,
+                    tls: tls.clone(),
+                });
+            }
         }
     }
     routers.sort_by(|one, other| one.name.cmp(&other.name));
     routers
+}
+
+/// The names of the routers that others have for their parents.
+fn parents(written: &BTreeMap<String, Router>) -> HashSet<String> {
+    let names = written.values().filter_map(|router| router.parent_refs.as_ref()).flatten();
+    names.map(|name| without_provider(name.trim()).to_owned()).collect()
 }
 
 /// A rule that was read.
@@ -89,7 +148,7 @@ pub(super) fn parsed(
     path: &str,
     text: Option<String>,
     syntax_name: Option<&str>,
-    world: &World<'_>,
+    world: &World<'_, '_>,
     build: &mut Build<'_>,
 ) -> Option<Parsed> {
     let syntax = syntax(&format!("{path}.ruleSyntax"), syntax_name, world.default_syntax, build);
@@ -156,32 +215,45 @@ pub(super) fn priority(written: Option<i64>, rule: &str) -> i64 {
     written.filter(|priority| *priority != 0).unwrap_or_else(|| i64::try_from(rule.len()).unwrap_or(i64::MAX))
 }
 
-/// The service that a router leads to; none when there is a mistake, or it leads to what is left out.
-pub(super) fn service<'n>(
-    path: &str,
-    name: Option<&str>,
-    known: impl Iterator<Item = &'n str> + Clone,
-    find: impl Fn(&str) -> Reference,
-    build: &mut Build<'_>,
-) -> Option<String> {
-    let (router, path) = (path, format!("{path}.service"));
+/// Where a router leads to.
+pub(super) enum Leads {
+    /// To the service of this name, whose middlewares do this.
+    To { service: String, lacks: Vec<String> },
+    /// It is answered with this status.
+    Answer(u16),
+    /// To what is not built; why.
+    Nowhere(String),
+    /// There is a mistake, which was told.
+    Wrong,
+}
+
+/// Traefik's service that does nothing but answer, for routers whose middlewares do all.
+const NOOP: &str = "noop@internal";
+
+/// Where a router leads to.
+pub(super) fn leads<T>(path: &str, name: Option<&str>, services: &Services<T>, build: &mut Build<'_>) -> Leads {
+    let path = format!("{path}.service");
     let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
         build.wrong(&path, "nothing", "the name of a service");
-        return None;
+        return Leads::Wrong;
     };
+    if name == NOOP {
+        return Leads::Answer(418);
+    }
     if name.ends_with("@internal") {
-        build.left_out(router, &format!("leads to Traefik's own service {}", shortened(name)));
-        return None;
+        return Leads::Nowhere(format!("{path}: {} is Traefik's own, and not there", shortened(name)));
     }
     let plain = without_provider(name);
-    match find(plain) {
-        Reference::Known => return Some(plain.to_owned()),
-        Reference::LeftOut => {
-            build.left_out(router, &format!("leads to the service {}, which is left out", shortened(plain)));
+    match services.find(plain) {
+        Reference::Known(lacks) => Leads::To { service: plain.to_owned(), lacks },
+        Reference::LeftOut(kind) => {
+            Leads::Nowhere(format!("{path}: the service {} is {kind}, which is not built", shortened(plain)))
         }
-        Reference::Missing => build.unknown(&path, name, "services", known),
+        Reference::Missing => {
+            build.unknown(&path, name, "services", services.names());
+            Leads::Wrong
+        }
     }
-    None
 }
 
 /// Traefik's name for what stands in files.
@@ -219,8 +291,7 @@ pub(super) fn router_tls(
     path: &str,
     written: traefik::RouterTls,
     rule: &Parsed,
-    world: &World<'_>,
-    resolvers: &mut Resolvers,
+    world: &mut World<'_, '_>,
     build: &mut Build<'_>,
 ) -> RouterTls {
     let options = written.options.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(without_provider);
@@ -236,7 +307,7 @@ pub(super) fn router_tls(
         let of_rule = [traefik::Domain { main: None, sans: Some(rule.rule.hosts()) }];
         let is_ascii = rule.text.is_ascii() || rule.rule.hosts().is_empty();
         let domains = if domains.is_empty() && !is_ascii { &of_rule } else { domains.as_slice() };
-        resolvers.want(&Wanting { path, rule: &rule.text, syntax: rule.syntax, domains, resolver });
+        world.resolvers.want(&Wanting { path, rule: &rule.text, syntax: rule.syntax, domains, resolver });
     }
     let certificates = match resolver {
         Some(_) => certificates(&domains, &rule.rule),

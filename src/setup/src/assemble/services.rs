@@ -6,6 +6,7 @@ use resolver::config::shortened;
 
 use super::Build;
 use super::address::{host_and_port, is_host};
+use super::guards::Guards;
 use crate::input::quoted;
 use crate::model::{HttpServer, HttpService, TcpServer, TcpService};
 use crate::traefik::http::{Server, Service};
@@ -16,26 +17,30 @@ pub(super) struct Services<T>(BTreeMap<String, Entry<T>>);
 
 /// A service that somebody may refer to.
 enum Entry<T> {
-    Known(T),
-    /// It is of a kind that is left out.
-    LeftOut,
+    /// The service, and what is missed without its middlewares.
+    Known(T, Vec<String>),
+    /// It is of this kind, which is left out.
+    LeftOut(&'static str),
     /// It has a mistake, which was told.
     Wrong,
 }
 
 /// What a router's reference comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
-    Known,
-    LeftOut,
+    /// A service, and what is missed without its middlewares.
+    Known(Vec<String>),
+    /// One of a kind that is left out.
+    LeftOut(&'static str),
     Missing,
 }
 
 impl<T> Services<T> {
     pub(super) fn find(&self, name: &str) -> Reference {
         match self.0.get(name) {
-            Some(Entry::Known(_) | Entry::Wrong) => Reference::Known,
-            Some(Entry::LeftOut) => Reference::LeftOut,
+            Some(Entry::Known(_, lacks)) => Reference::Known(lacks.clone()),
+            Some(Entry::Wrong) => Reference::Known(Vec::new()),
+            Some(Entry::LeftOut(kind)) => Reference::LeftOut(kind),
             None => Reference::Missing,
         }
     }
@@ -46,24 +51,37 @@ impl<T> Services<T> {
 
     pub(super) fn into_known(self) -> BTreeMap<String, T> {
         let known = self.0.into_iter().filter_map(|(name, entry)| match entry {
-            Entry::Known(service) => Some((name, service)),
-            Entry::LeftOut | Entry::Wrong => None,
+            Entry::Known(service, _) => Some((name, service)),
+            Entry::LeftOut(_) | Entry::Wrong => None,
         });
         known.collect()
     }
 }
 
-pub(super) fn http(written: BTreeMap<String, Service>, build: &mut Build<'_>) -> Services<HttpService> {
+pub(super) fn http(
+    written: BTreeMap<String, Service>,
+    guards: &Guards,
+    build: &mut Build<'_>,
+) -> Services<HttpService> {
     let services = written.into_iter().map(|(name, service)| {
         let path = format!("http.services.{}.loadBalancer", shortened(&name));
-        let others = [service.failover, service.highest_random_weight, service.mirroring, service.weighted];
+        let others = [
+            ("failover", service.failover),
+            ("highestRandomWeight", service.highest_random_weight),
+            ("mirroring", service.mirroring),
+            ("weighted", service.weighted),
+        ];
+        let other = others.into_iter().find(|(_, there)| there.is_some()).map(|(kind, _)| kind);
+        let middlewares = format!("http.services.{}.middlewares", shortened(&name));
+        let lacks = guards.lacks(&middlewares, service.middlewares.as_deref());
         let entry = match service.load_balancer {
             Some(written) => {
                 let servers = servers(&path, written.servers, http_server, |server| server.weight > 0, build);
                 let pass_host_header = written.pass_host_header.unwrap_or(true);
-                servers.map_or(Entry::Wrong, |servers| Entry::Known(HttpService { servers, pass_host_header }))
+                let service = |servers| HttpService { servers, pass_host_header };
+                servers.map_or(Entry::Wrong, |servers| Entry::Known(service(servers), lacks))
             }
-            None => without_servers(&path, others.iter().any(Option::is_some), build),
+            None => without_servers(&path, other, build),
         };
         (name, entry)
     });
@@ -76,18 +94,18 @@ pub(super) fn tcp(written: BTreeMap<String, WrittenTcpService>, build: &mut Buil
         let entry = match service.load_balancer {
             Some(written) => {
                 let servers = servers(&path, written.servers, tcp_server, |_| true, build);
-                servers.map_or(Entry::Wrong, |servers| Entry::Known(TcpService { servers }))
+                servers.map_or(Entry::Wrong, |servers| Entry::Known(TcpService { servers }, Vec::new()))
             }
-            None => without_servers(&path, service.weighted.is_some(), build),
+            None => without_servers(&path, service.weighted.map(|_| "weighted"), build),
         };
         (name, entry)
     });
     Services(services.collect())
 }
 
-fn without_servers<T>(path: &str, is_left_out: bool, build: &mut Build<'_>) -> Entry<T> {
-    if is_left_out {
-        return Entry::LeftOut;
+fn without_servers<T>(path: &str, other: Option<&'static str>, build: &mut Build<'_>) -> Entry<T> {
+    if let Some(kind) = other {
+        return Entry::LeftOut(kind);
     }
     build.wrong(path, "nothing", "the service's servers");
     Entry::Wrong

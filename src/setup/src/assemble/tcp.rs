@@ -1,7 +1,7 @@
 //! `tcp.routers`.
 //!
-//! A rule here is one or several `HostSNI`, joined by `||`. A router with any other is left out, since without its other
-//! conditions it would let in what Traefik would not.
+//! A rule here is one or several `HostSNI`, joined by `||`. A router with any other is closed for all connections that it
+//! could be for, since without its other conditions it would let in what Traefik would not.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use resolver::config::rule::{Matcher, MatcherKind, Rule};
 use resolver::config::shortened;
 
 use super::Build;
-use super::resolvers::Resolvers;
-use super::routers::{World, entry_points, parsed, priority, router_tls, service};
+use super::doors::Door;
+use super::routers::{Leads, World, entry_points, leads, parsed, priority, router_tls};
 use super::services::Services;
 use crate::model::{TcpRouter, TcpService, TcpTls};
 use crate::traefik::RouterTls;
@@ -19,30 +19,31 @@ use crate::traefik::tcp::TcpRouter as Written;
 /// What `HostSNI` says of any name, and of none.
 const ANY: &str = "*";
 
-/// All routers that can be served, sorted by name.
+/// The section of these routers.
+const SECTION: &str = "tcp.routers";
+
+/// All routers that have a place, sorted by name. One that can't be served as it is meant is closed, and keeps its place.
 pub(super) fn routers(
     written: BTreeMap<String, Written>,
-    world: &World<'_>,
     services: &Services<TcpService>,
-    resolvers: &mut Resolvers,
+    world: &mut World<'_, '_>,
     build: &mut Build<'_>,
 ) -> Vec<TcpRouter> {
     let mut routers = Vec::new();
     for (name, written) in written {
-        let path = format!("tcp.routers.{}", shortened(&name));
-        let service = service(&path, written.service.as_deref(), services.names(), |name| services.find(name), build);
+        let path = format!("{SECTION}.{}", shortened(&name));
+        let leads = leads(&path, written.service.as_deref(), services, build);
         let entry_points = entry_points(&path, written.entry_points, world.entry_points, build);
         let Some(rule) = parsed(&path, written.rule, written.rule_syntax.as_deref(), world, build) else { continue };
         if rule.refuse(&path, is_of_connections, "a matcher of connections, as HostSNI", build) {
             continue;
         }
-        let Some(mut server_names) = server_names(&rule.rule) else {
-            build.left_out(&path, "its rule has other conditions than HostSNI, joined by ||");
-            continue;
-        };
-        if server_names.iter().any(|name| name == ANY) {
-            server_names.clear();
+        let mut lacks = world.guards.lacks(&format!("{path}.middlewares"), written.middlewares.as_deref());
+        let is_plain = is_plain(&rule.rule);
+        if !is_plain {
+            lacks.push(format!("{path}.rule: other conditions than HostSNI, joined by ||, are not built"));
         }
+        let server_names = server_names(&rule.rule).unwrap_or_default();
         if written.tls.is_none() && !server_names.is_empty() {
             let expected = "HostSNI(`*`), since plaintext connections name no server, or tls: {}";
             build.wrong(&format!("{path}.rule"), "names of servers without tls", expected);
@@ -54,9 +55,32 @@ pub(super) fn routers(
             if is_passed {
                 return TcpTls::Passthrough;
             }
-            TcpTls::Terminate(router_tls(&path, of_router, &rule, world, resolvers, build))
+            TcpTls::Terminate(router_tls(&path, of_router, &rule, world, build))
         });
-        let (Some(service), false) = (service, entry_points.is_empty()) else { continue };
+        if let Some(TcpTls::Terminate(tls)) = &tls {
+            lacks.extend(world.tls.lack(tls.options.as_deref()).cloned());
+        }
+        let service = match leads {
+            Leads::To { service, lacks: of_service } => {
+                lacks.extend(of_service);
+                Some(service)
+            }
+            Leads::Answer(_) => {
+                lacks.push(format!("{path}.service: Traefik has no such service for connections"));
+                None
+            }
+            Leads::Nowhere(lack) => {
+                lacks.push(lack);
+                None
+            }
+            Leads::Wrong => continue,
+        };
+        if entry_points.is_empty() {
+            continue;
+        }
+        let can_open = service.is_some() && is_plain;
+        let is_closed = world.doors.is_closed(&Door { section: SECTION, name: &name, can_open }, lacks, build);
+        let service = service.filter(|_| !is_closed);
         let priority = priority(written.priority, &rule.text);
         routers.push(TcpRouter { name, entry_points, rule_text: rule.text, server_names, priority, service, tls });
     }
@@ -68,14 +92,26 @@ fn is_of_connections(kind: MatcherKind) -> bool {
     matches!(kind, Alpn | ClientIp | HostSni | HostSniRegexp)
 }
 
-/// The names of a rule that has nothing else.
+/// Whether a rule has nothing but names, any of which will do.
+fn is_plain(rule: &Rule) -> bool {
+    match rule {
+        Rule::Match(matcher) => matcher.kind == MatcherKind::HostSni,
+        Rule::Any(rules) => rules.iter().all(is_plain),
+        Rule::All(_) | Rule::Not(_) => false,
+    }
+}
+
+/// The names that connections of a rule can have; none when it can be any.
 fn server_names(rule: &Rule) -> Option<Vec<String>> {
     match rule {
-        Rule::Match(Matcher { kind: MatcherKind::HostSni, arguments, .. }) => Some(arguments.clone()),
+        Rule::Match(Matcher { kind: MatcherKind::HostSni, arguments, .. }) => {
+            (!arguments.iter().any(|name| name == ANY)).then(|| arguments.clone())
+        }
         Rule::Any(rules) => {
             let lists: Option<Vec<Vec<String>>> = rules.iter().map(server_names).collect();
             lists.map(|lists| lists.concat())
         }
-        _ => None,
+        Rule::All(rules) => rules.iter().find_map(server_names),
+        Rule::Match(_) | Rule::Not(_) => None,
     }
 }

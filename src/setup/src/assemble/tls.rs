@@ -7,7 +7,7 @@ use resolver::config::{Mistake, nearest, shortened};
 use super::Build;
 use crate::input::{quoted, wrong};
 use crate::model::{PairOfFiles, TlsOptions, TlsVersion};
-use crate::traefik::tls::{Certificate, Tls as Written};
+use crate::traefik::tls::{Certificate, ClientAuth, Tls as Written};
 
 /// The store and the options that are for whoever names none.
 pub(super) const DEFAULT: &str = "default";
@@ -22,12 +22,22 @@ const VERSIONS: [(&str, TlsVersion); 4] = [
 /// What is said of TLS besides routers.
 pub(super) struct Tls {
     pub(super) options: BTreeMap<String, TlsOptions>,
+    /// What is missed without the client certificates of options, by their name.
+    lacks: BTreeMap<String, String>,
     pub(super) certificates: Vec<PairOfFiles>,
     pub(super) default_certificate: Option<PairOfFiles>,
 }
 
+impl Tls {
+    /// What a router with these options can't do without.
+    pub(super) fn lack(&self, options: Option<&str>) -> Option<&String> {
+        self.lacks.get(options.unwrap_or(DEFAULT))
+    }
+}
+
 pub(super) fn tls(written: Written, build: &mut Build<'_>) -> Tls {
     let mut options = BTreeMap::new();
+    let mut lacks = BTreeMap::new();
     for (name, written) in written.options.unwrap_or_default() {
         let path = format!("tls.options.{}", shortened(&name));
         let min_version = version(&format!("{path}.minVersion"), written.min_version.as_deref(), build);
@@ -36,6 +46,12 @@ pub(super) fn tls(written: Written, build: &mut Build<'_>) -> Tls {
             && least > most
         {
             build.wrong(&format!("{path}.maxVersion"), "an older version than minVersion", "the same or a newer one");
+        }
+        if let Some(client_auth) = &written.client_auth
+            && refuses(client_auth)
+        {
+            let lack = format!("{path}.clientAuth: certificates of clients, which can refuse connections");
+            lacks.insert(name.clone(), lack);
         }
         options.insert(name, TlsOptions { min_version, max_version });
     }
@@ -54,7 +70,17 @@ pub(super) fn tls(written: Written, build: &mut Build<'_>) -> Tls {
             _ => build.warn(&path, "left out: as in Traefik, only the store named default is used"),
         }
     }
-    Tls { options, certificates, default_certificate }
+    Tls { options, lacks, certificates, default_certificate }
+}
+
+/// Whether a client without a certificate, or with another one, is refused. As in Traefik, whoever names the CAs alone
+/// requires one.
+fn refuses(client_auth: &ClientAuth) -> bool {
+    match client_auth.client_auth_type.as_deref().map(str::trim) {
+        None | Some("") => client_auth.ca_files.is_some() || client_auth.secret_names.is_some(),
+        Some("NoClientCert") => false,
+        Some(_) => true,
+    }
 }
 
 fn version(path: &str, text: Option<&str>, build: &mut Build<'_>) -> Option<TlsVersion> {

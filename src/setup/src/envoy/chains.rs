@@ -13,7 +13,7 @@ use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
 use super::{Layout, limits, routes, services, tls_alpn01, untrusted, yaml};
-use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, TcpRouter, TcpTls, TlsOptions};
+use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, Target, TcpRouter, TcpTls, TlsOptions};
 
 /// Traefik's name of the TLS options of whoever names none.
 pub(super) const DEFAULT_OPTIONS: &str = "default";
@@ -162,9 +162,17 @@ impl Entry<'_> {
 
     /// What becomes of a router's requests.
     pub(super) fn action(&self, router: &HttpRouter) -> Value {
-        match self.setup.http_services.get(&router.service) {
-            Some(service) => services::route(&router.service, service, &self.point.timeouts),
-            None => json!({ "direct_response": { "status": 503 } }),
+        let answer = |status: u16| json!({ "direct_response": { "status": status } });
+        match &router.target {
+            Target::Answer(status) => answer(*status),
+            Target::Closed => {
+                let body = json!({ "inline_string": "Service Unavailable\n" });
+                json!({ "direct_response": { "status": 503, "body": body } })
+            }
+            Target::Service(name) => match self.setup.http_services.get(name) {
+                Some(service) => services::route(name, service, &self.point.timeouts),
+                None => answer(503),
+            },
         }
     }
 
@@ -203,13 +211,22 @@ pub(super) fn matching(server_names: &[String]) -> Value {
     matching
 }
 
+/// What takes the connections of a router; one that is closed ends them at once, without a word.
 fn tcp_proxy(router: &TcpRouter) -> Value {
+    let Some(service) = &router.service else {
+        return json!({
+            "name": "envoy.filters.network.direct_response",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.direct_response.v3.Config",
+            },
+        });
+    };
     json!({
         "name": "envoy.filters.network.tcp_proxy",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
             "stat_prefix": format!("tcp-{}", router.name),
-            "cluster": tcp_cluster_name(&router.service),
+            "cluster": tcp_cluster_name(service),
             // As in Traefik, a connection may be silent for as long as it wants.
             "idle_timeout": "0s",
         },

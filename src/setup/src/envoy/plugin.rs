@@ -238,7 +238,7 @@ mod tests {
             rule: parse("Host(`a.example`)", Syntax::V3).unwrap(),
             syntax: Syntax::V3,
             priority: 1,
-            service: "s".to_owned(),
+            target: crate::model::Target::Service("s".to_owned()),
             tls: Some(tls(&[&["a.example", "b.example"]])),
         };
         let tcp = TcpRouter {
@@ -247,7 +247,7 @@ mod tests {
             rule_text: "HostSNI(`c.example`)".to_owned(),
             server_names: vec!["c.example".to_owned()],
             priority: 1,
-            service: "s".to_owned(),
+            service: Some("s".to_owned()),
             tls: Some(TcpTls::Terminate(tls(&[&["c.example"]]))),
         };
         let setup = Setup {

@@ -67,6 +67,9 @@ pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Re
         }
     }
     configuration.insert("entryPoints".to_owned(), Value::Object(entry_points));
+    if let Some(default) = value.pointer("/tlsOptions/default") {
+        configuration.insert("tls".to_owned(), json!({ "options": { "default": default } }));
+    }
     let file = values.providers.and_then(|providers| providers.file).filter(|file| file.enabled == Some(true));
     let dynamic = file.and_then(|file| file.content).filter(|content| !content.trim().is_empty());
     let name = format!("{source} (providers.file.content)");
@@ -81,11 +84,11 @@ pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Re
     }
 }
 
-/// What stands under `ports.NAME.http` as it would under an entry point.
+/// What stands under `ports.NAME` or its `http` as it would under an entry point's `http`.
 fn pass_on(values: &Value, port: &str, entry_point: &mut Value) {
-    let http = values.get("ports").and_then(|ports| ports.get(port)?.get("http"));
-    for key in ["encodedCharacters", "underscoreHeadersStrategy"] {
-        if let Some(part) = http.and_then(|http| http.get(key)) {
+    let Some(port) = values.get("ports").and_then(|ports| ports.get(port)) else { return };
+    for key in ["encodedCharacters", "middlewares", "underscoreHeadersStrategy"] {
+        if let Some(part) = port.get("http").and_then(|http| http.get(key)).or_else(|| port.get(key)) {
             entry_point["http"][key] = part.clone();
         }
     }

@@ -4,12 +4,6 @@ use std::collections::BTreeMap;
 
 use super::mistake::{Mistake, Report, wrong};
 
-/// Parts whose absence lets requests through that Traefik would have stopped.
-const GUARDS: [&str; 2] = [".middlewares", ".clientAuth"];
-
-/// Where they are made, not used.
-const GUARDS_HOME: [&str; 2] = ["http.middlewares", "tcp.middlewares"];
-
 /// What was left out.
 #[derive(Default)]
 pub(crate) struct LeftOut {
@@ -36,9 +30,7 @@ impl LeftOut {
                 report.push(Mistake { source: Some(source), place: None, mistake });
                 continue;
             }
-            let is_guard = GUARDS.iter().any(|guard| path.ends_with(guard)) && !GUARDS_HOME.contains(&path.as_str());
-            let danger = if is_guard { "; requests that it would stop pass" } else { "" };
-            report.warn(format!("{source}: {path}{others}: left out, there is nothing like it here{danger}"));
+            report.warn(format!("{source}: {path}{others}: left out, there is nothing like it here"));
         }
     }
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use resolver::config;
 
+use crate::assemble::ClosedRouter;
+
 /// More mistakes than this help nobody, and looking for the nearest name takes time with each.
 const MAX_MISTAKES: usize = 100;
 
@@ -36,6 +38,8 @@ impl fmt::Display for Mistake {
 pub(crate) struct Report {
     pub(crate) mistakes: Vec<Mistake>,
     pub(crate) warnings: Vec<String>,
+    /// The routers that are closed, sorted by name.
+    pub(crate) closed: Vec<ClosedRouter>,
     /// Whether a source could not be read at all, so that what it would have said is missing for no other reason.
     pub(crate) is_partial: bool,
     more: usize,

@@ -32,6 +32,7 @@ use layers::Rank;
 pub(crate) use layers::{Layer, source_of};
 pub(crate) use mistake::{Report, quoted, wrong};
 
+use crate::assemble::ClosedRouter;
 use crate::model::Setup;
 use crate::traefik::helm::Values;
 use canonical::{Form, canonical};
@@ -62,6 +63,9 @@ pub struct Sources {
     pub quick: Option<Quick>,
     /// A part of Traefik's configuration that we do not have is a mistake, not a warning.
     pub strict: bool,
+    /// `--open`: the routers that are served though what guards them is not built, as `http.routers.NAME`,
+    /// `tcp.routers.NAME` or `NAME`.
+    pub open: Vec<String>,
 }
 
 /// What the sources come to.
@@ -71,6 +75,8 @@ pub struct Reading {
     pub setup: Setup,
     /// What the user should know of, each on one line.
     pub warnings: Vec<String>,
+    /// The routers that are closed, since what guards them is not built; sorted by name. They are in the setup too.
+    pub closed: Vec<ClosedRouter>,
 }
 
 /// Reads all sources, or says every mistake in them.
@@ -86,7 +92,9 @@ pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
     }
     let setup = crate::assemble::setup(whole, &layers, sources, &mut report);
     match setup {
-        Some(setup) if report.mistakes.is_empty() => Ok(Reading { setup, warnings: report.warnings }),
+        Some(setup) if report.mistakes.is_empty() => {
+            Ok(Reading { setup, warnings: report.warnings, closed: report.closed })
+        }
         _ => Err(report.into_mistakes()),
     }
 }

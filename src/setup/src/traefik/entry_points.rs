@@ -52,12 +52,14 @@ pub struct RespondingTimeouts {
 /// What holds for all HTTP routers on an entry point.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath"]))]
+#[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "sanitizePath"]))]
 pub struct EntryPointHttp {
     /// Where everybody is sent. Challenges are answered nevertheless.
     pub redirections: Option<Redirections>,
     /// TLS for routers that say nothing of it.
     pub tls: Option<EntryPointTls>,
+    /// The middlewares that the requests of all its routers pass.
+    pub middlewares: Option<Vec<String>>,
     /// Which characters a path may have encoded. None without it; requests with others are refused.
     pub encoded_characters: Option<EncodedCharacters>,
     /// What becomes of headers with an underscore in their names: keep (the default), delete or reject.

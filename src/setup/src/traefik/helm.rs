@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::entry_points::{EncodedCharacters, EntryPoint, Redirections, Transport};
 use super::resolvers::CertificatesResolver;
+use super::tls::TlsOptions;
 use super::{Core, Domain, left_out};
 
 /// Values of Traefik's Helm chart.
@@ -20,7 +21,7 @@ use super::{Core, Domain, left_out};
     "image", "ingressClass", "ingressRoute", "instanceLabelOverride", "livenessProbe", "logs", "metrics",
     "namespaceOverride", "nodeSelector", "oci_meta", "ocsp", "persistence", "pluginRegistry", "podDisruptionBudget",
     "podSecurityContext", "podSecurityPolicy", "priorityClassName", "rbac", "readinessProbe", "resources",
-    "securityContext", "service", "serviceAccount", "startupProbe", "tlsOptions", "tlsStore", "tolerations",
+    "securityContext", "service", "serviceAccount", "startupProbe", "tlsStore", "tolerations",
     "topologySpreadConstraints", "tracing", "updateStrategy", "versionOverride", "volumes",
 ]))]
 pub struct Values {
@@ -38,6 +39,8 @@ pub struct Values {
     pub providers: Option<HelmProviders>,
     /// How rules are read.
     pub core: Option<Core>,
+    /// Parameters of TLS connections, by name. Only those called `default` are for files too.
+    pub tls_options: Option<BTreeMap<String, TlsOptions>>,
 }
 
 /// An environment variable.
@@ -55,8 +58,8 @@ pub struct Variable {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&[
-    "allowACMEByPass", "appProtocol", "containerPort", "forwardedHeaders", "http3", "middlewares", "nodePort",
-    "observability", "proxyProtocol", "reusePort", "targetPort",
+    "allowACMEByPass", "appProtocol", "containerPort", "forwardedHeaders", "http3", "nodePort", "observability",
+    "proxyProtocol", "reusePort", "targetPort",
 ]))]
 pub struct Port {
     /// The port in the container, which nobody else reaches.
@@ -80,6 +83,8 @@ pub struct Port {
     pub redirections: Option<Redirections>,
     /// TLS for routers that say nothing of it, in older versions of the chart.
     pub tls: Option<PortTls>,
+    /// The middlewares that the requests of all its routers pass, in older versions of the chart.
+    pub middlewares: Option<Vec<String>>,
     /// What holds for all HTTP routers on it, in newer versions of the chart.
     pub http: Option<PortHttp>,
     /// What holds for its connections.
@@ -100,12 +105,14 @@ pub struct RedirectTo {
 /// What holds for all HTTP routers on an entry point of the chart's.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "middlewares", "sanitizePath"]))]
+#[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "sanitizePath"]))]
 pub struct PortHttp {
     /// Where everybody is sent.
     pub redirections: Option<Redirections>,
     /// TLS for routers that say nothing of it.
     pub tls: Option<PortTls>,
+    /// The middlewares that the requests of all its routers pass.
+    pub middlewares: Option<Vec<String>>,
     /// Which characters a path may have encoded.
     pub encoded_characters: Option<EncodedCharacters>,
     /// What becomes of headers with an underscore in their names.

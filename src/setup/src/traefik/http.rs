@@ -5,23 +5,26 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::middlewares::Middleware;
 use super::{LeftOut, RouterTls, left_out};
 
 /// HTTP routers and services.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["middlewares", "models", "serversTransports"]))]
+#[schemars(transform = left_out(&["models", "serversTransports"]))]
 pub struct Http {
     /// Which requests go where, by name.
     pub routers: Option<BTreeMap<String, Router>>,
     /// Where requests go to, by name.
     pub services: Option<BTreeMap<String, Service>>,
+    /// What requests pass on their way, by name.
+    pub middlewares: Option<BTreeMap<String, Middleware>>,
 }
 
 /// Which requests go where.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["middlewares", "observability", "parentRefs"]))]
+#[schemars(transform = left_out(&["observability"]))]
 pub struct Router {
     /// What requests it is for, as in Host(`example.com`) && PathPrefix(`/api`). Required.
     pub rule: Option<String>,
@@ -35,22 +38,27 @@ pub struct Router {
     pub priority: Option<i64>,
     /// It takes TLS connections; without it, plaintext ones.
     pub tls: Option<RouterTls>,
+    /// The middlewares that its requests pass. One that can refuse a request and is not built closes it.
+    pub middlewares: Option<Vec<String>>,
+    /// Traefik's: the routers that its requests come from. They and it are closed.
+    pub parent_refs: Option<Vec<String>>,
 }
 
 /// Where requests go to.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["middlewares"]))]
 pub struct Service {
     /// To servers, in turn.
     pub load_balancer: Option<LoadBalancer>,
-    /// Traefik's: to a fallback when a service is down. Left out, with the routers that lead here.
+    /// The middlewares that its requests pass, as those of a router.
+    pub middlewares: Option<Vec<String>>,
+    /// Traefik's: to a fallback when a service is down. Left out; the routers that lead here are closed.
     pub failover: Option<LeftOut>,
-    /// Traefik's: to the service with the highest random weight. Left out, with the routers that lead here.
+    /// Traefik's: to the service with the highest random weight. Left out; the routers that lead here are closed.
     pub highest_random_weight: Option<LeftOut>,
-    /// Traefik's: to several services at once. Left out, with the routers that lead here.
+    /// Traefik's: to several services at once. Left out; the routers that lead here are closed.
     pub mirroring: Option<LeftOut>,
-    /// Traefik's: to several services by weight. Left out, with the routers that lead here.
+    /// Traefik's: to several services by weight. Left out; the routers that lead here are closed.
     pub weighted: Option<LeftOut>,
 }
 

@@ -7,6 +7,7 @@
 pub mod entry_points;
 pub mod helm;
 pub mod http;
+pub mod middlewares;
 pub mod providers;
 pub mod resolvers;
 pub mod tcp;

@@ -5,23 +5,25 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::middlewares::TcpMiddleware;
 use super::{Domain, LeftOut, left_out};
 
 /// TCP routers and services.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["middlewares", "models", "serversTransports"]))]
+#[schemars(transform = left_out(&["models", "serversTransports"]))]
 pub struct Tcp {
     /// Which connections go where, by name.
     pub routers: Option<BTreeMap<String, TcpRouter>>,
     /// Where connections go to, by name.
     pub services: Option<BTreeMap<String, TcpService>>,
+    /// What connections pass on their way, by name.
+    pub middlewares: Option<BTreeMap<String, TcpMiddleware>>,
 }
 
 /// Which connections go where.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-#[schemars(transform = left_out(&["middlewares"]))]
 pub struct TcpRouter {
     /// What connections it is for, as in HostSNI(`example.com`). Required.
     pub rule: Option<String>,
@@ -35,6 +37,8 @@ pub struct TcpRouter {
     pub priority: Option<i64>,
     /// It takes TLS connections; without it, plaintext ones.
     pub tls: Option<TcpRouterTls>,
+    /// The middlewares that its connections pass. None is built: one closes it.
+    pub middlewares: Option<Vec<String>>,
 }
 
 /// How a TCP router's TLS connections are served.
@@ -57,7 +61,7 @@ pub struct TcpRouterTls {
 pub struct TcpService {
     /// To servers, in turn.
     pub load_balancer: Option<TcpLoadBalancer>,
-    /// Traefik's: to several services by weight. Left out, with the routers that lead here.
+    /// Traefik's: to several services by weight. Left out; the routers that lead here are closed.
     pub weighted: Option<LeftOut>,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::left_out;
+use super::{LeftOut, left_out};
 
 /// TLS options and certificates of your own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub struct Tls {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&[
-    "alpnProtocols", "cipherSuites", "clientAuth", "curvePreferences", "disableSessionTickets",
+    "alpnProtocols", "cipherSuites", "curvePreferences", "disableSessionTickets",
     "preferServerCipherSuites", "sniStrict",
 ]))]
 pub struct TlsOptions {
@@ -31,6 +31,20 @@ pub struct TlsOptions {
     pub min_version: Option<String>,
     /// The newest version.
     pub max_version: Option<String>,
+    /// Which certificates clients show. It is not built: routers with these options are closed.
+    pub client_auth: Option<ClientAuth>,
+}
+
+/// Which certificates clients show.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClientAuth {
+    /// Traefik's: who signs them.
+    pub ca_files: Option<LeftOut>,
+    /// The same in Kubernetes.
+    pub secret_names: Option<LeftOut>,
+    /// NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert.
+    pub client_auth_type: Option<String>,
 }
 
 /// A certificate of your own.

@@ -132,6 +132,7 @@ impl Context {
             watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
             deployment,
             revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), false, false)),
+            closed: Arc::default(),
         };
         Ok(Self {
             clock,

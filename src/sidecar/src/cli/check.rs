@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
+use setup::ClosedRouter;
 use setup::check::{Finding, Report};
 
 use super::dns::unknown_providers;
@@ -123,7 +124,20 @@ fn of_inputs(inputs: &InputArgs) -> Result<Report, String> {
     let mut mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
     mistakes.extend(unknown_providers(&reading.setup));
     let mistakes = mistakes.into_iter().map(|mistake| setup::Mistake { source: None, place: None, mistake });
-    Ok(Report { mistakes: mistakes.map(Finding::from).collect(), warnings })
+    let closed = reading.closed.iter().map(of_closed);
+    Ok(Report { mistakes: mistakes.map(Finding::from).chain(closed).collect(), warnings })
+}
+
+/// A router that is closed is served to nobody, which its user has to know.
+fn of_closed(router: &ClosedRouter) -> Finding {
+    Finding {
+        source: router.source.clone().unwrap_or_else(|| "configuration".to_owned()),
+        path: router.path(),
+        found: format!("a router that is closed (503) for what it lacks: {}", router.why.join("; ")),
+        expected: format!("one that can be served: {}", router.advice()),
+        nearest: None,
+        line: None,
+    }
 }
 
 fn json(report: Report, is_strict: bool) -> String {

@@ -72,6 +72,18 @@ pub struct InputArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_STRICT", help_heading = "Configuration")]
     pub strict: bool,
 
+    /// Serve a router to everybody though what guards it (an authentication, an allow list, client certificates …) is
+    /// not built here; without this it is closed. ROUTER is http.routers.NAME, tcp.routers.NAME, or NAME for both. May
+    /// be given several times.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_OPEN",
+        value_name = "ROUTER",
+        value_delimiter = ',',
+        help_heading = "Configuration"
+    )]
+    pub open: Vec<String>,
+
     /// Traefik's flags, which clap does not know: see [`super::Cli::read`].
     #[arg(skip)]
     pub traefik: TraefikFlags,
@@ -126,6 +138,7 @@ impl InputArgs {
             environment,
             quick: (quick != Quick::default()).then_some(quick),
             strict: self.strict,
+            open: self.open.clone(),
         };
         let provider = setup::input::file_provider(&sources);
         for path in provider.filename.iter().chain(&provider.directory) {

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use setup::ClosedRouter;
 use setup::envoy::istio::IstioOptions;
 use setup::envoy::limits::Connections;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
@@ -18,6 +19,7 @@ use setup::model::Setup;
 use super::dns::known_providers;
 use super::storages::choices;
 use super::{InputArgs, failed, wake};
+use crate::closed;
 use crate::files::Directory;
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
@@ -170,10 +172,21 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     for warning in reading.warnings.iter().chain(&rendered.warnings) {
         eprintln!("warning: {warning}");
     }
+    match args.format {
+        Format::Bootstrap => closed::lines(&reading.closed).iter().for_each(|line| eprintln!("{line}")),
+        Format::Filter | Format::Istio => unguarded(&reading.closed),
+    }
     for note in notes(&reading.setup, args) {
         eprintln!("{note}");
     }
     Ok(())
+}
+
+/// Says what a configuration of the user's own has to see to, since it routes, and nothing here does.
+fn unguarded(closed: &[ClosedRouter]) {
+    for router in closed {
+        eprintln!("warning: {}: your own configuration must see to {}", router.path(), router.why.join("; "));
+    }
 }
 
 /// Puts the text to where it is wanted.

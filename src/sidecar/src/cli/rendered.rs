@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use resolver::config::Mistake;
 use serde_json::Value;
+use setup::Reading;
 use setup::envoy::limits::Connections;
 use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
 use setup::model::{RouterTls, Setup, TcpTls};
@@ -35,7 +36,7 @@ impl TraefiksWords {
     /// # Errors
     /// With a line for each mistake.
     pub(super) fn read(inputs: InputArgs, ca_bundle: &Path, connections: Connections) -> Result<Self, Vec<String>> {
-        let (first, _, watched) = read(&inputs)?;
+        let (Reading { setup: first, .. }, watched) = read(&inputs)?;
         let ca_bundle = ca_bundle.display().to_string();
         Ok(Self { inputs, ca_bundle, connections, first, runtime: None, watched })
     }
@@ -48,7 +49,7 @@ impl TraefiksWords {
 
 impl Source for TraefiksWords {
     fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>> {
-        let (mut setup, mut warnings, _) = read(&self.inputs)?;
+        let (Reading { mut setup, mut warnings, closed }, _) = read(&self.inputs)?;
         if setup.resolver_options != self.first.resolver_options || setup.mac_keys != self.first.mac_keys {
             warnings.push("certificatesResolvers has changed: restart envoy-autocert to use it".to_owned());
             setup.resolvers.clone_from(&self.first.resolvers);
@@ -83,6 +84,7 @@ impl Source for TraefiksWords {
             own_clusters: own.into_iter().chain(cas.into_iter().map(|ca| ca.cluster)).collect(),
             wants: wants(&setup),
             warnings,
+            closed,
         })
     }
 
@@ -91,12 +93,12 @@ impl Source for TraefiksWords {
     }
 }
 
-fn read(inputs: &InputArgs) -> Result<(Setup, Vec<String>, Vec<PathBuf>), Vec<String>> {
+fn read(inputs: &InputArgs) -> Result<(Reading, Vec<PathBuf>), Vec<String>> {
     let inputs = inputs.read().map_err(|error| vec![error])?;
     match setup::read(&inputs.sources) {
         Ok(reading) => {
             known_providers(&reading.setup)?;
-            Ok((reading.setup, reading.warnings, inputs.watched))
+            Ok((reading, inputs.watched))
         }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect()),
     }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::closed::{Closed, ClosedRouters};
 use crate::deployment::{Deployment, Tally};
 use crate::engine::{Engine, Presence};
 use crate::revocation::{Lists, Revocation};
@@ -44,6 +45,8 @@ pub struct Health {
     pub deployment: Arc<Deployment>,
     /// Which certificates were revoked.
     pub revocation: Arc<Revocation>,
+    /// Which routers are closed.
+    pub closed: Arc<ClosedRouters>,
 }
 
 /// Everything that is told.
@@ -66,6 +69,8 @@ pub struct Report {
     pub deployments: Tally,
     /// The revocation lists.
     pub revocation_lists: Lists,
+    /// The routers that are closed, since what guards them is not built.
+    pub closed_routers: Vec<Closed>,
     /// The Envoys that are connected, by node.
     pub envoys: Vec<Envoy>,
     /// All certificates from CAs.
@@ -155,6 +160,7 @@ impl Health {
             storages,
             deployments,
             revocation_lists,
+            closed_routers: self.closed.first(MAX_LISTED),
             envoys,
             stored,
         })
@@ -221,6 +227,7 @@ mod tests {
             watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
             deployment: Arc::new(Deployment::open(&storage, Vec::new()).await),
             revocation: Arc::new(Revocation::new(store.clone(), Arc::new(WantsBoard::new(1)), false, false)),
+            closed: Arc::default(),
         };
         tokio::time::pause();
         assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);

@@ -8,6 +8,7 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use notify::RecursiveMode;
 use rustix::process::Signal as Kill;
 use sd_notify::NotifyState;
+use setup::ClosedRouter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -95,6 +96,7 @@ impl Running {
         let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone() };
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
+        tell_of(&rendered.closed);
         let pieces = validated(&rendered, &binary, &layout).await?;
         // Whatever changes from here on is noticed.
         let watched = source.watched();
@@ -104,6 +106,7 @@ impl Running {
         sidecar.sds_socket = layout.sds_socket();
         let sidecar = Sidecar::start(&sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;
         sidecar.wants().stand(HOLDER, rendered.wants);
+        sidecar.closed().set(&rendered.closed);
         write_all(&pieces, &layout)?;
         let envoy = Some(Envoy::start(&binary, &layout.bootstrap())?);
         let running = Self {
@@ -173,8 +176,11 @@ impl Running {
     /// Takes over a changed configuration, or says why not. What was there before stays then.
     async fn reload(&mut self) {
         match self.change().await {
-            Ok(true) => tracing::info!("the changed configuration is in force"),
-            Ok(false) => {}
+            Ok(Change::Made { closed: 0 }) => tracing::info!("the changed configuration is in force"),
+            Ok(Change::Made { closed }) => {
+                tracing::error!("the changed configuration is in force, in which routers are closed: {closed}");
+            }
+            Ok(Change::None) => {}
             Err(error) => {
                 let lines = match error {
                     RunError::Configuration(lines) => lines,
@@ -186,13 +192,14 @@ impl Running {
         }
     }
 
-    /// Says whether anything was changed.
-    async fn change(&mut self) -> Result<bool, RunError> {
+    /// Reads the configuration anew, and gives Envoy what has changed.
+    async fn change(&mut self) -> Result<Change, RunError> {
         let rendered = self.source.read(&self.places).map_err(RunError::Configuration)?;
         let own = |name: &str| rendered.own_clusters.iter().any(|own| own == name);
         if Pieces::cut(rendered.bootstrap.clone(), &self.layout, own)? == self.pieces {
             self.sidecar.wants().stand(HOLDER, rendered.wants);
-            return Ok(false);
+            self.sidecar.closed().set(&rendered.closed);
+            return Ok(Change::None);
         }
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         let pieces = validated(&rendered, &self.binary, &self.layout).await?;
@@ -207,7 +214,9 @@ impl Running {
         }
         self.pieces = pieces;
         self.sidecar.wants().stand(HOLDER, rendered.wants);
-        Ok(true)
+        self.sidecar.closed().set(&rendered.closed);
+        tell_of(&rendered.closed);
+        Ok(Change::Made { closed: rendered.closed.len() })
     }
 
     /// Lets requests under way end, then Envoy, then the sidecar.
@@ -225,6 +234,19 @@ impl Running {
         tracing::info!("ended; everything is saved");
         Ok(())
     }
+}
+
+/// What has become of a configuration that was read anew.
+enum Change {
+    /// It is in force; so many of its routers are closed.
+    Made { closed: usize },
+    /// It is the same to Envoy.
+    None,
+}
+
+/// Whoever reads nothing else of the log must see which routers are closed.
+fn tell_of(closed: &[ClosedRouter]) {
+    crate::closed::lines(closed).iter().for_each(|line| tracing::error!("configuration: {line}"));
 }
 
 /// Waits until no request is under way.

@@ -82,4 +82,6 @@ pub struct Rendered {
     pub wants: Vec<Want>,
     /// What is taken, but deserves a line in the log.
     pub warnings: Vec<String>,
+    /// The routers that are closed.
+    pub closed: Vec<setup::ClosedRouter>,
 }

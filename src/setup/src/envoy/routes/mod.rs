@@ -178,6 +178,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::Target;
 
     fn router(name: &str, rule: &str, syntax: Syntax) -> HttpRouter {
         HttpRouter {
@@ -187,7 +188,7 @@ mod tests {
             rule: parse(rule, syntax).unwrap(),
             syntax,
             priority: i64::try_from(rule.len()).unwrap(),
-            service: "s".to_owned(),
+            target: Target::Service("s".to_owned()),
             tls: None,
         }
     }

@@ -7,7 +7,7 @@ use setup::Reading;
 use setup::into::{Added, Inferred, add, infer};
 
 use super::super::input_files::text;
-use super::{RenderArgs, lines, notes, options, write};
+use super::{RenderArgs, lines, notes, options, unguarded, write};
 use crate::cli::InputArgs;
 
 /// Where requests go is the bootstrap's business; a router of `--domain` has to say something.
@@ -19,7 +19,7 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     let source = bootstrap.display().to_string();
     let text = text(bootstrap).map_err(|why| vec![why])?;
     let Inferred { certificates, notes: reasons } = infer(&source, &text).map_err(|why| vec![why])?;
-    let (Reading { setup, warnings }, is_inferred) = reading(&args.inputs, &certificates)?;
+    let (Reading { setup, warnings, closed }, is_inferred) = reading(&args.inputs, &certificates)?;
     let Added { text, notes: added, unplaced } = add(&source, &text, &setup, &options(&setup, args)?)?;
     if args.inputs.strict && !(unplaced.is_empty() && warnings.is_empty()) {
         return Err(unplaced.into_iter().chain(warnings).collect());
@@ -31,6 +31,7 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     for line in reasons.chain(added).chain(warnings).chain(notes(&setup, args)) {
         eprintln!("{line}");
     }
+    unguarded(&closed);
     Ok(())
 }
 

@@ -1,0 +1,105 @@
+//! Which routers are closed, and which of those the user opens (`--open`).
+//!
+//! Promises: a router that lacks something is served only when the user names it; what is named in vain is told.
+
+use std::collections::BTreeSet;
+
+use resolver::config::{listed, shortened};
+
+use super::Build;
+use super::routers::without_provider;
+use crate::input::source_of;
+/// A router that is closed: it answers 503, or ends its connections, in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedRouter {
+    /// `http.routers.NAME` or `tcp.routers.NAME`.
+    pub router: String,
+    /// The source that it stands in.
+    pub source: Option<String>,
+    /// What it lacks, each with the path of the field.
+    pub why: Vec<String>,
+    /// Whether there is a service, which `--open` would let everybody reach.
+    pub can_open: bool,
+}
+
+impl ClosedRouter {
+    /// Its path as `--open` takes it, on one line.
+    pub fn path(&self) -> String {
+        acme::one_line(&self.router)
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        if self.can_open {
+            let path = self.path();
+            return format!("take it out if nobody needs it, or serve it without, to everybody, by --open {path}");
+        }
+        "mend that, or take the router out".to_owned()
+    }
+}
+
+/// The routers that lack something.
+pub(super) struct Doors<'a> {
+    /// What `--open` names.
+    wanted: &'a [String],
+    used: BTreeSet<&'a str>,
+    closed: Vec<ClosedRouter>,
+}
+
+/// What a router is that may lack something.
+pub(super) struct Door<'n> {
+    /// `http.routers` or `tcp.routers`.
+    pub(super) section: &'n str,
+    /// Its name.
+    pub(super) name: &'n str,
+    /// Whether there is a service behind it.
+    pub(super) can_open: bool,
+}
+
+impl<'a> Doors<'a> {
+    pub(super) fn new(wanted: &'a [String]) -> Self {
+        Self { wanted, used: BTreeSet::new(), closed: Vec::new() }
+    }
+
+    /// Whether a router with these lacks is closed.
+    pub(super) fn is_closed(&mut self, door: &Door<'_>, why: Vec<String>, build: &mut Build<'_>) -> bool {
+        if why.is_empty() {
+            return false;
+        }
+        let Door { section, name, can_open } = *door;
+        let names = |wanted: &str| {
+            let wanted = without_provider(wanted.trim());
+            wanted.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')).unwrap_or(wanted) == name
+        };
+        let path = format!("{section}.{}", shortened(name));
+        let opened: Vec<&'a str> = self.wanted.iter().map(String::as_str).filter(|wanted| names(wanted)).collect();
+        let is_opened = !opened.is_empty();
+        self.used.extend(opened);
+        if is_opened && can_open {
+            build.warn(&path, &format!("open to everybody, as --open says, without {}", why.join("; ")));
+            return false;
+        }
+        if is_opened {
+            build.warn("--open", &format!("{path} can't be opened: there is nothing that it could be served by"));
+        }
+        if build.is_strict {
+            build.wrong(&path, &format!("a router that is closed: {}", why.join("; ")), "none with --strict");
+        }
+        let source = source_of(build.layers, &path);
+        self.closed.push(ClosedRouter { router: format!("{section}.{name}"), source, why, can_open });
+        true
+    }
+
+    /// All that are closed; tells of what was named in vain.
+    pub(super) fn finish(mut self, build: &mut Build<'_>) -> Vec<ClosedRouter> {
+        for wanted in self.wanted.iter().filter(|wanted| !self.used.contains(wanted.as_str())) {
+            let closed = match self.closed.as_slice() {
+                [] => "and none is".to_owned(),
+                closed => format!("but {}", listed(closed.iter().map(|closed| closed.router.as_str()))),
+            };
+            build.warn("--open", &format!("no router {} is closed, {closed}", shortened(wanted)));
+        }
+        self.closed.sort_by(|one, other| one.router.cmp(&other.router));
+        self.closed
+    }
+}
