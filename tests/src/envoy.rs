@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::http::Endpoint;
-use crate::{Bootstrap, Place, Process, Signal, artifacts, until};
+use crate::{Bootstrap, Place, Process, Signal, artifacts, tokens, until};
 
 /// How Envoy is started.
 #[derive(Clone, Debug)]
@@ -166,7 +166,7 @@ impl Envoy {
 }
 
 fn write(path: &Path, bootstrap: &mut Bootstrap) -> Result<()> {
-    Ok(fs::write(path, serde_json::to_vec_pretty(bootstrap.value())?)?)
+    Ok(fs::write(path, tokens::fill(&serde_json::to_string_pretty(bootstrap.value())?))?)
 }
 
 fn spawn(files: &Files, options: &EnvoyOptions) -> Result<Process> {

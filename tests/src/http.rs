@@ -10,12 +10,13 @@ use anyhow::{Context, Result};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::{HeaderMap, Method, Request};
+use hyper::{HeaderMap, Method, Request, header};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use crate::tls::Roots;
+use crate::tokens;
 
 /// How long one exchange may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -36,6 +37,8 @@ pub enum Endpoint {
     },
     /// Plain HTTP over a unix socket.
     Unix(PathBuf),
+    /// The sidecar's API on its unix socket, with the token of the tests.
+    Api(PathBuf),
 }
 
 /// An answer.
@@ -111,7 +114,7 @@ impl Endpoint {
         match self {
             Self::Tcp(address) => open(TcpStream::connect(address).await?).await,
             Self::Tls { address, name, roots } => open(roots.connect(*address, name).await?).await,
-            Self::Unix(path) => open(UnixStream::connect(path).await?).await,
+            Self::Unix(path) | Self::Api(path) => open(UnixStream::connect(path).await?).await,
         }
     }
 
@@ -130,7 +133,11 @@ impl Endpoint {
         Ok(TokioIo::new(hyper::upgrade::on(answer).await?))
     }
 
-    pub(crate) async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply> {
+    pub(crate) async fn exchange(&self, mut request: Request<Full<Bytes>>) -> Result<Reply> {
+        if let Self::Api(_) = self {
+            let token = format!("Bearer {}", tokens::API).try_into()?;
+            request.headers_mut().insert(header::AUTHORIZATION, token);
+        }
         let (head, body) = self.connect().await?.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes().to_vec();
         Ok(Reply { status: head.status.as_u16(), headers: head.headers, body })
@@ -140,7 +147,7 @@ impl Endpoint {
         match self {
             Self::Tcp(address) => address.to_string(),
             Self::Tls { address, name, .. } => format!("{name}:{}", address.port()),
-            Self::Unix(_) => "localhost".to_owned(),
+            Self::Unix(_) | Self::Api(_) => "localhost".to_owned(),
         }
     }
 }

@@ -33,6 +33,7 @@ pub mod dns;
 pub mod http;
 pub mod ports;
 pub mod tls;
+pub mod tokens;
 
 pub use authority::Authority;
 pub use backend::Backend;

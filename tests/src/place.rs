@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-use crate::{Authority, ports};
+use crate::{Authority, ports, tokens};
 
 /// Where one set of programs runs: its files, its ports, and the CA that vouches for Pebble's API.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ impl Place {
         // A unix socket's path has 107 characters at most, so the directory stands in the system's own place for them.
         let directory = tempfile::Builder::new().prefix(&format!("autocert-{name}-")).tempdir()?;
         let path = directory.path().to_owned();
+        tokens::write(&path)?;
         let authority = Authority::new(&path).context("the certificate of the test CA's API")?;
         Ok(Self { directory: Some(directory), path, web: ports::free()?, websecure: ports::free()?, authority })
     }

@@ -108,7 +108,7 @@ impl Sidecar {
 
     /// Its API.
     pub fn api(&self) -> Endpoint {
-        Endpoint::Unix(self.files.api.clone())
+        Endpoint::Api(self.files.api.clone())
     }
 
     /// `/healthz`, `/readyz`, `/metrics`.

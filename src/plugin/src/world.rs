@@ -91,6 +91,7 @@ pub(crate) mod tests {
             resolvers: Vec::new(),
             wants: Vec::new(),
             sidecar_cluster: "sidecar".to_owned(),
+            sidecar_token: None,
             ca_clusters: Vec::new(),
             role: Role::Auto,
             entry_point: None,

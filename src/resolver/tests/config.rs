@@ -237,6 +237,8 @@ fn the_same_certificate_of_two_routers_is_wanted_once() {
 fn each_mistake_has_its_line() {
     let acme = |key: &str| format!("{ACME}/{key}");
     let tls = "/routers/shop/tls";
+    let token = "sidecar.token: found something else, expected one of the tokens of the sidecar's --api-token-file: 16 or \
+                 more printable ASCII characters";
     let cases: Vec<(Value, String)> = vec![
         (json!([]), "configuration: found a list of 0, expected an object".into()),
         (json!("x"), "configuration: found \"x\", expected an object".into()),
@@ -248,7 +250,10 @@ fn each_mistake_has_its_line() {
         (with("/sidecar", json!("x")), "sidecar: found \"x\", expected an object".into()),
         (with("/sidecar", json!({})), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
         (with("/sidecar", json!({"cluster": ""})), "sidecar.cluster: found an empty text, expected the name of an Envoy cluster".into()),
-        (with("/sidecar", json!({"cluster": "a", "clusters": "b"})), "sidecar.clusters: found an unknown key, expected one of the keys cluster; did you mean cluster?".into()),
+        (with("/sidecar/token", json!("s3cret")), token.into()),
+        (with("/sidecar/token", json!("0123456789 abcdef")), token.into()),
+        (with("/sidecar/token", json!(1_234_567_890_123_456_u64)), token.into()),
+        (with("/sidecar", json!({"cluster": "a", "clusters": "b"})), "sidecar.clusters: found an unknown key, expected one of the keys cluster, token; did you mean cluster?".into()),
         (with("/caClusters", json!({"ca.example": 5})), "caClusters.ca.example: found the number 5, expected the name of an Envoy cluster".into()),
         (with("/caClusters", json!({"https://ca.example": "x"})), "caClusters.https://ca.example: found this key, expected a CA's host, or host:port".into()),
         (with("/engine", json!({"maxOrders": 0})), "engine.maxOrders: found the number 0, expected a whole number from 1 to 1000".into()),

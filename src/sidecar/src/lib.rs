@@ -38,5 +38,6 @@ pub mod shelf;
 pub mod sidecar;
 pub mod socket;
 pub mod store;
+pub mod tokens;
 pub mod wants;
 pub mod watchdog;

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{self, Admission, Context, Token, TokenError};
+use crate::api::{self, Admission, Context};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
@@ -33,6 +33,7 @@ use crate::sds::{self, Catalogs};
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
 use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
+use crate::tokens::{self, Doors, UnfitFile};
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
 
@@ -134,21 +135,24 @@ impl Sidecar {
             mac_keys,
         });
 
+        let (tokens, token_files) = match &args.tokens {
+            Some(tokens) => (tokens.clone(), Vec::new()),
+            None => Doors::open(storage, args.api_token_file.as_deref(), args.sds_token_file.as_deref())?,
+        };
         let peers = Arc::new(peers(args));
         let group = args.socket_group.map(|group| group.0);
         let (api_listener, api_socket) = BoundSocket::bind(&args.api_socket, group)?;
         let (sds_listener, sds_socket) = BoundSocket::bind(&args.sds_socket, group)?;
         let mut servers = JoinSet::new();
-        let api = api::router(context.clone(), Admission::Peers(peers.clone()));
+        let api = api::router(context.clone(), Admission::Local(peers.clone(), tokens.api.clone()));
         servers.spawn(api::serve(api::Local::new(api_listener, peers.clone()), api, stopping.clone()));
         let mut sds = JoinSet::new();
         let catalogs = Catalogs { ordinary: catalog.clone(), tls_alpn01: context.tls_alpn01.catalog().clone() };
-        sds.spawn(serve_sds(sds_listener, peers, catalogs, sds_status, stopping.clone()));
-        if let (Some(address), Some(token_file)) = (args.api_address, &args.api_token_file) {
-            let unfit = |error| StartError::Token { path: token_file.clone(), error };
-            let token = Token::read(token_file).map_err(unfit)?;
+        let admission = sds::Admission::Tokens(tokens.sds);
+        sds.spawn(serve_sds(sds_listener, peers, admission, catalogs, sds_status, stopping.clone()));
+        if let Some(address) = args.api_address {
             let listener = listen(address.0).await?;
-            let router = api::router(context.clone(), Admission::Token(token));
+            let router = api::router(context.clone(), Admission::Token(tokens.api));
             servers.spawn(api::serve(listener, router, stopping.clone()));
         }
         if let Some(address) = args.status_address {
@@ -164,6 +168,7 @@ impl Sidecar {
         watchers.spawn(async move { deployment.run(&surroundings).await });
         watchers.spawn(async move { revocation.run().await });
         watchers.spawn(provided.keep_current(catalog));
+        watchers.spawn(tokens::follow(token_files));
         let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
         let storage = storages_of(store.as_ref());
         tracing::info!(storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
@@ -264,6 +269,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 async fn serve_sds(
     listener: UnixListener,
     peers: Arc<Peers>,
+    admission: sds::Admission,
     catalogs: Catalogs,
     status: Arc<sds::Status>,
     mut stopping: watch::Receiver<bool>,
@@ -276,7 +282,7 @@ async fn serve_sds(
         // It turns true, or nobody is left to turn it: both are the end.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    if let Err(error) = sds::serve(Box::pin(connections), catalogs, status, shutdown).await {
+    if let Err(error) = sds::serve(Box::pin(connections), admission, catalogs, status, shutdown).await {
         tracing::error!(%error, "SDS ended");
     }
 }
@@ -318,13 +324,8 @@ pub enum StartError {
     Store(StoreError),
     /// Something of our own broke.
     Task(String),
-    /// There is no token.
-    Token {
-        /// Its file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: TokenError,
-    },
+    /// There are no tokens.
+    Tokens(UnfitFile),
 }
 
 impl std::fmt::Display for StartError {
@@ -336,7 +337,7 @@ impl std::fmt::Display for StartError {
             Self::Storage(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::MacKeys(why) | Self::Storages(why) | Self::Task(why) => f.write_str(why),
-            Self::Token { path, error } => write!(f, "--api-token-file {}: {error}", path.display()),
+            Self::Tokens(error) => error.fmt(f),
         }
     }
 }
@@ -358,5 +359,11 @@ impl From<SocketError> for StartError {
 impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<UnfitFile> for StartError {
+    fn from(error: UnfitFile) -> Self {
+        Self::Tokens(error)
     }
 }

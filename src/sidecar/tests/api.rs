@@ -372,6 +372,7 @@ async fn over_tcp_the_token_is_needed() {
     let home = Home::new();
     let token = home.path("token");
     std::fs::write(&token, "0123456789abcdef-token\n").unwrap();
+    std::fs::set_permissions(&token, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -384,6 +385,32 @@ async fn over_tcp_the_token_is_needed() {
         assert_eq!((answer.status, answer.problem().kind.as_str()), (401, problem::FORBIDDEN));
     }
     client.token = Some("0123456789abcdef-token".into());
+    assert_eq!(client.get(path::STATE).await.status, 200);
+}
+
+/// S3: another filter in the same Envoy reaches the socket as the plugin does.
+#[tokio::test]
+async fn on_the_socket_the_token_is_needed_for_all_but_health() {
+    let home = Home::new();
+    let _sidecar = home.start().await;
+    let mut client = Client::unix(&home.api_socket());
+    let token = client.token.take().unwrap();
+    assert_eq!(token.len(), 64);
+    let sds = harness::token(&home.path("acme.json.sds-token")).unwrap();
+    for wrong in [None, Some(""), Some("${ENVOY_AUTOCERT_API_TOKEN}"), Some(&token[1..]), Some(sds.as_str())] {
+        client.token = wrong.map(str::to_owned);
+        for (method, path) in
+            [("GET", path::STATE), ("POST", path::LEASE), ("POST", path::ACCOUNTS), ("PUT", path::WANTS)]
+        {
+            let problem = client.send(method, path, "{}").await.problem();
+            assert_eq!((problem.status, problem.kind.as_str()), (401, problem::FORBIDDEN), "{method} {path} {wrong:?}");
+            assert!(problem.detail.contains("sidecar.token"), "{problem}");
+        }
+        for health in ["/healthz", "/metrics", "/readyz", "/status"] {
+            assert_eq!(client.get(health).await.status, 200, "{health}");
+        }
+    }
+    client.token = Some(token);
     assert_eq!(client.get(path::STATE).await.status, 200);
 }
 

@@ -19,7 +19,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use sidecar::sds::TYPE_URL;
+use sidecar::sds::{TOKEN_HEADER, TYPE_URL};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
@@ -50,7 +50,10 @@ impl Envoy {
         let channel = Endpoint::try_from(uri).unwrap().connect().await.unwrap();
         let (requests, stream) = mpsc::channel(16);
         let mut client = SecretDiscoveryServiceClient::new(channel);
-        let responses = client.delta_secrets(ReceiverStream::new(stream)).await.unwrap().into_inner();
+        let mut request = tonic::Request::new(ReceiverStream::new(stream));
+        let token = harness::token(&home.path("acme.json.sds-token")).unwrap();
+        request.metadata_mut().insert(TOKEN_HEADER, token.parse().unwrap());
+        let responses = client.delta_secrets(request).await.unwrap().into_inner();
         let envoy = Self { requests, responses };
         let node = Some(Node { id: "envoy".into(), ..Node::default() });
         envoy

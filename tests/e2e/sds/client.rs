@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use harness::http::{Endpoint, Reply};
 use harness::tls::{Roots, Served, handshake};
-use harness::{Bootstrap, Envoy, EnvoyOptions, ports, until};
+use harness::{Bootstrap, Envoy, EnvoyOptions, ports, tokens, until};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -54,7 +54,10 @@ impl Protocol {
             "api_type": api_type,
             "transport_api_version": "V3",
             "set_node_on_first_message_only": true,
-            "grpc_services": [{ "envoy_grpc": { "cluster_name": "sds", "retry_policy": retry } }],
+            "grpc_services": [{
+                "envoy_grpc": { "cluster_name": "sds", "retry_policy": retry },
+                "initial_metadata": [{ "key": tokens::METADATA, "value": tokens::SDS }],
+            }],
         })
     }
 

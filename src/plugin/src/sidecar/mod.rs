@@ -194,9 +194,13 @@ impl Sidecar {
     /// One exchange, tried once. Returns the body of a 2xx answer.
     async fn once(&self, ask: &Ask) -> Result<Vec<u8>, AskError> {
         let cluster = &self.world.config.sidecar_cluster;
+        let token = self.world.config.sidecar_token.as_ref().map(|token| format!("Bearer {}", token.expose()));
         let fence = self.fence.get().to_string();
         let mut headers =
             vec![(":method", ask.method), (":path", &ask.path), (":authority", "sidecar"), (":scheme", "http")];
+        if let Some(token) = &token {
+            headers.push(("authorization", token));
+        }
         if !ask.body.is_empty() {
             headers.push(("content-type", "application/json"));
         }

@@ -36,6 +36,8 @@ pub struct Config {
     pub wants: Vec<CertificateId>,
     /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
     pub sidecar_cluster: String,
+    /// `sidecar.token`: what requests to the sidecar's API bear.
+    pub sidecar_token: Option<Hidden>,
     /// `caClusters`. A resolver's `caServer` that is not in it has the cluster named like its host.
     pub ca_clusters: Vec<CaCluster>,
     /// `role`.
@@ -93,6 +95,12 @@ impl Default for EngineOptions {
     }
 }
 
+/// The shortest token, in bytes: one that can't be guessed. The sidecar takes none that is shorter.
+const MIN_TOKEN: usize = 16;
+
+/// The longest token, in bytes. The sidecar takes none that is longer.
+const MAX_TOKEN: usize = 4096;
+
 /// Reads a configuration, or says every mistake in it.
 pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
     let mut mistakes = Vec::new();
@@ -117,7 +125,8 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
         None => Wanted::default(),
     };
     warnings.extend(of_routers);
-    let sidecar_cluster = top.take("sidecar").and_then(|node| sidecar(&node, mistakes));
+    let Sidecar { cluster: sidecar_cluster, token: sidecar_token } =
+        top.take("sidecar").and_then(|node| sidecar(&node, mistakes)).unwrap_or_default();
     let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
     let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
     // A responder needs nothing else; whoever may become the engine needs something to do and somebody to keep it.
@@ -131,7 +140,8 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     }
     top.finish(mistakes);
     let sidecar_cluster = sidecar_cluster.unwrap_or_default();
-    Some(Config { resolvers, wants, sidecar_cluster, ca_clusters, role: role?, entry_point, engine, warnings })
+    let role = role?;
+    Some(Config { resolvers, wants, sidecar_cluster, sidecar_token, ca_clusters, role, entry_point, engine, warnings })
 }
 
 fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
@@ -139,7 +149,14 @@ fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
     node.choice(&roles, mistakes)
 }
 
-fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
+/// `sidecar`.
+#[derive(Default)]
+struct Sidecar {
+    cluster: Option<String>,
+    token: Option<Hidden>,
+}
+
+fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
     let mut table = node.table(mistakes)?;
     let cluster = match table.take("cluster") {
         Some(node) => node.text("the name of an Envoy cluster", mistakes),
@@ -148,8 +165,20 @@ fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
             None
         }
     };
+    let token = table.take("token").and_then(|node| token(&node, mistakes));
     table.finish(mistakes);
-    cluster
+    Some(Sidecar { cluster, token })
+}
+
+/// A token, as it can stand in a header. What is wrong with it is told, never the text.
+fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
+    let text = node.value().as_str().map(str::trim).unwrap_or_default();
+    let is_token = (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_token {
+        let expected = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";
+        mistakes.push(Mistake { found: "something else".to_owned(), ..node.mistake(expected) });
+    }
+    is_token.then(|| Hidden::new(text.to_owned()))
 }
 
 fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<CaCluster> {

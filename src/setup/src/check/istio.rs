@@ -6,7 +6,7 @@
 use super::clusters::{CaUse, cas};
 use super::finding::quoted;
 use super::plugin::{Place, Plugin, parse};
-use super::{Document, Finding, Report};
+use super::{Document, Finding, Report, tokens};
 use crate::located::At;
 
 pub(super) fn check(documents: &[Document], report: &mut Report) {
@@ -19,6 +19,7 @@ pub(super) fn check(documents: &[Document], report: &mut Report) {
         return report.mistake(Finding { line: None, ..Finding::at(first, "no WasmPlugin with the plugin", expected) });
     }
     let plugins: Vec<Plugin<'_>> = ours.iter().filter_map(|spec| wasm_plugin(spec, report)).collect();
+    tokens::check(&plugins, report);
     for ca in cas(&plugins) {
         way(&ca, &resources, report);
     }

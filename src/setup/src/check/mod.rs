@@ -15,6 +15,7 @@ pub(crate) mod plugin;
 pub(crate) mod reach;
 mod sds;
 pub(crate) mod tls_alpn01;
+mod tokens;
 pub(crate) mod typed;
 
 use std::rc::Rc;
@@ -72,6 +73,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     ca_tls::check(&envoy, &plugins, &mut report);
     listeners::check(&envoy, &plugins, &mut report);
     sds::check(&envoy, &plugins, &mut report);
+    tokens::check(&plugins, &mut report);
     tls_alpn01::check(&envoy, &plugins, &mut report);
     reach::check(documents, &envoy, &plugins, &mut report);
     report

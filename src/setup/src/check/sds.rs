@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::clusters::{once, speaks_http2};
 use super::finding::quoted;
 use super::gather::{Chain, Envoy};
-use super::plugin::Plugin;
-use super::{Finding, Report, tls_alpn01};
+use super::plugin::{Configured, Plugin};
+use super::{Finding, Report, tls_alpn01, tokens};
 use crate::located::At;
 
 /// `max_requests` of a cluster, unless it says another number: each secret is a request that never ends.
@@ -60,6 +60,7 @@ pub(super) fn check<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>], report: &mut 
         cluster(envoy, name, users, report);
     }
     challenge_limits(envoy, &of_challenges, report);
+    tokens(envoy, plugins, &secrets, &on_demand, &of_challenges, report);
     if let (Some(first), None) = (secrets.iter().find(|secret| matches!(secret.source, Source::Ads)), &envoy.ads) {
         let expected = "dynamic_resources.ads_config in the bootstrap, or the sidecar's own cluster here";
         if envoy.all_clusters {
@@ -99,8 +100,7 @@ pub(super) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
     let selector = selector(common).and_then(|config| config.get("config_source"));
     let listed = secrets(common).into_iter().map(|secret| secret.source);
     let sources = listed.chain(selector.map(|config| source(&config)));
-    let cluster = |source| if let Source::Cluster { name, .. } = source { Some(name) } else { None };
-    sources.filter_map(cluster).collect()
+    sources.filter_map(cluster_name).collect()
 }
 
 /// The clusters that the sidecar's secrets are asked of: those that are called so, or give a certificate that is wanted.
@@ -158,13 +158,7 @@ fn cluster(envoy: &Envoy<'_>, name: &str, users: &[At<'_>], report: &mut Report)
 /// Each name in a handshake for a challenge is a request too, and anybody may shake hands.
 fn challenge_limits(envoy: &Envoy<'_>, selectors: &[At<'_>], report: &mut Report) {
     let sources: Vec<At<'_>> = selectors.iter().filter_map(|config| config.get("config_source")).collect();
-    let names: BTreeSet<&str> = sources
-        .iter()
-        .filter_map(|config| match source(config) {
-            Source::Cluster { name, .. } => Some(name),
-            Source::Ads | Source::Elsewhere => None,
-        })
-        .collect();
+    let names: BTreeSet<&str> = sources.iter().filter_map(|config| cluster_name(source(config))).collect();
     for cluster in names.into_iter().filter_map(|name| envoy.cluster(name)) {
         if max_requests(cluster) <= MAX_REQUESTS {
             let found = format!("at most {} requests at once", max_requests(cluster));
@@ -178,6 +172,51 @@ fn challenge_limits(envoy: &Envoy<'_>, selectors: &[At<'_>], report: &mut Report
 fn max_requests(cluster: &At<'_>) -> u64 {
     let thresholds = cluster.list("circuit_breakers.thresholds");
     thresholds.iter().filter_map(|threshold| threshold.number_of("max_requests")).max().unwrap_or(MAX_REQUESTS)
+}
+
+/// Whatever leads to the sidecar bears a token.
+fn tokens<'a>(
+    envoy: &Envoy<'a>,
+    plugins: &[Plugin<'_>],
+    secrets: &[Secret<'a>],
+    on_demand: &[At<'a>],
+    challenges: &[At<'a>],
+    report: &mut Report,
+) {
+    let wanted = wanted(plugins);
+    let config_source = |selector: &At<'a>| selector.get("config_source");
+    let of_challenges = challenges.iter().filter_map(config_source).map(|config| source(&config));
+    let known = secrets.iter().filter_map(|secret| secret.cluster(&wanted));
+    let ours: HashSet<&str> = known.chain(of_challenges.filter_map(cluster_name)).collect();
+    let is_ours = |config: &At<'a>| match source(config) {
+        Source::Cluster { name, .. } => name.contains("autocert") || ours.contains(name),
+        Source::Ads | Source::Elsewhere => false,
+    };
+    let of_secrets = secrets.iter().filter_map(|secret| secret.at.get("sds_config"));
+    let of_selectors = on_demand.iter().chain(challenges).filter_map(config_source);
+    // A management server of other resources may hand out secrets of its own.
+    let uses_ads = |config: &At<'a>| matches!(source(config), Source::Ads);
+    let sources: Vec<At<'a>> = of_secrets.chain(of_selectors).collect();
+    let ads = envoy.ads.clone().filter(|ads| {
+        let services = ads.list("grpc_services");
+        let name = services.first().and_then(|service| service.find("envoy_grpc.cluster_name"));
+        let name = name.as_ref().and_then(At::text).unwrap_or_default();
+        sources.iter().any(uses_ads) && (name.contains("autocert") || ours.contains(name))
+    });
+    tokens::streams(sources.into_iter().filter(is_ours).chain(ads), report);
+}
+
+fn cluster_name(source: Source<'_>) -> Option<&str> {
+    match source {
+        Source::Cluster { name, .. } => Some(name),
+        Source::Ads | Source::Elsewhere => None,
+    }
+}
+
+/// The names of all certificates that are wanted.
+fn wanted<'p>(plugins: &'p [Plugin<'_>]) -> HashSet<&'p str> {
+    let wants = |configured: &&'p Configured<'_>| configured.config.wants.iter();
+    once(plugins).iter().flat_map(wants).flat_map(|want| want.names.iter().map(String::as_str)).collect()
 }
 
 /// How long listeners wait, and in which way it is asked.

@@ -182,6 +182,35 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             "did you mean envoy-autocert-sds?",
         ),
         (
+            &[(
+                "\n                    initial_metadata: [{ key: x-envoy-autocert-token, value:",
+                "\n                    # [{",
+            )],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
+             common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
+             initial_metadata: found nothing, expected `{ key: x-envoy-autocert-token, value: TOKEN }`",
+            "--sds-token-file: without it no secret is there",
+        ),
+        (
+            &[("key: x-envoy-autocert-token", "key: x-token")],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
+             common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
+             initial_metadata: found no x-envoy-autocert-token",
+            "value: TOKEN }`",
+        ),
+        (
+            &[("${ENVOY_AUTOCERT_SDS_TOKEN}\" }]", "%ENVIRONMENT(TOKEN)%\" }]")],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
+             common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
+             initial_metadata[0]: found \"%ENVIRONMENT(TOKEN)%\"",
+            "Envoy replaces nothing in it",
+        ),
+        (
+            &[(", token: \"${ENVOY_AUTOCERT_API_TOKEN}\"", "")],
+            "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.token: found nothing",
+            "without it the sidecar answers nothing",
+        ),
+        (
             &[("max_requests: 100000", "max_requests: 1")],
             "static_resources.clusters[2].circuit_breakers: found at most 1 requests at once for 2 secrets",
             "a request that never ends",
@@ -485,10 +514,12 @@ fn a_resolver_with_tls_challenge_needs_the_chain() {
 
 #[test]
 fn a_chain_that_shows_no_challenge_is_a_mistake() {
-    let scope = "initial_metadata: [{ key: x-sds-scope, value: tls-alpn-01 }]";
+    let token = "{ key: x-envoy-autocert-token, value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\" }";
+    let scope = "- { key: x-sds-scope, value: tls-alpn-01 }";
     for (from, to, place) in [
-        (scope, "timeout: 1s", "grpc_services[0].initial_metadata: found nothing"),
-        (scope, "initial_metadata: [{ key: x-sds-scope, value: tls-alpn }]", "initial_metadata[0]: found \"tls-alpn\""),
+        (scope, "", "grpc_services[0].initial_metadata: found nothing"),
+        (scope, "- { key: x-sds-scope, value: tls-alpn }", "initial_metadata[1]: found \"tls-alpn\""),
+        (token, "{ key: x-other, value: y }", "grpc_services[0].initial_metadata: found no x-envoy-autocert-token"),
         ("alpn_protocols: [acme-tls/1]", "alpn_protocols: [h2]", "common_tls_context.alpn_protocols: found nothing"),
         (
             "api_type: DELTA_GRPC\n                    transport",

@@ -43,6 +43,7 @@ pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Va
     if !resources.route_configs.is_empty() {
         whole["route_configs"] = Value::Array(resources.route_configs);
     }
+    options.tokens.fill(&mut whole);
     Ok((whole, resources.warnings))
 }
 

@@ -45,6 +45,7 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
             );
         }
     }
+    options.tokens.fill(&mut whole);
     let text = format!(
         "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key (the clusters go to\n# \
          static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n\n{}",

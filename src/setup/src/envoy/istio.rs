@@ -53,7 +53,8 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
          istio-proxy does (a native sidecar: an init container with restartPolicy Always).\n",
         directory(&options.api_socket)
     );
-    for resource in &resources {
+    for resource in &mut resources {
+        options.tokens.fill(resource);
         text.push_str("---\n");
         text.push_str(&yaml::write(resource));
     }
@@ -65,7 +66,7 @@ fn wasm_plugin(setup: &Setup, cas: &[Ca], options: &Options, istio: &IstioOption
     let clusters: BTreeMap<String, String> =
         cas.iter().map(|ca| (ca.origin.authority(), cluster(&ca.host, ca::port(&ca.origin)))).collect();
     configuration["caClusters"] = json!(clusters);
-    configuration["sidecar"] = json!({ "cluster": cluster(SIDECAR, SIDECAR_PORT) });
+    configuration["sidecar"] = plugin::sidecar(&cluster(SIDECAR, SIDECAR_PORT));
     without_tls_challenge(&mut configuration);
     let is_url = ["oci://", "https://", "http://", "file://"].iter().any(|scheme| options.plugin.starts_with(scheme));
     let url = if is_url { options.plugin.clone() } else { format!("file://{}", options.plugin) };

@@ -5,7 +5,8 @@
 //! answers [`tls_alpn01`] beside them, the [`routes`]. Of these
 //! [`listeners`] makes all resources. [`bootstrap`], [`filter`] and [`istio`] are the formats, which [`yaml`] writes.
 //!
-//! Equal setups give equal text. What reaches Envoy holds no secret: Envoy shows its configuration to whoever asks.
+//! Equal setups give equal text. What reaches Envoy holds no secret but the [`tokens`] of its own sidecar: Envoy shows
+//! its configuration to whoever asks.
 
 pub mod bootstrap;
 pub mod ca;
@@ -22,12 +23,14 @@ pub mod routes;
 pub mod secrets;
 mod services;
 pub mod tls_alpn01;
+pub mod tokens;
 mod untrusted;
 pub mod yaml;
 
 use std::collections::BTreeMap;
 
 use limits::Connections;
+use tokens::Tokens;
 
 /// The first line of everything that is written, by which it is known again.
 pub const HEADER: &str = "# Made by `envoy-autocert render`. Whoever renders it anew loses what was changed by hand.";
@@ -72,6 +75,8 @@ pub struct Options {
     /// The PEM files of [`ca::files`], by their paths: Envoy takes one file for a connection, so several are put into
     /// the configuration.
     pub pem_files: BTreeMap<String, String>,
+    /// What the sidecar knows its clients by; what is absent stays a placeholder.
+    pub tokens: Tokens,
 }
 
 impl Default for Options {
@@ -84,6 +89,7 @@ impl Default for Options {
             connections: Connections::default(),
             ca_bundle: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             pem_files: BTreeMap::new(),
+            tokens: Tokens::default(),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ca::Ca;
 use super::clusters::API;
-use super::yaml;
+use super::{tokens, yaml};
 use crate::model::{RouterTls, Setup, TcpTls};
 
 /// The name of the filter.
@@ -53,7 +53,7 @@ pub(crate) const CAPABILITIES: [&str; 28] = [
 /// The plugin's configuration: the resolvers, the certificates that routers want, the clusters.
 pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
     let mut configuration =
-        json!({ "certificatesResolvers": resolvers(&setup.resolver_options), "sidecar": { "cluster": API } });
+        json!({ "certificatesResolvers": resolvers(&setup.resolver_options), "sidecar": sidecar(API) });
     // Moved rather than put into `json!`, which would copy all of them; so is what holds them below.
     configuration["routers"] = routers(setup);
     // The plugin expects a cluster with the name of the CA's host.
@@ -63,6 +63,11 @@ pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
         configuration["caClusters"] = json!(clusters);
     }
     configuration
+}
+
+/// The way to the sidecar's API.
+pub(super) fn sidecar(cluster: &str) -> Value {
+    json!({ "cluster": cluster, "token": tokens::API })
 }
 
 /// The HTTP filter with this configuration. It belongs before every other one, so that neither a redirect nor an

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::clusters::SDS;
-use super::yaml;
+use super::{tokens, yaml};
 use crate::model::{TlsOptions, TlsVersion};
 
 /// The secret that is the default certificate: a name that no certificate covers.
@@ -20,10 +20,13 @@ pub fn source() -> Value {
             "transport_api_version": "V3",
             "set_node_on_first_message_only": true,
             // After a restart of the sidecar: back within a second, not half a minute.
-            "grpc_services": [{ "envoy_grpc": {
-                "cluster_name": SDS,
-                "retry_policy": { "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" } },
-            } }],
+            "grpc_services": [{
+                "envoy_grpc": {
+                    "cluster_name": SDS,
+                    "retry_policy": { "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" } },
+                },
+                "initial_metadata": [{ "key": tokens::METADATA, "value": tokens::SDS }],
+            }],
         },
     })
 }

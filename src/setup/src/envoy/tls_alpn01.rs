@@ -134,9 +134,10 @@ fn chain(name: &str, before: &Value, server_names: &BTreeSet<String>) -> Value {
 fn transport_socket() -> Value {
     let package = "type.googleapis.com/envoy.extensions.transport_sockets.tls";
     let mut source = secrets::source();
-    if let Some(service) = source.pointer_mut("/api_config_source/grpc_services/0") {
+    let metadata = source.pointer_mut("/api_config_source/grpc_services/0/initial_metadata");
+    if let Some(metadata) = metadata.and_then(Value::as_array_mut) {
         let (key, value) = SCOPE;
-        service["initial_metadata"] = json!([{ "key": key, "value": value }]);
+        metadata.push(json!({ "key": key, "value": value }));
     }
     json!({
         "name": "envoy.transport_sockets.tls",

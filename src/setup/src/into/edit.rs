@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::envoy::tokens::Tokens;
 use crate::envoy::yaml;
 use crate::located::{At, Kind, Node, read};
 
@@ -29,6 +30,16 @@ pub(super) enum Edit {
         /// Its value.
         value: Value,
     },
+}
+
+impl Edit {
+    /// Puts tokens in the place of what stands for them.
+    pub(super) fn fill(&mut self, tokens: &Tokens) {
+        match self {
+            Self::Insert { items, .. } => items.iter_mut().for_each(|item| tokens.fill(item)),
+            Self::Set { value, .. } => tokens.fill(value),
+        }
+    }
 }
 
 /// What has become of a text.

@@ -102,7 +102,8 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
     let top = document.top();
     let mut place = place::Place::new(&envoy, &plugins, &top);
     place.all(setup, &cas, options);
-    let place::Place { edits, mut notes, unplaced, .. } = place;
+    let place::Place { mut edits, mut notes, unplaced, .. } = place;
+    edits.iter_mut().for_each(|edit| edit.fill(&options.tokens));
     if edits.is_empty() {
         notes.say("nothing is missing".to_owned());
         return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0 });

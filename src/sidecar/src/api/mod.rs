@@ -1,7 +1,7 @@
 //! The API for the plugin: version 1 of [`wire`], HTTP/1.1 with JSON.
 //!
 //! Promises: what is answered with a 2xx is on disk, unless the answer says otherwise; every error is a problem
-//! document; every body, answer and wait is bounded. Refuses: peers that are not on its list.
+//! document; every body, answer and wait is bounded. Refuses: peers that are not on its list, and those without a token.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -44,7 +44,7 @@ use axum::routing::{delete, get, post, put};
 use tokio::sync::watch;
 use wire::path;
 
-pub use admission::{Admission, Peer, Token, TokenError};
+pub use admission::{Admission, Peer};
 pub use server::{Local, serve};
 
 use crate::catalog::{Catalog, DefaultCertificate};
@@ -64,6 +64,7 @@ use crate::shelf::Shelf;
 use crate::store::{Store, StoreError};
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
+use admission::Door;
 use problem::Refused;
 
 /// How long a request may take: longer than a held poll and a slow disk.
@@ -176,23 +177,24 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(path::TLS_ALPN_01, put(tls_alpn01::publish))
         .route(&format!("{}/{{token}}", path::TLS_ALPN_01), delete(tls_alpn01::retract))
         .route(path::UNWANTED, put(renewals::unwanted))
-        .route(path::WANTS, put(wants::offer).merge(get(wants::poll)))
-        .merge(status::routes())
-        .layer(from_fn(server::seat_admitted));
-    finished(api, context, admission)
+        .route(path::WANTS, put(wants::offer).merge(get(wants::poll)));
+    let (outer, inner) = admission.doors();
+    let api = api.layer(from_fn(server::seat_admitted)).layer(from_fn_with_state(inner, admission::admit));
+    let status = status::routes().layer(from_fn(server::seat_admitted));
+    finished(api.merge(status), context, outer)
 }
 
 /// Health and metrics alone: they hold no secret, and are for anybody who reaches them.
 pub fn status_router(context: Arc<Context>) -> Router {
-    finished(status::routes(), context, Admission::Anyone)
+    finished(status::routes(), context, Door::Open)
 }
 
-fn finished(routes: Router<Arc<Context>>, context: Arc<Context>, admission: Admission) -> Router {
+fn finished(routes: Router<Arc<Context>>, context: Arc<Context>, door: Door) -> Router {
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(context.clone(), count_and_bound))
-        .layer(from_fn_with_state(admission, admission::admit))
+        .layer(from_fn_with_state(door, admission::admit))
         .with_state(context)
 }
 

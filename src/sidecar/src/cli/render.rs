@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use setup::ClosedRouter;
 use setup::envoy::istio::IstioOptions;
 use setup::envoy::limits::Connections;
+use setup::envoy::tokens::{self, Tokens};
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
 use setup::model::Setup;
@@ -21,6 +22,7 @@ use super::storages::choices;
 use super::{InputArgs, failed, wake};
 use crate::closed;
 use crate::files::Directory;
+use crate::tokens::{Kind, first};
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
@@ -86,6 +88,15 @@ pub struct RenderArgs {
         help_heading = "Envoy"
     )]
     pub sds_socket: String,
+
+    /// File with the tokens of the sidecar's API, as `sidecar` has it: its first one is written into the configuration.
+    /// Otherwise a placeholder for it is: ${ENVOY_AUTOCERT_API_TOKEN}.
+    #[arg(long, env = "ENVOY_AUTOCERT_API_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
+    pub api_token_file: Option<PathBuf>,
+
+    /// File with the tokens of the sidecar's SDS, likewise; the placeholder is ${ENVOY_AUTOCERT_SDS_TOKEN}.
+    #[arg(long, env = "ENVOY_AUTOCERT_SDS_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
+    pub sds_token_file: Option<PathBuf>,
 
     /// Where Envoy's admin interface listens: an address, or the path of a unix socket. Whoever reaches it can stop
     /// Envoy.
@@ -211,7 +222,16 @@ fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
             Format::Bootstrap | Format::Filter => pem_files(setup, &args.ca_bundle).map_err(|why| vec![why])?,
             Format::Istio => BTreeMap::new(),
         },
+        tokens: tokens(args)?,
     })
+}
+
+/// The tokens that are to stand in the text; without their files, placeholders do.
+fn tokens(args: &RenderArgs) -> Result<Tokens, Vec<String>> {
+    let first = |kind, file: &Option<PathBuf>| {
+        file.as_deref().map(|path| first(kind, path)).transpose().map_err(|error| vec![error.to_string()])
+    };
+    Ok(Tokens { api: first(Kind::Api, &args.api_token_file)?, sds: first(Kind::Sds, &args.sds_token_file)? })
 }
 
 fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
@@ -278,12 +298,26 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
         };
         command.push_str(&format!(" --eab {}", quoted(&format!("{resolver}={place}"))));
     }
+    for (flag, file) in [("--api-token-file", &args.api_token_file), ("--sds-token-file", &args.sds_token_file)] {
+        if let Some(path) = file {
+            command.push_str(&format!(" {flag} {}", quoted(&path.display().to_string())));
+        }
+    }
     let mut notes = vec![format!("Start the sidecar: {command}")];
     for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {
         notes.push(format!(
             "For PATH in {resolver}=file:PATH write a file with the MAC key that stands in \
              certificatesResolvers.{resolver}.acme.eab.hmacEncoded, and that the sidecar's user alone can read."
         ));
+    }
+    for (file, placeholder, suffix) in
+        [(&args.api_token_file, tokens::API, ".api-token"), (&args.sds_token_file, tokens::SDS, ".sds-token")]
+    {
+        if file.is_none() {
+            notes.push(format!(
+                "Put the token that the sidecar makes beside its storage ({suffix}) in the place of {placeholder}."
+            ));
+        }
     }
     notes
 }

@@ -209,6 +209,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         socket_group: None,
         api_address: None,
         api_token_file: None,
+        sds_token_file: None,
         status_address: args.status_address,
         cert_dirs: Vec::new(),
         certs: setup.certificates.iter().map(|pair| PairChoice(files(pair))).collect(),
@@ -224,5 +225,6 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         dns: args.dns.clone(),
         user: UserArgs::default(),
         logs: args.logs.clone(),
+        tokens: None,
     })
 }

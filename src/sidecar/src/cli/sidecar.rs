@@ -12,6 +12,7 @@ use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
 use super::user::UserArgs;
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, Switch, seconds};
+use crate::tokens::Doors;
 
 /// The flags of `sidecar`.
 ///
@@ -81,9 +82,18 @@ pub struct SidecarArgs {
     )]
     pub api_address: Option<LoopbackAddress>,
 
-    /// File with the bearer token that requests to --api-address must have: one line, at least 16 characters.
-    #[arg(long, env = "ENVOY_AUTOCERT_API_TOKEN_FILE", value_name = "PATH", help_heading = "Sockets")]
+    /// File with the tokens of the API, one a line, at least 16 characters each: a request must bear one, so that no other
+    /// filter of Envoy's uses the API. The plugin's is sidecar.token in its configuration. Changes are picked up: to
+    /// replace a token, add the new one, change Envoy's configuration, remove the old one. When none is named, a random
+    /// token is made in a file beside the storage: its path with .api-token.
+    #[arg(long, env = "ENVOY_AUTOCERT_API_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
     pub api_token_file: Option<PathBuf>,
+
+    /// File with the tokens of SDS, likewise: every stream must bear one, in initial_metadata x-envoy-autocert-token of
+    /// each SDS configuration. Names may follow a token (a.example *.b.example): it is for these secrets alone. When none
+    /// is named, it is the storage's path with .sds-token.
+    #[arg(long, env = "ENVOY_AUTOCERT_SDS_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
+    pub sds_token_file: Option<PathBuf>,
 
     /// Answer /healthz, /readyz, /status and /metrics on this address, as in 127.0.0.1:9970. They are on the API's socket
     /// in any case.
@@ -206,6 +216,10 @@ pub struct SidecarArgs {
     /// The user to go on as.
     #[command(flatten)]
     pub user: UserArgs,
+
+    /// Tokens instead of those of files, set by `run`.
+    #[arg(skip)]
+    pub tokens: Option<Doors>,
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::{Places, Rendered, Run, RunError, Source, plugin};
 use crate::changes::Changes;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
+use crate::tokens::Doors;
 
 /// The waits before Envoy is started again. One that can't live must not keep the machine busy.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
@@ -93,7 +94,9 @@ impl Running {
         let layout = Layout::new(directory.path());
         let binary =
             Binary { path: envoy::find(envoy.as_deref())?, arguments: envoy_arguments, environment: envoy_environment };
-        let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone() };
+        let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
+        sidecar.tokens = Some(doors);
+        let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone(), tokens };
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         tell_of(&rendered.closed);

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
+use setup::envoy::tokens::Tokens;
 use wire::Want;
 
 use crate::cli::SidecarArgs;
@@ -67,6 +68,8 @@ pub struct Places {
     pub plugin: PathBuf,
     /// Sockets, and the files that Envoy watches.
     pub files: Layout,
+    /// What opens the sidecar's doors: for this `run` alone.
+    pub tokens: Tokens,
 }
 
 /// A rendered configuration.

@@ -1,12 +1,13 @@
 //! The SDS server: gives Envoys their certificates over gRPC, and tells them when these change.
 //!
-//! It serves SDS (`DeltaSecrets`, `StreamSecrets`, `FetchSecrets`) and ADS for the same type of resource, to any number
-//! of clients at once. A secret's name is a DNS name or an IP address; it is answered under the very name asked, with
+//! It serves SDS (`DeltaSecrets`, `StreamSecrets`) and ADS for the same type of resource, to any number of clients at
+//! once. A secret's name is a DNS name or an IP address; it is answered under the very name asked, with
 //! the best certificate the [`crate::catalog`] has for it.
 //!
 //! | folder or file | what it does |
 //! |---|---|
 //! | `session/` | decides what a stream's client is told: pure state machines |
+//! | `admission.rs` | who is answered, and of which secrets |
 //! | `stream.rs` | drives a session with a gRPC stream |
 //! | `service.rs` | the gRPC services |
 //! | `secret.rs` | a pair as Envoy's message |
@@ -14,6 +15,7 @@
 //! | `greeting.rs` | connections until HTTP/2 is spoken |
 //! | `limits.rs` | all bounds |
 
+mod admission;
 mod greeting;
 pub mod limits;
 mod secret;
@@ -32,6 +34,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 
+pub use admission::{Admission, TOKEN_HEADER};
 pub use status::{Judge, Rejection, Snapshot, Status};
 
 use crate::catalog::Catalog;
@@ -56,19 +59,20 @@ pub struct Catalogs {
 /// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
 /// again, and this returns when the last connection is gone.
 ///
-/// `connections` are accepted ones whose peers have been checked. What is stored must be in the catalogs before, or else
+/// `connections` are accepted ones whose peers have been checked; what their streams must bear besides, `admission` says. What is stored must be in the catalogs before, or else
 /// an Envoy that has a good certificate from before a restart would get the default one instead.
 ///
 /// # Errors
 /// When `connections` fails.
 pub async fn serve(
     connections: impl Stream<Item = io::Result<UnixStream>>,
+    admission: Admission,
     catalogs: Catalogs,
     status: Arc<Status>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (stop, stopping) = watch::channel(false);
-    let service = service::Secrets::new(catalogs.clone(), status, stopping);
+    let service = service::Secrets::new(admission, catalogs.clone(), status, stopping);
     let sds = SecretDiscoveryServiceServer::new(service.clone()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let ads = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let stopped = async {

@@ -12,16 +12,18 @@ use tokio::sync::watch;
 use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status as GrpcStatus, Streaming, async_trait};
 
+use super::admission::{Admission, Door};
 use super::limits;
-use super::session::{DeltaSession, Service, Session, SotwSession};
+use super::session::{DeltaSession, Service, SotwSession};
 use super::status::Status;
-use super::stream::{self, Context, Now, Responses, Scope};
+use super::stream::{self, Context, Responses, Scope};
 use super::{Catalogs, SCOPE_HEADER};
 use crate::catalog::{Catalog, now_seconds};
 
 /// Both services, over the same catalogs.
 #[derive(Clone)]
 pub(super) struct Secrets {
+    door: Door,
     catalogs: Catalogs,
     status: Arc<Status>,
     stopping: watch::Receiver<bool>,
@@ -31,14 +33,19 @@ pub(super) struct Secrets {
 }
 
 impl Secrets {
-    pub(super) fn new(catalogs: Catalogs, status: Arc<Status>, stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        admission: Admission,
+        catalogs: Catalogs,
+        status: Arc<Status>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
         let mut bytes = [0; 8];
         // Without randomness, runs started in the same second are not told apart; nothing else depends on it.
         let run = match aws_lc_rs::rand::fill(&mut bytes) {
             Ok(()) => u64::from_ne_bytes(bytes),
             Err(_) => now_seconds().unsigned_abs(),
         };
-        Self { catalogs, status, stopping, streams: Arc::default(), run }
+        Self { door: Door::new(admission), catalogs, status, stopping, streams: Arc::default(), run }
     }
 
     fn delta(
@@ -62,11 +69,12 @@ impl Secrets {
     }
 
     fn context(&self, metadata: &MetadataMap) -> Result<Context, GrpcStatus> {
+        let pass = self.door.admit(metadata)?;
         let scope = scope(metadata)?;
         let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
         let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;
         let catalog = self.catalog(scope).clone();
-        Ok(Context { catalog, scope, guard, stopping: self.stopping.clone() })
+        Ok(Context { catalog, scope, pass, guard, stopping: self.stopping.clone() })
     }
 
     fn catalog(&self, scope: Scope) -> &Arc<Catalog> {
@@ -100,21 +108,9 @@ impl SecretDiscoveryService for Secrets {
         self.sotw(Service::Secrets, request)
     }
 
-    /// What a new stream would be answered first. Secrets that don't exist are left out.
-    async fn fetch_secrets(
-        &self,
-        request: Request<DiscoveryRequest>,
-    ) -> Result<Response<DiscoveryResponse>, GrpcStatus> {
-        let scope = scope(request.metadata())?;
-        let mut session = SotwSession::new(Service::Secrets, self.nonce_prefix());
-        session.request(request.get_ref()).map_err(|refusal| stream::refused(&refusal))?;
-        let now = Now { catalog: self.catalog(scope), scope, seconds: now_seconds() };
-        let response = session.next(&now).unwrap_or_else(SotwSession::nothing);
-        if session.is_due() {
-            let advice = format!("these secrets have more than {} bytes; ask for fewer", limits::MAX_WORLD_BYTES);
-            return Err(GrpcStatus::resource_exhausted(advice));
-        }
-        Ok(Response::new(response))
+    /// Envoy never asks in this way, and one callout of somebody else's filter would be enough.
+    async fn fetch_secrets(&self, _: Request<DiscoveryRequest>) -> Result<Response<DiscoveryResponse>, GrpcStatus> {
+        Err(GrpcStatus::unimplemented("use StreamSecrets or DeltaSecrets"))
     }
 }
 

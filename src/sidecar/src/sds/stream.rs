@@ -7,6 +7,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status as GrpcStatus, Streaming};
 
+use super::admission::Pass;
 use super::limits::RESPONSE_QUEUE;
 use super::session::{Refusal, Session, Source};
 use super::status::StreamGuard;
@@ -29,6 +30,7 @@ pub(super) struct Context {
     /// The one of the scope.
     pub(super) catalog: Arc<Catalog>,
     pub(super) scope: Scope,
+    pub(super) pass: Pass,
     pub(super) guard: StreamGuard,
     /// Becomes true when the server shuts down.
     pub(super) stopping: watch::Receiver<bool>,
@@ -61,6 +63,7 @@ async fn run<S: Session>(
     let mut seen = *changes.borrow_and_update();
     let follower = context.catalog.follow(seen);
     let mut stopping = context.stopping.clone();
+    let mut pass = context.pass.clone();
     let mut appeals = context.guard.appeals();
     let mut half_closed = false;
     // A client that will ask for nothing more gets what it has asked for, then the stream ends.
@@ -72,7 +75,7 @@ async fn run<S: Session>(
             },
             room = responses.reserve(), if session.is_due() => {
                 let Ok(room) = room else { return Ok(()) };
-                let now = Now { catalog: &context.catalog, scope: context.scope, seconds: now_seconds() };
+                let now = Now::of(&context);
                 if let Some(response) = session.next(&now) {
                     room.send(Ok(response));
                     context.guard.pushed();
@@ -94,6 +97,10 @@ async fn run<S: Session>(
             () = stopped(&mut stopping) => {
                 return Err(GrpcStatus::unavailable("the sidecar is shutting down"));
             },
+            () = pass.withdrawn() => {
+                // The client connects again, with whatever token it has then.
+                return Err(GrpcStatus::unauthenticated("the token of this stream is no longer what it was"));
+            }
             () = responses.closed() => return Ok(()),
         }
         if session.is_settled() {
@@ -118,7 +125,7 @@ fn take<S: Session>(session: &mut S, request: &S::Request, context: &mut Context
     Ok(())
 }
 
-pub(super) fn refused(refusal: &Refusal) -> GrpcStatus {
+fn refused(refusal: &Refusal) -> GrpcStatus {
     let code = match refusal {
         Refusal::TooManyNames => Code::ResourceExhausted,
         Refusal::Type(_) => Code::InvalidArgument,
@@ -126,15 +133,25 @@ pub(super) fn refused(refusal: &Refusal) -> GrpcStatus {
     GrpcStatus::new(code, refusal.to_string())
 }
 
-/// A scope's catalog at one moment.
-pub(super) struct Now<'a> {
-    pub(super) catalog: &'a Catalog,
-    pub(super) scope: Scope,
-    pub(super) seconds: i64,
+/// What is there for a stream at one moment.
+struct Now<'a> {
+    catalog: &'a Catalog,
+    scope: Scope,
+    pass: &'a Pass,
+    seconds: i64,
+}
+
+impl<'a> Now<'a> {
+    fn of(context: &'a Context) -> Self {
+        Self { catalog: &context.catalog, scope: context.scope, pass: &context.pass, seconds: now_seconds() }
+    }
 }
 
 impl Source for Now<'_> {
     fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
+        if !self.pass.opens(name) {
+            return None;
+        }
         match self.scope {
             Scope::Ordinary => self.catalog.best_for(name, self.seconds),
             // A certificate that visitors are served is better expired than not there; one of a challenge is not.

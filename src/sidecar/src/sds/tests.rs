@@ -21,10 +21,13 @@ use tonic::{Code, Request, Streaming};
 
 use super::*;
 use crate::catalog::{DefaultCertificate, Pair, now_seconds};
+use crate::secret::Secret;
+use crate::tokens::{Followed, Kind, TokenFile, Tokens};
 
 /// Long enough for a slow machine; nothing waits for it when all is well.
 const PATIENCE: Duration = Duration::from_secs(30);
 const FOREVER: i64 = 9_000_000_000;
+const TOKEN: &str = "0123456789abcdef-token";
 
 struct Harness {
     directory: TempDir,
@@ -37,6 +40,10 @@ struct Harness {
 
 impl Harness {
     fn start(default: DefaultCertificate) -> Self {
+        Self::guarded(default, Admission::Anyone)
+    }
+
+    fn guarded(default: DefaultCertificate, admission: Admission) -> Self {
         let directory = TempDir::new().unwrap();
         let listener = UnixListener::bind(directory.path().join("sds.sock")).unwrap();
         let catalog = Arc::new(Catalog::new(default));
@@ -45,7 +52,7 @@ impl Harness {
         let status = Arc::<Status>::default();
         let (stop, stopped) = oneshot::channel::<()>();
         let connections = UnixListenerStream::new(listener);
-        let server = serve(connections, catalogs, status.clone(), async { drop(stopped.await) });
+        let server = serve(connections, admission, catalogs, status.clone(), async { drop(stopped.await) });
         let server = tokio::spawn(server);
         Self { directory, catalog, challenges, status, stop: Some(stop), server }
     }
@@ -65,14 +72,19 @@ impl Harness {
     }
 
     async fn delta(&self, scope: Option<&'static str>) -> Delta {
+        let metadata: Vec<_> = scope.into_iter().map(|scope| (SCOPE_HEADER, scope)).collect();
+        self.try_delta(&metadata).await.unwrap()
+    }
+
+    async fn try_delta(&self, metadata: &[(&'static str, &str)]) -> Result<Delta, tonic::Status> {
         let (requests, stream) = mpsc::channel(16);
         let mut request = Request::new(ReceiverStream::new(stream));
-        if let Some(scope) = scope {
-            request.metadata_mut().insert(SCOPE_HEADER, scope.parse().unwrap());
+        for (key, value) in metadata {
+            request.metadata_mut().insert(*key, value.parse().unwrap());
         }
         let mut client = SecretDiscoveryServiceClient::new(self.channel().await);
-        let responses = client.delta_secrets(request).await.unwrap().into_inner();
-        Delta { requests, responses }
+        let responses = client.delta_secrets(request).await?.into_inner();
+        Ok(Delta { requests, responses })
     }
 
     /// Waits until the status is as wanted.
@@ -213,10 +225,6 @@ async fn the_challenge_scope_never_gives_an_ordinary_certificate() {
     let mut stream = harness.delta(Some("tls-alpn-01")).await;
     stream.subscribe("envoy", "a.test").await;
     assert_eq!(stream.contents().await, ["a.test=gone"]);
-    let mut fetch = Request::new(DiscoveryRequest { resource_names: vec!["a.test".to_owned()], ..Default::default() });
-    fetch.metadata_mut().insert(SCOPE_HEADER, "tls-alpn-01".parse().unwrap());
-    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
-    assert!(client.fetch_secrets(fetch).await.unwrap().into_inner().resources.is_empty());
 }
 
 #[tokio::test]
@@ -241,10 +249,8 @@ async fn a_challenge_is_served_in_its_scope_alone_and_only_while_it_is_live() {
 #[tokio::test]
 async fn an_unknown_scope_is_refused() {
     let harness = Harness::start(default());
-    let mut request = Request::new(DiscoveryRequest::default());
-    request.metadata_mut().insert(SCOPE_HEADER, "TLS-ALPN-01".parse().unwrap());
-    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
-    assert_eq!(client.fetch_secrets(request).await.unwrap_err().code(), Code::InvalidArgument);
+    let refused = harness.try_delta(&[(SCOPE_HEADER, "TLS-ALPN-01")]).await.err().unwrap();
+    assert_eq!(refused.code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
@@ -285,26 +291,101 @@ async fn ads_serves_deltas_too() {
     assert_eq!(stream.contents().await, ["a.test=default"]);
 }
 
+/// S3: one call of another filter in the same Envoy got a key by it.
 #[tokio::test]
-async fn fetching_gives_what_there_is() {
-    let harness = Harness::start(DefaultCertificate::None);
-    harness.put("a.test", "1");
-    let resource_names = vec!["A.test".to_owned(), "missing.test".to_owned()];
+async fn nothing_can_be_fetched() {
+    let harness = Harness::start(default());
     let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
-    let request = DiscoveryRequest { resource_names, ..Default::default() };
-    let response = client.fetch_secrets(request).await.unwrap().into_inner();
-    assert_eq!((response.type_url.as_str(), response.resources.len()), (TYPE_URL, 1));
+    let resource_names = vec!["a.test".to_owned()];
+    let refused = client.fetch_secrets(DiscoveryRequest { resource_names, ..Default::default() }).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
+}
+
+/// S3: another filter in the same Envoy can connect, and knows no token.
+#[tokio::test]
+async fn a_stream_without_a_good_token_is_answered_nothing() {
+    let harness = Harness::guarded(default(), Admission::Tokens(Tokens::one(Secret::new(TOKEN.into()))));
+    let almost = format!("{TOKEN}0");
+    for given in [None, Some(""), Some("${ENVOY_AUTOCERT_SDS_TOKEN}"), Some(&TOKEN[1..]), Some(&almost)] {
+        let metadata: Vec<_> = given.into_iter().map(|token| (TOKEN_HEADER, token)).collect();
+        let refused = harness.try_delta(&metadata).await.err().unwrap();
+        assert_eq!(refused.code(), Code::Unauthenticated, "{given:?}");
+        assert!(refused.message().contains("initial_metadata"), "{}", refused.message());
+        let challenge = [(SCOPE_HEADER, "tls-alpn-01")].into_iter().chain(metadata).collect::<Vec<_>>();
+        assert_eq!(harness.try_delta(&challenge).await.err().unwrap().code(), Code::Unauthenticated, "{given:?}");
+        let mut client = AggregatedDiscoveryServiceClient::new(harness.channel().await);
+        let mut request = Request::new(tokio_stream::empty());
+        if let Some(token) = given {
+            request.metadata_mut().insert(TOKEN_HEADER, token.parse().unwrap());
+        }
+        assert_eq!(client.stream_aggregated_resources(request).await.unwrap_err().code(), Code::Unauthenticated);
+    }
+    assert_eq!(harness.status.snapshot().streams, 0);
+    let mut stream = harness.try_delta(&[(TOKEN_HEADER, TOKEN)]).await.unwrap();
+    stream.subscribe("envoy", "a.test").await;
+    assert_eq!(stream.contents().await, ["a.test=default"]);
+}
+
+/// X2: to a stream that has no business with a secret it is not there.
+#[tokio::test]
+async fn a_token_with_names_opens_these_secrets_alone() {
+    let (directory, tokens) = token_file(&format!("{TOKEN} a.test *.b.test\n"));
+    let (_followed, tokens) = Followed::open(tokens).ok().unwrap();
+    let harness = Harness::guarded(default(), Admission::Tokens(tokens));
+    harness.put("secret.test", "1");
+    for (name, content) in [
+        ("a.test", "a.test=default"),
+        ("x.b.test", "x.b.test=default"),
+        ("secret.test", "secret.test=gone"),
+        ("default", "default=gone"),
+        ("no name", "no name=gone"),
+    ] {
+        let mut stream = harness.try_delta(&[(TOKEN_HEADER, TOKEN)]).await.unwrap();
+        stream.subscribe("envoy", name).await;
+        assert_eq!(stream.contents().await, [content]);
+    }
+    drop(directory);
 }
 
 #[tokio::test]
-async fn more_than_fits_is_not_fetched_in_part() {
-    let harness = Harness::start(DefaultCertificate::None);
-    harness.put("a.test", &"1".repeat(limits::MAX_WORLD_BYTES));
-    harness.put("b.test", "1");
-    let resource_names = vec!["a.test".to_owned(), "b.test".to_owned()];
-    let mut client = SecretDiscoveryServiceClient::new(harness.channel().await);
-    let failure = client.fetch_secrets(DiscoveryRequest { resource_names, ..Default::default() }).await.unwrap_err();
-    assert_eq!(failure.code(), Code::ResourceExhausted);
+async fn a_stream_ends_when_its_token_is_withdrawn() {
+    const NEXT: &str = "0123456789abcdef-next";
+    let (directory, file) = token_file(&format!("{TOKEN}\n"));
+    let path = file.path().to_owned();
+    let (followed, tokens) = Followed::open(file).ok().unwrap();
+    let following = tokio::spawn(crate::tokens::follow(vec![followed]));
+    let harness = Harness::guarded(default(), Admission::Tokens(tokens));
+    let mut old = harness.try_delta(&[(TOKEN_HEADER, TOKEN)]).await.unwrap();
+    old.subscribe("envoy", "a.test").await;
+    assert_eq!(old.contents().await, ["a.test=default"]);
+
+    std::fs::write(&path, format!("{TOKEN}\n{NEXT}\n")).unwrap();
+    let new = async {
+        loop {
+            match harness.try_delta(&[(TOKEN_HEADER, NEXT)]).await {
+                Ok(stream) => break stream,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    };
+    let mut new = tokio::time::timeout(PATIENCE, new).await.unwrap();
+    harness.put("a.test", "1");
+    assert_eq!(old.contents().await, ["a.test=1"], "there is no gap");
+
+    std::fs::write(&path, format!("{NEXT}\n")).unwrap();
+    assert_eq!(old.failure().await.code(), Code::Unauthenticated);
+    new.subscribe("envoy", "a.test").await;
+    assert_eq!(new.contents().await, ["a.test=1"]);
+    following.abort();
+    drop(directory);
+}
+
+fn token_file(text: &str) -> (TempDir, TokenFile) {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("tokens");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    (directory, TokenFile::new(Kind::Sds, path))
 }
 
 #[tokio::test]

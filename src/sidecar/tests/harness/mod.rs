@@ -135,8 +135,10 @@ impl Answer {
 }
 
 impl Client {
+    /// A client with the token that the sidecar made beside its storage, if it did.
     pub fn unix(path: &Path) -> Self {
-        Self { to: Address::Unix(path.to_owned()), fence: None, token: None }
+        let home = path.ancestors().nth(2).unwrap();
+        Self { to: Address::Unix(path.to_owned()), fence: None, token: token(&home.join("acme.json.api-token")) }
     }
 
     pub fn tcp(address: std::net::SocketAddr) -> Self {
@@ -255,6 +257,11 @@ impl Client {
         let csr: Csr = self.csr(id, order, "EC256").await.json();
         self.publish(id, order, &ca.issue(&csr, id)).await.json()
     }
+}
+
+/// The token of a file of the sidecar's own.
+pub fn token(file: &Path) -> Option<String> {
+    std::fs::read_to_string(file).ok().map(|text| text.trim_end().to_owned())
 }
 
 async fn exchange(

@@ -28,11 +28,6 @@ impl SotwSession {
     pub fn new(service: Service, stream: String) -> Self {
         Self { service, ledger: Ledger::new(stream, false, limits::MAX_WORLD_BYTES), last_nonce: None }
     }
-
-    /// A response without secrets.
-    pub fn nothing() -> DiscoveryResponse {
-        DiscoveryResponse { type_url: TYPE_URL.to_owned(), ..DiscoveryResponse::default() }
-    }
 }
 
 impl Session for SotwSession {

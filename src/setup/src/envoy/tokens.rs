@@ -1,0 +1,66 @@
+//! Tokens: by what the sidecar knows its own clients from the other filters of the same Envoy.
+//!
+//! Envoy sends the one of SDS as gRPC metadata with each stream for secrets, the plugin that of the API with each
+//! request. Both stand in the configuration itself, where no filter reads them: what is in a file or a variable, a
+//! WebAssembly filter can have a gRPC client of Envoy's send to whom it likes (`file_based_metadata`), and metadata of
+//! such streams knows no substitutions. So text that is made here has placeholders, until somebody who may know the
+//! tokens has them [filled in](Tokens::fill).
+
+use resolver::config::Hidden;
+use serde_json::Value;
+
+/// The gRPC metadata of streams for secrets.
+pub const METADATA: &str = "x-envoy-autocert-token";
+
+/// What stands for the token of the API.
+pub const API: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
+
+/// What stands for the token of SDS.
+pub const SDS: &str = "${ENVOY_AUTOCERT_SDS_TOKEN}";
+
+/// The tokens that are known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    /// Of the API.
+    pub api: Option<Hidden>,
+    /// Of SDS.
+    pub sds: Option<Hidden>,
+}
+
+impl Tokens {
+    /// Puts them in the place of the texts that stand for them.
+    pub fn fill(&self, value: &mut Value) {
+        match value {
+            Value::Object(map) => map.values_mut().for_each(|value| self.fill(value)),
+            Value::Array(list) => list.iter_mut().for_each(|item| self.fill(item)),
+            Value::String(text) => {
+                let token = match text.as_str() {
+                    API => &self.api,
+                    SDS => &self.sds,
+                    _ => &None,
+                };
+                if let Some(token) = token {
+                    token.expose().clone_into(text);
+                }
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tokens_come_where_their_placeholders_are_and_nowhere_else() {
+        let mut value = json!({ "a": [API, "api"], "b": { "c": SDS }, "d": format!("{SDS} "), "e": 1 });
+        let sds = Some(Hidden::new("s3cret".to_owned()));
+        Tokens { api: None, sds: sds.clone() }.fill(&mut value);
+        assert_eq!(value, json!({ "a": [API, "api"], "b": { "c": "s3cret" }, "d": format!("{SDS} "), "e": 1 }));
+        Tokens { api: sds, sds: None }.fill(&mut value);
+        assert_eq!(value["a"], json!(["s3cret", "api"]));
+    }
+}

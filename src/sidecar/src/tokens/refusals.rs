@@ -1,0 +1,54 @@
+//! What is logged of those who ask without a token: a line a minute, since Envoy asks again every second.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a refusal is a line of the log.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// The refusals of one door.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    last: Option<Instant>,
+    /// Those since then.
+    silent: u64,
+}
+
+impl Refusals {
+    /// Logs a refusal, unless one was logged a moment ago.
+    pub fn tell(&self, why: &str) {
+        if let Some(others) = self.others(Instant::now()) {
+            tracing::warn!(others, "refused: {why}");
+        }
+    }
+
+    /// How many were not logged, if it is time to log one.
+    fn others(&self, now: Instant) -> Option<u64> {
+        // A panic while the lock is held would be a bug of ours; what it holds is whole at every moment.
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.last.is_some_and(|last| now.saturating_duration_since(last) < PAUSE) {
+            told.silent = told.silent.saturating_add(1);
+            return None;
+        }
+        told.last = Some(now);
+        Some(std::mem::take(&mut told.silent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_once_a_minute_with_the_number_of_the_others() {
+        let refusals = Refusals::default();
+        let start = Instant::now();
+        assert_eq!(refusals.others(start), Some(0));
+        assert_eq!(refusals.others(start), None);
+        assert_eq!(refusals.others(start + PAUSE / 2), None);
+        assert_eq!(refusals.others(start + PAUSE), Some(2));
+    }
+}
