@@ -30,6 +30,7 @@ mod sds;
 mod secrets;
 mod several_envoys;
 mod slow;
+mod spies;
 mod storages;
 mod takeover;
 mod tls_alpn;

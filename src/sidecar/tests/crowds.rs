@@ -101,17 +101,19 @@ async fn a_silent_stranger_is_sent_away_and_the_admitted_stay() {
     let _sidecar = home.start_with(&["--status-address", &address.to_string()]).await.ok().unwrap();
     let mut stranger = TcpStream::connect(address).await.unwrap();
     let mut admitted = UnixStream::connect(home.api_socket()).await.unwrap();
-    ask(&mut admitted).await;
+    let token = Client::unix(&home.api_socket()).token.unwrap();
+    ask(&mut admitted, &token).await;
     let gone = timeout(Duration::from_secs(60), stranger.read(&mut [0])).await;
     assert_eq!(gone.unwrap().unwrap(), 0);
     // Longer than a stranger may wait.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    ask(&mut admitted).await;
+    ask(&mut admitted, &token).await;
 }
 
 /// Asks over a connection that is kept.
-async fn ask(stream: &mut UnixStream) {
-    stream.write_all(b"GET /v1/state HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
+async fn ask(stream: &mut UnixStream, token: &str) {
+    let request = format!("GET /v1/state HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = vec![0; 64 * 1024];
     let length = timeout(SOON, stream.read(&mut answer)).await.unwrap().unwrap();
     assert!(answer[..length].starts_with(b"HTTP/1.1 200"));

@@ -61,7 +61,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
     let before_ours = format!("{AUTH}{FIRST}");
     let cases: &[Case<'_>] = &[
         (
-            &[("sidecar: { cluster: envoy-autocert-api }", "sidecar: { cluster: envoy-autocert-apo }")],
+            &[("cluster: envoy-autocert-api, token", "cluster: envoy-autocert-apo, token")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.cluster: found the \
              cluster \"envoy-autocert-apo\", which is not there",
             "did you mean envoy-autocert-api?",
