@@ -30,6 +30,8 @@ const MAX_PEM: u64 = 4 * 1024 * 1024;
 const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
 /// What is rendered holds no secret; the umask says who may read it.
 const OUTPUT_MODE: u32 = 0o666;
+/// The mode of one with tokens: they are for whoever starts Envoy.
+const SECRET_MODE: u32 = 0o600;
 
 /// The flags of `render`.
 ///
@@ -200,10 +202,14 @@ fn unguarded(closed: &[ClosedRouter]) {
     }
 }
 
+fn mode(args: &RenderArgs) -> u32 {
+    if args.api_token_file.is_some() || args.sds_token_file.is_some() { SECRET_MODE } else { OUTPUT_MODE }
+}
+
 /// Puts the text to where it is wanted.
 fn write(text: &str, args: &RenderArgs) -> Result<(), Vec<String>> {
     match &args.output {
-        Some(path) => replace(path, text, args.force).map_err(|why| vec![why]),
+        Some(path) => replace(path, text, args.force, mode(args)).map_err(|why| vec![why]),
         None => io::stdout()
             .write_all(text.as_bytes())
             .map_err(|error| vec![format!("stdout can't be written to: {error}")]),
@@ -329,7 +335,7 @@ fn quoted(text: &str) -> String {
 }
 
 /// Puts the text in the place of a file that we have written; nobody sees half of it.
-fn replace(path: &Path, text: &str, force: bool) -> Result<(), String> {
+fn replace(path: &Path, text: &str, force: bool, mode: u32) -> Result<(), String> {
     let replaced = || -> io::Result<bool> {
         let (directory, name) = Directory::of(path)?;
         let is_ours = match directory.read(&name, MAX_OUTPUT)? {
@@ -339,7 +345,7 @@ fn replace(path: &Path, text: &str, force: bool) -> Result<(), String> {
         if !is_ours && !force {
             return Ok(false);
         }
-        let mut new = directory.new_file_for(&name, OUTPUT_MODE)?;
+        let mut new = directory.new_file_for(&name, mode)?;
         new.write(|out| out.write_all(text.as_bytes()))?;
         new.put(&name)?;
         Ok(true)
@@ -371,6 +377,8 @@ fn admin(text: &str) -> Result<String, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
@@ -378,14 +386,15 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("envoy.yaml");
         let ours = format!("{HEADER}\nfirst\n");
-        replace(&path, &ours, false).unwrap();
-        replace(&path, &format!("{HEADER}\nsecond\n"), false).unwrap();
+        replace(&path, &ours, false, OUTPUT_MODE).unwrap();
+        replace(&path, &format!("{HEADER}\nsecond\n"), false, OUTPUT_MODE).unwrap();
         assert!(fs::read_to_string(&path).unwrap().ends_with("second\n"));
         fs::write(&path, "admin: {}\n").unwrap();
-        assert!(replace(&path, &ours, false).unwrap_err().contains("--force"));
+        assert!(replace(&path, &ours, false, OUTPUT_MODE).unwrap_err().contains("--force"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "admin: {}\n");
-        replace(&path, &ours, true).unwrap();
+        replace(&path, &ours, true, SECRET_MODE).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), ours);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "it may have tokens in it");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
     }
 
