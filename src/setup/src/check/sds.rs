@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::clusters::{once, speaks_http2};
 use super::finding::quoted;
 use super::gather::{Chain, Envoy};
-use super::plugin::{Configured, Plugin};
+use super::plugin::Plugin;
 use super::{Finding, Report, tls_alpn01, tokens};
 use crate::located::At;
 
@@ -211,12 +211,6 @@ fn cluster_name(source: Source<'_>) -> Option<&str> {
         Source::Cluster { name, .. } => Some(name),
         Source::Ads | Source::Elsewhere => None,
     }
-}
-
-/// The names of all certificates that are wanted.
-fn wanted<'p>(plugins: &'p [Plugin<'_>]) -> HashSet<&'p str> {
-    let wants = |configured: &&'p Configured<'_>| configured.config.wants.iter();
-    once(plugins).iter().flat_map(wants).flat_map(|want| want.names.iter().map(String::as_str)).collect()
 }
 
 /// How long listeners wait, and in which way it is asked.
