@@ -11,7 +11,7 @@ use super::eab::EabChoice;
 use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
 use super::user::UserArgs;
-use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, Switch, seconds};
+use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, Switch, seconds, uid};
 use crate::tokens::Doors;
 
 /// The flags of `sidecar`.
@@ -57,13 +57,14 @@ pub struct SidecarArgs {
     )]
     pub sds_socket: PathBuf,
 
-    /// User whose processes may use both sockets, besides root and the one this runs as. It is Envoy's. May be given
-    /// several times.
+    /// User, by name or number, whose processes may use both sockets, besides root and the one this runs as. It is Envoy's.
+    /// May be given several times.
     #[arg(
         long = "api-uid",
         env = "ENVOY_AUTOCERT_API_UID",
-        value_name = "UID",
+        value_name = "USER",
         value_delimiter = ',',
+        value_parser = uid,
         help_heading = "Sockets"
     )]
     pub api_uids: Vec<u32>,

@@ -123,6 +123,18 @@ impl FromStr for DefaultChoice {
     }
 }
 
+/// A user's number, from a number or a name.
+pub(super) fn uid(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    match nix::unistd::User::from_name(text) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err("there is no such user".into()),
+        Err(error) => Err(format!("users can't be looked up: {error}")),
+    }
+}
+
 /// A whole number of seconds from 1 to an hour.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
@@ -141,6 +153,12 @@ mod tests {
         assert!(parsed("etcd://localhost").is_err());
         assert!(parsed("dir:/var/lib/x").is_err());
         assert_eq!(parsed("/x/acme.json"), Ok(StoragePath("/x/acme.json".into())));
+    }
+
+    #[test]
+    fn a_user_is_a_number_or_a_name() {
+        assert_eq!((uid("77"), uid("root")), (Ok(77), Ok(0)));
+        assert_eq!(uid("no such user"), Err("there is no such user".to_owned()));
     }
 
     #[test]
