@@ -37,6 +37,7 @@ mod tls_alpn;
 mod tls_options;
 mod trap;
 mod trouble;
+mod units;
 mod untrusted;
 mod watchdog;
 

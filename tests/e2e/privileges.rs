@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use harness::http::Endpoint;
@@ -39,11 +39,10 @@ impl Scene {
         let stage = Stage::at(place, &PebbleOptions::default())?;
         let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let place = &stage.place;
-        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o711))?;
-        fs::set_permissions(&place.authority.root, fs::Permissions::from_mode(0o644))?;
+        place.admit_others()?;
         fs::DirBuilder::new().mode(0o700).create(place.file("state"))?;
         chown(place.file("state"), Some(UID), Some(GID))?;
-        let (envoy, plugin) = (reachable(place, &artifacts::envoy()?)?, reachable(place, &artifacts::wasm()?)?);
+        let (envoy, plugin) = (place.shared(&artifacts::envoy()?)?, place.shared(&artifacts::wasm()?)?);
         let run = Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
             command.arg("run").args(["--user", &format!("{UID}:{GID}")]);
             command.args(["--domain=site.example", "--email=me@example.com", "--key-type=EC256"]);
@@ -83,14 +82,6 @@ impl Scene {
         };
         pids.split_whitespace().flat_map(str::parse).find(is_envoy).context("there is no Envoy")
     }
-}
-
-/// A program or file where everybody may look: where it was built may be a place of root's alone.
-fn reachable(place: &Place, path: &Path) -> Result<PathBuf> {
-    let at = place.file(&path.file_name().context("a name")?.to_string_lossy());
-    let path = path.canonicalize()?;
-    fs::hard_link(&path, &at).or_else(|_| fs::copy(&path, &at).map(drop))?;
-    Ok(at)
 }
 
 /// What `/proc` says of each thread of a process; the first one is the main thread.

@@ -1,6 +1,8 @@
 //! A directory and ports of one's own.
 
+use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -53,6 +55,26 @@ impl Place {
     /// The address of the listener `websecure`.
     pub fn websecure_address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.websecure).into()
+    }
+
+    /// Lets other users pass through the directory, and read the certificate of the CA's API.
+    ///
+    /// # Errors
+    /// When the modes can't be changed.
+    pub fn admit_others(&self) -> Result<()> {
+        fs::set_permissions(&self.path, Permissions::from_mode(0o711))?;
+        Ok(fs::set_permissions(&self.authority.root, Permissions::from_mode(0o644))?)
+    }
+
+    /// A program or another file in this directory: where it was built may be a place that root alone may look into.
+    ///
+    /// # Errors
+    /// When it is not there, or can't be copied.
+    pub fn shared(&self, path: &Path) -> Result<PathBuf> {
+        let at = self.file(&path.file_name().context("a file has a name")?.to_string_lossy());
+        let path = path.canonicalize()?;
+        fs::hard_link(&path, &at).or_else(|_| fs::copy(&path, &at).map(drop))?;
+        Ok(at)
     }
 
     /// Leaves the directory where it is.
