@@ -6,7 +6,7 @@ mod common;
 
 use common::{read, yaml};
 use serde_json::Value;
-use setup::envoy::{Layout, Options, bootstrap};
+use setup::envoy::{Layout, Options, bootstrap, filter};
 use setup::model::{Setup, Target};
 use setup::{Reading, SourceFile, Sources};
 
@@ -146,6 +146,26 @@ tls:
     assert!(reading.closed[0].why[0].starts_with("tls.options.mtls.clientAuth: "), "{:?}", reading.closed[0]);
     let reading = opened(&options("default: { clientAuth: { clientAuthType: RequireAndVerifyClientCert } }"), &[]);
     assert_eq!(names(&reading), ["http.routers.named", "http.routers.unnamed", "tcp.routers.guarded"]);
+}
+
+#[test]
+fn options_that_do_not_count_are_told_and_the_default_ones_are_in_the_pieces_too() {
+    let reading = opened(
+        "  routers:
+    path: { rule: PathPrefix(`/a`), entryPoints: [websecure], service: s, tls: { options: modern } }
+    one: { rule: Host(`a.x`), entryPoints: [websecure], service: s, tls: { options: modern } }
+    two: { rule: Host(`a.x`) && Path(`/b`), entryPoints: [websecure], service: s, tls: {} }
+    own: { rule: Host(`b.x`), entryPoints: [websecure], service: s, tls: { options: modern } }
+tls: { options: { default: { minVersion: VersionTLS12 }, modern: { minVersion: VersionTLS13 } } }
+",
+        &[],
+    );
+    let rendered = bootstrap::bootstrap(&reading.setup, &Options::default()).unwrap();
+    let routers: Vec<&str> = rendered.warnings.iter().filter_map(|line| line.split(".tls.options: ").next()).collect();
+    assert_eq!(routers, ["http.routers.one", "http.routers.path"], "{:#?}", rendered.warnings);
+    let pieces = filter::filter(&reading.setup, &Options::default()).unwrap();
+    assert!(pieces.text.contains("tls_minimum_protocol_version: TLSv1_2"), "{}", pieces.text);
+    assert_eq!(pieces.warnings.len(), 3, "{:#?}", pieces.warnings);
 }
 
 #[test]

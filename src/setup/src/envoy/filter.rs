@@ -3,8 +3,9 @@
 use resolver::config::Mistake;
 use serde_json::{Value, json};
 
+use super::chains::DEFAULT_OPTIONS;
 use super::{HEADER, Options, Rendered, ca, clusters, plugin, secrets, tls_alpn01, yaml};
-use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, TlsOptions};
+use crate::model::{HttpRouter, RouterTls, Setup, TcpTls};
 
 /// The pieces, each under the key that it belongs under.
 ///
@@ -29,8 +30,9 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
     all.push(commented(clusters::sds(&options.sds_socket), "The sidecar's SDS, for the listener on port 443."));
     whole["clusters"] = json!(all);
     let names = secret_names(setup);
+    let tls = setup.tls_options.get(DEFAULT_OPTIONS).cloned().unwrap_or_default();
     whole["transport_socket"] = commented(
-        secrets::transport_socket(names, &TlsOptions::default(), &["h2", "http/1.1"]),
+        secrets::transport_socket(names, &tls, &["h2", "http/1.1"]),
         "The transport_socket of the filter chain on port 443: a secret for each certificate, of which Envoy takes \
          by SNI.\nThe first is the default one, for clients that ask for no name or another.",
     );
@@ -51,7 +53,22 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
          static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n\n{}",
         yaml::write(&whole)
     );
-    Ok(Rendered { text, warnings: Vec::new() })
+    Ok(Rendered { text, warnings: own_options(setup) })
+}
+
+/// Says whose TLS options are not in the pieces: there is one transport socket for all.
+fn own_options(setup: &Setup) -> Vec<String> {
+    let http = setup.http_routers.iter().map(|router| ("http", &router.name, router.tls.as_ref()));
+    let tcp = setup.tcp_routers.iter().map(|router| match &router.tls {
+        Some(TcpTls::Terminate(tls)) => ("tcp", &router.name, Some(tls)),
+        Some(TcpTls::Passthrough) | None => ("tcp", &router.name, None),
+    });
+    let line = |(section, name, tls): (&str, &String, Option<&RouterTls>)| {
+        let options = tls?.options.as_deref().filter(|name| *name != DEFAULT_OPTIONS)?;
+        let path = format!("{section}.routers.{}.tls.options", acme::one_line(name));
+        Some(format!("{path}: the filter chain for its names needs the options {} too", acme::one_line(options)))
+    };
+    http.chain(tcp).filter_map(line).collect()
 }
 
 fn place_of_filter(setup: &Setup) -> String {

@@ -22,6 +22,7 @@ impl Entry<'_> {
     /// The chains: one for each kind of TLS options, or for each certificate of it, and one for whatever no other takes.
     pub(super) fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
         let options = Options::of(routers);
+        chains.warnings.extend(routers.iter().filter_map(|router| options.lost(router)));
         let certificates = Certificates::of(routers, &options, !self.setup.certificates.is_empty());
         let needs_client_ip = routers.iter().any(|router| routes::asks_for_client_ip(router));
         // A TCP router for every name gets what no HTTP router names.
@@ -128,6 +129,20 @@ impl<'r> Options<'r> {
         let mut all = routes::hosts(&router.rule).into_iter().map(|host| self.of_name(host));
         let first = all.next().unwrap_or(DEFAULT_OPTIONS);
         if all.all(|other| other == first) { first } else { DEFAULT_OPTIONS }
+    }
+
+    /// Says that a router does not have the options that it names.
+    fn lost(&self, router: &HttpRouter) -> Option<String> {
+        let named = router.tls.as_ref()?.options.as_deref()?;
+        let has = self.of_router(router);
+        let why = match routes::hosts(&router.rule).is_empty() {
+            true => "no Host in its rule says which connections are its own",
+            false => "other routers for a host of its name others",
+        };
+        (has != named).then(|| {
+            let name = acme::one_line(&router.name);
+            format!("http.routers.{name}.tls.options: its connections have the options {has}, as in Traefik: {why}")
+        })
     }
 
     /// The hosts with other options than these.
