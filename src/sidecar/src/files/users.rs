@@ -1,11 +1,11 @@
 //! Files that the user keeps, which are only read: found through any link, and never waited for.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::io::Errno;
 
 use super::error::FileError;
 
@@ -17,10 +17,24 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     content(opened(path)?.0, path, most)
 }
 
+/// Opens something at a path in which all links were followed before: a link that stands there now was put there since,
+/// and is not followed. Where the kernel can't see to that (before 5.6), only the last name's is not.
+///
+/// # Errors
+/// When it can't be opened, or there is a link.
+pub fn open_resolved(path: &Path) -> io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        // A sandbox that does not know the call may say that it is not allowed.
+        Err(Errno::NOSYS | Errno::PERM) => Ok(open(path, flags, Mode::empty())?.into()),
+        opened => Ok(opened?.into()),
+    }
+}
+
 pub(super) fn opened(path: &Path) -> Result<(File, Metadata), FileError> {
     let failed = |error| FileError::io(path, "read", error);
-    let not_waiting = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(not_waiting).open(path).map_err(failed)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file: File = open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?.into();
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::NotAFile(path.to_owned())) }
 }

@@ -4,13 +4,13 @@
 //! the directory the user named; every file and every listing is bounded.
 
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use rustix::fs::OFlags;
+use crate::files::users;
 
 /// The largest file of PEM, JSON or settings that is read, in bytes. A chain of ten certificates has some 20 KiB.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -90,7 +90,7 @@ impl Tree {
     /// When it can't be read, lies outside, is none, or is larger than [`MAX_FILE_BYTES`].
     pub fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
         let Some(real) = self.resolve(path)? else { return Ok(None) };
-        Ok(Some(read_file(&real, MAX_FILE_BYTES)?.bytes))
+        Ok(Some(read_resolved(&real)?.bytes))
     }
 
     /// A file's content, which must be there. Others may read it: that is noted, as it is to be a key.
@@ -101,7 +101,7 @@ impl Tree {
         let Some(real) = self.resolve(path)? else {
             return Err(ReadError { path: path.to_owned(), what: "there is no such file".into() });
         };
-        let content = read_file(&real, MAX_FILE_BYTES)?;
+        let content = read_resolved(&real)?;
         if content.is_exposed {
             self.exposed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(path.to_owned());
         }
@@ -149,9 +149,18 @@ pub struct Content {
 /// # Errors
 /// When it can't be read, is none, or is larger.
 pub fn read_file(path: &Path, most: u64) -> Result<Content, ReadError> {
+    let real = fs::canonicalize(path).map_err(|error| ReadError::of(path, error))?;
+    content(users::open_resolved(&real), path, most)
+}
+
+/// Reads a file of a tree. As root in somebody's, a link that was put there meanwhile could lead to any file.
+fn read_resolved(real: &Path) -> Result<Content, ReadError> {
+    content(users::open_resolved(real), real, MAX_FILE_BYTES)
+}
+
+fn content(opened: io::Result<File>, path: &Path, most: u64) -> Result<Content, ReadError> {
     let io = |error| ReadError::of(path, error);
-    let not_waiting = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(not_waiting).open(path).map_err(io)?;
+    let file = opened.map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
     if !metadata.is_file() {
         return Err(ReadError { path: path.to_owned(), what: "it is not a regular file".into() });
@@ -212,6 +221,20 @@ mod tests {
         assert!(tree.read(&tree.path("../secret")).unwrap_err().to_string().contains("leads out of"));
         assert!(tree.read(&tree.path("broken")).unwrap_err().to_string().contains("not there"));
         assert_eq!(tree.read(&tree.path("none")), Ok(None));
+    }
+
+    #[test]
+    fn a_link_that_was_put_there_meanwhile_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = fs::canonicalize(directory.path()).unwrap();
+        fs::create_dir(root.join("real")).unwrap();
+        fs::write(root.join("real/key"), "k").unwrap();
+        assert_eq!(read_resolved(&root.join("real/key")).unwrap().bytes, b"k");
+        symlink("real", root.join("directory")).unwrap();
+        symlink("real/key", root.join("key")).unwrap();
+        for path in ["directory/key", "key"] {
+            assert!(read_resolved(&root.join(path)).is_err(), "{path}");
+        }
     }
 
     #[test]
