@@ -81,6 +81,14 @@ impl Directory {
         named(file, walk(file, Last::File)?, |walk| Self::at_end(walk, Owners::Anybody))
     }
 
+    /// As [`Directory::of`], for a file without secrets: others may write into the directory.
+    ///
+    /// # Errors
+    /// When the directory is not there, or a link or directory on the way is somebody's who could lead elsewhere.
+    pub fn of_output(file: &Path) -> Result<(Self, OsString), FileError> {
+        named(file, walk(file, Last::File)?, |walk| Self::at_end(walk, Owners::AnybodyAmongOthers))
+    }
+
     /// As [`Directory::of`]; the directory is made when it is not there.
     ///
     /// # Errors

@@ -167,7 +167,8 @@ impl fmt::Display for FileError {
                 write!(
                     f,
                     "{path}: with the mode {mode:04o} others could replace what is in this directory; expected one \
-                     into which only its owner can write; run: chmod go-w {path}, or choose another place"
+                     into which only its owner can write, or a sticky one above it; run: chmod go-w {path}, or choose \
+                     another place"
                 )
             }
             Self::TooLarge { path, most } => write!(f, "{}: it has more than {most} bytes", path.display()),

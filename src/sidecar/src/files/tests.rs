@@ -87,6 +87,20 @@ fn a_directory_that_others_can_write_into_is_no_place_and_neither_is_one_below_i
 }
 
 #[test]
+fn what_is_no_secret_may_lie_where_others_write_but_no_link_of_theirs_is_followed() {
+    let place = Place::new();
+    let open = place.directory("open", 0o777);
+    place.directory("roots", 0o755);
+    assert!(Directory::of_output(&open.join("file")).is_ok());
+    if is_root() {
+        symlink(place.path("roots"), open.join("link")).unwrap();
+        std::os::unix::fs::lchown(open.join("link"), Some(ANOTHER), None).unwrap();
+        let error = Directory::of_output(&open.join("link/file")).unwrap_err();
+        assert!(matches!(error, FileError::ForeignLink { owner: ANOTHER, .. }), "{error}");
+    }
+}
+
+#[test]
 fn a_group_may_write_only_when_it_is_the_owners_own() {
     if !is_root() {
         return;

@@ -21,6 +21,9 @@ const STICKY: u32 = 0o1000;
 pub enum Owners {
     /// Ours or root's; as root anybody's, with whose rights the work is done then.
     Anybody,
+    /// As [`Owners::Anybody`], and others may write into it and those above: for what holds no secret, and whose readers
+    /// know where they read.
+    AnybodyAmongOthers,
     /// Ours alone, and nobody else may write into it, not even where it is sticky.
     Ours,
     /// Ours or root's, and nobody else may write into it, not even where it is sticky.
@@ -46,7 +49,8 @@ pub(super) fn actor(directory: &Metadata) -> Option<Owner> {
 /// Judges everything on the way to a directory, itself the last.
 pub(super) fn judge_way(seen: &[Seen], last: &Seen, owners: Owners) -> Result<(), FileError> {
     let mut trusted = vec![0, own_user()];
-    if own_user() == 0 && owners == Owners::Anybody {
+    let is_anybodys = matches!(owners, Owners::Anybody | Owners::AnybodyAmongOthers);
+    if own_user() == 0 && is_anybodys {
         trusted.push(last.metadata.uid());
     }
     for Seen { path, metadata } in seen.iter().chain([last]) {
@@ -58,12 +62,12 @@ pub(super) fn judge_way(seen: &[Seen], last: &Seen, owners: Owners) -> Result<()
                 false => FileError::ForeignDirectory { path, owner },
             });
         }
-        if !is_link {
+        if !is_link && owners != Owners::AnybodyAmongOthers {
             judge_writers(path, metadata)?;
         }
     }
     let (path, found) = (&last.path, &last.metadata);
-    if owners == Owners::Anybody {
+    if is_anybodys {
         return Ok(());
     }
     if owners == Owners::Ours && found.uid() != own_user() {
