@@ -284,6 +284,27 @@ fn a_fifo_where_the_lock_is_to_be_holds_up_nobody() {
 }
 
 /// S14.
+#[test]
+fn a_token_that_others_know_is_no_token() {
+    let home = Home::new();
+    let token = home.path("token");
+    fs::write(&token, "0123456789abcdef\n").unwrap();
+    let start = || {
+        let mut command = Command::new(BINARY);
+        command.args(home.arguments()).args(["--api-address", "127.0.0.1:0", "--api-token-file"]).arg(&token);
+        run(&home, &mut command)
+    };
+    for (mode, remedy) in [(0o644, "chmod o-r"), (0o604, "chmod o-r"), (0o666, "chmod go-w"), (0o602, "chmod go-w")] {
+        set_mode(&token, mode);
+        assert!(start().refusal().contains(&format!("{remedy} {}", token.display())), "{mode:o}");
+    }
+    for mode in [0o600, 0o640] {
+        set_mode(&token, mode);
+        assert!(matches!(start(), Outcome::Serves), "{mode:o}");
+    }
+}
+
+/// S14.
 #[tokio::test]
 async fn a_key_that_others_can_change_is_not_served() {
     let (home, ca) = (Home::new(), TestCa::new());

@@ -337,7 +337,8 @@ fn quoted(text: &str) -> String {
 /// Puts the text in the place of a file that we have written; nobody sees half of it.
 fn replace(path: &Path, text: &str, force: bool, mode: u32) -> Result<(), String> {
     let replaced = || -> io::Result<bool> {
-        let (directory, name) = Directory::of_output(path)?;
+        // What holds tokens is a secret, and is not to be replaced by others either.
+        let (directory, name) = if mode == SECRET_MODE { Directory::of(path)? } else { Directory::of_output(path)? };
         let is_ours = match directory.read(&name, MAX_OUTPUT)? {
             Some(there) => there.bytes.is_empty() || there.bytes.starts_with(HEADER.as_bytes()),
             None => true,

@@ -5,6 +5,7 @@
 //! own files are found through any link, as secrets in containers are; they are regular files, and read bounded.
 
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -54,6 +55,24 @@ pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     }
 }
 
+/// Reads a file that we have made, as [`read`] does, but never through a link.
+///
+/// # Errors
+/// As [`read`], and when it can't be a file of ours.
+pub fn read_own(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    let (directory, name) = Directory::beside(path)?;
+    let absent = || FileError::io(path, "read", io::ErrorKind::NotFound.into());
+    let content = directory.read(&name, most)?.ok_or_else(absent)?;
+    let mode = content.metadata.mode() & 0o7777;
+    if others_write(&content.metadata) {
+        return Err(FileError::Writable { path: path.to_owned(), mode });
+    }
+    match exposed(&content.metadata) {
+        Some(mode) => Err(FileError::Exposed { path: path.to_owned(), mode }),
+        None => Ok(content.bytes),
+    }
+}
+
 /// The mode of a file that everybody may read.
 pub fn exposed(metadata: &Metadata) -> Option<u32> {
     let mode = metadata.mode() & 0o7777;
@@ -76,7 +95,7 @@ pub struct Access {
 /// When it can't be made there.
 pub fn create(path: &Path, access: Access, content: &[u8]) -> Result<bool, FileError> {
     let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
-    if directory.look(&name)?.is_some() {
+    if directory.look_at_file(&name)?.is_some() {
         return Ok(false);
     }
     let mut new = directory.new_file_for(&name, access.mode)?;

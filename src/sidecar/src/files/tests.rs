@@ -342,3 +342,86 @@ fn a_secret_of_ours_is_made_once_and_replaced_whole() {
     secret::replace(&place.path("run/link"), access, b"fourth").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"fourth");
 }
+
+#[test]
+fn a_secret_of_ours_is_never_behind_a_link() {
+    let place = Place::new();
+    place.file("other", "0123456789abcdef");
+    symlink("other", place.path("token")).unwrap();
+    assert!(matches!(secret::read_own(&place.path("token"), 20), Err(FileError::Link(_))));
+    fs::remove_file(place.path("token")).unwrap();
+    fs::hard_link(place.path("other"), place.path("token")).unwrap();
+    assert!(matches!(secret::read_own(&place.path("token"), 20), Err(FileError::ManyNames { .. })));
+    fs::remove_file(place.path("other")).unwrap();
+    assert_eq!(secret::read_own(&place.path("token"), 20).unwrap().len(), 16);
+}
+
+/// Nothing else opens, makes, renames or removes a file of ours: the names by which that could be done stand nowhere
+/// else, but in those that read the user's own files, with what they read.
+#[test]
+fn nothing_but_this_module_touches_files() {
+    const READERS: [(&str, &str); 9] = [
+        ("cli/input_files.rs", "configurations"),
+        ("cli/render.rs", "roots to trust"),
+        ("cli/render/into.rs", "whether two paths are one file"),
+        ("dns/lookup/recursive.rs", "/etc/resolv.conf"),
+        ("import/", "another tool's files"),
+        ("provided/", "when the user's certificates changed, and what lies in their directories"),
+        ("run/directory.rs", "a temporary directory of a random name, which is judged like any other"),
+        ("run/plugin.rs", "where the plugin is"),
+        ("store/file/", "whether two paths are one file"),
+    ];
+    const READING: [&str; 6] =
+        ["File::open", "fs::canonicalize", "fs::metadata", "fs::read", "fs::symlink_metadata", "OpenOptions"];
+    const WRITING: [&str; 24] = [
+        "DirBuilder",
+        "File::create",
+        "File::options",
+        "UnixDatagram::bind",
+        "UnixListener::bind",
+        "chmod(",
+        "chmodat(",
+        "chown(",
+        "chownat(",
+        "create_new",
+        "fs::copy",
+        "fs::create_dir",
+        "fs::hard_link",
+        "fs::remove",
+        "fs::rename",
+        "fs::set_permissions",
+        "fs::write",
+        "openat",
+        "set_permissions",
+        "setfsuid",
+        " symlink(",
+        "fs::symlink(",
+        "truncate(true)",
+        "write(true)",
+    ];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut found, mut looked_at) = (Vec::new(), 0);
+    let mut left = vec![root.clone()];
+    while let Some(path) = left.pop() {
+        if path.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+        let is_test = name.contains("tests/") || name.ends_with("tests.rs") || name.ends_with("testing.rs");
+        if is_test || name.starts_with("files/") {
+            continue;
+        }
+        looked_at += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        let is_reader = READERS.iter().any(|(reader, _)| name.starts_with(reader));
+        let banned = WRITING.iter().chain(READING.iter().filter(|_| !is_reader)).chain(["tempfile"].iter());
+        for word in banned.filter(|word| code.contains(**word)) {
+            found.push(format!("{name}: {word}"));
+        }
+    }
+    // Its removal goes by the same descriptors.
+    found.retain(|line| line != "run/directory.rs: tempfile");
+    assert!(found.is_empty() && looked_at > 150, "{looked_at} files, of which use files by themselves: {found:#?}");
+}

@@ -43,12 +43,14 @@ pub enum Kind {
 pub struct TokenFile {
     kind: Kind,
     path: PathBuf,
+    /// We have made it, and nobody has put a link in its place.
+    is_own: bool,
 }
 
 impl TokenFile {
     /// A file of the user's.
     pub fn new(kind: Kind, path: PathBuf) -> Self {
-        Self { kind, path }
+        Self { kind, path, is_own: false }
     }
 
     /// A file of our own: it is made with a random token when it is not there.
@@ -56,7 +58,7 @@ impl TokenFile {
     /// # Errors
     /// When it can't be made.
     pub fn own(kind: Kind, path: PathBuf) -> Result<Self, TokenError> {
-        let file = Self { kind, path };
+        let file = Self { kind, path, is_own: true };
         let mut content = Zeroizing::new(super::random()?.expose().to_vec());
         // Without it, a plugin in Envoy could have a gRPC client of Envoy's send the whole file as a header.
         content.push(b'\n');
@@ -95,7 +97,8 @@ impl TokenFile {
     }
 
     fn text(&self) -> Result<Secret, TokenError> {
-        secret::read(&self.path, MAX_FILE).map(Secret::new).map_err(TokenError::File)
+        let read = if self.is_own { secret::read_own } else { secret::read };
+        read(&self.path, MAX_FILE).map(Secret::new).map_err(TokenError::File)
     }
 }
 
