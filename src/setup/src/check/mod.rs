@@ -10,6 +10,7 @@ mod finding;
 pub(crate) mod gather;
 mod istio;
 mod kind;
+pub(crate) mod limits;
 pub(crate) mod listeners;
 pub(crate) mod plugin;
 pub(crate) mod reach;
@@ -75,6 +76,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     sds::check(&envoy, &plugins, &mut report);
     tokens::check(&plugins, &mut report);
     tls_alpn01::check(&envoy, &plugins, &mut report);
+    limits::check(documents, &envoy, &mut report);
     reach::check(documents, &envoy, &plugins, &mut report);
     report
 }

@@ -404,6 +404,35 @@ fn of_istio_the_plugin_and_the_way_to_the_ca_are_checked() {
 }
 
 #[test]
+fn what_strangers_may_hold_without_end_is_told_once() {
+    let warned = |changes: &[(&str, &str)]| lines(&of(&changed(changes)).warnings);
+    let limit = ("envoy.resource_monitors.global_downstream_max_connections", "envoy.resource_monitors.fixed_heap");
+    let [no_limit] = &warned(&[limit])[..] else { panic!("{:?}", warned(&[limit])) };
+    assert!(no_limit.contains("found no limit of connections, expected overload_manager with"), "{no_limit}");
+    let by_runtime = [
+        limit,
+        (
+            "      # The most connections of each",
+            "      overload.global_downstream_max_connections: 9\n      # Of each",
+        ),
+    ];
+    assert_eq!(warned(&by_runtime), Vec::<String>::new());
+    for (field, what) in [
+        ("          request_timeout: 60s\n", "the head and the body of a request"),
+        ("          request_headers_timeout: 10s\n", "the head and the body of a request"),
+    ] {
+        let [endless] = &warned(&[(field, "")])[..] else { panic!("{:?}", warned(&[(field, "")])) };
+        assert!(endless.contains(&format!("found no end for {what}")), "{endless}");
+    }
+    let handshake = ("    - transport_socket_connect_timeout: 10s\n      transport_socket:", "    - transport_socket:");
+    let [endless] = &warned(&[handshake])[..] else { panic!("{:?}", warned(&[handshake])) };
+    assert!(endless.contains("found no end for a TLS handshake"), "{endless}");
+    let inside: Vec<(&str, &str)> =
+        vec![limit, ("address: 0.0.0.0", "address: 127.0.0.1"), ("address: 0.0.0.0", "address: \"::1\"")];
+    assert_eq!(warned(&inside), Vec::<String>::new(), "strangers do not reach these");
+}
+
+#[test]
 fn pieces_to_merge_are_checked_beside_each_other() {
     let quick = crate::Quick {
         domains: vec!["a.example.com".into()],
@@ -481,8 +510,7 @@ fn on_processor() -> u64 {
 }
 
 const CHALLENGE_CHAIN: &str = include_str!("../../../../envoy/tls-alpn-01.yaml");
-const ORDINARY_CHAIN: &str =
-    "    # How long a handshake may take.\n    - transport_socket_connect_timeout: 10s\n      transport_socket:\n";
+const ORDINARY_CHAIN: &str = "    - transport_socket_connect_timeout: 10s\n";
 const CHALLENGE_MATCH: &str = "filter_chain_match: { application_protocols: [acme-tls/1] }";
 
 /// The reference with `tlsChallenge` and its chain; changed.

@@ -4,8 +4,8 @@ use resolver::config::Mistake;
 use serde_json::{Value, json};
 
 use super::chains::DEFAULT_OPTIONS;
-use super::{HEADER, Options, Rendered, ca, clusters, plugin, secrets, tls_alpn01, yaml};
-use crate::model::{HttpRouter, RouterTls, Setup, TcpTls};
+use super::{HEADER, Options, Rendered, ca, clusters, limits, plugin, secrets, tls_alpn01, yaml};
+use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, Timeouts};
 
 /// The pieces, each under the key that it belongs under.
 ///
@@ -48,6 +48,7 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
         }
     }
     options.tokens.fill(&mut whole);
+    bounds(&mut whole, setup, options);
     let text = format!(
         "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key (the clusters go to\n# \
          static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n\n{}",
@@ -69,6 +70,39 @@ fn own_options(setup: &Setup) -> Vec<String> {
         Some(format!("{path}: the filter chain for its names needs the options {} too", acme::one_line(options)))
     };
     http.chain(tcp).filter_map(line).collect()
+}
+
+/// What strangers may hold, in the words of [`limits`].
+fn bounds(whole: &mut Value, setup: &Setup, options: &Options) {
+    let challenged = plugin::challenge_entry_points(setup);
+    whole["overload_manager"] = commented(
+        limits::overload_manager(options.connections),
+        "At the top of the bootstrap: the most connections of clients at once, two fifths of the files that Envoy may have \
+         open\n(`ulimit -Hn`). `--max-connections` sets it.",
+    );
+    let own = limits::of_listeners(setup, |name| challenged.contains(name), options.connections);
+    whole["layered_runtime"] = commented(
+        json!({ "layers": [{ "name": "envoy-autocert", "static_layer": own }] }),
+        "At the top of the bootstrap: the most connections of each listener, by its name.",
+    );
+    let mut listener = json!({});
+    limits::bound(&mut listener, !challenged.is_empty());
+    limits::inspector(&mut listener, &Timeouts::default());
+    whole["listener"] = commented(
+        listener,
+        "Fields of each listener that strangers reach; ignore_global_conn_limit only of the one on port 80, so that nobody \
+         keeps\nthe CA out from another port.",
+    );
+    whole["filter_chain"] = commented(
+        json!({ "transport_socket_connect_timeout": limits::HANDSHAKE }),
+        "A field of each filter chain with TLS.",
+    );
+    let mut manager = json!({});
+    limits::of_manager(&mut manager, &Timeouts::default());
+    whole["http_connection_manager"] = commented(
+        manager,
+        "Fields of each http_connection_manager: how long a head, a whole request and a pause between requests may take.",
+    );
 }
 
 fn place_of_filter(setup: &Setup) -> String {

@@ -22,7 +22,7 @@ const HEAD: Duration = Duration::from_secs(10);
 pub(super) const HANDSHAKE: &str = "10s";
 /// How long the rest of an answer may wait for a client that lets the window of its HTTP/2 stream stay shut, when its
 /// server is done with it: Envoy's own default for silent streams.
-pub(super) const FLUSH: &str = "300s";
+const FLUSH: &str = "300s";
 /// What a connection may make Envoy buffer in each direction, in bytes, as in Envoy's guide for edge proxies.
 pub(super) const BUFFER: u32 = 32 * 1024;
 /// Windows of HTTP/2, in bytes, and streams of a connection, as in Envoy's guide for edge proxies.
@@ -112,13 +112,31 @@ pub(super) fn bound(listener: &mut Value, is_challenged: bool) {
     listener["tcp_keepalive"] = PROBES.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
 }
 
-/// HTTP/2 with clients and with servers.
-pub(super) fn http2() -> Value {
-    json!({
+/// What looks at the first bytes of a connection.
+pub(super) fn inspector(listener: &mut Value, timeouts: &Timeouts) {
+    listener["listener_filters_timeout"] = json!(timeouts.first_bytes());
+    listener["listener_filters"] = json!([{
+        "name": "envoy.filters.listener.tls_inspector",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
+        },
+    }]);
+}
+
+/// What a connection manager has.
+pub(super) fn of_manager(manager: &mut Value, timeouts: &Timeouts) {
+    manager["request_headers_timeout"] = json!(timeouts.head());
+    // The whole request, unless its answer has begun: so upgrades and calls of gRPC in both directions go on.
+    manager["request_timeout"] = json!(timeouts.whole_request());
+    manager["common_http_protocol_options"] = json!({ "idle_timeout": timeouts.idle_connection() });
+    // As in Traefik, an answer is waited for and read for as long as it takes.
+    manager["stream_idle_timeout"] = json!("0s");
+    manager["stream_flush_timeout"] = json!(FLUSH);
+    manager["http2_protocol_options"] = json!({
         "max_concurrent_streams": STREAMS,
         "initial_stream_window_size": STREAM_WINDOW,
         "initial_connection_window_size": CONNECTION_WINDOW,
-    })
+    });
 }
 
 /// The circuit breakers of a service: its share, in everything.
@@ -130,15 +148,15 @@ pub(super) fn of_service(connections: Connections) -> Value {
 /// Traefik's times, as Envoy takes them: 0s is without end.
 impl Timeouts {
     /// Listener filters wait for these, which every listener with HTTP therefore has.
-    pub(super) fn first_bytes(&self) -> String {
+    fn first_bytes(&self) -> String {
         seconds(Some(self.read.map_or(FIRST_BYTES, |read| read.min(FIRST_BYTES))))
     }
 
-    pub(super) fn head(&self) -> String {
+    fn head(&self) -> String {
         seconds(Some(self.read.map_or(HEAD, |read| read.min(HEAD))))
     }
 
-    pub(super) fn whole_request(&self) -> String {
+    fn whole_request(&self) -> String {
         seconds(self.read)
     }
 
@@ -146,7 +164,7 @@ impl Timeouts {
         seconds(self.write)
     }
 
-    pub(super) fn idle_connection(&self) -> String {
+    fn idle_connection(&self) -> String {
         seconds(self.idle)
     }
 }

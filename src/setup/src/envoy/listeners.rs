@@ -87,13 +87,7 @@ fn listener(point: &EntryPoint, chains: Vec<Value>, is_challenged: bool) -> Valu
     // Where HTTP is spoken without TLS nothing else would wait for the first bytes with a deadline.
     let is_plain_http = |chain: &Value| chain.get("transport_socket").is_none() && !is_tcp_proxy(chain);
     if needs_to_look || chains.iter().any(is_plain_http) {
-        listener["listener_filters_timeout"] = json!(timeouts.first_bytes());
-        listener["listener_filters"] = json!([{
-            "name": "envoy.filters.listener.tls_inspector",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector",
-            },
-        }]);
+        limits::inspector(&mut listener, timeouts);
     }
     // The server may be the one that speaks first.
     if chains.iter().any(is_plain_tcp) && needs_to_look {

@@ -55,15 +55,8 @@ fn connection_manager(manager: Manager<'_>) -> Value {
         "generate_request_id": false,
         "server_header_transformation": "PASS_THROUGH",
         "upgrade_configs": [{ "upgrade_type": "websocket" }],
-        "request_headers_timeout": manager.point.timeouts.head(),
-        // The whole request, unless its answer has begun: so upgrades and calls of gRPC in both directions go on.
-        "request_timeout": manager.point.timeouts.whole_request(),
-        "common_http_protocol_options": { "idle_timeout": manager.point.timeouts.idle_connection() },
-        // As in Traefik, an answer is waited for and read for as long as it takes.
-        "stream_idle_timeout": "0s",
-        "stream_flush_timeout": limits::FLUSH,
-        "http2_protocol_options": limits::http2(),
     });
+    limits::of_manager(&mut config, &manager.point.timeouts);
     untrusted::distrust(&mut config, manager.point);
     config["http_filters"] = manager.plugin.into_iter().chain([router]).collect();
     let (key, routes) = manager.routes;

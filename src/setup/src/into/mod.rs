@@ -6,6 +6,7 @@
 
 mod edit;
 mod infer;
+mod limits;
 mod place;
 mod tls_alpn01;
 

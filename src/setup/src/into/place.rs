@@ -22,7 +22,9 @@ const HTTP: u64 = 80;
 pub(super) struct Place<'p, 'a> {
     pub(super) envoy: &'p Envoy<'a>,
     pub(super) plugins: &'p [Plugin<'a>],
-    top: &'p At<'a>,
+    pub(super) top: &'p At<'a>,
+    /// The listener that the plugin is added to.
+    pub(super) responder: Option<&'p Listener<'a>>,
     /// The additions.
     pub(super) edits: Vec<Edit>,
     /// What is added.
@@ -33,7 +35,15 @@ pub(super) struct Place<'p, 'a> {
 
 impl<'p, 'a> Place<'p, 'a> {
     pub(super) fn new(envoy: &'p Envoy<'a>, plugins: &'p [Plugin<'a>], top: &'p At<'a>) -> Self {
-        Self { envoy, plugins, top, edits: Vec::new(), notes: Notes::default(), unplaced: Notes::default() }
+        Self {
+            envoy,
+            plugins,
+            top,
+            responder: None,
+            edits: Vec::new(),
+            notes: Notes::default(),
+            unplaced: Notes::default(),
+        }
     }
 
     /// Finds a place for everything that is missing.
@@ -52,6 +62,7 @@ impl<'p, 'a> Place<'p, 'a> {
         self.secrets(&certificates);
         self.clusters(cas, options);
         self.node();
+        self.limits(options);
     }
 
     /// The plugin, first on the plaintext listener.
@@ -74,6 +85,7 @@ impl<'p, 'a> Place<'p, 'a> {
             self.unplaced
                 .say(format!("{} has {port}: CAs ask on port 80, which must be mapped to it", title(listener)));
         }
+        self.responder = Some(listener);
         let filter = pieces::http_filter(configuration, &options.plugin);
         for chain in listener.chains.iter().filter(|chain| !chain.has_socket) {
             let managers = chain.at.list("filters");

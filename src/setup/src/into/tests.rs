@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::check::{Finding, envoy as check};
+use crate::envoy::limits::{MONITOR, runtime_key};
 use crate::{Quick, Sources};
 
 const FRONT_PROXY: &str = include_str!("../../../../tests/e2e/into/front-proxy.yaml");
@@ -68,6 +69,25 @@ fn a_second_time_there_is_nothing_to_add() {
         assert_eq!(twice.text, once.text);
         assert!(twice.notes.contains(&"nothing is missing".to_owned()), "{:?}", twice.notes);
     }
+}
+
+#[test]
+fn a_bootstrap_without_a_limit_of_connections_gets_one_that_leaves_the_ca_and_the_administrator_in() {
+    let text = include_str!("../../../../examples/lets-encrypt/envoy.yaml");
+    let without = text.replace("envoy.resource_monitors.global_downstream_max_connections", "a.monitor");
+    let (_, told) = added(&without);
+    assert!(told.unplaced.iter().any(|line| line.starts_with("overload_manager: add envoy.resource_monitors.")));
+    let (_, told) = added(FRONT_PROXY);
+    let new: Value = serde_saphyr::from_str(&told.text).unwrap();
+    let monitor = &new["overload_manager"]["resource_monitors"][0];
+    assert_eq!(monitor["name"], MONITOR);
+    assert_eq!(monitor["typed_config"]["max_active_downstream_connections"], 7500);
+    assert_eq!(new["admin"]["ignore_global_conn_limit"], true);
+    let listeners = new["static_resources"]["listeners"].as_array().unwrap();
+    let ignoring: Vec<&Value> = listeners.iter().filter(|one| one["ignore_global_conn_limit"] == true).collect();
+    let [challenged] = ignoring[..] else { panic!("{ignoring:?}") };
+    let key = runtime_key(challenged["name"].as_str().unwrap());
+    assert_eq!(new["layered_runtime"]["layers"][0]["static_layer"][&key], 5625);
 }
 
 #[test]

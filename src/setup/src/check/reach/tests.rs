@@ -34,7 +34,8 @@ fn typed(kind: &str, fields: &str) -> String {
 
 /// A connection manager with these fields.
 fn manager(fields: &str) -> String {
-    typed("filters.network.http_connection_manager.v3.HttpConnectionManager", &format!("stat_prefix: x, {fields}"))
+    let fields = format!("stat_prefix: x, request_headers_timeout: 10s, request_timeout: 60s, {fields}");
+    typed("filters.network.http_connection_manager.v3.HttpConnectionManager", &fields)
 }
 
 /// One with these routes.
