@@ -2,7 +2,7 @@
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
 //! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`,
-//! `sizes`, `wildcards`.
+//! `sizes`, `slow`, `wildcards`.
 
 mod alpn;
 mod figure;
@@ -13,6 +13,7 @@ mod minimal;
 mod plan;
 mod requests;
 mod sizes;
+mod slow;
 mod stage;
 mod storage;
 mod wildcards;
@@ -29,7 +30,7 @@ type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 8] = [
+    let groups: [(&str, Measure); 9] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
         ("alpn", alpn::measure),
@@ -38,6 +39,7 @@ fn main() -> Result<()> {
         ("forms", forms::measure),
         ("plan", plan::measure),
         ("requests", requests::measure),
+        ("slow", slow::measure),
     ];
     let mut figures = Vec::new();
     for (name, measure) in groups {
