@@ -19,7 +19,7 @@ use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
 use crate::clock::Clock;
 use crate::closed::ClosedRouters;
 use crate::deployment::{self, Deployment};
-use crate::dns::Dns;
+use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::keys::KeyMaker;
@@ -133,6 +133,7 @@ impl Sidecar {
             health,
             stopping: stopping.clone(),
             mac_keys,
+            name_servers: NameServers::new(args.dns.name_server_port, args.dns.resolvers.iter().cloned()),
         });
 
         let (tokens, token_files) = match &args.tokens {

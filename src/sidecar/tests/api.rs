@@ -486,6 +486,8 @@ async fn a_bad_dns_challenge_is_told_where_it_is_bad() {
         (path::DNS_01, &dns, "provider", json!(""), "provider: expected"),
         (path::DNS_01, &dns, "checks", json!({"resolvers": vec!["a:53"; 17]}), "checks.resolvers: expected at most 16"),
         (path::DNS_01, &dns, "checks", json!({"resolvers": ["a:53", ""]}), "checks.resolvers[1]: expected"),
+        (path::DNS_01, &dns, "checks", json!({"resolvers": ["127.0.0.1:6379"]}), "--dns-resolver 127.0.0.1:6379"),
+        (path::DNS_PERSIST_01, &persist, "checks", json!({"resolvers": ["a:53", "a:80"]}), "--dns-resolver a:80"),
         (path::DNS_PERSIST_01, &persist, "domain", json!("a..example"), "domain: expected"),
         (path::DNS_PERSIST_01, &persist, "issuerDomainNames", json!([]), "issuerDomainNames: expected 1 to 10"),
         (path::DNS_PERSIST_01, &persist, "issuerDomainNames", json!(["a\"b"]), "issuerDomainNames: expected 1 to 10"),

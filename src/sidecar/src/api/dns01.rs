@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use resolver::config::shortened;
 use wire::{Dns01, DnsChecks, Readiness};
 
 use super::Context;
@@ -14,7 +15,7 @@ use super::challenges::check_key_authorization;
 use super::message::{Answer, Fenced, Message, SMALL, short};
 use super::problem::Refused;
 use crate::catalog::Name;
-use crate::dns::{MAX_SERVERS, Unsolved};
+use crate::dns::{MAX_SERVERS, NameServers, Unsolved};
 
 /// How long a request is held.
 pub(super) const PATIENCE: Duration = Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
@@ -29,7 +30,7 @@ pub(super) async fn publish(
     short("resolver", &challenge.resolver)?;
     short("provider", &challenge.provider)?;
     check_domain(&challenge.domain)?;
-    check_servers(&challenge.checks)?;
+    check_servers(&challenge.checks, &context.name_servers)?;
     context.store.check(fence)?;
     let mut stopping = context.stopping.clone();
     let ready = tokio::select! {
@@ -65,18 +66,24 @@ pub(super) fn is_dns_name(name: &Name) -> bool {
     name.as_str().parse::<IpAddr>().is_err()
 }
 
-pub(super) fn check_servers(checks: &DnsChecks) -> Result<(), Refused> {
+pub(super) fn check_servers(checks: &DnsChecks, allowed: &NameServers) -> Result<(), Refused> {
     let found = checks.resolvers.len();
     if found > MAX_SERVERS {
         return Err(Refused::bad_request(format!(
             "checks.resolvers: expected at most {MAX_SERVERS} servers, found {found}"
         )));
     }
-    checks
-        .resolvers
-        .iter()
-        .enumerate()
-        .try_for_each(|(place, server)| short(&format!("checks.resolvers[{place}]"), server))
+    checks.resolvers.iter().enumerate().try_for_each(|(place, server)| {
+        let path = format!("checks.resolvers[{place}]");
+        short(&path, server)?;
+        if allowed.allow(server) {
+            return Ok(());
+        }
+        let server = shortened(server);
+        Err(Refused::bad_request(format!(
+            "{path}: expected a name server on port 53, or one that the sidecar's flag names: --dns-resolver {server}"
+        )))
+    })
 }
 
 impl From<Unsolved> for Refused {

@@ -30,7 +30,7 @@ pub(super) async fn look(
             "accountUri: expected printable ASCII without a semicolon, as a record has it",
         ));
     }
-    check_servers(&challenge.checks)?;
+    check_servers(&challenge.checks, &context.name_servers)?;
     context.store.check(fence)?;
     let looked = timeout(PATIENCE, context.dns.persistent.check(&challenge)).await;
     let late = |_| format!("the name servers of {} did not answer within {} s", challenge.domain, PATIENCE.as_secs());

@@ -51,7 +51,7 @@ use crate::catalog::{Catalog, DefaultCertificate};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::clock::Clock;
 use crate::deployment::Deployment;
-use crate::dns::Dns;
+use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
 use crate::health::Health;
 use crate::keys::KeyMaker;
@@ -78,6 +78,8 @@ pub struct Context {
     pub clock: Clock,
     /// Where the MAC keys of external accounts are.
     pub mac_keys: MacKeys,
+    /// Which name servers requests may name.
+    pub name_servers: NameServers,
     /// Where keys and state are.
     pub store: Arc<dyn Store>,
     /// What SDS serves.
@@ -138,6 +140,7 @@ impl Context {
         Ok(Self {
             clock,
             mac_keys: MacKeys::default(),
+            name_servers: NameServers::default(),
             store,
             catalog,
             shelf,

@@ -1,10 +1,12 @@
 //! The flags of DNS-01 and its questions to name servers, and the codes of DNS providers in configurations.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
-use resolver::config::{Mistake, shortened};
+use resolver::config::{Mistake, Resolver, shortened};
 use setup::model::Setup;
 
-use crate::dns::{DelegationZone, provider};
+use crate::dns::{DelegationZone, NameServers, provider};
 
 /// The flags of DNS-01 and its questions to name servers.
 #[derive(Args, Clone, Debug)]
@@ -20,6 +22,17 @@ pub struct DnsArgs {
     )]
     pub name_server_port: u16,
 
+    /// Name server on another port than 53 that dnsChallenge.resolvers names, HOST:PORT: no other may be asked. `run` takes
+    /// them from your configuration. May be given several times.
+    #[arg(
+        long = "dns-resolver",
+        env = "ENVOY_AUTOCERT_DNS_RESOLVER",
+        value_name = "HOST:PORT",
+        value_delimiter = ',',
+        help_heading = "DNS"
+    )]
+    pub resolvers: Vec<String>,
+
     /// Zone, or name with all below it, that holds nothing but challenges. CNAMEs from _acme-challenge names may lead into
     /// it also with DNS providers that may replace other TXT records. May be given several times.
     #[arg(
@@ -30,6 +43,17 @@ pub struct DnsArgs {
         help_heading = "DNS"
     )]
     pub delegation_zones: Vec<DelegationZone>,
+}
+
+/// The name servers of all resolvers that listen on another port than that of DNS.
+pub(super) fn other_ports(setup: &Setup) -> BTreeSet<String> {
+    let allowed = NameServers::default();
+    let of_resolver = |resolver: &Resolver| -> Vec<String> {
+        let dns = resolver.dns_challenge.iter().flat_map(|challenge| &challenge.resolvers);
+        let persist = resolver.dns_persist_challenge.iter().flat_map(|challenge| &challenge.resolvers);
+        dns.chain(persist).filter(|server| !allowed.allow(server)).cloned().collect()
+    };
+    setup.resolvers.iter().flat_map(of_resolver).collect()
 }
 
 /// Resolvers whose DNS provider there is not. The plugin can't know that, and an order is late to say so.

@@ -19,8 +19,7 @@ impl EabChoice {
         Self(Ok((resolver.to_owned(), key.clone())))
     }
 
-    /// `RESOLVER=file:PATH` or `RESOLVER=env:NAME`.
-    #[expect(clippy::unnecessary_wraps, reason = "clap takes no parser that can't fail")]
+    /// `RESOLVER=file:PATH` or `RESOLVER=env:NAME`. It fails later, in [`mac_keys`].
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let parsed = text.split_once('=').filter(|(resolver, _)| is_name(resolver));
         let parsed = parsed.map(|(resolver, place)| (resolver, MacKey::parse(place)));

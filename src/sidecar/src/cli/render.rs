@@ -17,7 +17,7 @@ use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
 use setup::model::Setup;
 
-use super::dns::known_providers;
+use super::dns::{known_providers, other_ports};
 use super::storages::choices;
 use super::{InputArgs, failed, wake};
 use crate::closed;
@@ -308,6 +308,9 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
         if let Some(path) = file {
             command.push_str(&format!(" {flag} {}", quoted(&path.display().to_string())));
         }
+    }
+    for server in other_ports(setup) {
+        command.push_str(&format!(" --dns-resolver {}", quoted(&server)));
     }
     let mut notes = vec![format!("Start the sidecar: {command}")];
     for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {

@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit};
 use setup::envoy::limits::Connections;
 use setup::model::Setup;
 
-use super::dns::DnsArgs;
+use super::dns::{DnsArgs, other_ports};
 use super::eab::EabChoice;
 use super::envoy_environment::EnvoyEnvironmentArgs;
 use super::inputs::InputArgs;
@@ -222,7 +222,10 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         crl_checks: Switch::On,
         crl_allow_private: false,
         wake_addresses: wake::addresses(setup),
-        dns: args.dns.clone(),
+        dns: DnsArgs {
+            resolvers: args.dns.resolvers.iter().cloned().chain(other_ports(setup)).collect(),
+            ..args.dns.clone()
+        },
         user: UserArgs::default(),
         logs: args.logs.clone(),
         tokens: None,

@@ -14,6 +14,7 @@
 //! | `turns.rs` | who may use a provider now |
 //! | `propagation.rs` | waits until a record is seen |
 //! | `persist.rs` | dns-persist-01 |
+//! | `servers.rs` | which name servers a request may name |
 //! | `lookup/` | questions to name servers |
 //! | `providers.rs` | what the solver wants of providers |
 //! | `provider/` | DNS providers by lego's codes, with lego's variables: make a record, remove it |
@@ -27,6 +28,7 @@ mod propagation;
 pub mod provider;
 mod providers;
 mod removal;
+mod servers;
 mod solver;
 #[cfg(test)]
 mod tests;
@@ -40,6 +42,7 @@ pub use delegation::{Delegation, DelegationZone};
 pub use lookup::{Exchange, MAX_SERVERS, Network, Question, Unanswered};
 pub use persist::Persistent;
 pub use providers::{ByCode, DnsProvider, Providers};
+pub use servers::NameServers;
 pub use solver::{Parts, Solver, Unsolved};
 
 /// lego's switch: `true` when records are made at the challenge's own name, wherever CNAMEs lead.

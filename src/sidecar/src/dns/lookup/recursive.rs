@@ -15,11 +15,10 @@ use tokio::time::timeout;
 use super::exchange::{Exchange, Question};
 use super::sight::code;
 use super::{Lookup, LookupError};
+use crate::dns::servers::PORT;
 
 /// Where the system's servers are written down.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// The port of DNS.
-const PORT: u16 = 53;
 /// How long a recursive server's own name may take to be resolved.
 const NAME_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most recursive servers; further ones are not asked.
