@@ -12,6 +12,7 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod assemble;
 pub mod check;
 pub mod envoy;

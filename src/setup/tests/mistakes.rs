@@ -5,7 +5,9 @@
 
 mod common;
 
-use common::{lines, with_environment};
+use common::{lines, read, with_environment};
+use setup::envoy::Options;
+use setup::envoy::bootstrap::bootstrap;
 use setup::{Quick, SourceFile, Sources};
 
 /// What all of these have besides, so that nothing else is wrong.
@@ -599,4 +601,35 @@ fn parts_left_out_are_mistakes_when_the_user_is_strict() {
         told(&strict),
         ["a.yml: api: found a part of Traefik's that is left out here, expected none with --strict"]
     );
+}
+
+/// Whoever reaches it reads the configuration with its secrets, and stops Envoy.
+#[test]
+fn no_service_is_envoys_own_admin_interface() {
+    let told = |url: &str, admin: &str| {
+        let text = REST.replace("http://10.0.0.1", url).replace("10.0.0.1:5432", url.trim_start_matches("http://"));
+        let options = Options { admin: admin.to_owned(), ..Options::default() };
+        match bootstrap(&read(&sources(&[("a.yml", &text)])).setup, &options) {
+            Ok(_) => Vec::new(),
+            Err(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
+        }
+    };
+    for url in ["http://127.0.0.1:9901", "http://localhost:9901", "http://[::1]:9901", "http://127.9.9.9:9901"] {
+        let told = told(url, "127.0.0.1:9901");
+        assert_eq!(told.len(), 2, "{url}: {told:?}");
+        assert!(told[0].starts_with("http.services.shop.loadBalancer.servers: found "), "{told:?}");
+        assert!(told[1].starts_with("tcp.services.db.loadBalancer.servers: found "), "{told:?}");
+        assert!(
+            told.iter().all(|line| line.contains("Envoy's own admin interface") && line.contains("--admin")),
+            "{told:?}"
+        );
+    }
+    for (url, admin) in [
+        ("http://127.0.0.1:9902", "127.0.0.1:9901"),
+        ("http://10.0.0.1:9901", "127.0.0.1:9901"),
+        ("http://127.0.0.1:9901", "/run/envoy/admin.sock"),
+        ("http://127.0.0.1:9901", "unix:/run/envoy/admin.sock"),
+    ] {
+        assert_eq!(told(url, admin), [""; 0], "{url} {admin}");
+    }
 }

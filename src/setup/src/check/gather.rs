@@ -137,12 +137,12 @@ impl<'a> Envoy<'a> {
     }
 }
 
-/// The files that a bootstrap, or a file of its, takes listeners, clusters and routes from.
+/// The files that a bootstrap, or a file of its, takes listeners, clusters, routes and endpoints from.
 pub(crate) fn files(top: &At<'_>) -> Vec<String> {
     let dynamic = top.get("dynamic_resources");
     let sources = ["lds_config", "cds_config"].into_iter().filter_map(|field| dynamic.as_ref()?.get(field));
     let listed = sources.filter_map(|source| file(&source).map(str::to_owned));
-    listed.chain(reach::route_files(top).map(str::to_owned)).collect()
+    listed.chain(reach::files(top).map(str::to_owned)).collect()
 }
 
 /// The file of a source of configuration, if it is one.

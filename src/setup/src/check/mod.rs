@@ -52,7 +52,7 @@ impl Document {
         At::top(&self.source, &self.tree)
     }
 
-    /// The files that it takes listeners, clusters and routes from, as it names them.
+    /// The files that it takes listeners, clusters, routes and endpoints from, as it names them.
     pub fn files(&self) -> Vec<String> {
         gather::files(&self.top())
     }

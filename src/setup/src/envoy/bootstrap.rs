@@ -1,10 +1,11 @@
 //! `--format bootstrap`: all that Envoy needs, in one file.
 
-use resolver::config::Mistake;
+use resolver::config::{Mistake, shortened};
 use serde_json::{Value, json};
 
 use super::clusters::{pipe, socket_address};
 use super::{HEADER, Layout, Options, Rendered, ca, limits, listeners, plugin, yaml};
+use crate::address::Address;
 use crate::model::Setup;
 
 /// The most of an answer to the plugin that Envoy keeps, in bytes: a CA that never ends its answer costs no more. Twice
@@ -33,6 +34,10 @@ pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mista
 /// When a setup can't be said in Envoy's terms.
 pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Value, Vec<String>), Vec<Mistake>> {
     let cas = ca::all(&setup.resolvers)?;
+    let to_admin = services_to_admin(setup, &options.admin);
+    if !to_admin.is_empty() {
+        return Err(to_admin);
+    }
     let configuration = plugin::configuration(setup, &cas);
     let resources = listeners::resources(setup, &configuration, options, layout)?;
     let mut whole = base(setup, configuration, options);
@@ -88,11 +93,39 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
 
 /// `ADDRESS:PORT`, or a unix socket.
 fn admin(address: &str) -> Value {
-    let port = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
-    match port {
-        Some((host, port)) if !address.starts_with('/') && !address.starts_with("unix:") => {
-            socket_address(host.trim_start_matches('[').trim_end_matches(']'), port)
-        }
-        _ => pipe(address.strip_prefix("unix:").unwrap_or(address)),
+    match admin_port(address) {
+        Some((host, port)) => socket_address(host, port),
+        None => pipe(address.strip_prefix("unix:").unwrap_or(address)),
     }
+}
+
+/// Host and port, if it is no unix socket.
+fn admin_port(address: &str) -> Option<(&str, u16)> {
+    let (host, port) =
+        address.rsplit_once(':').filter(|_| !address.starts_with('/') && !address.starts_with("unix:"))?;
+    Some((host.trim_start_matches('[').trim_end_matches(']'), port.parse().ok()?))
+}
+
+/// Services with a server at the address of Envoy's own admin interface: their routers would open it to their clients.
+fn services_to_admin(setup: &Setup, admin: &str) -> Vec<Mistake> {
+    let Some((host, port)) = admin_port(admin) else { return Vec::new() };
+    let admin = Address::tcp(host, port);
+    let http = setup.http_services.iter().flat_map(|(name, service)| {
+        service.servers.iter().map(move |server| ("http", name, server.host.as_str(), server.port))
+    });
+    let tcp = setup.tcp_services.iter().flat_map(|(name, service)| {
+        service.servers.iter().map(move |server| ("tcp", name, server.host.as_str(), server.port))
+    });
+    let leads = http.chain(tcp).filter(|(_, _, host, port)| Address::tcp(host, *port).reaches(&admin));
+    leads
+        .map(|(kind, name, host, port)| Mistake {
+            path: format!("{kind}.services.{}.loadBalancer.servers", shortened(name)),
+            found: format!("{}:{port}, where Envoy's own admin interface listens", shortened(host)),
+            expected:
+                "another server, or the admin interface elsewhere (`--admin /run/envoy/admin.sock`): who comes this \
+                       way reads the whole configuration, and stops Envoy"
+                    .to_owned(),
+            nearest: None,
+        })
+        .collect()
 }

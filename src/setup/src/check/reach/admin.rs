@@ -4,8 +4,8 @@ use super::super::finding::quoted;
 use super::super::gather::Envoy;
 use super::super::typed::typed_config;
 use super::super::{Finding, Report};
-use super::address::Host;
 use super::destinations::Destinations;
+use crate::address::Host;
 use crate::located::At;
 
 /// Pages that hold no secret and change nothing, as monitoring asks for them.

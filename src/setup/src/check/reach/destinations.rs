@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::gather::Envoy;
 use super::super::plugin::Plugin;
-use super::address::Address;
+use super::super::typed::typed;
+use crate::address::Address;
 use crate::envoy::Options;
 use crate::envoy::clusters::{API, SDS};
 use crate::located::At;
@@ -38,13 +39,10 @@ impl Destination {
                  its secrets, and stops Envoy"
             }
             Self::Api => {
-                "no way there but the plugin's own (sidecar.cluster): who comes this way is taken for Envoy, and may have \
-                 account keys and order certificates; --status-address has /metrics and /status"
+                "no way there but the plugin's own (sidecar.cluster): behind it are account keys and orders; for /metrics \
+                 and /status there is --status-address"
             }
-            Self::Sds => {
-                "no way there but the SDS configurations of TLS contexts: who comes this way is taken for Envoy, and gets \
-                 private keys"
-            }
+            Self::Sds => "no way there but the SDS configurations of TLS contexts: behind it are private keys",
         }
     }
 }
@@ -76,12 +74,16 @@ impl<'a> Destinations<'a> {
             let admin = top.find("admin.address").map(|at| listed(&at)).unwrap_or_default();
             addresses.extend(admin.into_iter().map(|address| (address, Destination::Admin)));
         }
+        let assignments: Vec<(&str, At<'_>)> = tops.iter().flat_map(assignments).collect();
         let ends: Vec<(&str, Vec<Address>)> = envoy
             .clusters
             .iter()
             .map(|cluster| {
-                let ends = cluster.get("load_assignment").map(|at| listed(&at)).unwrap_or_default();
-                (cluster.text_of("name").unwrap_or_default(), ends)
+                let name = cluster.text_of("name").unwrap_or_default();
+                let mut ends = cluster.get("load_assignment").map(|at| listed(&at)).unwrap_or_default();
+                let service = cluster.text_of("eds_cluster_config.service_name").unwrap_or(name);
+                ends.extend(assignments.iter().filter(|(of, _)| *of == service).flat_map(|(_, at)| listed(at)));
+                (name, ends)
             })
             .collect();
         for (name, ends) in &ends {
@@ -139,6 +141,16 @@ impl<'a> Destinations<'a> {
             _ => None,
         })
     }
+}
+
+/// The endpoints of clusters that stand apart from them (EDS), by the names that clusters ask for them.
+fn assignments<'a>(top: &At<'a>) -> Vec<(&'a str, At<'a>)> {
+    let resources = top.list("resources").into_iter().chain([top.clone()]);
+    let of_cluster = |at: At<'a>| {
+        let typed = typed(&at).filter(|typed| typed.name == "ClusterLoadAssignment")?;
+        Some((typed.at.text_of("cluster_name")?, typed.at))
+    };
+    resources.filter_map(of_cluster).collect()
 }
 
 /// All addresses that stand at this place or below.

@@ -1,17 +1,15 @@
 //! Who can reach the sidecar through Envoy, and Envoy's own admin interface: nobody but the plugin and TLS contexts.
 //!
-//! Whatever names a cluster sends somebody's requests there. A request that gets to the sidecar's sockets comes from
-//! Envoy, whom the sidecar trusts; one that gets to the admin interface reads the whole configuration, and stops Envoy.
+//! Whatever names a cluster sends somebody's requests there. To the sidecar's sockets they come as Envoy's own, whose user
+//! the sidecar trusts; at the admin interface they read the whole configuration, and stop Envoy.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `address.rs` | addresses, so that two ways to write one are the same |
 //! | `destinations.rs` | which clusters lead there |
 //! | `walk.rs` | whatever names a cluster, wherever it stands |
 //! | `mesh.rs` | the same of Istio's resources |
 //! | `admin.rs` | what of the admin interface may be shown, and where it listens |
 
-mod address;
 mod admin;
 mod destinations;
 pub(super) mod mesh;
@@ -40,10 +38,14 @@ pub(super) fn check<'a>(documents: &'a [Document], envoy: &Envoy<'a>, plugins: &
     admin::open_proxies(envoy, &destinations, report);
 }
 
-/// The files that a document takes routes from, in a form that can be read.
-pub(super) fn route_files<'a>(top: &At<'a>) -> impl Iterator<Item = &'a str> {
+/// The files that a document takes routes and endpoints from, in a form that can be read.
+pub(super) fn files<'a>(top: &At<'a>) -> impl Iterator<Item = &'a str> {
     let is_yaml = |file: &&str| [".yaml", ".yml", ".json"].iter().any(|end| file.ends_with(end));
-    let elsewhere = |found: Use<'a>| if let What::Elsewhere(file) = found.what { file } else { None };
+    let elsewhere = |found: Use<'a>| match found.what {
+        What::Elsewhere(file) => file,
+        What::Endpoints(file) => Some(file),
+        What::Chosen(_) | What::Cluster(_) | What::Code(_) | What::Host(_) | What::Target(_) => None,
+    };
     walk::uses(std::slice::from_ref(top), &[]).into_iter().filter_map(elsewhere).filter(is_yaml)
 }
 
@@ -71,12 +73,12 @@ fn report_use(found: &Use<'_>, destinations: &Destinations<'_>, documents: &[Doc
             }
         }
         What::Chosen(how) => {
-            let expected = "a cluster that the configuration names: whoever sends the request may choose one of the \
-                            sidecar's, whose requests count as Envoy's own";
+            let expected = "a cluster that the configuration names: whoever sends the request may choose those that lead \
+                            to the sidecar and to the admin interface";
             report.warning(Finding::at(at, format!("a cluster that {how}"), expected));
         }
-        // Istio's alone.
-        What::Host(_) => {}
+        // Such files are read, and these are Istio's alone.
+        What::Endpoints(_) | What::Host(_) => {}
         What::Elsewhere(file) => {
             if file.is_some_and(|file| documents.iter().any(|document| document.source == file)) {
                 return;

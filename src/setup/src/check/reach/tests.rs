@@ -231,6 +231,26 @@ fn a_cluster_of_any_name_that_leads_to_the_sidecar_is_the_sidecars() {
 }
 
 #[test]
+fn endpoints_of_files_are_looked_at() {
+    let mine = "  - { name: mine, type: EDS, eds_cluster_config: { eds_config: { path_config_source: { path: eds.yaml } } } }\n";
+    let routes = routes("{ match: { prefix: / }, route: { cluster: mine } }");
+    let listener = format!("  - {{ name: other, filter_chains: [{{ filters: [{routes}] }}] }}\n");
+    let text = REFERENCE.replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1).replacen(
+        CLUSTERS,
+        &format!("{CLUSTERS}{mine}"),
+        1,
+    );
+    let mut documents = Document::all("envoy.yaml", &text).unwrap();
+    assert_eq!(documents[0].files(), ["eds.yaml"]);
+    assert_eq!(envoy(&documents), Report::default());
+    let endpoints = "resources:\n- \"@type\": type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment\n  \
+                     cluster_name: mine\n  endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: \
+                     /run/envoy-autocert/sds.sock } } } }] }]\n";
+    documents.extend(Document::all("eds.yaml", endpoints).unwrap());
+    assert!(mistake(&envoy(&documents)).contains("the cluster \"mine\", which leads to the sidecar's SDS"));
+}
+
+#[test]
 fn the_api_over_tcp_is_the_sidecars_as_well() {
     let pipe = "{ pipe: { path: /run/envoy-autocert/api.sock } }";
     let tcp = "{ socket_address: { address: 127.0.0.1, port_value: 9971 } }";
@@ -265,6 +285,10 @@ fn a_client_that_chooses_the_cluster_is_warned_of() {
         ),
         (route(inline), "route.inline_cluster_specifier_plugin"),
         (chosen, "inline_string: found a cluster that is made of what the client says"),
+        (
+            typed("filters.network.sni_cluster.v3.SniCluster", "").replace(", }", " }"),
+            "typed_config: found a cluster that the handshake's SNI names",
+        ),
     ] {
         let report = with(&filter, "");
         assert_eq!(report.mistakes, [], "{path}");

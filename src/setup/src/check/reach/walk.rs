@@ -32,6 +32,8 @@ pub(super) enum What<'a> {
     Code(&'a str),
     /// Routes that are not here; the file that has them, if it is one.
     Elsewhere(Option<&'a str>),
+    /// Endpoints of a cluster that are in this file.
+    Endpoints(&'a str),
     /// A host of Istio's that requests are routed to.
     Host(&'a str),
     /// An address without a cluster, as gRPC writes it.
@@ -49,6 +51,9 @@ const GOLANG: &str = "golang";
 
 /// The selector of certificates that asks for secrets; where it asks is its `config_source`.
 const SELECTOR: &str = "on_demand_secret";
+
+/// The network filter that takes the name in a handshake for that of a cluster.
+const SNI_CLUSTER: &str = "SniCluster";
 
 /// The name under which the TCP proxy finds a cluster that a filter before it has chosen.
 const CHOSEN_FOR_TCP: &str = "envoy.tcp_proxy.cluster";
@@ -77,9 +82,12 @@ struct Place<'a> {
     route: Option<At<'a>>,
 }
 
+/// A node, and what is known of its place: the field, that around it, whether it is of code, the route.
+type Seen = (*const Node, String, String, bool, Option<*const Node>);
+
 impl Place<'_> {
     /// An alias stands in many places, and says the same in all that are alike.
-    fn key(&self, node: &Node) -> (*const Node, String, String, bool, Option<*const Node>) {
+    fn key(&self, node: &Node) -> Seen {
         let route = self.route.as_ref().map(|route| ptr::from_ref(route.node));
         (ptr::from_ref(node), self.field.clone(), self.around.clone(), self.is_code, route)
     }
@@ -90,7 +98,7 @@ struct Walk<'a> {
     found: Vec<Use<'a>>,
     /// The configurations of our plugin.
     own: HashSet<*const Node>,
-    seen: HashSet<(*const Node, String, String, bool, Option<*const Node>)>,
+    seen: HashSet<Seen>,
 }
 
 impl<'a> Walk<'a> {
@@ -111,6 +119,9 @@ impl<'a> Walk<'a> {
         let typed = typed(at);
         let is_code = typed.as_ref().is_some_and(|typed| CODE.contains(&typed.name) || typed.full.contains(GOLANG));
         let is_selector = typed.as_ref().is_some_and(|typed| typed.full.contains(SELECTOR));
+        if typed.as_ref().is_some_and(|typed| typed.name == SNI_CLUSTER) {
+            self.push(at, What::Chosen("the handshake's SNI names"), place);
+        }
         let is_route = at.entry("match").is_some() && at.entry("route").is_some();
         let route = if is_route { Some(at.clone()) } else { place.route.clone() };
         self.object(at, place);
@@ -143,6 +154,11 @@ impl<'a> Walk<'a> {
             ("rds" | "vhds", _) => {
                 if let Some(source) = at.get("config_source") {
                     self.push(&source, What::Elsewhere(file(&source)), place);
+                }
+            }
+            ("eds_config", _) => {
+                if let Some(file) = file(at) {
+                    self.push(at, What::Endpoints(file), place);
                 }
             }
             ("rds_config_source", _) => self.push(at, What::Elsewhere(file(at)), place),
