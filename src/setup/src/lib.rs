@@ -2,7 +2,7 @@
 //!
 //! - [`input`]: files, flags, environment variables and Helm values, put together and read.
 //! - [`traefik`]: the types of Traefik's configuration; [`schema`] is made of them.
-//! - [`mac_key`]: `eab.hmacEncoded`.
+//! - [`mac_key`]: what `eab.hmacEncoded` says, a key or its place.
 //! - [`model`]: what is to be set up, free of the form it was written in.
 //! - [`envoy`]: Envoy's configuration made of it.
 //! - [`into`]: the same put into an Envoy configuration of the user's own.

@@ -1,5 +1,6 @@
 //! `eab`: an account that is bound to one the CA knows by other means (RFC 8555 §7.3.4).
 
+mod run;
 mod secrecy;
 
 use std::fs;
@@ -7,7 +8,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use harness::{Bootstrap, PebbleOptions, SidecarOptions, World, WorldOptions, domains};
+use harness::{Bootstrap, Pebble, PebbleOptions, SidecarOptions, World, WorldOptions, domains};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -61,7 +62,11 @@ fn bound(key: &str, environment: &[(&str, String)]) -> Result<World> {
 
 /// The external accounts that Pebble has bound one to.
 fn bindings(world: &World) -> Vec<String> {
-    let log = world.pebble.log();
+    bindings_of(&world.pebble)
+}
+
+fn bindings_of(pebble: &Pebble) -> Vec<String> {
+    let log = pebble.log();
     let kid =
         |line: &str| Some(line.split_once("newAccount Binding with CA using kid \"")?.1.split('"').next()?.to_owned());
     log.lines().filter_map(kid).collect()
