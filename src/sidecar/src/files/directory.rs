@@ -1,28 +1,22 @@
 //! An open directory that has been judged, and what can be done in it.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, Dir, Gid, Mode, OFlags, StatxAttributes, StatxFlags, fchmod, fchown, mkdirat, openat, readlinkat,
-    renameat, statx, symlinkat, unlinkat,
+    AtFlags, Dir, Gid, Mode, OFlags, StatxAttributes, StatxFlags, fchmod, fchown, openat, renameat, statx, unlinkat,
 };
 
 use super::acting::{Owner, acting};
 use super::error::FileError;
 use super::new_file::NewFile;
-use super::trust::{Owners, actor, judge_below, judge_file, judge_way};
+use super::trust::{Owners, actor, judge_file, judge_way};
 use super::walk::{Last, Walk, is_name, walk};
-
-/// Only the owner may read and write.
-const LOCK_MODE: u32 = 0o600;
-/// How often a lock's file is looked for that comes and goes.
-const TRIES: usize = 16;
 
 /// An open directory that has been judged. Whatever happens to its path, it stays this one.
 #[derive(Clone, Debug)]
@@ -41,18 +35,6 @@ pub struct Content {
     pub metadata: Metadata,
     /// All of it.
     pub bytes: Vec<u8>,
-}
-
-/// A file's lock, held until this is dropped or the process ends.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-/// A directory's lock, held until this is dropped or the process ends.
-#[derive(Debug)]
-pub struct Turn {
-    _file: File,
 }
 
 impl Directory {
@@ -128,7 +110,7 @@ impl Directory {
     }
 
     /// Opens a directory for all that is to be done in it. Where we may only pass through, it is open for that.
-    fn opened(at: &File, name: &OsStr, path: PathBuf) -> Result<Self, FileError> {
+    pub(super) fn opened(at: &File, name: &OsStr, path: PathBuf) -> Result<Self, FileError> {
         let open = |further| {
             let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | further;
             openat(at, name, flags, Mode::empty())
@@ -195,45 +177,6 @@ impl Directory {
             return Err(FileError::TooLarge { path: self.path_of(name), most });
         }
         Ok(Some(Content { metadata, bytes }))
-    }
-
-    /// Locks a file, which is made when it is not there.
-    ///
-    /// # Errors
-    /// When another process has locked it, or it can't be a file of ours.
-    pub fn lock(&self, name: &OsStr) -> Result<Lock, FileError> {
-        let file = self.lock_file(name)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(FileError::Locked(self.path_of(name))),
-            Err(TryLockError::Error(error)) => Err(self.failed(name, "lock", error)),
-        }
-    }
-
-    fn lock_file(&self, name: &OsStr) -> Result<File, FileError> {
-        for _ in 0..TRIES {
-            if let Some(file) = self.open_file(name, OFlags::RDWR)? {
-                return Ok(file);
-            }
-            match self.create(name, LOCK_MODE) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                created => return created,
-            }
-        }
-        Err(self.failed(name, "lock", io::ErrorKind::ResourceBusy))
-    }
-
-    /// Locks the directory itself; waits until nobody else has locked it.
-    ///
-    /// # Errors
-    /// When it can't be locked.
-    pub fn wait_for_turn(&self) -> Result<Turn, FileError> {
-        let failed = |error| FileError::io(&self.path, "lock", error);
-        // Opened anew, as a lock belongs to what was opened.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let file: File = openat(&*self.file, ".", flags, Mode::empty()).map_err(|error| failed(error.into()))?.into();
-        file.lock().map_err(failed)?;
-        Ok(Turn { _file: file })
     }
 
     /// A new file that gets its name when it is whole. What a crash has left under `temporary` is removed: nobody else
@@ -311,51 +254,6 @@ impl Directory {
         }
     }
 
-    /// Makes a symbolic link under a name that is free.
-    ///
-    /// # Errors
-    /// When it can't be made.
-    pub fn make_link(&self, name: &OsStr, target: &Path) -> Result<(), FileError> {
-        let name = self.checked(name)?;
-        let made = self.acting(|| symlinkat(target, &*self.file, name));
-        made.map_err(|error| self.failed(name, "make", error))
-    }
-
-    /// The target of a symbolic link; none when there is nothing.
-    ///
-    /// # Errors
-    /// When there is something else (`InvalidInput`), or it can't be read.
-    pub fn link(&self, name: &OsStr) -> Result<Option<PathBuf>, FileError> {
-        match readlinkat(&*self.file, self.checked(name)?, Vec::new()) {
-            Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()).into())),
-            Err(rustix::io::Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.failed(name, "read", error)),
-        }
-    }
-
-    /// A directory in this one.
-    ///
-    /// # Errors
-    /// When it is not there, is a link or something else, or is not to be trusted.
-    pub fn directory(&self, name: &OsStr) -> Result<Self, FileError> {
-        let directory = Self::opened(&self.file, self.checked(name)?, self.path_of(name))?;
-        let metadata = directory.metadata()?;
-        judge_below(&directory.path, &metadata, self.owner)?;
-        Ok(directory)
-    }
-
-    /// Makes a directory in this one; it is as good when it is there.
-    ///
-    /// # Errors
-    /// When it can't be made, or is not to be trusted.
-    pub fn make_directory(&self, name: &OsStr, mode: u32) -> Result<Self, FileError> {
-        let name = self.checked(name)?;
-        match self.acting(|| mkdirat(&*self.file, name, Mode::from_raw_mode(mode))) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(self.failed(name, "create", error)),
-            Ok(()) | Err(_) => self.directory(name),
-        }
-    }
-
     /// Gives the directory exactly this mode, whatever the umask is, and to a group. It must have been made by us.
     ///
     /// # Errors
@@ -394,6 +292,11 @@ impl Directory {
         })
     }
 
+    /// Its owner's uid.
+    pub(super) fn owner(&self) -> u32 {
+        self.owner
+    }
+
     pub(super) fn metadata(&self) -> Result<Metadata, FileError> {
         self.file.metadata().map_err(|error| FileError::io(&self.path, "look at", error))
     }
@@ -409,7 +312,7 @@ impl Directory {
 
     /// Opens a file that is there, without a wait when it is a FIFO, and judges it. Nothing is changed by that, so it
     /// takes no other rights than ours: an owner's file that root has made is still root's to read.
-    fn open_file(&self, name: &OsStr, access: OFlags) -> Result<Option<File>, FileError> {
+    pub(super) fn open_file(&self, name: &OsStr, access: OFlags) -> Result<Option<File>, FileError> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         // A socket can't be opened, and a FIFO without a reader neither: what it is says more than that.
         let Some(_) = self.look_at_file(name)? else { return Ok(None) };

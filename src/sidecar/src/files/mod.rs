@@ -13,7 +13,8 @@
 //! |---|---|
 //! | `walk.rs` | from a path to an open directory, link by link |
 //! | `trust.rs` | whether directories, links and files are to be trusted |
-//! | `directory.rs` | what can be done in a directory |
+//! | `directory.rs` | an open directory, and files in it |
+//! | `inner.rs`, `lock.rs` | links and directories in it; locks |
 //! | `new_file.rs` | a file that is not there yet, or is to take the place of another one |
 //! | `acting.rs` | root's work with another user's rights |
 //! | `secret.rs` | files with a secret: the user's, and those that we make |
@@ -24,6 +25,8 @@
 mod acting;
 mod directory;
 mod error;
+mod inner;
+mod lock;
 mod new_file;
 pub mod secret;
 mod socket;
@@ -31,8 +34,9 @@ mod trust;
 pub mod users;
 mod walk;
 
-pub use directory::{Content, Directory, Lock, Turn};
+pub use directory::{Content, Directory};
 pub use error::FileError;
+pub use lock::{Lock, Turn};
 pub use new_file::NewFile;
 pub use trust::Owners;
 
