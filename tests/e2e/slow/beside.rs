@@ -69,9 +69,10 @@ fn beside(
     })?;
     let limit = (2 * alone).max(NOISE);
     let mut with_crowd = slowest(visit)?;
+    // What a crowd sets off when it comes is over soon.
     for _ in 1..ROUNDS {
-        if with_crowd > limit {
-            with_crowd = slowest(visit)?;
+        if with_crowd > 2 * alone {
+            with_crowd = with_crowd.min(slowest(visit)?);
         }
     }
     ensure!(crowd.waiting() >= count * 8 / 10, "{slow:?}: only {} were there", crowd.waiting());
