@@ -57,7 +57,7 @@ pub struct Sidecar {
     /// Those that only watch; they are dropped.
     _watchers: JoinSet<()>,
     context: Arc<Context>,
-    _sockets: [BoundSocket; 2],
+    _sockets: Vec<BoundSocket>,
 }
 
 impl Sidecar {
@@ -150,7 +150,17 @@ impl Sidecar {
         let mut sds = JoinSet::new();
         let catalogs = Catalogs { ordinary: catalog.clone(), tls_alpn01: context.tls_alpn01.catalog().clone() };
         let admission = sds::Admission::Tokens(tokens.sds);
-        sds.spawn(serve_sds(sds_listener, peers, admission, catalogs, sds_status, stopping.clone()));
+        let serve = |listener, admission| {
+            serve_sds(listener, peers.clone(), admission, catalogs.clone(), sds_status.clone(), stopping.clone())
+        };
+        sds.spawn(serve(sds_listener, admission));
+        let mut sockets = vec![api_socket, sds_socket];
+        if let Some(path) = &args.mesh_sds_socket {
+            let (listener, socket) = BoundSocket::bind_apart(path, group)?;
+            tracing::warn!(path = %path.display(), "SDS asks for no token here: every filter of a connected Envoy gets keys");
+            sds.spawn(serve(listener, sds::Admission::Anyone));
+            sockets.push(socket);
+        }
         if let Some(address) = args.api_address {
             let listener = listen(address.0).await?;
             let router = api::router(context.clone(), Admission::Token(tokens.api));
@@ -173,7 +183,7 @@ impl Sidecar {
         let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
         let storage = storages_of(store.as_ref());
         tracing::info!(storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
-        Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: [api_socket, sds_socket] })
+        Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: sockets })
     }
 
     /// What is wanted by whomever.

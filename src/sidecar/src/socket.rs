@@ -18,6 +18,9 @@ const SOCKET_MODE: u32 = 0o660;
 /// Owner may do all, group may pass.
 const DIRECTORY_MODE: u32 = 0o750;
 
+/// The bits that let others reach a socket in a directory, if not connect to it.
+const OTHERS: u32 = 0o007;
+
 /// A socket at a path; it is removed when this is dropped.
 pub struct BoundSocket {
     directory: Directory,
@@ -51,6 +54,24 @@ impl BoundSocket {
         let io = |error| SocketError::Io { path: path.to_owned(), doing: "set up", error };
         listener.set_nonblocking(true).map_err(io)?;
         Ok((UnixListener::from_std(listener).map_err(io)?, bound))
+    }
+}
+
+impl BoundSocket {
+    /// As [`Self::bind`], in a directory that nobody but its owner and its group can enter: for a socket whose clients
+    /// bear nothing that they are known by.
+    ///
+    /// # Errors
+    /// When it can't be made so.
+    pub fn bind_apart(path: &Path, group: Option<u32>) -> Result<(UnixListener, Self), SocketError> {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        directory(parent, group)?;
+        let io = |error| SocketError::Io { path: parent.to_owned(), doing: "look at", error };
+        let mode = std::fs::metadata(parent).map_err(io)?.mode() & 0o7777;
+        if mode & OTHERS != 0 {
+            return Err(SocketError::OpenToOthers { path: parent.to_owned(), mode });
+        }
+        Self::bind(path, group)
     }
 }
 
@@ -111,6 +132,13 @@ pub enum SocketError {
         /// What the system says.
         error: io::Error,
     },
+    /// Others can enter the directory of a socket that asks for no token.
+    OpenToOthers {
+        /// The directory.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
     /// The file system does not keep the mode.
     Mode {
         /// The socket.
@@ -144,6 +172,14 @@ impl std::fmt::Display for SocketError {
                  file system",
                 path.display()
             ),
+            Self::OpenToOthers { path, mode } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "socket directory {path}: with the mode {mode:04o} everybody can enter it, and a socket there asks for \
+                     no token; run: chmod o-rwx {path}"
+                )
+            }
             Self::NotASocket(path) => {
                 write!(f, "socket {}: there is something else; choose another path", path.display())
             }

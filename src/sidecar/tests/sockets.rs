@@ -8,7 +8,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
+use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient;
 use harness::{Client, Home};
+use tonic::transport::Endpoint;
 
 fn mode(path: &std::path::Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -73,4 +75,32 @@ async fn a_directory_in_which_others_can_write_is_refused_with_the_way_to_mend_i
     }
     fs::set_permissions(home.path("run"), PermissionsExt::from_mode(0o755)).unwrap();
     let _sidecar = home.start().await;
+}
+
+/// The status of a stream for secrets without a token.
+async fn without_token(socket: &std::path::Path) -> tonic::Code {
+    let channel = Endpoint::try_from(format!("unix:{}", socket.display())).unwrap().connect().await.unwrap();
+    let asked = SecretDiscoveryServiceClient::new(channel).delta_secrets(tokio_stream::empty()).await;
+    asked.err().map_or(tonic::Code::Ok, |status| status.code())
+}
+
+#[tokio::test]
+async fn a_mesh_has_a_socket_of_its_own_that_asks_for_no_token() {
+    let home = Home::new();
+    let mesh = home.path("mesh/sds.sock");
+    let _sidecar = home.start_with(&["--mesh-sds-socket", &mesh.display().to_string()]).await.ok().unwrap();
+    assert_eq!(mode(&home.path("mesh")), 0o750);
+    assert_eq!(without_token(&mesh).await, tonic::Code::Ok);
+    assert_eq!(without_token(&home.path("run/sds.sock")).await, tonic::Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn a_meshs_socket_is_not_where_everybody_gets() {
+    let home = Home::new();
+    fs::create_dir(home.path("mesh")).unwrap();
+    fs::set_permissions(home.path("mesh"), fs::Permissions::from_mode(0o755)).unwrap();
+    let mesh = home.path("mesh/sds.sock").display().to_string();
+    let refusal = home.start_with(&["--mesh-sds-socket", &mesh]).await.err().unwrap().to_string();
+    assert!(refusal.contains("0755") && refusal.contains("chmod o-rwx"), "{refusal}");
+    assert!(!home.path("mesh/sds.sock").exists());
 }

@@ -50,7 +50,9 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
     let mut text = format!(
         "{HEADER}\n#\n# For an Istio whose WasmPlugin knows FAIL_RELOAD. The sidecar (`envoy-autocert sidecar`) runs as a container of \
          the\n# gateway's pods and shares the directory of its sockets with them: {}.\n# It must run before \
-         istio-proxy does (a native sidecar: an init container with restartPolicy Always).\n",
+         istio-proxy does (a native sidecar: an init container with restartPolicy Always).\n# Streams for \
+         secrets that Istio itself configures bear no token: `envoy-autocert sidecar --mesh-sds-socket PATH` has a \
+         socket\n# for them, in a directory that no other container may share.\n",
         directory(&options.api_socket)
     );
     for resource in &mut resources {

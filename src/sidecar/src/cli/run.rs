@@ -205,6 +205,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         // These are set to the directory's.
         api_socket: PathBuf::new(),
         sds_socket: PathBuf::new(),
+        mesh_sds_socket: None,
         api_uids: Vec::new(),
         socket_group: None,
         api_address: None,

@@ -96,6 +96,12 @@ pub struct SidecarArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_SDS_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
     pub sds_token_file: Option<PathBuf>,
 
+    /// Unix socket for SDS that asks for no token: for Istio and Envoy Gateway, whose own configuration of Envoy can't carry
+    /// one. Whoever may enter its directory gets the keys, every filter of such an Envoy among them; the directory must be
+    /// this user's or root's, and nobody but its group may enter it (0750).
+    #[arg(long, env = "ENVOY_AUTOCERT_MESH_SDS_SOCKET", value_name = "PATH", help_heading = "Sockets")]
+    pub mesh_sds_socket: Option<PathBuf>,
+
     /// Answer /healthz, /readyz, /status and /metrics on this address, as in 127.0.0.1:9970. They are on the API's socket
     /// in any case.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Sockets")]

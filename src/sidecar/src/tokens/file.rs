@@ -79,6 +79,21 @@ impl TokenFile {
         parent.unwrap_or(Path::new(".")).to_owned()
     }
 
+    /// Says what deserves a line of the log about how its text is laid out.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub(super) fn warning(&self) -> Result<Option<String>, TokenError> {
+        let is_a_header = !self.text()?.expose().contains(&b'\n');
+        let path = self.path.display();
+        Ok(is_a_header.then(|| {
+            format!(
+                "{path}: the line has no line break at its end, so that a WebAssembly filter can have a gRPC client of \
+                 Envoy's send the file as a token, if Envoy may read it; run: echo >> {path}"
+            )
+        }))
+    }
+
     /// Its tokens.
     ///
     /// # Errors

@@ -128,6 +128,9 @@ impl Followed {
     /// When it holds no tokens.
     pub fn open(file: TokenFile) -> Result<(Self, Tokens), TokenError> {
         let (tokens, reader) = watch::channel(file.read()?);
+        if let Some(warning) = file.warning()? {
+            tracing::warn!("{warning}");
+        }
         Ok((Self { file, tokens }, Tokens(reader)))
     }
 

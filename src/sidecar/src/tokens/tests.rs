@@ -79,6 +79,16 @@ fn what_is_no_file_of_tokens_is_refused_by_its_line() {
 }
 
 #[test]
+fn a_file_that_could_be_sent_as_a_header_is_told_of() {
+    let warned = |text: &str| {
+        let (_directory, file) = file(Kind::Sds, text);
+        file.warning().unwrap().is_some()
+    };
+    assert!(warned(ONE));
+    assert!(!warned(&format!("{ONE}\n")) && !warned(&format!("{ONE}\n{TWO}")));
+}
+
+#[test]
 fn a_file_that_everybody_reads_is_refused() {
     let (_directory, file) = file(Kind::Sds, ONE);
     fs::set_permissions(file.path(), fs::Permissions::from_mode(0o644)).unwrap();
