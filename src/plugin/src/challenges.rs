@@ -6,8 +6,8 @@
 
 use resolver::vault::Challenge;
 
-use crate::proxy::{ProxyHandle, Status};
-use crate::shared;
+use crate::proxy::Status;
+use crate::shared::Shared;
 
 /// How many buckets there are. A thousand live challenges make lines of 16 a bucket to search.
 const BUCKETS: u32 = 64;
@@ -17,34 +17,36 @@ const BUCKETS: u32 = 64;
 const MAX_IN_BUCKET: usize = 256;
 
 /// Publishes a challenge, also in place of an older one with its token.
-pub(crate) fn publish(proxy: &ProxyHandle, challenge: &Challenge, now: i64) -> Result<(), Status> {
+pub(crate) fn publish(shared: &Shared, challenge: &Challenge, now: i64) -> Result<(), Status> {
     let Some(mine) = Entry::from_challenge(challenge) else { return Err(Status::BAD_ARGUMENT) };
-    shared::update(proxy, &key(mine.token), |value| {
-        let mut entries = entries(value, now).filter(|entry| entry.token != mine.token).collect::<Vec<_>>();
-        entries.push(mine);
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.expires));
-        entries.truncate(MAX_IN_BUCKET);
-        Some(written(&entries))
-    })
-    .map(|_| ())
+    shared
+        .update(&key(mine.token), |value| {
+            let mut entries = entries(value, now).filter(|entry| entry.token != mine.token).collect::<Vec<_>>();
+            entries.push(mine);
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry.expires));
+            entries.truncate(MAX_IN_BUCKET);
+            Some(written(&entries))
+        })
+        .map(|_| ())
 }
 
 /// Withdraws a challenge, if it is there.
-pub(crate) fn retract(proxy: &ProxyHandle, token: &str, now: i64) -> Result<(), Status> {
-    shared::update(proxy, &key(token), |value| {
-        let left = written(&entries(value, now).filter(|entry| entry.token != token).collect::<Vec<_>>());
-        (left != value).then_some(left)
-    })
-    .map(|_| ())
+pub(crate) fn retract(shared: &Shared, token: &str, now: i64) -> Result<(), Status> {
+    shared
+        .update(&key(token), |value| {
+            let left = written(&entries(value, now).filter(|entry| entry.token != token).collect::<Vec<_>>());
+            (left != value).then_some(left)
+        })
+        .map(|_| ())
 }
 
 /// Drops what is over or garbled, in every bucket. A live challenge stays: a CA may be about to ask for it, although
 /// the engine that published it is gone.
-pub(crate) fn prune(proxy: &ProxyHandle, now: i64) -> Result<(), Status> {
+pub(crate) fn prune(shared: &Shared, now: i64) -> Result<(), Status> {
     for bucket in 0..BUCKETS {
         let key = bucket_key(bucket);
-        if shared::read(proxy, &key)?.is_some_and(|value| !value.is_empty()) {
-            shared::update(proxy, &key, |value| {
+        if shared.read(&key)?.is_some_and(|value| !value.is_empty()) {
+            shared.update(&key, |value| {
                 let left = written(&entries(value, now).collect::<Vec<_>>());
                 (left != value).then_some(left)
             })?;
@@ -54,8 +56,8 @@ pub(crate) fn prune(proxy: &ProxyHandle, now: i64) -> Result<(), Status> {
 }
 
 /// The key authorization of a live challenge with this token for this host.
-pub(crate) fn find(proxy: &ProxyHandle, token: &str, host: &str, now: i64) -> Option<String> {
-    let value = shared::read(proxy, &key(token)).ok()??;
+pub(crate) fn find(shared: &Shared, token: &str, host: &str, now: i64) -> Option<String> {
+    let value = shared.read(&key(token)).ok()??;
     entries(&value, now)
         .find(|entry| entry.token == token && entry.host == host)
         .map(|entry| entry.key_authorization.to_owned())
@@ -132,94 +134,94 @@ mod tests {
         }
     }
 
-    fn proxy() -> ProxyHandle {
-        Rc::new(FakeProxy::default())
+    fn shared() -> Shared {
+        crate::shared::tests::shared(&Rc::new(FakeProxy::default()))
     }
 
     #[test]
     fn a_challenge_is_found_by_its_token_and_host_only() {
-        let proxy = proxy();
-        publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
-        assert_eq!(find(&proxy, "token", "a.example", 50).as_deref(), Some("token.thumb"));
-        assert_eq!(find(&proxy, "token", "b.example", 50), None);
-        assert_eq!(find(&proxy, "other", "a.example", 50), None);
+        let shared = shared();
+        publish(&shared, &challenge("token", "a.example", 100), 0).unwrap();
+        assert_eq!(find(&shared, "token", "a.example", 50).as_deref(), Some("token.thumb"));
+        assert_eq!(find(&shared, "token", "b.example", 50), None);
+        assert_eq!(find(&shared, "other", "a.example", 50), None);
     }
 
     #[test]
     fn a_challenge_ends_when_it_expires() {
-        let proxy = proxy();
-        publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
-        assert!(find(&proxy, "token", "a.example", 99).is_some());
-        assert_eq!(find(&proxy, "token", "a.example", 100), None);
+        let shared = shared();
+        publish(&shared, &challenge("token", "a.example", 100), 0).unwrap();
+        assert!(find(&shared, "token", "a.example", 99).is_some());
+        assert_eq!(find(&shared, "token", "a.example", 100), None);
     }
 
     #[test]
     fn a_retracted_challenge_is_gone_and_the_others_stay() {
-        let proxy = proxy();
+        let shared = shared();
         for number in 0..500 {
-            publish(&proxy, &challenge(&format!("token-{number}"), "a.example", 100), 0).unwrap();
+            publish(&shared, &challenge(&format!("token-{number}"), "a.example", 100), 0).unwrap();
         }
-        retract(&proxy, "token-7", 0).unwrap();
-        assert_eq!(find(&proxy, "token-7", "a.example", 0), None);
-        let live = (0..500).filter(|number| find(&proxy, &format!("token-{number}"), "a.example", 0).is_some());
+        retract(&shared, "token-7", 0).unwrap();
+        assert_eq!(find(&shared, "token-7", "a.example", 0), None);
+        let live = (0..500).filter(|number| find(&shared, &format!("token-{number}"), "a.example", 0).is_some());
         assert_eq!(live.count(), 499);
     }
 
     #[test]
     fn the_same_token_again_replaces_the_challenge() {
-        let proxy = proxy();
-        publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
-        publish(&proxy, &challenge("token", "b.example", 100), 0).unwrap();
-        assert_eq!(find(&proxy, "token", "a.example", 0), None);
-        assert!(find(&proxy, "token", "b.example", 0).is_some());
+        let shared = shared();
+        publish(&shared, &challenge("token", "a.example", 100), 0).unwrap();
+        publish(&shared, &challenge("token", "b.example", 100), 0).unwrap();
+        assert_eq!(find(&shared, "token", "a.example", 0), None);
+        assert!(find(&shared, "token", "b.example", 0).is_some());
     }
 
     #[test]
     fn a_full_bucket_drops_what_ends_first() {
-        let proxy = proxy();
+        let shared = shared();
         let bucket = key("x");
         let same = (0..).map(|number| format!("t{number}")).filter(|token| key(token) == bucket).take(300);
         let tokens = same.collect::<Vec<_>>();
         for (expires, token) in (100..).zip(&tokens) {
-            publish(&proxy, &challenge(token, "a.example", expires), 0).unwrap();
+            publish(&shared, &challenge(token, "a.example", expires), 0).unwrap();
         }
-        assert!(find(&proxy, &tokens[299], "a.example", 0).is_some());
-        assert!(find(&proxy, &tokens[44], "a.example", 0).is_some());
-        assert!(find(&proxy, &tokens[43], "a.example", 0).is_none());
+        assert!(find(&shared, &tokens[299], "a.example", 0).is_some());
+        assert!(find(&shared, &tokens[44], "a.example", 0).is_some());
+        assert!(find(&shared, &tokens[43], "a.example", 0).is_none());
     }
 
     #[test]
     fn garbage_in_a_bucket_is_skipped_and_dropped() {
-        let proxy = proxy();
+        let shared = shared();
         let bucket = key("token");
         let garbage: [&[u8]; 5] =
             [b"\xff\xfe", b"token a.example\n", b"token a.example soon x\n", b"\0\0\0\0", b"token a.example 1 x y\n\n"];
         for bytes in garbage {
-            proxy.set_shared_data(&bucket, bytes, 0).unwrap();
-            assert_eq!(find(&proxy, "token", "a.example", 0), None);
-            publish(&proxy, &challenge("token", "a.example", 100), 0).unwrap();
-            assert!(find(&proxy, "token", "a.example", 0).is_some());
+            shared.update(&bucket, |_| Some(bytes.to_vec())).unwrap();
+            assert_eq!(find(&shared, "token", "a.example", 0), None);
+            publish(&shared, &challenge("token", "a.example", 100), 0).unwrap();
+            assert!(find(&shared, "token", "a.example", 0).is_some());
         }
-        proxy.set_shared_data(&bucket, b"garbage", 0).unwrap();
-        prune(&proxy, 0).unwrap();
-        assert_eq!(shared::read(&proxy, &bucket), Ok(Some(Vec::new())));
+        shared.update(&bucket, |_| Some(b"garbage".to_vec())).unwrap();
+        prune(&shared, 0).unwrap();
+        assert_eq!(shared.read(&bucket), Ok(Some(Vec::new())));
     }
 
     #[test]
     fn pruning_keeps_what_is_live() {
-        let proxy = proxy();
-        publish(&proxy, &challenge("live", "a.example", 100), 0).unwrap();
-        publish(&proxy, &challenge("over", "a.example", 50), 0).unwrap();
-        prune(&proxy, 60).unwrap();
-        assert!(find(&proxy, "live", "a.example", 60).is_some());
-        assert_eq!(find(&proxy, "over", "a.example", 0), None);
+        let shared = shared();
+        publish(&shared, &challenge("live", "a.example", 100), 0).unwrap();
+        publish(&shared, &challenge("over", "a.example", 50), 0).unwrap();
+        prune(&shared, 60).unwrap();
+        assert!(find(&shared, "live", "a.example", 60).is_some());
+        assert_eq!(find(&shared, "over", "a.example", 0), None);
     }
 
     #[test]
     fn a_challenge_that_would_break_the_format_is_refused() {
-        let proxy = proxy();
+        let shared = shared();
         for (token, host) in [("", "a.example"), ("to ken", "a.example"), ("token", "a\nexample"), ("token", "")] {
-            assert_eq!(publish(&proxy, &challenge(token, host, 100), 0), Err(Status::BAD_ARGUMENT));
+            assert_eq!(publish(&shared, &challenge(token, host, 100), 0), Err(Status::BAD_ARGUMENT));
         }
     }
 }

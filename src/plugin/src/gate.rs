@@ -9,8 +9,7 @@
 //! A responder with an `entryPoint` also says which one; one without serves any. What ends in order takes itself out
 //! again. A line that stays behind after a trap only makes the engine try what the CA will then refuse.
 
-use crate::proxy::ProxyHandle;
-use crate::shared;
+use crate::shared::Shared;
 
 /// The key: one line a plugin, `fingerprint instances entry-point`; the last is missing where any is served.
 const KEY: &str = "envoy-autocert/responders";
@@ -25,8 +24,8 @@ const MAX_NAME: usize = 256;
 const ENOUGH: u64 = 2;
 
 /// Counts this instance in. Failing to do so only costs the engine a wait.
-pub(crate) fn enter(proxy: &ProxyHandle, fingerprint: u64, entry_point: Option<&str>) {
-    let _ = shared::update(proxy, KEY, |value| {
+pub(crate) fn enter(shared: &Shared, fingerprint: u64, entry_point: Option<&str>) {
+    let _ = shared.update(KEY, |value| {
         let mut plugins = plugins(value);
         match plugins.iter_mut().find(|plugin| plugin.fingerprint == fingerprint) {
             Some(plugin) => plugin.instances = plugin.instances.saturating_add(1),
@@ -38,8 +37,8 @@ pub(crate) fn enter(proxy: &ProxyHandle, fingerprint: u64, entry_point: Option<&
 }
 
 /// Takes this instance out again.
-pub(crate) fn leave(proxy: &ProxyHandle, fingerprint: u64) {
-    let _ = shared::update(proxy, KEY, |value| {
+pub(crate) fn leave(shared: &Shared, fingerprint: u64) {
+    let _ = shared.update(KEY, |value| {
         let mut plugins = plugins(value);
         let mine = plugins.iter_mut().find(|plugin| plugin.fingerprint == fingerprint)?;
         mine.instances = mine.instances.saturating_sub(1);
@@ -49,18 +48,18 @@ pub(crate) fn leave(proxy: &ProxyHandle, fingerprint: u64) {
 }
 
 /// Whether a worker's responder has started: any, or one that serves this entry point.
-pub(crate) fn is_open(proxy: &ProxyHandle, entry_point: Option<&str>) -> bool {
+pub(crate) fn is_open(shared: &Shared, entry_point: Option<&str>) -> bool {
     let serves = |plugin: &Plugin<'_>| match (entry_point, plugin.entry_point) {
         (Some(wanted), Some(served)) => wanted == served,
         _ => true,
     };
-    let value = shared::read(proxy, KEY).ok().flatten().unwrap_or_default();
+    let value = shared.read(KEY).ok().flatten().unwrap_or_default();
     plugins(&value).iter().any(|plugin| plugin.instances >= ENOUGH && serves(plugin))
 }
 
 /// The entry points that responders serve, those that serve any left out.
-pub(crate) fn entry_points(proxy: &ProxyHandle) -> Vec<String> {
-    let value = shared::read(proxy, KEY).ok().flatten().unwrap_or_default();
+pub(crate) fn entry_points(shared: &Shared) -> Vec<String> {
+    let value = shared.read(KEY).ok().flatten().unwrap_or_default();
     let mut names: Vec<String> = Vec::new();
     for Plugin { instances, entry_point, .. } in plugins(&value) {
         if let Some(name) = entry_point.filter(|name| instances >= ENOUGH && names.iter().all(|known| known != name)) {
@@ -114,66 +113,66 @@ mod tests {
 
     #[test]
     fn it_opens_with_the_second_instance_of_one_plugin() {
-        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        assert!(!is_open(&proxy, None));
-        enter(&proxy, 1, None);
-        enter(&proxy, 2, None);
-        assert!(!is_open(&proxy, None));
-        enter(&proxy, 1, None);
-        assert!(is_open(&proxy, None) && is_open(&proxy, Some("web")));
+        let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
+        assert!(!is_open(&shared, None));
+        enter(&shared, 1, None);
+        enter(&shared, 2, None);
+        assert!(!is_open(&shared, None));
+        enter(&shared, 1, None);
+        assert!(is_open(&shared, None) && is_open(&shared, Some("web")));
     }
 
     #[test]
     fn a_responder_with_an_entry_point_serves_that_one_alone() {
-        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for _ in 0..2 {
-            enter(&proxy, 1, Some("internal web"));
-            enter(&proxy, 2, Some("a"));
+            enter(&shared, 1, Some("internal web"));
+            enter(&shared, 2, Some("a"));
         }
-        enter(&proxy, 3, Some("web"));
-        assert!(is_open(&proxy, None) && is_open(&proxy, Some("a")) && is_open(&proxy, Some("internal web")));
-        assert!(!is_open(&proxy, Some("web")) && !is_open(&proxy, Some("internal")));
-        enter(&proxy, 4, Some("a"));
-        enter(&proxy, 4, Some("a"));
-        assert_eq!(entry_points(&proxy), ["a", "internal web"]);
-        enter(&proxy, 3, Some("web"));
-        assert!(is_open(&proxy, Some("web")));
+        enter(&shared, 3, Some("web"));
+        assert!(is_open(&shared, None) && is_open(&shared, Some("a")) && is_open(&shared, Some("internal web")));
+        assert!(!is_open(&shared, Some("web")) && !is_open(&shared, Some("internal")));
+        enter(&shared, 4, Some("a"));
+        enter(&shared, 4, Some("a"));
+        assert_eq!(entry_points(&shared), ["a", "internal web"]);
+        enter(&shared, 3, Some("web"));
+        assert!(is_open(&shared, Some("web")));
     }
 
     #[test]
     fn what_ends_takes_itself_out() {
-        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for _ in 0..2 {
-            enter(&proxy, 1, Some("web"));
+            enter(&shared, 1, Some("web"));
         }
-        leave(&proxy, 1);
-        leave(&proxy, 7);
-        assert!(!is_open(&proxy, None));
-        leave(&proxy, 1);
-        leave(&proxy, 1);
-        assert_eq!(proxy.shared_data(KEY).unwrap().unwrap().0, b"");
+        leave(&shared, 1);
+        leave(&shared, 7);
+        assert!(!is_open(&shared, None));
+        leave(&shared, 1);
+        leave(&shared, 1);
+        assert_eq!(shared.read(KEY), Ok(Some(Vec::new())));
     }
 
     #[test]
     fn a_name_that_can_not_be_told_serves_any() {
-        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for name in ["a\nb", "", &"x".repeat(257)] {
-            enter(&proxy, 1, Some(name));
+            enter(&shared, 1, Some(name));
         }
-        assert!(is_open(&proxy, Some("web")));
-        assert!(entry_points(&proxy).is_empty());
+        assert!(is_open(&shared, Some("web")));
+        assert!(entry_points(&shared).is_empty());
     }
 
     #[test]
     fn garbage_is_closed_and_is_replaced() {
-        let proxy: ProxyHandle = Rc::new(FakeProxy::default());
+        let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for garbage in [&b"\xff garbage\n1 2 3"[..], b"1 x web\n\n \nzz 9 web", b"-1 -1 web"] {
-            proxy.set_shared_data(KEY, garbage, 0).unwrap();
-            assert!(!is_open(&proxy, None) && entry_points(&proxy).is_empty());
-            leave(&proxy, 1);
-            enter(&proxy, 7, None);
-            enter(&proxy, 7, None);
-            assert!(is_open(&proxy, None));
+            shared.update(KEY, |_| Some(garbage.to_vec())).unwrap();
+            assert!(!is_open(&shared, None) && entry_points(&shared).is_empty());
+            leave(&shared, 1);
+            enter(&shared, 7, None);
+            enter(&shared, 7, None);
+            assert!(is_open(&shared, None));
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::log::{line, log};
 use crate::proxy::{Buffer, Level, ProxyHandle, Token};
 use crate::table::Table;
 use crate::world::World;
-use crate::{config, gate, lead, responder, shared};
+use crate::{config, gate, lead, responder};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -80,10 +80,10 @@ impl Instance {
         };
         match configured {
             Ok(configured) => {
-                warn_once(&self.proxy, &configured);
                 // What can't be read counts as none.
                 let vm = self.proxy.buffer(Buffer::VmConfiguration, limit).unwrap_or_default();
                 let root = Root::new(&self.proxy, configured, &vm);
+                warn_once(&root.world);
                 self.roots.insert(context, root);
                 true
             }
@@ -115,7 +115,10 @@ impl Instance {
     pub fn request(&mut self, context: u32) -> Action {
         let parent = self.streams.get(&context).copied().unwrap_or_default();
         match self.root(parent) {
-            Some(root) if root.answers_challenges() && responder::answer(&root.world.proxy, &root.world.clock) => {
+            Some(root)
+                if root.answers_challenges()
+                    && responder::answer(&root.world.proxy, &root.world.shared, &root.world.clock) =>
+            {
                 Action::Pause
             }
             _ => Action::Continue,
@@ -126,7 +129,7 @@ impl Instance {
     pub fn delete(&mut self, context: u32) {
         self.streams.remove(&context);
         if let Some(root) = self.roots.remove(&context).filter(|root| root.entered) {
-            gate::leave(&root.world.proxy, root.plugin);
+            gate::leave(&root.world.shared, root.plugin);
         }
     }
 
@@ -136,18 +139,18 @@ impl Instance {
 }
 
 /// Logs a configuration's warnings, in the first of all instances that get it.
-fn warn_once(proxy: &ProxyHandle, configured: &Configured) {
+fn warn_once(world: &World) {
     /// The key: the fingerprint of the configuration whose warnings were logged last.
     const KEY: &str = "envoy-autocert/warned";
-    if configured.config.warnings.is_empty() {
+    if world.config.warnings.is_empty() {
         return;
     }
-    let fingerprint = format!("{:016x}", configured.fingerprint).into_bytes();
-    let news = shared::update(proxy, KEY, |value| (value != fingerprint).then(|| fingerprint.clone()));
+    let fingerprint = format!("{:016x}", world.fingerprint).into_bytes();
+    let news = world.shared.update(KEY, |value| (value != fingerprint).then(|| fingerprint.clone()));
     // Better twice than never.
     if news.unwrap_or(true) {
-        for warning in &configured.config.warnings {
-            log!(proxy, Warn, "configuration: {warning}");
+        for warning in &world.config.warnings {
+            log!(world.proxy, Warn, "configuration: {warning}");
         }
     }
 }
@@ -173,7 +176,7 @@ impl Root {
     fn tick(&mut self) {
         if !self.entered && self.answers_challenges() {
             self.entered = true;
-            gate::enter(&self.world.proxy, self.plugin, self.world.config.entry_point.as_deref());
+            gate::enter(&self.world.shared, self.plugin, self.world.config.entry_point.as_deref());
         }
         self.step();
     }

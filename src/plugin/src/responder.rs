@@ -7,6 +7,7 @@
 use crate::challenges;
 use crate::clock::Clock;
 use crate::proxy::ProxyHandle;
+use crate::shared::Shared;
 
 /// Where the CA asks.
 const PREFIX: &str = "/.well-known/acme-challenge/";
@@ -23,7 +24,7 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 
 /// Answers the request that is being decoded now, if it asks for a live challenge. Returns whether it did.
-pub(crate) fn answer(proxy: &ProxyHandle, clock: &Clock) -> bool {
+pub(crate) fn answer(proxy: &ProxyHandle, shared: &Shared, clock: &Clock) -> bool {
     let Some(path) = proxy.request_header(":path") else { return false };
     let Some(token) = token(&path) else { return false };
     if !proxy.request_header(":method").is_some_and(|method| method == "GET" || method == "HEAD") {
@@ -31,7 +32,7 @@ pub(crate) fn answer(proxy: &ProxyHandle, clock: &Clock) -> bool {
     }
     let Some(host) = proxy.request_header(":authority").and_then(|authority| host(&authority)) else { return false };
     let now = i64::try_from(clock.wall() / 1000).unwrap_or(i64::MAX);
-    let Some(key_authorization) = challenges::find(proxy, token, &host, now) else { return false };
+    let Some(key_authorization) = challenges::find(shared, token, &host, now) else { return false };
     // For a HEAD request, Envoy sends the length of this body and leaves the body out.
     proxy.respond(200, HEADERS, key_authorization.as_bytes(), DETAILS).is_ok()
 }

@@ -1,8 +1,18 @@
 //! Shared data: a fixed set of keys that all instances in this Envoy (with one `vm_id`) read and write.
 //!
 //! A key is never freed and any other plugin with the same `vm_id` can write it, so: few keys, all prefixed, and every
-//! value is read as if a stranger had written it.
+//! value is signed. The signature is made with the token of the sidecar's API, which stands in our own configuration
+//! alone, and is for this key's value: a value that bears none, another plugin's, or that of another key counts as
+//! empty and is written over. An older value of the same key can be put back by whoever has read it; each reader
+//! knows by what is in it that it is over.
 
+use std::cell::Cell;
+
+use hmac::{Hmac, KeyInit, Mac};
+use resolver::config::Hidden;
+use sha2::Sha256;
+
+use crate::log::log;
 use crate::proxy::{ProxyHandle, Status};
 
 /// How often a compare-and-swap is tried. Each failure means that somebody else succeeded.
@@ -12,70 +22,147 @@ const MAX_TRIES: usize = 32;
 /// Envoy counts its writes up from 1, all keys together.
 const ABSENT: u32 = u32::MAX;
 
-/// Reads a key; `None` when there is none.
-pub(crate) fn read(proxy: &ProxyHandle, key: &str) -> Result<Option<Vec<u8>>, Status> {
-    Ok(proxy.shared_data(key)?.map(|(value, _)| value))
+/// What the keys of signatures are made for, so that a token is never used for two things.
+const PURPOSE: &[u8] = b"envoy-autocert: signatures in shared data, v1";
+
+/// How long a signature is, in bytes: HMAC-SHA-256's. It stands before the value.
+const SIGNATURE: usize = 32;
+
+/// Shared data, as one configuration sees it.
+pub(crate) struct Shared {
+    proxy: ProxyHandle,
+    /// Never empty. All verify; the last one signs, as instances from before a change of tokens have it too.
+    keys: Vec<[u8; SIGNATURE]>,
+    /// Whether a value of somebody else's has been told of.
+    has_told: Cell<bool>,
 }
 
-/// Changes a key: `change` sees the value (empty when there is none) and returns the new one, or `None` to leave it.
-/// Called again when somebody else was faster. Returns whether it was changed.
-pub(crate) fn update(
-    proxy: &ProxyHandle,
-    key: &str,
-    mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>,
-) -> Result<bool, Status> {
-    for _ in 0..MAX_TRIES {
-        let (value, cas) = read_or_seed(proxy, key)?;
-        let Some(value) = change(&value) else { return Ok(false) };
-        match proxy.set_shared_data(key, &value, cas) {
-            Ok(()) => return Ok(true),
-            Err(Status::CAS_MISMATCH) => {}
-            Err(status) => return Err(status),
+impl Shared {
+    /// Shared data that is signed with these tokens; without any, with what anybody can make.
+    pub(crate) fn new(proxy: ProxyHandle, tokens: &[Hidden]) -> Self {
+        let mut keys: Vec<_> = tokens.iter().map(|token| signature(token.expose().as_bytes(), &[PURPOSE])).collect();
+        if keys.is_empty() {
+            keys.push(signature(b"", &[PURPOSE]));
         }
+        Self { proxy, keys, has_told: Cell::new(false) }
     }
-    Err(Status::CAS_MISMATCH)
+
+    /// Reads a key; `None` when there is none.
+    pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
+        Ok(self.proxy.shared_data(key)?.map(|(value, _)| self.verified(key, value)))
+    }
+
+    /// Changes a key: `change` sees the value (empty when there is none) and returns the new one, or `None` to leave it.
+    /// Called again when somebody else was faster. Returns whether it was changed.
+    pub(crate) fn update(&self, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Status> {
+        for _ in 0..MAX_TRIES {
+            let (value, cas) = self.read_or_seed(key)?;
+            let Some(value) = change(&self.verified(key, value)) else { return Ok(false) };
+            match self.proxy.set_shared_data(key, &self.signed(key, &value), cas) {
+                Ok(()) => return Ok(true),
+                Err(Status::CAS_MISMATCH) => {}
+                Err(status) => return Err(status),
+            }
+        }
+        Err(Status::CAS_MISMATCH)
+    }
+
+    /// Reads a key; makes it, empty, when there is none.
+    fn read_or_seed(&self, key: &str) -> Result<(Vec<u8>, u32), Status> {
+        if let Some(found) = self.proxy.shared_data(key)? {
+            return Ok(found);
+        }
+        match self.proxy.set_shared_data(key, b"", ABSENT) {
+            Ok(()) | Err(Status::CAS_MISMATCH) => {}
+            // A host that compares also where there is nothing to compare with.
+            Err(_) => self.proxy.set_shared_data(key, b"", 0)?,
+        }
+        self.proxy.shared_data(key)?.ok_or(Status::NOT_FOUND)
+    }
+
+    fn signed(&self, key: &str, value: &[u8]) -> Vec<u8> {
+        let signer = self.keys.last().map_or(&[][..], <[u8; SIGNATURE]>::as_slice);
+        [&signature(signer, &parts(key, value)), value].concat()
+    }
+
+    /// The value without its signature; empty when that is not ours.
+    fn verified(&self, key: &str, mut value: Vec<u8>) -> Vec<u8> {
+        let is_ours = value.split_at_checked(SIGNATURE).is_some_and(|(given, value)| {
+            self.keys.iter().any(|signer| mac(signer, &parts(key, value)).verify_slice(given).is_ok())
+        });
+        if is_ours {
+            return value.split_off(SIGNATURE);
+        }
+        if !value.is_empty() && !self.has_told.replace(true) {
+            log!(
+                self.proxy,
+                Warn,
+                "{key}: found shared data that this configuration did not sign, and ignores it: another plugin has the \
+                 same vm_id, or sidecar.token is another one in an older configuration"
+            );
+        }
+        Vec::new()
+    }
 }
 
-/// Reads a key; makes it, empty, when there is none.
-fn read_or_seed(proxy: &ProxyHandle, key: &str) -> Result<(Vec<u8>, u32), Status> {
-    if let Some(found) = proxy.shared_data(key)? {
-        return Ok(found);
-    }
-    match proxy.set_shared_data(key, b"", ABSENT) {
-        Ok(()) | Err(Status::CAS_MISMATCH) => {}
-        // A host that compares also where there is nothing to compare with.
-        Err(_) => proxy.set_shared_data(key, b"", 0)?,
-    }
-    proxy.shared_data(key)?.ok_or(Status::NOT_FOUND)
+/// What a signature is over. No key is a part of another one with its value: none has a line break.
+fn parts<'a>(key: &'a str, value: &'a [u8]) -> [&'a [u8]; 3] {
+    [key.as_bytes(), b"\n", value]
+}
+
+fn signature(key: &[u8], parts: &[&[u8]]) -> [u8; SIGNATURE] {
+    mac(key, parts).finalize().into_bytes().into()
+}
+
+fn mac(key: &[u8], parts: &[&[u8]]) -> Hmac<Sha256> {
+    // HMAC takes keys of any length (RFC 2104 §3), so this never is the default.
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| Hmac::new(&Default::default()));
+    parts.iter().for_each(|part| mac.update(part));
+    mac
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::rc::Rc;
 
     use super::*;
     use crate::proxy::Proxy;
     use crate::proxy::fake::FakeProxy;
 
+    /// Shared data of one configuration in this Envoy.
+    pub(crate) fn shared(proxy: &Rc<FakeProxy>) -> Shared {
+        of(proxy, &["the-token-of-the-tests"])
+    }
+
+    fn of(proxy: &Rc<FakeProxy>, tokens: &[&str]) -> Shared {
+        let tokens: Vec<Hidden> = tokens.iter().map(|token| Hidden::new((*token).to_owned())).collect();
+        Shared::new(proxy.clone(), &tokens)
+    }
+
+    fn raw(proxy: &FakeProxy, key: &str) -> Vec<u8> {
+        proxy.shared_data(key).unwrap().unwrap().0
+    }
+
     #[test]
     fn a_change_that_comes_second_sees_the_first() {
         let fake = Rc::new(FakeProxy::default());
-        fake.set_shared_data("key", b"a", 0).unwrap();
-        fake.interfere(vec![b"b".to_vec()]);
-        let proxy: ProxyHandle = fake;
-        let changed = update(&proxy, "key", |value| Some([value, b"+"].concat()));
-        assert_eq!(changed, Ok(true));
-        assert_eq!(read(&proxy, "key"), Ok(Some(b"b+".to_vec())));
+        let shared = shared(&fake);
+        shared.update("key", |_| Some(b"b".to_vec())).unwrap();
+        let theirs = raw(&fake, "key");
+        shared.update("key", |_| Some(b"a".to_vec())).unwrap();
+        fake.interfere(vec![theirs]);
+        assert_eq!(shared.update("key", |value| Some([value, b"+"].concat())), Ok(true));
+        assert_eq!(shared.read("key"), Ok(Some(b"b+".to_vec())));
     }
 
     #[test]
     fn seeding_never_overwrites_what_somebody_wrote_meanwhile() {
         let fake = Rc::new(FakeProxy::default());
-        fake.interfere(vec![b"theirs".to_vec()]);
-        let proxy: ProxyHandle = fake;
-        let changed = update(&proxy, "key", |value| value.is_empty().then(|| b"mine".to_vec()));
-        assert_eq!(changed, Ok(false));
-        assert_eq!(read(&proxy, "key"), Ok(Some(b"theirs".to_vec())));
+        let shared = shared(&fake);
+        let theirs = shared.signed("key", b"theirs");
+        fake.interfere(vec![theirs]);
+        assert_eq!(shared.update("key", |value| value.is_empty().then(|| b"mine".to_vec())), Ok(false));
+        assert_eq!(shared.read("key"), Ok(Some(b"theirs".to_vec())));
     }
 
     #[test]
@@ -83,7 +170,64 @@ mod tests {
         let fake = Rc::new(FakeProxy::default());
         fake.set_shared_data("key", b"a", 0).unwrap();
         fake.interfere(vec![b"b".to_vec(); 1_000]);
-        let proxy: ProxyHandle = fake;
-        assert_eq!(update(&proxy, "key", |_| Some(Vec::new())), Err(Status::CAS_MISMATCH));
+        assert_eq!(shared(&fake).update("key", |_| Some(Vec::new())), Err(Status::CAS_MISMATCH));
+    }
+
+    /// I1.
+    #[test]
+    fn what_another_plugin_writes_is_not_there_and_is_written_over() {
+        let fake = Rc::new(FakeProxy::default());
+        let shared = shared(&fake);
+        shared.update("key", |_| Some(b"ours".to_vec())).unwrap();
+        let ours = raw(&fake, "key");
+        let mut altered = ours.clone();
+        *altered.last_mut().unwrap() ^= 1;
+        let of_other_key = {
+            shared.update("other", |_| Some(b"ours".to_vec())).unwrap();
+            raw(&fake, "other")
+        };
+        let strangers = Shared::new(fake.clone(), &[Hidden::new("another-token-of-somebody".to_owned())]);
+        let unsigned = Shared::new(fake.clone(), &[]);
+        for value in [
+            b"ours".to_vec(),
+            ours[SIGNATURE..].to_vec(),
+            ours[..SIGNATURE].to_vec(),
+            altered,
+            of_other_key,
+            strangers.signed("key", b"ours"),
+            unsigned.signed("key", b"ours"),
+            vec![0; SIGNATURE + 1],
+        ] {
+            fake.set_shared_data("key", &value, 0).unwrap();
+            assert_eq!(shared.read("key"), Ok(Some(Vec::new())), "{value:?}");
+            assert_eq!(shared.update("key", |value| value.is_empty().then(|| b"new".to_vec())), Ok(true));
+            assert_eq!(shared.read("key"), Ok(Some(b"new".to_vec())));
+        }
+        let told = fake.lines().iter().filter(|(_, line)| line.contains("did not sign")).count();
+        assert_eq!(told, 1, "it is told once");
+        fake.set_shared_data("key", &ours, 0).unwrap();
+        assert_eq!(shared.read("key"), Ok(Some(b"ours".to_vec())));
+    }
+
+    #[test]
+    fn a_token_is_replaced_without_a_gap() {
+        let fake = Rc::new(FakeProxy::default());
+        let (old, both, new) = (of(&fake, &["old"]), of(&fake, &["new", "old"]), of(&fake, &["new"]));
+        old.update("key", |_| Some(b"1".to_vec())).unwrap();
+        assert_eq!(both.read("key"), Ok(Some(b"1".to_vec())));
+        both.update("key", |_| Some(b"2".to_vec())).unwrap();
+        assert_eq!(old.read("key"), Ok(Some(b"2".to_vec())), "the configuration before knows it too");
+        new.update("key", |_| Some(b"3".to_vec())).unwrap();
+        assert_eq!(both.read("key"), Ok(Some(b"3".to_vec())));
+    }
+
+    #[test]
+    fn nothing_of_a_token_is_in_what_it_signs() {
+        let fake = Rc::new(FakeProxy::default());
+        let shared = shared(&fake);
+        shared.update("key", |_| Some(Vec::new())).unwrap();
+        let value = raw(&fake, "key");
+        assert_eq!(value.len(), SIGNATURE);
+        assert!(shared.keys.iter().all(|key| key.as_slice() != value));
     }
 }

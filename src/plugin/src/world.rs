@@ -9,12 +9,15 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::observer::Herald;
 use crate::proxy::ProxyHandle;
+use crate::shared::Shared;
 use crate::timers::Timers;
 
 /// The host, and what we keep beside it for one root context.
 pub(crate) struct World {
     /// The host.
     pub(crate) proxy: ProxyHandle,
+    /// What its instances share.
+    pub(crate) shared: Shared,
     /// Its clocks.
     pub(crate) clock: Clock,
     /// Who sleeps.
@@ -44,6 +47,7 @@ impl World {
             callouts: Callouts::new(Rc::clone(&proxy), Rc::clone(&timers)),
             herald: Herald::new(Rc::clone(&proxy), Rc::clone(&metrics)),
             born: clock.shared(),
+            shared: Shared::new(Rc::clone(&proxy), &config.sidecar_tokens),
             proxy,
             clock,
             timers,
@@ -91,7 +95,7 @@ pub(crate) mod tests {
             resolvers: Vec::new(),
             wants: Vec::new(),
             sidecar_cluster: "sidecar".to_owned(),
-            sidecar_token: None,
+            sidecar_tokens: Vec::new(),
             ca_clusters: Vec::new(),
             role: Role::Auto,
             entry_point: None,

@@ -95,6 +95,22 @@ fn every_option_is_taken() {
 }
 
 #[test]
+fn a_token_is_one_or_a_list_while_it_is_replaced() {
+    let tokens = |value: Value| {
+        let config = resolver::config::parse(&with("/sidecar", json!({"cluster": "a", "token": value})));
+        config.map(|config| config.sidecar_tokens.iter().map(|token| token.expose().to_owned()).collect::<Vec<_>>())
+    };
+    let (new, old) = ("0123456789abcdef-new", "0123456789abcdef-old");
+    assert_eq!(tokens(json!(new)), Ok(vec![new.to_owned()]));
+    assert_eq!(tokens(json!([new, old])), Ok(vec![new.to_owned(), old.to_owned()]));
+    assert_eq!(tokens(json!(null)), Ok(Vec::new()));
+    for wrong in [json!([]), json!([new, "short"]), json!(vec![new; 5]), json!({"a": new})] {
+        let mistakes = tokens(wrong).unwrap_err();
+        assert!(mistakes.iter().all(|mistake| !mistake.to_string().contains(new)), "{mistakes:?}");
+    }
+}
+
+#[test]
 fn every_option_of_the_resolver_is_taken() {
     let acme = json!({
         "email": "ops@example.com", "caServer": "https://ca.example/dir", "storage": "le.json",

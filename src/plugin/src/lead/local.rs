@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::lease::{self, Candidate, Record};
-use crate::shared;
 use crate::world::World;
 
 /// The key.
@@ -15,13 +14,16 @@ pub(super) struct LocalLease {
     world: Rc<World>,
     me: Candidate,
     mine: Cell<Option<Record>>,
+    /// What was found last. Epochs only grow: what is not there, or is older, is no word of ours but of somebody who
+    /// writes over it.
+    seen: Cell<Option<Record>>,
 }
 
 impl LocalLease {
     /// Stands for election with a new random name.
     pub(super) fn new(world: &Rc<World>) -> Self {
         let me = Candidate { instance: world.random(), fingerprint: world.fingerprint, born: world.born };
-        Self { world: Rc::clone(world), me, mine: Cell::default() }
+        Self { world: Rc::clone(world), me, mine: Cell::default(), seen: Cell::default() }
     }
 
     /// Takes the lease if it is free; returns its epoch.
@@ -54,12 +56,16 @@ impl LocalLease {
         decide: impl Fn(Option<Record>) -> Option<Record>,
     ) -> Result<Option<Record>, crate::proxy::Status> {
         let mut decided = None;
-        shared::update(&self.world.proxy, KEY, |value| {
-            decided = decide(Record::read(value));
+        self.world.shared.update(KEY, |value| {
+            let found =
+                Record::read(value).filter(|found| self.seen.get().is_none_or(|seen| found.epoch >= seen.epoch));
+            self.seen.set(found.or(self.seen.get()));
+            decided = decide(self.seen.get());
             decided.map(|record| record.to_string().into_bytes())
         })?;
         if let Some(record) = decided {
             self.mine.set(Some(record));
+            self.seen.set(Some(record));
         }
         Ok(decided)
     }
@@ -115,6 +121,34 @@ mod tests {
         assert!(!second.renew());
         second.release();
         assert!(first.renew());
+    }
+
+    /// I1: neither does it stop the engine, nor does it make another instance lead beside it.
+    #[test]
+    fn what_somebody_else_writes_changes_nothing() {
+        let fake = Rc::new(FakeProxy::default());
+        let proxy: ProxyHandle = fake.clone();
+        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
+        let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
+        let replayed = || proxy.shared_data(KEY).unwrap().unwrap().0;
+        second.take().unwrap();
+        let of_second = replayed();
+        second.release();
+        let released = replayed();
+        first.take().unwrap();
+        assert_eq!(second.take(), None);
+        for written in [&b""[..], b"v1 1 1 1 1 99999999999999", &of_second, &released] {
+            fake.advance(1_000);
+            proxy.set_shared_data(KEY, written, 0).unwrap();
+            assert_eq!(second.take(), None);
+            assert!(first.renew());
+            assert_eq!(second.take(), None);
+        }
+        // It ends all the same when its holder is gone.
+        proxy.set_shared_data(KEY, b"garbage", 0).unwrap();
+        fake.advance(10_000);
+        assert!(second.take().is_some());
+        assert!(!first.renew());
     }
 
     #[test]

@@ -23,7 +23,7 @@ use futures::future::{Either, select};
 
 use self::local::LocalLease;
 use crate::log::log;
-use crate::shared;
+use crate::proxy::Level;
 use crate::sidecar::{AskError, Sidecar};
 use crate::world::World;
 
@@ -100,12 +100,13 @@ async fn lead(world: &Rc<World>, epoch: u64) {
     loop {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
-                sidecar.tell_refusal("");
+                sidecar.tell_refusal(Level::Debug, "");
                 reign::reign(world, &sidecar, &lease).await;
                 pause = FIRST_PAUSE;
             }
             Ok(lease) => {
-                sidecar.tell_refusal("another Envoy of this sidecar runs the engine, and is told what is wanted here");
+                let why = "another Envoy of this sidecar runs the engine, and is told what is wanted here";
+                sidecar.tell_refusal(Level::Info, why);
                 let _ = sidecar.offer().await;
                 let wait = Duration::from_millis(lease.expires_in_millis);
                 world.timers.sleep(wait.clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
@@ -115,7 +116,7 @@ async fn lead(world: &Rc<World>, epoch: u64) {
                 pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
             }
             Err(AskError::FenceLost(why) | AskError::Refused(why)) => {
-                sidecar.tell_refusal(&format!("the engine can't run: {why}"));
+                sidecar.tell_refusal(Level::Warn, &format!("the engine can't run: {why}"));
                 world.timers.sleep(LONGEST_PAUSE).await;
             }
         }
@@ -126,9 +127,9 @@ async fn lead(world: &Rc<World>, epoch: u64) {
 fn envoy_name(world: &World) -> Option<String> {
     let is_name = |value: &[u8]| value.len() == 32 && value.iter().all(u8::is_ascii_hexdigit);
     let mine = format!("{:032x}", world.random());
-    let made = shared::update(&world.proxy, ENVOY_KEY, |value| (!is_name(value)).then(|| mine.clone().into_bytes()));
+    let made = world.shared.update(ENVOY_KEY, |value| (!is_name(value)).then(|| mine.clone().into_bytes()));
     made.ok()?;
-    let value = shared::read(&world.proxy, ENVOY_KEY).ok()??;
+    let value = world.shared.read(ENVOY_KEY).ok()??;
     is_name(&value).then(|| String::from_utf8(value).ok())?
 }
 

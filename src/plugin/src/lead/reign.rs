@@ -39,7 +39,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// and whoever leads next goes on with it.
 pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
     log!(world.proxy, Info, "the engine runs in this instance ({} certificates wanted)", world.config.wants.len());
-    if let Err(status) = challenges::prune(&world.proxy, world.now_seconds()) {
+    if let Err(status) = challenges::prune(&world.shared, world.now_seconds()) {
         log!(world.proxy, Warn, "old challenges can't be removed from shared data: {status}");
     }
     world.herald.engine_active(true);

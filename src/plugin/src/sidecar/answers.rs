@@ -44,7 +44,7 @@ impl SidecarVault {
         let path = match challenge.kind {
             ChallengeType::TlsAlpn01 => path::TLS_ALPN_01,
             ChallengeType::Http01 => {
-                let _ = challenges::retract(&self.world.proxy, &challenge.token, self.world.now_seconds());
+                let _ = challenges::retract(&self.world.shared, &challenge.token, self.world.now_seconds());
                 path::HTTP_01
             }
             ChallengeType::Dns01 => path::DNS_01,
@@ -59,7 +59,7 @@ impl SidecarVault {
         if !self.wait_for_responder(None).await {
             self.warn_of_silence();
         }
-        challenges::publish(&self.world.proxy, challenge, self.world.now_seconds()).map_err(|status| {
+        challenges::publish(&self.world.shared, challenge, self.world.now_seconds()).map_err(|status| {
             VaultError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
         })?;
         let Challenge { token, host, key_authorization, expires, .. } = challenge.clone();

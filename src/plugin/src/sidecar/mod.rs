@@ -23,9 +23,9 @@ use wire::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, 
 
 use crate::callouts::{Answer, Call, CallError};
 use crate::lead::Leader;
-use crate::log::{log, one_line};
+use crate::log::{line, log, one_line};
 use crate::places::Places;
-use crate::proxy::Status;
+use crate::proxy::{Level, Status};
 use crate::world::World;
 
 /// How long most exchanges may take: the sidecar may have a disk to wait for.
@@ -194,7 +194,7 @@ impl Sidecar {
     /// One exchange, tried once. Returns the body of a 2xx answer.
     async fn once(&self, ask: &Ask) -> Result<Vec<u8>, AskError> {
         let cluster = &self.world.config.sidecar_cluster;
-        let token = self.world.config.sidecar_token.as_ref().map(|token| format!("Bearer {}", token.expose()));
+        let token = self.world.config.sidecar_tokens.first().map(|token| format!("Bearer {}", token.expose()));
         let fence = self.fence.get().to_string();
         let mut headers =
             vec![(":method", ask.method), (":path", &ask.path), (":authority", "sidecar"), (":scheme", "http")];
@@ -239,9 +239,9 @@ impl Sidecar {
     }
 
     /// Logs why the lease is not ours, when that is news.
-    pub(crate) fn tell_refusal(&self, why: &str) {
+    pub(crate) fn tell_refusal(&self, level: Level, why: &str) {
         if self.refusal.replace(why.to_owned()) != why {
-            log!(self.world.proxy, Info, "{why}");
+            line(&self.world.proxy, level, why);
         }
     }
 }

@@ -70,14 +70,14 @@ impl SidecarVault {
     /// Waits until a responder runs, any or one for this entry point; but no longer than into the first seconds of this
     /// leader. Whether there is one.
     pub(super) async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
-        let World { proxy, clock, timers, .. } = &*self.world;
+        let World { shared, clock, timers, .. } = &*self.world;
         let mut warm_since = self.warm_since.lock().await;
         let is_one_to_come = self.world.config.resolvers.iter().any(|resolver| resolver.http_challenge.is_some());
         let patience = if is_one_to_come { GATE_PATIENCE } else { BLIND_PATIENCE };
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let warm_by = warm_since.get_or_insert_with(|| clock.steady()).saturating_add(patience);
         loop {
-            let is_open = gate::is_open(proxy, entry_point);
+            let is_open = gate::is_open(shared, entry_point);
             if is_open || clock.steady() >= warm_by {
                 break is_open;
             }
@@ -205,7 +205,7 @@ impl Vault for SidecarVault {
             return None;
         }
         // Where there is no responder at all, it may be one that we can't see.
-        let served = gate::entry_points(&self.world.proxy);
+        let served = gate::entry_points(&self.world.shared);
         (!served.is_empty()).then_some(served)
     }
 }

@@ -1,6 +1,6 @@
 //! Whatever stands in shared data, in a configuration, in a CA's answer: no trap.
 
-use crate::envoy::{Answer, Outcome, Process, Vm};
+use crate::envoy::{Answer, Outcome, Process, TOKEN, Vm};
 use crate::world::{World, configuration};
 
 /// SplitMix64: a seed replays a run.
@@ -76,7 +76,7 @@ fn no_request_traps_and_only_the_right_one_is_answered() {
     let root = vm.root(&configuration("responder", &["a.example"])).unwrap();
     for bucket in 0..64 {
         let line = format!("{token} a.example 1767225660 {token}.thumbprint\n");
-        process.set_shared(&format!("envoy-autocert/http-01/{bucket}"), line.as_bytes());
+        process.set_signed(TOKEN, &format!("envoy-autocert/http-01/{bucket}"), line.as_bytes());
     }
     let path = format!("/.well-known/acme-challenge/{token}");
     let mut dice = Dice(3);

@@ -1,6 +1,6 @@
 //! Who leads: two instances of one Envoy, two generations of a configuration, two Envoys of one sidecar.
 
-use crate::envoy::Answer;
+use crate::envoy::{Answer, START};
 use crate::world::{World, configuration, problem};
 
 const LEASE: &str = "envoy-autocert/lease";
@@ -212,4 +212,26 @@ fn garbage_in_place_of_the_lease_costs_one_election() {
         world.run_for(30_000);
         assert_eq!(active(&world, since).len(), 1, "{garbage:?}: {:#?}", world.process.log());
     }
+}
+
+/// I1: neither does it stop the engine, nor does another instance begin to lead beside it.
+#[test]
+fn a_lease_that_another_plugin_writes_changes_nothing() {
+    let mut world = World::with_filter(&one_certificate());
+    world.run_until(10_000, |world| world.sidecar.certificates.len() == 1);
+    let since = world.journal.len();
+    let leader = active(&world, since.saturating_sub(1));
+    let forged = |now: u64| format!("v1 {:032x} {:016x} {now} {} {}", 7, 7, u64::MAX, now + 10_000);
+    for step in 0..60 {
+        // At every moment between two heartbeats.
+        world.run_for(1_300);
+        let forged = forged(START + world.process.with(|process| process.now));
+        match step % 3 {
+            0 => world.process.set_shared(LEASE, forged.as_bytes()),
+            1 => world.process.set_signed("the-token-of-somebody-else", LEASE, forged.as_bytes()),
+            _ => world.process.set_shared(LEASE, b""),
+        }
+    }
+    assert_eq!(active(&world, since), leader, "{:#?}", world.process.log());
+    assert_eq!(world.process.logged("leads now"), 0);
 }

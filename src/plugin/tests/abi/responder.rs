@@ -1,6 +1,6 @@
 //! Requests on port 80, as streams of the filter.
 
-use crate::envoy::{Outcome, Process, Vm};
+use crate::envoy::{Outcome, Process, TOKEN as API_TOKEN, Vm};
 use crate::world::configuration;
 
 const TOKEN: &str = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA";
@@ -12,7 +12,7 @@ fn envoy(role: &str) -> (Process, Vm, u32) {
     let root = vm.root(&configuration(role, &["a.example"])).unwrap();
     for bucket in 0..64 {
         let line = format!("{TOKEN} a.example 1767225660 {TOKEN}.thumbprint\n");
-        process.set_shared(&format!("envoy-autocert/http-01/{bucket}"), line.as_bytes());
+        process.set_signed(API_TOKEN, &format!("envoy-autocert/http-01/{bucket}"), line.as_bytes());
     }
     (process, vm, root)
 }
@@ -103,4 +103,26 @@ fn a_hundred_thousand_streams_leave_no_memory_behind() {
         get(&mut vm, root, "a.example", "/");
     }
     assert_eq!(vm.memory(), before);
+}
+
+/// I1: any plugin with the same `vm_id` can write there.
+#[test]
+fn a_challenge_that_another_plugin_made_up_is_not_answered() {
+    let (process, mut vm, root) = envoy("auto");
+    let key = |bucket: u32| format!("envoy-autocert/http-01/{bucket}");
+    let line = format!("{TOKEN} a.example 1767225660 {TOKEN}.thumbprint\n");
+    let of_another_key = process.with(|process| process.shared[&key(0)].0.clone());
+    let write: [&dyn Fn(u32); 4] = [
+        &|bucket| process.set_shared(&key(bucket), line.as_bytes()),
+        &|bucket| process.set_shared(&key(bucket), &[&[0; 32], line.as_bytes()].concat()),
+        &|bucket| process.set_signed("the-token-of-somebody-else", &key(bucket), line.as_bytes()),
+        &|bucket| process.set_signed("", &key(bucket), line.as_bytes()),
+    ];
+    for (case, write) in write.iter().enumerate() {
+        (0..64).for_each(write);
+        assert_eq!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued, "case {case}");
+    }
+    (1..64).for_each(|bucket| process.set_shared(&key(bucket), &of_another_key));
+    assert_eq!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued, "another key's value");
+    assert_eq!(process.logged("did not sign"), 1);
 }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::envoy::{Answer, Callout, Outcome, Process, START, Vm};
+use crate::envoy::{Answer, Callout, Outcome, Process, START, TOKEN, Vm};
 
 /// The cluster that the CA has unless the configuration names one: its host.
 pub(crate) const CA_CLUSTER: &str = "ca.example";
@@ -31,7 +31,7 @@ pub(crate) fn configuration(role: &str, names: &[&str]) -> Vec<u8> {
         "role": role,
         "certificatesResolvers": {"le": {"acme": acme}},
         "routers": routers.collect::<serde_json::Map<_, _>>(),
-        "sidecar": {"cluster": "sidecar"},
+        "sidecar": {"cluster": "sidecar", "token": TOKEN},
     })
     .to_string()
     .into_bytes()
@@ -248,6 +248,7 @@ pub(crate) struct Sidecar {
 impl Sidecar {
     fn answer(&mut self, callout: &Callout, now: u64) -> Option<Answer> {
         assert_eq!(callout.header(":authority"), "sidecar");
+        assert_eq!(callout.header("authorization"), format!("Bearer {TOKEN}"));
         let (path, query) = callout.path().split_once('?').unwrap_or((callout.path(), ""));
         let body: Value = serde_json::from_slice(&callout.body).unwrap_or_default();
         let stores = !matches!((callout.method(), path), ("GET", _) | (_, "/v1/lease" | "/v1/wants"));

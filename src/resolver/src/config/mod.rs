@@ -36,8 +36,8 @@ pub struct Config {
     pub wants: Vec<CertificateId>,
     /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
     pub sidecar_cluster: String,
-    /// `sidecar.token`: what requests to the sidecar's API bear.
-    pub sidecar_token: Option<Hidden>,
+    /// `sidecar.token`: what requests to the sidecar's API bear. Of several, the first; the others are what it was before.
+    pub sidecar_tokens: Vec<Hidden>,
     /// `caClusters`. A resolver's `caServer` that is not in it has the cluster named like its host.
     pub ca_clusters: Vec<CaCluster>,
     /// `role`.
@@ -95,6 +95,11 @@ impl Default for EngineOptions {
     }
 }
 
+const TOKEN: &str = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";
+
+/// The most tokens: with each, what instances share is looked at.
+const MAX_TOKENS: usize = 4;
+
 /// The shortest token, in bytes: one that can't be guessed. The sidecar takes none that is shorter.
 const MIN_TOKEN: usize = 16;
 
@@ -125,7 +130,7 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
         None => Wanted::default(),
     };
     warnings.extend(of_routers);
-    let Sidecar { cluster: sidecar_cluster, token: sidecar_token } =
+    let Sidecar { cluster: sidecar_cluster, tokens: sidecar_tokens } =
         top.take("sidecar").and_then(|node| sidecar(&node, mistakes)).unwrap_or_default();
     let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
     let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
@@ -141,7 +146,7 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     top.finish(mistakes);
     let sidecar_cluster = sidecar_cluster.unwrap_or_default();
     let role = role?;
-    Some(Config { resolvers, wants, sidecar_cluster, sidecar_token, ca_clusters, role, entry_point, engine, warnings })
+    Some(Config { resolvers, wants, sidecar_cluster, sidecar_tokens, ca_clusters, role, entry_point, engine, warnings })
 }
 
 fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
@@ -153,7 +158,7 @@ fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
 #[derive(Default)]
 struct Sidecar {
     cluster: Option<String>,
-    token: Option<Hidden>,
+    tokens: Vec<Hidden>,
 }
 
 fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
@@ -165,9 +170,21 @@ fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
             None
         }
     };
-    let token = table.take("token").and_then(|node| token(&node, mistakes));
+    let tokens = table.take("token").map(|node| tokens(&node, mistakes)).unwrap_or_default();
     table.finish(mistakes);
-    Some(Sidecar { cluster, token })
+    Some(Sidecar { cluster, tokens })
+}
+
+/// One token or, while it is being replaced, a list: the new one first.
+fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Hidden> {
+    if !node.value().is_array() {
+        return token(node, mistakes).into_iter().collect();
+    }
+    let items = node.items(TOKEN, mistakes);
+    if items.is_empty() || items.len() > MAX_TOKENS {
+        mistakes.push(node.mistake(&format!("1 to {MAX_TOKENS} tokens, the new one first")));
+    }
+    items.iter().filter_map(|node| token(node, mistakes)).collect()
 }
 
 /// A token, as it can stand in a header. What is wrong with it is told, never the text.
@@ -175,8 +192,7 @@ fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
     let is_token = (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_token {
-        let expected = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";
-        mistakes.push(Mistake { found: "something else".to_owned(), ..node.mistake(expected) });
+        mistakes.push(Mistake { found: "something else".to_owned(), ..node.mistake(TOKEN) });
     }
     is_token.then(|| Hidden::new(text.to_owned()))
 }

@@ -13,7 +13,7 @@ use crate::located::At;
 
 /// The plugin's, for the API.
 pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
-    for configured in once(plugins).into_iter().filter(|configured| configured.config.sidecar_token.is_none()) {
+    for configured in once(plugins).into_iter().filter(|configured| configured.config.sidecar_tokens.is_empty()) {
         let at = &configured.at;
         let expected = "one of the tokens of the sidecar's --api-token-file: without it the sidecar answers nothing, and \
                         what instances share is not signed";

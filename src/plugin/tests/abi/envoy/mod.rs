@@ -7,12 +7,17 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 use wasmi::{Instance, Linker, Store, TypedFunc, WasmParams, WasmResults};
 
 pub(crate) use self::wasm::module;
 
 /// 2026-01-01T00:00:00Z in milliseconds.
 pub(crate) const START: u64 = 1_767_225_600_000;
+
+/// The token of the sidecar's API in all configurations.
+pub(crate) const TOKEN: &str = "the-token-of-the-abi-tests";
 
 /// What all VMs of a process share.
 #[derive(Clone, Default)]
@@ -60,6 +65,19 @@ impl Process {
     /// A metric's value.
     pub(crate) fn metric(&self, name: &str) -> Option<i64> {
         self.with(|state| state.values.get(name).copied())
+    }
+
+    /// Writes shared data as an instance with this token does: HMAC-SHA-256 of key and value, by a key that is the same of
+    /// what it is for, before the value.
+    pub(crate) fn set_signed(&self, token: &str, key: &str, value: &[u8]) {
+        let mac = |key: &[u8], text: &[u8]| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+            mac.update(text);
+            mac.finalize().into_bytes()
+        };
+        let signer = mac(token.as_bytes(), b"envoy-autocert: signatures in shared data, v1");
+        let signature = mac(&signer, &[key.as_bytes(), b"\n", value].concat());
+        self.set_shared(key, &[signature.as_slice(), value].concat());
     }
 
     /// Writes shared data, as any other plugin with this `vm_id` can.
