@@ -81,7 +81,7 @@ impl Shared {
     }
 
     fn signed(&self, key: &str, value: &[u8]) -> Vec<u8> {
-        let signer = self.keys.last().map_or(&[][..], <[u8; SIGNATURE]>::as_slice);
+        let signer = self.keys.last().map(<[u8; SIGNATURE]>::as_slice).unwrap_or_default();
         [&signature(signer, &parts(key, value)), value].concat()
     }
 
