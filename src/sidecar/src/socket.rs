@@ -65,9 +65,7 @@ impl BoundSocket {
     /// When it can't be made so.
     pub fn bind_apart(path: &Path, group: Option<u32>) -> Result<(UnixListener, Self), SocketError> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        directory(parent, group)?;
-        let io = |error| SocketError::Io { path: parent.to_owned(), doing: "look at", error };
-        let mode = std::fs::metadata(parent).map_err(io)?.mode() & 0o7777;
+        let mode = directory(parent, group)?.mode()?;
         if mode & OTHERS != 0 {
             return Err(SocketError::OpenToOthers { path: parent.to_owned(), mode });
         }

@@ -133,6 +133,15 @@ impl Directory {
         &self.path
     }
 
+    /// Its mode now.
+    ///
+    /// # Errors
+    /// When the system does not tell.
+    pub fn mode(&self) -> Result<u32, FileError> {
+        let metadata = self.file.metadata().map_err(|error| FileError::io(&self.path, "look at", error))?;
+        Ok(metadata.mode() & 0o7777)
+    }
+
     /// The path of something in it.
     pub fn path_of(&self, name: &OsStr) -> PathBuf {
         self.path.join(name)
