@@ -195,8 +195,8 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             &[("key: x-envoy-autocert-token", "key: x-token")],
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
-             initial_metadata: found no x-envoy-autocert-token",
-            "value: TOKEN }`",
+             initial_metadata: found no x-envoy-autocert-token, expected `{ key: x-envoy-autocert-token, value: TOKEN }`",
+            "without it no secret is there",
         ),
         (
             &[("${ENVOY_AUTOCERT_SDS_TOKEN}\" }]", "%ENVIRONMENT(TOKEN)%\" }]")],
@@ -208,7 +208,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
         (
             &[(", token: \"${ENVOY_AUTOCERT_API_TOKEN}\"", "")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.token: found nothing",
-            "without it the sidecar answers nothing",
+            "without it the sidecar answers nothing, and what instances share is not signed",
         ),
         (
             &[("max_requests: 100000", "max_requests: 1")],
@@ -270,7 +270,7 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
     const FILTER_CONFIG: &str = "                    configuration: *configuration\n";
     let own_config = "                    configuration:\n                      \"@type\": \
                       type.googleapis.com/google.protobuf.Struct\n                      value: { role: responder, \
-                      entryPoint: wab }\n";
+                      entryPoint: wab, sidecar: { cluster: envoy-autocert-api, token: the-token-of-the-tests } }\n";
     let cases: &[Changed<'_>] = &[
         (&[("port_value: 80 ", "port_value: 8080 ")], &[], &["found port 8080, expected port 80"]),
         (&[("- name: web\n", "- name: wep\n")], &[], &["listeners[0].name: found the name \"wep\", expected web"]),
@@ -325,7 +325,8 @@ fn listeners_and_clusters_of_files_count_as_if_they_stood_in_the_bootstrap() {
     let (listeners, rest) = resources.split_once("\n  clusters:\n").unwrap();
     let (clusters, tail) = rest.split_once("\n# The plugin's metrics").unwrap();
     // Anchors don't reach from file to file, so the filter is a responder only.
-    let responder = "{ \"@type\": type.googleapis.com/google.protobuf.Struct, value: { role: responder } }";
+    let responder = "{ \"@type\": type.googleapis.com/google.protobuf.Struct, value: { role: responder, sidecar: { cluster: \
+                     envoy-autocert-api, token: the-token-of-the-tests } } }";
     let listeners =
         listeners.replace("*configuration", responder).replace("*code", "{}").replace("*capabilities", "{}");
     let resource = |kind: &str, text: &str| {
@@ -375,7 +376,7 @@ spec:
   pluginConfig:
     certificatesResolvers:
       le: { acme: { email: a@b.example, caServer: 'https://ca.example/dir', httpChallenge: { entryPoint: web } } }
-    sidecar: { cluster: x }
+    sidecar: { cluster: x, token: the-token-of-the-tests }
     caClusters: { ca.example: outbound|443||ca.example }
 ";
 
@@ -385,6 +386,11 @@ fn of_istio_the_plugin_and_the_way_to_the_ca_are_checked() {
     assert_eq!(of("", ""), Report::default());
     for (from, to, said) in [
         ("FAIL_RELOAD", "FAIL_OPEN", "istio.yaml:14: spec.failStrategy: found \"FAIL_OPEN\", expected FAIL_RELOAD"),
+        (
+            ", token: the-token-of-the-tests",
+            "",
+            "spec.pluginConfig.sidecar.token: found nothing, expected one of the tokens",
+        ),
         ("AUTHN", "STATS", "spec.phase: found \"STATS\", expected AUTHN"),
         (
             "entryPoint: web",
