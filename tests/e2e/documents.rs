@@ -55,3 +55,19 @@ fn the_readme_shows_the_configuration_of_the_example() -> Result<()> {
     assert_eq!(yaml, fs::read_to_string(repository.join("examples/lets-encrypt/envoy.yaml"))?);
     Ok(())
 }
+
+#[test]
+fn each_promise_of_security_names_a_test_that_is_there() -> Result<()> {
+    let repository = artifacts::repository();
+    let text = fs::read_to_string(repository.join("envoy/security.md"))?;
+    let mut count = 0;
+    let promises = text.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`: `"));
+    for reference in promises.flat_map(|line| line.split('`')).collect::<Vec<_>>().windows(3) {
+        let [file, ": ", test] = reference else { continue };
+        let source = fs::read_to_string(repository.join(file)).with_context(|| (*file).to_owned())?;
+        ensure!(source.contains(&format!("fn {test}(")), "{file} has no test {test}");
+        count += 1;
+    }
+    ensure!(count > 20, "{count} promises were found");
+    Ok(())
+}
