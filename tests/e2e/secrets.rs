@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use harness::World;
+use harness::{World, until};
 use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,11 +15,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn neither_keys_nor_credentials_are_in_envoys_dump_or_any_log() -> Result<()> {
     let mut world = World::start("secrets", &[&["secret.example"]])?;
     world.served("secret.example", PATIENCE)?;
-    let stored: Value = serde_json::from_slice(&fs::read(world.sidecar.storage())?)?;
-    let text = |pointer: &str| -> Result<String> {
-        Ok(stored.pointer(pointer).and_then(Value::as_str).with_context(|| pointer.to_owned())?.to_owned())
-    };
-    let (account, key) = (text("/le/Account/PrivateKey")?, text("/le/Certificates/0/key")?);
+    // A certificate may be served a moment before it is on disk.
+    let (account, key) = until("a stored certificate", PATIENCE, || {
+        let stored: Value = serde_json::from_slice(&fs::read(world.sidecar.storage())?)?;
+        let text = |pointer: &str| -> Result<String> {
+            Ok(stored.pointer(pointer).and_then(Value::as_str).with_context(|| pointer.to_owned())?.to_owned())
+        };
+        Ok((text("/le/Account/PrivateKey")?, text("/le/Certificates/0/key")?))
+    })?;
     let pem = String::from_utf8(STANDARD.decode(&key)?)?;
     let secret_line = pem.lines().nth(1).context("the key is no PEM")?.to_owned();
     let dump = world.envoy.admin()?.get("/config_dump?include_eds")?.text();
