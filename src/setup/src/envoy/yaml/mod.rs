@@ -1,10 +1,10 @@
 //! Writes a configuration as YAML that a person likes to read: comments, the telling keys first, small things on one
 //! line, and what is the same in many places written once.
 //!
-//! [`write`] takes a text under the key `#` of a mapping for a comment above it, and `{"*": key}` for a mapping that stands
-//! elsewhere; [`write_verbatim`] takes nothing for anything else than it is. A text is written so that every reader reads
-//! that very text, and no comment changes what is read. (The crates that write YAML write types; they put comments behind
-//! scalars only.)
+//! [`write()`] takes a text under the key `#` of a mapping for a comment above it, and `{"*": key}` for a mapping that
+//! stands elsewhere; [`write_verbatim`] takes nothing for anything else than it is. A text is written so that every reader
+//! reads that very text, and no comment changes what is read. (The crates that write YAML write types; they put comments
+//! behind scalars only.)
 
 mod order;
 mod scalar;
