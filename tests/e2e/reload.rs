@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Bootstrap, Fault, Relay, Resource, Stage, World, WorldOptions, domains, until};
+use harness::{Bootstrap, Fault, Relay, Resource, Stage, World, WorldOptions, domains, tokens, until};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,7 +23,7 @@ fn watched(bootstrap: &mut Bootstrap, file: &Path) -> Result<Value> {
     Ok(listeners)
 }
 
-/// Writes the listeners as Envoy wants to read them, in one move.
+/// Writes the listeners as Envoy wants to read them, with the tokens, in one move.
 fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
     let kind = "type.googleapis.com/envoy.config.listener.v3.Listener";
     let resources: Vec<Value> = listeners
@@ -37,7 +37,8 @@ fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
         })
         .collect();
     let part = file.with_extension("part");
-    fs::write(&part, json!({ "version_info": version, "resources": resources }).to_string())?;
+    let text = json!({ "version_info": version, "resources": resources }).to_string();
+    fs::write(&part, tokens::fill(&text))?;
     fs::rename(part, file)?;
     Ok(())
 }
