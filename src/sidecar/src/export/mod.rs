@@ -15,8 +15,10 @@ mod report;
 mod selection;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 pub use report::{Exported, Report};
 pub use selection::Selection;
@@ -26,6 +28,10 @@ use crate::store::{Certificate, OpenError, Reader, Storages};
 
 /// Only the owner may look in.
 const DIRECTORY_MODE: u32 = 0o700;
+/// The file in the directory that only one export at a time has locked.
+const LOCK: &str = ".envoy-autocert.lock";
+/// How long another export is waited for. Thousands of certificates are written in less.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// From storages to a directory.
 pub struct Export {
@@ -54,7 +60,7 @@ impl Export {
         let stored = self.reader.read().map_err(ExportError::Storage)?;
         let root = Directory::make(&self.root, DIRECTORY_MODE, Owners::Anybody).map_err(ExportError::Directory)?;
         // Other exports are kept out of it until this one is done.
-        let _turn = root.wait_for_turn().map_err(ExportError::Directory)?;
+        let _turn = root.wait_for_lock(OsStr::new(LOCK), PATIENCE).map_err(ExportError::Directory)?;
         let selected: Vec<&Certificate> = stored.iter().filter(|certificate| self.selection.has(certificate)).collect();
         let mut report = Report::default();
         for domain in self.selection.unmet(&selected) {

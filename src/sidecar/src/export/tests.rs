@@ -67,6 +67,9 @@ impl Desk {
         let mut left = vec![self.at("")];
         while let Some(directory) = left.pop() {
             for path in fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()) {
+                if path == self.at(LOCK) {
+                    continue;
+                }
                 let metadata = fs::symlink_metadata(&path).unwrap();
                 if metadata.is_dir() {
                     left.push(path.clone());
@@ -333,6 +336,17 @@ async fn of_several_storages_each_resolvers_own_one_counts() {
     assert_eq!(directories(&export.run().unwrap().written), ["a.example"]);
     let written = fs::read_to_string(desk.home.path().join("out/a.example/fullchain.pem")).unwrap();
     assert_eq!(written, renewed.pair.chain_pem);
+}
+
+/// L1: whoever may read a directory may lock it, too.
+#[tokio::test]
+async fn whoever_can_only_read_the_directory_holds_up_nothing() {
+    let desk = Desk::with(&[&certificate("le", &["a.example"])]).await;
+    fs::create_dir(desk.at("")).unwrap();
+    let strangers = fs::File::open(desk.at("")).unwrap();
+    strangers.lock().unwrap();
+    assert_eq!(directories(&desk.run().written), ["a.example"]);
+    assert_eq!(mode(&desk.at(LOCK)), 0o600);
 }
 
 #[test]

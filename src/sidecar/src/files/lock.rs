@@ -1,10 +1,12 @@
-//! Locks: of a file that is there for nothing else, and of a directory itself.
+//! Locks: of files that are there for nothing else, and that nobody else can open. A directory's own could be held by
+//! whoever may read it.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::time::{Duration, Instant};
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::OFlags;
 
 use super::directory::Directory;
 use super::error::FileError;
@@ -13,16 +15,12 @@ use super::error::FileError;
 const LOCK_MODE: u32 = 0o600;
 /// How often a lock's file is looked for that comes and goes.
 const TRIES: usize = 16;
+/// How long a lock that is held is left alone. Nobody notices such a delay.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A file's lock, held until this is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
-}
-
-/// A directory's lock, held until this is dropped or the process ends.
-#[derive(Debug)]
-pub struct Turn {
     _file: File,
 }
 
@@ -53,16 +51,17 @@ impl Directory {
         Err(self.failed(name, "lock", io::ErrorKind::ResourceBusy))
     }
 
-    /// Locks the directory itself; waits until nobody else has locked it.
+    /// As [`Directory::lock`], but waits so long for another process that has locked it. It blocks.
     ///
     /// # Errors
-    /// When it can't be locked.
-    pub fn wait_for_turn(&self) -> Result<Turn, FileError> {
-        let failed = |error| FileError::io(self.path(), "lock", error);
-        // Opened anew, as a lock belongs to what was opened.
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let file: File = openat(self.file(), ".", flags, Mode::empty()).map_err(|error| failed(error.into()))?.into();
-        file.lock().map_err(failed)?;
-        Ok(Turn { _file: file })
+    /// When it is still locked then, or can't be a file of ours.
+    pub fn wait_for_lock(&self, name: &OsStr, patience: Duration) -> Result<Lock, FileError> {
+        let start = Instant::now();
+        loop {
+            match self.lock(name) {
+                Err(FileError::Locked(_)) if start.elapsed() < patience => std::thread::sleep(PAUSE),
+                locked => return locked,
+            }
+        }
     }
 }

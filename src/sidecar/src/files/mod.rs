@@ -36,7 +36,7 @@ mod walk;
 
 pub use directory::{Content, Directory};
 pub use error::FileError;
-pub use lock::{Lock, Turn};
+pub use lock::Lock;
 pub use new_file::NewFile;
 pub use trust::Owners;
 

@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
@@ -222,6 +223,14 @@ fn a_lock_is_for_one_and_never_behind_a_link() {
     drop(lock);
     directory.lock(name("lock")).unwrap();
     assert_eq!(fs::metadata(place.path("lock")).unwrap().mode() & 0o7777, 0o600);
+    let lock = directory.lock(name("lock")).unwrap();
+    let waited = directory.wait_for_lock(name("lock"), Duration::from_millis(50));
+    assert!(matches!(waited, Err(FileError::Locked(_))));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| directory.wait_for_lock(name("lock"), Duration::from_secs(60)));
+        drop(lock);
+        waiting.join().unwrap().unwrap();
+    });
     symlink("made-up", place.path("link")).unwrap();
     assert!(matches!(directory.lock(name("link")), Err(FileError::Link(_))));
     assert!(!place.path("made-up").exists());
