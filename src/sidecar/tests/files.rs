@@ -304,6 +304,32 @@ fn a_token_that_others_know_is_no_token() {
     }
 }
 
+/// M6: a stranger's file, or one that a stranger can put another in the place of.
+#[test]
+fn a_token_that_strangers_can_replace_is_no_token() {
+    let home = Home::new();
+    let (directory, token) = (home.path("tokens"), home.path("tokens/token"));
+    fs::create_dir(&directory).unwrap();
+    fs::write(&token, "0123456789abcdef\n").unwrap();
+    set_mode(&token, 0o600);
+    let start = || {
+        let mut command = Command::new(BINARY);
+        command.args(home.arguments()).args(["--api-address", "127.0.0.1:0", "--api-token-file"]).arg(&token);
+        run(&home, &mut command)
+    };
+    set_mode(&directory, 0o777);
+    assert!(start().refusal().contains(&format!("chmod go-w {}", directory.display())));
+    set_mode(&directory, 0o755);
+    assert!(matches!(start(), Outcome::Serves));
+    if is_root() {
+        chown(&token, Some(USER), Some(USER)).unwrap();
+        assert!(start().refusal().contains(&format!("chown 0 {}", token.display())));
+        // In that user's own directory it is that user's sidecar that root starts.
+        chown(&directory, Some(USER), Some(USER)).unwrap();
+        assert!(matches!(start(), Outcome::Serves));
+    }
+}
+
 /// S14.
 #[tokio::test]
 async fn a_key_that_others_can_change_is_not_served() {

@@ -295,10 +295,7 @@ impl Directory {
 
     /// Whether something in it is mounted there by itself, as with `docker run -v ./acme.json:/acme.json`.
     pub fn is_mount_point(&self, name: &OsStr) -> bool {
-        statx(&*self.file, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS).is_ok_and(|statx| {
-            let known = statx.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
-            known && statx.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
-        })
+        is_mounted(&self.file, name)
     }
 
     /// Its owner's uid.
@@ -343,6 +340,14 @@ impl Directory {
     pub(super) fn failed(&self, name: &OsStr, doing: &'static str, error: impl Into<io::Error>) -> FileError {
         FileError::io(&self.path_of(name), doing, error.into())
     }
+}
+
+/// Whether something in a directory is mounted there by itself.
+pub(super) fn is_mounted(directory: &File, name: &OsStr) -> bool {
+    statx(directory, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS).is_ok_and(|statx| {
+        let known = statx.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
+        known && statx.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+    })
 }
 
 fn named(

@@ -39,6 +39,13 @@ pub enum FileError {
         /// Whose it is.
         owner: u32,
     },
+    /// A secret of somebody who could change it.
+    ForeignSecret {
+        /// The file.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// The system refuses.
     Io {
         /// The file or directory.
@@ -98,6 +105,7 @@ impl FileError {
             | Self::ForeignDirectory { .. }
             | Self::ForeignFile { .. }
             | Self::ForeignLink { .. }
+            | Self::ForeignSecret { .. }
             | Self::OpenDirectory { .. }
             | Self::Writable { .. } => io::ErrorKind::PermissionDenied,
             Self::Io { error, .. } => error.kind(),
@@ -141,10 +149,18 @@ impl fmt::Display for FileError {
             }
             Self::ForeignLink { path, owner } => write!(
                 f,
-                "{}: this link belongs to the uid {owner}, who could let it lead elsewhere; it is not followed: remove \
-                 it, or name the file that it leads to",
+                "{}: this link belongs to the uid {owner}, who could let it lead elsewhere; remove it, or name the file that it \
+                 leads to",
                 path.display()
             ),
+            Self::ForeignSecret { path, owner } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: this secret belongs to the uid {owner}, who could change it; if it is the right one, run: \
+                     chown {own} {path}"
+                )
+            }
             Self::Io { path, doing, error } => write!(f, "can't {doing} {}: {error}", path.display()),
             Self::Link(path) => write!(
                 f,

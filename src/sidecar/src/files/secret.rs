@@ -1,18 +1,22 @@
 //! Files with a secret: those that the user keeps, and those that we make.
 //!
-//! Promises: a secret that others may change is never taken, and one that is ours alone to know (a token, say) never
-//! when everybody may read it. A group's members may, as that is how a secret is shared with one other user. The user's
-//! own files are found through any link, as secrets in containers are; they are regular files, and read bounded.
+//! Promises: a secret that others may write is never taken, and one that is ours alone to know (a token, say) never
+//! when everybody may read it, or somebody else could put another one there. A group's members may read it, as that is
+//! how a secret is shared with one other user. The user's own files are found through links, as secrets in containers
+//! are; they are regular files, and read bounded.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use super::directory::Directory;
+use rustix::fs::OFlags;
+
+use super::directory::{Directory, is_mounted};
 use super::error::FileError;
-use super::trust::others_write;
+use super::trust::{Owners, is_trusted, judge_way, others_write};
 use super::users;
+use super::walk::{Last, walk};
 
 /// The bit that lets everybody read.
 const EVERYBODY_READS: u32 = 0o004;
@@ -23,36 +27,49 @@ const DIRECTORY_MODE: u32 = 0o700;
 pub struct UserSecret {
     /// The content.
     pub bytes: Vec<u8>,
-    /// The mode, when everybody may read the file.
-    pub exposed: Option<u32>,
+    /// Why others may know it, or could put another one in its place.
+    pub doubts: Vec<FileError>,
 }
 
-/// Reads a file that the user keeps, of at most `most` bytes, which everybody may read: whoever calls this tells of it.
-/// It blocks, but never on a FIFO.
+/// Reads a file that the user keeps, of at most `most` bytes, whoever may read it or could replace it: whoever calls
+/// this tells of it. It blocks, but never on a FIFO.
 ///
 /// # Errors
 /// When it can't be read, is no regular file, is larger, or others may write it.
 pub fn read_exposed(path: &Path, most: u64) -> Result<UserSecret, FileError> {
-    let (file, metadata) = users::opened(path)?;
+    let (file, metadata, mut doubts) = opened(path)?;
     let mode = metadata.mode() & 0o7777;
     if others_write(&metadata) {
         return Err(FileError::Writable { path: path.to_owned(), mode });
     }
     let bytes = users::content(file, path, most)?;
-    Ok(UserSecret { bytes, exposed: exposed(&metadata) })
+    doubts.extend(exposed(&metadata).map(|mode| FileError::Exposed { path: path.to_owned(), mode }));
+    Ok(UserSecret { bytes, doubts })
 }
 
-/// Reads a file that nobody but its owner and its group may read, of at most `most` bytes. It blocks, but never on a
-/// FIFO.
+/// Reads a file that nobody but its owner and its group may read, and nobody else replace, of at most `most` bytes. It
+/// blocks, but never on a FIFO.
 ///
 /// # Errors
-/// As [`read_exposed`], and when everybody may read it.
+/// As [`read_exposed`], and when there is a doubt.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
-    let UserSecret { bytes, exposed } = read_exposed(path, most)?;
-    match exposed {
-        Some(mode) => Err(FileError::Exposed { path: path.to_owned(), mode }),
-        None => Ok(bytes),
+    let UserSecret { bytes, doubts } = read_exposed(path, most)?;
+    doubts.into_iter().next().map_or(Ok(bytes), Err)
+}
+
+/// Opens a file at the end of a way that was looked at, and says who on it could lead to another one.
+fn opened(path: &Path) -> Result<(File, Metadata, Vec<FileError>), FileError> {
+    let found = walk(path, Last::File)?;
+    let Some(name) = found.name.filter(|_| found.missing.is_empty()) else {
+        return Err(FileError::io(path, "read", io::ErrorKind::NotFound.into()));
+    };
+    let (file, metadata) = users::opened(&found.directory, &name, OFlags::NOFOLLOW, path)?;
+    let mut doubts: Vec<FileError> = judge_way(&found.seen, &found.last, Owners::Anybody).err().into_iter().collect();
+    // One that is mounted by itself was put there by root, as secrets of Docker Compose are, whose user's the file is.
+    if !is_trusted(&metadata, found.last.metadata.uid()) && !is_mounted(&found.directory, &name) {
+        doubts.push(FileError::ForeignSecret { path: path.to_owned(), owner: metadata.uid() });
     }
+    Ok((file, metadata, doubts))
 }
 
 /// Reads a file that we have made, as [`read`] does, but never through a link.

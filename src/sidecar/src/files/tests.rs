@@ -313,13 +313,14 @@ fn a_secret_that_others_may_change_is_not_taken_and_one_that_all_may_read_is_tol
     for mode in [0o600, 0o400, 0o640, 0o440] {
         set(mode);
         assert_eq!(secret::read(&path, 6).unwrap(), b"secret", "{mode:o}");
-        assert!(secret::read_exposed(&path, 6).unwrap().exposed.is_none());
+        assert!(secret::read_exposed(&path, 6).unwrap().doubts.is_empty());
     }
     for mode in [0o644, 0o604, 0o444] {
         set(mode);
         let error = secret::read(&path, 6).err().unwrap().to_string();
         assert!(error.contains(&format!("chmod o-r {}", path.display())), "{error}");
-        assert_eq!(secret::read_exposed(&path, 6).unwrap().exposed, Some(mode));
+        let read = secret::read_exposed(&path, 6).unwrap();
+        assert!(matches!(read.doubts[..], [FileError::Exposed { mode: told, .. }] if told == mode));
     }
     for mode in [0o602, 0o606, 0o622, 0o666] {
         set(mode);
@@ -331,6 +332,69 @@ fn a_secret_that_others_may_change_is_not_taken_and_one_that_all_may_read_is_tol
     // As secrets are mounted in containers.
     symlink("token", place.path("link")).unwrap();
     assert_eq!(secret::read(&place.path("link"), 6).unwrap(), b"secret");
+}
+
+/// M6: whoever owns it, or a directory on the way, decides what it is.
+#[test]
+fn a_secret_that_a_stranger_can_replace_is_no_token_and_told_of_as_a_key() {
+    let place = Place::new();
+    let open = place.directory("open", 0o777);
+    let below = place.file("open/token", "secret");
+    symlink("open/token", place.path("link")).unwrap();
+    for path in [&below, &place.path("link")] {
+        let error = secret::read(path, 6).err().unwrap();
+        assert!(matches!(&error, FileError::OpenDirectory { path, .. } if *path == open), "{error}");
+        let read = secret::read_exposed(path, 6).unwrap();
+        assert!(matches!(&read.doubts[..], [FileError::OpenDirectory { path, .. }] if *path == open));
+        assert_eq!(read.bytes, b"secret");
+    }
+    if !is_root() {
+        return;
+    }
+    let theirs = place.file("token", "secret");
+    give(&theirs, ANOTHER);
+    let error = secret::read(&theirs, 6).err().unwrap();
+    assert!(error.to_string().contains(&format!("run: chown 0 {}", theirs.display())), "{error}");
+    assert!(matches!(secret::read_exposed(&theirs, 6).unwrap().doubts[..], [FileError::ForeignSecret { .. }]));
+    // A sticky directory keeps others from renaming what is there, not from being first.
+    place.directory("sticky", 0o1777);
+    fs::rename(&theirs, place.path("sticky/token")).unwrap();
+    assert!(matches!(secret::read(&place.path("sticky/token"), 6), Err(FileError::ForeignSecret { .. })));
+    // A stranger's link to a file of ours.
+    place.file("ours", "secret");
+    symlink(place.path("ours"), place.path("sticky/link")).unwrap();
+    std::os::unix::fs::lchown(place.path("sticky/link"), Some(ANOTHER), None).unwrap();
+    assert!(matches!(secret::read(&place.path("sticky/link"), 6), Err(FileError::ForeignLink { .. })));
+}
+
+#[test]
+fn secrets_are_taken_as_kubernetes_and_certbot_have_them_and_from_a_users_own_directory() {
+    let place = Place::new();
+    // A volume: everybody may write, by its sticky bit to no effect.
+    place.directory("volume/..2026", 0o755);
+    place.directory("volume", 0o1777);
+    fs::set_permissions(place.file("volume/..2026/token", "secret"), Permissions::from_mode(0o400)).unwrap();
+    symlink("..2026", place.path("volume/..data")).unwrap();
+    symlink("..data/token", place.path("volume/token")).unwrap();
+    place.directory("letsencrypt/archive/a.example", 0o700);
+    place.directory("letsencrypt/live/a.example", 0o700);
+    place.file("letsencrypt/archive/a.example/privkey1.pem", "secret");
+    let link = "letsencrypt/live/a.example/privkey.pem";
+    symlink("../../archive/a.example/privkey1.pem", place.path(link)).unwrap();
+    for path in ["volume/token", link] {
+        assert_eq!(secret::read(&place.path(path), 6).unwrap(), b"secret", "{path}");
+    }
+    fs::set_permissions(place.path("volume/token"), Permissions::from_mode(0o444)).unwrap();
+    let read = secret::read_exposed(&place.path("volume/token"), 6).unwrap();
+    assert!(matches!(read.doubts[..], [FileError::Exposed { mode: 0o444, .. }]));
+    if is_root() {
+        // With the umask of a user who has a group of the same number, without a name.
+        place.directory("home", 0o770);
+        fs::set_permissions(place.file("home/token", "secret"), Permissions::from_mode(0o660)).unwrap();
+        give(&place.path("home/token"), ANOTHER);
+        give(&place.path("home"), ANOTHER);
+        assert_eq!(secret::read(&place.path("home/token"), 6).unwrap(), b"secret");
+    }
 }
 
 #[test]

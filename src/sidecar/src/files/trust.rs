@@ -99,10 +99,15 @@ pub(super) fn judge_file(path: &Path, metadata: &Metadata, owner: u32) -> Result
     if metadata.nlink() > 1 {
         return Err(FileError::ManyNames { path: path.to_owned(), count: metadata.nlink() });
     }
-    if ![0, own_user(), owner].contains(&metadata.uid()) {
+    if !is_trusted(metadata, owner) {
         return Err(FileError::ForeignFile { path: path.to_owned(), owner: metadata.uid(), expected: owner });
     }
     Ok(())
+}
+
+/// Whether a file in a directory of `owner` is root's, ours or that owner's.
+pub(super) fn is_trusted(metadata: &Metadata, owner: u32) -> bool {
+    [0, own_user(), owner].contains(&metadata.uid())
 }
 
 /// Whether somebody may write who is neither the owner nor alone in the owner's private group.

@@ -1,10 +1,12 @@
 //! Files that the user keeps, which are only read: found through any link, and never waited for.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fd::AsFd;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2};
 use rustix::io::Errno;
 
 use super::error::FileError;
@@ -14,7 +16,7 @@ use super::error::FileError;
 /// # Errors
 /// When it can't be read, is something else, or is larger.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
-    content(opened(path)?.0, path, most)
+    content(opened(CWD, path.as_os_str(), OFlags::empty(), path)?.0, path, most)
 }
 
 /// Opens something at a path in which all links were followed before: a link that stands there now was put there since,
@@ -31,10 +33,11 @@ pub fn open_resolved(path: &Path) -> io::Result<File> {
     }
 }
 
-pub(super) fn opened(path: &Path) -> Result<(File, Metadata), FileError> {
+/// Opens the regular file `name` in the directory `at`, which is told of as `path`.
+pub(super) fn opened(at: impl AsFd, name: &OsStr, further: OFlags, path: &Path) -> Result<(File, Metadata), FileError> {
     let failed = |error| FileError::io(path, "read", error);
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file: File = open(path, flags, Mode::empty()).map_err(|error| failed(error.into()))?.into();
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | further;
+    let file: File = openat(at, name, flags, Mode::empty()).map_err(|error| failed(error.into()))?.into();
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::NotAFile(path.to_owned())) }
 }
