@@ -15,6 +15,7 @@
 mod address;
 mod assemble;
 pub mod check;
+mod effective;
 pub mod envoy;
 pub mod input;
 pub mod into;

@@ -86,15 +86,26 @@ fn harmless_middlewares_close_nothing() {
   middlewares:
     all: { chain: { middlewares: [gzip, hsts] } }
     gzip: { compress: {} }
-    hsts: { headers: { stsSeconds: 1, customRequestHeaders: { X-Script-Name: a } } }
+    hsts: { headers: { stsSeconds: 1, customResponseHeaders: { X-Frame-Options: DENY } } }
 ",
         &[],
     );
     assert_eq!(reading.closed, []);
     assert_eq!(routes(&reading.setup), ["a.x / service-s"]);
-    let warned =
-        reading.warnings.iter().any(|line| line.contains("hsts.headers.customRequestHeaders: left out: servers"));
-    assert!(warned, "{:#?}", reading.warnings);
+}
+
+#[test]
+fn headers_that_servers_trust_close_their_routers() {
+    let reading = opened(
+        "  routers: { site: { rule: Host(`a.x`), entryPoints: [web], service: s, middlewares: [names] } }
+  middlewares: { names: { headers: { customRequestHeaders: { Remote-User: '' } } } }
+",
+        &[],
+    );
+    let lack = "http.routers.site.middlewares: names: headers, which has customRequestHeaders: without them servers \
+                get these headers as clients send them";
+    assert_eq!(closed(&reading), [("http.routers.site", vec![lack])]);
+    assert_eq!(routes(&reading.setup), ["a.x / 503"]);
 }
 
 #[test]
@@ -149,6 +160,39 @@ tls:
 }
 
 #[test]
+fn the_client_certificates_of_default_options_close_whoever_has_these_in_the_end() {
+    let reading = opened(
+        "  routers:
+    path: { rule: Host(`a.x`) && PathPrefix(`/m`), entryPoints: [websecure], service: s, tls: { options: modern } }
+    site: { rule: Host(`a.x`), entryPoints: [websecure], service: s, tls: { options: other } }
+    inside: { rule: PathPrefix(`/inside`), entryPoints: [websecure], service: s, tls: { options: modern } }
+    half: { rule: Host(`a.x`) || Host(`c.x`), entryPoints: [websecure], service: s, tls: { options: modern } }
+    own: { rule: Host(`b.x`), entryPoints: [websecure], service: s, tls: { options: modern } }
+    elsewhere: { rule: Host(`a.x`), entryPoints: [web], service: s, tls: { options: modern } }
+tcp:
+  routers:
+    lax: { rule: HostSNI(`o.x`), entryPoints: [websecure], service: t, tls: { options: modern } }
+    plain: { rule: HostSNI(`o.x`), entryPoints: [websecure], service: t, tls: {} }
+    alone: { rule: HostSNI(`p.x`), entryPoints: [websecure], service: t, tls: { options: modern } }
+  services: { t: { loadBalancer: { servers: [{ address: '127.0.0.1:3' }] } } }
+tls:
+  options:
+    default: { clientAuth: { caFiles: [ca.pem], clientAuthType: RequireAndVerifyClientCert } }
+    modern: { minVersion: VersionTLS13 }
+    other: {}
+",
+        &[],
+    );
+    let names: Vec<&str> = reading.closed.iter().map(|closed| closed.router.as_str()).collect();
+    let expected = ["half", "inside", "path", "site"].map(|name| format!("http.routers.{name}"));
+    let expected = [expected.as_slice(), &["tcp.routers.lax", "tcp.routers.plain"].map(str::to_owned)].concat();
+    assert_eq!(names, expected);
+    let lack = "http.routers.inside.tls.options: not the options that it names count, but the default ones: \
+                tls.options.default.clientAuth: certificates of clients, which can refuse connections";
+    assert_eq!(reading.closed[1].why, [lack]);
+}
+
+#[test]
 fn options_that_do_not_count_are_told_and_the_default_ones_are_in_the_pieces_too() {
     let reading = opened(
         "  routers:
@@ -196,6 +240,81 @@ fn a_closed_tcp_router_ends_its_connections_in_its_place() {
     let expected = [("odd.x", "direct_response", true), ("db.x", "direct_response", false), ("*", "tcp_proxy", false)];
     let expected = expected.map(|(name, filter, tls)| (name.to_owned(), filter.to_owned(), tls));
     assert_eq!(chains.iter().map(chain).collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_closed_tcp_router_closes_more_exact_ones_behind_it() {
+    let with = |first: &str| {
+        let reading = opened(
+            &format!(
+                "  routers:
+    site: {{ rule: Host(`web.corp.x`), entryPoints: [websecure], service: s, tls: {{}} }}
+    clear: {{ rule: Host(`web.corp.x`), entryPoints: [web], service: s }}
+    far: {{ rule: Host(`far.x`), entryPoints: [websecure], service: s, tls: {{}} }}
+    everywhere: {{ rule: PathPrefix(`/x`), entryPoints: [websecure], service: s, tls: {{}} }}
+tcp:
+  routers:
+    first: {{ rule: '{first}', priority: 1000, entryPoints: [websecure], service: t, middlewares: [lan], tls: {{}} }}
+    db: {{ rule: HostSNI(`db.corp.x`), priority: 1, entryPoints: [websecure], service: t, tls: {{}} }}
+    same: {{ rule: HostSNI(`same.corp.x`), priority: 1000, entryPoints: [websecure], service: t, tls: {{}} }}
+    before: {{ rule: HostSNI(`before.corp.x`), priority: 1001, entryPoints: [websecure], service: t, tls: {{}} }}
+    other: {{ rule: HostSNI(`other.x`), priority: 1, entryPoints: [websecure], service: t, tls: {{}} }}
+  services: {{ t: {{ loadBalancer: {{ servers: [{{ address: '127.0.0.1:3' }}] }} }} }}
+  middlewares: {{ lan: {{ ipAllowList: {{ sourceRange: [10.0.0.0/8] }} }} }}
+"
+            ),
+            &[],
+        );
+        reading.closed.into_iter().map(|closed| closed.router).collect::<Vec<_>>().join(" ")
+    };
+    let all_tcp = "tcp.routers.db tcp.routers.first tcp.routers.other tcp.routers.same";
+    let of_corp = "http.routers.site tcp.routers.db tcp.routers.first tcp.routers.same";
+    assert_eq!(with("HostSNIRegexp(`^.+[.]corp[.]x$`)"), of_corp);
+    assert_eq!(with("HostSNIRegexp(`[.]corp[.]`)"), of_corp);
+    assert_eq!(with("HostSNI(`a.b`) || HostSNIRegexp(`^.+[.](?:corp|firm)[.]x$`)"), of_corp);
+    assert_eq!(with("HostSNI(`*.corp.x`)"), of_corp);
+    let everything = format!("http.routers.everywhere http.routers.far http.routers.site {all_tcp}");
+    assert_eq!(with("ClientIP(`10.0.0.0/8`)"), everything);
+    assert_eq!(with("HostSNIRegexp(`^.+$`)"), everything);
+    assert_eq!(with("!HostSNI(`a.b`)"), everything);
+    // As in Traefik, HTTP goes before whoever takes what is left.
+    assert_eq!(with("HostSNI(`*`)"), all_tcp);
+    assert_eq!(with("HostSNI(`db.corp.x`)"), "tcp.routers.first");
+}
+
+#[test]
+fn of_tcp_routers_that_nothing_ranks_the_closed_one_goes_first() {
+    let reading = opened(
+        "tcp:
+  routers:
+    a: { rule: HostSNI(`db.x`), entryPoints: [websecure], service: t, tls: {} }
+    b: { rule: HostSNI(`db.x`), entryPoints: [websecure], service: t, middlewares: [lan], tls: {} }
+  services: { t: { loadBalancer: { servers: [{ address: '127.0.0.1:3' }] } } }
+  middlewares: { lan: { ipAllowList: { sourceRange: [10.0.0.0/8] } } }
+",
+        &[],
+    );
+    let (whole, _) = bootstrap::value(&reading.setup, &Options::default(), Layout::Static).unwrap();
+    let chains = whole.pointer("/static_resources/listeners/1/filter_chains").and_then(Value::as_array).unwrap();
+    assert_eq!(chains.iter().map(|chain| &chain["name"]).collect::<Vec<_>>(), ["TCP router b"]);
+}
+
+#[test]
+fn a_name_that_several_closed_routers_have_opens_none() {
+    let http = "  routers: { app: { rule: Host(`a.x`), entryPoints: [web], service: s, middlewares: [auth] } }
+  middlewares: { auth: { basicAuth: { users: [u] } } }
+tcp:
+  routers: { app: { rule: HostSNI(`*`), entryPoints: [websecure], service: t, middlewares: [lan], tls: {} } }
+  services: { t: { loadBalancer: { servers: [{ address: '127.0.0.1:3' }] } } }
+  middlewares: { lan: { ipAllowList: { sourceRange: [10.0.0.0/8] } } }
+";
+    for name in ["app", "app@file"] {
+        let told = format!("--open: found {name:?}, expected one of http.routers.app, tcp.routers.app");
+        let mistakes = setup::read(&Sources { open: vec![name.to_owned()], ..sources(http) }).unwrap_err();
+        assert!(common::lines(&mistakes).iter().any(|line| line.contains(&told)), "{mistakes:?}");
+    }
+    let reading = opened(http, &["tcp.routers.app"]);
+    assert_eq!(reading.closed.iter().map(|closed| &closed.router).collect::<Vec<_>>(), ["http.routers.app"]);
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Which routers are closed, and which of those the user opens (`--open`).
 //!
-//! Promises: a router that lacks something is served only when the user names it; what is named in vain is told.
+//! Promises: a router that lacks something is served only when the user names it, and no other one by the same name; what
+//! is named in vain is told.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use resolver::config::{listed, shortened};
 
 use super::Build;
 use super::routers::without_provider;
-use crate::input::source_of;
+use crate::input::{quoted, source_of};
+
 /// A router that is closed: it answers 503, or ends its connections, in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedRouter {
@@ -42,7 +44,8 @@ impl ClosedRouter {
 pub(super) struct Doors<'a> {
     /// What `--open` names.
     wanted: &'a [String],
-    used: BTreeSet<&'a str>,
+    /// Which routers each of them is for.
+    used: BTreeMap<&'a str, Vec<String>>,
     closed: Vec<ClosedRouter>,
 }
 
@@ -58,7 +61,7 @@ pub(super) struct Door<'n> {
 
 impl<'a> Doors<'a> {
     pub(super) fn new(wanted: &'a [String]) -> Self {
-        Self { wanted, used: BTreeSet::new(), closed: Vec::new() }
+        Self { wanted, used: BTreeMap::new(), closed: Vec::new() }
     }
 
     /// Whether a router with these lacks is closed.
@@ -74,7 +77,9 @@ impl<'a> Doors<'a> {
         let path = format!("{section}.{}", shortened(name));
         let opened: Vec<&'a str> = self.wanted.iter().map(String::as_str).filter(|wanted| names(wanted)).collect();
         let is_opened = !opened.is_empty();
-        self.used.extend(opened);
+        for wanted in opened {
+            self.used.entry(wanted).or_default().push(path.clone());
+        }
         if is_opened && can_open {
             build.warn(&path, &format!("open to everybody, as --open says, without {}", why.join("; ")));
             return false;
@@ -92,12 +97,16 @@ impl<'a> Doors<'a> {
 
     /// All that are closed; tells of what was named in vain.
     pub(super) fn finish(mut self, build: &mut Build<'_>) -> Vec<ClosedRouter> {
-        for wanted in self.wanted.iter().filter(|wanted| !self.used.contains(wanted.as_str())) {
+        for wanted in self.wanted.iter().filter(|wanted| !self.used.contains_key(wanted.as_str())) {
             let closed = match self.closed.as_slice() {
                 [] => "and none is".to_owned(),
                 closed => format!("but {}", listed(closed.iter().map(|closed| closed.router.as_str()))),
             };
             build.warn("--open", &format!("no router {} is closed, {closed}", shortened(wanted)));
+        }
+        for (wanted, paths) in self.used.iter_mut().filter(|(_, paths)| paths.len() > 1) {
+            paths.sort();
+            build.wrong("--open", &quoted(wanted), &format!("one of {}", listed(paths.iter().map(String::as_str))));
         }
         self.closed.sort_by(|one, other| one.router.cmp(&other.router));
         self.closed

@@ -1,14 +1,13 @@
 //! Which middlewares a router can't do without.
 //!
 //! Promises: a middleware guards unless it is known not to, whatever it is: of a kind that can refuse a request, send it
-//! elsewhere or to another path, of several kinds or of none, a chain with such a part or within itself, one of another
-//! provider or one that is not there.
+//! elsewhere or to another path, or sets headers for servers, of several kinds or of none, a chain with such a part or
+//! within itself, one of another provider or one that is not there.
 
 use std::collections::{BTreeMap, HashMap};
 
 use resolver::config::shortened;
 
-use super::Build;
 use super::routers::without_provider;
 use crate::traefik::LeftOut;
 use crate::traefik::middlewares::{Buffering, Headers, Middleware, TcpMiddleware};
@@ -20,6 +19,7 @@ const MOST_TOLD: usize = 8;
 const REFUSES: &str = "can refuse requests";
 const REDIRECTS: &str = "sends requests elsewhere";
 const REWRITES: &str = "sends requests to another path";
+const TRUSTS: &str = "has customRequestHeaders: without them servers get these headers as clients send them";
 
 /// All middlewares of one kind, by name, each with what is missed without it.
 pub(super) struct Guards(HashMap<String, Vec<String>>);
@@ -70,22 +70,12 @@ impl Guards {
 
     fn lacks_of(&self, name: &str) -> Vec<String> {
         let name = name.trim();
-        match self.0.get(without_provider(name)) {
+        let plain = without_provider(name);
+        match self.0.get(plain) {
             Some(lacks) => lacks.clone(),
-            None if name.contains('@') => vec![format!("{}: of a provider that is not read", shortened(name))],
+            None if plain.contains('@') => vec![format!("{}: of a provider that is not read", shortened(name))],
             None => vec![format!("{}: there is no middleware of this name", shortened(name))],
         }
-    }
-}
-
-/// Says of which middlewares servers miss headers: what a client says in them they believe.
-pub(super) fn warn_of_headers(written: &BTreeMap<String, Middleware>, build: &mut Build<'_>) {
-    let sets = |middleware: &Middleware| {
-        middleware.headers.as_ref().is_some_and(|headers| headers.custom_request_headers.is_some())
-    };
-    for (name, _) in written.iter().filter(|(_, middleware)| sets(middleware)) {
-        let path = format!("http.middlewares.{}.headers.customRequestHeaders", shortened(name));
-        build.warn(&path, "left out: servers get these headers as clients send them; one that trusts them is fooled");
     }
 }
 
@@ -186,6 +176,7 @@ fn of_headers(headers: &Headers) -> Option<&'static str> {
     match headers.allowed_hosts {
         Some(_) => Some("has allowedHosts and can refuse requests"),
         None if redirects.iter().any(Option::is_some) => Some("has ssl… and sends requests elsewhere"),
+        None if headers.custom_request_headers.is_some() => Some(TRUSTS),
         None => None,
     }
 }
@@ -222,11 +213,11 @@ mod tests {
             ("headers", "allowedHosts"),
             ("headers", "sslRedirect"),
             ("headers", "sslForceHost"),
+            ("headers", "customRequestHeaders"),
             ("buffering", "maxRequestBodyBytes"),
         ] {
             assert_eq!(lacks(json!({ "m": { kind: { option: true } } }), "m").len(), 1, "{kind}.{option}");
         }
-        assert_eq!(lacks(json!({ "m": { "headers": { "customRequestHeaders": true } } }), "m"), [""; 0]);
     }
 
     #[test]
@@ -237,7 +228,8 @@ mod tests {
         assert_eq!(lacks(one.clone(), "two"), [several]);
         assert_eq!(lacks(one.clone(), "auth@docker"), ["p: auth@docker: of a provider that is not read"]);
         assert_eq!(lacks(one.clone(), "none@file"), ["p: none: of no kind"]);
-        assert_eq!(lacks(one, "auth"), ["p: auth: there is no middleware of this name"]);
+        assert_eq!(lacks(one.clone(), "auth"), ["p: auth: there is no middleware of this name"]);
+        assert_eq!(lacks(one, "auth@file"), ["p: auth@file: there is no middleware of this name"]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod names;
 mod resolvers;
 mod routers;
 mod services;
+mod shadows;
 mod tcp;
 mod timeouts;
 mod tls;
@@ -25,6 +26,7 @@ use doors::Doors;
 use guards::Guards;
 use resolvers::Resolvers;
 use routers::World;
+use shadows::Shadows;
 
 /// Says what is wrong, and in which source.
 pub(crate) struct Build<'a> {
@@ -91,9 +93,7 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
         }
     };
     let (http, tcp) = (configuration.http.unwrap_or_default(), configuration.tcp.unwrap_or_default());
-    let middlewares = http.middlewares.unwrap_or_default();
-    guards::warn_of_headers(&middlewares, &mut build);
-    let guards = Guards::http(&middlewares);
+    let guards = Guards::http(&http.middlewares.unwrap_or_default());
     let tcp_guards = Guards::tcp(&tcp.middlewares.unwrap_or_default());
     let entry_points = entry_points::entry_points(configuration.entry_points.unwrap_or_default(), &guards, &mut build);
     let tls = tls::tls(configuration.tls.unwrap_or_default(), &mut build);
@@ -108,13 +108,15 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
         entry_points: &entry_points,
         tls: &tls,
         default_syntax,
-        guards: &guards,
+        guards: &tcp_guards,
+        shadows: Shadows::default(),
         resolvers: &mut resolvers,
         doors: &mut doors,
     };
-    let http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);
-    world.guards = &tcp_guards;
+    // Those first that closed ones may keep connections from.
     let tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut world, &mut build);
+    world.guards = &guards;
+    let http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);
     let closed = doors.finish(&mut build);
     build.report.closed = closed;
     let (resolvers, resolver_options, mac_keys) = resolvers.read(&entry_points, &mut build)?;

@@ -1,6 +1,6 @@
 //! `http.routers`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use resolver::config::rule::{self, MatcherKind, Rule, Syntax};
 use resolver::config::{Mistake, shortened};
@@ -12,7 +12,10 @@ use super::guards::Guards;
 use super::names::{certificates, with_ascii_hosts, with_ascii_names};
 use super::resolvers::{Resolvers, Wanting};
 use super::services::{Reference, Services};
-use super::tls::{DEFAULT, Tls};
+use super::shadows::Shadows;
+use super::tls::Tls;
+use crate::effective::{DEFAULT_OPTIONS, EffectiveOptions};
+use crate::envoy::routes::hosts;
 use crate::input::{quoted, wrong};
 use crate::model::{HttpRouter, HttpService, RouterTls, Target};
 use crate::traefik;
@@ -25,6 +28,8 @@ pub(super) struct World<'a, 's> {
     /// `core.defaultRuleSyntax`.
     pub(super) default_syntax: Syntax,
     pub(super) guards: &'a Guards,
+    /// The closed TCP routers that keep connections from others.
+    pub(super) shadows: Shadows,
     pub(super) resolvers: &'a mut Resolvers,
     pub(super) doors: &'a mut Doors<'s>,
 }
@@ -39,7 +44,7 @@ pub(super) fn routers(
     world: &mut World<'_, '_>,
     build: &mut Build<'_>,
 ) -> Vec<HttpRouter> {
-    let mut routers = Vec::new();
+    let mut all = Vec::new();
     let parents = parents(&written);
     for (name, written) in written {
         let path = format!("{SECTION}.{}", shortened(&name));
@@ -64,7 +69,6 @@ pub(super) fn routers(
             by_tls.extend(with.into_iter().map(|name| (world.entry_points.tls.get(&name).cloned(), vec![name])));
         }
         by_tls.retain(|(_, entry_points)| !entry_points.is_empty());
-        let is_split = by_tls.len() > 1;
         let by_tls: Vec<(Option<RouterTls>, Vec<String>)> = by_tls
             .into_iter()
             .map(|(tls, points)| (tls.map(|tls| router_tls(&path, tls, &rule, world, build)), points))
@@ -86,29 +90,67 @@ pub(super) fn routers(
             }
             Leads::Wrong => continue,
         };
+        let priority = priority(written.priority, &rule.text);
+        all.push(Prepared { name, path, rule, priority, by_tls, is_child, lacks, target });
+    }
+    let mut routers = closed_or_open(&all, world, build);
+    routers.sort_by(|one, other| one.name.cmp(&other.name));
+    routers
+}
+
+/// A router before it is known whether it is closed.
+struct Prepared {
+    name: String,
+    path: String,
+    rule: Parsed,
+    priority: i64,
+    /// How it does TLS, each with entry points where it does.
+    by_tls: Vec<(Option<RouterTls>, Vec<String>)>,
+    is_child: bool,
+    /// What it lacks on every entry point.
+    lacks: Vec<String>,
+    target: Target,
+}
+
+/// All routers that have a place, each closed where it lacks something.
+fn closed_or_open(all: &[Prepared], world: &mut World<'_, '_>, build: &mut Build<'_>) -> Vec<HttpRouter> {
+    let effective = effective(all);
+    let mut routers = Vec::new();
+    for Prepared { name, path, rule, priority, by_tls, is_child, lacks, target } in all {
+        let hosts = hosts(&rule.rule);
         let of_point = |tls: &Option<RouterTls>, point: &str| -> Vec<String> {
-            let of_tls = tls.as_ref().and_then(|tls| world.tls.lack(tls.options.as_deref()));
-            world.entry_points.lacks(point).iter().chain(of_tls).cloned().collect()
+            let mut all = world.entry_points.lacks(point).to_vec();
+            if let (Some(tls), Some(effective)) = (tls, effective.get(point)) {
+                all.extend(world.tls.lacks(path, tls.options.as_deref(), &hosts, effective));
+                all.extend(world.shadows.of_http(point, &hosts));
+            }
+            all
         };
-        let mut all = lacks.clone();
-        for (tls, points) in &by_tls {
-            all.extend(points.iter().flat_map(|point| of_point(tls, point)).filter(|lack| !lacks.contains(lack)));
+        let is_split = by_tls.len() > 1;
+        let mut why = lacks.clone();
+        for (tls, points) in by_tls {
+            for lack in points.iter().flat_map(|point| of_point(tls, point)) {
+                if !why.contains(&lack) {
+                    why.push(lack);
+                }
+            }
         }
         let can_open = matches!(target, Target::Service(_)) && !is_child;
-        let is_closed = world.doors.is_closed(&Door { section: SECTION, name: &name, can_open }, all, build);
+        let is_closed = world.doors.is_closed(&Door { section: SECTION, name, can_open }, why, build);
         // It would be reached by its parent alone.
-        if is_child && is_closed {
+        if *is_child && is_closed {
             continue;
         }
         for (tls, points) in by_tls {
             let (closed, open): (Vec<String>, Vec<String>) = points
-                .into_iter()
-                .partition(|point| is_closed && (!lacks.is_empty() || !of_point(&tls, point).is_empty()));
+                .iter()
+                .cloned()
+                .partition(|point| is_closed && (!lacks.is_empty() || !of_point(tls, point).is_empty()));
             for (target, entry_points) in [(target.clone(), open), (Target::Closed, closed)] {
                 if entry_points.is_empty() {
                     continue;
                 }
-                let name = match (is_split, entry_points.as_slice(), &tls) {
+                let name = match (is_split, entry_points.as_slice(), tls) {
                     (true, [only], Some(_)) => format!("{only}-{name}"),
                     _ => name.clone(),
                 };
@@ -118,15 +160,23 @@ pub(super) fn routers(
                     rule_text: rule.text.clone(),
                     rule: rule.rule.clone(),
                     syntax: rule.syntax,
-                    priority: priority(written.priority, &rule.text),
+                    priority: *priority,
                     target,
                     tls: tls.clone(),
                 });
             }
         }
     }
-    routers.sort_by(|one, other| one.name.cmp(&other.name));
     routers
+}
+
+/// The TLS options that hosts have in the end, by the entry point.
+fn effective(all: &[Prepared]) -> HashMap<&str, EffectiveOptions<'_>> {
+    let all = all.iter().flat_map(|router| router.by_tls.iter().map(move |(tls, points)| (router, tls, points)));
+    EffectiveOptions::by_entry_point(all.filter_map(|(router, tls, points)| {
+        let options = tls.as_ref()?.options.as_deref();
+        Some((points.as_slice(), (hosts(&router.rule.rule), options)))
+    }))
 }
 
 /// The names of the routers that others have for their parents.
@@ -296,8 +346,8 @@ pub(super) fn router_tls(
 ) -> RouterTls {
     let options = written.options.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(without_provider);
     let known = &world.tls.options;
-    if let Some(name) = options.filter(|name| *name != DEFAULT && !known.contains_key(*name)) {
-        let names = known.keys().map(String::as_str).chain(Some(DEFAULT));
+    if let Some(name) = options.filter(|name| *name != DEFAULT_OPTIONS && !known.contains_key(*name)) {
+        let names = known.keys().map(String::as_str).chain(Some(DEFAULT_OPTIONS));
         build.unknown(&format!("{path}.tls.options"), name, "TLS options", names);
     }
     let domains = with_ascii_names(written.domains.unwrap_or_default());

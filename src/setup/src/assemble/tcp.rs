@@ -1,23 +1,24 @@
 //! `tcp.routers`.
 //!
 //! A rule here is one or several `HostSNI`, joined by `||`. A router with any other is closed for all connections that it
-//! could be for, since without its other conditions it would let in what Traefik would not.
+//! could be for, since without its other conditions it would let in what Traefik would not; with it those that go after
+//! it and may get some of these ([`super::shadows`]).
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 
-use resolver::config::rule::{Matcher, MatcherKind, Rule};
+use resolver::config::rule::{Matcher, MatcherKind, Rule, Syntax};
 use resolver::config::shortened;
 
 use super::Build;
 use super::doors::Door;
-use super::routers::{Leads, World, entry_points, leads, parsed, priority, router_tls};
+use super::routers::{Leads, Parsed, World, entry_points, leads, parsed, priority, router_tls};
 use super::services::Services;
+use super::shadows::{ANY, is_exact};
+use crate::effective::EffectiveOptions;
 use crate::model::{TcpRouter, TcpService, TcpTls};
 use crate::traefik::RouterTls;
 use crate::traefik::tcp::TcpRouter as Written;
-
-/// What `HostSNI` says of any name, and of none.
-const ANY: &str = "*";
 
 /// The section of these routers.
 const SECTION: &str = "tcp.routers";
@@ -29,7 +30,7 @@ pub(super) fn routers(
     world: &mut World<'_, '_>,
     build: &mut Build<'_>,
 ) -> Vec<TcpRouter> {
-    let mut routers = Vec::new();
+    let mut all = Vec::new();
     for (name, written) in written {
         let path = format!("{SECTION}.{}", shortened(&name));
         let leads = leads(&path, written.service.as_deref(), services, build);
@@ -57,9 +58,6 @@ pub(super) fn routers(
             }
             TcpTls::Terminate(router_tls(&path, of_router, &rule, world, build))
         });
-        if let Some(TcpTls::Terminate(tls)) = &tls {
-            lacks.extend(world.tls.lack(tls.options.as_deref()).cloned());
-        }
         let service = match leads {
             Leads::To { service, lacks: of_service } => {
                 lacks.extend(of_service);
@@ -78,13 +76,71 @@ pub(super) fn routers(
         if entry_points.is_empty() {
             continue;
         }
-        let can_open = service.is_some() && is_plain;
-        let is_closed = world.doors.is_closed(&Door { section: SECTION, name: &name, can_open }, lacks, build);
-        let service = service.filter(|_| !is_closed);
         let priority = priority(written.priority, &rule.text);
-        routers.push(TcpRouter { name, entry_points, rule_text: rule.text, server_names, priority, service, tls });
+        let Parsed { text, rule, syntax } = rule;
+        let router = TcpRouter { name, entry_points, rule_text: text, server_names, priority, service, tls };
+        all.push(Prepared { path, router, rule, syntax, lacks });
+    }
+    let mut routers = closed_or_open(all, world, build);
+    routers.sort_by(|one, other| one.name.cmp(&other.name));
+    routers
+}
+
+/// A router before it is known whether it is closed.
+struct Prepared {
+    path: String,
+    router: TcpRouter,
+    rule: Rule,
+    syntax: Syntax,
+    lacks: Vec<String>,
+}
+
+/// All routers, each without its service where it lacks something.
+fn closed_or_open(mut all: Vec<Prepared>, world: &mut World<'_, '_>, build: &mut Build<'_>) -> Vec<TcpRouter> {
+    let named: Vec<TcpRouter> = all.iter().map(|prepared| prepared.router.clone()).collect();
+    let effective = effective(&named);
+    // In doubt those first that may keep connections from others.
+    all.sort_by_key(|one| (Reverse(one.router.priority), is_exact(&one.router.server_names)));
+    let mut routers = Vec::new();
+    for Prepared { path, mut router, rule, syntax, mut lacks } in all {
+        if let Some(TcpTls::Terminate(tls)) = &router.tls {
+            let names = names(&router);
+            for effective in router.entry_points.iter().filter_map(|point| effective.get(point.as_str())) {
+                lacks.extend(world.tls.lacks(&path, tls.options.as_deref(), &names, effective));
+            }
+        }
+        if router.tls.is_some() {
+            let names: Vec<&str> = router.server_names.iter().map(String::as_str).collect();
+            lacks.extend(world.shadows.of_tcp(&router.entry_points, router.priority, &names));
+        }
+        lacks.dedup();
+        let can_open = router.service.is_some() && is_plain(&rule);
+        if world.doors.is_closed(&Door { section: SECTION, name: &router.name, can_open }, lacks, build) {
+            router.service = None;
+        }
+        if router.service.is_none() {
+            world.shadows.add(&router, &rule, syntax);
+        }
+        routers.push(router);
     }
     routers
+}
+
+/// The TLS options that names have in the end, by the entry point. Traefik asks for those of the router that goes first,
+/// which nothing says where several do: in doubt it is none of them.
+fn effective(all: &[TcpRouter]) -> HashMap<&str, EffectiveOptions<'_>> {
+    EffectiveOptions::by_entry_point(all.iter().filter_map(|router| {
+        let Some(TcpTls::Terminate(tls)) = &router.tls else { return None };
+        Some((router.entry_points.as_slice(), (names(router), tls.options.as_deref())))
+    }))
+}
+
+/// The names of a router's connections, as `HostSNI` has them.
+fn names(router: &TcpRouter) -> Vec<&str> {
+    match router.server_names.as_slice() {
+        [] => vec![ANY],
+        names => names.iter().map(String::as_str).collect(),
+    }
 }
 
 fn is_of_connections(kind: MatcherKind) -> bool {

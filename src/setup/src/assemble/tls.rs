@@ -1,16 +1,17 @@
 //! `tls`: options, and certificates of the user's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use resolver::config::{Mistake, nearest, shortened};
 
 use super::Build;
+use crate::effective::{DEFAULT_OPTIONS, EffectiveOptions};
 use crate::input::{quoted, wrong};
 use crate::model::{PairOfFiles, TlsOptions, TlsVersion};
 use crate::traefik::tls::{Certificate, ClientAuth, Tls as Written};
 
-/// The store and the options that are for whoever names none.
-pub(super) const DEFAULT: &str = "default";
+/// The store that is for everybody.
+const DEFAULT: &str = "default";
 
 const VERSIONS: [(&str, TlsVersion); 4] = [
     ("VersionTLS10", TlsVersion::V1_0),
@@ -29,9 +30,24 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// What a router with these options can't do without.
-    pub(super) fn lack(&self, options: Option<&str>) -> Option<&String> {
-        self.lacks.get(options.unwrap_or(DEFAULT))
+    /// What a router at this path can't do without that names these options: of those, and of the ones that its hosts
+    /// have in the end.
+    pub(super) fn lacks(
+        &self,
+        path: &str,
+        named: Option<&str>,
+        hosts: &[&str],
+        effective: &EffectiveOptions<'_>,
+    ) -> Vec<String> {
+        let named = named.unwrap_or(DEFAULT_OPTIONS);
+        let in_the_end: BTreeSet<&str> =
+            hosts.iter().map(|host| effective.of_name(host)).chain([effective.of_router(hosts)]).collect();
+        let others = in_the_end.into_iter().filter(|options| *options != named);
+        let others = others.filter_map(|options| {
+            let lack = self.lacks.get(options)?;
+            Some(format!("{path}.tls.options: not the options that it names count, but the {options} ones: {lack}"))
+        });
+        self.lacks.get(named).cloned().into_iter().chain(others).collect()
     }
 }
 

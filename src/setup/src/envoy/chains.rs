@@ -4,6 +4,7 @@
 //! for TLS has all routes of its entry point; chains differ in their certificates, their TLS options and in what takes
 //! the connection: HTTP (in [`super::https`]), a TCP router, or the server behind a router with passthrough.
 
+use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use resolver::config::Mistake;
@@ -13,10 +14,8 @@ use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
 use super::{Layout, limits, routes, services, tls_alpn01, untrusted, yaml};
+use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, Target, TcpRouter, TcpTls, TlsOptions};
-
-/// Traefik's name of the TLS options of whoever names none.
-pub(super) const DEFAULT_OPTIONS: &str = "default";
 
 /// The chains of an entry point, the route configurations that they refer to, and what could not be done.
 #[derive(Default)]
@@ -58,7 +57,9 @@ impl Entry<'_> {
             .partition(|router| router.tls.is_some());
         let mut tcp: Vec<&TcpRouter> =
             self.setup.tcp_routers.iter().filter(|router| on(&router.entry_points)).collect();
-        tcp.sort_by(|one, other| other.priority.cmp(&one.priority).then_with(|| one.name.cmp(&other.name)));
+        // Of those that nothing ranks the closed ones go first, so that none of their connections is another's.
+        let rank = |router: &&TcpRouter| (Reverse(router.priority), router.service.is_some());
+        tcp.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| one.name.cmp(&other.name)));
         let has_plain = !plain.is_empty() || self.point.redirect.is_some() || self.plugin.is_some();
         let (tcp_tls, tcp_plain): (Vec<&TcpRouter>, Vec<&TcpRouter>) =
             tcp.into_iter().partition(|router| router.tls.is_some());

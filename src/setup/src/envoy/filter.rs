@@ -3,8 +3,8 @@
 use resolver::config::Mistake;
 use serde_json::{Value, json};
 
-use super::chains::DEFAULT_OPTIONS;
 use super::{HEADER, Options, Rendered, ca, clusters, limits, plugin, secrets, tls_alpn01, yaml};
+use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, Timeouts};
 
 /// The pieces, each under the key that it belongs under.

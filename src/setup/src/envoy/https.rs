@@ -1,18 +1,18 @@
 //! The filter chains of HTTP routers with TLS.
 //!
 //! Promises: a connection has the TLS options of the host that it asks for by SNI, and every other request on it is
-//! answered 421, so that nobody gets to a host by another one's options. A host whose routers name different options
-//! has the default ones, as in Traefik; so has whatever no router names.
+//! answered 421, so that nobody gets to a host by another one's options.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::chains::{Chains, DEFAULT_OPTIONS, Entry, matching};
+use super::chains::{Chains, Entry, matching};
 use super::manager::{self, Manager};
 use super::secrets::{self, short_transport_socket, transport_socket};
 use super::{Layout, limits, routes};
+use crate::effective::{DEFAULT_OPTIONS, EffectiveOptions};
 use crate::model::{HttpRouter, TcpRouter};
 
 /// What HTTP clients are offered.
@@ -21,19 +21,20 @@ const ALPN: [&str; 2] = ["h2", "http/1.1"];
 impl Entry<'_> {
     /// The chains: one for each kind of TLS options, or for each certificate of it, and one for whatever no other takes.
     pub(super) fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
-        let options = Options::of(routers);
-        chains.warnings.extend(routers.iter().filter_map(|router| options.lost(router)));
+        let options = effective(routers);
+        let groups = options.groups();
+        chains.warnings.extend(routers.iter().filter_map(|router| lost(&options, router)));
         let certificates = Certificates::of(routers, &options, !self.setup.certificates.is_empty());
         let needs_client_ip = routers.iter().any(|router| routes::asks_for_client_ip(router));
         // A TCP router for every name gets what no HTTP router names.
         let has_rest = !tcp.iter().any(|router| router.server_names.is_empty());
-        for (name, hosts) in &options.groups {
+        for (name, hosts) in &groups {
             let is_default = *name == DEFAULT_OPTIONS;
             let (routes_name, suffix) = match is_default {
                 true => (format!("{}-tls", self.point.name), String::new()),
                 false => (format!("{}-{name}", self.point.name), format!(" with options {name}")),
             };
-            let virtual_hosts = match self.hosts_with(name, &options, routers) {
+            let virtual_hosts = match self.hosts_with(name, &options, &groups, routers) {
                 Ok(virtual_hosts) => virtual_hosts,
                 Err(mistakes) => return chains.mistakes.extend(mistakes),
             };
@@ -82,73 +83,45 @@ impl Entry<'_> {
     fn hosts_with(
         &self,
         name: &str,
-        options: &Options<'_>,
+        options: &EffectiveOptions<'_>,
+        groups: &BTreeMap<&str, BTreeSet<&str>>,
         routers: &[&HttpRouter],
     ) -> Result<Vec<Value>, Vec<resolver::config::Mistake>> {
         // A router that is for every host is not asked for by SNI: it has the options of its own hosts, if any.
-        let action = |router: &HttpRouter, is_for_all: bool| match is_for_all && options.of_router(router) != name {
+        let action = |router: &HttpRouter, is_for_all: bool| match is_for_all
+            && options.of_router(&routes::hosts(&router.rule)) != name
+        {
             true => misdirected(),
             false => self.action(router),
         };
-        Ok(misdirecting(routes::virtual_hosts(routers, &action)?, &options.elsewhere(name)))
+        let others = groups.iter().filter(|(other, _)| **other != name);
+        let elsewhere = others.flat_map(|(_, hosts)| hosts.iter().copied()).collect();
+        Ok(misdirecting(routes::virtual_hosts(routers, &action)?, &elsewhere))
     }
 }
 
-/// Which TLS options each host has.
-struct Options<'r> {
-    of_host: HashMap<&'r str, &'r str>,
-    /// The hosts of each; the default ones are always there.
-    groups: BTreeMap<&'r str, BTreeSet<&'r str>>,
+/// The effective options of these routers.
+fn effective<'r>(routers: &[&'r HttpRouter]) -> EffectiveOptions<'r> {
+    let named = |router: &&'r HttpRouter| {
+        let options = router.tls.as_ref().and_then(|tls| tls.options.as_deref());
+        (routes::hosts(&router.rule), options)
+    };
+    EffectiveOptions::of(routers.iter().map(named))
 }
 
-impl<'r> Options<'r> {
-    fn of(routers: &[&'r HttpRouter]) -> Self {
-        let mut of_host: HashMap<&str, &str> = HashMap::new();
-        for router in routers {
-            let options = router.tls.as_ref().and_then(|tls| tls.options.as_deref()).unwrap_or(DEFAULT_OPTIONS);
-            for host in routes::hosts(&router.rule) {
-                let known = of_host.entry(host).or_insert(options);
-                if *known != options {
-                    *known = DEFAULT_OPTIONS;
-                }
-            }
-        }
-        let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([(DEFAULT_OPTIONS, BTreeSet::new())]);
-        for (host, options) in &of_host {
-            groups.entry(options).or_default().insert(host);
-        }
-        Self { of_host, groups }
-    }
-
-    fn of_name(&self, name: &str) -> &'r str {
-        self.of_host.get(name).copied().unwrap_or(DEFAULT_OPTIONS)
-    }
-
-    /// Those of all its hosts, or the default ones.
-    fn of_router(&self, router: &HttpRouter) -> &'r str {
-        let mut all = routes::hosts(&router.rule).into_iter().map(|host| self.of_name(host));
-        let first = all.next().unwrap_or(DEFAULT_OPTIONS);
-        if all.all(|other| other == first) { first } else { DEFAULT_OPTIONS }
-    }
-
-    /// Says that a router does not have the options that it names.
-    fn lost(&self, router: &HttpRouter) -> Option<String> {
-        let named = router.tls.as_ref()?.options.as_deref()?;
-        let has = self.of_router(router);
-        let why = match routes::hosts(&router.rule).is_empty() {
-            true => "no Host in its rule says which connections are its own",
-            false => "other routers for a host of its name others",
-        };
-        (has != named).then(|| {
-            let name = acme::one_line(&router.name);
-            format!("http.routers.{name}.tls.options: its connections have the options {has}, as in Traefik: {why}")
-        })
-    }
-
-    /// The hosts with other options than these.
-    fn elsewhere(&self, name: &str) -> BTreeSet<&'r str> {
-        self.groups.iter().filter(|(other, _)| **other != name).flat_map(|(_, hosts)| hosts.iter().copied()).collect()
-    }
+/// Says that a router does not have the options that it names.
+fn lost(options: &EffectiveOptions<'_>, router: &HttpRouter) -> Option<String> {
+    let named = router.tls.as_ref()?.options.as_deref()?;
+    let hosts = routes::hosts(&router.rule);
+    let has = options.of_router(&hosts);
+    let why = match hosts.is_empty() {
+        true => "no Host in its rule says which connections are its own",
+        false => "other routers for a host of its name others",
+    };
+    (has != named).then(|| {
+        let name = acme::one_line(&router.name);
+        format!("http.routers.{name}.tls.options: its connections have the options {has}, as in Traefik: {why}")
+    })
 }
 
 /// The certificates of routers, each by a name by which the sidecar gives that very one.
@@ -156,7 +129,7 @@ struct Certificates<'r>(BTreeMap<&'r str, BTreeSet<&'r str>>);
 
 impl<'r> Certificates<'r> {
     /// Those that routers order; and one for each host that none of them covers, if the user has some of his own.
-    fn of(routers: &[&'r HttpRouter], options: &Options<'r>, has_own: bool) -> Self {
+    fn of(routers: &[&'r HttpRouter], options: &EffectiveOptions<'r>, has_own: bool) -> Self {
         let wanted: BTreeSet<&[String]> = routers
             .iter()
             .filter_map(|router| router.tls.as_ref())
@@ -177,7 +150,7 @@ impl<'r> Certificates<'r> {
         }
         let secrets: HashMap<&str, &str> =
             certificates.iter().flat_map(|(secret, names)| names.iter().map(|name| (*name, *secret))).collect();
-        for host in options.of_host.keys() {
+        for host in options.hosts() {
             if secrets.contains_key(host) {
                 continue;
             }
@@ -186,7 +159,7 @@ impl<'r> Certificates<'r> {
                 // Connections for it come to the wildcard's chain anyway.
                 Some((_, of_wildcard)) if of_wildcard == options.of_name(host) => {}
                 Some((secret, _)) => drop(certificates.entry(secret).or_default().insert(host)),
-                None if has_own => drop(certificates.insert(host, BTreeSet::from([*host]))),
+                None if has_own => drop(certificates.insert(host, BTreeSet::from([host]))),
                 None => {}
             }
         }
@@ -194,7 +167,7 @@ impl<'r> Certificates<'r> {
     }
 
     /// Those with names that have these options, and these names.
-    fn with(&self, name: &str, options: &Options<'_>) -> BTreeMap<&'r str, Vec<&'r str>> {
+    fn with(&self, name: &str, options: &EffectiveOptions<'_>) -> BTreeMap<&'r str, Vec<&'r str>> {
         let here = |names: &BTreeSet<&'r str>| {
             names.iter().copied().filter(|one| options.of_name(one) == name).collect::<Vec<_>>()
         };

@@ -90,7 +90,7 @@ pub struct Chain {
 pub struct Headers {
     /// Traefik's: refuses other hosts. Its routers are closed.
     pub allowed_hosts: Option<LeftOut>,
-    /// Traefik's: headers that servers get. Left out: they get what clients say in them.
+    /// Traefik's: headers that servers trust. Its routers are closed.
     pub custom_request_headers: Option<LeftOut>,
     /// Traefik 2's: another host. Its routers are closed.
     pub ssl_force_host: Option<LeftOut>,
