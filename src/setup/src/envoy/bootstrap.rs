@@ -12,6 +12,10 @@ use crate::model::Setup;
 /// a page of the sidecar's state, which is the largest honest one.
 const MAX_ANSWER: u32 = 16 * 1024 * 1024;
 
+/// The largest program of a regular expression, which is 100 by default: a rule's text becomes some ten times as long in
+/// all spellings. A rule is the user's own word, and Envoy's programs take time by the length of a request only.
+const MAX_PROGRAM: u32 = 32 * 1024;
+
 /// A complete bootstrap as text.
 ///
 /// # Errors
@@ -68,9 +72,11 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
     base["overload_manager"] = manager;
     let challenged = plugin::challenge_entry_points(setup);
     let mut runtime = limits::of_listeners(setup, |name| challenged.contains(name), options.connections);
+    runtime.insert("re2.max_program_size.error_level".to_owned(), json!(MAX_PROGRAM));
     let mut text =
         "The most connections of each listener. Where challenges are answered over HTTP it is all there is: \
-                    the listener\nignores the global limit, so that nobody keeps the CA out from another port."
+                    the listener\nignores the global limit, so that nobody keeps the CA out from another port.\n\
+                    The largest program of a rule's regular expressions; its default is 100."
             .to_owned();
     if !setup.resolvers.is_empty() {
         let mut engine = plugin::engine(configuration, &options.plugin);

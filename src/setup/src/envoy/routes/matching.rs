@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::alternatives::Answer;
-use super::pattern::{of_path, quote, whole};
+use super::pattern::{PORT, of_path, of_query, quote, whole};
 use super::question::{Question, Wanted};
 
 /// Where the filter of [`super::super::manager`] puts the client's address.
@@ -45,12 +45,11 @@ impl Parts {
             Question::PathPrefix(prefix) => self.ask(":path", json!({ "prefix": prefix }), *negated),
             Question::PathPattern(regexp) => self.ask(":path", regex(&of_path(regexp)), *negated),
             Question::Query(whole) => self.ask(":path", regex(whole), *negated),
-            Question::QueryPattern(..) if *negated => {
-                return Err("a simpler regular expression within !QueryRegexp, as ^a+$ or a+");
-            }
-            Question::QueryPattern(key, whole) => {
-                self.queries.push(json!({ "name": key, "string_match": regex(whole) }));
-            }
+            Question::QueryPattern(key, regexp) => match of_query(key, regexp) {
+                Some(whole) => self.ask(":path", regex(&whole), *negated),
+                None if *negated => return Err("a simpler regular expression within !QueryRegexp, as ^a+$ or a+"),
+                None => self.queries.push(json!({ "name": key, "string_match": regex(&whole(regexp)) })),
+            },
             Question::Method(method) => self.ask(":method", json!({ "exact": method }), *negated),
             Question::Header(name, Wanted::Any) => {
                 let mut header = json!({ "name": name, "present_match": true });
@@ -64,7 +63,7 @@ impl Parts {
             Question::HostPattern(whole) => self.ask(":authority", regex(whole), *negated),
             Question::Host(hosts) => {
                 let hosts: Vec<String> = hosts.iter().map(|host| quote(host)).collect();
-                self.ask(":authority", regex(&format!("(?i)(?:{})(?::[0-9]+)?", hosts.join("|"))), *negated);
+                self.ask(":authority", regex(&format!("(?i)(?:{}){PORT}", hosts.join("|"))), *negated);
             }
             Question::ClientIp(ranges) => {
                 let range =

@@ -5,6 +5,7 @@
 //! with the same routes share one. Routers that name none are in every one, and in the one for all other hosts.
 
 mod alternatives;
+mod encoded;
 mod hosts;
 pub(crate) mod matching;
 mod pattern;
@@ -17,7 +18,7 @@ use serde_json::Value;
 
 use self::alternatives::Answer;
 use self::question::Question;
-use crate::model::HttpRouter;
+use crate::model::{HttpRouter, Target};
 
 /// The most routes of one listener: routers without a host are repeated for each host.
 const MOST_ROUTES: usize = 500_000;
@@ -113,11 +114,27 @@ fn of_router(router: &HttpRouter) -> Result<Vec<Candidate<'_>>, Mistake> {
             format!("a rule of at most {} alternatives once || is drawn out", alternatives::MOST),
         ));
     };
-    let candidates = merged(alternatives.into_iter().filter_map(|answers| candidate(router, answers)));
+    let alternatives = alternatives.into_iter().map(|answers| match router.target {
+        Target::Closed => in_doubt(answers),
+        _ => answers,
+    });
+    let candidates = merged(alternatives.filter_map(|answers| candidate(router, answers)));
     for candidate in &candidates {
         matching::route_match(&candidate.answers).map_err(|expected| mistake(router, expected.to_owned()))?;
     }
     Ok(candidates)
+}
+
+/// A closed router takes whatever has the query parameter that a regular expression is for: its value may be encoded.
+fn in_doubt(answers: Vec<Answer>) -> Vec<Answer> {
+    let answer = |answer| match answer {
+        Answer { question: Question::QueryPattern(..), negated: true } => None,
+        Answer { question: Question::QueryPattern(key, _), negated } => {
+            Some(Answer { question: Question::Query(pattern::of_query_key(&key)), negated })
+        }
+        other => Some(other),
+    };
+    answers.into_iter().filter_map(answer).collect()
 }
 
 /// `Host(a) || Host(b)` is one route of two hosts.
@@ -234,7 +251,37 @@ mod tests {
         let all = virtual_hosts(&[&router], &|_, _| json!({})).unwrap();
         let conditions = &all[0]["routes"][0]["match"];
         assert_eq!(conditions["safe_regex"]["regex"], "^/(?:[0-9]+)$");
-        assert_eq!(conditions["headers"][0]["string_match"]["safe_regex"]["regex"], r"(?i)^(?:[^.]+)\.x(?::[0-9]+)?$");
+        assert_eq!(conditions["headers"][0]["string_match"]["safe_regex"]["regex"], r"(?i)^(?:[^.]+)\.x(?::[^:\]]*)?$");
+    }
+
+    #[test]
+    fn paths_with_more_than_one_spelling_are_regular_expressions() {
+        let conditions = |rule: &str, syntax| {
+            let router = router("r", rule, syntax);
+            virtual_hosts(&[&router], &|_, _| json!({})).unwrap()[0]["routes"][0]["match"].clone()
+        };
+        assert_eq!(conditions("PathPrefix(`/a-b`)", Syntax::V3), json!({ "prefix": "/a-b" }));
+        for (rule, syntax, expected) in [
+            ("PathPrefix(`/my admin`)", Syntax::V3, "^/my(?: |(?i:%20))admin.*"),
+            ("Path(`/@a`)", Syntax::V3, "^/(?:@|(?i:%40))a$"),
+            ("PathRegexp(`^/ä`)", Syntax::V3, "^/(?:ä|(?i:%c3%a4)).*"),
+            ("PathPrefix(`/ö/{id}`)", Syntax::V2, "^/(?:ö|(?i:%c3%b6))/(?:[^/]+).*"),
+        ] {
+            assert_eq!(conditions(rule, syntax)["safe_regex"]["regex"], expected, "{rule}");
+        }
+        let second = conditions("PathPrefix(`/`) && !Path(`/a b`)", Syntax::V3);
+        let second = &second["headers"][0]["string_match"]["safe_regex"]["regex"];
+        assert_eq!(*second, r"^/a(?: |(?i:%20))b(?:\?.*)?$");
+    }
+
+    #[test]
+    fn a_closed_router_is_closed_for_any_value_that_a_regular_expression_is_for() {
+        let mut router = router("r", "QueryRegexp(`a`, `^x$`) || !QueryRegexp(`b`, `^a|b$`)", Syntax::V3);
+        router.target = Target::Closed;
+        let all = virtual_hosts(&[&router], &|_, _| json!({})).unwrap();
+        let asked = &all[0]["routes"][0]["match"]["headers"][0]["string_match"]["safe_regex"]["regex"];
+        assert_eq!(*asked, r"[^?]*\?(?:.*&)?(?:a|(?i:%61))(?:[=&].*)?");
+        assert_eq!(all[0]["routes"][1]["match"], json!({ "prefix": "/" }));
     }
 
     #[test]
@@ -244,6 +291,7 @@ mod tests {
             ("Path(`/`) && PathRegexp(`(`)", "at column 14 a regular expression: unclosed group"),
             ("ClientIP(`10.0.0.0/99`)", "at column 1 addresses"),
             ("!QueryRegexp(`a`, `^a|b$`)", "a simpler regular expression"),
+            ("PathRegexp(`^/[äö]`)", "at column 1 a regular expression in which"),
         ] {
             let router = router("r", rule, Syntax::V3);
             let mistakes = virtual_hosts(&[&router], &|_, _| json!({})).unwrap_err();

@@ -1,6 +1,11 @@
 //! Go's regular expressions as Envoy needs them. Both are RE2, but Go looks for a match anywhere in the host or the path
 //! alone, and Envoy matches the whole of `:authority` with its port, or of `:path` with its query.
 
+use super::encoded::in_query;
+
+/// What may follow a host in `:authority`: Envoy finds its virtual host whatever stands for a port.
+pub(super) const PORT: &str = r"(?::[^:\]]*)?";
+
 /// What is wrong with a regular expression, as Go would see it. What this parser refuses and Go takes is passed over:
 /// braces that are no repetition, and `\Q`.
 pub(super) fn mistake(regexp: &str) -> Option<String> {
@@ -28,7 +33,7 @@ pub(super) fn whole(regexp: &str) -> String {
 
 /// For a host, in any case, in `:authority`.
 pub(super) fn of_authority(regexp: &str) -> String {
-    let inner = rewrite(regexp, None, r"(?::[0-9]+)?$");
+    let inner = rewrite(regexp, None, &format!("{PORT}$"));
     format!("(?i){}", around(&inner, ".*", ".*"))
 }
 
@@ -56,7 +61,7 @@ pub(super) fn of_query_value(key: &str, value: &str) -> String {
     let equals = if value.is_empty() { "=?" } else { "" };
     let before = before_value(key);
     let before = if value.is_empty() { before.trim_end_matches('=') } else { &before };
-    format!("{before}{equals}{}(?:&.*)?", encoded(value))
+    format!("{before}{equals}{}(?:&.*)?", in_query(value, true))
 }
 
 /// The text itself.
@@ -95,20 +100,13 @@ pub(super) fn of_template(template: &str, default: &str) -> Option<String> {
     (!rest.contains('}')).then(|| regexp + &quote(rest))
 }
 
-fn before_value(key: &str) -> String {
-    format!(r"[^?]*\?(?:.*&)?{}=", encoded(key))
+/// The query parameter `key`, with any value or none, in `:path`.
+pub(super) fn of_query_key(key: &str) -> String {
+    format!(r"{}(?:[=&].*)?", before_value(key).trim_end_matches('='))
 }
 
-/// The ways to write a text in a query.
-fn encoded(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
-        b'.' => r"\.".to_owned(),
-        b' ' => r"(?:\+|%20)".to_owned(),
-        b'+' | b'&' | b'=' | b'%' | b'#' | 0x80.. => format!("(?i:%{byte:02x})"),
-        other => format!("(?:{}|(?i:%{other:02x}))", quote(&char::from(other).to_string())),
-    };
-    text.bytes().map(byte).collect()
+fn before_value(key: &str) -> String {
+    format!(r"[^?]*\?(?:.*&)?{}=", in_query(key, false))
 }
 
 /// With what may stand before and behind, unless it says where the text begins and ends.
@@ -154,14 +152,14 @@ fn rewrite(regexp: &str, never: Option<char>, end: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Class,
     Escape,
     Plain,
 }
 
 /// The pieces of a regular expression: a class, an escape, or one character.
-fn scan(regexp: &str) -> impl Iterator<Item = (Kind, &str)> {
+pub(super) fn scan(regexp: &str) -> impl Iterator<Item = (Kind, &str)> {
     let mut rest = regexp;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
@@ -226,7 +224,7 @@ mod tests {
 
     #[test]
     fn ports_and_queries_are_no_part_of_hosts_and_paths() {
-        assert_eq!(of_authority(r"^[a-z]+\.example$"), r"(?i)^[a-z]+\.example(?::[0-9]+)?$");
+        assert_eq!(of_authority(r"^[a-z]+\.example$"), r"(?i)^[a-z]+\.example(?::[^:\]]*)?$");
         assert_eq!(of_authority("example"), "(?i).*example.*");
         assert_eq!(of_path("^/a.[^/]$"), r"^/a[^?][^?/](?:\?.*)?$");
         assert_eq!(of_path("x"), r"[^?]*x.*");
@@ -234,10 +232,14 @@ mod tests {
 
     #[test]
     fn queries() {
-        assert_eq!(of_query_value("q", "a b"), r"[^?]*\?(?:.*&)?q=a(?:\+|%20)b(?:&.*)?");
-        assert_eq!(of_query_value("q", ""), r"[^?]*\?(?:.*&)?q=?(?:&.*)?");
-        assert_eq!(of_query("q", "^[0-9]+$").as_deref(), Some(r"[^?]*\?(?:.*&)?q=(?:[0-9]+)(?:&.*)?"));
-        assert_eq!(of_query("q", "a.").as_deref(), Some(r"[^?]*\?(?:.*&)?q=[^&]*(?:a[^&])[^&]*(?:&.*)?"));
+        assert_eq!(
+            of_query_value("q", "a b"),
+            r"[^?]*\?(?:.*&)?(?:q|(?i:%71))=(?:a|(?i:%61))(?:\+|%20)(?:b|(?i:%62))(?:&.*)?"
+        );
+        assert_eq!(of_query_value("q", ""), r"[^?]*\?(?:.*&)?(?:q|(?i:%71))=?(?:&.*)?");
+        assert_eq!(of_query("q", "^[0-9]+$").as_deref(), Some(r"[^?]*\?(?:.*&)?(?:q|(?i:%71))=(?:[0-9]+)(?:&.*)?"));
+        assert_eq!(of_query("q", "a.").as_deref(), Some(r"[^?]*\?(?:.*&)?(?:q|(?i:%71))=[^&]*(?:a[^&])[^&]*(?:&.*)?"));
+        assert_eq!(of_query_key("q"), r"[^?]*\?(?:.*&)?(?:q|(?i:%71))(?:[=&].*)?");
         assert_eq!(of_query("q", "^a|b$"), None);
         assert_eq!(of_query("q", "a(^b)"), None);
     }

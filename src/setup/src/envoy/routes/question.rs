@@ -2,7 +2,7 @@
 
 use resolver::config::rule::{Matcher, MatcherKind, Rule, Syntax};
 
-use super::pattern;
+use super::{encoded, pattern};
 
 /// A question about a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,7 +25,7 @@ pub(super) enum Question {
     PathPrefix(String),
     /// Whether the query, as part of `:path`, matches.
     Query(String),
-    /// Whether the first value of a query parameter has a match of this.
+    /// Whether a value of a query parameter, as it is encoded, has a match of this.
     QueryPattern(String, String),
 }
 
@@ -66,17 +66,29 @@ pub(super) fn tree(rule: &Rule, syntax: Syntax) -> Result<Tree, Unfit> {
     })
 }
 
+const BRACES: &str = "braces that are closed";
+
+fn path_pattern(regexp: &str) -> Result<Question, &'static str> {
+    encoded::path_regexp(regexp).map(Question::PathPattern).ok_or(encoded::EXPECTED)
+}
+
 fn ask(matcher: &Matcher, syntax: Syntax) -> Result<Tree, Unfit> {
     let unfit = |expected: &str| Unfit { column: matcher.column, expected: expected.to_owned() };
     let arguments = &matcher.arguments;
     if let Some(wrong) = regexps(matcher, syntax).into_iter().find_map(pattern::mistake) {
         return Err(unfit(&format!("a regular expression: {wrong}")));
     }
-    let any = |question: &dyn Fn(&str) -> Option<Question>| {
-        let questions = arguments.iter().map(|argument| question(argument).map(Tree::Ask)).collect::<Option<Vec<_>>>();
-        questions.map(|questions| joined(questions, Tree::Any)).ok_or_else(|| unfit("braces that are closed"))
+    let any = |question: &dyn Fn(&str) -> Result<Question, &'static str>| {
+        let questions =
+            arguments.iter().map(|argument| question(argument).map(Tree::Ask)).collect::<Result<Vec<_>, _>>();
+        questions.map(|questions| joined(questions, Tree::Any)).map_err(unfit)
     };
     let is_template = |text: &str| syntax == Syntax::V2 && text.contains(['{', '}']);
+    let path = |text: &str, end: &str| {
+        let regexp =
+            if is_template(text) { pattern::of_template(text, "[^/]+").ok_or(BRACES)? } else { pattern::quote(text) };
+        path_pattern(&format!("^{regexp}{end}"))
+    };
     match matcher.kind {
         MatcherKind::ClientIp => {
             let ranges = arguments.iter().map(|range| range_of(range)).collect::<Option<Vec<_>>>();
@@ -87,23 +99,21 @@ fn ask(matcher: &Matcher, syntax: Syntax) -> Result<Tree, Unfit> {
         MatcherKind::Header | MatcherKind::HeaderRegexp => Ok(headers(matcher, syntax)),
         MatcherKind::Host => Ok(hosts(arguments)),
         MatcherKind::HostRegexp if syntax == Syntax::V2 => any(&|template| {
-            let regexp = format!("^{}$", pattern::of_template(template, "[^.]+")?);
-            Some(Question::HostPattern(pattern::of_authority(&regexp)))
+            let regexp = format!("^{}$", pattern::of_template(template, "[^.]+").ok_or(BRACES)?);
+            Ok(Question::HostPattern(pattern::of_authority(&regexp)))
         }),
-        MatcherKind::HostRegexp => any(&|regexp| Some(Question::HostPattern(pattern::of_authority(regexp)))),
-        MatcherKind::Method => any(&|method| Some(Question::Method(method.to_ascii_uppercase()))),
-        MatcherKind::Path => any(&|path| match is_template(path) {
-            true => Some(Question::PathPattern(format!("^{}$", pattern::of_template(path, "[^/]+")?))),
-            false => Some(Question::Path(path.to_owned())),
+        MatcherKind::HostRegexp => any(&|regexp| Ok(Question::HostPattern(pattern::of_authority(regexp)))),
+        MatcherKind::Method => any(&|method| Ok(Question::Method(method.to_ascii_uppercase()))),
+        MatcherKind::Path => any(&|text| match encoded::has_one_spelling(text) {
+            true => Ok(Question::Path(text.to_owned())),
+            false => path(text, "$"),
         }),
-        MatcherKind::PathPrefix => any(&|path| match is_template(path) {
-            true => Some(Question::PathPattern(format!("^{}", pattern::of_template(path, "[^/]+")?))),
-            false => Some(Question::PathPrefix(path.to_owned())),
+        MatcherKind::PathPrefix => any(&|text| match encoded::has_one_spelling(text) {
+            true => Ok(Question::PathPrefix(text.to_owned())),
+            false => path(text, ""),
         }),
-        MatcherKind::PathRegexp => any(&|regexp| Some(Question::PathPattern(regexp.to_owned()))),
-        MatcherKind::Query | MatcherKind::QueryRegexp => {
-            queries(matcher, syntax).ok_or_else(|| unfit("braces that are closed"))
-        }
+        MatcherKind::PathRegexp => any(&path_pattern),
+        MatcherKind::Query | MatcherKind::QueryRegexp => queries(matcher, syntax).ok_or_else(|| unfit(BRACES)),
         MatcherKind::Alpn | MatcherKind::HostSni | MatcherKind::HostSniRegexp => {
             Err(unfit("a matcher for requests: this one is for connections, in tcp.routers"))
         }
@@ -165,10 +175,7 @@ fn queries(matcher: &Matcher, syntax: Syntax) -> Option<Tree> {
 }
 
 fn query(key: &str, regexp: &str) -> Tree {
-    Tree::Ask(match pattern::of_query(key, regexp) {
-        Some(whole) => Question::Query(whole),
-        None => Question::QueryPattern(key.to_owned(), pattern::whole(regexp)),
-    })
+    Tree::Ask(Question::QueryPattern(key.to_owned(), regexp.to_owned()))
 }
 
 /// One is itself, more are joined.

@@ -1,0 +1,239 @@
+//! Texts of a rule as they stand in `:path`, where characters are percent-encoded that Traefik decodes before it asks a
+//! rule. Envoy decodes the unreserved ones of a path only, and none of a query.
+//!
+//! Promises: no spelling of a character walks past a rule, whichever of its digits are capitals. What stands encoded in a
+//! rule is asked for so.
+//!
+//! Refuses: regular expressions that ask for single bytes of such characters, or for where words end.
+
+use super::pattern::{Kind, quote, scan};
+
+/// What a regular expression for a path is to be, when its brackets or escapes are none.
+pub(super) const EXPECTED: &str = "a regular expression in which characters that a path has encoded (anything but \
+                                   A-Z a-z 0-9 and -._~!$&'()*+,;=:@/) stand outside of brackets, as (é|è), and without \
+                                   \\s \\b \\p \\x and (?i) for them";
+
+/// One character that stands encoded, after the `%` of its first byte has not been matched by anything else.
+const ENCODED: &str = "(?i:%[0-9a-f]{2}(?:%[89ab][0-9a-f])*)";
+
+/// Whether Envoy leaves a client one way only to write a path: it has unreserved characters and slashes alone.
+pub(super) fn has_one_spelling(path: &str) -> bool {
+    path.chars().all(|c| is_unreserved(c) || c == '/')
+}
+
+/// A regular expression for a path, also for its encoded spellings.
+pub(super) fn path_regexp(regexp: &str) -> Option<String> {
+    let pieces: Vec<(Kind, &str)> = scan(regexp).collect();
+    let is_ahead = |index: usize, any: &[&str]| {
+        pieces.get(index).is_some_and(|(kind, piece)| *kind == Kind::Plain && any.contains(piece))
+    };
+    // How many pieces there are up to the first of these, with it.
+    let up_to = |index: usize, any: &[&str]| {
+        let behind = pieces.get(index..).unwrap_or_default();
+        behind
+            .iter()
+            .position(|(kind, piece)| *kind == Kind::Plain && any.contains(piece))
+            .map_or(behind.len(), |at| at + 1)
+    };
+    let text =
+        |index: usize, count: usize| pieces.iter().skip(index).take(count).map(|(_, piece)| *piece).collect::<String>();
+    let (mut written, mut ignores_case, mut has_foreign) = (String::new(), false, false);
+    let mut index = 0;
+    while let Some((kind, piece)) = pieces.get(index) {
+        let is_repeated = is_ahead(index + 1, &["*", "+"]);
+        let mut count = 1;
+        match (kind, *piece) {
+            (Kind::Plain, "(") if is_ahead(index + 1, &["?"]) => {
+                count = up_to(index, &[":", ")", ">"]);
+                let head = text(index, count);
+                ignores_case |= !head.ends_with('>') && head.contains('i');
+                written.push_str(&head);
+            }
+            (Kind::Plain, "{") if is_repetition(&text(index, up_to(index, &["}"]))) => {
+                count = up_to(index, &["}"]);
+                written.push_str(&text(index, count));
+            }
+            (Kind::Plain, "%") => match triplet(&text(index, 3)) {
+                Some(encoded) => {
+                    count = 3;
+                    written.push_str(&encoded);
+                }
+                None => written.push('%'),
+            },
+            (Kind::Plain, "(" | ")" | "|" | "*" | "+" | "?" | "^" | "$")
+            | (Kind::Escape, r"\d" | r"\w" | r"\A" | r"\z") => {
+                written.push_str(piece);
+            }
+            (Kind::Plain, ".") if is_repeated => written.push('.'),
+            (Kind::Plain, ".") | (Kind::Escape, r"\D" | r"\W" | r"\S") => written.push_str(&or_encoded(piece)),
+            (Kind::Class, class) => written.push_str(&of_class(class, is_repeated)?),
+            (Kind::Escape, escape) if escape.starts_with(r"\Q") => {
+                let inner = escape.get(2..).unwrap_or_default();
+                let inner = inner.strip_suffix(r"\E").unwrap_or(inner);
+                has_foreign |= !inner.is_ascii();
+                written.extend(inner.chars().map(in_path));
+            }
+            (Kind::Plain, literal) => {
+                has_foreign |= !literal.is_ascii();
+                written.extend(literal.chars().map(in_path));
+            }
+            (Kind::Escape, escape) => {
+                let c = escape.chars().nth(1).filter(char::is_ascii_punctuation)?;
+                written.push_str(&in_path(c));
+            }
+        }
+        index += count;
+    }
+    (!(ignores_case && has_foreign)).then_some(written)
+}
+
+/// A name or a value in a query; it may have an equals sign of its own where nothing else begins with one.
+pub(super) fn in_query(text: &str, may_equal: bool) -> String {
+    let of = |c: char| match c {
+        ' ' => r"(?:\+|%20)".to_owned(),
+        '+' | '&' | '%' | '#' => triplets(c),
+        '=' if !may_equal => triplets(c),
+        other => either(other),
+    };
+    text.chars().map(of).collect()
+}
+
+fn in_path(c: char) -> String {
+    match c {
+        c if is_unreserved(c) || c == '/' => quote(c.encode_utf8(&mut [0; 4])),
+        '%' | '?' | '#' => triplets(c),
+        other => either(other),
+    }
+}
+
+fn is_unreserved(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~".contains(c)
+}
+
+fn either(c: char) -> String {
+    format!("(?:{}|{})", quote(c.encode_utf8(&mut [0; 4])), triplets(c))
+}
+
+/// The character, encoded.
+fn triplets(c: char) -> String {
+    let bytes: String = c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02x}")).collect();
+    format!("(?i:{bytes})")
+}
+
+/// What stands encoded in a rule.
+fn triplet(text: &str) -> Option<String> {
+    let code = text.strip_prefix('%').filter(|code| code.len() == 2)?;
+    let byte = u8::from_str_radix(code, 16).ok().filter(|_| code.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
+    // Envoy has decoded it.
+    let c = char::from(byte);
+    Some(if is_unreserved(c) { either(c) } else { format!("(?i:%{byte:02x})") })
+}
+
+/// `{2}`, `{2,}` or `{2,3}`; other braces are characters.
+fn is_repetition(text: &str) -> bool {
+    let Some(inner) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else { return false };
+    let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
+    !least.is_empty() && [least, most].iter().all(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+}
+
+fn or_encoded(piece: &str) -> String {
+    format!("(?:{piece}|{ENCODED})")
+}
+
+/// A class; one of all characters but some has encoded characters too. `None` when it names a character that a path has
+/// encoded.
+fn of_class(class: &str, is_repeated: bool) -> Option<String> {
+    let inner = class.strip_prefix('[')?.strip_suffix(']')?;
+    let (is_negated, inner) = inner.strip_prefix('^').map_or((false, inner), |inner| (true, inner));
+    let rest = ["alnum", "alpha", "digit", "lower", "upper", "word", "xdigit"]
+        .iter()
+        .fold(inner.to_owned(), |rest, name| rest.replace(&format!("[:{name}:]"), "0"));
+    let mut characters = rest.chars().peekable();
+    let mut last = None;
+    while let Some(c) = characters.next() {
+        let c = match c {
+            '\\' => match characters.next()? {
+                'd' | 'w' => '0',
+                escaped if escaped.is_ascii_punctuation() => escaped,
+                _ => return None,
+            },
+            '-' if last.is_some() && characters.peek().is_some() => {
+                let (from, to) = (last.take()?, characters.next()?);
+                let kinds: [fn(&char) -> bool; 3] =
+                    [char::is_ascii_digit, char::is_ascii_lowercase, char::is_ascii_uppercase];
+                if !kinds.iter().any(|is| is(&from) && is(&to)) {
+                    return None;
+                }
+                continue;
+            }
+            '[' if characters.peek() == Some(&':') => return None,
+            other => other,
+        };
+        if !c.is_ascii_graphic() || "\"<>\\^`{|}".contains(c) {
+            return None;
+        }
+        last = Some(c);
+    }
+    // Repeated, it matches an encoded character bit by bit, unless it leaves out some of the bits.
+    let leaves_out_bits = rest.contains(|c: char| c == '%' || c.is_ascii_alphanumeric());
+    Some(if is_negated && (leaves_out_bits || !is_repeated) { or_encoded(class) } else { class.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_texts_have_one_spelling() {
+        assert!(has_one_spelling("/a.b-c_d~e/9"));
+        for path in ["/my admin", "/größe", "/a^b", "/@admin", "/a%2Fb", "/a:b"] {
+            assert!(!has_one_spelling(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn literals_are_taken_in_every_spelling() {
+        for (regexp, expected) in [
+            ("^/a.b*c", r"^/a(?:.|(?i:%[0-9a-f]{2}(?:%[89ab][0-9a-f])*))b*c"),
+            (r"^/a\.b", r"^/a\.b"),
+            ("^/ä+", "^/(?:ä|(?i:%c3%a4))+"),
+            (r"/a\^b", r"/a(?:\^|(?i:%5e))b"),
+            (r"\Q/a b\E", "/a(?: |(?i:%20))b"),
+            ("/@", "/(?:@|(?i:%40))"),
+            ("/%2F%61", "/(?i:%2f)(?:a|(?i:%61))"),
+            ("/{a}{2}", r"/(?:\{|(?i:%7b))a(?:\}|(?i:%7d)){2}"),
+            ("(?i)^/(?P<id>a|b)(?:c)$", "(?i)^/(?P<id>a|b)(?:c)$"),
+        ] {
+            assert_eq!(path_regexp(regexp).as_deref(), Some(expected), "{regexp}");
+        }
+    }
+
+    #[test]
+    fn any_character_may_be_an_encoded_one() {
+        for regexp in ["^/.*$", "/[^/]+", "/[a-z0-9_-]{2,3}", r"/\d+\w", "/[[:alpha:]]", "/[^/.]*"] {
+            assert_eq!(path_regexp(regexp).as_deref(), Some(regexp));
+        }
+        for piece in ["[^/]", "[^a-f]", r"[^\d]", r"\S", r"\W", "."] {
+            let written = path_regexp(&format!("^/{piece}$"));
+            assert_eq!(written, Some(format!("^/(?:{piece}|{ENCODED})$")));
+        }
+        assert_eq!(path_regexp("[^a]+"), Some(format!("(?:[^a]|{ENCODED})+")));
+    }
+
+    #[test]
+    fn what_asks_for_a_part_of_an_encoded_character_is_refused() {
+        for regexp in
+            ["[äö]", "[ -~]", "[A-z]", "[^ ]", r"[\s]", r"\s", r"\bx", r"\x20", r"\pL", "[[:punct:]]", r"[\^]", "(?i)ä"]
+        {
+            assert_eq!(path_regexp(regexp), None, "{regexp}");
+        }
+    }
+
+    #[test]
+    fn names_and_values_of_queries_are_taken_in_every_spelling() {
+        assert_eq!(in_query("a.", true), r"(?:a|(?i:%61))(?:\.|(?i:%2e))");
+        assert_eq!(in_query(" +&", true), r"(?:\+|%20)(?i:%2b)(?i:%26)");
+        assert_eq!(in_query("=", false) + &in_query("=", true), "(?i:%3d)(?:=|(?i:%3d))");
+        assert_eq!(in_query("ö", true), "(?:ö|(?i:%c3%b6))");
+    }
+}
