@@ -184,7 +184,7 @@ impl Entry<'_> {
         mut virtual_hosts: Vec<Value>,
         chains: &mut Chains,
     ) -> (&'static str, Value) {
-        untrusted::refuse_encoded(&mut virtual_hosts, &self.point.encoded);
+        untrusted::refuse(&mut virtual_hosts, &self.point.encoded);
         let config = manager::route_config(name, virtual_hosts);
         match self.layout {
             Layout::Static => ("route_config", config),
