@@ -18,6 +18,11 @@ pub const API: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
 /// What stands for the token of SDS.
 pub const SDS: &str = "${ENVOY_AUTOCERT_SDS_TOKEN}";
 
+/// Whether a text stands for a token until somebody puts one in its place: `${ENVOY_AUTOCERT_SDS_TOKEN}`.
+pub fn is_placeholder(text: &[u8]) -> bool {
+    text.starts_with(b"${")
+}
+
 /// The tokens that are known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {

@@ -78,18 +78,18 @@ pub(super) async fn admit(
                 let detail = match given {
                     None => {
                         "the request bears no token: sidecar.token in the plugin's configuration must be one of the \
-                             sidecar's --api-token-file"
+                             sidecar's (in the file of --api-token-file, else beside its storage: .api-token)"
                     }
                     Some(given) if is_placeholder(given) => {
-                        "a placeholder stands for the token: put one of the sidecar's --api-token-file in its place, in \
-                         sidecar.token of the plugin's configuration"
+                        "a placeholder stands for the token: put one of the sidecar's (in the file of --api-token-file, else \
+                         beside its storage: .api-token) in its place, in sidecar.token of the plugin's configuration"
                     }
                     Some(_) => {
                         "the token is none of the sidecar's: sidecar.token in the plugin's configuration must be one of \
-                         its --api-token-file"
+                         its own (in the file of --api-token-file, else beside its storage: .api-token)"
                     }
                 };
-                refusals.tell(&format!("a request to the API: {detail}"));
+                refusals.tell(&format!("a request to the API: {detail}"), tokens);
                 Refused::forbidden(StatusCode::UNAUTHORIZED, detail).into_response()
             }
         },

@@ -12,6 +12,10 @@ use crate::tokens::{Grant, Refusals, Scope, Tokens, is_placeholder};
 /// other filter of the same Envoy has it.
 pub const TOKEN_HEADER: &str = "x-envoy-autocert-token";
 
+/// Where users find what is expected.
+const EXPECTED: &str =
+    "one of the sidecar's tokens for SDS (in the file of --sds-token-file, else beside its storage: .sds-token)";
+
 /// What a stream must bear.
 #[derive(Clone)]
 pub enum Admission {
@@ -49,19 +53,18 @@ impl Door {
         }
         let why = match given {
             None => format!(
-                "the stream bears no token: initial_metadata of each SDS configuration must have {TOKEN_HEADER} with one \
-                 of the sidecar's --sds-token-file"
+                "the stream bears no token: initial_metadata of each SDS configuration must have {TOKEN_HEADER} with {EXPECTED}"
             ),
             Some(given) if is_placeholder(given) => format!(
-                "a placeholder stands for the token: put one of the sidecar's --sds-token-file in its place, in \
+                "a placeholder stands for the token: put {EXPECTED} in its place, in \
                  initial_metadata {TOKEN_HEADER} of each SDS configuration"
             ),
             Some(_) => format!(
                 "the token is none of the sidecar's: initial_metadata {TOKEN_HEADER} of each SDS configuration must be \
-                 one of its --sds-token-file"
+                 {EXPECTED}"
             ),
         };
-        self.refusals.tell(&format!("an SDS stream: {why}"));
+        self.refusals.tell(&format!("an SDS stream: {why}"), tokens);
         Err(GrpcStatus::unauthenticated(why))
     }
 }

@@ -14,7 +14,7 @@ mod doors;
 mod file;
 mod refusals;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -25,6 +25,7 @@ use tokio::sync::watch;
 pub use doors::{Doors, UnfitFile, first};
 pub use file::{Kind, TokenError, TokenFile};
 pub use refusals::Refusals;
+pub use setup::envoy::tokens::is_placeholder;
 
 use crate::catalog::Name;
 use crate::changes::Changes;
@@ -35,7 +36,11 @@ const RANDOM: usize = 32;
 
 /// The tokens that are good now.
 #[derive(Clone)]
-pub struct Tokens(watch::Receiver<Arc<[Grant]>>);
+pub struct Tokens {
+    grants: watch::Receiver<Arc<[Grant]>>,
+    /// Where they stand; none when no file has them.
+    file: Option<Arc<Path>>,
+}
 
 /// A token, and what it is for.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,15 +79,15 @@ impl Grant {
 impl Tokens {
     /// One token for everything, that is good for as long as this lives.
     pub fn one(token: Secret) -> Self {
-        let (_, tokens) = watch::channel([Grant { token, scope: Scope::All }].into());
-        Self(tokens)
+        let (_, grants) = watch::channel([Grant { token, scope: Scope::All }].into());
+        Self { grants, file: None }
     }
 
     /// What is granted to who knows this; nothing to whom it is no token.
     pub fn grant(&self, given: &[u8]) -> Option<Grant> {
         let mut found = None;
         // All are compared, so that the time it takes tells nothing of which one is alike.
-        for grant in self.0.borrow().iter() {
+        for grant in self.grants.borrow().iter() {
             if verify_slices_are_equal(grant.token.expose(), given).is_ok() {
                 found = Some(grant.clone());
             }
@@ -90,18 +95,18 @@ impl Tokens {
         found
     }
 
+    /// The file that they stand in.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
+    }
+
     /// Ends when the grant is no longer what it was: its token is good no more, or for other secrets.
     pub async fn withdrawn(&mut self, grant: &Grant) {
-        if self.0.wait_for(|grants| !grants.contains(grant)).await.is_err() {
+        if self.grants.wait_for(|grants| !grants.contains(grant)).await.is_err() {
             // Nobody is left to change anything.
             std::future::pending::<()>().await;
         }
     }
-}
-
-/// Whether this is what stands in a configuration until a token is put in its place: `${ENVOY_AUTOCERT_SDS_TOKEN}`.
-pub fn is_placeholder(given: &[u8]) -> bool {
-    given.starts_with(b"${")
 }
 
 /// A new token.
@@ -131,7 +136,8 @@ impl Followed {
         if let Some(warning) = file.warning()? {
             tracing::warn!("{warning}");
         }
-        Ok((Self { file, tokens }, Tokens(reader)))
+        let path = Some(file.path().into());
+        Ok((Self { file, tokens }, Tokens { grants: reader, file: path }))
     }
 
     /// Reads it again, and says whether anything has changed.

@@ -1,7 +1,10 @@
 //! What is logged of those who ask without a token: a line a minute, since Envoy asks again every second.
 
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::Tokens;
 
 /// How often a refusal is a line of the log.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -18,10 +21,10 @@ struct Told {
 }
 
 impl Refusals {
-    /// Logs a refusal, unless one was logged a moment ago.
-    pub fn tell(&self, why: &str) {
+    /// Logs a refusal by these tokens, unless one was logged a moment ago.
+    pub fn tell(&self, why: &str, tokens: &Tokens) {
         if let Some(others) = self.others(Instant::now()) {
-            tracing::warn!(others, "refused: {why}");
+            tracing::warn!("{}", line(why, tokens.file(), others));
         }
     }
 
@@ -38,9 +41,25 @@ impl Refusals {
     }
 }
 
+/// The file is for whoever reads the log; who is refused doesn't learn it.
+fn line(why: &str, file: Option<&Path>, others: u64) -> String {
+    let file = file.map(|path| format!("; the tokens are in {}", path.display())).unwrap_or_default();
+    let others = if others == 0 { String::new() } else { format!(" ({others} like it since the last such line)") };
+    format!("refused: {why}{file}{others}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_names_the_file_and_counts_the_others() {
+        let file = Path::new("/var/lib/acme.json.sds-token");
+        let told =
+            "refused: no token; the tokens are in /var/lib/acme.json.sds-token (131 like it since the last such line)";
+        assert_eq!(line("no token", Some(file), 131), told);
+        assert_eq!(line("no token", None, 0), "refused: no token");
+    }
 
     #[test]
     fn a_refusal_is_told_once_a_minute_with_the_number_of_the_others() {
