@@ -290,7 +290,9 @@ fn unreached(cluster: &str, error: &CallError) -> String {
         CallError::Dispatch(Status::BAD_ARGUMENT) => {
             format!("Envoy has no cluster `{cluster}`: define it, or set `sidecar.cluster` to the sidecar's")
         }
-        error => format!("cluster `{cluster}`: {error}; is the sidecar running?"),
+        error => format!(
+            "cluster `{cluster}`: {error}; is the sidecar running, and may Envoy's user connect to it (--api-uid, --socket-group)?"
+        ),
     }
 }
 
@@ -321,6 +323,12 @@ mod tests {
         }
         assert!(matches!(read(&ask, answer(302, "<html>")), Err(AskError::Refused(_))));
         assert!(matches!(read(&ask, answer(502, "\u{0}")), Err(AskError::Away(_))));
+    }
+
+    #[test]
+    fn who_does_not_reach_the_sidecar_is_told_what_may_be_in_the_way() {
+        let why = unreached("api", &CallError::TimedOut);
+        assert!(why.contains("is the sidecar running") && why.contains("--api-uid, --socket-group"), "{why}");
     }
 
     #[test]
