@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
-use harness::{Place, artifacts};
+use harness::{Place, artifacts, tokens};
 use serde_json::Value;
 
 /// Where packages put the plugin; here it stands elsewhere.
@@ -15,6 +15,21 @@ fn check(file: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(artifacts::sidecar()?);
     command.arg("check").arg("--envoy").arg(artifacts::envoy()?).args(arguments).arg(file);
     command.output().context("envoy-autocert check")
+}
+
+/// What is said of a text with placeholders, and of the same with the tokens.
+fn checked(place: &Place, text: &str) -> Result<()> {
+    let said = String::from_utf8(check(&file(place, text)?, &[])?.stdout)?;
+    let lines: Vec<&str> = said.lines().collect();
+    let [of_sds, of_api, last] = lines.as_slice() else { anyhow::bail!("{said}") };
+    for (line, flag) in [(of_sds, "--sds-token-file"), (of_api, "--api-token-file")] {
+        assert!(line.starts_with("warning: ") && line.contains("found a placeholder") && line.contains(flag), "{said}");
+    }
+    assert_eq!(*last, "fine: 0 mistakes, 2 warnings");
+    let output = check(&file(place, &tokens::fill(text))?, &["--strict"])?;
+    let said = String::from_utf8(output.stdout)?;
+    assert_eq!((said.as_str(), output.status.code()), ("fine: 0 mistakes, 0 warnings\n", Some(0)));
+    Ok(())
 }
 
 /// A file with this text, the plugin's path being the one of here.
@@ -35,10 +50,7 @@ fn what_the_documents_show_is_fine() -> Result<()> {
         texts.push(fs::read_to_string(repository.join(path))?);
     }
     for text in texts {
-        let place = Place::new("check")?;
-        let output = check(&file(&place, &text)?, &["--strict"])?;
-        let said = String::from_utf8(output.stdout)?;
-        assert_eq!((said.as_str(), output.status.code()), ("fine: 0 mistakes, 0 warnings\n", Some(0)));
+        checked(&Place::new("check")?, &text)?;
     }
     Ok(())
 }
@@ -56,8 +68,7 @@ fn the_examples_in_traefiks_words_are_fine_and_envoy_takes_what_is_made_of_them(
         let output = run(&["check", "--strict", "--config", "traefik.yml"])?;
         assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n", "{example}");
         let output = run(&["render", "--config", "traefik.yml"])?;
-        let output = check(&file(&place, &String::from_utf8(output.stdout)?)?, &["--strict"])?;
-        assert_eq!(String::from_utf8(output.stdout)?, "fine: 0 mistakes, 0 warnings\n", "{example}");
+        checked(&place, &String::from_utf8(output.stdout)?).context(example)?;
     }
     Ok(())
 }

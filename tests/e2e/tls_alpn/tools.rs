@@ -70,7 +70,7 @@ fn what_is_rendered_is_right_and_gets_its_certificates() -> Result<()> {
     command.arg("--sds-socket").arg(stage.place.file("run/sds.sock"));
     let text = said(&command.output().context("envoy-autocert render")?)?;
     let file = stage.place.file("rendered.yaml");
-    fs::write(&file, &text)?;
+    fs::write(&file, harness::tokens::fill(&text))?;
     let mut command = Command::new(artifacts::sidecar()?);
     command.args(["check", "--strict", "--envoy"]).arg(artifacts::envoy()?).arg(&file);
     said(&command.output().context("envoy-autocert check")?)?;

@@ -106,6 +106,11 @@ const MIN_TOKEN: usize = 16;
 /// The longest token, in bytes. The sidecar takes none that is longer.
 const MAX_TOKEN: usize = 4096;
 
+/// Whether the sidecar could have such a token: nobody guesses it, and it can stand in a header.
+pub fn is_token(text: &str) -> bool {
+    (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Reads a configuration, or says every mistake in it.
 pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
     let mut mistakes = Vec::new();
@@ -190,7 +195,7 @@ fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Hidden> {
 /// A token, as it can stand in a header. What is wrong with it is told, never the text.
 fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
-    let is_token = (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_token = is_token(text);
     if !is_token {
         mistakes.push(Mistake { found: "something else".to_owned(), ..node.mistake(TOKEN) });
     }

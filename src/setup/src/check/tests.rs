@@ -3,11 +3,18 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use super::*;
+use crate::envoy::tokens::{API, SDS};
 
 const REFERENCE: &str = include_str!("../../../../envoy/envoy.yaml");
 
+/// What is found once the tokens are filled in.
 fn of(text: &str) -> Report {
-    envoy(&Document::all("envoy.yaml", text).unwrap())
+    envoy(&Document::all("envoy.yaml", &filled_in(text)).unwrap())
+}
+
+/// As `envsubst` makes it.
+pub(super) fn filled_in(text: &str) -> String {
+    text.replace(API, "the-token-of-the-tests").replace(SDS, "the-token-of-the-tests")
 }
 
 /// The reference with some of its text replaced; `line` is that of the first replacement.
@@ -27,6 +34,15 @@ fn the_reference_and_the_example_are_right() {
     let example = include_str!("../../../../examples/lets-encrypt/envoy.yaml");
     let filter = include_str!("../../../../envoy/filter.yaml");
     for text in [REFERENCE, example] {
+        let Report { mistakes, warnings } = envoy(&Document::all("envoy.yaml", text).unwrap());
+        assert_eq!(mistakes, []);
+        let told: Vec<_> = warnings.iter().map(|warning| (warning.line, warning.found.as_str())).collect();
+        let line = |word: &str| {
+            text.lines().position(|line| line.contains(word) && !line.starts_with('#')).map(|index| index + 1)
+        };
+        let expected = [SDS, API].map(|placeholder| (line(placeholder), "a placeholder"));
+        assert_eq!(told, expected, "each kind of token once");
+        assert!(warnings.iter().all(|warning| warning.expected.contains("`envsubst` fills it in")), "{warnings:#?}");
         assert_eq!(of(text), Report::default());
     }
     // Alone it has no clusters that could be looked at.
@@ -202,7 +218,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             &[("${ENVOY_AUTOCERT_SDS_TOKEN}\" }]", "%ENVIRONMENT(TOKEN)%\" }]")],
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
-             initial_metadata[0]: found \"%ENVIRONMENT(TOKEN)%\"",
+             initial_metadata[0].value: found a text with %",
             "Envoy replaces nothing in it",
         ),
         (
@@ -336,8 +352,8 @@ fn listeners_and_clusters_of_files_count_as_if_they_stood_in_the_bootstrap() {
     let dynamic = "dynamic_resources:\n  lds_config: { path_config_source: { path: lds.yaml } }\n  cds_config: { \
                    pathConfigSource: { path: cds.yaml } }\n";
     let texts = [
-        ("envoy.yaml", format!("{head}{dynamic}\n# {tail}")),
-        ("lds.yaml", resource("listener.v3.Listener", &listeners)),
+        ("envoy.yaml", filled_in(&format!("{head}{dynamic}\n# {tail}"))),
+        ("lds.yaml", filled_in(&resource("listener.v3.Listener", &listeners))),
         ("cds.yaml", resource("cluster.v3.Cluster", clusters)),
     ];
     let documents: Vec<Document> = texts.iter().flat_map(|(name, text)| Document::all(name, text).unwrap()).collect();
@@ -357,6 +373,21 @@ fn a_configuration_as_json_text_is_read_as_well() {
     let text = format!("{}{json}\n{}", &REFERENCE[..start], &REFERENCE[end..]);
     let mistakes = lines(&of(&text).mistakes);
     assert!(mistakes.iter().any(|line| line.contains("value.role: found \"engin\"")), "{mistakes:#?}");
+}
+
+#[test]
+fn what_can_not_be_a_token_is_a_mistake_that_does_not_show_it() {
+    const STANDS: &str = "value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\"";
+    let two = "0123456789abcdef 0123456789abcdef";
+    let long = "x".repeat(4097);
+    for wrong in ["short", two, "0123456789abcdef\u{e9}", "0123456789abcde%f", " 0123456789abcdef", &long] {
+        let report = of(&changed(&[(STANDS, &format!("value: \"{wrong}\""))]));
+        let [mistake] = &report.mistakes[..] else { panic!("{:?}", lines(&report.mistakes)) };
+        assert!(mistake.path.ends_with("initial_metadata[0].value"), "{mistake}");
+        assert!(!mistake.to_string().contains(wrong), "{mistake}");
+        assert!(mistake.line.is_some() && mistake.expected.contains("--sds-token-file"), "{mistake}");
+    }
+    assert_eq!(of(&changed(&[(STANDS, &format!("value: {}", "x".repeat(16)))])), Report::default());
 }
 
 const ISTIO: &str = "apiVersion: networking.istio.io/v1

@@ -1,20 +1,25 @@
 //! The tokens by which the sidecar knows its own clients: each stream for secrets has one, and so has the plugin.
 //!
-//! Whether it is the right one only the sidecar knows. A placeholder is as good: somebody is to fill it in.
+//! Whether it is the right one only the sidecar knows. Of placeholders the first of each kind is a warning: all are filled
+//! in at once. What stands in the place of a token is never shown.
 
 use std::collections::HashSet;
 
+use resolver::config::{Hidden, is_token};
+
 use super::clusters::once;
-use super::finding::quoted;
-use super::plugin::Plugin;
+use super::plugin::{Configured, Plugin};
 use super::{Finding, Report};
-use crate::envoy::tokens::METADATA;
+use crate::envoy::tokens::{METADATA, is_placeholder};
 use crate::located::At;
+
+/// What stands for a token.
+const PLACEHOLDER: &str = "a placeholder";
 
 /// The plugin's, for the API.
 pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
-    for configured in once(plugins).into_iter().filter(|configured| configured.config.sidecar_tokens.is_empty()) {
-        let at = &configured.at;
+    let all = once(plugins);
+    for Configured { at, .. } in all.iter().filter(|configured| configured.config.sidecar_tokens.is_empty()) {
         let expected = "one of the tokens of the sidecar's --api-token-file: without it the sidecar answers nothing, and \
                         what instances share is not signed";
         let finding = Finding {
@@ -24,23 +29,41 @@ pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
         };
         report.mistake(finding);
     }
+    let stands = |token: &Hidden| is_placeholder(token.expose().as_bytes());
+    if let Some(Configured { at, .. }) =
+        all.iter().find(|configured| configured.config.sidecar_tokens.iter().any(stands))
+    {
+        let path = format!("{}.sidecar.token", at.path);
+        let line = Some(at.line_of("sidecar.token"));
+        report.warning(Finding { path, line, ..Finding::at(at, PLACEHOLDER, filled_in("--api-token-file")) });
+    }
+}
+
+fn filled_in(flag: &str) -> String {
+    format!("the sidecar's token: `envsubst` fills it in, or `envoy-autocert render` with {flag}")
 }
 
 /// Those of streams: `sources` are configurations that lead to the sidecar's SDS.
 pub(super) fn streams<'a>(sources: impl IntoIterator<Item = At<'a>>, report: &mut Report) {
     let mut told: HashSet<usize> = HashSet::new();
+    let mut placeholder = None;
     for source in sources {
         // An alias stands in many places.
         if told.insert(source.node.start) {
-            stream(&source, report);
+            let found = stream(&source, report);
+            placeholder = placeholder.or(found);
         }
+    }
+    if let Some(at) = placeholder {
+        report.warning(Finding::at(&at, PLACEHOLDER, filled_in("--sds-token-file")));
     }
 }
 
-/// `grpc_services` stand in an `api_config_source`, or in an `ads_config`.
-fn stream(source: &At<'_>, report: &mut Report) {
+/// Says what is wrong with the token of one, and gives the place of a placeholder. `grpc_services` stand in an
+/// `api_config_source`, or in an `ads_config`.
+fn stream<'a>(source: &At<'a>, report: &mut Report) -> Option<At<'a>> {
     let source = source.get("api_config_source").unwrap_or_else(|| source.clone());
-    let Some(service) = source.list("grpc_services").into_iter().next() else { return };
+    let service = source.list("grpc_services").into_iter().next()?;
     let is_token = |entry: &At<'_>| entry.text_of("key").is_some_and(|key| key.eq_ignore_ascii_case(METADATA));
     let expected = "one of the tokens of the sidecar's --sds-token-file: without it no secret is there";
     match service.list("initial_metadata").iter().find(|entry| is_token(entry)) {
@@ -51,13 +74,28 @@ fn stream(source: &At<'_>, report: &mut Report) {
                 None => Finding::missing(&service, "initial_metadata", expected),
             });
         }
-        Some(entry) => match entry.text_of("value").filter(|value| !value.is_empty()) {
+        Some(entry) => match entry.get("value") {
             None => report.mistake(Finding::missing(entry, "value", expected)),
-            // Of an asynchronous stream Envoy sends it as it stands here.
-            Some(value) if value.contains('%') => {
-                report.mistake(Finding::at(entry, quoted(value), format!("{expected}; Envoy replaces nothing in it")))
-            }
-            Some(_) => {}
+            Some(at) => return value(at, expected, report),
         },
     }
+    None
+}
+
+/// The text that is sent as the token.
+fn value<'a>(at: At<'a>, expected: &str, report: &mut Report) -> Option<At<'a>> {
+    let text = at.text().unwrap_or_default();
+    if is_placeholder(text.as_bytes()) {
+        return Some(at);
+    }
+    if text.is_empty() {
+        report.mistake(Finding::at(&at, "nothing", expected));
+    // Of an asynchronous stream Envoy sends it as it stands here.
+    } else if text.contains('%') {
+        report.mistake(Finding::at(&at, "a text with %", format!("{expected}; Envoy replaces nothing in it")));
+    } else if !is_token(text) {
+        let expected = format!("{expected}: 16 to 4096 printable ASCII characters, none of them a space");
+        report.mistake(Finding::at(&at, "something else", expected));
+    }
+    None
 }

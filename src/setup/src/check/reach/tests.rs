@@ -3,6 +3,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+use crate::check::tests::filled_in;
 use crate::check::{Document, Report, envoy, istio};
 
 const REFERENCE: &str = include_str!("../../../../../envoy/envoy.yaml");
@@ -20,7 +21,7 @@ fn with(filter: &str, clusters: &str) -> Report {
         "  - name: other\n    address: {{ socket_address: {{ address: 0.0.0.0, port_value: 8080 }} }}\n    \
          filter_chains: [{{ filters: [{filter}] }}]\n"
     );
-    let text = REFERENCE.replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1).replacen(
+    let text = filled_in(REFERENCE).replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1).replacen(
         CLUSTERS,
         &format!("{CLUSTERS}{clusters}{BACKEND}"),
         1,
@@ -206,7 +207,11 @@ fn whatever_names_the_sidecars_clusters_is_a_mistake() {
 
 #[test]
 fn a_mistake_has_the_line_of_the_name() {
-    let text = REFERENCE.replacen("redirect: { https_redirect: true }", "route: { cluster: envoy-autocert-api }", 1);
+    let text = filled_in(REFERENCE).replacen(
+        "redirect: { https_redirect: true }",
+        "route: { cluster: envoy-autocert-api }",
+        1,
+    );
     assert_ne!(text, REFERENCE);
     let line = text.lines().position(|line| line.contains("route: { cluster: envoy-autocert-api }"));
     let report = envoy(&Document::all("envoy.yaml", &text).unwrap());
@@ -235,7 +240,7 @@ fn endpoints_of_files_are_looked_at() {
     let mine = "  - { name: mine, type: EDS, eds_cluster_config: { eds_config: { path_config_source: { path: eds.yaml } } } }\n";
     let routes = routes("{ match: { prefix: / }, route: { cluster: mine } }");
     let listener = format!("  - {{ name: other, filter_chains: [{{ filters: [{routes}] }}] }}\n");
-    let text = REFERENCE.replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1).replacen(
+    let text = filled_in(REFERENCE).replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1).replacen(
         CLUSTERS,
         &format!("{CLUSTERS}{mine}"),
         1,
@@ -330,7 +335,8 @@ fn an_admin_interface_that_others_reach_is_warned_of() {
         ("socket_address: { address: '::1', port_value: 9901 }", false),
         ("pipe: { path: /run/envoy/admin.sock }", false),
     ] {
-        let text = REFERENCE.replacen("socket_address: { address: 127.0.0.1, port_value: 9901 }", address, 1);
+        let text =
+            filled_in(REFERENCE).replacen("socket_address: { address: 127.0.0.1, port_value: 9901 }", address, 1);
         let report = envoy(&Document::all("envoy.yaml", &text).unwrap());
         assert_eq!((report.mistakes.len(), report.warnings.len()), (0, usize::from(told)), "{address}: {report:#?}");
     }
@@ -354,7 +360,7 @@ fn routes_of_files_are_checked_and_those_of_elsewhere_are_said_not_to_be() {
     let file = "rds: { route_config_name: r, config_source: { path_config_source: { path: rds.yaml } } }";
     let bootstrap = |fields: &str| {
         let listener = format!("  - {{ name: other, filter_chains: [{{ filters: [{}] }}] }}\n", manager(fields));
-        REFERENCE.replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1)
+        filled_in(REFERENCE).replacen(LISTENERS, &format!("{LISTENERS}{listener}"), 1)
     };
     let routes = "resources:\n- \"@type\": type.googleapis.com/envoy.config.route.v3.RouteConfiguration\n  virtual_hosts: [{ \
                   name: v, domains: ['*'], routes: [{ match: { prefix: / }, route: { cluster: envoy-autocert-api } }] }]\n";
@@ -383,7 +389,7 @@ fn names_that_lead_nobody_anywhere_are_no_finding() {
     let lua =
         http_filter("lua.v3.Lua", "default_source_code: { inline_string: \"httpCall('my-envoy-autocert-api2')\" }");
     assert_eq!(with(&lua, ""), Report::default());
-    let text = REFERENCE.replacen("cluster: edge", "cluster: envoy-autocert-api", 1);
+    let text = filled_in(REFERENCE).replacen("cluster: edge", "cluster: envoy-autocert-api", 1);
     assert_eq!(envoy(&Document::all("envoy.yaml", &text).unwrap()), Report::default());
     let others = cluster("other", "pipe: { path: /run/other/api.sock }");
     assert_eq!(with(&route("cluster: other"), &others), Report::default());
