@@ -2,6 +2,7 @@
 //! goes where Traefik would send it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -178,7 +179,7 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("rendered.yaml"));
     fs::write(&configuration, traefik(&stage, plain, &backends))?;
     let told = render(&stage, &configuration, &output)?;
-    ensure!(told.contains("Start the sidecar: envoy-autocert sidecar --api-socket"), "{told}");
+    ensure!(told.contains("Start the sidecar: envoy-autocert sidecar --storage acme.json --api-socket"), "{told}");
     let text = fs::read_to_string(&output)?;
     render(&stage, &configuration, &output)?;
     ensure!(fs::read_to_string(&output)? == text, "rendered twice, it is not the same");
@@ -263,6 +264,41 @@ fn redirects(world: &World) -> Result<()> {
 fn passes_through(world: &World) -> Result<()> {
     let roots = Roots::from_pem(&fs::read_to_string(&world.place.authority.root)?)?;
     handshake(world.place.websecure_address(), "localhost", &roots).map(drop)
+}
+
+/// Tokens that stood in the user's own bootstrap are as secret as those that are filled in.
+#[test]
+fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
+    let place = harness::Place::new("render-tokens")?;
+    let run = |arguments: &[&str], output: Option<&Path>| -> Result<(String, String)> {
+        let mut command = Command::new(artifacts::sidecar()?);
+        command.args(["render", "--email", "ops@example.com"]).args(arguments);
+        if let Some(output) = output {
+            command.arg("--output").arg(output);
+        }
+        let done = command.output()?;
+        let told = String::from_utf8(done.stderr)?;
+        ensure!(done.status.success(), "render: {told}");
+        Ok((String::from_utf8(done.stdout)?, told))
+    };
+    let mode = |path: &Path| -> Result<u32> { Ok(fs::metadata(path)?.permissions().mode() & 0o777) };
+    let [own, once, filled, twice] = ["own", "once", "filled", "twice"].map(|name| place.file(&format!("{name}.yaml")));
+    fs::write(&own, fs::read_to_string(artifacts::repository().join("tests/e2e/into/front-proxy.yaml"))?)?;
+    let (_, told) = run(&["--into", &own.display().to_string()], Some(&once))?;
+    ensure!(mode(&once)? & 0o044 == 0o044, "{:o}", mode(&once)?);
+    let command = "Start the sidecar: envoy-autocert sidecar --storage acme.json --wake-address 127.0.0.1:80\n";
+    ensure!(told.contains(command), "{told}");
+    ensure!(told.contains("ENVOY_AUTOCERT_SDS_TOKEN=$(cat acme.json.sds-token) envsubst '"), "{told}");
+
+    fs::write(&filled, harness::tokens::fill(&fs::read_to_string(&once)?))?;
+    let filled = filled.display().to_string();
+    let (_, told) = run(&["--into", &filled], Some(&twice))?;
+    ensure!(mode(&twice)? == 0o600, "{:o}", mode(&twice)?);
+    ensure!(!told.contains("envsubst") && told.contains("nothing is missing"), "{told}");
+    let (text, told) = run(&["--into", &filled], None)?;
+    ensure!(text.contains(harness::tokens::SDS) && !told.contains(harness::tokens::SDS), "{told}");
+    ensure!(told.matches("the sidecar's tokens go to the standard output").count() == 1, "{told}");
+    Ok(())
 }
 
 /// Every rendered example in the repository is a configuration that Envoy takes, with files that are there.

@@ -22,6 +22,7 @@ pub mod plugin;
 pub mod routes;
 pub mod secrets;
 mod services;
+pub mod standing;
 pub mod tls_alpn01;
 pub mod tokens;
 mod untrusted;

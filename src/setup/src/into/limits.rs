@@ -53,7 +53,7 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 
     /// The listener with the plugin, or to be.
-    fn challenged(&self) -> Option<&'p Listener<'a>> {
+    pub(super) fn challenged(&self) -> Option<&'p Listener<'a>> {
         let of_plugin = || {
             self.plugins.iter().find_map(|plugin| match plugin.place {
                 plugin::Place::Filter { manager: Some(manager), .. } => self.envoy.managers().nth(manager),

@@ -11,6 +11,7 @@ mod place;
 mod tls_alpn01;
 
 use std::collections::HashSet;
+use std::net::SocketAddr;
 
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
@@ -37,6 +38,8 @@ pub struct Added {
     pub notes: Vec<String>,
     /// What has no place and why, one line each.
     pub unplaced: Vec<String>,
+    /// Where the plugin answers challenges.
+    pub challenged: Option<SocketAddr>,
 }
 
 /// Lines for the user, each once.
@@ -103,11 +106,12 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
     let top = document.top();
     let mut place = place::Place::new(&envoy, &plugins, &top);
     place.all(setup, &cas, options);
+    let challenged = place.challenged().and_then(place::address);
     let place::Place { mut edits, mut notes, unplaced, .. } = place;
     edits.iter_mut().for_each(|edit| edit.fill(&options.tokens));
     if edits.is_empty() {
         notes.say("nothing is missing".to_owned());
-        return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0 });
+        return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0, challenged });
     }
     let edited = edit::apply(text, &top, &edits).map_err(|unfit| {
         let why = match unfit {
@@ -119,7 +123,7 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
     if !edited.is_kept {
         notes.say("comments are not kept: the text is laid out in a way that nothing can be added to".to_owned());
     }
-    Ok(Added { text: edited.text, notes: notes.0, unplaced: unplaced.0 })
+    Ok(Added { text: edited.text, notes: notes.0, unplaced: unplaced.0, challenged })
 }
 
 fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, String> {

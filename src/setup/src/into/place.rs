@@ -1,6 +1,7 @@
 //! Where each addition belongs.
 
 use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Value, json};
 
@@ -17,6 +18,12 @@ use crate::model::{Setup, TcpTls};
 
 /// Where CAs ask (RFC 8555 §8.3).
 const HTTP: u64 = 80;
+
+/// Where a listener is; nowhere that can be connected to, when it listens at a unix socket, or at a name.
+pub(super) fn address(listener: &Listener<'_>) -> Option<SocketAddr> {
+    let ip: IpAddr = listener.at.text_of("address.socket_address.address")?.parse().ok()?;
+    Some(SocketAddr::new(ip, u16::try_from(tcp_port(listener)?).ok()?))
+}
 
 /// Finds the places, and says so.
 pub(super) struct Place<'p, 'a> {

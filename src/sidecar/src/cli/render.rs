@@ -5,6 +5,7 @@ mod into;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,13 +13,14 @@ use clap::{Args, ValueEnum};
 use setup::ClosedRouter;
 use setup::envoy::istio::IstioOptions;
 use setup::envoy::limits::Connections;
+use setup::envoy::standing::Standing;
 use setup::envoy::tokens::{self, Tokens};
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
 use setup::model::Setup;
 
 use super::dns::{known_providers, other_ports};
-use super::storages::choices;
+use super::storages::{DEFAULT, StorageChoice, choices};
 use super::{InputArgs, failed, wake};
 use crate::closed;
 use crate::files::Directory;
@@ -181,7 +183,8 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     let reading = setup::read(&inputs.sources).map_err(|mistakes| lines(&mistakes))?;
     known_providers(&reading.setup)?;
     let rendered = rendered(&reading.setup, args)?;
-    write(&rendered.text, args)?;
+    let standing = Standing::of(&rendered.text);
+    write(&rendered.text, &standing, args)?;
     for warning in reading.warnings.iter().chain(&rendered.warnings) {
         eprintln!("warning: {warning}");
     }
@@ -189,7 +192,9 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
         Format::Bootstrap => closed::lines(&reading.closed).iter().for_each(|line| eprintln!("{line}")),
         Format::Filter | Format::Istio => unguarded(&reading.closed),
     }
-    for note in notes(&reading.setup, args) {
+    // Of a gateway it is not known here where it listens.
+    let wake = if args.format == Format::Istio { Vec::new() } else { wake::addresses(&reading.setup) };
+    for note in notes(&reading.setup, &wake, &standing, args) {
         eprintln!("{note}");
     }
     Ok(())
@@ -202,17 +207,21 @@ fn unguarded(closed: &[ClosedRouter]) {
     }
 }
 
-fn mode(args: &RenderArgs) -> u32 {
-    if args.api_token_file.is_some() || args.sds_token_file.is_some() { SECRET_MODE } else { OUTPUT_MODE }
-}
-
-/// Puts the text to where it is wanted.
-fn write(text: &str, args: &RenderArgs) -> Result<(), Vec<String>> {
+/// Puts the text to where it is wanted. Tokens may have stood in it before.
+fn write(text: &str, standing: &Standing, args: &RenderArgs) -> Result<(), Vec<String>> {
+    let mode = if standing.has_token { SECRET_MODE } else { OUTPUT_MODE };
     match &args.output {
-        Some(path) => replace(path, text, args.force, mode(args)).map_err(|why| vec![why]),
-        None => io::stdout()
-            .write_all(text.as_bytes())
-            .map_err(|error| vec![format!("stdout can't be written to: {error}")]),
+        Some(path) => replace(path, text, args.force, mode).map_err(|why| vec![why]),
+        None => {
+            if standing.has_token {
+                eprintln!(
+                    "warning: the sidecar's tokens go to the standard output; --output makes a file of it that its owner \
+                     alone can read (0600)"
+                );
+            }
+            let written = io::stdout().write_all(text.as_bytes());
+            written.map_err(|error| vec![format!("stdout can't be written to: {error}")])
+        }
     }
 }
 
@@ -268,10 +277,51 @@ fn pem(path: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// What the sidecar must be told, since Envoy's configuration can't say it.
-fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
+/// What the sidecar must be told, since Envoy's configuration can't say it, and how it comes to its tokens.
+fn notes(setup: &Setup, wake: &[SocketAddr], standing: &Standing, args: &RenderArgs) -> Vec<String> {
+    let storages = choices(setup);
+    let storage = storages.first().map_or_else(|| DEFAULT.to_owned(), |storage| storage.path.0.display().to_string());
+    let mut notes = vec![format!("Start the sidecar: {}", command(setup, &storages, wake, args))];
+    for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {
+        notes.push(format!(
+            "For PATH in {resolver}=file:PATH write a file with the MAC key that stands in \
+             certificatesResolvers.{resolver}.acme.eab.hmacEncoded, and that the sidecar's user alone can read."
+        ));
+    }
+    notes.extend(fill_in(&storage, standing, args));
+    notes
+}
+
+/// The command that puts the sidecar's tokens in the place of what still stands for them.
+fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<String> {
+    let (mut variables, mut names) = (String::new(), Vec::new());
+    for (stands, placeholder, file, suffix) in [
+        (standing.has_api_placeholder, tokens::API, &args.api_token_file, ".api-token"),
+        (standing.has_sds_placeholder, tokens::SDS, &args.sds_token_file, ".sds-token"),
+    ] {
+        if stands {
+            let variable = placeholder.trim_matches(['$', '{', '}']);
+            let file = file.as_ref().map_or_else(|| format!("{storage}{suffix}"), |path| path.display().to_string());
+            variables.push_str(&format!("{variable}=$(cat {}) ", quoted(&file)));
+            names.push(format!("${variable}"));
+        }
+    }
+    let input = args.output.as_ref().map_or_else(|| "FILE".to_owned(), |path| quoted(&path.display().to_string()));
+    (!names.is_empty()).then(|| {
+        format!(
+            "Then fill the sidecar's tokens in, for Envoy to start with: (umask 077; {variables}envsubst '{}' < {input} > \
+             with-tokens.yaml)",
+            names.join(" ")
+        )
+    })
+}
+
+fn command(setup: &Setup, storages: &[StorageChoice], wake: &[SocketAddr], args: &RenderArgs) -> String {
     let mut command = String::from("envoy-autocert sidecar");
-    for storage in choices(setup) {
+    if storages.is_empty() {
+        command.push_str(&format!(" --storage {DEFAULT}"));
+    }
+    for storage in storages {
         command.push_str(&format!(" --storage {}", quoted(&storage.to_string())));
     }
     let defaults = Options::default();
@@ -283,11 +333,8 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
             command.push_str(&format!(" {flag} {}", quoted(socket)));
         }
     }
-    // Of a bootstrap of the user's own, and of a gateway, it is not known here where they listen.
-    if args.into.is_none() && args.format != Format::Istio {
-        for address in wake::addresses(setup) {
-            command.push_str(&format!(" --wake-address {address}"));
-        }
+    for address in wake {
+        command.push_str(&format!(" --wake-address {address}"));
     }
     if let Some(pair) = &setup.default_certificate {
         command
@@ -312,23 +359,7 @@ fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
     for server in other_ports(setup) {
         command.push_str(&format!(" --dns-resolver {}", quoted(&server)));
     }
-    let mut notes = vec![format!("Start the sidecar: {command}")];
-    for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {
-        notes.push(format!(
-            "For PATH in {resolver}=file:PATH write a file with the MAC key that stands in \
-             certificatesResolvers.{resolver}.acme.eab.hmacEncoded, and that the sidecar's user alone can read."
-        ));
-    }
-    for (file, placeholder, suffix) in
-        [(&args.api_token_file, tokens::API, ".api-token"), (&args.sds_token_file, tokens::SDS, ".sds-token")]
-    {
-        if file.is_none() {
-            notes.push(format!(
-                "Put the token that the sidecar makes beside its storage ({suffix}) in the place of {placeholder}."
-            ));
-        }
-    }
-    notes
+    command
 }
 
 /// As a shell takes it.

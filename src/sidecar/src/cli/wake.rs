@@ -10,7 +10,13 @@ use setup::model::Setup;
 pub(super) fn addresses(setup: &Setup) -> Vec<SocketAddr> {
     let challenged = challenge_entry_points(setup);
     let points = setup.entry_points.iter().filter(|point| challenged.contains(point.name.as_str()));
-    points.filter_map(|point| Some(SocketAddr::new(reached(point.host.parse().ok()?), point.port))).collect()
+    let listening = points.filter_map(|point| Some(SocketAddr::new(point.host.parse().ok()?, point.port)));
+    from_here(listening)
+}
+
+/// Where these listeners are reached.
+pub(super) fn from_here(listening: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
+    listening.into_iter().map(|address| SocketAddr::new(reached(address.ip()), address.port())).collect()
 }
 
 fn reached(address: IpAddr) -> IpAddr {

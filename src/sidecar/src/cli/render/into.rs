@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use setup::Reading;
+use setup::envoy::standing::Standing;
 use setup::into::{Added, Inferred, add, infer};
 
 use super::super::input_files::text;
 use super::{RenderArgs, lines, notes, options, unguarded, write};
-use crate::cli::InputArgs;
+use crate::cli::{InputArgs, wake};
 
 /// Where requests go is the bootstrap's business; a router of `--domain` has to say something.
 const UPSTREAM: &str = "127.0.0.1:9";
@@ -20,15 +21,17 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     let text = text(bootstrap).map_err(|why| vec![why])?;
     let Inferred { certificates, notes: reasons } = infer(&source, &text).map_err(|why| vec![why])?;
     let (Reading { setup, warnings, closed }, is_inferred) = reading(&args.inputs, &certificates)?;
-    let Added { text, notes: added, unplaced } = add(&source, &text, &setup, &options(&setup, args)?)?;
+    let Added { text, notes: added, unplaced, challenged } = add(&source, &text, &setup, &options(&setup, args)?)?;
     if args.inputs.strict && !(unplaced.is_empty() && warnings.is_empty()) {
         return Err(unplaced.into_iter().chain(warnings).collect());
     }
-    write(&text, args)?;
+    let standing = Standing::of(&text);
+    write(&text, &standing, args)?;
     let reasons = reasons.iter().filter(|_| is_inferred).map(|line| format!("name: {line}"));
     let added = added.iter().map(|line| format!("added: {line}"));
     let warnings = unplaced.iter().chain(&warnings).map(|line| format!("warning: {line}"));
-    for line in reasons.chain(added).chain(warnings).chain(notes(&setup, args)) {
+    for line in reasons.chain(added).chain(warnings).chain(notes(&setup, &wake::from_here(challenged), &standing, args))
+    {
         eprintln!("{line}");
     }
     unguarded(&closed);
