@@ -11,6 +11,7 @@ pub mod changes;
 pub mod cli;
 pub mod clock;
 pub mod closed;
+mod complaint;
 pub mod deployment;
 pub mod dns;
 pub mod engine;

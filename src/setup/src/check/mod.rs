@@ -21,6 +21,8 @@ pub(crate) mod typed;
 
 use std::rc::Rc;
 
+use resolver::config::Hidden;
+
 use crate::located::{At, Broken, Node, read};
 
 pub use finding::{Finding, Report};
@@ -79,6 +81,13 @@ pub fn envoy(documents: &[Document]) -> Report {
     limits::check(documents, &envoy, &mut report);
     reach::check(documents, &envoy, &plugins, &mut report);
     report
+}
+
+/// The tokens of the sidecar's that stand in documents: whoever shows what somebody else says of them leaves these out.
+pub fn known_tokens(documents: &[Document]) -> Vec<Hidden> {
+    let mut unsaid = Report::default();
+    let plugins = Plugin::all(&Envoy::gather(documents, &mut unsaid), &mut unsaid);
+    tokens::all(documents, &plugins)
 }
 
 /// Checks Istio's resources that belong together.

@@ -627,3 +627,14 @@ fn the_chain_matches_what_the_others_match_and_no_more() {
     assert_eq!(shadowing.len(), 2, "{shadowing:?}");
     assert!(shadowing[1].contains("found every name over tls, which no other chain matches"), "{shadowing:?}");
 }
+
+/// M4.
+#[test]
+fn the_tokens_of_a_configuration_are_known_wherever_they_stand() {
+    let filled = REFERENCE.replace("${ENVOY_AUTOCERT_API_TOKEN}", "0123456789abcdef-api");
+    let filled = filled.replace("${ENVOY_AUTOCERT_SDS_TOKEN}", "0123456789abcdef-sds");
+    let found = known_tokens(&Document::all("envoy.yaml", &filled).unwrap());
+    for token in ["0123456789abcdef-api", "0123456789abcdef-sds"] {
+        assert!(found.iter().any(|found| found.expose() == token), "{token}");
+    }
+}

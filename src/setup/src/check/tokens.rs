@@ -4,14 +4,15 @@
 //! in at once. What stands in the place of a token is never shown.
 
 use std::collections::HashSet;
+use std::ptr;
 
 use resolver::config::{Hidden, is_token};
 
 use super::clusters::once;
 use super::plugin::{Configured, Plugin};
-use super::{Finding, Report};
+use super::{Document, Finding, Report};
 use crate::envoy::tokens::{METADATA, is_placeholder};
-use crate::located::At;
+use crate::located::{At, Node};
 
 /// What stands for a token.
 const PLACEHOLDER: &str = "a placeholder";
@@ -41,6 +42,25 @@ pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
 
 fn filled_in(flag: &str) -> String {
     format!("the sidecar's token: `envsubst` fills it in, or `envoy-autocert render` with {flag}")
+}
+
+/// The plugin's, and whatever metadata any stream bears.
+pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<Hidden> {
+    let configs = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
+    let mut tokens: Vec<Hidden> = configs.flat_map(|configured| configured.config.sidecar_tokens.clone()).collect();
+    let mut seen: HashSet<*const Node> = HashSet::new();
+    let mut left: Vec<At<'_>> = documents.iter().map(Document::top).collect();
+    while let Some(at) = left.pop() {
+        // An alias stands in many places.
+        if seen.insert(ptr::from_ref(at.node)) {
+            let metadata = at.list("initial_metadata");
+            let values = metadata.iter().filter_map(|entry| entry.text_of("value"));
+            tokens.extend(values.map(|value| Hidden::new(value.to_owned())));
+            left.extend(at.items());
+            left.extend(at.members().into_iter().map(|(_, member)| member));
+        }
+    }
+    tokens
 }
 
 /// Those of streams: `sources` are configurations that lead to the sidecar's SDS.

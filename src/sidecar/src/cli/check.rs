@@ -99,7 +99,7 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
     for group in &files.groups {
         let mut found = setup::check::envoy(&group.documents);
         if let (Some(path), Some(validator), true) = (&group.bootstrap, &validator, found.mistakes.is_empty()) {
-            validator.validate(path, &mut found)?;
+            validator.validate(path, &setup::check::known_tokens(&group.documents), &mut found)?;
         }
         report.extend(found);
     }

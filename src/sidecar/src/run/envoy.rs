@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
+use resolver::config::Hidden;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use super::RunError;
+use crate::complaint;
 use crate::environment::Passed;
 use crate::privileges;
 use crate::process::own_binary;
@@ -21,8 +23,6 @@ use crate::process::own_binary;
 const ENDING: Duration = Duration::from_secs(5);
 /// How long validating may take: with ten thousand routers it is a few seconds.
 const VALIDATING: Duration = Duration::from_secs(120);
-/// How much of its complaint is shown, in lines.
-const MOST_LINES: usize = 20;
 
 /// How it is started.
 #[derive(Clone)]
@@ -85,11 +85,11 @@ impl Envoy {
     }
 }
 
-/// Whether Envoy takes a configuration, without starting anything.
+/// Whether Envoy takes a configuration, in which these tokens are, without starting anything.
 ///
 /// # Errors
 /// With Envoy's own words when it does not.
-pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<(), RunError> {
+pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[Hidden]) -> Result<(), RunError> {
     let mut command = Command::new(&binary.path);
     command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
     command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
@@ -103,8 +103,7 @@ pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<()
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
-    let lines: Vec<String> = String::from_utf8_lossy(&said).lines().take(MOST_LINES).map(str::to_owned).collect();
-    Err(RunError::Invalid(lines.join("\n")))
+    Err(RunError::Invalid(complaint::lines(&String::from_utf8_lossy(&said), tokens).join("\n")))
 }
 
 /// The process between us and Envoy: asks the system to end it when `parent` ends, and becomes Envoy. Returns only when

@@ -14,10 +14,11 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::admin::Admin;
+use super::candidate::validated;
 use super::envoy::{self, Binary, Envoy};
 use super::pieces::{Layout, Pieces};
-use super::publish::{publish, replace, write_all};
-use super::{Places, Rendered, Run, RunError, Source, plugin};
+use super::publish::{publish, write_all};
+use super::{Places, Run, RunError, Source, plugin};
 use crate::changes::Changes;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
@@ -100,7 +101,7 @@ impl Running {
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         tell_of(&rendered.closed);
-        let pieces = validated(&rendered, &binary, &layout).await?;
+        let pieces = validated(&rendered, &binary, &layout, &places.tokens).await?;
         // Whatever changes from here on is noticed.
         let watched = source.watched();
         // The thread that waits for them is started by one that has no right of Envoy's.
@@ -205,7 +206,7 @@ impl Running {
             return Ok(Change::None);
         }
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
-        let pieces = validated(&rendered, &self.binary, &self.layout).await?;
+        let pieces = validated(&rendered, &self.binary, &self.layout, &self.places.tokens).await?;
         if pieces.bootstrap != self.pieces.bootstrap {
             let why = "certificatesResolvers and what else Envoy reads only at its start has changed: restart \
                        envoy-autocert to use it";
@@ -257,14 +258,6 @@ async fn idle(admin: &Admin) {
     while admin.requests().await.is_some_and(|active| active > 0) {
         sleep(ASKING).await;
     }
-}
-
-/// Cuts a configuration that Envoy has found good.
-async fn validated(rendered: &Rendered, binary: &Binary, layout: &Layout) -> Result<Pieces, RunError> {
-    replace(&layout.candidate(), &rendered.whole)?;
-    envoy::validate(binary, &layout.candidate()).await?;
-    let own = |name: &str| rendered.own_clusters.iter().any(|own| own == name);
-    Pieces::cut(rendered.bootstrap.clone(), layout, own)
 }
 
 /// Directories are watched rather than files: editors replace files, and a watch would stay with the old one.

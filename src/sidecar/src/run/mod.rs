@@ -6,6 +6,7 @@
 //! Refuses: to know what configurations look like. Whoever calls it renders them.
 
 mod admin;
+mod candidate;
 mod directory;
 mod envoy;
 mod error;

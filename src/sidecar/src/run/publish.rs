@@ -86,7 +86,9 @@ async fn give(path: &Path, content: &Value, subscription: &str, admin: &Admin) -
 
 /// Replaces a file by renaming another one over it, which is what Envoy watches for. The same content is left alone.
 pub(super) fn replace(path: &Path, content: &Value) -> Result<(), RunError> {
-    let text = content.to_string();
+    // Without a line break, a WebAssembly filter could have a gRPC client of Envoy's send the file, with its tokens, as a
+    // header.
+    let text = format!("{content}\n");
     let failed = |error| RunError::File { path: path.to_owned(), error };
     let replaced = || {
         let (directory, name) = Directory::beside(path)?;
@@ -115,6 +117,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// H1.
+    #[test]
+    fn no_file_can_be_sent_as_a_header() {
+        let directory = tempfile::tempdir().unwrap();
+        let whole = json!({
+            "bootstrap_extensions": [{"token": "s3cret"}],
+            "route_configs": [{"name": "web"}],
+            "static_resources": {"clusters": [{"name": "own"}, {"name": "site"}], "listeners": [{"name": "s3cret"}]}
+        });
+        let layout = Layout::new(directory.path());
+        write_all(&Pieces::cut(whole.clone(), &layout, |name| name == "own").unwrap(), &layout).unwrap();
+        replace(&layout.candidate(), &whole).unwrap();
+        let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(files.len(), 5, "{files:?}");
+        for file in files {
+            // What gRPC takes for a header's value.
+            let is_legal = fs::read(&file).unwrap().iter().all(|byte| (b' '..=b'~').contains(byte));
+            assert!(!is_legal, "{}", file.display());
+        }
+    }
 
     #[test]
     fn the_same_content_is_left_alone_and_another_replaces_the_file() {

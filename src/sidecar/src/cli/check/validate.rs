@@ -6,8 +6,10 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use resolver::config::Hidden;
 use setup::check::{Finding, Report};
 
+use crate::complaint;
 use crate::environment::Passed;
 
 /// Envoy compiles the plugin for it, which takes a second or two on an idle machine.
@@ -15,9 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The most that is read of what it says, in bytes.
 const MAX_SAID: u64 = 1024 * 1024;
-
-/// The most of its lines that are shown.
-const MAX_LINES: usize = 20;
 
 /// An Envoy that validates.
 pub(super) struct Validator {
@@ -43,11 +42,11 @@ impl Validator {
         }
     }
 
-    /// Has a bootstrap validated; a refusal is a mistake.
+    /// Has a bootstrap validated, in which these tokens are; a refusal is a mistake.
     ///
     /// # Errors
     /// When Envoy can't be started.
-    pub(super) fn validate(&self, bootstrap: &Path, report: &mut Report) -> Result<(), String> {
+    pub(super) fn validate(&self, bootstrap: &Path, tokens: &[Hidden], report: &mut Report) -> Result<(), String> {
         let failed = |error: std::io::Error| format!("{}: can't be run: {error}", self.path.display());
         let mut command = Command::new(&self.path);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -74,44 +73,12 @@ impl Validator {
         };
         if !child.wait().map_err(failed)?.success() {
             let text = String::from_utf8_lossy(&bytes);
-            for line in telling(&text) {
+            for line in complaint::lines(&text, tokens) {
                 let found = format!("a configuration that Envoy refuses ({line})");
                 let expected = "one that `envoy --mode validate` takes".to_owned();
                 report.mistake(Finding { source: source.clone(), expected, ..Finding::said(&found) });
             }
         }
         Ok(())
-    }
-}
-
-/// The lines that say what is wrong, without time, thread and place in Envoy's source.
-fn telling(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let told = line.rsplit_once("] ").map_or(line, |(_, told)| told);
-        let told = told.trim_start_matches("error initializing configuration ").trim();
-        let told = told.replace(char::is_control, " ");
-        if !lines.iter().any(|known| known.ends_with(&told)) {
-            lines.push(told);
-        }
-    }
-    lines.truncate(MAX_LINES);
-    if lines.is_empty() {
-        lines.push("it did not say why".to_owned());
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_of_envoys_log_is_cut_to_what_it_says() {
-        let log = "[2026-11-24 12:00:00.000][1][critical][main] [source/server/server.cc:1] error initializing \
-                   configuration 'a.yaml': no such field: 'x'\nerror initializing configuration 'a.yaml': no such field: \
-                   'x'\n\n";
-        assert_eq!(telling(log), ["'a.yaml': no such field: 'x'"]);
-        assert_eq!(telling(""), ["it did not say why"]);
     }
 }

@@ -37,6 +37,7 @@ use std::sync::Arc;
 
 pub use document::{json, markdown};
 pub use error::ProviderError;
+pub(crate) use scrub::Scrub;
 pub use timing::Timing;
 pub use variables::Variables;
 pub use worker::run as run_worker;

@@ -14,7 +14,7 @@ const KNOWN_BY: usize = 8;
 
 /// The credentials of a provider.
 #[derive(Clone, Default)]
-pub(super) struct Scrub(Vec<Hidden>);
+pub(crate) struct Scrub(Vec<Hidden>);
 
 impl Scrub {
     /// Whatever is not public in the values, as it is and as it stands in a URL, in JSON or in Basic authentication.
@@ -28,7 +28,7 @@ impl Scrub {
     }
 
     /// And this one.
-    pub(super) fn and(mut self, secret: &str) -> Self {
+    pub(crate) fn and(mut self, secret: &str) -> Self {
         let json = serde_json::to_string(secret).unwrap_or_default();
         let json = json.trim_matches('"').to_owned();
         for form in [secret.to_owned(), json, in_url(secret)] {
@@ -42,7 +42,7 @@ impl Scrub {
     }
 
     /// The text without them, and without what follows the `?` of a URL: session keys stand there too.
-    pub(super) fn text(&self, text: &str) -> String {
+    pub(crate) fn text(&self, text: &str) -> String {
         let mut clean = without_queries(text);
         for secret in &self.0 {
             let secret = secret.expose();

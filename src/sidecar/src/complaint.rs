@@ -1,0 +1,154 @@
+//! Envoy's own words on a configuration that it refuses, as they may be shown.
+//!
+//! Envoy puts the whole message that it finds wrong into its words, field by field. Promises: what is wrong is shown, and
+//! nothing of that message; no token is.
+
+use resolver::config::Hidden;
+
+use crate::dns::provider::Scrub;
+
+/// The most lines that are shown.
+const MAX_LINES: usize = 20;
+
+/// What a message begins with that is written out for developers.
+const WRITTEN_OUT: &str = "goo.gle/debug";
+
+/// What says in brackets why a message is wrong, before or behind the message itself.
+const REASONS: [&str; 2] = ["Proto constraint validation failed (", "Unable to parse JSON as proto ("];
+
+/// The lines that say what is wrong, without time, thread and place in Envoy's source. `tokens` are those of the
+/// configuration.
+pub(crate) fn lines(said: &str, tokens: &[Hidden]) -> Vec<String> {
+    let scrub = tokens.iter().fold(Scrub::default(), |scrub, token| scrub.and(token.expose()));
+    let mut shown: Vec<String> = Vec::new();
+    for record in records(said) {
+        let told = scrub.text(&headline(&record)).replace(char::is_control, " ");
+        if !told.is_empty() && !shown.iter().any(|known| known.ends_with(&told)) {
+            shown.push(told);
+        }
+    }
+    shown.truncate(MAX_LINES);
+    if shown.is_empty() {
+        shown.push("it did not say why".to_owned());
+    }
+    shown
+}
+
+/// The lines of each thing that is said. Those before the first of Envoy's log are somebody else's, such as the system's
+/// that can't start it.
+fn records(said: &str) -> Vec<Vec<&str>> {
+    let mut records: Vec<Vec<&str>> = Vec::new();
+    let mut is_in_one = false;
+    for line in said.lines() {
+        let begins = is_logged(line) || line.starts_with("error initializing ");
+        match records.last_mut() {
+            Some(record) if is_in_one && !begins => record.push(line),
+            _ => records.push(vec![line]),
+        }
+        is_in_one |= begins;
+    }
+    records
+}
+
+/// `[2026-11-24 12:00:00.000][1][critical][main] …`
+fn is_logged(line: &str) -> bool {
+    line.strip_prefix('[').and_then(|date| date.split_once('-')).is_some_and(|(year, _)| year.parse::<u16>().is_ok())
+}
+
+/// What is said, without what it is said of.
+fn headline(record: &[&str]) -> String {
+    let mut told = record.first().copied().unwrap_or_default();
+    if is_logged(told) {
+        while let Some((_, rest)) = told.strip_prefix('[').and_then(|field| field.split_once(']')) {
+            told = rest.trim_start();
+        }
+    }
+    let told = told.trim_start_matches("error initializing configuration ");
+    let before = |end: &str| told.split_once(end).map(|(before, _)| before);
+    let start = before(WRITTEN_OUT).or_else(|| REASONS.iter().find_map(|reason| before(reason))).unwrap_or(told);
+    let start = start.trim().trim_end_matches(':');
+    let lines = || record.iter().copied();
+    let reason =
+        REASONS.iter().find_map(|reason| lines().find_map(|line| Some(bracketed(line.get(line.find(reason)?..)?))));
+    match reason {
+        Some(reason) if start.is_empty() => reason.to_owned(),
+        Some(reason) => format!("{start}: {reason}"),
+        None => start.to_owned(),
+    }
+}
+
+/// The text up to where its first bracket is closed, or, when a quoted one confuses that, up to a message in JSON.
+fn bracketed(text: &str) -> &str {
+    let text = text.find("): {").and_then(|end| text.get(..=end)).unwrap_or(text);
+    let mut depth = 0_usize;
+    for (index, character) in text.char_indices() {
+        match character {
+            '(' => depth = depth.saturating_add(1),
+            ')' if depth <= 1 => return text.get(..=index).unwrap_or(text),
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+
+    use super::*;
+
+    const LOGGED: &str =
+        "[2026-11-30 02:02:52.839][22750][critical][main] [source/server/config_validation/server.cc:76] ";
+
+    fn shown(said: &str) -> Vec<String> {
+        lines(said, &[Hidden::new("0123456789abcdef-token".to_owned())])
+    }
+
+    #[test]
+    fn a_line_of_envoys_log_is_cut_to_what_it_says() {
+        let said = "error initializing configuration 'a.yaml': no such field: 'x' in a[0] b\n";
+        assert_eq!(shown(&format!("{LOGGED}{said}{said}\n")), ["'a.yaml': no such field: 'x' in a[0] b"]);
+        assert_eq!(shown(""), ["it did not say why"]);
+        assert_eq!(shown("envoy: libc.so.6: not found\n"), ["envoy: libc.so.6: not found"]);
+    }
+
+    /// M4: as Envoy 1.40 says it.
+    #[test]
+    fn nothing_is_shown_of_a_message_that_is_wrong() {
+        let constraint = "Proto constraint validation failed (SdsSecretConfigValidationError.Name: value length must be \
+                          at least 1 characters (of UTF-8))";
+        for said in [
+            format!("goo.gle/debugonly  \ninitial_metadata {{\n  value: \"s3cret\"\n}}\n: {constraint}\n"),
+            format!("{constraint}: initial_metadata {{\n  value: \"s3cret\"\n}}\n"),
+            format!("{constraint}: value: \"s3cret\"\n"),
+        ] {
+            let said = format!("{LOGGED}error initializing configuration 'a.json': {said}");
+            assert_eq!(shown(&said), [format!("'a.json': {constraint}")]);
+        }
+        let said = format!(
+            "{LOGGED}error initializing configuration 'b.json': Invalid duration: Expected positive duration: \
+             goo.gle/debugstr  \nseconds: -1\n\n"
+        );
+        assert_eq!(shown(&said), ["'b.json': Invalid duration: Expected positive duration"]);
+        for json in ["{\"a\": \"s3cret\"}", "{\n[\n\"s3cret\",\n\"b)\"]\n}"] {
+            for reason in ["near 1:8 (offset 7): it must end with a single 's'", "what is this: \"(\"?"] {
+                let said = format!(
+                    "{LOGGED}error initializing configuration 'c.json': Unable to parse JSON as proto ({reason}): {json}\n"
+                );
+                let [line] = shown(&said).try_into().unwrap_or_else(|lines: Vec<_>| panic!("{lines:?}"));
+                assert!(
+                    line.starts_with("'c.json': Unable to parse JSON as proto (") && line.contains(reason),
+                    "{line}"
+                );
+                assert!(!line.contains("s3cret"), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_is_shown_nowhere() {
+        let said = format!("{LOGGED}error initializing configuration 'a': invalid value '0123456789abcdef-token'\n");
+        assert_eq!(shown(&said), ["'a': invalid value '…'"]);
+    }
+}
