@@ -4,7 +4,8 @@
 //! value is signed. The signature is made with the token of the sidecar's API, which stands in our own configuration
 //! alone, and is for this key's value: a value that bears none, another plugin's, or that of another key counts as
 //! empty and is written over. An older value of the same key can be put back by whoever has read it; each reader
-//! knows by what is in it that it is over.
+//! knows by what is in it that it is over. Without a token nothing is shared: what stands in its place until it is
+//! filled in, everybody knows.
 
 use std::cell::Cell;
 
@@ -25,36 +26,51 @@ const ABSENT: u32 = u32::MAX;
 /// What the keys of signatures are made for, so that a token is never used for two things.
 const PURPOSE: &[u8] = b"envoy-autocert: signatures in shared data, v1";
 
+/// What every placeholder begins with that stands in a configuration until a token is put in its place.
+const PLACEHOLDER: &str = "${";
+
 /// How long a signature is, in bytes: HMAC-SHA-256's. It stands before the value.
 const SIGNATURE: usize = 32;
 
 /// Shared data, as one configuration sees it.
 pub(crate) struct Shared {
     proxy: ProxyHandle,
-    /// Never empty. All verify; the last one signs, as instances from before a change of tokens have it too.
+    /// All verify; the last one signs, as instances from before a change of tokens have it too. None: nothing is shared.
     keys: Vec<[u8; SIGNATURE]>,
     /// Whether a value of somebody else's has been told of.
     has_told: Cell<bool>,
 }
 
 impl Shared {
-    /// Shared data that is signed with these tokens; without any, with what anybody can make.
+    /// Shared data that is signed with these tokens; without any, there is none.
     pub(crate) fn new(proxy: ProxyHandle, tokens: &[Hidden]) -> Self {
-        let mut keys: Vec<_> = tokens.iter().map(|token| signature(token.expose().as_bytes(), &[PURPOSE])).collect();
+        let tokens = tokens.iter().map(Hidden::expose).filter(|token| !token.starts_with(PLACEHOLDER));
+        let keys: Vec<_> = tokens.map(|token| signature(token.as_bytes(), &[PURPOSE])).collect();
         if keys.is_empty() {
-            keys.push(signature(b"", &[PURPOSE]));
+            log!(
+                proxy,
+                Warn,
+                "the engine can't run, and no challenge is answered: sidecar.token: found none that is filled in, \
+                 expected one of the sidecar's --api-token-file"
+            );
         }
         Self { proxy, keys, has_told: Cell::new(false) }
     }
 
     /// Reads a key; `None` when there is none.
     pub(crate) fn read(&self, key: &str) -> Result<Option<Vec<u8>>, Status> {
+        if self.keys.is_empty() {
+            return Ok(None);
+        }
         Ok(self.proxy.shared_data(key)?.map(|(value, _)| self.verified(key, value)))
     }
 
     /// Changes a key: `change` sees the value (empty when there is none) and returns the new one, or `None` to leave it.
     /// Called again when somebody else was faster. Returns whether it was changed.
     pub(crate) fn update(&self, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Status> {
+        if self.keys.is_empty() {
+            return Err(Status::NOT_FOUND);
+        }
         for _ in 0..MAX_TRIES {
             let (value, cas) = self.read_or_seed(key)?;
             let Some(value) = change(&self.verified(key, value)) else { return Ok(false) };
@@ -187,7 +203,6 @@ pub(crate) mod tests {
             raw(&fake, "other")
         };
         let strangers = Shared::new(fake.clone(), &[Hidden::new("another-token-of-somebody".to_owned())]);
-        let unsigned = Shared::new(fake.clone(), &[]);
         for value in [
             b"ours".to_vec(),
             ours[SIGNATURE..].to_vec(),
@@ -195,7 +210,7 @@ pub(crate) mod tests {
             altered,
             of_other_key,
             strangers.signed("key", b"ours"),
-            unsigned.signed("key", b"ours"),
+            [&signature(&signature(b"", &[PURPOSE]), &parts("key", b"ours")), &b"ours"[..]].concat(),
             vec![0; SIGNATURE + 1],
         ] {
             fake.set_shared_data("key", &value, 0).unwrap();
@@ -219,6 +234,28 @@ pub(crate) mod tests {
         assert_eq!(old.read("key"), Ok(Some(b"2".to_vec())), "the configuration before knows it too");
         new.update("key", |_| Some(b"3".to_vec())).unwrap();
         assert_eq!(both.read("key"), Ok(Some(b"3".to_vec())));
+    }
+
+    #[test]
+    fn without_a_token_of_its_own_nothing_is_shared() {
+        const UNFILLED: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
+        for tokens in [&[][..], &[UNFILLED], &[UNFILLED, UNFILLED]] {
+            let fake = Rc::new(FakeProxy::default());
+            let shared = of(&fake, tokens);
+            assert_eq!(shared.update("key", |_| Some(b"ours".to_vec())), Err(Status::NOT_FOUND));
+            assert_eq!(fake.shared_data("key"), Ok(None));
+            for known in ["", UNFILLED] {
+                let signer = signature(known.as_bytes(), &[PURPOSE]);
+                let theirs = [&signature(&signer, &parts("key", b"theirs")), &b"theirs"[..]].concat();
+                fake.set_shared_data("key", &theirs, 0).unwrap();
+                assert_eq!(shared.read("key"), Ok(None));
+            }
+            assert!(fake.lines().iter().any(|(_, line)| line.contains("sidecar.token: ")));
+        }
+        let fake = Rc::new(FakeProxy::default());
+        let (half, filled) = (of(&fake, &["the-new-one-of-the-two", UNFILLED]), of(&fake, &["the-new-one-of-the-two"]));
+        half.update("key", |_| Some(b"ours".to_vec())).unwrap();
+        assert_eq!(filled.read("key"), Ok(Some(b"ours".to_vec())), "the placeholder signs nothing");
     }
 
     #[test]

@@ -191,7 +191,7 @@ fn configuration() -> String {
     json!({
         "certificatesResolvers": {"le": {"acme": acme}},
         "routers": {"r": {"rule": "Host(`a.example`) || Host(`b.example`)", "tls": {"certResolver": "le"}}},
-        "sidecar": {"cluster": "sidecar"},
+        "sidecar": {"cluster": "sidecar", "token": "the-token-of-the-fuzzer"},
         "entryPoint": "web",
     })
     .to_string()

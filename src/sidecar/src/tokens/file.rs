@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Grant, Scope};
+use super::{Grant, Scope, is_placeholder};
 use crate::catalog::Name;
 use crate::files::FileError;
 use crate::files::secret::{self, Access};
@@ -141,6 +141,10 @@ fn grant(kind: Kind, line: &[u8]) -> Result<Grant, Unfit> {
     if !is_token {
         return Err(Unfit::Token);
     }
+    // Everybody knows it, and configurations that nobody has filled in bear it.
+    if is_placeholder(token) {
+        return Err(Unfit::Placeholder);
+    }
     let names = words.map(name).collect::<Result<Vec<Name>, Unfit>>()?;
     let scope = match (kind, names.is_empty()) {
         (_, true) => Scope::All,
@@ -181,6 +185,8 @@ pub enum Unfit {
     Name,
     /// Names follow a token of the API.
     Names,
+    /// The token is still to be put in the place of this text.
+    Placeholder,
     /// The token is too short, too long, or can't stand in a header.
     Token,
 }
@@ -204,6 +210,7 @@ impl fmt::Display for Unfit {
         match self {
             Self::Name => f.write_str("expected a DNS name, an IP address or *.DOMAIN after the token"),
             Self::Names => f.write_str("expected the token alone: one of the API is for all of it"),
+            Self::Placeholder => f.write_str("found a placeholder that is not filled in, expected the token itself"),
             Self::Token => write!(f, "expected a token of {MIN_TOKEN} to {MAX_TOKEN} printable ASCII characters"),
         }
     }

@@ -68,6 +68,7 @@ fn what_is_no_file_of_tokens_is_refused_by_its_line() {
     assert_eq!(unfit(Kind::Sds, &format!("{ONE}\nshort")), (2, Unfit::Token));
     assert_eq!(unfit(Kind::Sds, &"x".repeat(5000)), (1, Unfit::Token));
     assert_eq!(unfit(Kind::Sds, "0123456789abcdé\u{7f}ffff"), (1, Unfit::Token));
+    assert_eq!(unfit(Kind::Api, "${ENVOY_AUTOCERT_API_TOKEN}"), (1, Unfit::Placeholder));
     assert_eq!(unfit(Kind::Sds, &format!("{ONE} a..example")), (1, Unfit::Name));
     assert_eq!(unfit(Kind::Api, &format!("{ONE} a.example")), (1, Unfit::Names));
     for empty in ["", "\n\n", "# 0123456789abcdef\n"] {
