@@ -1,11 +1,12 @@
 //! The files of a configuration: found, read within bounds, each once.
 
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use setup::SourceFile;
 use setup::input::MAX_FILE;
+
+use crate::files::{FileError, users};
 
 /// The most files in directories: more is a wrong directory.
 const MAX_FILES: usize = 10_000;
@@ -91,11 +92,33 @@ impl Files {
 /// The text of a file of at most [`MAX_FILE`] bytes.
 pub(super) fn text(path: &Path) -> Result<String, String> {
     let failed = |error: std::io::Error| format!("{}: can't be read: {error}", path.display());
-    let mut bytes = Vec::new();
-    let most = u64::try_from(MAX_FILE).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).map_err(failed)?.take(most).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() > MAX_FILE {
-        return Err(format!("{}: expected a file of at most {} MiB", path.display(), MAX_FILE / 1024 / 1024));
-    }
+    let bytes = users::read(path, u64::try_from(MAX_FILE).unwrap_or(u64::MAX)).map_err(|error| match error {
+        FileError::Io { error, .. } => failed(error),
+        FileError::TooLarge { .. } => {
+            format!("{}: expected a file of at most {} MiB", path.display(), MAX_FILE / 1024 / 1024)
+        }
+        other => other.to_string(),
+    })?;
     String::from_utf8(bytes).map_err(|_| format!("{}: expected text in UTF-8", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// L7.
+    #[test]
+    fn a_fifo_among_the_files_holds_up_nobody() {
+        let place = tempfile::tempdir().unwrap();
+        let fifo = place.path().join("x.yml");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        for path in [place.path(), &fifo] {
+            let error = Files::default().add(path).unwrap_err();
+            assert_eq!(error, format!("{}: expected a regular file", fifo.display()));
+        }
+    }
 }

@@ -3,8 +3,7 @@
 mod into;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +22,7 @@ use super::dns::{known_providers, other_ports};
 use super::storages::{DEFAULT, StorageChoice, choices};
 use super::{InputArgs, failed, wake};
 use crate::closed;
-use crate::files::Directory;
+use crate::files::{Directory, FileError, users};
 use crate::tokens::{Kind, first};
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
@@ -268,11 +267,15 @@ pub(super) fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<Strin
 }
 
 fn pem(path: &str) -> Result<String, String> {
-    let mut text = String::new();
-    let read = fs::File::open(path).and_then(|file| file.take(MAX_PEM + 1).read_to_string(&mut text));
-    read.map_err(|error| format!("{path}: the roots can't be read: {error}"))?;
-    if text.len() as u64 > MAX_PEM || !text.contains("-----BEGIN CERTIFICATE-----") {
-        return Err(format!("{path}: found no PEM certificates in at most {MAX_PEM} bytes, expected roots to trust"));
+    let unfit = || format!("{path}: found no PEM certificates in at most {MAX_PEM} bytes, expected roots to trust");
+    let bytes = users::read(Path::new(path), MAX_PEM).map_err(|error| match error {
+        FileError::TooLarge { .. } => unfit(),
+        FileError::Io { error, .. } => format!("{path}: the roots can't be read: {error}"),
+        other => other.to_string(),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| format!("{path}: the roots can't be read: {error}"))?;
+    if !text.contains("-----BEGIN CERTIFICATE-----") {
+        return Err(unfit());
     }
     Ok(text)
 }
@@ -412,6 +415,7 @@ fn admin(text: &str) -> Result<String, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::fs;
     use std::os::unix::fs::MetadataExt;
 
     use super::*;

@@ -11,7 +11,7 @@ use crate::exposed;
 use crate::files::{self, secret, users};
 
 /// The largest file that is read, in bytes. A chain of ten certificates has some 20 KiB.
-const MAX_FILE_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Where a pair lies. Both paths are the same when one file holds both.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,10 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::Files;
+use super::file::MAX_FILE_BYTES;
+use crate::files::{FileError, users};
 
 /// The most files that are looked at. More is a wrong directory, such as `/`.
 const MAX_FILES: usize = 100_000;
@@ -121,13 +122,33 @@ fn is_certificate(file: &Path) -> bool {
 
 /// Whether a key's PEM block is in this file too.
 fn holds_key(file: &Path) -> bool {
-    /// A chain and a key have some 30 KiB at most.
-    const LOOKED_AT: u64 = 256 * 1024;
-    let mut bytes = Vec::new();
-    let read = fs::File::open(file).and_then(|file| file.take(LOOKED_AT).read_to_end(&mut bytes));
-    read.is_ok() && String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----")
+    // It may be another file by now, also one that nothing comes out of.
+    match users::read(file, MAX_FILE_BYTES) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----"),
+        // Whoever reads the pair says so.
+        Err(FileError::TooLarge { .. }) => true,
+        Err(_) => false,
+    }
 }
 
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    use super::*;
+
+    /// L7: a file may be replaced after it was listed.
+    #[test]
+    fn a_fifo_that_took_the_place_of_a_file_holds_up_nobody() {
+        let place = tempfile::tempdir().unwrap();
+        let fifo = place.path().join("x.pem");
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        assert!(!holds_key(&fifo));
+    }
 }
