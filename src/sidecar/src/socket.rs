@@ -159,7 +159,8 @@ impl std::fmt::Display for SocketError {
                 write!(f, "socket: can't {doing} {}: {error}", path.display())?;
                 match error.kind() {
                     io::ErrorKind::PermissionDenied => {
-                        f.write_str("; choose other paths with --api-socket and --sds-socket, or run as another user")
+                        f.write_str("; choose other paths with --api-socket and --sds-socket, or make the directory as root: install -d \
+                         -o USER -m 750 DIRECTORY")
                     }
                     _ => Ok(()),
                 }

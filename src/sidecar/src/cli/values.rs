@@ -130,7 +130,7 @@ pub(super) fn uid(text: &str) -> Result<u32, String> {
     }
     match nix::unistd::User::from_name(text) {
         Ok(Some(user)) => Ok(user.uid.as_raw()),
-        Ok(None) => Err("there is no such user".into()),
+        Ok(None) => Err("there is no such user; `useradd --system NAME` makes one".into()),
         Err(error) => Err(format!("users can't be looked up: {error}")),
     }
 }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn a_user_is_a_number_or_a_name() {
         assert_eq!((uid("77"), uid("root")), (Ok(77), Ok(0)));
-        assert_eq!(uid("no such user"), Err("there is no such user".to_owned()));
+        assert_eq!(uid("no such user"), Err("there is no such user; `useradd --system NAME` makes one".to_owned()));
     }
 
     #[test]

@@ -32,7 +32,11 @@ impl FromStr for User {
             None => unistd::User::from_name(name),
         };
         let known = known.map_err(|error| format!("users can't be looked up: {error}"))?;
-        let uid = known.as_ref().map(|known| known.uid.as_raw()).or(number).ok_or("there is no such user")?;
+        let uid = known
+            .as_ref()
+            .map(|known| known.uid.as_raw())
+            .or(number)
+            .ok_or("there is no such user; `useradd --system NAME` makes one")?;
         let home = known.as_ref().map_or_else(|| PathBuf::from("/"), |known| known.dir.clone());
         let (gid, groups) = match (group, known) {
             (Some(group), _) => (of_text(group)?, Vec::new()),
@@ -97,7 +101,7 @@ mod tests {
         for text in ["root", "0", "0:1000", "4294967295", "1000:4294967295", "-1"] {
             assert!(user(text).is_err(), "{text}");
         }
-        assert_eq!(user("no such user"), Err("there is no such user".to_owned()));
+        assert_eq!(user("no such user"), Err("there is no such user; `useradd --system NAME` makes one".to_owned()));
         assert_eq!(user("1000:no such group"), Err("there is no such group".to_owned()));
         assert!(user("").is_err() && user(":").is_err() && user("1000:").is_err());
     }

@@ -3,6 +3,8 @@
 //! Promises: nobody else can look into it; one `run` uses it at a time.
 
 use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::RunError;
@@ -32,7 +34,9 @@ impl Directory {
             Some(path) => Self::at(path, None),
             None => {
                 let in_which = std::env::temp_dir();
-                let temporary = tempfile::Builder::new().prefix("envoy-autocert-").tempdir();
+                // Whatever the umask is.
+                let mode = Permissions::from_mode(MODE);
+                let temporary = tempfile::Builder::new().prefix("envoy-autocert-").permissions(mode).tempdir();
                 let temporary = temporary.map_err(|error| RunError::File { path: in_which, error })?;
                 let path = temporary.path().to_owned();
                 Self::at(&path, Some(temporary))
@@ -62,7 +66,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use std::fs;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
@@ -89,7 +93,7 @@ mod tests {
     fn a_directory_of_nobodys_choice_is_removed_at_the_end() {
         let directory = Directory::open(None).unwrap();
         let path = directory.path().to_owned();
-        assert!(path.is_dir());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, MODE, "whatever the umask is");
         drop(directory);
         assert!(!path.exists());
     }

@@ -33,6 +33,9 @@ const HEALTHY: Duration = Duration::from_secs(60);
 const COMING_UP: Duration = Duration::from_secs(60);
 /// How often Envoy is asked something while we wait.
 const ASKING: Duration = Duration::from_millis(50);
+/// What the user may look at when Envoy refuses the listeners that it has found valid before.
+const CANNOT_LISTEN: &str = "it can't listen as configured: is a port taken, or below 1024 and not allowed? As root, \
+                             --user NAME allows it";
 /// Who wants the routers' certificates, as the sidecar knows it.
 const HOLDER: &str = "run";
 
@@ -138,7 +141,7 @@ impl Running {
             loop {
                 let refused = admin.statistic("listener_manager.lds.update_rejected").await;
                 if refused.is_some_and(|count| count != "0") {
-                    return Err(RunError::NotUp("it can't listen as configured (is a port taken?)".to_owned()));
+                    return Err(RunError::NotUp(CANNOT_LISTEN.to_owned()));
                 }
                 let taken = admin.statistic("listener_manager.lds.update_success").await;
                 if taken.is_some_and(|count| count != "0") && admin.is_ready().await {

@@ -218,7 +218,8 @@ impl std::fmt::Display for OpenError {
                 write!(f, "storage: can't {doing} {}: {error}", path.display())?;
                 match error.kind() {
                     io::ErrorKind::PermissionDenied => {
-                        f.write_str("; choose another path with --storage, or run as another user")
+                        f.write_str("; its directory must be the user's who runs this (or whom --user names): choose another path with \
+                         --storage, or make one as root: install -d -o USER -m 700 DIRECTORY")
                     }
                     _ => Ok(()),
                 }
