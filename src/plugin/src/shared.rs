@@ -3,14 +3,15 @@
 //! A key is never freed and any other plugin with the same `vm_id` can write it, so: few keys, all prefixed, and every
 //! value is signed. The signature is made with the token of the sidecar's API, which stands in our own configuration
 //! alone, and is for this key's value: a value that bears none, another plugin's, or that of another key counts as
-//! empty and is written over. An older value of the same key can be put back by whoever has read it; each reader
+//! empty and is written over. A value has a signature for each token there is, so that while a token is replaced,
+//! instances that have one of them in common know each other's. An older value of the same key can be put back by whoever has read it; each reader
 //! knows by what is in it that it is over. Without a token nothing is shared: what stands in its place until it is
 //! filled in, everybody knows.
 
 use std::cell::Cell;
 
 use hmac::{Hmac, KeyInit, Mac};
-use resolver::config::Hidden;
+use resolver::config::{Hidden, MAX_TOKENS};
 use sha2::Sha256;
 
 use crate::log::log;
@@ -29,13 +30,13 @@ const PURPOSE: &[u8] = b"envoy-autocert: signatures in shared data, v1";
 /// What every placeholder begins with that stands in a configuration until a token is put in its place.
 const PLACEHOLDER: &str = "${";
 
-/// How long a signature is, in bytes: HMAC-SHA-256's. It stands before the value.
+/// How long a signature is, in bytes: HMAC-SHA-256's. Before the value stand a byte, the number of signatures, and these.
 const SIGNATURE: usize = 32;
 
 /// Shared data, as one configuration sees it.
 pub(crate) struct Shared {
     proxy: ProxyHandle,
-    /// All verify; the last one signs, as instances from before a change of tokens have it too. None: nothing is shared.
+    /// Each signs and verifies. None: nothing is shared.
     keys: Vec<[u8; SIGNATURE]>,
     /// Whether a value of somebody else's has been told of.
     has_told: Cell<bool>,
@@ -97,17 +98,19 @@ impl Shared {
     }
 
     fn signed(&self, key: &str, value: &[u8]) -> Vec<u8> {
-        let signer = self.keys.last().map(<[u8; SIGNATURE]>::as_slice).unwrap_or_default();
-        [&signature(signer, &parts(key, value)), value].concat()
+        // There are no more than MAX_TOKENS.
+        let mut signed = vec![u8::try_from(self.keys.len()).unwrap_or_default()];
+        for signer in &self.keys {
+            signed.extend(signature(signer, &parts(key, value)));
+        }
+        signed.extend(value);
+        signed
     }
 
-    /// The value without its signature; empty when that is not ours.
+    /// The value without its signatures; empty when none of them is ours.
     fn verified(&self, key: &str, mut value: Vec<u8>) -> Vec<u8> {
-        let is_ours = value.split_at_checked(SIGNATURE).is_some_and(|(given, value)| {
-            self.keys.iter().any(|signer| mac(signer, &parts(key, value)).verify_slice(given).is_ok())
-        });
-        if is_ours {
-            return value.split_off(SIGNATURE);
+        if let Some(start) = self.start(key, &value) {
+            return value.split_off(start);
         }
         if !value.is_empty() && !self.has_told.replace(true) {
             log!(
@@ -118,6 +121,18 @@ impl Shared {
             );
         }
         Vec::new()
+    }
+
+    /// Where the value begins behind its signatures; none when none of them is ours.
+    fn start(&self, key: &str, signed: &[u8]) -> Option<usize> {
+        let (count, rest) = signed.split_first()?;
+        let count = usize::from(*count);
+        let (signatures, value) = rest.split_at_checked(count.checked_mul(SIGNATURE)?)?;
+        let is_ours =
+            |given: &[u8]| self.keys.iter().any(|signer| mac(signer, &parts(key, value)).verify_slice(given).is_ok());
+        // More than that nobody of ours makes, and each is looked at.
+        let is_any = count <= MAX_TOKENS && signatures.chunks_exact(SIGNATURE).any(is_ours);
+        is_any.then(|| signed.len().saturating_sub(value.len()))
     }
 }
 
@@ -205,8 +220,11 @@ pub(crate) mod tests {
         let strangers = Shared::new(fake.clone(), &[Hidden::new("another-token-of-somebody".to_owned())]);
         for value in [
             b"ours".to_vec(),
-            ours[SIGNATURE..].to_vec(),
+            ours[1 + SIGNATURE..].to_vec(),
             ours[..SIGNATURE].to_vec(),
+            [&[2], &ours[1..]].concat(),
+            [&[0], &ours[1..]].concat(),
+            vec![u8::MAX; usize::from(u8::MAX) * SIGNATURE + 1],
             altered,
             of_other_key,
             strangers.signed("key", b"ours"),
@@ -232,6 +250,7 @@ pub(crate) mod tests {
         assert_eq!(both.read("key"), Ok(Some(b"1".to_vec())));
         both.update("key", |_| Some(b"2".to_vec())).unwrap();
         assert_eq!(old.read("key"), Ok(Some(b"2".to_vec())), "the configuration before knows it too");
+        assert_eq!(new.read("key"), Ok(Some(b"2".to_vec())), "and so does the one after");
         new.update("key", |_| Some(b"3".to_vec())).unwrap();
         assert_eq!(both.read("key"), Ok(Some(b"3".to_vec())));
     }
@@ -264,7 +283,7 @@ pub(crate) mod tests {
         let shared = shared(&fake);
         shared.update("key", |_| Some(Vec::new())).unwrap();
         let value = raw(&fake, "key");
-        assert_eq!(value.len(), SIGNATURE);
-        assert!(shared.keys.iter().all(|key| key.as_slice() != value));
+        assert_eq!(value.len(), 1 + SIGNATURE);
+        assert!(shared.keys.iter().all(|key| key.as_slice() != &value[1..]));
     }
 }

@@ -98,7 +98,7 @@ impl Default for EngineOptions {
 const TOKEN: &str = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";
 
 /// The most tokens: with each, what instances share is looked at.
-const MAX_TOKENS: usize = 4;
+pub const MAX_TOKENS: usize = 4;
 
 /// The shortest token, in bytes: one that can't be guessed. The sidecar takes none that is shorter.
 const MIN_TOKEN: usize = 16;

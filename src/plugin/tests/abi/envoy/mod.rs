@@ -77,7 +77,7 @@ impl Process {
         };
         let signer = mac(token.as_bytes(), b"envoy-autocert: signatures in shared data, v1");
         let signature = mac(&signer, &[key.as_bytes(), b"\n", value].concat());
-        self.set_shared(key, &[signature.as_slice(), value].concat());
+        self.set_shared(key, &[&[1], signature.as_slice(), value].concat());
     }
 
     /// Writes shared data, as any other plugin with this `vm_id` can.
