@@ -44,16 +44,26 @@ fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
 }
 
 /// The listeners with a router and a secret for `two.example` too.
-fn with_second(mut listeners: Value) -> Result<Value> {
-    let plugin = listeners.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
-    plugin["routers"]["two"] = json!({ "rule": "Host(`two.example`)", "tls": { "certResolver": "le" } });
+fn with_second(listeners: Value) -> Result<Value> {
+    with_another(listeners, "two.example")
+}
+
+/// The listeners with a router and a secret for another domain too.
+fn with_another(mut listeners: Value, domain: &str) -> Result<Value> {
+    let plugin = plugin(&mut listeners)?;
+    plugin["routers"][domain] = json!({ "rule": format!("Host(`{domain}`)"), "tls": { "certResolver": "le" } });
     let secrets = "/1/filter_chains/0/transport_socket/typed_config/common_tls_context\
                    /tls_certificate_sds_secret_configs";
     let secrets = listeners.pointer_mut(secrets).and_then(Value::as_array_mut).context("no secrets")?;
-    let mut second = secrets.first().context("no secret")?.clone();
-    second["name"] = json!("two.example");
-    secrets.push(second);
+    let mut another = secrets.first().context("no secret")?.clone();
+    another["name"] = json!(domain);
+    secrets.push(another);
     Ok(listeners)
+}
+
+/// The plugin's configuration in the listeners.
+fn plugin(listeners: &mut Value) -> Result<&mut Value> {
+    listeners.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")
 }
 
 #[test]
@@ -70,7 +80,7 @@ fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_orde
     world.served("one.example", PATIENCE)?;
 
     let mut wrong = listeners.clone();
-    let plugin = wrong.pointer_mut(&format!("/0{PLUGIN}")).context("no plugin")?;
+    let plugin = plugin(&mut wrong)?;
     plugin["certificatesResolvers"]["le"]["acme"]["keyTipe"] = json!("EC256");
     plugin["routers"]["x"] = json!({ "rule": "Host(`x.example`)", "tls": { "certResolver": "lee" } });
     write(&file, &wrong, "2")?;
@@ -127,6 +137,58 @@ fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -
         ensure!(asked == 2, "{asked} requests for {resource:?}: one for each certificate is enough");
     }
     ensure!(relay.asked(Resource::NewAccount).len() == 1, "more than one account");
+    Ok(())
+}
+
+#[test]
+fn tokens_are_replaced_without_a_gap() -> Result<()> {
+    const API: &str = "another-api-token-of-the-tests";
+    const SDS: &str = "another-sds-token-of-the-tests";
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("lds.json");
+    let mut listeners = Value::Null;
+    let mut world = World::with("tokens", &WorldOptions::default(), |bootstrap| {
+        let mut bootstrap = bootstrap.without_singleton().domains(&domains(&[&["one.example"]]))?;
+        listeners = watched(&mut bootstrap, &file)?;
+        write(&file, &listeners, "1")?;
+        Ok(bootstrap)
+    })?;
+    world.served("one.example", PATIENCE)?;
+
+    // The sidecar takes both, then Envoy has the new ones, then the sidecar takes these alone.
+    let take = |world: &World, api: &str, sds: &str, times: usize| -> Result<()> {
+        for (suffix, lines) in [(".api-token", api), (".sds-token", sds)] {
+            let mut path = world.sidecar.storage().as_os_str().to_owned();
+            path.push(suffix);
+            fs::write(path, lines)?;
+        }
+        until("the tokens in force", PATIENCE, || {
+            let told = world.sidecar.log().matches("the changed tokens are in force").count();
+            ensure!(told >= times, "told {told} times");
+            Ok(())
+        })
+    };
+    take(&world, &format!("{API}\n{}\n", tokens::API), &format!("{SDS}\n{}\n", tokens::SDS), 2)?;
+    let mut both = with_another(listeners, "two.example")?;
+    plugin(&mut both)?["sidecar"]["token"] = json!([API, tokens::API]);
+    let mut both: Value = serde_json::from_str(&both.to_string().replace("${ENVOY_AUTOCERT_SDS_TOKEN}", SDS))?;
+    write(&file, &both, "2")?;
+    world.served("two.example", PATIENCE)?;
+    world.served("one.example", PATIENCE)?;
+    // What Envoy drains still has the old one, and would not know what is signed with the new one alone.
+    until("the end of the listeners before", PATIENCE, || {
+        for draining in ["listener_manager.total_filter_chains_draining", "listener_manager.total_listeners_draining"] {
+            ensure!(world.envoy.stat(draining)? == 0, "{draining}");
+        }
+        Ok(())
+    })?;
+    take(&world, &format!("{API}\n"), &format!("{SDS}\n"), 4)?;
+    plugin(&mut both)?["sidecar"]["token"] = json!(API);
+    write(&file, &with_another(both, "three.example")?, "3")?;
+    for name in ["three.example", "two.example", "one.example"] {
+        world.served(name, PATIENCE)?;
+    }
+    assert_eq!(world.orders(), 3, "one order for each certificate");
     Ok(())
 }
 
