@@ -288,7 +288,10 @@ fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     ensure!(mode(&once)? & 0o044 == 0o044, "{:o}", mode(&once)?);
     let command = "Start the sidecar: envoy-autocert sidecar --storage acme.json --wake-address 127.0.0.1:80\n";
     ensure!(told.contains(command), "{told}");
-    ensure!(told.contains("ENVOY_AUTOCERT_SDS_TOKEN=$(cat acme.json.sds-token) envsubst '"), "{told}");
+    ensure!(
+        told.contains("ENVOY_AUTOCERT_SDS_TOKEN=$(sed 's/[[:space:]].*//;q' acme.json.sds-token) envsubst '"),
+        "{told}"
+    );
 
     fs::write(&filled, harness::tokens::fill(&fs::read_to_string(&once)?))?;
     let filled = filled.display().to_string();

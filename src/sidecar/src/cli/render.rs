@@ -305,7 +305,8 @@ fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<Stri
         if stands {
             let variable = placeholder.trim_matches(['$', '{', '}']);
             let file = file.as_ref().map_or_else(|| format!("{storage}{suffix}"), |path| path.display().to_string());
-            variables.push_str(&format!("{variable}=$(cat {}) ", quoted(&file)));
+            // The first of several tokens, and without the names that one may be for.
+            variables.push_str(&format!("{variable}=$(sed 's/[[:space:]].*//;q' {}) ", quoted(&file)));
             names.push(format!("${variable}"));
         }
     }
