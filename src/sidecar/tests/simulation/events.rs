@@ -194,7 +194,7 @@ fn configuration(wants: &[Vec<String>], limit: Option<Limit>) -> String {
     serde_json::json!({
         "certificatesResolvers": {"le": {"acme": acme}},
         "routers": routers.collect::<serde_json::Map<_, _>>(),
-        "sidecar": {"cluster": "sidecar"},
+        "sidecar": {"cluster": "sidecar", "token": "the-token-of-the-simulation"},
         "entryPoint": "web",
     })
     .to_string()
