@@ -56,18 +56,30 @@ install_dir() {
 }
 
 # cargo_tool CRATE VERSION BINARY DIRECTORY: builds a Rust tool into .tools/DIRECTORY/bin, with the dependencies that the
-# crate's own lockfile pins by checksum. The registry's index has the crate's checksum.
+# crate's own lockfile pins by checksum. Only where the registry has not got one of these versions (a mirror may lag, and
+# versions are withdrawn) others are taken, and that is said. The registry's index has a checksum of every crate.
 cargo_tool() {
   local crate=$1 version=$2 binary=$3 directory=$4
   need cargo "install Rust 1.95 or newer with rustup"
   say "building $crate $version"
   scratch
   local install=(cargo install --quiet "$crate" --version "$version" --bin "$binary" --root "$work/out"
-    --target-dir "$work/target" --profile dev --config profile.dev.debug=false --locked)
-  "${install[@]}" >"$work/log" 2>&1 || {
-    tail -n 20 "$work/log" >&2
-    die "$crate $version could not be built: check the network, or put $binary $version into .tools/bin yourself"
-  }
+    --target-dir "$work/target" --profile dev --config profile.dev.debug=false)
+  if ! "${install[@]}" --locked >"$work/log" 2>&1; then
+    if grep -q 'failed to select a version for the requirement' "$work/log"; then
+      say "the registry lacks a version that the lockfile of $crate names; it is built with others:"
+      head -n 2 "$work/log" >&2
+      "${install[@]}" >"$work/log" 2>&1 || unbuilt "$crate" "$version" "$binary"
+    else
+      unbuilt "$crate" "$version" "$binary"
+    fi
+  fi
   mv "$work/out/bin" "$work/bin" && rm -rf "$work/out" && mv "$work/bin" "$work/out"
   install_dir "$directory" "$binary"
+}
+
+# unbuilt CRATE VERSION BINARY: says why a Rust tool could not be built, and ends.
+unbuilt() {
+  tail -n 20 "$work/log" >&2
+  die "$1 $2 could not be built: check the network, or put $3 $2 into .tools/bin yourself"
 }
