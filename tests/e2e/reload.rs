@@ -43,6 +43,19 @@ fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
     Ok(())
 }
 
+/// An Envoy with its listeners in this file, which serves `one.example`; and these listeners.
+fn with_one(name: &str, file: &Path) -> Result<(World, Value)> {
+    let mut listeners = Value::Null;
+    let mut world = World::with(name, &WorldOptions::default(), |bootstrap| {
+        let mut bootstrap = bootstrap.without_singleton().domains(&domains(&[&["one.example"]]))?;
+        listeners = watched(&mut bootstrap, file)?;
+        write(file, &listeners, "1")?;
+        Ok(bootstrap)
+    })?;
+    world.served("one.example", PATIENCE)?;
+    Ok((world, listeners))
+}
+
 /// The listeners with a router and a secret for `two.example` too.
 fn with_second(listeners: Value) -> Result<Value> {
     with_another(listeners, "two.example")
@@ -70,14 +83,7 @@ fn plugin(listeners: &mut Value) -> Result<&mut Value> {
 fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_order() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("lds.json");
-    let mut listeners = Value::Null;
-    let mut world = World::with("lds", &WorldOptions::default(), |bootstrap| {
-        let mut bootstrap = bootstrap.without_singleton().domains(&domains(&[&["one.example"]]))?;
-        listeners = watched(&mut bootstrap, &file)?;
-        write(&file, &listeners, "1")?;
-        Ok(bootstrap)
-    })?;
-    world.served("one.example", PATIENCE)?;
+    let (mut world, listeners) = with_one("lds", &file)?;
 
     let mut wrong = listeners.clone();
     let plugin = plugin(&mut wrong)?;
@@ -146,14 +152,7 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
     const SDS: &str = "another-sds-token-of-the-tests";
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("lds.json");
-    let mut listeners = Value::Null;
-    let mut world = World::with("tokens", &WorldOptions::default(), |bootstrap| {
-        let mut bootstrap = bootstrap.without_singleton().domains(&domains(&[&["one.example"]]))?;
-        listeners = watched(&mut bootstrap, &file)?;
-        write(&file, &listeners, "1")?;
-        Ok(bootstrap)
-    })?;
-    world.served("one.example", PATIENCE)?;
+    let (mut world, listeners) = with_one("tokens", &file)?;
 
     // The sidecar takes both, then Envoy has the new ones, then the sidecar takes these alone.
     let take = |world: &World, api: &str, sds: &str, times: usize| -> Result<()> {
