@@ -24,10 +24,10 @@ const MAX_TRIES: usize = 32;
 /// Envoy counts its writes up from 1, all keys together.
 const ABSENT: u32 = u32::MAX;
 
-/// What the keys of signatures are made for, so that a token is never used for two things.
+/// Purpose of the keys of signatures, so that a token is never used for two things.
 const PURPOSE: &[u8] = b"envoy-autocert: signatures in shared data, v1";
 
-/// What every placeholder begins with that stands in a configuration until a token is put in its place.
+/// Prefix of every placeholder that stands in a configuration until a token is put in its place.
 const PLACEHOLDER: &str = "${";
 
 /// How long a signature is, in bytes: HMAC-SHA-256's. Before the value stand a byte, the number of signatures, and these.
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     proxy: ProxyHandle,
     /// Each signs and verifies. None: nothing is shared.
     keys: Vec<[u8; SIGNATURE]>,
-    /// Whether a value of somebody else's has been told of.
+    /// Set once a value of somebody else's has been told of.
     has_told: Cell<bool>,
 }
 
@@ -136,7 +136,7 @@ impl Shared {
     }
 }
 
-/// What a signature is over. No key is a part of another one with its value: none has a line break.
+/// The text that a signature is over. No key is a part of another one with its value: none has a line break.
 fn parts<'a>(key: &'a str, value: &'a [u8]) -> [&'a [u8]; 3] {
     [key.as_bytes(), b"\n", value]
 }

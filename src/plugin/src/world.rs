@@ -16,7 +16,7 @@ use crate::timers::Timers;
 pub(crate) struct World {
     /// The host.
     pub(crate) proxy: ProxyHandle,
-    /// What its instances share.
+    /// Data that its instances share.
     pub(crate) shared: Shared,
     /// Its clocks.
     pub(crate) clock: Clock,

@@ -44,7 +44,7 @@ impl Address {
         Self::Tcp(Host::of(host), port)
     }
 
-    /// Whether a client that connects to this address comes to who listens on the other one.
+    /// Says whether a client that connects to this address comes to who listens on the other one.
     pub(crate) fn reaches(&self, listening: &Self) -> bool {
         match (self, listening) {
             // To connect to the address of no host is to connect to this one.

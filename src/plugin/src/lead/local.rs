@@ -14,7 +14,7 @@ pub(super) struct LocalLease {
     world: Rc<World>,
     me: Candidate,
     mine: Cell<Option<Record>>,
-    /// What was found last. Epochs only grow: what is not there, or is older, is no word of ours but of somebody who
+    /// The lease found last. Epochs only grow: what is not there, or is older, is no word of ours but of somebody who
     /// writes over it.
     seen: Cell<Option<Record>>,
 }

@@ -106,7 +106,7 @@ const MIN_TOKEN: usize = 16;
 /// The longest token, in bytes. The sidecar takes none that is longer.
 const MAX_TOKEN: usize = 4096;
 
-/// Whether the sidecar could have such a token: nobody guesses it, and it can stand in a header.
+/// Says whether the sidecar could have such a token: nobody guesses it, and it can stand in a header.
 pub fn is_token(text: &str) -> bool {
     (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -180,7 +180,7 @@ fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
     Some(Sidecar { cluster, tokens })
 }
 
-/// One token or, while it is being replaced, a list: the new one first.
+/// `sidecar.token`: one or, while it is being replaced, a list: the new one first.
 fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Hidden> {
     if !node.value().is_array() {
         return token(node, mistakes).into_iter().collect();

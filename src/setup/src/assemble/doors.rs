@@ -1,4 +1,4 @@
-//! Which routers are closed, and which of those the user opens (`--open`).
+//! Closed routers, and which of those the user opens (`--open`).
 //!
 //! Promises: a router that lacks something is served only when the user names it, and no other one by the same name; what
 //! is named in vain is told.

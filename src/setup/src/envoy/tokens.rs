@@ -12,10 +12,10 @@ use serde_json::Value;
 /// The gRPC metadata of streams for secrets.
 pub const METADATA: &str = "x-envoy-autocert-token";
 
-/// What stands for the token of the API.
+/// Placeholder for the token of the API.
 pub const API: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
 
-/// What stands for the token of SDS.
+/// Placeholder for the token of SDS.
 pub const SDS: &str = "${ENVOY_AUTOCERT_SDS_TOKEN}";
 
 /// Whether a text stands for a token until somebody puts one in its place: `${ENVOY_AUTOCERT_SDS_TOKEN}`.

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 /// The port of DNS.
 pub(super) const PORT: u16 = 53;
 
-/// Which name servers may be asked.
+/// Name servers that may be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameServers {
     ports: [u16; 2],

@@ -96,7 +96,7 @@ pub fn exposed(metadata: &Metadata) -> Option<u32> {
     (mode & EVERYBODY_READS != 0).then_some(mode)
 }
 
-/// Who may read a file that we make.
+/// Access to a file that we make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Its mode, as 0600 or 0640.

@@ -16,7 +16,7 @@ pub const TOKEN_HEADER: &str = "x-envoy-autocert-token";
 const EXPECTED: &str =
     "one of the sidecar's tokens for SDS (in the file of --sds-token-file, else beside its storage: .sds-token)";
 
-/// What a stream must bear.
+/// Condition that a stream must meet.
 #[derive(Clone)]
 pub enum Admission {
     /// Nothing: whoever could connect is answered.
@@ -70,7 +70,7 @@ impl Door {
 }
 
 impl Pass {
-    /// Whether a secret is there for it.
+    /// Says whether a secret is there for it.
     pub(super) fn opens(&self, name: Option<&Name>) -> bool {
         self.scope().has(name)
     }
