@@ -23,8 +23,8 @@ wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --ena
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo '  ENVOY=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT=, BIND=, KNOT=, POWERDNS= name binaries'
-	@echo '  to use instead of fetching them.'
+	@echo '  ENVOY=, ENVOY_1_36= … ENVOY_1_39=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT=, BIND=,'
+	@echo '  KNOT=, POWERDNS= name binaries to use instead of fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
@@ -99,7 +99,8 @@ servers: ## Fetch Envoy and Pebble into .tools
 	@$(fetch)/envoy.sh
 	@$(fetch)/pebble.sh
 
-tools: servers ## Fetch these, the clients whose files the tests import, and DNS servers
+tools: servers ## Fetch these, older Envoys, the clients whose files the tests import, and DNS servers
+	@$(fetch)/envoy.sh 1.36 1.37 1.38 1.39
 	@$(fetch)/lego.sh
 	@$(fetch)/caddy.sh
 	@$(fetch)/certbot.sh

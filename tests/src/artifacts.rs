@@ -29,6 +29,20 @@ pub fn envoy() -> Result<PathBuf> {
     tool("ENVOY", "envoy")
 }
 
+/// The series of Envoy that the tests know, oldest first.
+pub const ENVOYS: [&str; 5] = ["1.36", "1.37", "1.38", "1.39", "1.40"];
+
+/// The Envoy of one of [`ENVOYS`], or what a variable names: `ENVOY_1_37` … for older ones, `ENVOY` for the newest.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn envoy_of(series: &str) -> Result<PathBuf> {
+    if ENVOYS.last() == Some(&series) {
+        return envoy();
+    }
+    tool(&format!("ENVOY_{}", series.replace('.', "_")), &format!("envoy-{series}"))
+}
+
 /// Pebble, or what `PEBBLE` names.
 ///
 /// # Errors

@@ -1,11 +1,17 @@
 # A virtual environment of Python's own, for tools that are wheels (sourced after lib.sh and debian.sh, needs $work).
 # shellcheck shell=bash
 
-# python_venv DIRECTORY REQUIREMENTS: makes it, with the wheels that this file beside the script pins, by version and
-# hash. It may be moved afterwards; run its programs by DIRECTORY/bin/python, as their first lines name the old place.
+# python_venv DIRECTORY REQUIREMENTS: makes it, with the wheels that this file beside the script pins. It may be moved
+# afterwards; run its programs by DIRECTORY/bin/python, as their first lines name the old place.
 python_venv() {
-  local directory=$1 requirements=$root/tests/tools/$2
-  local pip=("$directory/bin/python" -m pip)
+  python_empty_venv "$1"
+  python_install "$2"
+}
+
+# python_empty_venv DIRECTORY: makes it, and sets $pip, by which python_install puts wheels into it.
+python_empty_venv() {
+  local directory=$1
+  pip=("$directory/bin/python" -m pip)
   if ! python3 -m venv "$directory" >"$work/log" 2>&1; then
     # Debian's python3 has no ensurepip until python3-venv is installed; pip's own wheel does as well.
     rm -rf "$directory"
@@ -17,6 +23,12 @@ python_venv() {
     wheel=$(find "$work/debian" -name 'pip-*.whl' | head -n 1)
     pip=("$directory/bin/python" "$wheel/pip")
   fi
+}
+
+# python_install REQUIREMENTS: the wheels that this file beside the script pins, by version and hash; another version of
+# one that is there takes its place.
+python_install() {
+  local requirements=$root/tests/tools/$1
   # No source packages: what builds them would not be pinned.
   "${pip[@]}" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
     --requirement "$requirements" >"$work/log" 2>&1 || {
