@@ -9,7 +9,7 @@ use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, Disc
 use envoy_types::pb::google::rpc;
 use sidecar::catalog::{Changed, Name, Pair};
 use sidecar::sds::TYPE_URL;
-use sidecar::sds::session::{DeltaSession, Service, Session, SotwSession, Source};
+use sidecar::sds::session::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
 
 /// More responses to one request than there are names would be a loop.
 const MOST: usize = 1_000;
@@ -85,7 +85,18 @@ fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
 
 /// Names that mean something, and now and then another.
 fn name(input: &mut Unstructured<'_>) -> Result<String> {
-    let known = ["a.example", "b.example", "A.Example", "*.example", "*", "", "127.0.0.1", "../x"];
+    let known = [
+        "a.example",
+        "b.example",
+        "A.Example",
+        "*.example",
+        "*",
+        "",
+        "127.0.0.1",
+        "../x",
+        "sds://a.example",
+        "b.example-cacert",
+    ];
     if input.ratio(1, 8)? { input.arbitrary() } else { Ok((*input.choose(&known)?).to_owned()) }
 }
 
@@ -135,7 +146,7 @@ impl World {
 }
 
 impl Source for World {
-    fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
-        self.0.borrow().get(name?.as_str()).cloned()
+    fn best(&self, _: &str, name: &ResourceName) -> Option<Arc<Pair>> {
+        self.0.borrow().get(name.certificate()?.as_str()).cloned()
     }
 }

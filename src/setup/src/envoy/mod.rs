@@ -19,6 +19,7 @@ pub mod limits;
 pub mod listeners;
 mod manager;
 pub mod plugin;
+pub mod resource_name;
 pub mod routes;
 pub mod secrets;
 mod services;

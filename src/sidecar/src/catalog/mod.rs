@@ -66,18 +66,18 @@ impl Catalog {
     }
 
     /// The best certificate for a name: valid ACME > expired ACME > provided > default; exact names before wildcards,
-    /// then the one that is valid longest. `None` only when nothing covers it and there is no default.
+    /// then the one that is valid longest. `None` when nothing covers it and there is no default.
     ///
-    /// `name` is as a client gave it; one that is neither a DNS name nor an address gets the default certificate.
-    /// `now` is in seconds since 1970.
+    /// `name` is as a client gave it; for one that is neither a DNS name nor an address there is none. `now` is in seconds
+    /// since 1970.
     pub fn best(&self, name: &str, now: i64) -> Option<Arc<Pair>> {
-        self.best_for(Name::parse(name).as_ref(), now)
+        self.best_for(&Name::parse(name)?, now)
     }
 
-    /// [`Catalog::best`] for a name that has been parsed already; `None` is one that could not be.
-    pub fn best_for(&self, name: Option<&Name>, now: i64) -> Option<Arc<Pair>> {
+    /// [`Catalog::best`] for a name that has been parsed already.
+    pub fn best_for(&self, name: &Name, now: i64) -> Option<Arc<Pair>> {
         let contents = self.read();
-        name.and_then(|name| contents.best_covering(name, now)).or_else(|| contents.default.clone())
+        contents.best_covering(name, now).or_else(|| contents.default.clone())
     }
 
     /// Name lists of the provided certificates, with the end of their validity.

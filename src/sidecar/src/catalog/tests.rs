@@ -72,11 +72,11 @@ fn of_equals_the_one_that_is_valid_longest_is_best() {
 }
 
 #[test]
-fn a_name_is_cleaned_and_junk_gets_the_default() {
+fn a_name_is_cleaned_and_junk_gets_nothing() {
     let catalog = catalog();
     catalog.put_acme(&id(&["a.test"]), Some(pair("acme", &["a.test"], 0, 100)));
     assert_eq!(best(&catalog, "A.Test.", 50), "acme");
-    assert_eq!(best(&catalog, "../../etc/x", 50), "default");
+    assert_eq!(best(&catalog, "../../etc/x", 50), "none");
     let without = Catalog::new(DefaultCertificate::None);
     assert_eq!(best(&without, "a.test", 50), "none");
 }

@@ -71,7 +71,7 @@ impl Door {
 
 impl Pass {
     /// Says whether a secret is there for it.
-    pub(super) fn opens(&self, name: Option<&Name>) -> bool {
+    pub(super) fn opens(&self, name: &Name) -> bool {
         self.scope().has(name)
     }
 

@@ -1,8 +1,9 @@
 //! The SDS server: gives Envoys their certificates over gRPC, and tells them when these change.
 //!
 //! It serves SDS (`DeltaSecrets`, `StreamSecrets`) and ADS for the same type of resource, to any number of clients at
-//! once. A secret's name is a DNS name or an IP address; it is answered under the very name asked, with
-//! the best certificate the [`crate::catalog`] has for it.
+//! once. A secret's name is a DNS name or an IP address, also in the forms that Istio gives it; it is answered under the
+//! very name asked, with the best certificate the [`crate::catalog`] has for it.
+//! Refuses: to answer what is no name, or asks for CA certificates; it is told in the log.
 //!
 //! | folder or file | what it does |
 //! |---|---|
@@ -12,17 +13,20 @@
 //! | `service.rs` | the gRPC services |
 //! | `secret.rs` | a pair as Envoy's message |
 //! | `status.rs` | who is connected, what was rejected |
+//! | `resource_name.rs`, `unanswered.rs` | what is asked for, and what never has an answer |
 //! | `greeting.rs` | connections until HTTP/2 is spoken |
 //! | `limits.rs` | all bounds |
 
 mod admission;
 mod greeting;
 pub mod limits;
+mod resource_name;
 mod secret;
 mod service;
 pub mod session;
 mod status;
 mod stream;
+mod unanswered;
 
 use std::io;
 use std::sync::Arc;

@@ -17,6 +17,7 @@ use super::limits;
 use super::session::{DeltaSession, Service, SotwSession};
 use super::status::Status;
 use super::stream::{self, Context, Responses, Scope};
+use super::unanswered::Unanswered;
 use super::{Catalogs, SCOPE_HEADER};
 use crate::catalog::{Catalog, now_seconds};
 
@@ -28,6 +29,7 @@ pub(super) struct Secrets {
     status: Arc<Status>,
     stopping: watch::Receiver<bool>,
     streams: Arc<AtomicU64>,
+    unanswered: Arc<Unanswered>,
     /// Told apart from other runs of the sidecar, so that no nonce of theirs is taken for ours.
     run: u64,
 }
@@ -45,7 +47,8 @@ impl Secrets {
             Ok(()) => u64::from_ne_bytes(bytes),
             Err(_) => now_seconds().unsigned_abs(),
         };
-        Self { door: Door::new(admission), catalogs, status, stopping, streams: Arc::default(), run }
+        let (streams, unanswered) = (Arc::default(), Arc::default());
+        Self { door: Door::new(admission), catalogs, status, stopping, streams, unanswered, run }
     }
 
     fn delta(
@@ -74,7 +77,8 @@ impl Secrets {
         let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
         let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;
         let catalog = self.catalog(scope).clone();
-        Ok(Context { catalog, scope, pass, guard, stopping: self.stopping.clone() })
+        let (unanswered, stopping) = (self.unanswered.clone(), self.stopping.clone());
+        Ok(Context { catalog, scope, pass, guard, unanswered, stopping })
     }
 
     fn catalog(&self, scope: Scope) -> &Arc<Catalog> {

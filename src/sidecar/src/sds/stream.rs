@@ -9,9 +9,10 @@ use tonic::{Code, Status as GrpcStatus, Streaming};
 
 use super::admission::Pass;
 use super::limits::RESPONSE_QUEUE;
-use super::session::{Refusal, Session, Source};
+use super::session::{Refusal, ResourceName, Session, Source};
 use super::status::StreamGuard;
-use crate::catalog::{Catalog, Name, Pair, now_seconds};
+use super::unanswered::Unanswered;
+use crate::catalog::{Catalog, Pair, now_seconds};
 
 /// The stream of responses, as tonic wants it.
 pub(super) type Responses<R> = ReceiverStream<Result<R, GrpcStatus>>;
@@ -32,6 +33,7 @@ pub(super) struct Context {
     pub(super) scope: Scope,
     pub(super) pass: Pass,
     pub(super) guard: StreamGuard,
+    pub(super) unanswered: Arc<Unanswered>,
     /// Becomes true when the server shuts down.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -138,17 +140,26 @@ struct Now<'a> {
     catalog: &'a Catalog,
     scope: Scope,
     pass: &'a Pass,
+    unanswered: &'a Unanswered,
     seconds: i64,
 }
 
 impl<'a> Now<'a> {
     fn of(context: &'a Context) -> Self {
-        Self { catalog: &context.catalog, scope: context.scope, pass: &context.pass, seconds: now_seconds() }
+        let Context { catalog, scope, pass, unanswered, .. } = context;
+        Self { catalog, scope: *scope, pass, unanswered, seconds: now_seconds() }
     }
 }
 
 impl Source for Now<'_> {
-    fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
+    fn best(&self, given: &str, name: &ResourceName) -> Option<Arc<Pair>> {
+        let Some(name) = name.certificate() else {
+            // Those of challenges are asked for by what stands in handshakes: strangers choose them.
+            if self.scope == Scope::Ordinary {
+                self.unanswered.tell(given, name);
+            }
+            return None;
+        };
         if !self.pass.opens(name) {
             return None;
         }

@@ -1,16 +1,20 @@
 //! The server as a gRPC client sees it, over a unix socket.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
+use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
+use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3 as pb;
 use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
 use envoy_types::pb::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
 use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_client::SecretDiscoveryServiceClient;
+use envoy_types::pb::google::protobuf::Any;
 use envoy_types::pb::google::rpc;
+use prost::Message;
 use tempfile::TempDir;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +23,7 @@ use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Streaming};
 
+use super::session::Service;
 use super::*;
 use crate::catalog::{DefaultCertificate, Pair, now_seconds};
 use crate::secret::Secret;
@@ -87,6 +92,21 @@ impl Harness {
         Ok(Delta { requests, responses })
     }
 
+    /// A stream of the state of the world that has asked for these names.
+    async fn sotw(&self, service: Service, names: &[&str]) -> Streaming<DiscoveryResponse> {
+        let resource_names = names.iter().map(|name| (*name).to_owned()).collect();
+        let first = DiscoveryRequest { type_url: TYPE_URL.to_owned(), resource_names, ..Default::default() };
+        let requests = tokio_stream::once(first).chain(tokio_stream::pending());
+        let channel = self.channel().await;
+        let responses = match service {
+            Service::Secrets => SecretDiscoveryServiceClient::new(channel).stream_secrets(requests).await,
+            Service::Aggregated => {
+                AggregatedDiscoveryServiceClient::new(channel).stream_aggregated_resources(requests).await
+            }
+        };
+        responses.unwrap().into_inner()
+    }
+
     /// Waits until the status is as wanted.
     async fn until(&self, wanted: impl Fn(&Snapshot) -> bool) {
         let poll = async {
@@ -112,6 +132,16 @@ fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
 
 fn default() -> DefaultCertificate {
     DefaultCertificate::Pair(pair("", "default", FOREVER))
+}
+
+/// A secret of the state of the world: `name=version`.
+fn content(secret: &Any) -> String {
+    let decoded = pb::Secret::decode(secret.value.as_slice()).unwrap();
+    let Some(pb::secret::Type::TlsCertificate(certificate)) = decoded.r#type else { panic!("not a certificate") };
+    let Some(Specifier::InlineBytes(chain)) = certificate.certificate_chain.unwrap().specifier else {
+        panic!("not inline")
+    };
+    format!("{}={}", decoded.name, String::from_utf8(chain).unwrap())
 }
 
 /// A client's end of a delta stream.
@@ -280,6 +310,57 @@ async fn ads_leaves_other_types_unanswered_and_goes_on() {
     assert_eq!((response.type_url.as_str(), response.resources.len()), (TYPE_URL, 1));
 }
 
+/// Istio's names (F6): whichever protocol they come by, the answer bears the very name that was asked for.
+#[tokio::test]
+async fn a_secret_is_answered_by_the_name_that_a_control_plane_gives_it() {
+    let harness = Harness::start(default());
+    harness.put("a.test", "1");
+    let names =
+        ["a.test", "sds://A.test", "kubernetes://a.test", "kubernetes://ns/a.test", "kubernetes-gateway://ns/a.test"];
+    let mut delta = harness.delta(None).await;
+    for name in names {
+        delta.subscribe("envoy", name).await;
+        assert_eq!(delta.contents().await, [format!("{name}=1")]);
+    }
+    harness.put("a.test", "2");
+    let mut contents = delta.contents().await;
+    contents.sort_unstable();
+    let mut expected = names.map(|name| format!("{name}=2"));
+    expected.sort_unstable();
+    assert_eq!(contents, expected, "every spelling is told of a change");
+
+    for service in [Service::Secrets, Service::Aggregated] {
+        let mut responses = harness.sotw(service, &names).await;
+        let response = responses.message().await.unwrap().unwrap();
+        let mut contents: Vec<String> = response.resources.iter().map(content).collect();
+        contents.sort_unstable();
+        assert_eq!(contents, expected);
+    }
+}
+
+/// Anything may be meant by it. An Envoy that asks for CA certificates and gets a certificate with a key verifies nobody.
+#[tokio::test]
+async fn what_is_no_name_and_ca_certificates_get_nothing_not_even_the_default_certificate() {
+    let harness = Harness::start(default());
+    harness.put("a.test", "1");
+    let names =
+        ["ns/a.test", "sds://ns/a.test", "builtin://", "../x", "a.test-cacert", "sds://a.test-cacert", "ROOTCA"];
+    let mut delta = harness.delta(None).await;
+    for name in names {
+        delta.subscribe("envoy", name).await;
+        assert_eq!(delta.contents().await, [format!("{name}=gone")]);
+    }
+    harness.catalog.replace_default(DefaultCertificate::Pair(pair("", "other", FOREVER)));
+    delta.subscribe("envoy", "b.test").await;
+    assert_eq!(delta.contents().await, ["b.test=other"], "a change of the default certificate is none of theirs");
+
+    for service in [Service::Secrets, Service::Aggregated] {
+        let mut responses = harness.sotw(service, &[&names[..], &["a.test"]].concat()).await;
+        let response = responses.message().await.unwrap().unwrap();
+        assert_eq!(response.resources.iter().map(content).collect::<Vec<_>>(), ["a.test=1"]);
+    }
+}
+
 #[tokio::test]
 async fn ads_serves_deltas_too() {
     let harness = Harness::start(default());
@@ -337,6 +418,8 @@ async fn a_token_with_names_opens_these_secrets_alone() {
         ("a.test", "a.test=default"),
         ("x.b.test", "x.b.test=default"),
         ("secret.test", "secret.test=gone"),
+        ("sds://a.test", "sds://a.test=default"),
+        ("sds://secret.test", "sds://secret.test=gone"),
         ("default", "default=gone"),
         ("no name", "no name=gone"),
     ] {

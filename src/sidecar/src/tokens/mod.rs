@@ -59,12 +59,11 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// Whether a secret of this name is there for it. What is no name at all is covered by [`Scope::All`] alone.
-    pub fn has(&self, name: Option<&Name>) -> bool {
-        match (self, name) {
-            (Self::All, _) => true,
-            (Self::Names(_), None) => false,
-            (Self::Names(names), Some(name)) => names.iter().any(|own| own == name || own.covers(name)),
+    /// Whether a secret of this name is there for it.
+    pub fn has(&self, name: &Name) -> bool {
+        match self {
+            Self::All => true,
+            Self::Names(names) => names.iter().any(|own| own == name || own.covers(name)),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Refusal, Source, Verdict, limits};
+use super::{Refusal, ResourceName, Source, Verdict, limits};
 use crate::catalog::{Changed, Name, Pair};
 
 /// The books of one stream.
@@ -24,7 +24,7 @@ pub(super) struct Ledger {
 }
 
 struct Entry {
-    name: Option<Name>,
+    name: ResourceName,
     /// What the client was told last.
     told: Told,
     /// In which response it was.
@@ -113,8 +113,8 @@ impl Ledger {
         }
         self.name_bytes = bytes;
         let key: Arc<str> = name.into();
-        let parsed = Name::parse(name);
-        if let Some(parsed) = parsed.as_ref().filter(|parsed| parsed.as_str() != name) {
+        let parsed = ResourceName::parse(name);
+        if let Some(parsed) = parsed.certificate().filter(|parsed| parsed.as_str() != name) {
             self.spellings.entry(parsed.clone()).or_default().push(key.clone());
         }
         let entry = Entry {
@@ -156,11 +156,11 @@ impl Ledger {
     pub(super) fn unsubscribe(&mut self, name: &str) {
         let Some(entry) = self.entries.remove(name) else { return };
         self.name_bytes = self.name_bytes.saturating_sub(name.len());
-        let Some(parsed) = entry.name.filter(|parsed| parsed.as_str() != name) else { return };
-        if let Some(spellings) = self.spellings.get_mut(&parsed) {
+        let Some(parsed) = entry.name.certificate().filter(|parsed| parsed.as_str() != name) else { return };
+        if let Some(spellings) = self.spellings.get_mut(parsed) {
             spellings.retain(|spelling| **spelling != *name);
             if spellings.is_empty() {
-                self.spellings.remove(&parsed);
+                self.spellings.remove(parsed);
             }
         }
     }
@@ -191,7 +191,6 @@ impl Ledger {
                 if !wildcards.is_empty() {
                     let covered =
                         |name: &Name| wildcards.iter().any(|wildcard| *wildcard == name || wildcard.covers(name));
-                    // What is no name has the default certificate, whose change is a change of everything.
                     self.queue_where(|name| name.is_some_and(covered));
                 }
             }
@@ -200,7 +199,7 @@ impl Ledger {
 
     fn queue_where(&mut self, wanted: impl Fn(Option<&Name>) -> bool) {
         for (key, entry) in &mut self.entries {
-            if !entry.queued && wanted(entry.name.as_ref()) {
+            if !entry.queued && wanted(entry.name.certificate()) {
                 entry.queued = true;
                 self.due.push_back(key.clone());
             }
@@ -244,7 +243,7 @@ impl Ledger {
         let mut world = Vec::new();
         let mut size = 0_usize;
         for (name, entry) in &self.entries {
-            let Some(pair) = source.best(entry.name.as_ref()) else { continue };
+            let Some(pair) = source.best(name, &entry.name) else { continue };
             let version = Some(pair.version.as_str());
             if version == entry.rejected.as_deref() || version == entry.alone.as_deref() {
                 continue;
@@ -265,7 +264,7 @@ impl Ledger {
             if !std::mem::take(&mut entry.queued) {
                 continue;
             }
-            let content = source.best(entry.name.as_ref());
+            let content = source.best(&name, &entry.name);
             let news = Told::of(content.as_ref());
             let resend = std::mem::take(&mut entry.resend);
             let unsayable = content.is_none() && !self.says_absent;

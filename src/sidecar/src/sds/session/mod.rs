@@ -25,7 +25,8 @@ pub use delta::DeltaSession;
 pub use sotw::SotwSession;
 
 use super::limits;
-use crate::catalog::{Changed, Name, Pair};
+pub use super::resource_name::ResourceName;
+use crate::catalog::{Changed, Pair};
 
 /// A session of either variant of the protocol.
 pub trait Session {
@@ -61,8 +62,8 @@ pub trait Session {
 
 /// Where the contents come from.
 pub trait Source {
-    /// The best pair for a name now; no name means one that is neither a DNS name nor an address.
-    fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>>;
+    /// The best pair for a resource now; `given` is its name as the client wrote it.
+    fn best(&self, given: &str, name: &ResourceName) -> Option<Arc<Pair>>;
 }
 
 /// Which service a stream belongs to.

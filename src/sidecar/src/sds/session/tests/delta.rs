@@ -87,10 +87,10 @@ fn the_answer_bears_the_very_name_asked() {
 }
 
 #[test]
-fn junk_and_unknown_names_get_the_default_where_there_is_one() {
+fn an_unknown_name_gets_the_default_where_there_is_one_and_what_is_no_name_nothing() {
     let with_default = World { default: Some(pair("default")), ..World::default() };
     let names = ["../../etc/x", "b.test"];
-    assert_eq!(exchange(&mut session(), &with_default, &subscribe(&names)), ["../../etc/x=default b.test=default"]);
+    assert_eq!(exchange(&mut session(), &with_default, &subscribe(&names)), ["../../etc/x=gone b.test=default"]);
     assert_eq!(exchange(&mut session(), &World::default(), &subscribe(&names)), ["../../etc/x=gone b.test=gone"]);
 }
 

@@ -17,8 +17,8 @@ use envoy_types::pb::google::protobuf::Any;
 use envoy_types::pb::google::rpc;
 use prost::Message;
 
-use super::Source;
-use crate::catalog::{Name, Pair};
+use super::{ResourceName, Source};
+use crate::catalog::Pair;
 
 /// Certificates by name; the content of each is its version.
 #[derive(Default)]
@@ -44,9 +44,9 @@ impl World {
 }
 
 impl Source for World {
-    fn best(&self, name: Option<&Name>) -> Option<Arc<Pair>> {
+    fn best(&self, _: &str, name: &ResourceName) -> Option<Arc<Pair>> {
         let best = self.best.borrow();
-        name.and_then(|name| best.get(name.as_str())).or(self.default.as_ref()).cloned()
+        name.certificate().and_then(|name| best.get(name.as_str()).or(self.default.as_ref())).cloned()
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use proptest::prelude::*;
 
-use super::super::{DeltaSession, Service, Session, SotwSession, Source};
+use super::super::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
 use super::{World, content, error};
 use crate::catalog::{Changed, Name};
 use crate::sds::TYPE_URL;
@@ -44,11 +44,15 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 
 /// As the client spells it: some in their usual form, some not.
 fn name(number: usize) -> String {
-    if number < NAMES / 2 { format!("n{number}.test") } else { format!("N{number}.Test.") }
+    match number {
+        0 | 1 => format!("n{number}.test"),
+        2 => format!("N{number}.Test."),
+        _ => format!("sds://n{number}.test"),
+    }
 }
 
 fn canonical(number: usize) -> Name {
-    Name::parse(&name(number)).unwrap()
+    ResourceName::parse(&name(number)).certificate().unwrap().clone()
 }
 
 fn is_bad(version: &str) -> bool {
@@ -133,7 +137,7 @@ impl Client {
     /// When everything has been read and settled, each subscribed name is at its best version, unless that is bad.
     fn check_end(&self, world: &World, says_absent: bool) -> Result<(), TestCaseError> {
         for name in &self.subscribed {
-            let best = world.best(Name::parse(name).as_ref()).map(|pair| pair.version.clone());
+            let best = world.best(name, &ResourceName::parse(name)).map(|pair| pair.version.clone());
             let unsayable = best.is_none() && !says_absent;
             if !unsayable && !best.as_deref().is_some_and(is_bad) {
                 prop_assert_eq!(self.applied.get(name), Some(&best), "{} is not at its best", name);

@@ -1,0 +1,74 @@
+//! What is logged of resources that are never there: a line for each name.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::session::ResourceName;
+use super::status::printable;
+
+/// The most names that are told: where secrets are asked for on demand, strangers choose them by their handshakes.
+const MAX_NAMES: usize = 256;
+
+/// The names that were told.
+#[derive(Default)]
+pub(super) struct Unanswered(Mutex<HashSet<String>>);
+
+impl Unanswered {
+    /// Logs that a client asks in vain, once for each of its names.
+    pub(super) fn tell(&self, given: &str, name: &ResourceName) {
+        let Some(why) = why(name) else { return };
+        let given = printable(given);
+        match self.is_news(&given) {
+            Some(true) => tracing::warn!(secret = given, "{why}"),
+            Some(false) => tracing::warn!(secret = given, "{why}; further names like it are not told any more"),
+            None => {}
+        }
+    }
+
+    /// Whether a name was not told yet, and whether there is room for others after it.
+    fn is_news(&self, given: &str) -> Option<bool> {
+        // A panic while the lock is held would be a bug of ours; the set is whole at every moment.
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= MAX_NAMES || !told.insert(given.to_owned()) {
+            return None;
+        }
+        Some(told.len() < MAX_NAMES)
+    }
+}
+
+fn why(name: &ResourceName) -> Option<&'static str> {
+    match name {
+        ResourceName::CaCertificates => Some(
+            "an Envoy asks for CA certificates to verify clients by, and the sidecar has none: it gets nothing, and its \
+             TLS context never opens; give them as trusted_ca, or in Istio by caCertificates or a Secret",
+        ),
+        ResourceName::Certificate(_) => None,
+        ResourceName::Unknown => Some(
+            "an Envoy asks for a secret by what is no name: it gets nothing; expected a DNS name or an address, also as \
+             sds://NAME, kubernetes://[NAMESPACE/]NAME or kubernetes-gateway://NAMESPACE/NAME",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_told_once_and_not_without_bounds() {
+        let unanswered = Unanswered::default();
+        assert_eq!(unanswered.is_news("../x"), Some(true));
+        assert_eq!(unanswered.is_news("../x"), None);
+        let told = (0..10 * MAX_NAMES).filter_map(|number| unanswered.is_news(&format!("../{number}")));
+        let told: Vec<bool> = told.collect();
+        assert_eq!(told.len(), MAX_NAMES - 1);
+        assert_eq!(told.iter().filter(|room| !**room).count(), 1, "the last one says that it is the last");
+    }
+
+    #[test]
+    fn a_certificate_is_never_told() {
+        assert_eq!(why(&ResourceName::parse("sds://a.example")), None);
+        assert!(why(&ResourceName::parse("sds://a.example-cacert")).is_some_and(|why| why.contains("CA certificates")));
+        assert!(why(&ResourceName::parse("ns/a.example")).is_some_and(|why| why.contains("no name")));
+    }
+}
