@@ -6,7 +6,7 @@ use super::clusters::{once, speaks_http2};
 use super::finding::quoted;
 use super::gather::{Chain, Envoy};
 use super::plugin::Plugin;
-use super::{Finding, Report, tls_alpn01, tokens};
+use super::{Finding, Report, resource_names, tls_alpn01, tokens};
 use crate::located::At;
 
 /// `max_requests` of a cluster, unless it says another number: each secret is a request that never ends.
@@ -15,10 +15,12 @@ const MAX_REQUESTS: u64 = 1024;
 /// For so many names the nearest one is looked up: it takes time for each.
 const MAX_COMPARED: usize = 20;
 
-/// A secret that a TLS context asks for.
+/// A certificate that a TLS context asks for.
 struct Secret<'a> {
     at: At<'a>,
-    name: &'a str,
+    resource: &'a str,
+    /// The name of a certificate within that of the resource.
+    name: Option<&'a str>,
     source: Source<'a>,
 }
 
@@ -69,6 +71,7 @@ pub(super) fn check<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>], report: &mut 
     }
     waits(&secrets, report);
     on_demand.iter().chain(&of_challenges).for_each(|config| selector_config(config, report));
+    unanswered(envoy, plugins, &secrets, &contexts, report);
     if on_demand.is_empty() {
         names(envoy, plugins, &secrets, report);
     }
@@ -78,7 +81,8 @@ fn secrets<'a>(common: &At<'a>) -> Vec<Secret<'a>> {
     let list = common.list("tls_certificate_sds_secret_configs");
     let secret = |at: At<'a>| {
         let source = at.get("sds_config").map_or(Source::Elsewhere, |config| source(&config));
-        Secret { name: at.text_of("name").unwrap_or_default(), source, at }
+        let resource = at.text_of("name").unwrap_or_default();
+        Secret { resource, name: resource_names::certificate(resource), source, at }
     };
     list.into_iter().map(secret).collect()
 }
@@ -206,6 +210,29 @@ fn tokens<'a>(
     tokens::streams(sources.into_iter().filter(is_ours).chain(ads), report);
 }
 
+/// What the sidecar is asked for and never has: by what is no name, or CA certificates.
+fn unanswered<'a>(
+    envoy: &Envoy<'a>,
+    plugins: &[Plugin<'_>],
+    secrets: &[Secret<'a>],
+    contexts: &[At<'a>],
+    report: &mut Report,
+) {
+    let ours = ours(envoy, plugins);
+    let is_ours = |source: &Source<'a>| match source {
+        Source::Cluster { name, .. } => ours.contains(name),
+        Source::Ads | Source::Elsewhere => false,
+    };
+    for secret in secrets.iter().filter(|secret| is_ours(&secret.source)) {
+        resource_names::check(&secret.at, secret.resource, report);
+    }
+    for secret in contexts.iter().flat_map(resource_names::of_cas) {
+        if secret.get("sds_config").is_some_and(|config| is_ours(&source(&config))) {
+            resource_names::ca(&secret, report);
+        }
+    }
+}
+
 fn cluster_name(source: Source<'_>) -> Option<&str> {
     match source {
         Source::Cluster { name, .. } => Some(name),
@@ -272,7 +299,7 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
     let mut unwanted: Vec<_> = asked.iter().filter(|(name, _)| !is_wanted(name, &wanted)).collect();
     unwanted.sort_by_key(|(_, secret)| secret.at.node.start);
     for (index, (name, secret)) in unwanted.into_iter().enumerate() {
-        let found = format!("the secret {}, which no router wants", quoted(name));
+        let found = format!("the secret {}, which no router wants", quoted(secret.resource));
         let expected = "a name of a router, or a certificate of your own for it (--cert-dir)";
         let finding = Finding::at(&secret.at, found, expected);
         let known = wanted.iter().copied();
@@ -294,14 +321,18 @@ fn asked<'s, 'a>(secrets: &'s [Secret<'a>], wanted: &HashSet<&str>) -> HashMap<S
         Source::Cluster { name, .. } => ours.contains(name),
         Source::Elsewhere => false,
     };
-    secrets.iter().filter(is_ours).map(|secret| (secret.name.to_ascii_lowercase(), secret)).collect()
+    let named = |secret: &'s Secret<'a>| Some((secret.name?.to_ascii_lowercase(), secret));
+    secrets.iter().filter(is_ours).filter_map(named).collect()
 }
 
 impl<'a> Secret<'a> {
     /// The cluster, if this secret shows that it is the sidecar's.
     fn cluster(&self, wanted: &HashSet<&str>) -> Option<&'a str> {
         match self.source {
-            Source::Cluster { name, .. } => (name.contains("autocert") || is_wanted(self.name, wanted)).then_some(name),
+            Source::Cluster { name, .. } => {
+                let is_wanted = self.name.is_some_and(|secret| is_wanted(secret, wanted));
+                (name.contains("autocert") || is_wanted).then_some(name)
+            }
             Source::Ads | Source::Elsewhere => None,
         }
     }

@@ -69,6 +69,17 @@ const AUTH: &str = "          - name: auth\n            typed_config: { \"@type\
                     type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz }\n";
 const FIRST: &str = "          # Before every other filter";
 
+const SECRETS: &str = "            tls_certificate_sds_secret_configs:\n            - name: demo.example\n              sds_config: &sds\n";
+const SHOP: &str = "            - name: sds://shop.example\n              sds_config: *sds\n";
+const NAMELESS: &str = "            - name: sds://shop.example\n              sds_config: *sds\n            \
+                        - name: edge/shop.example\n              sds_config: *sds\n";
+/// Its SDS configuration is that of the certificates, which is named before them.
+const CA_OF_SDS: &str = "            combined_validation_context:\n              validation_context_sds_secret_config:\n                \
+                         name: demo.example-cacert\n                sds_config:\n                  api_config_source:\n                    \
+                         grpc_services:\n                    - envoy_grpc: { cluster_name: envoy-autocert-sds }\n                      \
+                         initial_metadata: [{ key: x-envoy-autocert-token, value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\" }]\n            \
+                         tls_certificate_sds_secret_configs:\n            - name: demo.example\n              sds_config: &sds\n";
+
 /// What is changed, and what the only mistake begins and ends with.
 type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
 
@@ -242,6 +253,19 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.api_type: found REST",
             "the sidecar speaks gRPC",
+        ),
+        (
+            &[("- name: shop.example\n", "- name: sds://shop.example\n"), (SHOP, NAMELESS)],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.common_tls_context.\
+             tls_certificate_sds_secret_configs[2].name: found \"edge/shop.example\", which is no name",
+            "for another the sidecar has nothing",
+        ),
+        (
+            &[("- name: shop.example\n", "- name: kubernetes://edge/shop.example\n"), (SECRETS, CA_OF_SDS)],
+            "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.common_tls_context.\
+             combined_validation_context.validation_context_sds_secret_config: found CA certificates from the sidecar \
+             (\"demo.example-cacert\")",
+            "by which Envoy verifies nobody",
         ),
         (
             &[("            - name: shop.example\n              sds_config: *sds\n", "")],
