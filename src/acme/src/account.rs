@@ -6,6 +6,7 @@ use crate::client::{Call, Client, OnSilence, Signed, parse};
 use crate::error::Error;
 use crate::external_account::Binding;
 use crate::host::{Host, Response};
+use crate::lenient;
 use crate::origin::resolve;
 
 /// An account as the CA knows it.
@@ -41,7 +42,7 @@ pub async fn register<H: Host>(
 
 /// Whether the CA makes accounts only for those that it knows by other means (§7.1.1, `externalAccountRequired`).
 pub fn needs_binding<H>(client: &Client<H>) -> bool {
-    client.directory.meta.as_ref().is_some_and(|meta| meta.external_account_required == Some(true))
+    client.directory.meta.as_ref().is_some_and(|meta| meta.external_account_required)
 }
 
 /// The URL of the CA's terms of service (§7.1.1, `termsOfService`), to which whoever registers agrees; as the CA wrote it.
@@ -60,7 +61,7 @@ pub async fn update_contact<H: Host>(client: &Client<H>, contact: &[String]) -> 
     let url = client.kid().unwrap_or_default();
     let update = NewAccount { contact: Some(contact), ..NewAccount::default() };
     let response = client.post("account", &url, &update, OnSilence::Repeat).await?;
-    Ok(account(url.clone(), parse(&url, &response)?, contact))
+    Ok(account(url.clone(), state_of(&url, &response)?, contact))
 }
 
 async fn new_account<H: Host>(client: &Client<H>, payload: &NewAccount<'_>) -> Result<Account, Error> {
@@ -70,7 +71,7 @@ async fn new_account<H: Host>(client: &Client<H>, payload: &NewAccount<'_>) -> R
     let call = Call { endpoint: "newAccount", url: asked, payload: Some(&body), signed, on_silence };
     let response = client.call(call).await?;
     let url = location(client, asked, &response, "account.location")?;
-    let state = parse(asked, &response)?;
+    let state = state_of(asked, &response)?;
     client.set_kid(Some(url.clone()));
     Ok(account(url, state, payload.contact.unwrap_or_default()))
 }
@@ -84,12 +85,18 @@ pub(crate) fn location<H: Host>(
 ) -> Result<String, Error> {
     let missing = || Error::BadAnswer { url: asked.to_owned(), what: "it has no usable Location header".to_owned() };
     let url = response.header("location").and_then(|location| resolve(asked, location)).ok_or_else(missing)?;
-    client.trusted(place, url)
+    client.trusted(place, asked, url)
+}
+
+/// What the CA says of an account: its URL is in a header, so a CA may say nothing.
+fn state_of(asked: &str, response: &Response) -> Result<AccountState, Error> {
+    if response.body.trim_ascii().is_empty() { Ok(AccountState::default()) } else { parse(asked, response) }
 }
 
 fn account(url: String, state: AccountState, asked: &[String]) -> Account {
     // A CA that does not tell the contacts back (§7.1.2 allows that) has taken those it was told.
-    Account { url, status: state.status, contact: state.contact.unwrap_or_else(|| asked.to_vec()) }
+    let contact = if state.contact.is_empty() { asked.to_vec() } else { state.contact };
+    Account { url, status: state.status.unwrap_or_else(|| VALID.to_owned()), contact }
 }
 
 /// What is sent to newAccount (§7.3) and to an account's URL (§7.3.2).
@@ -106,10 +113,14 @@ struct NewAccount<'a> {
     external_account_binding: Option<&'a Binding>,
 }
 
+/// The status of an account whose CA tells none: it answered that there is one.
+const VALID: &str = "valid";
+
 /// What comes back (§7.1.2).
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct AccountState {
-    status: String,
-    #[serde(default)]
-    contact: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "lenient::texts")]
+    contact: Vec<String>,
 }

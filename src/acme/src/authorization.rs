@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 
 use crate::challenge::{Challenge, ChallengeType, named};
-use crate::client::{Client, OnSilence, parse};
-use crate::error::{Class, Error, Refusal};
+use crate::client::{Client, parse};
+use crate::error::{Error, Refusal};
 use crate::host::Host;
-use crate::issuance::{Custodian, Failure, Poll};
-use crate::problem::{Document, Problem};
-use crate::retry_after;
-
-/// How long a CA may take to validate a name. Let's Encrypt takes seconds; lego gives up after two minutes.
-const VALIDATION_TIMEOUT: Duration = Duration::from_secs(5 * 60);
+use crate::identifier::{Identifier, proved_by};
+use crate::issuance::{Custodian, Failure};
+use crate::order::Order;
+use crate::problem::{self, Problem};
+use crate::validation::validate;
+use crate::{lenient, retry_after};
 
 /// How long an answer to a challenge stands at the longest, in seconds, from when the CA is told; it is withdrawn when
 /// the validation ended.
@@ -25,57 +25,30 @@ const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 22..=128;
 /// The most names by which a CA may find its record (draft-ietf-acme-dns-persist §4: at most ten).
 const MAX_ISSUER_DOMAIN_NAMES: usize = 10;
 
-/// Proves one name: reads its authorization, answers a challenge, waits for the CA's verdict. One that is valid
-/// already is left alone.
+/// Proves one name of an order: reads its authorization, answers a challenge, waits for the CA's verdict. One that is
+/// valid already is left alone.
 pub(crate) async fn fulfil<H: Host, C: Custodian>(
     client: &Client<H>,
     custodian: &C,
+    names: &[Identifier],
+    order: &Order,
     url: &str,
 ) -> Result<(), Failure<C::Error>> {
-    let authorization = fetch(client, url).await?;
-    match authorization.state.status {
+    let Authorization { state, .. } = fetch(client, url).await?;
+    match state.status {
         AuthorizationStatus::Valid => Ok(()),
         AuthorizationStatus::Pending => {
-            let Offer { url: told_at, delay, challenge } = choose(client, custodian, &authorization.state)?;
-            custodian.publish(&challenge).await.map_err(Failure::Custodian)?;
-            if told_at.is_some() && !delay.is_zero() {
-                client.host.sleep(delay).await;
+            let offer = choose(client, custodian, names, order, (url, &state))?;
+            custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
+            if offer.url.is_some() && !offer.delay.is_zero() {
+                client.host.sleep(offer.delay).await;
             }
-            let verdict = validate(client, url, told_at.as_deref()).await;
-            custodian.retract(&challenge).await;
+            let verdict = validate(client, order, url, &offer).await;
+            custodian.retract(&offer.challenge).await;
             Ok(verdict?)
         }
-        _ => Err(invalid(url, authorization.state).into()),
+        _ => Err(invalid(order, state).into()),
     }
-}
-
-/// Tells the CA that the answer is there, and waits until it has looked (§7.5.1).
-async fn validate<H: Host>(client: &Client<H>, url: &str, challenge: Option<&str>) -> Result<(), Error> {
-    if let Some(challenge) = challenge
-        && let Err(error) = client.post("challenge", challenge, &Ready {}, OnSilence::Repeat).await
-        && !(error.class() == Class::Permanent && has_arrived(client, url, challenge).await)
-    {
-        return Err(error);
-    }
-    let mut poll = Poll::new(&client.host, "the CA's validation", VALIDATION_TIMEOUT);
-    let mut asked = None;
-    loop {
-        poll.wait(asked).await?;
-        let authorization = fetch(client, url).await?;
-        match authorization.state.status {
-            AuthorizationStatus::Valid => return Ok(()),
-            AuthorizationStatus::Pending => asked = authorization.retry_after,
-            _ => return Err(invalid(url, authorization.state)),
-        }
-    }
-}
-
-/// Whether the CA took the word, which it refuses to take twice: the answer to it may have been lost.
-async fn has_arrived<H: Host>(client: &Client<H>, url: &str, challenge: &str) -> bool {
-    let Ok(Authorization { state, .. }) = fetch(client, url).await else { return false };
-    let told = state.challenges.iter().find(|known| known.url.as_deref() == Some(challenge));
-    let is_pending = told.is_none_or(|told| told.status.as_deref().is_none_or(|status| status == "pending"));
-    state.status != AuthorizationStatus::Pending || !is_pending
 }
 
 /// What went wrong with the authorizations of an order that the CA gave up.
@@ -84,18 +57,20 @@ pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Ve
     for url in urls {
         // One that can't be read tells nothing; the order's own error is shown anyway.
         if let Ok(authorization) = fetch(client, url).await {
-            problems.extend(problem(authorization.state));
+            problems.extend(refusal(authorization.state));
         }
     }
     problems
 }
 
-struct Authorization {
-    state: AuthorizationState,
-    retry_after: Option<Duration>,
+/// What the CA says of an authorization.
+pub(crate) struct Authorization {
+    pub(crate) state: AuthorizationState,
+    /// How long it asks to wait before the next look.
+    pub(crate) retry_after: Option<Duration>,
 }
 
-async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Authorization, Error> {
+pub(crate) async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Authorization, Error> {
     let response = client.post_as_get("authorization", url).await?;
     let retry_after =
         response.header("retry-after").and_then(|value| retry_after::parse(value, client.host.now_millis()));
@@ -103,10 +78,10 @@ async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Authorization, 
 }
 
 /// A challenge to be answered: where to say so, unless that was said already, after which wait, and the answer.
-struct Offer {
-    url: Option<String>,
+pub(crate) struct Offer {
+    pub(crate) url: Option<String>,
     delay: Duration,
-    challenge: Challenge,
+    pub(crate) challenge: Challenge,
 }
 
 /// Lets the custodian choose among those of the offered challenges that can be used. One that the CA was told of before
@@ -114,22 +89,28 @@ struct Offer {
 fn choose<H: Host, C: Custodian>(
     client: &Client<H>,
     custodian: &C,
-    state: &AuthorizationState,
+    names: &[Identifier],
+    order: &Order,
+    (base, state): (&str, &AuthorizationState),
 ) -> Result<Offer, Error> {
-    let host = state.identifier.value.to_ascii_lowercase();
+    let told = state.identifier.as_deref();
+    let Some((host, wildcard)) = proved_by(names, told, state.wildcard) else {
+        let names = told.map(str::to_owned).into_iter().collect();
+        return Err(Error::OrderNamesChanged { order: order.url.clone(), names });
+    };
     let usable: Vec<(ChallengeType, &ChallengeState, &str)> = state.challenges.iter().filter_map(usable).collect();
     let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun());
     let offered: Vec<ChallengeType> = match begun {
         Some((kind, ..)) => vec![*kind],
         None => usable.iter().map(|(kind, ..)| *kind).collect(),
     };
-    let way = custodian.choose(&named(&host, state.wildcard), &offered);
+    let way = custodian.choose(&named(&host, wildcard), &offered);
     let chosen = way.and_then(|way| usable.iter().find(|(kind, ..)| *kind == way.kind).map(|found| (way, found)));
     let Some((way, (kind, challenge, url))) = chosen else {
-        let offered = state.challenges.iter().map(|challenge| challenge.kind.clone()).collect();
-        return Err(Error::NoChallenge { identifier: named(&host, state.wildcard), offered });
+        let offered = state.challenges.iter().map(ChallengeState::described).collect();
+        return Err(Error::NoChallenge { identifier: named(&host, wildcard), offered });
     };
-    let url = client.trusted("challenge.url", (*url).to_owned())?;
+    let url = client.trusted("challenge.url", base, (*url).to_owned())?;
     let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
     let delay = i64::try_from(way.delay.as_secs()).unwrap_or(i64::MAX);
     let token = challenge.token.clone().unwrap_or_default();
@@ -138,7 +119,7 @@ fn choose<H: Host, C: Custodian>(
         key_authorization: if token.is_empty() { String::new() } else { client.key.key_authorization(&token) },
         token,
         host,
-        wildcard: state.wildcard,
+        wildcard,
         account: client.kid().unwrap_or_default(),
         issuer_domain_names: challenge.issuer_domain_names.clone(),
         expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
@@ -162,57 +143,68 @@ pub fn is_token(token: &str) -> bool {
     TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-fn invalid(url: &str, state: AuthorizationState) -> Error {
-    let detail = format!("its authorization is {}", state.status.as_str());
-    let identifier = named(&state.identifier.value, state.wildcard);
-    let refusal = problem(state).unwrap_or_else(|| Refusal {
-        identifier: Some(identifier),
+/// That an authorization can't become valid any more, which ends its order.
+pub(crate) fn invalid(order: &Order, state: AuthorizationState) -> Error {
+    let detail = format!("its authorization is {}, and the CA gives no reason", state.status.as_str());
+    let identifier = state.name();
+    let refusal = refusal(state).unwrap_or_else(|| Refusal {
+        identifier,
         challenge: None,
         problem: Problem { detail, ..Problem::default() },
     });
-    Error::OrderInvalid { order: url.to_owned(), problems: vec![refusal] }
+    Error::OrderInvalid { order: order.url.clone(), problems: vec![refusal] }
 }
 
-fn problem(state: AuthorizationState) -> Option<Refusal> {
-    let identifier = Some(named(&state.identifier.value, state.wildcard));
-    let (kind, error) = state.challenges.into_iter().find_map(|challenge| Some((challenge.kind, challenge.error?)))?;
-    Some(Refusal { identifier, challenge: ChallengeType::from_name(&kind), problem: Problem::from(error) })
+fn refusal(state: AuthorizationState) -> Option<Refusal> {
+    let identifier = state.name();
+    let (kind, problem) =
+        state.challenges.into_iter().find_map(|challenge| Some((challenge.kind, challenge.error?)))?;
+    Some(Refusal { identifier, challenge: ChallengeType::from_name(&kind), problem })
 }
-
-/// What is sent to a challenge's URL to say that it can be validated (§7.5.1).
-#[derive(Serialize)]
-struct Ready {}
 
 /// An authorization as it stands in JSON (§7.1.4).
 #[derive(Deserialize)]
-struct AuthorizationState {
-    identifier: crate::order::IdentifierResource,
-    status: AuthorizationStatus,
-    #[serde(default, deserialize_with = "readable")]
+pub(crate) struct AuthorizationState {
+    #[serde(default, deserialize_with = "lenient::identifier")]
+    identifier: Option<String>,
+    #[serde(default, deserialize_with = "status")]
+    pub(crate) status: AuthorizationStatus,
+    /// Those that can be read: one of a type that nobody knows may look like anything (§7.1.5).
+    #[serde(default, deserialize_with = "lenient::list")]
     challenges: Vec<ChallengeState>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::flag")]
     wildcard: bool,
 }
 
-/// The challenges that can be read: one of a type that nobody knows may look like anything (§7.1.5).
-fn readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ChallengeState>, D::Error> {
-    let all = Vec::<serde_json::Value>::deserialize(deserializer)?;
-    Ok(all.into_iter().filter_map(|challenge| serde_json::from_value(challenge).ok()).collect())
+impl AuthorizationState {
+    /// The name as it stands in a certificate.
+    fn name(&self) -> Option<String> {
+        let told = Identifier::of(self.identifier.as_deref()?).value();
+        Some(if self.wildcard && !told.starts_with("*.") { named(&told, true) } else { told })
+    }
+
+    /// The challenge at this URL.
+    pub(crate) fn challenge(&self, url: &str) -> Option<&ChallengeState> {
+        self.challenges.iter().find(|known| known.url.as_deref() == Some(url))
+    }
 }
 
 /// How far an authorization is (§7.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum AuthorizationStatus {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AuthorizationStatus {
     Deactivated,
     Expired,
     Invalid,
+    /// Also where the CA tells no status, or one that is not known.
+    #[default]
     Pending,
     Revoked,
     Valid,
 }
 
 impl AuthorizationStatus {
+    const ALL: [Self; 6] = [Self::Deactivated, Self::Expired, Self::Invalid, Self::Pending, Self::Revoked, Self::Valid];
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Deactivated => "deactivated",
@@ -225,27 +217,48 @@ impl AuthorizationStatus {
     }
 }
 
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AuthorizationStatus, D::Error> {
+    let word = lenient::word(deserializer)?;
+    let known = AuthorizationStatus::ALL.into_iter().find(|status| Some(status.as_str()) == word.as_deref());
+    Ok(known.unwrap_or_default())
+}
+
 /// A challenge as it stands in JSON (§7.1.5). Types this client does not know may lack what the others have.
 #[derive(Deserialize)]
-struct ChallengeState {
-    #[serde(rename = "type", default)]
+pub(crate) struct ChallengeState {
+    #[serde(rename = "type", default, deserialize_with = "lenient::text_or_none")]
     kind: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     url: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     token: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::word")]
     status: Option<String>,
-    #[serde(default)]
-    error: Option<Document>,
-    #[serde(rename = "issuer-domain-names", default)]
+    #[serde(default, deserialize_with = "problem::error")]
+    error: Option<Problem>,
+    #[serde(rename = "issuer-domain-names", default, deserialize_with = "lenient::texts")]
     issuer_domain_names: Vec<String>,
 }
 
 impl ChallengeState {
+    /// Whether nobody told the CA yet that it can look.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.status.as_deref().is_none_or(|status| status == "pending")
+    }
+
     /// Whether the CA was told that it can look.
-    fn is_begun(&self) -> bool {
+    pub(crate) fn is_begun(&self) -> bool {
         self.status.as_deref() == Some("processing")
+    }
+
+    /// Its type, and why it can't be answered, where that is its own fault.
+    fn described(&self) -> String {
+        match (ChallengeType::from_name(&self.kind), usable(self)) {
+            (Some(ChallengeType::DnsPersist01), None) => format!("{} (without usable issuer-domain-names)", self.kind),
+            (Some(_), None) if self.url.is_none() => format!("{} (without a URL)", self.kind),
+            (Some(_), None) => format!("{} (its token is not base64url of 22 to 128 characters)", self.kind),
+            _ => self.kind.clone(),
+        }
     }
 }
 
@@ -279,6 +292,25 @@ mod tests {
         .unwrap();
         assert_eq!(state.status, AuthorizationStatus::Valid);
         assert_eq!(state.challenges[0].token.as_deref(), Some("DGyRejmCefe7v4NfDGDKfA"));
+    }
+
+    #[test]
+    fn what_is_absent_or_odd_hides_nothing_else() {
+        let state: AuthorizationState = serde_json::from_str(
+            r#"{"status": null, "wildcard": null, "identifier": {"value": "A.example"}, "challenges": [
+                null, 7, {"type": 7, "url": {}, "error": []},
+                {"type": "http-01", "url": "https://ca.example/1", "token": "DGyRejmCefe7v4NfDGDKfA",
+                 "status": "PROCESSING", "error": {}, "issuer-domain-names": null, "validated": 7}
+            ]}"#,
+        )
+        .unwrap();
+        assert_eq!((state.status, state.name().as_deref()), (AuthorizationStatus::Pending, Some("a.example")));
+        let usable: Vec<_> = state.challenges.iter().filter_map(usable).collect();
+        assert_eq!((usable.len(), usable[0].0), (1, ChallengeType::Http01));
+        assert!(usable[0].1.is_begun() && usable[0].1.error.is_none());
+        for none in [r#"{"challenges": null}"#, "{}"] {
+            assert!(serde_json::from_str::<AuthorizationState>(none).unwrap().challenges.is_empty());
+        }
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::host::{Host, Response};
 use crate::link;
-use crate::origin::resolve;
 
 /// How many other chains are downloaded. CAs offer one or two.
 const MAX_ALTERNATES: usize = 8;
@@ -63,8 +62,7 @@ pub async fn download<H: Host>(client: &Client<H>, url: &str) -> Result<Chains, 
 async fn alternate<H: Host>(client: &Client<H>, base: &str, link: &str) -> Result<String, Error> {
     let place = "certificate.link";
     // What is no https URL has no origin that could be trusted.
-    let url = resolve(base, link).ok_or_else(|| Error::ForeignUrl { place, url: link.to_owned() })?;
-    let url = client.trusted(place, url)?;
+    let url = client.trusted(place, base, link.to_owned())?;
     pem(&url, client.post_as_get("certificate", &url).await?)
 }
 

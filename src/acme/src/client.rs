@@ -16,7 +16,7 @@ pub use crate::fetch::MAX_ANSWER;
 use crate::fetch::{Repeats, is_allowed, send};
 use crate::host::{Host, Method, Request, Response};
 use crate::jws::{AccountKey, KeyName};
-use crate::origin::Origin;
+use crate::origin::{Origin, resolve};
 use crate::problem::Problem;
 
 /// How often a refused nonce is replaced. A CA that refuses every second one (Pebble can be told to) still fails only
@@ -119,8 +119,9 @@ impl<H: Host> Client<H> {
         self.kid.replace(kid);
     }
 
-    /// A URL the CA sent, if it may be asked.
-    pub(crate) fn trusted(&self, place: &'static str, url: String) -> Result<String, Error> {
+    /// A URL the CA sent, if it may be asked; `base` is the one that it came from.
+    pub(crate) fn trusted(&self, place: &'static str, base: &str, url: String) -> Result<String, Error> {
+        let url = resolve(base, &url).unwrap_or(url);
         if is_allowed(&url, &self.origin, &self.options) { Ok(url) } else { Err(Error::ForeignUrl { place, url }) }
     }
 
@@ -232,12 +233,14 @@ impl<H: Host> Client<H> {
     }
 }
 
-/// Reads JSON out of an answer.
+/// Reads a JSON object out of an answer.
 pub(crate) fn parse<T: DeserializeOwned>(url: &str, response: &Response) -> Result<T, Error> {
-    serde_json::from_slice(&response.body).map_err(|error| Error::BadAnswer {
+    let bad = |error: &dyn std::fmt::Display| Error::BadAnswer {
         url: url.to_owned(),
         what: format!("it is not what was asked for: {error}"),
-    })
+    };
+    let object: serde_json::Map<_, _> = serde_json::from_slice(&response.body).map_err(|error| bad(&error))?;
+    serde_json::from_value(object.into()).map_err(|error| bad(&error))
 }
 
 /// Ends a future with an error when it takes longer.

@@ -7,7 +7,8 @@ use crate::client::{Options, parse, within};
 use crate::error::Error;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
-use crate::origin::Origin;
+use crate::lenient;
+use crate::origin::{Origin, resolve};
 
 /// A CA whose directory is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,16 +26,18 @@ impl Ca {
         let origin = Origin::of(url).ok_or_else(foreign)?;
         let answer = fetch(host, "directory", url, &origin, options);
         let answer = within(host, options.client_timeout, "the CA's directory", answer).await?;
-        let directory: Directory = parse(url, &answer)?;
-        for (place, url) in [
-            ("directory.newNonce", &directory.new_nonce),
-            ("directory.newAccount", &directory.new_account),
-            ("directory.newOrder", &directory.new_order),
+        let mut directory: Directory = parse(url, &answer)?;
+        for (place, named) in [
+            ("directory.newNonce", &mut directory.new_nonce),
+            ("directory.newAccount", &mut directory.new_account),
+            ("directory.newOrder", &mut directory.new_order),
         ] {
-            if !is_allowed(url, &origin, options) {
-                return Err(Error::ForeignUrl { place, url: url.clone() });
+            *named = resolve(url, named).unwrap_or_else(|| named.clone());
+            if !is_allowed(named, &origin, options) {
+                return Err(Error::ForeignUrl { place, url: named.clone() });
             }
         }
+        directory.renewal_info = directory.renewal_info.map(|named| resolve(url, &named).unwrap_or(named));
         Ok(Self { origin, directory })
     }
 }
@@ -50,10 +53,10 @@ pub struct Directory {
     /// Where orders are made (§7.4).
     pub new_order: String,
     /// Where it is told when to renew (RFC 9773 §4.1), if it is.
-    #[serde(default, deserialize_with = "text_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub renewal_info: Option<String>,
-    /// What the CA says of itself. `null` and absent are the same.
-    #[serde(default)]
+    /// What the CA says of itself. What is no object is as good as absent.
+    #[serde(default, deserialize_with = "lenient::object")]
     pub meta: Option<Meta>,
 }
 
@@ -62,11 +65,11 @@ pub struct Directory {
 #[serde(rename_all = "camelCase")]
 pub struct Meta {
     /// Where the terms of service stand, if there are any.
-    #[serde(default, deserialize_with = "text_or_nothing")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub terms_of_service: Option<String>,
     /// Whether an account needs an external account binding (§7.3.4).
-    #[serde(default)]
-    pub external_account_required: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::flag")]
+    pub external_account_required: bool,
     /// The profiles that certificates can be ordered by, each with its description (draft-ietf-acme-profiles §3).
     #[serde(default)]
     pub profiles: Value,
@@ -78,11 +81,6 @@ impl Directory {
         let profiles = self.meta.as_ref().and_then(|meta| meta.profiles.as_object());
         profiles.map_or_else(Vec::new, |profiles| profiles.keys().map(String::as_str).collect())
     }
-}
-
-/// What is no text is as good as absent: nobody needs it.
-fn text_or_nothing<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_str().map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -135,9 +133,19 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_null_meta_are_accepted() {
-        let text = r#"{"x":[{}],"newNonce":"n","newAccount":"a","newOrder":"o","meta":null}"#;
-        assert_eq!(serde_json::from_str::<Directory>(text).unwrap().meta, None);
+    fn unknown_keys_and_a_meta_that_is_none_are_accepted() {
+        for meta in ["null", "\"\"", "[]"] {
+            let text = format!(r#"{{"x":[{{}}],"newNonce":"n","newAccount":"a","newOrder":"o","meta":{meta}}}"#);
+            assert_eq!(serde_json::from_str::<Directory>(&text).unwrap().meta, None, "{meta}");
+        }
+    }
+
+    #[test]
+    fn odd_members_of_meta_hide_no_other() {
+        let text = r#"{"newNonce":"n","newAccount":"a","newOrder":"o",
+            "meta":{"termsOfService":null,"externalAccountRequired":"true","profiles":7}}"#;
+        let meta = serde_json::from_str::<Directory>(text).unwrap().meta.unwrap();
+        assert!(meta.external_account_required && meta.terms_of_service.is_none());
     }
 
     #[test]

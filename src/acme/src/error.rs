@@ -234,19 +234,24 @@ impl fmt::Display for Error {
                 "{place} is {}, which has not the origin of caServer; if that is right, list its host in caClusters",
                 one_line(url)
             ),
-            Self::NoChallenge { identifier, offered } => write!(
-                f,
-                "{}: the CA offers no challenge that is configured and proves it, only {}",
-                one_line(identifier),
-                one_line(&offered.join(", "))
-            ),
+            Self::NoChallenge { identifier, offered } => {
+                write!(f, "{}: the CA offers no challenge that is configured and proves it", one_line(identifier))?;
+                match offered.join(", ").as_str() {
+                    "" => f.write_str("; it offers none at all"),
+                    offered => write!(f, ", only {}", one_line(offered)),
+                }
+            }
             Self::OrderInvalid { order, problems } => {
                 write!(f, "the CA gave up order {}", one_line(order))?;
                 problems.iter().try_for_each(|refusal| write!(f, "; {refusal}"))
             }
             Self::OrderLost { order } => write!(f, "order {} does not exist any more", one_line(order)),
             Self::OrderNamesChanged { order, names } => {
-                write!(f, "the CA changed the names of order {} to {}", one_line(order), one_line(&names.join(", ")))
+                write!(f, "the CA changed the names of order {}", one_line(order))?;
+                match names.join(", ").as_str() {
+                    "" => f.write_str(": it does not tell what an authorization is for"),
+                    names => write!(f, " to {}", one_line(names)),
+                }
             }
             Self::Refused { endpoint, problem } => write!(f, "{endpoint} refused: {problem}"),
             Self::Send { url, error } => write!(f, "{}: {error}", one_line(url)),

@@ -15,7 +15,7 @@ use crate::challenge::{Challenge, ChallengeType, Way};
 use crate::client::Client;
 use crate::error::{Error, Refusal};
 use crate::host::Host;
-use crate::order::{self, Identifier, Order, OrderState, OrderStatus};
+use crate::order::{self, Course, Identifier, Order, OrderState, OrderStatus};
 
 /// How many authorizations of an order are worked on at once: all of them for nearly every certificate there is.
 const AUTHORIZATIONS_AT_ONCE: usize = 32;
@@ -38,7 +38,7 @@ pub trait Custodian {
     type Error;
 
     /// An order was created. MUST be durable when this returns.
-    fn ordered(&self, order: &str) -> impl Future<Output = Result<(), Self::Error>>;
+    fn ordered(&self, order: &Order) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
     /// none of them can be gone.
@@ -93,8 +93,8 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
 pub enum Beginning<'a> {
     /// A new one is placed; it names the certificate that it replaces, if there is one (RFC 9773 §5).
     New(Option<&'a str>),
-    /// The one with this URL is gone on with.
-    Started(&'a str),
+    /// This one is gone on with.
+    Started(&'a Order),
 }
 
 /// Gets a certificate for these names.
@@ -105,29 +105,37 @@ pub async fn issue<H: Host, C: Custodian>(
     beginning: Beginning<'_>,
 ) -> Result<Issued, Failure<C::Error>> {
     let (order, mut state) = match beginning {
-        Beginning::Started(url) => resume(client, names, url).await?,
+        Beginning::Started(order) => resume(client, names, order).await?,
         Beginning::New(replaces) => {
             let (order, state) = place(client, names, replaces).await?;
-            custodian.ordered(&order.url).await.map_err(Failure::Custodian)?;
+            custodian.ordered(&order).await.map_err(Failure::Custodian)?;
             (order, state)
         }
     };
     for _ in 0..MAX_STEPS {
         state = match state.status {
             OrderStatus::Pending => {
-                authorize(client, custodian, &state).await?;
+                authorize(client, custodian, names, &order).await?;
                 // All its authorizations are valid, so it is ready (§7.1.6). A CA that is not so far yet says
                 // `orderNotReady`, and is asked then.
                 OrderState { status: OrderStatus::Ready, ..state }
             }
             OrderStatus::Ready => {
                 let csr = custodian.csr(&order.url).await.map_err(Failure::Custodian)?;
-                finalize(client, &order, state, &csr).await?
+                finalize(client, names, &order, &csr).await?
             }
-            OrderStatus::Processing => wait_while(client, &order, OrderStatus::Processing, state.retry_after).await?,
+            OrderStatus::Processing => {
+                let is_at_work = |state: &OrderState| state.status == OrderStatus::Processing;
+                wait_while(client, names, &order, is_at_work, state.retry_after).await?
+            }
             OrderStatus::Valid => match &state.certificate {
                 Some(url) => return Ok(Issued { chains: certificate::download(client, url).await?, order: order.url }),
-                None => return Err(bad_order(&order, "it is valid and has no certificate").into()),
+                // Some say so a moment before the certificate is there.
+                None => {
+                    let is_without =
+                        |state: &OrderState| state.status == OrderStatus::Valid && state.certificate.is_none();
+                    wait_while(client, names, &order, is_without, state.retry_after).await?
+                }
             },
             OrderStatus::Invalid => return Err(given_up(client, order, state).await.into()),
         };
@@ -143,7 +151,7 @@ pub async fn rehearse<H: Host, C: Custodian>(
 ) -> Result<(), Failure<C::Error>> {
     let (order, state) = order::place(client, names, None).await?;
     match state.status {
-        OrderStatus::Pending => authorize(client, custodian, &state).await,
+        OrderStatus::Pending => authorize(client, custodian, names, &order).await,
         OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid => Ok(()),
         OrderStatus::Invalid => Err(given_up(client, order, state).await.into()),
     }
@@ -162,21 +170,30 @@ async fn place<H: Host>(
     }
 }
 
-async fn resume<H: Host>(client: &Client<H>, names: &[Identifier], url: &str) -> Result<(Order, OrderState), Error> {
-    let order = Order { url: client.trusted("the stored order", url.to_owned())? };
-    let state = order::fetch(client, &order).await?;
-    order::same_names(&order, names, &state)?;
-    Ok((order, state))
+/// Looks at an order that was placed before. What was kept of it is trusted no more than what the CA says: the
+/// configuration may be another one by now.
+async fn resume<H: Host>(client: &Client<H>, names: &[Identifier], kept: &Order) -> Result<(Order, OrderState), Error> {
+    let trusted = |url: &String| client.trusted("the stored order", &kept.url, url.clone());
+    let Course { finalize, authorizations, .. } = &kept.course;
+    let course = Course {
+        finalize: finalize.as_ref().map(trusted).transpose()?,
+        authorizations: authorizations.iter().map(trusted).collect::<Result<_, _>>()?,
+        ..kept.course.clone()
+    };
+    let kept = Order { url: trusted(&kept.url)?, course };
+    let state = order::fetch(client, names, &kept).await?;
+    Ok((Order { course: state.course.clone(), ..kept }, state))
 }
 
 /// Proves all names, side by side. All are seen to their end, so that no answer to a challenge stays behind.
 async fn authorize<H: Host, C: Custodian>(
     client: &Client<H>,
     custodian: &C,
-    state: &OrderState,
+    names: &[Identifier],
+    order: &Order,
 ) -> Result<(), Failure<C::Error>> {
-    let verdicts = stream::iter(&state.authorizations)
-        .map(|url| authorization::fulfil(client, custodian, url))
+    let verdicts = stream::iter(&order.course.authorizations)
+        .map(|url| authorization::fulfil(client, custodian, names, order, url))
         .buffer_unordered(AUTHORIZATIONS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -209,17 +226,18 @@ fn is_final<E>(failure: &Failure<E>) -> bool {
 /// stands: the request is never sent blindly again, and no second order is made.
 async fn finalize<H: Host>(
     client: &Client<H>,
+    names: &[Identifier],
     order: &Order,
-    state: OrderState,
     csr: &[u8],
 ) -> Result<OrderState, Error> {
-    match order::finalize(client, &state, csr).await {
+    match order::finalize(client, order, csr).await {
         Ok(state) => Ok(state),
         Err(Error::Refused { problem, .. }) if problem.is("orderNotReady") => {
-            wait_while(client, order, OrderStatus::Pending, problem.retry_after).await
+            let is_pending = |state: &OrderState| state.status == OrderStatus::Pending;
+            wait_while(client, names, order, is_pending, problem.retry_after).await
         }
         Err(Error::Send { .. } | Error::BadAnswer { .. } | Error::TimedOut { .. }) => {
-            let state = order::fetch(client, order).await?;
+            let state = order::fetch(client, names, order).await?;
             if state.status == OrderStatus::Ready {
                 client.host.sleep(BEFORE_ANOTHER_FINALIZE).await;
             }
@@ -229,11 +247,12 @@ async fn finalize<H: Host>(
     }
 }
 
-/// Polls an order until its status is another. No look begins after `certificateTimeout`, however slowly the CA answers.
+/// Polls an order as long as it is as it was. No look begins after `certificateTimeout`, however slowly the CA answers.
 async fn wait_while<H: Host>(
     client: &Client<H>,
+    names: &[Identifier],
     order: &Order,
-    status: OrderStatus,
+    is_as_it_was: impl Fn(&OrderState) -> bool,
     mut asked: Option<Duration>,
 ) -> Result<OrderState, Error> {
     let (timeout, what) = (client.options.certificate_timeout, "the CA's work on the order");
@@ -241,8 +260,8 @@ async fn wait_while<H: Host>(
     let mut alarm = pin!(client.host.sleep(timeout));
     loop {
         poll.wait(asked).await?;
-        let state = order::fetch(client, order).await?;
-        if state.status != status {
+        let state = order::fetch(client, names, order).await?;
+        if !is_as_it_was(&state) {
             return Ok(state);
         }
         if futures::poll!(alarm.as_mut()).is_ready() {
@@ -256,7 +275,7 @@ async fn given_up<H: Host>(client: &Client<H>, order: Order, state: OrderState) 
     let of_order = |problem| Refusal { identifier: None, challenge: None, problem };
     let mut problems: Vec<_> = state.error.into_iter().map(of_order).collect();
     if problems.is_empty() {
-        problems = authorization::problems(client, &state.authorizations).await;
+        problems = authorization::problems(client, &order.course.authorizations).await;
     }
     Error::OrderInvalid { order: order.url, problems }
 }

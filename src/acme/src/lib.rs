@@ -7,11 +7,12 @@
 //!
 //! Read it in this order:
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
-//! - [`order`], [`authorization`], [`challenge`], [`certificate`], [`account`], [`external_account`]: its steps, one
-//!   section of the RFC each;
+//! - [`order`], [`authorization`] and their validation, [`challenge`], [`certificate`], [`account`],
+//!   [`external_account`]: its steps, one section of the RFC each;
 //! - [`renewal_info`]: when the CA wants to see it again (RFC 9773);
 //! - [`client`]: one signed request with its nonces and retries;
-//! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts;
+//! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts; what CAs write that
+//!   the RFC does not say is read in one of them;
 //! - [`host`]: what it needs from the world.
 
 #![forbid(unsafe_code)]
@@ -26,8 +27,10 @@ pub mod error;
 pub mod external_account;
 mod fetch;
 pub mod host;
+mod identifier;
 pub mod issuance;
 pub mod jws;
+mod lenient;
 mod link;
 pub mod order;
 pub mod origin;
@@ -38,6 +41,7 @@ pub mod retry_after;
 #[cfg(feature = "scripted")]
 pub mod scripted;
 mod text;
+mod validation;
 
 pub use challenge::{Challenge, ChallengeType, Way};
 pub use client::{Client, Options};

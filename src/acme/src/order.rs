@@ -1,82 +1,65 @@
 //! Orders (RFC 8555 §7.1.3 and §7.4): placed, fetched, finalized.
+//!
+//! What newOrder answers is kept: not every CA tells it again (RFC 8555 §7.1.3 wants it), so later answers are needed
+//! only for what may have changed.
 
-use std::net::IpAddr;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::account::location;
 use crate::client::{Client, OnSilence, parse};
 use crate::error::Error;
 use crate::host::{Host, Response};
-use crate::problem::{Document, Problem};
-use crate::retry_after;
+pub use crate::identifier::Identifier;
+use crate::identifier::{IdentifierResource, are_ours, are_same};
+use crate::problem::{self, Problem};
+use crate::{lenient, retry_after};
 
 /// The most authorizations an order may have: one for each name, and CAs take a hundred names.
 const MAX_AUTHORIZATIONS: usize = 200;
 
-/// What a certificate is for: a DNS name, or an IP address (RFC 8738).
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Identifier {
-    /// A DNS name in lower-case ASCII.
-    Dns(String),
-    /// An IP address.
-    Ip(IpAddr),
-}
-
-impl Identifier {
-    /// An IP address where it is one, else a DNS name.
-    pub fn of(name: &str) -> Self {
-        match name.parse() {
-            Ok(ip) => Self::Ip(ip),
-            Err(_) => Self::Dns(name.to_ascii_lowercase()),
-        }
-    }
-
-    /// The name or the address as text.
-    pub fn value(&self) -> String {
-        match self {
-            Self::Dns(name) => name.clone(),
-            Self::Ip(ip) => ip.to_string(),
-        }
-    }
-
-    fn resource(&self) -> IdentifierResource {
-        let kind = if matches!(self, Self::Dns(_)) { "dns" } else { "ip" };
-        IdentifierResource { kind: kind.to_owned(), value: self.value() }
-    }
-}
-
-/// An order: where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An order: where it is, and what is needed to go on with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     /// The order's URL.
     pub url: String,
+    /// What newOrder answered.
+    pub course: Course,
 }
 
-/// What the CA says of an order at some moment.
+/// What newOrder answered, as far as it is needed later.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Course {
+    /// Where the signing request goes; none in what was kept by earlier versions.
+    pub finalize: Option<String>,
+    /// The URLs of the order's authorizations.
+    pub authorizations: Vec<String>,
+    /// When the CA gives the order up, seconds since 1970.
+    pub expires: Option<i64>,
+    /// The end of the certificate's validity, where the CA fixes it with the order, seconds since 1970.
+    pub not_after: Option<i64>,
+}
+
+/// What the CA says of an order at some moment, and what it said before where it says nothing now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderState {
     /// How far it is (§7.1.6).
     pub status: OrderStatus,
-    /// What it is for.
-    pub identifiers: Vec<Identifier>,
-    /// The URLs of its authorizations.
-    pub authorizations: Vec<String>,
-    /// Where the signing request goes.
-    pub finalize: String,
     /// Where the certificate is, when there is one.
     pub certificate: Option<String>,
     /// Why it failed.
     pub error: Option<Problem>,
     /// How long the CA asks to wait before the next look.
-    pub retry_after: Option<std::time::Duration>,
+    pub retry_after: Option<Duration>,
+    /// What is to be kept.
+    pub course: Course,
 }
 
 /// How far an order is (§7.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderStatus {
     /// The CA gave it up.
     Invalid,
@@ -88,6 +71,20 @@ pub enum OrderStatus {
     Ready,
     /// The certificate is there.
     Valid,
+}
+
+impl OrderStatus {
+    /// The status of this name. One that is not known is taken for work of the CA's, which is waited for with a bound;
+    /// those of other objects that are over, for the end.
+    fn of(word: &str) -> Self {
+        match word {
+            "pending" => Self::Pending,
+            "ready" => Self::Ready,
+            "valid" => Self::Valid,
+            "invalid" | "expired" | "revoked" | "deactivated" => Self::Invalid,
+            _ => Self::Processing,
+        }
+    }
 }
 
 /// Places an order (§7.4), by the client's profile if it has one. A profile that the CA does not list is not asked for.
@@ -109,61 +106,74 @@ pub async fn place<H: Host>(
     let replaces = replaces.filter(|_| directory.renewal_info.is_some());
     let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile, replaces };
     let response = client.post("newOrder", &url, &payload, OnSilence::Repeat).await?;
-    let order = Order { url: location(client, &url, &response, "order.location")? };
-    let state = state_of(client, &url, &response)?;
-    same_names(&order, names, &state)?;
-    Ok((order, state))
+    let order = location(client, &url, &response, "order.location")?;
+    let (state, told) = state_of(client, &url, &response, &Course::default())?;
+    if !are_same(names, &told) {
+        return Err(Error::OrderNamesChanged { order, names: told });
+    }
+    Ok((Order { url: order, course: state.course.clone() }, state))
 }
 
 /// Looks at an order (§7.4); [`Error::OrderLost`] when the CA has none at this URL.
-pub async fn fetch<H: Host>(client: &Client<H>, order: &Order) -> Result<OrderState, Error> {
-    match client.post_as_get("order", &order.url).await {
-        Ok(response) => state_of(client, &order.url, &response),
+pub async fn fetch<H: Host>(client: &Client<H>, names: &[Identifier], order: &Order) -> Result<OrderState, Error> {
+    let response = match client.post_as_get("order", &order.url).await {
         Err(Error::Refused { problem, .. }) if matches!(problem.status, 401 | 403 | 404 | 410) => {
-            Err(Error::OrderLost { order: order.url.clone() })
+            return Err(Error::OrderLost { order: order.url.clone() });
         }
-        Err(error) => Err(error),
+        answered => answered?,
+    };
+    let (state, told) = state_of(client, &order.url, &response, &order.course)?;
+    if !are_ours(names, &told) {
+        return Err(Error::OrderNamesChanged { order: order.url.clone(), names: told });
     }
+    Ok(state)
 }
 
 /// Sends the signing request (§7.4). Where no answer comes it is not repeated: the order knows whether it was taken.
-pub async fn finalize<H: Host>(client: &Client<H>, state: &OrderState, csr: &[u8]) -> Result<OrderState, Error> {
+pub async fn finalize<H: Host>(client: &Client<H>, order: &Order, csr: &[u8]) -> Result<OrderState, Error> {
+    let Some(url) = &order.course.finalize else {
+        let what = "it is ready, and the CA never said where the signing request goes (finalize)".to_owned();
+        return Err(Error::BadAnswer { url: order.url.clone(), what });
+    };
     let payload = Finalize { csr: URL_SAFE_NO_PAD.encode(csr) };
-    let response = client.post("finalize", &state.finalize, &payload, OnSilence::GiveUp).await?;
-    state_of(client, &state.finalize, &response)
+    let response = client.post("finalize", url, &payload, OnSilence::GiveUp).await?;
+    Ok(state_of(client, url, &response, &order.course)?.0)
 }
 
-/// That an order is for the names it was placed for: the CA may not alter them.
-pub(crate) fn same_names(order: &Order, names: &[Identifier], state: &OrderState) -> Result<(), Error> {
-    let (mut asked, mut got) = (names.to_vec(), state.identifiers.clone());
-    asked.sort();
-    got.sort();
-    if asked == got {
-        return Ok(());
-    }
-    let names = state.identifiers.iter().map(Identifier::value).collect();
-    Err(Error::OrderNamesChanged { order: order.url.clone(), names })
-}
-
-fn state_of<H: Host>(client: &Client<H>, url: &str, response: &Response) -> Result<OrderState, Error> {
+/// What an answer says of an order, and the names in it; `known` is what was said before.
+fn state_of<H: Host>(
+    client: &Client<H>,
+    url: &str,
+    response: &Response,
+    known: &Course,
+) -> Result<(OrderState, Vec<String>), Error> {
+    let bad = |what: String| Error::BadAnswer { url: url.to_owned(), what };
     let resource: OrderResource = parse(url, response)?;
+    let Some(status) = resource.status() else { return Err(bad("it is not an order".to_owned())) };
     if resource.authorizations.len() > MAX_AUTHORIZATIONS {
-        let what = format!("an order with more than {MAX_AUTHORIZATIONS} authorizations");
-        return Err(Error::BadAnswer { url: url.to_owned(), what });
+        return Err(bad(format!("an order with more than {MAX_AUTHORIZATIONS} authorizations")));
     }
-    let trust = |place, url| client.trusted(place, url);
+    let trust = |place, named| client.trusted(place, url, named);
     let authorizations = resource.authorizations.into_iter().map(|url| trust("order.authorizations", url));
-    Ok(OrderState {
-        status: resource.status,
-        identifiers: resource.identifiers.iter().map(|identifier| Identifier::of(&identifier.value)).collect(),
-        authorizations: authorizations.collect::<Result<_, _>>()?,
-        finalize: trust("order.finalize", resource.finalize)?,
+    let authorizations = authorizations.collect::<Result<Vec<_>, _>>()?;
+    // A CA may tell only those that are proved, so what it told at first is believed.
+    let is_first = known.authorizations.is_empty();
+    let course = Course {
+        finalize: resource.finalize.map(|url| trust("order.finalize", url)).transpose()?.or(known.finalize.clone()),
+        authorizations: if is_first { authorizations } else { known.authorizations.clone() },
+        expires: resource.expires.or(known.expires),
+        not_after: resource.not_after.or(known.not_after),
+    };
+    let state = OrderState {
+        status,
         certificate: resource.certificate.map(|url| trust("order.certificate", url)).transpose()?,
-        error: resource.error.map(Problem::from),
+        error: resource.error,
         retry_after: response
             .header("retry-after")
             .and_then(|value| retry_after::parse(value, client.host.now_millis())),
-    })
+        course,
+    };
+    Ok((state, resource.identifiers))
 }
 
 /// What is sent to newOrder (§7.4).
@@ -182,25 +192,40 @@ struct Finalize {
     csr: String,
 }
 
-/// An identifier as it stands in JSON (§7.1.3).
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct IdentifierResource {
-    #[serde(rename = "type")]
-    pub(crate) kind: String,
-    pub(crate) value: String,
+/// An order as it stands in JSON (§7.1.3). Each member is needed only where it is used.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OrderResource {
+    #[serde(default, deserialize_with = "status")]
+    status: Option<OrderStatus>,
+    #[serde(default, deserialize_with = "lenient::identifiers")]
+    identifiers: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::texts")]
+    authorizations: Vec<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    finalize: Option<String>,
+    #[serde(default, deserialize_with = "lenient::text")]
+    certificate: Option<String>,
+    #[serde(default, deserialize_with = "lenient::moment")]
+    expires: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::moment")]
+    not_after: Option<i64>,
+    #[serde(default, deserialize_with = "problem::error")]
+    error: Option<Problem>,
 }
 
-/// An order as it stands in JSON (§7.1.3).
-#[derive(Deserialize)]
-struct OrderResource {
-    status: OrderStatus,
-    identifiers: Vec<IdentifierResource>,
-    authorizations: Vec<String>,
-    finalize: String,
-    #[serde(default)]
-    certificate: Option<String>,
-    #[serde(default)]
-    error: Option<Document>,
+impl OrderResource {
+    /// The status it tells, or the one that the rest of it tells; none when it is no order at all.
+    fn status(&self) -> Option<OrderStatus> {
+        let is_order = self.finalize.is_some() || !self.authorizations.is_empty();
+        self.status
+            .or(self.certificate.as_ref().map(|_| OrderStatus::Valid))
+            .or(is_order.then_some(OrderStatus::Pending))
+    }
+}
+
+fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OrderStatus>, D::Error> {
+    Ok(lenient::word(deserializer)?.map(|word| OrderStatus::of(&word)))
 }
 
 #[cfg(test)]
@@ -232,34 +257,20 @@ mod tests {
             }"#,
         )
         .unwrap();
-        assert_eq!(order.status, OrderStatus::Valid);
-        assert_eq!(order.identifiers[0].value, "www.example.org");
+        assert_eq!(order.status(), Some(OrderStatus::Valid));
+        assert_eq!(order.identifiers, ["www.example.org", "example.org"]);
         assert_eq!(order.certificate.as_deref(), Some("https://example.com/acme/cert/mAt3xBGaobw"));
+        assert_eq!((order.expires, order.not_after), (Some(1_453_298_947), Some(1_452_211_200)));
     }
 
     #[test]
-    fn addresses_are_ip_identifiers_in_their_canonical_form() {
-        assert_eq!(Identifier::of("2001:DB8:0::1").resource().kind, "ip");
-        assert_eq!(Identifier::of("2001:DB8:0::1").value(), "2001:db8::1");
-        assert_eq!(Identifier::of("A.example").resource().kind, "dns");
-        assert_eq!(Identifier::of("A.example").value(), "a.example");
-    }
-
-    #[test]
-    fn the_order_of_names_does_not_matter_but_the_set_does() {
-        let state = |names: &[&str]| OrderState {
-            status: OrderStatus::Pending,
-            identifiers: names.iter().map(|name| Identifier::of(name)).collect(),
-            authorizations: Vec::new(),
-            finalize: String::new(),
-            certificate: None,
-            error: None,
-            retry_after: None,
-        };
-        let order = Order { url: "o".into() };
-        let asked = [Identifier::of("a.example"), Identifier::of("b.example")];
-        assert!(same_names(&order, &asked, &state(&["b.example", "a.example"])).is_ok());
-        assert!(same_names(&order, &asked, &state(&["a.example"])).is_err());
-        assert!(same_names(&order, &asked, &state(&["a.example", "c.example"])).is_err());
+    fn a_status_is_read_in_any_case_and_else_told_by_the_rest() {
+        let status = |text: &str| serde_json::from_str::<OrderResource>(text).unwrap().status();
+        assert_eq!(status(r#"{"status":"READY"}"#), Some(OrderStatus::Ready));
+        assert_eq!(status(r#"{"status":"expired"}"#), Some(OrderStatus::Invalid));
+        assert_eq!(status(r#"{"status":"queued"}"#), Some(OrderStatus::Processing));
+        assert_eq!(status(r#"{"certificate":"https://ca.example/1"}"#), Some(OrderStatus::Valid));
+        assert_eq!(status(r#"{"status":null,"finalize":"https://ca.example/1"}"#), Some(OrderStatus::Pending));
+        assert_eq!(status(r#"{"type":"about:blank","authorizations":null}"#), None);
     }
 }

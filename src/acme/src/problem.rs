@@ -3,17 +3,21 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use crate::host::Response;
 use crate::text::one_line;
-use crate::{order, retry_after};
+use crate::{lenient, retry_after};
 
 /// How many subproblems are shown; an order has at most a hundred names.
 const MAX_SUBPROBLEMS: usize = 100;
 
-/// The prefix of ACME's error types (RFC 8555 §6.7).
-const NAMESPACE: &str = "urn:ietf:params:acme:error:";
+/// The prefixes of ACME's error types: that of RFC 8555 §6.7, and that of its drafts.
+const NAMESPACES: [&str; 2] = ["urn:ietf:params:acme:error:", "urn:acme:error:"];
+
+/// The type of a problem that says no more than its status (RFC 7807 §4.2).
+const OF_NO_TYPE: &str = "about:blank";
 
 /// What the CA says went wrong, and how long it asks to wait.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,13 +65,16 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.kind.is_empty(), self.status) {
-            (false, _) => write!(f, "{}", one_line(&self.kind))?,
-            (true, 0) => write!(f, "error without a type")?,
-            (true, status) => write!(f, "HTTP status {status}")?,
-        }
-        if !self.detail.is_empty() {
-            write!(f, ": {}", one_line(&self.detail))?;
+        let kind = match (self.kind.is_empty(), self.status) {
+            (false, _) => one_line(&self.kind),
+            (true, 0) => String::new(),
+            (true, status) => format!("HTTP status {status}"),
+        };
+        match (kind.as_str(), self.detail.as_str()) {
+            ("", "") => f.write_str("no reason")?,
+            ("", detail) => f.write_str(&one_line(detail))?,
+            (kind, "") => f.write_str(kind)?,
+            (kind, detail) => write!(f, "{kind}: {}", one_line(detail))?,
         }
         for subproblem in &self.subproblems {
             write!(f, "; {subproblem}")?;
@@ -81,26 +88,29 @@ impl fmt::Display for Subproblem {
         if let Some(identifier) = &self.identifier {
             write!(f, "{}: ", one_line(identifier))?;
         }
-        write!(f, "{}: {}", one_line(&self.kind), one_line(&self.detail))
+        match self.detail.as_str() {
+            "" => f.write_str(&one_line(&self.kind)),
+            detail => write!(f, "{}: {}", one_line(&self.kind), one_line(detail)),
+        }
     }
 }
 
 /// A problem as it stands in JSON. Any member may be missing.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Document {
-    #[serde(rename = "type", default)]
+    #[serde(rename = "type", default, deserialize_with = "lenient::text")]
     kind: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::text")]
     detail: Option<String>,
-    #[serde(default)]
-    identifier: Option<order::IdentifierResource>,
-    #[serde(default)]
-    subproblems: Option<Vec<Document>>,
+    #[serde(default, deserialize_with = "lenient::identifier")]
+    identifier: Option<String>,
+    #[serde(default, deserialize_with = "lenient::list")]
+    subproblems: Vec<Document>,
 }
 
 impl From<Document> for Problem {
     fn from(document: Document) -> Self {
-        let subproblems = document.subproblems.unwrap_or_default().into_iter().take(MAX_SUBPROBLEMS);
+        let subproblems = document.subproblems.into_iter().take(MAX_SUBPROBLEMS);
         Self {
             kind: short_kind(document.kind),
             detail: document.detail.unwrap_or_default(),
@@ -108,7 +118,7 @@ impl From<Document> for Problem {
             retry_after: None,
             subproblems: subproblems
                 .map(|sub| Subproblem {
-                    identifier: sub.identifier.map(|identifier| identifier.value),
+                    identifier: sub.identifier,
                     kind: short_kind(sub.kind),
                     detail: sub.detail.unwrap_or_default(),
                 })
@@ -117,9 +127,20 @@ impl From<Document> for Problem {
     }
 }
 
+/// The `error` of an object: a problem, or a text. What says nothing is no error.
+pub(crate) fn error<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Problem>, D::Error> {
+    let problem = match Value::deserialize(deserializer)? {
+        Value::String(detail) => Problem { detail, ..Problem::default() },
+        object @ Value::Object(_) => serde_json::from_value::<Document>(object).map(Problem::from).unwrap_or_default(),
+        _ => Problem::default(),
+    };
+    Ok(Some(problem).filter(|problem| *problem != Problem::default()))
+}
+
 fn short_kind(kind: Option<String>) -> String {
-    let kind = kind.unwrap_or_default();
-    kind.strip_prefix(NAMESPACE).map_or(kind.clone(), str::to_owned)
+    let kind = kind.filter(|kind| kind != OF_NO_TYPE).unwrap_or_default();
+    let short = NAMESPACES.iter().find_map(|namespace| kind.strip_prefix(namespace));
+    short.map_or(kind.clone(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -178,9 +199,30 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_inside_do_not_hide_the_status() {
-        let problem = Problem::of(&response(400, None, r#"{"type": 7, "detail": []}"#), 0);
-        assert_eq!(problem.kind, "");
-        assert_eq!(problem.status, 400);
+    fn wrong_types_inside_hide_neither_the_status_nor_the_rest() {
+        let problem = Problem::of(&response(400, None, r#"{"type": [], "detail": {}}"#), 0);
+        assert_eq!((problem.kind.as_str(), problem.status), ("", 400));
+        let body = r#"{"type":"urn:ietf:params:acme:error:dns","detail":{"x":1},"identifier":7,"subproblems":[7,
+            {"type":"urn:ietf:params:acme:error:caa","identifier":"a.example","detail":null}],"status":"400"}"#;
+        let problem = Problem::of(&response(400, None, body), 0);
+        assert_eq!(problem.to_string(), "dns; a.example: caa");
+    }
+
+    #[test]
+    fn types_of_the_drafts_and_none_are_known() {
+        let kind = |kind: &str| Problem::of(&response(400, None, &format!(r#"{{"type":"{kind}"}}"#)), 0).kind;
+        assert_eq!(kind("urn:acme:error:connection"), "connection");
+        assert_eq!(kind("about:blank"), "");
+        assert_eq!(kind("https://ca.example/errors/x"), "https://ca.example/errors/x");
+    }
+
+    #[test]
+    fn an_error_that_says_nothing_is_none() {
+        let error = |text: &str| error(serde_json::from_str::<Value>(text).unwrap()).unwrap();
+        for nothing in ["null", "{}", "\"\"", "[]", "7", r#"{"type":null,"detail":""}"#] {
+            assert_eq!(error(nothing), None, "{nothing}");
+        }
+        assert_eq!(error("\"no route\"").unwrap().to_string(), "no route");
+        assert_eq!(error(r#"{"type":"urn:ietf:params:acme:error:tls"}"#).unwrap().to_string(), "tls");
     }
 }

@@ -3,15 +3,13 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::client::{Options, parse, within};
 use crate::directory::Ca;
 use crate::error::Error;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
-use crate::retry_after;
+use crate::{lenient, retry_after};
 
 /// The bounds of the wait before the CA is asked again (RFC 9773 §4.3.2 leaves them to the client): a CA that revokes
 /// in bulk must be heard within a day, and none needs to be asked more often than once a minute.
@@ -50,10 +48,9 @@ pub async fn ask<H: Host>(host: &H, ca: &Ca, options: &Options, id: &str) -> Res
     let answer = fetch(host, "renewalInfo", &url, &ca.origin, options);
     let answer = within(host, options.client_timeout, "the CA's renewal information", answer).await?;
     let resource: Resource = parse(&url, &answer)?;
-    let (start, end) = (resource.suggested_window.start, resource.suggested_window.end);
     let bad = |what: &str| Error::BadAnswer { url: url.clone(), what: what.to_owned() };
-    let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).map(OffsetDateTime::unix_timestamp);
-    let (Ok(start), Ok(end)) = (at(&start), at(&end)) else {
+    let window = resource.suggested_window.unwrap_or_default();
+    let (Some(start), Some(end)) = (window.start, window.end) else {
         return Err(bad("suggestedWindow is not made of two RFC 3339 times"));
     };
     if start >= end {
@@ -72,13 +69,16 @@ pub async fn ask<H: Host>(host: &H, ca: &Ca, options: &Options, id: &str) -> Res
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    suggested_window: Window,
-    #[serde(rename = "explanationURL", default)]
+    #[serde(default, deserialize_with = "lenient::object")]
+    suggested_window: Option<Window>,
+    #[serde(rename = "explanationURL", default, deserialize_with = "lenient::text")]
     explanation_url: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Window {
-    start: String,
-    end: String,
+    #[serde(default, deserialize_with = "lenient::moment")]
+    start: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::moment")]
+    end: Option<i64>,
 }

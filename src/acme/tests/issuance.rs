@@ -15,6 +15,7 @@ mod scene;
 use std::time::Duration;
 
 use acme::issuance::{Beginning, Failure, issue};
+use acme::order::Order;
 use acme::scripted::{Certificate, Fault, Faults, Settings, Web};
 use acme::{Client, Error, Host, Identifier, account};
 use scene::{Keeper, Scene, acme_error, key, options};
@@ -28,7 +29,7 @@ fn a_name_becomes_a_certificate_in_seven_signed_requests() {
     let certificate = Certificate::of(&issued.chains.default).unwrap();
     assert_eq!(certificate.names, ["a.example"]);
     assert_eq!(certificate.csr, b"csr for https://ca.example/order/0");
-    assert_eq!(*scene.keeper.orders.borrow(), ["https://ca.example/order/0"]);
+    assert_eq!(scene.keeper.orders.borrow()[0].url, "https://ca.example/order/0");
     // newAccount, newOrder, authorization, challenge, authorization, finalize, order, certificate
     assert_eq!(scene.ca().journal.len(), 1 + 7);
 }
@@ -106,7 +107,7 @@ fn an_order_is_gone_on_with_from_wherever_it_is() {
             scene.world.run_for(Duration::from_millis(cut), std::pin::pin!(run)).is_some()
         };
         let started = scene.keeper.orders.borrow().last().cloned();
-        scene.issue(&["a.example"], started.as_deref()).unwrap();
+        scene.issue(&["a.example"], started.as_ref()).unwrap();
         let (orders, kept) = (scene.ca().order_count(), scene.keeper.orders.borrow().len());
         assert!(orders <= 2 && (kept == 1 || started.is_none()), "cut at {cut} ms: {orders} orders");
         if finished {
@@ -119,7 +120,8 @@ fn an_order_is_gone_on_with_from_wherever_it_is() {
 #[test]
 fn an_order_the_ca_has_lost_is_told_apart() {
     let scene = Scene::new(10, Settings::default());
-    let error = acme_error(scene.issue(&["a.example"], Some("https://ca.example/order/77")));
+    let lost = Order { url: "https://ca.example/order/77".into(), ..Order::default() };
+    let error = acme_error(scene.issue(&["a.example"], Some(&lost)));
     assert_eq!(error, Error::OrderLost { order: "https://ca.example/order/77".into() });
     assert!(error.ends_order());
 }
@@ -325,7 +327,7 @@ fn the_wait_for_a_certificate_is_bounded_and_its_order_is_gone_on_with() {
     scene.network.ca.borrow_mut().settings.looks_until_done = 0;
     let started = scene.keeper.orders.borrow().last().cloned();
     for _ in 0..20 {
-        if scene.issue(&["a.example"], started.as_deref()).is_ok() {
+        if scene.issue(&["a.example"], started.as_ref()).is_ok() {
             assert_eq!(scene.ca().order_count(), 2);
             return;
         }

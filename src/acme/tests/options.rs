@@ -154,7 +154,7 @@ fn a_profile_that_the_ca_gave_up_is_a_permanent_error_and_a_pending_order_keeps_
     assert_eq!(error.class(), acme::Class::Permanent);
     let started = scene.keeper.orders.borrow().first().cloned();
     assert!(started.is_some());
-    scene.issue(&["a.example"], started.as_deref()).unwrap();
+    scene.issue(&["a.example"], started.as_ref()).unwrap();
 }
 
 fn issuers(chains: &Chains) -> Vec<String> {

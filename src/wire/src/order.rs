@@ -22,6 +22,28 @@ pub struct Order {
     /// Which ways to prove its names have failed before, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_ways: Vec<FailedWay>,
+    /// What is needed to go on with it.
+    #[serde(flatten)]
+    pub course: Course,
+}
+
+/// What is needed to go on with an order. Nothing of it is in what earlier versions stored: then the CA may tell it
+/// again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Course {
+    /// Where the signing request goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finalize: Option<String>,
+    /// The URLs of the order's authorizations.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub authorizations: Vec<String>,
+    /// When the CA gives the order up, seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<i64>,
+    /// The end of the certificate's validity, where the CA fixes it with the order, seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<i64>,
 }
 
 /// A way to prove a name that has failed: it is not gone again while another one is left.

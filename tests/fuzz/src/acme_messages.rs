@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use acme::directory::Ca;
 use acme::issuance::{Beginning, Custodian, issue};
+use acme::order::Order;
 use acme::{
     AccountKey, Challenge, ChallengeType, Client, Host, Identifier, Options, Request, Response, SendError, Way,
     account, renewal_info,
@@ -96,7 +97,7 @@ struct Nobody;
 impl Custodian for Nobody {
     type Error = Infallible;
 
-    async fn ordered(&self, _: &str) -> Result<(), Infallible> {
+    async fn ordered(&self, _: &Order) -> Result<(), Infallible> {
         Ok(())
     }
 

@@ -107,6 +107,11 @@ fn progress(input: &mut Unstructured<'_>) -> Result<Progress> {
             issuer: input.arbitrary()?,
             created: input.arbitrary()?,
             failed_ways: Vec::new(),
+            course: wire::Course {
+                finalize: input.arbitrary()?,
+                expires: input.arbitrary()?,
+                ..wire::Course::default()
+            },
         });
     }
     if input.arbitrary()? {

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use acme::issuance::{Beginning, Custodian, Failure, Issued, issue};
+use acme::order::Order;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
 use acme::{AccountKey, Challenge, ChallengeType, Client, Error, Identifier, Options, Way, account};
 use p256::SecretKey;
@@ -16,7 +17,7 @@ pub struct Keeper {
     pub web: Web,
     /// The ways that it goes, the best first.
     pub ways: Vec<Way>,
-    pub orders: RefCell<Vec<String>>,
+    pub orders: RefCell<Vec<Order>>,
     pub published: RefCell<Vec<String>>,
     pub expires: RefCell<Vec<i64>>,
     pub csrs: RefCell<HashMap<String, Vec<u8>>>,
@@ -38,8 +39,8 @@ impl Default for Keeper {
 impl Custodian for Keeper {
     type Error = String;
 
-    async fn ordered(&self, order: &str) -> Result<(), String> {
-        self.orders.borrow_mut().push(order.to_owned());
+    async fn ordered(&self, order: &Order) -> Result<(), String> {
+        self.orders.borrow_mut().push(order.clone());
         Ok(())
     }
 
@@ -110,7 +111,7 @@ impl Scene {
         Ok(client)
     }
 
-    pub fn issue(&self, names: &[&str], started: Option<&str>) -> Result<Issued, Failure<String>> {
+    pub fn issue(&self, names: &[&str], started: Option<&Order>) -> Result<Issued, Failure<String>> {
         self.begin(names, started.map_or(Beginning::New(None), Beginning::Started))
     }
 

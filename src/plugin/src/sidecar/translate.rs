@@ -1,7 +1,8 @@
 //! The sidecar's messages as the resolver's types, and back.
 
 use resolver::vault::{
-    Attempt, Certificate, CertificateId, ChallengeType, Elsewhere, FailedWay, Inventory, PendingOrder, Registration,
+    Attempt, Certificate, CertificateId, ChallengeType, Course, Elsewhere, FailedWay, Inventory, PendingOrder,
+    Registration,
 };
 
 use super::renewals::{renewal, unwanted};
@@ -46,7 +47,18 @@ fn order(order: wire::Order) -> PendingOrder {
         ca_server: order.ca_server,
         created: order.created,
         failed_ways: failed_ways(order.failed_ways),
+        course: course(order.course),
     }
+}
+
+fn course(course: wire::Course) -> Course {
+    let wire::Course { finalize, authorizations, expires, not_after } = course;
+    Course { finalize, authorizations, expires, not_after }
+}
+
+fn course_to_wire(course: Course) -> wire::Course {
+    let Course { finalize, authorizations, expires, not_after } = course;
+    wire::Course { finalize, authorizations, expires, not_after }
 }
 
 fn attempt(attempt: wire::Attempt) -> Attempt {
@@ -89,9 +101,10 @@ pub(super) fn registration(registration: Registration) -> wire::Registration {
 
 /// An order, to be kept.
 pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
-    let PendingOrder { id, url, ca_server, issuer, created, failed_ways } = order;
-    let (issuer, failed_ways) = (another(issuer, &id), failed_ways_to_wire(failed_ways));
-    wire::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways }
+    let PendingOrder { id, url, ca_server, issuer, created, failed_ways, course } = order;
+    let (issuer, failed_ways, course) =
+        (another(issuer, &id), failed_ways_to_wire(failed_ways), course_to_wire(course));
+    wire::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways, course }
 }
 
 /// What came of a failed try, to be kept.

@@ -117,7 +117,7 @@ async fn obtain<H: Host, V: Vault>(
     let replaces = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
     let (mut detours, mut other_ways) = (0_u32, 0_u32);
     let Issued { order, chains } = loop {
-        let started = order.borrow().as_ref().map(|order| order.url.clone());
+        let started = order.borrow().as_ref().map(PendingOrder::at_ca);
         let is_first = detours == 0 && other_ways == 0;
         if is_first || started.is_none() {
             ask_leave(session, task, started.is_none(), is_first).await?;
@@ -127,7 +127,7 @@ async fn obtain<H: Host, V: Vault>(
         }
         let client = session.client().await?;
         let kid = client.kid();
-        let beginning = started.as_deref().map_or(Beginning::New(replaces), Beginning::Started);
+        let beginning = started.as_ref().map_or(Beginning::New(replaces), Beginning::Started);
         let trouble = match issue(&client, &keeper, &names, beginning).await {
             Ok(issued) => break issued,
             Err(failure) => Trouble::from(failure),

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 
 use acme::issuance::Custodian;
+use acme::order::Order;
 use acme::{Challenge, ChallengeType, Class, Error, Host, Way};
 
 use super::session::Session;
@@ -90,10 +91,11 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
 impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
     type Error = Trouble;
 
-    async fn ordered(&self, order: &str) -> Result<(), Trouble> {
+    async fn ordered(&self, order: &Order) -> Result<(), Trouble> {
         let order = PendingOrder {
             id: self.id.clone(),
-            url: order.to_owned(),
+            url: order.url.clone(),
+            course: order.course.clone(),
             ca_server: self.session.resolver.ca_server.clone(),
             issuer: self.session.resolver.name.clone(),
             created: self.session.host.now_millis().div_euclid(1000),

@@ -1,5 +1,7 @@
 //! What the keeper stores, as the engine sees it.
 
+use acme::order::Course;
+
 use super::ChallengeType;
 
 /// Which certificate is meant: the same resolver and the same set of names is the same certificate.
@@ -120,6 +122,15 @@ pub struct PendingOrder {
     pub created: i64,
     /// What has failed for its names before, the latest last.
     pub failed_ways: Vec<FailedWay>,
+    /// What is needed to go on with it.
+    pub course: Course,
+}
+
+impl PendingOrder {
+    /// The order as the CA knows it.
+    pub(crate) fn at_ca(&self) -> acme::order::Order {
+        acme::order::Order { url: self.url.clone(), course: self.course.clone() }
+    }
 }
 
 /// What came of the last failed try, or what is remembered of it after a success.

@@ -79,6 +79,7 @@ impl World {
             issuer: Some(request.issuer.clone()),
             created: self.now,
             failed_ways: Vec::new(),
+            course: wire::Course::default(),
         });
         self.store.commit(self.fence, vec![Change::Progress { expected, progress }]).await.unwrap();
     }

@@ -39,6 +39,7 @@ fn progress(name: &str, url: &str) -> Progress {
         issuer: None,
         created: 1,
         failed_ways: Vec::new(),
+        course: wire::Course::default(),
     };
     Progress { order: Some(order), ..Progress::none(id) }
 }

@@ -44,8 +44,8 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
 }
 
 fn order_of(id: &wire::CertificateId, entry: OrderEntry) -> wire::Order {
-    let OrderEntry { url, ca_server, issuer, created, failed_ways } = entry;
-    wire::Order { certificate: id.clone(), url, ca_server, issuer, created, failed_ways }
+    let OrderEntry { url, ca_server, issuer, created, failed_ways, course } = entry;
+    wire::Order { certificate: id.clone(), url, ca_server, issuer, created, failed_ways, course }
 }
 
 fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
@@ -84,6 +84,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             issuer: order.issuer.clone(),
             created: order.created,
             failed_ways: order.failed_ways.clone(),
+            course: order.course.clone(),
         }),
         pending_key: progress.key.as_ref().map(|key| PendingKeyEntry {
             order: key.order.clone(),

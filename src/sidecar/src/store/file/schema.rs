@@ -253,6 +253,8 @@ pub(super) struct OrderEntry {
     pub(super) created: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) failed_ways: Vec<wire::FailedWay>,
+    #[serde(flatten)]
+    pub(super) course: wire::Course,
 }
 
 /// The key of a certificate that is not there yet.

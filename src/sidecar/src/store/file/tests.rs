@@ -76,6 +76,7 @@ fn order(resolver: &str, name: &str) -> Change {
         issuer: None,
         created: 1,
         failed_ways: Vec::new(),
+        course: wire::Course::default(),
     };
     Change::Progress { expected: Revision::ABSENT, progress: Progress { order: Some(order), ..Progress::none(id) } }
 }
