@@ -15,6 +15,8 @@ level = --config 'profile.release.package.$(1).opt-level=$(2)'
 quick := $(foreach crate,envoy-autocert setup fuzz tests,$(call level,$(crate),0)) \
 	$(foreach crate,acme resolver wire plugin,$(call level,$(crate),1))
 tests := $(native) $(quick) --workspace
+# Of the tests with other ACME servers, those that need no further server and take seconds.
+quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost)
 # The plugin's bytes depend on its version, which the build says: the same one makes the same plugin again.
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
 wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
@@ -50,7 +52,7 @@ format: ## Check the formatting
 
 lint: ## Run clippy; warnings are errors
 	@$(fetch)/wasm-targets.sh
-	cargo clippy $(native) --workspace --all-targets --test e2e -- --deny warnings
+	cargo clippy $(native) --workspace --all-targets --test e2e --test cas -- --deny warnings
 	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
@@ -78,8 +80,17 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 		cargo test $(native) $(quick) --target wasm32-unknown-unknown --package acme --package resolver
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
-	cargo build $(tests) --bin envoy-autocert --test e2e
+	cargo build $(tests) --bin envoy-autocert --test e2e --test cas
 	cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),4) $(ONLY)
+	$(if $(ONLY),,cargo test $(tests) --test cas -- --test-threads=$(or $(THREADS),4) $(quick-cas))
+
+cas: tools plugin ## Run against other ACME servers, as root, and print what was proved: make cas ONLY=django_ca
+	@$(fetch)/acme-servers.sh
+	@$(fetch)/postgresql.sh
+	cargo build $(tests) --bin envoy-autocert --test cas
+	$(if $(ONLY),,rm -rf $(target)/cas)
+	cargo test $(tests) --test cas -- --test-threads=$(or $(THREADS),4) $(ONLY)
+	$(if $(ONLY),,cargo test $(tests) --test cas -- --ignored --nocapture)
 
 bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
@@ -115,4 +126,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build plugin demo test format lint licences advisories docs unit purity wasm e2e bench fuzz soak servers tools fmt clean
+.PHONY: help build plugin demo test format lint licences advisories docs unit purity wasm e2e cas bench fuzz soak servers tools fmt clean

@@ -118,6 +118,28 @@ pub fn wrk() -> Result<PathBuf> {
     tool("WRK", "wrk")
 }
 
+/// The directory of PostgreSQL's programs, in which `postgresql` runs one of them.
+///
+/// # Errors
+/// When it has not been fetched.
+pub fn postgresql() -> Result<PathBuf> {
+    let path = repository().join(".tools/bin/postgresql");
+    let path = path.canonicalize().context("run `tests/tools/postgresql.sh` first, as `make cas` does")?;
+    Ok(path.parent().context("a file is in a directory")?.to_owned())
+}
+
+/// The interpreter of an ACME server that is a Python program.
+///
+/// # Errors
+/// When the server has not been fetched.
+pub fn acme_server(name: &str) -> Result<PathBuf> {
+    let path = repository().join(".tools/bin").join(format!("{name}-python"));
+    if !path.exists() {
+        bail!("{} does not exist: run `tests/tools/acme-servers.sh {name}` first, as `make cas` does", path.display());
+    }
+    Ok(path)
+}
+
 /// The target directory that this program was built into.
 ///
 /// # Errors

@@ -27,7 +27,15 @@ impl Challtestsrv {
     /// # Errors
     /// When it does not come up.
     pub fn start(place: &Place) -> Result<Self> {
-        let dns = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
+        Self::at(place, ports::free()?)
+    }
+
+    /// Starts it at this port.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn at(place: &Place, port: u16) -> Result<Self> {
+        let dns = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let management = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let process = Process::start(&artifacts::challtestsrv()?, &place.file("challtestsrv.log"), |command| {
             command.args(["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "", "-defaultIPv6", ""]);

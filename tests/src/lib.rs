@@ -31,6 +31,7 @@ pub mod clients;
 pub mod crowd;
 pub mod dns;
 pub mod http;
+pub mod network;
 pub mod ports;
 pub mod tls;
 pub mod tokens;

@@ -32,7 +32,15 @@ impl PowerDns {
     /// # Errors
     /// When it does not come up.
     pub fn start(place: &Place, zone: &str) -> Result<Self> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
+        Self::at(place, zone, ports::free()?)
+    }
+
+    /// Starts it at this port.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn at(place: &Place, zone: &str, port: u16) -> Result<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let api = SocketAddr::from((Ipv4Addr::LOCALHOST, ports::free()?));
         let directory = place.file("powerdns");
         fs::create_dir(&directory)?;
