@@ -31,7 +31,7 @@ pub fn verify(chain_pem: &str, key: &Secret, names: &[String], now: i64) -> Resu
     if chain_pem.len() > MAX_CHAIN_BYTES {
         return Err(Refusal::TooLarge(chain_pem.len()));
     }
-    let pair = Pair::parse(chain_pem, &key_pem(key))?;
+    let pair = Pair::parse_issued(chain_pem, &key_pem(key))?;
     verify_names(&pair, names)?;
     if now > pair.not_after {
         return Err(Refusal::Expired { not_after: pair.not_after, now });
@@ -370,6 +370,15 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         assert_eq!(why(format!("{leaf}{}", other.pem)), (1, "its issuer is not the subject of the next one"));
         assert_eq!(why(format!("{leaf}{}", twin.pem)), (1, "the next one's key did not sign it"));
         assert_eq!(why(format!("{leaf}{}{}", real.pem, other.pem)).0, 2);
+    }
+
+    /// F9: the CA left the names of the signing request out.
+    #[test]
+    fn a_certificate_with_nothing_but_a_common_name_is_refused() {
+        let (leaf, key) = leaf(&ca("CA"), |params| params.subject_alt_names.clear());
+        let refusal = refusal(&leaf, &key, &["a.example"]);
+        assert_eq!(refusal, Refusal::Pair(PairError::NoAlternativeNames));
+        assert!(refusal.to_string().contains("subject alternative names"), "{refusal}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use harness::{CA, Home, TestCa, id, order, traefik_certificate};
+use rcgen::DnType;
 use serde_json::{Value, json};
 use wire::{Account, path};
 
@@ -175,11 +176,17 @@ async fn a_certificate_that_can_not_be_read_stays_as_it_was() {
     let (home, ca) = (Home::new(), TestCa::new());
     let (chain, key) = ca.pair(&id(&["a.example"]), 60);
     let (_, other_key) = ca.pair(&id(&["a.example"]), 60);
+    // Go refuses it, so that it is ordered anew.
+    let (nameless, key_of_nameless) = ca.pair_with(&id(&["cn.example"]), 60, |params| {
+        params.subject_alt_names.clear();
+        params.distinguished_name.push(DnType::CommonName, "cn.example");
+    });
     let broken = [
         json!({"domain": {"main": "x.example"}, "certificate": "!", "key": "!"}),
         json!(null),
         json!({"something": "else"}),
         traefik_certificate(&chain, &other_key, "mixed.example", &[]),
+        traefik_certificate(&nameless, &key_of_nameless, "cn.example", &[]),
     ];
     let mut list = broken.to_vec();
     list.insert(2, traefik_certificate(&chain, &key, "a.example", &[]));
@@ -190,7 +197,7 @@ async fn a_certificate_that_can_not_be_read_stays_as_it_was() {
     engine.issue(&ca, &id(&["new.example"]), &order(1)).await;
     let stored = home.stored();
     let kept = stored["le"]["Certificates"].as_array().unwrap();
-    assert_eq!(kept.len(), 6);
+    assert_eq!(kept.len(), 7);
     for entry in &broken {
         assert!(kept.contains(entry), "{entry}");
     }

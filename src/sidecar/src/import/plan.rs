@@ -114,7 +114,7 @@ fn judge(found: &FoundCertificate) -> Result<Certificate, String> {
         return Err(Refusal::TooLarge(found.chain_pem.len()).to_string());
     }
     let key_pem = String::from_utf8_lossy(found.key_pem.expose());
-    let pair = Pair::parse(&found.chain_pem, &key_pem).map_err(|error| error.to_string())?;
+    let pair = Pair::parse_issued(&found.chain_pem, &key_pem).map_err(|error| error.to_string())?;
     let mut names: Vec<String> = found.names.iter().map(|name| cleaned(name)).collect();
     if names.is_empty() {
         names.clone_from(&pair.names);

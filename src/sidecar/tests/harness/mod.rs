@@ -316,8 +316,11 @@ impl TestCa {
     }
 
     pub fn named(common_name: &str) -> Self {
+        Self::with_key(common_name, KeyPair::generate().unwrap())
+    }
+
+    pub fn with_key(common_name: &str, key: KeyPair) -> Self {
         let params = root_params(common_name);
-        let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
@@ -361,10 +364,20 @@ impl TestCa {
 
     /// A chain and a key as another tool would have stored them.
     pub fn pair(&self, id: &CertificateId, days: i64) -> (String, String) {
+        self.pair_with(id, days, |_| {})
+    }
+
+    pub fn pair_with(
+        &self,
+        id: &CertificateId,
+        days: i64,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(id.names.clone()).unwrap();
         params.not_before = OffsetDateTime::now_utc() - Duration::minutes(1);
         params.not_after = OffsetDateTime::now_utc() + Duration::days(days);
+        change(&mut params);
         let leaf = params.signed_by(&key, &self.issuer).unwrap();
         (format!("{}{}", leaf.pem(), self.pem), key.serialize_pem())
     }

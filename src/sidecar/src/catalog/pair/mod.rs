@@ -45,12 +45,35 @@ pub struct Pair {
 }
 
 impl Pair {
-    /// Reads a chain (PEM, leaf first) and its key (PEM: PKCS#8, PKCS#1 or SEC1). Text around the PEM blocks is dropped.
+    /// Reads a user's own chain (PEM, leaf first) and its key (PEM: PKCS#8, PKCS#1 or SEC1). Text around the PEM blocks is
+    /// dropped. A leaf without alternative names is named by its common name.
     ///
     /// # Errors
     /// When either does not parse, they don't belong together, the leaf names nothing, or Envoy would not take it. The
     /// dates are the caller's to judge.
     pub fn parse(chain_pem: &str, key_pem: &str) -> Result<Self, PairError> {
+        let names = |leaf: &X509Certificate<'_>| match alternative_names(leaf) {
+            names if names.is_empty() => common_names(leaf),
+            names => names,
+        };
+        Self::read(chain_pem, key_pem, names, PairError::NoNames)
+    }
+
+    /// Reads a chain of a CA's in the same way. Its common name counts for nothing: browsers and Go refuse a certificate
+    /// that has no other one.
+    ///
+    /// # Errors
+    /// As those of [`Pair::parse`].
+    pub fn parse_issued(chain_pem: &str, key_pem: &str) -> Result<Self, PairError> {
+        Self::read(chain_pem, key_pem, alternative_names, PairError::NoAlternativeNames)
+    }
+
+    fn read(
+        chain_pem: &str,
+        key_pem: &str,
+        names: impl FnOnce(&X509Certificate<'_>) -> Vec<String>,
+        nameless: PairError,
+    ) -> Result<Self, PairError> {
         let chain: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(|error| PairError::Chain(error.to_string()))?;
@@ -69,9 +92,9 @@ impl Pair {
         if key.der_bytes() != &*leaf_parsed.public_key().subject_public_key.data {
             return Err(PairError::KeyMismatch);
         }
-        let names = names_of(&leaf_parsed);
+        let names = names(&leaf_parsed);
         if names.is_empty() {
-            return Err(PairError::NoNames);
+            return Err(nameless);
         }
         Ok(Self {
             chain_pem: chain.iter().map(|der| pem_block("CERTIFICATE", der)).collect(),
@@ -125,21 +148,25 @@ fn check_key_type(leaf: &X509Certificate<'_>) -> Result<(), PairError> {
     }
 }
 
-/// The leaf's DNS and address SANs; its common name when it has none, as Envoy chooses by it then.
-fn names_of(leaf: &X509Certificate<'_>) -> Vec<String> {
+/// The leaf's DNS and address SANs (RFC 5280 §4.2.1.6).
+fn alternative_names(leaf: &X509Certificate<'_>) -> Vec<String> {
     let sans = leaf.subject_alternative_name().ok().flatten().map(|san| &san.value.general_names);
     let sans = sans.into_iter().flatten().filter_map(|name| match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::IPAddress(bytes) => address(bytes),
         _ => None,
     });
-    let mut names: Vec<String> = sans.filter_map(|name| cleaned(&name)).collect();
-    if names.is_empty() {
-        names = leaf.subject().iter_common_name().filter_map(|cn| cleaned(cn.as_str().ok()?)).collect();
-    }
+    once_each(sans.filter_map(|name| cleaned(&name)))
+}
+
+/// Envoy chooses by it when there is nothing else.
+fn common_names(leaf: &X509Certificate<'_>) -> Vec<String> {
+    once_each(leaf.subject().iter_common_name().filter_map(|name| cleaned(name.as_str().ok()?)))
+}
+
+fn once_each(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
-    names.retain(|name| seen.insert(name.clone()));
-    names
+    names.filter(|name| seen.insert(name.clone())).collect()
 }
 
 fn cleaned(name: &str) -> Option<String> {
@@ -191,6 +218,8 @@ pub enum PairError {
     KeyMismatch,
     /// Envoy does not serve keys like this.
     KeyType(String),
+    /// The leaf of a CA's chain has neither a DNS name nor an IP address among its alternative names.
+    NoAlternativeNames,
     /// There is no certificate in the PEM.
     NoCertificate,
     /// The leaf has neither a DNS name nor an IP address.
@@ -211,6 +240,10 @@ impl fmt::Display for PairError {
             Self::KeyType(found) => write!(
                 f,
                 "the certificate has {found}; Envoy serves ECDSA P-256, P-384, P-521 and RSA of {MIN_RSA_BITS} bits or more"
+            ),
+            Self::NoAlternativeNames => f.write_str(
+                "the certificate has no DNS name and no IP address among its subject alternative names, and its common \
+                 name counts for nothing: browsers refuse it",
             ),
             Self::NoCertificate => {
                 f.write_str("there is no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)")

@@ -27,6 +27,13 @@ fn a_certificate_without_alternative_names_is_named_by_its_common_name() {
     assert_eq!(parse(RSA).unwrap().names, ["rsa.test"]);
 }
 
+/// Go and browsers look at nothing else (F9): the user's own, which only some may visit, are another matter.
+#[test]
+fn a_certificate_of_a_ca_is_named_by_its_alternative_names_alone() {
+    assert_eq!(Pair::parse_issued(EC.0, EC.1).unwrap().names, parse(EC).unwrap().names);
+    assert_eq!(Pair::parse_issued(RSA.0, RSA.1).err().unwrap(), PairError::NoAlternativeNames);
+}
+
 #[test]
 fn every_usual_encoding_of_a_key_is_taken_and_kept() {
     assert!(EC.1.contains("BEGIN EC PARAMETERS"), "as openssl writes it");

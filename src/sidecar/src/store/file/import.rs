@@ -48,7 +48,7 @@ pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
 
 fn certificate(resolver: &str, value: Value) -> Result<Stored, String> {
     let decoded = decoded(value)?;
-    let pair = Pair::parse(&decoded.chain_pem, &decoded.key_pem).map_err(|error| error.to_string())?;
+    let pair = Pair::parse_issued(&decoded.chain_pem, &decoded.key_pem).map_err(|error| error.to_string())?;
     let mut names = decoded.names;
     if names.is_empty() {
         names.clone_from(&pair.names);
