@@ -1,7 +1,8 @@
 //! Whether a chain from a CA may be served, and what is in it.
 //!
 //! Promises: nothing is published that a visitor would be refused by: wrong key, missing names, out of its dates, a
-//! chain in which a certificate is not signed by the next. Refuses: to decide whom to trust; the visitor does.
+//! chain in which a certificate is not signed by the next. Refuses: to decide whom to trust, and what a signature of an
+//! algorithm is worth that is not known here; the visitor does.
 
 use std::fmt;
 
@@ -17,6 +18,7 @@ use x509_parser::public_key::PublicKey;
 
 use crate::catalog::{Name, Pair, PairError};
 use crate::secret::Secret;
+use crate::signature::{Signed, Unverified};
 
 /// The largest chain that is taken, in bytes of PEM: ten certificates with many names each.
 pub const MAX_CHAIN_BYTES: usize = 256 * 1024;
@@ -65,9 +67,11 @@ fn verify_names(pair: &Pair, names: &[String]) -> Result<(), Refusal> {
     }
 }
 
-/// Each certificate is issued by the next: its issuer is the next one's subject, and the next one's key signed it.
+/// Each certificate is issued by the next: its issuer is the next one's subject, and the next one's key signed it. Where
+/// nobody here can tell, that is a line of the log.
 fn verify_links(pair: &Pair) -> Result<(), Refusal> {
     let ders = ders(pair)?;
+    let mut unchecked = Vec::new();
     let chain: Vec<X509Certificate<'_>> = ders.iter().map(parsed).collect::<Result<_, _>>()?;
     for (place, (issued, issuer)) in chain.iter().zip(chain.iter().skip(1)).enumerate() {
         let broken = |why| Refusal::Link { place: place + 1, why };
@@ -77,7 +81,15 @@ fn verify_links(pair: &Pair) -> Result<(), Refusal> {
         if !issuer.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca) {
             return Err(broken("the next one is not a CA's"));
         }
-        issued.verify_signature(Some(issuer.public_key())).map_err(|_| broken("the next one's key did not sign it"))?;
+        match Signed::from(issued).verify(issuer.public_key()) {
+            Ok(()) => {}
+            Err(Unverified::Unknown(algorithm)) => unchecked.push(format!("{}: {algorithm}", place + 1)),
+            Err(Unverified::Wrong) => return Err(broken("the next one's key did not sign it")),
+        }
+    }
+    if !unchecked.is_empty() {
+        let (names, signatures) = (pair.names.join(", "), unchecked.join("; "));
+        tracing::info!(names, signatures, "a chain has signatures that can't be checked here; visitors will");
     }
     Ok(())
 }
@@ -147,6 +159,8 @@ fn key_type(leaf: &X509Certificate<'_>) -> String {
     match leaf.public_key().parsed() {
         Ok(PublicKey::EC(point)) if point.key_size() == 256 => KeyType::Ec256.as_str().to_owned(),
         Ok(PublicKey::EC(point)) if point.key_size() == 384 => KeyType::Ec384.as_str().to_owned(),
+        // In whole bytes, it is 528.
+        Ok(PublicKey::EC(point)) if point.key_size() == 528 => "EC521".to_owned(),
         Ok(PublicKey::EC(point)) => format!("EC{}", point.key_size()),
         Ok(PublicKey::RSA(rsa)) => format!("RSA{}", rsa.key_size()),
         Ok(_) | Err(_) => "other".to_owned(),
@@ -242,7 +256,10 @@ impl std::error::Error for Refusal {}
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use rcgen::{
+        BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P521_SHA256,
+        PKCS_ECDSA_P521_SHA512,
+    };
     use time::OffsetDateTime;
 
     use super::*;
@@ -265,9 +282,12 @@ mod tests {
     }
 
     fn ca(common_name: &str) -> Ca {
+        ca_with(common_name, KeyPair::generate().unwrap())
+    }
+
+    fn ca_with(common_name: &str, key: KeyPair) -> Ca {
         let mut params = params(common_name, &[]);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         Ca { issuer: Issuer::new(params, key), pem }
     }
@@ -370,6 +390,39 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         assert_eq!(why(format!("{leaf}{}", other.pem)), (1, "its issuer is not the subject of the next one"));
         assert_eq!(why(format!("{leaf}{}", twin.pem)), (1, "the next one's key did not sign it"));
         assert_eq!(why(format!("{leaf}{}{}", real.pem, other.pem)).0, 2);
+    }
+
+    /// F2: of all curves and hashes that CAs have; `signature` has the others.
+    #[test]
+    fn a_chain_of_a_ca_with_a_key_of_521_bits_is_taken_and_a_wrong_signature_in_it_is_not() {
+        for algorithm in [&PKCS_ECDSA_P521_SHA256, &PKCS_ECDSA_P521_SHA512] {
+            let ca = || ca_with("CA", KeyPair::generate_for(algorithm).unwrap());
+            let (real, twin) = (ca(), ca());
+            let (leaf, key) = leaf(&real, |_| {});
+            assert!(verify(&format!("{leaf}{}", real.pem), &key, &names(&["a.example"]), NOW).is_ok());
+            let refusal = refusal(&format!("{leaf}{}", twin.pem), &key, &["a.example"]);
+            assert_eq!(refusal, Refusal::Link { place: 1, why: "the next one's key did not sign it" });
+        }
+    }
+
+    /// The same chain, its signature said to be of another algorithm: whether it is right nobody here can tell.
+    #[test]
+    fn a_signature_of_an_algorithm_that_is_not_known_is_left_to_the_visitor() {
+        const SHA256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+        let with = |pem: &str, hash: u8| {
+            let mut der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap().to_vec();
+            let places: Vec<usize> = (9..der.len()).filter(|end| der[end - 9..=*end] == SHA256).collect();
+            places.iter().for_each(|place| der[*place] = hash);
+            assert_eq!(places.len(), 2);
+            format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
+        };
+        let ca = ca("CA");
+        let (leaf, key) = leaf(&ca, |_| {});
+        let verdict = |hash| verify(&format!("{}{}", with(&leaf, hash), ca.pem), &key, &names(&["a.example"]), NOW);
+        let (sha224, sha512) = (1, 4);
+        assert!(verdict(sha224).is_ok(), "as long as its names, dates and key are right");
+        let why = "the next one's key did not sign it";
+        assert_eq!(verdict(sha512).err(), Some(Refusal::Link { place: 1, why }));
     }
 
     /// F9: the CA left the names of the signing request out.

@@ -37,6 +37,7 @@ pub mod sds;
 pub mod secret;
 pub mod shelf;
 pub mod sidecar;
+pub mod signature;
 pub mod socket;
 pub mod store;
 pub mod tokens;

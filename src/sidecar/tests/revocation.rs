@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use harness::{Client, Home, TestCa, id, order};
-use rcgen::{CrlDistributionPoint, SerialNumber};
+use rcgen::{CrlDistributionPoint, KeyPair, PKCS_ECDSA_P521_SHA512, SerialNumber};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use wire::{Csr, Published};
@@ -80,6 +80,17 @@ async fn a_certificate_that_its_ca_revoked_is_to_be_replaced_until_it_is() {
     assert_eq!(server.requests.load(Ordering::Relaxed), 1, "the list is good for days");
 }
 
+/// F2: with SHA-512, as some CAs sign by default.
+#[tokio::test]
+async fn a_list_that_a_key_of_521_bits_signed_revokes() {
+    let (home, ca) = (Home::new(), TestCa::with_key("CA", KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap()));
+    let server = Server::start(ca.revocation_list(&[SERIAL], 7)).await;
+    let _sidecar = home.start_with(&["--crl-allow-private"]).await.unwrap();
+    let engine = home.engine().await;
+    let serial = server.certificate(&engine, &ca, 1, SERIAL).await;
+    engine.replaced_until(&[&serial]).await;
+}
+
 /// Why a list says nothing.
 async fn failing(list: impl Fn(&TestCa) -> Vec<u8>) -> String {
     let (home, ca) = (Home::new(), TestCa::new());
@@ -97,6 +108,21 @@ async fn failing(list: impl Fn(&TestCa) -> Vec<u8>) -> String {
 async fn a_list_that_another_key_signed_says_nothing() {
     let why = failing(|_| TestCa::new().revocation_list(&[SERIAL], 7)).await;
     assert!(why.contains("did not sign it"), "{why}");
+}
+
+/// Fail closed: nobody knows who made it, and whoever serves it could have certificates replaced without end.
+#[tokio::test]
+async fn a_list_whose_signature_can_not_be_checked_says_nothing_and_is_told() {
+    const SHA256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
+    let by_sha224 = |ca: &TestCa| {
+        let mut list = ca.revocation_list(&[SERIAL], 7);
+        let ends: Vec<usize> = (9..list.len()).filter(|end| list[end - 9..=*end] == SHA256).collect();
+        assert_eq!(ends.len(), 2);
+        ends.iter().for_each(|end| list[*end] = 1);
+        list
+    };
+    let why = failing(by_sha224).await;
+    assert!(why.contains("ecdsa-with-SHA224") && why.contains("can't be checked here"), "{why}");
 }
 
 #[tokio::test]

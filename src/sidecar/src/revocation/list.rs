@@ -1,7 +1,7 @@
 //! Reads a revocation list (RFC 5280 §5), and finds certificates in it.
 //!
-//! Promises: a list says something only when the certificate's issuer signed it, it is of now, and it is about the
-//! certificate. Refuses: delta lists and lists of others' certificates.
+//! Promises: a list says something only when the certificate's issuer is known to have signed it, it is of now, and it is
+//! about the certificate. Refuses: delta lists and lists of others' certificates.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -12,6 +12,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
 use crate::chain::serial_text;
+use crate::signature::{Signed, Unverified};
 
 /// How far the CA's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW: i64 = 5 * 60;
@@ -34,8 +35,8 @@ pub(super) enum ListError {
     OutOfDate,
     /// It can't be read.
     Parse(String),
-    /// The issuer's key did not sign it.
-    Signature,
+    /// The issuer's key did not sign it, or nobody here can tell: then it is anybody's word.
+    Signature(Unverified),
 }
 
 /// Looks for certificates of one issuer, given by its certificate in DER, in the list that was fetched from `url`.
@@ -49,7 +50,7 @@ pub(super) fn read(der: &[u8], url: &str, issuer: &[u8], serials: &[&str], now: 
     if list.issuer().as_raw() != issuer.subject().as_raw() {
         return Err(ListError::NotOurs("another CA's list"));
     }
-    list.verify_signature(issuer.public_key()).map_err(|_| ListError::Signature)?;
+    Signed::from(&list).verify(issuer.public_key()).map_err(ListError::Signature)?;
     scope(&list, url)?;
     let next_update = list.next_update().map(|time| time.timestamp());
     let is_early = list.last_update().timestamp() > now.saturating_add(CLOCK_SKEW);
@@ -101,7 +102,10 @@ impl fmt::Display for ListError {
             Self::NotOurs(what) => write!(f, "found {what}, expected the one that the certificate names"),
             Self::OutOfDate => f.write_str("it is not of now: its next update is over, or it is from the future"),
             Self::Parse(why) => write!(f, "it can't be read: {why}"),
-            Self::Signature => f.write_str("the key of the certificate's issuer did not sign it"),
+            Self::Signature(Unverified::Unknown(algorithm)) => {
+                write!(f, "its signature ({algorithm}) can't be checked here, so it revokes nothing")
+            }
+            Self::Signature(Unverified::Wrong) => f.write_str("the key of the certificate's issuer did not sign it"),
         }
     }
 }

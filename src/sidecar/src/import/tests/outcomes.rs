@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rcgen::{DnType, KeyPair};
+use rcgen::{BasicConstraints, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ECDSA_P521_SHA512};
 use serde_json::json;
 
 use super::{NOW, Pem, Scene, account, account_key, count, entry, params, pem, reason};
@@ -59,6 +59,28 @@ fn a_certificate_of_a_staging_ca_never_takes_the_place_of_a_trusted_one() {
     assert_eq!(count(&scene.import(None), Outcome::Imported), 1);
     scene.write_source(file(&issued("(STAGING) Some CA", 70)));
     assert_eq!(count(&scene.import(None), Outcome::LeftOut), 1);
+}
+
+/// F2, F9: of a CA that signs with a key of 521 bits; and one that the CA left the names out of.
+#[test]
+fn the_signatures_of_all_cas_are_known_and_a_common_name_is_no_name() {
+    let scene = Scene::new();
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P521_SHA512).unwrap();
+    let mut ca = params(&[], 60);
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(ca, key).unwrap();
+    let signed = |names: &[&str]| {
+        let (key, mut leaf) = (KeyPair::generate().unwrap(), params(names, 60));
+        leaf.distinguished_name.push(DnType::CommonName, "b.example");
+        let leaf = leaf.signed_by(&key, &ca).unwrap();
+        Pem { chain: format!("{}{}", leaf.pem(), ca.pem()), key: key.serialize_pem() }
+    };
+    let entries = [entry(&signed(&["a.example"]), &["a.example"]), entry(&signed(&[]), &["b.example"])];
+    scene.write_source(json!({ "le": { "Certificates": entries } }).to_string());
+    let report = scene.import(None);
+    assert_eq!((count(&report, Outcome::Imported), count(&report, Outcome::LeftOut)), (1, 1));
+    let why = reason(&report, "le.Certificates[1]");
+    assert!(why.contains("subject alternative names"), "{why}");
 }
 
 /// One for `a.example` whose issuer, itself, has this name.
