@@ -89,7 +89,7 @@ impl Sidecar {
         mac_keys: MacKeys,
     ) -> Result<Self, StartError> {
         let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
-        let deployment = Arc::new(Deployment::open(storage, args.verify_addresses.clone()).await);
+        let deployment = Arc::new(Deployment::open(storage, args.upkeep.verify_addresses.clone()).await);
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
         let stored = shelf.fill().await?;
         let provided = read_provided(args, catalog.clone()).await?;
@@ -101,8 +101,8 @@ impl Sidecar {
         let engine = Arc::new(Engine::new(store.clone()));
         let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));
         let wants = Arc::new(WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)));
-        let is_on = args.crl_checks == Switch::On;
-        let revocation = Arc::new(Revocation::new(store.clone(), wants.clone(), is_on, args.crl_allow_private));
+        let is_on = args.upkeep.crl_checks == Switch::On;
+        let revocation = Arc::new(Revocation::new(store.clone(), wants.clone(), is_on, args.upkeep.crl_allow_private));
         let health = Health {
             store: store.clone(),
             engine: engine.clone(),

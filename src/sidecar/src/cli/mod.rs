@@ -19,6 +19,7 @@ mod schema;
 mod serve;
 mod sidecar;
 mod storages;
+mod upkeep;
 mod user;
 mod values;
 mod wake;
@@ -42,6 +43,7 @@ pub use render::RenderArgs;
 pub use run::{ExecEnvoyArgs, RunArgs};
 pub use sidecar::SidecarArgs;
 pub use storages::{StorageChoice, storages};
+pub use upkeep::UpkeepArgs;
 pub use user::UserArgs;
 pub use values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, StoragePath, Switch};
 

@@ -19,8 +19,9 @@ use super::logs::LogArgs;
 use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
 use super::storages::choices;
+use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
-use super::values::{DefaultChoice, PairChoice, Switch, seconds};
+use super::values::{DefaultChoice, PairChoice, seconds};
 use super::{failed, storages, wake};
 use crate::hardening;
 use crate::privileges::{self, Keeps, PrivilegeError};
@@ -102,6 +103,10 @@ pub struct RunArgs {
     /// Answer /healthz, /readyz, /status and /metrics of the sidecar on this address.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Running")]
     pub status_address: Option<SocketAddr>,
+
+    /// How what is served is looked after.
+    #[command(flatten)]
+    pub upkeep: UpkeepArgs,
 
     /// Questions to name servers.
     #[command(flatten)]
@@ -219,9 +224,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         eab: setup.mac_keys.iter().map(|(resolver, key)| EabChoice::new(resolver, key)).collect(),
         lease_min_seconds: LEASE[0],
         lease_max_seconds: LEASE[1],
-        verify_addresses: Vec::new(),
-        crl_checks: Switch::On,
-        crl_allow_private: false,
+        upkeep: args.upkeep.clone(),
         wake_addresses: wake::addresses(setup),
         dns: DnsArgs {
             resolvers: args.dns.resolvers.iter().cloned().chain(other_ports(setup)).collect(),
@@ -231,4 +234,70 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         logs: args.logs.clone(),
         tokens: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+    use crate::cli::{Cli, Command, Switch};
+
+    /// Those that `run` sets itself, and from what.
+    const OF_ITS_OWN: [&str; 17] = [
+        // Its directory.
+        "api-socket",
+        "sds-socket",
+        // Nobody but its own Envoy, of the same user, comes to its sockets.
+        "api-uid",
+        "socket-group",
+        "api-address",
+        "mesh-sds-socket",
+        // New ones at each start.
+        "api-token-file",
+        "sds-token-file",
+        // The configuration: tls.certificates, tls.stores, eab.
+        "cert",
+        "cert-dir",
+        "default-certificate",
+        "eab",
+        // One Envoy, of which it hears itself when it dies.
+        "lease-min-seconds",
+        "lease-max-seconds",
+        // The entry points of the configuration.
+        "wake-address",
+        // Of every command.
+        "help",
+        "version",
+    ];
+
+    /// Flags with their variables.
+    fn flags(command: &str) -> Vec<(String, Option<String>)> {
+        let command = Cli::command().find_subcommand(command).unwrap().clone();
+        let variable = |flag: &clap::Arg| flag.get_env().map(|name| name.to_string_lossy().into_owned());
+        command.get_arguments().filter_map(|flag| Some((flag.get_long()?.to_owned(), variable(flag)))).collect()
+    }
+
+    /// F8: who went from one to the other lost what he had switched on.
+    #[test]
+    fn run_has_every_flag_of_the_sidecar_but_those_that_it_sets_itself() {
+        let of_run = flags("run");
+        let missing: Vec<_> = flags("sidecar").into_iter().filter(|flag| !of_run.contains(flag)).collect();
+        let missing: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
+        let unexplained: Vec<_> = missing.iter().filter(|name| !OF_ITS_OWN.contains(name)).collect();
+        assert!(unexplained.is_empty(), "{unexplained:?}");
+    }
+
+    #[test]
+    fn what_is_said_of_certificates_that_are_served_reaches_the_sidecar() {
+        let arguments =
+            ["--crl-checks", "off", "--crl-allow-private", "--verify-address", "127.0.0.1:443,127.0.0.1:8443"];
+        let parsed = Cli::try_parse_from(["envoy-autocert", "run"].iter().chain(&arguments)).unwrap();
+        let Command::Run(args) = parsed.command else { unreachable!("the command is run") };
+        let UpkeepArgs { verify_addresses, crl_checks, crl_allow_private } =
+            sidecar(&args, &Setup::default()).unwrap().upkeep;
+        assert_eq!((verify_addresses.len(), crl_checks, crl_allow_private), (2, Switch::Off, true));
+    }
 }

@@ -17,7 +17,8 @@ impl Resolve for Public {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
             let public: Vec<SocketAddr> = found.filter(|address| is_public(address.ip())).collect();
             if public.is_empty() {
-                return Err(format!("{} has no public address", name.as_str()).into());
+                let name = name.as_str();
+                return Err(format!("{name} has no public address; --crl-allow-private allows others").into());
             }
             Ok(Box::new(public.into_iter()) as Addrs)
         })
