@@ -17,6 +17,8 @@ pub enum Protocol {
     AdsDelta,
     AdsStateOfTheWorld,
     Delta,
+    /// By gRPC's own client, C-core, instead of Envoy's.
+    Google,
     StateOfTheWorld,
 }
 
@@ -39,25 +41,31 @@ impl Protocol {
             Self::AdsDelta => "ads-delta",
             Self::AdsStateOfTheWorld => "ads-sotw",
             Self::Delta => "delta",
+            Self::Google => "google",
             Self::StateOfTheWorld => "sotw",
         }
     }
 
-    fn api(self) -> Value {
+    fn api(self, scene: &Scene) -> Value {
         let api_type = match self {
             Self::AdsDelta | Self::Delta => "DELTA_GRPC",
-            Self::AdsStateOfTheWorld | Self::StateOfTheWorld => "GRPC",
+            Self::AdsStateOfTheWorld | Self::Google | Self::StateOfTheWorld => "GRPC",
         };
         // Without it, Envoy tries again after up to 30 s.
         let retry = json!({ "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" } });
+        let mut service = match self {
+            Self::Google => {
+                let target = format!("unix:{}", scene.socket().display());
+                json!({ "google_grpc": { "target_uri": target, "stat_prefix": "sds" } })
+            }
+            _ => json!({ "envoy_grpc": { "cluster_name": "sds", "retry_policy": retry } }),
+        };
+        service["initial_metadata"] = json!([{ "key": tokens::METADATA, "value": tokens::SDS }]);
         json!({
             "api_type": api_type,
             "transport_api_version": "V3",
             "set_node_on_first_message_only": true,
-            "grpc_services": [{
-                "envoy_grpc": { "cluster_name": "sds", "retry_policy": retry },
-                "initial_metadata": [{ "key": tokens::METADATA, "value": tokens::SDS }],
-            }],
+            "grpc_services": [service],
         })
     }
 
@@ -65,8 +73,9 @@ impl Protocol {
         matches!(self, Self::AdsDelta | Self::AdsStateOfTheWorld)
     }
 
-    fn source(self, patience: &str) -> Value {
-        let (kind, api) = if self.is_aggregated() { ("ads", json!({})) } else { ("api_config_source", self.api()) };
+    fn source(self, scene: &Scene, patience: &str) -> Value {
+        let (kind, api) =
+            if self.is_aggregated() { ("ads", json!({})) } else { ("api_config_source", self.api(scene)) };
         json!({ "resource_api_version": "V3", "initial_fetch_timeout": patience, kind: api })
     }
 }
@@ -132,7 +141,7 @@ impl Client {
 
 fn configuration(scene: &Scene, protocol: Protocol, mode: Mode<'_>, plain: SocketAddr, tls: SocketAddr) -> Value {
     let mut secure = json!({ "filters": [manager()] });
-    secure["transport_socket"] = json!({ "name": "tls", "typed_config": tls_context(protocol, mode) });
+    secure["transport_socket"] = json!({ "name": "tls", "typed_config": tls_context(scene, protocol, mode) });
     let inspector =
         json!({ "@type": "type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" });
     let mut secure = listener("secure", tls, secure);
@@ -144,25 +153,25 @@ fn configuration(scene: &Scene, protocol: Protocol, mode: Mode<'_>, plain: Socke
         "static_resources": { "listeners": listeners, "clusters": [cluster(scene)] },
     });
     if protocol.is_aggregated() {
-        configuration["dynamic_resources"] = json!({ "ads_config": protocol.api() });
+        configuration["dynamic_resources"] = json!({ "ads_config": protocol.api(scene) });
     }
     configuration
 }
 
-fn tls_context(protocol: Protocol, mode: Mode<'_>) -> Value {
+fn tls_context(scene: &Scene, protocol: Protocol, mode: Mode<'_>) -> Value {
     let mut context = json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
         "common_tls_context": { "alpn_protocols": ["h2", "http/1.1"] },
     });
     let listed = |names: &[&str], patience: &str| -> Value {
-        names.iter().map(|name| json!({ "name": name, "sds_config": protocol.source(patience) })).collect()
+        names.iter().map(|name| json!({ "name": name, "sds_config": protocol.source(scene, patience) })).collect()
     };
     let common = &mut context["common_tls_context"];
     match mode {
         Mode::Classic(names) => common["tls_certificate_sds_secret_configs"] = listed(names, "60s"),
         Mode::Impatient(names) => common["tls_certificate_sds_secret_configs"] = listed(names, "1s"),
         Mode::OnDemand => {
-            common["custom_tls_certificate_selector"] = on_demand(protocol);
+            common["custom_tls_certificate_selector"] = on_demand(scene, protocol);
             context["disable_stateless_session_resumption"] = json!(true);
             context["disable_stateful_session_resumption"] = json!(true);
         }
@@ -170,13 +179,13 @@ fn tls_context(protocol: Protocol, mode: Mode<'_>) -> Value {
     context
 }
 
-fn on_demand(protocol: Protocol) -> Value {
+fn on_demand(scene: &Scene, protocol: Protocol) -> Value {
     let package = "type.googleapis.com/envoy.extensions.transport_sockets.tls";
     let mapper = json!({ "@type": format!("{package}.cert_mappers.sni.v3.SNI"), "default_value": "default" });
     let selector = json!({
         "@type": format!("{package}.cert_selectors.on_demand_secret.v3.Config"),
         "certificate_mapper": { "name": "sni", "typed_config": mapper },
-        "config_source": protocol.source("15s"),
+        "config_source": protocol.source(scene, "15s"),
     });
     json!({ "name": "envoy.tls.certificate_selectors.on_demand_secret", "typed_config": selector })
 }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use harness::{EnvoyOptions, until};
 
 use client::{Client, Mode, Protocol};
@@ -40,6 +40,32 @@ fn one_sidecar_serves_every_variant_of_xds_at_once() -> Result<()> {
         client.serves("late.test", &late, SOON)?;
         client.serves("a.test", &renewed, SOON)?;
         client.serves("x.b.test", &b, SOON)?;
+    }
+    Ok(())
+}
+
+/// F6, F7: gRPC's C-core writes the socket's path where HTTP/2 wants an authority; Istio asks by URLs.
+#[test]
+fn googles_grpc_and_istios_names_are_understood_and_what_is_no_name_is_told_once() -> Result<()> {
+    let mut scene = Scene::start("google", "self-signed")?;
+    let a = scene.provide("a", &["a.test"])?;
+    let b = scene.provide("b", &["b.test"])?;
+    let secrets = ["sds://a.test", "kubernetes://istio-system/b.test"];
+    let client = Client::start(&scene, Protocol::Google, Mode::Classic(&secrets))?;
+    client.serves("a.test", &a, SOON)?;
+    client.serves("b.test", &b, SOON)?;
+    let renewed = scene.provide("a", &["a.test"])?;
+    client.serves("a.test", &renewed, SOON)?;
+
+    let secrets = ["istio-system/a.test", "sds://a.test-cacert"];
+    let impatient = Client::start(&scene, Protocol::StateOfTheWorld, Mode::Impatient(&secrets))?;
+    let log = scene.sidecar()?.log();
+    for secret in secrets {
+        ensure!(log.matches(secret).count() == 1, "{secret}: {log}");
+    }
+    match impatient.handshake("a.test") {
+        Ok(served) => bail!("{served:?}"),
+        Err(error) => ensure!(!format!("{error:#}").contains("certificate"), "not even the default one: {error:#}"),
     }
     Ok(())
 }

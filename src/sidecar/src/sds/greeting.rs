@@ -10,14 +10,16 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::Connected;
 
+use super::authority::Authorities;
 use super::limits::GREETING;
 
 /// The length of what a client says first, in bytes (RFC 9113 §3.4).
-const PREFACE: usize = 24;
+pub(super) const PREFACE: usize = 24;
 
 /// A connection with its place, of which reading fails when the client's preface is late.
 pub(super) struct Greeted {
     stream: UnixStream,
+    authorities: Authorities,
     /// Bytes of the preface that have not come, and when they must have.
     missing: usize,
     late: Pin<Box<Sleep>>,
@@ -26,7 +28,8 @@ pub(super) struct Greeted {
 
 impl Greeted {
     pub(super) fn new(stream: UnixStream, place: OwnedSemaphorePermit) -> Self {
-        Self { stream, missing: PREFACE, late: Box::pin(sleep(GREETING)), _place: place }
+        let (authorities, late) = (Authorities::default(), Box::pin(sleep(GREETING)));
+        Self { stream, authorities, missing: PREFACE, late, _place: place }
     }
 }
 
@@ -42,6 +45,9 @@ impl AsyncRead for Greeted {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if let Some(news) = buf.filled_mut().get_mut(before..) {
+            self.authorities.read(news);
+        }
         self.missing = self.missing.saturating_sub(buf.filled().len().saturating_sub(before));
         if self.missing > 0 && read.is_pending() && self.late.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));

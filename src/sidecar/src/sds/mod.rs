@@ -15,9 +15,11 @@
 //! | `status.rs` | who is connected, what was rejected |
 //! | `resource_name.rs`, `unanswered.rs` | what is asked for, and what never has an answer |
 //! | `greeting.rs` | connections until HTTP/2 is spoken |
+//! | `authority.rs` | what gRPC's clients send of the socket's path |
 //! | `limits.rs` | all bounds |
 
 mod admission;
+mod authority;
 mod greeting;
 pub mod limits;
 mod resource_name;

@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use envoy_types::pb::envoy::config::core::v3::Node;
@@ -16,6 +17,7 @@ use envoy_types::pb::google::protobuf::Any;
 use envoy_types::pb::google::rpc;
 use prost::Message;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -358,6 +360,56 @@ async fn what_is_no_name_and_ca_certificates_get_nothing_not_even_the_default_ce
         let mut responses = harness.sotw(service, &[&names[..], &["a.test"]].concat()).await;
         let response = responses.message().await.unwrap().unwrap();
         assert_eq!(response.resources.iter().map(content).collect::<Vec<_>>(), ["a.test=1"]);
+    }
+}
+
+/// F7: as gRPC's C-core writes it, byte for byte, and a second request that refers to what the first one said.
+#[tokio::test]
+async fn a_client_that_sends_the_sockets_path_as_the_authority_is_answered() {
+    const PATH: &str = "/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets";
+    let harness = Harness::start(default());
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let field = |name: &str, value: &str| [&[0x40][..], &text(name), &text(value)].concat();
+    let first = [
+        field(":authority", "run%2Fenvoy-autocert%2Fsds.sock"),
+        field(":path", PATH),
+        field("content-type", "application/grpc"),
+        field("te", "trailers"),
+    ];
+    let first = [&[0x83, 0x86][..], &first.concat()].concat();
+    // The latest field of the table has the index 62.
+    let second = [0x83, 0x86, 65, 64, 63, 62].map(|index: u8| index | 0x80);
+    let request = DiscoveryRequest {
+        type_url: TYPE_URL.to_owned(),
+        resource_names: vec!["a.test".to_owned()],
+        ..DiscoveryRequest::default()
+    }
+    .encode_to_vec();
+    let body = [&[0][..], &u32::try_from(request.len()).unwrap().to_be_bytes(), &request].concat();
+    let sent = [
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(),
+        frame(4, 0, 0, &[]),
+        frame(1, 4, 1, &first),
+        frame(0, 0, 1, &body),
+        frame(1, 4, 3, &second),
+        frame(0, 0, 3, &body),
+    ];
+    let mut stream = UnixStream::connect(harness.directory.path().join("sds.sock")).await.unwrap();
+    stream.write_all(&sent.concat()).await.unwrap();
+    // Kinds of frames: the data of both requests comes, and no request is reset.
+    let (mut answered, mut head) = (HashSet::new(), [0; 9]);
+    while answered.len() < 2 {
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut head)).await.unwrap().unwrap();
+        let [a, b, c, kind, _, _, _, _, request] = head;
+        stream.read_exact(&mut vec![0; u32::from_be_bytes([0, a, b, c]) as usize]).await.unwrap();
+        assert!(![3, 7].contains(&kind), "a frame of kind {kind} for request {request}");
+        if kind == 0 {
+            answered.insert(request);
+        }
     }
 }
 
