@@ -24,6 +24,7 @@ pub struct Backend {
 #[derive(Debug, Default)]
 struct Shared {
     requests: Mutex<Vec<String>>,
+    file: Option<Vec<u8>>,
     held: AtomicBool,
     over: AtomicBool,
 }
@@ -34,8 +35,20 @@ impl Backend {
     /// # Errors
     /// When the address is taken.
     pub fn start(address: SocketAddr) -> Result<Self> {
+        Self::with(address, Shared::default())
+    }
+
+    /// The same, but each request gets this file.
+    ///
+    /// # Errors
+    /// When the address is taken.
+    pub fn of_file(address: SocketAddr, file: Vec<u8>) -> Result<Self> {
+        Self::with(address, Shared { file: Some(file), ..Shared::default() })
+    }
+
+    fn with(address: SocketAddr, shared: Shared) -> Result<Self> {
         let listener = TcpListener::bind(address)?;
-        let backend = Self { address: listener.local_addr()?, shared: Arc::default() };
+        let backend = Self { address: listener.local_addr()?, shared: Arc::new(shared) };
         let shared = backend.shared.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -90,8 +103,9 @@ fn serve(stream: &TcpStream, shared: &Shared) {
         while shared.held.load(Ordering::Relaxed) {
             std::thread::sleep(PAUSE);
         }
-        let answer = format!("HTTP/1.1 200 OK\r\nx-backend: yes\r\ncontent-length: {}\r\n\r\n{head}", head.len());
-        if reader.get_mut().write_all(answer.as_bytes()).is_err() {
+        let body = shared.file.as_deref().unwrap_or(head.as_bytes());
+        let answer = format!("HTTP/1.1 200 OK\r\nx-backend: yes\r\ncontent-length: {}\r\n\r\n", body.len());
+        if reader.get_mut().write_all(answer.as_bytes()).is_err() || reader.get_mut().write_all(body).is_err() {
             return;
         }
     }

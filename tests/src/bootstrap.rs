@@ -26,6 +26,19 @@ impl Bootstrap {
         Ok(Self(serde_saphyr::from_str(SHIPPED).context("envoy/envoy.yaml")?))
     }
 
+    /// A configuration that is not the shipped one.
+    pub fn of(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// The same, from YAML.
+    ///
+    /// # Errors
+    /// When it is not YAML.
+    pub fn read(yaml: &str) -> Result<Self> {
+        Ok(Self(serde_saphyr::from_str(yaml).context("a bootstrap")?))
+    }
+
     /// `envoy/envoy.yaml` for a place and its CA: the ports, the paths and the CA are other ones, nothing else.
     ///
     /// # Errors

@@ -21,11 +21,13 @@ pub struct EnvoyOptions {
     pub wait: bool,
     /// A name to tell several Envoys of a place apart.
     pub name: String,
+    /// The program, when it is not the newest Envoy.
+    pub binary: Option<PathBuf>,
 }
 
 impl Default for EnvoyOptions {
     fn default() -> Self {
-        Self { concurrency: 2, log_level: "info".to_owned(), wait: true, name: "envoy".to_owned() }
+        Self { concurrency: 2, log_level: "info".to_owned(), wait: true, name: "envoy".to_owned(), binary: None }
     }
 }
 
@@ -171,7 +173,8 @@ fn write(path: &Path, bootstrap: &mut Bootstrap) -> Result<()> {
 
 fn spawn(files: &Files, options: &EnvoyOptions) -> Result<Process> {
     let _ = fs::remove_file(&files.admin);
-    Process::start(&artifacts::envoy()?, &files.log, |command| {
+    let binary = options.binary.clone().map_or_else(artifacts::envoy, Ok)?;
+    Process::start(&binary, &files.log, |command| {
         command.arg("-c").arg(&files.configuration).arg("--admin-address-path").arg(&files.admin);
         command.args(["--use-dynamic-base-id", "--concurrency", &options.concurrency.to_string()]);
         command.args(["--log-level", &options.log_level, "--drain-time-s", "2", "--parent-shutdown-time-s", "4"]);
