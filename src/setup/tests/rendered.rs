@@ -11,8 +11,9 @@ use std::fs;
 
 use common::{file, flags, read, yaml};
 use setup::Sources;
-use setup::envoy::istio::IstioOptions;
-use setup::envoy::{Options, bootstrap, filter, istio};
+use setup::envoy::envoy_gateway::{EnvoyGatewayOptions, envoy_gateway};
+use setup::envoy::istio::{API_SOCKET, Credentials, IstioOptions, istio};
+use setup::envoy::{Options, bootstrap, filter};
 use setup::model::Setup;
 
 fn setup_of(names: &[&str]) -> Setup {
@@ -51,9 +52,75 @@ fn a_challenge_over_tls_has_a_chain_beside_the_others() {
 #[test]
 fn pieces_to_merge() {
     let setup = setup_of(&["forms/traefik.yml", "forms/dynamic.yml"]);
-    let options = Options::default();
-    compare("example.filter.yaml", &filter::filter(&setup, &options).unwrap().text);
-    compare("example.istio.yaml", &istio::istio(&setup, &options, &IstioOptions::default()).unwrap().text);
+    compare("example.filter.yaml", &filter::filter(&setup, &Options::default()).unwrap().text);
+}
+
+/// Two certificates, one of them for two names.
+fn gateways() -> Setup {
+    read(&yaml(
+        "
+entryPoints: {web: {address: ':80'}, websecure: {address: ':443'}}
+certificatesResolvers: {le: {acme: {email: you@example.com, keyType: EC256, httpChallenge: {entryPoint: web}}}}
+http:
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}
+  routers:
+    shop: {rule: Host(`example.com`) || Host(`www.example.com`), service: s, tls: {certResolver: le}}
+    docs: {rule: Host(`docs.example.com`), service: s, tls: {certResolver: le}}
+",
+    ))
+    .setup
+}
+
+#[test]
+fn a_gateway_of_istios() {
+    let options = Options { api_socket: API_SOCKET.to_owned(), ..Options::default() };
+    let rendered = istio(&gateways(), &options, &IstioOptions::default()).unwrap();
+    assert_eq!(rendered.warnings, Vec::<String>::new());
+    compare("example.istio.yaml", &rendered.text);
+    let of = |istio_options: IstioOptions| istio(&gateways(), &options, &istio_options).unwrap();
+    let older = of(IstioOptions { version: "1.29".parse().unwrap(), ..IstioOptions::default() }).text;
+    assert!(older.contains("kind: WasmPlugin") && !older.contains("kind: TrafficExtension"), "{older}");
+    let provider = of(IstioOptions { credentials: Credentials::Provider, ..IstioOptions::default() });
+    compare("provider.istio.yaml", &provider.text);
+    let secret = of(IstioOptions { credentials: Credentials::Secret, ..IstioOptions::default() });
+    assert!(secret.text.contains("credentialName: docs.example.com"), "{}", secret.text);
+    assert!(secret.warnings[0].contains("envoy-autocert writes none yet"), "{:?}", secret.warnings);
+    let of_gateway_api = of(IstioOptions { gateway_api: Some("edge".to_owned()), ..IstioOptions::default() });
+    compare("gateway-api.istio.yaml", &of_gateway_api.text);
+    let too_old = IstioOptions { version: "1.27".parse().unwrap(), ..IstioOptions::default() };
+    assert!(istio(&gateways(), &options, &too_old).unwrap_err()[0].to_string().starts_with("--istio-version: found"));
+}
+
+#[test]
+fn a_gateway_of_envoy_gateways() {
+    let plugin = "oci://registry.example.com/envoy-autocert-plugin:1.0.0".to_owned();
+    let options = Options { plugin, ..Options::default() };
+    let rendered = envoy_gateway(&gateways(), &options, &EnvoyGatewayOptions::default()).unwrap();
+    assert_eq!(rendered.warnings, Vec::<String>::new());
+    compare("example.envoy-gateway.yaml", &rendered.text);
+    let of_a_file = envoy_gateway(&gateways(), &Options::default(), &EnvoyGatewayOptions::default()).unwrap_err();
+    assert!(of_a_file[0].to_string().starts_with("--plugin: found /usr/lib/"), "{}", of_a_file[0]);
+}
+
+/// Gateway API takes sixteen names for a route, and a route with a name takes requests for it from one without.
+#[test]
+fn challenges_of_many_hosts_have_several_routes() {
+    let names: Vec<String> = (0..40).map(|index| format!("Host(`h{index}.example`)")).collect();
+    let setup = read(&yaml(&format!(
+        "
+entryPoints: {{web: {{address: ':80'}}, websecure: {{address: ':443'}}}}
+certificatesResolvers: {{le: {{acme: {{email: a@b.example, httpChallenge: {{entryPoint: web}}}}}}}}
+http:
+  services: {{s: {{loadBalancer: {{servers: [{{url: 'http://127.0.0.1:1'}}]}}}}}}
+  routers: {{all: {{rule: '{}', service: s, tls: {{certResolver: le}}}}}}
+",
+        names.join(" || ")
+    )))
+    .setup;
+    let options = Options { plugin: "https://files.example.com/plugin.wasm".to_owned(), ..Options::default() };
+    let text = envoy_gateway(&setup, &options, &EnvoyGatewayOptions::default()).unwrap().text;
+    assert_eq!(text.matches("kind: HTTPRoute\n").count(), 3);
+    assert_eq!(text.matches(", kind: HTTPRoute, group: ").count(), 3, "the plugin is on each of them");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! The pieces first, as JSON values to put together: the [`plugin`] as a filter and as a service of the bootstrap, the
 //! [`clusters`] it calls, the [`ca`]'s with whom to trust, the [`secrets`] of TLS listeners and the filter chain that
 //! answers [`tls_alpn01`] beside them, the [`routes`]. Of these
-//! [`listeners`] makes all resources. [`bootstrap`], [`filter`] and [`istio`] are the formats, which [`yaml`] writes.
+//! [`listeners`] makes all resources. [`bootstrap`], [`filter`], [`istio`] and [`envoy_gateway`] are the formats, which [`yaml`] writes.
 //!
 //! Equal setups give equal text. What reaches Envoy holds no secret but the [`tokens`] of its own sidecar: Envoy shows
 //! its configuration to whoever asks.
@@ -12,9 +12,11 @@ pub mod bootstrap;
 pub mod ca;
 mod chains;
 pub mod clusters;
+pub mod envoy_gateway;
 pub mod filter;
 mod https;
 pub mod istio;
+pub mod kubernetes;
 pub mod limits;
 pub mod listeners;
 mod manager;

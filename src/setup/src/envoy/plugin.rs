@@ -18,6 +18,9 @@ const CHALLENGES: &str = "/.well-known/acme-challenge/";
 /// Options of a resolver that others act on: the sidecar (where it keeps things) and the CA's cluster (whom it trusts).
 const ELSEWHERE: [&str; 4] = ["storage", "caCertificates", "caSystemCertPool", "caServerName"];
 
+/// What resolvers may have besides `tlsChallenge`.
+const OTHER_CHALLENGES: [&str; 3] = ["dnsChallenge", "dnsPersistChallenge", "httpChallenge"];
+
 /// All that the plugin calls and that calls it, for `capability_restriction_config`.
 pub(crate) const CAPABILITIES: [&str; 28] = [
     "proxy_define_metric",
@@ -184,19 +187,47 @@ fn resolvers(options: &Map<String, Value>) -> Value {
 
 /// What each router wants certificates for. An HTTP and a TCP router may have the same name.
 fn routers(setup: &Setup) -> Value {
-    let http = setup.http_routers.iter().filter_map(|router| Some((&router.name, router.tls.as_ref()?)));
-    let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
-        Some(TcpTls::Terminate(tls)) => Some((&router.name, tls)),
-        Some(TcpTls::Passthrough) | None => None,
-    });
     let mut routers = Map::new();
-    for (name, tls) in http.chain(tcp) {
+    for (name, tls) in terminating(setup) {
         if let Some(wanted) = wanted(tls) {
             let name = if routers.contains_key(name) { format!("{name}-tcp") } else { name.clone() };
             routers.insert(name, wanted);
         }
     }
     Value::Object(routers)
+}
+
+/// The routers that end TLS, with their names.
+fn terminating(setup: &Setup) -> impl Iterator<Item = (&String, &RouterTls)> {
+    let http = setup.http_routers.iter().filter_map(|router| Some((&router.name, router.tls.as_ref()?)));
+    let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
+        Some(TcpTls::Terminate(tls)) => Some((&router.name, tls)),
+        Some(TcpTls::Passthrough) | None => None,
+    });
+    http.chain(tcp)
+}
+
+/// The names of each certificate that routers want, its first one first; each certificate once.
+pub(super) fn certificates(setup: &Setup) -> Vec<Vec<String>> {
+    let mut all: Vec<Vec<String>> = Vec::new();
+    for (_, tls) in terminating(setup).filter(|(_, tls)| tls.resolver.is_some()) {
+        for names in tls.certificates.iter().filter(|names| !names.is_empty()) {
+            if !all.contains(names) {
+                all.push(names.clone());
+            }
+        }
+    }
+    all
+}
+
+/// A gateway of a mesh has no filter chain for `acme-tls/1`, so where names can be proved in another way, that is the way.
+pub(super) fn without_tls_challenge(configuration: &mut Value) {
+    let resolvers = configuration["certificatesResolvers"].as_object_mut().into_iter().flat_map(|all| all.values_mut());
+    for acme in resolvers.filter_map(|resolver| resolver["acme"].as_object_mut()) {
+        if OTHER_CHALLENGES.iter().any(|other| acme.contains_key(*other)) {
+            acme.remove("tlsChallenge");
+        }
+    }
 }
 
 fn wanted(tls: &RouterTls) -> Option<Value> {

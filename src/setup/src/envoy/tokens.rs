@@ -39,13 +39,15 @@ impl Tokens {
             Value::Object(map) => map.values_mut().for_each(|value| self.fill(value)),
             Value::Array(list) => list.iter_mut().for_each(|item| self.fill(item)),
             Value::String(text) => {
-                let token = match text.as_str() {
+                // In a file of tokens each has a line, with its end.
+                let (placeholder, end) = text.strip_suffix('\n').map_or((text.as_str(), ""), |line| (line, "\n"));
+                let token = match placeholder {
                     API => &self.api,
                     SDS => &self.sds,
                     _ => &None,
                 };
                 if let Some(token) = token {
-                    token.expose().clone_into(text);
+                    *text = format!("{}{end}", token.expose());
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -61,11 +63,16 @@ mod tests {
 
     #[test]
     fn tokens_come_where_their_placeholders_are_and_nowhere_else() {
-        let mut value = json!({ "a": [API, "api"], "b": { "c": SDS }, "d": format!("{SDS} "), "e": 1 });
+        let mut value =
+            json!({ "a": [API, "api"], "b": { "c": SDS }, "d": format!("{SDS} "), "e": 1, "f": format!("{API}\n") });
         let sds = Some(Hidden::new("s3cret".to_owned()));
         Tokens { api: None, sds: sds.clone() }.fill(&mut value);
-        assert_eq!(value, json!({ "a": [API, "api"], "b": { "c": "s3cret" }, "d": format!("{SDS} "), "e": 1 }));
+        assert_eq!(
+            value,
+            json!({ "a": [API, "api"], "b": { "c": "s3cret" }, "d": format!("{SDS} "), "e": 1, "f": format!("{API}\n") })
+        );
         Tokens { api: sds, sds: None }.fill(&mut value);
         assert_eq!(value["a"], json!(["s3cret", "api"]));
+        assert_eq!(value["f"], "s3cret\n", "a line of a file stays one");
     }
 }

@@ -1,6 +1,7 @@
 //! `render`: what is to be set up, as a configuration of Envoy's.
 
 mod into;
+mod mesh;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,13 +11,12 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use setup::ClosedRouter;
-use setup::envoy::istio::IstioOptions;
 use setup::envoy::limits::Connections;
 use setup::envoy::standing::Standing;
 use setup::envoy::tokens::{self, Tokens};
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
-use setup::model::Setup;
+use setup::model::{PairOfFiles, Setup};
 
 use super::dns::{known_providers, other_ports};
 use super::storages::{DEFAULT, StorageChoice, choices};
@@ -24,6 +24,8 @@ use super::{InputArgs, failed, wake};
 use crate::closed;
 use crate::files::{Directory, FileError, users};
 use crate::tokens::{Kind, first};
+
+use mesh::MeshArgs;
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
@@ -62,7 +64,8 @@ pub struct RenderArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_FORCE", requires = "output")]
     pub force: bool,
 
-    /// The plugin: a file on the machine that Envoy runs on; for Istio also an oci:// or https:// URL.
+    /// The plugin: a file on the machine that Envoy runs on; for Istio one of the image, or an oci:// or https:// URL, for
+    /// Envoy Gateway such a URL.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_PLUGIN",
@@ -72,15 +75,10 @@ pub struct RenderArgs {
     )]
     pub plugin: String,
 
-    /// The sidecar's unix socket for the plugin.
-    #[arg(
-        long,
-        env = "ENVOY_AUTOCERT_API_SOCKET",
-        value_name = "PATH",
-        default_value = "/run/envoy-autocert/api.sock",
-        help_heading = "Envoy"
-    )]
-    pub api_socket: String,
+    /// The sidecar's unix socket for the plugin: /run/envoy-autocert/api.sock unless it is given, and for Istio
+    /// /var/run/secrets/credential-uds/api.sock.
+    #[arg(long, env = "ENVOY_AUTOCERT_API_SOCKET", value_name = "PATH", help_heading = "Envoy")]
+    pub api_socket: Option<String>,
 
     /// The sidecar's unix socket for SDS.
     #[arg(
@@ -134,25 +132,9 @@ pub struct RenderArgs {
     )]
     pub ca_bundle: String,
 
-    /// Namespace of the ingress gateway.
-    #[arg(
-        long,
-        env = "ENVOY_AUTOCERT_ISTIO_NAMESPACE",
-        value_name = "NAME",
-        default_value = "istio-ingress",
-        help_heading = "Istio"
-    )]
-    pub istio_namespace: String,
-
-    /// Value of the label istio of the gateway's pods.
-    #[arg(
-        long,
-        env = "ENVOY_AUTOCERT_ISTIO_GATEWAY",
-        value_name = "LABEL",
-        default_value = "ingress",
-        help_heading = "Istio"
-    )]
-    pub istio_gateway: String,
+    /// Where things are in a cluster.
+    #[command(flatten)]
+    pub mesh: MeshArgs,
 }
 
 /// What can be made.
@@ -162,8 +144,17 @@ pub enum Format {
     Bootstrap,
     /// The pieces to merge into a configuration that there is already.
     Filter,
-    /// Istio's WasmPlugin, ServiceEntry and DestinationRule.
+    /// Istio's TrafficExtension, Gateway, ServiceEntry and DestinationRule, and the sidecar in the gateway's pods.
     Istio,
+    /// Envoy Gateway's EnvoyExtensionPolicy, Gateway, HTTPRoute and EnvoyProxy, with the sidecar in its pods.
+    EnvoyGateway,
+}
+
+impl Format {
+    /// Whether it is for pods, in which everything has its place.
+    fn is_mesh(self) -> bool {
+        matches!(self, Self::Istio | Self::EnvoyGateway)
+    }
 }
 
 /// Renders, and says whether it went well.
@@ -189,11 +180,13 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     }
     match args.format {
         Format::Bootstrap => closed::lines(&reading.closed).iter().for_each(|line| eprintln!("{line}")),
-        Format::Filter | Format::Istio => unguarded(&reading.closed),
+        Format::Filter | Format::Istio | Format::EnvoyGateway => unguarded(&reading.closed),
     }
-    // Of a gateway it is not known here where it listens.
-    let wake = if args.format == Format::Istio { Vec::new() } else { wake::addresses(&reading.setup) };
-    for note in notes(&reading.setup, &wake, &standing, args) {
+    let notes = match args.format.is_mesh() {
+        true => mesh::notes(&reading.setup, args),
+        false => notes(&reading.setup, &wake::addresses(&reading.setup), &standing, args),
+    };
+    for note in notes {
         eprintln!("{note}");
     }
     Ok(())
@@ -227,13 +220,15 @@ fn write(text: &str, standing: &Standing, args: &RenderArgs) -> Result<(), Vec<S
 fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
     Ok(Options {
         plugin: args.plugin.clone(),
-        api_socket: args.api_socket.clone(),
+        api_socket: args.api_socket(),
         sds_socket: args.sds_socket.clone(),
         admin: args.admin.clone(),
         connections: args.max_connections.map(Connections::of_clients).unwrap_or_default(),
         ca_bundle: args.ca_bundle.clone(),
         pem_files: match args.format {
-            Format::Bootstrap | Format::Filter => pem_files(setup, &args.ca_bundle).map_err(|why| vec![why])?,
+            Format::Bootstrap | Format::Filter | Format::EnvoyGateway => {
+                pem_files(setup, &args.ca_bundle).map_err(|why| vec![why])?
+            }
             Format::Istio => BTreeMap::new(),
         },
         tokens: tokens(args)?,
@@ -253,10 +248,8 @@ fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
     let rendered = match args.format {
         Format::Bootstrap => bootstrap::bootstrap(setup, &options),
         Format::Filter => filter::filter(setup, &options),
-        Format::Istio => {
-            let gateway = IstioOptions { namespace: args.istio_namespace.clone(), gateway: args.istio_gateway.clone() };
-            istio::istio(setup, &options, &gateway)
-        }
+        Format::Istio => args.mesh.istio(setup, &options),
+        Format::EnvoyGateway => args.mesh.envoy_gateway(setup, &options),
     };
     rendered.map_err(|mistakes| lines(&mistakes))
 }
@@ -330,40 +323,43 @@ fn command(setup: &Setup, storages: &[StorageChoice], wake: &[SocketAddr], args:
     }
     let defaults = Options::default();
     for (flag, socket, default) in [
-        ("--api-socket", &args.api_socket, &defaults.api_socket),
-        ("--sds-socket", &args.sds_socket, &defaults.sds_socket),
+        ("--api-socket", args.api_socket(), &defaults.api_socket),
+        ("--sds-socket", args.sds_socket.clone(), &defaults.sds_socket),
     ] {
-        if socket != default {
-            command.push_str(&format!(" {flag} {}", quoted(socket)));
+        if socket != *default {
+            command.push_str(&format!(" {flag} {}", quoted(&socket)));
         }
     }
     for address in wake {
         command.push_str(&format!(" --wake-address {address}"));
     }
-    if let Some(pair) = &setup.default_certificate {
-        command
-            .push_str(&format!(" --default-certificate {}", quoted(&format!("{},{}", pair.cert_file, pair.key_file))));
-    }
-    for pair in &setup.certificates {
-        command.push_str(&format!(" --cert {}", quoted(&format!("{},{}", pair.cert_file, pair.key_file))));
-    }
-    for (resolver, key) in &setup.mac_keys {
-        let place = match key {
-            MacKey::File(path) => format!("file:{path}"),
-            MacKey::Inline(_) => "file:PATH".to_owned(),
-            MacKey::Variable(name) => format!("env:{name}"),
-        };
-        command.push_str(&format!(" --eab {}", quoted(&format!("{resolver}={place}"))));
+    for (flag, value) in further(setup) {
+        command.push_str(&format!(" {flag} {}", quoted(&value)));
     }
     for (flag, file) in [("--api-token-file", &args.api_token_file), ("--sds-token-file", &args.sds_token_file)] {
         if let Some(path) = file {
             command.push_str(&format!(" {flag} {}", quoted(&path.display().to_string())));
         }
     }
-    for server in other_ports(setup) {
-        command.push_str(&format!(" --dns-resolver {}", quoted(&server)));
-    }
     command
+}
+
+/// What the sidecar has to be told wherever it runs: the user's own certificates, MAC keys, name servers.
+fn further(setup: &Setup) -> Vec<(&'static str, String)> {
+    let pair = |pair: &PairOfFiles| format!("{},{}", pair.cert_file, pair.key_file);
+    let mut further = Vec::new();
+    further.extend(setup.default_certificate.iter().map(|files| ("--default-certificate", pair(files))));
+    further.extend(setup.certificates.iter().map(|files| ("--cert", pair(files))));
+    for (resolver, key) in &setup.mac_keys {
+        let place = match key {
+            MacKey::File(path) => format!("file:{path}"),
+            MacKey::Inline(_) => "file:PATH".to_owned(),
+            MacKey::Variable(name) => format!("env:{name}"),
+        };
+        further.push(("--eab", format!("{resolver}={place}")));
+    }
+    further.extend(other_ports(setup).into_iter().map(|server| ("--dns-resolver", server)));
+    further
 }
 
 /// As a shell takes it.
@@ -396,6 +392,17 @@ fn replace(path: &Path, text: &str, force: bool, mode: u32) -> Result<(), String
             path.display()
         )),
         Err(error) => Err(format!("{}: can't be written: {error}", path.display())),
+    }
+}
+
+impl RenderArgs {
+    /// The sidecar's socket for the plugin, where it is when nothing else is said.
+    fn api_socket(&self) -> String {
+        let default = match self.format {
+            Format::Istio => istio::API_SOCKET.to_owned(),
+            Format::Bootstrap | Format::Filter | Format::EnvoyGateway => Options::default().api_socket,
+        };
+        self.api_socket.clone().unwrap_or(default)
     }
 }
 

@@ -65,8 +65,13 @@ fn escaped(text: &str) -> String {
     quoted
 }
 
-/// Whether a text of several lines is the same when it is indented: it ends its last line, and no line begins oddly.
+/// Whether a text of several lines is the same when it is indented: it ends its last line, its first one shows how far it
+/// is indented, and no line begins oddly.
 pub(super) fn is_block(text: &str) -> bool {
-    let plain = text.split('\n').all(|line| !line.starts_with([' ', '\t']) && !line.chars().any(is_odd));
-    plain && text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with('\n')
+    let is_indented = |line: &str| line.starts_with(' ');
+    let is_plain = |line: &str| !line.starts_with('\t') && !line.chars().any(is_odd);
+    let mut lines = text.split('\n');
+    let first = lines.next().is_some_and(|line| !is_indented(line) && is_plain(line));
+    let others = lines.all(|line| is_plain(line) && !(is_indented(line) && line.trim().is_empty()));
+    first && others && text.ends_with('\n') && !text.ends_with("\n\n") && !text.starts_with('\n')
 }

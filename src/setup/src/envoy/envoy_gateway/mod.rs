@@ -1,0 +1,98 @@
+//! `--format envoy-gateway`: the plugin on the routes of challenges, the ways to the CA and to the sidecar in the
+//! bootstrap, the certificates of the listeners, and the sidecar in Envoy's pods.
+//!
+//! Envoy Gateway puts the plugin's filter on a listener disabled, and enables it by route: so challenges have a route of
+//! their own, for each host that a certificate is for. It makes SDS of a Secret that names a socket and a name.
+
+mod gateway;
+mod policy;
+mod proxy;
+
+use resolver::config::{Mistake, shortened};
+
+use super::ca;
+use super::kubernetes::{Sidecar, directory, documents};
+use super::{HEADER, Options, Rendered, kubernetes};
+use crate::model::Setup;
+
+/// The user and the group of Envoy Gateway's Envoys.
+const PROXY: u32 = 65532;
+
+/// The port that Envoy Gateway has its Envoys listen on for one below 1024.
+const SHIFT: u16 = 10_000;
+
+/// Where things are in the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvoyGatewayOptions {
+    /// The namespace of the Gateway.
+    pub namespace: String,
+    /// The name of the Gateway.
+    pub gateway: String,
+    /// The name of its GatewayClass.
+    pub class: String,
+    /// The namespace of Envoy's pods: Envoy Gateway's own, unless it is told to use that of the Gateway.
+    pub pods: String,
+    /// The sidecar.
+    pub sidecar: Sidecar,
+}
+
+impl Default for EnvoyGatewayOptions {
+    fn default() -> Self {
+        Self {
+            namespace: "default".to_owned(),
+            gateway: "edge".to_owned(),
+            class: "eg".to_owned(),
+            pods: "envoy-gateway-system".to_owned(),
+            sidecar: Sidecar::default(),
+        }
+    }
+}
+
+/// The objects. [`Options::plugin`] is an `oci://` or `https://` URL, which Envoy Gateway fetches.
+///
+/// # Errors
+/// When resolvers of one CA trust it differently, or the plugin is no URL.
+pub fn envoy_gateway(
+    setup: &Setup,
+    options: &Options,
+    gateway: &EnvoyGatewayOptions,
+) -> Result<Rendered, Vec<Mistake>> {
+    let code = policy::code(&options.plugin).map_err(|mistake| vec![mistake])?;
+    let cas = ca::all(&setup.resolvers)?;
+    let mut objects = vec![gateway::gateway(setup, gateway), proxy::proxy(setup, &cas, options, gateway)];
+    objects.extend(policy::policy(setup, &cas, code, gateway));
+    objects.extend(gateway::secrets(setup, options, gateway));
+    objects.push(kubernetes::token_secret(&gateway.pods));
+    objects.push(kubernetes::storage_claim(&gateway.pods));
+    let mut text = format!(
+        "{HEADER}\n#\n# For Envoy Gateway 1.9 or later, with `extensionApis: {{ enableSDSSecretRef: true }}` in its own \
+         configuration. What\n# stands as ${{…}} is filled in before it is applied: the image that has envoy-autocert in \
+         it, and a token of 64\n# hexadecimal digits (`openssl rand -hex 32`), which the Secret and the plugin share. A \
+         pod takes one sidecar with one\n# storage: there is one replica.\n"
+    );
+    text.push_str(&documents(objects, options));
+    Ok(Rendered { text, warnings: warnings(setup) })
+}
+
+fn warnings(setup: &Setup) -> Vec<String> {
+    let over_tls = setup.resolvers.iter().filter(|resolver| resolver.tls_challenge.is_some());
+    over_tls
+        .map(|resolver| {
+            format!(
+                "certificatesResolvers.{}.acme.tlsChallenge: a listener of Envoy Gateway's has no filter chain for \
+                 acme-tls/1; httpChallenge or dnsChallenge proves names there",
+                shortened(&resolver.name)
+            )
+        })
+        .collect()
+}
+
+/// The sidecar's socket for SDS without tokens, beside the API's.
+fn mesh_sds_socket(options: &Options) -> String {
+    format!("{}/mesh.sock", directory(&options.api_socket))
+}
+
+/// The port of Envoy's pods for one of a Gateway.
+fn of_pods(port: u16) -> u16 {
+    if port < 1024 { port.saturating_add(SHIFT) } else { port }
+}
