@@ -1,4 +1,5 @@
-//! Istio's resources: the plugin's own (`WasmPlugin`), and the way to each CA (`ServiceEntry`, `DestinationRule`).
+//! Istio's resources: the plugin's own (`TrafficExtension`, or `WasmPlugin`), and the way to each CA (`ServiceEntry`,
+//! `DestinationRule`).
 //!
 //! Istio makes clusters of them, whose names are `outbound|443||acme-v02.api.letsencrypt.org`. What else is in the mesh
 //! nobody can tell from here.
@@ -11,14 +12,14 @@ use crate::located::At;
 
 pub(super) fn check(documents: &[Document], report: &mut Report) {
     let resources: Vec<At<'_>> = documents.iter().map(Document::top).collect();
-    let specs =
-        resources.iter().filter(|resource| is(resource, "WasmPlugin")).filter_map(|resource| resource.get("spec"));
-    let ours: Vec<At<'_>> = specs.filter(is_ours).collect();
+    let ours: Vec<Extension<'_>> =
+        resources.iter().filter_map(Extension::of).filter(|found| is_ours(&found.wasm)).collect();
     if let (true, Some(first)) = (ours.is_empty(), resources.first()) {
         let expected = "one, as `envoy-autocert render --format istio` writes it";
-        return report.mistake(Finding { line: None, ..Finding::at(first, "no WasmPlugin with the plugin", expected) });
+        let found = "no TrafficExtension and no WasmPlugin with the plugin";
+        return report.mistake(Finding { line: None, ..Finding::at(first, found, expected) });
     }
-    let plugins: Vec<Plugin<'_>> = ours.iter().filter_map(|spec| wasm_plugin(spec, report)).collect();
+    let plugins: Vec<Plugin<'_>> = ours.iter().filter_map(|extension| plugin(extension, report)).collect();
     tokens::check(&plugins, report);
     for ca in cas(&plugins) {
         way(&ca, &resources, report);
@@ -37,16 +38,47 @@ fn is_ours(spec: &At<'_>) -> bool {
         || spec.get("pluginConfig").is_some_and(|config| config.entry("certificatesResolvers").is_some())
 }
 
-fn wasm_plugin<'a>(spec: &At<'a>, report: &mut Report) -> Option<Plugin<'a>> {
-    choice(spec, "failStrategy", "FAIL_RELOAD", "with any other, one trap takes the plugin off a thread", report);
+/// What has a plugin: where it says on what, and where it says which.
+struct Extension<'a> {
+    spec: At<'a>,
+    wasm: At<'a>,
+}
+
+impl<'a> Extension<'a> {
+    fn of(resource: &At<'a>) -> Option<Self> {
+        let spec = resource.get("spec")?;
+        if is(resource, "TrafficExtension") {
+            let wasm = spec.get("wasm")?;
+            return Some(Self { spec, wasm });
+        }
+        is(resource, "WasmPlugin").then(|| Self { wasm: spec.clone(), spec })
+    }
+}
+
+fn plugin<'a>(extension: &Extension<'a>, report: &mut Report) -> Option<Plugin<'a>> {
+    let Extension { spec, wasm } = extension;
+    on_a_gateway(spec, report);
+    choice(wasm, "failStrategy", "FAIL_RELOAD", "with any other, one trap takes the plugin off a thread", report);
     choice(spec, "phase", "AUTHN", "before every authentication, which would refuse the CA", report);
-    let Some(at) = spec.get("pluginConfig") else {
+    let Some(at) = wasm.get("pluginConfig") else {
         let expected = "the plugin's configuration: certificatesResolvers, routers, sidecar";
-        report.mistake(Finding::missing(spec, "pluginConfig", expected));
+        report.mistake(Finding::missing(wasm, "pluginConfig", expected));
         return None;
     };
     let config = parse(&at, at.node.value()?, report);
-    Some(Plugin { at: spec.clone(), place: Place::Bootstrap { singleton: false }, config })
+    Some(Plugin { at: wasm.clone(), place: Place::Bootstrap { singleton: false }, config })
+}
+
+/// A gateway's listeners are those of a client, in the words of Istio's selectors.
+fn on_a_gateway(spec: &At<'_>, report: &mut Report) {
+    let selectors = spec.list("match");
+    let modes: Vec<At<'_>> = selectors.iter().filter_map(|selector| selector.get("mode")).collect();
+    if let (Some(first), true) = (modes.first(), modes.len() == selectors.len())
+        && modes.iter().all(|mode| mode.text() == Some("SERVER"))
+    {
+        let expected = "no mode, or CLIENT: a gateway has no listener of this one, so the plugin would be on none";
+        report.mistake(Finding::at(first, "SERVER", expected));
+    }
 }
 
 fn choice(spec: &At<'_>, field: &str, wanted: &str, why: &str, report: &mut Report) {

@@ -1,10 +1,12 @@
 //! What is wrong with an Envoy configuration that uses the plugin, and what to write instead.
 //!
-//! [`envoy`] takes texts: bootstraps, files of listeners and clusters, HTTP filters alone, Istio's resources. It says
+//! [`envoy`] takes texts: bootstraps, files of listeners and clusters, HTTP filters alone, resources of Istio's and Envoy
+//! Gateway's. It says
 //! every mistake at once, each with its file and line. What a management server hands out it can't see, and says so.
 
 mod ca_tls;
 mod clusters;
+mod envoy_gateway;
 mod filters;
 mod finding;
 pub(crate) mod gather;
@@ -91,10 +93,13 @@ pub fn known_tokens(documents: &[Document]) -> Vec<Hidden> {
     tokens::all(documents, &plugins)
 }
 
-/// Checks Istio's resources that belong together.
-pub fn istio(documents: &[Document]) -> Report {
+/// Checks resources of Kubernetes that belong together: Istio's, or Envoy Gateway's.
+pub fn kubernetes(documents: &[Document]) -> Report {
     let mut report = Report::default();
-    istio::check(documents, &mut report);
+    match documents.iter().any(|document| envoy_gateway::is_of(&document.top())) {
+        true => envoy_gateway::check(documents, &mut report),
+        false => istio::check(documents, &mut report),
+    }
     report
 }
 

@@ -437,7 +437,7 @@ spec:
 
 #[test]
 fn of_istio_the_plugin_and_the_way_to_the_ca_are_checked() {
-    let of = |from: &str, to: &str| istio(&Document::all("istio.yaml", &ISTIO.replace(from, to)).unwrap());
+    let of = |from: &str, to: &str| kubernetes(&Document::all("istio.yaml", &ISTIO.replace(from, to)).unwrap());
     assert_eq!(of("", ""), Report::default());
     for (from, to, said) in [
         ("FAIL_RELOAD", "FAIL_OPEN", "istio.yaml:14: spec.failStrategy: found \"FAIL_OPEN\", expected FAIL_RELOAD"),
@@ -462,6 +462,49 @@ fn of_istio_the_plugin_and_the_way_to_the_ca_are_checked() {
     }
     let warnings = lines(&of("host: ca.example", "host: other.example").warnings);
     assert!(warnings[0].contains("no DestinationRule for ca.example"), "{warnings:#?}");
+}
+
+#[test]
+fn a_traffic_extension_is_checked_as_a_wasm_plugin_is() {
+    let rendered = include_str!("../../tests/rendered/example.istio.yaml");
+    let of = |from: &str, to: &str| {
+        assert!(rendered.contains(from), "{from}");
+        lines(&kubernetes(&Document::all("istio.yaml", &rendered.replace(from, to)).unwrap()).mistakes)
+    };
+    assert_eq!(of("kind", "kind"), Vec::<String>::new());
+    for (from, to, said) in [
+        ("failStrategy: FAIL_RELOAD", "failStrategy: FAIL_OPEN", "spec.wasm.failStrategy: found \"FAIL_OPEN\""),
+        ("phase: AUTHN", "phase: STATS", "spec.phase: found \"STATS\""),
+        ("match: [{ ports", "match: [{ mode: SERVER, ports", "spec.match[0].mode: found SERVER, expected no mode"),
+        ("entryPoint: web", "entryPont: web", "spec.wasm.pluginConfig.certificatesResolvers.le.acme.httpChallenge"),
+    ] {
+        let mistakes = of(from, to);
+        assert!(mistakes.iter().any(|line| line.contains(said)), "{said}\n{mistakes:#?}");
+    }
+}
+
+#[test]
+fn of_envoy_gateway_the_plugin_its_routes_and_the_bootstrap_are_checked() {
+    let rendered = include_str!("../../tests/rendered/example.envoy-gateway.yaml");
+    let of = |from: &str, to: &str| {
+        assert!(rendered.contains(from), "{from}");
+        lines(&kubernetes(&Document::all("eg.yaml", &rendered.replace(from, to)).unwrap()).mistakes)
+    };
+    assert_eq!(of("kind", "kind"), Vec::<String>::new());
+    for (from, to, said) in [
+        ("entryPoint: web", "entryPont: web", "wasm[0].config.certificatesResolvers.le.acme.httpChallenge"),
+        (
+            "hostnames: [docs.example.com, ",
+            "hostnames: [",
+            "spec.hostnames: found no \"docs.example.com\", expected it",
+        ),
+        ("      - name: envoy-autocert-api\n", "      - name: another\n", "found no cluster \"envoy-autocert-api\""),
+        (", token: \"${ENVOY_AUTOCERT_API_TOKEN}\"", "", "config.sidecar.token: found nothing"),
+        ("kind: EnvoyExtensionPolicy", "kind: Other", "no EnvoyExtensionPolicy with the plugin"),
+    ] {
+        let mistakes = of(from, to);
+        assert!(mistakes.iter().any(|line| line.contains(said)), "{said}\n{mistakes:#?}");
+    }
 }
 
 #[test]

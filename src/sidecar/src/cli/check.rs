@@ -103,8 +103,8 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
         }
         report.extend(found);
     }
-    if !files.istio.is_empty() {
-        report.extend(setup::check::istio(&files.istio));
+    if !files.kubernetes.is_empty() {
+        report.extend(setup::check::kubernetes(&files.kubernetes));
     }
     Ok(report)
 }

@@ -4,7 +4,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use crate::check::tests::filled_in;
-use crate::check::{Document, Report, envoy, istio};
+use crate::check::{Document, Report, envoy, kubernetes};
 
 const REFERENCE: &str = include_str!("../../../../../envoy/envoy.yaml");
 const LISTENERS: &str = "static_resources:\n  listeners:\n";
@@ -398,7 +398,7 @@ fn names_that_lead_nobody_anywhere_are_no_finding() {
 #[test]
 fn in_a_mesh_nobody_is_routed_to_the_sidecars_host() {
     let rendered = include_str!("../../../tests/rendered/example.istio.yaml");
-    let of = |more: &str| istio(&Document::all("istio.yaml", &format!("{rendered}---\n{more}")).unwrap());
+    let of = |more: &str| kubernetes(&Document::all("istio.yaml", &format!("{rendered}---\n{more}")).unwrap());
     let service =
         |spec: &str| format!("apiVersion: networking.istio.io/v1\nkind: VirtualService\nspec: {{ {spec} }}\n");
     let fine = of(&service("http: [{ route: [{ destination: { host: shop } }] }]"));

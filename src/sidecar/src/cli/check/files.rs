@@ -11,8 +11,8 @@ use super::super::input_files::text;
 pub(super) struct Files {
     /// Documents of Envoy's that belong together.
     pub(super) groups: Vec<Group>,
-    /// Istio's resources.
-    pub(super) istio: Vec<Document>,
+    /// Resources of Kubernetes: Istio's or Envoy Gateway's.
+    pub(super) kubernetes: Vec<Document>,
     /// Traefik's, and directories.
     pub(super) others: Vec<PathBuf>,
     /// What could not be read as the YAML that it is.
@@ -54,7 +54,7 @@ impl Files {
             } else if kinds.contains(&Kind::Pieces) {
                 loose.extend(documents);
             } else if kinds.contains(&Kind::Kubernetes) {
-                files.istio.extend(documents);
+                files.kubernetes.extend(documents);
             } else {
                 files.others.push(path);
             }
