@@ -17,6 +17,7 @@ mod guards;
 mod import;
 mod into;
 mod issuance;
+mod meshes;
 mod options;
 mod other_filters;
 mod privileges;

@@ -1,0 +1,101 @@
+//! Istio's ingress gateway: the plugin by ECDS, and each way of `credentialName`.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use harness::Bootstrap;
+use harness::control_plane::istiod::{self, Proxy};
+use harness::control_plane::{Objects, Resource};
+use serde_json::json;
+
+use super::scene::{Before, Mesh};
+use super::{NEWEST, OLDER};
+
+const FIRST: &str = "first.example";
+const LATER: &str = "later.example";
+
+/// Longer than any test.
+const LONG: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Renewed after half a minute.
+const SHORT: Duration = Duration::from_secs(60);
+
+fn proxy(before: &Before) -> Proxy {
+    let place = &before.stage.place;
+    Proxy {
+        namespace: "istio-ingress".to_owned(),
+        labels: vec![("istio".to_owned(), "ingress".to_owned())],
+        gateway_api: None,
+        credential_socket: Some(place.file("run/socket")),
+        sds_provider: None,
+        ports: vec![(80, place.web), (443, place.websecure)],
+        secrets: Vec::new(),
+    }
+}
+
+/// What `render` prints, with a VirtualService as users have them.
+fn objects(before: &Before, hosts: &[&str], flags: &[&str]) -> Result<Objects> {
+    let plugin = format!("file://{}", harness::artifacts::wasm()?.display());
+    let mut objects = before.render("istio", hosts, &[&["--plugin", &plugin], flags].concat())?;
+    objects.all_mut().push(json!({
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": { "name": "site", "namespace": "istio-ingress" },
+        "spec": {
+            "hosts": hosts,
+            "gateways": ["envoy-autocert"],
+            "http": [{ "directResponse": { "status": 200, "body": { "string": "the site" } } }],
+        },
+    }));
+    Ok(objects)
+}
+
+fn start(before: Before, resources: Vec<Resource>) -> Result<Mesh> {
+    let bootstrap = Bootstrap::read(&before.fixture("istio/bootstrap.yaml")?)?;
+    before.play(bootstrap, "socket", resources, None)
+}
+
+/// The main way: TrafficExtension, credential socket; a certificate comes, another one after a change of the objects,
+/// and the first one is renewed.
+fn the_main_way(series: &'static str) -> Result<()> {
+    let before = Before::new("istio", series, SHORT)?;
+    let proxy = proxy(&before);
+    let resources = istiod::resources(&objects(&before, &[FIRST], &[])?, &proxy)?;
+    let changed = istiod::resources(&objects(&before, &[FIRST, LATER], &[])?, &proxy)?;
+    let mut mesh = start(before, resources)?;
+    let first = mesh.served(FIRST)?;
+    ensure!(mesh.plane.node().starts_with("router~"), "{}", mesh.plane.node());
+    ensure!(mesh.plane.accepted("TypedExtensionConfig") == 1, "the plugin comes by ECDS");
+    let redirect = mesh.world.web().request(hyper::Method::GET, "/", FIRST, "")?;
+    ensure!(redirect.status == 301, "httpsRedirect: {redirect:?}");
+    mesh.update(changed, LATER, FIRST)?;
+    mesh.renewed(&first, FIRST)
+}
+
+#[test]
+fn an_istio_gateway_gets_and_renews_its_certificates() -> Result<()> {
+    the_main_way(NEWEST)
+}
+
+#[test]
+fn older_istio_gateways_get_and_renew_their_certificates() -> Result<()> {
+    std::thread::scope(|threads| {
+        let all = OLDER.map(|series| (series, threads.spawn(move || the_main_way(series))));
+        for (series, one) in all {
+            one.join().map_err(|_| anyhow::anyhow!("Envoy {series}: it panicked"))??;
+        }
+        Ok(())
+    })
+}
+
+/// A WasmPlugin makes the same filter; without a credential socket the mesh's provider is asked, by the bare name.
+#[test]
+fn an_older_istio_and_the_sds_provider_of_the_mesh() -> Result<()> {
+    let before = Before::new("istio-provider", NEWEST, LONG)?;
+    let flags = ["--istio-version", "1.29", "--istio-credentials", "provider"];
+    let objects = objects(&before, &[FIRST], &flags)?;
+    let provider = ("envoy-autocert-sds.internal".to_owned(), 80);
+    let proxy = Proxy { credential_socket: None, sds_provider: Some(provider), ..proxy(&before) };
+    let resources = istiod::resources(&objects, &proxy)?;
+    start(before, resources)?.served(FIRST).map(drop)
+}

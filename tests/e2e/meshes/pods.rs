@@ -1,0 +1,1 @@
+//! The gateway's pods, as Kubernetes makes them.
