@@ -1,6 +1,7 @@
 //! What the documents tell users to copy is taken by Envoy as it stands.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use harness::{Bootstrap, Envoy, Place, artifacts};
@@ -43,6 +44,34 @@ fn envoy_takes_each_example_of_its_configuration() -> Result<()> {
         count += 1;
     }
     ensure!(count > 0, "there is no example");
+    Ok(())
+}
+
+/// The objects of the examples for meshes are what `render` prints, and `check` has nothing against them but that their
+/// placeholders are to be filled in.
+#[test]
+fn the_examples_of_meshes_are_what_is_rendered() -> Result<()> {
+    let run = |example: &str, arguments: &[&str]| -> Result<std::process::Output> {
+        let directory = artifacts::repository().join("examples").join(example);
+        Ok(Command::new(artifacts::sidecar()?).current_dir(directory).args(arguments).output()?)
+    };
+    let plugin = "oci://registry.example.com/envoy-autocert-plugin:1.0.0";
+    for (example, flags) in [("istio", &[][..]), ("envoy-gateway", &["--plugin", plugin])] {
+        let render = [&["render", "--format", example, "--config", "config.yml"], flags].concat();
+        let done = run(example, &render)?;
+        ensure!(done.status.success(), "{example}: {}", String::from_utf8_lossy(&done.stderr));
+        let path = artifacts::repository().join("examples").join(example).join("objects.yaml");
+        let expected = fs::read_to_string(&path)?;
+        let how = format!("in examples/{example}: envoy-autocert {} --output objects.yaml", render.join(" "));
+        ensure!(String::from_utf8(done.stdout)? == expected, "{} is different; {how}", path.display());
+        let checked = run(example, &["check", "--no-envoy", "objects.yaml"])?;
+        let said = String::from_utf8(checked.stdout)?;
+        ensure!(checked.status.success() && said.contains("found a placeholder"), "{example}: {said}");
+        let readme = fs::read_to_string(path.with_file_name("README.md"))?;
+        for flag in render.iter().filter(|flag| flag.starts_with("--")) {
+            ensure!(readme.contains(flag), "examples/{example}/README.md does not say {flag}");
+        }
+    }
     Ok(())
 }
 
