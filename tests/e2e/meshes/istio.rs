@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use harness::Bootstrap;
+use anyhow::{Context, Result, ensure};
 use harness::control_plane::istiod::{self, Proxy};
 use harness::control_plane::{Objects, Resource};
+use harness::tls::Roots;
+use harness::{Authority, Bootstrap, until};
 use serde_json::json;
 
 use super::scene::{Before, Mesh};
 use super::{NEWEST, OLDER};
+use crate::PATIENCE;
 
 const FIRST: &str = "first.example";
 const LATER: &str = "later.example";
@@ -98,4 +100,59 @@ fn an_older_istio_and_the_sds_provider_of_the_mesh() -> Result<()> {
     let proxy = Proxy { credential_socket: None, sds_provider: Some(provider), ..proxy(&before) };
     let resources = istiod::resources(&objects, &proxy)?;
     start(before, resources)?.served(FIRST).map(drop)
+}
+
+/// The way of Secrets: istiod answers for `kubernetes://NAME` from one that somebody else has written.
+#[test]
+fn a_gateway_serves_what_secrets_have() -> Result<()> {
+    let before = Before::new("istio-secret", NEWEST, LONG)?;
+    let authority = Authority::of(before.stage.place.path(), "secret", &[FIRST])?;
+    let [chain, key] = [&authority.certificate, &authority.key].map(std::fs::read_to_string);
+    let flags = ["--istio-credentials", "secret"];
+    let objects = objects(&before, &[FIRST], &flags)?;
+    let proxy = Proxy { credential_socket: None, secrets: vec![(FIRST.to_owned(), (chain?, key?))], ..proxy(&before) };
+    let resources = istiod::resources(&objects, &proxy)?;
+    let roots = Roots::from_pem(&std::fs::read_to_string(&authority.root)?)?;
+    let mut mesh = start(before, resources)?;
+    mesh.world.served_by(FIRST, &roots, PATIENCE)?;
+    until("Envoy's answers to the control plane", PATIENCE, || mesh.plane.settled())
+}
+
+/// The control plane of the tests sees what Envoy refuses, in its words; what was served stays.
+#[test]
+fn a_configuration_that_the_plugin_refuses_is_told_to_the_control_plane() -> Result<()> {
+    let before = Before::new("istio-nack", NEWEST, LONG)?;
+    let proxy = proxy(&before);
+    let mut objects = objects(&before, &[FIRST], &[])?;
+    let resources = istiod::resources(&objects, &proxy)?;
+    let extension = objects.all_mut().iter_mut().find(|object| object["kind"] == "TrafficExtension");
+    let extension = extension.context("no TrafficExtension")?;
+    extension["spec"]["wasm"]["pluginConfig"]["certificatesResolvers"]["le"]["acme"]["email"] = json!("");
+    let broken = istiod::resources(&objects, &proxy)?;
+    let mut mesh = start(before, resources)?;
+    let first = mesh.served(FIRST)?;
+    mesh.plane.replace(broken);
+    let refusal = until("the refusal", PATIENCE, || {
+        mesh.plane.check().err().map(|error| error.to_string()).context("nothing is refused")
+    })?;
+    ensure!(refusal.contains("TypedExtensionConfig"), "{refusal}");
+    ensure!(mesh.world.served(FIRST, PATIENCE)?.serial == first.serial, "what was served stays");
+    Ok(())
+}
+
+/// A selector of mode SERVER matches no listener of a gateway, as what was rendered once had: nobody would answer.
+#[test]
+fn the_plugin_is_on_the_plain_listener_alone() -> Result<()> {
+    let before = Before::new("istio-selectors", NEWEST, LONG)?;
+    let (web, websecure) = (before.stage.place.web, before.stage.place.websecure);
+    let mut objects = objects(&before, &[FIRST], &[])?;
+    let proxy = proxy(&before);
+    let on = |objects: &Objects| -> Result<[bool; 2]> {
+        Ok([istiod::has_plugin(objects, &proxy, web)?, istiod::has_plugin(objects, &proxy, websecure)?])
+    };
+    ensure!(on(&objects)? == [true, false], "{:?}", on(&objects)?);
+    let extension = objects.all_mut().iter_mut().find(|object| object["kind"] == "TrafficExtension");
+    extension.context("no TrafficExtension")?["spec"]["match"][0]["mode"] = json!("SERVER");
+    ensure!(on(&objects)? == [false, false], "{:?}", on(&objects)?);
+    Ok(())
 }

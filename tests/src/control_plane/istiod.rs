@@ -102,6 +102,14 @@ pub fn resources(objects: &Objects, proxy: &Proxy) -> Result<Vec<Resource>> {
     Ok(resources)
 }
 
+/// Whether an extension of these objects is on the listener of this port.
+///
+/// # Errors
+/// When istiod would refuse an object.
+pub fn has_plugin(objects: &Objects, proxy: &Proxy, port: u16) -> Result<bool> {
+    Ok(extensions(objects, proxy)?.iter().any(|extension| extension.is_on(port)))
+}
+
 /// A TrafficExtension, or a WasmPlugin, of which istiod makes one.
 struct Extension<'a> {
     name: String,
