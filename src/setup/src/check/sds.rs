@@ -30,6 +30,8 @@ enum Source<'a> {
     Ads,
     /// A cluster.
     Cluster { name: &'a str, at: At<'a> },
+    /// An address, by gRPC's own client.
+    Google(&'a str),
     /// A file, or something else that is not the sidecar.
     Elsewhere,
 }
@@ -95,8 +97,12 @@ fn source<'a>(config: &At<'a>) -> Source<'a> {
     let cluster = services.first().and_then(|service| service.find("envoy_grpc.cluster_name"));
     match cluster.and_then(|at| Some((at.text()?, at))) {
         Some((name, at)) => Source::Cluster { name, at },
-        None => Source::Elsewhere,
+        None => google(services.first()).map_or(Source::Elsewhere, Source::Google),
     }
+}
+
+fn google<'a>(service: Option<&At<'a>>) -> Option<&'a str> {
+    service?.text_of("google_grpc.target_uri")
 }
 
 /// The clusters that certificates are asked of.
@@ -107,7 +113,8 @@ pub(super) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
     sources.filter_map(cluster_name).collect()
 }
 
-/// The clusters that the sidecar's secrets are asked of: those that are called so, or give a certificate that is wanted.
+/// The clusters and addresses that the sidecar's secrets are asked of: those that are called so, or give a certificate
+/// that is wanted.
 pub(super) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str> {
     let wanted = wanted(plugins);
     let contexts: Vec<At<'a>> =
@@ -116,7 +123,7 @@ pub(super) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str
     let listed: Vec<&str> = listed.filter_map(|secret| secret.cluster(&wanted)).collect();
     let selectors =
         contexts.iter().filter_map(selector).filter_map(|config| match source(&config.get("config_source")?) {
-            Source::Cluster { name, .. } => name.contains("autocert").then_some(name),
+            Source::Cluster { name, .. } | Source::Google(name) => name.contains("autocert").then_some(name),
             Source::Ads | Source::Elsewhere => None,
         });
     listed.into_iter().chain(selectors).collect()
@@ -193,7 +200,7 @@ fn tokens<'a>(
     let known = secrets.iter().filter_map(|secret| secret.cluster(&wanted));
     let ours: HashSet<&str> = known.chain(of_challenges.filter_map(cluster_name)).collect();
     let is_ours = |config: &At<'a>| match source(config) {
-        Source::Cluster { name, .. } => name.contains("autocert") || ours.contains(name),
+        Source::Cluster { name, .. } | Source::Google(name) => name.contains("autocert") || ours.contains(name),
         Source::Ads | Source::Elsewhere => false,
     };
     let of_secrets = secrets.iter().filter_map(|secret| secret.at.get("sds_config"));
@@ -220,7 +227,7 @@ fn unanswered<'a>(
 ) {
     let ours = ours(envoy, plugins);
     let is_ours = |source: &Source<'a>| match source {
-        Source::Cluster { name, .. } => ours.contains(name),
+        Source::Cluster { name, .. } | Source::Google(name) => ours.contains(name),
         Source::Ads | Source::Elsewhere => false,
     };
     for secret in secrets.iter().filter(|secret| is_ours(&secret.source)) {
@@ -236,7 +243,7 @@ fn unanswered<'a>(
 fn cluster_name(source: Source<'_>) -> Option<&str> {
     match source {
         Source::Cluster { name, .. } => Some(name),
-        Source::Ads | Source::Elsewhere => None,
+        Source::Ads | Source::Google(_) | Source::Elsewhere => None,
     }
 }
 
@@ -318,7 +325,7 @@ fn asked<'s, 'a>(secrets: &'s [Secret<'a>], wanted: &HashSet<&str>) -> HashMap<S
     let ours: HashSet<&str> = secrets.iter().filter_map(|secret| secret.cluster(wanted)).collect();
     let is_ours = |secret: &&Secret<'_>| match &secret.source {
         Source::Ads => true,
-        Source::Cluster { name, .. } => ours.contains(name),
+        Source::Cluster { name, .. } | Source::Google(name) => ours.contains(name),
         Source::Elsewhere => false,
     };
     let named = |secret: &'s Secret<'a>| Some((secret.name?.to_ascii_lowercase(), secret));
@@ -326,10 +333,10 @@ fn asked<'s, 'a>(secrets: &'s [Secret<'a>], wanted: &HashSet<&str>) -> HashMap<S
 }
 
 impl<'a> Secret<'a> {
-    /// The cluster, if this secret shows that it is the sidecar's.
+    /// The cluster or the address, if this secret shows that it is the sidecar's.
     fn cluster(&self, wanted: &HashSet<&str>) -> Option<&'a str> {
         match self.source {
-            Source::Cluster { name, .. } => {
+            Source::Cluster { name, .. } | Source::Google(name) => {
                 let is_wanted = self.name.is_some_and(|secret| is_wanted(secret, wanted));
                 (name.contains("autocert") || is_wanted).then_some(name)
             }

@@ -359,6 +359,28 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
     }
 }
 
+/// Its address counts as a cluster's name does: what it is asked for is looked at all the same.
+#[test]
+fn secrets_by_grpcs_own_client_are_looked_at_as_well() {
+    const ENVOYS: &str = "envoy_grpc:\n                      cluster_name: envoy-autocert-sds\n";
+    const RETRY: &str = "                      # After a restart of the sidecar: back within a second, not half a minute.\n                      \
+                         retry_policy: { retry_back_off: { base_interval: 0.05s, max_interval: 1s } }\n";
+    const GOOGLES: &str = "google_grpc: { target_uri: \"unix:/run/envoy-autocert/sds.sock\", stat_prefix: sds }\n";
+    let google = [(ENVOYS, GOOGLES), (RETRY, "")];
+    assert_eq!(of(&changed(&google)), Report::default());
+    let token = "initial_metadata: [{ key: x-envoy-autocert-token, value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\" }]";
+    for (change, mistake) in [
+        ((token, ""), "without it no secret is there"),
+        (
+            ("- name: shop.example\n              sds", "- name: shop.exmple\n              sds"),
+            "found no secret for shop",
+        ),
+    ] {
+        let mistakes = lines(&of(&changed(&[&google[..], &[change]].concat())).mistakes);
+        assert!(mistakes.len() == 1 && mistakes[0].contains(mistake), "{mistakes:#?}");
+    }
+}
+
 #[test]
 fn listeners_and_clusters_of_files_count_as_if_they_stood_in_the_bootstrap() {
     let (head, resources) = REFERENCE.split_once("static_resources:\n  listeners:\n").unwrap();
