@@ -265,7 +265,8 @@ fn direct_response(
     rule: &Value,
     objects: &Objects,
 ) -> Result<envoy_types::pb::envoy::config::route::v3::DirectResponseAction> {
-    for filter in list(rule, "/filters") {
+    // The first one answers.
+    if let Some(filter) = list(rule, "/filters").first() {
         ensure!(text(filter, "/type")? == "ExtensionRef", "this knows ExtensionRef only: {filter}");
         let reference = &filter["extensionRef"];
         ensure!(reference["group"] == "gateway.envoyproxy.io" && reference["kind"] == "HTTPRouteFilter", "{reference}");
