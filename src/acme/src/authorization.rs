@@ -12,6 +12,7 @@ use crate::identifier::{Identifier, proved_by};
 use crate::issuance::{Custodian, Failure};
 use crate::order::Order;
 use crate::problem::{self, Problem};
+use crate::resumption::Drive;
 use crate::validation::validate;
 use crate::{lenient, retry_after};
 
@@ -25,30 +26,27 @@ const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 22..=128;
 /// The most names by which a CA may find its record (draft-ietf-acme-dns-persist §4: at most ten).
 const MAX_ISSUER_DOMAIN_NAMES: usize = 10;
 
-/// Proves one name of an order: reads its authorization, answers a challenge, waits for the CA's verdict. One that is
-/// valid already is left alone.
+/// Proves one name of an order, whose authorization is pending: answers a challenge, waits for the CA's verdict.
 pub(crate) async fn fulfil<H: Host, C: Custodian>(
     client: &Client<H>,
-    custodian: &C,
+    drive: &Drive<'_, C>,
     names: &[Identifier],
-    order: &Order,
     url: &str,
+    state: &AuthorizationState,
 ) -> Result<(), Failure<C::Error>> {
-    let Authorization { state, .. } = fetch(client, url).await?;
-    match state.status {
-        AuthorizationStatus::Valid => Ok(()),
-        AuthorizationStatus::Pending => {
-            let offer = choose(client, custodian, names, order, (url, &state))?;
-            custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
-            if offer.url.is_some() && !offer.delay.is_zero() {
-                client.host.sleep(offer.delay).await;
-            }
-            let verdict = validate(client, order, url, &offer).await;
-            custodian.retract(&offer.challenge).await;
-            Ok(verdict?)
-        }
-        _ => Err(invalid(order, state).into()),
+    let custodian = drive.custodian;
+    let offer = choose(client, custodian, names, &drive.order(), (url, state))?;
+    custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
+    if !offer.is_begun && !offer.delay.is_zero() {
+        client.host.sleep(offer.delay).await;
     }
+    let verdict = async {
+        drive.count().await?;
+        Ok(validate(client, drive, url, &offer).await?)
+    };
+    let verdict = verdict.await;
+    custodian.retract(&offer.challenge).await;
+    verdict
 }
 
 /// What went wrong with the authorizations of an order that the CA gave up.
@@ -57,7 +55,7 @@ pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Ve
     for url in urls {
         // One that can't be read tells nothing; the order's own error is shown anyway.
         if let Ok(authorization) = fetch(client, url).await {
-            problems.extend(refusal(authorization.state));
+            problems.extend(refusal(authorization.state, None));
         }
     }
     problems
@@ -77,15 +75,15 @@ pub(crate) async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Auth
     Ok(Authorization { state: parse(url, &response)?, retry_after })
 }
 
-/// A challenge to be answered: where to say so, unless that was said already, after which wait, and the answer.
+/// A challenge to be answered: where to say so, whether that was said already, after which wait, and the answer.
 pub(crate) struct Offer {
-    pub(crate) url: Option<String>,
+    pub(crate) url: String,
+    pub(crate) is_begun: bool,
     delay: Duration,
     pub(crate) challenge: Challenge,
 }
 
-/// Lets the custodian choose among those of the offered challenges that can be used. One that the CA was told of before
-/// a restart is gone on with, whatever else there is.
+/// Lets the custodian choose among those of the offered challenges that can be used.
 fn choose<H: Host, C: Custodian>(
     client: &Client<H>,
     custodian: &C,
@@ -99,18 +97,15 @@ fn choose<H: Host, C: Custodian>(
         return Err(Error::OrderNamesChanged { order: order.url.clone(), names });
     };
     let usable: Vec<(ChallengeType, &ChallengeState, &str)> = state.challenges.iter().filter_map(usable).collect();
-    let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun());
-    let offered: Vec<ChallengeType> = match begun {
-        Some((kind, ..)) => vec![*kind],
-        None => usable.iter().map(|(kind, ..)| *kind).collect(),
-    };
-    let way = custodian.choose(&named(&host, wildcard), &offered);
+    let offered: Vec<ChallengeType> = usable.iter().map(|(kind, ..)| *kind).collect();
+    let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun()).map(|(kind, ..)| *kind);
+    let way = custodian.choose(&named(&host, wildcard), &offered, begun);
     let chosen = way.and_then(|way| usable.iter().find(|(kind, ..)| *kind == way.kind).map(|found| (way, found)));
     let Some((way, (kind, challenge, url))) = chosen else {
         let offered = state.challenges.iter().map(ChallengeState::described).collect();
         return Err(Error::NoChallenge { identifier: named(&host, wildcard), offered });
     };
-    let url = client.trusted("challenge.url", base, (*url).to_owned())?;
+    let (url, is_begun) = (client.trusted("challenge.url", base, (*url).to_owned())?, challenge.is_begun());
     let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
     let delay = i64::try_from(way.delay.as_secs()).unwrap_or(i64::MAX);
     let token = challenge.token.clone().unwrap_or_default();
@@ -124,8 +119,7 @@ fn choose<H: Host, C: Custodian>(
         issuer_domain_names: challenge.issuer_domain_names.clone(),
         expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
     };
-    // The CA needs the answer to one that has begun, not another word.
-    Ok(Offer { url: begun.is_none().then_some(url), delay: way.delay, challenge })
+    Ok(Offer { url, is_begun, delay: way.delay, challenge })
 }
 
 /// A challenge of a type we know that has all it must have, with its URL.
@@ -143,23 +137,21 @@ pub fn is_token(token: &str) -> bool {
     TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// That an authorization can't become valid any more, which ends its order.
-pub(crate) fn invalid(order: &Order, state: AuthorizationState) -> Error {
+/// That an authorization can't become valid any more, which ends its order. `told` is the type of challenge that the CA
+/// was told of, if any.
+pub(crate) fn invalid(order: &Order, state: AuthorizationState, told: Option<ChallengeType>) -> Error {
     let detail = format!("its authorization is {}, and the CA gives no reason", state.status.as_str());
-    let identifier = state.name();
-    let refusal = refusal(state).unwrap_or_else(|| Refusal {
-        identifier,
-        challenge: None,
-        problem: Problem { detail, ..Problem::default() },
-    });
+    let (identifier, challenge) = (state.name(), state.failed().and_then(ChallengeState::kind).or(told));
+    let problem = Problem { detail, ..Problem::default() };
+    let refusal = refusal(state, told).unwrap_or(Refusal { identifier, challenge, problem });
     Error::OrderInvalid { order: order.url.clone(), problems: vec![refusal] }
 }
 
-fn refusal(state: AuthorizationState) -> Option<Refusal> {
-    let identifier = state.name();
-    let (kind, problem) =
-        state.challenges.into_iter().find_map(|challenge| Some((challenge.kind, challenge.error?)))?;
-    Some(Refusal { identifier, challenge: ChallengeType::from_name(&kind), problem })
+fn refusal(state: AuthorizationState, told: Option<ChallengeType>) -> Option<Refusal> {
+    let failed = state.failed().filter(|failed| failed.error.is_some());
+    let failed = failed.or_else(|| state.challenges.iter().find(|challenge| challenge.error.is_some()))?;
+    let (identifier, challenge) = (state.name(), failed.kind().or(told));
+    Some(Refusal { identifier, challenge, problem: failed.error.clone()? })
 }
 
 /// An authorization as it stands in JSON (§7.1.4).
@@ -181,6 +173,11 @@ impl AuthorizationState {
     fn name(&self) -> Option<String> {
         let told = Identifier::of(self.identifier.as_deref()?).value();
         Some(if self.wildcard && !told.starts_with("*.") { named(&told, true) } else { told })
+    }
+
+    /// The challenge that decided it.
+    fn failed(&self) -> Option<&ChallengeState> {
+        self.challenges.iter().find(|challenge| challenge.status.as_deref() == Some("invalid"))
     }
 
     /// The challenge at this URL.
@@ -246,9 +243,19 @@ impl ChallengeState {
         self.status.as_deref().is_none_or(|status| status == "pending")
     }
 
-    /// Whether the CA was told that it can look.
-    pub(crate) fn is_begun(&self) -> bool {
-        self.status.as_deref() == Some("processing")
+    /// Whether the CA was told that it can look, and has not said yet what came of it.
+    fn is_begun(&self) -> bool {
+        self.status.as_deref() == Some("processing") && self.error.is_none()
+    }
+
+    /// What went wrong when the CA looked, where it may look again (§8.2).
+    pub(crate) fn complaint(&self) -> Option<Problem> {
+        let is_open = self.status.as_deref().is_none_or(|status| !matches!(status, "valid" | "invalid"));
+        self.error.clone().filter(|_| is_open)
+    }
+
+    fn kind(&self) -> Option<ChallengeType> {
+        ChallengeType::from_name(&self.kind)
     }
 
     /// Its type, and why it can't be answered, where that is its own fault.

@@ -80,6 +80,8 @@ pub(crate) enum Signed {
 /// What to do when no answer comes, so that nobody knows whether the CA did what it was asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OnSilence {
+    /// Leave it to the flow, which asks for something else; also when the CA failed.
+    AskOtherwise,
     /// Leave it to the flow, which can find out.
     GiveUp,
     /// Ask again: it does no harm twice.
@@ -161,7 +163,12 @@ impl<H: Host> Client<H> {
                 Error::Refused { problem, .. } if problem.is("badNonce") && bad_nonces < MAX_BAD_NONCES => {
                     bad_nonces = bad_nonces.saturating_add(1);
                 }
-                Error::Send { url, .. } if url == call.url && call.on_silence == OnSilence::GiveUp => {
+                Error::Send { url, .. } if url == call.url && call.on_silence != OnSilence::Repeat => {
+                    return Err(error);
+                }
+                Error::Refused { endpoint, .. }
+                    if *endpoint == call.endpoint && call.on_silence == OnSilence::AskOtherwise =>
+                {
                     return Err(error);
                 }
                 _ => repeats.wait_or_give_up(&self.host, error).await?,

@@ -37,6 +37,11 @@ pub enum Error {
         /// The types the CA offered.
         offered: Vec<String>,
     },
+    /// The CA could not validate names, and leaves it to us to have it look again (§8.2).
+    NotValidated {
+        /// Why, by the CA.
+        problems: Vec<Refusal>,
+    },
     /// The CA gave up an order (RFC 8555 §7.1.6, status `invalid`).
     OrderInvalid {
         /// The order's URL.
@@ -44,10 +49,19 @@ pub enum Error {
         /// Why, by the CA: of the order, or of the authorizations that failed.
         problems: Vec<Refusal>,
     },
-    /// The stored order does not exist any more, so it can't be gone on with.
+    /// The stored order can't be gone on with: a new one can be placed at once.
     OrderLost {
         /// The order's URL.
         order: String,
+        /// Why.
+        why: String,
+    },
+    /// What a CA did with an order shows that it will come no further.
+    OrderStuck {
+        /// The order's URL.
+        order: String,
+        /// Why.
+        why: String,
     },
     /// The CA changed the names of an order.
     OrderNamesChanged {
@@ -139,7 +153,7 @@ impl Error {
     pub fn class(&self) -> Class {
         match self {
             Self::Refused { problem, .. } | Self::AccountLost(problem) => class_of(problem),
-            Self::OrderInvalid { problems, .. } => {
+            Self::NotValidated { problems } | Self::OrderInvalid { problems, .. } => {
                 let classes: Vec<Class> = problems.iter().map(|refusal| class_of(&refusal.problem)).collect();
                 // An order fails as its gentlest cause asks: a limit before all else, then what can't be mended by waiting.
                 let limited = classes.iter().find(|class| matches!(class, Class::RateLimited(_)));
@@ -152,9 +166,11 @@ impl Error {
             | Self::OrderNamesChanged { .. }
             | Self::UnknownProfile { .. } => Class::Permanent,
             Self::Send { error: SendError::Refused(_), .. } => Class::Permanent,
-            Self::BadAnswer { .. } | Self::OrderLost { .. } | Self::Send { .. } | Self::TimedOut { .. } => {
-                Class::Transient(None)
-            }
+            Self::BadAnswer { .. }
+            | Self::OrderLost { .. }
+            | Self::OrderStuck { .. }
+            | Self::Send { .. }
+            | Self::TimedOut { .. } => Class::Transient(None),
         }
     }
 
@@ -167,12 +183,28 @@ impl Error {
         }
     }
 
-    /// Whether the CA may have refused an order for the certificate that it was to replace. `alreadyReplaced` says so
-    /// (RFC 9773 §7.4); others call an identifier that they don't know malformed, or somebody else's.
+    /// Whether the order is worth placing again at once without the certificate that it was to replace (RFC 9773 §5),
+    /// whatever the CA says: some fail where they don't know it. One that asks to be left alone is.
     pub fn may_be_of_replacement(&self) -> bool {
-        let kinds = ["alreadyReplaced", "malformed", "unauthorized"];
-        matches!(self, Self::Refused { endpoint: "newOrder", problem }
-            if problem.status == 409 || kinds.iter().any(|kind| problem.is(kind)))
+        match self {
+            Self::Refused { endpoint: "newOrder", problem } => {
+                !matches!(class_of(problem), Class::RateLimited(_)) && problem.retry_after.is_none()
+            }
+            Self::BadAnswer { .. } => true,
+            Self::Send { error, .. } => !matches!(error, SendError::Refused(_)),
+            _ => false,
+        }
+    }
+
+    /// Whether a CA that answers failed by itself, and did not ask for a wait.
+    pub(crate) fn is_failure_of_ca(&self) -> bool {
+        matches!(self, Self::Refused { problem, .. }
+            if matches!(class_of(problem), Class::Transient(None)) && !problem.is("badNonce"))
+    }
+
+    /// Whether the CA has nothing at a URL that it told.
+    pub(crate) fn is_of_nothing_there(&self) -> bool {
+        matches!(self, Self::Refused { problem, .. } if matches!(problem.status, 401 | 403 | 404 | 410))
     }
 
     /// Whether the order it happened in can't be gone on with.
@@ -181,10 +213,12 @@ impl Error {
             self,
             Self::OrderInvalid { .. }
                 | Self::OrderLost { .. }
+                | Self::OrderStuck { .. }
                 | Self::OrderNamesChanged { .. }
                 | Self::NoChallenge { .. }
                 | Self::ForeignUrl { .. }
-        ) || matches!(self, Self::Refused { endpoint: "finalize", problem } if matches!(class_of(problem), Class::Permanent))
+        ) || matches!(self, Self::Refused { endpoint: "challenge" | "finalize", problem }
+            if matches!(class_of(problem), Class::Permanent))
     }
 }
 
@@ -241,11 +275,17 @@ impl fmt::Display for Error {
                     offered => write!(f, ", only {}", one_line(offered)),
                 }
             }
+            Self::NotValidated { problems } => {
+                f.write_str("the CA could not validate what it was told of again")?;
+                problems.iter().try_for_each(|refusal| write!(f, "; {refusal}"))
+            }
             Self::OrderInvalid { order, problems } => {
                 write!(f, "the CA gave up order {}", one_line(order))?;
                 problems.iter().try_for_each(|refusal| write!(f, "; {refusal}"))
             }
-            Self::OrderLost { order } => write!(f, "order {} does not exist any more", one_line(order)),
+            Self::OrderLost { order, why } | Self::OrderStuck { order, why } => {
+                write!(f, "order {} can't be gone on with: {}", one_line(order), one_line(why))
+            }
             Self::OrderNamesChanged { order, names } => {
                 write!(f, "the CA changed the names of order {}", one_line(order))?;
                 match names.join(", ").as_str() {

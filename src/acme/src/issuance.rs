@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use crate::authorization;
+use crate::authorization::{self, Authorization, AuthorizationStatus};
 use crate::certificate::{self, Chains};
 use crate::challenge::{Challenge, ChallengeType, Way};
 use crate::client::Client;
-use crate::error::{Error, Refusal};
+use crate::error::{Class, Error, Refusal};
 use crate::host::Host;
 use crate::order::{self, Course, Identifier, Order, OrderState, OrderStatus};
+use crate::problem::Problem;
+use crate::resumption::Drive;
 
 /// How many authorizations of an order are worked on at once: all of them for nearly every certificate there is.
 const AUTHORIZATIONS_AT_ONCE: usize = 32;
@@ -29,20 +31,23 @@ const FIRST_POLL: Duration = Duration::from_millis(5);
 const POLL_GROWTH: u32 = 3;
 const LONGEST_POLL: Duration = Duration::from_secs(5);
 
-/// The wait before the signing request is sent again, when it did not arrive.
-const BEFORE_ANOTHER_FINALIZE: Duration = Duration::from_secs(1);
+/// The wait before a signing request is sent again that did not arrive, or an order that the CA did not take.
+const BEFORE_ANOTHER: Duration = Duration::from_secs(1);
 
 /// What an issuance needs besides the CA: somebody who keeps what must not be lost, and holds the keys.
 pub trait Custodian {
     /// Why it could not.
     type Error;
 
-    /// An order was created. MUST be durable when this returns.
+    /// An order was created, or gone on with, of which something is to be kept. MUST be durable when this returns.
     fn ordered(&self, order: &Order) -> impl Future<Output = Result<(), Self::Error>>;
 
     /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
-    /// none of them can be gone.
-    fn choose(&self, name: &str, offered: &[ChallengeType]) -> Option<Way>;
+    /// none of them can be gone. The one that the CA was told of by an earlier run, and has not decided, is `begun`.
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way>;
+
+    /// The CA could not validate a challenge, and is told again after this time: shows it. MUST NOT fail.
+    fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) -> impl Future<Output = ()>;
 
     /// Makes the answer to a challenge ready. The CA may ask for it as soon as this returns.
     fn publish(&self, challenge: &Challenge) -> impl Future<Output = Result<(), Self::Error>>;
@@ -104,34 +109,54 @@ pub async fn issue<H: Host, C: Custodian>(
     names: &[Identifier],
     beginning: Beginning<'_>,
 ) -> Result<Issued, Failure<C::Error>> {
-    let (order, mut state) = match beginning {
-        Beginning::Started(order) => resume(client, names, order).await?,
+    let (drive, state) = match beginning {
+        Beginning::Started(order) => resume(client, custodian, names, order).await?,
         Beginning::New(replaces) => {
             let (order, state) = place(client, names, replaces).await?;
             custodian.ordered(&order).await.map_err(Failure::Custodian)?;
-            (order, state)
+            (Drive::new(custodian, order), state)
         }
     };
+    let driven = driven(client, &drive, names, state).await;
+    if let Err(Failure::Acme(error)) = &driven
+        && matches!(error.class(), Class::Transient(Some(_)) | Class::RateLimited(_))
+    {
+        drive.uncount().await?;
+    }
+    driven
+}
+
+/// Drives an order to its certificate.
+async fn driven<H: Host, C: Custodian>(
+    client: &Client<H>,
+    drive: &Drive<'_, C>,
+    names: &[Identifier],
+    mut state: OrderState,
+) -> Result<Issued, Failure<C::Error>> {
+    let order = drive.order();
     for _ in 0..MAX_STEPS {
         state = match state.status {
             OrderStatus::Pending => {
-                authorize(client, custodian, names, &order).await?;
+                authorize(client, drive, names).await?;
                 // All its authorizations are valid, so it is ready (§7.1.6). A CA that is not so far yet says
                 // `orderNotReady`, and is asked then.
                 OrderState { status: OrderStatus::Ready, ..state }
             }
             OrderStatus::Ready => {
-                let csr = custodian.csr(&order.url).await.map_err(Failure::Custodian)?;
-                finalize(client, names, &order, &csr).await?
+                let csr = drive.custodian.csr(&order.url).await.map_err(Failure::Custodian)?;
+                drive.count().await?;
+                finalize(client, drive, names, &csr).await?
             }
             OrderStatus::Processing => {
+                drive.count().await?;
                 let is_at_work = |state: &OrderState| state.status == OrderStatus::Processing;
                 wait_while(client, names, &order, is_at_work, state.retry_after).await?
             }
             OrderStatus::Valid => match &state.certificate {
-                Some(url) => return Ok(Issued { chains: certificate::download(client, url).await?, order: order.url }),
+                Some(url) => return Ok(Issued { chains: download(client, drive, url).await?, order: order.url }),
                 // Some say so a moment before the certificate is there.
                 None => {
+                    drive.count().await?;
                     let is_without =
                         |state: &OrderState| state.status == OrderStatus::Valid && state.certificate.is_none();
                     wait_while(client, names, &order, is_without, state.retry_after).await?
@@ -151,28 +176,36 @@ pub async fn rehearse<H: Host, C: Custodian>(
 ) -> Result<(), Failure<C::Error>> {
     let (order, state) = order::place(client, names, None).await?;
     match state.status {
-        OrderStatus::Pending => authorize(client, custodian, names, &order).await,
+        OrderStatus::Pending => authorize(client, &Drive::new(custodian, order), names).await,
         OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid => Ok(()),
         OrderStatus::Invalid => Err(given_up(client, order, state).await.into()),
     }
 }
 
-/// Places an order. Where the CA does not take it for a replacement (it has been replaced already, say), once more as
-/// an order like any other: the certificate is needed all the same.
+/// Places an order. Where the CA does not take it as a replacement, or does not answer, at once as an order like any
+/// other: the certificate is needed all the same.
 async fn place<H: Host>(
     client: &Client<H>,
     names: &[Identifier],
     replaces: Option<&str>,
 ) -> Result<(Order, OrderState), Error> {
     match order::place(client, names, replaces).await {
-        Err(error) if replaces.is_some() && error.may_be_of_replacement() => order::place(client, names, None).await,
+        Err(error) if replaces.is_some() && error.may_be_of_replacement() => {
+            client.host.sleep(BEFORE_ANOTHER).await;
+            order::place(client, names, None).await
+        }
         placed => placed,
     }
 }
 
 /// Looks at an order that was placed before. What was kept of it is trusted no more than what the CA says: the
 /// configuration may be another one by now.
-async fn resume<H: Host>(client: &Client<H>, names: &[Identifier], kept: &Order) -> Result<(Order, OrderState), Error> {
+async fn resume<'c, H: Host, C: Custodian>(
+    client: &Client<H>,
+    custodian: &'c C,
+    names: &[Identifier],
+    kept: &Order,
+) -> Result<(Drive<'c, C>, OrderState), Failure<C::Error>> {
     let trusted = |url: &String| client.trusted("the stored order", &kept.url, url.clone());
     let Course { finalize, authorizations, .. } = &kept.course;
     let course = Course {
@@ -180,20 +213,58 @@ async fn resume<H: Host>(client: &Client<H>, names: &[Identifier], kept: &Order)
         authorizations: authorizations.iter().map(trusted).collect::<Result<_, _>>()?,
         ..kept.course.clone()
     };
-    let kept = Order { url: trusted(&kept.url)?, course };
-    let state = order::fetch(client, names, &kept).await?;
-    Ok((Order { course: state.course.clone(), ..kept }, state))
+    let drive = Drive::resumed(custodian, Order { url: trusted(&kept.url)?, course });
+    let state = match order::fetch(client, names, &drive.order()).await {
+        Err(error) if error.is_failure_of_ca() || matches!(error, Error::BadAnswer { .. }) => {
+            drive.unreadable().await?;
+            return Err(error.into());
+        }
+        looked => looked?,
+    };
+    drive.seen(&state, client.host.now_millis().div_euclid(1000))?;
+    Ok((drive, state))
 }
 
 /// Proves all names, side by side. All are seen to their end, so that no answer to a challenge stays behind.
 async fn authorize<H: Host, C: Custodian>(
     client: &Client<H>,
-    custodian: &C,
+    drive: &Drive<'_, C>,
     names: &[Identifier],
-    order: &Order,
 ) -> Result<(), Failure<C::Error>> {
-    let verdicts = stream::iter(&order.course.authorizations)
-        .map(|url| authorization::fulfil(client, custodian, names, order, url))
+    let order = drive.order();
+    let urls = &order.course.authorizations;
+    if urls.is_empty() {
+        return Err(drive.dead("it is pending, and the CA never said what is to be proved (authorizations)").into());
+    }
+    let looks = stream::iter(urls).map(|url| authorization::fetch(client, url)).buffered(AUTHORIZATIONS_AT_ONCE);
+    let looks = looks.collect::<Vec<_>>().await;
+    let (mut valid, mut pending, mut over) = (0_usize, Vec::new(), None);
+    for (url, look) in urls.iter().zip(looks) {
+        let state = match look {
+            Ok(Authorization { state, .. }) => state,
+            Err(error) if error.is_of_nothing_there() => {
+                return Err(drive.dead(&format!("the CA has no authorization {url} any more: {error}")).into());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match state.status {
+            AuthorizationStatus::Valid => valid = valid.saturating_add(1),
+            AuthorizationStatus::Pending => pending.push((url, state)),
+            _ => {
+                let failure: Failure<C::Error> = authorization::invalid(&order, state, None).into();
+                over = Some(match over.take() {
+                    Some(before) => merge(before, failure),
+                    None => failure,
+                });
+            }
+        }
+    }
+    if let Some(failure) = over {
+        return Err(failure);
+    }
+    drive.proved(valid)?;
+    let verdicts = stream::iter(&pending)
+        .map(|(url, state)| authorization::fulfil(client, drive, names, url, state))
         .buffer_unordered(AUTHORIZATIONS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -212,6 +283,24 @@ fn merge<E>(one: Failure<E>, other: Failure<E>) -> Failure<E> {
             problems.extend(more);
             Failure::Acme(Error::OrderInvalid { order, problems })
         }
+        (
+            Failure::Acme(Error::NotValidated { mut problems }),
+            Failure::Acme(Error::NotValidated { problems: more }),
+        ) => {
+            problems.extend(more);
+            Failure::Acme(Error::NotValidated { problems })
+        }
+        (
+            Failure::Acme(Error::OrderInvalid { order, mut problems }),
+            Failure::Acme(Error::NotValidated { problems: more }),
+        )
+        | (
+            Failure::Acme(Error::NotValidated { problems: more }),
+            Failure::Acme(Error::OrderInvalid { order, mut problems }),
+        ) => {
+            problems.extend(more);
+            Failure::Acme(Error::OrderInvalid { order, problems })
+        }
         // The order is over with the one, so what happened to the other is of no more use.
         (one, Failure::Acme(other)) if other.ends_order() && !is_final(&one) => Failure::Acme(other),
         (one, _) => one,
@@ -224,26 +313,51 @@ fn is_final<E>(failure: &Failure<E>) -> bool {
 
 /// Sends the signing request. Where the answer was lost, or the order was not ready yet, the order itself tells how it
 /// stands: the request is never sent blindly again, and no second order is made.
-async fn finalize<H: Host>(
+async fn finalize<H: Host, C: Custodian>(
     client: &Client<H>,
+    drive: &Drive<'_, C>,
     names: &[Identifier],
-    order: &Order,
     csr: &[u8],
-) -> Result<OrderState, Error> {
-    match order::finalize(client, order, csr).await {
+) -> Result<OrderState, Failure<C::Error>> {
+    let order = drive.order();
+    match order::finalize(client, &order, csr).await {
         Ok(state) => Ok(state),
         Err(Error::Refused { problem, .. }) if problem.is("orderNotReady") => {
             let is_pending = |state: &OrderState| state.status == OrderStatus::Pending;
-            wait_while(client, names, order, is_pending, problem.retry_after).await
+            match wait_while(client, names, &order, is_pending, problem.retry_after).await {
+                Err(Error::TimedOut { .. }) => {
+                    Err(drive.stuck("it stays pending though all its authorizations are valid").into())
+                }
+                waited => Ok(waited?),
+            }
         }
         Err(Error::Send { .. } | Error::BadAnswer { .. } | Error::TimedOut { .. }) => {
-            let state = order::fetch(client, names, order).await?;
+            let state = order::fetch(client, names, &order).await?;
             if state.status == OrderStatus::Ready {
-                client.host.sleep(BEFORE_ANOTHER_FINALIZE).await;
+                client.host.sleep(BEFORE_ANOTHER).await;
             }
             Ok(state)
         }
-        Err(error) => Err(error),
+        Err(error) if error.is_failure_of_ca() => Err(drive.refused(error).await),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Downloads the certificate of a valid order. That it can't be had counts as a resumption.
+async fn download<H: Host, C: Custodian>(
+    client: &Client<H>,
+    drive: &Drive<'_, C>,
+    url: &str,
+) -> Result<Chains, Failure<C::Error>> {
+    match certificate::download(client, url).await {
+        Err(error) if error.is_of_nothing_there() => {
+            Err(drive.stuck(&format!("its certificate is not there: {error}")).into())
+        }
+        Err(error) if error.is_failure_of_ca() || matches!(error, Error::BadAnswer { .. }) => {
+            drive.count().await?;
+            Err(error.into())
+        }
+        downloaded => Ok(downloaded?),
     }
 }
 

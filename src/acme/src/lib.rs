@@ -37,6 +37,7 @@ pub mod origin;
 mod pkcs8;
 pub mod problem;
 pub mod renewal_info;
+mod resumption;
 pub mod retry_after;
 #[cfg(feature = "scripted")]
 pub mod scripted;

@@ -21,6 +21,9 @@ use crate::{lenient, retry_after};
 /// The most authorizations an order may have: one for each name, and CAs take a hundred names.
 const MAX_AUTHORIZATIONS: usize = 200;
 
+/// The longest an order is gone on with, in seconds, whatever the CA says: they know orders for a week.
+const LONGEST_LIFE: i64 = 30 * 24 * 60 * 60;
+
 /// An order: where it is, and what is needed to go on with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Order {
@@ -30,7 +33,7 @@ pub struct Order {
     pub course: Course,
 }
 
-/// What newOrder answered, as far as it is needed later.
+/// What newOrder answered, as far as it is needed later, and what became of the order since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
     /// Where the signing request goes; none in what was kept by earlier versions.
@@ -41,6 +44,19 @@ pub struct Course {
     pub expires: Option<i64>,
     /// The end of the certificate's validity, where the CA fixes it with the order, seconds since 1970.
     pub not_after: Option<i64>,
+    /// How often it was gone on with.
+    pub counts: Counts,
+}
+
+/// How far an order came, and how often it was gone on with since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// How far it was when it was last gone on with: a number that grows.
+    pub reached: u32,
+    /// How often it was gone on with since it came that far.
+    pub resumptions: u32,
+    /// How often the CA failed to finalize it.
+    pub refusals: u32,
 }
 
 /// What the CA says of an order at some moment, and what it said before where it says nothing now.
@@ -105,9 +121,13 @@ pub async fn place<H: Host>(
     let url = directory.new_order.clone();
     let replaces = replaces.filter(|_| directory.renewal_info.is_some());
     let payload = NewOrder { identifiers: names.iter().map(Identifier::resource).collect(), profile, replaces };
-    let response = client.post("newOrder", &url, &payload, OnSilence::Repeat).await?;
+    // With a replacement it is asked once: without it the CA may do better.
+    let on_silence = if replaces.is_some() { OnSilence::AskOtherwise } else { OnSilence::Repeat };
+    let response = client.post("newOrder", &url, &payload, on_silence).await?;
     let order = location(client, &url, &response, "order.location")?;
-    let (state, told) = state_of(client, &url, &response, &Course::default())?;
+    let latest = client.host.now_millis().div_euclid(1000).saturating_add(LONGEST_LIFE);
+    let (mut state, told) = state_of(client, &url, &response, &Course::default())?;
+    state.course.expires = Some(state.course.expires.map_or(latest, |expires| expires.min(latest)));
     if !are_same(names, &told) {
         return Err(Error::OrderNamesChanged { order, names: told });
     }
@@ -117,8 +137,8 @@ pub async fn place<H: Host>(
 /// Looks at an order (§7.4); [`Error::OrderLost`] when the CA has none at this URL.
 pub async fn fetch<H: Host>(client: &Client<H>, names: &[Identifier], order: &Order) -> Result<OrderState, Error> {
     let response = match client.post_as_get("order", &order.url).await {
-        Err(Error::Refused { problem, .. }) if matches!(problem.status, 401 | 403 | 404 | 410) => {
-            return Err(Error::OrderLost { order: order.url.clone() });
+        Err(error) if error.is_of_nothing_there() => {
+            return Err(Error::OrderLost { order: order.url.clone(), why: "it does not exist any more".to_owned() });
         }
         answered => answered?,
     };
@@ -132,8 +152,8 @@ pub async fn fetch<H: Host>(client: &Client<H>, names: &[Identifier], order: &Or
 /// Sends the signing request (§7.4). Where no answer comes it is not repeated: the order knows whether it was taken.
 pub async fn finalize<H: Host>(client: &Client<H>, order: &Order, csr: &[u8]) -> Result<OrderState, Error> {
     let Some(url) = &order.course.finalize else {
-        let what = "it is ready, and the CA never said where the signing request goes (finalize)".to_owned();
-        return Err(Error::BadAnswer { url: order.url.clone(), what });
+        let why = "the CA never said where its signing request goes (finalize)".to_owned();
+        return Err(Error::OrderStuck { order: order.url.clone(), why });
     };
     let payload = Finalize { csr: URL_SAFE_NO_PAD.encode(csr) };
     let response = client.post("finalize", url, &payload, OnSilence::GiveUp).await?;
@@ -161,8 +181,9 @@ fn state_of<H: Host>(
     let course = Course {
         finalize: resource.finalize.map(|url| trust("order.finalize", url)).transpose()?.or(known.finalize.clone()),
         authorizations: if is_first { authorizations } else { known.authorizations.clone() },
-        expires: resource.expires.or(known.expires),
+        expires: known.expires.or(resource.expires),
         not_after: resource.not_after.or(known.not_after),
+        counts: known.counts,
     };
     let state = OrderState {
         status,

@@ -1,45 +1,152 @@
 //! Validations (RFC 8555 §7.5.1): the CA is told that an answer is there, and looks.
+//!
+//! Some CAs look once and leave a challenge that failed as it was, with the reason, until they are told again (§8.2);
+//! some refuse the telling with that reason. Both are told again, and when that does not help, it is a failed validation.
+
+use std::cell::RefCell;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, Offer, fetch, invalid};
-use crate::client::{Client, OnSilence};
-use crate::error::{Class, Error};
-use crate::host::Host;
-use crate::issuance::Poll;
-use crate::order::Order;
+use crate::client::{Client, OnSilence, within};
+use crate::error::{Class, Error, Refusal};
+use crate::host::{Host, Response};
+use crate::issuance::{Custodian, Poll};
+use crate::problem::Problem;
+use crate::resumption::Drive;
+use crate::retry_after;
+
+/// The first wait before the CA is told again; it doubles. An Envoy that starts listens by then, and DNS may be there
+/// after the third.
+const FIRST_AGAIN: Duration = Duration::from_secs(5);
 
 /// Tells the CA that the answer is there, and waits until it has looked, for no longer than `clientTimeout`.
-pub(crate) async fn validate<H: Host>(
+pub(crate) async fn validate<H: Host, C: Custodian>(
     client: &Client<H>,
-    order: &Order,
+    drive: &Drive<'_, C>,
     url: &str,
     offer: &Offer,
 ) -> Result<(), Error> {
-    if let Some(challenge) = &offer.url
-        && let Err(error) = client.post("challenge", challenge, &Ready {}, OnSilence::Repeat).await
-        && !(error.class() == Class::Permanent && has_arrived(client, url, challenge).await)
-    {
-        return Err(error);
-    }
-    let mut poll = Poll::new(&client.host, "the CA's validation", client.options.client_timeout);
-    let mut asked = None;
-    loop {
-        poll.wait(asked).await?;
-        let authorization = fetch(client, url).await?;
-        match authorization.state.status {
-            AuthorizationStatus::Valid => return Ok(()),
-            AuthorizationStatus::Pending => asked = authorization.retry_after,
-            _ => return Err(invalid(order, authorization.state)),
+    let complaint = RefCell::new(None);
+    let (name, kind) = (offer.challenge.name(), offer.challenge.kind);
+    let (what, timeout) = (format!("the CA's validation of {name}"), client.options.client_timeout);
+    let verdict = within(&client.host, timeout, &what, pursued(client, drive, url, offer, &complaint)).await;
+    match (verdict, complaint.into_inner()) {
+        (Err(Error::TimedOut { .. }), Some(problem)) => {
+            let refusal = Refusal { identifier: Some(name), challenge: Some(kind), problem };
+            Err(Error::NotValidated { problems: vec![refusal] })
         }
+        (Err(Error::TimedOut { .. }), None) => Err(Error::TimedOut { waiting_for: what, after: timeout }),
+        (verdict, _) => verdict,
     }
 }
 
-/// Whether the CA took the word, which it refuses to take twice: the answer to it may have been lost.
-async fn has_arrived<H: Host>(client: &Client<H>, url: &str, challenge: &str) -> bool {
-    let Ok(Authorization { state, .. }) = fetch(client, url).await else { return false };
-    let is_idle = state.challenge(challenge).is_none_or(ChallengeState::is_idle);
-    state.status != AuthorizationStatus::Pending || !is_idle
+/// The same, until there is a verdict. What the CA complains of is left in `complaint`.
+async fn pursued<H: Host, C: Custodian>(
+    client: &Client<H>,
+    drive: &Drive<'_, C>,
+    url: &str,
+    offer: &Offer,
+    complaint: &RefCell<Option<Problem>>,
+) -> Result<(), Error> {
+    let mut again_in = FIRST_AGAIN;
+    let mut asked = None;
+    // One that the CA was told of by an earlier run may have been looked at in vain.
+    let mut is_told_again = offer.is_begun;
+    let mut is_to_be_told = !offer.is_begun;
+    loop {
+        if is_to_be_told {
+            let told = tell(client, drive, url, offer).await?;
+            let Told::Taken { problem, retry_after } = told else { return Ok(()) };
+            asked = retry_after;
+            is_told_again |= note(drive, offer, complaint, problem, again_in).await;
+        }
+        let until_told = |asked: Option<Duration>| asked.unwrap_or_default().max(again_in);
+        let bound = if is_told_again { until_told(asked) } else { client.options.client_timeout };
+        let mut poll = Poll::new(&client.host, "the CA's validation", bound);
+        loop {
+            match poll.wait(asked).await {
+                Err(_) if is_told_again => break,
+                waited => waited?,
+            }
+            let Authorization { state, retry_after } = fetch(client, url).await?;
+            match state.status {
+                AuthorizationStatus::Valid => return Ok(()),
+                AuthorizationStatus::Pending => asked = retry_after,
+                _ => return Err(invalid(&drive.order(), state, Some(offer.challenge.kind))),
+            }
+            let problem = state.challenge(&offer.url).and_then(ChallengeState::complaint);
+            if note(drive, offer, complaint, problem, again_in).await && !is_told_again {
+                is_told_again = true;
+                poll = Poll::new(&client.host, "the CA's validation", until_told(asked));
+            }
+        }
+        is_to_be_told = true;
+        again_in = again_in.saturating_mul(2);
+    }
+}
+
+/// Lets it be shown at once what the CA complains of, if anything. Whether it does.
+async fn note<C: Custodian>(
+    drive: &Drive<'_, C>,
+    offer: &Offer,
+    complaint: &RefCell<Option<Problem>>,
+    problem: Option<Problem>,
+    again_in: Duration,
+) -> bool {
+    let Some(problem) = problem.map(|problem| Problem { status: 0, ..problem }) else { return false };
+    let is_new = complaint.replace(Some(problem.clone())).is_none_or(|before| before != problem);
+    if is_new {
+        drive.custodian.complained(&offer.challenge, &problem, again_in).await;
+    }
+    true
+}
+
+/// What the CA says to being told.
+enum Told {
+    /// That it will look, or what went wrong when it did; and how long it asks to wait before the next look.
+    Taken { problem: Option<Problem>, retry_after: Option<Duration> },
+    /// That the name is proved.
+    Valid,
+}
+
+/// Tells the CA that it can look. Where it refuses that, the authorization tells whether it looked all the same: the
+/// answer to an earlier word may have been lost, and some answer with the reason for which the validation failed.
+async fn tell<H: Host, C: Custodian>(
+    client: &Client<H>,
+    drive: &Drive<'_, C>,
+    url: &str,
+    offer: &Offer,
+) -> Result<Told, Error> {
+    let error = match client.post("challenge", &offer.url, &Ready {}, OnSilence::Repeat).await {
+        Ok(response) => return Ok(taken(&response, client.host.now_millis())),
+        Err(error) => error,
+    };
+    let Ok(Authorization { state, retry_after }) = fetch(client, url).await else { return Err(error) };
+    match state.status {
+        AuthorizationStatus::Valid => return Ok(Told::Valid),
+        AuthorizationStatus::Pending => {}
+        _ => return Err(invalid(&drive.order(), state, Some(offer.challenge.kind))),
+    }
+    let has_arrived = state.challenge(&offer.url).is_some_and(|challenge| !challenge.is_idle());
+    match (error.class(), error) {
+        (Class::Validation, Error::Refused { problem, .. }) => Ok(Told::Taken { problem: Some(problem), retry_after }),
+        (Class::Permanent, Error::Refused { problem, .. }) if has_arrived => {
+            // Which is what it says to a word that it has heard before.
+            let problem = Some(problem).filter(|problem| !problem.is("malformed"));
+            Ok(Told::Taken { problem, retry_after })
+        }
+        (_, error) => Err(error),
+    }
+}
+
+fn taken(response: &Response, now_millis: i64) -> Told {
+    let challenge: Option<ChallengeState> = serde_json::from_slice(&response.body).ok();
+    Told::Taken {
+        problem: challenge.as_ref().and_then(ChallengeState::complaint),
+        retry_after: response.header("retry-after").and_then(|value| retry_after::parse(value, now_millis)),
+    }
 }
 
 /// What is sent to a challenge's URL to say that it can be validated (§7.5.1).

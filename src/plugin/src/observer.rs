@@ -68,6 +68,15 @@ impl Observer for Herald {
         match event {
             Event::AccountReady { resolver, url } => log!(proxy, Info, "{resolver}: the account {url} is ready"),
             Event::Census(census) => self.census(&census),
+            Event::Complaint { id, name, kind, reason, again_in } => {
+                let (whom, seconds) = (Shown(id), again_in.as_secs());
+                log!(
+                    proxy,
+                    Warn,
+                    "{whom}: the CA could not validate {name} by {kind}, and is told again in {seconds} s: {reason}"
+                );
+            }
+            Event::Dropped { id, reason } => log!(proxy, Warn, "{}: ordered anew, since {reason}", Shown(id)),
             Event::DefaultChain { id, preferred, offered, failures } => {
                 let (whom, offered) = (Shown(id), offered.join(", "));
                 log!(

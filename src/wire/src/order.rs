@@ -44,6 +44,15 @@ pub struct Course {
     /// The end of the certificate's validity, where the CA fixes it with the order, seconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<i64>,
+    /// How far it was when it was last gone on with: a number that grows.
+    pub reached: u32,
+    /// How often it was gone on with since it came that far: not for ever.
+    pub resumptions: u32,
+    /// How often the CA failed to finalize it.
+    pub refusals: u32,
+    /// What the CA said last of a name that it could not validate, in one line for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub complaint: Option<String>,
 }
 
 /// A way to prove a name that has failed: it is not gone again while another one is left.
@@ -71,6 +80,9 @@ pub struct Attempt {
     /// True when the order can't be gone on with: the stored one and its pending key are dropped.
     #[serde(default)]
     pub order_is_dead: bool,
+    /// Whether an order since the last success named the certificate that it replaces (RFC 9773 §5): further ones don't.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_named_replaced: bool,
     /// A fingerprint of the options that the wait depends on: with others, `retryAt` does not hold. Absent where it
     /// always does.
     #[serde(default, skip_serializing_if = "Option::is_none")]

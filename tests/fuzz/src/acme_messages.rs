@@ -7,6 +7,7 @@ use std::time::Duration;
 use acme::directory::Ca;
 use acme::issuance::{Beginning, Custodian, issue};
 use acme::order::Order;
+use acme::problem::Problem;
 use acme::{
     AccountKey, Challenge, ChallengeType, Client, Host, Identifier, Options, Request, Response, SendError, Way,
     account, renewal_info,
@@ -101,7 +102,11 @@ impl Custodian for Nobody {
         Ok(())
     }
 
-    fn choose(&self, _: &str, offered: &[ChallengeType]) -> Option<Way> {
+    async fn complained(&self, _: &Challenge, problem: &Problem, _: Duration) {
+        assert!(!problem.to_string().chars().any(char::is_control));
+    }
+
+    fn choose(&self, _: &str, offered: &[ChallengeType], _: Option<ChallengeType>) -> Option<Way> {
         offered.first().map(|kind| Way { kind: *kind, delay: Duration::ZERO })
     }
 

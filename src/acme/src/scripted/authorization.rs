@@ -28,6 +28,22 @@ pub(super) enum Validation {
     Working(u32),
     Valid,
     Failed,
+    /// It failed, and is looked at again when the CA is told again (§8.2).
+    Open,
+}
+
+/// What becomes of a challenge that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// It is invalid, and so is its order.
+    Invalid,
+    /// Its authorization is invalid without a reason, and its order stays pending.
+    InvalidWithoutReason,
+    /// It is pending as before, with the reason in it.
+    Pending,
+    /// The CA looks as soon as it is told, refuses the telling with the reason, and the challenge is processing from
+    /// then on.
+    Refused,
 }
 
 impl Ca {
@@ -51,11 +67,18 @@ impl Ca {
         let (Some(authorization), Some(position)) = (self.authorizations.get_mut(index), position) else {
             return problem(404, "malformed", "no such challenge");
         };
-        if authorization.state != Validation::Idle {
+        if !matches!(authorization.state, Validation::Idle | Validation::Open) {
             return problem(400, "malformed", "the challenge is not pending");
         }
         authorization.state = Validation::Working(looks);
         authorization.told = self.settings.offers.iter().find(|offered| **offered == kind).copied();
+        if self.settings.after_failure == AfterFailure::Refused {
+            let is_found = self.finds_answer(&self.authorizations[index]);
+            self.authorizations[index].state = if is_found { Validation::Valid } else { Validation::Open };
+            if !is_found {
+                return problem(400, "connection", "no route to host");
+            }
+        }
         ok(&self.challenges(index)[position])
     }
 
@@ -65,6 +88,7 @@ impl Ca {
         };
         let state = match authorization.state {
             Validation::Working(0) if self.finds_answer(authorization) => Validation::Valid,
+            Validation::Working(0) if self.settings.after_failure == AfterFailure::Pending => Validation::Open,
             Validation::Working(0) => Validation::Failed,
             Validation::Working(looks) => Validation::Working(looks - 1),
             state => state,
@@ -72,7 +96,7 @@ impl Ca {
         let (name, host) = (authorization.name.clone(), authorization.host().to_owned());
         self.authorizations[index].state = state;
         let status = match state {
-            Validation::Idle | Validation::Working(_) => "pending",
+            Validation::Idle | Validation::Working(_) | Validation::Open => "pending",
             Validation::Valid => "valid",
             Validation::Failed => "invalid",
         };
@@ -111,7 +135,8 @@ impl Ca {
         let authorization = &self.authorizations[index];
         let status_of = |kind: &str| match authorization.state {
             _ if authorization.told != Some(kind) => "pending",
-            Validation::Idle => "pending",
+            Validation::Open if self.settings.after_failure == AfterFailure::Refused => "processing",
+            Validation::Idle | Validation::Open => "pending",
             Validation::Working(_) => "processing",
             Validation::Valid => "valid",
             Validation::Failed => "invalid",
@@ -126,9 +151,14 @@ impl Ca {
                 _ => json!({"type": kind, "url": url, "token": authorization.token}),
             };
             challenge["status"] = json!(status_of(kind));
-            if authorization.told == Some(kind) && authorization.state == Validation::Failed {
-                challenge["error"] =
-                    json!({"type": "urn:ietf:params:acme:error:unauthorized", "detail": "the wrong answer"});
+            let error = match (authorization.state, self.settings.after_failure) {
+                _ if authorization.told != Some(kind) => None,
+                (Validation::Failed, AfterFailure::Invalid) => Some(("unauthorized", "the wrong answer")),
+                (Validation::Open, AfterFailure::Pending) => Some(("connection", "no route to host")),
+                _ => None,
+            };
+            if let Some((error, detail)) = error {
+                challenge["error"] = json!({"type": format!("urn:ietf:params:acme:error:{error}"), "detail": detail});
             }
             challenge
         };

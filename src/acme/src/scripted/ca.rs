@@ -11,7 +11,7 @@ use p256::ecdsa::{Signature, VerifyingKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::authorization::{Authorization, Validation, identifier};
+use super::authorization::{AfterFailure, Authorization, Validation, identifier};
 use super::renewals::Renewals;
 use super::world::Web;
 use crate::host::{Method, Request, Response};
@@ -39,6 +39,8 @@ pub struct Settings {
     pub offers: Vec<&'static str>,
     /// The ways by which it does not find what is there: the type of challenge and the name without a wildcard.
     pub unreachable: Vec<(&'static str, &'static str)>,
+    /// What becomes of a challenge that failed.
+    pub after_failure: AfterFailure,
     /// The names it makes of those it was asked for.
     pub alter_names: fn(Vec<String>) -> Vec<String>,
     /// Where it says that orders are finalized, instead of at itself.
@@ -73,6 +75,7 @@ impl Default for Settings {
             blocked: Vec::new(),
             offers: vec!["dns-persist-01", "dns-01", "http-01", "tls-alpn-01", "unheard-of-01"],
             unreachable: Vec::new(),
+            after_failure: AfterFailure::Invalid,
             alter_names: |names| names,
             finalize_elsewhere: None,
             customers: Vec::new(),
@@ -437,7 +440,11 @@ impl Ca {
         match order {
             Order { certificate: Some(_), .. } => "valid",
             Order { csr: Some(_), .. } => "processing",
-            _ if states().any(|state| state == Validation::Failed) => "invalid",
+            _ if self.settings.after_failure == AfterFailure::Invalid
+                && states().any(|state| state == Validation::Failed) =>
+            {
+                "invalid"
+            }
             _ if states().all(|state| state == Validation::Valid) => "ready",
             _ => "pending",
         }
@@ -480,6 +487,13 @@ impl Ca {
         }
         response
     }
+}
+
+/// The payload of a signed request; null for a POST-as-GET.
+pub fn payload(request: &Request) -> Value {
+    let body: Value = serde_json::from_slice(&request.body).unwrap();
+    let payload = URL_SAFE_NO_PAD.decode(body["payload"].as_str().unwrap()).unwrap();
+    serde_json::from_slice(&payload).unwrap_or_default()
 }
 
 /// The MAC of a text under a customer's key: HMAC with SHA-256 (RFC 7518 §3.2).

@@ -17,7 +17,8 @@ mod fault;
 mod renewals;
 mod world;
 
-pub use ca::{Ca, Certificate, Entry, MakeChain, Settings, mac};
+pub use authorization::AfterFailure;
+pub use ca::{Ca, Certificate, Entry, MakeChain, Settings, mac, payload};
 pub use fault::{Fault, Faults};
 pub use renewals::{Renewals, renewal_id};
 pub use world::{Network, Web, World};

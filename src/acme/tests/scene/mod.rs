@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use acme::issuance::{Beginning, Custodian, Failure, Issued, issue};
 use acme::order::Order;
+use acme::problem::Problem;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
 use acme::{AccountKey, Challenge, ChallengeType, Client, Error, Identifier, Options, Way, account};
 use p256::SecretKey;
@@ -19,6 +20,7 @@ pub struct Keeper {
     pub ways: Vec<Way>,
     pub orders: RefCell<Vec<Order>>,
     pub published: RefCell<Vec<String>>,
+    pub complaints: RefCell<Vec<String>>,
     pub expires: RefCell<Vec<i64>>,
     pub csrs: RefCell<HashMap<String, Vec<u8>>>,
 }
@@ -30,6 +32,7 @@ impl Default for Keeper {
             ways: vec![Way { kind: ChallengeType::Http01, delay: Duration::ZERO }],
             orders: RefCell::default(),
             published: RefCell::default(),
+            complaints: RefCell::default(),
             expires: RefCell::default(),
             csrs: RefCell::default(),
         }
@@ -44,8 +47,14 @@ impl Custodian for Keeper {
         Ok(())
     }
 
-    fn choose(&self, name: &str, offered: &[ChallengeType]) -> Option<Way> {
-        self.ways.iter().find(|way| offered.contains(&way.kind) && way.kind.proves(name)).copied()
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way> {
+        let mut ways = self.ways.iter().filter(|way| offered.contains(&way.kind) && way.kind.proves(name));
+        ways.clone().find(|way| Some(way.kind) == begun).or_else(|| ways.next()).copied()
+    }
+
+    async fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) {
+        let (name, kind, seconds) = (challenge.name(), challenge.kind, again_in.as_secs());
+        self.complaints.borrow_mut().push(format!("{name} by {kind}, again in {seconds} s: {problem}"));
     }
 
     async fn publish(&self, challenge: &Challenge) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! The sidecar's messages as the resolver's types, and back.
 
 use resolver::vault::{
-    Attempt, Certificate, CertificateId, ChallengeType, Course, Elsewhere, FailedWay, Inventory, PendingOrder,
+    Attempt, Certificate, CertificateId, ChallengeType, Counts, Course, Elsewhere, FailedWay, Inventory, PendingOrder,
     Registration,
 };
 
@@ -47,18 +47,20 @@ fn order(order: wire::Order) -> PendingOrder {
         ca_server: order.ca_server,
         created: order.created,
         failed_ways: failed_ways(order.failed_ways),
+        complaint: order.course.complaint.clone(),
         course: course(order.course),
     }
 }
 
 fn course(course: wire::Course) -> Course {
-    let wire::Course { finalize, authorizations, expires, not_after } = course;
-    Course { finalize, authorizations, expires, not_after }
+    let wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, .. } = course;
+    Course { finalize, authorizations, expires, not_after, counts: Counts { reached, resumptions, refusals } }
 }
 
-fn course_to_wire(course: Course) -> wire::Course {
-    let Course { finalize, authorizations, expires, not_after } = course;
-    wire::Course { finalize, authorizations, expires, not_after }
+fn course_to_wire(course: Course, complaint: Option<String>) -> wire::Course {
+    let Course { finalize, authorizations, expires, not_after, counts } = course;
+    let Counts { reached, resumptions, refusals } = counts;
+    wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, complaint }
 }
 
 fn attempt(attempt: wire::Attempt) -> Attempt {
@@ -74,6 +76,7 @@ fn attempt(attempt: wire::Attempt) -> Attempt {
         elsewhere: attempt.elsewhere.into_iter().map(elsewhere).collect(),
         reason: attempt.reason,
         order_is_dead: attempt.order_is_dead,
+        has_named_replaced: attempt.has_named_replaced,
         made_with: attempt.made_with,
         failed_ways: failed_ways(attempt.failed_ways),
         ca_server: attempt.ca_server,
@@ -101,9 +104,9 @@ pub(super) fn registration(registration: Registration) -> wire::Registration {
 
 /// An order, to be kept.
 pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
-    let PendingOrder { id, url, ca_server, issuer, created, failed_ways, course } = order;
+    let PendingOrder { id, url, ca_server, issuer, created, failed_ways, course, complaint } = order;
     let (issuer, failed_ways, course) =
-        (another(issuer, &id), failed_ways_to_wire(failed_ways), course_to_wire(course));
+        (another(issuer, &id), failed_ways_to_wire(failed_ways), course_to_wire(course, complaint));
     wire::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways, course }
 }
 
@@ -119,6 +122,7 @@ pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
         retry_at: attempt.retry_at,
         reason: attempt.reason,
         order_is_dead: attempt.order_is_dead,
+        has_named_replaced: attempt.has_named_replaced,
         made_with: attempt.made_with,
         failed_ways: failed_ways_to_wire(attempt.failed_ways),
         issuer: another(attempt.issuer, &attempt.id),

@@ -1,6 +1,6 @@
 //! One try for one certificate, from the look at its order to the served chain.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use acme::issuance::{Beginning, Issued, issue};
@@ -55,6 +55,9 @@ pub(super) struct Course<'t> {
     pub(super) order: RefCell<Option<PendingOrder>>,
     /// The names that the CA could not validate.
     pub(super) refused: RefCell<Vec<String>>,
+    /// Whether an order of this renewal named the certificate that it replaces: the next ones leave that out, whatever
+    /// came of it.
+    pub(super) has_named_replaced: Cell<bool>,
 }
 
 /// Tries once to get the certificate, and stores what came of it.
@@ -67,7 +70,9 @@ pub(super) async fn attempt<H: Host, V: Vault>(
     let issuer = task.issuer.clone();
     let began = session.host.now_millis();
     let order = RefCell::new(task.order.take());
-    let course = Course { task: &task, order, refused: RefCell::default() };
+    let has_named_replaced = task.attempt.as_ref().is_some_and(|attempt| attempt.has_named_replaced);
+    let has_named_replaced = Cell::new(has_named_replaced);
+    let course = Course { task: &task, order, refused: RefCell::default(), has_named_replaced };
     let outcome = match obtain(session, staging, &course).await {
         Ok((published, challenges)) => {
             let took_millis = session.host.now_millis().saturating_sub(began);
@@ -107,26 +112,33 @@ async fn obtain<H: Host, V: Vault>(
     staging: Option<&Session<'_, H, V>>,
     course: &Course<'_>,
 ) -> Result<(Published, Vec<ChallengeType>), Trouble> {
-    let Course { task, order, .. } = course;
+    let Course { task, order, has_named_replaced, .. } = course;
     let (resolver, id) = (session.resolver, &task.due.id);
     // An order of another CA, or of another account, means nothing to this one.
     order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer != resolver.name);
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
-    let is_http_unserved = order.borrow().is_none() && !finds_responder(session, id).await?;
-    let keeper = Keeper::new(session, id, order, is_http_unserved);
-    let replaces = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
-    let (mut detours, mut other_ways) = (0_u32, 0_u32);
+    let keeper = Keeper::new(session, id, order, false);
+    let renewal_id = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
+    let (mut detours, mut other_ways, mut has_rehearsed) = (0_u32, 0_u32, false);
     let Issued { order, chains } = loop {
         let started = order.borrow().as_ref().map(PendingOrder::at_ca);
         let is_first = detours == 0 && other_ways == 0;
-        if is_first || started.is_none() {
-            ask_leave(session, task, started.is_none(), is_first).await?;
+        let is_first_order = started.is_none() && other_ways == 0 && !has_rehearsed;
+        if is_first_order {
+            keeper.is_http_unserved.set(!finds_responder(session, id).await?);
         }
-        if is_first && started.is_none() {
-            rehearse(session, staging, task, &names, is_http_unserved).await?;
+        let replaces = renewal_id.filter(|_| started.is_none() && !has_named_replaced.get());
+        if is_first || started.is_none() {
+            ask_leave(session, task, Asked { places_order: started.is_none(), replaces: replaces.is_some() }, is_first)
+                .await?;
+        }
+        if is_first_order {
+            has_rehearsed = true;
+            rehearse(session, staging, task, &names, keeper.is_http_unserved.get()).await?;
         }
         let client = session.client().await?;
         let kid = client.kid();
+        has_named_replaced.set(has_named_replaced.get() || replaces.is_some());
         let beginning = started.as_ref().map_or(Beginning::New(replaces), Beginning::Started);
         let trouble = match issue(&client, &keeper, &names, beginning).await {
             Ok(issued) => break issued,
@@ -138,8 +150,9 @@ async fn obtain<H: Host, V: Vault>(
                 detours = detours.saturating_add(1);
                 session.register_again(&client, kid.as_deref()).await?;
             }
-            Trouble::Acme(Error::OrderLost { .. }) if detours < MAX_DETOURS => {
+            Trouble::Acme(Error::OrderLost { .. }) if started.is_some() && detours < MAX_DETOURS => {
                 detours = detours.saturating_add(1);
+                session.observer.notice(Event::Dropped { id, reason: &trouble.to_string() });
                 order.replace(None);
             }
             trouble if keeper.knows_another_way(&trouble) && other_ways < MAX_OTHER_WAYS => {
@@ -165,20 +178,25 @@ async fn obtain<H: Host, V: Vault>(
     Ok((published, keeper.proved_by()))
 }
 
+/// What leave is asked for: whether an order will be placed, and whether it will name the certificate it replaces.
+struct Asked {
+    places_order: bool,
+    replaces: bool,
+}
+
 /// Asks whether the CA may be asked. In the midst of a try a refusal is a failure like any other.
 async fn ask_leave<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     task: &Task,
-    places_order: bool,
+    Asked { places_order, replaces }: Asked,
     is_first: bool,
 ) -> Result<(), Trouble> {
-    let stored = task.stored.as_ref();
     let asking = Asking {
         id: &task.due.id,
         issuer: session.resolver,
         places_order,
-        renews: stored.is_some(),
-        replaces: stored.is_some_and(|stored| stored.renewal_id.is_some()) && session.tells_renewals().await,
+        renews: task.stored.is_some(),
+        replaces: replaces && session.tells_renewals().await,
     };
     match session.vault.permit(asking).await? {
         Permission::Granted => Ok(()),

@@ -1,5 +1,7 @@
 //! What happens in the engine, for logs and metrics.
 
+use std::time::Duration;
+
 use acme::ChallengeType;
 
 use crate::vault::{CertificateId, Suggestion};
@@ -22,6 +24,19 @@ pub enum Event<'a> {
     },
     /// How many certificates are in which state.
     Census(Census),
+    /// The CA could not validate a name yet, and is told again.
+    Complaint {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// The name.
+        name: &'a str,
+        /// The type of challenge.
+        kind: ChallengeType,
+        /// What the CA says, in one escaped line.
+        reason: &'a str,
+        /// When it is told again.
+        again_in: Duration,
+    },
     /// A certificate is served with its default chain, since the preferred one is not to be had.
     DefaultChain {
         /// Which certificate.
@@ -32,6 +47,13 @@ pub enum Event<'a> {
         offered: &'a [String],
         /// Why further chains could not be downloaded, an escaped line each.
         failures: &'a [String],
+    },
+    /// The order that was under way can't be gone on with, and a new one is placed.
+    Dropped {
+        /// Which certificate.
+        id: &'a CertificateId,
+        /// Why, in one escaped line.
+        reason: &'a str,
     },
     /// A try failed.
     Failed {

@@ -1,11 +1,14 @@
 //! What a certificate's issuance needs of the vault, and how its names are proved.
 
 use std::cell::{Cell, RefCell};
+use std::time::Duration;
 
 use acme::issuance::Custodian;
 use acme::order::Order;
+use acme::problem::Problem;
 use acme::{Challenge, ChallengeType, Class, Error, Host, Way};
 
+use super::event::Event;
 use super::session::Session;
 use super::trouble::Trouble;
 use crate::vault::{CertificateId, PendingOrder, Vault, VaultError};
@@ -16,7 +19,7 @@ pub(super) struct Keeper<'k, 'a, H, V> {
     pub(super) id: &'k CertificateId,
     pub(super) order: &'k RefCell<Option<PendingOrder>>,
     /// No responder serves the entry point of `httpChallenge`.
-    is_http_unserved: bool,
+    pub(super) is_http_unserved: Cell<bool>,
     /// The ways that could be gone for each name: configured and offered.
     ways: RefCell<Vec<(String, Vec<Way>)>>,
     /// The one that each name was last tried in.
@@ -38,7 +41,7 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
             session,
             id,
             order,
-            is_http_unserved,
+            is_http_unserved: Cell::new(is_http_unserved),
             ways: RefCell::default(),
             gone: RefCell::default(),
             failed: RefCell::default(),
@@ -57,7 +60,9 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
     /// Whether all names that could not be proved can be tried in another way: notes which ways have failed.
     pub(super) fn knows_another_way(&self, trouble: &Trouble) -> bool {
         match trouble {
-            Trouble::Acme(error @ Error::OrderInvalid { problems, .. }) if error.class() == Class::Validation => {
+            Trouble::Acme(error @ (Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }))
+                if error.class() == Class::Validation =>
+            {
                 for refusal in problems {
                     if let (Some(name), Some(kind)) = (&refusal.identifier, refusal.challenge) {
                         self.fail(&name.to_ascii_lowercase(), kind);
@@ -83,7 +88,7 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
     }
 
     fn configured(&self, name: &str) -> impl Iterator<Item = Way> {
-        let is_out = self.is_http_unserved;
+        let is_out = self.is_http_unserved.get();
         self.session.resolver.ways(name).filter(move |way| !is_out || way.kind != ChallengeType::Http01)
     }
 }
@@ -92,26 +97,47 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
     type Error = Trouble;
 
     async fn ordered(&self, order: &Order) -> Result<(), Trouble> {
+        let known = self.order.borrow().clone().filter(|known| known.url == order.url);
+        let now = self.session.host.now_millis().div_euclid(1000);
         let order = PendingOrder {
             id: self.id.clone(),
             url: order.url.clone(),
             course: order.course.clone(),
             ca_server: self.session.resolver.ca_server.clone(),
             issuer: self.session.resolver.name.clone(),
-            created: self.session.host.now_millis().div_euclid(1000),
+            created: known.as_ref().map_or(now, |known| known.created),
+            complaint: known.and_then(|known| known.complaint),
             failed_ways: self.session.failures.of_names(&self.id.names),
         };
         self.order.replace(Some(order.clone()));
         Ok(self.session.vault.save_order(order).await?)
     }
 
-    fn choose(&self, name: &str, offered: &[ChallengeType]) -> Option<Way> {
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way> {
         let ways: Vec<Way> = self.configured(name).filter(|way| offered.contains(&way.kind)).collect();
-        let next = self.session.failures.next(name, &ways);
+        // What the CA has begun to look at is waited for, unless it has failed since.
+        let failures = &self.session.failures;
+        let begun = ways.iter().copied().find(|way| Some(way.kind) == begun && failures.leave_one(name, &[*way]));
+        let next = begun.or_else(|| failures.next(name, &ways));
         let mut known = self.ways.borrow_mut();
         known.retain(|(known, _)| known != name);
         known.push((name.to_owned(), ways));
         next
+    }
+
+    async fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) {
+        let (name, reason) = (challenge.name(), problem.to_string());
+        let kind = challenge.kind;
+        self.session.observer.notice(Event::Complaint { id: self.id, name: &name, kind, reason: &reason, again_in });
+        // A trial's order is not kept.
+        let order = self.order.borrow_mut().as_mut().map(|order| {
+            order.complaint = Some(format!("{name}: {kind}: {reason}"));
+            order.clone()
+        });
+        if let Some(order) = order {
+            // For a person to see; who can't keep it now is asked for more than that soon.
+            let _ = self.session.vault.save_order(order).await;
+        }
     }
 
     async fn publish(&self, challenge: &Challenge) -> Result<(), Trouble> {

@@ -16,7 +16,7 @@ pub(super) async fn record<H: Host, V: Vault>(
     course: Course<'_>,
     trouble: &Trouble,
 ) -> Outcome {
-    let Course { task, order, refused } = course;
+    let Course { task, order, refused, has_named_replaced } = course;
     let (id, class) = (&task.due.id, trouble.class());
     let before = task.attempt.clone().unwrap_or_default();
     let failures = failures_with(&before, id.resolver == task.issuer, &task.issuer).saturating_add(1);
@@ -32,6 +32,7 @@ pub(super) async fn record<H: Host, V: Vault>(
         id: id.clone(),
         reason: trouble.to_string(),
         order_is_dead: trouble.ends_order(),
+        has_named_replaced: has_named_replaced.get(),
         failed_ways: session.failures.of_names(&id.names),
         issuer: task.issuer.clone(),
         ca_server: session.resolver.ca_server.clone(),

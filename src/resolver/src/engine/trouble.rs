@@ -72,14 +72,19 @@ impl Trouble {
 
     /// The names that the CA could not validate.
     pub(super) fn refused(&self) -> Vec<String> {
-        let Self::Acme(Error::OrderInvalid { problems, .. }) = self else { return Vec::new() };
+        let Self::Acme(Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }) = self else {
+            return Vec::new();
+        };
         let names = problems.iter().filter_map(|refusal| refusal.identifier.as_ref());
         names.map(|name| name.to_ascii_lowercase()).collect()
     }
 
     /// Whether it is the names that can't be proved, and not the CA or the way to it.
     pub(super) fn is_of_names(&self) -> bool {
-        matches!(self, Self::Acme(Error::OrderInvalid { .. } | Error::NoChallenge { .. }) | Self::Answer { .. })
+        let is_of_ca = |error: &Error| {
+            matches!(error, Error::OrderInvalid { .. } | Error::NotValidated { .. } | Error::NoChallenge { .. })
+        };
+        matches!(self, Self::Acme(error) if is_of_ca(error)) || matches!(self, Self::Answer { .. })
     }
 }
 

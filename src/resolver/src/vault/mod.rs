@@ -4,7 +4,7 @@ mod permit;
 mod records;
 
 pub use acme::certificate::Chains;
-pub use acme::order::Course;
+pub use acme::order::{Counts, Course};
 pub use acme::{Challenge, ChallengeType};
 
 use crate::config::{Eab, Resolver};

@@ -107,6 +107,9 @@ pub struct FailedWay {
     pub kind: ChallengeType,
 }
 
+/// How long an order is gone on with whose end is not known, in seconds: Let's Encrypt knows them for so long.
+const UNTOLD_LIFE: i64 = 7 * 24 * 60 * 60;
+
 /// An order that the CA has created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PendingOrder {
@@ -124,12 +127,16 @@ pub struct PendingOrder {
     pub failed_ways: Vec<FailedWay>,
     /// What is needed to go on with it.
     pub course: Course,
+    /// What the CA said last of a name that it could not validate, in one line for a person.
+    pub complaint: Option<String>,
 }
 
 impl PendingOrder {
     /// The order as the CA knows it.
     pub(crate) fn at_ca(&self) -> acme::order::Order {
-        acme::order::Order { url: self.url.clone(), course: self.course.clone() }
+        // Of what earlier versions stored no end is known.
+        let expires = self.course.expires.or(Some(self.created.saturating_add(UNTOLD_LIFE)));
+        acme::order::Order { url: self.url.clone(), course: Course { expires, ..self.course.clone() } }
     }
 }
 
@@ -148,6 +155,8 @@ pub struct Attempt {
     pub reason: String,
     /// True when the stored order can't be gone on with.
     pub order_is_dead: bool,
+    /// Whether an order since the last success named the certificate that it replaces (RFC 9773 §5): further ones don't.
+    pub has_named_replaced: bool,
     /// A fingerprint of the options that the wait depends on: with others, `retry_at` does not hold. None where it
     /// always does.
     pub made_with: Option<u32>,

@@ -230,6 +230,7 @@ mod tests {
             retry_at: NOW + 60,
             reason: "the CA said no".into(),
             order_is_dead: false,
+            has_named_replaced: false,
             made_with: None,
             failed_ways: Vec::new(),
             issuer: None,

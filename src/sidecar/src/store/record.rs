@@ -92,6 +92,7 @@ impl Progress {
             retry_at: 0,
             reason: String::new(),
             order_is_dead: false,
+            has_named_replaced: false,
             made_with: None,
             failed_ways,
             issuer: None,
