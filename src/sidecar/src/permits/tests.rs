@@ -104,6 +104,7 @@ async fn fence(store: &FileStore, epoch: u64) -> Fence {
 
 fn attempt(id: &CertificateId) -> wire::Attempt {
     wire::Attempt {
+        has_named_replaced: false,
         certificate: id.clone(),
         failures: 1,
         retry_at: 0,
