@@ -17,6 +17,10 @@
 
 #![forbid(unsafe_code)]
 
+/// The largest answer that is read, in bytes, be it a CA's or the sidecar's: a hundred times an honest one of a CA. What
+/// carries answers needs no more room for one, and must keep no more of what has no end.
+pub const MAX_ANSWER: usize = 1024 * 1024;
+
 pub mod account;
 pub mod authorization;
 pub mod certificate;

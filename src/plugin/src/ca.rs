@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use acme::origin::{Origin, path_and_query};
-use acme::{Host, Request, Response, SendError};
+use acme::{Host, MAX_ANSWER, Request, Response, SendError};
 use resolver::config::{CaCluster, Config};
 
 use crate::callouts::{Answer, Call, CallError};
@@ -15,10 +15,6 @@ use crate::metrics::label;
 use crate::places::Places;
 use crate::proxy::Status;
 use crate::world::World;
-
-/// The most that is read of an answer, in bytes: no ACME answer is near it. Envoy itself gives an answer up at 32 MiB
-/// (its runtime key `http.async_response_buffer_limit`); no option of a cluster bounds what it buffers for a callout.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// How many requests are under way at once: enough for the orders side by side, and a number that a public CA's rate
 /// limits for a client take well.
@@ -94,8 +90,13 @@ impl Ca {
         let patience = self.world.timers.sleep(WARMING);
         let mut patience = std::pin::pin!(patience);
         loop {
-            let call =
-                Call { cluster, headers: &headers, body: &request.body, timeout: request.timeout, max_body: MAX_BODY };
+            let call = Call {
+                cluster,
+                headers: &headers,
+                body: &request.body,
+                timeout: request.timeout,
+                max_body: MAX_ANSWER,
+            };
             match self.world.callouts.call(call).await {
                 Err(CallError::Dispatch(Status::BAD_ARGUMENT)) if futures::poll!(&mut patience).is_pending() => {
                     self.world.timers.sleep(WARMING_PAUSE).await;

@@ -19,6 +19,7 @@ pub mod environment;
 pub mod export;
 mod exposed;
 pub mod files;
+pub mod from_memory;
 pub mod hardening;
 pub mod health;
 pub mod import;

@@ -138,6 +138,8 @@ fn certificates(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Re
     gauge(encoder, "certificates_rolled_back", help, as_i64(counts.rolled_back))?;
     let help = "Certificates that their CA revoked, as its list says, and that are not replaced yet";
     gauge(encoder, "certificates_revoked", help, as_i64(counts.revoked))?;
+    let help = "Certificates near their end whose renewal is in memory alone, as the storage can't be written";
+    gauge(encoder, "certificates_unsaved", help, as_i64(counts.unsaved))?;
     // Several may have the same main name, and a series must be there once: the one that ends first counts.
     let mut ends: BTreeMap<_, i64> = BTreeMap::new();
     for certificate in &report.stored {

@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{self, Admission, Context};
+use crate::api::{self, Admission, Context, Hosts, Reading};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
@@ -111,6 +111,7 @@ impl Sidecar {
             deployment: deployment.clone(),
             revocation: revocation.clone(),
             closed: Arc::default(),
+            from_memory: Arc::default(),
         };
         let surroundings = deployment::Surroundings {
             shelf: shelf.clone(),
@@ -128,11 +129,13 @@ impl Sidecar {
             tls_alpn01: TlsAlpn01Challenges::default(),
             dns,
             wants,
-            permits: Permits::default(),
+            permits: Permits::new(health.from_memory.clone()),
             metrics,
             health,
+            reading: Reading::default(),
             stopping: stopping.clone(),
             mac_keys,
+            hosts: Hosts::new(&args.allowed_hosts),
             name_servers: NameServers::new(args.dns.name_server_port, args.dns.resolvers.iter().cloned()),
         });
 

@@ -53,7 +53,7 @@ impl std::fmt::Display for Full {
 impl WantsBoard {
     /// Nothing is wanted. `seed` is the first revision: one that grows over restarts, such as the time.
     pub fn new(seed: u64) -> Self {
-        let wants = Wants { revision: seed.max(1), wants: Vec::new(), replace: Vec::new() };
+        let wants = Wants { revision: seed.max(1), wants: Vec::new(), replace: Vec::new(), next: None };
         Self {
             offers: Mutex::new(Offers { by_holder: HashMap::new(), replace: BTreeMap::new(), wants }),
             changed: Notify::new(),
@@ -150,6 +150,7 @@ impl Offers {
                 revision: self.wants.revision.checked_add(1).unwrap_or(1),
                 wants: wants.into_iter().cloned().collect(),
                 replace: replace().cloned().collect(),
+                next: None,
             };
         }
     }

@@ -126,3 +126,48 @@ async fn the_status_is_told_on_the_status_address() {
     assert_eq!(client.get("/readyz").await.status, 200, "an engine may still come");
     assert_eq!(client.get(path::STATE).await.status, 404);
 }
+
+/// A page in a browser whose name was led here, and what a proxy leads here by mistake.
+#[tokio::test]
+async fn whoever_calls_it_by_another_name_is_told_so_at_every_door() {
+    let home = Home::new();
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (status, api) = (free(), free());
+    std::fs::write(home.path("token"), "0123456789abcdef\n").unwrap();
+    std::fs::set_permissions(home.path("token"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let token = home.path("token").display().to_string();
+    let (at_status, at_api) = (status.to_string(), api.to_string());
+    let more = [
+        "--status-address",
+        &at_status,
+        "--api-address",
+        &at_api,
+        "--api-token-file",
+        &token,
+        "--allowed-host",
+        "sidecar.svc",
+    ];
+    let _sidecar = home.start_with(&more).await.unwrap();
+    let bears = |mut client: harness::Client| {
+        client.token = Some("0123456789abcdef".into());
+        client
+    };
+    let doors = [
+        harness::Client::tcp(status),
+        bears(harness::Client::tcp(api)),
+        bears(harness::Client::unix(&home.api_socket())),
+    ];
+    for door in doors {
+        for place in ["/status", "/metrics", "/readyz", "/healthz", path::STATE, "/nothing"] {
+            let answer = door.called(&["evil.example:9970"], place).await;
+            let detail = answer.problem().detail;
+            assert_eq!(answer.status, 421, "{place}: {detail}");
+            assert!(detail.contains("evil.example") && detail.contains("--allowed-host evil.example"), "{detail}");
+            assert_eq!(door.called(&["localhost", "localhost"], place).await.status, 400);
+            assert_eq!(door.called(&["localhost"], &format!("http://evil.example{place}")).await.status, 421);
+        }
+        for host in ["127.0.0.1:9970", "10.2.3.4:9970", "[::1]:9970", "LOCALHOST.:80", "sidecar.svc", "sidecar"] {
+            assert_eq!(door.called(&[host], "/healthz").await.status, 200, "{host}");
+        }
+    }
+}

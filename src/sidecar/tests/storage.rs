@@ -46,11 +46,89 @@ async fn a_missing_file_is_made_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn an_empty_file_is_as_good_as_none() {
+async fn a_file_that_was_just_made_is_as_good_as_none() {
+    for text in ["", "null", "\n", "{}"] {
+        let home = Home::new();
+        home.write_storage(text);
+        drop(home.start().await);
+        assert_eq!(home.stored(), json!({}), "{text:?}");
+    }
+}
+
+/// A full disk, or `> acme.json`: what was in it may be in a backup, and is not written over.
+#[tokio::test]
+async fn a_file_that_lost_what_was_in_it_is_refused_and_untouched() {
+    let (home, ca) = (Home::new(), TestCa::new());
+    let sidecar = home.start().await;
+    home.engine().await.issue(&ca, &id(&["a.example"]), &order(1)).await;
+    sidecar.stop().await.unwrap();
+    let whole = fs::read_to_string(home.storage()).unwrap();
+    for text in ["", "null", " \n", "\u{feff}", "{}", "{\"le\": null}", "{\"le\": {\"Certificates\": []}}"] {
+        home.write_storage(text);
+        let refusal = home.refusal().await;
+        for part in ["a sidecar has used it before", "acme.json.lock", "put a backup in its place", "rm "] {
+            assert!(refusal.contains(part), "{text:?}: {refusal}");
+        }
+        assert_eq!(fs::read_to_string(home.storage()).unwrap(), text);
+    }
+    home.write_storage(&whole);
+    let sidecar = home.start().await;
+    assert_eq!(home.engine().await.state().await.certificates.len(), 1, "the backup is taken");
+    sidecar.stop().await.unwrap();
+    fs::remove_file(home.storage()).unwrap();
+    drop(home.start().await);
+    assert_eq!(home.stored(), json!({}), "without the file it begins anew");
+}
+
+#[tokio::test]
+async fn an_empty_file_is_refused_beside_whatever_a_sidecar_leaves() {
+    let made = Home::new();
+    made.start().await.stop().await.unwrap();
+    made.write_storage("");
+    assert!(made.refusal().await.contains("acme.json.lock"), "nothing was in it, but it was written");
+    // The lock of an older version says nothing, and may have been removed.
+    for beside in [".lock", ".api-token", ".sds-token", ".dns-records", ".last-good"] {
+        let home = Home::new();
+        home.write_storage("");
+        fs::write(home.path(&format!("acme.json{beside}")), "").unwrap();
+        let refusal = home.refusal().await;
+        assert!(refusal.contains(&format!("acme.json{beside} says")), "{beside}: {refusal}");
+        assert!(fs::read(home.storage()).unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_account_without_its_key_is_told_and_others_go_on() {
     let home = Home::new();
-    home.write_storage("");
+    let mut lost = traefik_account();
+    lost.as_object_mut().unwrap().remove("PrivateKey");
+    let mut junk = traefik_account();
+    junk["PrivateKey"] = "?".into();
+    let unregistered = json!({"Email": "me@example.com", "Registration": null, "PrivateKey": null});
+    home.write_storage(&json!({
+        "lost": {"Account": lost}, "junk": {"Account": junk}, "new": {"Account": unregistered}, "rsa": {"Account": traefik_account()},
+    }).to_string());
     let _sidecar = home.start().await;
-    assert_eq!(home.stored(), json!({}));
+    let engine = home.engine().await;
+    let faults = |status: Value| status["storages"][0]["faults"].as_array().cloned().unwrap_or_default();
+    let told = faults(engine.status().await);
+    let starts = ["junk.Account.PrivateKey: its key is not base64", "lost.Account.PrivateKey: its key is missing"];
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (told, start) in told.iter().zip(starts) {
+        let told = told.as_str().unwrap();
+        assert!(told.starts_with(start) && told.contains("https://ca.example/acct/1"), "{told}");
+    }
+    let ready = String::from_utf8(engine.get("/readyz").await.body.to_vec()).unwrap();
+    assert!(ready.contains(starts[1]) && ready.contains(&home.storage().display().to_string()), "{ready}");
+
+    for resolver in ["rsa", "lost"] {
+        let mut account = account();
+        account["resolver"] = resolver.into();
+        let made: Account = engine.post(path::ACCOUNTS, &account).await.json();
+        assert!(made.fresh);
+    }
+    assert_eq!(faults(engine.status().await).len(), 1, "another one is in use");
+    assert_eq!(home.stored()["lost"]["EnvoyAutocert"]["previousAccounts"][0]["Account"]["Email"], lost["Email"]);
 }
 
 #[tokio::test]

@@ -66,6 +66,10 @@ pub use wants::{Replacement, Unwanted, UnwantedList, Want, Wants, WantsOffer};
 /// The request header that carries [`Lease::fence`], in decimal.
 pub const FENCE_HEADER: &str = "x-autocert-fence";
 
+/// The header of an answer whose effect is in memory alone, since the storage can't be written: the renewal of a
+/// certificate that is near its end. It is saved when it can be.
+pub const UNSAVED_HEADER: &str = "x-autocert-unsaved";
+
 /// The largest body either side reads, in bytes. The largest honest one is a [`State`] of 100,000 certificates.
 pub const MAX_BODY: usize = 64 * 1024 * 1024;
 

@@ -22,7 +22,8 @@ pub struct State {
     /// Certificates that nothing wants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unwanted: Vec<Unwanted>,
-    /// Where the next page begins, for `?after=`; none on the last one. Envoy takes no answer over 32 MiB.
+    /// Where the next page begins, for `?after=`; none on the last one. Envoy keeps so much of an
+    /// answer and no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -35,6 +35,10 @@ pub struct Wants {
     /// Certificates that have to be replaced at once, whatever their dates. A change counts `revision` up too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replace: Vec<Replacement>,
+    /// How many of `wants` and `replace`, in this order, are on the pages up to this one, for `?from=`; none on the last one, or
+    /// when nobody asked for pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<u64>,
 }
 
 /// A certificate that has to be replaced at once: its CA revoked it, or no Envoy takes it.

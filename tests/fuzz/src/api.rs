@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{HeaderValue, Request};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use hickory_proto::op::Message;
@@ -86,7 +86,8 @@ impl Sidecar {
         sidecar
     }
 
-    fn ask(&self, request: Request<Body>) -> (u16, Vec<u8>) {
+    fn ask(&self, mut request: Request<Body>) -> (u16, Vec<u8>) {
+        request.headers_mut().entry("host").or_insert(HeaderValue::from_static("sidecar"));
         self.runtime.block_on(async {
             let Ok(response) = self.router.clone().oneshot(request).await;
             let status = response.status().as_u16();

@@ -56,6 +56,10 @@ const MAX_CALLS: usize = 64;
 /// Envoy opens to a cluster unless it is told otherwise.
 const MAX_HELD: usize = 256;
 
+/// The most pages of what is wanted, with those of lists that changed meanwhile: a hundred times as many as 100,000
+/// certificates have.
+const MAX_PAGES: usize = 1_500;
+
 /// How long an offer of wants stands. It is renewed far more often than that.
 pub(crate) const OFFER_TTL: Duration = Duration::from_secs(60);
 
@@ -144,10 +148,27 @@ impl Sidecar {
     /// Waits until what is wanted is not that of this revision any more.
     pub(crate) async fn wants(&self, after: u64) -> Result<Wants, AskError> {
         let wait = wire::MAX_WAIT_SECONDS;
+        let mut all = self.wants_from(format!("after={after}&wait={wait}&from=0"), wait).await?;
+        for _ in 0..MAX_PAGES {
+            let Some(from) = all.next else { return Ok(all) };
+            let page = self.wants_from(format!("after=0&wait=0&from={from}"), 0).await?;
+            if page.revision == all.revision {
+                all.wants.extend(page.wants);
+                all.replace.extend(page.replace);
+                all.next = page.next;
+            } else {
+                // They have changed between two pages.
+                all = self.wants_from("after=0&wait=0&from=0".to_owned(), 0).await?;
+            }
+        }
+        Err(AskError::Away(format!("what the sidecar says is wanted has more than {MAX_PAGES} pages")))
+    }
+
+    async fn wants_from(&self, query: String, wait: u64) -> Result<Wants, AskError> {
         let ask = Ask {
             timeout: Duration::from_secs(wait).saturating_add(LONG_POLL_GRACE),
             is_held: true,
-            ..Ask::bare("GET", format!("{}?after={after}&wait={wait}", path::WANTS))
+            ..Ask::bare("GET", format!("{}?{query}", path::WANTS))
         };
         parse(&ask, &self.once(&ask).await?).map_err(AskError::Away)
     }

@@ -315,7 +315,7 @@ impl Sidecar {
                 Value::Null
             }
             ("GET", "/v1/wants") => {
-                if query == format!("after={}&wait=50", self.wants.0) {
+                if query == format!("after={}&wait=50&from=0", self.wants.0) {
                     // Held until something changes, which in these tests it does not.
                     return None;
                 }

@@ -11,8 +11,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use wire::{AccountRequest, Registration, SecretText};
 
 use super::Context;
-use super::message::{Answer, Fenced, Message, SMALL, short, url};
+use super::message::{Answer, Fenced, Kept, Message, SMALL, short, url};
 use super::problem::Refused;
+use crate::from_memory::About;
 use crate::keys;
 use crate::store::{self, Account, Change, CommitError, Revision};
 
@@ -21,7 +22,7 @@ pub(super) async fn account(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(request): Message<AccountRequest, SMALL>,
-) -> Result<Answer<wire::Account>, Refused> {
+) -> Result<Kept<Answer<wire::Account>>, Refused> {
     short("resolver", &request.resolver)?;
     let ca = url("caServer", &request.ca_server)?;
     let eab_kid = request.eab_kid.as_deref();
@@ -39,15 +40,15 @@ pub(super) async fn account(
         };
         let answer = answer(&account, fresh);
         let change = Change::Account { resolver: request.resolver.clone(), expected, account };
-        match context.store.commit(fence, vec![change]).await {
+        match context.commit(fence, vec![change], About::Resolver(&request.resolver)).await {
             Err(CommitError::Conflict) => {}
             Err(error) => return Err(error.into()),
-            Ok(()) => {
+            Ok(saved) => {
                 if fresh {
                     let (resolver, ca) = (&request.resolver, ca.to_string());
                     tracing::info!(resolver, ca, "account key made");
                 }
-                return Ok(Answer(answer));
+                return Ok(Kept(Answer(answer), saved));
             }
         }
     }
@@ -74,7 +75,7 @@ pub(super) async fn register(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(registration): Message<Registration, SMALL>,
-) -> Result<StatusCode, Refused> {
+) -> Result<Kept<StatusCode>, Refused> {
     short("resolver", &registration.resolver)?;
     let ca = url("caServer", &registration.ca_server)?;
     url("url", &registration.url)?;
@@ -98,10 +99,10 @@ pub(super) async fn register(
             contact: registration.contact.clone(),
         });
         let change = Change::Account { resolver: registration.resolver.clone(), expected, account };
-        match context.store.commit(fence, vec![change]).await {
+        match context.commit(fence, vec![change], About::Resolver(&registration.resolver)).await {
             Err(CommitError::Conflict) => {}
             Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+            Ok(saved) => return Ok(Kept(StatusCode::NO_CONTENT, saved)),
         }
     }
 }

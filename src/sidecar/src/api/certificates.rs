@@ -38,7 +38,10 @@ pub(super) async fn publish(
         let changes = changes(&context, &publication, &certificate, stored.as_ref(), progress).await?;
         let durable = match context.store.commit(fence, changes).await {
             Ok(()) => true,
-            Err(CommitError::Unsaved(_)) => false,
+            Err(CommitError::Unsaved(why)) => {
+                context.health.from_memory.note(&key, &why, context.clock.now_seconds());
+                false
+            }
             Err(CommitError::Conflict) => continue,
             Err(error) => return Err(error.into()),
         };

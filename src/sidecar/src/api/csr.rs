@@ -12,8 +12,9 @@ use resolver::config::KeyType;
 use wire::{Csr, CsrRequest};
 
 use super::Context;
-use super::message::{Answer, Fenced, Message, SMALL, certificate_key, short, url};
+use super::message::{Answer, Fenced, Kept, Message, SMALL, certificate_key, short, url};
 use super::problem::Refused;
+use crate::from_memory::{About, Saved};
 use crate::keys::{self, CsrError, Subject};
 use crate::secret::Secret;
 use crate::store::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, Revision};
@@ -21,12 +22,12 @@ use crate::store::{CertificateKey, Change, CommitError, Fence, PendingKey, Progr
 /// The most mail addresses in one request: as many as a configuration may have.
 const MAX_ADDRESSES: usize = 100;
 
-/// `POST`: a signing request for an order. Its key is on disk when this is answered.
+/// `POST`: a signing request for an order. Its key is on disk when this is answered, unless the answer says otherwise.
 pub(super) async fn csr(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(request): Message<CsrRequest, SMALL>,
-) -> Result<Answer<Csr>, Refused> {
+) -> Result<Kept<Answer<Csr>>, Refused> {
     let id = certificate_key("certificate", &request.certificate)?;
     url("order", &request.order)?;
     let key_type = KeyType::from_name(&request.key_type).ok_or_else(|| {
@@ -45,7 +46,7 @@ pub(super) async fn csr(
     }
     // Before a key is made that nobody could use.
     context.store.check(fence)?;
-    let key = stored_key(&context, fence, &request, &id, key_type).await?;
+    let (key, saved) = stored_key(&context, fence, &request, &id, key_type).await?;
     context.keys.forget(&id, &request.order);
     // Signing with a large RSA key takes a tenth of a second.
     let signed = tokio::task::spawn_blocking(move || {
@@ -55,21 +56,21 @@ pub(super) async fn csr(
     });
     let signed = signed.await;
     match signed {
-        Ok(Ok(csr)) => Ok(Answer(Csr { csr: URL_SAFE_NO_PAD.encode(csr) })),
+        Ok(Ok(csr)) => Ok(Kept(Answer(Csr { csr: URL_SAFE_NO_PAD.encode(csr) }), saved)),
         Ok(Err(error @ CsrError::Name(_))) => Err(Refused::bad_request(format!("certificate.names: {error}"))),
         Ok(Err(error)) => Err(Refused::storage(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())),
         Err(_) => Err(Refused::unavailable("the sidecar is shutting down")),
     }
 }
 
-/// The key of this order, which is made if need be, and durable.
+/// The key of this order, which is made if need be, and whether it is durable.
 async fn stored_key(
     context: &Context,
     fence: Fence,
     request: &CsrRequest,
     id: &CertificateKey,
     key_type: KeyType,
-) -> Result<Secret, Refused> {
+) -> Result<(Secret, Saved), Refused> {
     loop {
         let stored = context.store.progress(id).await?;
         let expected = Revision::of(stored.as_ref());
@@ -84,10 +85,11 @@ async fn stored_key(
             }
         };
         progress.key = Some(key.clone());
-        match context.store.commit(fence, vec![Change::Progress { expected, progress }]).await {
+        let changes = vec![Change::Progress { expected, progress }];
+        match context.commit(fence, changes, About::Certificate(id)).await {
             Err(CommitError::Conflict) => {}
             Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(key.key),
+            Ok(saved) => return Ok((key.key, saved)),
         }
     }
 }

@@ -15,7 +15,8 @@ use super::challenges::check_key_authorization;
 use super::message::{Answer, Fenced, Message, SMALL, short};
 use super::problem::Refused;
 use crate::catalog::Name;
-use crate::dns::{MAX_SERVERS, NameServers, Unsolved};
+use crate::dns::{MAX_SERVERS, NameServers, Need, Unsolved};
+use crate::from_memory::About;
 
 /// How long a request is held.
 pub(super) const PATIENCE: Duration = Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
@@ -32,9 +33,13 @@ pub(super) async fn publish(
     check_domain(&challenge.domain)?;
     check_servers(&challenge.checks, &context.name_servers)?;
     context.store.check(fence)?;
+    let about = About::Name(&challenge.resolver, &challenge.domain);
+    let (memory, now) = (&context.health.from_memory, context.clock.now_seconds());
+    let is_urgent = memory.is_urgent(context.store.as_ref(), about, now).await;
+    let need = if is_urgent { Need::MayBeInMemory } else { Need::OnDisk };
     let mut stopping = context.stopping.clone();
     let ready = tokio::select! {
-        solved = context.dns.solver.put(challenge, PATIENCE) => solved?,
+        solved = context.dns.solver.put_for(challenge, PATIENCE, need) => solved?,
         _ = stopping.wait_for(|stopping| *stopping) => false,
     };
     Ok(Answer(Readiness { ready }))

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Refused;
 use crate::catalog::Name;
+use crate::from_memory::Saved;
 use crate::store::{CertificateKey, Fence};
 
 /// Most requests: a certificate of a hundred names of full length, and some URLs.
@@ -106,6 +107,20 @@ impl<T: Serialize> IntoResponse for Answer<T> {
             )
             .into_response(),
         }
+    }
+}
+
+/// An answer, and whether what was asked for is on disk.
+pub(super) struct Kept<T>(pub(super) T, pub(super) Saved);
+
+impl<T: IntoResponse> IntoResponse for Kept<T> {
+    fn into_response(self) -> Response {
+        let Self(answer, saved) = self;
+        let mut response = answer.into_response();
+        if saved == Saved::InMemory {
+            response.headers_mut().insert(wire::UNSAVED_HEADER, HeaderValue::from_static("true"));
+        }
+        response
     }
 }
 

@@ -1,13 +1,15 @@
 //! The API for the plugin: version 1 of [`wire`], HTTP/1.1 with JSON.
 //!
 //! Promises: what is answered with a 2xx is on disk, unless the answer says otherwise; every error is a problem
-//! document; every body, answer and wait is bounded. Refuses: peers that are not on its list, and those without a token.
+//! document; every body, answer and wait is bounded. Refuses: peers that are not on its list, those without a token, and
+//! requests for other hosts.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `admission.rs` | who may use it |
+//! | `host.rs` | whether a request is meant for it |
 //! | `server.rs`, `places.rs` | connections, their places and their end |
-//! | `message.rs`, `problem.rs` | requests, answers and errors |
+//! | `message.rs`, `page.rs`, `problem.rs` | requests, answers and errors |
 //! | the others | one path each |
 
 mod accounts;
@@ -18,9 +20,11 @@ mod csr;
 mod dns01;
 mod dns_persist01;
 mod eab;
+mod host;
 mod lease;
 mod message;
 mod orders;
+mod page;
 mod permits;
 mod places;
 mod problem;
@@ -45,7 +49,9 @@ use tokio::sync::watch;
 use wire::path;
 
 pub use admission::{Admission, Peer};
+pub use host::Hosts;
 pub use server::{Local, serve};
+pub use state::Reading;
 
 use crate::catalog::{Catalog, DefaultCertificate};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
@@ -53,6 +59,7 @@ use crate::clock::Clock;
 use crate::deployment::Deployment;
 use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
+use crate::from_memory::{About, Saved};
 use crate::health::Health;
 use crate::keys::KeyMaker;
 use crate::keys::eab::MacKeys;
@@ -61,7 +68,7 @@ use crate::permits::Permits;
 use crate::revocation::Revocation;
 use crate::sds;
 use crate::shelf::Shelf;
-use crate::store::{Store, StoreError};
+use crate::store::{Change, CommitError, Fence, Store, StoreError};
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
 use admission::Door;
@@ -80,6 +87,8 @@ pub struct Context {
     pub mac_keys: MacKeys,
     /// Which name servers requests may name.
     pub name_servers: NameServers,
+    /// The names by which this server is called.
+    pub hosts: Hosts,
     /// Where keys and state are.
     pub store: Arc<dyn Store>,
     /// What SDS serves.
@@ -102,6 +111,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// What is amiss.
     pub health: Health,
+    /// What is left of the last reading of the state.
+    pub reading: Reading,
     /// Turns true when the sidecar is to end.
     pub stopping: watch::Receiver<bool>,
 }
@@ -136,11 +147,13 @@ impl Context {
             deployment,
             revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), false, false)),
             closed: Arc::default(),
+            from_memory: Arc::default(),
         };
         Ok(Self {
             clock,
             mac_keys: MacKeys::default(),
             name_servers: NameServers::default(),
+            hosts: Hosts::default(),
             store,
             catalog,
             shelf,
@@ -149,11 +162,21 @@ impl Context {
             tls_alpn01: TlsAlpn01Challenges::default(),
             dns,
             wants,
-            permits: Permits::default(),
+            permits: Permits::new(health.from_memory.clone()),
             metrics,
             health,
+            reading: Reading::default(),
             stopping,
         })
+    }
+}
+
+impl Context {
+    /// Makes changes durable; where the storage can't be written, they may be about a certificate whose renewal goes on all
+    /// the same.
+    async fn commit(&self, fence: Fence, changes: Vec<Change>, about: About<'_>) -> Result<Saved, CommitError> {
+        let saved = self.store.commit(fence, changes).await;
+        self.health.from_memory.excuse(self.store.as_ref(), saved, about, self.clock.now_seconds()).await
     }
 }
 
@@ -196,6 +219,7 @@ fn finished(routes: Router<Arc<Context>>, context: Arc<Context>, door: Door) -> 
     routes
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(context.hosts.clone(), host::ours))
         .layer(from_fn_with_state(context.clone(), count_and_bound))
         .layer(from_fn_with_state(door, admission::admit))
         .with_state(context)

@@ -7,8 +7,9 @@ use axum::http::StatusCode;
 use wire::{Attempt, CertificateId, Order};
 
 use super::Context;
-use super::message::{Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
+use super::message::{Fenced, Kept, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
 use super::problem::Refused;
+use crate::from_memory::About;
 use crate::permits;
 use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
@@ -20,7 +21,7 @@ pub(super) async fn order(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(order): Message<Order, SMALL>,
-) -> Result<StatusCode, Refused> {
+) -> Result<Kept<StatusCode>, Refused> {
     url("url", &order.url)?;
     url("caServer", &order.ca_server)?;
     if let Some(issuer) = &order.issuer {
@@ -41,7 +42,7 @@ pub(super) async fn attempt(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(attempt): Message<Attempt, SMALL>,
-) -> Result<StatusCode, Refused> {
+) -> Result<Kept<StatusCode>, Refused> {
     let key = certificate_key("certificate", &attempt.certificate)?;
     if let Some(issuer) = &attempt.issuer {
         short("issuer", issuer)?;
@@ -64,10 +65,10 @@ pub(super) async fn attempt(
         let mut changes = permits::failed(store, &mut progress, &attempt, context.clock.now_millis()).await?;
         progress.attempt = Some(kept(&attempt, &reason));
         changes.push(Change::Progress { expected, progress });
-        match context.store.commit(fence, changes).await {
+        match context.commit(fence, changes, About::Certificate(&key)).await {
             Err(CommitError::Conflict) => {}
             Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+            Ok(saved) => return Ok(Kept(StatusCode::NO_CONTENT, saved)),
         }
     }
 }
@@ -89,15 +90,16 @@ async fn change(
     fence: Fence,
     id: &CertificateId,
     change: impl Fn(&mut Progress),
-) -> Result<StatusCode, Refused> {
+) -> Result<Kept<StatusCode>, Refused> {
     let key = certificate_key("certificate", id)?;
     loop {
         let (expected, mut progress) = in_progress(context, &key, id).await?;
         change(&mut progress);
-        match context.store.commit(fence, vec![Change::Progress { expected, progress }]).await {
+        let changes = vec![Change::Progress { expected, progress }];
+        match context.commit(fence, changes, About::Certificate(&key)).await {
             Err(CommitError::Conflict) => {}
             Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+            Ok(saved) => return Ok(Kept(StatusCode::NO_CONTENT, saved)),
         }
     }
 }

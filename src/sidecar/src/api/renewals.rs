@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 use wire::{CertificateId, Renewal, Renewals, Unwanted, UnwantedList};
 
 use super::Context;
-use super::message::{Fenced, Message, WANTS, certificate_key, short};
+use super::message::{Fenced, Kept, Message, WANTS, certificate_key, short};
 use super::problem::Refused;
+use crate::from_memory::Saved;
 use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
 /// The longest serial number in hexadecimal: those of 20 bytes are the longest allowed (RFC 5280 §4.1.2.2), and some
@@ -23,7 +24,7 @@ pub(super) async fn renewals(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(Renewals { renewals }): Message<Renewals, WANTS>,
-) -> Result<StatusCode, Refused> {
+) -> Result<Kept<StatusCode>, Refused> {
     let mut wanted = BTreeMap::new();
     for (place, mut renewal) in renewals.into_iter().enumerate() {
         let path = format!("renewals[{place}]");
@@ -52,7 +53,7 @@ pub(super) async fn unwanted(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(UnwantedList { unwanted }): Message<UnwantedList, WANTS>,
-) -> Result<StatusCode, Refused> {
+) -> Result<Kept<StatusCode>, Refused> {
     let mut wanted = BTreeMap::new();
     for (place, unwanted) in unwanted.into_iter().enumerate() {
         let key = certificate_key(&format!("unwanted[{place}].certificate"), &unwanted.certificate)?;
@@ -65,13 +66,15 @@ pub(super) async fn unwanted(
     .await
 }
 
-/// Changes what is remembered of some certificates, all or none. `change` gets the serial number of the stored one.
+/// Changes what is remembered of some certificates, all or none. `change` gets the serial number of the stored one. What
+/// can't be saved is remembered all the same: a crash that forgets it costs a question, and a renewal in progress must not
+/// wait for it.
 async fn keep<T>(
     context: &Context,
     fence: Fence,
     wanted: BTreeMap<CertificateKey, T>,
     change: impl Fn(&mut Progress, Option<&String>, &T),
-) -> Result<StatusCode, Refused>
+) -> Result<Kept<StatusCode>, Refused>
 where
     T: AboutCertificate,
 {
@@ -89,8 +92,9 @@ where
         }
         match context.store.commit(fence, changes).await {
             Err(CommitError::Conflict) => {}
+            Err(CommitError::Unsaved(_)) => return Ok(Kept(StatusCode::NO_CONTENT, Saved::InMemory)),
             Err(error) => return Err(error.into()),
-            Ok(()) => return Ok(StatusCode::NO_CONTENT),
+            Ok(()) => return Ok(Kept(StatusCode::NO_CONTENT, Saved::OnDisk)),
         }
     }
 }

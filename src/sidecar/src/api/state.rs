@@ -4,23 +4,24 @@
 //! two pages, what was there all the time is on exactly one, and a page's end is a short number.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use wire::{Attempt, CertificateId, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
 
 use super::Context;
 use super::message::Answer;
+use super::page::{PAGE, size_of};
 use super::problem::Refused;
 use crate::store::CertificateKey;
 
-/// How large a page may become, in bytes of JSON, before it ends: a quarter of what Envoy takes as one answer, so that
-/// what has the same number never makes it too large.
-const PAGE: usize = 8 * 1024 * 1024;
+/// How long the rest of what was read for a page is good for the next one: an engine asks for it at once.
+const FRESH: Duration = Duration::from_secs(30);
 
 /// Which page is asked for.
 #[derive(Deserialize)]
@@ -39,6 +40,20 @@ pub(super) async fn state(
         Ok(Query(Page { after: Some(after) })) => Some(u64::from_str_radix(&after, 16).map_err(|_| bad_page())?),
         Err(_) => return Err(bad_page()),
     };
+    let kept = after.and_then(|after| context.reading.take(after));
+    let mut items = match kept {
+        Some(items) => items,
+        None => read(&context, after).await?,
+    };
+    let (page, last) = paged(&mut items, PAGE);
+    if let Some(last) = last {
+        context.reading.keep(last, items);
+    }
+    Ok(Answer(page))
+}
+
+/// Everything behind the end of a page, in its order.
+async fn read(context: &Context, after: Option<u64>) -> Result<BTreeMap<u64, Item>, Refused> {
     let mut items: BTreeMap<u64, Item> = BTreeMap::new();
     let mut item = |number: u64, put: &mut dyn FnMut(&mut Item)| {
         if after.is_none_or(|after| number > after) {
@@ -60,7 +75,34 @@ pub(super) async fn state(
             item.unwanted.extend(progress.unwanted.clone());
         });
     }
-    Ok(Answer(paged(items, PAGE)))
+    Ok(items)
+}
+
+/// What is left of the last reading of everything, so that it is not read again for each of many pages.
+#[derive(Default)]
+pub struct Reading(Mutex<Option<Rest>>);
+
+struct Rest {
+    /// The end of the page before.
+    after: u64,
+    since: Instant,
+    items: BTreeMap<u64, Item>,
+}
+
+impl Reading {
+    fn keep(&self, after: u64, items: BTreeMap<u64, Item>) {
+        *self.rest() = Some(Rest { after, since: Instant::now(), items });
+    }
+
+    fn take(&self, after: u64) -> Option<BTreeMap<u64, Item>> {
+        let rest = self.rest().take()?;
+        (rest.after == after && rest.since.elapsed() < FRESH).then_some(rest.items)
+    }
+
+    // A panic while the lock is held would be a bug of ours; without the rest it is read again.
+    fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn bad_page() -> Refused {
@@ -78,17 +120,24 @@ struct Item {
     unwanted: Vec<Unwanted>,
 }
 
-/// The first of these items, up to this many bytes; one in any case.
-fn paged(items: BTreeMap<u64, Item>, most: usize) -> wire::State {
+/// Takes the first of these items, up to this many bytes, one in any case; and where the page ends, if there are more.
+fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (wire::State, Option<u64>) {
     let mut state = wire::State::default();
-    let (mut size, mut last) = (0, None);
-    for (number, item) in items {
-        let added = size_of(&item);
-        if size + added > most && last.is_some() {
-            state.next = last.map(|last: u64| format!("{last:016x}"));
-            break;
+    let (mut size, mut last) = (0_usize, None);
+    while let Some((number, mut item)) = items.pop_first() {
+        let mut added = size_of(&item);
+        if added > most {
+            item.forget_failed_ways();
+            added = size_of(&item);
         }
-        (size, last) = (size + added, Some(number));
+        if size.saturating_add(added) > most
+            && let Some(last) = last
+        {
+            items.insert(number, item);
+            state.next = Some(format!("{last:016x}"));
+            return (state, Some(last));
+        }
+        (size, last) = (size.saturating_add(added), Some(number));
         state.certificates.extend(item.certificates);
         state.provided.extend(item.provided);
         state.orders.extend(item.orders);
@@ -96,7 +145,15 @@ fn paged(items: BTreeMap<u64, Item>, most: usize) -> wire::State {
         state.renewals.extend(item.renewals);
         state.unwanted.extend(item.unwanted);
     }
-    state
+    (state, None)
+}
+
+impl Item {
+    /// Of a thousand names they would be larger than the rest. Without them a way that failed is gone again.
+    fn forget_failed_ways(&mut self) {
+        self.orders.iter_mut().for_each(|order| order.failed_ways.clear());
+        self.attempts.iter_mut().for_each(|attempt| attempt.failed_ways.clear());
+    }
 }
 
 fn number_of(id: &CertificateId) -> u64 {
@@ -108,27 +165,6 @@ fn number_of(id: &CertificateId) -> u64 {
 fn number(parts: &[&str]) -> u64 {
     let hash = digest(&SHA256, parts.join("\n\n").as_bytes());
     hash.as_ref().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
-}
-
-/// In bytes of JSON.
-fn size_of(item: &Item) -> usize {
-    let mut counter = Counter(0);
-    // Counting never fails, and these types always have a JSON form.
-    let _ = serde_json::to_writer(&mut counter, item);
-    counter.0
-}
-
-struct Counter(usize);
-
-impl io::Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -155,7 +191,7 @@ mod tests {
         let (mut found, mut after, mut pages) = (Vec::new(), None, 0);
         loop {
             let others = if pages % 2 == 0 { 1000..1500 } else { 2000..2100 };
-            let page = paged(items((0..500).chain(others), after), 10_000);
+            let (page, _) = paged(&mut items((0..500).chain(others), after), 10_000);
             assert!(serde_json::to_vec(&page).unwrap().len() < 11_000);
             found.extend(page.unwanted);
             pages += 1;
@@ -172,7 +208,40 @@ mod tests {
     #[test]
     fn what_is_larger_than_a_page_is_one() {
         let mut items = items([1, 2], None);
-        let page = paged(std::mem::take(&mut items), 1);
-        assert_eq!((page.unwanted.len(), page.next.is_some()), (1, true));
+        let (page, _) = paged(&mut items, 1);
+        assert_eq!((page.unwanted.len(), page.next.is_some(), items.len()), (1, true, 1));
+    }
+    #[test]
+    fn the_rest_of_a_reading_is_the_next_page_and_no_other_one() {
+        let reading = Reading::default();
+        let mut rest = items(0..50, None);
+        let (page, last) = paged(&mut rest, 1000);
+        let (last, left) = (last.unwrap(), rest.len());
+        assert_eq!(page.unwanted.len() + left, 50);
+        reading.keep(last, rest);
+        assert!(reading.take(last + 1).is_none());
+        assert!(reading.take(last).is_none(), "it is dropped then");
+        reading.keep(last, items(0..50, Some(last)));
+        assert_eq!(reading.take(last).unwrap().len(), left);
+    }
+
+    #[test]
+    fn a_certificate_with_a_thousand_names_fits_into_an_answer() {
+        let names: Vec<String> = (0..1000).map(|number| format!("{number:060}.{number:060}.example")).collect();
+        let certificate = CertificateId { resolver: "le".into(), names: names.clone() };
+        let way = |name: &String| wire::FailedWay { name: name.clone(), challenge: "http-01".into() };
+        let order = Order {
+            certificate,
+            url: "https://ca.example/order".into(),
+            ca_server: "https://ca.example".into(),
+            issuer: None,
+            created: 1,
+            failed_ways: names.iter().flat_map(|name| vec![way(name); 5]).collect(),
+            course: Default::default(),
+        };
+        let mut items = BTreeMap::from([(1, Item { orders: vec![order], ..Item::default() })]);
+        let (page, _) = paged(&mut items, PAGE);
+        assert!(serde_json::to_vec(&page).unwrap().len() < acme::MAX_ANSWER);
+        assert_eq!((page.orders.len(), page.orders[0].failed_ways.len()), (1, 0));
     }
 }

@@ -11,6 +11,7 @@ use wire::{Wants, WantsOffer};
 
 use super::Context;
 use super::message::{Answer, Message, WANTS, certificate_key, short};
+use super::page::{PAGE, size_of};
 use super::problem::Refused;
 use crate::wants::Full;
 
@@ -23,6 +24,8 @@ pub(super) struct Poll {
     /// How long to wait for another, in seconds.
     #[serde(default)]
     wait: u64,
+    /// How much is known already of what this revision has: the answer is a page then.
+    from: Option<u64>,
 }
 
 /// `PUT`: what an Envoy wants.
@@ -48,8 +51,80 @@ pub(super) async fn poll(
     let Query(poll) = poll.map_err(|_| Refused::bad_request("query: after and wait are whole numbers"))?;
     let wait = Duration::from_secs(poll.wait.min(wire::MAX_WAIT_SECONDS));
     let mut stopping = context.stopping.clone();
-    tokio::select! {
-        wants = context.wants.after(poll.after, wait) => Ok(Answer(wants)),
-        _ = stopping.wait_for(|stopping| *stopping) => Ok(Answer(context.wants.now())),
+    let wants = tokio::select! {
+        wants = context.wants.after(poll.after, wait) => wants,
+        _ = stopping.wait_for(|stopping| *stopping) => context.wants.now(),
+    };
+    Ok(Answer(match poll.from {
+        Some(from) => page(wants, usize::try_from(from).unwrap_or(usize::MAX), PAGE),
+        None => wants,
+    }))
+}
+
+/// What follows the first `from`, up to this many bytes, one in any case.
+fn page(wants: Wants, from: usize, most: usize) -> Wants {
+    let Wants { revision, wants, replace, .. } = wants;
+    let (count, all) = (wants.len(), wants.len().saturating_add(replace.len()));
+    let mut page = Wants { revision, ..Wants::default() };
+    let (mut size, mut next) = (0_usize, from);
+    let mut fits = |added: usize| {
+        let is_first = next == from;
+        size = size.saturating_add(added);
+        let fits = is_first || size <= most;
+        next = next.saturating_add(usize::from(fits));
+        fits
+    };
+    page.wants = wants.into_iter().skip(from).take_while(|want| fits(size_of(want))).collect();
+    if from.saturating_add(page.wants.len()) >= count {
+        let skipped = from.saturating_sub(count);
+        page.replace = replace.into_iter().skip(skipped).take_while(|one| fits(size_of(one))).collect();
+    }
+    page.next = (next < all).then(|| u64::try_from(next).unwrap_or(u64::MAX));
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wire::{CertificateId, Replacement, Want};
+
+    use super::*;
+
+    #[test]
+    fn pages_have_everything_once_and_none_is_large() {
+        let certificate =
+            |number: usize| CertificateId { resolver: "le".into(), names: vec![format!("a{number}.example")] };
+        let replacement =
+            |number| Replacement { certificate: certificate(number), serial: "01".into(), reason: "revoked".into() };
+        let all = Wants {
+            revision: 7,
+            wants: (0..500).map(|number| Want { certificate: certificate(number) }).collect(),
+            replace: (0..300).map(replacement).collect(),
+            next: None,
+        };
+        for most in [1, 2_000, 1_000_000] {
+            let (mut found, mut from, mut pages) = (Wants { revision: 7, ..Wants::default() }, 0, 0);
+            loop {
+                let page = page(all.clone(), from, most);
+                assert!(size_of(&page) < most + 300);
+                found.wants.extend(page.wants);
+                found.replace.extend(page.replace);
+                pages += 1;
+                let Some(next) = page.next else { break };
+                from = usize::try_from(next).unwrap();
+            }
+            assert!(found == all, "{most}");
+            assert_eq!(
+                pages,
+                match most {
+                    1 => 800,
+                    2_000 => pages.max(2),
+                    _ => 1,
+                }
+            );
+        }
+        assert_eq!(page(Wants::default(), 0, 1), Wants::default());
+        assert_eq!(page(all, 10_000, 1).next, None);
     }
 }

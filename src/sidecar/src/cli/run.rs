@@ -21,8 +21,9 @@ use super::sidecar::SidecarArgs;
 use super::storages::choices;
 use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
-use super::values::{DefaultChoice, PairChoice, seconds};
+use super::values::{DefaultChoice, PairChoice, host, seconds};
 use super::{failed, storages, wake};
+use crate::catalog::Name;
 use crate::hardening;
 use crate::privileges::{self, Keeps, PrivilegeError};
 use crate::provided::Files;
@@ -107,6 +108,18 @@ pub struct RunArgs {
     /// How what is served is looked after.
     #[command(flatten)]
     pub upkeep: UpkeepArgs,
+
+    /// Name by which the status address is called, besides addresses, localhost and this machine's own name. May be given
+    /// several times.
+    #[arg(
+        long = "allowed-host",
+        env = "ENVOY_AUTOCERT_ALLOWED_HOST",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = host,
+        help_heading = "Running"
+    )]
+    pub allowed_hosts: Vec<Name>,
 
     /// Questions to name servers.
     #[command(flatten)]
@@ -217,6 +230,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
         api_token_file: None,
         sds_token_file: None,
         status_address: args.status_address,
+        allowed_hosts: args.allowed_hosts.clone(),
         cert_dirs: Vec::new(),
         certs: setup.certificates.iter().map(|pair| PairChoice(files(pair))).collect(),
         default_certificate: default

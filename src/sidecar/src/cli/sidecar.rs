@@ -12,7 +12,8 @@ use super::logs::LogArgs;
 use super::storages::{DEFAULT, StorageChoice};
 use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
-use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, seconds, uid};
+use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, host, seconds, uid};
+use crate::catalog::Name;
 use crate::tokens::Doors;
 
 /// The flags of `sidecar`.
@@ -107,6 +108,19 @@ pub struct SidecarArgs {
     /// in any case.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Sockets")]
     pub status_address: Option<SocketAddr>,
+
+    /// Name by which the status address and the API are called, as in sidecar.monitoring.svc. Requests for other hosts are
+    /// answered only by an address, by localhost or by this machine's own name, so that no page in a browser reads them
+    /// through a name that leads here. May be given several times.
+    #[arg(
+        long = "allowed-host",
+        env = "ENVOY_AUTOCERT_ALLOWED_HOST",
+        value_name = "NAME",
+        value_delimiter = ',',
+        value_parser = host,
+        help_heading = "Sockets"
+    )]
+    pub allowed_hosts: Vec<Name>,
 
     /// Directory with certificates of your own, which are served for names that no ACME certificate covers. Changes are
     /// picked up. May be given several times.

@@ -1,12 +1,13 @@
 //! Values of flags that have a form of their own.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use clap::ValueEnum;
 
+use crate::catalog::Name;
 use crate::provided::Files;
 
 /// Where the storage is.
@@ -39,6 +40,14 @@ impl FromStr for LoopbackAddress {
             Err(_) => Err("expected an address with a port, as in 127.0.0.1:9971".into()),
         }
     }
+}
+
+/// A name of this host: a DNS name.
+pub(super) fn host(text: &str) -> Result<Name, String> {
+    let is_host = |name: &Name| !name.is_wildcard() && name.as_str().parse::<IpAddr>().is_err();
+    let expected =
+        || "expected a DNS name without a port, as in sidecar.monitoring.svc; addresses are taken anyway".to_owned();
+    Name::parse(text).filter(is_host).ok_or_else(expected)
 }
 
 /// A group of users.

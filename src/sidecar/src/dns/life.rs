@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wire::Dns01;
 
 use super::delegation;
-use super::journal::Entry;
+use super::journal::{Entry, Need};
 use super::lookup::{self, Lookup, LookupError};
 use super::propagation::Wanted;
 use super::providers::DnsProvider;
@@ -44,7 +44,7 @@ impl Wish {
 /// Solves a challenge, and ends when nothing is left of it.
 pub(super) async fn live(
     shared: &Shared,
-    challenge: &Dns01,
+    (challenge, need): (&Dns01, Need),
     wish: &mut watch::Receiver<Wish>,
     progress: &watch::Sender<Progress>,
 ) {
@@ -63,7 +63,7 @@ pub(super) async fn live(
             return failed(format!("the zone of {domain} was not found within {} s", PLACE_TIMEOUT.as_secs()));
         }
     };
-    if let Err(why) = shared.journal.hold(&place.entry).await {
+    if let Err(why) = shared.journal.hold(&place.entry, need).await {
         return failed(why);
     }
     let made = make(shared, &place, wish).await;

@@ -39,6 +39,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use delegation::{Delegation, DelegationZone};
+pub use journal::Need;
 pub use lookup::{Exchange, MAX_SERVERS, Network, Question, Unanswered};
 pub use persist::Persistent;
 pub use providers::{ByCode, DnsProvider, Providers};

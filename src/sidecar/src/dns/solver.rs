@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 use wire::Dns01;
 
 use super::delegation::Delegation;
-use super::journal::Journal;
+use super::journal::{Journal, Need};
 use super::life::{FORGOTTEN, Wish, leftover, live, unwanted};
 use super::lookup::Exchange;
 use super::providers::Providers;
@@ -143,8 +143,16 @@ impl Solver {
     /// # Errors
     /// When it failed; what was made is removed then.
     pub async fn put(&self, challenge: Dns01, patience: Duration) -> Result<bool, Unsolved> {
+        self.put_for(challenge, patience, Need::OnDisk).await
+    }
+
+    /// As [`Solver::put`]; `need` says whether the record must be on disk before it is made.
+    ///
+    /// # Errors
+    /// As [`Solver::put`].
+    pub async fn put_for(&self, challenge: Dns01, patience: Duration, need: Need) -> Result<bool, Unsolved> {
         let token = challenge.token.clone();
-        let mut progress = self.progress_of(challenge)?;
+        let mut progress = self.progress_of(challenge, need)?;
         let ended = async {
             // One whose task has ended without a word was withdrawn meanwhile.
             progress
@@ -163,7 +171,7 @@ impl Solver {
     }
 
     /// Finds the challenge, or begins it.
-    fn progress_of(&self, asked: Dns01) -> Result<watch::Receiver<Progress>, Unsolved> {
+    fn progress_of(&self, asked: Dns01, need: Need) -> Result<watch::Receiver<Progress>, Unsolved> {
         let mut tokens = self.0.tokens();
         if let Some(there) = tokens.live.get(&asked.token) {
             if there.asked == asked {
@@ -181,7 +189,7 @@ impl Solver {
         tokens.live.insert(asked.token.clone(), challenge);
         let shared = self.0.clone();
         self.0.spawn(async move {
-            live(&shared, &asked, &mut heard, &tell).await;
+            live(&shared, (&asked, need), &mut heard, &tell).await;
             if matches!(*this.borrow(), Progress::Failed(_)) {
                 // It stays until somebody has been told, or it is too old to matter.
                 unwanted(&mut heard, FORGOTTEN).await;

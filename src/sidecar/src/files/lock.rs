@@ -4,6 +4,7 @@
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
@@ -21,7 +22,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A file's lock, held until this is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Lock {
+    /// Replaces what is in the lock's file: a short note for who takes it next. A crash may leave part of it.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn write(&self, note: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(note, 0)?;
+        self.file.set_len(u64::try_from(note.len()).unwrap_or(u64::MAX))?;
+        self.file.sync_all()
+    }
 }
 
 impl Directory {
@@ -32,7 +45,7 @@ impl Directory {
     pub fn lock(&self, name: &OsStr) -> Result<Lock, FileError> {
         let file = self.lock_file(name)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => Err(FileError::Locked(self.path_of(name))),
             Err(TryLockError::Error(error)) => Err(self.failed(name, "lock", error)),
         }

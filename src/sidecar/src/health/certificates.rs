@@ -6,6 +6,7 @@ use wire::{Attempt, StoredCertificate};
 
 use super::MAX_LISTED;
 use crate::deployment::RolledBack;
+use crate::from_memory;
 use crate::permits;
 use crate::revocation::Revoked;
 
@@ -30,6 +31,8 @@ pub struct Certificates {
     pub rolled_back: Vec<RolledBack>,
     /// Those that their CA revoked, as its list says.
     pub revoked: Vec<Revoked>,
+    /// Those whose renewal is in memory alone, since the storage can't be written; the oldest first.
+    pub unsaved: Vec<Unsaved>,
 }
 
 /// What others found wrong with certificates.
@@ -38,6 +41,7 @@ pub(super) struct Faults {
     pub(super) waiting: Vec<Waiting>,
     pub(super) rolled_back: Vec<RolledBack>,
     pub(super) revoked: Vec<Revoked>,
+    pub(super) unsaved: Vec<Unsaved>,
 }
 
 /// How many there are. Each certificate is valid, expiring or expired, and may be failing besides, or not there yet.
@@ -58,6 +62,8 @@ pub struct Counts {
     pub rolled_back: usize,
     /// That their CA revoked.
     pub revoked: usize,
+    /// Whose renewal is in memory alone.
+    pub unsaved: usize,
 }
 
 /// A certificate and its end.
@@ -104,7 +110,31 @@ pub struct Waiting {
     pub reason: String,
 }
 
+/// A certificate whose renewal is in memory alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unsaved {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// Since when, seconds since 1970.
+    pub since: i64,
+    /// What keeps it from being saved.
+    pub reason: String,
+}
+
 impl Certificates {
+    /// That there are renewals in memory alone, for a person.
+    pub(super) fn unsaved_problem(&self) -> Option<String> {
+        let first = self.unsaved.first()?;
+        let (count, main) = (self.counts.unsaved, first.names.first().map_or("", String::as_str));
+        Some(format!(
+            "{count} certificates near their end ({main} …) are renewed in memory alone: what is got is lost if the sidecar \
+             ends before there is room on the disk"
+        ))
+    }
+
     /// How these are at `now`, seconds since 1970.
     pub(super) fn of(
         stored: &[StoredCertificate],
@@ -128,10 +158,12 @@ impl Certificates {
         all.counts.expired = cut(&mut all.expired, |dated| dated.not_after);
         all.counts.expiring = cut(&mut all.expiring, |dated| dated.not_after);
         all.counts.failing = cut(&mut all.failing, |failing| std::cmp::Reverse(failing.failures));
-        Faults { waiting: all.waiting, rolled_back: all.rolled_back, revoked: all.revoked } = faults;
+        let Faults { waiting, rolled_back, revoked, unsaved } = faults;
+        (all.waiting, all.rolled_back, all.revoked, all.unsaved) = (waiting, rolled_back, revoked, unsaved);
         all.counts.waiting = cut(&mut all.waiting, |waiting| waiting.until);
         all.counts.rolled_back = cut(&mut all.rolled_back, |rolled_back| std::cmp::Reverse(rolled_back.since));
         all.counts.revoked = cut(&mut all.revoked, |revoked| revoked.names.clone());
+        all.counts.unsaved = cut(&mut all.unsaved, |unsaved| unsaved.since);
         all
     }
 
@@ -174,6 +206,13 @@ impl From<Attempt> for Failing {
     fn from(attempt: Attempt) -> Self {
         let Attempt { certificate, failures, reason, retry_at, .. } = attempt;
         Self { resolver: certificate.resolver, names: certificate.names, failures, reason, retry_at }
+    }
+}
+
+impl From<from_memory::Unsaved> for Unsaved {
+    fn from(unsaved: from_memory::Unsaved) -> Self {
+        let from_memory::Unsaved { certificate, since, reason } = unsaved;
+        Self { names: certificate.names().to_owned(), resolver: certificate.resolver, since, reason }
     }
 }
 
@@ -249,7 +288,16 @@ mod tests {
         let told = Certificates::of(&all, attempts.into_iter(), Faults::default(), NOW);
         assert_eq!(
             told.counts,
-            Counts { valid: 1, expiring: 2, expired: 2, failing: 2, waiting: 0, rolled_back: 0, revoked: 0 }
+            Counts {
+                valid: 1,
+                expiring: 2,
+                expired: 2,
+                failing: 2,
+                waiting: 0,
+                rolled_back: 0,
+                revoked: 0,
+                unsaved: 0
+            }
         );
         assert_eq!(told.expired.iter().map(|dated| dated.not_after).collect::<Vec<_>>(), [NOW - 2, NOW - 1]);
         assert_eq!(told.failing.iter().map(|failing| failing.failures).collect::<Vec<_>>(), [3, 1]);

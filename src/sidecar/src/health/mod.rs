@@ -17,12 +17,13 @@ use serde::Serialize;
 use crate::closed::{Closed, ClosedRouters};
 use crate::deployment::{Deployment, Tally};
 use crate::engine::{Engine, Presence};
+use crate::from_memory::FromMemory;
 use crate::revocation::{Lists, Revocation};
 use crate::sds;
 use crate::store::{StorageStatus, Store, StoreError};
 use crate::watchdog::Watchdog;
 use certificates::Faults;
-pub use certificates::{Certificates, Counts, Dated, Failing, Waiting};
+pub use certificates::{Certificates, Counts, Dated, Failing, Unsaved, Waiting};
 pub use envoys::{Envoy, Rejected};
 pub use pauses::Paused;
 
@@ -47,6 +48,8 @@ pub struct Health {
     pub revocation: Arc<Revocation>,
     /// Which routers are closed.
     pub closed: Arc<ClosedRouters>,
+    /// What goes on though the storage can't be written.
+    pub from_memory: Arc<FromMemory>,
 }
 
 /// Everything that is told.
@@ -110,6 +113,9 @@ pub struct Storage {
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What is wrong with what is kept there: an account whose key is lost.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<String>,
 }
 
 impl Health {
@@ -122,7 +128,12 @@ impl Health {
         let stored: Vec<wire::StoredCertificate> = stored.collect();
         let progress = self.store.all_progress().await?;
         let attempts = progress.into_iter().filter_map(|progress| progress.attempt);
-        let faults = Faults { waiting, rolled_back: self.deployment.rolled_back(), revoked: self.revocation.revoked() };
+        let faults = Faults {
+            waiting,
+            rolled_back: self.deployment.rolled_back(),
+            revoked: self.revocation.revoked(),
+            unsaved: self.from_memory.all(self.store.as_ref(), now).into_iter().map(Unsaved::from).collect(),
+        };
         let certificates = Certificates::of(&stored, attempts, faults, now);
         let ledgers = self.store.all_ledgers().await?;
         let ledgers = ledgers.iter().map(|(resolver, ca, ledger)| (resolver.as_str(), ca, ledger.as_ref()));
@@ -134,6 +145,7 @@ impl Health {
             problems.push("the sidecar is shutting down".to_owned());
         }
         problems.extend(storages.iter().filter_map(Storage::problem));
+        problems.extend(certificates.unsaved_problem());
         if sight.presence == Presence::Absent {
             let advice = if self.watchdog.is_armed() { "" } else { " (with --wake-address one that trapped is woken)" };
             problems.push(format!(
@@ -172,8 +184,9 @@ impl Report {
     pub fn warnings(&self) -> Vec<String> {
         let rejected = self.envoys.iter().filter_map(Envoy::warning);
         let paused = self.pauses.iter().map(Paused::warning);
-        let mut lines: Vec<String> =
-            self.certificates.warnings().chain(paused).chain(rejected).take(MAX_LINES + 1).collect();
+        let faults = self.storages.iter().flat_map(Storage::warnings);
+        let all = faults.chain(self.certificates.warnings()).chain(paused).chain(rejected);
+        let mut lines: Vec<String> = all.take(MAX_LINES + 1).collect();
         if lines.len() > MAX_LINES {
             lines.truncate(MAX_LINES);
             lines.push("and more: see /status".to_owned());
@@ -183,6 +196,10 @@ impl Report {
 }
 
 impl Storage {
+    fn warnings(&self) -> impl Iterator<Item = String> {
+        self.faults.iter().map(|fault| format!("in the storage {}: {fault}", self.place))
+    }
+
     fn problem(&self) -> Option<String> {
         let error = self.error.as_ref()?;
         let of = match self.resolvers.as_slice() {
@@ -198,8 +215,9 @@ impl Storage {
 
 impl From<StorageStatus> for Storage {
     fn from(status: StorageStatus) -> Self {
-        let StorageStatus { place, resolvers, disk } = status;
-        Self { place, resolvers, writable: disk.error.is_none(), error: disk.error.map(|error| error.to_string()) }
+        let StorageStatus { place, resolvers, disk, faults } = status;
+        let (writable, error) = (disk.error.is_none(), disk.error.map(|error| error.to_string()));
+        Self { place, resolvers, writable, error, faults }
     }
 }
 
@@ -228,6 +246,7 @@ mod tests {
             deployment: Arc::new(Deployment::open(&storage, Vec::new()).await),
             revocation: Arc::new(Revocation::new(store.clone(), Arc::new(WantsBoard::new(1)), false, false)),
             closed: Arc::default(),
+            from_memory: Arc::default(),
         };
         tokio::time::pause();
         assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);

@@ -48,7 +48,11 @@ fn take(found: &mut Found, resolver: ForeignResolver) {
 }
 
 fn taken(place: String, resolver: Option<String>, account: ForeignAccount) -> FoundAccount {
-    let key = account.key.ok_or_else(|| "its key is not base64".to_owned());
+    let key = match account.key {
+        Some(der) if der.expose().is_empty() => Err("its key is missing (PrivateKey)".to_owned()),
+        Some(der) => Ok(der),
+        None => Err("its key is not base64".to_owned()),
+    };
     FoundAccount {
         place,
         resolver,

@@ -1,6 +1,7 @@
 //! Whether a CA may be asked now: the ledgers in the storage, asked, counted in, and kept.
 //!
-//! Promises: what is granted is counted on disk before it is answered; asked again under the same fence, the same is
+//! Promises: what is granted is counted on disk before it is answered, unless the certificate is near its end and the
+//! storage can't be written; asked again under the same fence, the same is
 //! granted and not counted twice; a try that was interrupted makes the next ones wait, so that a crash loop reaches the
 //! CA no more often than a healthy instance. What no certificate came of is given back.
 //!
@@ -18,6 +19,8 @@ mod ends;
 mod tests;
 mod waiting;
 
+use std::sync::Arc;
+
 use futures::poll;
 use resolver::ledger;
 use tokio::sync::Mutex;
@@ -25,6 +28,7 @@ use tokio::sync::Mutex;
 pub(crate) use ends::{failed, published};
 pub use waiting::Waiting;
 
+use crate::from_memory::{About, FromMemory, NoRoom};
 use crate::store::{CaOrigin, CertificateKey, Change, CommitError, Fence, Revision, Store, StoreError};
 use decision::{Asked, decided};
 use waiting::WaitingList;
@@ -36,6 +40,7 @@ pub struct Permits {
     /// accounts of a CA, so two of them must not be granted the last one at once.
     turn: Mutex<()>,
     waiting: WaitingList,
+    from_memory: Arc<FromMemory>,
 }
 
 /// Why a permit can be neither granted nor refused.
@@ -46,6 +51,11 @@ pub(crate) enum AskError {
 }
 
 impl Permits {
+    /// Grants permits; `from_memory` knows what goes on though the storage can't be written.
+    pub fn new(from_memory: Arc<FromMemory>) -> Self {
+        Self { from_memory, ..Self::default() }
+    }
+
     /// Whether the CA may be asked for a certificate now. `now` is in milliseconds since 1970.
     pub(crate) async fn ask(
         &self,
@@ -56,8 +66,11 @@ impl Permits {
         now: i64,
     ) -> Result<wire::Permit, AskError> {
         let key = CertificateKey::from(&request.certificate);
-        let domains = domains::registered(key.names());
+        let (domains, seconds) = (domains::registered(key.names()), now.div_euclid(1000));
         loop {
+            if let Some(no_room) = self.from_memory.no_room(store, &key, &request.issuer, seconds).await? {
+                return Ok(self.wait_for_room(&key, request, no_room));
+            }
             let turn = self.turn.lock().await;
             store.check(fence)?;
             let (ledgers, progress) = (store.ledgers(ca).await?, store.progress(&key).await?);
@@ -71,10 +84,14 @@ impl Permits {
                     std::task::Poll::Ready(saved) => saved,
                     std::task::Poll::Pending => commit.await,
                 };
-                match saved {
+                match self.from_memory.excuse(store, saved, About::Certificate(&key), seconds).await {
                     Err(CommitError::Conflict) => continue,
+                    Err(error @ CommitError::Unsaved(_)) => {
+                        let no_room = self.from_memory.no_room(store, &key, &request.issuer, seconds).await?;
+                        return Ok(self.wait_for_room(&key, request, no_room.ok_or(error)?));
+                    }
                     saved => saved?,
-                }
+                };
             }
             self.remember(&key, request, &permit);
             return Ok(permit);
@@ -84,6 +101,13 @@ impl Permits {
     /// What waits since a CA may not be asked now: at most a thousand certificates. `now` is in seconds since 1970.
     pub fn waiting(&self, now: i64) -> Vec<Waiting> {
         self.waiting.all(now)
+    }
+
+    fn wait_for_room(&self, key: &CertificateKey, request: &wire::PermitRequest, no_room: NoRoom) -> wire::Permit {
+        let NoRoom { until, why } = no_room;
+        let permit = wire::Permit { granted: false, until, why, whole_account: false };
+        self.remember(key, request, &permit);
+        permit
     }
 
     fn remember(&self, key: &CertificateKey, request: &wire::PermitRequest, permit: &wire::Permit) {
@@ -117,6 +141,8 @@ pub(crate) async fn pause(
         let change = Change::Ledger { resolver: pause.issuer.clone(), ca: ca.clone(), expected, ledger };
         match store.commit(fence, vec![change]).await {
             Err(CommitError::Conflict) => {}
+            // It counts all the same; a CA whose word a crash forgets says it again.
+            Err(CommitError::Unsaved(_)) => return Ok(()),
             done => return Ok(done?),
         }
     }

@@ -91,6 +91,9 @@ pub trait Store: Send + Sync {
     /// that can't be written MUST NOT keep the others' changes from being made durable.
     fn storages(&self) -> Vec<StorageStatus>;
 
+    /// Tries once, now, to make durable what could not be made so before. Whether it is shows in [`Store::storages`].
+    fn retry(&self) -> BoxFuture<'_, ()>;
+
     /// Makes durable what is not yet, and ends. Later commits fail.
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>>;
 }
@@ -133,6 +136,8 @@ pub struct StorageStatus {
     pub resolvers: Vec<String>,
     /// Whether it can be written.
     pub disk: DiskStatus,
+    /// What is wrong with what is kept there, a line each, for a person.
+    pub faults: Vec<String>,
 }
 
 /// One change of one record.

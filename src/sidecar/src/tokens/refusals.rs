@@ -28,6 +28,13 @@ impl Refusals {
         }
     }
 
+    /// Logs a refusal that no token had to do with, unless one was logged a moment ago.
+    pub fn tell_of(&self, why: &str) {
+        if let Some(others) = self.others(Instant::now()) {
+            tracing::warn!("{}", line(why, None, others));
+        }
+    }
+
     /// How many were not logged, if it is time to log one.
     fn others(&self, now: Instant) -> Option<u64> {
         // A panic while the lock is held would be a bug of ours; what it holds is whole at every moment.

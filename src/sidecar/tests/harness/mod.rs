@@ -150,7 +150,17 @@ impl Client {
     }
 
     pub async fn try_send(&self, method: &str, path: &str, body: impl Into<Bytes>) -> Option<Answer> {
-        let mut request = hyper::Request::builder().method(method).uri(path).header("host", "sidecar");
+        self.exchange(hyper::Request::builder().method(method).uri(path).header("host", "sidecar"), body).await
+    }
+
+    /// A GET that calls the server by these names.
+    pub async fn called(&self, hosts: &[&str], target: &str) -> Answer {
+        let request = hyper::Request::builder().uri(target);
+        let request = hosts.iter().fold(request, |request, host| request.header("host", *host));
+        self.exchange(request, "").await.unwrap()
+    }
+
+    async fn exchange(&self, mut request: hyper::http::request::Builder, body: impl Into<Bytes>) -> Option<Answer> {
         if let Some(fence) = self.fence {
             request = request.header(wire::FENCE_HEADER, fence.to_string());
         }

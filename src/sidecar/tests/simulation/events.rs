@@ -121,6 +121,8 @@ impl World {
             let part = usize::try_from(self.dice.below(new.len() as u64 + 1)).unwrap_or_default();
             let _ = fs::write(self.machine.temporary(), &new[..part]);
             let _ = fs::write(self.machine.storage(), text);
+            // What is noted is written last.
+            let _ = fs::write(self.machine.lock(), "");
         }
         match self.sabotage {
             Some(Sabotage::TearsFile) => {

@@ -46,6 +46,8 @@ pub struct Running {
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
+    /// What it did is in memory alone.
+    pub is_unsaved: bool,
 }
 
 impl Machine {
@@ -66,6 +68,11 @@ impl Machine {
     /// Where the storage is written before it is renamed.
     pub fn temporary(&self) -> PathBuf {
         self.directory.path().join(".acme.json.new")
+    }
+
+    /// Where it is noted what the storage holds.
+    pub fn lock(&self) -> PathBuf {
+        self.directory.path().join("acme.json.lock")
     }
 
     /// Lets no write succeed from now on.
@@ -100,7 +107,8 @@ impl Machine {
     /// Asks it something.
     pub fn ask(&self, running: &Running, method: &str, path: &str, fence: Option<&str>, body: &[u8]) -> Answer {
         self.turn();
-        let mut request = Request::builder().method(method).uri(path).extension(Peer::Network);
+        let mut request =
+            Request::builder().method(method).uri(path).header("host", "sidecar").extension(Peer::Network);
         if let Some(fence) = fence {
             request = request.header(wire::FENCE_HEADER, fence);
         }
@@ -108,7 +116,8 @@ impl Machine {
         self.runtime.block_on(async {
             let response = running.router.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
-            Answer { status, body: response.into_body().collect().await.unwrap().to_bytes().to_vec() }
+            let is_unsaved = status == 507 || response.headers().contains_key(wire::UNSAVED_HEADER);
+            Answer { status, is_unsaved, body: response.into_body().collect().await.unwrap().to_bytes().to_vec() }
         })
     }
 

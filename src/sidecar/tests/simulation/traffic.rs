@@ -307,7 +307,7 @@ impl World {
             _ => false,
         };
         if forgets {
-            let answer = Answer { status: 204, body: Vec::new() };
+            let answer = Answer { status: 204, body: Vec::new(), is_unsaved: false };
             self.sidecar_answered(vm, call, &answer)?;
             return Ok(Some(answer));
         }

@@ -78,7 +78,7 @@ impl World {
     pub fn sidecar_answered(&mut self, vm: u64, call: &Callout, answer: &Answer) -> Result<(), Violation> {
         let now = self.time.now();
         let is_done = (200..300).contains(&answer.status);
-        let is_unsaved = answer.status == 507;
+        let is_unsaved = answer.is_unsaved;
         if is_unsaved {
             self.note_unsaved();
         }
@@ -105,7 +105,7 @@ impl World {
             path::ORDERS if is_done || is_unsaved => {
                 if let Ok(order) = serde_json::from_slice::<wire::Order>(&call.body) {
                     self.checks.orders.stored(self.key(&order.certificate), order.url.clone());
-                    self.note_saved(is_done);
+                    self.note_saved(is_done && !is_unsaved);
                     self.look_at_key(&order.url)?;
                 }
             }
@@ -118,10 +118,10 @@ impl World {
                     }
                     let wait = attempt.retry_at * SECOND - wall;
                     self.checks.pace.failed(&key, told, attempt.failures, wait)?;
-                    self.note_saved(is_done);
+                    self.note_saved(is_done && !is_unsaved);
                 }
             }
-            path::CSR => self.note_saved(is_done),
+            path::CSR => self.note_saved(is_done && !is_unsaved),
             path::CERTIFICATES if is_done => {
                 let publication: Option<wire::Publication> = serde_json::from_slice(&call.body).ok();
                 let published: Option<wire::Published> = serde_json::from_slice(&answer.body).ok();

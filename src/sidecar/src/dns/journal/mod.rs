@@ -1,7 +1,8 @@
 //! The TXT records that are, or may be, at DNS providers: in a file, so that a sidecar that was killed removes them when
 //! it runs again.
 //!
-//! Promises: a record is on disk before it is made; the file is the whole old or the whole new one at every moment,
+//! Promises: a record is on disk before it is made, unless it is of a certificate that is near its end and the file can't
+//! be written; the file is the whole old or the whole new one at every moment,
 //! 0600, without credentials, and not there when there are no records. One that can't be read is set aside, and keeps
 //! nobody from starting.
 
@@ -57,6 +58,15 @@ impl Entry {
     }
 }
 
+/// Whether a record must be on disk before it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It must.
+    OnDisk,
+    /// It need not, when the file can't be written: its certificate is near its end.
+    MayBeInMemory,
+}
+
 /// All records.
 pub(super) struct Journal {
     path: PathBuf,
@@ -95,8 +105,9 @@ impl Journal {
         Self { path, state: Mutex::new(state), saved: Arc::default() }
     }
 
-    /// One more wants this record; when it returns, it is on disk. Whoever was told `Ok` calls [`Self::release`].
-    pub(super) async fn hold(&self, entry: &Entry) -> Result<(), String> {
+    /// One more wants this record; when it returns, it is on disk, if that is needed. Whoever was told `Ok` calls
+    /// [`Self::release`].
+    pub(super) async fn hold(&self, entry: &Entry, need: Need) -> Result<(), String> {
         let is_new = {
             let mut state = self.state();
             if let Some(why) = &state.broken {
@@ -108,7 +119,15 @@ impl Journal {
             state.revision += 1;
             before.is_none()
         };
-        let saved = self.save().await;
+        let saved = match (self.save().await, need) {
+            (Err(why), Need::MayBeInMemory) => {
+                let (fqdn, file) = (&entry.fqdn, self.path.display());
+                tracing::error!(fqdn, %file, why, "a TXT record is made that the journal could not keep: if the sidecar is killed, \
+                    it is to be removed by hand");
+                Ok(())
+            }
+            (saved, _) => saved,
+        };
         if saved.is_err() {
             self.release(&entry.key());
             let mut state = self.state();

@@ -6,6 +6,7 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::{A, PATIENCE, World, challenge, failure};
+use crate::dns::Need;
 use crate::dns::solver::Solver;
 
 /// Ends as a process does that is killed: nothing more is done.
@@ -118,4 +119,15 @@ async fn what_an_unfinished_write_has_left_is_no_hindrance() {
     fs::write(temporary, "half").unwrap();
     let solver = world.solver().await;
     assert_eq!(solver.put(challenge("a.example", 1), PATIENCE).await, Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn for_a_certificate_near_its_end_a_record_is_made_that_the_journal_can_not_keep_and_removed() {
+    let world = World::new();
+    let solver = world.solver().await;
+    fs::create_dir(world.journal()).unwrap();
+    assert_eq!(solver.put_for(challenge("a.example", 1), PATIENCE, Need::MayBeInMemory).await, Ok(true));
+    assert_eq!(world.texts(A).len(), 1);
+    solver.retract(&challenge("a.example", 1).token);
+    world.until(|| solver.records() == 0 && world.texts(A).is_empty()).await;
 }

@@ -2,6 +2,7 @@
 //!
 //! Promises: no account is ever lost. When another CA or another external account is configured, or the account has a
 //! key that can't be used here (Traefik's are RSA), it is set aside, and used again when its CA and external account are.
+//! One that was registered and has lost its key is told of for as long as no other one is in use.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -9,11 +10,30 @@ use serde_json::Map;
 
 use super::schema::{AccountEntry, PreviousAccount, RegistrationBody, RegistrationEntry};
 use crate::keys;
+use crate::secret::Secret;
 use crate::store::record::{CaOrigin, Registration};
 use crate::store::{Account, Revision, Versioned};
 
 /// lego's name for a P-256 key.
 const P256: &str = "P256";
+
+/// Why an account has no key that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoKey {
+    Missing,
+    NotBase64,
+    NotP256,
+}
+
+impl NoKey {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "its key is missing",
+            Self::NotBase64 => "its key is not base64",
+            Self::NotP256 => "its key is not P-256, and ACME requests are signed with ES256 here",
+        }
+    }
+}
 
 /// A resolver's accounts.
 #[derive(Clone, Default)]
@@ -75,6 +95,11 @@ impl Accounts {
         self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), eab_kid: account.eab_kid, entry });
     }
 
+    /// What is wrong with the account in use, for a person.
+    pub(super) fn fault(&self, resolver: &str) -> Option<String> {
+        self.in_use.as_ref()?.fault(resolver)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.in_use.is_none() && self.aside.is_empty()
     }
@@ -119,9 +144,19 @@ impl Kept {
         }
     }
 
+    /// The key, PKCS#8 DER.
+    fn key(&self) -> Result<Secret, NoKey> {
+        let text = self.entry.private_key.trim();
+        if text.is_empty() {
+            return Err(NoKey::Missing);
+        }
+        let der = BASE64.decode(text).map_err(|_| NoKey::NotBase64)?;
+        keys::account::from_der(&der).ok_or(NoKey::NotP256)
+    }
+
     fn account(&self) -> Option<Versioned<Account>> {
         let entry = &self.entry;
-        let key = keys::account::from_der(&BASE64.decode(&entry.private_key).ok()?)?;
+        let key = self.key().ok()?;
         let registration = entry.registration.as_ref();
         let ca_server = self.ca_server.clone().or_else(|| registration.map(|registration| registration.uri.clone()));
         let registration = registration.map(|registration| Registration {
@@ -134,13 +169,25 @@ impl Kept {
         Some(Versioned { revision: self.revision, value: account })
     }
 
+    /// What is wrong with it, where it was registered and its key is lost.
+    fn fault(&self, resolver: &str) -> Option<String> {
+        let why = self.key().err().filter(|why| *why != NoKey::NotP256)?.as_str();
+        let url =
+            self.entry.registration.as_ref().map(|registration| &registration.uri).filter(|url| !url.is_empty())?;
+        Some(format!(
+            "{resolver}.Account.PrivateKey: {why}, so the account {url} can't be used: stop the sidecar and put the key back \
+             from a backup of the file; until then the resolver {resolver} registers a new account, and this one is kept \
+             aside"
+        ))
+    }
+
     fn why_aside(&self, next: &Account) -> &'static str {
         match self.account() {
             Some(_) if CaOrigin::of(&next.ca_server).is_some_and(|ca| self.is_at(&ca)) => {
                 "it is bound to another external account, or to none"
             }
             Some(_) => "it belongs to another CA",
-            None => "its key is not P-256, and ACME requests are signed with ES256 here",
+            None => self.key().map_or_else(NoKey::as_str, |_| "it is not known at which CA it is"),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! Promises: at every moment the path holds the whole old or the whole new file; it is never readable by others; one
 //! sidecar uses it at a time; what somebody else wrote into it meanwhile is set aside, not overwritten. Nothing is made
 //! or locked before what is there has been judged.
-//! Refuses: to open a file that is too open, is none, or is a mount point of its own (it could not be replaced).
+//! Refuses: to open a file that is too open, is none, has lost what was in it, or is a mount point of its own (it could not
+//! be replaced).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
@@ -11,7 +12,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::schema::Damage;
+use super::before::{Before, LOCK, Note, Noted};
+use super::document::Book;
+use super::open_error::OpenError;
 use crate::catalog::now_seconds;
 use crate::files::{Content, Directory, FileError, Lock};
 
@@ -33,7 +36,8 @@ pub(super) struct Disk {
     /// What the file was when we last read or wrote it; none when it was not there.
     known: Option<Stamp>,
     /// Held as long as the file is used. The kernel lets go of it when the process ends, however that happens.
-    _lock: Lock,
+    lock: Lock,
+    noted: Noted,
 }
 
 /// What tells that a file is not the one it was.
@@ -52,25 +56,29 @@ impl Stamp {
 }
 
 impl Disk {
-    /// Locks the file and reads it; none when there is no such file.
-    pub(super) fn open(path: &Path) -> Result<(Self, Option<Vec<u8>>), OpenError> {
+    /// Locks the file and reads it.
+    pub(super) fn open(path: &Path) -> Result<(Self, Found), OpenError> {
         let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
         let path = directory.path_of(&name);
         if let Some(metadata) = directory.look_at_file(&name)? {
             judge(&directory, &name, &metadata)?;
         }
-        let lock = directory.lock(&around("", &name, ".lock")).map_err(|error| match error {
+        let before = Before::find(&directory, &name);
+        let lock = directory.lock(&around("", &name, LOCK)).map_err(|error| match error {
             FileError::Locked(_) => OpenError::Locked(path.clone()),
             other => other.into(),
         })?;
+        before.begin(&lock);
         let content = content(&directory, &name)?;
         let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
-        let temporary = around(".", &name, ".new");
-        Ok((Self { directory, name, path, temporary, known, _lock: lock }, content.map(|content| content.bytes)))
+        let (temporary, noted) = (around(".", &name, ".new"), Noted::of(&before));
+        let found = Found { path: path.clone(), text: content.map(|content| content.bytes), before };
+        Ok((Self { directory, name, path, temporary, known, lock, noted }, found))
     }
 
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    /// Notes what there is in the file, for who finds it empty one day.
+    pub(super) fn note(&mut self, note: Note) {
+        self.noted.update(&self.lock, note);
     }
 
     /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
@@ -103,23 +111,52 @@ impl Disk {
     }
 }
 
-/// The file as it is, without its lock, and where it is; no content when it is not there. Nothing is made or changed.
-pub(super) fn look(path: &Path) -> Result<(PathBuf, Option<Vec<u8>>), OpenError> {
-    let (directory, name) = match Directory::of(path) {
-        Err(error) if error.is_absent() => return Ok((path.to_owned(), None)),
-        found => found?,
-    };
-    let content = content(&directory, &name)?;
-    Ok((directory.path_of(&name), content.map(|content| content.bytes)))
+/// A file as it was found.
+pub(super) struct Found {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What is in it; none when it is not there.
+    pub(super) text: Option<Vec<u8>>,
+    /// What lies beside it.
+    pub(super) before: Before,
 }
 
-/// The file as it is for whoever only reads it; none when it is not there.
-pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, OpenError> {
+impl Found {
+    /// What it holds.
+    ///
+    /// # Errors
+    /// When it is no storage, or one that has lost what was in it.
+    pub(super) fn book(&self) -> Result<Book, OpenError> {
+        let read = Book::read(self.text.as_deref().unwrap_or_default());
+        let book = read.map_err(|damage| OpenError::Damaged { path: self.path.clone(), damage })?;
+        self.before.judge(&self.path, self.text.as_deref(), book.document())?;
+        Ok(book)
+    }
+}
+
+/// The file as it is, without its lock. Nothing is made or changed.
+pub(super) fn look(path: &Path) -> Result<Found, OpenError> {
+    looked(path, content)
+}
+
+/// The file as it is for whoever only reads it.
+pub(super) fn read(path: &Path) -> Result<Found, OpenError> {
+    looked(path, |directory, name| Ok(directory.read(name, MAX_BYTES)?))
+}
+
+fn looked(
+    path: &Path,
+    content: impl Fn(&Directory, &OsStr) -> Result<Option<Content>, OpenError>,
+) -> Result<Found, OpenError> {
     let (directory, name) = match Directory::of(path) {
-        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) if error.is_absent() => {
+            return Ok(Found { path: path.to_owned(), text: None, before: Before::default() });
+        }
         found => found?,
     };
-    Ok(directory.read(&name, MAX_BYTES)?.map(|content| content.bytes))
+    let before = Before::find(&directory, &name);
+    let text = content(&directory, &name)?.map(|content| content.bytes);
+    Ok(Found { path: directory.path_of(&name), text, before })
 }
 
 /// What the file is now; none when it is not there, or can't be looked at.
@@ -145,129 +182,9 @@ fn judge(directory: &Directory, name: &OsStr, metadata: &Metadata) -> Result<(),
     if directory.is_mount_point(name) { Err(OpenError::MountPoint(path)) } else { Ok(()) }
 }
 
-fn around(before: &str, name: &OsStr, after: &str) -> OsString {
+pub(super) fn around(before: &str, name: &OsStr, after: &str) -> OsString {
     let mut sibling = OsString::from(before);
     sibling.push(name);
     sibling.push(after);
     sibling
-}
-
-/// Why the storage can't be used. The file is as it was.
-#[derive(Debug)]
-pub enum OpenError {
-    /// The file is not what it should be.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where in it.
-        damage: Damage,
-    },
-    /// It, or its directory, is not to be trusted.
-    File(FileError),
-    /// The system refuses.
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// What was tried.
-        doing: &'static str,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// Another process uses it.
-    Locked(PathBuf),
-    /// It is mounted by itself, so it can't be replaced.
-    MountPoint(PathBuf),
-    /// There is something else at this path.
-    NotAFile(PathBuf),
-    /// It is the file of some resolvers only.
-    OfResolvers {
-        /// Their names.
-        resolvers: Vec<String>,
-        /// What is wrong with it.
-        error: Box<OpenError>,
-    },
-    /// Others may read it.
-    TooOpen {
-        /// Its permissions.
-        mode: u32,
-        /// The file.
-        path: PathBuf,
-    },
-}
-
-impl OpenError {
-    /// Names the resolvers whose own file it is, if it is one.
-    pub(super) fn of(self, resolvers: &[String]) -> Self {
-        if resolvers.is_empty() {
-            return self;
-        }
-        Self::OfResolvers { resolvers: resolvers.to_owned(), error: Box::new(self) }
-    }
-}
-
-impl std::fmt::Display for OpenError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Damaged { path, damage } => write!(
-                f,
-                "storage {}: {damage}. The file is left as it is: mend it, or move it away to start with a new one",
-                path.display()
-            ),
-            Self::File(error) => write!(f, "storage: {error}"),
-            Self::Io { path, doing, error } => {
-                write!(f, "storage: can't {doing} {}: {error}", path.display())?;
-                match error.kind() {
-                    io::ErrorKind::PermissionDenied => {
-                        f.write_str("; its directory must be the user's who runs this (or whom --user names): choose another path with \
-                         --storage, or make one as root: install -d -o USER -m 700 DIRECTORY")
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Self::Locked(path) => write!(
-                f,
-                "storage {}: another sidecar is using it; stop that one, or give this one another --storage",
-                path.display()
-            ),
-            Self::MountPoint(path) => write!(
-                f,
-                "storage {}: the file is a mount point of its own, so it can't be replaced atomically; mount its \
-                 directory instead",
-                path.display()
-            ),
-            Self::NotAFile(path) => write!(f, "storage {}: expected a regular file", path.display()),
-            Self::OfResolvers { resolvers, error } => {
-                let noun = if resolvers.len() == 1 { "resolver" } else { "resolvers" };
-                write!(f, "{noun} {}: {error}", resolvers.join(", "))
-            }
-            Self::TooOpen { mode, path } => write!(
-                f,
-                "storage {}: permissions {mode:04o} are too open for a file with private keys; run: chmod 600 {}",
-                path.display(),
-                path.display()
-            ),
-        }
-    }
-}
-
-impl From<FileError> for OpenError {
-    fn from(error: FileError) -> Self {
-        match error {
-            FileError::Io { path, doing, error } => Self::Io { path, doing, error },
-            FileError::Locked(path) => Self::Locked(path),
-            FileError::NotAFile(path) => Self::NotAFile(path),
-            other => Self::File(other),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::File(error) => Some(error),
-            Self::Io { error, .. } => Some(error),
-            Self::OfResolvers { error, .. } => error.source(),
-            _ => None,
-        }
-    }
 }

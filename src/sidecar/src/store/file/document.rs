@@ -23,6 +23,14 @@ pub(super) struct Document {
     pub(super) fence: u64,
 }
 
+impl Document {
+    /// Whether there is an account or a certificate. These never go away again.
+    pub(super) fn holds_anything(&self) -> bool {
+        let holds = |resolver: &Resolver| !resolver.accounts.is_empty() || !resolver.certificates.is_empty();
+        self.resolvers.values().any(holds)
+    }
+}
+
 /// What is stored of a resolver.
 #[derive(Clone, Default)]
 pub(super) struct Resolver {
@@ -118,6 +126,12 @@ impl Book {
             book.document.resolvers.insert(name, resolver);
         }
         Ok(book)
+    }
+
+    /// What is wrong with what is stored, a line each, for a person.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let resolvers = self.document.resolvers.iter();
+        resolvers.filter_map(|(name, resolver)| resolver.accounts.fault(name)).collect()
     }
 
     pub(super) fn document(&self) -> &Document {

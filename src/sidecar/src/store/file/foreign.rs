@@ -33,7 +33,7 @@ pub struct ForeignAccount {
     pub ca_server: Option<String>,
     /// The contact.
     pub email: String,
-    /// The key's DER; none when it is not base64.
+    /// The key's DER, which is empty when there is none; none when it is not base64.
     pub key: Option<Secret>,
     /// What the CA knows of it.
     pub registration: Option<Registration>,

@@ -12,12 +12,15 @@
 //! | `document.rs` | what is in memory: look-ups and changes |
 //! | `committer.rs` | group commit |
 //! | `disk.rs` | permissions, lock, replacement |
+//! | `before.rs` | whether a file that is empty was used before |
+//! | `open_error.rs` | why a file can't be used |
 //! | `one.rs` | one file: all of the above together |
 //! | `offline.rs` | the files while no sidecar uses them |
 //! | `storages.rs` | which resolver's records are in which file |
 //! | `reader.rs` | certificates beside a sidecar that uses the files |
 
 mod accounts;
+mod before;
 mod committer;
 mod disk;
 mod document;
@@ -26,6 +29,7 @@ mod import;
 mod ledgers;
 mod offline;
 mod one;
+mod open_error;
 mod progress;
 mod reader;
 mod render;
@@ -42,8 +46,8 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 pub use committer::{DiskStatus, Writing};
-pub use disk::OpenError;
 pub use offline::Offline;
+pub use open_error::OpenError;
 pub use reader::Reader;
 pub use schema::Damage;
 pub use storages::Storages;
@@ -315,9 +319,20 @@ impl Store for FileStore {
         let status = |file: &Arc<OneFile>| {
             let own = self.own.iter().filter(|(_, own)| Arc::ptr_eq(own, file));
             let resolvers = own.map(|(resolver, _)| resolver.clone()).collect();
-            StorageStatus { place: file.place().to_owned(), resolvers, disk: file.status() }
+            StorageStatus {
+                place: file.place().to_owned(),
+                resolvers,
+                disk: file.status(),
+                faults: file.book().faults(),
+            }
         };
         self.files.iter().map(status).collect()
+    }
+
+    fn retry(&self) -> BoxFuture<'_, ()> {
+        let failing = self.files.iter().filter(|file| file.status().error.is_some());
+        // What fails again is in the status.
+        join_all(failing.map(|file| file.retry())).map(drop).boxed()
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>> {

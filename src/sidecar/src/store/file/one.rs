@@ -4,9 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::before::{Note, is_blank};
 use super::committer::{Committer, DiskStatus, Medium, Writing};
-use super::disk::{self, Disk, OpenError};
-use super::document::Book;
+use super::disk::{self, Disk, Found};
+use super::document::{Book, Document};
+use super::open_error::OpenError;
 use super::schema;
 use crate::store::CommitError;
 
@@ -25,21 +27,22 @@ pub(super) struct Opened {
 impl Opened {
     /// Locks and reads. It blocks.
     pub(super) fn read(path: &Path) -> Result<Self, OpenError> {
-        let (disk, text) = Disk::open(path)?;
-        Self::of(disk.path().to_owned(), Some(disk), text)
+        let (disk, found) = Disk::open(path)?;
+        Self::of(Some(disk), found)
     }
 
     /// Reads without a lock, and without making anything: it can't be written. It blocks.
     pub(super) fn look(path: &Path) -> Result<Self, OpenError> {
-        let (path, text) = disk::look(path)?;
-        Self::of(path, None, text)
+        Self::of(None, disk::look(path)?)
     }
 
-    fn of(path: PathBuf, disk: Option<Disk>, text: Option<Vec<u8>>) -> Result<Self, OpenError> {
-        let book = Book::read(text.as_deref().unwrap_or_default())
-            .map_err(|damage| OpenError::Damaged { path: path.clone(), damage })?;
-        let saved = book.count();
-        Ok(Self { path, disk, book, is_new: text.is_none_or(|text| text.is_empty()), saved })
+    fn of(disk: Option<Disk>, found: Found) -> Result<Self, OpenError> {
+        let book = found.book()?;
+        for fault in book.faults() {
+            tracing::error!(storage = %found.path.display(), "{fault}");
+        }
+        let (saved, is_new) = (book.count(), found.text.is_none_or(|text| is_blank(&text)));
+        Ok(Self { path: found.path, disk, book, is_new, saved })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -55,7 +58,7 @@ impl Opened {
     pub(super) fn write(&mut self) -> Result<(), OpenError> {
         let doing = if self.is_new { "create" } else { "write" };
         let written = match &mut self.disk {
-            Some(disk) => disk.replace(|out| Ok(schema::write(self.book.document(), out)?)),
+            Some(disk) => save(disk, self.book.document()),
             None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "it was opened only to be looked at")),
         };
         written.map_err(|error| OpenError::Io { path: self.path.clone(), doing, error })
@@ -68,7 +71,8 @@ impl Opened {
             self.write()?;
         }
         let path = self.path;
-        let Some(disk) = self.disk else { return Err(OpenError::Locked(path)) };
+        let Some(mut disk) = self.disk else { return Err(OpenError::Locked(path)) };
+        disk.note(Note::of(self.book.document()));
         let saved = self.book.count();
         let place: Arc<str> = path.display().to_string().into();
         let book = Arc::new(Mutex::new(self.book));
@@ -108,6 +112,13 @@ impl OneFile {
         durable.map_err(|why| CommitError::Unsaved(format!("{}: {why}", self.place)))
     }
 
+    /// Tries once to save what is not saved yet.
+    pub(super) async fn retry(&self) {
+        let count = self.book().count();
+        // Why it failed is in the status.
+        let _ = self.durable(count).await;
+    }
+
     /// Saves what is not saved yet, and ends.
     pub(super) async fn close(&self) -> Result<(), CommitError> {
         let count = self.book().count();
@@ -133,8 +144,14 @@ impl Medium for FileMedium {
             let book = lock(&self.book);
             (book.count(), book.document().clone())
         };
-        (count, self.disk.replace(|out| Ok(schema::write(&document, out)?)))
+        (count, save(&mut self.disk, &document))
     }
+}
+
+fn save(disk: &mut Disk, document: &Document) -> io::Result<()> {
+    disk.replace(|out| Ok(schema::write(document, out)?))?;
+    disk.note(Note::of(document));
+    Ok(())
 }
 
 // A panic while the lock is held would be a bug of ours; the storage goes on with what it has.

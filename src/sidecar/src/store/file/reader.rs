@@ -7,8 +7,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, OpenError, Stamp};
+use super::disk::{self, Stamp};
 use super::document::Book;
+use super::open_error::OpenError;
 use super::storages::Storages;
 use crate::store::record::{Certificate, CertificateKey};
 
@@ -82,6 +83,9 @@ fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, Op
 
 /// What a file holds; none when it is not there.
 fn book(path: &Path) -> Result<Option<Book>, OpenError> {
-    let Some(text) = disk::read(path)? else { return Ok(None) };
-    Book::read(&text).map(Some).map_err(|damage| OpenError::Damaged { path: path.to_owned(), damage })
+    let found = disk::read(path)?;
+    if found.text.is_none() {
+        return Ok(None);
+    }
+    found.book().map(Some)
 }

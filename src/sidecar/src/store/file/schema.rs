@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
+use super::before::{BYTE_ORDER_MARK, is_blank};
 use crate::store::record::{Begun, CountedAt};
 
 /// A whole file.
@@ -306,14 +307,16 @@ pub(super) fn read(text: &[u8]) -> Result<FileIn, Damage> {
 
 /// The members of a file, whatever they are.
 pub(super) fn members(text: &[u8]) -> Result<Map<String, Value>, Damage> {
-    if text.is_empty() {
+    if is_blank(text) {
         return Ok(Map::new());
+    }
+    if text.starts_with(BYTE_ORDER_MARK) {
+        return Err(Damage { place: "line 1, column 1".into(), what: "JSON without a byte order mark before it" });
     }
     let whole: Value = serde_json::from_slice(text)
         .map_err(|error| Damage { place: format!("line {}, column {}", error.line(), error.column()), what: "JSON" })?;
     match whole {
         Value::Object(members) => Ok(members),
-        Value::Null => Ok(Map::new()),
         _ => Err(Damage { place: "the whole file".into(), what: "an object with a member for each resolver" }),
     }
 }
