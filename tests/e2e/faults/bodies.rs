@@ -10,11 +10,15 @@ use serde_json::json;
 
 use super::scene::{Scene, eagerly};
 
-/// What Envoy takes of one answer before it gives up, in MiB.
-const TAKEN: u64 = 32;
+/// What its memory may grow by for single answers, in MiB: Envoy takes one of each before it gives up, as its configuration
+/// says, and the allocator keeps some.
+const GROWTH: u64 = 16;
 
-/// What its memory may grow by: the answer, the buffers around it, and what the allocator keeps of the one before.
-const GROWTH: u64 = 3 * TAKEN;
+/// The orders that are under way at once, by default.
+const AT_ONCE: usize = 20;
+
+/// What it may grow by for as many answers at once, in MiB: two of each, and as much again.
+const GROWTH_AT_ONCE: u64 = 64;
 
 /// What the sidecar's memory may grow by, in MiB: it never sees what the plugin does not take.
 const SIDECAR_GROWTH: u64 = 16;
@@ -52,6 +56,25 @@ fn most_mib(scene: &Scene) -> Result<(u64, u64)> {
 #[test]
 fn a_body_without_end_is_not_read_to_the_end() -> Result<()> {
     bounded("endless", &Fault::Endless)
+}
+
+#[test]
+fn twenty_bodies_without_end_at_once_cost_what_is_read_of_them() -> Result<()> {
+    let mut scene = Scene::with("many-endless", &Default::default(), |_| (), eagerly)?;
+    scene.served()?;
+    let before = most_mib(&scene)?;
+    let names: Vec<String> = (0..AT_ONCE).map(|number| format!("n{number}.example")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    scene.relay.treat_nth(Resource::Authorization, 0..AT_ONCE, Fault::Endless);
+    scene.want_each(&names)?;
+    for name in &names {
+        scene.issued(name)?;
+    }
+    let (envoy, sidecar) = most_mib(&scene)?;
+    println!("at most {envoy} MiB in Envoy and {sidecar} MiB in the sidecar, before: {before:?}");
+    ensure!(envoy <= before.0 + GROWTH_AT_ONCE, "Envoy held {envoy} MiB, and before {} MiB", before.0);
+    ensure!(sidecar <= before.1 + SIDECAR_GROWTH, "the sidecar held {sidecar} MiB, and before {} MiB", before.1);
+    Ok(())
 }
 
 #[test]

@@ -69,10 +69,16 @@ impl Scene {
     /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so before
     /// is wanted no longer.
     pub fn want(&self, name: &str) -> Result<()> {
-        let want = json!({ "certificate": { "resolver": "le", "names": [name] } });
-        let offer = json!({ "holder": "another Envoy", "wants": [want], "ttlMillis": 3_600_000 });
+        self.want_each(&[name])
+    }
+
+    /// Wants a certificate for each of these names likewise.
+    pub fn want_each(&self, names: &[&str]) -> Result<()> {
+        let want = |name: &&str| json!({ "certificate": { "resolver": "le", "names": [name] } });
+        let wants: Vec<Value> = names.iter().map(want).collect();
+        let offer = json!({ "holder": "another Envoy", "wants": wants, "ttlMillis": 3_600_000 });
         let reply = self.world.sidecar.api().request(hyper::Method::PUT, "/v1/wants", "sidecar", &offer.to_string())?;
-        ensure!(reply.status == 204, "the offer of {name}: {} {}", reply.status, reply.text());
+        ensure!(reply.status == 204, "the offer of {names:?}: {} {}", reply.status, reply.text());
         Ok(())
     }
 

@@ -8,10 +8,6 @@ use super::{HEADER, Layout, Options, Rendered, ca, limits, listeners, plugin, ya
 use crate::address::Address;
 use crate::model::Setup;
 
-/// The most of an answer to the plugin that Envoy keeps, in bytes: a CA that never ends its answer costs no more. Twice
-/// a page of the sidecar's state, which is the largest honest one.
-const MAX_ANSWER: u32 = 16 * 1024 * 1024;
-
 /// The largest program of a regular expression, which is 100 by default: a rule's text becomes some ten times as long in
 /// all spellings. A rule is the user's own word, and Envoy's programs take time by the length of a request only.
 const MAX_PROGRAM: u32 = 32 * 1024;
@@ -88,8 +84,9 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
             "The plugin's metrics are called wasmcustom.envoy_autocert.*; this turns what they bear into labels.",
         );
         base["stats_config"] = stats;
-        runtime.insert("http.async_response_buffer_limit".to_owned(), json!(MAX_ANSWER));
-        text.push_str("\nThe most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.");
+        limits::of_answers(&mut runtime);
+        text.push('\n');
+        text.push_str(limits::OF_ANSWERS);
     }
     let mut layers = json!({ "layers": [{ "name": "envoy-autocert", "static_layer": runtime }] });
     yaml::comment(&mut layers, &text);

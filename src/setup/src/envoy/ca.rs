@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Options;
 use super::clusters::{assignment, is_address, socket_address, upstream_tls};
+use super::limits::BUFFER;
 
 /// The way to a CA.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +93,8 @@ pub fn cluster(ca: &Ca, options: &Options) -> Value {
         "type": "LOGICAL_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "10s",
+        // What is read at once; its default is 1 MiB a connection.
+        "per_connection_buffer_limit_bytes": BUFFER,
         "load_assignment": assignment(&ca.cluster, vec![endpoint]),
         "transport_socket": upstream_tls(server_name(ca), &trusted(&ca.trust, options)),
     });

@@ -80,10 +80,14 @@ fn bounds(whole: &mut Value, setup: &Setup, options: &Options) {
         "At the top of the bootstrap: the most connections of clients at once, two fifths of the files that Envoy may have \
          open\n(`ulimit -Hn`). `--max-connections` sets it.",
     );
-    let own = limits::of_listeners(setup, |name| challenged.contains(name), options.connections);
+    let mut own = limits::of_listeners(setup, |name| challenged.contains(name), options.connections);
+    limits::of_answers(&mut own);
     whole["layered_runtime"] = commented(
         json!({ "layers": [{ "name": "envoy-autocert", "static_layer": own }] }),
-        "At the top of the bootstrap: the most connections of each listener, by its name.",
+        &format!(
+            "At the top of the bootstrap: the most connections of each listener, by its name.\n{}",
+            limits::OF_ANSWERS
+        ),
     );
     let mut listener = json!({});
     limits::bound(&mut listener, !challenged.is_empty());

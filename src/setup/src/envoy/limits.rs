@@ -24,7 +24,7 @@ pub(super) const HANDSHAKE: &str = "10s";
 /// server is done with it: Envoy's own default for silent streams.
 const FLUSH: &str = "300s";
 /// What a connection may make Envoy buffer in each direction, in bytes, as in Envoy's guide for edge proxies.
-pub(super) const BUFFER: u32 = 32 * 1024;
+pub(crate) const BUFFER: u32 = 32 * 1024;
 /// Windows of HTTP/2, in bytes, and streams of a connection, as in Envoy's guide for edge proxies.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
@@ -95,6 +95,19 @@ pub(super) fn of_listeners(setup: &Setup, is_challenged: impl Fn(&str) -> bool, 
         (runtime_key(name), json!(most))
     };
     setup.entry_points.iter().map(|point| limit(&point.name)).collect()
+}
+
+/// The most that Envoy keeps of an answer to a request of its own, such as the plugin's to a CA: what is read of it. No
+/// option of a cluster bounds it, so it is for all that Envoy asks for itself; its default is 32 MiB.
+pub(crate) const ANSWERS: &str = "http.async_response_buffer_limit";
+
+/// What is said of it.
+pub(super) const OF_ANSWERS: &str =
+    "The most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.";
+
+/// Bounds answers, as a key of the runtime.
+pub(crate) fn of_answers(runtime: &mut Map<String, Value>) {
+    runtime.insert(ANSWERS.to_owned(), json!(acme::MAX_ANSWER));
 }
 
 /// The key of the runtime with the limit of a listener.

@@ -1,4 +1,5 @@
-//! The limit of connections, where the user's bootstrap has none; and what the CA and the administrator need beside it.
+//! The limits of connections and of answers, where the user's bootstrap has none; and what the CA and the administrator need
+//! beside them.
 
 use serde_json::{Map, Value, json};
 
@@ -9,22 +10,56 @@ use crate::check::gather::Listener;
 use crate::check::limits::has_limit;
 use crate::check::plugin;
 use crate::envoy::Options;
-use crate::envoy::limits::{MONITOR, overload_manager, runtime_key};
+use crate::envoy::limits::{ANSWERS, MONITOR, of_answers, overload_manager, runtime_key};
+use crate::located::At;
 
 /// The layer of Envoy's runtime with the limits of listeners.
 const LAYER: &str = "envoy-autocert-limits";
+/// The layer with the bound of answers alone: names are there once.
+const ANSWERS_LAYER: &str = "envoy-autocert-answers";
 
 impl<'p, 'a> Place<'p, 'a> {
-    /// Adds the limit, unless the user has one.
+    /// Adds the limits, unless the user has them.
     pub(super) fn limits(&mut self, options: &Options) {
-        if has_limit(self.top) {
+        let mut runtime = self.connections(options);
+        let layer = if runtime.is_empty() { ANSWERS_LAYER } else { LAYER };
+        self.answers(&mut runtime);
+        if !runtime.is_empty() {
+            self.runtime(layer, runtime);
+        }
+    }
+
+    /// Bounds what Envoy keeps of an answer to the plugin, and so to everything that asks through Envoy.
+    fn answers(&mut self, runtime: &mut Map<String, Value>) {
+        let has_bound = |layer: &At<'_>| {
+            let layer = layer.get("static_layer");
+            layer.is_some_and(|layer| layer.get(ANSWERS).is_some() || layer.find(ANSWERS).is_some())
+        };
+        if self.top.list("layered_runtime.layers").iter().any(has_bound) {
             return;
         }
-        if self.top.get("overload_manager").is_some() {
+        if let Some(path) = fetched(self.top) {
             return self.unplaced.say(format!(
+                "layered_runtime: {ANSWERS}, which bounds what Envoy keeps of an answer to the plugin (32 MiB by default), is \
+                 left to you: it is for whatever Envoy fetches by HTTP, as in {path}; set it to what the largest of these needs"
+            ));
+        }
+        of_answers(runtime);
+        self.notes.say(format!("the most of an answer that Envoy keeps: layered_runtime, {ANSWERS}, 1 MiB; also for what else it asks for by HTTP"));
+    }
+
+    /// Adds the limit of connections, and gives the keys of the runtime that go with it.
+    fn connections(&mut self, options: &Options) -> Map<String, Value> {
+        let mut limits = Map::new();
+        if has_limit(self.top) {
+            return limits;
+        }
+        if self.top.get("overload_manager").is_some() {
+            self.unplaced.say(format!(
                 "overload_manager: add {MONITOR} to its resource_monitors, as `envoy-autocert render` writes it: nothing \
                  limits how many connections clients may have"
             ));
+            return limits;
         }
         let connections = options.connections;
         let most = connections.clients;
@@ -38,7 +73,6 @@ impl<'p, 'a> Place<'p, 'a> {
             self.ignore(admin.path, "admin".to_owned());
         }
         let challenged = self.challenged().filter(|listener| listener.at.get(IGNORE).is_none());
-        let mut limits = Map::new();
         for listener in self.envoy.listeners.iter().filter(|listener| !listener.name.is_empty()) {
             let is_challenged = challenged.is_some_and(|challenged| challenged.at.path == listener.at.path);
             let most = if is_challenged { connections.challenges } else { connections.clients };
@@ -47,9 +81,7 @@ impl<'p, 'a> Place<'p, 'a> {
                 self.ignore(listener.at.path.clone(), title(listener));
             }
         }
-        if !limits.is_empty() {
-            self.runtime(limits);
-        }
+        limits
     }
 
     /// The listener with the plugin, or to be.
@@ -69,8 +101,8 @@ impl<'p, 'a> Place<'p, 'a> {
         self.edits.push(Edit::Set { table, key: IGNORE.to_owned(), value: json!(true) });
     }
 
-    fn runtime(&mut self, limits: Map<String, Value>) {
-        let layer = json!({ "name": LAYER, "static_layer": limits });
+    fn runtime(&mut self, name: &str, limits: Map<String, Value>) {
+        let layer = json!({ "name": name, "static_layer": limits });
         let (table, key, value) = match self.top.get("layered_runtime") {
             None => ("", "layered_runtime", json!({ "layers": [layer] })),
             Some(runtime) => match runtime.get("layers") {
@@ -83,6 +115,15 @@ impl<'p, 'a> Place<'p, 'a> {
         };
         self.edits.push(Edit::Set { table: table.to_owned(), key: key.to_owned(), value });
     }
+}
+
+/// The path of something that Envoy fetches by HTTP and keeps as a whole, which may be large: code, or data from elsewhere.
+fn fetched(at: &At<'_>) -> Option<String> {
+    if let Some(found) = at.find("remote.http_uri") {
+        return Some(found.path);
+    }
+    let items = at.items().into_iter().chain(at.members().into_iter().map(|(_, member)| member));
+    items.into_iter().find_map(|below| fetched(&below))
 }
 
 const IGNORE: &str = "ignore_global_conn_limit";

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::check::{Finding, envoy as check};
-use crate::envoy::limits::{MONITOR, runtime_key};
+use crate::envoy::limits::{ANSWERS, MONITOR, runtime_key};
 use crate::{Quick, Sources};
 
 const FRONT_PROXY: &str = include_str!("../../../../tests/e2e/into/front-proxy.yaml");
@@ -193,4 +193,28 @@ fn names_of_the_users_own_certificates_and_servers_are_left_to_them() {
         names.push(own.iter().filter_map(|name| name.text().map(str::to_owned)).collect::<Vec<_>>());
     }
     assert_eq!(names, [vec![], vec!["a.example.com".to_owned(), "b.example.com".into(), "c.example.com".into()]]);
+}
+
+#[test]
+fn answers_are_bounded_unless_the_user_bounds_them_or_fetches_large_ones() {
+    let value = |text: &str| crate::located::read(text).unwrap().remove(0).value().unwrap();
+    let bounds = |text: &str| {
+        let layers = value(text)["layered_runtime"]["layers"].as_array().cloned().unwrap_or_default();
+        layers.iter().filter_map(|layer| layer["static_layer"].get(ANSWERS).cloned()).collect::<Vec<_>>()
+    };
+    let (_, once) = added(FRONT_PROXY);
+    assert_eq!(bounds(&once.text), [acme::MAX_ANSWER]);
+    assert_eq!(added(&once.text).1.text, once.text, "nothing is missing");
+    // One of before, with a limit of connections.
+    let line = once.text.lines().find(|line| line.contains(ANSWERS)).unwrap();
+    let older = once.text.replace(&format!("{line}\n"), "");
+    assert_eq!(bounds(&added(&older).1.text), [acme::MAX_ANSWER]);
+    let own = FRONT_PROXY.to_owned()
+        + &format!("\nlayered_runtime:\n  layers:\n  - {{ name: own, static_layer: {{ {ANSWERS}: 9 }} }}\n");
+    assert_eq!(bounds(&added(&own).1.text), [9]);
+    let fetches = FRONT_PROXY.to_owned()
+        + "\nbootstrap_extensions:\n- name: other\n  typed_config: { config: { vm_config: { code: { remote: { http_uri: { uri: x } } } } } }\n";
+    let (_, fetches) = added(&fetches);
+    assert_eq!(bounds(&fetches.text), [0; 0]);
+    assert!(fetches.unplaced.iter().any(|line| line.contains("remote.http_uri")), "{:?}", fetches.unplaced);
 }
