@@ -22,6 +22,9 @@ quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost)
 wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
 
+# Reloading, traps, callouts, SDS, limits, what is rendered.
+version-matters := issuance:: reload:: render:: renewal:: run:: sds:: slow:: takeover:: tls_alpn:: trap::
+
 help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
@@ -92,6 +95,14 @@ cas: tools plugin ## Run against other ACME servers, as root, and print what was
 	cargo test $(tests) --test cas -- --test-threads=$(or $(THREADS),4) $(ONLY)
 	$(if $(ONLY),,cargo test $(tests) --test cas -- --ignored --nocapture)
 
+envoys: tools plugin ## Run the end-to-end tests that Envoy's version may matter to with each older Envoy
+	cargo build $(tests) --bin envoy-autocert --test e2e
+	for series in 1.37 1.38 1.39; do \
+		echo "Envoy $$series"; \
+		ENVOY=$(CURDIR)/.tools/bin/envoy-$$series ENVOY_AUTOCERT_ENVOY=$(CURDIR)/.tools/bin/envoy-$$series \
+			cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),4) $(or $(ONLY),$(version-matters)); \
+	done
+
 bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
 	@$(fetch)/bind.sh
@@ -126,4 +137,4 @@ clean: ## Remove what was built and fetched
 	cargo clean
 	rm -rf .tools
 
-.PHONY: help build plugin demo test format lint licences advisories docs unit purity wasm e2e cas bench fuzz soak servers tools fmt clean
+.PHONY: help build plugin demo test format lint licences advisories docs unit purity wasm e2e cas envoys bench fuzz soak servers tools fmt clean

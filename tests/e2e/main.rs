@@ -11,6 +11,7 @@ mod crashes;
 mod deployment;
 mod dns;
 mod documents;
+mod envoys;
 mod export;
 mod faults;
 mod guards;

@@ -1,11 +1,12 @@
 //! The configuration of Envoy: the shipped one, with other ports, paths, CA and domains.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::{Pebble, Place, Relay, artifacts};
+use crate::{Pebble, Place, Relay, artifacts, older};
 
 /// The reference configuration, as users get it.
 const SHIPPED: &str = include_str!("../../envoy/envoy.yaml");
@@ -175,6 +176,15 @@ impl Bootstrap {
             bootstrap.remove("bootstrap_extensions");
         }
         self
+    }
+
+    /// Changed for another Envoy than the newest, as the shipped configuration's comments say.
+    ///
+    /// # Errors
+    /// When the Envoy does not say which it is.
+    pub fn fit(mut self, envoy: &Path) -> Result<Self> {
+        older::fit(&mut self.0, older::minor(envoy)?);
+        Ok(self)
     }
 
     /// The whole of it, to read and change.

@@ -21,13 +21,19 @@ pub struct EnvoyOptions {
     pub wait: bool,
     /// A name to tell several Envoys of a place apart.
     pub name: String,
-    /// The program, when it is not the newest Envoy.
+    /// Another one than [`artifacts::envoy`].
     pub binary: Option<PathBuf>,
 }
 
 impl Default for EnvoyOptions {
     fn default() -> Self {
         Self { concurrency: 2, log_level: "info".to_owned(), wait: true, name: "envoy".to_owned(), binary: None }
+    }
+}
+
+impl EnvoyOptions {
+    fn binary(&self) -> Result<PathBuf> {
+        self.binary.clone().map_or_else(artifacts::envoy, Ok)
     }
 }
 
@@ -57,7 +63,7 @@ impl Envoy {
             admin: place.file(&format!("{}.admin", options.name)),
             log: place.file(&format!("{}.log", options.name)),
         };
-        write(&files.configuration, bootstrap)?;
+        write(&files.configuration, bootstrap, &options)?;
         let process = spawn(&files, &options)?;
         let mut envoy = Self { process, options, files };
         envoy.wait()?;
@@ -69,7 +75,7 @@ impl Envoy {
     /// # Errors
     /// When the file can't be written.
     pub fn configure(&self, bootstrap: &mut Bootstrap) -> Result<()> {
-        write(&self.files.configuration, bootstrap)
+        write(&self.files.configuration, bootstrap, &self.options)
     }
 
     /// Starts it anew, with the same configuration or what has become of its file.
@@ -156,7 +162,15 @@ impl Envoy {
     /// # Errors
     /// What Envoy finds wrong with it.
     pub fn validate(configuration: &Path, log: &Path) -> Result<()> {
-        let mut process = Process::start(&artifacts::envoy()?, log, |command| {
+        Self::validate_by(&artifacts::envoy()?, configuration, log)
+    }
+
+    /// The same by another Envoy.
+    ///
+    /// # Errors
+    /// What that finds wrong with it.
+    pub fn validate_by(binary: &Path, configuration: &Path, log: &Path) -> Result<()> {
+        let mut process = Process::start(binary, log, |command| {
             command.args(["--mode", "validate", "--use-dynamic-base-id", "-c"]).arg(configuration);
         })?;
         let status = process.wait(Duration::from_secs(30))?;
@@ -167,14 +181,14 @@ impl Envoy {
     }
 }
 
-fn write(path: &Path, bootstrap: &mut Bootstrap) -> Result<()> {
-    Ok(fs::write(path, tokens::fill(&serde_json::to_string_pretty(bootstrap.value())?))?)
+fn write(path: &Path, bootstrap: &Bootstrap, options: &EnvoyOptions) -> Result<()> {
+    let mut fit = bootstrap.clone().fit(&options.binary()?)?;
+    Ok(fs::write(path, tokens::fill(&serde_json::to_string_pretty(fit.value())?))?)
 }
 
 fn spawn(files: &Files, options: &EnvoyOptions) -> Result<Process> {
     let _ = fs::remove_file(&files.admin);
-    let binary = options.binary.clone().map_or_else(artifacts::envoy, Ok)?;
-    Process::start(&binary, &files.log, |command| {
+    Process::start(&options.binary()?, &files.log, |command| {
         command.arg("-c").arg(&files.configuration).arg("--admin-address-path").arg(&files.admin);
         command.args(["--use-dynamic-base-id", "--concurrency", &options.concurrency.to_string()]);
         command.args(["--log-level", &options.log_level, "--drain-time-s", "2", "--parent-shutdown-time-s", "4"]);

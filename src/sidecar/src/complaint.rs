@@ -34,6 +34,23 @@ pub(crate) fn lines(said: &str, tokens: &[Hidden]) -> Vec<String> {
     shown
 }
 
+/// What an Envoy says that was built without a runtime for WebAssembly, as a warning; or without all of WebAssembly.
+const NO_RUNTIME: [&str; 2] = ["Wasm VM", "compiled without support for it"];
+const NO_WASM: [&str; 2] = ["could not find @type 'type.googleapis.com/envoy.extensions.", ".wasm.v3."];
+/// What it says as an error when it has not loaded a plugin, whatever the reason.
+const NOT_LOADED: &str = "Failed to load Wasm code";
+
+/// Whether an Envoy with these words may be one that can't run any plugin: it says so where warnings are logged.
+pub(crate) fn may_lack_wasm(said: &str) -> bool {
+    said.contains(NOT_LOADED) || lacks_wasm(said)
+}
+
+/// Whether these are the words of an Envoy that can't run any plugin.
+pub(crate) fn lacks_wasm(said: &str) -> bool {
+    let has = |line: &str, parts: [&str; 2]| parts.iter().all(|part| line.contains(part));
+    said.lines().any(|line| has(line, NO_RUNTIME) || has(line, NO_WASM))
+}
+
 /// The lines of each thing that is said. Those before the first of Envoy's log are somebody else's, such as the system's
 /// that can't start it.
 fn records(said: &str) -> Vec<Vec<&str>> {
@@ -143,6 +160,22 @@ mod tests {
                 );
                 assert!(!line.contains("s3cret"), "{line}");
             }
+        }
+    }
+
+    /// The first as Envoy 1.38.3 of a wheel without V8 says it.
+    #[test]
+    fn an_envoy_that_runs_no_plugin_is_known() {
+        let runtime = "Failed to create Wasm VM using  runtime. Envoy was compiled without support for it";
+        let service = "Unable to parse JSON as proto (INVALID_ARGUMENT: could not find @type \
+                       'type.googleapis.com/envoy.extensions.wasm.v3.WasmService'): {";
+        let filter = service.replace("wasm.v3.WasmService", "filters.http.wasm.v3.Wasm");
+        for said in [runtime, service, filter.as_str()] {
+            assert!(lacks_wasm(&format!("{LOGGED}a line\n{LOGGED}{said}\n")), "{said}");
+        }
+        let selector = service.replace("wasm.v3.WasmService", "cert_selectors.on_demand_secret.v3.Config");
+        for said in [selector.as_str(), "Unable to create Wasm plugin envoy-autocert", ""] {
+            assert!(!lacks_wasm(said), "{said}");
         }
     }
 

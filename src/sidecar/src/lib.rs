@@ -16,6 +16,7 @@ pub mod deployment;
 pub mod dns;
 pub mod engine;
 pub mod environment;
+mod envoy;
 pub mod export;
 mod exposed;
 pub mod files;

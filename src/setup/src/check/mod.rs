@@ -21,11 +21,13 @@ mod sds;
 pub(crate) mod tls_alpn01;
 mod tokens;
 pub(crate) mod typed;
+pub(crate) mod version;
 
 use std::rc::Rc;
 
 use resolver::config::Hidden;
 
+use crate::envoy::version::Version;
 use crate::located::{At, Broken, Node, read};
 
 pub use finding::{Finding, Report};
@@ -83,6 +85,13 @@ pub fn envoy(documents: &[Document]) -> Report {
     tls_alpn01::check(&envoy, &plugins, &mut report);
     limits::check(documents, &envoy, &mut report);
     reach::check(documents, &envoy, &plugins, &mut report);
+    report
+}
+
+/// Checks that an Envoy of this version takes what stands in documents.
+pub fn for_version(documents: &[Document], version: Version) -> Report {
+    let mut report = Report::default();
+    version::check(documents, version, &mut report);
     report
 }
 

@@ -243,10 +243,17 @@ fn engine(plugin: &Plugin<'_>, singleton: bool, report: &mut Report) {
     }
 }
 
+/// Where a `PluginConfig` has its capabilities: of 1.40, and of older Envoys.
+const CAPABILITIES_OF: [&str; 2] = [
+    "vm_config.capability_restriction_config.allowed_capabilities",
+    "capability_restriction_config.allowed_capabilities",
+];
+
 fn capabilities(plugins: &[Plugin<'_>], report: &mut Report) {
-    let path = "vm_config.capability_restriction_config.allowed_capabilities";
+    // Which of them a version takes is seen to elsewhere.
+    let lists = plugins.iter().flat_map(|plugin| CAPABILITIES_OF.map(|path| plugin.at.find(path))).flatten();
     let mut told: Vec<&Node> = Vec::new();
-    for allowed in plugins.iter().filter_map(|plugin| plugin.at.find(path)) {
+    for allowed in lists {
         // An empty list restricts nothing, and an alias has been told of where its anchor is.
         let is_restricting = matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty());
         if !is_restricting || told.iter().any(|told| ptr::eq(*told, allowed.node)) {

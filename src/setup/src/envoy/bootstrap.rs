@@ -20,7 +20,8 @@ pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mista
     let (whole, warnings) = value(setup, options, Layout::Static)?;
     let text = format!(
         "{HEADER}\n#\n# Start `envoy-autocert sidecar` first, then Envoy with this file. Requests are routed as Traefik \
-         routes them.\n\n{}",
+         routes them.\n# For {}: `--envoy-version` makes it for another one.\n\n{}",
+        options.version.audience(),
         yaml::write(&whole)
     );
     Ok(Rendered { text, warnings })
@@ -33,6 +34,7 @@ pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mista
 /// # Errors
 /// When a setup can't be said in Envoy's terms.
 pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Value, Vec<String>), Vec<Mistake>> {
+    options.version.will_do(setup)?;
     let cas = ca::all(&setup.resolvers)?;
     let to_admin = services_to_admin(setup, &options.admin);
     if !to_admin.is_empty() {
@@ -48,7 +50,7 @@ pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Va
     if !resources.route_configs.is_empty() {
         whole["route_configs"] = Value::Array(resources.route_configs);
     }
-    options.tokens.fill(&mut whole);
+    options.finish(&mut whole);
     Ok((whole, resources.warnings))
 }
 

@@ -10,8 +10,9 @@ use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, Timeouts};
 /// The pieces, each under the key that it belongs under.
 ///
 /// # Errors
-/// When resolvers of one CA trust it differently.
+/// When resolvers of one CA trust it differently, or Envoy is too old for what is to be set up.
 pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>> {
+    options.version.will_do(setup)?;
     let cas = ca::all(&setup.resolvers)?;
     let configuration = plugin::configuration(setup, &cas);
     let mut whole = json!({
@@ -47,11 +48,13 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
             );
         }
     }
-    options.tokens.fill(&mut whole);
     bounds(&mut whole, setup, options);
+    options.finish(&mut whole);
     let text = format!(
         "{HEADER}\n#\n# Pieces to merge into your Envoy configuration, each under its key (the clusters go to\n# \
-         static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n\n{}",
+         static_resources.clusters); then start `envoy-autocert sidecar` before Envoy.\n# For {}: `--envoy-version` makes \
+         them for another one.\n\n{}",
+        options.version.audience(),
         yaml::write(&whole)
     );
     Ok(Rendered { text, warnings: own_options(setup) })

@@ -20,7 +20,9 @@ pub mod kubernetes;
 pub mod limits;
 pub mod listeners;
 mod manager;
+mod older;
 pub mod plugin;
+mod ranges;
 pub mod resource_name;
 pub mod routes;
 pub mod secrets;
@@ -29,12 +31,15 @@ pub mod standing;
 pub mod tls_alpn01;
 pub mod tokens;
 mod untrusted;
+pub mod version;
 pub mod yaml;
 
 use std::collections::BTreeMap;
 
 use limits::Connections;
+use serde_json::Value;
 use tokens::Tokens;
+use version::Version;
 
 /// The first line of everything that is written, by which it is known again.
 pub const HEADER: &str = "# Made by `envoy-autocert render`. Whoever renders it anew loses what was changed by hand.";
@@ -81,6 +86,18 @@ pub struct Options {
     pub pem_files: BTreeMap<String, String>,
     /// What the sidecar knows its clients by; what is absent stays a placeholder.
     pub tokens: Tokens,
+    /// The Envoy that the configuration is for.
+    pub version: Version,
+}
+
+impl Options {
+    /// Does to what was made for everybody what is theirs: tokens, and the words of their Envoy.
+    pub(crate) fn finish(&self, value: &mut Value) {
+        self.tokens.fill(value);
+        if self.version < Version::NEWEST {
+            older::rewrite(value, self.version);
+        }
+    }
 }
 
 impl Default for Options {
@@ -94,6 +111,7 @@ impl Default for Options {
             ca_bundle: "/etc/ssl/certs/ca-certificates.crt".to_owned(),
             pem_files: BTreeMap::new(),
             tokens: Tokens::default(),
+            version: Version::NEWEST,
         }
     }
 }

@@ -5,8 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::envoy::tokens::Tokens;
-use crate::envoy::yaml;
+use crate::envoy::{Options, yaml};
 use crate::located::{At, Kind, Node, read};
 
 /// An addition.
@@ -33,11 +32,11 @@ pub(super) enum Edit {
 }
 
 impl Edit {
-    /// Puts tokens in the place of what stands for them.
-    pub(super) fn fill(&mut self, tokens: &Tokens) {
+    /// Does to it what [`Options::finish`] does.
+    pub(super) fn finish(&mut self, options: &Options) {
         match self {
-            Self::Insert { items, .. } => items.iter_mut().for_each(|item| tokens.fill(item)),
-            Self::Set { value, .. } => tokens.fill(value),
+            Self::Insert { items, .. } => items.iter_mut().for_each(|item| options.finish(item)),
+            Self::Set { value, .. } => options.finish(value),
         }
     }
 }

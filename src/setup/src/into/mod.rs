@@ -13,9 +13,11 @@ mod tls_alpn01;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
+use resolver::config::Mistake;
+
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
-use crate::check::{Document, Kind, Report, kind};
+use crate::check::{Document, Kind, Report, for_version, kind};
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
@@ -98,8 +100,9 @@ pub fn infer(source: &str, text: &str) -> Result<Inferred, String> {
 pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result<Added, Vec<String>> {
     let documents = bootstrap(source, text).map_err(|why| vec![why])?;
     let [document] = documents.as_slice() else { return Err(vec![format!("{source}: expected one document")]) };
-    let cas =
-        ca::all(&setup.resolvers).map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    let lines = |mistakes: Vec<Mistake>| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>();
+    options.version.will_do(setup).map_err(lines)?;
+    let cas = ca::all(&setup.resolvers).map_err(lines)?;
     let mut report = Report::default();
     let envoy = Envoy::gather(&documents, &mut report);
     let plugins = Plugin::all(&envoy, &mut report);
@@ -107,8 +110,10 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
     let mut place = place::Place::new(&envoy, &plugins, &top);
     place.all(setup, &cas, options);
     let challenged = place.challenged().and_then(place::address);
-    let place::Place { mut edits, mut notes, unplaced, .. } = place;
-    edits.iter_mut().for_each(|edit| edit.fill(&options.tokens));
+    let place::Place { mut edits, mut notes, mut unplaced, .. } = place;
+    edits.iter_mut().for_each(|edit| edit.finish(options));
+    let of_others = for_version(&documents, options.version);
+    of_others.mistakes.iter().chain(&of_others.warnings).for_each(|finding| unplaced.say(finding.to_string()));
     if edits.is_empty() {
         notes.say("nothing is missing".to_owned());
         return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0, challenged });

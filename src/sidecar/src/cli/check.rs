@@ -11,6 +11,7 @@ use clap::Args;
 use serde_json::json;
 use setup::ClosedRouter;
 use setup::check::{Finding, Report};
+use setup::envoy::version::{Version, needed};
 
 use super::dns::unknown_providers;
 use super::envoy_environment::EnvoyEnvironmentArgs;
@@ -45,6 +46,11 @@ pub struct CheckArgs {
     /// The program that validates a bootstrap, instead of the envoy on PATH.
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH")]
     pub envoy: Option<PathBuf>,
+
+    /// Version of the Envoy that the files are for, as 1.38, instead of the one that --envoy, or the envoy on PATH, says.
+    /// An envoy on PATH of another version then validates nothing.
+    #[arg(long, env = "ENVOY_AUTOCERT_ENVOY_VERSION", value_name = "VERSION")]
+    pub envoy_version: Option<Version>,
 
     /// What the program that validates gets of this program's environment.
     #[command(flatten)]
@@ -83,8 +89,14 @@ pub(super) fn run(args: CheckArgs) -> ExitCode {
 }
 
 fn checked(args: CheckArgs) -> Result<Report, String> {
-    let CheckArgs { files, mut inputs, envoy, envoy_environment, no_envoy, .. } = args;
-    let validator = if no_envoy { None } else { Validator::find(envoy, envoy_environment.passed())? };
+    let CheckArgs { files, mut inputs, envoy, envoy_version, envoy_environment, no_envoy, .. } = args;
+    let is_asked_for = envoy.is_some();
+    let mut validator = if no_envoy { None } else { Validator::find(envoy, envoy_environment.passed())? };
+    let said = validator.as_ref().and_then(Validator::version);
+    if !is_asked_for && envoy_version.is_some_and(|version| said != Some(version)) {
+        validator = None;
+    }
+    let version = envoy_version.or(said);
     let named = !files.is_empty() || !inputs.config.is_empty();
     let files = Files::sort(files.into_iter().chain(std::mem::take(&mut inputs.config)))?;
     inputs.config.clone_from(&files.others);
@@ -93,11 +105,20 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
         || !inputs.domain.is_empty()
         || !inputs.traefik.0.is_empty();
     let mut report = files.report;
+    if let Some(too_old) = version.filter(|version| version.refusal().is_some()) {
+        let source = validator.take().filter(|_| envoy_version.is_none()).map(Validator::into_source);
+        report.mistake(Finding {
+            source: source.unwrap_or_else(|| "--envoy-version".to_owned()),
+            expected: needed(),
+            ..Finding::said(&format!("Envoy {too_old}"))
+        });
+    }
     if has_inputs || !named {
-        report.extend(of_inputs(&inputs)?);
+        report.extend(of_inputs(&inputs, version)?);
     }
     for group in &files.groups {
         let mut found = setup::check::envoy(&group.documents);
+        found.extend(version.map(|version| setup::check::for_version(&group.documents, version)).unwrap_or_default());
         if let (Some(path), Some(validator), true) = (&group.bootstrap, &validator, found.mistakes.is_empty()) {
             validator.validate(path, &setup::check::known_tokens(&group.documents), &mut found)?;
         }
@@ -109,8 +130,8 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
     Ok(report)
 }
 
-/// Checks what is to be set up.
-fn of_inputs(inputs: &InputArgs) -> Result<Report, String> {
+/// Checks what is to be set up, in an Envoy of this version.
+fn of_inputs(inputs: &InputArgs, version: Option<Version>) -> Result<Report, String> {
     let inputs = inputs.read()?;
     let reading = match setup::read(&inputs.sources) {
         Ok(reading) => reading,
@@ -122,6 +143,7 @@ fn of_inputs(inputs: &InputArgs) -> Result<Report, String> {
     let warnings = reading.warnings.iter().map(|warning| Finding::said(warning)).collect();
     // Two resolvers that trust one CA differently are each right, and can't be beside each other.
     let mut mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
+    mistakes.extend(version.and_then(|version| version.will_do(&reading.setup).err()).unwrap_or_default());
     mistakes.extend(unknown_providers(&reading.setup));
     let mistakes = mistakes.into_iter().map(|mistake| setup::Mistake { source: None, place: None, mistake });
     let closed = reading.closed.iter().map(of_closed);

@@ -14,6 +14,7 @@ use setup::ClosedRouter;
 use setup::envoy::limits::Connections;
 use setup::envoy::standing::Standing;
 use setup::envoy::tokens::{self, Tokens};
+use setup::envoy::version::Version;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
 use setup::model::{PairOfFiles, Setup};
@@ -22,6 +23,8 @@ use super::dns::{known_providers, other_ports};
 use super::storages::{DEFAULT, StorageChoice, choices};
 use super::{InputArgs, failed, wake};
 use crate::closed;
+use crate::environment::for_envoy;
+use crate::envoy;
 use crate::files::{Directory, FileError, users};
 use crate::tokens::{Kind, first};
 
@@ -63,6 +66,15 @@ pub struct RenderArgs {
     /// Write to --output also when what is there was written by somebody else.
     #[arg(long, env = "ENVOY_AUTOCERT_FORCE", requires = "output")]
     pub force: bool,
+
+    /// Version of the Envoy that it is for, as 1.38: they differ in what stands where. The newest when neither this nor
+    /// --envoy is given.
+    #[arg(long, env = "ENVOY_AUTOCERT_ENVOY_VERSION", value_name = "VERSION", help_heading = "Envoy")]
+    pub envoy_version: Option<Version>,
+
+    /// Envoy that it is for, on this machine: it is asked for its version.
+    #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH", help_heading = "Envoy")]
+    pub envoy: Option<PathBuf>,
 
     /// The plugin: a file on the machine that Envoy runs on; for Istio one of the image, or an oci:// or https:// URL, for
     /// Envoy Gateway such a URL.
@@ -232,7 +244,26 @@ fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
             Format::Istio => BTreeMap::new(),
         },
         tokens: tokens(args)?,
+        version: version(args).map_err(|why| vec![why])?,
     })
+}
+
+/// The version that it is for.
+fn version(args: &RenderArgs) -> Result<Version, String> {
+    let version = match (args.envoy_version, &args.envoy) {
+        (Some(version), _) => version,
+        (None, Some(path)) => {
+            let said = envoy::version(path, &for_envoy(&[])).map_err(|error| format!("{}: {error}", path.display()))?;
+            said.ok_or_else(|| {
+                format!(
+                    "{}: found no version in what its --version says, expected --envoy-version with it",
+                    path.display()
+                )
+            })?
+        }
+        (None, None) => Version::NEWEST,
+    };
+    version.refusal().map_or(Ok(version), Err)
 }
 
 /// The tokens that are to stand in the text; without their files, placeholders do.

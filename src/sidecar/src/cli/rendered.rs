@@ -66,6 +66,7 @@ impl Source for TraefiksWords {
             ca_bundle: self.ca_bundle.clone(),
             pem_files: pem_files(&setup, &self.ca_bundle).map_err(|why| vec![why])?,
             tokens: places.tokens.clone(),
+            version: places.version,
         };
         let routes = |name: &str| text(&places.files.routes(name));
         let render = |layout| bootstrap::value(&setup, &options, layout).map_err(lines);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use rustix::process::{Resource, getrlimit};
 use setup::envoy::limits::Connections;
+use setup::envoy::version::Version;
 use setup::model::Setup;
 
 use super::dns::{DnsArgs, other_ports};
@@ -51,6 +52,10 @@ pub struct RunArgs {
     /// Envoy; the one on PATH when it is not given.
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH", help_heading = "Running")]
     pub envoy: Option<PathBuf>,
+
+    /// Its version, as 1.38, instead of the one that it says.
+    #[arg(long, env = "ENVOY_AUTOCERT_ENVOY_VERSION", value_name = "VERSION", help_heading = "Running")]
+    pub envoy_version: Option<Version>,
 
     /// What Envoy gets of this program's environment.
     #[command(flatten)]
@@ -194,6 +199,7 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
         sidecar,
         directory: Directory::open(args.runtime_dir.as_deref())?,
         envoy: args.envoy,
+        envoy_version: args.envoy_version,
         envoy_arguments: args.envoy_arguments,
         envoy_environment: args.envoy_environment.passed(),
         plugin: args.plugin,

@@ -10,12 +10,15 @@ use std::time::Duration;
 
 use resolver::config::Hidden;
 use rustix::process::{Pid, Signal, kill_process};
+use setup::envoy::version::Version;
 use tokio::process::{Child, Command};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::RunError;
 use crate::complaint;
 use crate::environment::Passed;
+use crate::envoy as installed;
 use crate::privileges;
 use crate::process::own_binary;
 
@@ -103,7 +106,15 @@ pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[Hi
         return Ok(());
     }
     let said = [output.stdout, output.stderr].concat();
-    Err(RunError::Invalid(complaint::lines(&String::from_utf8_lossy(&said), tokens).join("\n")))
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let words = complaint::lines(&said, tokens).join("\n");
+    let (Binary { path, environment, .. }, configuration) = (binary.clone(), configuration.to_owned());
+    let lacks_wasm = spawn_blocking(move || installed::lacks_wasm(&path, &environment, &configuration, &said)).await;
+    Err(if lacks_wasm.unwrap_or_default() {
+        RunError::NoWasm { path: binary.path.clone(), words }
+    } else {
+        RunError::Invalid(words)
+    })
 }
 
 /// The process between us and Envoy: asks the system to end it when `parent` ends, and becomes Envoy. Returns only when
@@ -132,10 +143,34 @@ fn said(status: ExitStatus) -> String {
 /// # Errors
 /// When there is none.
 pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, RunError> {
-    if let Some(path) = given {
-        return if path.is_file() { Ok(path.to_owned()) } else { Err(RunError::NoEnvoy(Some(path.to_owned()))) };
+    installed::find(given).ok_or_else(|| RunError::NoEnvoy(given.map(Path::to_owned)))
+}
+
+/// The version of an Envoy: the one that was given, else the one that it says, else the newest.
+///
+/// # Errors
+/// When it is too old, or can't be started.
+pub(super) async fn version(binary: &Binary, given: Option<Version>) -> Result<Version, RunError> {
+    let Binary { path, environment, .. } = binary.clone();
+    let version = match given {
+        Some(version) => version,
+        None => {
+            let asked = path.clone();
+            let said = spawn_blocking(move || installed::version(&asked, &environment)).await;
+            let said = said.map_err(|_| RunError::Bug("asking Envoy for its version ended"))?;
+            said.map_err(|error| RunError::Start { path: path.clone(), error })?.unwrap_or_else(|| {
+                tracing::warn!(
+                    "{}: its --version does not say which Envoy it is; it is taken for {}, unless --envoy-version says \
+                     another",
+                    path.display(),
+                    Version::NEWEST
+                );
+                Version::NEWEST
+            })
+        }
+    };
+    match version.refusal() {
+        Some(why) => Err(RunError::TooOld { path, why }),
+        None => Ok(version),
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|directory| directory.join("envoy")).find(|path| path.is_file());
-    found.ok_or(RunError::NoEnvoy(None))
 }

@@ -27,6 +27,13 @@ pub enum RunError {
     Invalid(String),
     /// Envoy is not there, or not on PATH.
     NoEnvoy(Option<PathBuf>),
+    /// Envoy can't run any plugin.
+    NoWasm {
+        /// Envoy.
+        path: PathBuf,
+        /// Its words.
+        words: String,
+    },
     /// The plugin is in none of these places.
     NoPlugin(Vec<PathBuf>),
     /// Envoy did not read a file in time.
@@ -45,6 +52,13 @@ pub enum RunError {
         path: PathBuf,
         /// What the system says.
         error: io::Error,
+    },
+    /// Envoy is too old.
+    TooOld {
+        /// Envoy.
+        path: PathBuf,
+        /// Its version, and what will do.
+        why: String,
     },
 }
 
@@ -67,12 +81,19 @@ impl std::fmt::Display for RunError {
                 let places: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
                 write!(f, "the plugin is not at {}: name it by --plugin", places.join(", nor at "))
             }
+            Self::NoWasm { path, words } => write!(
+                f,
+                "{}: this Envoy has no WebAssembly runtime, which the plugin needs: expected one that is built with V8, as \
+                 Envoy's own releases are; it says:\n{words}",
+                path.display()
+            ),
             Self::NotTaken(path) => write!(f, "{}: Envoy has not taken it; its log says more", path.display()),
             Self::NotUp(why) => write!(f, "Envoy did not come up: {why}; its log above says more"),
             Self::Refused(path) => write!(f, "{}: Envoy has refused it; its log above says why", path.display()),
             Self::Sidecar(why) => f.write_str(why),
             Self::Signals(error) => write!(f, "signals can't be caught: {error}"),
             Self::Start { path, error } => write!(f, "{}: it can't be started: {error}", path.display()),
+            Self::TooOld { path, why } => write!(f, "{}: {why}", path.display()),
         }
     }
 }

@@ -94,13 +94,24 @@ struct Running {
 
 impl Running {
     async fn start(run: Run) -> Result<(Self, Changes), RunError> {
-        let Run { mut sidecar, directory, envoy, envoy_arguments, envoy_environment, plugin, grace, mut source } = run;
+        let Run {
+            mut sidecar,
+            directory,
+            envoy,
+            envoy_version,
+            envoy_arguments,
+            envoy_environment,
+            plugin,
+            grace,
+            mut source,
+        } = run;
         let layout = Layout::new(directory.path());
         let binary =
             Binary { path: envoy::find(envoy.as_deref())?, arguments: envoy_arguments, environment: envoy_environment };
         let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
         sidecar.tokens = Some(doors);
-        let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone(), tokens };
+        let version = envoy::version(&binary, envoy_version).await?;
+        let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone(), tokens, version };
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         tell_of(&rendered.closed);

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use setup::envoy::tokens::Tokens;
+use setup::envoy::version::Version;
 use wire::Want;
 
 use crate::cli::SidecarArgs;
@@ -38,6 +39,8 @@ pub struct Run {
     pub directory: Directory,
     /// Envoy; unset, the one on PATH.
     pub envoy: Option<PathBuf>,
+    /// Its version; unset, the one that it says.
+    pub envoy_version: Option<Version>,
     /// More arguments for Envoy.
     pub envoy_arguments: Vec<String>,
     /// Envoy's whole environment.
@@ -71,6 +74,8 @@ pub struct Places {
     pub files: Layout,
     /// What opens the sidecar's doors: for this `run` alone.
     pub tokens: Tokens,
+    /// The Envoy that is to take it.
+    pub version: Version,
 }
 
 /// A rendered configuration.

@@ -1,0 +1,131 @@
+//! Envoy as it is installed on this machine: where it is, and which version.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use setup::envoy::version::Version;
+
+use crate::complaint;
+use crate::environment::Passed;
+
+/// How long it may take to say its version, or that it can run no plugin: a fraction of a second on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The most that is read of what it says, in bytes.
+const MAX_SAID: u64 = 1024 * 1024;
+
+/// The one that was asked for, else the first in the directories of PATH. None when it is not there.
+pub(crate) fn find(given: Option<&Path>) -> Option<PathBuf> {
+    if let Some(path) = given {
+        return path.is_file().then(|| path.to_owned());
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|directory| directory.join("envoy")).find(|path| path.is_file())
+}
+
+/// Its version; none when it does not say one that is understood.
+///
+/// # Errors
+/// When it can't be started.
+pub(crate) fn version(path: &Path, environment: &Passed) -> io::Result<Option<Version>> {
+    let answer = ask(path, environment, |command| command.arg("--version"), PATIENCE)?;
+    Ok(answer.and_then(|answer| Version::said(&answer.said)))
+}
+
+/// Whether an Envoy that has refused a bootstrap with these words can run no plugin at all. Envoy says that as a warning
+/// only, so it may be asked again.
+pub(crate) fn lacks_wasm(path: &Path, environment: &Passed, bootstrap: &Path, said: &str) -> bool {
+    let again = ["--mode", "validate", "--use-dynamic-base-id", "--log-level", "warning", "-c"];
+    let answer = || ask(path, environment, |command| command.args(again).arg(bootstrap), PATIENCE).ok().flatten();
+    complaint::may_lack_wasm(said)
+        && (complaint::lacks_wasm(said) || answer().is_some_and(|answer| complaint::lacks_wasm(&answer.said)))
+}
+
+/// What it answered.
+pub(crate) struct Answer {
+    /// Whether it ended well.
+    pub(crate) is_fine: bool,
+    /// Everything that it wrote.
+    pub(crate) said: String,
+}
+
+/// Runs it with these arguments and waits until it ends; none when that takes too long, and it is ended.
+///
+/// # Errors
+/// When it can't be started.
+pub(crate) fn ask(
+    path: &Path,
+    environment: &Passed,
+    arguments: impl FnOnce(&mut Command) -> &mut Command,
+    patience: Duration,
+) -> io::Result<Option<Answer>> {
+    let (reader, writer) = io::pipe()?;
+    let mut command = Command::new(path);
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    arguments(&mut command).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn()?;
+    // It holds the pipe's other end too.
+    drop(command);
+    let (said, hear) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // It ends when Envoy does; what was read until then counts.
+        let _ = reader.take(MAX_SAID).read_to_end(&mut bytes);
+        let _ = said.send(bytes);
+    });
+    let Ok(bytes) = hear.recv_timeout(patience) else {
+        let _ = child.kill();
+        let _ = child.wait();
+        return Ok(None);
+    };
+    let is_fine = child.wait()?.success();
+    Ok(Some(Answer { is_fine, said: String::from_utf8_lossy(&bytes).into_owned() }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A program that says this, started by a shell: a file that a child of another test's still has open for writing
+    /// can't be started itself.
+    fn said(script: &str) -> (io::Result<Option<Answer>>, tempfile::TempDir) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("envoy");
+        std::fs::write(&path, script).unwrap();
+        let answer =
+            ask(Path::new("/bin/sh"), &Passed::default(), |command| command.arg(path), Duration::from_secs(20));
+        (answer, place)
+    }
+
+    #[test]
+    fn what_it_writes_anywhere_is_heard_and_how_it_ended() {
+        let answer = said("echo one; echo two >&2; exit 3").0.unwrap().unwrap();
+        assert_eq!((answer.is_fine, answer.said.as_str()), (false, "one\ntwo\n"));
+        assert!(said("exit 0").0.unwrap().unwrap().is_fine);
+    }
+
+    #[test]
+    fn one_that_never_ends_is_ended() {
+        let answer =
+            ask(Path::new("/bin/sleep"), &Passed::default(), |command| command.arg("1000"), Duration::from_millis(100));
+        assert!(answer.unwrap().is_none());
+    }
+
+    #[test]
+    fn who_is_not_there_is_not_found() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("envoy");
+        assert_eq!(find(Some(&path)), None);
+        assert!(version(&path, &Passed::default()).is_err());
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o700)).unwrap();
+        assert_eq!(find(Some(&path)), Some(path));
+    }
+}
