@@ -57,6 +57,16 @@ pub(crate) fn dns_01_with_a_wildcard(authority: Authority, start: Start) -> Resu
     })
 }
 
+/// For a CA that does not know how wildcards are validated.
+pub(crate) fn dns_01_without_a_wildcard(authority: Authority, start: Start) -> Result<()> {
+    proved(authority, Proof::Dns01Plain, || {
+        play("dns-01", start, &[("dns", &["dns.example"])], |scene| {
+            ensure!(scene.served("dns.example")?.names == ["dns.example"]);
+            scene.line(&["issued by", "by dns-01"]).map(drop)
+        })
+    })
+}
+
 pub(crate) fn a_renewal(authority: Authority, start: Start) -> Result<()> {
     proved(authority, Proof::Renewal, || {
         play("renewal", start, &[("http", &["renewed.example"])], |scene| {

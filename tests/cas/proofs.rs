@@ -23,6 +23,7 @@ pub(crate) enum Proof {
     AccountsLost,
     CaRestarted,
     Dns01,
+    Dns01Plain,
     DnsPersist01,
     ExternalAccount,
     Http01,
@@ -51,7 +52,8 @@ const COLUMNS: [(Proof, &str); 8] = [
 ];
 
 /// The others, which stand in the last column.
-const OTHERS: [(Proof, &str); 4] = [
+const OTHERS: [(Proof, &str); 5] = [
+    (Proof::Dns01Plain, "DNS-01 without wildcards"),
     (Proof::DnsPersist01, "dns-persist-01"),
     (Proof::ExternalAccount, "external account binding"),
     (Proof::RenewalInfo, "ARI"),
