@@ -22,8 +22,9 @@ const APPLICATION: &str = "django.core.wsgi:get_wsgi_application()";
 /// Prints the root's certificate, among lines of the shell's own.
 const ROOT: &str = "from django_ca.models import CertificateAuthority as A; print(A.objects.get().pub.pem)";
 
-/// Makes revocation lists anew.
-const LIST: &str = "from django_ca.tasks import generate_crls; generate_crls()";
+/// Makes revocation lists anew, before they end: `manage.py generate_crls` has no flag for that.
+const LIST: &str = "from django_ca.celery.messages import UseCertificateAuthoritiesTaskArgs as Arguments\n\
+    from django_ca.tasks import generate_crls\ngenerate_crls(Arguments(force=True))";
 
 /// Removes the accounts, and with them their orders.
 const FORGET: &str = "from django_ca.models import AcmeAccount; AcmeAccount.objects.all().delete()";
@@ -66,7 +67,7 @@ impl Project<'_> {
     /// `manage.py`, without the file.
     fn manage(&self, arguments: &[&str]) -> Result<Program> {
         let program = python(self.place, "django-ca")?.args(["-m", "django"]).args(arguments);
-        let log = self.place.file(&format!("{}.log", arguments.last().unwrap_or(&"manage").replace(['/', ' '], "-")));
+        let log = self.place.file(&format!("manage-{}.log", arguments.first().unwrap_or(&"")));
         Ok(self.configured(program).logged(log))
     }
 

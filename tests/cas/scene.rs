@@ -117,11 +117,16 @@ impl Scene {
 
     /// Waits for a line of our log with all these parts.
     pub(crate) fn line(&mut self, parts: &[&str]) -> Result<String> {
-        until(&format!("a line that says {parts:?}"), PATIENCE, || {
+        self.line_of(&[parts])
+    }
+
+    /// Waits for a line of our log with all parts of one of these.
+    pub(crate) fn line_of(&mut self, any: &[&[&str]]) -> Result<String> {
+        until(&format!("a line that says {any:?}"), PATIENCE, || {
             self.run.check()?;
             let log = self.run.log();
-            let line = log.lines().rfind(|line| parts.iter().all(|part| line.contains(part)));
-            Ok(line.context("not yet")?.to_owned())
+            let says = |line: &&str| any.iter().any(|parts| parts.iter().all(|part| line.contains(part)));
+            Ok(log.lines().rfind(says).context("not yet")?.to_owned())
         })
     }
 
