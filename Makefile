@@ -16,7 +16,7 @@ quick := $(foreach crate,envoy-autocert setup fuzz tests,$(call level,$(crate),0
 	$(foreach crate,acme resolver wire plugin,$(call level,$(crate),1))
 tests := $(native) $(quick) --workspace
 # Of the tests with other ACME servers, those that need no further server and take seconds.
-quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost)
+quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_name_whose_dns_comes_late)
 # The plugin's bytes depend on its version, which the build says: the same one makes the same plugin again.
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
 wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
