@@ -200,7 +200,10 @@ impl<H: Host> Client<H> {
             return Ok(response);
         }
         let problem = Problem::of(&response, self.host.now_millis());
-        if problem.is("accountDoesNotExist") {
+        // So some CAs say that they have no such account (RFC 8555 §6.2 has a type for it). The key's owner asks for it anew,
+        // and is refused again where it was meant otherwise.
+        let is_unknown = problem.is("unauthorized") && signed == Signed::AsAccount && endpoint == "newOrder";
+        if problem.is("accountDoesNotExist") || is_unknown {
             Err(Error::AccountLost(problem))
         } else {
             Err(Error::Refused { endpoint, problem })

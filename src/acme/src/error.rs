@@ -258,6 +258,7 @@ fn class_of(problem: &Problem) -> Class {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AccountLost(problem) if problem.is("unauthorized") => write!(f, "newOrder refused: {problem}"),
             Self::AccountLost(problem) => write!(f, "the CA does not know the account: {problem}"),
             Self::BadAnswer { url, what } => write!(f, "{}: {}", one_line(url), one_line(what)),
             Self::ExternalAccountRequired => f.write_str(

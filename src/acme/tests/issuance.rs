@@ -272,6 +272,21 @@ fn an_account_is_found_again_when_its_url_was_lost() {
     assert_eq!(scene.ca().account_count(), 1);
 }
 
+/// As django-ca says it (RFC 8555 §6.2 has a type for it).
+#[test]
+fn an_account_that_may_not_order_is_looked_for_anew() {
+    let refusal =
+        Fault::answer(401, r#"{"type":"urn:ietf:params:acme:error:unauthorized","detail":"Account not found."}"#);
+    let scene = Scene::new(23, Settings::default()).faults(Faults::once("newOrder", refusal));
+    scene.world.run(async {
+        let client = scene.client().await.unwrap();
+        let names = [Identifier::of("a.example")];
+        let error = issue(&client, &scene.keeper, &names, Beginning::New(None)).await.unwrap_err();
+        assert!(matches!(error, Failure::Acme(Error::AccountLost(_))), "{error}");
+        assert_eq!(error.to_string(), "newOrder refused: unauthorized: Account not found.");
+    });
+}
+
 #[test]
 fn an_account_the_ca_has_forgotten_is_told_apart_and_made_anew() {
     let scene = Scene::new(22, Settings::default());
