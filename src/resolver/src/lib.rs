@@ -13,6 +13,7 @@ pub mod backoff;
 pub mod config;
 pub mod coverage;
 pub mod engine;
+mod hold;
 mod key;
 pub mod ledger;
 mod mended;

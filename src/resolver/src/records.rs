@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::hold::Hold;
 use crate::spread::hash;
 use crate::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder, Renewal, Unwanted};
 
@@ -14,9 +15,9 @@ pub(crate) struct Record {
     pub(crate) attempt: Option<Attempt>,
     pub(crate) order: Option<PendingOrder>,
     renewal: Option<Renewal>,
-    /// The resolvers whose CAs may not be asked for it yet, and until when, seconds since 1970. Not stored: who keeps the
-    /// ledger says it again.
-    pub(crate) held: Vec<(String, i64)>,
+    /// The resolvers whose CAs may not be asked for it yet, and until when. Not stored: who keeps the ledger says it
+    /// again.
+    pub(crate) held: Vec<(String, Hold)>,
     pub(crate) unwanted: Option<Unwanted>,
 }
 

@@ -11,7 +11,9 @@
 
 mod world;
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use acme::scripted::{Fault, Faults, Settings};
@@ -81,19 +83,36 @@ fn thirty_days_of_failure_never_shrink_the_wait() {
 
 #[test]
 fn a_failure_that_was_noted_while_the_clock_was_ahead_holds_nothing_up_when_it_is_back() {
-    let broken = Faults::by(|request, _| (request.endpoint == "newOrder").then(|| Fault::answer(500, "")));
-    let scene = Scene::new(23, Settings::default(), &[&["a.example"]]).faults(broken);
-    let engine = resolver::engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
-    let mut engine = std::pin::pin!(engine);
-    scene.world.run_for(MINUTE / 2, engine.as_mut());
-    let decade = 3650 * 86_400_000;
-    scene.world.jump(decade);
-    scene.world.run_for(MINUTE * 5, engine.as_mut());
-    assert!(scene.keeper.attempts.borrow().len() > 1, "it failed while the clock was ahead");
-    scene.world.jump(-decade);
-    *scene.network.faults.borrow_mut() = Faults::none();
-    scene.world.run_for(HOUR, engine.as_mut());
-    assert_eq!(scene.published(), [("a.example".into(), 1)].into());
+    for endpoint in ["directory", "newNonce", "newAccount", "newOrder"] {
+        let broken = Faults::by(move |request, _| (request.endpoint == endpoint).then(|| Fault::answer(500, "")));
+        let scene = Scene::new(23, Settings::default(), &[&["a.example"]]).faults(broken);
+        let engine = resolver::engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+        let mut engine = std::pin::pin!(engine);
+        scene.world.run_for(MINUTE / 2, engine.as_mut());
+        let decade = 3650 * 86_400_000;
+        scene.world.jump(decade);
+        scene.world.run_for(MINUTE * 5, engine.as_mut());
+        assert!(scene.keeper.attempts.borrow().len() > 1, "{endpoint}: it failed while the clock was ahead");
+        scene.world.jump(-decade);
+        *scene.network.faults.borrow_mut() = Faults::none();
+        scene.world.run_for(HOUR, engine.as_mut());
+        assert_eq!(scene.published(), [("a.example".into(), 1)].into(), "{endpoint}");
+    }
+}
+
+#[test]
+fn certificates_that_wait_for_one_connection_share_its_failure() {
+    let asked = Rc::new(Cell::new(0));
+    let counted = asked.clone();
+    let broken = Faults::by(move |request, _| {
+        let is_it = request.endpoint == "directory";
+        counted.set(counted.get() + usize::from(is_it));
+        is_it.then(|| Fault::answer(404, ""))
+    });
+    let wants: &[&[&str]] = &[&["a.example"], &["b.example"], &["c.example"]];
+    let scene = Scene::new(24, Settings::default(), wants).faults(broken);
+    scene.run(MINUTE / 2);
+    assert_eq!((scene.keeper.attempts.borrow().len(), asked.get()), (3, 1));
 }
 
 #[test]

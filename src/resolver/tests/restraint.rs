@@ -65,6 +65,56 @@ fn an_order_that_would_be_refused_is_not_sent_and_waits_without_failing() {
 }
 
 #[test]
+fn a_limit_that_holds_for_longer_than_a_day_is_not_asked_for_without_end() {
+    for whole_account in [false, true] {
+        let scene = Scene::new(37, Settings::default(), &[&["a.example"]]);
+        let until = scene.world.now_millis() / 1000 + 34 * 3600;
+        *scene.keeper.allows.borrow_mut() = Box::new(move |_, _, now| {
+            if now >= until {
+                return Permission::Granted;
+            }
+            Permission::NotBefore { at: until, why: "5 certificates of these names a week".into(), whole_account }
+        });
+        scene.run(HOUR * 33);
+        assert!(scene.keeper.permits.borrow().len() <= 5, "{} permits", scene.keeper.permits.borrow().len());
+        scene.run(HOUR * 2);
+        assert_eq!(scene.published()["a.example"], 1);
+    }
+}
+
+#[test]
+fn a_pause_that_was_noted_while_the_clock_was_ahead_holds_nothing_up_when_it_is_back() {
+    let busy = || {
+        let headers = vec![("retry-after".to_owned(), "3600".to_owned())];
+        Fault::Answer(Response { status: 503, headers, body: b"{}".to_vec() })
+    };
+    let scene = Scene::new(38, Settings { lifetime: 6 * 86_400, ..Settings::default() }, &[&["a.example"]]);
+    scene.network.ca.borrow_mut().settings.renewals.usual = Some((100, 200));
+    let engine = resolver::engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = std::pin::pin!(engine);
+    let decade = 3650 * 86_400_000;
+    scene.world.jump(decade);
+    *scene.network.faults.borrow_mut() = Faults::by(move |request, _| (request.endpoint == "newOrder").then(busy));
+    scene.world.run_for(MINUTE, engine.as_mut());
+    assert_eq!(scene.keeper.pauses.borrow().len(), 1);
+    scene.world.jump(-decade);
+    *scene.network.faults.borrow_mut() = Faults::none();
+    scene.world.run_for(MINUTE * 5, engine.as_mut());
+    assert_eq!(scene.published()["a.example"], 1);
+    // The CA is asked about the renewal, and what it says is kept.
+    scene.world.run_for(MINUTE * 5, engine.as_mut());
+    assert!(!scene.ca().renewals_asked.is_empty());
+    assert!(!scene.keeper.stored.borrow().renewals.is_empty());
+    // Another pause counts again.
+    let asked = scene.ca().journal.len();
+    *scene.network.faults.borrow_mut() = Faults::by(move |request, _| (request.endpoint == "newOrder").then(busy));
+    scene.world.run_for(DAY, engine.as_mut());
+    assert!(scene.keeper.pauses.borrow().len() > 1);
+    assert!(scene.keeper.pauses.borrow().len() <= 25, "{}", scene.keeper.pauses.borrow().len());
+    assert!(scene.ca().journal.len() - asked < 10);
+}
+
+#[test]
 fn an_account_that_has_used_up_its_orders_holds_all_its_certificates() {
     let wants: Vec<String> = (0..50).map(|i| format!("n{i}.example")).collect();
     let wants: Vec<[&str; 1]> = wants.iter().map(|name| [name.as_str()]).collect();

@@ -11,6 +11,7 @@ use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;
 use crate::config::Config;
+use crate::hold::Hold;
 use crate::plan::{Chains, Departed, Task, Timetable, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
@@ -92,6 +93,11 @@ impl<'a> Agenda<'a> {
     /// Looks at everything anew where that is needed, and tells how many are in which state.
     pub(super) fn look(&mut self, now_millis: i64, took: impl Fn() -> i64) {
         let went_back = self.went_back(now_millis);
+        if went_back {
+            self.started = self.started.min(now_millis);
+            self.counted_at = self.counted_at.min(now_millis);
+            self.saving.went_back(now_millis);
+        }
         if went_back || self.is_outdated(now_millis) {
             self.make_timetable(now_millis);
             self.observer.notice(Event::Planned { took_millis: took().saturating_sub(now_millis) });
@@ -254,8 +260,8 @@ impl<'a> Agenda<'a> {
             }
             Outcome::Held { until } => {
                 self.records.update(&id, |record| {
-                    record.held.retain(|(name, at)| *name != issuer && *at > now);
-                    record.held.push((issuer, until));
+                    record.held.retain(|(name, hold)| *name != issuer && hold.until(now) > now);
+                    record.held.push((issuer, Hold::new(until, now)));
                 });
             }
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),

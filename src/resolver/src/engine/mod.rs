@@ -92,7 +92,7 @@ pub async fn run<H: Host, V: Vault>(
             && let Some((place, serial, issuer, renewal_id)) = agenda.next_ask(now)
         {
             let Some(session) = session_of(issuer) else { continue };
-            let until = session.paused_until.get();
+            let until = session.paused_until();
             if until > now.div_euclid(1000) {
                 agenda.ask_later(place, until);
                 continue;
@@ -138,8 +138,8 @@ fn test_system(resolver: &Resolver) -> Option<Resolver> {
 }
 
 /// The resolvers whose CAs are to be left alone, and until when.
-fn pauses<'s, H, V>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
-    let until = |session: &'s Session<'_, H, V>| (session.resolver.name.as_str(), session.paused_until.get());
+fn pauses<'s, H: Host, V: Vault>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
+    let until = |session: &'s Session<'_, H, V>| (session.resolver.name.as_str(), session.paused_until());
     sessions.iter().map(until).filter(|(_, until)| *until > now_millis.div_euclid(1000)).collect()
 }
 

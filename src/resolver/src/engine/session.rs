@@ -13,6 +13,7 @@ use super::event::{Event, Observer};
 use super::trouble::Trouble;
 use super::ways::Failures;
 use crate::config::{Config, Eab, Resolver};
+use crate::hold::Hold;
 use crate::vault::{Registration, Vault};
 
 /// How long a directory is used before it is fetched again: CAs move their endpoints seldom, and keep the old ones.
@@ -29,8 +30,10 @@ pub(super) struct Session<'a, H, V> {
     pub(super) failures: Failures,
     /// How many tries of all resolvers wait for DNS.
     pub(super) parked: &'a Cell<usize>,
-    /// Until when the CA is to be left alone, seconds since 1970.
-    pub(super) paused_until: Cell<i64>,
+    /// Until when the CA is to be left alone.
+    paused: Cell<Hold>,
+    /// How many connections have failed.
+    failed: Cell<u64>,
     state: Mutex<State<'a, H>>,
 }
 
@@ -38,8 +41,8 @@ struct State<'a, H> {
     /// The CA, and since when it is known so.
     ca: Option<(Ca, i64)>,
     client: Option<Rc<Client<&'a H>>>,
-    /// The last failure, and when it was: orders that were waiting for the same thing share it.
-    failed: Option<(i64, Trouble)>,
+    /// The last failure, if no connection has succeeded since: orders that were waiting for it share it.
+    trouble: Option<Trouble>,
 }
 
 impl<'a, H: Host, V: Vault> Session<'a, H, V> {
@@ -52,9 +55,9 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         failures: Failures,
         parked: &'a Cell<usize>,
     ) -> Self {
-        let state = Mutex::new(State { ca: None, client: None, failed: None });
-        let paused_until = Cell::new(i64::MIN);
-        Self { resolver, config, host, vault, observer, failures, parked, paused_until, state }
+        let state = Mutex::new(State { ca: None, client: None, trouble: None });
+        let (paused, failed) = (Cell::new(Hold::NONE), Cell::new(0));
+        Self { resolver, config, host, vault, observer, failures, parked, paused, failed, state }
     }
 
     /// The CA, without an account.
@@ -70,23 +73,20 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
     /// A client with a registered account. Orders that ask at once wait for one connection, and share its failure.
     pub(super) async fn client(&self) -> Result<Rc<Client<&'a H>>, Trouble> {
-        let asked_at = self.host.now_millis();
+        // Counted, not timed: of a clock that has been set back every failure would be one of the future.
+        let failed_before = self.failed.get();
         let mut state = self.state.lock().await;
-        if let Some((failed_at, trouble)) = &state.failed
-            && *failed_at > asked_at
+        if self.failed.get() != failed_before
+            && let Some(trouble) = &state.trouble
         {
             return Err(trouble.clone());
         }
-        match self.connected(&mut state).await {
-            Ok(client) => {
-                state.failed = None;
-                Ok(client)
-            }
-            Err(trouble) => {
-                state.failed = Some((self.host.now_millis(), trouble.clone()));
-                Err(trouble)
-            }
+        let connected = self.connected(&mut state).await;
+        state.trouble = connected.as_ref().err().cloned();
+        if connected.is_err() {
+            self.failed.set(self.failed.get().wrapping_add(1));
         }
+        connected
     }
 
     /// The client there is, or a new one where the CA's directory had to be fetched anew.
@@ -130,7 +130,13 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
     /// Leaves the CA alone until then, seconds since 1970.
     pub(super) fn pause(&self, until: i64) {
-        self.paused_until.set(self.paused_until.get().max(until));
+        let now = self.host.now_millis().div_euclid(1000);
+        self.paused.set(Hold::new(until.max(self.paused_until()), now));
+    }
+
+    /// Until when the CA is to be left alone, seconds since 1970.
+    pub(super) fn paused_until(&self) -> i64 {
+        self.paused.get().until(self.host.now_millis().div_euclid(1000))
     }
 
     /// Lets the next order fetch the directory anew: what it lists is not what it was thought to be.

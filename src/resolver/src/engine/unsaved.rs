@@ -23,6 +23,11 @@ impl Saving {
         Self { unsaved: Unsaved::default(), saved_at: now_millis.saturating_sub(SAVE_PAUSE) }
     }
 
+    /// The clock has been set back to this time: what was saved later by the old time makes nothing wait.
+    pub(super) fn went_back(&mut self, now_millis: i64) {
+        self.saved_at = self.saved_at.min(now_millis);
+    }
+
     /// When there is something to be saved, milliseconds since 1970.
     pub(super) fn due_at(&self) -> Option<i64> {
         let Unsaved { renewals, unwanted } = &self.unsaved;

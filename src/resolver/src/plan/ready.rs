@@ -90,13 +90,10 @@ impl<'a> View<'a> {
             }
             None => (0, i64::MIN),
         };
-        let own = record
-            .into_iter()
-            .flat_map(|record| &record.held)
-            .filter(|(name, _)| name == resolver)
-            .map(|(_, until)| *until);
-        let all = self.pauses.iter().filter(|(name, _)| *name == resolver).map(|(_, until)| *until);
-        let not_before = own.chain(all).chain([retry_at]).map(|at| self.believed(at)).max().unwrap_or(i64::MIN);
+        let held = record.into_iter().flat_map(|record| &record.held).filter(|(name, _)| name == resolver);
+        let held = held.map(|(_, hold)| hold.until(self.now));
+        let paused = self.pauses.iter().filter(|(name, _)| *name == resolver).map(|(_, until)| *until);
+        let not_before = held.chain(paused).chain([self.believed(retry_at)]).max().unwrap_or(i64::MIN);
         Standing { failures, not_before }
     }
 

@@ -63,7 +63,10 @@ impl World {
                 if let Some(vm) = self.envoys[envoy].vms.first_mut() {
                     vm.suspended_until = now + millis;
                 }
+                self.schedule(now + millis, Event::Wakes);
             }
+            // Whoever was held up has to be heard before time is slept through.
+            Event::Wakes => {}
             Event::Reload { envoy, wants, drain } => {
                 self.checks.renewal.crash(now + drain);
                 let instances = self.envoys[envoy].vms.iter().map(|vm| vm.number).collect();

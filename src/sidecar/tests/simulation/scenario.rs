@@ -9,6 +9,10 @@ use super::time::{DAY, HOUR, MINUTE, SECOND};
 /// A name for which the CA never finds an answer.
 pub const HOPELESS: &str = "hopeless.example";
 
+/// The longest that a CA never answers: each try takes as long as one may, and is simulated second by second, so a month
+/// of it costs a minute and shows no more than ten days.
+const LONGEST_SILENCE: i64 = 10 * DAY;
+
 /// What a simulation begins with.
 pub struct Scenario {
     /// When it ends.
@@ -56,6 +60,8 @@ pub enum Event {
     Begins { envoy: usize },
     /// An instance does nothing for a while: its thread is held up, or its process stopped.
     Suspend { envoy: usize, millis: i64 },
+    /// What was held up goes on.
+    Wakes,
     /// An Envoy gets another configuration. The old one goes on for a while, as it does while listeners drain.
     Reload { envoy: usize, wants: Wants, drain: i64 },
     /// An old configuration ends: all instances but the latest.
@@ -138,6 +144,7 @@ impl Scenario {
                     Weather::Limiting(asked),
                     Weather::Busy(asked),
                 ]);
+                let long = if weather == Weather::Silent { long.min(LONGEST_SILENCE) } else { long };
                 self.plan.extend([(at, Event::Ca(weather)), (later(long), Event::Ca(Weather::Fine))]);
             }
             1 | 2 => self.plan.push((at, Event::CaRevokes)),

@@ -27,8 +27,9 @@ use super::traffic::Delivery;
 /// engine sleeps between two looks.
 const AFTER_EVENT: i64 = 35 * SECOND;
 
-/// The same after a message: longer than the pauses between two of one try.
-const AFTER_MESSAGE: i64 = 13 * SECOND;
+/// The same after a message: longer than the pauses between two of one try, of which the wait for a responder after an
+/// Envoy has started is the longest.
+const AFTER_MESSAGE: i64 = 25 * SECOND;
 
 /// The same when it was slept through just before: every timer was late, so all there was to do has begun.
 const AFTER_SLEEP: i64 = 2 * SECOND;
@@ -36,8 +37,9 @@ const AFTER_SLEEP: i64 = 2 * SECOND;
 /// Of a lifetime, the most that is slept through at once.
 const PART: i64 = 20;
 
-/// More happenings than this mean that something spins.
-const MOST: u64 = 300_000;
+/// More happenings than this mean that something spins. Two Envoys, whose heartbeats go on while a CA that never answers
+/// is tried, make a quarter of a million in ten days.
+const MOST: u64 = 1_000_000;
 
 /// A simulated world.
 pub struct World {
