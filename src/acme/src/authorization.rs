@@ -45,7 +45,10 @@ pub(crate) async fn fulfil<H: Host, C: Custodian>(
         Ok(validate(client, drive, url, &offer).await?)
     };
     let verdict = verdict.await;
-    custodian.retract(&offer.challenge).await;
+    // A CA that wants to be asked again later may look until then; the answer ends by its own expiry.
+    if !matches!(verdict, Err(Failure::Acme(Error::AskedToWait { .. }))) {
+        custodian.retract(&offer.challenge).await;
+    }
     verdict
 }
 

@@ -6,7 +6,6 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -17,11 +16,19 @@ use crate::fetch::{Repeats, is_allowed, send};
 use crate::host::{Host, Method, Request, Response};
 use crate::jws::{AccountKey, KeyName};
 use crate::origin::{Origin, resolve};
+use crate::patience::Patience;
 use crate::problem::Problem;
 
 /// How often a refused nonce is replaced. A CA that refuses every second one (Pebble can be told to) still fails only
 /// one request in a million.
 const MAX_BAD_NONCES: u32 = 20;
+
+/// The wait when a second nonce in a row was refused; it doubles. One alone is nothing unusual, of a CA that was started
+/// anew, say, and the answer has brought another.
+const SECOND_BAD_NONCE: Duration = Duration::from_millis(50);
+
+/// The longest such wait: all of them together take half a minute.
+const LONGEST_BAD_NONCE: Duration = Duration::from_secs(2);
 
 /// How many nonces are kept. One comes with every answer, and no more than this many requests run at once.
 const MAX_NONCES: usize = 64;
@@ -148,19 +155,25 @@ impl<H: Host> Client<H> {
 
     /// A signed request with its repetitions, within `clientTimeout`. Ends with an answer of 2xx, or an error.
     pub(crate) async fn call(&self, call: Call<'_>) -> Result<Response, Error> {
-        within(&self.host, self.options.client_timeout, call.endpoint, self.repeated(call)).await
+        let patience = Patience::new(self.options.client_timeout);
+        patience.bound(&self.host, call.endpoint, self.repeated(call, &patience)).await
     }
 
-    async fn repeated(&self, call: Call<'_>) -> Result<Response, Error> {
+    async fn repeated(&self, call: Call<'_>, patience: &Patience) -> Result<Response, Error> {
         let mut bad_nonces: u32 = 0;
-        let mut repeats = Repeats::default();
+        let mut repeats = Repeats::of(patience);
         loop {
             let error = match self.once(call).await {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             match &error {
-                Error::Refused { problem, .. } if problem.is("badNonce") && bad_nonces < MAX_BAD_NONCES => {
+                Error::Refused { problem, .. }
+                    if problem.is("badNonce")
+                        && bad_nonces < MAX_BAD_NONCES
+                        && repeats.may_wait(problem.retry_after) =>
+                {
+                    patience.wait(&self.host, after_refused_nonces(bad_nonces), problem.retry_after).await;
                     bad_nonces = bad_nonces.saturating_add(1);
                 }
                 Error::Send { url, .. } if url == call.url && call.on_silence != OnSilence::Repeat => {
@@ -253,19 +266,10 @@ pub(crate) fn parse<T: DeserializeOwned>(url: &str, response: &Response) -> Resu
     serde_json::from_value(object.into()).map_err(|error| bad(&error))
 }
 
-/// Ends a future with an error when it takes longer.
-pub(crate) async fn within<H: Host, T>(
-    host: &H,
-    timeout: Duration,
-    waiting_for: &str,
-    future: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let future = std::pin::pin!(future);
-    let alarm = std::pin::pin!(host.sleep(timeout));
-    match select(future, alarm).await {
-        Either::Left((result, _)) => result,
-        Either::Right(_) => Err(Error::TimedOut { waiting_for: waiting_for.to_owned(), after: timeout }),
-    }
+/// The wait after a refused nonce, when this many were refused before it in a row.
+fn after_refused_nonces(before: u32) -> Duration {
+    let Some(doublings) = before.checked_sub(1) else { return Duration::ZERO };
+    SECOND_BAD_NONCE.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)).min(LONGEST_BAD_NONCE)
 }
 
 /// The nonce an answer brings; one that is not base64url is ignored (RFC 8555 §6.5.1).

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::client::{Options, parse, within};
+use crate::client::{Options, parse};
 use crate::error::Error;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
@@ -24,8 +24,7 @@ impl Ca {
     pub async fn find<H: Host>(host: &H, url: &str, options: &Options) -> Result<Self, Error> {
         let foreign = || Error::ForeignUrl { place: "caServer", url: url.to_owned() };
         let origin = Origin::of(url).ok_or_else(foreign)?;
-        let answer = fetch(host, "directory", url, &origin, options);
-        let answer = within(host, options.client_timeout, "the CA's directory", answer).await?;
+        let answer = fetch(host, "directory", url, &origin, options, "the CA's directory").await?;
         let mut directory: Directory = parse(url, &answer)?;
         for (place, named) in [
             ("directory.newNonce", &mut directory.new_nonce),

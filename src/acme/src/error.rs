@@ -14,6 +14,15 @@ use crate::text::one_line;
 pub enum Error {
     /// The CA does not know the account that the request named: register again.
     AccountLost(Problem),
+    /// The CA asked to be left alone for longer than could be waited: it is not done, and nothing has failed.
+    AskedToWait {
+        /// What was waited for.
+        waiting_for: String,
+        /// How long that may be.
+        timeout: Duration,
+        /// How long the CA asked to wait, from now on.
+        asked: Duration,
+    },
     /// The CA's answer is not what the RFC says it is.
     BadAnswer {
         /// The URL that was asked.
@@ -166,6 +175,7 @@ impl Error {
             | Self::OrderNamesChanged { .. }
             | Self::UnknownProfile { .. } => Class::Permanent,
             Self::Send { error: SendError::Refused(_), .. } => Class::Permanent,
+            Self::AskedToWait { asked, .. } => Class::Transient(Some(*asked)),
             Self::BadAnswer { .. }
             | Self::OrderLost { .. }
             | Self::OrderStuck { .. }
@@ -260,6 +270,13 @@ impl fmt::Display for Error {
         match self {
             Self::AccountLost(problem) if problem.is("unauthorized") => write!(f, "newOrder refused: {problem}"),
             Self::AccountLost(problem) => write!(f, "the CA does not know the account: {problem}"),
+            Self::AskedToWait { waiting_for, timeout, asked } => write!(
+                f,
+                "{} takes longer than {} ms: the CA asked to be left alone for {} s more",
+                one_line(waiting_for),
+                timeout.as_millis(),
+                asked.as_secs()
+            ),
             Self::BadAnswer { url, what } => write!(f, "{}: {}", one_line(url), one_line(what)),
             Self::ExternalAccountRequired => f.write_str(
                 "the CA makes accounts only for customers it knows: set eab.kid and eab.hmacEncoded to what it gave you; in a configuration of Envoy's own, the latter is the sidecar's flag --eab",

@@ -6,6 +6,7 @@ use crate::client::Options;
 use crate::error::Error;
 use crate::host::{Host, Method, Request, Response, SendError};
 use crate::origin::{Origin, resolve};
+use crate::patience::Patience;
 use crate::problem::Problem;
 
 /// How often a request is repeated after an answer of 5xx or none at all; with waits of 1, 2 and 4 s.
@@ -23,15 +24,28 @@ const MAX_REDIRECTS: u32 = 10;
 /// The largest answer that is read, in bytes: a chain of ten large certificates has a tenth of it.
 pub const MAX_ANSWER: usize = 1024 * 1024;
 
-/// An unsigned GET with redirects and repetitions. Ends with an answer of 2xx, or an error.
+/// An unsigned GET with redirects and repetitions, within `clientTimeout`. Ends with an answer of 2xx, or an error.
 pub(crate) async fn fetch<H: Host>(
     host: &H,
     endpoint: &'static str,
     url: &str,
     origin: &Origin,
     options: &Options,
+    waiting_for: &str,
 ) -> Result<Response, Error> {
-    let mut repeats = Repeats::default();
+    let patience = Patience::new(options.client_timeout);
+    patience.bound(host, waiting_for, redirected(host, endpoint, url, origin, options, &patience)).await
+}
+
+async fn redirected<H: Host>(
+    host: &H,
+    endpoint: &'static str,
+    url: &str,
+    origin: &Origin,
+    options: &Options,
+    patience: &Patience,
+) -> Result<Response, Error> {
+    let mut repeats = Repeats::of(patience);
     let mut redirects: u32 = 0;
     let mut url = url.to_owned();
     loop {
@@ -85,10 +99,22 @@ pub(crate) fn is_allowed(url: &str, own: &Origin, options: &Options) -> bool {
 }
 
 /// The wait before the next repetition, and how many there were.
-#[derive(Default)]
-pub(crate) struct Repeats(u32);
+pub(crate) struct Repeats<'p> {
+    count: u32,
+    patience: &'p Patience,
+}
 
-impl Repeats {
+impl<'p> Repeats<'p> {
+    /// Those of one operation.
+    pub(crate) fn of(patience: &'p Patience) -> Self {
+        Self { count: 0, patience }
+    }
+
+    /// Whether the same request may be made again after what the CA asks to wait.
+    pub(crate) fn may_wait(&self, asked: Option<Duration>) -> bool {
+        asked.is_none_or(|asked| asked <= LONGEST_ASKED && self.patience.suffices_for(asked))
+    }
+
     /// Waits before a repetition; or gives the error back, when a repetition can't cure it.
     pub(crate) async fn wait_or_give_up<H: Host>(&mut self, host: &H, error: Error) -> Result<(), Error> {
         let asked = match &error {
@@ -98,12 +124,12 @@ impl Repeats {
             Error::Refused { problem, .. } if problem.status >= 500 => problem.retry_after,
             _ => return Err(error),
         };
-        if self.0 >= MAX_REPEATS || asked.is_some_and(|asked| asked > LONGEST_ASKED) {
+        if self.count >= MAX_REPEATS || !self.may_wait(asked) {
             return Err(error);
         }
-        let wait = FIRST_REPEAT.saturating_mul(1_u32 << self.0.min(MAX_REPEATS));
-        self.0 = self.0.saturating_add(1);
-        host.sleep(asked.map_or(wait, |asked| asked.max(wait))).await;
+        let wait = FIRST_REPEAT.saturating_mul(1_u32 << self.count.min(MAX_REPEATS));
+        self.count = self.count.saturating_add(1);
+        self.patience.wait(host, wait, asked).await;
         Ok(())
     }
 }

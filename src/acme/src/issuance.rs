@@ -378,10 +378,14 @@ async fn wait_while<H: Host>(
         if !is_as_it_was(&state) {
             return Ok(state);
         }
-        if futures::poll!(alarm.as_mut()).is_ready() {
-            return Err(Error::TimedOut { waiting_for: what.to_owned(), after: timeout });
-        }
         asked = state.retry_after;
+        if futures::poll!(alarm.as_mut()).is_ready() {
+            let waiting_for = what.to_owned();
+            return Err(match asked.filter(|asked| !asked.is_zero()) {
+                Some(asked) => Error::AskedToWait { waiting_for, timeout, asked },
+                None => Error::TimedOut { waiting_for, after: timeout },
+            });
+        }
     }
 }
 
@@ -412,9 +416,14 @@ impl<'a, H: Host> Poll<'a, H> {
         Self { host, waiting_for, timeout, waited: Duration::ZERO, next: FIRST_POLL }
     }
 
-    /// Waits before the next look; an error when all the waits together are over the bound.
+    /// Waits before the next look; an error when all the waits together are over the bound. A CA that asks for more than
+    /// what is left of it is not asked again by this poll: whoever polls comes back when it may.
     pub(crate) async fn wait(&mut self, asked: Option<Duration>) -> Result<(), Error> {
         let left = self.timeout.saturating_sub(self.waited);
+        if let Some(asked) = asked.filter(|asked| *asked > left) {
+            let (waiting_for, timeout) = (self.waiting_for.to_owned(), self.timeout);
+            return Err(Error::AskedToWait { waiting_for, timeout, asked });
+        }
         if left.is_zero() {
             return Err(Error::TimedOut { waiting_for: self.waiting_for.to_owned(), after: self.timeout });
         }

@@ -38,6 +38,7 @@ mod lenient;
 mod link;
 pub mod order;
 pub mod origin;
+mod patience;
 mod pkcs8;
 pub mod problem;
 pub mod renewal_info;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::client::{Options, parse, within};
+use crate::client::{Options, parse};
 use crate::directory::Ca;
 use crate::error::Error;
 use crate::fetch::{fetch, is_allowed};
@@ -45,8 +45,7 @@ pub async fn ask<H: Host>(host: &H, ca: &Ca, options: &Options, id: &str) -> Res
         return Err(Error::ForeignUrl { place: "directory.renewalInfo", url: base.clone() });
     }
     let url = format!("{}/{id}", base.trim_end_matches('/'));
-    let answer = fetch(host, "renewalInfo", &url, &ca.origin, options);
-    let answer = within(host, options.client_timeout, "the CA's renewal information", answer).await?;
+    let answer = fetch(host, "renewalInfo", &url, &ca.origin, options, "the CA's renewal information").await?;
     let resource: Resource = parse(&url, &answer)?;
     let bad = |what: &str| Error::BadAnswer { url: url.clone(), what: what.to_owned() };
     let window = resource.suggested_window.unwrap_or_default();

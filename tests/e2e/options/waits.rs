@@ -60,10 +60,11 @@ fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with(
     let (mut world, relay) = world("certificateTimeout", &json!("1s"), |relay| {
         relay.treat(Resource::Order, Fault::json(still_processing));
     })?;
-    let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)", "took longer than 1000 ms"])?;
+    let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)", "longer than 1000 ms"])?;
     let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
     let took = between(&ordering, &failed)?;
-    ensure!((Duration::from_secs(1)..Duration::from_secs(1) + SLACK).contains(&took), "the try took {took:?}");
+    // Sooner, where Pebble asks for a longer wait than that.
+    ensure!(took < Duration::from_secs(1) + SLACK, "the try took {took:?}");
     relay.relent();
     world.served(NAME, PATIENCE)?;
     assert_eq!((world.orders(), relay.asked(Resource::Finalize).len()), (1, 1));
