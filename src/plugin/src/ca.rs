@@ -10,7 +10,7 @@ use acme::origin::{Origin, path_and_query};
 use acme::{Host, MAX_ANSWER, Request, Response, SendError};
 use resolver::config::{CaCluster, Config};
 
-use crate::callouts::{Answer, Call, CallError};
+use crate::callouts::{Answer, Call, CallError, WITHOUT_REASON};
 use crate::metrics::label;
 use crate::places::Places;
 use crate::proxy::Status;
@@ -158,10 +158,12 @@ fn send_error(error: CallError, cluster: &str) -> SendError {
         CallError::TimedOut => SendError::TimedOut,
         // So says Envoy when nobody listens and when it refuses the certificate alike. The reason it keeps for its access
         // logs, which callouts do not have (envoyproxy/envoy#44746).
-        CallError::Unreachable(why) if why.ends_with("remote connection failure") => SendError::Unreachable(format!(
-            "cluster `{cluster}`: {why}; if its certificate was refused, Envoy's statistics \
-             cluster.{cluster}.ssl.fail_verify_* tell why"
-        )),
+        CallError::Unreachable(why) if why.ends_with("remote connection failure") || why.ends_with(WITHOUT_REASON) => {
+            SendError::Unreachable(format!(
+                "cluster `{cluster}`: {why}; if its certificate was refused, Envoy's statistics \
+                 cluster.{cluster}.ssl.fail_verify_* tell why"
+            ))
+        }
         CallError::CutShort | CallError::Dispatch(_) | CallError::TooLarge(_) | CallError::Unreachable(_) => {
             SendError::Unreachable(format!("cluster `{cluster}`: {error}"))
         }

@@ -17,6 +17,9 @@ use crate::proxy::{Buffer, ProxyHandle, Status, Token};
 use crate::table::Table;
 use crate::timers::Timers;
 
+/// The end of what is told where Envoy gives no reason.
+pub(crate) const WITHOUT_REASON: &str = " without a reason";
+
 /// How long after its timeout a callout is given up that the host has not answered.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -152,7 +155,10 @@ fn judge(mut headers: Vec<(String, String)>, body: Vec<u8>) -> Result<Answer, Ca
         return Err(CallError::TimedOut);
     }
     let (text, _) = body.split_at_checked(MAX_REASON).unwrap_or((&body, &[]));
-    Err(CallError::Unreachable(format!("Envoy answered {status}: {}", one_line(&String::from_utf8_lossy(text)))))
+    let text = one_line(String::from_utf8_lossy(text).trim());
+    // To a HEAD no reason is told, as it would be the body.
+    let why = if text.is_empty() { WITHOUT_REASON.to_owned() } else { format!(": {text}") };
+    Err(CallError::Unreachable(format!("Envoy answered {status}{why}")))
 }
 
 /// Takes a callout off the list when whoever waits for it goes away.

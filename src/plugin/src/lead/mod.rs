@@ -100,7 +100,7 @@ async fn lead(world: &Rc<World>, epoch: u64) {
     loop {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
-                sidecar.tell_refusal(Level::Debug, "");
+                sidecar.forget_refusal();
                 reign::reign(world, &sidecar, &lease).await;
                 pause = FIRST_PAUSE;
             }

@@ -265,6 +265,11 @@ impl Sidecar {
             line(&self.world.proxy, level, why);
         }
     }
+
+    /// Lets the next refusal be news again.
+    pub(crate) fn forget_refusal(&self) {
+        self.refusal.take();
+    }
 }
 
 impl Ask {
