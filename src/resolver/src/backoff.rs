@@ -11,14 +11,30 @@ use crate::vault::CertificateId;
 /// What a retry can't cure is tried no sooner than this: somebody has to change something first.
 const PERMANENT_AT_LEAST: Duration = Duration::from_secs(60 * 60);
 
+/// The wait after the first failed renewal is no longer than this part of the certificate's lifetime: it is renewed with
+/// a third of it left at least, which the first three or four waits fit into.
+const OF_LIFETIME: u32 = 30;
+
+/// However short a certificate lives, its CA is not asked again sooner, unless `retryMin` says so.
+const LEAST: Duration = Duration::from_secs(1);
+
 /// The wait before the next try of a certificate that has failed this many times in a row.
 ///
 /// It doubles from `retryMin` to `retryMax`. Below that, up to a quarter is added, the same for the same certificate:
 /// so many that failed together spread, and for each of them no wait is shorter than the one before. Where the CA asked
 /// for a longer wait, that is it. A permanent error waits an hour at least (never longer than `retryMax`).
-pub fn delay(failures: u32, class: Class, options: &EngineOptions, id: &CertificateId) -> Duration {
+///
+/// Where the certificate that is to be renewed has a `lifetime` of less than half an hour, it doubles from less: there
+/// is time for some tries before the end. Not so where the CA said that it was asked too often.
+pub fn delay(
+    failures: u32,
+    class: Class,
+    options: &EngineOptions,
+    id: &CertificateId,
+    lifetime: Option<Duration>,
+) -> Duration {
     let doubled = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
-    let step = options.retry_min.saturating_mul(doubled);
+    let step = first(class, options, lifetime).saturating_mul(doubled);
     let quarter = step.checked_div(4).unwrap_or_default();
     let jitter = quarter.saturating_mul(share(&id.to_string())).checked_div(WHOLE).unwrap_or_default();
     let wait = step.saturating_add(jitter).min(options.retry_max);
@@ -26,6 +42,15 @@ pub fn delay(failures: u32, class: Class, options: &EngineOptions, id: &Certific
         Class::Permanent => wait.max(PERMANENT_AT_LEAST.min(options.retry_max)),
         Class::RateLimited(asked) | Class::Transient(asked) => asked.map_or(wait, |asked| wait.max(asked)),
         Class::Validation => wait,
+    }
+}
+
+/// The wait after the first failure.
+fn first(class: Class, options: &EngineOptions, lifetime: Option<Duration>) -> Duration {
+    let of_lifetime = lifetime.and_then(|lifetime| lifetime.checked_div(OF_LIFETIME));
+    match of_lifetime {
+        Some(part) if !matches!(class, Class::RateLimited(_)) => part.max(LEAST).min(options.retry_min),
+        _ => options.retry_min,
     }
 }
 
@@ -49,7 +74,7 @@ mod tests {
 
     fn wait(failures: u32, class: Class, name: &str) -> Duration {
         let id = CertificateId { resolver: "le".into(), names: vec![name.into()] };
-        delay(failures, class, &EngineOptions::default(), &id)
+        delay(failures, class, &EngineOptions::default(), &id, None)
     }
 
     #[test]
@@ -95,6 +120,28 @@ mod tests {
         assert_eq!(wait(1, Class::Permanent, "a.example"), 60 * MINUTE);
         let short = EngineOptions { retry_max: Duration::from_secs(2), ..EngineOptions::default() };
         let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
-        assert_eq!(delay(1, Class::Permanent, &short, &id), Duration::from_secs(2));
+        assert_eq!(delay(1, Class::Permanent, &short, &id, None), Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_lives_for_minutes_is_tried_again_within_a_thirtieth_of_its_life() {
+        let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
+        let options = EngineOptions::default();
+        let wait = |failures, class, secs| {
+            let lifetime = Some(Duration::from_secs(secs));
+            delay(failures, class, &options, &id, lifetime).as_secs_f64().floor()
+        };
+        let transient = Class::Transient(None);
+        for (lifetime, least) in [(10, 1.0), (24, 1.0), (60, 2.0), (600, 20.0), (1800, 60.0), (86_400, 60.0)] {
+            let first = wait(1, transient, lifetime);
+            assert!((least..=least * 1.25).contains(&first), "{first} s after the first failure of {lifetime} s");
+            assert!((least * 8.0..=least * 10.0).contains(&wait(4, transient, lifetime)));
+        }
+        assert_eq!(wait(40, transient, 60), 21_600.0);
+        assert!(wait(1, Class::RateLimited(None), 60) >= 60.0);
+        assert_eq!(wait(1, Class::Permanent, 60), 3600.0);
+        let quick = EngineOptions { retry_min: Duration::from_millis(500), ..EngineOptions::default() };
+        let wait = delay(1, transient, &quick, &id, Some(Duration::from_secs(24)));
+        assert!((0.5..=0.625).contains(&wait.as_secs_f64()));
     }
 }

@@ -19,6 +19,7 @@ pub mod ledger;
 mod mended;
 pub mod plan;
 mod records;
+mod restart;
 pub mod schedule;
 mod spread;
 pub mod vault;

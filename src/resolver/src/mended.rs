@@ -69,7 +69,7 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
         storage: _,
         fallback: _,
         limits: _,
-        staging_server: _,
+        staging_server,
     } = resolver;
     let (eab, http) = (eab.as_ref(), http_challenge.as_ref());
     let delay = http.map(|http| http.delay).unwrap_or_default();
@@ -107,6 +107,9 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
     }
     if let Some(persist) = dns_persist_challenge {
         hash = with_list(with(hash, "dns-persist"), &persist.resolvers);
+    }
+    if let Some(staging_server) = staging_server {
+        hash = with(with(hash, "staging"), staging_server);
     }
     folded(hash)
 }

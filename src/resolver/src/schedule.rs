@@ -84,7 +84,7 @@ pub(crate) fn makes_sense(suggestion: &Suggestion, certificate: &Certificate) ->
 }
 
 /// In seconds, never negative.
-fn lifetime(certificate: &Certificate) -> i64 {
+pub(crate) fn lifetime(certificate: &Certificate) -> i64 {
     certificate.not_after.saturating_sub(certificate.not_before).max(0)
 }
 

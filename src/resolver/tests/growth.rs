@@ -98,6 +98,7 @@ fn all_tried_and_half_done(count: usize) -> (Vec<CertificateId>, Inventory) {
         retry_at: NOW,
         order_is_dead: false,
         made_with: None,
+        permanent: None,
         ..Attempt::default()
     };
     let order = |id: &CertificateId| PendingOrder {

@@ -311,16 +311,16 @@ fn a_mended_binding_is_tried_at_once_and_then_left_alone() {
     bind(&mut scene, "one", "key of two");
     scene.run(MINUTE);
     assert_eq!(failures(&scene).len(), 1);
-    // Still wrong, but otherwise: the second failure in a row, and the wait after it holds over restarts.
+    // Still wrong, but otherwise: the second failure in a row. Restarts try again, but less and less often.
     bind(&mut scene, "three", "key of one");
     for _ in 0..10 {
         scene.run(MINUTE);
     }
     let told = failures(&scene);
-    assert!(told.len() == 2 && told[1].contains("failures: 2"), "{told:?}");
+    assert!((2..=4).contains(&told.len()) && told[1].contains("failures: 2"), "{told:?}");
     bind(&mut scene, "one", "key of one");
     scene.run(MINUTE);
-    assert_eq!((scene.published().len(), failures(&scene).len()), (1, 2));
+    assert_eq!((scene.published().len(), failures(&scene).len()), (1, told.len()));
 }
 
 #[test]

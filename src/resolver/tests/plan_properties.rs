@@ -54,6 +54,7 @@ fn attempt() -> impl Strategy<Value = Attempt> {
         retry_at,
         order_is_dead,
         made_with: None,
+        permanent: None,
         ..Attempt::default()
     })
 }
@@ -262,7 +263,7 @@ proptest! {
         };
         let asked = asked.map(Duration::from_secs);
         for class in [Class::Permanent, Class::Validation, Class::Transient(asked), Class::RateLimited(asked)] {
-            let wait = |failures| backoff::delay(failures, class, &options, &id);
+            let wait = |failures| backoff::delay(failures, class, &options, &id, None);
             prop_assert!(wait(failures) <= wait(failures.saturating_add(1)));
             prop_assert!(wait(failures) <= options.retry_max.max(asked.unwrap_or_default()));
             prop_assert!(wait(failures) >= options.retry_min.min(options.retry_max));

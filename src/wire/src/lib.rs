@@ -56,7 +56,7 @@ pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, Sec
 pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
 pub use challenge::{Dns01, DnsChecks, DnsPersist01, Http01, Readiness, TlsAlpn01};
 pub use lease::{Lease, LeaseRequest};
-pub use order::{Attempt, Course, Elsewhere, FailedWay, Order};
+pub use order::{Attempt, Course, Elsewhere, FailedWay, Order, Permanent};
 pub use permit::{Limit, Limits, Pause, Permit, PermitRequest};
 pub use problem_document::{Problem, problem};
 pub use renewal::{Renewal, Renewals, Suggestion};

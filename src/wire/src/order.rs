@@ -87,6 +87,9 @@ pub struct Attempt {
     /// always does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_with: Option<u32>,
+    /// What a restart makes of the wait, where waiting alone mends nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permanent: Option<Permanent>,
     /// Which ways to prove its names have failed, the latest last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub failed_ways: Vec<FailedWay>,
@@ -114,4 +117,18 @@ pub struct Elsewhere {
     pub failures: u32,
     /// Not to be tried again before this time, seconds since 1970.
     pub retry_at: i64,
+    /// What a restart makes of the wait, where waiting alone mends nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permanent: Option<Permanent>,
+}
+
+/// That a failure is one which waiting alone does not mend: whoever has mended it restarts, and need not wait for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permanent {
+    /// When it failed, seconds since 1970.
+    pub since: i64,
+    /// How many tries in a row failed so before their wait was over: a crash loop makes the next ones wait longer.
+    #[serde(default)]
+    pub hurries: u32,
 }

@@ -2,7 +2,7 @@
 
 use resolver::vault::{
     Attempt, Certificate, CertificateId, ChallengeType, Counts, Course, Elsewhere, FailedWay, Inventory, PendingOrder,
-    Registration,
+    Permanent, Registration,
 };
 
 use super::renewals::{renewal, unwanted};
@@ -65,8 +65,8 @@ fn course_to_wire(course: Course, complaint: Option<String>) -> wire::Course {
 
 fn attempt(attempt: wire::Attempt) -> Attempt {
     let elsewhere = |elsewhere: wire::Elsewhere| {
-        let wire::Elsewhere { resolver, failures, retry_at } = elsewhere;
-        Elsewhere { resolver, failures, retry_at }
+        let wire::Elsewhere { resolver, failures, retry_at, permanent } = elsewhere;
+        Elsewhere { resolver, failures, retry_at, permanent: permanent.map(permanent_from_wire) }
     };
     Attempt {
         issuer: attempt.issuer.unwrap_or_else(|| attempt.certificate.resolver.clone()),
@@ -78,10 +78,19 @@ fn attempt(attempt: wire::Attempt) -> Attempt {
         order_is_dead: attempt.order_is_dead,
         has_named_replaced: attempt.has_named_replaced,
         made_with: attempt.made_with,
+        permanent: attempt.permanent.map(permanent_from_wire),
         failed_ways: failed_ways(attempt.failed_ways),
         ca_server: attempt.ca_server,
         refused: attempt.refused,
     }
+}
+
+fn permanent_from_wire(permanent: wire::Permanent) -> Permanent {
+    Permanent { since: permanent.since, hurries: permanent.hurries }
+}
+
+fn permanent_to_wire(permanent: Permanent) -> wire::Permanent {
+    wire::Permanent { since: permanent.since, hurries: permanent.hurries }
 }
 
 /// A type that is not known is one of another version's: it is not gone here anyway.
@@ -113,8 +122,8 @@ pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
 /// What came of a failed try, to be kept.
 pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
     let elsewhere = |elsewhere: Elsewhere| {
-        let Elsewhere { resolver, failures, retry_at } = elsewhere;
-        wire::Elsewhere { resolver, failures, retry_at }
+        let Elsewhere { resolver, failures, retry_at, permanent } = elsewhere;
+        wire::Elsewhere { resolver, failures, retry_at, permanent: permanent.map(permanent_to_wire) }
     };
     wire::Attempt {
         certificate: to_wire(&attempt.id),
@@ -124,6 +133,7 @@ pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
         order_is_dead: attempt.order_is_dead,
         has_named_replaced: attempt.has_named_replaced,
         made_with: attempt.made_with,
+        permanent: attempt.permanent.map(permanent_to_wire),
         failed_ways: failed_ways_to_wire(attempt.failed_ways),
         issuer: another(attempt.issuer, &attempt.id),
         ca_server: attempt.ca_server,

@@ -200,7 +200,8 @@ impl<'a> Agenda<'a> {
 
     /// A CA has been asked about the certificate of this record.
     pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
-        let now = now_millis.div_euclid(1000);
+        // The next whole second, so that no wait that a CA asks for becomes shorter.
+        let now = now_millis.saturating_add(999).div_euclid(1000);
         self.inquiries.answered(place);
         let Some(record) = self.records.at_mut(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else {
@@ -211,7 +212,7 @@ impl<'a> Agenda<'a> {
         let told = told.about(stored);
         let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);
         match &told {
-            Told::NotNow { why } | Told::NoSense { why } => {
+            Told::NotNow { why, .. } | Told::NoSense { why } => {
                 self.observer.notice(Event::NotTold { id: &record.id, reason: why });
             }
             Told::Nothing | Told::Window(_) => {}

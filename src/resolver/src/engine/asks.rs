@@ -1,5 +1,7 @@
 //! Asking CAs when they want certificates to be renewed (RFC 9773), and what is made of the answers.
 
+use std::time::Duration;
+
 use acme::renewal_info::{self, RenewalInfo};
 use acme::{Class, Error, Host};
 
@@ -17,7 +19,8 @@ pub(super) const AT_ONCE: usize = 4;
 const IN_A_SECOND: usize = 10;
 const LONGEST_SPREAD: i64 = 6 * 60 * 60;
 
-/// When the CA is asked again that tells nothing of renewals, or could not be asked, in seconds.
+/// When the CA is asked again that tells nothing of renewals, or could not be asked and did not ask for longer, in
+/// seconds.
 const WITHOUT_ANSWERS: i64 = 24 * 60 * 60;
 const AFTER_TROUBLE: i64 = 60 * 60;
 
@@ -27,8 +30,8 @@ pub(super) enum Told {
     Nothing,
     /// It says nothing of use: it does not know the certificate, say.
     NoSense { why: String },
-    /// It could not be asked.
-    NotNow { why: String },
+    /// It could not be asked; how long it wants to be left alone, if it said so.
+    NotNow { why: String, asked: Option<Duration> },
     /// A window.
     Window(RenewalInfo),
 }
@@ -63,8 +66,11 @@ pub(super) async fn ask<H: Host, V: Vault>(session: &Session<'_, H, V>, renewal_
         Err(trouble @ Trouble::Acme(Error::BadAnswer { .. } | Error::ForeignUrl { .. })) => {
             Told::NoSense { why: trouble.to_string() }
         }
-        Err(trouble) if trouble.class() == Class::Permanent => Told::NoSense { why: trouble.to_string() },
-        Err(trouble) => Told::NotNow { why: trouble.to_string() },
+        Err(trouble) => match trouble.class() {
+            Class::Permanent => Told::NoSense { why: trouble.to_string() },
+            Class::RateLimited(asked) | Class::Transient(asked) => Told::NotNow { why: trouble.to_string(), asked },
+            Class::Validation => Told::NotNow { why: trouble.to_string(), asked: None },
+        },
     }
 }
 
@@ -79,7 +85,8 @@ pub(super) fn first_at(now: i64, count: usize) -> impl Fn(&str) -> i64 {
 
 /// When to ask again; none, where the CA was never asked, or by a clock that has been set back since.
 pub(super) fn next_at(renewal: &Renewal, now: i64) -> Option<i64> {
-    Some(renewal.ask_at).filter(|at| *at > 0 && *at <= now.saturating_add(WITHOUT_ANSWERS))
+    // Whole seconds are kept, and no wait became shorter by that.
+    Some(renewal.ask_at).filter(|at| *at > 0 && *at <= now.saturating_add(WITHOUT_ANSWERS).saturating_add(1))
 }
 
 /// What is known of a certificate's renewal after an answer. `before` is what was known; `random` chooses the moment in
@@ -101,7 +108,10 @@ pub(super) fn renewal(
         Told::Nothing => (None, WITHOUT_ANSWERS),
         Told::NoSense { .. } => (None, i64::try_from(renewal_info::USUAL.as_secs()).unwrap_or(i64::MAX)),
         // What it said before still stands.
-        Told::NotNow { .. } => (known.cloned(), AFTER_TROUBLE),
+        Told::NotNow { asked, .. } => {
+            let asked = asked.map_or(0, |asked| i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
+            (known.cloned(), asked.clamp(AFTER_TROUBLE, WITHOUT_ANSWERS))
+        }
     };
     Renewal {
         id: id.clone(),

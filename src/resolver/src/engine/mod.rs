@@ -56,6 +56,7 @@ pub async fn run<H: Host, V: Vault>(
         Err(error) => return error,
     };
     inventory.lift_waits(config);
+    inventory.shorten_waits(&config.engine, host.now_millis().div_euclid(1000));
     let parked = Cell::new(0_usize);
     let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
     let mut sessions: Vec<Session<'_, H, V>> = Vec::new();
@@ -118,6 +119,7 @@ pub async fn run<H: Host, V: Vault>(
             }
             Either::Right((Either::Left((Done::Read(Ok(mut inventory)), _)), _)) => {
                 inventory.lift_waits(config);
+                inventory.shorten_waits(&config.engine, host.now_millis().div_euclid(1000));
                 agenda.read_again(inventory);
             }
             Either::Right((Either::Left((Done::Read(Err(error)), _)), _)) => return error,

@@ -1,5 +1,7 @@
 //! What is kept of a try that failed: when to try again, with whom, and why it failed.
 
+use std::time::Duration;
+
 use acme::Host;
 
 use super::attempt::{Course, Outcome};
@@ -8,6 +10,7 @@ use super::session::Session;
 use super::trouble::Trouble;
 use crate::backoff;
 use crate::mended::fingerprint;
+use crate::restart::{Before, permanent};
 use crate::vault::{Attempt, Elsewhere, Vault, VaultError};
 
 /// Stores a failure, and when to try again.
@@ -19,12 +22,16 @@ pub(super) async fn record<H: Host, V: Vault>(
     let Course { task, order, refused, has_named_replaced } = course;
     let (id, class) = (&task.due.id, trouble.class());
     let before = task.attempt.clone().unwrap_or_default();
-    let failures = failures_with(&before, id.resolver == task.issuer, &task.issuer).saturating_add(1);
-    let delay = backoff::delay(failures, class, &session.config.engine, id);
+    let is_own = id.resolver == task.issuer;
+    let failures = failures_with(&before, is_own, &task.issuer).saturating_add(1);
+    let lifetime = task.lifetime.map(|seconds| Duration::from_secs(u64::try_from(seconds).unwrap_or_default()));
+    let delay = backoff::delay(failures, class, &session.config.engine, id, lifetime);
     // Whole seconds are stored, and no wait may become shorter.
     let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     let retry_in = delay.saturating_add(999).div_euclid(1000);
     let retry_at = session.host.now_millis().saturating_add(delay).saturating_add(999).div_euclid(1000);
+    let last = Before::of(&before, &task.issuer, &session.config.engine, id, lifetime);
+    let permanent = permanent(class, last, session.host.now_millis().div_euclid(1000));
     let mut refused = refused.into_inner();
     // A CA can name whatever it likes.
     refused.retain(|name| id.names.contains(name));
@@ -39,14 +46,15 @@ pub(super) async fn record<H: Host, V: Vault>(
         refused,
         ..before
     };
-    if id.resolver == task.issuer {
+    if is_own {
         attempt.failures = failures;
         attempt.retry_at = retry_at;
+        attempt.permanent = permanent;
         attempt.made_with = Some(fingerprint(session.config, session.resolver, class));
     } else {
         attempt.reason = format!("{}: {}", task.issuer, attempt.reason);
         attempt.elsewhere.retain(|known| known.resolver != task.issuer);
-        attempt.elsewhere.push(Elsewhere { resolver: task.issuer.clone(), failures, retry_at });
+        attempt.elsewhere.push(Elsewhere { resolver: task.issuer.clone(), failures, retry_at, permanent });
     }
     let (class, reason) = (trouble.label(), attempt.reason.as_str());
     session.observer.notice(Event::Failed { id, class, reason, failures, retry_in });

@@ -9,6 +9,7 @@ use super::unwanted::Departed;
 use super::{Due, known::Known, overlap};
 use crate::engine::{Census, Event, Observer};
 use crate::key::Key;
+use crate::schedule::lifetime;
 use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder};
 
 /// Every certificate that is to be kept up. What is due later stands in one heap by its time, what is due now in another
@@ -86,6 +87,8 @@ pub(crate) struct Task {
     pub(crate) attempt: Option<Attempt>,
     /// What is stored of that resolver's CA.
     pub(crate) stored: Option<Certificate>,
+    /// How long what is stored lives, whoever issued it, in seconds.
+    pub(crate) lifetime: Option<i64>,
 }
 
 impl Task {
@@ -159,6 +162,7 @@ impl Timetable {
                 order: record.and_then(|record| record.order.clone()),
                 attempt: record.and_then(|record| record.attempt.clone()),
                 stored: of_issuer.and_then(|record| record.stored.clone()),
+                lifetime: record.and_then(|record| record.stored.as_ref()).map(lifetime),
             };
             self.put(place, State::InFlight);
             return Some(task);

@@ -10,7 +10,7 @@ pub use acme::{Challenge, ChallengeType};
 use crate::config::{Eab, Resolver};
 pub use permit::{Asking, Pause, Permission};
 pub use records::{
-    Account, Attempt, Certificate, CertificateId, Elsewhere, FailedWay, Inventory, PendingOrder, Published,
+    Account, Attempt, Certificate, CertificateId, Elsewhere, FailedWay, Inventory, PendingOrder, Permanent, Published,
     Registration, Renewal, Replacement, Suggestion, Unwanted,
 };
 

@@ -160,6 +160,8 @@ pub struct Attempt {
     /// A fingerprint of the options that the wait depends on: with others, `retry_at` does not hold. None where it
     /// always does.
     pub made_with: Option<u32>,
+    /// What a restart makes of the wait, where waiting alone mends nothing.
+    pub permanent: Option<Permanent>,
     /// What has failed for its names, the latest last.
     pub failed_ways: Vec<FailedWay>,
     /// The resolver that was tried with this time.
@@ -186,6 +188,17 @@ pub struct Elsewhere {
     pub failures: u32,
     /// Not to be tried again before this time, seconds since 1970.
     pub retry_at: i64,
+    /// What a restart makes of the wait, where waiting alone mends nothing.
+    pub permanent: Option<Permanent>,
+}
+
+/// That a failure is one which waiting alone does not mend: whoever has mended it restarts, and need not wait for long.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Permanent {
+    /// When it failed, seconds since 1970.
+    pub since: i64,
+    /// How many tries in a row failed so before their wait was over: a crash loop makes the next ones wait longer.
+    pub hurries: u32,
 }
 
 /// What a CA said of one certificate's renewal (RFC 9773), and what is remembered of its renewals.

@@ -271,6 +271,7 @@ mod tests {
             order_is_dead: false,
             has_named_replaced: false,
             made_with: None,
+            permanent: None,
             failed_ways: Vec::new(),
             issuer: None,
             ca_server: String::new(),

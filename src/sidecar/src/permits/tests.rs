@@ -111,6 +111,7 @@ fn attempt(id: &CertificateId) -> wire::Attempt {
         reason: String::new(),
         order_is_dead: true,
         made_with: None,
+        permanent: None,
         failed_ways: Vec::new(),
         issuer: None,
         ca_server: String::new(),

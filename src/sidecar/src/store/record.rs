@@ -94,6 +94,7 @@ impl Progress {
             order_is_dead: false,
             has_named_replaced: false,
             made_with: None,
+            permanent: None,
             failed_ways,
             issuer: None,
             ca_server: String::new(),

@@ -279,6 +279,8 @@ pub(super) struct AttemptEntry {
     pub(super) made_with: Option<u32>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) has_named_replaced: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) permanent: Option<wire::Permanent>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) failed_ways: Vec<wire::FailedWay>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -136,7 +136,10 @@ async fn a_failed_try_keeps_what_it_was_made_with_and_an_older_one_remembers_not
     let desk = Desk::new(&[]);
     let progress = |name: &str, attempt: Value| json!({"names": [name], "attempt": attempt});
     let old = progress("a.example", json!({"failures": 1, "retryAt": 77, "reason": "no"}));
-    let new = progress("b.example", json!({"failures": 1, "retryAt": 77, "reason": "no", "madeWith": u32::MAX}));
+    let new = progress(
+        "b.example",
+        json!({"failures": 1, "retryAt": 77, "reason": "no", "madeWith": u32::MAX, "permanent": {"since": 7, "hurries": 2}}),
+    );
     desk.write("acme.json", &json!({"le": {"EnvoyAutocert": {"progress": [&old, &new]}}}).to_string());
 
     let store = desk.open();
