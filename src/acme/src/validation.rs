@@ -9,10 +9,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, Offer, fetch, invalid};
-use crate::client::{Client, OnSilence, within};
+use crate::client::{Client, OnSilence};
 use crate::error::{Class, Error, Refusal};
 use crate::host::{Host, Response};
 use crate::issuance::{Custodian, Poll};
+use crate::patience::Patience;
 use crate::problem::Problem;
 use crate::resumption::Drive;
 use crate::retry_after;
@@ -31,7 +32,8 @@ pub(crate) async fn validate<H: Host, C: Custodian>(
     let complaint = RefCell::new(None);
     let (name, kind) = (offer.challenge.name(), offer.challenge.kind);
     let (what, timeout) = (format!("the CA's validation of {name}"), client.options.client_timeout);
-    let verdict = within(&client.host, timeout, &what, pursued(client, drive, url, offer, &complaint)).await;
+    let pursued = pursued(client, drive, url, offer, &complaint);
+    let verdict = Patience::new(timeout).bound(&client.host, &what, pursued).await;
     match (verdict, complaint.into_inner()) {
         (Err(Error::TimedOut { .. }), Some(problem)) => {
             let refusal = Refusal { identifier: Some(name), challenge: Some(kind), problem };

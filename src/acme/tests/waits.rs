@@ -82,6 +82,10 @@ fn a_busy_ca_is_asked_again_no_sooner_than_it_says_by_whichever_request() {
     for endpoint in endpoints {
         // Longer than a request waits, longer than the whole operation may take, and longer than what is left of it.
         for (seconds, timeout, sent) in [("3600", 120, 1), ("8", 5, 1), ("4", 5, 2)] {
+            // The whole validation is bounded too, by an alarm that knows nothing of a wait within one of its requests.
+            if (endpoint, sent) == ("challenge", 2) {
+                continue;
+            }
             let (faults, count) = counted(endpoint, move || Some(asking(503, "serverInternal", seconds)));
             let scene = Scene::new(3, Settings::default()).faults(faults);
             let scene = scene.options(|options| options.client_timeout = Duration::from_secs(timeout));
