@@ -82,19 +82,26 @@ impl Ca {
         ok(&self.challenges(index)[position])
     }
 
-    pub(super) fn look_at_authorization(&mut self, index: usize) -> Response {
-        let Some(authorization) = self.authorizations.get(index) else {
-            return problem(404, "malformed", "no such challenge");
-        };
-        let state = match authorization.state {
+    /// Goes on with a validation by one look, at it or at its order.
+    pub(super) fn validate(&mut self, index: usize) {
+        let authorization = &self.authorizations[index];
+        self.authorizations[index].state = match authorization.state {
             Validation::Working(0) if self.finds_answer(authorization) => Validation::Valid,
             Validation::Working(0) if self.settings.after_failure == AfterFailure::Pending => Validation::Open,
             Validation::Working(0) => Validation::Failed,
             Validation::Working(looks) => Validation::Working(looks - 1),
             state => state,
         };
+    }
+
+    pub(super) fn look_at_authorization(&mut self, index: usize) -> Response {
+        if index >= self.authorizations.len() {
+            return problem(404, "malformed", "no such challenge");
+        }
+        self.validate(index);
+        let authorization = &self.authorizations[index];
         let (name, host) = (authorization.name.clone(), authorization.host().to_owned());
-        self.authorizations[index].state = state;
+        let state = authorization.state;
         let status = match state {
             Validation::Idle | Validation::Working(_) | Validation::Open => "pending",
             Validation::Valid => "valid",
@@ -144,8 +151,8 @@ impl Ca {
         let offer = |kind: &'static str| {
             let url = format!("{BASE}/challenge/{index}/{kind}");
             let mut challenge = match kind {
-                // Types unknown to a client may lack what the others have.
-                "unheard-of-01" => return json!({"type": kind, "accounturi": "x"}),
+                // All types have a URL and a status (§8); those unknown to a client may lack the rest.
+                "unheard-of-01" => json!({"type": kind, "url": url, "accounturi": "x"}),
                 "unreadable-01" => return json!({"type": kind, "url": 7, "token": {}, "error": "none"}),
                 "dns-persist-01" => json!({"type": kind, "url": url, "issuer-domain-names": ["ca.example"]}),
                 _ => json!({"type": kind, "url": url, "token": authorization.token}),

@@ -419,7 +419,11 @@ impl Ca {
     }
 
     fn look_at_order(&mut self, index: usize, now: i64) -> Response {
-        let Some(order) = self.orders.get_mut(index) else { return problem(404, "malformed", "no such order") };
+        let Some(order) = self.orders.get(index) else { return problem(404, "malformed", "no such order") };
+        for authorization in order.authorizations.clone() {
+            self.validate(authorization);
+        }
+        let order = &mut self.orders[index];
         if let (Some(csr), None) = (&order.csr, order.certificate) {
             if order.looks_left == 0 {
                 let serial = self.certificates.len() as u64 + 1;
