@@ -94,6 +94,11 @@ fn choose<H: Host, C: Custodian>(
     order: &Order,
     (base, state): (&str, &AuthorizationState),
 ) -> Result<Offer, Error> {
+    // No CA would have it so for long; it may be the answer to another question.
+    if state.challenges.is_empty() {
+        let what = "it is pending and offers no challenge".to_owned();
+        return Err(Error::BadAnswer { url: base.to_owned(), what });
+    }
     let told = state.identifier.as_deref();
     let Some((host, wildcard)) = proved_by(names, told, state.wildcard) else {
         let names = told.map(str::to_owned).into_iter().collect();

@@ -288,10 +288,7 @@ impl fmt::Display for Error {
             ),
             Self::NoChallenge { identifier, offered } => {
                 write!(f, "{}: the CA offers no challenge that is configured and proves it", one_line(identifier))?;
-                match offered.join(", ").as_str() {
-                    "" => f.write_str("; it offers none at all"),
-                    offered => write!(f, ", only {}", one_line(offered)),
-                }
+                write!(f, ", only {}", one_line(&offered.join(", ")))
             }
             Self::NotValidated { problems } => {
                 f.write_str("the CA could not validate what it was told of again")?;

@@ -246,6 +246,28 @@ fn a_challenge_without_a_usable_token_says_so() {
     );
 }
 
+/// It may be the answer to another question, as a cache or a proxy gives it: the order is gone on with.
+#[test]
+fn an_authorization_without_challenges_ends_no_order() {
+    for says in [
+        (|endpoint, value| {
+            if endpoint == "authorization" {
+                value["challenges"] = json!([]);
+            }
+        }) as Says,
+        |endpoint, value| {
+            if endpoint == "authorization" {
+                *value = json!({"newNonce": "https://ca.example/new-nonce"});
+            }
+        },
+    ] {
+        let scene = scene(says);
+        let error = acme_error(scene.issue(&["a.example", "b.example"], None));
+        assert!(matches!(&error, Error::BadAnswer { url, .. } if url.contains("/authorization/")), "{error}");
+        assert!(!error.ends_order() && scene.keeper.published.borrow().is_empty());
+    }
+}
+
 #[test]
 fn words_come_in_any_case_and_unknown_ones_are_waited_out() {
     issues(&["a.example"], |_, value| {
