@@ -61,7 +61,8 @@ impl Scene {
     pub fn failure_stored(&self) -> Result<()> {
         until("the failed try in storage", PATIENCE, || {
             let state = self.world.sidecar.state()?;
-            ensure!(state["attempts"].as_array().is_some_and(|attempts| !attempts.is_empty()), "none yet");
+            let attempts = state["attempts"].as_array().context("no attempts")?;
+            ensure!(attempts.iter().any(|attempt| attempt["failures"].as_u64() > Some(0)), "none yet");
             Ok(())
         })
     }
