@@ -32,12 +32,13 @@ const PASSED: [&str; 5] = ["ENVOY_UID", "LC_ALL", "MY_OWN", "SSL_CERT_FILE", "TZ
 struct Scene(TempDir);
 
 impl Scene {
-    /// It notes its arguments and its environment. Envoy validates, and runs; the latter lasts.
+    /// It notes its arguments and its environment. Envoy says its version, validates, and runs; the last lasts.
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let script = format!(
             "#!/bin/sh\nfor n in 1 2 3 4; do [ -e {0}/args.$n ] || break; done\n\
              cp /proc/$$/environ {0}/environ.$n\necho \"$*\" > {0}/args.part && mv {0}/args.part {0}/args.$n\n\
+             case \"$*\" in --version) echo 'envoy  version: 0/1.40.0/Clean/RELEASE/BoringSSL'; exit 0;; esac\n\
              case \"$*\" in *validate*) exit 0;; esac\nexec sleep 600\n",
             home.path().display()
         );
@@ -95,9 +96,10 @@ fn check_gives_an_envoy_that_validates_no_credentials() {
     let scene = Scene::new();
     let bootstrap = concat!(env!("CARGO_MANIFEST_DIR"), "/../../envoy/envoy.yaml");
     scene.command(&["check", bootstrap]).status().unwrap();
-    let (arguments, environment) = scene.call(1).unwrap_or_else(|| panic!("it was not called: {}", scene.log()));
-    assert!(arguments.contains("--mode validate"), "{arguments}");
-    judge(&environment);
+    let calls = [1, 2].map(|number| scene.call(number).unwrap_or_else(|| panic!("call {number}: {}", scene.log())));
+    let [asked, validating] = calls.each_ref().map(|(arguments, _)| arguments);
+    assert!(asked.contains("--version") && validating.contains("--mode validate"), "{asked}{validating}");
+    calls.iter().for_each(|(_, environment)| judge(environment));
 }
 
 #[test]
@@ -110,20 +112,21 @@ fn run_gives_no_envoy_of_its_credentials() {
     command.args(["--email", "me@example.com", "--plugin", &plugin]);
     let mut child = command.spawn().unwrap();
     let start = Instant::now();
-    // The first validates, the second is to serve.
+    // The first says its version, the second validates, the third is to serve.
     let calls = loop {
-        match (scene.call(1), scene.call(2)) {
-            (Some(first), Some(second)) => break Some([first, second]),
+        match [1, 2, 3].map(|number| scene.call(number)) {
+            [Some(first), Some(second), Some(third)] => break Some([first, second, third]),
             _ if start.elapsed() > Duration::from_secs(60) => break None,
             _ => std::thread::sleep(Duration::from_millis(10)),
         }
     };
     child.kill().unwrap();
     child.wait().unwrap();
-    let [validating, serving] = calls.unwrap_or_else(|| panic!("Envoy was not started twice: {}", scene.log()));
+    let [asked, validating, serving] = calls.unwrap_or_else(|| panic!("Envoy was not started: {}", scene.log()));
+    assert!(asked.0.contains("--version"), "{}", asked.0);
     assert!(validating.0.contains("--mode validate"), "{}", validating.0);
     assert!(serving.0.contains("bootstrap.json"), "{}", serving.0);
-    for (_, environment) in [validating, serving] {
+    for (_, environment) in [asked, validating, serving] {
         judge(&environment);
     }
 }
