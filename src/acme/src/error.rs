@@ -206,10 +206,11 @@ impl Error {
         }
     }
 
-    /// Whether a CA that answers failed by itself, and did not ask for a wait.
+    /// Whether a CA that answers failed by itself at what it was asked for, and did not ask for a wait. One that has not
+    /// even a nonce fails at everything.
     pub(crate) fn is_failure_of_ca(&self) -> bool {
-        matches!(self, Self::Refused { problem, .. }
-            if matches!(class_of(problem), Class::Transient(None)) && !problem.is("badNonce"))
+        matches!(self, Self::Refused { endpoint, problem }
+            if *endpoint != "newNonce" && matches!(class_of(problem), Class::Transient(None)) && !problem.is("badNonce"))
     }
 
     /// Whether the CA has nothing at a URL that it told.

@@ -161,19 +161,22 @@ fn restarts_make_no_order_endless() {
 
 #[test]
 fn a_ca_that_is_away_for_long_makes_no_order_look_dead() {
-    let scene = scene(Settings::default());
-    scene
-        .network
-        .faults
-        .replace(Faults::by(|request, _| (request.endpoint == "challenge").then_some(Fault::LostRequest)));
-    scene.run(MINUTE / 2);
-    assert_eq!(scene.keeper.stored.borrow().orders.len(), 1);
-    scene.network.faults.replace(Faults::by(|_, _| Some(Fault::LostRequest)));
-    scene.run(6 * HOUR);
-    assert!(scene.keeper.attempts.borrow().len() > 5);
-    scene.network.faults.replace(Faults::none());
-    scene.run(7 * HOUR);
-    assert_eq!((scene.published().len(), scene.ca().order_count()), (1, 1), "{:#?}", scene.notes.lines.borrow());
+    let aways: [fn() -> Fault; 2] = [|| Fault::LostRequest, || Fault::answer(500, "{}")];
+    for away in aways {
+        let scene = scene(Settings::default());
+        scene
+            .network
+            .faults
+            .replace(Faults::by(|request, _| (request.endpoint == "challenge").then_some(Fault::LostRequest)));
+        scene.run(MINUTE / 2);
+        assert_eq!(scene.keeper.stored.borrow().orders.len(), 1);
+        scene.network.faults.replace(Faults::by(move |_, _| Some(away())));
+        scene.run(6 * HOUR);
+        assert!(scene.keeper.attempts.borrow().len() > 5);
+        scene.network.faults.replace(Faults::none());
+        scene.run(7 * HOUR);
+        assert_eq!((scene.published().len(), scene.ca().order_count()), (1, 1), "{:#?}", scene.notes.lines.borrow());
+    }
 }
 
 #[test]
