@@ -135,6 +135,15 @@ impl Observer for Herald {
             Event::OtherWay { id, reason } => {
                 log!(proxy, Warn, "{}: proved in another way, since {reason}", Shown(id));
             }
+            Event::OtherCa { resolver, tests, kept } => {
+                if tests > 0 {
+                    log!(proxy, Info, "{resolver}: certificates of a CA's test system are replaced now: {tests}");
+                }
+                if kept > 0 {
+                    let what = "certificates are of another CA than caServer and stay until they are due";
+                    log!(proxy, Info, "{resolver}: {what}: {kept}");
+                }
+            }
             Event::Planned { took_millis } => {
                 self.metrics.set("engine_plan_milliseconds", u64::try_from(took_millis).unwrap_or_default());
             }

@@ -22,6 +22,7 @@ mod records;
 mod restart;
 pub mod schedule;
 mod spread;
+pub mod test_system;
 pub mod vault;
 
 pub use acme::one_line;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::Resolver;
 use crate::spread::{WHOLE, share};
+use crate::test_system;
 use crate::vault::{Certificate, Renewal, Suggestion};
 
 /// Certificates that live no longer than this, in seconds, are renewed in the last half of their life: a third of six
@@ -28,19 +29,25 @@ const SHORTEST_WINDOW: i64 = 20 * 60;
 pub struct Schedule<'a> {
     /// The resolvers whose users say how long their certificates live.
     durations: Vec<(&'a str, Duration)>,
+    /// All resolvers, whose CAs tell which certificates are of another one.
+    resolvers: &'a [Resolver],
 }
 
 impl<'a> Schedule<'a> {
     /// The schedule of these resolvers.
     pub fn of(resolvers: &'a [Resolver]) -> Self {
         let said = |resolver: &'a Resolver| Some((resolver.name.as_str(), resolver.certificates_duration?));
-        Self { durations: resolvers.iter().filter_map(said).collect() }
+        Self { durations: resolvers.iter().filter_map(said).collect(), resolvers }
     }
 
     /// When to renew a certificate, in seconds since 1970: at the moment that was chosen in the window its CA suggests
     /// (RFC 9773 §4.2), but not in the last twentieth of its life; where there is no window that makes sense, as its
-    /// lifetime asks. Where the user set `certificatesDuration`, the CA can only hasten it.
+    /// lifetime asks. Where the user set `certificatesDuration`, the CA can only hasten it. What a test system issued is
+    /// replaced at once when its resolver has the real CA.
     pub fn renewal_at(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> i64 {
+        if self.is_of_test_system(certificate, renewal) {
+            return certificate.not_before.max(renewal.map_or(i64::MIN, |renewal| renewal.rest_until));
+        }
         let by_lifetime = self.by_lifetime(certificate);
         let Some(Renewal { suggestion: Some(suggestion), rest_until, .. }) = renewal else { return by_lifetime };
         if !makes_sense(suggestion, certificate) {
@@ -66,6 +73,29 @@ impl<'a> Schedule<'a> {
         let jitter = (window / JITTER_PART).saturating_mul(i64::from(share(&certificate.serial)));
         let jitter = jitter.checked_div(i64::from(WHOLE)).unwrap_or_default();
         certificate.not_after.saturating_sub(window).saturating_add(jitter)
+    }
+
+    /// Whether a certificate is of a test system, and its resolver has another CA by now.
+    pub(crate) fn is_of_test_system(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> bool {
+        self.resolver_of(certificate, renewal).is_some_and(|resolver| {
+            let made_at = renewal.and_then(|renewal| renewal.ca_server.as_deref());
+            test_system::made(made_at, &certificate.issuer, &resolver.ca_server, resolver.staging_server.as_deref())
+        })
+    }
+
+    /// Whether a certificate is of another CA than its resolver has by now, as far as is known. That CA can neither be
+    /// told what is replaced nor asked when to.
+    pub(crate) fn is_of_another_ca(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> bool {
+        let made_at = renewal.and_then(|renewal| renewal.ca_server.as_deref());
+        let resolver = self.resolver_of(certificate, renewal);
+        let is_another = made_at.zip(resolver).is_some_and(|(made_at, resolver)| made_at != resolver.ca_server);
+        is_another || self.is_of_test_system(certificate, renewal)
+    }
+
+    fn resolver_of(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> Option<&'a Resolver> {
+        let issued_by = renewal.and_then(|renewal| renewal.issued_by.as_deref());
+        let name = issued_by.unwrap_or(&certificate.id.resolver);
+        self.resolvers.iter().find(|resolver| resolver.name == name)
     }
 
     /// How long its user says that it lives.
@@ -118,8 +148,10 @@ mod tests {
 
     /// How long before its end a certificate of this lifetime is renewed, at the earliest, with `certificatesDuration`.
     fn window(hours: u64, lifetime: i64) -> i64 {
-        let schedule =
-            Schedule { durations: vec![("other", Duration::ZERO), ("le", Duration::from_secs(hours * 3600))] };
+        let schedule = Schedule {
+            durations: vec![("other", Duration::ZERO), ("le", Duration::from_secs(hours * 3600))],
+            resolvers: &[],
+        };
         let ats = (0..200).map(|serial| schedule.by_lifetime(&living(0, lifetime, &format!("{serial:x}"))));
         let (earliest, latest) = (ats.clone().min().unwrap(), ats.max().unwrap());
         let window = lifetime - earliest;
@@ -185,7 +217,7 @@ mod tests {
 
     #[test]
     fn absurd_lifetimes_with_a_duration_overflow_nothing() {
-        let schedule = Schedule { durations: vec![("le", Duration::MAX)] };
+        let schedule = Schedule { durations: vec![("le", Duration::MAX)], resolvers: &[] };
         for (not_before, not_after) in [(100, 50), (i64::MIN, i64::MAX), (i64::MAX, i64::MIN), (0, 0)] {
             schedule.by_lifetime(&living(not_before, not_after, "1"));
         }
@@ -267,7 +299,7 @@ mod tests {
 
     #[test]
     fn where_the_user_said_how_long_they_live_the_ca_can_only_hasten() {
-        let schedule = Schedule { durations: vec![("le", Duration::from_secs(2160 * 3600))] };
+        let schedule = Schedule { durations: vec![("le", Duration::from_secs(2160 * 3600))], resolvers: &[] };
         let by_lifetime = schedule.by_lifetime(&living(0, 90 * DAY, "1"));
         assert_eq!(suggested(10 * DAY, 12 * DAY, 11 * DAY, &schedule), 11 * DAY);
         assert_eq!(suggested(80 * DAY, 82 * DAY, 81 * DAY, &schedule), by_lifetime);

@@ -232,3 +232,47 @@ fn what_is_renewed_while_its_ca_is_asked_is_asked_about_too() {
     let asked = scene.ca().renewals_asked.iter().filter(|(asked, _)| *asked == renewal_id(2)).count();
     assert!(asked > 0, "{:?}", scene.ca().renewals_asked);
 }
+
+/// Makes what is stored look as if it came from this directory and issuer.
+fn made_at(scene: &Scene, ca_server: Option<&str>, issuer: &str) {
+    let mut stored = scene.keeper.stored.borrow_mut();
+    stored.certificates[0].issuer = issuer.to_owned();
+    stored.renewals[0].ca_server = ca_server.map(str::to_owned);
+}
+
+const STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+
+#[test]
+fn what_a_test_system_issued_is_replaced_at_once_and_once_when_the_ca_is_another() {
+    // With the directory, and as a storage of yesterday or another tool's has it: without.
+    for (ca_server, issuer) in [(Some(STAGING), "R12"), (None, "(STAGING) Riddling Rhubarb R12")] {
+        let scene = scene(Renewals::default());
+        scene.run(HOUR);
+        made_at(&scene, ca_server, issuer);
+        scene.run(MINUTE);
+        assert_eq!(issued(&scene), 2, "{ca_server:?}");
+        assert_eq!(scene.ca().replaced(), Vec::<String>::new());
+        scene.run(DAY);
+        scene.run(DAY * 50);
+        assert_eq!(issued(&scene), 2, "{ca_server:?}");
+        let lines = scene.notes.lines.borrow();
+        let told = lines.iter().filter(|line| line.contains("OtherCa") && line.contains("tests: 1, kept: 0"));
+        assert_eq!(told.count(), 1, "{lines:#?}");
+    }
+}
+
+#[test]
+fn what_another_ca_issued_stays_until_it_is_due_and_that_ca_is_not_asked() {
+    let scene = scene(Renewals { usual: Some((200, 300)), ..Renewals::default() });
+    scene.run(HOUR);
+    let asked = scene.ca().renewals_asked.len();
+    // Also the real one when a test system is chosen by now.
+    made_at(&scene, Some("https://acme-v02.api.letsencrypt.org/directory"), "R12");
+    scene.keeper.stored.borrow_mut().renewals[0].suggestion = None;
+    scene.run(DAY * 58);
+    assert_eq!((issued(&scene), scene.ca().renewals_asked.len()), (1, asked));
+    scene.run(DAY * 5);
+    assert_eq!(issued(&scene), 2);
+    assert_eq!(scene.ca().replaced(), Vec::<String>::new());
+    assert!(scene.notes.lines.borrow().iter().any(|line| line.contains("tests: 0, kept: 1")));
+}

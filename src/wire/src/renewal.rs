@@ -24,6 +24,9 @@ pub struct Renewal {
     /// The resolver whose CA issued it, where that is another than the certificate's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_by: Option<String>,
+    /// The directory of the CA that it was ordered at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_server: Option<String>,
     /// What the CA suggests; none when it has nothing to say, or nothing of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,

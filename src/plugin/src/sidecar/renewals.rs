@@ -44,24 +44,33 @@ pub(super) fn pause(pause: Pause) -> wire::Pause {
 /// What CAs said of renewals, to be kept.
 pub(super) fn to_renewals(renewals: Vec<Renewal>) -> wire::Renewals {
     let to_wire = |renewal: Renewal| {
-        let Renewal { id, serial, issued_by, suggestion, ask_at, hurries, rest_until } = renewal;
+        let Renewal { id, serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until } = renewal;
         let suggestion = suggestion.map(|suggestion| {
             let Suggestion { start, end, renew_at, explanation } = suggestion;
             wire::Suggestion { start, end, renew_at, explanation }
         });
-        wire::Renewal { certificate: to_wire(&id), serial, issued_by, suggestion, ask_at, hurries, rest_until }
+        wire::Renewal {
+            certificate: to_wire(&id),
+            serial,
+            issued_by,
+            ca_server,
+            suggestion,
+            ask_at,
+            hurries,
+            rest_until,
+        }
     };
     wire::Renewals { renewals: renewals.into_iter().map(to_wire).collect() }
 }
 
 /// What a CA said of a renewal.
 pub(super) fn renewal(renewal: wire::Renewal) -> Renewal {
-    let wire::Renewal { certificate, serial, issued_by, suggestion, ask_at, hurries, rest_until } = renewal;
+    let wire::Renewal { certificate, serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until } = renewal;
     let suggestion = suggestion.map(|suggestion| {
         let wire::Suggestion { start, end, renew_at, explanation } = suggestion;
         Suggestion { start, end, renew_at, explanation }
     });
-    Renewal { id: from_wire(certificate), serial, issued_by, suggestion, ask_at, hurries, rest_until }
+    Renewal { id: from_wire(certificate), serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until }
 }
 
 /// Since when nothing wants some certificates, to be kept.

@@ -60,6 +60,21 @@ pub(super) struct Agenda<'a> {
 }
 
 impl<'a> Agenda<'a> {
+    /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them.
+    pub(super) fn tell_of_other_cas(&self) {
+        for resolver in &self.config.resolvers {
+            let stored = self.records.iter().filter(|(_, record)| record.id.resolver == resolver.name);
+            let stored = stored.filter_map(|(_, record)| Some((record.stored.as_ref()?, record.renewal())));
+            let others = stored.filter(|(stored, renewal)| self.schedule.is_of_another_ca(stored, *renewal));
+            let (tests, kept): (Vec<_>, Vec<_>) =
+                others.partition(|(stored, renewal)| self.schedule.is_of_test_system(stored, *renewal));
+            if !tests.is_empty() || !kept.is_empty() {
+                let (tests, kept) = (tests.len(), kept.len());
+                self.observer.notice(Event::OtherCa { resolver: &resolver.name, tests, kept });
+            }
+        }
+    }
+
     pub(super) fn new(
         config: &'a Config,
         inventory: Inventory,
@@ -185,11 +200,12 @@ impl<'a> Agenda<'a> {
     /// resolver, and the identifier to ask by.
     pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
         let now = now_millis.div_euclid(1000);
-        let records = &self.records;
+        let (records, schedule) = (&self.records, &self.schedule);
         let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
         let is_early = |place| records.at(place).and_then(next_at).is_some_and(|at| at > now);
-        let place = self.inquiries.next(now, |place| question(records, place).is_some() && !is_early(place))?;
-        question(records, place)
+        let place =
+            self.inquiries.next(now, |place| question(records, schedule, place).is_some() && !is_early(place))?;
+        question(records, schedule, place)
     }
 
     /// The certificate's CA is not to be asked before this time, seconds since 1970.
@@ -279,6 +295,7 @@ impl<'a> Agenda<'a> {
     /// before that may happen again.
     fn put(&mut self, id: &CertificateId, issuer: String, certificate: Certificate, now: i64) {
         let (schedule, options) = (&self.schedule, &self.config.engine);
+        let ca_server = self.config.resolver(&issuer).map(|resolver| resolver.ca_server.clone());
         let mut early = None;
         self.records.update(id, |record| {
             let is_early = record.stored.as_ref().is_some_and(|stored| schedule.by_lifetime(stored) > now);
@@ -289,6 +306,7 @@ impl<'a> Agenda<'a> {
                 id: id.clone(),
                 serial: certificate.serial.clone(),
                 issued_by: (issuer != id.resolver).then_some(issuer),
+                ca_server,
                 suggestion: None,
                 ask_at: 0,
                 hurries,
@@ -349,9 +367,13 @@ impl<'a> Agenda<'a> {
     }
 }
 
-/// What the CA of the certificate of this record is asked.
-fn question(records: &Records, place: usize) -> Option<(usize, &str, &str, &str)> {
+/// What the CA of the certificate of this record is asked, if its resolver has that CA still.
+fn question<'r>(
+    records: &'r Records,
+    schedule: &Schedule<'_>,
+    place: usize,
+) -> Option<(usize, &'r str, &'r str, &'r str)> {
     let record = records.at(place)?;
-    let stored = record.stored.as_ref()?;
+    let stored = record.stored.as_ref().filter(|stored| !schedule.is_of_another_ca(stored, record.renewal()))?;
     Some((place, &stored.serial, record.issued_by(), stored.renewal_id.as_deref()?))
 }

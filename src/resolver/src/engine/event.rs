@@ -77,6 +77,15 @@ pub enum Event<'a> {
         /// Why the last try failed, in one escaped line; empty when only the wait would have been long.
         reason: &'a str,
     },
+    /// Some certificates are of other CAs than their resolver has by now.
+    OtherCa {
+        /// The resolver.
+        resolver: &'a str,
+        /// How many of them a test system issued: these are replaced at once.
+        tests: usize,
+        /// How many others there are: these stay until they are due.
+        kept: usize,
+    },
     /// Nothing has wanted a certificate for so long that it is renewed no longer.
     GivenUp {
         /// Which certificate.

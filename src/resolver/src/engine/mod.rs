@@ -72,6 +72,7 @@ pub async fn run<H: Host, V: Vault>(
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
     let mut agenda = Agenda::new(config, inventory, feed, observer, host.now_millis());
+    agenda.tell_of_other_cas();
     let mut running = FuturesUnordered::new();
     let mut chores = FuturesUnordered::new();
     loop {

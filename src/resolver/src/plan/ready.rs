@@ -111,6 +111,7 @@ impl<'a> View<'a> {
             _ if record.failed().is_some() => Why::Retry,
             None => Why::First,
             Some(_) if self.replacement(record).is_some() => Why::Replacement,
+            Some(stored) if self.schedule.is_of_test_system(stored, record.renewal()) => Why::Replacement,
             Some(stored) if self.schedule.by_lifetime(stored) > self.now => Why::Suggested,
             Some(_) => Why::Renewal,
         }

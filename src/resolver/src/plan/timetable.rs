@@ -9,6 +9,7 @@ use super::unwanted::Departed;
 use super::{Due, known::Known, overlap};
 use crate::engine::{Census, Event, Observer};
 use crate::key::Key;
+use crate::records::Record;
 use crate::schedule::lifetime;
 use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder};
 
@@ -154,7 +155,10 @@ impl Timetable {
                 self.put(place, State::Later(at));
                 continue;
             }
-            let of_issuer = record.filter(|record| record.issued_by() == issuer);
+            let is_of_another_ca = |record: &&Record| {
+                record.stored.as_ref().is_some_and(|stored| view.schedule.is_of_another_ca(stored, record.renewal()))
+            };
+            let of_issuer = record.filter(|record| record.issued_by() == issuer && !is_of_another_ca(record));
             let task = Task {
                 place,
                 due: Due { id: entry.id.clone(), why: view.why(record) },

@@ -210,6 +210,8 @@ pub struct Renewal {
     pub serial: String,
     /// The resolver whose CA issued it, where that is another than the certificate's own.
     pub issued_by: Option<String>,
+    /// The directory of the CA that it was ordered at; none where that was not kept.
+    pub ca_server: Option<String>,
     /// What the CA suggests; none when it has nothing to say, or nothing of use.
     pub suggestion: Option<Suggestion>,
     /// When to ask it again, seconds since 1970.

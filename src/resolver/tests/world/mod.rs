@@ -198,10 +198,9 @@ impl Vault for Keeper {
         stored.certificates.retain(|old| old.id != *id);
         stored.certificates.push(certificate.clone());
         stored.renewals.retain(|renewal| renewal.id != *id);
-        if issuer.name != id.resolver {
-            let (serial, issued_by) = (certificate.serial.clone(), Some(issuer.name.clone()));
-            stored.renewals.push(Renewal { id: id.clone(), serial, issued_by, ..Renewal::default() });
-        }
+        let (serial, ca_server) = (certificate.serial.clone(), Some(issuer.ca_server.clone()));
+        let issued_by = (issuer.name != id.resolver).then(|| issuer.name.clone());
+        stored.renewals.push(Renewal { id: id.clone(), serial, issued_by, ca_server, ..Renewal::default() });
         let order = stored.orders.iter().find(|order| order.id == *id).map(|order| order.failed_ways.clone());
         stored.orders.retain(|order| order.id != *id);
         stored.attempts.retain(|attempt| attempt.id != *id);

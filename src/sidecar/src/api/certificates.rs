@@ -73,23 +73,31 @@ async fn changes(
     let mut progress = progress.map_or_else(|| Progress::none(publication.certificate.clone()), |stored| stored.value);
     // When this is a repetition, another order may be under way already.
     let order = progress.order.as_ref().map(|order| &order.url).or(progress.key.as_ref().map(|key| &key.order));
+    let ca_server = progress.order.as_ref().filter(|order| order.url == publication.order);
+    let ca_server = ca_server.map(|order| order.ca_server.clone());
     if order.is_none_or(|url| *url == publication.order) {
         let issued_by = publication.issued_by.as_deref();
         changes.extend(permits::published(context.store.as_ref(), &progress, issued_by).await?);
         progress = progress.finished();
     }
-    progress.renewal = renewal(publication, &certificate.facts, progress.renewal);
+    progress.renewal = renewal(publication, &certificate.facts, ca_server, progress.renewal);
     changes.push(Change::Progress { expected, progress });
     Ok(changes)
 }
 
-/// What is known of the renewal: what was said of this very certificate, or at least whose CA has to be asked.
-fn renewal(publication: &Publication, facts: &StoredCertificate, known: Option<Renewal>) -> Option<Renewal> {
+/// What is known of the renewal: what was said of this very certificate, or at least whose it is.
+fn renewal(
+    publication: &Publication,
+    facts: &StoredCertificate,
+    ca_server: Option<String>,
+    known: Option<Renewal>,
+) -> Option<Renewal> {
     known.filter(|known| known.serial == facts.serial).or_else(|| {
-        publication.issued_by.as_ref().map(|issuer| Renewal {
+        (publication.issued_by.is_some() || ca_server.is_some()).then(|| Renewal {
             certificate: publication.certificate.clone(),
             serial: facts.serial.clone(),
-            issued_by: Some(issuer.clone()),
+            issued_by: publication.issued_by.clone(),
+            ca_server,
             suggestion: None,
             ask_at: 0,
             hurries: 0,

@@ -23,7 +23,7 @@ async fn what_a_ca_said_of_a_renewal_is_kept_until_another_certificate_comes() {
     let first = engine.issue(&ca, &id, &order(1)).await.certificate;
     assert!(first.renewal_id.is_none(), "it names no authority key");
     engine.put(path::RENEWALS, &renewals(&id, "0badc0de")).await.no_content();
-    assert!(engine.state().await.renewals.is_empty(), "it is of another one");
+    assert_eq!(engine.state().await.renewals[0].serial, first.serial, "it is of another one");
     engine.put(path::RENEWALS, &renewals(&id, &first.serial)).await.no_content();
     engine.put(path::UNWANTED, &unwanted(&id, Some(7))).await.no_content();
     sidecar.stop().await.unwrap();
@@ -39,8 +39,9 @@ async fn what_a_ca_said_of_a_renewal_is_kept_until_another_certificate_comes() {
     engine.put(path::UNWANTED, &unwanted(&id, None)).await.no_content();
     engine.issue(&ca, &id, &order(2)).await;
     let state = engine.state().await;
-    assert!(state.renewals.is_empty() && state.unwanted.is_empty());
-    assert_eq!(home.stored()["le"]["EnvoyAutocert"]["progress"], json!([]));
+    assert!(state.renewals[0].suggestion.is_none() && state.unwanted.is_empty());
+    let progress = &home.stored()["le"]["EnvoyAutocert"]["progress"];
+    assert_eq!(progress[0]["renewal"]["caServer"], "https://ca.example/directory", "{progress}");
 }
 
 #[tokio::test]
@@ -63,6 +64,7 @@ async fn which_ca_issued_a_certificate_is_kept_with_it() {
         certificate: id.clone(),
         serial: published.certificate.serial.clone(),
         issued_by: Some("zero".into()),
+        ca_server: Some("https://ca.example/directory".into()),
         suggestion: None,
         ask_at: 0,
         hurries: 0,
@@ -75,7 +77,7 @@ async fn which_ca_issued_a_certificate_is_kept_with_it() {
     engine.post(path::CERTIFICATES, &publication).await.json::<Published>();
     assert!(engine.state().await.renewals[0].suggestion.is_some(), "a repetition changes nothing");
     engine.issue(&ca, &id, &order(2)).await;
-    assert!(engine.state().await.renewals.is_empty());
+    assert_eq!(engine.state().await.renewals[0].issued_by, None);
 }
 
 #[tokio::test]

@@ -67,8 +67,8 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
 }
 
 fn renewal_of(id: &wire::CertificateId, entry: RenewalEntry) -> wire::Renewal {
-    let RenewalEntry { serial, issued_by, suggestion, ask_at, hurries, rest_until } = entry;
-    wire::Renewal { certificate: id.clone(), serial, issued_by, suggestion, ask_at, hurries, rest_until }
+    let RenewalEntry { serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until } = entry;
+    wire::Renewal { certificate: id.clone(), serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until }
 }
 
 fn pending_key(entry: PendingKeyEntry) -> Option<PendingKey> {
@@ -108,6 +108,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
         renewal: progress.renewal.as_ref().map(|renewal| RenewalEntry {
             serial: renewal.serial.clone(),
             issued_by: renewal.issued_by.clone(),
+            ca_server: renewal.ca_server.clone(),
             suggestion: renewal.suggestion.clone(),
             ask_at: renewal.ask_at,
             hurries: renewal.hurries,
