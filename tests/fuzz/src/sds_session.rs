@@ -128,6 +128,7 @@ impl World {
         let (name, version): (String, u8) = (name(input)?, input.int_in_range(0..=3)?);
         let Some(parsed) = Name::parse(&name) else { return Ok(()) };
         let pair = Pair {
+            is_of_test_system: false,
             chain_pem: version.to_string(),
             key_pem: String::new(),
             names: vec![name],

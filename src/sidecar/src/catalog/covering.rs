@@ -24,10 +24,13 @@ pub(super) struct Rank<'a> {
     version: &'a str,
 }
 
-/// Worst first. A provided certificate that ran out while it was served is still better than the default one.
+/// Worst first. A provided certificate that ran out while it was served is still better than the default one. What a
+/// CA's test system issued is trusted by nobody: it is never served before what is valid.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Tier {
+    TestExpired,
     ProvidedExpired,
+    TestValid,
     ProvidedValid,
     AcmeExpired,
     AcmeValid,
@@ -76,6 +79,8 @@ impl Covering {
 
 fn rank(source: Source, pair: &Pair, exact: bool, now: i64) -> Rank<'_> {
     let tier = match (source, pair.is_valid_at(now)) {
+        (_, true) if pair.is_of_test_system => Tier::TestValid,
+        (_, false) if pair.is_of_test_system => Tier::TestExpired,
         (Source::Acme, true) => Tier::AcmeValid,
         (Source::Acme, false) => Tier::AcmeExpired,
         (Source::Provided, true) => Tier::ProvidedValid,

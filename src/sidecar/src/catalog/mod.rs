@@ -65,7 +65,7 @@ impl Catalog {
         self.alter(|contents| contents.replace_default(default.into_pair()));
     }
 
-    /// The best certificate for a name: valid ACME > expired ACME > provided > default; exact names before wildcards,
+    /// The best certificate for a name: valid ACME > expired ACME > provided > of a CA's test system > default; exact names before wildcards,
     /// then the one that is valid longest. `None` when nothing covers it and there is no default.
     ///
     /// `name` is as a client gave it; for one that is neither a DNS name nor an address there is none. `now` is in seconds

@@ -8,7 +8,9 @@ use super::*;
 fn pair(version: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc<Pair> {
     let names = names.iter().map(|name| (*name).to_owned()).collect();
     let (chain_pem, key_pem) = (String::new(), String::new());
-    Arc::new(Pair { chain_pem, key_pem, names, not_before, not_after, version: version.to_owned() })
+    let is_of_test_system = version.starts_with("test");
+    let version = version.to_owned();
+    Arc::new(Pair { chain_pem, key_pem, names, not_before, not_after, is_of_test_system, version })
 }
 
 fn id(names: &[&str]) -> wire::CertificateId {
@@ -38,6 +40,18 @@ fn valid_acme_before_expired_acme_before_provided_before_default() {
     catalog.put_acme(&id(&["a.test"]), None);
     catalog.replace_provided(vec![]);
     assert_eq!(best(&catalog, "a.test", 50), "default");
+}
+
+#[test]
+fn what_a_test_system_issued_goes_after_everything_valid_that_is_trusted() {
+    let catalog = catalog();
+    catalog.put_acme(&id(&["a.test"]), Some(pair("test", &["a.test"], 0, 500)));
+    assert_eq!(best(&catalog, "a.test", 50), "test");
+    catalog.replace_provided(vec![pair("provided", &["a.test"], 0, 200)]);
+    assert_eq!(best(&catalog, "a.test", 50), "provided");
+    assert_eq!(best(&catalog, "a.test", 201), "test");
+    catalog.put_acme(&id(&["*.test"]), Some(pair("wildcard", &["*.test"], 0, 100)));
+    assert_eq!(best(&catalog, "a.test", 50), "wildcard");
 }
 
 #[test]

@@ -10,8 +10,6 @@ use crate::chain::{self, MAX_CHAIN_BYTES, Refusal};
 use crate::parallel::in_parallel;
 use crate::store::{Account, CaOrigin, Certificate, CertificateKey, Change, Offline, Registration, Revision};
 
-/// How Let's Encrypt marks the issuers of its staging CA.
-const STAGING: &str = "(STAGING)";
 /// What an account that can't be taken costs: one request of the engine's.
 const NEW_ACCOUNT: &str = "a new account is registered at the next order";
 
@@ -64,14 +62,16 @@ impl Plan {
     ) {
         let stored = storage.certificate(&(&certificate.facts.id).into());
         if !std::ptr::eq(certificate, best) {
-            line.leave_out(format!("another one of the same names is valid until {}", day(best.pair.not_after)));
+            let (tests, until) = (put_back(certificate, best), day(best.pair.not_after));
+            line.leave_out(format!("{tests}another one of the same names is valid until {until}"));
         } else if stored.is_some_and(|stored| stored.value.pair.version == certificate.pair.version) {
             line.outcome = Outcome::AlreadyThere;
         } else if let Some(better) = stored.filter(|stored| rank(&stored.value) >= rank(certificate)) {
             let until = day(better.value.pair.not_after);
-            line.leave_out(format!("the storage has one of the same names that is valid until {until}"));
+            let tests = put_back(certificate, &better.value);
+            line.leave_out(format!("{tests}the storage has one of the same names that is valid until {until}"));
         } else {
-            if is_staging(certificate) {
+            if certificate.pair.is_of_test_system {
                 line.reason = Some("it is from a staging CA: browsers don't trust it".into());
             }
             let expected = Revision::of(stored);
@@ -145,11 +145,13 @@ fn best<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> BTreeMap<Cer
 
 /// How good a certificate is beside another one of the same names: the greater, the better.
 fn rank(certificate: &Certificate) -> (bool, i64, i64) {
-    (!is_staging(certificate), certificate.pair.not_after, certificate.pair.not_before)
+    (!certificate.pair.is_of_test_system, certificate.pair.not_after, certificate.pair.not_before)
 }
 
-fn is_staging(certificate: &Certificate) -> bool {
-    certificate.facts.issuer.starts_with(STAGING)
+/// Why it comes after one that may end sooner, if a test system issued it and not that one.
+fn put_back(certificate: &Certificate, better: &Certificate) -> &'static str {
+    let is_test = certificate.pair.is_of_test_system && !better.pair.is_of_test_system;
+    if is_test { "it is from a staging CA, and " } else { "" }
 }
 
 /// The account with its CA, or why it can't be used.

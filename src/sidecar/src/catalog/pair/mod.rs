@@ -10,6 +10,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{KeyPair, PublicKeyData};
+use resolver::test_system;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use x509_parser::certificate::X509Certificate;
@@ -40,6 +41,8 @@ pub struct Pair {
     pub not_before: i64,
     /// End of validity, seconds since 1970.
     pub not_after: i64,
+    /// Whether its issuer's name is that of a CA's test system, whose certificates nobody trusts.
+    pub is_of_test_system: bool,
     /// A hash of the content: equal content, equal version. It is the secret's version in SDS.
     pub version: String,
 }
@@ -102,6 +105,7 @@ impl Pair {
             names,
             not_before: leaf_parsed.validity().not_before.timestamp(),
             not_after: leaf_parsed.validity().not_after.timestamp(),
+            is_of_test_system: test_system::is_issuer(&leaf_parsed.issuer().to_string()),
             version: version(&chain),
         })
     }
