@@ -33,7 +33,7 @@ impl World {
             }
             Event::Jump(millis) => {
                 self.time.jump(millis);
-                self.checks.pace.clock_set();
+                self.checks.pace.clock_set(now);
                 self.checks.limits.clock_set();
                 self.checks.renewal.trouble(now, super::time::DAY);
             }
@@ -159,7 +159,7 @@ impl World {
         let state: wire::State = serde_json::from_slice(&state).unwrap_or_default();
         self.checks.orders = Default::default();
         for order in &state.orders {
-            self.checks.orders.stored(key(&order.certificate.names), order.url.clone());
+            self.checks.orders.stored(key(&order.certificate.names), order.url.clone(), order.course.expires);
         }
         for order in state.orders {
             self.look_at_key(&order.url)?;

@@ -39,7 +39,8 @@ impl World {
                     self.checks.limits.placed(self.time.now())?;
                 }
                 if self.leads(vm) {
-                    self.checks.orders.placed(&key, |url| self.ca.order_status(url))?;
+                    let wall = self.time.wall_millis().div_euclid(SECOND);
+                    self.checks.orders.placed(&key, wall, |url| self.ca.order_status(url))?;
                 }
             } else if !is_done && String::from_utf8_lossy(&response.body).contains("badNonce") {
                 self.checks.pace.bad_nonce(&key);
@@ -104,7 +105,7 @@ impl World {
             path::STATE if call.method == "GET" && is_done => self.checks.pace.engine_began(),
             path::ORDERS if is_done || is_unsaved => {
                 if let Ok(order) = serde_json::from_slice::<wire::Order>(&call.body) {
-                    self.checks.orders.stored(self.key(&order.certificate), order.url.clone());
+                    self.checks.orders.stored(self.key(&order.certificate), order.url.clone(), order.course.expires);
                     self.note_saved(is_done && !is_unsaved);
                     self.look_at_key(&order.url)?;
                 }

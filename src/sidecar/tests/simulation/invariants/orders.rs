@@ -1,8 +1,8 @@
 //! No order is started twice for one need.
 //!
 //! What counts: the CA takes a newOrder for names whose earlier order the sidecar has stored, and which could be gone
-//! on with: the CA still has it, it is not invalid, and nobody has told the sidecar that it is dead or done. So an
-//! order whose URL never reached the sidecar (the CA's answer was lost, or an engine died between the two) may be
+//! on with: the CA still has it, it is not invalid, its time is not over by the clock as it is set, and nobody has told
+//! the sidecar that it is dead or done. So an order whose URL never reached the sidecar (the CA's answer was lost, or an engine died between the two) may be
 //! followed by another; nobody can know of it. An engine that lost its lease without knowing may place one, too: what
 //! it wanted to store is refused, and the next one goes on with what is stored.
 
@@ -12,12 +12,18 @@ use super::{Key, Violation};
 
 /// The orders that the sidecar has.
 #[derive(Default)]
-pub struct Orders(BTreeMap<Key, String>);
+pub struct Orders(BTreeMap<Key, Stored>);
+
+struct Stored {
+    url: String,
+    /// When it is given up, seconds since 1970.
+    expires: Option<i64>,
+}
 
 impl Orders {
     /// The sidecar has stored an order.
-    pub fn stored(&mut self, key: Key, url: String) {
-        self.0.insert(key, url);
+    pub fn stored(&mut self, key: Key, url: String, expires: Option<i64>) {
+        self.0.insert(key, Stored { url, expires });
     }
 
     /// It was told that the order is dead, or has published its certificate.
@@ -27,14 +33,16 @@ impl Orders {
 
     /// The order that is stored for a certificate.
     pub fn of(&self, key: &Key) -> Option<&String> {
-        self.0.get(key)
+        self.0.get(key).map(|stored| &stored.url)
     }
 
-    /// The CA has taken a new order, from an engine that has the lease. `status` is the CA's word on an order.
-    pub fn placed(&self, key: &Key, status: impl Fn(&str) -> Option<&'static str>) -> Result<(), Violation> {
-        let Some(url) = self.0.get(key) else { return Ok(()) };
+    /// The CA has taken a new order, from an engine that has the lease, at this time of the clock that may be set, in
+    /// seconds since 1970. `status` is the CA's word on an order.
+    pub fn placed(&self, key: &Key, wall: i64, status: impl Fn(&str) -> Option<&'static str>) -> Result<(), Violation> {
+        let Some(Stored { url, expires }) = self.0.get(key) else { return Ok(()) };
         match status(url) {
             None | Some("invalid") => Ok(()),
+            _ if expires.is_some_and(|expires| expires <= wall) => Ok(()),
             Some(status) => Err(format!("{key}: a second order was placed while {url} is {status} and stored")),
         }
     }

@@ -26,7 +26,11 @@ const SENT_IN_TEN_MINUTES: usize = 20;
 
 /// Certificates that had something to do with the CA.
 #[derive(Default)]
-pub struct Pace(BTreeMap<Key, One>);
+pub struct Pace {
+    ones: BTreeMap<Key, One>,
+    /// When the clock was set last.
+    set_at: Option<i64>,
+}
 
 #[derive(Default)]
 struct One {
@@ -44,7 +48,7 @@ struct One {
 impl Pace {
     /// A newOrder is sent.
     pub fn sends(&mut self, key: &Key, now: i64) -> Result<(), Violation> {
-        let one = self.0.entry(key.clone()).or_default();
+        let one = self.ones.entry(key.clone()).or_default();
         one.sent += 1;
         one.recent.push_back(now);
         one.recent.retain(|at| *at > now - 10 * MINUTE);
@@ -64,7 +68,7 @@ impl Pace {
 
     /// The CA answered that the nonce is not its own, so the same is sent again.
     pub fn bad_nonce(&mut self, key: &Key) {
-        if let Some(one) = self.0.get_mut(key) {
+        if let Some(one) = self.ones.get_mut(key) {
             one.sent = one.sent.saturating_sub(1);
             one.recent.pop_back();
         }
@@ -73,12 +77,12 @@ impl Pace {
     /// The CA answered a newOrder with this `Retry-After`, in seconds.
     pub fn asked(&mut self, key: &Key, now: i64, seconds: u64) {
         let asked = i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND).min(LONGEST_RETRY_AFTER);
-        self.0.entry(key.clone()).or_default().asked_until = now + asked;
+        self.ones.entry(key.clone()).or_default().asked_until = now + asked;
     }
 
     /// The sidecar has stored a failed try, the n-th in a row.
     pub fn failed(&mut self, key: &Key, now: i64, failures: u32, wait: i64) -> Result<(), Violation> {
-        let one = self.0.entry(key.clone()).or_default();
+        let one = self.ones.entry(key.clone()).or_default();
         if failures < one.failures {
             return Err(format!("{key}: {} failures became {failures}", one.failures));
         }
@@ -93,28 +97,31 @@ impl Pace {
             return Err(format!("{key}: after {failures} failures it waits {} s", wait / SECOND));
         }
         let (asked_until, recent) = (one.asked_until, std::mem::take(&mut one.recent));
-        *one = One { failures, not_before: now + least, asked_until, sent: 0, recent };
+        // A wait that was chosen before the clock was set means nothing then, and may be stored only afterwards.
+        let not_before = if self.set_at.is_some_and(|at| at >= now) { 0 } else { now + least };
+        *one = One { failures, not_before, asked_until, sent: 0, recent };
         Ok(())
     }
 
     /// Its certificate was published.
     pub fn succeeded(&mut self, key: &Key) {
-        if let Some(one) = self.0.get_mut(key) {
+        if let Some(one) = self.ones.get_mut(key) {
             *one = One { recent: std::mem::take(&mut one.recent), ..One::default() };
         }
     }
 
     /// An engine began anew: what the one before had read, and was about to store, is gone.
     pub fn engine_began(&mut self) {
-        for one in self.0.values_mut() {
+        for one in self.ones.values_mut() {
             one.asked_until = 0;
             one.sent = 0;
         }
     }
 
     /// The clock was set.
-    pub fn clock_set(&mut self) {
-        for one in self.0.values_mut() {
+    pub fn clock_set(&mut self, now: i64) {
+        self.set_at = Some(now);
+        for one in self.ones.values_mut() {
             (one.not_before, one.asked_until) = (0, 0);
         }
     }
