@@ -22,6 +22,9 @@ use crate::resumption::Drive;
 /// How many authorizations of an order are worked on at once: all of them for nearly every certificate there is.
 const AUTHORIZATIONS_AT_ONCE: usize = 32;
 
+/// How often a signing request is sent in one try: again where it did not arrive, or came before the order was ready.
+const MOST_SIGNING_REQUESTS: usize = 3;
+
 /// How often the state of an order may call for a step. A CA that goes in circles is not followed for ever.
 const MAX_STEPS: usize = 16;
 
@@ -134,6 +137,7 @@ async fn driven<H: Host, C: Custodian>(
     mut state: OrderState,
 ) -> Result<Issued, Failure<C::Error>> {
     let order = drive.order();
+    let mut signing_requests = 0_usize;
     for _ in 0..MAX_STEPS {
         state = match state.status {
             OrderStatus::Pending => {
@@ -142,7 +146,12 @@ async fn driven<H: Host, C: Custodian>(
                 // `orderNotReady`, and is asked then.
                 OrderState { status: OrderStatus::Ready, ..state }
             }
+            OrderStatus::Ready if signing_requests >= MOST_SIGNING_REQUESTS => {
+                let what = format!("it stays ready after {MOST_SIGNING_REQUESTS} signing requests");
+                return Err(drive.refused(bad_order(&order, &what)).await);
+            }
             OrderStatus::Ready => {
+                signing_requests = signing_requests.saturating_add(1);
                 let csr = drive.custodian.csr(&order.url).await.map_err(Failure::Custodian)?;
                 drive.count().await?;
                 finalize(client, drive, names, &csr).await?
@@ -321,26 +330,41 @@ async fn finalize<H: Host, C: Custodian>(
 ) -> Result<OrderState, Failure<C::Error>> {
     let order = drive.order();
     match order::finalize(client, &order, csr).await {
+        // Some CAs work on it before their order shows that: what it says by then counts.
+        Ok(state) if is_open(&state) => match wait_while(client, names, &order, is_open, state.retry_after).await {
+            Err(error @ Error::TimedOut { .. }) => Err(drive.refused(error).await),
+            waited => Ok(waited?),
+        },
         Ok(state) => Ok(state),
         Err(Error::Refused { problem, .. }) if problem.is("orderNotReady") => {
             let is_pending = |state: &OrderState| state.status == OrderStatus::Pending;
             match wait_while(client, names, &order, is_pending, problem.retry_after).await {
-                Err(Error::TimedOut { .. }) => {
+                Err(Error::TimedOut { .. } | Error::AskedToWait { .. }) => {
                     Err(drive.stuck("it stays pending though all its authorizations are valid").into())
                 }
-                waited => Ok(waited?),
+                waited => Ok(before_another(client, waited?).await),
             }
         }
         Err(Error::Send { .. } | Error::BadAnswer { .. } | Error::TimedOut { .. }) => {
             let state = order::fetch(client, names, &order).await?;
-            if state.status == OrderStatus::Ready {
-                client.host.sleep(BEFORE_ANOTHER).await;
-            }
-            Ok(state)
+            Ok(before_another(client, state).await)
         }
         Err(error) if error.is_failure_of_ca() => Err(drive.refused(error).await),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether an order has, as far as it says, no signing request yet.
+fn is_open(state: &OrderState) -> bool {
+    matches!(state.status, OrderStatus::Pending | OrderStatus::Ready)
+}
+
+/// Waits a moment where the signing request is going to be sent again.
+async fn before_another<H: Host>(client: &Client<H>, state: OrderState) -> OrderState {
+    if state.status == OrderStatus::Ready {
+        client.host.sleep(BEFORE_ANOTHER).await;
+    }
+    state
 }
 
 /// Downloads the certificate of a valid order. That it can't be had counts as a resumption.

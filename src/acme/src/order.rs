@@ -57,6 +57,8 @@ pub struct Counts {
     pub resumptions: u32,
     /// How often the CA failed to finalize it.
     pub refusals: u32,
+    /// How often a resumption was not counted, as the CA itself asked for a longer wait.
+    pub waits: u32,
 }
 
 /// What the CA says of an order at some moment, and what it said before where it says nothing now.

@@ -12,6 +12,10 @@ use crate::order::{Counts, Course, Order, OrderState, OrderStatus};
 /// How often an order is gone on with without having come further. Some CAs know dead orders for days.
 const MOST_RESUMPTIONS: u32 = 2;
 
+/// How often that may be because the CA itself asked for a longer wait than there was. Each next try comes no sooner than
+/// it asked, and they grow apart: hours, also at a CA that asks for seconds for ever.
+const MOST_WAITS: u32 = 8;
+
 /// How often the CA may fail to finalize an order, each time after the repetitions of one request.
 const MOST_REFUSALS: u32 = 2;
 
@@ -84,9 +88,10 @@ impl<'a, C: Custodian> Drive<'a, C> {
             return Ok(());
         }
         if reached > counts.reached {
-            self.set(Counts { reached, resumptions: 0, ..counts });
-        } else if counts.resumptions >= MOST_RESUMPTIONS {
-            return Err(self.dead(&format!("it came no further in {MOST_RESUMPTIONS} resumptions")));
+            self.set(Counts { reached, resumptions: 0, waits: 0, ..counts });
+        } else if counts.resumptions >= MOST_RESUMPTIONS || counts.waits >= MOST_WAITS {
+            let times = counts.resumptions.saturating_add(counts.waits);
+            return Err(self.dead(&format!("it came no further in {times} resumptions")));
         }
         Ok(())
     }
@@ -101,13 +106,14 @@ impl<'a, C: Custodian> Drive<'a, C> {
         self.keep().await
     }
 
-    /// Takes the count of the resumption back: the CA itself asked for a longer wait.
+    /// Counts the resumption as a wait: the CA itself asked for a longer one.
     pub(crate) async fn uncount(&self) -> Result<(), Failure<C::Error>> {
         if !self.is_counted.replace(false) {
             return Ok(());
         }
         let counts = self.counts();
-        self.set(Counts { resumptions: counts.resumptions.saturating_sub(1), ..counts });
+        let (resumptions, waits) = (counts.resumptions.saturating_sub(1), counts.waits.saturating_add(1));
+        self.set(Counts { resumptions, waits, ..counts });
         self.keep().await
     }
 

@@ -17,8 +17,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::Request;
 use acme::scripted::{AfterFailure, Fault, Faults, Renewals, Settings, payload};
+use acme::{Request, Response};
 use resolver::config::TlsChallenge;
 use resolver::vault::Permission;
 #[cfg(target_arch = "wasm32")]
@@ -80,6 +80,56 @@ fn an_order_that_stays_pending_with_all_its_names_proved_is_followed_by_another(
 #[test]
 fn an_order_that_is_processing_for_ever_is_followed_by_another() {
     another_is_placed(spoilt(&["/finalize/0", "/order/0"], 200, r#"{"status":"processing"}"#));
+}
+
+/// Some CAs echo the order, some lose its status, and some are never ready.
+#[test]
+fn a_signing_request_is_not_sent_again_and_again() {
+    let not_ready = r#"{"type":"urn:ietf:params:acme:error:orderNotReady"}"#;
+    let answers =
+        [(200, r#"{"status":"ready"}"#), (200, r#"{"status":"pending"}"#), (200, "{}"), (200, ""), (403, not_ready)];
+    for (status, body) in answers {
+        let sent = Rc::new(Cell::new(0));
+        let counted = sent.clone();
+        let faults = Faults::by(move |request, _| match request.url.as_str() {
+            url if url.ends_with("/finalize/0") => {
+                counted.set(counted.get() + 1);
+                Some(Fault::answer(status, body))
+            }
+            url if url.ends_with("/order/0") => Some(Fault::answer(200, r#"{"status":"ready"}"#)),
+            _ => None,
+        });
+        another_is_placed(faults);
+        assert!((1..=6).contains(&sent.get()), "{status} {body}: {}", sent.get());
+    }
+}
+
+/// A CA that works on a signing request before its order shows that.
+#[test]
+fn an_order_that_is_shown_as_ready_for_a_while_is_waited_for() {
+    let says = |endpoint: &str, value: &mut serde_json::Value| {
+        if endpoint == "finalize" && value["status"] == "processing" {
+            value["status"] = serde_json::json!("ready");
+        }
+    };
+    let scene = scene(Settings { says, looks_until_done: 3, ..Settings::default() });
+    scene.run(MINUTE);
+    assert_eq!((scene.published().len(), scene.ca().order_count()), (1, 1), "{:#?}", scene.notes.lines.borrow());
+    assert_eq!(scene.ca().asked("/finalize/0"), 1);
+}
+
+#[test]
+fn a_ca_that_asks_for_longer_waits_for_ever_gets_another_order() {
+    let at_work = Response {
+        status: 200,
+        headers: vec![("retry-after".to_owned(), "90".to_owned())],
+        body: br#"{"status":"processing"}"#.to_vec(),
+    };
+    let is_stuck = |request: &Request| ["/finalize/0", "/order/0"].iter().any(|end| request.url.ends_with(end));
+    let faults = Faults::by(move |request, _| is_stuck(request).then(|| Fault::Answer(at_work.clone())));
+    let scene = scene(Settings::default()).faults(faults);
+    scene.run(DAY / 2);
+    assert_eq!((scene.published().len(), scene.ca().order_count()), (1, 2), "{:#?}", scene.notes.lines.borrow());
 }
 
 #[test]

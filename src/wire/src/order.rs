@@ -50,6 +50,8 @@ pub struct Course {
     pub resumptions: u32,
     /// How often the CA failed to finalize it.
     pub refusals: u32,
+    /// How often a resumption was not counted, as the CA itself asked for a longer wait.
+    pub waits: u32,
     /// What the CA said last of a name that it could not validate, in one line for a person.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub complaint: Option<String>,

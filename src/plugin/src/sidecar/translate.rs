@@ -53,14 +53,15 @@ fn order(order: wire::Order) -> PendingOrder {
 }
 
 fn course(course: wire::Course) -> Course {
-    let wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, .. } = course;
-    Course { finalize, authorizations, expires, not_after, counts: Counts { reached, resumptions, refusals } }
+    let wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, waits, .. } =
+        course;
+    Course { finalize, authorizations, expires, not_after, counts: Counts { reached, resumptions, refusals, waits } }
 }
 
 fn course_to_wire(course: Course, complaint: Option<String>) -> wire::Course {
     let Course { finalize, authorizations, expires, not_after, counts } = course;
-    let Counts { reached, resumptions, refusals } = counts;
-    wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, complaint }
+    let Counts { reached, resumptions, refusals, waits } = counts;
+    wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, waits, complaint }
 }
 
 fn attempt(attempt: wire::Attempt) -> Attempt {
