@@ -86,7 +86,8 @@ pub(crate) fn proved_by(asked: &[Identifier], told: Option<&str>, is_wildcard: b
     if is(&wildcard) {
         return Some((host.value(), true));
     }
-    let above = format!(".{}", host.value());
+    // Nobody proves a whole top-level domain.
+    let above = Some(format!(".{}", host.value())).filter(|above| above.matches('.').count() > 1)?;
     let is_above = |name: &Identifier| matches!(name, Identifier::Dns(name) if name.ends_with(&above));
     asked.iter().any(is_above).then(|| (host.value(), false))
 }
@@ -145,7 +146,8 @@ mod tests {
             assert_eq!(proved(told, is_wildcard), is("b.example", true), "{told}");
         }
         assert_eq!(proved("c.example", false), is("c.example", false));
-        for (other, is_wildcard) in [("evil.example", false), ("a.example", true), ("x.a.example", false), ("", false)]
+        for (other, is_wildcard) in
+            [("evil.example", false), ("example", false), ("a.example", true), ("x.a.example", false), ("", false)]
         {
             assert_eq!(proved(other, is_wildcard), None, "{other}");
         }

@@ -4,7 +4,7 @@
 //! is of a type and size that Envoy serves. Refuses everything else with a reason for a person.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_lc_rs::digest;
 use base64::Engine;
@@ -55,7 +55,7 @@ impl Pair {
     /// When either does not parse, they don't belong together, the leaf names nothing, or Envoy would not take it. The
     /// dates are the caller's to judge.
     pub fn parse(chain_pem: &str, key_pem: &str) -> Result<Self, PairError> {
-        let names = |leaf: &X509Certificate<'_>| match alternative_names(leaf) {
+        let names = |leaf: &X509Certificate<'_>| match alternative_names(leaf, |_| true) {
             names if names.is_empty() => common_names(leaf),
             names => names,
         };
@@ -63,12 +63,13 @@ impl Pair {
     }
 
     /// Reads a chain of a CA's in the same way. Its common name counts for nothing: browsers and Go refuse a certificate
-    /// that has no other one.
+    /// that has no other one. Nor does an address or a final dot in a DNS name, which no client takes for what it asked.
     ///
     /// # Errors
     /// As those of [`Pair::parse`].
     pub fn parse_issued(chain_pem: &str, key_pem: &str) -> Result<Self, PairError> {
-        Self::read(chain_pem, key_pem, alternative_names, PairError::NoAlternativeNames)
+        let names = |leaf: &X509Certificate<'_>| alternative_names(leaf, is_host);
+        Self::read(chain_pem, key_pem, names, PairError::NoAlternativeNames)
     }
 
     fn read(
@@ -152,15 +153,20 @@ fn check_key_type(leaf: &X509Certificate<'_>) -> Result<(), PairError> {
     }
 }
 
-/// The leaf's DNS and address SANs (RFC 5280 §4.2.1.6).
-fn alternative_names(leaf: &X509Certificate<'_>) -> Vec<String> {
+/// The leaf's DNS and address SANs (RFC 5280 §4.2.1.6); of the former those that count.
+fn alternative_names(leaf: &X509Certificate<'_>, counts: fn(&str) -> bool) -> Vec<String> {
     let sans = leaf.subject_alternative_name().ok().flatten().map(|san| &san.value.general_names);
     let sans = sans.into_iter().flatten().filter_map(|name| match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::DNSName(name) => counts(name).then(|| (*name).to_owned()),
         GeneralName::IPAddress(bytes) => address(bytes),
         _ => None,
     });
     once_each(sans.filter_map(|name| cleaned(&name)))
+}
+
+/// Whether a DNS name is one that a client may ask for as such (RFC 9525 §6.2: addresses have a kind of their own).
+fn is_host(name: &str) -> bool {
+    !name.ends_with('.') && name.parse::<IpAddr>().is_err()
 }
 
 /// Envoy chooses by it when there is nothing else.

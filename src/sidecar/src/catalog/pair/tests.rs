@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use rcgen::{CertificateParams, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512};
+use rcgen::{CertificateParams, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512, SanType};
 
 use super::*;
 
@@ -32,6 +32,17 @@ fn a_certificate_without_alternative_names_is_named_by_its_common_name() {
 fn a_certificate_of_a_ca_is_named_by_its_alternative_names_alone() {
     assert_eq!(Pair::parse_issued(EC.0, EC.1).unwrap().names, parse(EC).unwrap().names);
     assert_eq!(Pair::parse_issued(RSA.0, RSA.1).err().unwrap(), PairError::NoAlternativeNames);
+}
+
+#[test]
+fn an_address_and_a_final_dot_in_a_dns_name_count_for_nothing_in_a_certificate_of_a_ca() {
+    let dns = |name: &str| SanType::DnsName(name.try_into().unwrap());
+    let mut params = CertificateParams::default();
+    params.subject_alt_names = vec![dns("192.0.2.7"), dns("2001:db8::1"), dns("dot.test."), dns("a.test")];
+    let key = KeyPair::generate().unwrap();
+    let chain = params.self_signed(&key).unwrap().pem();
+    assert_eq!(Pair::parse_issued(&chain, &key.serialize_pem()).unwrap().names, ["a.test"]);
+    assert!(Pair::parse(&chain, &key.serialize_pem()).unwrap().names.contains(&"192.0.2.7".to_owned()));
 }
 
 #[test]
