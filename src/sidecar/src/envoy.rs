@@ -12,7 +12,7 @@ use crate::complaint;
 use crate::environment::Passed;
 
 /// How long it may take to say its version, or that it can run no plugin: a fraction of a second on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The most that is read of what it says, in bytes.
 const MAX_SAID: u64 = 1024 * 1024;

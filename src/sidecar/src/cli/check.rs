@@ -96,6 +96,7 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
     if !is_asked_for && envoy_version.is_some_and(|version| said != Some(version)) {
         validator = None;
     }
+    let of_validator = validator.as_ref().and_then(|validator| doubtful(validator, said, envoy_version));
     let version = envoy_version.or(said);
     let named = !files.is_empty() || !inputs.config.is_empty();
     let files = Files::sort(files.into_iter().chain(std::mem::take(&mut inputs.config)))?;
@@ -105,8 +106,13 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
         || !inputs.domain.is_empty()
         || !inputs.traefik.0.is_empty();
     let mut report = files.report;
+    match of_validator {
+        Some(finding) if is_asked_for => report.mistake(finding),
+        Some(finding) => report.warning(finding),
+        None => {}
+    }
     if let Some(too_old) = version.filter(|version| version.refusal().is_some()) {
-        let source = validator.take().filter(|_| envoy_version.is_none()).map(Validator::into_source);
+        let source = validator.take().filter(|_| envoy_version.is_none()).map(|validator| validator.source());
         report.mistake(Finding {
             source: source.unwrap_or_else(|| "--envoy-version".to_owned()),
             expected: needed(),
@@ -128,6 +134,18 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
         report.extend(setup::check::kubernetes(&files.kubernetes));
     }
     Ok(report)
+}
+
+/// An Envoy that does not say its version, or says another one than the one that was given.
+fn doubtful(validator: &Validator, said: Option<Version>, given: Option<Version>) -> Option<Finding> {
+    let (found, expected) = match (said, given) {
+        (None, None) => ("a program that does not say with --version which Envoy it is".to_owned(), "an Envoy"),
+        (Some(said), Some(given)) if said != given => {
+            (format!("Envoy {said}, and --envoy-version {given}"), "the same version")
+        }
+        _ => return None,
+    };
+    Some(Finding { source: validator.source(), expected: expected.to_owned(), ..Finding::said(&found) })
 }
 
 /// Checks what is to be set up, in an Envoy of this version.

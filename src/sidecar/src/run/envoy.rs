@@ -152,23 +152,25 @@ pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, RunError> {
 /// When it is too old, or can't be started.
 pub(super) async fn version(binary: &Binary, given: Option<Version>) -> Result<Version, RunError> {
     let Binary { path, environment, .. } = binary.clone();
-    let version = match given {
-        Some(version) => version,
-        None => {
-            let asked = path.clone();
-            let said = spawn_blocking(move || installed::version(&asked, &environment)).await;
-            let said = said.map_err(|_| RunError::Bug("asking Envoy for its version ended"))?;
-            said.map_err(|error| RunError::Start { path: path.clone(), error })?.unwrap_or_else(|| {
-                tracing::warn!(
-                    "{}: its --version does not say which Envoy it is; it is taken for {}, unless --envoy-version says \
-                     another",
-                    path.display(),
-                    Version::NEWEST
-                );
-                Version::NEWEST
-            })
+    let asked = path.clone();
+    let said = spawn_blocking(move || installed::version(&asked, &environment)).await;
+    let said = said.map_err(|_| RunError::Bug("asking Envoy for its version ended"))?;
+    let said = said.map_err(|error| RunError::Start { path: path.clone(), error })?;
+    let version = given.or(said).unwrap_or(Version::NEWEST);
+    let shown = path.display();
+    match said {
+        None if given.is_none() => tracing::warn!(
+            "{shown}: it does not say with --version, or not within {} s, which Envoy it is; it is taken for {version}, unless \
+             --envoy-version says another",
+            installed::PATIENCE.as_secs()
+        ),
+        Some(said) if said != version => {
+            tracing::warn!(
+                "{shown}: it says that it is Envoy {said}; it is taken for {version}, as --envoy-version says"
+            );
         }
-    };
+        _ => {}
+    }
     match version.refusal() {
         Some(why) => Err(RunError::TooOld { path, why }),
         None => Ok(version),

@@ -40,7 +40,7 @@ impl Validator {
     }
 
     /// Its path, as the source of a finding.
-    pub(super) fn into_source(self) -> String {
+    pub(super) fn source(&self) -> String {
         self.path.display().to_string()
     }
 
