@@ -65,6 +65,11 @@ fn is_background(call: &Callout) -> bool {
     call.path.starts_with(path::WANTS) || call.path == path::LEASE || is_of_renewals
 }
 
+/// Whether nobody waits for the end of what hears nothing. A wait for wants is followed by another only then.
+fn is_slept_through(call: &Callout) -> bool {
+    is_background(call) && !call.path.starts_with(path::WANTS)
+}
+
 impl World {
     /// Sends all that an instance has to send.
     pub fn send_all(&mut self, number: u64) -> Result<(), Violation> {
@@ -111,7 +116,7 @@ impl World {
         let fault = match self.dice.below(8) {
             0 => {
                 let (answer, at) = if self.dice.percent(50) { (None, now + latency) } else { (gone(504), until) };
-                let (token, is_background) = (call.token, is_background(&call));
+                let (token, is_background) = (call.token, is_slept_through(&call));
                 self.deliver(at, Delivery::Answer { vm, token, answer, is_background });
                 return Ok(());
             }
@@ -169,8 +174,8 @@ impl World {
             Delivery::Message { vm, call, until, fault } => {
                 let is_to_ca = call.cluster != "sidecar";
                 let silent = |world: &mut Self| {
-                    let (token, is_background) = (call.token, is_background(&call));
-                    world.deliver(until, Delivery::Answer { vm, token, answer: gone(504), is_background });
+                    let (token, answer, is_background) = (call.token, gone(504), is_slept_through(&call));
+                    world.deliver(until, Delivery::Answer { vm, token, answer, is_background });
                 };
                 if is_to_ca && self.weather == Weather::Silent {
                     silent(self);

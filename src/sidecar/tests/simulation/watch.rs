@@ -85,9 +85,14 @@ impl World {
         }
         match call.path.as_str() {
             path::PERMITS => {
+                let request: Option<wire::PermitRequest> = serde_json::from_slice(&call.body).ok();
                 let permit: Option<wire::Permit> = serde_json::from_slice(&answer.body).ok();
-                if let Some(permit) = permit.filter(|permit| !permit.granted) {
-                    self.held_until = permit.until;
+                match (request, permit) {
+                    (_, Some(permit)) if !permit.granted => self.held_until = permit.until,
+                    (Some(request), Some(_)) if request.places_order && !request.replaces => {
+                        self.checks.limits.granted(now);
+                    }
+                    _ => {}
                 }
             }
             path::LEASE => {

@@ -20,44 +20,65 @@ pub struct Limit {
 #[derive(Default)]
 pub struct Limits {
     limit: Option<Limit>,
-    /// How many more there may be, when it was last looked at.
+    /// Orders that the CA has taken.
+    placed: Bucket,
+    /// Permits for orders that the sidecar has given. Nobody knows whether an engine that died has used its own.
+    granted: Bucket,
+}
+
+/// How many more there may be, when it was last looked at.
+#[derive(Default)]
+struct Bucket {
     left: f64,
     at: i64,
+}
+
+impl Bucket {
+    fn refill(&mut self, limit: Limit, now: i64) {
+        let gained = f64::from(limit.count) * (now - self.at) as f64 / limit.window as f64;
+        self.left = (self.left + gained).min(f64::from(limit.count));
+        self.at = now;
+    }
 }
 
 impl Limits {
     /// This limit is configured.
     pub fn new(limit: Option<Limit>) -> Self {
-        Self { limit, left: limit.map_or(0.0, |limit| f64::from(limit.count)), at: 0 }
+        let full = || Bucket { left: limit.map_or(0.0, |limit| f64::from(limit.count)), at: 0 };
+        Self { limit, placed: full(), granted: full() }
     }
 
     /// The CA has taken an order that counts.
     pub fn placed(&mut self, now: i64) -> Result<(), Violation> {
-        self.refill(now);
-        self.left -= 1.0;
-        match self.limit {
-            Some(Limit { count, window }) if self.left < -SLACK => {
-                Err(format!("more orders are placed than the limit of {count} in {} s lets", window / 1000))
-            }
-            _ => Ok(()),
+        let Some(limit) = self.limit else { return Ok(()) };
+        self.placed.refill(limit, now);
+        self.placed.left -= 1.0;
+        if self.placed.left < -SLACK {
+            let Limit { count, window } = limit;
+            return Err(format!("more orders are placed than the limit of {count} in {} s lets", window / 1000));
         }
+        Ok(())
+    }
+
+    /// The sidecar has given a permit for one.
+    pub fn granted(&mut self, now: i64) {
+        let Some(limit) = self.limit else { return };
+        self.granted.refill(limit, now);
+        self.granted.left -= 1.0;
     }
 
     /// Whether another one has to wait.
     pub fn is_reached(&mut self, now: i64) -> bool {
-        self.refill(now);
-        self.limit.is_some() && self.left < SLACK
+        let Some(limit) = self.limit else { return false };
+        let is_reached = |bucket: &mut Bucket| {
+            bucket.refill(limit, now);
+            bucket.left < SLACK
+        };
+        is_reached(&mut self.placed) | is_reached(&mut self.granted)
     }
 
     /// The clock was set.
     pub fn clock_set(&mut self) {
         self.limit = None;
-    }
-
-    fn refill(&mut self, now: i64) {
-        let Some(Limit { count, window }) = self.limit else { return };
-        let gained = f64::from(count) * (now - self.at) as f64 / window as f64;
-        self.left = (self.left + gained).min(f64::from(count));
-        self.at = now;
     }
 }
