@@ -80,6 +80,10 @@ impl Records {
         self.all.iter().enumerate()
     }
 
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Record> {
+        self.all.iter_mut()
+    }
+
     pub(crate) fn into_all(self) -> Vec<Record> {
         self.all
     }

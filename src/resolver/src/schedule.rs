@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::config::Resolver;
 use crate::spread::{WHOLE, share};
 use crate::test_system;
-use crate::vault::{Certificate, Renewal, Suggestion};
+use crate::vault::{Certificate, OtherCa, Renewal, Suggestion};
 
 /// Certificates that live no longer than this, in seconds, are renewed in the last half of their life: a third of six
 /// days would leave two for everything that can go wrong.
@@ -90,6 +90,13 @@ impl<'a> Schedule<'a> {
         let resolver = self.resolver_of(certificate, renewal);
         let is_another = made_at.zip(resolver).is_some_and(|(made_at, resolver)| made_at != resolver.ca_server);
         is_another || self.is_of_test_system(certificate, renewal)
+    }
+
+    /// The CA that the resolver of a certificate has by now, where that is another.
+    pub(crate) fn other_ca(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> Option<OtherCa> {
+        let resolver = self.resolver_of(certificate, renewal)?;
+        let at_once = self.is_of_test_system(certificate, renewal);
+        self.is_of_another_ca(certificate, renewal).then(|| OtherCa { ca_server: resolver.ca_server.clone(), at_once })
     }
 
     fn resolver_of(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> Option<&'a Resolver> {

@@ -271,6 +271,8 @@ fn what_another_ca_issued_stays_until_it_is_due_and_that_ca_is_not_asked() {
     scene.keeper.stored.borrow_mut().renewals[0].suggestion = None;
     scene.run(DAY * 58);
     assert_eq!((issued(&scene), scene.ca().renewals_asked.len()), (1, asked));
+    let other_ca = scene.keeper.stored.borrow().renewals[0].other_ca.clone();
+    assert_eq!(other_ca.map(|other| (other.ca_server, other.at_once)), Some((scene.ca().directory_url(), false)));
     scene.run(DAY * 5);
     assert_eq!(issued(&scene), 2);
     assert_eq!(scene.ca().replaced(), Vec::<String>::new());

@@ -59,7 +59,7 @@ pub use lease::{Lease, LeaseRequest};
 pub use order::{Attempt, Course, Elsewhere, FailedWay, Order, Permanent};
 pub use permit::{Limit, Limits, Pause, Permit, PermitRequest};
 pub use problem_document::{Problem, problem};
-pub use renewal::{Renewal, Renewals, Suggestion};
+pub use renewal::{OtherCa, Renewal, Renewals, Suggestion};
 pub use state::State;
 pub use wants::{Replacement, Unwanted, UnwantedList, Want, Wants, WantsOffer};
 

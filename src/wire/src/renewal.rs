@@ -27,6 +27,9 @@ pub struct Renewal {
     /// The directory of the CA that it was ordered at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_server: Option<String>,
+    /// The CA that its resolver has by now, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_ca: Option<OtherCa>,
     /// What the CA suggests; none when it has nothing to say, or nothing of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,
@@ -39,6 +42,17 @@ pub struct Renewal {
     /// new certificate must not be followed without end.
     #[serde(default)]
     pub rest_until: i64,
+}
+
+/// Another CA than that of a certificate, which its resolver has by now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OtherCa {
+    /// Its directory.
+    pub ca_server: String,
+    /// Whether the certificate is replaced at once, as a test system's is; else when it is due.
+    #[serde(default)]
+    pub at_once: bool,
 }
 
 /// A window for the renewal, and the moment in it that was chosen.

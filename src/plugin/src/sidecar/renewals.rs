@@ -1,7 +1,7 @@
 //! Renewals, permits and what nothing wants, as the sidecar's messages and back.
 
 use resolver::ledger::{Limit, Limits};
-use resolver::vault::{Asking, Pause, Permission, Renewal, Replacement, Suggestion, Unwanted};
+use resolver::vault::{Asking, OtherCa, Pause, Permission, Renewal, Replacement, Suggestion, Unwanted};
 
 use super::translate::{from_wire, to_wire};
 
@@ -44,7 +44,7 @@ pub(super) fn pause(pause: Pause) -> wire::Pause {
 /// What CAs said of renewals, to be kept.
 pub(super) fn to_renewals(renewals: Vec<Renewal>) -> wire::Renewals {
     let to_wire = |renewal: Renewal| {
-        let Renewal { id, serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until } = renewal;
+        let Renewal { id, serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until } = renewal;
         let suggestion = suggestion.map(|suggestion| {
             let Suggestion { start, end, renew_at, explanation } = suggestion;
             wire::Suggestion { start, end, renew_at, explanation }
@@ -54,6 +54,7 @@ pub(super) fn to_renewals(renewals: Vec<Renewal>) -> wire::Renewals {
             serial,
             issued_by,
             ca_server,
+            other_ca: other_ca.map(|OtherCa { ca_server, at_once }| wire::OtherCa { ca_server, at_once }),
             suggestion,
             ask_at,
             hurries,
@@ -65,12 +66,24 @@ pub(super) fn to_renewals(renewals: Vec<Renewal>) -> wire::Renewals {
 
 /// What a CA said of a renewal.
 pub(super) fn renewal(renewal: wire::Renewal) -> Renewal {
-    let wire::Renewal { certificate, serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until } = renewal;
+    let wire::Renewal { certificate, serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until } =
+        renewal;
     let suggestion = suggestion.map(|suggestion| {
         let wire::Suggestion { start, end, renew_at, explanation } = suggestion;
         Suggestion { start, end, renew_at, explanation }
     });
-    Renewal { id: from_wire(certificate), serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until }
+    let other_ca = other_ca.map(|wire::OtherCa { ca_server, at_once }| OtherCa { ca_server, at_once });
+    Renewal {
+        id: from_wire(certificate),
+        serial,
+        issued_by,
+        ca_server,
+        other_ca,
+        suggestion,
+        ask_at,
+        hurries,
+        rest_until,
+    }
 }
 
 /// Since when nothing wants some certificates, to be kept.

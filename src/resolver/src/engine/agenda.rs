@@ -1,6 +1,6 @@
 //! What the engine has to do and what it knows: the one place where both change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::asks::{self, Told};
@@ -15,7 +15,7 @@ use crate::hold::Hold;
 use crate::plan::{Chains, Departed, Task, Timetable, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
-use crate::vault::{Certificate, CertificateId, Inventory, Renewal, Replacement};
+use crate::vault::{Certificate, CertificateId, Inventory, OtherCa, Renewal, Replacement};
 
 /// The longest the engine sleeps before it looks at the clock again, in milliseconds: it may have jumped meanwhile.
 const LONGEST_SLEEP: i64 = 30_000;
@@ -60,21 +60,6 @@ pub(super) struct Agenda<'a> {
 }
 
 impl<'a> Agenda<'a> {
-    /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them.
-    pub(super) fn tell_of_other_cas(&self) {
-        for resolver in &self.config.resolvers {
-            let stored = self.records.iter().filter(|(_, record)| record.id.resolver == resolver.name);
-            let stored = stored.filter_map(|(_, record)| Some((record.stored.as_ref()?, record.renewal())));
-            let others = stored.filter(|(stored, renewal)| self.schedule.is_of_another_ca(stored, *renewal));
-            let (tests, kept): (Vec<_>, Vec<_>) =
-                others.partition(|(stored, renewal)| self.schedule.is_of_test_system(stored, *renewal));
-            if !tests.is_empty() || !kept.is_empty() {
-                let (tests, kept) = (tests.len(), kept.len());
-                self.observer.notice(Event::OtherCa { resolver: &resolver.name, tests, kept });
-            }
-        }
-    }
-
     pub(super) fn new(
         config: &'a Config,
         inventory: Inventory,
@@ -102,6 +87,33 @@ impl<'a> Agenda<'a> {
             counted_at: now_millis,
             has_changed: true,
             saving: Saving::new(now_millis),
+        }
+    }
+
+    /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
+    /// each that it is.
+    pub(super) fn tell_of_other_cas(&mut self) {
+        let mut told: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for record in self.records.iter_mut() {
+            let Some(stored) = &record.stored else { continue };
+            let known = record.renewal();
+            let other_ca = self.schedule.other_ca(stored, known);
+            if let Some(OtherCa { at_once, .. }) = &other_ca
+                && let Some(resolver) = self.config.resolver(&record.id.resolver)
+            {
+                let (tests, kept) = told.entry(&resolver.name).or_default();
+                let count = if *at_once { tests } else { kept };
+                *count = count.saturating_add(1);
+            }
+            if known.and_then(|known| known.other_ca.as_ref()) != other_ca.as_ref() {
+                let of_this = || Renewal { id: record.id.clone(), serial: stored.serial.clone(), ..Renewal::default() };
+                let renewal = Renewal { other_ca, ..known.cloned().unwrap_or_else(of_this) };
+                self.saving.unsaved.renewals.push(renewal.clone());
+                record.set_renewal(renewal);
+            }
+        }
+        for (resolver, (tests, kept)) in told {
+            self.observer.notice(Event::OtherCa { resolver, tests, kept });
         }
     }
 
@@ -307,6 +319,7 @@ impl<'a> Agenda<'a> {
                 serial: certificate.serial.clone(),
                 issued_by: (issuer != id.resolver).then_some(issuer),
                 ca_server,
+                other_ca: None,
                 suggestion: None,
                 ask_at: 0,
                 hurries,

@@ -120,6 +120,7 @@ pub(super) fn renewal(
         ask_at: now.saturating_add(wait),
         issued_by: before.and_then(|before| before.issued_by.clone()),
         ca_server: before.and_then(|before| before.ca_server.clone()),
+        other_ca: before.and_then(|before| before.other_ca.clone()),
         hurries: before.map_or(0, |before| before.hurries),
         rest_until: before.map_or(0, |before| before.rest_until),
     }

@@ -212,6 +212,8 @@ pub struct Renewal {
     pub issued_by: Option<String>,
     /// The directory of the CA that it was ordered at; none where that was not kept.
     pub ca_server: Option<String>,
+    /// The CA that its resolver has by now, where that is another.
+    pub other_ca: Option<OtherCa>,
     /// What the CA suggests; none when it has nothing to say, or nothing of use.
     pub suggestion: Option<Suggestion>,
     /// When to ask it again, seconds since 1970.
@@ -220,6 +222,15 @@ pub struct Renewal {
     pub hurries: u32,
     /// Not to be replaced so again before this time, seconds since 1970.
     pub rest_until: i64,
+}
+
+/// Another CA than that of a certificate, which its resolver has by now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OtherCa {
+    /// Its directory.
+    pub ca_server: String,
+    /// Whether the certificate is replaced at once, as a test system's is; else when it is due.
+    pub at_once: bool,
 }
 
 /// A window for the renewal, and the moment in it that was chosen; all in seconds since 1970.

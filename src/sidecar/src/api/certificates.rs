@@ -98,6 +98,7 @@ fn renewal(
             serial: facts.serial.clone(),
             issued_by: publication.issued_by.clone(),
             ca_server,
+            other_ca: None,
             suggestion: None,
             ask_at: 0,
             hurries: 0,

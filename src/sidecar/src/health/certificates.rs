@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
-use wire::{Attempt, StoredCertificate};
+use wire::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 
 use super::MAX_LISTED;
 use crate::deployment::RolledBack;
 use crate::from_memory;
 use crate::permits;
 use crate::revocation::Revoked;
+use crate::store::Progress;
 
 /// From when on a certificate counts as expiring, in seconds before its end. With the defaults it is renewed long before.
 const EXPIRING: i64 = 24 * 60 * 60;
@@ -25,6 +26,10 @@ pub struct Certificates {
     pub expiring: Vec<Dated>,
     /// Those that could not be got or renewed the last time, with the most failures first.
     pub failing: Vec<Failing>,
+    /// Those that their CA could not validate yet, and is told of again.
+    pub complaints: Vec<Complaint>,
+    /// Those of another CA than their resolver has by now.
+    pub of_other_cas: Vec<OfOtherCa>,
     /// Those that a rate limit holds up, the next first.
     pub waiting: Vec<Waiting>,
     /// Those in whose place the last good one is served, or would be if there were one; the latest first.
@@ -56,6 +61,10 @@ pub struct Counts {
     pub expired: usize,
     /// That could not be got or renewed the last time.
     pub failing: usize,
+    /// That their CA could not validate yet.
+    pub complaints: usize,
+    /// That another CA issued than their resolver has by now.
+    pub of_other_cas: usize,
     /// That a rate limit holds up.
     pub waiting: usize,
     /// That turned out to be no good.
@@ -92,6 +101,35 @@ pub struct Failing {
     pub reason: String,
     /// When the next one is, seconds since 1970.
     pub retry_at: i64,
+}
+
+/// A certificate whose order is open, and which its CA could not validate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Complaint {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// What the CA said last: the name, the challenge and the reason.
+    pub reason: String,
+}
+
+/// A certificate of another CA than its resolver has by now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OfOtherCa {
+    /// Its resolver.
+    pub resolver: String,
+    /// Its names.
+    pub names: Vec<String>,
+    /// The directory of the CA that it was ordered at, where that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_server: Option<String>,
+    /// The directory that its resolver has.
+    pub resolver_has: String,
+    /// Whether it is replaced at once, as a test system's is; else when it is due.
+    pub at_once: bool,
 }
 
 /// A certificate that waits, since its order would be refused.
@@ -136,12 +174,7 @@ impl Certificates {
     }
 
     /// How these are at `now`, seconds since 1970.
-    pub(super) fn of(
-        stored: &[StoredCertificate],
-        attempts: impl Iterator<Item = Attempt>,
-        faults: Faults,
-        now: i64,
-    ) -> Self {
+    pub(super) fn of(stored: &[StoredCertificate], progress: &[Progress], faults: Faults, now: i64) -> Self {
         let mut all = Self::default();
         for StoredCertificate { id, not_after, .. } in stored {
             let not_after = *not_after;
@@ -154,12 +187,16 @@ impl Certificates {
                 all.counts.valid += 1;
             }
         }
-        all.failing = attempts.filter(|attempt| attempt.failures > 0).map(Failing::from).collect();
+        all.failing = progress.iter().filter_map(Failing::of).collect();
+        all.complaints = progress.iter().filter_map(Complaint::of).collect();
+        all.of_other_cas = progress.iter().filter_map(OfOtherCa::of).collect();
         all.counts.expired = cut(&mut all.expired, |dated| dated.not_after);
         all.counts.expiring = cut(&mut all.expiring, |dated| dated.not_after);
         all.counts.failing = cut(&mut all.failing, |failing| std::cmp::Reverse(failing.failures));
         let Faults { waiting, rolled_back, revoked, unsaved } = faults;
         (all.waiting, all.rolled_back, all.revoked, all.unsaved) = (waiting, rolled_back, revoked, unsaved);
+        all.counts.complaints = cut(&mut all.complaints, |complaint| complaint.names.clone());
+        all.counts.of_other_cas = cut(&mut all.of_other_cas, |of_other| (!of_other.at_once, of_other.names.clone()));
         all.counts.waiting = cut(&mut all.waiting, |waiting| waiting.until);
         all.counts.rolled_back = cut(&mut all.rolled_back, |rolled_back| std::cmp::Reverse(rolled_back.since));
         all.counts.revoked = cut(&mut all.revoked, |revoked| revoked.names.clone());
@@ -186,6 +223,14 @@ impl Certificates {
         let waiting = self.waiting.iter().map(move |Waiting { resolver, names, until, reason, .. }| {
             format!("{} waits until {}: {reason}", of(resolver, names), date(*until))
         });
+        let complaints = self.complaints.iter().map(move |Complaint { resolver, names, reason }| {
+            format!("{} is not there yet, and its CA is told again: {reason}", of(resolver, names))
+        });
+        let of_other_cas = self.of_other_cas.iter().map(move |of_other| {
+            let OfOtherCa { resolver, names, resolver_has, at_once, .. } = of_other;
+            let when = if *at_once { "at once, as it is a test system's" } else { "when it is due" };
+            format!("{} is of another CA than {resolver_has}; it is replaced {when}", of(resolver, names))
+        });
         let rolled_back = self.rolled_back.iter().map(move |rolled_back| {
             let RolledBack { resolver, names, serial, reason, since, last_good_until } = rolled_back;
             let (which, since) = (of(resolver, names), date(*since));
@@ -198,14 +243,33 @@ impl Certificates {
         let revoked = self.revoked.iter().map(move |Revoked { resolver, names, serial, reason }| {
             format!("{} with the serial number {serial} is no good: {reason}", of(resolver, names))
         });
-        expired.chain(revoked).chain(rolled_back).chain(expiring).chain(failing).chain(waiting)
+        let urgent = expired.chain(revoked).chain(rolled_back).chain(expiring).chain(failing);
+        urgent.chain(complaints).chain(waiting).chain(of_other_cas)
     }
 }
 
-impl From<Attempt> for Failing {
-    fn from(attempt: Attempt) -> Self {
-        let Attempt { certificate, failures, reason, retry_at, .. } = attempt;
-        Self { resolver: certificate.resolver, names: certificate.names, failures, reason, retry_at }
+impl Failing {
+    fn of(progress: &Progress) -> Option<Self> {
+        let Attempt { certificate, failures, reason, retry_at, .. } = progress.attempt.clone()?;
+        let CertificateId { resolver, names } = certificate;
+        (failures > 0).then_some(Self { resolver, names, failures, reason, retry_at })
+    }
+}
+
+impl Complaint {
+    fn of(progress: &Progress) -> Option<Self> {
+        let reason = progress.order.as_ref()?.course.complaint.clone()?;
+        let CertificateId { resolver, names } = progress.id.clone();
+        Some(Self { resolver, names, reason })
+    }
+}
+
+impl OfOtherCa {
+    fn of(progress: &Progress) -> Option<Self> {
+        let Renewal { ca_server, other_ca, .. } = progress.renewal.clone()?;
+        let OtherCa { ca_server: resolver_has, at_once } = other_ca?;
+        let CertificateId { resolver, names } = progress.id.clone();
+        Some(Self { resolver, names, ca_server, resolver_has, at_once })
     }
 }
 
@@ -262,8 +326,8 @@ mod tests {
         }
     }
 
-    fn attempt(name: &str, failures: u32) -> Attempt {
-        Attempt {
+    fn failed(name: &str, failures: u32) -> Progress {
+        let attempt = Attempt {
             certificate: id(name),
             failures,
             retry_at: NOW + 60,
@@ -277,7 +341,55 @@ mod tests {
             ca_server: String::new(),
             refused: Vec::new(),
             elsewhere: Vec::new(),
-        }
+        };
+        Progress { attempt: Some(attempt), ..Progress::none(id(name)) }
+    }
+
+    /// What a CA says of an open order, and that a certificate is of another CA.
+    fn told(name: &str, complaint: &str, at_once: bool) -> Progress {
+        let order = wire::Order {
+            certificate: id(name),
+            url: "https://ca.example/order/1".into(),
+            ca_server: "https://ca.example/directory".into(),
+            issuer: None,
+            created: NOW,
+            failed_ways: Vec::new(),
+            course: wire::Course { complaint: Some(complaint.to_owned()), ..wire::Course::default() },
+        };
+        let renewal = Renewal {
+            certificate: id(name),
+            serial: "01".into(),
+            issued_by: None,
+            ca_server: None,
+            other_ca: Some(OtherCa { ca_server: "https://ca.example/directory".into(), at_once }),
+            suggestion: None,
+            ask_at: 0,
+            hurries: 0,
+            rest_until: 0,
+        };
+        Progress { order: Some(order), renewal: Some(renewal), ..Progress::none(id(name)) }
+    }
+
+    #[test]
+    fn what_a_ca_complains_of_and_whose_ca_is_another_by_now_is_told() {
+        let progress = [told("a.test", "a.test: http-01: connection: no route", true), told("b.test", "b", false)];
+        let told = Certificates::of(&[], &progress, Faults::default(), NOW);
+        assert_eq!((told.counts.complaints, told.counts.of_other_cas, told.counts.failing), (2, 2, 0));
+        let lines: Vec<String> = told.warnings().collect();
+        let ca = "https://ca.example/directory";
+        assert_eq!(
+            lines,
+            [
+                "the certificate for a.test (le) is not there yet, and its CA is told again: a.test: http-01: connection: no \
+                 route",
+                "the certificate for b.test (le) is not there yet, and its CA is told again: b",
+                &format!(
+                    "the certificate for a.test (le) is of another CA than {ca}; it is replaced at once, as it is a test \
+                     system's"
+                ),
+                &format!("the certificate for b.test (le) is of another CA than {ca}; it is replaced when it is due"),
+            ]
+        );
     }
 
     #[test]
@@ -285,8 +397,8 @@ mod tests {
         let ends = [NOW - 1, NOW - 2, NOW, NOW + EXPIRING - 1, NOW + EXPIRING];
         let all = ends.iter().enumerate().map(|(number, end)| stored(&format!("n{number}.test"), *end));
         let all: Vec<StoredCertificate> = all.collect();
-        let attempts = [attempt("a.test", 1), attempt("b.test", 3), attempt("c.test", 0)];
-        let told = Certificates::of(&all, attempts.into_iter(), Faults::default(), NOW);
+        let progress = [failed("a.test", 1), failed("b.test", 3), failed("c.test", 0)];
+        let told = Certificates::of(&all, &progress, Faults::default(), NOW);
         assert_eq!(
             told.counts,
             Counts {
@@ -294,6 +406,8 @@ mod tests {
                 expiring: 2,
                 expired: 2,
                 failing: 2,
+                complaints: 0,
+                of_other_cas: 0,
                 waiting: 0,
                 rolled_back: 0,
                 revoked: 0,
@@ -307,7 +421,7 @@ mod tests {
     #[test]
     fn lists_are_bounded_and_counts_are_not() {
         let all: Vec<_> = (0..1000).map(|number| stored(&format!("n{number}.test"), NOW - 1)).collect();
-        let told = Certificates::of(&all, std::iter::empty(), Faults::default(), NOW);
+        let told = Certificates::of(&all, &[], Faults::default(), NOW);
         assert_eq!((told.counts.expired, told.expired.len()), (1000, MAX_LISTED));
     }
 
@@ -322,7 +436,7 @@ mod tests {
         };
         let told = Certificates::of(
             &[stored("a.test", NOW - 1)],
-            [attempt("b.test", 2)].into_iter(),
+            &[failed("b.test", 2)],
             Faults { waiting: vec![waiting], ..Faults::default() },
             NOW,
         );

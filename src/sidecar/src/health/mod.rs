@@ -127,14 +127,13 @@ impl Health {
         let stored = self.store.certificates().await?.into_iter().map(|certificate| certificate.facts);
         let stored: Vec<wire::StoredCertificate> = stored.collect();
         let progress = self.store.all_progress().await?;
-        let attempts = progress.into_iter().filter_map(|progress| progress.attempt);
         let faults = Faults {
             waiting,
             rolled_back: self.deployment.rolled_back(),
             revoked: self.revocation.revoked(),
             unsaved: self.from_memory.all(self.store.as_ref(), now).into_iter().map(Unsaved::from).collect(),
         };
-        let certificates = Certificates::of(&stored, attempts, faults, now);
+        let certificates = Certificates::of(&stored, &progress, faults, now);
         let ledgers = self.store.all_ledgers().await?;
         let ledgers = ledgers.iter().map(|(resolver, ca, ledger)| (resolver.as_str(), ca, ledger.as_ref()));
         let pauses = Paused::all(ledgers, now);

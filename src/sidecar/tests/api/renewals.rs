@@ -65,6 +65,7 @@ async fn which_ca_issued_a_certificate_is_kept_with_it() {
         serial: published.certificate.serial.clone(),
         issued_by: Some("zero".into()),
         ca_server: Some("https://ca.example/directory".into()),
+        other_ca: None,
         suggestion: None,
         ask_at: 0,
         hurries: 0,

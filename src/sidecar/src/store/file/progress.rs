@@ -67,8 +67,18 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
 }
 
 fn renewal_of(id: &wire::CertificateId, entry: RenewalEntry) -> wire::Renewal {
-    let RenewalEntry { serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until } = entry;
-    wire::Renewal { certificate: id.clone(), serial, issued_by, ca_server, suggestion, ask_at, hurries, rest_until }
+    let RenewalEntry { serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until } = entry;
+    wire::Renewal {
+        certificate: id.clone(),
+        serial,
+        issued_by,
+        ca_server,
+        other_ca,
+        suggestion,
+        ask_at,
+        hurries,
+        rest_until,
+    }
 }
 
 fn pending_key(entry: PendingKeyEntry) -> Option<PendingKey> {
@@ -109,6 +119,7 @@ pub(super) fn entry(progress: &Progress) -> ProgressEntry {
             serial: renewal.serial.clone(),
             issued_by: renewal.issued_by.clone(),
             ca_server: renewal.ca_server.clone(),
+            other_ca: renewal.other_ca.clone(),
             suggestion: renewal.suggestion.clone(),
             ask_at: renewal.ask_at,
             hurries: renewal.hurries,

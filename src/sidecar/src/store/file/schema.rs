@@ -211,6 +211,8 @@ pub(super) struct RenewalEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ca_server: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) other_ca: Option<wire::OtherCa>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) suggestion: Option<wire::Suggestion>,
     #[serde(default)]
     pub(super) ask_at: i64,
