@@ -29,7 +29,7 @@ pub struct Resolver {
     pub disable_common_name: bool,
     /// `certificatesDuration`: what the user says that certificates live, which decides when they are renewed.
     pub certificates_duration: Option<Duration>,
-    /// `clientTimeout`: bounds one ACME operation with its retries.
+    /// `clientTimeout`: bounds one ACME operation with its retries, and the wait for one validation.
     pub client_timeout: Duration,
     /// `clientResponseHeaderTimeout`: bounds each callout.
     pub client_response_header_timeout: Duration,
