@@ -88,7 +88,7 @@ pub(crate) fn location<H: Host>(
     client.trusted(place, asked, url)
 }
 
-/// What the CA says of an account: its URL is in a header, so a CA may say nothing.
+/// An account as the CA tells it: its URL is in a header, so a CA may say nothing.
 fn state_of(asked: &str, response: &Response) -> Result<AccountState, Error> {
     if response.body.trim_ascii().is_empty() { Ok(AccountState::default()) } else { parse(asked, response) }
 }

@@ -64,7 +64,7 @@ pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Ve
     problems
 }
 
-/// What the CA says of an authorization.
+/// An authorization as the CA tells it.
 pub(crate) struct Authorization {
     pub(crate) state: AuthorizationState,
     /// How long it asks to wait before the next look.
@@ -145,7 +145,7 @@ pub fn is_token(token: &str) -> bool {
     TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// That an authorization can't become valid any more, which ends its order. `told` is the type of challenge that the CA
+/// Error of an authorization that can't become valid any more, which ends its order. `told` is the type of challenge that the CA
 /// was told of, if any.
 pub(crate) fn invalid(order: &Order, state: AuthorizationState, told: Option<ChallengeType>) -> Error {
     let detail = format!("its authorization is {}, and the CA gives no reason", state.status.as_str());
@@ -169,7 +169,7 @@ pub(crate) struct AuthorizationState {
     identifier: Option<String>,
     #[serde(default, deserialize_with = "status")]
     pub(crate) status: AuthorizationStatus,
-    /// Those that can be read: one of a type that nobody knows may look like anything (§7.1.5).
+    /// Challenges that can be read: one of a type that nobody knows may look like anything (§7.1.5).
     #[serde(default, deserialize_with = "lenient::list")]
     challenges: Vec<ChallengeState>,
     #[serde(default, deserialize_with = "lenient::flag")]
@@ -246,17 +246,17 @@ pub(crate) struct ChallengeState {
 }
 
 impl ChallengeState {
-    /// Whether nobody told the CA yet that it can look.
+    /// True when nobody told the CA yet that it can look.
     pub(crate) fn is_idle(&self) -> bool {
         self.status.as_deref().is_none_or(|status| status == "pending")
     }
 
-    /// Whether the CA was told that it can look, and has not said yet what came of it.
+    /// True when the CA was told that it can look, and has not said yet what came of it.
     fn is_begun(&self) -> bool {
         self.status.as_deref() == Some("processing") && self.error.is_none()
     }
 
-    /// What went wrong when the CA looked, where it may look again (§8.2).
+    /// Problem that the CA met when it looked, where it may look again (§8.2).
     pub(crate) fn complaint(&self) -> Option<Problem> {
         let is_open = self.status.as_deref().is_none_or(|status| !matches!(status, "valid" | "invalid"));
         self.error.clone().filter(|_| is_open)
@@ -266,7 +266,7 @@ impl ChallengeState {
         ChallengeType::from_name(&self.kind)
     }
 
-    /// Its type, and why it can't be answered, where that is its own fault.
+    /// Type of the challenge, and why it can't be answered, where that is its own fault.
     fn described(&self) -> String {
         match (ChallengeType::from_name(&self.kind), usable(self)) {
             (Some(ChallengeType::DnsPersist01), None) => format!("{} (without usable issuer-domain-names)", self.kind),

@@ -54,7 +54,7 @@ pub struct Directory {
     /// Where it is told when to renew (RFC 9773 §4.1), if it is.
     #[serde(default, deserialize_with = "lenient::text")]
     pub renewal_info: Option<String>,
-    /// What the CA says of itself. What is no object is as good as absent.
+    /// Metadata of the CA. A value that is no object is as good as absent.
     #[serde(default, deserialize_with = "lenient::object")]
     pub meta: Option<Meta>,
 }

@@ -16,7 +16,7 @@ pub enum Error {
     AccountLost(Problem),
     /// The CA asked to be left alone for longer than could be waited: it is not done, and nothing has failed.
     AskedToWait {
-        /// What was waited for.
+        /// Work of the CA that was waited for.
         waiting_for: String,
         /// How long that may be.
         timeout: Duration,
@@ -65,7 +65,7 @@ pub enum Error {
         /// Why.
         why: String,
     },
-    /// What a CA did with an order shows that it will come no further.
+    /// An order has come as far as it will, as what the CA did with it shows.
     OrderStuck {
         /// The order's URL.
         order: String,
@@ -95,7 +95,7 @@ pub enum Error {
     },
     /// It took longer than the configuration allows.
     TimedOut {
-        /// What was waited for.
+        /// Work of the CA that was waited for.
         waiting_for: String,
         /// How long.
         after: Duration,
@@ -193,7 +193,7 @@ impl Error {
         }
     }
 
-    /// Whether the order is worth placing again at once without the certificate that it was to replace (RFC 9773 §5),
+    /// True when the order is worth placing again at once without the certificate that it was to replace (RFC 9773 §5),
     /// whatever the CA says: some fail where they don't know it. One that asks to be left alone is.
     pub fn may_be_of_replacement(&self) -> bool {
         match self {
@@ -206,14 +206,14 @@ impl Error {
         }
     }
 
-    /// Whether a CA that answers failed by itself at what it was asked for, and did not ask for a wait. One that has not
+    /// True when a CA that answers failed by itself at what it was asked for, and did not ask for a wait. One that has not
     /// even a nonce fails at everything.
     pub(crate) fn is_failure_of_ca(&self) -> bool {
         matches!(self, Self::Refused { endpoint, problem }
             if *endpoint != "newNonce" && matches!(class_of(problem), Class::Transient(None)) && !problem.is("badNonce"))
     }
 
-    /// Whether the CA has nothing at a URL that it told.
+    /// True when the CA has nothing at a URL that it told.
     pub(crate) fn is_of_nothing_there(&self) -> bool {
         matches!(self, Self::Refused { problem, .. } if matches!(problem.status, 401 | 403 | 404 | 410))
     }

@@ -105,12 +105,12 @@ pub(crate) struct Repeats<'p> {
 }
 
 impl<'p> Repeats<'p> {
-    /// Those of one operation.
+    /// Waits of one operation.
     pub(crate) fn of(patience: &'p Patience) -> Self {
         Self { count: 0, patience }
     }
 
-    /// Whether the same request may be made again after what the CA asks to wait.
+    /// True when the same request may be made again after what the CA asks to wait.
     pub(crate) fn may_wait(&self, asked: Option<Duration>) -> bool {
         asked.is_none_or(|asked| asked <= LONGEST_ASKED && self.patience.suffices_for(asked))
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-/// What a certificate is for: a DNS name, or an IP address (RFC 8738).
+/// Subject of a certificate: a DNS name, or an IP address (RFC 8738).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Identifier {
     /// A DNS name in lower-case ASCII.
@@ -52,21 +52,21 @@ pub(crate) struct IdentifierResource {
     pub(crate) value: String,
 }
 
-/// Whether a new order is for the names it was placed for, in whatever order they stand. One that tells no names is for
+/// Checks that a new order is for the names it was placed for, in whatever order they stand. One that tells no names is for
 /// those that it was asked for: what comes of it is checked by its certificate.
 pub(crate) fn are_same(asked: &[Identifier], told: &[String]) -> bool {
     let set = |names: &mut dyn Iterator<Item = Identifier>| names.collect::<std::collections::BTreeSet<_>>();
     told.is_empty() || set(&mut asked.iter().cloned()) == set(&mut told.iter().map(|name| Identifier::of(name)))
 }
 
-/// Whether no name of a known order is another's. Some CAs tell only those that are proved so far, and wildcards
+/// Checks that no name of a known order is another's. Some CAs tell only those that are proved so far, and wildcards
 /// without their `*.`.
 pub(crate) fn are_ours(asked: &[Identifier], told: &[String]) -> bool {
     let is_ours = |told: &Identifier| asked.iter().any(|asked| asked == told || asked.host() == *told);
     told.iter().all(|name| is_ours(&Identifier::of(name)))
 }
 
-/// What an authorization is for, of the names of its order: the host to be proved, and whether it is for a wildcard. A
+/// Name that an authorization is for, of those of its order: the host to be proved, and whether it is for a wildcard. A
 /// domain above one of the names may be proved in its stead (RFC 8555 §7.1.3). None when it is another's.
 pub(crate) fn proved_by(asked: &[Identifier], told: Option<&str>, is_wildcard: bool) -> Option<(String, bool)> {
     let told = match (told, asked) {

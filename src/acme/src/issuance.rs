@@ -101,7 +101,7 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
 pub enum Beginning<'a> {
     /// A new one is placed; it names the certificate that it replaces, if there is one (RFC 9773 §5).
     New(Option<&'a str>),
-    /// This one is gone on with.
+    /// The given order is gone on with.
     Started(&'a Order),
 }
 
@@ -354,7 +354,7 @@ async fn finalize<H: Host, C: Custodian>(
     }
 }
 
-/// Whether an order has, as far as it says, no signing request yet.
+/// True when an order has, as far as it says, no signing request yet.
 fn is_open(state: &OrderState) -> bool {
     matches!(state.status, OrderStatus::Pending | OrderStatus::Ready)
 }

@@ -42,7 +42,7 @@ pub(crate) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserialize
     Ok(Some(value).filter(Value::is_object).and_then(|value| serde_json::from_value(value).ok()))
 }
 
-/// Whether it says yes.
+/// Reads a value that says yes.
 pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::Bool(is_set) => is_set,
@@ -64,12 +64,12 @@ pub(crate) fn moment_of(text: &str) -> Option<i64> {
     at(&text).or_else(|| at(&format!("{text}Z")))
 }
 
-/// What an identifier names (RFC 8555 §9.7.7); its type is plain from its value.
+/// Value of an identifier (RFC 8555 §9.7.7); its type is plain from its value.
 pub(crate) fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(identifier_of(&Value::deserialize(deserializer)?))
 }
 
-/// What the identifiers of a list name.
+/// Values of a list of identifiers.
 pub(crate) fn identifiers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     Ok(members(Value::deserialize(deserializer)?).iter().filter_map(identifier_of).collect())
 }

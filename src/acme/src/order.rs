@@ -29,11 +29,11 @@ const LONGEST_LIFE: i64 = 30 * 24 * 60 * 60;
 pub struct Order {
     /// The order's URL.
     pub url: String,
-    /// What newOrder answered.
+    /// The answer to newOrder.
     pub course: Course,
 }
 
-/// What newOrder answered, as far as it is needed later, and what became of the order since.
+/// The answer to newOrder, as far as it is needed later, and what became of the order since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Course {
     /// Where the signing request goes; none in what was kept by earlier versions.
@@ -61,7 +61,7 @@ pub struct Counts {
     pub waits: u32,
 }
 
-/// What the CA says of an order at some moment, and what it said before where it says nothing now.
+/// State of an order as the CA tells it at some moment, and what it said before where it says nothing now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderState {
     /// How far it is (§7.1.6).
@@ -72,7 +72,7 @@ pub struct OrderState {
     pub error: Option<Problem>,
     /// How long the CA asks to wait before the next look.
     pub retry_after: Option<Duration>,
-    /// What is to be kept.
+    /// The part that is to be kept.
     pub course: Course,
 }
 
@@ -162,7 +162,7 @@ pub async fn finalize<H: Host>(client: &Client<H>, order: &Order, csr: &[u8]) ->
     Ok(state_of(client, url, &response, &order.course)?.0)
 }
 
-/// What an answer says of an order, and the names in it; `known` is what was said before.
+/// Reads of an answer the state of an order, and the names in it; `known` is what was said before.
 fn state_of<H: Host>(
     client: &Client<H>,
     url: &str,

@@ -15,7 +15,7 @@ use crate::host::Host;
 /// The time of one operation.
 pub(crate) struct Patience {
     timeout: Duration,
-    /// What the CA asked to wait, while that is waited for.
+    /// The wait that the CA asked for, while it lasts.
     asked: Cell<Option<Duration>>,
 }
 
@@ -25,7 +25,7 @@ impl Patience {
         Self { timeout, asked: Cell::new(None) }
     }
 
-    /// Whether a wait may fit into the operation at all.
+    /// True when a wait may fit into the operation at all.
     pub(crate) fn suffices_for(&self, wait: Duration) -> bool {
         wait < self.timeout
     }

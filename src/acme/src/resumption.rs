@@ -28,7 +28,7 @@ const VALID: u32 = 1_002;
 pub(crate) struct Drive<'a, C> {
     pub(crate) custodian: &'a C,
     pub(crate) order: RefCell<Order>,
-    /// Whether it was placed by an earlier run.
+    /// True when an earlier run placed it.
     is_resumed: bool,
     is_counted: Cell<bool>,
 }
@@ -74,7 +74,7 @@ impl<'a, C: Custodian> Drive<'a, C> {
         self.reached(u32::try_from(valid).unwrap_or(u32::MAX).min(READY.saturating_sub(1)))
     }
 
-    /// That the CA answers, and not with the order.
+    /// Takes note that the CA answers, and not with the order.
     pub(crate) async fn unreadable(&self) -> Result<(), Failure<C::Error>> {
         let reached = self.counts().reached;
         self.reached(reached)?;
@@ -131,13 +131,13 @@ impl<'a, C: Custodian> Drive<'a, C> {
         }
     }
 
-    /// That it can't be gone on with: where that shows before the CA was asked for anything, a new one is placed at once.
+    /// Error of an order that can't be gone on with: where that shows before the CA was asked for anything, a new one is placed at once.
     pub(crate) fn dead(&self, why: &str) -> Error {
         let is_at_once = self.is_resumed && !self.is_counted.get();
         if is_at_once { Error::OrderLost { order: self.url(), why: why.to_owned() } } else { self.stuck(why) }
     }
 
-    /// That it can't be gone on with, after the CA was asked for something.
+    /// Error of an order that can't be gone on with, after the CA was asked for something.
     pub(crate) fn stuck(&self, why: &str) -> Error {
         Error::OrderStuck { order: self.url(), why: why.to_owned() }
     }

@@ -105,11 +105,11 @@ async fn note<C: Custodian>(
     true
 }
 
-/// What the CA says to being told.
+/// Answer of a CA that was told of a challenge.
 enum Told {
-    /// That it will look, or what went wrong when it did; and how long it asks to wait before the next look.
+    /// The CA will look, or something went wrong when it did; and how long it asks to wait before the next look.
     Taken { problem: Option<Problem>, retry_after: Option<Duration> },
-    /// That the name is proved.
+    /// The name is proved.
     Valid,
 }
 
@@ -151,6 +151,6 @@ fn taken(response: &Response, now_millis: i64) -> Told {
     }
 }
 
-/// What is sent to a challenge's URL to say that it can be validated (§7.5.1).
+/// Body of the request to a challenge's URL to say that it can be validated (§7.5.1).
 #[derive(Serialize)]
 struct Ready {}

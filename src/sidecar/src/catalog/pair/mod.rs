@@ -164,7 +164,7 @@ fn alternative_names(leaf: &X509Certificate<'_>, counts: fn(&str) -> bool) -> Ve
     once_each(sans.filter_map(|name| cleaned(&name)))
 }
 
-/// Whether a DNS name is one that a client may ask for as such (RFC 9525 §6.2: addresses have a kind of their own).
+/// True for a DNS name that a client may ask for as such (RFC 9525 §6.2: addresses have a kind of their own).
 fn is_host(name: &str) -> bool {
     !name.ends_with('.') && name.parse::<IpAddr>().is_err()
 }
