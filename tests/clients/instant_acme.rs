@@ -26,16 +26,19 @@ const NOW_MILLIS: i64 = 1_767_225_600_000;
 /// Looks in quick succession, and many of them: the CA has no other work.
 const LOOKS: RetryPolicy = RetryPolicy::new().initial_delay(Duration::from_millis(1)).backoff(1.0);
 
+/// Something that is done with the CA on its thread.
+type Ask = Box<dyn FnOnce(&mut Ca) + Send>;
+
 /// The thread of the CA, as its clients reach it.
 #[derive(Clone)]
 struct Reach {
-    asks: mpsc::Sender<Box<dyn FnOnce(&mut Ca) + Send>>,
+    asks: mpsc::Sender<Ask>,
 }
 
 impl Reach {
     /// A CA of its own that behaves like this.
     fn new(settings: impl FnOnce() -> Settings + Send + 'static) -> Self {
-        let (asks, asked) = mpsc::channel::<Box<dyn FnOnce(&mut Ca) + Send>>();
+        let (asks, asked) = mpsc::channel::<Ask>();
         std::thread::spawn(move || {
             let web = Web::new(RefCell::new(HashMap::new()));
             let mut ca = Ca::new(settings(), &Rc::clone(&web));
@@ -49,7 +52,7 @@ impl Reach {
     /// Does something with the CA.
     async fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Ca) -> T + Send + 'static) -> Result<T> {
         let (done, outcome) = oneshot::channel();
-        let ask = Box::new(move |ca: &mut Ca| drop(done.send(act(ca))));
+        let ask: Ask = Box::new(move |ca| drop(done.send(act(ca))));
         self.asks.send(ask).ok().context("the CA's thread has ended")?;
         outcome.await.context("the CA's thread has panicked")
     }

@@ -107,7 +107,7 @@ async fn note<C: Custodian>(
 
 /// Answer of a CA that was told of a challenge.
 enum Told {
-    /// The CA will look, or something went wrong when it did; and how long it asks to wait before the next look.
+    /// The CA will look, or names a problem that it met; and how long it asks to wait before the next look.
     Taken { problem: Option<Problem>, retry_after: Option<Duration> },
     /// The name is proved.
     Valid,

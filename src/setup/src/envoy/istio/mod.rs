@@ -3,7 +3,7 @@
 //!
 //! Istio names a cluster `outbound|PORT||HOST`, and takes no bootstrap extension: instances of the filter elect an
 //! engine. The plugin's calls leave without TLS, so a DestinationRule adds it, with whom to trust. What Istio makes of
-//! certificates' names, and how it comes to them, is in [`gateway`].
+//! certificates' names, and how it comes to them, is in `gateway`.
 
 mod egress;
 mod extension;
