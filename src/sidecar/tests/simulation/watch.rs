@@ -22,7 +22,8 @@ impl World {
         let (header, payload) = jose::read(&call.body);
         self.checks.nonces.sent(header["nonce"].as_str().unwrap_or_default())?;
         if call.path == "/new-order" && self.leads(vm) {
-            self.checks.pace.sends(&key(&jose::names(&payload)), self.time.now())?;
+            let replaces = !payload["replaces"].is_null();
+            self.checks.pace.sends(&key(&jose::names(&payload)), self.time.now(), replaces)?;
         }
         Ok(())
     }
@@ -43,7 +44,7 @@ impl World {
                     self.checks.orders.placed(&key, wall, |url| self.ca.order_status(url))?;
                 }
             } else if !is_done && String::from_utf8_lossy(&response.body).contains("badNonce") {
-                self.checks.pace.bad_nonce(&key);
+                self.checks.pace.bad_nonce(&key, !payload["replaces"].is_null());
             }
         }
         if let (true, Some(number)) = (is_done, call.path.strip_prefix("/finalize/")) {

@@ -3,7 +3,8 @@
 //! - After the n-th failure in a row that the sidecar has stored, no newOrder for that certificate goes out before
 //!   1 min · 2^(n-1) have passed, or 6 h; the count never shrinks but by a success.
 //! - A `Retry-After` that a newOrder was answered with is respected, by the engine that read it.
-//! - One try sends no more than a newOrder and three repetitions of it, those with a refused nonce apart.
+//! - One try sends no more than a newOrder and three repetitions of it, those with a refused nonce apart; and the same once
+//!   more without the certificate that is replaced, where that came to nothing.
 //! - Whatever crashes, no more go out in ten minutes than when everything but the CA is well.
 //!
 //! Waits are measured by a clock that nobody sets. A clock that was set releases each certificate once: what was
@@ -39,17 +40,19 @@ struct One {
     not_before: i64,
     /// What the CA asked of the engine that is at it.
     asked_until: i64,
-    /// Sent since the last stored failure or success.
-    sent: u32,
+    /// Sent since the last stored failure or success, with the name of what is replaced and without.
+    sent: [u32; 2],
     /// When the last ones were sent.
     recent: VecDeque<i64>,
 }
 
 impl Pace {
-    /// A newOrder is sent.
-    pub fn sends(&mut self, key: &Key, now: i64) -> Result<(), Violation> {
+    /// A newOrder is sent, which names what it replaces or does not.
+    pub fn sends(&mut self, key: &Key, now: i64, replaces: bool) -> Result<(), Violation> {
         let one = self.ones.entry(key.clone()).or_default();
-        one.sent += 1;
+        let sent = &mut one.sent[usize::from(replaces)];
+        *sent += 1;
+        let sent = *sent;
         one.recent.push_back(now);
         one.recent.retain(|at| *at > now - 10 * MINUTE);
         if one.recent.len() > SENT_IN_TEN_MINUTES {
@@ -60,16 +63,17 @@ impl Pace {
             let failures = one.failures;
             return Err(format!("{key}: a newOrder is sent {} s too early, after {failures} failures", early / SECOND));
         }
-        if one.sent > SENT_IN_A_TRY {
-            return Err(format!("{key}: {} newOrders were sent in one try", one.sent));
+        if sent > SENT_IN_A_TRY {
+            return Err(format!("{key}: {sent} newOrders were sent in one try"));
         }
         Ok(())
     }
 
     /// The CA answered that the nonce is not its own, so the same is sent again.
-    pub fn bad_nonce(&mut self, key: &Key) {
+    pub fn bad_nonce(&mut self, key: &Key, replaces: bool) {
         if let Some(one) = self.ones.get_mut(key) {
-            one.sent = one.sent.saturating_sub(1);
+            let sent = &mut one.sent[usize::from(replaces)];
+            *sent = sent.saturating_sub(1);
             one.recent.pop_back();
         }
     }
@@ -99,7 +103,7 @@ impl Pace {
         let (asked_until, recent) = (one.asked_until, std::mem::take(&mut one.recent));
         // A wait that was chosen before the clock was set means nothing then, and may be stored only afterwards.
         let not_before = if self.set_at.is_some_and(|at| at >= now) { 0 } else { now + least };
-        *one = One { failures, not_before, asked_until, sent: 0, recent };
+        *one = One { failures, not_before, asked_until, sent: [0; 2], recent };
         Ok(())
     }
 
@@ -114,7 +118,7 @@ impl Pace {
     pub fn engine_began(&mut self) {
         for one in self.ones.values_mut() {
             one.asked_until = 0;
-            one.sent = 0;
+            one.sent = [0; 2];
         }
     }
 
