@@ -111,7 +111,8 @@ async fn a_preferred_chain_that_does_not_fit_gives_way_to_the_default_one() {
     engine.order(&id, &order(1)).await.no_content();
     let csr: Csr = engine.csr(&id, &order(1), "EC256").await.json();
     let default = TestCa::new().issue(&csr, &id);
-    let broken = leading_to(&default, &TestCa::named("Other CA"));
+    let (leaf, _) = default.split_once("-----END CERTIFICATE-----\n").unwrap();
+    let broken = leading_to(&format!("{leaf}-----END CERTIFICATE-----\n"), &TestCa::named("Other CA"));
     let request = publication(&id, [&default, &broken], Some("Other CA"));
     let published: Published = engine.post(path::CERTIFICATES, &request).await.json();
     assert_eq!(published.other_chains, ["Test CA", "Other CA"]);

@@ -40,7 +40,8 @@ pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn is_root(certificate: &X509Certificate<'_>) -> bool {
+/// Whether a chain ends with this one.
+pub(super) fn is_root(certificate: &X509Certificate<'_>) -> bool {
     is_ca(certificate) && are_same(certificate.issuer(), certificate.subject())
 }
 

@@ -75,14 +75,19 @@ fn covers(covered: &[String], name: &str) -> bool {
     covered.iter().any(|covered| is(covered, &name) || wildcard.as_ref().is_some_and(|name| is(covered, name)))
 }
 
-/// The common name of the issuer of a chain's last certificate: the root that it leads to, in most chains. Empty where
-/// there is none.
+/// The common name of the issuer of a chain's root, or of its last certificate where it has none: the root that it leads
+/// to, in most chains. Empty where there is none.
 pub fn root_name(chain_pem: &str) -> String {
-    let last = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).filter_map(Result::ok).last();
-    let Some(last) = last else { return String::new() };
-    let Ok((_, last)) = X509Certificate::from_der(&last) else { return String::new() };
-    let common_name = last.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
-    common_name.unwrap_or_default().to_owned()
+    let mut name = String::new();
+    for der in CertificateDer::pem_slice_iter(chain_pem.as_bytes()).filter_map(Result::ok) {
+        let Ok((_, certificate)) = X509Certificate::from_der(&der) else { return String::new() };
+        let common_name = certificate.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
+        name = common_name.unwrap_or_default().to_owned();
+        if links::is_root(&certificate) {
+            break;
+        }
+    }
+    name
 }
 
 /// What is in a certificate, for the engine and for people.
