@@ -13,6 +13,8 @@ pub(super) struct Authorization {
     pub(super) state: Validation,
     /// The type of challenge that it was told to look at.
     told: Option<&'static str>,
+    /// When it was told, seconds since 1970, and whether the answer was there then.
+    first_look: (i64, bool),
 }
 
 impl Authorization {
@@ -31,6 +33,9 @@ pub(super) enum Validation {
     /// It failed, and is looked at again when the CA is told again (§8.2).
     Open,
 }
+
+/// How long its validations take at most, in seconds, however late somebody asks for their outcome.
+const LONGEST_VALIDATION: i64 = 600;
 
 /// What becomes of a challenge that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,11 +62,18 @@ impl Ca {
         self.counter += 1;
         let token = format!("token-of-at-least-22-chars-{}", self.counter);
         let (account, name) = (account.to_owned(), name.to_owned());
-        self.authorizations.push(Authorization { account, name, token, state: Validation::Idle, told: None });
+        self.authorizations.push(Authorization {
+            account,
+            name,
+            token,
+            state: Validation::Idle,
+            told: None,
+            first_look: (0, false),
+        });
         self.authorizations.len() - 1
     }
 
-    pub(super) fn challenge(&mut self, index: usize, kind: &str) -> Response {
+    pub(super) fn challenge(&mut self, index: usize, kind: &str, now: i64) -> Response {
         let looks = self.settings.looks_until_done;
         let position = self.offers(index).iter().position(|offered| *offered == kind);
         let (Some(authorization), Some(position)) = (self.authorizations.get_mut(index), position) else {
@@ -72,8 +84,9 @@ impl Ca {
         }
         authorization.state = Validation::Working(looks);
         authorization.told = self.settings.offers.iter().find(|offered| **offered == kind).copied();
+        let is_found = self.finds_answer(&self.authorizations[index]);
+        self.authorizations[index].first_look = (now, is_found);
         if self.settings.after_failure == AfterFailure::Refused {
-            let is_found = self.finds_answer(&self.authorizations[index]);
             self.authorizations[index].state = if is_found { Validation::Valid } else { Validation::Open };
             if !is_found {
                 return problem(400, "connection", "no route to host");
@@ -82,10 +95,14 @@ impl Ca {
         ok(&self.challenges(index)[position])
     }
 
-    /// Goes on with a validation by one look, at it or at its order.
-    pub(super) fn validate(&mut self, index: usize) {
+    /// Goes on with a validation by one look, at it or at its order. One that was over long ago has the outcome that it
+    /// had then.
+    pub(super) fn validate(&mut self, index: usize, now: i64) {
         let authorization = &self.authorizations[index];
+        let (told_at, was_found) = authorization.first_look;
+        let is_over = now - told_at > LONGEST_VALIDATION;
         self.authorizations[index].state = match authorization.state {
+            Validation::Working(_) if is_over && was_found => Validation::Valid,
             Validation::Working(0) if self.finds_answer(authorization) => Validation::Valid,
             Validation::Working(0) if self.settings.after_failure == AfterFailure::Pending => Validation::Open,
             Validation::Working(0) => Validation::Failed,
@@ -94,11 +111,11 @@ impl Ca {
         };
     }
 
-    pub(super) fn look_at_authorization(&mut self, index: usize) -> Response {
+    pub(super) fn look_at_authorization(&mut self, index: usize, now: i64) -> Response {
         if index >= self.authorizations.len() {
             return problem(404, "malformed", "no such challenge");
         }
-        self.validate(index);
+        self.validate(index, now);
         let authorization = &self.authorizations[index];
         let (name, host) = (authorization.name.clone(), authorization.host().to_owned());
         let state = authorization.state;

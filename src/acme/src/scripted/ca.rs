@@ -310,8 +310,8 @@ impl Ca {
             Some("new-order") => self.new_order(thumbprint, &payload),
             Some("order") => self.look_at_order(number(1), now),
             Some("finalize") => self.finalize(number(1), &payload),
-            Some("authorization") => self.look_at_authorization(number(1)),
-            Some("challenge") => self.challenge(number(1), segments.get(2).copied().unwrap_or_default()),
+            Some("authorization") => self.look_at_authorization(number(1), now),
+            Some("challenge") => self.challenge(number(1), segments.get(2).copied().unwrap_or_default(), now),
             Some("certificate") => self.certificate(number(1), if segments.len() > 2 { number(2) } else { 0 }),
             _ => problem(404, "malformed", "no such place"),
         }
@@ -421,7 +421,7 @@ impl Ca {
     fn look_at_order(&mut self, index: usize, now: i64) -> Response {
         let Some(order) = self.orders.get(index) else { return problem(404, "malformed", "no such order") };
         for authorization in order.authorizations.clone() {
-            self.validate(authorization);
+            self.validate(authorization, now);
         }
         let order = &mut self.orders[index];
         if let (Some(csr), None) = (&order.csr, order.certificate) {
