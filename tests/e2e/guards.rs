@@ -151,6 +151,7 @@ fn the_middlewares_of_an_entry_point_close_it_and_who_opens_a_router_gets_it_wit
     let open = ["--open", "auth", "--open=http.routers.open,http.routers.site"];
     let mut scene = Scene::with("guards-open", http_of_web, &open, dynamic)?;
     scene.served("auth.example")?;
+    scene.served("site.example")?;
     let found = [
         https(&scene, "auth.example", "/")?,
         http(&scene, "open.example")?,
