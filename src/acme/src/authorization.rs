@@ -32,10 +32,10 @@ pub(crate) async fn fulfil<H: Host, C: Custodian>(
     drive: &Drive<'_, C>,
     names: &[Identifier],
     url: &str,
-    state: &AuthorizationState,
+    look: &Authorization,
 ) -> Result<(), Failure<C::Error>> {
     let custodian = drive.custodian;
-    let offer = choose(client, custodian, names, &drive.order(), (url, state))?;
+    let offer = choose(client, custodian, names, &drive.order(), (url, look))?;
     custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
     if !offer.is_begun && !offer.delay.is_zero() {
         client.host.sleep(offer.delay).await;
@@ -82,6 +82,8 @@ pub(crate) async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Auth
 pub(crate) struct Offer {
     pub(crate) url: String,
     pub(crate) is_begun: bool,
+    /// How long the CA asked to be left alone, where it is at it already.
+    pub(crate) asked: Option<Duration>,
     delay: Duration,
     pub(crate) challenge: Challenge,
 }
@@ -92,8 +94,9 @@ fn choose<H: Host, C: Custodian>(
     custodian: &C,
     names: &[Identifier],
     order: &Order,
-    (base, state): (&str, &AuthorizationState),
+    (base, look): (&str, &Authorization),
 ) -> Result<Offer, Error> {
+    let state = &look.state;
     // No CA would have it so for long; it may be the answer to another question.
     if state.challenges.is_empty() {
         let what = "it is pending and offers no challenge".to_owned();
@@ -127,7 +130,8 @@ fn choose<H: Host, C: Custodian>(
         issuer_domain_names: challenge.issuer_domain_names.clone(),
         expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
     };
-    Ok(Offer { url, is_begun, delay: way.delay, challenge })
+    let asked = look.retry_after.filter(|_| is_begun);
+    Ok(Offer { url, is_begun, asked, delay: way.delay, challenge })
 }
 
 /// A challenge of a type we know that has all it must have, with its URL.

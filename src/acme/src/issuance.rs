@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
 
-use crate::authorization::{self, Authorization, AuthorizationStatus};
+use crate::authorization::{self, AuthorizationStatus};
 use crate::certificate::{self, Chains};
 use crate::challenge::{Challenge, ChallengeType, Way};
 use crate::client::Client;
@@ -249,18 +249,18 @@ async fn authorize<H: Host, C: Custodian>(
     let looks = looks.collect::<Vec<_>>().await;
     let (mut valid, mut pending, mut over) = (0_usize, Vec::new(), None);
     for (url, look) in urls.iter().zip(looks) {
-        let state = match look {
-            Ok(Authorization { state, .. }) => state,
+        let look = match look {
+            Ok(look) => look,
             Err(error) if error.is_of_nothing_there() => {
                 return Err(drive.dead(&format!("the CA has no authorization {url} any more: {error}")).into());
             }
             Err(error) => return Err(error.into()),
         };
-        match state.status {
+        match look.state.status {
             AuthorizationStatus::Valid => valid = valid.saturating_add(1),
-            AuthorizationStatus::Pending => pending.push((url, state)),
+            AuthorizationStatus::Pending => pending.push((url, look)),
             _ => {
-                let failure: Failure<C::Error> = authorization::invalid(&order, state, None).into();
+                let failure: Failure<C::Error> = authorization::invalid(&order, look.state, None).into();
                 over = Some(match over.take() {
                     Some(before) => merge(before, failure),
                     None => failure,
@@ -273,7 +273,7 @@ async fn authorize<H: Host, C: Custodian>(
     }
     drive.proved(valid)?;
     let verdicts = stream::iter(&pending)
-        .map(|(url, state)| authorization::fulfil(client, drive, names, url, state))
+        .map(|(url, look)| authorization::fulfil(client, drive, names, url, look))
         .buffer_unordered(AUTHORIZATIONS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -438,6 +438,11 @@ pub(crate) struct Poll<'a, H> {
 impl<'a, H: Host> Poll<'a, H> {
     pub(crate) fn new(host: &'a H, waiting_for: &'static str, timeout: Duration) -> Self {
         Self { host, waiting_for, timeout, waited: Duration::ZERO, next: FIRST_POLL }
+    }
+
+    /// True when all the waits together have reached the bound.
+    pub(crate) fn is_over(&self) -> bool {
+        self.waited >= self.timeout
     }
 
     /// Waits before the next look; an error when all the waits together are over the bound. A CA that asks for more than

@@ -3,7 +3,7 @@
 //! Some CAs look once and leave a challenge that failed as it was, with the reason, until they are told again (§8.2);
 //! some refuse the telling with that reason. Both are told again, and when that does not help, it is a failed validation.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -29,31 +29,46 @@ pub(crate) async fn validate<H: Host, C: Custodian>(
     url: &str,
     offer: &Offer,
 ) -> Result<(), Error> {
-    let complaint = RefCell::new(None);
+    let heard = Heard { complaint: RefCell::new(None), asked: Cell::new(offer.asked) };
     let (name, kind) = (offer.challenge.name(), offer.challenge.kind);
     let (what, timeout) = (format!("the CA's validation of {name}"), client.options.client_timeout);
-    let pursued = pursued(client, drive, url, offer, &complaint);
+    let pursued = pursued(client, drive, url, offer, &heard);
     let verdict = Patience::new(timeout).bound(&client.host, &what, pursued).await;
-    match (verdict, complaint.into_inner()) {
-        (Err(Error::TimedOut { .. }), Some(problem)) => {
-            let refusal = Refusal { identifier: Some(name), challenge: Some(kind), problem };
-            Err(Error::NotValidated { problems: vec![refusal] })
-        }
-        (Err(Error::TimedOut { .. }), None) => Err(Error::TimedOut { waiting_for: what, after: timeout }),
-        (verdict, _) => verdict,
+    if !matches!(verdict, Err(Error::TimedOut { .. } | Error::AskedToWait { .. })) {
+        return verdict;
     }
+    Err(match (heard.asked.get(), heard.complaint.into_inner()) {
+        (Some(asked), None) => Error::AskedToWait { waiting_for: what, timeout, asked },
+        // The CA tries again by itself (§8.2).
+        (Some(asked), Some(problem)) => {
+            let waiting_for = format!("{what} by {} ({problem})", kind.as_str());
+            Error::AskedToWait { waiting_for, timeout, asked }
+        }
+        (None, Some(problem)) => {
+            Error::NotValidated { problems: vec![Refusal { identifier: Some(name), challenge: Some(kind), problem }] }
+        }
+        (None, None) => Error::TimedOut { waiting_for: what, after: timeout },
+    })
 }
 
-/// The same, until there is a verdict. What the CA complains of is left in `complaint`.
+/// What the CA said of a validation that it is at.
+struct Heard {
+    /// What it complains of, if anything.
+    complaint: RefCell<Option<Problem>>,
+    /// How long it asked to be left alone when it last answered.
+    asked: Cell<Option<Duration>>,
+}
+
+/// The same, until there is a verdict or a wait that is longer than `clientTimeout`.
 async fn pursued<H: Host, C: Custodian>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     url: &str,
     offer: &Offer,
-    complaint: &RefCell<Option<Problem>>,
+    heard: &Heard,
 ) -> Result<(), Error> {
+    let (what, timeout) = ("the CA's validation", client.options.client_timeout);
     let mut again_in = FIRST_AGAIN;
-    let mut asked = None;
     // One that the CA was told of by an earlier run may have been looked at in vain.
     let mut is_told_again = offer.is_begun;
     let mut is_to_be_told = !offer.is_begun;
@@ -61,27 +76,31 @@ async fn pursued<H: Host, C: Custodian>(
         if is_to_be_told {
             let told = tell(client, drive, url, offer).await?;
             let Told::Taken { problem, retry_after } = told else { return Ok(()) };
-            asked = retry_after;
-            is_told_again |= note(drive, offer, complaint, problem, again_in).await;
+            heard.asked.set(retry_after);
+            is_told_again |= note(drive, offer, heard, problem, again_in).await;
         }
-        let until_told = |asked: Option<Duration>| asked.unwrap_or_default().max(again_in);
-        let bound = if is_told_again { until_told(asked) } else { client.options.client_timeout };
-        let mut poll = Poll::new(&client.host, "the CA's validation", bound);
-        loop {
-            match poll.wait(asked).await {
-                Err(_) if is_told_again => break,
+        // It is told again after a while, and no sooner than it asked.
+        let until_told = || heard.asked.get().unwrap_or_default().max(again_in).min(timeout);
+        let mut poll = Poll::new(&client.host, what, if is_told_again { until_told() } else { timeout });
+        let mut is_last_look = false;
+        while !(is_last_look || is_told_again && poll.is_over()) {
+            match poll.wait(heard.asked.get()).await {
+                Err(Error::AskedToWait { asked, .. }) if is_told_again && asked <= timeout => {
+                    client.host.sleep(asked).await;
+                    is_last_look = true;
+                }
                 waited => waited?,
             }
             let Authorization { state, retry_after } = fetch(client, url).await?;
             match state.status {
                 AuthorizationStatus::Valid => return Ok(()),
-                AuthorizationStatus::Pending => asked = retry_after,
+                AuthorizationStatus::Pending => heard.asked.set(retry_after),
                 _ => return Err(invalid(&drive.order(), state, Some(offer.challenge.kind))),
             }
             let problem = state.challenge(&offer.url).and_then(ChallengeState::complaint);
-            if note(drive, offer, complaint, problem, again_in).await && !is_told_again {
+            if note(drive, offer, heard, problem, again_in).await && !is_told_again {
                 is_told_again = true;
-                poll = Poll::new(&client.host, "the CA's validation", until_told(asked));
+                poll = Poll::new(&client.host, what, until_told());
             }
         }
         is_to_be_told = true;
@@ -93,12 +112,12 @@ async fn pursued<H: Host, C: Custodian>(
 async fn note<C: Custodian>(
     drive: &Drive<'_, C>,
     offer: &Offer,
-    complaint: &RefCell<Option<Problem>>,
+    heard: &Heard,
     problem: Option<Problem>,
     again_in: Duration,
 ) -> bool {
     let Some(problem) = problem.map(|problem| Problem { status: 0, ..problem }) else { return false };
-    let is_new = complaint.replace(Some(problem.clone())).is_none_or(|before| before != problem);
+    let is_new = heard.complaint.replace(Some(problem.clone())).is_none_or(|before| before != problem);
     if is_new {
         drive.custodian.complained(&offer.challenge, &problem, again_in).await;
     }

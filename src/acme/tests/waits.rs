@@ -16,7 +16,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::scripted::{Fault, Faults, Settings};
+use acme::scripted::{AfterFailure, Fault, Faults, Settings};
 use acme::{Class, Error, Response};
 use scene::{Scene, acme_error};
 #[cfg(target_arch = "wasm32")]
@@ -54,7 +54,7 @@ fn a_wait_that_is_longer_than_what_is_left_of_the_timeout_ends_the_poll_and_is_k
     assert!(!error.ends_order(), "the CA is at it");
     assert_eq!(scene.ca().asked("/order/"), 0, "it is not asked before its time");
     let took = scene.world.now_millis() - before;
-    assert!((40_000..50_000).contains(&took), "{took} ms: the validation was waited for, the certificate was not");
+    assert!((80_000..90_000).contains(&took), "{took} ms: two looks at the validation, none at the certificate");
 }
 
 #[test]
@@ -64,6 +64,47 @@ fn a_validation_is_not_asked_for_before_its_time_either() {
     let error = acme_error(scene.issue(&["a.example"], None));
     assert_eq!(error.class(), Class::Transient(Some(Duration::from_secs(3600))), "{error}");
     assert!(scene.ca().asked("/authorization/") <= 2);
+}
+
+#[test]
+fn a_validation_that_is_gone_on_with_is_left_alone_as_long_as_the_ca_says() {
+    let settings = Settings { looks_until_done: 1000, ..Settings::default() };
+    let scene = Scene::new(2, settings);
+    acme_error(scene.issue(&["a.example"], None));
+    let started = scene.keeper.orders.borrow().last().cloned();
+    for (seconds, expected) in [(100, [119..123, 3..4, 1..2]), (3600, [0..2, 1..2, 0..1])] {
+        scene.network.ca.borrow_mut().settings.retry_after = Some(seconds.to_string());
+        let figures = || {
+            let ca = scene.ca();
+            [scene.world.now_millis() / 1000, ca.asked("/authorization/") as i64, ca.asked("/challenge/") as i64]
+        };
+        let before = figures();
+        let error = acme_error(scene.issue(&["a.example"], started.as_ref()));
+        assert_eq!(error.class(), Class::Transient(Some(Duration::from_secs(seconds))), "{error}");
+        for (index, what) in ["seconds", "looks", "tellings"].iter().enumerate() {
+            let count = figures()[index] - before[index];
+            assert!(expected[index].contains(&count), "asked for {seconds} s: {count} {what}");
+        }
+    }
+}
+
+#[test]
+fn a_ca_that_complains_and_asks_for_a_wait_is_left_alone_and_its_reason_is_told() {
+    let cases = [(AfterFailure::Pending, 50, 2), (AfterFailure::Refused, 50, 3), (AfterFailure::Refused, 3600, 1)];
+    for (after_failure, seconds, told) in cases {
+        let (retry_after, unreachable) = (Some(seconds.to_string()), vec![("http-01", "a.example")]);
+        let settings = Settings { after_failure, unreachable, looks_until_done: 0, retry_after, ..Settings::default() };
+        let scene = Scene::new(3, settings);
+        let error = acme_error(scene.issue(&["a.example"], None));
+        assert_eq!(error.class(), Class::Transient(Some(Duration::from_secs(seconds))), "{error}");
+        assert!(!error.ends_order(), "the CA tries again by itself");
+        assert_eq!(scene.ca().asked("/challenge/"), told, "{after_failure:?}, {seconds} s");
+        let expected = format!(
+            "the CA's validation of a.example by http-01 (connection: no route to host) takes longer than 120000 ms: the CA \
+             asked to be left alone for {seconds} s more"
+        );
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl Ca {
                 return problem(400, "connection", "no route to host");
             }
         }
-        ok(&self.challenges(index)[position])
+        self.with_retry_after(ok(&self.challenges(index)[position]), true)
     }
 
     /// Goes on with a validation by one look, at it or at its order. One that was over long ago has the outcome that it
@@ -132,7 +132,7 @@ impl Ca {
         if name.starts_with('*') {
             resource["wildcard"] = json!(true);
         }
-        self.with_retry_after(ok(&resource), matches!(state, Validation::Working(_)))
+        self.with_retry_after(ok(&resource), matches!(state, Validation::Working(_) | Validation::Open))
     }
 
     /// Whether the answer is where the challenge that was told of has it. The record of dns-persist-01 has no token.
