@@ -38,7 +38,7 @@ pub struct Callout {
 pub type Answered = Option<(u16, Fields, Vec<u8>)>;
 
 /// Header fields.
-type Fields = Vec<(String, String)>;
+pub type Fields = Vec<(String, String)>;
 
 /// One instance of the plugin.
 pub struct Vm {

@@ -7,7 +7,6 @@ use wire::path;
 use super::envoy::{Answered, Callout};
 use super::events::refusal;
 use super::invariants::{Violation, key};
-use super::jose;
 use super::machine::Answer;
 use super::sabotage::Sabotage;
 use super::scenario::Weather;
@@ -190,6 +189,9 @@ impl World {
                         None => return Ok(()),
                     },
                 };
+                if call.path == "/new-order" {
+                    self.new_order_is_answered(vm, &call, answer.as_mut(), fault);
+                }
                 match fault {
                     Fault::Late => return Ok(()),
                     Fault::Doubled if is_to_ca => drop(self.ca_answers(vm, &call)?),
@@ -226,12 +228,7 @@ impl World {
         let is_new_order = call.path == "/new-order";
         if let Some((status, asked)) = refusal(self.weather, is_new_order) {
             let mut headers = vec![upstream()];
-            let told = asked.filter(|_| self.sabotage != Some(Sabotage::HidesRetryAfter));
-            headers.extend(told.map(|asked| ("retry-after".to_owned(), asked.to_string())));
-            if let (true, Some(asked)) = (is_new_order, asked) {
-                let (_, payload) = jose::read(&call.body);
-                self.checks.pace.asked(&key(&jose::names(&payload)), self.time.now(), asked);
-            }
+            headers.extend(asked.map(|asked| ("retry-after".to_owned(), asked.to_string())));
             let kind = if status == 429 { "rateLimited" } else { "serverInternal" };
             let body = format!(r#"{{"type":"urn:ietf:params:acme:error:{kind}","detail":"not now"}}"#);
             return Ok(Some((status, headers, body.into_bytes())));

@@ -3,12 +3,13 @@
 use acme::Response;
 use wire::path;
 
-use super::envoy::Callout;
+use super::envoy::{Callout, Fields};
 use super::invariants::{Violation, key};
 use super::jose;
 use super::machine::Answer;
 use super::sabotage::Sabotage;
 use super::time::SECOND;
+use super::traffic::Fault;
 use super::world::World;
 
 impl World {
@@ -26,6 +27,31 @@ impl World {
             self.checks.pace.sends(&key(&jose::names(&payload)), self.time.now(), replaces)?;
         }
         Ok(())
+    }
+
+    /// The CA's answer to a newOrder is on its way to this instance, or is lost.
+    pub fn new_order_is_answered(
+        &mut self,
+        vm: u64,
+        call: &Callout,
+        answer: Option<&mut (u16, Fields, Vec<u8>)>,
+        fault: Fault,
+    ) {
+        let Some((status, headers, _)) = answer else { return };
+        let (_, payload) = jose::read(&call.body);
+        if matches!(fault, Fault::AnswerLost { .. } | Fault::Late) {
+            if *status == 201 && payload["replaces"].is_null() {
+                self.checks.limits.lost();
+            }
+            return;
+        }
+        let asked = headers.iter().find(|(name, _)| name == "retry-after").and_then(|(_, value)| value.parse().ok());
+        if let (Some(asked), true) = (asked, self.leads(vm)) {
+            self.checks.pace.asked(&key(&jose::names(&payload)), self.time.now(), asked);
+        }
+        if self.sabotage == Some(Sabotage::HidesRetryAfter) {
+            headers.retain(|(name, _)| name != "retry-after");
+        }
     }
 
     /// The CA has done what it was asked.

@@ -60,6 +60,11 @@ impl Limits {
         Ok(())
     }
 
+    /// The CA's answer to an order was lost, so that it is placed again with the same permit.
+    pub fn lost(&mut self) {
+        self.placed.left += 1.0;
+    }
+
     /// The sidecar has given a permit for one.
     pub fn granted(&mut self, now: i64) {
         let Some(limit) = self.limit else { return };
