@@ -1,5 +1,6 @@
 //! Each option of the resolver does what it says, as far as a CA can show it.
 
+mod another_ca;
 mod eab;
 mod entry_point;
 mod key_type;

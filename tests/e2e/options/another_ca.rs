@@ -1,0 +1,76 @@
+//! `caServer` that becomes another one: what a test system issued is replaced at once, everything else when it is due.
+
+use anyhow::{Context, Result, ensure};
+use harness::tls::Served;
+use harness::{Bootstrap, Pebble, PebbleOptions, Stage, World, WorldOptions, domains, until};
+use serde_json::{Value, json};
+
+use super::line;
+use crate::PATIENCE;
+
+/// A world whose one certificate is of another CA than the one that its resolver gets.
+struct Moved {
+    world: World,
+    before: Served,
+    /// Kept running: it is still there, as Let's Encrypt's staging CA is.
+    left: Pebble,
+}
+
+impl Moved {
+    /// `configure` changes the options of the resolver, of which the first value is the CA that is left.
+    fn start(configure: impl Fn(&mut Value, &Value)) -> Result<Self> {
+        let options = WorldOptions::default();
+        let stage = Stage::new("another-ca", &options.pebble)?;
+        let left = PebbleOptions { name: "left".to_owned(), ..PebbleOptions::default() };
+        let left = Pebble::start(&stage.place, &stage.dns, &left)?;
+        let with = |bootstrap: Bootstrap, moved: bool| {
+            let bootstrap = bootstrap.domains(&domains(&[&["moved.example"]]))?;
+            let mut bootstrap = bootstrap.another_ca("left", &left, &json!({}))?;
+            bootstrap.plugin(|configuration| {
+                let resolvers = &mut configuration["certificatesResolvers"];
+                let directory = resolvers["left"]["acme"]["caServer"].take();
+                if let Some(resolvers) = resolvers.as_object_mut() {
+                    resolvers.remove("left");
+                }
+                if moved {
+                    configure(&mut resolvers["le"]["acme"], &directory);
+                } else {
+                    resolvers["le"]["acme"]["caServer"] = directory;
+                }
+            })?;
+            Ok(bootstrap)
+        };
+        let bootstrap = with(stage.bootstrap()?, false)?;
+        let mut world = stage.play(bootstrap, &options)?;
+        let before = world.served_by("moved.example", &left.roots()?, PATIENCE)?;
+        world.reconfigure(|bootstrap| with(bootstrap, true))?;
+        Ok(Self { world, before, left })
+    }
+}
+
+#[test]
+fn what_the_resolvers_test_system_issued_is_replaced_at_once() -> Result<()> {
+    let mut moved = Moved::start(|acme, left| acme["stagingServer"] = left.clone())?;
+    line(&mut moved.world, &["le: certificates of a CA's test system are replaced now: 1"])?;
+    let after = moved.world.served("moved.example", PATIENCE)?;
+    ensure!(after.issuer != moved.before.issuer, "{} has issued it still", after.issuer);
+    assert_eq!(moved.world.orders(), 1);
+    Ok(())
+}
+
+#[test]
+fn what_another_ca_issued_stays_until_it_is_due_and_the_log_and_status_say_so() -> Result<()> {
+    let mut moved = Moved::start(|_, _| {})?;
+    line(&mut moved.world, &["le: certificates are of another CA than caServer and stay until they are due: 1"])?;
+    let status = until("a status that tells of it", PATIENCE, || {
+        let status: Value = serde_json::from_slice(&moved.world.sidecar.status("/status")?.body)?;
+        let others = status["certificates"]["ofOtherCas"].as_array().context("no list")?;
+        ensure!(!others.is_empty(), "not yet");
+        Ok(status)
+    })?;
+    ensure!(status["certificates"]["ofOtherCas"].to_string().contains("moved.example"), "{status}");
+    let roots = moved.left.roots()?;
+    assert_eq!(moved.world.served_by("moved.example", &roots, PATIENCE)?, moved.before);
+    assert_eq!(moved.world.orders(), 0);
+    Ok(())
+}
