@@ -441,13 +441,14 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
     }
 
     #[test]
-    fn a_chain_is_named_by_the_issuer_of_its_last_certificate() {
+    fn a_chain_is_named_by_the_root_that_it_leads_to() {
         let (root, other) = (ca("Root"), ca("Other"));
         let (leaf, _) = leaf(&root, |_| {});
         for (chain, expected) in [
             (leaf.clone(), "Root"),
             (format!("{leaf}{}", root.pem), "Root"),
-            (format!("{leaf}{}{}", root.pem, other.pem), "Other"),
+            // What follows a root is no part of the chain.
+            (format!("{leaf}{}{}", root.pem, other.pem), "Root"),
             (String::new(), ""),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), ""),
         ] {
