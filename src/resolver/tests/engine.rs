@@ -270,3 +270,24 @@ fn what_others_have_stored_meanwhile_is_gone_on_with() {
     assert_eq!(scene.ca().order_count(), 1, "{:#?}", scene.notes.lines.borrow());
     assert_eq!(scene.published()["a.example"], 1);
 }
+
+#[test]
+fn a_try_that_waited_for_its_permit_while_another_engine_led_goes_on_with_what_that_one_stored() {
+    let scene = Scene::new(17, Settings::default(), &[&["a.example"]]);
+    scene.keeper.permit_takes.set(MINUTE);
+    let engine = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut engine = pin!(engine);
+    assert!(scene.world.run_for(Duration::from_secs(10), engine.as_mut()).is_none());
+    scene.keeper.permit_takes.set(Duration::ZERO);
+    let second = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
+    let mut second = Box::pin(second);
+    while scene.keeper.stored.borrow().orders.is_empty() {
+        assert!(scene.world.run_for(Duration::from_millis(5), second.as_mut()).is_none());
+    }
+    drop(second);
+    scene.keeper.tenure.set(1);
+    assert!(scene.world.run_for(HOUR, engine.as_mut()).is_none());
+    assert_eq!(scene.ca().order_count(), 1, "{:#?}", scene.notes.lines.borrow());
+    assert_eq!(scene.published()["a.example"], 1);
+    assert!(scene.keeper.attempts.borrow().is_empty(), "it is no failure");
+}

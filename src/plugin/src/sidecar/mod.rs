@@ -119,6 +119,11 @@ impl Sidecar {
         }
     }
 
+    /// The fence of the lease that was granted last.
+    pub(crate) fn fence(&self) -> u64 {
+        self.fence.get()
+    }
+
     /// Takes the sidecar's lease, or keeps it.
     pub(crate) async fn lease(&self, ttl: Duration) -> Result<Lease, AskError> {
         let request = LeaseRequest {

@@ -87,6 +87,10 @@ impl SidecarVault {
 }
 
 impl Vault for SidecarVault {
+    fn tenure(&self) -> u64 {
+        self.sidecar.fence()
+    }
+
     async fn inventory(&self) -> Result<Inventory, VaultError> {
         let mut inventory = Inventory::default();
         let mut page = path::STATE.to_owned();

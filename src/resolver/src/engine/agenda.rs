@@ -294,7 +294,7 @@ impl<'a> Agenda<'a> {
                 });
             }
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
-            Outcome::VaultGone(_) => {}
+            Outcome::Overtaken | Outcome::VaultGone(_) => {}
         }
         let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
         if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {

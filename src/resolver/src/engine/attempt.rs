@@ -44,6 +44,8 @@ pub(super) enum Outcome {
     Held { until: i64 },
     /// A certificate is being served.
     Issued(Certificate),
+    /// Somebody else may have placed an order for it meanwhile, so this one did not. What is stored has to be read again.
+    Overtaken,
     /// The vault is away, so nothing can be done at all.
     VaultGone(VaultError),
 }
@@ -96,6 +98,7 @@ pub(super) async fn attempt<H: Host, V: Vault>(
             }
             Outcome::Held { until }
         }
+        Err(Trouble::Overtaken) => Outcome::Overtaken,
         Err(Trouble::VaultGone(error)) => Outcome::VaultGone(error),
         Err(trouble) => match leave_alone(session, &id, &trouble).await {
             Ok(()) => record(session, course, &trouble).await,
@@ -113,6 +116,8 @@ async fn obtain<H: Host, V: Vault>(
     course: &Course<'_>,
 ) -> Result<(Published, Vec<ChallengeType>), Trouble> {
     let Course { task, order, has_named_replaced, .. } = course;
+    // What the task says was read in this one.
+    let tenure = session.tenure.get();
     let (resolver, id) = (session.resolver, &task.due.id);
     // An order of another CA, or of another account, means nothing to this one.
     order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer != resolver.name);
@@ -131,6 +136,9 @@ async fn obtain<H: Host, V: Vault>(
         if is_first || started.is_none() {
             ask_leave(session, task, Asked { places_order: started.is_none(), replaces: replaces.is_some() }, is_first)
                 .await?;
+        }
+        if started.is_none() && session.vault.tenure() != tenure {
+            return Err(Trouble::Overtaken);
         }
         if is_first_order {
             has_rehearsed = true;

@@ -51,6 +51,7 @@ pub async fn run<H: Host, V: Vault>(
     feed: &WantsFeed,
     observer: &dyn Observer,
 ) -> VaultError {
+    let tenure = Cell::new(vault.tenure());
     let mut inventory = match vault.inventory().await {
         Ok(inventory) => inventory,
         Err(error) => return error,
@@ -64,7 +65,7 @@ pub async fn run<H: Host, V: Vault>(
     for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
         for resolver in resolvers {
             let failures = Failures::of(&resolver.name, &inventory);
-            sessions.push(Session::new(config, resolver, host, vault, observer, failures, &parked));
+            sessions.push(Session::new(config, resolver, host, vault, observer, failures, (&parked, &tenure)));
         }
     }
     // Resolvers are few.
@@ -78,8 +79,9 @@ pub async fn run<H: Host, V: Vault>(
     loop {
         let now = host.now_millis();
         agenda.look(now, || host.now_millis());
-        if feed.take_stale() {
+        if feed.take_stale() || vault.tenure() != tenure.get() {
             agenda.is_read_again = true;
+            tenure.set(vault.tenure());
             chores.push(chores::carry_out(Chore::Read { vault }));
         }
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
@@ -114,7 +116,13 @@ pub async fn run<H: Host, V: Vault>(
         let waking = select(room, select(alarm, other_wants));
         match select(pin!(next(&mut running)), select(pin!(next(&mut chores)), waking)).await {
             Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
-            Either::Left((ended, _)) => agenda.settle(ended, host.now_millis()),
+            Either::Left((ended, _)) => {
+                // What was read while it ran left out what it was at.
+                if matches!(ended.outcome, Outcome::Overtaken) {
+                    feed.distrust();
+                }
+                agenda.settle(ended, host.now_millis());
+            }
             Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
                 agenda.told(place, &serial, told, host.now_millis(), host.random());
             }

@@ -30,6 +30,8 @@ pub(super) struct Session<'a, H, V> {
     pub(super) failures: Failures,
     /// How many tries of all resolvers wait for DNS.
     pub(super) parked: &'a Cell<usize>,
+    /// The vault's tenure when it was last read.
+    pub(super) tenure: &'a Cell<u64>,
     /// Until when the CA is to be left alone.
     paused: Cell<Hold>,
     /// How many connections have failed.
@@ -53,11 +55,11 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         vault: &'a V,
         observer: &'a dyn Observer,
         failures: Failures,
-        parked: &'a Cell<usize>,
+        (parked, tenure): (&'a Cell<usize>, &'a Cell<u64>),
     ) -> Self {
         let state = Mutex::new(State { ca: None, client: None, trouble: None });
         let (paused, failed) = (Cell::new(Hold::NONE), Cell::new(0));
-        Self { resolver, config, host, vault, observer, failures, parked, paused, failed, state }
+        Self { resolver, config, host, vault, observer, failures, parked, tenure, paused, failed, state }
     }
 
     /// The CA, without an account.

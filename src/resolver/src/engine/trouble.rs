@@ -18,6 +18,8 @@ pub(super) enum Trouble {
     Held { until: i64, why: String, whole_account: bool },
     /// The CA may not be asked any further, in the midst of a try.
     Limited { wait: Duration, why: String },
+    /// Somebody else led while it waited, and may have placed an order.
+    Overtaken,
     /// The CA's test system could not prove the names.
     Rehearsal(Box<Trouble>),
     /// None of the configured challenges proves this name.
@@ -39,9 +41,12 @@ impl Trouble {
             Self::Rehearsal(trouble) => trouble.class(),
             Self::Unprovable { .. } => Class::Permanent,
             // Looking again costs the CA nothing, and a listener or a record may come any time.
-            Self::Answer { .. } | Self::Held { .. } | Self::Unserved { .. } | Self::Vault(_) | Self::VaultGone(_) => {
-                Class::Transient(None)
-            }
+            Self::Answer { .. }
+            | Self::Held { .. }
+            | Self::Overtaken
+            | Self::Unserved { .. }
+            | Self::Vault(_)
+            | Self::VaultGone(_) => Class::Transient(None),
         }
     }
 
@@ -49,7 +54,7 @@ impl Trouble {
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::Answer { .. } => "challenge",
-            Self::Vault(_) | Self::VaultGone(_) => "sidecar",
+            Self::Overtaken | Self::Vault(_) | Self::VaultGone(_) => "sidecar",
             _ => self.class().as_str(),
         }
     }
@@ -63,6 +68,7 @@ impl Trouble {
             Self::Answer { .. }
             | Self::Held { .. }
             | Self::Limited { .. }
+            | Self::Overtaken
             | Self::Rehearsal(_)
             | Self::Unprovable { .. }
             | Self::Unserved { .. }
@@ -94,6 +100,7 @@ impl std::fmt::Display for Trouble {
             Self::Acme(error) => write!(f, "{error}"),
             Self::Answer { name, kind, why } => write!(f, "{name}: no answer to {kind}: {}", acme::one_line(why)),
             Self::Held { why, .. } | Self::Limited { why, .. } => f.write_str(&acme::one_line(why)),
+            Self::Overtaken => f.write_str("another Envoy's engine led meanwhile"),
             Self::Rehearsal(trouble) => write!(f, "in a trial with the CA's test system: {trouble}"),
             Self::Unprovable { name } => write!(
                 f,

@@ -20,6 +20,9 @@ pub use records::{
 /// returns `Ok`, unless its type says otherwise. An implementation waits and retries by itself while the keeper is
 /// away for a moment (a restart), and returns [`VaultError::Unavailable`] only when that lasts.
 pub trait Vault {
+    /// A number that is another one as soon as somebody else may have changed what is kept.
+    fn tenure(&self) -> u64;
+
     /// All that is known about certificates, orders and failed tries.
     fn inventory(&self) -> impl Future<Output = Result<Inventory, VaultError>>;
 

@@ -40,6 +40,9 @@ pub struct Keeper {
     pub permits: RefCell<Vec<(CertificateId, String, bool)>>,
     /// What may be asked: the resolver, whether an order is placed, and the time in seconds since 1970.
     pub allows: RefCell<Box<Allows>>,
+    /// How long a permit takes besides.
+    pub permit_takes: Cell<Duration>,
+    pub tenure: Cell<u64>,
     pub pauses: RefCell<Vec<Pause>>,
     /// By the CA's directory, the resolver, and the external account it is bound to: what the CA knows of it.
     accounts: RefCell<Vec<(AccountName, StoredAccount)>>,
@@ -66,6 +69,10 @@ impl Keeper {
 }
 
 impl Vault for Keeper {
+    fn tenure(&self) -> u64 {
+        self.tenure.get()
+    }
+
     async fn inventory(&self) -> Result<Inventory, VaultError> {
         self.reach().await?;
         Ok(self.stored.borrow().clone())
@@ -107,6 +114,7 @@ impl Vault for Keeper {
 
     async fn permit(&self, asking: Asking<'_>) -> Result<Permission, VaultError> {
         self.reach().await?;
+        self.world.sleep(self.permit_takes.get()).await;
         let now = self.world.now_millis() / 1000;
         let permission = (self.allows.borrow())(&asking.issuer.name, asking.places_order, now);
         let is_granted = permission == Permission::Granted;
@@ -291,6 +299,8 @@ impl Scene {
             mac_key: Cell::default(),
             permits: RefCell::default(),
             allows: RefCell::new(Box::new(|_, _, _| Permission::Granted)),
+            permit_takes: Cell::default(),
+            tenure: Cell::default(),
             pauses: RefCell::default(),
             accounts: RefCell::default(),
             csrs: RefCell::default(),
