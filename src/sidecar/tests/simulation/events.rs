@@ -159,7 +159,8 @@ impl World {
         let state: wire::State = serde_json::from_slice(&state).unwrap_or_default();
         self.checks.orders = Default::default();
         for order in &state.orders {
-            self.checks.orders.stored(key(&order.certificate.names), order.url.clone(), order.course.expires);
+            let now = self.time.now();
+            self.checks.orders.stored(key(&order.certificate.names), order.url.clone(), order.course.expires, now);
         }
         for order in state.orders {
             self.look_at_key(&order.url)?;

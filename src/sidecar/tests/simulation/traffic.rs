@@ -88,7 +88,7 @@ impl World {
         if is_to_ca && call.method == "POST" {
             self.ca_is_asked(vm, call)?;
         }
-        if call.path == path::ATTEMPTS {
+        if matches!(call.path.as_str(), path::ATTEMPTS | path::ORDERS) {
             self.told.entry(call.body.clone()).or_insert((now, self.time.wall_millis()));
         }
         if call.path == path::HTTP_01 {

@@ -134,10 +134,16 @@ impl World {
                     }
                 }
             }
-            path::STATE if call.method == "GET" && is_done => self.checks.pace.engine_began(),
+            path::STATE if call.method == "GET" && is_done => {
+                self.checks.pace.engine_began();
+                self.checks.orders.read(now);
+            }
             path::ORDERS if is_done || is_unsaved => {
                 if let Ok(order) = serde_json::from_slice::<wire::Order>(&call.body) {
-                    self.checks.orders.stored(self.key(&order.certificate), order.url.clone(), order.course.expires);
+                    let key = self.key(&order.certificate);
+                    let told_at = self.told.get(&call.body).map_or(now, |(told_at, _)| *told_at);
+                    self.trace.note(|| format!("   stored {} for {key}", order.url));
+                    self.checks.orders.stored(key, order.url.clone(), order.course.expires, told_at);
                     self.note_saved(is_done && !is_unsaved);
                     self.look_at_key(&order.url)?;
                 }
@@ -160,6 +166,7 @@ impl World {
                 let published: Option<wire::Published> = serde_json::from_slice(&answer.body).ok();
                 if let (Some(publication), Some(published)) = (publication, published) {
                     let key = self.key(&publication.certificate);
+                    self.orders.remove(&publication.order);
                     self.trace.note(|| format!("   published {key}, serial {}", published.certificate.serial));
                     if self.checks.orders.of(&key) == Some(&publication.order) {
                         self.checks.orders.ended(&key);

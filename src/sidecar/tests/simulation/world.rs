@@ -72,7 +72,7 @@ pub struct World {
     pub challenges: BTreeSet<(String, String)>,
     /// What the CA's orders are for, and the signing requests it has taken.
     pub orders: BTreeMap<String, (Key, Option<Vec<u8>>)>,
-    /// When a failed try was first told, by this very text; and what the wall clock showed.
+    /// When an order or a failed try was first told, by this very text; and what the wall clock showed.
     pub told: BTreeMap<Vec<u8>, (i64, i64)>,
     /// Until when a permit was refused last, seconds since 1970 by the wall clock.
     pub held_until: i64,
