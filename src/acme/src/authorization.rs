@@ -149,8 +149,8 @@ pub fn is_token(token: &str) -> bool {
     TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Error of an authorization that can't become valid any more, which ends its order. `told` is the type of challenge that the CA
-/// was told of, if any.
+/// Error of an authorization that can't become valid any more, which ends its order. `told` is the type of challenge
+/// that the CA was told of, if any.
 pub(crate) fn invalid(order: &Order, state: AuthorizationState, told: Option<ChallengeType>) -> Error {
     let detail = format!("its authorization is {}, and the CA gives no reason", state.status.as_str());
     let (identifier, challenge) = (state.name(), state.failed().and_then(ChallengeState::kind).or(told));

@@ -131,7 +131,8 @@ impl<'a, C: Custodian> Drive<'a, C> {
         }
     }
 
-    /// Error of an order that can't be gone on with: where that shows before the CA was asked for anything, a new one is placed at once.
+    /// Error of an order that can't be gone on with: where that shows before the CA was asked for anything, a new one is
+    /// placed at once.
     pub(crate) fn dead(&self, why: &str) -> Error {
         let is_at_once = self.is_resumed && !self.is_counted.get();
         if is_at_once { Error::OrderLost { order: self.url(), why: why.to_owned() } } else { self.stuck(why) }

@@ -29,7 +29,8 @@ pub(crate) async fn validate<H: Host, C: Custodian>(
     url: &str,
     offer: &Offer,
 ) -> Result<(), Error> {
-    let heard = Heard { complaint: RefCell::new(None), asked: Cell::new(offer.asked) };
+    let heard =
+        Heard { complaint: RefCell::new(None), asked: Cell::new(offer.asked), again_in: Cell::new(FIRST_AGAIN) };
     let (name, kind) = (offer.challenge.name(), offer.challenge.kind);
     let (what, timeout) = (format!("the CA's validation of {name}"), client.options.client_timeout);
     let pursued = pursued(client, drive, url, offer, &heard);
@@ -39,24 +40,26 @@ pub(crate) async fn validate<H: Host, C: Custodian>(
     }
     Err(match (heard.asked.get(), heard.complaint.into_inner()) {
         (Some(asked), None) => Error::AskedToWait { waiting_for: what, timeout, asked },
-        // The CA tries again by itself (§8.2).
-        (Some(asked), Some(problem)) => {
+        // The CA tries again by itself (§8.2), later than it would be told again.
+        (Some(asked), Some(problem)) if asked > heard.again_in.get() => {
             let waiting_for = format!("{what} by {} ({problem})", kind.as_str());
             Error::AskedToWait { waiting_for, timeout, asked }
         }
-        (None, Some(problem)) => {
+        (_, Some(problem)) => {
             Error::NotValidated { problems: vec![Refusal { identifier: Some(name), challenge: Some(kind), problem }] }
         }
         (None, None) => Error::TimedOut { waiting_for: what, after: timeout },
     })
 }
 
-/// What the CA said of a validation that it is at.
+/// A validation as the CA tells of it while it is at it.
 struct Heard {
-    /// What it complains of, if anything.
+    /// The CA's last complaint.
     complaint: RefCell<Option<Problem>>,
     /// How long it asked to be left alone when it last answered.
     asked: Cell<Option<Duration>>,
+    /// The wait before it is told again, where it asks for no longer one.
+    again_in: Cell<Duration>,
 }
 
 /// The same, until there is a verdict or a wait that is longer than `clientTimeout`.
@@ -68,7 +71,6 @@ async fn pursued<H: Host, C: Custodian>(
     heard: &Heard,
 ) -> Result<(), Error> {
     let (what, timeout) = ("the CA's validation", client.options.client_timeout);
-    let mut again_in = FIRST_AGAIN;
     // One that the CA was told of by an earlier run may have been looked at in vain.
     let mut is_told_again = offer.is_begun;
     let mut is_to_be_told = !offer.is_begun;
@@ -77,10 +79,10 @@ async fn pursued<H: Host, C: Custodian>(
             let told = tell(client, drive, url, offer).await?;
             let Told::Taken { problem, retry_after } = told else { return Ok(()) };
             heard.asked.set(retry_after);
-            is_told_again |= note(drive, offer, heard, problem, again_in).await;
+            is_told_again |= note(drive, offer, heard, problem).await;
         }
         // It is told again after a while, and no sooner than it asked.
-        let until_told = || heard.asked.get().unwrap_or_default().max(again_in).min(timeout);
+        let until_told = || heard.asked.get().unwrap_or_default().max(heard.again_in.get()).min(timeout);
         let mut poll = Poll::new(&client.host, what, if is_told_again { until_told() } else { timeout });
         let mut is_last_look = false;
         while !(is_last_look || is_told_again && poll.is_over()) {
@@ -98,28 +100,22 @@ async fn pursued<H: Host, C: Custodian>(
                 _ => return Err(invalid(&drive.order(), state, Some(offer.challenge.kind))),
             }
             let problem = state.challenge(&offer.url).and_then(ChallengeState::complaint);
-            if note(drive, offer, heard, problem, again_in).await && !is_told_again {
+            if note(drive, offer, heard, problem).await && !is_told_again {
                 is_told_again = true;
                 poll = Poll::new(&client.host, what, until_told());
             }
         }
         is_to_be_told = true;
-        again_in = again_in.saturating_mul(2);
+        heard.again_in.set(heard.again_in.get().saturating_mul(2));
     }
 }
 
 /// Lets it be shown at once what the CA complains of, if anything. Whether it does.
-async fn note<C: Custodian>(
-    drive: &Drive<'_, C>,
-    offer: &Offer,
-    heard: &Heard,
-    problem: Option<Problem>,
-    again_in: Duration,
-) -> bool {
+async fn note<C: Custodian>(drive: &Drive<'_, C>, offer: &Offer, heard: &Heard, problem: Option<Problem>) -> bool {
     let Some(problem) = problem.map(|problem| Problem { status: 0, ..problem }) else { return false };
     let is_new = heard.complaint.replace(Some(problem.clone())).is_none_or(|before| before != problem);
     if is_new {
-        drive.custodian.complained(&offer.challenge, &problem, again_in).await;
+        drive.custodian.complained(&offer.challenge, &problem, heard.again_in.get()).await;
     }
     true
 }

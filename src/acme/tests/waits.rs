@@ -107,6 +107,22 @@ fn a_ca_that_complains_and_asks_for_a_wait_is_left_alone_and_its_reason_is_told(
     }
 }
 
+/// Many CAs send some seconds with everything that is pending.
+#[test]
+fn a_ca_that_complains_and_asks_for_seconds_could_not_validate() {
+    for (after_failure, timeout) in
+        [(AfterFailure::Pending, 120), (AfterFailure::Refused, 120), (AfterFailure::Refused, 10)]
+    {
+        let (retry_after, unreachable) = (Some("3".to_owned()), vec![("http-01", "a.example")]);
+        let settings = Settings { after_failure, unreachable, looks_until_done: 0, retry_after, ..Settings::default() };
+        let scene = Scene::new(4, settings);
+        let scene = scene.options(|options| options.client_timeout = Duration::from_secs(timeout));
+        let error = acme_error(scene.issue(&["a.example"], None));
+        assert_eq!(error.class(), Class::Validation, "{after_failure:?}, {timeout} s: {error}");
+        assert!(scene.ca().asked("/challenge/") >= 2, "{after_failure:?}, {timeout} s");
+    }
+}
+
 #[test]
 fn a_busy_ca_is_asked_again_no_sooner_than_it_says_by_whichever_request() {
     let endpoints = [
