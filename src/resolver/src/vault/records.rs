@@ -229,7 +229,7 @@ pub struct Renewal {
 pub struct OtherCa {
     /// Its directory.
     pub ca_server: String,
-    /// Whether the certificate is replaced at once, as a test system's is; else when it is due.
+    /// True when the certificate is replaced at once, as a test system's is; else when it is due.
     pub at_once: bool,
 }
 

@@ -40,7 +40,7 @@ pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a chain ends with this one.
+/// True for a certificate that a chain ends with.
 pub(super) fn is_root(certificate: &X509Certificate<'_>) -> bool {
     is_ca(certificate) && are_same(certificate.issuer(), certificate.subject())
 }

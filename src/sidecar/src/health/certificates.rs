@@ -26,9 +26,9 @@ pub struct Certificates {
     pub expiring: Vec<Dated>,
     /// Those that could not be got or renewed the last time, with the most failures first.
     pub failing: Vec<Failing>,
-    /// Those that their CA could not validate yet, and is told of again.
+    /// Certificates that their CA could not validate yet, and is told of again.
     pub complaints: Vec<Complaint>,
-    /// Those of another CA than their resolver has by now.
+    /// Certificates of another CA than their resolver has by now.
     pub of_other_cas: Vec<OfOtherCa>,
     /// Those that a rate limit holds up, the next first.
     pub waiting: Vec<Waiting>,
@@ -61,9 +61,9 @@ pub struct Counts {
     pub expired: usize,
     /// That could not be got or renewed the last time.
     pub failing: usize,
-    /// That their CA could not validate yet.
+    /// Certificates that their CA could not validate yet.
     pub complaints: usize,
-    /// That another CA issued than their resolver has by now.
+    /// Certificates that another CA issued than their resolver has by now.
     pub of_other_cas: usize,
     /// That a rate limit holds up.
     pub waiting: usize,
@@ -111,7 +111,7 @@ pub struct Complaint {
     pub resolver: String,
     /// Its names.
     pub names: Vec<String>,
-    /// What the CA said last: the name, the challenge and the reason.
+    /// The CA's last complaint: the name, the challenge and the reason.
     pub reason: String,
 }
 
@@ -128,7 +128,7 @@ pub struct OfOtherCa {
     pub ca_server: Option<String>,
     /// The directory that its resolver has.
     pub resolver_has: String,
-    /// Whether it is replaced at once, as a test system's is; else when it is due.
+    /// True when it is replaced at once, as a test system's is; else when it is due.
     pub at_once: bool,
 }
 

@@ -4,8 +4,9 @@
 //! on with: the CA still has it, it is not invalid, its time is not over by the clock as it is set, and nobody has told
 //! the sidecar that it is dead or done. So an order whose URL never reached the sidecar (the CA's answer was lost, or an
 //! engine died between the two) may be followed by another; nobody can know of it. Nor of one that was told by an engine
-//! that has given up since, when it arrives after the next one has read what is stored. An engine that lost its lease without knowing may place one, too: what
-//! it wanted to store is refused, and the next one goes on with what is stored.
+//! that has given up since, when it arrives after the next one has read what is stored. An engine that lost its lease
+//! without knowing may place one, too: what it wanted to store is refused, and the next one goes on with what is
+//! stored.
 
 use std::collections::BTreeMap;
 
