@@ -15,12 +15,31 @@ const HOSTS: [&str; 5] = [
     "dv.acme-v02.test-api.pki.goog",
 ];
 
+/// Public CAs by the host of their directory, each with the directory of its test system.
+const OF_CAS: [(&str, &str); 3] = [
+    ("acme-v02.api.letsencrypt.org", "https://acme-staging-v02.api.letsencrypt.org/directory"),
+    ("api.buypass.com", "https://api.test4.buypass.no/acme/directory"),
+    ("dv.acme-v02.api.pki.goog", "https://dv.acme-v02.test-api.pki.goog/directory"),
+];
+
 /// What stands in the names of their issuers: Let's Encrypt's of today, and those of years ago.
 const MARKS: [&str; 3] = ["(STAGING)", "Fake LE ", "Buypass Class 2 Test4"];
 
 /// Whether the directory at this URL is that of a public CA's test system.
 pub fn is_directory(url: &str) -> bool {
     Origin::of(url).is_some_and(|origin| HOSTS.contains(&origin.host()))
+}
+
+/// The directory of the test system of the CA with this directory (Let's Encrypt where there is none), or the directory
+/// itself where it is a test system's. None for a CA whose test system is not known.
+pub fn of(ca_server: Option<&str>) -> Option<&str> {
+    let [(_, lets_encrypts), ..] = OF_CAS;
+    let Some(url) = ca_server else { return Some(lets_encrypts) };
+    if is_directory(url) {
+        return Some(url);
+    }
+    let origin = Origin::of(url)?;
+    OF_CAS.iter().find(|(host, _)| *host == origin.host()).map(|(_, test_system)| *test_system)
 }
 
 /// Whether an issuer's name says that it is a test system's.
@@ -63,6 +82,15 @@ mod tests {
         assert!(is_directory(STAGING) && is_directory("https://dv.acme-v02.test-api.pki.goog/directory"));
         assert!(!is_directory(REAL) && !is_directory(OWN) && !is_directory("acme-staging-v02.api.letsencrypt.org"));
         assert!(made(Some(STAGING), "R12", REAL, None) && made(Some(OWN), "R12", REAL, Some(OWN)));
+    }
+
+    #[test]
+    fn a_cas_test_system_is_known_or_there_is_none() {
+        for ca_server in [None, Some(REAL), Some(STAGING)] {
+            assert_eq!(of(ca_server), Some(STAGING));
+        }
+        assert!(OF_CAS.iter().all(|(_, test_system)| is_directory(test_system)));
+        assert_eq!((of(Some(OWN)), of(Some("letsencrypt"))), (None, None));
     }
 
     #[test]

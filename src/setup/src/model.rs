@@ -114,6 +114,9 @@ pub struct Redirect {
     pub scheme: String,
     /// The port of the target.
     pub port: u16,
+    /// The port of the target for who names this entry point's own port, and so comes by no mapping of ports. None where
+    /// it is the same for everybody.
+    pub unmapped: Option<u16>,
     /// 301 or 308, rather than 302 or 307.
     pub permanent: bool,
 }

@@ -199,7 +199,7 @@ fn a_router_does_tls_as_its_entry_points_say() {
     );
     assert_eq!(secure.tls.as_ref().unwrap().resolver.as_deref(), Some("myResolver"));
     assert_eq!((secure.priority, &secure.target), (20, &Target::Service("shop".into())));
-    let redirect = Redirect { scheme: "https".into(), port: 443, permanent: true };
+    let redirect = Redirect { scheme: "https".into(), port: 443, unmapped: None, permanent: true };
     assert_eq!(setup.entry_points[0].redirect, Some(redirect));
 }
 
@@ -289,6 +289,90 @@ fn a_few_flags_are_enough() {
     let setup = read(&Sources { flags, ..sources }).setup;
     assert_eq!((setup.entry_points[0].host.as_str(), setup.entry_points[0].port), ("127.0.0.1", 5002));
     assert_eq!((setup.resolvers.len(), setup.resolvers[0].name.as_str()), (1, "le"));
+}
+
+/// F11.
+#[test]
+fn keys_for_a_domain_alone_are_small_and_those_of_traefiks_resolvers_as_there() {
+    let quick = |key_type: Option<&str>| {
+        let (domains, upstream) = (texts(&["a.example"]), Some(":8080".into()));
+        let email = Some("me@example.com".into());
+        Some(Quick { domains, upstream, email, key_type: key_type.map(str::to_owned), ..Quick::default() })
+    };
+    let of = |sources: Sources| read(&sources).setup.resolvers[0].key_type;
+    assert_eq!(of(Sources { quick: quick(None), ..Sources::default() }), KeyType::Ec256);
+    assert_eq!(of(Sources { quick: quick(Some("RSA4096")), ..Sources::default() }), KeyType::Rsa4096);
+    let flags = texts(&["--certificatesresolvers.default.acme.storage=x.json"]);
+    assert_eq!(of(Sources { quick: quick(None), flags, ..Sources::default() }), KeyType::Ec256);
+    for name in ["le", "default"] {
+        let text = format!(
+            "certificatesResolvers: {{{name}: {{acme: {{email: a@b.example, httpChallenge: {{entryPoint: web}}}}}}}}"
+        );
+        assert_eq!(of(Sources { quick: quick(None), ..yaml(&text) }), KeyType::Rsa4096, "{name}");
+    }
+}
+
+#[test]
+fn staging_is_the_test_system_of_every_resolvers_ca() {
+    const LETS_ENCRYPT: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
+    let quick = Quick { staging: true, ..Quick::default() };
+    let text = "
+certificatesResolvers:
+  default: {acme: {email: a@b.example, httpChallenge: {entryPoint: http}}}
+  google: {acme: {email: a@b.example, caServer: 'https://dv.acme-v02.api.pki.goog/directory', httpChallenge: {entryPoint: http}}}
+  own: {acme: {email: a@b.example, caServer: 'https://ca.test/dir', stagingServer: 'https://ca.test/trial', httpChallenge: {entryPoint: http}}}
+";
+    let servers = |quick: &Quick, text: &str| -> Vec<String> {
+        let setup = read(&Sources { quick: Some(quick.clone()), ..yaml(text) }).setup;
+        assert!(setup.resolvers.iter().all(|resolver| resolver.staging_server.is_none()), "{:?}", setup.resolvers);
+        setup.resolvers.into_iter().map(|resolver| resolver.ca_server).collect()
+    };
+    let google = "https://dv.acme-v02.test-api.pki.goog/directory";
+    assert_eq!(servers(&quick, text), [LETS_ENCRYPT, google, "https://ca.test/trial"]);
+    let of_domain = Quick {
+        domains: texts(&["a.example"]),
+        upstream: Some(":8080".into()),
+        email: Some("me@example.com".into()),
+        ..quick
+    };
+    assert_eq!(servers(&of_domain, "{}"), [LETS_ENCRYPT]);
+    for ca_server in ["https://acme-v02.api.letsencrypt.org/directory", LETS_ENCRYPT] {
+        let named = Quick { ca_server: Some(ca_server.into()), ..of_domain.clone() };
+        assert_eq!(servers(&named, "{}"), [LETS_ENCRYPT]);
+    }
+}
+
+#[test]
+fn a_wildcard_needs_no_file() {
+    let quick = Quick {
+        domains: texts(&["example.com,*.example.com"]),
+        upstream: Some(":8080".into()),
+        email: Some("me@example.com".into()),
+        dns: Some("cloudflare".into()),
+        ..Quick::default()
+    };
+    let setup = read(&Sources { quick: Some(quick), ..Sources::default() }).setup;
+    let [resolver] = setup.resolvers.as_slice() else { panic!("{:?}", setup.resolvers) };
+    assert_eq!(resolver.dns_challenge.as_ref().unwrap().provider, "cloudflare");
+    assert!(resolver.http_challenge.is_none(), "who takes DNS may not be reached on port 80");
+    assert_eq!(setup.http_routers[0].tls.as_ref().unwrap().certificates, [["example.com", "*.example.com"]]);
+}
+
+#[test]
+fn ports_for_a_domain_are_where_envoy_listens_and_visitors_are_sent_where_they_can_come_from() {
+    let listening = |http_port, https_port| {
+        let (domains, upstream) = (texts(&["a.example"]), Some(":8080".into()));
+        let email = Some("me@example.com".into());
+        let quick = Quick { domains, upstream, email, http_port, https_port, ..Quick::default() };
+        let reading = read(&Sources { quick: Some(quick), ..Sources::default() });
+        let [web, websecure] = reading.setup.entry_points.as_slice() else { panic!("{:?}", reading.setup) };
+        let redirect = web.redirect.as_ref().unwrap();
+        (web.port, websecure.port, redirect.port, redirect.unmapped, reading.warnings.len())
+    };
+    assert_eq!(listening(None, None), (80, 443, 443, None, 0));
+    assert_eq!(listening(Some(8080), Some(8443)), (8080, 8443, 443, Some(8443), 2));
+    assert_eq!(listening(Some(8080), None), (8080, 443, 443, None, 1));
+    assert_eq!(listening(None, Some(8443)), (80, 8443, 8443, None, 0), "nothing is mapped to port 80");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod common;
 
 use common::{lines, read, with_environment};
+use resolver::config::Mistake;
 use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;
 use setup::{Quick, SourceFile, Sources};
@@ -529,46 +530,197 @@ fn in_helm_values() {
     });
 }
 
-#[test]
-fn on_the_command_line() {
-    let quick = |domains: &[&str], upstream: Option<&str>| Quick {
-        domains: domains.iter().map(|domain| (*domain).to_owned()).collect(),
-        upstream: upstream.map(str::to_owned),
+/// Flags of ours without a file: they are enough, unless one of them is wrong.
+fn quick() -> Quick {
+    Quick {
+        domains: vec!["a.example".into()],
+        upstream: Some("127.0.0.1:8080".into()),
         email: Some("ops@example.com".into()),
         ..Quick::default()
+    }
+}
+
+fn texts(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn on_the_command_line() {
+    let domains = |domains: &[&str]| Quick { domains: texts(domains), ..quick() };
+    let some = |text: &str| Some(text.to_owned());
+    let cases = [
+        (
+            Quick { upstream: None, ..quick() },
+            "--upstream: found nothing, expected where the requests go, as 127.0.0.1:8080 or https://10.0.0.1:8443",
+        ),
+        (
+            Quick { domains: Vec::new(), ..quick() },
+            "--upstream: found an upstream without a domain, expected --domain too",
+        ),
+        (
+            Quick { domains: Vec::new(), upstream: None, dns: some("cloudflare"), ..quick() },
+            "--dns: found a DNS provider without a domain, expected --domain too",
+        ),
+        (
+            Quick { domains: Vec::new(), upstream: None, http_port: Some(81), ..quick() },
+            "--http-port: found a port without a domain, expected --domain too",
+        ),
+        (domains(&["a.example", "a.example"]), "--domain: found a.example twice, expected each domain once"),
+        (domains(&[","]), "--domain: found an empty text, expected a domain, as example.com"),
+        (domains(&["a`b.example"]), "--domain: found \"a`b.example\", expected a domain, as example.com"),
+        (
+            domains(&["a.example,b_.example"]),
+            "--domain: found \"b_.example\", expected a DNS name of letters, digits and inner hyphens",
+        ),
+        (
+            domains(&["localhost"]),
+            "--domain: found \"localhost\", expected a name with at least two labels, as www.example.com: Let's Encrypt certifies no others",
+        ),
+        (
+            domains(&["*.a.example"]),
+            "--domain: found \"*.a.example\", expected a name without a wildcard, or --dns PROVIDER, since only DNS-01 proves a wildcard",
+        ),
+        (
+            Quick { dns: some("cloudflare"), ..domains(&["192.0.2.1"]) },
+            "--domain: found \"192.0.2.1\", expected a DNS name, or HTTP-01, which is without --dns, since DNS proves no address",
+        ),
+        (
+            Quick { upstream: some("ftp://a"), ..quick() },
+            "--upstream: found \"ftp://a\", expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            Quick { upstream: some("user:secret@a"), ..quick() },
+            "--upstream: found a URL with a user name or password, expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            Quick { email: some("ops"), ..quick() },
+            "--email: found \"ops\", expected a mail address for the CA's notices, as ops@example.com",
+        ),
+        (
+            Quick { email: some(""), ..quick() },
+            "--email: found an empty text, expected a mail address for the CA's notices, as ops@example.com",
+        ),
+        (
+            Quick { ca_server: some("ca.example"), ..quick() },
+            "--ca-server: found \"ca.example\", expected the https URL of a CA's directory",
+        ),
+        (
+            Quick { ca_server: some("https://me:secret@ca.example/dir"), ..quick() },
+            "--ca-server: found a URL with a user name or password, expected the https URL of a CA's directory",
+        ),
+        (
+            Quick { ca_server: some("https://acme-v01.api.letsencrypt.org/directory"), ..quick() },
+            "--ca-server: found \"https://acme-v01.api.letsencrypt.org/directory\", expected a directory that still exists; did you mean https://acme-v02.api.letsencrypt.org/directory?",
+        ),
+        (
+            Quick { staging: true, ca_server: some("https://ca.example/dir"), ..quick() },
+            "--staging: found --ca-server \"https://ca.example/dir\" beside it, expected Let's Encrypt, Google or Buypass, whose test systems are known; the test system of another CA is named by --ca-server alone",
+        ),
+        (Quick { storage: some(" "), ..quick() }, "--storage: found an empty text, expected a path"),
+        (
+            Quick { key_type: some("EC265"), ..quick() },
+            "--key-type: found \"EC265\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192; did you mean EC256?",
+        ),
+        (
+            Quick { dns: some("Cloud Flare"), ..quick() },
+            "--dns: found \"Cloud Flare\", expected the code of a DNS provider, as cloudflare or rfc2136",
+        ),
+        (
+            Quick { http_port: Some(443), ..quick() },
+            "--http-port: found 443 for HTTP and HTTPS, expected a port of its own: --http-port and --https-port are for two",
+        ),
+        (
+            Quick { https_port: Some(81), http_port: Some(81), ..quick() },
+            "--https-port: found 81 for HTTP and HTTPS, expected a port of its own: --http-port and --https-port are for two",
+        ),
+    ];
+    for (quick, expected) in cases {
+        assert_eq!(told(&Sources { quick: Some(quick), ..Sources::default() }), [expected]);
+    }
+}
+
+/// What is wrong with a flag is told of it beside a file too, and what is wrong with the file is told of that.
+#[test]
+fn on_the_command_line_beside_a_file() {
+    let resolver = "certificatesResolvers: {le: {acme: {email: ops@example.com, httpChallenge: {entryPoint: web}}}}";
+    let cases = [
+        (
+            "entryPoints: {other: {address: ':81'}}",
+            Quick { http_port: Some(8080), ..quick() },
+            "--http-port: found 8080, and entry points of your own (a.yml), expected one of both: the addresses in entryPoints say where Envoy listens",
+        ),
+        (
+            "entryPoints: {other: {address: ':443'}}",
+            quick(),
+            "--domain: found 0.0.0.0:443, expected an address of its own: entryPoints.other listens there",
+        ),
+        (
+            "entryPoints: {zother: {address: ':443'}}",
+            quick(),
+            "a.yml: entryPoints.zother.address: found 0.0.0.0:443, expected an address of its own: --domain listens there",
+        ),
+        (
+            resolver,
+            Quick { dns: Some("cloudflare".into()), ..quick() },
+            "--dns: found a DNS provider, and the resolver le of your own, expected the provider in its dnsChallenge, or no resolver",
+        ),
+        (
+            resolver,
+            Quick { key_type: Some("EC1".into()), ..Quick::default() },
+            "--key-type: found \"EC1\", expected one of EC256, EC384, RSA2048, RSA4096, RSA8192",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {httpChallenge: {entryPoint: http}}}}",
+            Quick { key_type: Some("EC256".into()), ..Quick::default() },
+            "a.yml: certificatesResolvers.le.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com",
+        ),
+        (
+            "certificatesResolvers: {le: {acme: {email: a@b.example, caServer: 'https://u:p@ca.example/dir', httpChallenge: {entryPoint: http}}}}",
+            Quick { staging: true, ..Quick::default() },
+            "--staging: found the resolver le of the CA a URL with a user name or password, expected Let's Encrypt, Google or Buypass, whose test systems are known; that of another CA is named by the resolver's stagingServer",
+        ),
+    ];
+    for (file, quick, expected) in cases {
+        assert_eq!(told(&Sources { quick: Some(quick), ..sources(&[("a.yml", file)]) }), [expected], "{file}");
+    }
+}
+
+/// What looks at the setup after all sources were read.
+#[test]
+fn what_is_found_later_is_told_of_the_flag_too() {
+    let reading = setup::read(&Sources { quick: Some(quick()), ..Sources::default() }).unwrap();
+    let options = Options { admin: "127.0.0.1:8080".to_owned(), ..Options::default() };
+    let mistakes = bootstrap(&reading.setup, &options).unwrap_err();
+    let told: Vec<String> = mistakes.into_iter().map(|mistake| reading.flags.told(mistake).to_string()).collect();
+    assert!(told[0].starts_with("--upstream: found 127.0.0.1:8080, where Envoy's own admin"), "{told:#?}");
+    let other = Quick { domains: texts(&["a"]), ca_server: Some("https://ca.test/dir".into()), ..quick() };
+    let reading = setup::read(&Sources { quick: Some(other), ..Sources::default() }).unwrap();
+    let told = |path: &str| {
+        let mistake = Mistake { path: path.into(), found: String::new(), expected: String::new(), nearest: None };
+        reading.flags.told(mistake).path
     };
-    let told = |quick| told(&Sources { quick: Some(quick), ..Sources::default() });
-    let upstream = Some("127.0.0.1:8080");
+    assert_eq!(told("http.routers.a.tls"), "--domain");
+    assert_eq!(told("http.routers.a.b.tls"), "http.routers.a.b.tls", "a router of somebody else's");
+    assert_eq!(told("certificatesResolvers.default.acme.caServer"), "--ca-server");
+}
+
+#[test]
+fn warnings_name_flags_too() {
+    let warnings = |quick: Quick| setup::read(&Sources { quick: Some(quick), ..Sources::default() }).unwrap().warnings;
+    let other = Quick { ca_server: Some("https://ca.test/dir".into()), ..quick() };
+    assert_eq!(warnings(other.clone()), [""; 0]);
     assert_eq!(
-        told(quick(&["a.example"], None)),
+        warnings(Quick { upstream: Some("http://127.0.0.1:8080/app".into()), http_port: Some(8080), ..other.clone() }),
         [
-            "command line: --upstream: found nothing, expected where the requests go, as 127.0.0.1:8080 or https://10.0.0.1:8443"
+            "--upstream: as in Traefik, what stands behind the host is not used",
+            "--http-port: the entry point web listens on port 8080; CAs ask on port 80, which must lead there",
         ]
     );
     assert_eq!(
-        told(quick(&["a.example", "a.example"], upstream)),
-        ["command line: --domain: found a.example twice, expected each domain once"]
-    );
-    assert_eq!(
-        told(quick(&["a`b.example"], upstream)),
-        ["command line: --domain: found \"a`b.example\", expected a domain, as example.com"]
-    );
-    assert_eq!(
-        told(quick(&["a.example"], Some("ftp://a"))),
+        warnings(Quick { domains: texts(&["app,b.example."]), ..other }),
         [
-            "command line: http.services.upstream.loadBalancer.servers[0].url: found \"ftp://a\", expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…"
-        ]
-    );
-    assert_eq!(
-        told(Quick { email: None, ..quick(&["a.example"], upstream) }),
-        [
-            "command line: certificatesResolvers.default.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com"
-        ]
-    );
-    assert_eq!(
-        told(quick(&["*.a.example"], upstream)),
-        [
-            "command line: http.routers.*.a.example.tls.domains[0].main: found \"*.a.example\", expected a name without a wildcard, or a resolver with dnsChallenge, since only DNS-01 proves a wildcard"
+            "--domain: app has one label only, which no public CA certifies",
+            "--domain: the dot at the end of b.example. is dropped",
         ]
     );
 }

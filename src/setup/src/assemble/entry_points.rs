@@ -8,7 +8,7 @@ use super::Build;
 use super::address::{host_and_port, listening};
 use super::guards::Guards;
 use super::timeouts::timeouts;
-use crate::input::quoted;
+use crate::input::{Quick, WEB, quoted};
 use crate::model::{EncodedCharacters, EntryPoint, Redirect, UnderscoreHeaders};
 use crate::traefik::RouterTls;
 use crate::traefik::entry_points::{EntryPoint as Written, EntryPointHttp, RedirectEntryPoint};
@@ -61,7 +61,9 @@ pub(super) fn entry_points(
         let path = format!("entryPoints.{}", shortened(name));
         let Some((host, port)) = address(&path, entry_point, build) else { continue };
         if let Some(other) = taken.insert((host.clone(), port), name.clone()) {
-            let expected = format!("an address of its own: entryPoints.{} listens there", shortened(&other));
+            let other = format!("entryPoints.{}", shortened(&other));
+            let other = build.words.path(&other);
+            let expected = format!("an address of its own: {other} listens there");
             build.wrong(&format!("{path}.address"), &format!("{host}:{port}"), &expected);
         }
         if let Some(written) = entry_point.http.as_mut().and_then(|http| http.tls.take()) {
@@ -94,6 +96,18 @@ pub(super) fn entry_points(
         entry_point.redirect = target;
     }
     all
+}
+
+/// Tells those who come by a mapping of ports, as from port 80 to `--http-port`, from those who do not.
+pub(super) fn map_ports(quick: &Quick, all: &mut EntryPoints, build: &mut Build<'_>) {
+    let Some(port) = quick.unmapped() else { return };
+    let web = all.list.iter_mut().find(|entry_point| entry_point.name == WEB);
+    if let Some(redirect) = web.and_then(|web| web.redirect.as_mut()) {
+        redirect.unmapped = Some(port);
+        let warning =
+            format!("whoever asks on port 80 is sent to port {}, which must lead to port {port}", redirect.port);
+        build.report.warn(format!("--https-port: {warning}"));
+    }
 }
 
 /// Where it listens; none also for UDP, which is left out.
@@ -173,5 +187,10 @@ fn redirect(path: &str, written: &RedirectEntryPoint, all: &EntryPoints, build: 
     if port.is_none() && !all.names.iter().any(|name| name == target) {
         build.unknown(&to, target, "entry points", all.names.iter().map(String::as_str));
     }
-    Some(Redirect { scheme: scheme.to_owned(), port: port?, permanent: written.permanent.unwrap_or(true) })
+    Some(Redirect {
+        scheme: scheme.to_owned(),
+        port: port?,
+        unmapped: None,
+        permanent: written.permanent.unwrap_or(true),
+    })
 }

@@ -18,7 +18,7 @@ mod tls;
 use resolver::config::{self, listed, nearest};
 use serde_json::{Map, Value};
 
-use crate::input::{Layer, Mistake, Report, Sources, quoted, source_of, wrong};
+use crate::input::{Layer, Mistake, Report, Sources, Words, quoted, source_of, wrong};
 use crate::model::Setup;
 use crate::traefik::Configuration;
 pub use doors::ClosedRouter;
@@ -31,6 +31,7 @@ use shadows::Shadows;
 /// Says what is wrong, and in which source.
 pub(crate) struct Build<'a> {
     layers: &'a [Layer],
+    words: Words<'a>,
     /// Whether what is left out is a mistake.
     is_strict: bool,
     report: &'a mut Report,
@@ -39,7 +40,7 @@ pub(crate) struct Build<'a> {
 impl Build<'_> {
     fn push(&mut self, mistake: config::Mistake) {
         let source = if self.report.is_full() { None } else { source_of(self.layers, &mistake.path) };
-        self.report.push(Mistake { source, place: None, mistake });
+        self.report.push(Mistake { source, place: None, mistake: self.words.mistake(mistake) });
     }
 
     fn wrong(&mut self, path: &str, found: &str, expected: &str) {
@@ -70,13 +71,19 @@ impl Build<'_> {
     }
 
     fn warn(&mut self, path: &str, warning: &str) {
-        self.report.warn(format!("{path}: {warning}"));
+        self.report.warn(format!("{}: {warning}", self.words.path(path)));
+    }
+
+    /// A warning that begins with its path.
+    fn say(&mut self, warning: &str) {
+        self.report.warn(self.words.line(warning));
     }
 }
 
 /// What is to be set up; none when it can't be said. What is wrong is in the report.
 pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut Report) -> Option<Setup> {
-    let mut build = Build { layers, is_strict: sources.strict, report };
+    let words = Words::new(sources.quick.as_ref(), layers);
+    let mut build = Build { layers, words, is_strict: sources.strict, report };
     let options = match whole.as_object_mut().and_then(|whole| whole.remove("certificatesResolvers")) {
         Some(Value::Object(options)) => options,
         Some(_) => {
@@ -95,7 +102,11 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
     let (http, tcp) = (configuration.http.unwrap_or_default(), configuration.tcp.unwrap_or_default());
     let guards = Guards::http(&http.middlewares.unwrap_or_default());
     let tcp_guards = Guards::tcp(&tcp.middlewares.unwrap_or_default());
-    let entry_points = entry_points::entry_points(configuration.entry_points.unwrap_or_default(), &guards, &mut build);
+    let written = configuration.entry_points.unwrap_or_default();
+    let mut entry_points = entry_points::entry_points(written, &guards, &mut build);
+    if let Some(quick) = &sources.quick {
+        entry_points::map_ports(quick, &mut entry_points, &mut build);
+    }
     let tls = tls::tls(configuration.tls.unwrap_or_default(), &mut build);
     let http_services = services::http(http.services.unwrap_or_default(), &guards, &mut build);
     let tcp_services = services::tcp(tcp.services.unwrap_or_default(), &mut build);

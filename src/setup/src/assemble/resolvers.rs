@@ -107,7 +107,7 @@ impl Resolvers {
             }
         };
         for warning in &config.warnings {
-            build.report.warn(warning.strip_prefix(ROUTERS).unwrap_or(warning).to_owned());
+            build.say(warning.strip_prefix(ROUTERS).unwrap_or(warning));
         }
         for resolver in &config.resolvers {
             check_entry_point(resolver, entry_points, build);
@@ -127,7 +127,9 @@ fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mu
     match entry_points.get(&challenge.entry_point) {
         Some(entry_point) if entry_point.port != HTTP_CHALLENGE_PORT => {
             let port = entry_point.port;
-            let warning = format!("listens on port {port}; CAs ask on port 80, which must lead there");
+            let name = shortened(&entry_point.name);
+            let warning =
+                format!("the entry point {name} listens on port {port}; CAs ask on port 80, which must lead there");
             build.warn(&path, &warning);
         }
         Some(_) => {}

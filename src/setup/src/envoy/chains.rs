@@ -113,7 +113,7 @@ impl Entry<'_> {
 
     fn plain_http(&self, routers: &[&HttpRouter], chains: &mut Chains) {
         let virtual_hosts = match &self.point.redirect {
-            Some(redirect) => vec![redirection(redirect)],
+            Some(redirect) => vec![redirection(redirect, self.point.port)],
             None => routes::virtual_hosts(routers, &|router, _| self.action(router)).unwrap_or_else(|mistakes| {
                 chains.mistakes.extend(mistakes);
                 Vec::new()
@@ -124,7 +124,7 @@ impl Entry<'_> {
             point: self.point,
             plugin: self.plugin.clone(),
             routes,
-            redirects: self.point.redirect.is_some(),
+            drops_port: self.point.redirect.as_ref().is_some_and(|redirect| redirect.unmapped.is_none()),
             needs_client_ip: routers.iter().any(|router| routes::asks_for_client_ip(router)),
         });
         let mut chain = json!({ "name": "plaintext", "filter_chain_match": { "transport_protocol": "raw_buffer" } });
@@ -234,29 +234,42 @@ fn tcp_proxy(router: &TcpRouter) -> Value {
     })
 }
 
-/// Traefik's `redirections.entryPoint`: the method decides whether a client may change it on the way.
-fn redirection(redirect: &Redirect) -> Value {
-    let mut to = json!({ "scheme_redirect": redirect.scheme });
+/// Traefik's `redirections.entryPoint` of an entry point on this port.
+fn redirection(redirect: &Redirect, port: u16) -> Value {
     let standard = if redirect.scheme == "https" { 443 } else { 80 };
-    if redirect.port != standard {
-        to["port_redirect"] = json!(redirect.port);
-    }
-    let with = |code: &str| {
-        let mut to = to.clone();
-        to["response_code"] = json!(code);
-        to
+    let ordinary = Some(redirect.port).filter(|port| *port != standard);
+    let routes: Vec<Value> = match redirect.unmapped {
+        None => redirects(redirect, None, ordinary),
+        // The port that is asked for stands in the host. One of neither kind is as good as none, but must be replaced.
+        Some(unmapped) => [
+            redirects(redirect, Some(&format!(".*:{port}")), Some(unmapped)),
+            redirects(redirect, Some(".*:[0-9]+"), Some(redirect.port)),
+            redirects(redirect, None, ordinary),
+        ]
+        .concat(),
     };
+    json!({ "name": "redirection", "domains": ["*"], "routes": routes })
+}
+
+/// The routes for hosts of this form: the method decides whether a client may change it on the way.
+fn redirects(redirect: &Redirect, host: Option<&str>, port: Option<u16>) -> Vec<Value> {
+    let mut to = json!({ "scheme_redirect": redirect.scheme });
+    if let Some(port) = port {
+        to["port_redirect"] = json!(port);
+    }
     let (get, other) = match redirect.permanent {
         true => ("MOVED_PERMANENTLY", "PERMANENT_REDIRECT"),
         false => ("FOUND", "TEMPORARY_REDIRECT"),
     };
-    let is_get = json!([{ "name": ":method", "string_match": { "exact": "GET" } }]);
-    json!({
-        "name": "redirection",
-        "domains": ["*"],
-        "routes": [
-            { "match": { "prefix": "/", "headers": is_get }, "redirect": with(get) },
-            { "match": { "prefix": "/" }, "redirect": with(other) },
-        ],
-    })
+    let is_host = host.map(|host| json!({ "name": ":authority", "string_match": { "safe_regex": { "regex": host } } }));
+    let is_get = json!({ "name": ":method", "string_match": { "exact": "GET" } });
+    let route = |headers: Vec<Value>, code: &str| {
+        let mut route = json!({ "match": { "prefix": "/" }, "redirect": to });
+        if !headers.is_empty() {
+            route["match"]["headers"] = json!(headers);
+        }
+        route["redirect"]["response_code"] = json!(code);
+        route
+    };
+    vec![route(is_host.iter().cloned().chain([is_get]).collect(), get), route(is_host.into_iter().collect(), other)]
 }

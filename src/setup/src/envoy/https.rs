@@ -40,7 +40,13 @@ impl Entry<'_> {
             };
             let routes = self.routes(&routes_name, virtual_hosts, chains);
             let filters = |routes| {
-                manager::filters(Manager { point: self.point, plugin: None, routes, redirects: false, needs_client_ip })
+                manager::filters(Manager {
+                    point: self.point,
+                    plugin: None,
+                    routes,
+                    drops_port: false,
+                    needs_client_ip,
+                })
             };
             let tls = self.options(Some(name));
             let certificates = certificates.with(name, &options);

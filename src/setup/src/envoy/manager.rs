@@ -20,8 +20,8 @@ pub(super) struct Manager<'a> {
     pub(super) plugin: Option<Value>,
     /// `route_config` or `rds`, with its key.
     pub(super) routes: (&'static str, Value),
-    /// Every request is answered by a redirect, which drops the port from the host.
-    pub(super) redirects: bool,
+    /// Rules and redirects know nothing of the port in the host.
+    pub(super) drops_port: bool,
     /// Rules ask for the client's address.
     pub(super) needs_client_ip: bool,
 }
@@ -61,7 +61,7 @@ fn connection_manager(manager: Manager<'_>) -> Value {
     config["http_filters"] = manager.plugin.into_iter().chain([router]).collect();
     let (key, routes) = manager.routes;
     config[key] = routes;
-    if manager.redirects {
+    if manager.drops_port {
         config["strip_any_host_port"] = json!(true);
     }
     let mut filter = json!({ "name": "envoy.filters.network.http_connection_manager" });

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use super::mistake::{Mistake, Report, TWO_VALUES, wrong};
+use super::quick;
 use resolver::config::shortened;
 
 /// One source in canonical form.
@@ -98,10 +99,15 @@ fn spellings(whole: &Map<String, Value>, new: &Map<String, Value>) -> HashMap<St
     spelled.collect()
 }
 
-/// The name of the last layer that has the most of a path.
+/// The name of the layer that has the most of a path; of several, the one whose value counts. Where the end of the path
+/// is missing, that is none of those with single values for every resolver: they do not say where it is to stand.
 pub(crate) fn source_of(layers: &[Layer], path: &str) -> Option<String> {
-    let depths = layers.iter().map(|layer| (depth(&layer.value, path), &layer.name));
-    depths.filter(|(depth, _)| *depth > 0).max_by_key(|(depth, _)| *depth).map(|(_, name)| name.clone())
+    let depths = layers.iter().map(|layer| {
+        let depth = depth(&layer.value, path);
+        let is_above = layer.rank != Rank::Below && (depth >= path.len() || layer.name != quick::SOURCE);
+        ((depth, is_above), &layer.name)
+    });
+    depths.filter(|((depth, _), _)| *depth > 0).max_by_key(|(rank, _)| *rank).map(|(_, name)| name.clone())
 }
 
 /// How many bytes of a path a value has. Keys may have dots in them.

@@ -22,7 +22,8 @@ pub struct Mistake {
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(source) = &self.source {
+        // A flag says itself that it is one.
+        if let Some(source) = self.source.as_ref().filter(|_| !self.mistake.path.starts_with("--")) {
             f.write_str(&config::shortened(source))?;
             if let Some((line, column)) = self.place {
                 write!(f, ":{line}:{column}")?;

@@ -25,12 +25,13 @@ use serde_json::Value;
 pub use document::MAX_FILE;
 pub use flags::{Arguments, split as split_arguments};
 pub use mistake::Mistake;
-pub use quick::Quick;
+pub use quick::{Flags, Quick};
 
 pub(crate) use canonical::go_flag;
 use layers::Rank;
 pub(crate) use layers::{Layer, source_of};
 pub(crate) use mistake::{Report, quoted, wrong};
+pub(crate) use quick::{WEB, Words};
 
 use crate::assemble::ClosedRouter;
 use crate::model::Setup;
@@ -77,6 +78,8 @@ pub struct Reading {
     pub warnings: Vec<String>,
     /// The routers that are closed, since what guards them is not built; sorted by name. They are in the setup too.
     pub closed: Vec<ClosedRouter>,
+    /// Which values of the setup come from flags of ours, for whoever finds a mistake in them later.
+    pub flags: Flags,
 }
 
 /// Reads all sources, or says every mistake in them.
@@ -93,7 +96,8 @@ pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
     let setup = crate::assemble::setup(whole, &layers, sources, &mut report);
     match setup {
         Some(setup) if report.mistakes.is_empty() => {
-            Ok(Reading { setup, warnings: report.warnings, closed: report.closed })
+            let flags = Words::new(sources.quick.as_ref(), &layers).kept();
+            Ok(Reading { setup, warnings: report.warnings, closed: report.closed, flags })
         }
         _ => Err(report.into_mistakes()),
     }
@@ -139,10 +143,9 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     let flags = flags::tree(&sources.flags, reader.report);
     reader.flat(flags::SOURCE, flags, &mut layers);
     if let Some(quick) = &sources.quick {
-        let others = resolvers(&layers);
-        let value = quick::base(quick, &others, reader.report);
+        let value = quick::base(quick, &layers, reader.report);
         layers.push(Layer { name: quick::SOURCE.to_owned(), value, rank: Rank::Below });
-        let value = quick::options(quick, &resolvers(&layers));
+        let value = quick::options(quick, &layers, reader.report);
         layers.push(Layer { name: quick::SOURCE.to_owned(), value, rank: Rank::Above });
     }
     left_out.report(sources.strict, report);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use resolver::config::{Mistake, Resolver, shortened};
+use setup::Reading;
 use setup::model::Setup;
 
 use crate::dns::{DelegationZone, NameServers, provider};
@@ -57,22 +58,22 @@ pub(super) fn other_ports(setup: &Setup) -> BTreeSet<String> {
 }
 
 /// Resolvers whose DNS provider there is not. The plugin can't know that, and an order is late to say so.
-pub(super) fn unknown_providers(setup: &Setup) -> Vec<Mistake> {
-    let of_resolvers = setup.resolvers.iter().filter_map(|resolver| {
+pub(super) fn unknown_providers(reading: &Reading) -> Vec<Mistake> {
+    let of_resolvers = reading.setup.resolvers.iter().filter_map(|resolver| {
         let code = &resolver.dns_challenge.as_ref()?.provider;
         let why = provider::recognise(code).err()?;
-        Some(Mistake {
+        Some(reading.flags.told(Mistake {
             path: format!("certificatesResolvers.{}.acme.dnsChallenge.provider", shortened(&resolver.name)),
             found: format!("\"{}\"", shortened(code)),
             expected: format!("one that `envoy-autocert dns-providers` lists ({why})"),
             nearest: None,
-        })
+        }))
     });
     of_resolvers.collect()
 }
 
 /// The same, for who wants a line each or none.
-pub(super) fn known_providers(setup: &Setup) -> Result<(), Vec<String>> {
-    let mistakes = unknown_providers(setup);
+pub(super) fn known_providers(reading: &Reading) -> Result<(), Vec<String>> {
+    let mistakes = unknown_providers(reading);
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(ToString::to_string).collect()) }
 }

@@ -44,28 +44,59 @@ pub struct InputArgs {
         env = "ENVOY_AUTOCERT_DOMAIN",
         value_name = "NAME[,NAME]",
         value_delimiter = ' ',
-        help_heading = "Configuration"
+        help_heading = "Without a configuration"
     )]
     pub domain: Vec<String>,
 
     /// Where the requests for --domain go: HOST:PORT, :PORT on this machine, or an http, https or h2c URL.
-    #[arg(long, env = "ENVOY_AUTOCERT_UPSTREAM", value_name = "SERVER", help_heading = "Configuration")]
+    #[arg(long, env = "ENVOY_AUTOCERT_UPSTREAM", value_name = "SERVER", help_heading = "Without a configuration")]
     pub upstream: Option<String>,
 
+    /// Port to listen on for --domain without TLS, if not 80. CAs and visitors ask on port 80, which must lead there.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_HTTP_PORT",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = "Without a configuration"
+    )]
+    pub http_port: Option<u16>,
+
+    /// Port to listen on for --domain with TLS, if not 443. Requests without TLS are redirected to port 443, or to this
+    /// one when they name the port of --http-port.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_HTTPS_PORT",
+        value_name = "PORT",
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = "Without a configuration"
+    )]
+    pub https_port: Option<u16>,
+
+    /// DNS provider to prove --domain by, as wildcards need it: one that `envoy-autocert dns-providers` lists, with its
+    /// variables.
+    #[arg(long, env = "ENVOY_AUTOCERT_DNS", value_name = "PROVIDER", help_heading = "Without a configuration")]
+    pub dns: Option<String>,
+
     /// Mail address that the account at the CA is registered with.
-    #[arg(long, env = "ENVOY_AUTOCERT_EMAIL", value_name = "ADDRESS", help_heading = "Configuration")]
+    #[arg(long, env = "ENVOY_AUTOCERT_EMAIL", value_name = "ADDRESS", help_heading = "Every resolver")]
     pub email: Option<String>,
 
     /// URL of the CA's directory, instead of Let's Encrypt's.
-    #[arg(long, env = "ENVOY_AUTOCERT_CA_SERVER", value_name = "URL", help_heading = "Configuration")]
+    #[arg(long, env = "ENVOY_AUTOCERT_CA_SERVER", value_name = "URL", help_heading = "Every resolver")]
     pub ca_server: Option<String>,
 
+    /// Take the CA's test system, to try things out: mistakes cost nothing there, and nobody trusts its certificates.
+    #[arg(long, env = "ENVOY_AUTOCERT_STAGING", help_heading = "Every resolver")]
+    pub staging: bool,
+
     /// File with accounts, keys and certificates.
-    #[arg(long, env = "ENVOY_AUTOCERT_STORAGE", value_name = "PATH", help_heading = "Configuration")]
+    #[arg(long, env = "ENVOY_AUTOCERT_STORAGE", value_name = "PATH", help_heading = "Every resolver")]
     pub storage: Option<String>,
 
-    /// Type of the certificates' keys: EC256, EC384, RSA2048, RSA4096 or RSA8192.
-    #[arg(long, env = "ENVOY_AUTOCERT_KEY_TYPE", value_name = "TYPE", help_heading = "Configuration")]
+    /// Type of the certificates' keys: EC256, EC384, RSA2048, RSA4096 or RSA8192. For --domain alone EC256, else RSA4096,
+    /// as in Traefik.
+    #[arg(long, env = "ENVOY_AUTOCERT_KEY_TYPE", value_name = "TYPE", help_heading = "Every resolver")]
     pub key_type: Option<String>,
 
     /// Refuse a configuration with parts of Traefik's that are left out here, instead of warning of them.
@@ -153,8 +184,12 @@ impl InputArgs {
         Quick {
             domains: self.domain.clone(),
             upstream: self.upstream.clone(),
+            http_port: self.http_port,
+            https_port: self.https_port,
+            dns: self.dns.clone(),
             email: self.email.clone(),
             ca_server: self.ca_server.clone(),
+            staging: self.staging,
             storage: self.storage.clone(),
             key_type: self.key_type.clone(),
         }

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use setup::ClosedRouter;
 use setup::envoy::limits::Connections;
 use setup::envoy::standing::Standing;
 use setup::envoy::tokens::{self, Tokens};
@@ -18,6 +17,7 @@ use setup::envoy::version::Version;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::mac_key::MacKey;
 use setup::model::{PairOfFiles, Setup};
+use setup::{ClosedRouter, Reading};
 
 use super::dns::{known_providers, other_ports};
 use super::storages::{DEFAULT, StorageChoice, choices};
@@ -183,8 +183,8 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     }
     let inputs = args.inputs.read().map_err(|why| vec![why])?;
     let reading = setup::read(&inputs.sources).map_err(|mistakes| lines(&mistakes))?;
-    known_providers(&reading.setup)?;
-    let rendered = rendered(&reading.setup, args)?;
+    known_providers(&reading)?;
+    let rendered = rendered(&reading, args)?;
     let standing = Standing::of(&rendered.text);
     write(&rendered.text, &standing, args)?;
     for warning in reading.warnings.iter().chain(&rendered.warnings) {
@@ -274,7 +274,8 @@ fn tokens(args: &RenderArgs) -> Result<Tokens, Vec<String>> {
     Ok(Tokens { api: first(Kind::Api, &args.api_token_file)?, sds: first(Kind::Sds, &args.sds_token_file)? })
 }
 
-fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
+fn rendered(reading: &Reading, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
+    let setup = &reading.setup;
     let options = options(setup, args)?;
     let rendered = match args.format {
         Format::Bootstrap => bootstrap::bootstrap(setup, &options),
@@ -282,7 +283,8 @@ fn rendered(setup: &Setup, args: &RenderArgs) -> Result<Rendered, Vec<String>> {
         Format::Istio => args.mesh.istio(setup, &options),
         Format::EnvoyGateway => args.mesh.envoy_gateway(setup, &options),
     };
-    rendered.map_err(|mistakes| lines(&mistakes))
+    rendered
+        .map_err(|mistakes| lines(&mistakes.into_iter().map(|mistake| reading.flags.told(mistake)).collect::<Vec<_>>()))
 }
 
 /// The files of roots that go into the configuration, since Envoy takes one file and these are several.

@@ -49,13 +49,15 @@ impl TraefiksWords {
 
 impl Source for TraefiksWords {
     fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>> {
-        let (Reading { mut setup, mut warnings, closed }, _) = read(&self.inputs)?;
+        let (Reading { mut setup, mut warnings, closed, flags }, _) = read(&self.inputs)?;
         if setup.resolver_options != self.first.resolver_options || setup.mac_keys != self.first.mac_keys {
             warnings.push("certificatesResolvers has changed: restart envoy-autocert to use it".to_owned());
             setup.resolvers.clone_from(&self.first.resolvers);
             setup.resolver_options.clone_from(&self.first.resolver_options);
         }
-        let lines = |mistakes: Vec<Mistake>| -> Vec<String> { mistakes.iter().map(ToString::to_string).collect() };
+        let lines = |mistakes: Vec<Mistake>| -> Vec<String> {
+            mistakes.into_iter().map(|mistake| flags.told(mistake).to_string()).collect()
+        };
         let text = |path: &Path| path.display().to_string();
         let options = Options {
             plugin: text(&places.plugin),
@@ -99,7 +101,7 @@ fn read(inputs: &InputArgs) -> Result<(Reading, Vec<PathBuf>), Vec<String>> {
     let inputs = inputs.read().map_err(|error| vec![error])?;
     match setup::read(&inputs.sources) {
         Ok(reading) => {
-            known_providers(&reading.setup)?;
+            known_providers(&reading)?;
             Ok((reading, inputs.watched))
         }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect()),

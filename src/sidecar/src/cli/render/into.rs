@@ -20,7 +20,7 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     let source = bootstrap.display().to_string();
     let text = text(bootstrap).map_err(|why| vec![why])?;
     let Inferred { certificates, notes: reasons } = infer(&source, &text).map_err(|why| vec![why])?;
-    let (Reading { setup, warnings, closed }, is_inferred) = reading(&args.inputs, &certificates)?;
+    let (Reading { setup, warnings, closed, .. }, is_inferred) = reading(&args.inputs, &certificates)?;
     let Added { text, notes: added, unplaced, challenged } = add(&source, &text, &setup, &options(&setup, args)?)?;
     if args.inputs.strict && !(unplaced.is_empty() && warnings.is_empty()) {
         return Err(unplaced.into_iter().chain(warnings).collect());

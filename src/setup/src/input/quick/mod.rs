@@ -1,0 +1,240 @@
+//! A configuration of a few flags: `--domain example.com --upstream 127.0.0.1:8080`.
+//!
+//! Promises: what files, variables and Traefik's flags say of the same stays, and what can't stand beside it is a mistake;
+//! whatever is wrong with a flag's value is told of the flag ([`words`]).
+
+mod options;
+mod words;
+
+use serde_json::{Map, Value, json};
+
+use super::layers::{Layer, Rank};
+use super::mistake::{Mistake, Report, quoted, wrong};
+use super::resolvers;
+pub(crate) use options::options;
+use resolver::config::shortened;
+pub use words::Flags;
+pub(crate) use words::Words;
+
+/// What the flags are called among the sources.
+pub(crate) const SOURCE: &str = "command line";
+
+/// The resolver that there is when the rest of the configuration has none.
+const RESOLVER: &str = "default";
+
+const SERVICE: &str = "upstream";
+
+/// The entry points for `--domain`.
+pub(crate) const WEB: &str = "web";
+const WEBSECURE: &str = "websecure";
+
+/// Where they listen unless `--http-port` and `--https-port` say otherwise: where visitors and CAs ask.
+const HTTP: u16 = 80;
+const HTTPS: u16 = 443;
+
+/// What can be said without any of Traefik's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quick {
+    /// `--domain`: each is a certificate with these names, separated by commas.
+    pub domains: Vec<String>,
+    /// `--upstream`: where their requests go, as `host:port`, `:port` (on this machine) or an http, https or h2c URL.
+    pub upstream: Option<String>,
+    /// `--http-port`: where the entry point without TLS listens.
+    pub http_port: Option<u16>,
+    /// `--https-port`: where the entry point with TLS listens.
+    pub https_port: Option<u16>,
+    /// `--dns`: the provider by which names are proved, rather than on port 80.
+    pub dns: Option<String>,
+    /// `--email`: of every resolver.
+    pub email: Option<String>,
+    /// `--ca-server`: of every resolver.
+    pub ca_server: Option<String>,
+    /// `--staging`: every resolver has its CA's test system.
+    pub staging: bool,
+    /// `--storage`: of every resolver.
+    pub storage: Option<String>,
+    /// `--key-type`: of every resolver.
+    pub key_type: Option<String>,
+}
+
+impl Quick {
+    /// The ports of the entry points, without TLS and with it.
+    fn ports(&self) -> (u16, u16) {
+        (self.http_port.unwrap_or(HTTP), self.https_port.unwrap_or(HTTPS))
+    }
+
+    /// The port of HTTPS for visitors who name the port of `--http-port`, and so come by no mapping of ports: those who
+    /// do come by one are sent to port 443. None where everybody is sent to the same.
+    pub(crate) fn unmapped(&self) -> Option<u16> {
+        let (http, https) = self.ports();
+        (http != HTTP && https != HTTPS).then_some(https)
+    }
+}
+
+/// What `--domain` and its like add below everything else.
+pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut Report) -> Value {
+    let mut flags = Reader { quick, layers, report };
+    let nothing = Value::Object(Map::new());
+    let is_fine = flags.ports();
+    if quick.domains.is_empty() {
+        for (flag, is_there) in [("--upstream", quick.upstream.is_some()), ("--dns", quick.dns.is_some())] {
+            if is_there {
+                flags.wrong(flag, &format!("{} without a domain", kind(flag)), "--domain too");
+            }
+        }
+        return nothing;
+    }
+    let (Some((resolver, own)), true) = (flags.resolver(), is_fine) else { return nothing };
+    let Some(upstream) = &quick.upstream else {
+        flags.wrong("--upstream", "nothing", "where the requests go, as 127.0.0.1:8080 or https://10.0.0.1:8443");
+        return nothing;
+    };
+    let routers = flags.routers(&resolver);
+    let (http, https) = quick.ports();
+    let to = if quick.unmapped().is_some() { format!(":{HTTPS}") } else { WEBSECURE.to_owned() };
+    json!({
+        "entryPoints": {
+            WEB: { "address": format!(":{http}"), "http": { "redirections": { "entryPoint": { "to": to } } } },
+            WEBSECURE: { "address": format!(":{https}") },
+        },
+        "certificatesResolvers": own,
+        "http": {
+            "routers": routers,
+            "services": { SERVICE: { "loadBalancer": { "servers": [{ "url": url(upstream) }] } } },
+        },
+    })
+}
+
+fn kind(flag: &str) -> &'static str {
+    if flag == "--dns" { "a DNS provider" } else { "an upstream" }
+}
+
+struct Reader<'a> {
+    quick: &'a Quick,
+    /// The other sources.
+    layers: &'a [Layer],
+    report: &'a mut Report,
+}
+
+impl Reader<'_> {
+    fn wrong(&mut self, flag: &str, found: &str, expected: &str) {
+        self.report.is_partial = true;
+        let mistake = wrong(flag, found, expected);
+        self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+    }
+
+    /// Says what is wrong with `--http-port` and `--https-port`.
+    fn ports(&mut self) -> bool {
+        let quick = self.quick;
+        let given = [("--http-port", quick.http_port), ("--https-port", quick.https_port)];
+        let given: Vec<(&str, u16)> = given.into_iter().filter_map(|(flag, port)| Some((flag, port?))).collect();
+        let other = self.layers.iter().find(|layer| has(&layer.value, "entryPoints"));
+        let other = other.map(|layer| shortened(&layer.name));
+        for (flag, port) in &given {
+            match &other {
+                Some(source) => self.wrong(
+                    flag,
+                    &format!("{port}, and entry points of your own ({source})"),
+                    "one of both: the addresses in entryPoints say where Envoy listens",
+                ),
+                None if quick.domains.is_empty() => self.wrong(flag, "a port without a domain", "--domain too"),
+                None => {}
+            }
+        }
+        let (http, https) = quick.ports();
+        if let (true, Some((flag, _))) = (http == https, given.last()) {
+            let expected = "a port of its own: --http-port and --https-port are for two";
+            self.wrong(flag, &format!("{http} for HTTP and HTTPS"), expected);
+        }
+        (given.is_empty() || other.is_none()) && http != https
+    }
+
+    /// The name of the one resolver, and what there is to say of it here.
+    fn resolver(&mut self) -> Option<(String, Value)> {
+        let resolvers = resolvers(self.layers);
+        match resolvers.as_slice() {
+            [] => {}
+            [only] if only != RESOLVER || self.is_of_file(RESOLVER) => {
+                if self.quick.dns.is_some() {
+                    let found = format!("a DNS provider, and the resolver {} of your own", shortened(only));
+                    self.wrong("--dns", &found, "the provider in its dnsChallenge, or no resolver");
+                    return None;
+                }
+                if only != RESOLVER {
+                    return Some((only.clone(), json!({})));
+                }
+            }
+            // Flags of Traefik's say more of it.
+            [_] => {}
+            several => {
+                let found = format!("the resolvers {}", resolver::config::listed(several.iter().map(String::as_str)));
+                let expected = "one resolver at most: with several, write a router for the domain";
+                self.wrong("--domain", &found, expected);
+                return None;
+            }
+        }
+        let mut acme = match &self.quick.dns {
+            Some(provider) => json!({ "dnsChallenge": { "provider": provider } }),
+            None => json!({ "httpChallenge": { "entryPoint": WEB } }),
+        };
+        // Whoever has written a resolver knows Traefik's default.
+        if !self.is_of_file(RESOLVER) {
+            acme["keyType"] = json!("EC256");
+        }
+        Some((RESOLVER.to_owned(), json!({ RESOLVER: { "acme": acme } })))
+    }
+
+    fn is_of_file(&self, resolver: &str) -> bool {
+        let mut files = self.layers.iter().filter(|layer| layer.rank == Rank::Beside);
+        files.any(|layer| layer.value.get("certificatesResolvers").is_some_and(|all| has(all, resolver)))
+    }
+
+    /// A router for each `--domain`.
+    fn routers(&mut self, resolver: &str) -> Map<String, Value> {
+        let mut routers = Map::new();
+        for domain in &self.quick.domains {
+            let names: Vec<&str> = domain.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+            let Some((main, sans)) = names.split_first() else {
+                self.wrong("--domain", "an empty text", "a domain, as example.com");
+                continue;
+            };
+            if let Some(name) = names.iter().find(|name| name.contains(['`', '"', '\\'])) {
+                self.wrong("--domain", &quoted(name), "a domain, as example.com");
+                continue;
+            }
+            let rule: Vec<String> = names.iter().map(|name| matcher(name)).collect();
+            let router = json!({
+                "rule": rule.join(" || "),
+                "service": SERVICE,
+                "entryPoints": [WEBSECURE],
+                "tls": { "certResolver": resolver, "domains": [{ "main": main, "sans": sans }] },
+            });
+            if routers.insert((*main).to_owned(), router).is_some() {
+                self.wrong("--domain", &format!("{} twice", shortened(main)), "each domain once");
+            }
+        }
+        routers
+    }
+}
+
+fn has(value: &Value, key: &str) -> bool {
+    value.get(key).is_some_and(|member| member.as_object().is_none_or(|members| !members.is_empty()))
+}
+
+/// A wildcard is for the names of one more label, as its certificate is.
+fn matcher(name: &str) -> String {
+    match name.strip_prefix("*.") {
+        Some(parent) => format!("HostRegexp(`^[^.]+\\.{}$`)", parent.replace('.', "\\.")),
+        None => format!("Host(`{name}`)"),
+    }
+}
+
+/// A URL of what may be `host:port` or `:port`.
+fn url(upstream: &str) -> String {
+    let upstream = upstream.trim();
+    match upstream {
+        _ if upstream.contains("://") => upstream.to_owned(),
+        _ if upstream.starts_with(':') => format!("http://127.0.0.1{upstream}"),
+        _ => format!("http://{upstream}"),
+    }
+}

@@ -1,0 +1,75 @@
+//! `--email` and its like: what they set in every resolver, above everything else.
+//!
+//! Refuses: `--staging` for a CA whose test system is not known. Whoever asks for a test must not get what counts.
+
+use resolver::config::shortened;
+use resolver::test_system;
+use serde_json::{Map, Value, json};
+
+use super::{Quick, SOURCE};
+use crate::input::layers::{Layer, merged};
+use crate::input::mistake::{Mistake, Report, quoted, wrong};
+use crate::input::resolvers;
+
+/// What the flags set in every resolver of these layers.
+pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut Report) -> Value {
+    let flags = [
+        ("email", &quick.email),
+        ("caServer", &quick.ca_server),
+        ("storage", &quick.storage),
+        ("keyType", &quick.key_type),
+    ];
+    let set = |(key, value): (&str, &Option<String>)| value.clone().map(|value| (key.to_owned(), Value::String(value)));
+    let of_all: Map<String, Value> = flags.into_iter().filter_map(set).collect();
+    let whole = if quick.staging { merged(layers, &mut Report::default()) } else { Value::Null };
+    let mut all = Map::new();
+    for name in resolvers(layers) {
+        let mut acme = of_all.clone();
+        if quick.staging {
+            let written = whole.get("certificatesResolvers").and_then(|all| all.get(&name)?.get("acme"));
+            acme.extend(staging(quick, &name, written.unwrap_or(&Value::Null), report));
+        }
+        if !acme.is_empty() {
+            all.insert(name, json!({ "acme": acme }));
+        }
+    }
+    if all.is_empty() { Value::Object(all) } else { json!({ "certificatesResolvers": all }) }
+}
+
+/// The test system of a resolver's CA. `written` is what other sources say of the resolver.
+fn staging(quick: &Quick, name: &str, written: &Value, report: &mut Report) -> Map<String, Value> {
+    let text = |key: &str| written.get(key).and_then(Value::as_str).map(str::trim);
+    let ca_server = quick.ca_server.as_deref().or_else(|| text("caServer"));
+    // What a file calls the test system is that of the file's CA.
+    let said = text("stagingServer").filter(|said| said.contains("://") && quick.ca_server.is_none());
+    let directory = said.or_else(|| test_system::of(ca_server));
+    let Some(directory) = directory else {
+        let known = "Let's Encrypt, Google or Buypass, whose test systems are known";
+        let url = ca_server.map(shown).unwrap_or_default();
+        let (found, expected) = match &quick.ca_server {
+            Some(_) => (
+                format!("--ca-server {url} beside it"),
+                format!("{known}; the test system of another CA is named by --ca-server alone"),
+            ),
+            None => (
+                format!("the resolver {} of the CA {url}", shortened(name)),
+                format!("{known}; that of another CA is named by the resolver's stagingServer"),
+            ),
+        };
+        report.is_partial = true;
+        let mistake = wrong("--staging", &found, &expected);
+        report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+        return Map::new();
+    };
+    let mut acme = Map::from_iter([("caServer".to_owned(), json!(directory))]);
+    if said.is_some() {
+        // A test system has none of its own.
+        acme.insert("stagingServer".to_owned(), json!("none"));
+    }
+    acme
+}
+
+/// A URL may have a password in it.
+fn shown(url: &str) -> String {
+    if url.contains('@') { "a URL with a user name or password".to_owned() } else { quoted(url) }
+}
