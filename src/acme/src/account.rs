@@ -20,7 +20,8 @@ pub struct Account {
     pub contact: Vec<String>,
 }
 
-/// Makes an account for the client's key, or finds the one there is, agreeing to the terms of service.
+/// Makes an account for the client's key, or finds the one there is, agreeing to the terms of service. Without contacts
+/// none are sent: they are optional (§7.3).
 ///
 /// Where the CA wants it bound to an external account and there is no `binding`, nothing is sent.
 pub async fn register<H: Host>(
@@ -32,7 +33,7 @@ pub async fn register<H: Host>(
         return Err(Error::ExternalAccountRequired);
     }
     let new = NewAccount {
-        contact: Some(contact),
+        contact: Some(contact).filter(|contact| !contact.is_empty()),
         terms_of_service_agreed: Some(true),
         external_account_binding: binding,
         ..NewAccount::default()

@@ -79,7 +79,7 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
     }
     hash = with_flags(hash, [*disable_common_name, *system_cert_pool]);
     for text in [
-        email.as_str(),
+        email.as_deref().unwrap_or_default(),
         ca_server,
         key_type.as_str(),
         eab.map_or("", |eab| &eab.kid),

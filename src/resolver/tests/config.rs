@@ -129,6 +129,8 @@ fn every_option_of_the_resolver_is_taken() {
     let le = config.resolver("le").unwrap();
     assert_eq!(le.eab.as_ref().unwrap().kid, "kid-1");
     assert_eq!((le.preferred_chain.as_deref(), le.profile.as_deref()), (Some("Root X2"), Some("shortlived")));
+    assert_eq!(le.email.as_deref(), Some("ops@example.com"));
+    assert_eq!(ok(&with("/certificatesResolvers/le/acme/email", json!("none"))).resolver("le").unwrap().email, None);
     assert_eq!((le.email_addresses.as_slice(), le.disable_common_name), (&["a@example.com".to_owned()][..], true));
     assert_eq!(le.certificates_duration, Some(Duration::from_secs(30 * 24 * 3600)));
     assert_eq!(le.certificate_timeout, Duration::from_secs(60));
@@ -280,10 +282,10 @@ fn each_mistake_has_its_line() {
         (with("/engine", json!({"retries": 3})), "engine.retries: found an unknown key, expected one of the keys maxOrders, retryMin, retryMax".into()),
         (with("/certificatesResolvers/le", json!({})), "certificatesResolvers.le.acme: found nothing, expected the resolver's ACME options".into()),
         (with("/certificatesResolvers/le", json!(true)), "certificatesResolvers.le: found true, expected an object".into()),
-        (with(&acme("email"), Value::Null), "certificatesResolvers.le.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com".into()),
-        (with(&acme("email"), json!("ops")), "certificatesResolvers.le.acme.email: found \"ops\", expected a mail address for the CA's notices, as ops@example.com".into()),
-        (with(&acme("email"), json!("a@b@c")), "certificatesResolvers.le.acme.email: found \"a@b@c\", expected a mail address for the CA's notices, as ops@example.com".into()),
-        (with(&acme("email"), json!("a@b.example\r\nx")), "certificatesResolvers.le.acme.email: found \"a@b.example\\r\\nx\", expected a mail address for the CA's notices, as ops@example.com".into()),
+        (with(&acme("email"), Value::Null), "certificatesResolvers.le.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com, or none".into()),
+        (with(&acme("email"), json!("ops")), "certificatesResolvers.le.acme.email: found \"ops\", expected a mail address for the CA's notices, as ops@example.com, or none".into()),
+        (with(&acme("email"), json!("a@b@c")), "certificatesResolvers.le.acme.email: found \"a@b@c\", expected a mail address for the CA's notices, as ops@example.com, or none".into()),
+        (with(&acme("email"), json!("a@b.example\r\nx")), "certificatesResolvers.le.acme.email: found \"a@b.example\\r\\nx\", expected a mail address for the CA's notices, as ops@example.com, or none".into()),
         (with(&acme("caServer"), json!("http://ca.example/dir")), "certificatesResolvers.le.acme.caServer: found \"http://ca.example/dir\", expected the https URL of a CA's directory".into()),
         (with(&acme("caServer"), json!("https://u:p@ca.example/dir")), "certificatesResolvers.le.acme.caServer: found a URL with a user name or password, expected the https URL of a CA's directory".into()),
         (with(&acme("caServer"), json!("https://acme-v01.api.letsencrypt.org/directory")), "certificatesResolvers.le.acme.caServer: found \"https://acme-v01.api.letsencrypt.org/directory\", expected a directory that still exists; did you mean https://acme-v02.api.letsencrypt.org/directory?".into()),

@@ -211,10 +211,23 @@ fn a_clock_that_jumps_ahead_renews_and_one_that_jumps_back_does_no_harm() {
 fn a_changed_mail_address_is_told_to_the_ca_once() {
     let mut scene = Scene::new(14, Settings { lifetime: 3600, ..Settings::default() }, &[&["a.example"]]);
     scene.run(MINUTE);
-    scene.config.resolvers[0].email = "new@example.com".into();
+    scene.config.resolvers[0].email = Some("new@example.com".into());
     scene.run(HOUR * 5);
     assert_eq!(scene.ca().contacts(), [[serde_json::json!("mailto:new@example.com")]]);
     assert_eq!(scene.ca().asked("/account/"), 1);
+    scene.config.resolvers[0].email = None;
+    scene.run(HOUR * 5);
+    assert_eq!(scene.ca().contacts(), [[serde_json::Value::Null; 0]], "it is taken away");
+    assert_eq!(scene.ca().asked("/account/"), 2);
+}
+
+#[test]
+fn an_account_without_a_mail_address_is_one_too() {
+    let mut scene = Scene::new(15, Settings { lifetime: 3600, ..Settings::default() }, &[&["a.example"]]);
+    scene.config.resolvers[0].email = None;
+    scene.run(HOUR * 5);
+    assert!(scene.published()["a.example"] > 1, "{:?}", scene.published());
+    assert_eq!((scene.ca().contacts(), scene.ca().asked("/account/")), (vec![Vec::new()], 0));
 }
 
 #[test]

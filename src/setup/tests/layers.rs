@@ -47,7 +47,7 @@ fn flags_stand_above_variables_and_those_above_files() {
     };
     let setup = read(&sources).setup;
     let [resolver] = setup.resolvers.as_slice() else { panic!("{:?}", setup.resolvers) };
-    assert_eq!((resolver.name.as_str(), resolver.email.as_str()), ("myResolver", "environment@example.com"));
+    assert_eq!((resolver.name.as_str(), resolver.email.as_deref()), ("myResolver", Some("environment@example.com")));
     assert_eq!(resolver.key_type, KeyType::Ec384);
     let quick = Quick { key_type: Some("RSA2048".into()), ..Quick::default() };
     let setup = read(&Sources { quick: Some(quick), ..sources }).setup;
@@ -276,7 +276,10 @@ fn a_few_flags_are_enough() {
     let listeners: Vec<_> =
         setup.entry_points.iter().map(|e| (e.name.as_str(), e.port, e.redirect.is_some())).collect();
     assert_eq!(listeners, [("web", 80, true), ("websecure", 443, false)]);
-    assert_eq!((setup.resolvers[0].name.as_str(), setup.resolvers[0].email.as_str()), ("default", "me@example.com"));
+    assert_eq!(
+        (setup.resolvers[0].name.as_str(), setup.resolvers[0].email.as_deref()),
+        ("default", Some("me@example.com"))
+    );
     let certificates: Vec<_> = setup.http_routers.iter().flat_map(|r| &r.tls.as_ref().unwrap().certificates).collect();
     assert_eq!(certificates, [&vec!["example.com", "www.example.com"], &vec!["other.example"]]);
     let server = HttpServer { tls: false, h2c: false, host: "127.0.0.1".into(), port: 8080, weight: 1 };
@@ -376,6 +379,21 @@ fn ports_for_a_domain_are_where_envoy_listens_and_visitors_are_sent_where_they_c
 }
 
 #[test]
+fn a_mail_address_may_be_missing_for_a_domain_alone() {
+    let quick = Quick { domains: texts(&["a.example"]), upstream: Some(":8080".into()), ..Quick::default() };
+    let of = |sources: Sources| read(&Sources { quick: Some(quick.clone()), ..sources });
+    let reading = of(Sources::default());
+    assert_eq!(reading.setup.resolvers[0].email, None);
+    assert_eq!(
+        reading.warnings,
+        ["--email: none given: the CA can't write to anybody about the account and its certificates"]
+    );
+    let flags = texts(&["--certificatesresolvers.default.acme.email=a@b.example"]);
+    let reading = of(Sources { flags, ..Sources::default() });
+    assert_eq!((reading.setup.resolvers[0].email.as_deref(), reading.warnings.len()), (Some("a@b.example"), 0));
+}
+
+#[test]
 fn upstreams_have_several_forms() {
     for (upstream, expected) in [
         ("10.0.0.1:81", (false, false, "10.0.0.1", 81)),
@@ -420,7 +438,10 @@ providers:
     let listeners: Vec<_> = setup.entry_points.iter().map(|e| (e.name.as_str(), e.port)).collect();
     assert_eq!(listeners, [("db", 5432), ("web", 80), ("websecure", 443)]);
     assert_eq!(setup.entry_points[1].redirect.as_ref().unwrap().port, 443);
-    assert_eq!((setup.resolvers[0].key_type, setup.resolvers[0].email.as_str()), (KeyType::Ec256, "ops@example.com"));
+    assert_eq!(
+        (setup.resolvers[0].key_type, setup.resolvers[0].email.as_deref()),
+        (KeyType::Ec256, Some("ops@example.com"))
+    );
     assert_eq!(setup.http_routers[0].tls.as_ref().unwrap().certificates, [["shop.example"]]);
     assert_eq!(reading.warnings, ["values.yaml: service: left out, there is nothing like it here"]);
     // They are known by what is in them too.

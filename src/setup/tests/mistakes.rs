@@ -468,7 +468,7 @@ fn in_environment_variables() {
         ),
         (
             "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EMAIL=nobody",
-            "environment: certificatesResolvers.le.acme.email: found \"nobody\", expected a mail address for the CA's notices, as ops@example.com",
+            "environment: certificatesResolvers.le.acme.email: found \"nobody\", expected a mail address for the CA's notices, as ops@example.com, or none",
         ),
         (
             "TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_CASERVER=http://ca.example",
@@ -594,11 +594,11 @@ fn on_the_command_line() {
         ),
         (
             Quick { email: some("ops"), ..quick() },
-            "--email: found \"ops\", expected a mail address for the CA's notices, as ops@example.com",
+            "--email: found \"ops\", expected a mail address for the CA's notices, as ops@example.com, or none",
         ),
         (
             Quick { email: some(""), ..quick() },
-            "--email: found an empty text, expected a mail address for the CA's notices, as ops@example.com",
+            "--email: found an empty text, expected a mail address for the CA's notices, as ops@example.com, or none",
         ),
         (
             Quick { ca_server: some("ca.example"), ..quick() },
@@ -672,7 +672,7 @@ fn on_the_command_line_beside_a_file() {
         (
             "certificatesResolvers: {le: {acme: {httpChallenge: {entryPoint: http}}}}",
             Quick { key_type: Some("EC256".into()), ..Quick::default() },
-            "a.yml: certificatesResolvers.le.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com",
+            "a.yml: certificatesResolvers.le.acme.email: found nothing, expected a mail address for the CA's notices, as ops@example.com, or none",
         ),
         (
             "certificatesResolvers: {le: {acme: {email: a@b.example, caServer: 'https://u:p@ca.example/dir', httpChallenge: {entryPoint: http}}}}",

@@ -12,7 +12,7 @@ pub struct AccountRequest {
     pub resolver: String,
     /// The CA's directory URL. An account stored for another host is set aside, its certificates stay.
     pub ca_server: String,
-    /// The contact, as the user wrote it (no `mailto:`).
+    /// The contact, as the user wrote it (no `mailto:`); empty where there is none.
     pub email: String,
     /// The external account that it is bound to (RFC 8555 §7.3.4), by its key identifier. An account that is bound to
     /// another one, or to none, is set aside. None: whatever the account there is, it stays.

@@ -112,7 +112,7 @@ impl Vault for SidecarVault {
         let request = wire::AccountRequest {
             resolver: resolver.name.clone(),
             ca_server: resolver.ca_server.clone(),
-            email: resolver.email.clone(),
+            email: resolver.email.clone().unwrap_or_default(),
             eab_kid: resolver.eab.as_ref().map(|eab| eab.kid.clone()),
         };
         let account: wire::Account = self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await?;

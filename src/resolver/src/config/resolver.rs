@@ -11,8 +11,8 @@ use crate::ledger::Limits;
 pub struct Resolver {
     /// Its name, unique in a configuration.
     pub name: String,
-    /// `email`: the account's contact.
-    pub email: String,
+    /// `email`: the account's contact; none where the user wants none.
+    pub email: Option<String>,
     /// `caServer`: the directory URL.
     pub ca_server: String,
     /// `keyType`: of the certificates' keys.

@@ -222,5 +222,5 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 }
 
 fn contact(resolver: &Resolver) -> Vec<String> {
-    vec![format!("mailto:{}", resolver.email)]
+    resolver.email.iter().map(|email| format!("mailto:{email}")).collect()
 }

@@ -86,7 +86,7 @@ type Mend = fn(&mut Resolver);
 #[test]
 fn any_other_option_makes_it_due_at_once() {
     let mends: [(&str, Mend); 20] = [
-        ("email", |le| le.email = "dev@example.com".into()),
+        ("email", |le| le.email = Some("dev@example.com".into())),
         ("caServer", |le| le.ca_server = "https://ca.example/other".into()),
         ("keyType", |le| le.key_type = KeyType::Rsa8192),
         ("no eab", |le| le.eab = None),
@@ -132,7 +132,7 @@ fn with_the_same_options_it_waits() {
         });
         assert!(waits(&after(class, &elsewhere)), "{class:?}");
         let mut config = config();
-        config.resolvers.iter_mut().filter(|resolver| resolver.name != "le").for_each(|other| other.email.clear());
+        config.resolvers.iter_mut().filter(|resolver| resolver.name != "le").for_each(|other| other.email = None);
         assert!(waits(&after(class, &config)), "{class:?} of another resolver");
     }
 }
@@ -142,7 +142,7 @@ fn a_wait_that_the_ca_asked_for_holds_until_another_ca_is_asked() {
     for class in WAITS_OF_THE_CA {
         let other_account = mended(|le| {
             le.eab = None;
-            le.email = "dev@example.com".into();
+            le.email = Some("dev@example.com".into());
             le.profile = Some("shortlived".into());
         });
         assert!(waits(&after(class, &other_account)), "{class:?}");

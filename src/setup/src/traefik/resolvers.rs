@@ -18,7 +18,7 @@ pub struct CertificatesResolver {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Acme {
-    /// Mail address that the account is registered with. Required.
+    /// Mail address that the account is registered with, or the text none. Required.
     pub email: Option<String>,
     /// URL of the CA's directory. The default is Let's Encrypt's: <https://acme-v02.api.letsencrypt.org/directory>
     pub ca_server: Option<String>,

@@ -89,8 +89,9 @@ pub(super) async fn register(
             return Err(Refused::not_found(StatusCode::NOT_FOUND, detail));
         };
         let mut account = stored.value;
-        if let Some(email) = registration.contact.iter().find_map(|contact| contact.strip_prefix("mailto:")) {
-            account.email = email.to_owned();
+        let email = registration.contact.iter().find_map(|contact| contact.strip_prefix("mailto:"));
+        if email.is_some() || registration.contact.is_empty() {
+            account.email = email.unwrap_or_default().to_owned();
         }
         account.ca_server.clone_from(&registration.ca_server);
         account.registration = Some(store::Registration {

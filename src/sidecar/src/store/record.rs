@@ -16,7 +16,7 @@ pub struct Account {
     pub ca_server: String,
     /// The P-256 key, PKCS#8 DER.
     pub key: Secret,
-    /// The contact as the user wrote it.
+    /// The contact as the user wrote it; empty where there is none.
     pub email: String,
     /// What the CA knows of it; none before it is registered.
     pub registration: Option<Registration>,

@@ -13,10 +13,15 @@ const NOT_IN_MAILTO: &[u8] = b",;:<>()[]\\\"?&#%";
 /// More would not fit in a signing request that a CA takes.
 const MAX_ADDRESSES: usize = 100;
 
-pub(super) fn email(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
-    let expected = "a mail address for the CA's notices, as ops@example.com";
+/// No address, which a user has to mean: a text that is no address.
+const NONE: &str = "none";
+
+/// `email`: the address, or none where the user says so.
+pub(super) fn email(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<Option<String>> {
+    let expected = "a mail address for the CA's notices, as ops@example.com, or none";
     match acme.take("email") {
-        Some(node) => address(&node, expected, mistakes),
+        Some(node) if node.value().as_str().map(str::trim) == Some(NONE) => Some(None),
+        Some(node) => address(&node, expected, mistakes).map(Some),
         None => {
             mistakes.push(acme.missing("email", expected));
             None

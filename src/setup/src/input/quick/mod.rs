@@ -181,7 +181,21 @@ impl Reader<'_> {
         if !self.is_of_file(RESOLVER) {
             acme["keyType"] = json!("EC256");
         }
+        if self.quick.email.is_none() && !self.is_of_file(RESOLVER) {
+            self.without_email(&mut acme);
+        }
         Some((RESOLVER.to_owned(), json!({ RESOLVER: { "acme": acme } })))
+    }
+
+    /// CAs take accounts without an address, unless they say otherwise.
+    fn without_email(&mut self, acme: &mut Value) {
+        let path = format!("/certificatesResolvers/{RESOLVER}/acme/email");
+        if self.layers.iter().any(|layer| layer.value.pointer(&path).is_some()) {
+            return;
+        }
+        acme["email"] = json!("none");
+        let what = "none given: the CA can't write to anybody about the account and its certificates";
+        self.report.warn(format!("--email: {what}"));
     }
 
     fn is_of_file(&self, resolver: &str) -> bool {
