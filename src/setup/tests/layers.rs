@@ -479,6 +479,41 @@ tcp: {routers: {e: {rule: 'HostSNI(`*`) && ClientIP(`10.0.0.0/8`)', service: db}
     assert_eq!(mistakes.len(), reading.warnings.len() + closed.len(), "{:#?}", lines(&mistakes));
 }
 
+/// F18.
+#[test]
+fn a_resolver_of_tailscales_is_left_out_and_routers_that_name_it_are_told() {
+    let text = "
+certificatesResolvers: {ts: {tailscale: {}}}
+http:
+  routers:
+    a: {rule: 'Host(`a.example`)', service: s, tls: {certResolver: ts}}
+    b: {rule: 'Host(`b.example`)', service: s, tls: {certResolver: le}}
+  services: {s: {loadBalancer: {servers: [{url: 'http://127.0.0.1:1'}]}}}
+";
+    let files = vec![file("a.yml", STATIC.replace("myResolver", "le").as_str()), file("b.yml", text)];
+    let quick = Some(Quick { key_type: Some("EC256".into()), ..Quick::default() });
+    let sources = Sources { files, quick, ..Sources::default() };
+    let reading = read(&sources);
+    assert_eq!(reading.setup.resolvers.iter().map(|resolver| &resolver.name).collect::<Vec<_>>(), ["le"]);
+    let tls = reading.setup.http_routers.iter().map(|router| router.tls.as_ref().unwrap());
+    let tls: Vec<_> = tls.map(|tls| (tls.resolver.as_deref(), tls.certificates.len())).collect();
+    assert_eq!(tls, [(None, 0), (Some("le"), 1)]);
+    assert_eq!(
+        reading.warnings,
+        [
+            "b.yml: certificatesResolvers.ts.tailscale: left out, there is nothing like it here",
+            "http.routers.a.tls.certResolver: orders nothing: the resolver ts is Tailscale's, which is not built; a \
+             certificate of tls.certificates or the default one is served",
+        ]
+    );
+    let mistakes = setup::read(&Sources { strict: true, ..sources }).unwrap_err();
+    assert_eq!(
+        lines(&mistakes),
+        ["b.yml: certificatesResolvers.ts.tailscale: found a part of Traefik's that is left out here, expected none \
+             with --strict"]
+    );
+}
+
 #[test]
 fn yaml_has_anchors_and_merge_keys() {
     let router = "

@@ -286,10 +286,6 @@ fn in_yaml_files() {
             "a.yml: certificatesResolvers.b.acme.httpChallenge.entryPoint: found \"wbe\", expected one of the entry points web, websecure; did you mean web?",
         ),
         (
-            "certificatesResolvers: {le: {tailscale: {}}}",
-            "a.yml: certificatesResolvers.le.tailscale: found an unknown key, expected one of the keys acme",
-        ),
-        (
             "certificatesResolvers: {other: {}}",
             "a.yml: certificatesResolvers.other.acme: found nothing, expected the resolver's ACME options",
         ),

@@ -1,7 +1,7 @@
 //! `certificatesResolvers`, read as the plugin reads them, together with the routers that want certificates: what is
 //! taken here is never refused there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use resolver::config::rule::Syntax;
 use resolver::config::{self, Resolver, shortened};
@@ -22,9 +22,14 @@ const TLS_CHALLENGE_PORT: u16 = 443;
 /// The plugin's configuration puts routers under this key, and theirs have paths.
 const ROUTERS: &str = "routers.";
 
+/// A kind of resolver that is not built.
+const TAILSCALE: &str = "tailscale";
+
 /// Resolvers, and who wants certificates of them.
 pub(super) struct Resolvers {
     options: Map<String, Value>,
+    /// The names of those that are of a kind which is not built.
+    left_out: BTreeSet<String>,
     /// By the path of the router.
     routers: Map<String, Value>,
 }
@@ -43,7 +48,7 @@ pub(super) struct Wanting<'a> {
 type Read = (Vec<Resolver>, Map<String, Value>, BTreeMap<String, MacKey>);
 
 impl Resolvers {
-    /// lego's variables stand in for what resolvers do not say of the CA's server.
+    /// Those that are built. lego's variables stand in for what they do not say of the CA's server.
     pub(super) fn new(mut options: Map<String, Value>, environment: &[(String, String)]) -> Self {
         let variable = |name: &str| {
             let value = environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
@@ -61,7 +66,33 @@ impl Resolvers {
                 }
             }
         }
-        Self { options, routers: Map::new() }
+        let mut left_out = BTreeSet::new();
+        options.retain(|name, resolver| {
+            let is_left_out =
+                resolver.as_object_mut().is_some_and(|kinds| kinds.remove(TAILSCALE).is_some() && kinds.is_empty());
+            if is_left_out {
+                left_out.insert(name.clone());
+            }
+            !is_left_out
+        });
+        Self { options, left_out, routers: Map::new() }
+    }
+
+    /// Whether a router can have certificates of the resolver of this name. Where the kind is not built, it is told which
+    /// ones are served instead; a name that is unknown is told later, with all others.
+    pub(super) fn can_issue(&self, path: &str, name: &str, build: &mut Build<'_>) -> bool {
+        let is_left_out = self.left_out.contains(name);
+        if is_left_out {
+            let name = shortened(name);
+            build.warn(
+                &format!("{path}.tls.certResolver"),
+                &format!(
+                    "orders nothing: the resolver {name} is Tailscale's, which is not built; a certificate of \
+                          tls.certificates or the default one is served"
+                ),
+            );
+        }
+        !is_left_out
     }
 
     pub(super) fn want(&mut self, router: &Wanting<'_>) {
@@ -91,7 +122,7 @@ impl Resolvers {
 
     /// Reads all of it.
     pub(super) fn read(self, entry_points: &EntryPoints, build: &mut Build<'_>) -> Option<Read> {
-        let Self { mut options, routers } = self;
+        let Self { mut options, routers, left_out: _ } = self;
         let mac_keys = take_mac_keys(&mut options, build);
         let configuration = json!({
             "certificatesResolvers": options, "routers": routers, "sidecar": { "cluster": "sidecar" },

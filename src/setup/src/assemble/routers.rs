@@ -352,6 +352,7 @@ pub(super) fn router_tls(
     }
     let domains = with_ascii_names(written.domains.unwrap_or_default());
     let resolver = written.cert_resolver.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let resolver = resolver.filter(|name| world.resolvers.can_issue(path, name, build));
     if let Some(resolver) = resolver {
         // The names as they are now: the plugin does not know all that is known here.
         let of_rule = [traefik::Domain { main: None, sans: Some(rule.rule.hosts()) }];

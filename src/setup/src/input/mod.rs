@@ -152,10 +152,13 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     layers
 }
 
-/// The names of all resolvers, sorted.
+/// The names of all resolvers that can be of a CA, sorted.
 fn resolvers(layers: &[Layer]) -> Vec<String> {
     let all = layers.iter().filter_map(|layer| layer.value.get("certificatesResolvers")?.as_object());
-    let mut names: Vec<String> = all.flat_map(|resolvers| resolvers.keys().cloned()).collect();
+    let all: Vec<_> = all.flatten().collect();
+    let has = |name: &str, kind: &str| all.iter().any(|(other, value)| *other == name && value.get(kind).is_some());
+    let names = all.iter().map(|(name, _)| *name).filter(|name| has(name, "acme") || !has(name, "tailscale"));
+    let mut names: Vec<String> = names.cloned().collect();
     names.sort();
     names.dedup();
     names

@@ -6,12 +6,16 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::LeftOut;
+
 /// Where certificates come from.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct CertificatesResolver {
     /// From a CA that speaks ACME.
     pub acme: Option<Acme>,
+    /// From Tailscale's daemon.
+    pub tailscale: Option<LeftOut>,
 }
 
 /// A CA that speaks ACME (RFC 8555), and what is asked of it.
