@@ -12,7 +12,7 @@ mod sds_session;
 mod store_sequence;
 
 use resolver::config::rule::{self, Syntax};
-use sidecar::import::{caddy, certbot, lego, traefik};
+use sidecar::import::{acme_sh, caddy, certbot, dehydrated, kubernetes, lego, mod_md, traefik};
 use sidecar::store;
 
 pub use abi::{abi, challenge_request};
@@ -56,7 +56,9 @@ pub fn acme_json(input: &[u8]) {
 /// The files of certbot, lego and Caddy that are not PEM.
 pub fn importers(input: &[u8]) {
     let _ = (caddy::account(input), caddy::metadata(input));
-    let _ = (certbot::registration(input), lego::account(input), lego::names(input));
+    let _ = (certbot::registration(input), lego::account(input), lego::resource(input));
+    let _ = (acme_sh::resource(input), dehydrated::url(input), mod_md::server(input), mod_md::registration(input));
+    let _ = kubernetes::read(input);
     if let Ok(text) = std::str::from_utf8(input) {
         let renewal = certbot::renewal(text);
         assert!(renewal.server.is_none_or(|server| text.contains(&server)));

@@ -24,6 +24,7 @@ pub use default_certificate::DefaultCertificate;
 pub use followers::Follower;
 use followers::Followers;
 pub use name::Name;
+pub(crate) use pair::pem_block;
 pub use pair::{Pair, PairError};
 
 /// How long [`Catalog::keep_time`] sleeps at most: the wall clock may have been set in the meantime.

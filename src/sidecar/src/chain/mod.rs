@@ -75,6 +75,13 @@ fn covers(covered: &[String], name: &str) -> bool {
     covered.iter().any(|covered| is(covered, &name) || wildcard.as_ref().is_some_and(|name| is(covered, name)))
 }
 
+/// Whether a pair's leaf names itself as its issuer: no CA has issued it.
+pub fn is_self_signed(pair: &Pair) -> bool {
+    let leaf = CertificateDer::from_pem_slice(pair.chain_pem.as_bytes());
+    let Ok(leaf) = leaf else { return false };
+    X509Certificate::from_der(&leaf).is_ok_and(|(_, leaf)| leaf.issuer().as_raw() == leaf.subject().as_raw())
+}
+
 /// The common name of the issuer of a chain's root, or of its last certificate where it has none: the root that it leads
 /// to, in most chains. Empty where there is none.
 pub fn root_name(chain_pem: &str) -> String {

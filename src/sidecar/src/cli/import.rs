@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
+use serde_json::json;
 
 use super::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
@@ -14,25 +16,36 @@ use crate::import::{Kind, Options, Report, ResolverChoice, import};
 
 /// What the flags alone don't tell.
 const HELP: &str = "\
-Certificates come with their keys, and accounts whose key can sign requests here (P-256, as lego and Caddy make them), so
-that nothing is ordered or registered anew. The source is only read. Expired certificates are taken too, being better
-than none, and renewed at once. What is damaged is listed with its reason and left out; a stored certificate of the same
-names that lasts longer stays. A second run changes nothing.
+Taken are, each recognised by what lies there, also further down in a directory: acme.sh's ~/.acme.sh, Caddy's data
+directory, certbot's /etc/letsencrypt, dehydrated's directory, lego's .lego, mod_md's MDStoreDir, the state_path of nginx's
+ACME module, Traefik's acme.json of version 1, 2 or 3; Secrets of Kubernetes with a certificate, in YAML or JSON; and PEM: a
+bundle of chain and key, a chain with --key, or a directory of such, as HAProxy has them.
+
+Certificates come with their keys, and accounts whose key can sign requests here (P-256, as acme.sh, lego and Caddy make
+them), so that nothing is ordered or registered anew. The source is only read. Expired certificates are taken too, being
+better than none, and renewed at once. What is damaged is listed with its reason and left out, and so is what a CA's test
+system has issued, unless --staging is given; a stored certificate of the same names that lasts longer stays. A second run
+changes nothing.
 
 Stop the sidecar first: it holds the storage while it runs. A dry run needs no stop: it only looks, and writes nothing.
 
 Run it as the sidecar's user, or as root: in a directory of another user root writes the storage as that user.
 
 Exit status: 0 when everything that can be used is in the storage, also when something was left out (it is in the list,
-and in --json); 1 when the source or the storage can't be used, and nothing was changed.";
+and in --json); 1 when the source has nothing that can be used (error in --json says what was looked for), or the source or
+the storage can't be used at all, and nothing was changed.";
 
 /// The flags of `import`.
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
 pub struct ImportArgs {
-    /// Traefik's acme.json (of version 1, 2 or 3), certbot's /etc/letsencrypt, Caddy's data directory or lego's .lego.
+    /// Another tool's file or directory, such as /etc/letsencrypt, ~/.acme.sh or acme.json.
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
+
+    /// The file with the private key, where PATH is a chain in PEM without it.
+    #[arg(long, env = "ENVOY_AUTOCERT_KEY", value_name = "FILE", conflicts_with = "from")]
+    pub key: Option<PathBuf>,
 
     /// Whose files these are; without it, that is recognised.
     #[arg(long, env = "ENVOY_AUTOCERT_FROM", value_name = "TOOL")]
@@ -53,6 +66,10 @@ pub struct ImportArgs {
     )]
     pub storages: Vec<StorageChoice>,
 
+    /// Also take what CAs' test systems have issued, such as Let's Encrypt's staging: browsers don't trust it.
+    #[arg(long, env = "ENVOY_AUTOCERT_STAGING")]
+    pub staging: bool,
+
     /// Only say what would be done.
     #[arg(long, env = "ENVOY_AUTOCERT_DRY_RUN")]
     pub dry_run: bool,
@@ -67,7 +84,13 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
     hardening::keep_memory_private();
     let report = match report(args) {
         Ok(report) => report,
-        Err(why) => return failed(&why),
+        Err(why) => {
+            if args.json {
+                // What can't be told as JSON is told on standard error all the same.
+                let _ = json(&json!({ "error": why }), &mut io::stdout().lock());
+            }
+            return failed(&why);
+        }
     };
     for warning in &report.warnings {
         eprintln!("warning: {warning}");
@@ -75,7 +98,7 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
     let mut out = io::stdout().lock();
     let told = if args.json { json(&report, &mut out) } else { write!(out, "{report}") };
     match told.and_then(|()| out.flush()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => report.error.as_deref().map_or(ExitCode::SUCCESS, failed),
         Err(error) => failed(&format!("it is done, but can't be told: {error}")),
     }
 }
@@ -83,15 +106,17 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
 fn report(args: &ImportArgs) -> Result<Report, String> {
     let options = Options {
         path: args.path.clone(),
+        key: args.key.clone(),
         kind: args.from,
         resolver: args.resolver.clone(),
         storages: storages(&args.storages)?,
+        takes_tests: args.staging,
         dry_run: args.dry_run,
     };
     import(&options, now_seconds()).map_err(|error| error.to_string())
 }
 
-fn json(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, report)?;
+fn json(told: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, told)?;
     writeln!(out)
 }

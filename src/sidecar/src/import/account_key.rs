@@ -18,7 +18,10 @@ const P256_BYTES: usize = 32;
 /// # Errors
 /// When it is none, or not P-256; the text says what it is.
 pub fn from_pem(pem: &[u8]) -> Result<Secret, String> {
-    let der = PrivateKeyDer::from_pem_slice(pem).map_err(|_| "its key can't be read".to_owned())?;
+    let has = |mark: &str| String::from_utf8_lossy(pem).contains(mark);
+    let is_encrypted = has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED");
+    let unreadable = if is_encrypted { "its key is encrypted" } else { "its key can't be read" };
+    let der = PrivateKeyDer::from_pem_slice(pem).map_err(|_| unreadable.to_owned())?;
     let other = match &der {
         PrivateKeyDer::Pkcs1(_) => "its key is RSA, not P-256",
         PrivateKeyDer::Sec1(_) => "its key is of another curve than P-256",

@@ -117,6 +117,7 @@ mod tests {
             place: "x".into(),
             resolver: resolver.map(str::to_owned),
             names: Vec::new(),
+            ca_server: None,
             chain_pem: String::new(),
             key_pem: Secret::new(Vec::new()),
         };

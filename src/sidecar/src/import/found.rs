@@ -30,6 +30,8 @@ pub struct FoundCertificate {
     pub resolver: Option<String>,
     /// What it was ordered for; nothing where the source does not say.
     pub names: Vec<String>,
+    /// A URL of the CA that it was ordered at, where the source has one: its directory's, or the certificate's own.
+    pub ca_server: Option<String>,
     /// The chain, leaf first.
     pub chain_pem: String,
     /// The key, in PEM.
@@ -71,22 +73,45 @@ pub(super) struct PairFiles<'a> {
     pub(super) key: &'a Path,
     /// What the certificate was ordered for, if that is known.
     pub(super) names: Vec<String>,
+    /// A URL of its CA, if that is known.
+    pub(super) ca_server: Option<String>,
 }
 
 impl Found {
+    /// True when there is nothing in it, not even something to leave out.
+    pub(super) fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.accounts.is_empty() && self.unreadable.is_empty()
+    }
+
     /// Takes a pair in; what can't be read is noted.
     pub(super) fn take_files(&mut self, tree: &Tree, files: PairFiles<'_>) {
+        let issuer = None;
+        self.take_pair(tree, files, issuer);
+    }
+
+    /// The same, of a tool that may keep the issuer's certificate in a file of its own alone: visitors need both.
+    pub(super) fn take_files_with_issuer(&mut self, tree: &Tree, files: PairFiles<'_>, issuer: &Path) {
+        self.take_pair(tree, files, Some(issuer));
+    }
+
+    fn take_pair(&mut self, tree: &Tree, files: PairFiles<'_>, issuer: Option<&Path>) {
         let place = tree.place(files.certificate);
         let read = || -> Result<(String, Secret), ReadError> {
             let gone = || ReadError { path: files.certificate.to_owned(), what: "there is no such file".into() };
             let chain = tree.read(files.certificate)?.ok_or_else(gone)?;
             let key = tree.read_key(files.key)?;
             // PEM is ASCII; whatever else is in the file is not looked at.
-            Ok((String::from_utf8_lossy(&chain).into_owned(), Secret::new(key)))
+            let mut chain = String::from_utf8_lossy(&chain).into_owned();
+            if chain.matches("BEGIN CERTIFICATE").count() == 1 {
+                let issuer = issuer.and_then(|issuer| tree.read(issuer).ok().flatten()).unwrap_or_default();
+                chain = format!("{chain}\n{}", String::from_utf8_lossy(&issuer));
+            }
+            Ok((chain, Secret::new(key)))
         };
         match read() {
             Ok((chain_pem, key_pem)) => {
-                self.take(FoundCertificate { place, resolver: None, names: files.names, chain_pem, key_pem });
+                let PairFiles { names, ca_server, .. } = files;
+                self.take(FoundCertificate { place, resolver: None, names, ca_server, chain_pem, key_pem });
             }
             Err(error) => self.leave_out(place, format!("{}: {}", tree.place(&error.path), error.what)),
         }
@@ -105,4 +130,10 @@ impl Found {
     pub(super) fn leave_out(&mut self, place: String, why: impl ToString) {
         self.unreadable.push(Unreadable { place, resolver: None, why: why.to_string() });
     }
+}
+
+/// The first address that an account names as its contact; empty where there is none.
+pub(super) fn mail(registration: Option<&Registration>) -> String {
+    let contact = registration.into_iter().flat_map(|registration| &registration.contact);
+    contact.filter_map(|contact| contact.strip_prefix("mailto:")).next().unwrap_or_default().to_owned()
 }

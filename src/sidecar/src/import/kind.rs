@@ -1,73 +1,96 @@
-//! Which tool's files these are.
+//! Whose files can be taken over, and by which of them they are known.
 
 use std::fmt;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::ImportError;
-use super::tree::ReadError;
+use super::{acme_sh, caddy, certbot, dehydrated, lego, mod_md, nginx_acme};
 
-/// A tool whose files can be taken over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+/// A tool whose files can be taken over, or a form of files that no tool owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
+    /// acme.sh's directory, ~/.acme.sh.
+    #[serde(rename = "acme.sh")]
+    #[value(name = "acme.sh")]
+    AcmeSh,
     /// Caddy's data directory.
     Caddy,
     /// certbot's configuration directory, /etc/letsencrypt.
     Certbot,
+    /// dehydrated's directory, /var/lib/dehydrated.
+    Dehydrated,
+    /// Secrets of Kubernetes, in YAML or JSON.
+    Kubernetes,
     /// lego's .lego.
     Lego,
+    /// Apache's mod_md: its MDStoreDir, md.
+    #[serde(rename = "mod_md")]
+    #[value(name = "mod_md")]
+    ModMd,
+    /// nginx's own ACME module: an issuer's state_path.
+    #[serde(rename = "nginx-acme")]
+    #[value(name = "nginx-acme")]
+    NginxAcme,
+    /// Chains and keys in PEM: a bundle of both, a chain with --key, or a directory of such.
+    Pem,
     /// Traefik's acme.json, of version 1, 2 or 3.
     Traefik,
 }
 
+/// The kinds that are a directory with a layout of its own, in the order in which they are looked for.
+pub(super) const DIRECTORIES: [Kind; 7] =
+    [Kind::ModMd, Kind::AcmeSh, Kind::Certbot, Kind::Dehydrated, Kind::Caddy, Kind::Lego, Kind::NginxAcme];
+
 impl Kind {
-    /// Recognises it by what lies there.
-    pub(super) fn of(path: &Path) -> Result<Self, ImportError> {
-        let unreadable = |error| ReadError { path: path.to_owned(), what: format!("it can't be read: {error}") };
-        if !fs::metadata(path).map_err(unreadable)?.is_dir() {
-            return Ok(Self::Traefik);
-        }
-        let has = |kind: Self, name: &str| kind.root(path).join(name).is_dir();
-        if has(Self::Certbot, "live") {
-            Ok(Self::Certbot)
-        } else if has(Self::Caddy, "acme") || has_directories(&Self::Caddy.root(path).join("certificates")) {
-            Ok(Self::Caddy)
-        } else if has(Self::Lego, "certificates") || has(Self::Lego, "accounts") && !has(Self::Certbot, "renewal") {
-            Ok(Self::Lego)
-        } else {
-            Err(ImportError::Unrecognised(path.to_owned()))
+    /// Whether a directory is one of this kind, by what lies there.
+    pub(super) fn lies_in(self, directory: &Path) -> bool {
+        match self {
+            Self::AcmeSh => acme_sh::lies_in(directory),
+            Self::Caddy => caddy::lies_in(directory),
+            Self::Certbot => certbot::lies_in(directory),
+            Self::Dehydrated => dehydrated::lies_in(directory),
+            Self::Lego => lego::lies_in(directory),
+            Self::ModMd => mod_md::lies_in(directory),
+            Self::NginxAcme => nginx_acme::lies_in(directory),
+            Self::Kubernetes | Self::Pem | Self::Traefik => false,
         }
     }
 
-    /// Where its files lie: often a directory further down, as in Caddy's container, whose volume is /data.
-    pub(super) fn root(self, path: &Path) -> PathBuf {
-        let further = match self {
-            Self::Caddy => path.join("caddy"),
-            Self::Lego => path.join(".lego"),
-            Self::Certbot | Self::Traefik => return path.to_owned(),
-        };
-        let is_here = path.join("certificates").is_dir();
-        if !is_here && further.join("certificates").is_dir() { further } else { path.to_owned() }
+    /// Where certificates are looked for.
+    pub(super) fn looked_for(self) -> &'static str {
+        match self {
+            Self::AcmeSh => "NAME/fullchain.cer and NAME_ecc/fullchain.cer, each with NAME.key",
+            Self::Caddy => "certificates/ISSUER/SITE/SITE.crt and acme/ISSUER/sites/SITE/SITE.crt, each with SITE.key",
+            Self::Certbot => {
+                "live/NAME/fullchain.pem with privkey.pem, and archive/NAME/fullchainN.pem where live/ has no NAME"
+            }
+            Self::Dehydrated => "certs/NAME/fullchain.pem with privkey.pem",
+            Self::Kubernetes => "Secrets with tls.crt and tls.key",
+            Self::Lego => "certificates/NAME.crt with NAME.key",
+            Self::ModMd => "domains/NAME/pubcert.pem with privkey.pem, and pubcert.CURVE.pem with privkey.CURVE.pem",
+            Self::NginxAcme => "NAME-HASH.crt with NAME-HASH.key",
+            Self::Pem => "certificates in PEM whose private keys lie there too",
+            Self::Traefik => "members of each resolver's Certificates",
+        }
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::AcmeSh => "acme.sh",
             Self::Caddy => "Caddy",
             Self::Certbot => "certbot",
+            Self::Dehydrated => "dehydrated",
+            Self::Kubernetes => "Kubernetes",
             Self::Lego => "lego",
+            Self::ModMd => "mod_md",
+            Self::NginxAcme => "nginx-acme",
+            Self::Pem => "PEM",
             Self::Traefik => "Traefik",
         })
     }
-}
-
-/// Caddy has a directory for each issuer, lego only files.
-fn has_directories(directory: &Path) -> bool {
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.path().is_dir())
 }

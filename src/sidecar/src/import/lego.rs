@@ -11,12 +11,25 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::account_key;
-use super::found::{Found, FoundAccount, FoundCertificate, PairFiles};
-use super::tree::{ReadError, Tree};
+use super::found::{Found, FoundAccount, PairFiles};
+use super::tree::{ReadError, Tree, entries};
 use crate::store::Registration;
 
 /// How lego names an issuer's certificate beside the leaf's.
 const ISSUER: &str = ".issuer.crt";
+
+/// Whether it is lego's: by an account as it keeps them, or by certificates that lie side by side.
+pub(super) fn lies_in(directory: &Path) -> bool {
+    let is_account = |directory: &PathBuf| directory.join("account.json").is_file();
+    let is_user = |user: &PathBuf| is_account(user) || entries(user).iter().any(is_account);
+    let is_server = |server: &PathBuf| entries(server).iter().any(is_user);
+    let is_certificate = |file: &PathBuf| {
+        let is_chain = file.extension().is_some_and(|extension| extension == "crt") && file.is_file();
+        is_chain && ["key", "json", "issuer.crt"].iter().any(|extension| file.with_extension(extension).is_file())
+    };
+    entries(&directory.join("accounts")).iter().any(is_server)
+        || entries(&directory.join("certificates")).iter().any(is_certificate)
+}
 
 /// Reads a directory.
 ///
@@ -48,35 +61,26 @@ fn certificate(tree: &Tree, chain: &Path, found: &mut Found) {
         let why = "there is no key beside it: lego was given a signing request, and never had the key";
         return found.leave_out(tree.place(chain), why);
     }
-    let names = match tree.read(&chain.with_extension("json")) {
-        Ok(json) => json.and_then(|json| names(&json)).unwrap_or_default(),
-        Err(_) => Vec::new(),
-    };
-    found.take_files(tree, PairFiles { certificate: chain, key: &key, names });
-    let taken = found.certificates.last_mut().filter(|taken| taken.place == tree.place(chain));
-    if let Some(taken) = taken {
-        add_issuer(tree, &chain.with_extension("issuer.crt"), taken);
-    }
+    let known = tree.read(&chain.with_extension("json")).ok().flatten().and_then(|json| resource(&json));
+    let Resource { domains: names, cert_url: ca_server } = known.unwrap_or_default();
+    // With `--no-bundle` the issuer's certificate is in its own file alone.
+    let issuer = chain.with_extension("issuer.crt");
+    found.take_files_with_issuer(tree, PairFiles { certificate: chain, key: &key, names, ca_server }, &issuer);
 }
 
-/// With `--no-bundle` the issuer's certificate is in its own file alone; visitors need both.
-fn add_issuer(tree: &Tree, issuer: &Path, taken: &mut FoundCertificate) {
-    if taken.chain_pem.matches("BEGIN CERTIFICATE").count() != 1 {
-        return;
-    }
-    if let Ok(Some(pem)) = tree.read(issuer) {
-        taken.chain_pem.push('\n');
-        taken.chain_pem.push_str(&String::from_utf8_lossy(&pem));
-    }
+/// What lego keeps of a certificate.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Resource {
+    /// What it was ordered for; version 4 did not say.
+    pub domains: Vec<String>,
+    /// Its URL at the CA.
+    pub cert_url: Option<String>,
 }
 
-/// Reads what `NAME.json` says it was ordered for; version 4 did not say, and what is something else says nothing.
-pub fn names(json: &[u8]) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Resource {
-        domains: Vec<String>,
-    }
-    serde_json::from_slice(json).ok().map(|resource: Resource| resource.domains)
+/// Reads `NAME.json`; none when it is something else.
+pub fn resource(json: &[u8]) -> Option<Resource> {
+    serde_json::from_slice(json).ok()
 }
 
 /// The account in a directory, if there is one.
@@ -170,8 +174,11 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_where_they_stand() {
-        assert_eq!(names(br#"{"id": "a", "domains": ["a.example", "b.example"]}"#).map(|names| names.len()), Some(2));
-        assert_eq!(names(br#"{"domain": "a.example", "certUrl": "https://ca.example/1"}"#), None);
+    fn names_and_the_ca_are_read_where_they_stand() {
+        let names = vec!["a.example".to_owned(), "b.example".to_owned()];
+        let of_5 = resource(br#"{"id": "a", "domains": ["a.example", "b.example"]}"#);
+        assert_eq!(of_5, Some(Resource { domains: names, cert_url: None }));
+        let of_4 = resource(br#"{"domain": "a.example", "certUrl": "https://ca.example/1"}"#);
+        assert_eq!(of_4, Some(Resource { domains: Vec::new(), cert_url: Some("https://ca.example/1".into()) }));
     }
 }

@@ -6,24 +6,35 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `caddy.rs`, `certbot.rs`, `lego.rs`, `traefik.rs` | what lies in each tool's files |
-//! | `kind.rs` | which tool's they are |
-//! | `tree.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
+//! | `acme_sh.rs`, `caddy.rs`, `certbot.rs`, `dehydrated.rs`, `kubernetes.rs`, `lego.rs`, `mod_md.rs`, `nginx_acme.rs`, `pem/`, `traefik.rs` | what lies in each kind of files |
+//! | `kind.rs`, `source.rs` | whose they are, and where |
+//! | `way_out.rs` | what is known and not taken |
+//! | `tree.rs`, `text.rs`, `shell.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
 //! | `found.rs` | what was found, before it is judged |
 //! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
 //! | `report.rs` | what is told of it |
 
 pub mod account_key;
+pub mod acme_sh;
 pub mod caddy;
 pub mod certbot;
 mod choice;
+pub mod dehydrated;
 mod found;
 mod kind;
+pub mod kubernetes;
 pub mod lego;
+pub mod mod_md;
+mod nginx_acme;
+mod pem;
 mod plan;
 mod report;
+pub mod shell;
+mod source;
+mod text;
 pub mod traefik;
 mod tree;
+mod way_out;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -34,7 +45,10 @@ pub use choice::{ChoiceError, ResolverChoice};
 pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
 pub use kind::Kind;
 pub use report::{AccountLine, CertificateLine, Outcome, Report};
+pub use source::Places;
 pub use tree::ReadError;
+
+use source::Source;
 
 use crate::store::{CommitError, Damage, Offline, OpenError, Storages};
 
@@ -43,12 +57,16 @@ use crate::store::{CommitError, Damage, Offline, OpenError, Storages};
 pub struct Options {
     /// The file or directory.
     pub path: PathBuf,
+    /// The file with the key, where `path` is a chain alone.
+    pub key: Option<PathBuf>,
     /// Whose it is; recognised when it is not said.
     pub kind: Option<Kind>,
     /// The resolver it is for.
     pub resolver: Option<ResolverChoice>,
     /// The storage.
     pub storages: Storages,
+    /// Also what CAs' test systems have issued.
+    pub takes_tests: bool,
     /// Only say what would be done.
     pub dry_run: bool,
 }
@@ -58,31 +76,39 @@ pub struct Options {
 /// # Errors
 /// When the source or the storage can't be used at all; nothing has been changed then.
 pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
-    let kind = options.kind.map_or_else(|| Kind::of(&options.path), Ok)?;
-    if options.storages.files().iter().any(|(storage, _)| is_same(storage, &options.path)) {
+    let storages: Vec<PathBuf> = options.storages.files().iter().map(|(path, _)| (*path).to_owned()).collect();
+    if storages.iter().any(|storage| is_same(storage, &options.path)) {
         return Err(ImportError::SameFile(options.path.clone()));
     }
-    let mut found = read(kind, &options.path)?;
+    let named = if options.key.is_some() { Some(Kind::Pem) } else { options.kind };
+    let source = source::source(&options.path, named, &storages)?;
+    let mut found = read(&source, options.key.as_deref())?;
+    if source.is_guess && found.is_empty() {
+        return Err(unrecognised(&source.path));
+    }
     let mut warnings = std::mem::take(&mut found.warnings);
     warnings.extend(choice::assign(&mut found, options.resolver.as_ref())?);
     let file = file_of(&options.storages, &found);
     let mut storage = open(options, &found)?;
-    let plan = plan::plan(found, &storage, now);
+    let plan = plan::plan(found, &storage, plan::Rules { takes_tests: options.takes_tests, now });
     let changed = !plan.changes.is_empty();
     if changed && !options.dry_run {
         storage.make(plan.changes)?;
         storage.save()?;
     }
-    Ok(Report {
-        source: kind,
-        path: options.path.clone(),
+    let mut report = Report {
+        source: source.kind,
+        path: source.path,
         storage: file,
         dry_run: options.dry_run,
         changed,
         certificates: plan.certificates,
         accounts: plan.accounts,
         warnings,
-    })
+        error: None,
+    };
+    report.error = (!plan.is_useful).then(|| report.nothing_usable());
+    Ok(report)
 }
 
 /// Locks and reads the storage. One that is not there is not made when there is nothing to put into it, and when it is
@@ -108,21 +134,54 @@ fn file_of(storages: &Storages, found: &Found) -> PathBuf {
     }
 }
 
-fn read(kind: Kind, path: &Path) -> Result<Found, ImportError> {
-    Ok(match kind {
-        Kind::Caddy => caddy::read(&kind.root(path))?,
-        Kind::Certbot => certbot::read(path)?,
-        Kind::Lego => lego::read(&kind.root(path))?,
+fn read(source: &Source, key: Option<&Path>) -> Result<Found, ImportError> {
+    let Source { kind, path, content, .. } = source;
+    let Some(content) = content else { return Ok(directory(*kind, path)?) };
+    let mut found = match kind {
+        Kind::Kubernetes => kubernetes::read(&content.bytes),
         Kind::Traefik => {
-            let content = tree::read_file(path, traefik::MAX_FILE_BYTES)?;
-            let damaged = |damage| ImportError::Damaged { path: path.to_owned(), damage };
-            let mut found = traefik::read(&content.bytes).map_err(damaged)?;
-            if content.is_exposed {
-                found.warnings.push(format!("the permissions of {} let others read its keys", path.display()));
-            }
-            found
+            let damaged = |damage| ImportError::Damaged { path: path.clone(), damage };
+            traefik::read(&content.bytes).map_err(damaged)?
         }
-    })
+        _ => return Ok(pem::read(path, content, key)?),
+    };
+    if content.is_exposed && !found.certificates.is_empty() {
+        found.warnings.push(format!("the permissions of {} let others read its keys", path.display()));
+    }
+    Ok(found)
+}
+
+fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
+    match kind {
+        Kind::AcmeSh => acme_sh::read(path),
+        Kind::Caddy => caddy::read(path),
+        Kind::Certbot => certbot::read(path),
+        Kind::Dehydrated => dehydrated::read(path),
+        Kind::Lego => lego::read(path),
+        Kind::ModMd => mod_md::read(path),
+        Kind::NginxAcme => nginx_acme::read(path),
+        Kind::Kubernetes | Kind::Pem | Kind::Traefik => pem::read_directory(path),
+    }
+}
+
+/// A directory in which nothing is, not even something to leave out.
+fn unrecognised(path: &Path) -> ImportError {
+    let of_part = |(kind, above): (Kind, PathBuf)| {
+        format!(
+            "it is a part of {kind}'s {}: import that; or, to take one certificate alone, name its files: CHAIN.pem \
+             --key KEY.pem",
+            above.display()
+        )
+    };
+    let why = source::above(path).map(of_part).or_else(|| way_out::directory(path).map(|other| other.with(path)));
+    let why = why.unwrap_or_else(|| {
+        "found nothing that is taken, neither there nor further down: expected acme.sh's directory (with account.conf), \
+         Caddy's data directory (with certificates/ and acme/), certbot's configuration directory (with live/), \
+         dehydrated's (with certs/ and accounts/), lego's .lego (with certificates/ and accounts/), mod_md's store (with \
+         md_store.json), an nginx issuer's state_path, Traefik's acme.json, or chains and their keys in PEM"
+            .to_owned()
+    });
+    ImportError::Unrecognised { path: path.to_owned(), why }
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
@@ -145,12 +204,19 @@ pub enum ImportError {
     Resolver(ChoiceError),
     /// The source is the storage.
     SameFile(PathBuf),
+    /// Several sources lie there.
+    Several(Places),
     /// The storage can't be used.
     Storage(OpenError),
     /// The storage is not what it was a moment ago.
     Store(CommitError),
-    /// The source is nobody's that is known.
-    Unrecognised(PathBuf),
+    /// The source is nobody's that is taken.
+    Unrecognised {
+        /// The file or directory.
+        path: PathBuf,
+        /// What it is, and what to do.
+        why: String,
+    },
 }
 
 impl fmt::Display for ImportError {
@@ -173,13 +239,8 @@ impl fmt::Display for ImportError {
             ),
             Self::Storage(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
-            Self::Unrecognised(path) => write!(
-                f,
-                "{}: expected Traefik's acme.json, certbot's configuration directory (with live/), Caddy's data \
-                 directory (with certificates/ and acme/) or lego's .lego (with certificates/ and accounts/); found \
-                 none of them. Name the tool with --from",
-                path.display()
-            ),
+            Self::Several(places) => places.fmt(f),
+            Self::Unrecognised { path, why } => write!(f, "{}: {why}", path.display()),
         }
     }
 }

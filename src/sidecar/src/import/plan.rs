@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use resolver::test_system;
+
 use super::found::{Found, FoundAccount, FoundCertificate};
 use super::report::{AccountLine, CertificateLine, Outcome, day};
 use crate::catalog::{Name, Pair};
@@ -13,34 +15,58 @@ use crate::store::{Account, CaOrigin, Certificate, CertificateKey, Change, Offli
 /// What an account that can't be taken costs: one request of the engine's.
 const NEW_ACCOUNT: &str = "a new account is registered at the next order";
 
+/// What a certificate of a CA's test system is worth.
+const TEST_SYSTEM: &str = "it is from a staging CA: browsers don't trust it";
+
+/// What a certificate without a CA is worth: the storage's are served until they are due, others' until there is one.
+const SELF_SIGNED: &str = "it is self-signed: browsers don't trust it, and nothing is ordered for its names before it is \
+                           due; to have one ordered at once, leave it out here and start the sidecar with --cert CHAIN,KEY";
+
 /// What is to be done, and what is to be told.
 pub(super) struct Plan {
     pub(super) changes: Vec<Change>,
     pub(super) certificates: Vec<CertificateLine>,
     pub(super) accounts: Vec<AccountLine>,
+    /// Whether the source has something that is stored now, or was before.
+    pub(super) is_useful: bool,
+}
+
+/// By what it is decided.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// Certificates of CAs' test systems are taken too.
+    pub(super) takes_tests: bool,
+    /// Seconds since 1970.
+    pub(super) now: i64,
 }
 
 /// Decides it against what is stored.
-pub(super) fn plan(found: Found, storage: &Offline, now: i64) -> Plan {
-    let mut plan = Plan { changes: Vec::new(), certificates: Vec::new(), accounts: Vec::new() };
-    plan.certificates(&found.certificates, storage, now);
+pub(super) fn plan(found: Found, storage: &Offline, rules: Rules) -> Plan {
+    let mut plan = Plan { changes: Vec::new(), certificates: Vec::new(), accounts: Vec::new(), is_useful: false };
+    let has_certificate = plan.certificates(&found.certificates, storage, rules);
     for unreadable in found.unreadable {
         plan.certificates.push(CertificateLine::unreadable(unreadable.place, unreadable.resolver, unreadable.why));
     }
     plan.accounts(found.accounts, storage);
+    // An account alone is of use to whoever has no certificate there.
+    let is_usable = |line: &AccountLine| line.outcome != Outcome::LeftOut;
+    plan.is_useful = has_certificate || plan.certificates.is_empty() && plan.accounts.iter().any(is_usable);
     plan
 }
 
 impl Plan {
-    fn certificates(&mut self, found: &[FoundCertificate], storage: &Offline, now: i64) {
+    /// Decides on all of them; true when one is stored then, or a better one of the same names.
+    fn certificates(&mut self, found: &[FoundCertificate], storage: &Offline, rules: Rules) -> bool {
+        let mut has_usable = false;
         let judged = in_parallel(found, judge);
         let best = best(judged.iter().flatten());
         for (found, judged) in found.iter().zip(&judged) {
             let line = match judged {
                 Ok(certificate) => {
-                    let mut line = CertificateLine::of(found.place.clone(), certificate, now);
+                    let mut line = CertificateLine::of(found.place.clone(), certificate, rules.now);
                     let best = best.get(&CertificateKey::from(&certificate.facts.id));
-                    self.certificate(&mut line, certificate, best.copied().unwrap_or(certificate), storage);
+                    let best = best.copied().unwrap_or(certificate);
+                    has_usable |= self.certificate(&mut line, certificate, best, storage, rules);
                     line
                 }
                 Err(why) => {
@@ -50,16 +76,18 @@ impl Plan {
             };
             self.certificates.push(line);
         }
+        has_usable
     }
 
-    /// Decides on one of which `best` is the best of the same names.
+    /// Decides on one of which `best` is the best of the same names; true when it is stored then, or a better one.
     fn certificate(
         &mut self,
         line: &mut CertificateLine,
         certificate: &Certificate,
         best: &Certificate,
         storage: &Offline,
-    ) {
+        rules: Rules,
+    ) -> bool {
         let stored = storage.certificate(&(&certificate.facts.id).into());
         if !std::ptr::eq(certificate, best) {
             let (tests, until) = (put_back(certificate, best), day(best.pair.not_after));
@@ -70,13 +98,19 @@ impl Plan {
             let until = day(better.value.pair.not_after);
             let tests = put_back(certificate, &better.value);
             line.leave_out(format!("{tests}the storage has one of the same names that is valid until {until}"));
+        } else if certificate.pair.is_of_test_system && !rules.takes_tests {
+            line.leave_out(format!("{TEST_SYSTEM}; --staging takes it"));
+            return false;
         } else {
             if certificate.pair.is_of_test_system {
-                line.reason = Some("it is from a staging CA: browsers don't trust it".into());
+                line.reason = Some(TEST_SYSTEM.into());
+            } else if chain::is_self_signed(&certificate.pair) {
+                line.reason = Some(SELF_SIGNED.into());
             }
             let expected = Revision::of(stored);
             self.changes.push(Change::Certificate { expected, certificate: certificate.clone() });
         }
+        true
     }
 
     fn accounts(&mut self, found: Vec<FoundAccount>, storage: &Offline) {
@@ -114,7 +148,8 @@ fn judge(found: &FoundCertificate) -> Result<Certificate, String> {
         return Err(Refusal::TooLarge(found.chain_pem.len()).to_string());
     }
     let key_pem = String::from_utf8_lossy(found.key_pem.expose());
-    let pair = Pair::parse_issued(&found.chain_pem, &key_pem).map_err(|error| error.to_string())?;
+    let mut pair = Pair::parse_issued(&found.chain_pem, &key_pem).map_err(|error| error.to_string())?;
+    pair.is_of_test_system |= found.ca_server.as_deref().is_some_and(test_system::is_directory);
     let mut names: Vec<String> = found.names.iter().map(|name| cleaned(name)).collect();
     if names.is_empty() {
         names.clone_from(&pair.names);

@@ -2,7 +2,7 @@
 //!
 //! As JSON: `{"source", "path", "storage", "dryRun", "changed", "certificates": [{"place", "resolver", "names",
 //! "notAfter", "expired", "outcome", "reason"}], "accounts": [{"place", "resolver", "url", "outcome", "reason"}],
-//! "warnings"}`. `outcome` is `imported`, `alreadyThere` or `leftOut`, in a dry run what it would be.
+//! "warnings", "error"}`. `error` says why nothing could be used, and is null otherwise. `outcome` is `imported`, `alreadyThere` or `leftOut`, in a dry run what it would be.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub struct Report {
     pub accounts: Vec<AccountLine>,
     /// What users should know besides.
     pub warnings: Vec<String>,
+    /// Why nothing of it could be used; none when something was.
+    pub error: Option<String>,
 }
 
 /// What became of it.
@@ -143,6 +145,33 @@ impl fmt::Display for Report {
 }
 
 impl Report {
+    /// What was looked for where, when nothing of it could be used.
+    pub(super) fn nothing_usable(&self) -> String {
+        let of_tool = match self.source {
+            Kind::Pem | Kind::Kubernetes => String::new(),
+            tool => format!(", as {tool} has them"),
+        };
+        let left_out = match self.certificates.len() {
+            0 => "found none".to_owned(),
+            1 => "found one, which is left out; the list says why".to_owned(),
+            count => format!("found {count}, which are left out; the list says why of each"),
+        };
+        let accounts = self.accounts.iter().filter(|line| line.outcome == Outcome::Imported).count();
+        let accounts = match accounts {
+            0 => String::new(),
+            count => format!(
+                " (of accounts {count} {} {})",
+                if count == 1 { "was" } else { "were" },
+                self.verb(Outcome::Imported)
+            ),
+        };
+        format!(
+            "{}: there is no certificate to take: looked for {}{of_tool}; {left_out}{accounts}",
+            self.path.display(),
+            self.source.looked_for()
+        )
+    }
+
     fn line(
         &self,
         f: &mut fmt::Formatter<'_>,
@@ -173,7 +202,7 @@ impl Report {
         )?;
         if self.changed && self.dry_run {
             writeln!(f, "dry run: nothing was changed")?;
-        } else if !self.changed {
+        } else if !self.changed && self.error.is_none() {
             writeln!(f, "nothing to do: the storage is as it was")?;
         }
         Ok(())

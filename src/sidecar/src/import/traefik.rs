@@ -39,6 +39,7 @@ fn take(found: &mut Found, resolver: ForeignResolver) {
                 place,
                 resolver: name.clone(),
                 names: certificate.names,
+                ca_server: None,
                 chain_pem: certificate.chain_pem,
                 key_pem: certificate.key_pem,
             }),

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use super::text;
 use crate::files::users;
 
 /// The largest file of PEM, JSON or settings that is read, in bytes. A chain of ten certificates has some 20 KiB.
@@ -84,6 +85,30 @@ impl Tree {
         Ok(entries)
     }
 
+    /// The directories that hold a file of this name, from one on, this many deep. Links are not followed: what they
+    /// lead to is found where it lies.
+    ///
+    /// # Errors
+    /// As [`Tree::list`].
+    pub fn holders(&self, directory: &Path, name: &str, depth: usize) -> Result<Vec<PathBuf>, ReadError> {
+        if directory.join(name).exists() {
+            return Ok(vec![directory.to_owned()]);
+        }
+        let Some(depth) = depth.checked_sub(1) else { return Ok(Vec::new()) };
+        let mut holders = Vec::new();
+        for inner in self.directories(directory)? {
+            if !is_link(&inner) {
+                holders.extend(self.holders(&inner, name, depth)?);
+            }
+        }
+        Ok(holders)
+    }
+
+    /// True for the path of the root, however it is written.
+    pub fn is_root(&self, path: &Path) -> bool {
+        fs::canonicalize(path).is_ok_and(|path| path == self.root)
+    }
+
     /// A file's content; none when there is no such file.
     ///
     /// # Errors
@@ -136,6 +161,20 @@ impl Tree {
     }
 }
 
+/// True for a symbolic link.
+pub fn is_link(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
+}
+
+/// What lies in a directory, sorted, hidden entries too; nothing when it can't be listed. It is what recognising takes,
+/// which looks at the first [`MAX_ENTRIES`] of them.
+pub fn entries(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).into_iter().flatten().take(MAX_ENTRIES).flatten();
+    let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    entries.sort();
+    entries
+}
+
 /// A file's content.
 pub struct Content {
     /// All of it.
@@ -170,7 +209,7 @@ fn content(opened: io::Result<File>, path: &Path, most: u64) -> Result<Content, 
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
         return Err(ReadError { path: path.to_owned(), what: format!("it has more than {most} bytes") });
     }
-    Ok(Content { bytes, is_exposed: metadata.mode() & OTHERS != 0 })
+    Ok(Content { bytes: text::plain(bytes), is_exposed: metadata.mode() & OTHERS != 0 })
 }
 
 /// Why a file or directory is not read.

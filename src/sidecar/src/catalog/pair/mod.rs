@@ -206,7 +206,7 @@ fn key_block(key: &PrivateKeyDer<'_>) -> String {
 }
 
 /// One PEM block (RFC 7468 §2), as Envoy reads it.
-fn pem_block(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem_block(label: &str, der: &[u8]) -> String {
     /// Base64 characters on a line.
     const LINE: usize = 64;
     let encoded = BASE64.encode(der);

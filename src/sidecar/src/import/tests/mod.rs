@@ -77,9 +77,11 @@ impl Scene {
     fn options(&self, resolver: Option<&str>) -> Options {
         Options {
             path: self.source(),
+            key: None,
             kind: None,
             resolver: resolver.map(|resolver| resolver.parse().unwrap()),
             storages: Storages::from(self.storage().as_path()),
+            takes_tests: false,
             dry_run: false,
         }
     }

@@ -139,7 +139,7 @@ fn the_storage_is_no_source_and_neither_is_anything_else() {
     fs::remove_file(scene.source()).unwrap();
     assert!(import(&scene.options(None), NOW).unwrap_err().to_string().contains("can't be read"));
     fs::create_dir(scene.source()).unwrap();
-    assert!(matches!(import(&scene.options(None), NOW), Err(ImportError::Unrecognised(_))));
+    assert!(matches!(import(&scene.options(None), NOW), Err(ImportError::Unrecognised { .. })));
 }
 
 #[test]

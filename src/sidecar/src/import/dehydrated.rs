@@ -1,0 +1,116 @@
+//! dehydrated's directory (its BASEDIR), /var/lib/dehydrated.
+//!
+//! | path | what it is |
+//! |---|---|
+//! | `certs/NAME/` | `fullchain.pem`, `privkey.pem`: links to the newest ones |
+//! | `accounts/CA/` | `account_key.pem`, `registration_info.json`, `account_id.json`; CA is its URL in base64url |
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+
+use super::found::{Found, FoundAccount, PairFiles, mail};
+use super::tree::{ReadError, Tree, entries};
+use super::{account_key, acme_sh, shell};
+
+/// Whether it is dehydrated's: by its accounts, or by its links.
+pub(super) fn lies_in(directory: &Path) -> bool {
+    let is_account = |entry: &PathBuf| server(entry).is_some() && entry.is_dir();
+    let is_certificate = |entry: &PathBuf| {
+        let is_link = |name: &str| entry.join(name).symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
+        ["fullchain.pem", "cert.pem", "privkey.pem"].into_iter().any(is_link)
+    };
+    entries(&directory.join("accounts")).iter().any(is_account)
+        || entries(&directory.join("certs")).iter().any(is_certificate)
+        || [entries(&directory.join("certs")), entries(&directory.join("accounts"))].concat().is_empty()
+            && elsewhere(directory).is_some()
+}
+
+/// Where the settings in this directory say that everything lies, when that is not here.
+pub(super) fn elsewhere(directory: &Path) -> Option<PathBuf> {
+    let settings = shell::read_lenient(&directory.join("config"))?;
+    let is_own = ["WELLKNOWN", "CHALLENGETYPE", "BASEDIR", "DOMAINS_TXT", "CERTDIR"];
+    if !is_own.iter().any(|key| settings.contains(key)) {
+        return None;
+    }
+    let base = shell::value(&settings, "BASEDIR").or_else(|| shell::value(&settings, "CERTDIR"))?;
+    let base = PathBuf::from(base);
+    (base.is_absolute() && base != directory).then_some(base)
+}
+
+/// Reads a directory.
+///
+/// # Errors
+/// When it is none, or can't be listed.
+pub fn read(directory: &Path) -> Result<Found, ReadError> {
+    let tree = Tree::open(directory)?;
+    let mut found = Found::default();
+    for directory in tree.directories(&tree.path("accounts"))? {
+        found.accounts.extend(account(&tree, &directory));
+    }
+    // A certificate's directory does not say its CA; where there is one CA alone, it is that one's.
+    let servers: Vec<_> = found.accounts.iter().filter_map(|account| account.ca_server.clone()).collect();
+    let only = servers.first().filter(|_| servers.len() == 1);
+    for directory in tree.directories(&tree.path("certs"))? {
+        let whole = directory.join("fullchain.pem");
+        let chain = if exists(&whole) { whole } else { directory.join("cert.pem") };
+        if exists(&chain) {
+            let key = directory.join("privkey.pem");
+            let ca_server = only.cloned();
+            let files = PairFiles { certificate: &chain, key: &key, names: Vec::new(), ca_server };
+            found.take_files_with_issuer(&tree, files, &directory.join("chain.pem"));
+        } else {
+            found.leave_out(tree.place(&directory), "no certificate was issued for it yet");
+        }
+    }
+    if let Some(base) = elsewhere(&tree.path("")) {
+        found.warnings.push(format!("config: the certificates lie in {}: import that directory", base.display()));
+    }
+    found.warnings.extend(tree.warnings());
+    Ok(found)
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// The CA that an account's directory is named for.
+fn server(directory: &Path) -> Option<String> {
+    let name = directory.file_name()?.to_str()?;
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(name).ok()?).ok()?;
+    let url = text.trim();
+    url.starts_with("http").then(|| url.to_owned())
+}
+
+fn account(tree: &Tree, directory: &Path) -> Option<FoundAccount> {
+    let text = |name: &str| tree.read(&directory.join(name)).ok().flatten();
+    let key = directory.join("account_key.pem");
+    if !key.exists() {
+        return None;
+    }
+    let url = text("account_id.json").and_then(|json| url(&json));
+    let resource = text("registration_info.json").and_then(|json| acme_sh::resource(&json)).unwrap_or_default();
+    let registration = url.map(|url| resource.at(url));
+    let key = tree.read_key(&key).map_err(|error| error.what);
+    Some(FoundAccount {
+        place: tree.place(directory),
+        resolver: None,
+        ca_server: server(directory),
+        email: mail(registration.as_ref()),
+        registration,
+        key: key.and_then(|pem| account_key::from_pem(&pem)),
+    })
+}
+
+/// Reads `account_id.json`; none when it is something else, or names no account.
+pub fn url(json: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Id {
+        #[serde(alias = "id")]
+        url: String,
+    }
+    let id: Id = serde_json::from_slice(json).ok()?;
+    (!id.url.is_empty()).then_some(id.url)
+}

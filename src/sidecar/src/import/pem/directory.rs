@@ -1,0 +1,134 @@
+//! A directory of chains and keys, as HAProxy, getssl, acmetool and uacme have them.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::{Blocks, Certificate, Key, take};
+use crate::import::found::{Found, FoundCertificate};
+use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, entries, read_file};
+use crate::import::{kubernetes, way_out};
+
+/// How many directories deep files are looked for: `live/NAME/fullchain` has two.
+const MAX_DEPTH: usize = 3;
+/// The most files that are looked at. More is a wrong directory, such as `/usr`.
+const MAX_FILES: usize = 5_000;
+/// How many files without a partner are named.
+const NAMED: usize = 3;
+
+/// A file with something in it.
+struct File {
+    path: PathBuf,
+    blocks: Blocks,
+}
+
+/// Reads a directory.
+///
+/// # Errors
+/// When it is none, can't be listed, or has more than [`MAX_FILES`].
+pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
+    let tree = Tree::open(directory)?;
+    let (mut found, mut files) = (Found::default(), Vec::new());
+    for path in paths(&tree)? {
+        file(&tree, path, &mut files, &mut found);
+    }
+    let keys: Vec<Key> = files.iter_mut().flat_map(|file| std::mem::take(&mut file.blocks.keys)).collect();
+    let mut taken = Found::default();
+    for file in &files {
+        let folder = file.path.parent();
+        let others = files.iter().filter(|other| other.path.parent() == folder && other.path != file.path);
+        let beside: Vec<&Certificate> = others.flat_map(|other| &other.blocks.certificates).collect();
+        take(&tree.place(&file.path), &file.blocks, &keys, &beside, &mut taken);
+    }
+    partnerless(&tree, &files, &keys, &mut found);
+    once_each(taken.certificates, &mut found);
+    found.warnings.extend(tree.warnings());
+    Ok(found)
+}
+
+/// All files, of the nearest directories first.
+fn paths(tree: &Tree) -> Result<Vec<PathBuf>, ReadError> {
+    let (mut files, mut directories) = (Vec::new(), vec![tree.path("")]);
+    for _ in 0..=MAX_DEPTH {
+        let mut further = Vec::new();
+        for path in directories.iter().map(|directory| tree.list(directory)).collect::<Result<Vec<_>, _>>()?.concat() {
+            if path.is_dir() {
+                further.push(path)
+            } else {
+                files.push(path)
+            }
+            if files.len() > MAX_FILES {
+                let what = format!("it has more than {MAX_FILES} files: name the directory with the certificates");
+                return Err(ReadError { path: tree.path(""), what });
+            }
+        }
+        directories = further;
+    }
+    Ok(files)
+}
+
+fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) {
+    let Ok(Some(content)) = tree.read(&path) else { return };
+    let place = tree.place(&path);
+    if let Some(other) = way_out::binary(&content) {
+        return found.leave_out(place, other.with(&path));
+    }
+    if kubernetes::is_resource(&content) {
+        return kubernetes::take(&place, &content, found);
+    }
+    let blocks = Blocks::of(&content);
+    if !blocks.keys.is_empty() {
+        // Once more, for its permissions.
+        let _ = tree.read_key(&path);
+    }
+    blocks.oddities.iter().for_each(|oddity| found.leave_out(place.clone(), oddity));
+    if !(blocks.keys.is_empty() && blocks.certificates.is_empty()) {
+        files.push(File { path, blocks });
+    }
+}
+
+/// Of a certificate that lies in several files, the longest chain.
+fn once_each(taken: Vec<FoundCertificate>, found: &mut Found) {
+    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+    for certificate in taken {
+        let leaf = Blocks::of(certificate.chain_pem.as_bytes()).certificates.swap_remove(0).der;
+        match places.get(&leaf).and_then(|place| found.certificates.get_mut(*place)) {
+            Some(held) if held.chain_pem.len() < certificate.chain_pem.len() => *held = certificate,
+            Some(_) => {}
+            None => {
+                places.insert(leaf, found.certificates.len());
+                found.take(certificate);
+            }
+        }
+    }
+}
+
+/// Names files with certificates whose keys are nowhere.
+fn partnerless(tree: &Tree, files: &[File], keys: &[Key], found: &mut Found) {
+    let is_partnered = |leaf: &Certificate| keys.iter().any(|key| key.public == leaf.public);
+    let is_issuer = |leaf: &Certificate| {
+        files.iter().flat_map(|file| &file.blocks.certificates).any(|other| leaf.may_have_issued(other))
+    };
+    let alone = files.iter().filter(|file| {
+        let certificates = &file.blocks.certificates;
+        !certificates.is_empty()
+            && !certificates.iter().any(is_partnered)
+            && !certificates.first().is_some_and(is_issuer)
+    });
+    let alone: Vec<String> = alone.map(|file| tree.place(&file.path)).collect();
+    if !alone.is_empty() {
+        let more = alone.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        let named = alone.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        found.warnings.push(format!("no private key is there for the certificates of {named}{more}"));
+    }
+}
+
+/// A file beside a chain that has its key.
+pub(super) fn key_beside(chain: &Path, leaf: &Certificate) -> Option<PathBuf> {
+    let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_key = |path: &PathBuf| {
+        let blocks = read_file(path, MAX_FILE_BYTES).map(|content| Blocks::of(&content.bytes)).unwrap_or_default();
+        blocks.keys.iter().any(|key| key.public == leaf.public)
+    };
+    entries(directory).into_iter().take(MAX_FILES).filter(|path| path.is_file()).find(is_key)
+}

@@ -1,0 +1,104 @@
+//! Chains and keys in PEM that no tool's layout orders: bundles of both, as HAProxy has them; a chain in one file and its
+//! key in another; directories of such.
+//!
+//! Promises: a key is known by its certificate, whatever the files are called; a chain is put in order, and completed by
+//! what lies beside it. What has no partner is named.
+
+mod blocks;
+mod directory;
+
+use std::path::Path;
+
+pub(super) use self::blocks::last_day;
+use self::blocks::{Blocks, Certificate, Key};
+pub(super) use self::directory::read as read_directory;
+use super::found::{Found, FoundCertificate};
+use super::tree::{Content, MAX_FILE_BYTES, ReadError, read_file};
+use crate::secret::Secret;
+
+/// The longest chain that is put together.
+const MAX_CHAIN: usize = 10;
+
+/// Takes what is in a file, with the key of another one where that is named.
+///
+/// # Errors
+/// When the key's file can't be read.
+pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result<Found, ReadError> {
+    let mut found = Found::default();
+    let place = path.display().to_string();
+    let mut blocks = Blocks::of(&content.bytes);
+    let mut exposed = (content.is_exposed && !blocks.keys.is_empty()).then_some(path);
+    if let Some(key) = key {
+        let named = read_file(key, MAX_FILE_BYTES)?;
+        exposed = named.is_exposed.then_some(key);
+        take_named(&mut blocks, key, &named.bytes, &mut found);
+    }
+    take(&place, &blocks, &blocks.keys, &[], &mut found);
+    if found.certificates.is_empty() && found.unreadable.is_empty() {
+        found.leave_out(place, lacking(path, &blocks, key.is_some()));
+    }
+    if let Some(exposed) = exposed {
+        found.warnings.push(format!("the permissions of {} let others read a private key", exposed.display()));
+    }
+    Ok(found)
+}
+
+/// Takes the key of the file that was named for it, and no other one.
+fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) {
+    let named = Blocks::of(text);
+    blocks.keys = named.keys;
+    if blocks.keys.is_empty() {
+        let what = named.oddities.first().copied().unwrap_or("there is no private key in it (expected PEM)");
+        found.leave_out(path.display().to_string(), what);
+    }
+}
+
+/// Takes each certificate of a file whose key there is. `beside` is what may complete its chain.
+fn take(place: &str, blocks: &Blocks, keys: &[Key], beside: &[&Certificate], found: &mut Found) {
+    for leaf in &blocks.certificates {
+        let Some(key) = keys.iter().find(|key| key.public == leaf.public) else { continue };
+        let chain_pem: String = chain(leaf, &blocks.certificates, beside).iter().map(|link| link.pem()).collect();
+        found.take(FoundCertificate {
+            place: place.to_owned(),
+            resolver: None,
+            names: Vec::new(),
+            ca_server: None,
+            chain_pem,
+            key_pem: Secret::new(key.pem.expose().to_vec()),
+        });
+    }
+}
+
+/// A chain in its order: the leaf, and each one's issuer as far as there is one. Where nothing fits, it is the file as it
+/// is, so that whoever judges it can say what is wrong.
+fn chain<'a>(leaf: &'a Certificate, own: &'a [Certificate], beside: &[&'a Certificate]) -> Vec<&'a Certificate> {
+    let mut chain = vec![leaf];
+    while let Some(last) = chain.last().filter(|last| !last.is_root() && chain.len() < MAX_CHAIN) {
+        let of_own = own.iter().find(|next| next.may_have_issued(last) && !chain.contains(next));
+        let of_others = || beside.iter().copied().find(|next| next.may_have_issued(last) && !chain.contains(next));
+        match of_own.or_else(of_others) {
+            Some(next) => chain.push(next),
+            None => break,
+        }
+    }
+    if chain.len() == 1 && !leaf.is_root() && own.first() == Some(leaf) { own.iter().collect() } else { chain }
+}
+
+/// Why a file gives no pair.
+fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
+    let oddities = blocks.oddities.iter().map(|oddity| format!("; {oddity}")).collect::<String>();
+    let what = match (blocks.certificates.first(), blocks.keys.is_empty()) {
+        (Some(_), false) if has_named => "the key of --key is not the one of any certificate in it".to_owned(),
+        (Some(_), false) => "its private key is not the one of any certificate in it".to_owned(),
+        (Some(leaf), true) => {
+            let beside = directory::key_beside(path, leaf);
+            let example = beside.unwrap_or_else(|| "KEY.pem".into());
+            format!("there is no private key in it: name its file too, with --key {}", example.display())
+        }
+        (None, false) => "there is a private key in it and no certificate: name the chain's file, and this one with \
+                          --key"
+            .to_owned(),
+        (None, true) => "there is no certificate in it, and no private key".to_owned(),
+    };
+    format!("{what}{oddities}")
+}

@@ -1,0 +1,166 @@
+//! What it is that the user named: whose files, and where exactly.
+//!
+//! Promises: a tool's directory is known by what only that tool writes. One that lies further down, as in a home
+//! directory or a container's volume, is found when there is no other one there; of several, each is named.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::kind::DIRECTORIES;
+use super::tree::{Content, ReadError, entries, is_link, read_file};
+use super::{ImportError, Kind, kubernetes, traefik, way_out};
+
+/// How many directories deep a tool's is looked for: `/home/NAME/.local/share/caddy` from `/` on.
+const MAX_DEPTH: usize = 5;
+/// The most directories that are looked at. More is a wrong directory, such as `/`.
+const MAX_DIRECTORIES: usize = 5_000;
+/// The most places that are named.
+const NAMED: usize = 8;
+
+/// A source, recognised.
+pub(super) struct Source {
+    pub(super) kind: Kind,
+    pub(super) path: PathBuf,
+    /// A file's content; none of a directory.
+    pub(super) content: Option<Content>,
+    /// True when nothing says whose it is but that it has been named.
+    pub(super) is_guess: bool,
+}
+
+/// Recognises what is at a path, or takes the user's word for it.
+pub(super) fn source(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<Source, ImportError> {
+    let metadata = path.metadata();
+    let metadata =
+        metadata.map_err(|error| ReadError { path: path.to_owned(), what: format!("it can't be read: {error}") });
+    if metadata?.is_dir() { directory(path, named, storages) } else { file(path, named) }
+}
+
+fn file(path: &Path, named: Option<Kind>) -> Result<Source, ImportError> {
+    let content = read_file(path, traefik::MAX_FILE_BYTES)?;
+    let kind = match named {
+        Some(kind) if DIRECTORIES.contains(&kind) => {
+            let what = format!("it is a file, and {kind}'s are a directory");
+            return Err(ReadError { path: path.to_owned(), what }.into());
+        }
+        Some(kind) => kind,
+        None => kind_of(path, &content.bytes)?,
+    };
+    Ok(Source { kind, path: path.to_owned(), content: Some(content), is_guess: false })
+}
+
+/// What a file is, by its content: names of files say nothing.
+fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
+    let unrecognised = |why| ImportError::Unrecognised { path: path.to_owned(), why };
+    if let Some(other) = way_out::binary(bytes) {
+        return Err(unrecognised(other.with(path)));
+    }
+    let text = String::from_utf8_lossy(bytes);
+    let start = text.trim_start();
+    let is_json = start.is_empty() || start.starts_with(['{', '[']) || start == "null";
+    let is_store =
+        || ["\"Certificates\"", "\"Account\"", "\"DomainsCertificate\""].iter().any(|name| text.contains(name));
+    if kubernetes::is_resource(bytes) {
+        Ok(Kind::Kubernetes)
+    } else if is_json && is_store() {
+        Ok(Kind::Traefik)
+    } else if text.lines().any(|line| line.starts_with("-----BEGIN ")) {
+        Ok(Kind::Pem)
+    } else if let Some(other) = way_out::configuration(bytes) {
+        Err(unrecognised(other.with(path)))
+    } else if is_json {
+        Ok(Kind::Traefik)
+    } else {
+        let why = "it is neither JSON (Traefik's acme.json), nor PEM, nor a Secret of Kubernetes";
+        Err(unrecognised(why.to_owned()))
+    }
+}
+
+fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<Source, ImportError> {
+    let of = |kind, path: &Path| Source { kind, path: path.to_owned(), content: None, is_guess: false };
+    let is = |kind: &Kind| named.is_none_or(|named| named == *kind);
+    if let Some(kind) = DIRECTORIES.into_iter().filter(is).find(|kind| kind.lies_in(path)) {
+        return Ok(of(kind, path));
+    }
+    if named.is_some_and(|kind| kind == Kind::Pem || kind == Kind::Kubernetes) {
+        return Ok(of(Kind::Pem, path));
+    }
+    let mut places = below(path, storages);
+    places.retain(|(kind, _)| is(kind));
+    match (places.as_slice(), named) {
+        ([(Kind::Traefik, place)], _) => file(place, named),
+        ([(kind, place)], _) => Ok(of(*kind, place)),
+        ([], Some(Kind::Traefik)) => {
+            let what = "it is a directory, and no acme.json lies in it: name the file".into();
+            Err(ReadError { path: path.to_owned(), what }.into())
+        }
+        ([], Some(kind)) => Ok(of(kind, path)),
+        ([], None) => Ok(Source { is_guess: true, ..of(Kind::Pem, path) }),
+        _ => Err(ImportError::Several(Places { path: path.to_owned(), places: places.into_iter().collect() })),
+    }
+}
+
+/// What lies further down, by kind. What lies within something that was recognised belongs to it.
+fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
+    let (mut found, mut directories, mut count) = (Vec::new(), vec![path.to_owned()], 0_usize);
+    for depth in 0..=MAX_DEPTH {
+        let mut further = Vec::new();
+        for directory in directories {
+            count = count.saturating_add(1);
+            if count > MAX_DIRECTORIES {
+                return found;
+            }
+            let kind = DIRECTORIES.into_iter().find(|kind| depth > 0 && kind.lies_in(&directory));
+            if let Some(kind) = kind {
+                found.push((kind, directory));
+                continue;
+            }
+            for entry in entries(&directory) {
+                if entry.is_dir() && !is_link(&entry) {
+                    further.push(entry);
+                } else if is_traefiks(&entry) && !storages.iter().any(|storage| super::is_same(storage, &entry)) {
+                    found.push((Kind::Traefik, entry));
+                }
+            }
+        }
+        directories = further;
+    }
+    found
+}
+
+/// Traefik's users call the file so, or `acme-NAME.json`.
+fn is_traefiks(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("acme") && name.ends_with(".json") && path.is_file()
+}
+
+/// The directory of a tool's that a path lies in, for a user who has named a part of it.
+pub(super) fn above(path: &Path) -> Option<(Kind, PathBuf)> {
+    let path = path.canonicalize().ok()?;
+    let mut above = path.ancestors().skip(1).take(MAX_DEPTH);
+    above.find_map(|above| {
+        let kind = DIRECTORIES.into_iter().find(|kind| kind.lies_in(above))?;
+        Some((kind, above.to_owned()))
+    })
+}
+
+/// Several tools' directories in one that was named.
+#[derive(Debug)]
+pub struct Places {
+    path: PathBuf,
+    places: BTreeSet<(Kind, PathBuf)>,
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.places.iter().take(NAMED).map(|(kind, path)| format!("{} ({kind})", path.display()));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = self.places.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        write!(
+            f,
+            "{}: did you mean one of these: {named}{more}? Name one, or the tool with --from",
+            self.path.display()
+        )
+    }
+}
