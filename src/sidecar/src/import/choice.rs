@@ -41,7 +41,8 @@ pub(super) fn assign(found: &mut Found, choice: Option<&ResolverChoice>) -> Resu
     let of_certificates = found.certificates.iter().map(|certificate| certificate.resolver.clone());
     let all: BTreeSet<Option<String>> =
         of_certificates.chain(found.accounts.iter().map(|account| account.resolver.clone())).collect();
-    let named: BTreeSet<String> = all.iter().flatten().cloned().collect();
+    let of_unreadable = found.unreadable.iter().map(|unreadable| &unreadable.resolver);
+    let named: BTreeSet<String> = all.iter().chain(of_unreadable).flatten().cloned().collect();
     let Some(choice) = choice else {
         return if all.contains(&None) { Err(ChoiceError::Missing) } else { Ok(None) };
     };

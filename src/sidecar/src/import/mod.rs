@@ -191,7 +191,7 @@ fn is_same(one: &Path, other: &Path) -> bool {
 /// Why nothing was taken over. Nothing has been changed.
 #[derive(Debug)]
 pub enum ImportError {
-    /// The file is nothing like Traefik's.
+    /// The file is not Traefik's.
     Damaged {
         /// The file.
         path: PathBuf,

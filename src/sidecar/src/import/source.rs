@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use super::kind::DIRECTORIES;
 use super::tree::{Content, ReadError, entries, is_link, read_file};
 use super::{ImportError, Kind, kubernetes, traefik, way_out};
@@ -68,12 +70,19 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
         Ok(Kind::Pem)
     } else if let Some(other) = way_out::configuration(bytes) {
         Err(unrecognised(other.with(path)))
-    } else if is_json {
+    } else if is_json && may_be_traefiks(start) {
         Ok(Kind::Traefik)
     } else {
-        let why = "it is neither JSON (Traefik's acme.json), nor PEM, nor a Secret of Kubernetes";
+        let why = "it is neither Traefik's acme.json, nor PEM, nor a Secret of Kubernetes in YAML or JSON";
         Err(unrecognised(why.to_owned()))
     }
+}
+
+/// Whether a JSON text without certificates may be Traefik's: resolvers that have nothing, or something that is damaged,
+/// and where the reader says.
+fn may_be_traefiks(text: &str) -> bool {
+    let is_nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
+    serde_json::from_str::<Map<String, Value>>(text).map_or(true, |members| members.values().all(is_nothing))
 }
 
 fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<Source, ImportError> {

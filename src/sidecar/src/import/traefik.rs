@@ -15,7 +15,7 @@ pub const MAX_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Reads a file's content.
 ///
 /// # Errors
-/// When it is no JSON, or has another shape than Traefik's; the error names the place, and nothing that stands there.
+/// When it is no JSON, or no object; the error names the place, and nothing that stands there.
 pub fn read(text: &[u8]) -> Result<Found, Damage> {
     let mut found = Found::default();
     for resolver in foreign::read(text)? {
@@ -27,6 +27,10 @@ pub fn read(text: &[u8]) -> Result<Found, Damage> {
 fn take(found: &mut Found, resolver: ForeignResolver) {
     let name = resolver.name;
     let place = |member: String| name.iter().map(|name| format!("{name}.")).collect::<String>() + &member;
+    for why in resolver.damages {
+        let place = name.clone().unwrap_or_else(|| "the whole file".to_owned());
+        found.unreadable.push(Unreadable { place, resolver: name.clone(), why });
+    }
     for (index, account) in resolver.accounts.into_iter().enumerate() {
         let member =
             if index == 0 { "Account".to_owned() } else { format!("EnvoyAutocert.previousAccounts[{}]", index - 1) };
@@ -49,17 +53,12 @@ fn take(found: &mut Found, resolver: ForeignResolver) {
 }
 
 fn taken(place: String, resolver: Option<String>, account: ForeignAccount) -> FoundAccount {
-    let key = match account.key {
-        Some(der) if der.expose().is_empty() => Err("its key is missing (PrivateKey)".to_owned()),
-        Some(der) => Ok(der),
-        None => Err("its key is not base64".to_owned()),
-    };
     FoundAccount {
         place,
         resolver,
         ca_server: account.ca_server,
         email: account.email,
         registration: account.registration,
-        key: key.and_then(|der| account_key::from_der(der.expose())),
+        key: account.key.and_then(|der| account_key::from_der(der.expose())),
     }
 }

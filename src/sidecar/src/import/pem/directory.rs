@@ -32,6 +32,8 @@ pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
         file(&tree, path, &mut files, &mut found);
     }
     let keys: Vec<Key> = files.iter_mut().flat_map(|file| std::mem::take(&mut file.blocks.keys)).collect();
+    // Of files with the same certificate the one with most of its chain comes first, and is the one that is named.
+    files.sort_by_key(|file| std::cmp::Reverse(file.blocks.certificates.len()));
     let mut taken = Found::default();
     for file in &files {
         let folder = file.path.parent();

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod from_tools;
+mod junk;
 mod outcomes;
+mod places;
+mod shapes;
 mod sources;
 
 use std::fs;
@@ -88,19 +92,35 @@ impl Scene {
 
     /// Imports, and again: the second time must find everything in place.
     fn import(&self, resolver: Option<&str>) -> Report {
-        let options = self.options(resolver);
-        let source = hash(&self.source());
-        let report = import(&options, NOW).unwrap_or_else(|error| panic!("{error}"));
+        self.import_with(&self.options(resolver))
+    }
+
+    /// The same, of a source that lies elsewhere.
+    fn import_from(&self, path: &Path) -> Report {
+        self.import_with(&Options { path: path.to_owned(), ..self.options(Some("le")) })
+    }
+
+    fn import_with(&self, options: &Options) -> Report {
+        let source = hash(&options.path);
+        let report = import(options, NOW).unwrap_or_else(|error| panic!("{error}"));
         let stored = fs::read(self.storage()).ok();
-        let again = import(&options, NOW).unwrap_or_else(|error| panic!("{error}"));
+        let again = import(options, NOW).unwrap_or_else(|error| panic!("{error}"));
         assert!(!again.changed, "{again}");
         assert!(
             count(&again, Outcome::Imported) == 0
                 && !again.accounts.iter().any(|line| line.outcome == Outcome::Imported)
         );
         assert_eq!(fs::read(self.storage()).ok(), stored, "the second run changed the storage");
-        assert_eq!(hash(&self.source()), source, "the source was changed");
+        assert_eq!(hash(&options.path), source, "the source was changed");
         report
+    }
+
+    /// Why nothing at all is imported.
+    fn refused(&self) -> String {
+        match import(&self.options(Some("le")), NOW) {
+            Ok(report) => report.error.clone().unwrap_or_else(|| panic!("{report}")),
+            Err(error) => error.to_string(),
+        }
     }
 
     fn stored(&self) -> Value {

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
 use super::import::{Decoded, decoded};
-use super::schema::{self, AccountEntry, Damage, ResolverIn};
+use super::schema::{self, AccountEntry, Damage, Ours, PreviousAccount, ProgressEntry};
 use crate::secret::Secret;
 use crate::store::record::Registration;
 
@@ -25,6 +25,8 @@ pub struct ForeignResolver {
     pub accounts: Vec<ForeignAccount>,
     /// Its certificates in their order, or what is wrong with one.
     pub certificates: Vec<Result<ForeignCertificate, String>>,
+    /// What is wrong with it besides.
+    pub damages: Vec<String>,
 }
 
 /// An account as it stands in the file.
@@ -33,8 +35,8 @@ pub struct ForeignAccount {
     pub ca_server: Option<String>,
     /// The contact.
     pub email: String,
-    /// The key's DER, which is empty when there is none; none when it is not base64.
-    pub key: Option<Secret>,
+    /// The key's DER, or why it can't be read.
+    pub key: Result<Secret, String>,
     /// What the CA knows of it.
     pub registration: Option<Registration>,
 }
@@ -52,21 +54,16 @@ pub struct ForeignCertificate {
 /// Reads a file of any version.
 ///
 /// # Errors
-/// When it is no JSON, or nothing like Traefik's.
+/// When it is no JSON, or no object.
 pub fn read(text: &[u8]) -> Result<Vec<ForeignResolver>, Damage> {
     let file = schema::members(text)?;
     if schema::is_before_1_6(&file) {
-        return Ok(vec![foreign(None, schema::resolver("the whole file", of_before_1_6(file))?)]);
+        return Ok(vec![foreign(None, of_before_1_6(file))]);
     }
     if schema::is_version_1(&file) {
-        return Ok(vec![foreign(None, schema::resolver("the whole file", Value::Object(file))?)]);
+        return Ok(vec![foreign(None, Value::Object(file))]);
     }
-    file.into_iter()
-        .map(|(name, value)| {
-            let resolver = schema::resolver(&name, value)?;
-            Ok(foreign(Some(name), resolver))
-        })
-        .collect()
+    Ok(file.into_iter().map(|(name, value)| foreign(Some(name), value)).collect())
 }
 
 /// The oldest shape in the form of the one after it.
@@ -92,22 +89,56 @@ fn certificate_of_before_1_6(mut entry: Value) -> Value {
     })
 }
 
-fn foreign(name: Option<String>, resolver: ResolverIn) -> ForeignResolver {
-    let in_use = resolver.account.map(|entry| account(resolver.ours.ca_server, entry));
-    let aside = resolver.ours.previous_accounts.into_iter().map(|aside| account(aside.ca_server, aside.account));
-    ForeignResolver {
-        name,
-        accounts: in_use.into_iter().chain(aside).collect(),
-        certificates: resolver.certificates.into_iter().map(|value| decoded(value).map(certificate)).collect(),
+fn foreign(name: Option<String>, value: Value) -> ForeignResolver {
+    let (accounts, certificates, damages) = (Vec::new(), Vec::new(), Vec::new());
+    let mut resolver = ForeignResolver { name, accounts, certificates, damages };
+    let mut members = match value {
+        Value::Object(members) => members,
+        Value::Null => return resolver,
+        _ => {
+            resolver.damages.push("expected an object with Account and Certificates".to_owned());
+            return resolver;
+        }
+    };
+    let mut member = |name: &str| members.remove(name).filter(|value| !value.is_null());
+    let ours = member("EnvoyAutocert").map(schema::typed::<Ours<Vec<PreviousAccount>, Vec<ProgressEntry>>>);
+    let ours = ours.transpose().unwrap_or_else(|path| {
+        resolver.damages.push(format!("EnvoyAutocert.{path} is missing or of a wrong type"));
+        None
+    });
+    let (ca_server, aside) = ours.map_or((None, Vec::new()), |ours| (ours.ca_server, ours.previous_accounts));
+    if let Some(entry) = member("Account") {
+        resolver.accounts.push(match schema::typed(entry) {
+            Ok(entry) => account(ca_server, entry),
+            Err(path) => unreadable(ca_server, format!("{path} is of a wrong type")),
+        });
     }
+    resolver.accounts.extend(aside.into_iter().map(|aside| account(aside.ca_server, aside.account)));
+    match member("Certificates") {
+        None => {}
+        Some(Value::Array(list)) => {
+            resolver.certificates = list.into_iter().map(|value| decoded(value).map(certificate)).collect();
+        }
+        Some(_) => resolver.damages.push("Certificates is no list".to_owned()),
+    }
+    resolver
+}
+
+fn unreadable(ca_server: Option<String>, why: String) -> ForeignAccount {
+    ForeignAccount { ca_server, email: String::new(), key: Err(why), registration: None }
 }
 
 fn account(ca_server: Option<String>, entry: AccountEntry) -> ForeignAccount {
     let registration = entry.registration.filter(|registration| !registration.uri.is_empty());
+    let key = match BASE64.decode(&entry.private_key) {
+        Ok(der) if der.is_empty() => Err("its key is missing (PrivateKey)".to_owned()),
+        Ok(der) => Ok(Secret::new(der)),
+        Err(_) => Err("its key is not base64".to_owned()),
+    };
     ForeignAccount {
         ca_server,
         email: entry.email,
-        key: BASE64.decode(&entry.private_key).ok().map(Secret::new),
+        key,
         registration: registration.map(|registration| Registration {
             url: registration.uri,
             status: registration.body.status,
