@@ -27,13 +27,13 @@ pub(super) fn lies_in(directory: &Path) -> bool {
     let is_certificate = |entry: &PathBuf| {
         let name = name_of(entry);
         let beside = |file: String| entry.join(file).is_file();
-        beside(format!("{name}.conf")) && (beside(format!("{name}.key")) || beside("fullchain.cer".into()))
+        let has_key = || beside(format!("{name}.key"));
+        beside("fullchain.cer".into()) && has_key() || beside(format!("{name}.conf")) && has_key()
     };
-    let has_settings = directory.join("account.conf").is_file();
-    let has_accounts = || directory.join("ca").is_dir();
-    let settings = || shell::read_lenient(&directory.join("account.conf"));
-    let is_own = || settings().is_some_and(|text| OWN.iter().any(|key| shell::value(&text, key).is_some()));
-    has_settings && (has_accounts() || is_own()) || entries(directory).iter().any(is_certificate)
+    let settings = shell::read_lenient(&directory.join("account.conf"));
+    let are_own = |text: &String| OWN.iter().any(|key| shell::value(text, key).is_some());
+    settings.is_some_and(|text| directory.join("ca").is_dir() || are_own(&text))
+        || entries(directory).iter().any(is_certificate)
 }
 
 /// Settings of `account.conf` that acme.sh writes.

@@ -15,12 +15,12 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use super::{account_key, acme_sh, shell};
 
-/// Whether it is dehydrated's: by its accounts, or by its links.
+/// Whether it is dehydrated's: by its accounts, or by how its certificates lie.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_account = |entry: &PathBuf| server(entry).is_some() && entry.is_dir();
     let is_certificate = |entry: &PathBuf| {
-        let is_link = |name: &str| entry.join(name).symlink_metadata().is_ok_and(|metadata| metadata.is_symlink());
-        ["fullchain.pem", "cert.pem", "privkey.pem"].into_iter().any(is_link)
+        let has = |name: &str| exists(&entry.join(name));
+        has("privkey.pem") && (has("fullchain.pem") || has("cert.pem"))
     };
     entries(&directory.join("accounts")).iter().any(is_account)
         || entries(&directory.join("certs")).iter().any(is_certificate)
