@@ -23,6 +23,7 @@ pub mod files;
 pub mod from_memory;
 pub mod hardening;
 pub mod health;
+mod holder;
 pub mod import;
 pub mod keys;
 pub mod logging;

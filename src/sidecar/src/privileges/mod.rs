@@ -115,6 +115,36 @@ pub fn lending<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     started
 }
 
+/// Does something with the right to listen on ports below 1024 in effect, if this thread has kept it: what Envoy could do,
+/// and nobody else here.
+///
+/// # Errors
+/// When the right can't be put into effect or out of it, in which case nothing else may be done.
+pub fn exercising<T>(look: impl FnOnce() -> T) -> io::Result<T> {
+    // Some sandboxes let nobody even ask.
+    let Some(held) = capabilities(None).ok().filter(|held| !is_root() && held.permitted.contains(LISTENS)) else {
+        return Ok(look());
+    };
+    let in_effect = CapabilitySets { effective: held.effective | LISTENS, ..held };
+    set_capabilities(None, in_effect)?;
+    let seen = look();
+    set_capabilities(None, held)?;
+    Ok(seen)
+}
+
+/// Lends Envoy once more what was lent to this process, which is to become Envoy: the system takes it from a program
+/// whose own file gives it (`setcap`).
+///
+/// # Errors
+/// When the system refuses.
+pub fn lend_on() -> io::Result<()> {
+    let Ok(held) = capabilities(None) else { return Ok(()) };
+    if is_root() || !(held.permitted & held.inheritable).contains(LISTENS) {
+        return Ok(());
+    }
+    Ok(ambient(configure_capability_in_ambient_set(LISTENS, true))?)
+}
+
 fn kept(keeps: Keeps) -> CapabilitySet {
     match keeps {
         Keeps::Nothing => CapabilitySet::empty(),

@@ -60,6 +60,11 @@ impl Envoy {
         Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)? })
     }
 
+    /// Its process, unless it has ended.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits until it ends by itself.
     pub(super) async fn ended(&mut self) -> String {
         match self.child.wait().await {
@@ -128,6 +133,9 @@ pub fn exec(parent: u32, binary: &Path, arguments: &[std::ffi::OsString]) -> Exi
     }
     if let Err(error) = asked {
         eprintln!("envoy-autocert: Envoy would outlive a killed envoy-autocert: {error}");
+    }
+    if let Err(error) = privileges::lend_on() {
+        eprintln!("envoy-autocert: Envoy gets no right to listen on ports below 1024: {error}");
     }
     let error = std::process::Command::new(binary).args(arguments).exec();
     eprintln!("envoy-autocert: {} can't be started: {error}", binary.display());

@@ -3,7 +3,11 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::ports::Refusal;
 use crate::files::FileError;
+
+/// What begins each further line of several, as the first one does.
+const NEXT_LINE: &str = "\nenvoy-autocert: ";
 
 /// Why it does not run, or not with another configuration.
 #[derive(Debug)]
@@ -40,8 +44,12 @@ pub enum RunError {
     NotTaken(PathBuf),
     /// Envoy came up, but not with what it was given.
     NotUp(String),
+    /// Envoy can't listen on these ports.
+    Ports(Vec<Refusal>),
     /// Envoy refused a file.
     Refused(PathBuf),
+    /// The right to listen on ports can't be put into effect or out of it.
+    Rights(io::Error),
     /// The sidecar does not start, or could not save everything.
     Sidecar(String),
     /// Signals can't be caught.
@@ -66,7 +74,7 @@ impl std::fmt::Display for RunError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Bug(what) => write!(f, "{what}: please report this"),
-            Self::Configuration(lines) => f.write_str(&lines.join("\nenvoy-autocert: ")),
+            Self::Configuration(lines) => f.write_str(&lines.join(NEXT_LINE)),
             Self::Directory(error) => write!(f, "runtime directory {error}"),
             Self::File { path, error } => write!(f, "{}: {error}", path.display()),
             Self::InUse(path) => write!(
@@ -89,11 +97,27 @@ impl std::fmt::Display for RunError {
             ),
             Self::NotTaken(path) => write!(f, "{}: Envoy has not taken it; its log says more", path.display()),
             Self::NotUp(why) => write!(f, "Envoy did not come up: {why}; its log above says more"),
+            Self::Ports(refused) => {
+                let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
+                f.write_str(&lines.join(NEXT_LINE))
+            }
             Self::Refused(path) => write!(f, "{}: Envoy has refused it; its log above says why", path.display()),
+            Self::Rights(error) => write!(f, "the right to listen on ports can't be used: {error}"),
             Self::Sidecar(why) => f.write_str(why),
             Self::Signals(error) => write!(f, "signals can't be caught: {error}"),
             Self::Start { path, error } => write!(f, "{}: it can't be started: {error}", path.display()),
             Self::TooOld { path, why } => write!(f, "{}: {why}", path.display()),
+        }
+    }
+}
+
+impl RunError {
+    /// A line of a log for each thing that is wrong.
+    pub(super) fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Configuration(lines) => lines.clone(),
+            Self::Ports(refused) => refused.iter().map(ToString::to_string).collect(),
+            other => other.to_string().lines().map(str::to_owned).collect(),
         }
     }
 }

@@ -17,8 +17,9 @@ use super::admin::Admin;
 use super::candidate::validated;
 use super::envoy::{self, Binary, Envoy};
 use super::pieces::{Layout, Pieces};
+use super::ports::{self, Port};
 use super::publish::{publish, write_all};
-use super::{Places, Run, RunError, Source, plugin};
+use super::{Places, Rendered, Run, RunError, Source, plugin};
 use crate::changes::Changes;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
@@ -48,9 +49,13 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     let signals = || -> io::Result<_> { Ok((signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?)) };
     let (mut hangup, mut user) = signals().map_err(RunError::Signals)?;
     let (mut running, mut changes) = Running::start(run).await?;
-    tokio::select! {
-        up = running.is_up() => up?,
+    let up = tokio::select! {
+        up = running.is_up() => up,
         () = ending.told() => return running.stop().await,
+    };
+    if let Err(error) = up {
+        running.give_up().await;
+        return Err(error);
     }
     tell_systemd(NotifyState::Ready);
     tracing::info!("Envoy is up");
@@ -115,7 +120,10 @@ impl Running {
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         tell_of(&rendered.closed);
+        ports::free(&rendered.ports(), &binary.path).await?;
         let pieces = validated(&rendered, &binary, &layout, &places.tokens).await?;
+        // That took a while.
+        ports::free(&rendered.ports(), &binary.path).await?;
         // Whatever changes from here on is noticed.
         let watched = source.watched();
         // The thread that waits for them is started by one that has no right of Envoy's.
@@ -125,8 +133,14 @@ impl Running {
         let sidecar = Sidecar::start(&sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;
         sidecar.wants().stand(HOLDER, rendered.wants);
         sidecar.closed().set(&rendered.closed);
-        write_all(&pieces, &layout)?;
-        let envoy = Some(Envoy::start(&binary, &layout.bootstrap())?);
+        let started = write_all(&pieces, &layout).and_then(|()| Envoy::start(&binary, &layout.bootstrap()));
+        let envoy = match started {
+            Ok(envoy) => Some(envoy),
+            Err(error) => {
+                save(sidecar).await;
+                return Err(error);
+            }
+        };
         let running = Self {
             admin: Admin::new(&layout.admin_socket()),
             started: Instant::now(),
@@ -163,10 +177,14 @@ impl Running {
         };
         let Some(envoy) = &mut self.envoy else { return Err(RunError::Bug("Envoy was not started")) };
         tokio::select! {
-            listens = listens => listens,
-            how = envoy.ended() => Err(RunError::NotUp(format!("it has ended ({how})"))),
-            () = sleep_until(deadline) => Err(RunError::NotUp(format!("it is not ready after {COMING_UP:?}"))),
+            listens = listens => listens?,
+            how = envoy.ended() => return Err(RunError::NotUp(format!("it has ended ({how})"))),
+            () = sleep_until(deadline) => {
+                return Err(RunError::NotUp(format!("it is not ready after {COMING_UP:?}")));
+            }
         }
+        // One that was started in the same moment.
+        envoy.pid().map_or(Ok(()), |pid| ports::alone(&Port::of(&self.pieces.listeners), pid))
     }
 
     /// Waits until Envoy dies, and starts it again after a while. Nothing is lost when this is dropped half-way.
@@ -182,13 +200,23 @@ impl Running {
             tracing::error!("Envoy has ended ({how}); it is started again in {wait:?}");
         }
         sleep_until(self.started).await;
-        match Envoy::start(&self.binary, &self.layout.bootstrap()) {
+        match self.restart() {
             Ok(envoy) => self.envoy = Some(envoy),
             Err(error) => {
-                tracing::error!("{error}; it is tried again in {LAST_RESTART:?}");
+                error.lines().iter().for_each(|line| tracing::error!("{line}"));
+                tracing::error!("Envoy is not started again yet; it is tried again in {LAST_RESTART:?}");
                 self.started = Instant::now() + LAST_RESTART;
             }
         }
+    }
+
+    /// Starts Envoy again, unless somebody else has taken one of its ports meanwhile.
+    fn restart(&self) -> Result<Envoy, RunError> {
+        let refused = ports::refused(&Port::of(&self.pieces.listeners), &self.binary.path).map_err(RunError::Rights)?;
+        if !refused.is_empty() {
+            return Err(RunError::Ports(refused));
+        }
+        Envoy::start(&self.binary, &self.layout.bootstrap())
     }
 
     /// Takes over a changed configuration, or says why not. What was there before stays then.
@@ -200,11 +228,7 @@ impl Running {
             }
             Ok(Change::None) => {}
             Err(error) => {
-                let lines = match error {
-                    RunError::Configuration(lines) => lines,
-                    other => other.to_string().lines().map(str::to_owned).collect(),
-                };
-                lines.iter().for_each(|line| tracing::error!("configuration: {line}"));
+                error.lines().iter().for_each(|line| tracing::error!("configuration: {line}"));
                 tracing::error!("the configuration before stays in force");
             }
         }
@@ -220,6 +244,7 @@ impl Running {
             return Ok(Change::None);
         }
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
+        self.may_listen(&rendered)?;
         let pieces = validated(&rendered, &self.binary, &self.layout, &self.places.tokens).await?;
         if pieces.bootstrap != self.pieces.bootstrap {
             let why = "certificatesResolvers and what else Envoy reads only at its start has changed: restart \
@@ -237,6 +262,26 @@ impl Running {
         Ok(Change::Made { closed: rendered.closed.len() })
     }
 
+    /// Whether Envoy can listen on the ports that it has not got yet.
+    fn may_listen(&self, rendered: &Rendered) -> Result<(), RunError> {
+        let own = Port::of(&self.pieces.listeners);
+        let mut new = rendered.ports();
+        new.retain(|new| !own.contains(new));
+        let mut refused = ports::refused(&new, &self.binary.path).map_err(RunError::Rights)?;
+        // It may go from one address to all, or back.
+        let envoy = self.envoy.as_ref().and_then(Envoy::pid);
+        refused.retain(|refusal| refusal.holder().is_none_or(|pid| Some(pid) != envoy));
+        if refused.is_empty() { Ok(()) } else { Err(RunError::Ports(refused)) }
+    }
+
+    /// Ends all of it, as Envoy did not come up. Why is the error that matters.
+    async fn give_up(self) {
+        if let Some(envoy) = self.envoy {
+            envoy.end().await;
+        }
+        save(self.sidecar).await;
+    }
+
     /// Lets requests under way end, then Envoy, then the sidecar.
     async fn stop(self) -> Result<(), RunError> {
         tell_systemd(NotifyState::Stopping);
@@ -251,6 +296,13 @@ impl Running {
         self.sidecar.stop().await.map_err(RunError::Sidecar)?;
         tracing::info!("ended; everything is saved");
         Ok(())
+    }
+}
+
+/// Ends a sidecar that served nobody; what it has made is whole then.
+async fn save(sidecar: Sidecar) {
+    if let Err(why) = sidecar.stop().await {
+        tracing::error!("{why}");
     }
 }
 

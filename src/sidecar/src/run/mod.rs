@@ -13,6 +13,7 @@ mod error;
 mod life;
 mod pieces;
 mod plugin;
+pub mod ports;
 mod publish;
 
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use envoy::exec;
 pub use error::RunError;
 pub use life::run;
 pub use pieces::Layout;
+use ports::Port;
 
 /// What is to be run.
 pub struct Run {
@@ -93,4 +95,12 @@ pub struct Rendered {
     pub warnings: Vec<String>,
     /// The routers that are closed.
     pub closed: Vec<setup::ClosedRouter>,
+}
+
+impl Rendered {
+    /// The ports of its listeners.
+    fn ports(&self) -> Vec<Port> {
+        let listeners = self.bootstrap.pointer("/static_resources/listeners").and_then(Value::as_array);
+        Port::of(listeners.map_or(&[], Vec::as_slice))
+    }
 }

@@ -1,0 +1,120 @@
+//! Why Envoy can't listen on a port, and what to do about it.
+
+use std::fmt;
+use std::fs;
+
+use super::Port;
+use crate::holder::{Holder, OURS};
+
+/// The first port that everybody may listen on.
+const FIRST_FREE: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
+/// A port that Envoy can't listen on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The port.
+    pub port: Port,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why Envoy can't listen on a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The address is none of this machine's.
+    Elsewhere,
+    /// This user may not.
+    Forbidden,
+    /// There is no IPv6 here.
+    NoIpv6,
+    /// What the system says.
+    Other(String),
+    /// Somebody else does.
+    Taken(Holder),
+}
+
+impl Refusal {
+    /// The process that has the port.
+    pub(in crate::run) fn holder(&self) -> Option<u32> {
+        match &self.why {
+            Why::Taken(Holder::Process(process)) => Some(process.pid),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Port { entry_point, address, .. } = &self.port;
+        let (ip, port) = (address.ip(), address.port());
+        let entry_point = resolver::one_line(entry_point);
+        write!(f, "{address} (entry point {entry_point}): ")?;
+        let another = format!("name another address by --entryPoints.{entry_point}.address=[HOST]:PORT");
+        match &self.why {
+            Why::Taken(Holder::Process(process)) => {
+                let who = match &process.parent {
+                    Some((pid, name)) if name == OURS => format!("{name} (pid {pid})"),
+                    _ => format!("{} (pid {})", process.name, process.pid),
+                };
+                write!(f, "port {port} is in use by {process}: end {who}, or {another}")
+            }
+            Why::Taken(holder) => write!(f, "port {port} is in use by {holder}: end that one, or {another}"),
+            Why::Elsewhere => write!(
+                f,
+                "{ip} is no address of this machine (`ip address` lists those): {another}; without HOST it is all of them"
+            ),
+            Why::Forbidden => {
+                let uid = rustix::process::geteuid().as_raw();
+                let first = fs::read_to_string(FIRST_FREE).ok().and_then(|text| text.trim().parse::<u32>().ok());
+                write!(f, "the user {uid} may not listen on ports below {}. ", first.unwrap_or(1024))?;
+                f.write_str(&remedies(port))
+            }
+            Why::NoIpv6 => write!(f, "this machine has no IPv6: {another}, as in 0.0.0.0:{port}"),
+            Why::Other(said) => write!(f, "Envoy can't listen there: {said}"),
+        }
+    }
+}
+
+/// How somebody gets the right to listen on this port, the best way first.
+pub fn remedies(port: u16) -> String {
+    let program = fs::read_link("/proc/self/exe").map_or_else(|_| OURS.to_owned(), |path| path.display().to_string());
+    format!(
+        "One of these gives it: start it as root with --user NAME; in a systemd unit, \
+         AmbientCapabilities=CAP_NET_BIND_SERVICE; for whoever starts this program, `setcap cap_net_bind_service=+ep \
+         {program}`; for everybody, `sysctl net.ipv4.ip_unprivileged_port_start={port}`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::holder::{Process, Protocol};
+
+    fn told(why: Why) -> String {
+        let address = std::net::SocketAddr::from(([0, 0, 0, 0], 443));
+        let port = Port { entry_point: "websecure".into(), address, is_dual: false, protocol: Protocol::Tcp };
+        Refusal { port, why }.to_string()
+    }
+
+    #[test]
+    fn who_is_to_be_ended_is_the_one_that_would_start_it_again() {
+        let mut process = Process { pid: 9, name: "envoy".into(), parent: None, started: 0 };
+        let of = |process: &Process| told(Why::Taken(Holder::Process(process.clone())));
+        let expected = "0.0.0.0:443 (entry point websecure): port 443 is in use by envoy (pid 9): end envoy (pid 9), or \
+                        name another address by --entryPoints.websecure.address=[HOST]:PORT";
+        assert_eq!(of(&process), expected);
+        process.parent = Some((7, OURS.to_owned()));
+        assert!(
+            of(&process).contains("by envoy (pid 9), which envoy-autocert (pid 7) started: end envoy-autocert (pid 7)")
+        );
+    }
+
+    #[test]
+    fn a_lacking_right_is_told_with_what_gives_it() {
+        let told = told(Why::Forbidden);
+        for part in ["--user NAME", "AmbientCapabilities=CAP_NET_BIND_SERVICE", "setcap cap_net_bind_service=+ep /"] {
+            assert!(told.contains(part), "{part}: {told}");
+        }
+        assert!(told.contains("ip_unprivileged_port_start=443"), "{told}");
+    }
+}
