@@ -115,7 +115,7 @@ pub fn powerdns() -> Result<PathBuf> {
 /// # Errors
 /// When it has not been fetched.
 pub fn wrk() -> Result<PathBuf> {
-    tool("WRK", "wrk")
+    given_or("WRK", fetched("wrk"), "run `tests/tools/wrk.sh` first, as `make bench` does")
 }
 
 /// The directory of PostgreSQL's programs, in which `postgresql` runs one of them.
@@ -161,7 +161,11 @@ fn built(variable: &str, name: &str) -> Result<PathBuf> {
 }
 
 fn tool(variable: &str, name: &str) -> Result<PathBuf> {
-    given_or(variable, repository().join(".tools/bin").join(name), "run `make tools` first")
+    given_or(variable, fetched(name), "run `make tools` first")
+}
+
+fn fetched(name: &str) -> PathBuf {
+    repository().join(".tools/bin").join(name)
 }
 
 fn given_or(variable: &str, default: PathBuf, advice: &str) -> Result<PathBuf> {

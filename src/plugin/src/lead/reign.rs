@@ -38,7 +38,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Runs the engine until the lease is lost. Then the engine is dropped wherever it stands: all it has begun is stored,
 /// and whoever leads next goes on with it.
 pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
-    log!(world.proxy, Info, "the engine runs in this instance ({} certificates wanted)", world.config.wants.len());
+    match world.config.wants.len() {
+        // Others say what they want, or nobody does.
+        0 => log!(world.proxy, Info, "the engine runs in this instance"),
+        1 => log!(world.proxy, Info, "the engine runs in this instance (1 certificate wanted)"),
+        several => log!(world.proxy, Info, "the engine runs in this instance ({several} certificates wanted)"),
+    }
     if let Err(status) = challenges::prune(&world.shared, world.now_seconds()) {
         log!(world.proxy, Warn, "old challenges can't be removed from shared data: {status}");
     }
