@@ -10,6 +10,7 @@ use super::Context;
 use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, short, url};
 use super::problem::Refused;
 use crate::chain::{self, Refusal};
+use crate::date::date;
 use crate::permits;
 use crate::secret::Secret;
 use crate::store::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
@@ -173,6 +174,6 @@ fn main(publication: &Publication) -> &str {
 fn log(key: &CertificateKey, certificate: &Certificate, durable: bool) {
     let wire::StoredCertificate { id, not_after, serial, issuer, key_type, .. } = &certificate.facts;
     let (resolver, main) = (&key.resolver, id.names.first().map_or("", String::as_str));
-    let names = id.names.len();
+    let (names, not_after) = (id.names.len(), date(*not_after));
     tracing::info!(resolver, main, names, key_type, issuer, serial, not_after, durable, "certificate published");
 }

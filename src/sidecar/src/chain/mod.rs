@@ -19,6 +19,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
 use crate::catalog::{Name, Pair, PairError};
+use crate::date::date;
 use crate::secret::Secret;
 
 /// The largest chain that is taken, in bytes of PEM: ten certificates with many names each.
@@ -219,7 +220,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Expired { not_after, now } => {
-                write!(f, "the certificate expired at {not_after}, and it is {now} here (seconds since 1970)")
+                write!(f, "the certificate expired at {}, and it is {} here", date(*not_after), date(*now))
             }
             Self::Link { place, why } => write!(f, "certificate {place} of the chain: {why}"),
             Self::NameMissing { missing, covered } => {
@@ -227,8 +228,9 @@ impl fmt::Display for Refusal {
             }
             Self::NotYetValid { not_before, now } => write!(
                 f,
-                "the certificate is not valid before {not_before}, and it is {now} here (seconds since 1970): is the \
-                 clock right?"
+                "the certificate is not valid before {}, and it is {} here: is the clock right?",
+                date(*not_before),
+                date(*now)
             ),
             Self::Pair(error) => error.fmt(f),
             Self::TooLarge(found) => write!(f, "the chain has {found} bytes; at most {MAX_CHAIN_BYTES} are taken"),

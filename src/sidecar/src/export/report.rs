@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::Serialize;
-use time::OffsetDateTime;
 
+use crate::date::day;
 use crate::store::Certificate;
 
 /// What came of it.
@@ -59,8 +59,7 @@ impl Report {
     pub fn write_text(&self, before: &Self, mut out: impl Write, mut errors: impl Write) -> io::Result<()> {
         for Exported { directory, resolver, names, not_after } in &self.written {
             let (directory, names) = (directory.display(), names.join(", "));
-            let end = OffsetDateTime::from_unix_timestamp(*not_after)
-                .map_or_else(|_| format!("{not_after} s after 1970"), |end| end.date().to_string());
+            let end = day(*not_after);
             writeln!(out, "{directory}: written ({resolver}: {names}; valid until {end})")?;
         }
         for directory in self.left.iter().filter(|left| !before.left.contains(left)) {

@@ -1,10 +1,10 @@
 //! What is amiss with certificates: counted all, listed up to a bound, the most urgent first.
 
 use serde::Serialize;
-use time::OffsetDateTime;
 use wire::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 
 use super::MAX_LISTED;
+pub(super) use crate::date::date;
 use crate::deployment::RolledBack;
 use crate::from_memory;
 use crate::permits;
@@ -293,13 +293,6 @@ fn cut<T, K: Ord>(list: &mut Vec<T>, urgency: impl Fn(&T) -> K) -> usize {
     list.sort_by_key(urgency);
     list.truncate(MAX_LISTED);
     count
-}
-
-/// In UTC; the bare number where it is none of this era.
-pub(super) fn date(seconds: i64) -> String {
-    let Ok(date) = OffsetDateTime::from_unix_timestamp(seconds) else { return seconds.to_string() };
-    let (day, hour, minute, second) = (date.date(), date.hour(), date.minute(), date.second());
-    format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use tokio::sync::Mutex;
 pub(crate) use ends::{failed, published};
 pub use waiting::Waiting;
 
+use crate::date::date;
 use crate::from_memory::{About, FromMemory, NoRoom};
 use crate::store::{CaOrigin, CertificateKey, Change, CommitError, Fence, Revision, Store, StoreError};
 use decision::{Asked, decided};
@@ -115,7 +116,15 @@ impl Permits {
             return self.waiting.remove(key);
         }
         let (main, until, why) = (key.names().first().map_or("", String::as_str), permit.until, &permit.why);
-        tracing::info!(resolver = key.resolver, main, issuer = request.issuer, until, why, "the CA is not asked yet");
+        let moment = date(until);
+        tracing::info!(
+            resolver = key.resolver,
+            main,
+            issuer = request.issuer,
+            until = moment,
+            why,
+            "the CA is not asked yet"
+        );
         let (certificate, issuer) = (request.certificate.clone(), request.issuer.clone());
         self.waiting.add(key, Waiting { certificate, issuer, until, why: why.clone() });
     }

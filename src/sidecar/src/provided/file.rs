@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::{Pair, PairError};
+use crate::date::day;
 use crate::exposed;
 use crate::files::{self, secret, users};
 
@@ -125,7 +126,7 @@ pub enum FileError {
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Expired(not_after) => write!(f, "it expired on {}", date(*not_after)),
+            Self::Expired(not_after) => write!(f, "it expired on {}", day(*not_after)),
             Self::Pair { key, error: error @ (PairError::Key(_) | PairError::KeyMismatch) } => {
                 write!(f, "{error}; key file {}", key.display())
             }
@@ -140,8 +141,3 @@ impl fmt::Display for FileError {
 }
 
 impl std::error::Error for FileError {}
-
-fn date(seconds: i64) -> String {
-    let date = time::OffsetDateTime::from_unix_timestamp(seconds).map(|moment| moment.date().to_string());
-    date.unwrap_or_else(|_| format!("second {seconds} since 1970"))
-}
