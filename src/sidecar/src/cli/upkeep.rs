@@ -10,7 +10,9 @@ use super::values::Switch;
 #[derive(Args, Clone, Debug)]
 pub struct UpkeepArgs {
     /// Envoy's TLS entry point, as this process reaches it: 127.0.0.1:443. After an Envoy has taken a new certificate, a
-    /// handshake there shows whether visitors get it; if not, the one before is served again. May be given several times.
+    /// handshake there shows whether visitors get it; if not, the one before is served again. One that hangs up is tried
+    /// with a header of the PROXY protocol. Of one that can't be looked at nothing is known, which is told. May be given
+    /// several times.
     #[arg(
         long = "verify-address",
         env = "ENVOY_AUTOCERT_VERIFY_ADDRESS",

@@ -1,9 +1,11 @@
 //! `--wake-address` of a setup: where this machine reaches the plugin through Envoy.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 
 use setup::envoy::plugin::challenge_entry_points;
 use setup::model::Setup;
+
+use crate::reach;
 
 /// The entry points that challenges are answered on: the plugin sees what comes there. One that listens on every address
 /// is reached on the loopback.
@@ -16,15 +18,7 @@ pub(super) fn addresses(setup: &Setup) -> Vec<SocketAddr> {
 
 /// Where these listeners are reached.
 pub(super) fn from_here(listening: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
-    listening.into_iter().map(|address| SocketAddr::new(reached(address.ip()), address.port())).collect()
-}
-
-fn reached(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        address => address,
-    }
+    listening.into_iter().map(reach::from_here).collect()
 }
 
 #[cfg(test)]
@@ -32,14 +26,6 @@ mod tests {
     use setup::model::EntryPoint;
 
     use super::*;
-
-    #[test]
-    fn every_address_is_reached_on_the_loopback() {
-        let reached = |text: &str| text.parse().map(|address| reached(address).to_string());
-        assert_eq!(reached("0.0.0.0"), Ok("127.0.0.1".to_owned()));
-        assert_eq!(reached("::"), Ok("::1".to_owned()));
-        assert_eq!(reached("192.0.2.7"), Ok("192.0.2.7".to_owned()));
-    }
 
     #[test]
     fn an_entry_point_without_challenges_wakes_nobody() {

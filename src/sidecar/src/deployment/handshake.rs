@@ -1,13 +1,18 @@
 //! One handshake: which certificate a visitor is shown.
+//!
+//! Promises: a certificate that was shown counts, also where the handshake fails after it, as it does without a client's
+//! certificate; listeners that are told apart by ALPN, and those behind a balancer with the PROXY protocol, are reached.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -17,51 +22,115 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long the handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
+/// What visitors' browsers offer: listeners may choose by it. Never the protocol of TLS-ALPN-01.
+const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
+/// The PROXY protocol's header of a connection that is not passed on but the balancer's own: version 2, command LOCAL,
+/// no addresses.
+const PROXY_V2: [u8; 16] = *b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
+/// The same in version 1.
+const PROXY_V1: &[u8] = b"PROXY UNKNOWN\r\n";
+/// How a connection ends whose first bytes nobody understands.
+const HUNG_UP: [ErrorKind; 4] =
+    [ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof];
+
 /// What came of a handshake.
 #[derive(Debug)]
 pub(super) enum Shown {
     /// This leaf, DER.
     Leaf(Vec<u8>),
-    /// There was a connection, and no handshake: why.
+    /// There was a connection, and no certificate: why.
     Failed(String),
+    /// The other end ended the connection without a word of TLS.
+    HungUp(String),
     /// There was no connection: why.
     Unreachable(String),
 }
 
-/// Shakes hands as a visitor who asks for this name would.
+impl Shown {
+    fn is_hung_up(&self) -> bool {
+        matches!(self, Self::HungUp(_))
+    }
+
+    /// What is known after another try: the one that came further.
+    fn after(self, again: Self) -> Self {
+        if matches!(again, Self::Failed(_)) { again } else { self }
+    }
+}
+
+/// Shakes hands as a visitor who asks for this name would. Where the other end hangs up on the first bytes, it is tried
+/// again as a load balancer would come that speaks the PROXY protocol.
 pub(super) async fn shake(address: SocketAddr, name: &str) -> Shown {
-    let stream = match timeout(CONNECT, TcpStream::connect(address)).await {
+    let mut shown = once(address, name, &[]).await;
+    for header in [&PROXY_V2[..], PROXY_V1] {
+        if !shown.is_hung_up() {
+            return shown;
+        }
+        let again = once(address, name, header).await;
+        if matches!(again, Shown::Leaf(_)) {
+            return again;
+        }
+        shown = shown.after(again);
+    }
+    shown
+}
+
+/// One connection, which begins with this header.
+async fn once(address: SocketAddr, name: &str, header: &[u8]) -> Shown {
+    let mut stream = match timeout(CONNECT, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Shown::Unreachable(error.to_string()),
         Err(_) => return Shown::Unreachable(format!("no connection within {} s", CONNECT.as_secs())),
     };
-    let (Ok(config), Ok(name)) = (config(), ServerName::try_from(name.to_owned())) else {
+    let seen = Arc::new(Anybody::default());
+    let (Ok(config), Ok(name)) = (config(seen.clone()), ServerName::try_from(name.to_owned())) else {
         return Shown::Unreachable(format!("{name:?} can't be asked for"));
     };
-    match timeout(HANDSHAKE, TlsConnector::from(config).connect(name, stream)).await {
-        Ok(Ok(stream)) => {
-            let (_, connection) = stream.get_ref();
-            match connection.peer_certificates().and_then(<[_]>::first) {
-                Some(leaf) => Shown::Leaf(leaf.to_vec()),
-                None => Shown::Failed("no certificate was shown".to_owned()),
-            }
-        }
+    let shaken = async {
+        stream.write_all(header).await?;
+        TlsConnector::from(config).connect(name, stream).await
+    };
+    let failed = match timeout(HANDSHAKE, shaken).await {
+        Ok(Ok(_)) => Shown::Failed("no certificate was shown".to_owned()),
+        Ok(Err(error)) if HUNG_UP.contains(&error.kind()) => Shown::HungUp(error.to_string()),
         Ok(Err(error)) => Shown::Failed(error.to_string()),
         Err(_) => Shown::Failed(format!("no handshake within {} s", HANDSHAKE.as_secs())),
+    };
+    // What came after it, such as the wish for a certificate of ours, is nothing to the one that was shown.
+    seen.leaf().map_or(failed, Shown::Leaf)
+}
+
+fn config(verifier: Arc<Anybody>) -> Result<Arc<ClientConfig>, Error> {
+    let config =
+        ClientConfig::builder_with_provider(verifier.provider.clone()).with_safe_default_protocol_versions()?;
+    let mut config = config.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth();
+    config.alpn_protocols = ALPN.map(<[u8]>::to_vec).to_vec();
+    Ok(Arc::new(config))
+}
+
+/// Takes whatever is shown, since what is looked at is which one it is: nothing is sent over the connection. Keeps the
+/// leaf once the other end has proved to have its key.
+#[derive(Debug)]
+struct Anybody {
+    provider: Arc<CryptoProvider>,
+    proven: OnceLock<Vec<u8>>,
+}
+
+impl Default for Anybody {
+    fn default() -> Self {
+        Self { provider: Arc::new(aws_lc_rs::default_provider()), proven: OnceLock::new() }
     }
 }
 
-fn config() -> Result<Arc<ClientConfig>, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
-    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)));
-    Ok(Arc::new(config.with_no_client_auth()))
-}
+impl Anybody {
+    fn leaf(&self) -> Option<Vec<u8>> {
+        self.proven.get().cloned()
+    }
 
-/// Takes whatever is shown, since what is looked at is which one it is: nothing is sent over the connection. That its
-/// key is there, the handshake still has to prove.
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+    fn prove(&self, leaf: &CertificateDer<'_>) {
+        // The first one stays: there is one in a handshake.
+        let _ = self.proven.set(leaf.to_vec());
+    }
+}
 
 impl ServerCertVerifier for Anybody {
     fn verify_server_cert(
@@ -81,7 +150,8 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms).inspect(|_| self.prove(certificate))
     }
 
     fn verify_tls13_signature(
@@ -90,10 +160,11 @@ impl ServerCertVerifier for Anybody {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms).inspect(|_| self.prove(certificate))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -12,7 +12,7 @@
 //! - However often new ones are rejected, the engine is asked for another less and less often.
 //!
 //! Refuses: to judge a certificate by what is in it; that was done before it was stored. To roll back because nothing
-//! answers at an address: this proves nothing.
+//! answers at an address, or something that was never seen to serve that name: this proves nothing.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -28,6 +28,7 @@ mod runner;
 mod table;
 mod verify;
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -43,12 +44,17 @@ use crate::sds::Judge;
 use crate::store::Certificate;
 use kept::Keeper;
 
+/// The most names that are known to have been served. Of others no failure is held against a certificate.
+const MAX_SERVED: usize = 20_000;
+
 /// What is known of the deployment of new certificates.
 pub struct Deployment {
     table: Mutex<Table>,
     keeper: Keeper,
     /// Where visitors are served; none: what Envoys say is all there is.
-    addresses: Vec<SocketAddr>,
+    addresses: Mutex<Vec<SocketAddr>>,
+    /// The names that were seen to be served.
+    served: Mutex<HashSet<String>>,
     /// Something is to be done.
     work: Notify,
 }
@@ -93,7 +99,38 @@ impl Deployment {
     /// Reads what was kept beside this storage. With addresses, what is served there is looked at.
     pub async fn open(storage: &Path, addresses: Vec<SocketAddr>) -> Self {
         let (keeper, kept) = Keeper::open(storage).await;
-        Self { table: Mutex::new(Table::new(kept)), keeper, addresses, work: Notify::new() }
+        Self {
+            table: Mutex::new(Table::new(kept)),
+            keeper,
+            addresses: Mutex::new(addresses),
+            served: Mutex::default(),
+            work: Notify::new(),
+        }
+    }
+
+    /// From now on, what is served at these addresses is looked at.
+    pub fn look_at(&self, addresses: Vec<SocketAddr>) {
+        *whole(&self.addresses) = addresses;
+    }
+
+    /// Whether an Envoy has still to take this version, or it has still to be seen that it is served.
+    pub fn is_awaited(&self, version: &str) -> bool {
+        self.table().is_awaited(version)
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        whole(&self.addresses).clone()
+    }
+
+    fn was_served(&self, name: &str) -> bool {
+        whole(&self.served).contains(name)
+    }
+
+    fn is_served(&self, name: String) {
+        let mut served = whole(&self.served);
+        if served.len() < MAX_SERVED {
+            served.insert(name);
+        }
     }
 
     /// What is to be served of a stored certificate: itself, or the last good one. `served` is what is served now;
@@ -120,10 +157,14 @@ impl Deployment {
         self.table().tally
     }
 
-    // A panic while the lock is held would be a bug of ours; the table goes on with what it has.
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+        whole(&self.table)
     }
+}
+
+// A panic while the lock is held would be a bug of ours; things go on with what there is.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Judge for Deployment {

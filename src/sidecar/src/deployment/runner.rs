@@ -86,9 +86,10 @@ impl Deployment {
     /// Looks whether one is served.
     async fn look(&self, around: &Surroundings, key: CertificateKey, version: Arc<str>) {
         let Some(expected) = self.table().expected(&key, &version) else { return };
-        let name = name_of(&expected.newest, &around.catalog).filter(|_| !self.addresses.is_empty());
+        let addresses = self.addresses();
+        let name = name_of(&expected.newest, &around.catalog).filter(|_| !addresses.is_empty());
         let outcome = match &name {
-            Some(name) => verify(&expected, name, &self.addresses).await,
+            Some(name) => verify(&expected, name, &addresses, self.was_served(name)).await,
             // What Envoy said has to do.
             None => return self.table().proven(&key, &version, now_seconds()),
         };
@@ -99,8 +100,9 @@ impl Deployment {
                 tracing::info!(resolver = key.resolver, main, name, "the new certificate is served");
                 table.tally.served += 1;
                 table.proven(&key, &version, now_seconds());
+                name.into_iter().for_each(|name| self.is_served(name));
             }
-            Outcome::Unreachable(why) => {
+            Outcome::Unknown(why) => {
                 tracing::warn!(
                     resolver = key.resolver,
                     main,

@@ -204,6 +204,13 @@ impl Table {
         }
     }
 
+    /// See [`super::Deployment::is_awaited`].
+    pub(super) fn is_awaited(&self, version: &str) -> bool {
+        let entry = self.by_version.get(version).and_then(|key| self.entries.get(key));
+        let newest = entry.filter(|entry| entry.newest.version == version);
+        newest.is_some_and(|entry| matches!(entry.state, State::Pushed | State::Accepted))
+    }
+
     /// All that could be seen of it is well.
     pub(super) fn proven(&mut self, key: &CertificateKey, version: &str, now: i64) {
         let is_it = |entry: &&mut Entry| entry.newest.version == version && entry.state == State::Accepted;

@@ -25,16 +25,16 @@ const LABEL: &str = "envoy-autocert-verify";
 pub(super) enum Outcome {
     /// It is served.
     Served,
-    /// Another one is, or none.
+    /// Nothing is known, and why: nothing answers, or what does was never seen to serve this name, so that it may be none
+    /// of its listeners, or one that can't be looked at.
+    Unknown(String),
+    /// Another one is, or none, where the name was served before.
     Unserved {
         /// What was seen, for a person.
         reason: String,
-        /// Whether another certificate may mend it: visitors get the one before, or no handshake. Where they get a third
-        /// one, the address is none of this name's.
+        /// Whether another certificate may mend it: visitors get the one before, or no handshake.
         mendable: bool,
     },
-    /// Nothing answers, so nothing is known; why.
-    Unreachable(String),
 }
 
 /// The name by which a certificate can be asked for: the first one that it is the best for.
@@ -48,8 +48,9 @@ pub(super) fn name_of(pair: &Pair, catalog: &Catalog) -> Option<String> {
     askable.into_iter().find(|name| catalog.best(name, now).is_some_and(|best| best.version == pair.version))
 }
 
-/// Looks until it is served at one of the addresses, or the time is over.
-pub(super) async fn verify(expected: &Expected, name: &str, addresses: &[SocketAddr]) -> Outcome {
+/// Looks until it is served at one of the addresses, or the time is over. `was_served` says whether the name was seen to be
+/// served before.
+pub(super) async fn verify(expected: &Expected, name: &str, addresses: &[SocketAddr], was_served: bool) -> Outcome {
     let (newest, last_good) = (leaf(&expected.newest), expected.last_good.as_deref().and_then(leaf));
     let deadline = Instant::now() + WITHIN;
     loop {
@@ -58,33 +59,38 @@ pub(super) async fn verify(expected: &Expected, name: &str, addresses: &[SocketA
             return Outcome::Served;
         }
         if Instant::now() >= deadline {
-            return outcome(&shown, addresses, name, last_good.as_deref());
+            return outcome(&shown, addresses, name, last_good.as_deref(), was_served);
         }
         sleep(AGAIN).await;
     }
 }
 
-fn outcome(shown: &[Shown], addresses: &[SocketAddr], name: &str, last_good: Option<&[u8]>) -> Outcome {
+fn outcome(
+    shown: &[Shown],
+    addresses: &[SocketAddr],
+    name: &str,
+    last_good: Option<&[u8]>,
+    was_served: bool,
+) -> Outcome {
     let what = |shown: &Shown| match shown {
         Shown::Leaf(leaf) if Some(leaf.as_slice()) == last_good => "still shows the one before".to_owned(),
         Shown::Leaf(leaf) => match chain::serial_of(leaf) {
             Some(serial) => format!("shows another one, of the serial number {serial}"),
             None => "shows another one".to_owned(),
         },
-        Shown::Failed(why) => format!("shows none ({why})"),
+        Shown::Failed(why) | Shown::HungUp(why) => format!("shows none ({why})"),
         Shown::Unreachable(why) => format!("does not answer ({why})"),
     };
     let told: Vec<String> =
         addresses.iter().zip(shown).map(|(address, shown)| format!("{address} {}", what(shown))).collect();
     let told = told.join("; ");
-    if shown.iter().all(|shown| matches!(shown, Shown::Unreachable(_))) {
-        return Outcome::Unreachable(told);
+    let is_before = |shown: &Shown| matches!(shown, Shown::Leaf(leaf) if Some(leaf.as_slice()) == last_good);
+    let is_reached = shown.iter().any(|shown| !matches!(shown, Shown::Unreachable(_)));
+    let has_served = was_served || shown.iter().any(is_before);
+    if !(is_reached && has_served) {
+        return Outcome::Unknown(told);
     }
-    let is_mendable = |shown: &Shown| match shown {
-        Shown::Leaf(leaf) => Some(leaf.as_slice()) == last_good,
-        Shown::Failed(_) => true,
-        Shown::Unreachable(_) => false,
-    };
+    let is_mendable = |shown: &Shown| is_before(shown) || matches!(shown, Shown::Failed(_) | Shown::HungUp(_));
     let reason = format!("it is not served for {name} after {} s: {told}", WITHIN.as_secs());
     Outcome::Unserved { reason, mendable: shown.iter().any(is_mendable) }
 }
@@ -92,4 +98,43 @@ fn outcome(shown: &[Shown], addresses: &[SocketAddr], name: &str, last_good: Opt
 /// The leaf, DER.
 fn leaf(pair: &Pair) -> Option<Vec<u8>> {
     CertificateDer::from_pem_slice(pair.chain_pem.as_bytes()).ok().map(|der| der.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEW: &[u8] = b"new";
+    const BEFORE: &[u8] = b"before";
+
+    fn judged(shown: Shown, was_served: bool) -> Outcome {
+        let address = SocketAddr::from(([127, 0, 0, 1], 443));
+        outcome(&[shown], &[address], "a.test", Some(BEFORE), was_served)
+    }
+
+    /// A12.
+    #[test]
+    fn what_was_never_seen_to_serve_a_name_condemns_no_certificate_of_it() {
+        for shown in [
+            Shown::Failed("alert".into()),
+            Shown::HungUp("reset".into()),
+            Shown::Leaf(NEW.to_vec()),
+            Shown::Unreachable("refused".into()),
+        ] {
+            assert!(matches!(judged(shown, false), Outcome::Unknown(_)));
+        }
+        assert!(matches!(judged(Shown::Unreachable("refused".into()), true), Outcome::Unknown(_)));
+    }
+
+    #[test]
+    fn where_a_name_was_served_a_failure_and_the_one_before_are_told_and_may_be_mended() {
+        let is_mendable = |shown, was_served| match judged(shown, was_served) {
+            Outcome::Unserved { mendable, .. } => Some(mendable),
+            _ => None,
+        };
+        assert_eq!(is_mendable(Shown::Failed("alert".into()), true), Some(true));
+        assert_eq!(is_mendable(Shown::HungUp("reset".into()), true), Some(true));
+        assert_eq!(is_mendable(Shown::Leaf(BEFORE.to_vec()), false), Some(true));
+        assert_eq!(is_mendable(Shown::Leaf(NEW.to_vec()), true), Some(false), "another one would not be served either");
+    }
 }
