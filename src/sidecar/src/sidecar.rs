@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
+use wire::Want;
 
 use crate::api::{self, Admission, Context, Hosts, Reading};
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
@@ -22,16 +23,18 @@ use crate::deployment::{self, Deployment};
 use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
 use crate::health::Health;
+use crate::holder::{Holder, Protocol};
 use crate::keys::KeyMaker;
 use crate::keys::eab::MacKeys;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::permits::Permits;
-use crate::provided::{Files, Provided, Sources};
+use crate::provided::{self, Files, Provided};
 use crate::revocation::Revocation;
 use crate::sds::{self, Catalogs};
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
+use crate::standing::{self, Sources, Standing};
 use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
 use crate::tokens::{self, Doors, UnfitFile};
 use crate::wants::WantsBoard;
@@ -194,6 +197,19 @@ impl Sidecar {
         &self.context.wants
     }
 
+    /// How each of these certificates stands; none when the store can't be read.
+    pub async fn standings(&self, wants: &[Want]) -> Option<Vec<Standing>> {
+        let Context { store, catalog, health, permits, .. } = self.context.as_ref();
+        let waiting = permits.waiting(now_seconds());
+        let (store, deployment) = (store.as_ref(), health.deployment.as_ref());
+        standing::all(wants, Sources { store, catalog, deployment, waiting: &waiting }).await.ok()
+    }
+
+    /// From now on, what is served at these addresses is looked at.
+    pub fn look_at(&self, addresses: Vec<SocketAddr>) {
+        self.context.health.deployment.look_at(addresses);
+    }
+
     /// The routers that are closed.
     pub fn closed(&self) -> &ClosedRouters {
         &self.context.health.closed
@@ -249,7 +265,7 @@ async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>) -> Result<Prov
         DefaultChoice::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
         DefaultChoice::None | DefaultChoice::SelfSigned => None,
     };
-    let mut provided = Provided::new(Sources {
+    let mut provided = Provided::new(provided::Sources {
         directories: args.cert_dirs.clone(),
         pairs: args.certs.iter().map(|PairChoice(files)| files.clone()).collect(),
         default,
@@ -277,7 +293,11 @@ fn peers(args: &SidecarArgs) -> Peers {
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|error| StartError::Address { address, error })
+    TcpListener::bind(address).await.map_err(|error| {
+        let is_taken = error.kind() == io::ErrorKind::AddrInUse;
+        let holder = is_taken.then(|| Holder::of(address, Protocol::Tcp));
+        StartError::Address { address, error, holder }
+    })
 }
 
 async fn serve_sds(
@@ -323,6 +343,8 @@ pub enum StartError {
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
+        /// Who listens there, if somebody does.
+        holder: Option<Holder>,
     },
     /// The shortest lease is longer than the longest.
     LeaseBounds,
@@ -345,7 +367,19 @@ pub enum StartError {
 impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Address { address, error } => write!(f, "can't listen on {address}: {error}"),
+            Self::Address { address, holder: Some(holder), .. } => {
+                write!(
+                    f,
+                    "can't listen on {address}: it is in use by {holder}; end that one, or choose another address"
+                )
+            }
+            Self::Address { address, error, holder: None } => {
+                let advice = match error.kind() {
+                    io::ErrorKind::AddrNotAvailable => "; `ip address` lists this machine's",
+                    _ => "",
+                };
+                write!(f, "can't listen on {address}: {error}{advice}")
+            }
             Self::LeaseBounds => f.write_str("--lease-min-seconds is larger than --lease-max-seconds"),
             Self::Socket(error) => error.fmt(f),
             Self::Storage(error) => error.fmt(f),

@@ -9,9 +9,11 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
 
+use rustix::net::sockopt::socket_peercred;
 use tokio::net::UnixListener;
 
 use crate::files::{Directory, FileError, Owners};
+use crate::holder::Holder;
 
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
@@ -101,7 +103,10 @@ fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), 
         return Err(SocketError::NotASocket(path.to_owned()));
     }
     match BlockingStream::connect(path) {
-        Ok(_) => Err(SocketError::InUse(path.to_owned())),
+        Ok(stream) => {
+            let peer = socket_peercred(&stream).ok().map(|peer| peer.pid.as_raw_nonzero().get().unsigned_abs());
+            Err(SocketError::InUse { path: path.to_owned(), holder: Holder::at_the_other_end(peer) })
+        }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             tracing::info!(path = %path.display(), "a socket that nobody listens on is replaced");
             Ok(directory.remove(name)?)
@@ -109,7 +114,9 @@ fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), 
         // It went away by itself.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         // Its queue is full: somebody listens.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SocketError::InUse(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            Err(SocketError::InUse { path: path.to_owned(), holder: Holder::Unknown })
+        }
         Err(error) => Err(SocketError::Io { path: path.to_owned(), doing: "connect to", error }),
     }
 }
@@ -120,7 +127,12 @@ pub enum SocketError {
     /// Others could replace the socket, or its directory can't be used for another reason.
     Directory(FileError),
     /// Somebody listens there.
-    InUse(PathBuf),
+    InUse {
+        /// The socket.
+        path: PathBuf,
+        /// Who.
+        holder: Holder,
+    },
     /// The system refuses.
     Io {
         /// The socket or its directory.
@@ -152,8 +164,8 @@ impl std::fmt::Display for SocketError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Directory(error) => write!(f, "socket directory {error}"),
-            Self::InUse(path) => {
-                write!(f, "socket {}: another process listens there; stop it, or choose another path", path.display())
+            Self::InUse { path, holder } => {
+                write!(f, "socket {}: {holder} listens there; stop it, or choose another path", path.display())
             }
             Self::Io { path, doing, error } => {
                 write!(f, "socket: can't {doing} {}: {error}", path.display())?;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 use owner::owners;
-pub(crate) use owner::{OURS, Process};
+pub use owner::{OURS, Process};
 pub use sockets::Protocol;
 use sockets::{Listening, listening};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What this program is called.
-pub(crate) const OURS: &str = "envoy-autocert";
+pub const OURS: &str = "envoy-autocert";
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
