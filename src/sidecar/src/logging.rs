@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
@@ -35,6 +35,21 @@ impl FromStr for LogLevel {
     }
 }
 
+/// The target of Envoy's lines in our log. What Envoy leaves out its own flags say, so ours take all of it.
+pub const ENVOY: &str = "envoy";
+
+impl LogLevel {
+    /// That of everything that is not named.
+    pub fn default_level(&self) -> LevelFilter {
+        self.0.default_level().unwrap_or(LevelFilter::OFF)
+    }
+
+    fn with_envoys(&self) -> Targets {
+        let is_named = self.0.iter().any(|(target, _)| target == ENVOY);
+        if is_named { self.0.clone() } else { self.0.clone().with_target(ENVOY, LevelFilter::TRACE) }
+    }
+}
+
 /// Starts to log. Later calls change nothing.
 pub fn start(level: &LogLevel, format: LogFormat) {
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
@@ -43,5 +58,5 @@ pub fn start(level: &LogLevel, format: LogFormat) {
         LogFormat::Text => layer.with_target(false).boxed(),
     };
     // It fails when there is one already.
-    let _ = tracing_subscriber::registry().with(layer.with_filter(level.0.clone())).try_init();
+    let _ = tracing_subscriber::registry().with(layer.with_filter(level.with_envoys())).try_init();
 }

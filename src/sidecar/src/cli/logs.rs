@@ -1,7 +1,10 @@
 //! The flags of whoever logs.
 
+use std::process::ExitCode;
+
 use clap::Args;
 
+use super::failed;
 use crate::logging::{LogFormat, LogLevel, start};
 
 /// What is logged, and how it looks.
@@ -27,5 +30,16 @@ impl LogArgs {
     /// Starts to log.
     pub(super) fn start(&self) {
         start(&self.log_level, self.log_format);
+    }
+
+    /// As [`super::failed`], but by the log where that is JSON: who reads it takes every line for an object.
+    pub(super) fn failed(&self, why: &str) -> ExitCode {
+        if self.log_format == LogFormat::Text || !tracing::enabled!(tracing::Level::ERROR) {
+            return failed(why);
+        }
+        for line in why.lines() {
+            tracing::error!("{}", line.strip_prefix("envoy-autocert: ").unwrap_or(line));
+        }
+        ExitCode::FAILURE
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sd_notify::NotifyState;
 
-use super::{SidecarArgs, failed};
+use super::SidecarArgs;
 use crate::hardening;
 use crate::privileges::Keeps;
 use crate::process::{Ending, tell_systemd};
@@ -14,20 +14,20 @@ use crate::sidecar::Sidecar;
 pub(super) fn run(args: &SidecarArgs) -> ExitCode {
     args.logs.start();
     if let Err(error) = args.user.apply(Keeps::Nothing) {
-        return failed(&error.to_string());
+        return args.logs.failed(&error.to_string());
     }
     // A change of user undoes it, so it comes after that.
     hardening::keep_memory_private();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("there are no threads to run on: {error}")),
+        Err(error) => return args.logs.failed(&format!("there are no threads to run on: {error}")),
     };
     let ended = runtime.block_on(serve_until_told(args));
     // A key that is still being made is of no use to anybody.
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => failed(&why),
+        Err(why) => args.logs.failed(&why),
     }
 }
 
