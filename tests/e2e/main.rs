@@ -28,6 +28,7 @@ mod renewal;
 mod renewal_info;
 mod restarts;
 mod run;
+mod run_start;
 mod sds;
 mod secrets;
 mod several_envoys;

@@ -221,8 +221,14 @@ fn a_bad_change_is_reported_and_what_was_there_stays() -> Result<()> {
     scene.says("the configuration before stays in force")?;
     ensure!(scene.run.log().contains("http.routers.a-example.rule"), "{}", scene.run.log());
     assert_eq!(scene.site("a.example")?.get("/")?.status, 200);
-    fs::write(scene.dynamic(), routers(&scene.backend, &["a.example", "b.example"]))?;
+    fs::write(scene.dynamic(), routers(&scene.backend, &["a.example"]))?;
+    scene.says("the configuration has no mistakes any more")?;
+    fs::write(scene.dynamic(), routers(&scene.backend, &["b.example"]))?;
+    scene.says("no router wants a certificate any more for: a.example")?;
     scene.served("b.example")?;
+    let path = scene.stage.place.file("traefik.yml");
+    fs::write(&path, fs::read_to_string(&path)?.replace("ops@example.com", "others@example.com"))?;
+    scene.says("certificatesResolvers has changed: restart envoy-autocert to use it")?;
     Ok(())
 }
 

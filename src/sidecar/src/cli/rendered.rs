@@ -1,7 +1,7 @@
 //! What Traefik's words come to, read again whenever they change.
 //!
-//! Promises: resolvers are as they were at the start, as in Traefik, whose static configuration is read once; a change
-//! of them is told.
+//! Promises: resolvers are as they were at the start, as in Traefik, whose static configuration is read once, and so are
+//! certificates of the user's own; a change of them is told.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -54,6 +54,10 @@ impl Source for TraefiksWords {
             warnings.push("certificatesResolvers has changed: restart envoy-autocert to use it".to_owned());
             setup.resolvers.clone_from(&self.first.resolvers);
             setup.resolver_options.clone_from(&self.first.resolver_options);
+        }
+        let own = |setup: &Setup| (setup.certificates.clone(), setup.default_certificate.clone());
+        if own(&setup) != own(&self.first) {
+            warnings.push("tls.certificates or tls.stores has changed: restart envoy-autocert to use it".to_owned());
         }
         let lines = |mistakes: Vec<Mistake>| -> Vec<String> {
             mistakes.into_iter().map(|mistake| flags.told(mistake).to_string()).collect()

@@ -22,8 +22,8 @@ use super::sidecar::SidecarArgs;
 use super::storages::choices;
 use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
-use super::values::{DefaultChoice, PairChoice, host, seconds};
-use super::{failed, storages, wake};
+use super::values::{DefaultChoice, PairChoice, Switch, host, seconds};
+use super::{storages, wake};
 use crate::catalog::Name;
 use crate::hardening;
 use crate::privileges::{self, Keeps, PrivilegeError};
@@ -114,6 +114,17 @@ pub struct RunArgs {
     #[command(flatten)]
     pub upkeep: UpkeepArgs,
 
+    /// Whether a handshake at each TLS entry point shows that visitors get a new certificate; if not, the one before is
+    /// served again. --verify-address names other addresses to look at.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_VERIFY",
+        value_name = "WHETHER",
+        default_value = "on",
+        help_heading = "Certificates"
+    )]
+    pub verify: Switch,
+
     /// Name by which the status address is called, besides addresses, localhost and this machine's own name. May be given
     /// several times.
     #[arg(
@@ -130,7 +141,7 @@ pub struct RunArgs {
     #[command(flatten)]
     pub dns: DnsArgs,
 
-    /// The logs. Envoy's own are as its --log-level says.
+    /// The logs. Of Envoy, warnings and what the plugin says are in them; its own flags say otherwise: -- --log-level info.
     #[command(flatten)]
     pub logs: LogArgs,
 
@@ -158,23 +169,24 @@ pub(super) fn exec_envoy(args: &ExecEnvoyArgs) -> ExitCode {
 
 /// Runs until it is told to end, and says whether all went well.
 pub(super) fn run(args: RunArgs) -> ExitCode {
-    args.logs.start();
+    let logs = args.logs.clone();
+    logs.start();
     if let Err(error) = give_up_root(&args.user) {
-        return failed(&error.to_string());
+        return logs.failed(&error.to_string());
     }
     // A change of user undoes it, so it comes after that.
     hardening::keep_memory_private();
     let mut threads = tokio::runtime::Builder::new_multi_thread();
     let runtime = match threads.enable_all().on_thread_start(privileges::on_thread_start).build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("there are no threads to run on: {error}")),
+        Err(error) => return logs.failed(&format!("there are no threads to run on: {error}")),
     };
     // On this thread, which lives as long as the process does: Envoy ends when the thread that started it does.
     let ended = runtime.block_on(async { run_all(prepared(args)?).await });
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        Err(why) => failed(&why.to_string()),
+        Err(why) => logs.failed(&why.to_string()),
     }
 }
 
@@ -202,7 +214,9 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
         envoy_version: args.envoy_version,
         envoy_arguments: args.envoy_arguments,
         envoy_environment: args.envoy_environment.passed(),
+        log_level: args.logs.log_level.default_level(),
         plugin: args.plugin,
+        is_verifying: args.verify == Switch::On,
         grace: args.grace_seconds,
         source: Box::new(words),
     })
@@ -263,7 +277,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
-    use crate::cli::{Cli, Command, Switch};
+    use crate::cli::{Cli, Command};
 
     /// Those that `run` sets itself, and from what.
     const OF_ITS_OWN: [&str; 17] = [

@@ -1,10 +1,11 @@
 //! The directory of a running `run`: its sockets, Envoy's files, and a lock.
 //!
-//! Promises: nobody else can look into it; one `run` uses it at a time.
+//! Promises: nobody else can look into it; one `run` uses it at a time; what a killed one left in the place for temporary
+//! files is removed by the next.
 
 use std::ffi::OsStr;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::RunError;
@@ -12,6 +13,8 @@ use crate::files::{self, FileError, Lock, Owners};
 
 /// Only the owner may pass: Envoy runs as the same user.
 const MODE: u32 = 0o700;
+/// How the names of temporary ones begin.
+const PREFIX: &str = "envoy-autocert-";
 /// The name of the lock's file.
 const LOCK: &str = "lock";
 
@@ -36,7 +39,8 @@ impl Directory {
                 let in_which = std::env::temp_dir();
                 // Whatever the umask is.
                 let mode = Permissions::from_mode(MODE);
-                let temporary = tempfile::Builder::new().prefix("envoy-autocert-").permissions(mode).tempdir();
+                sweep(&in_which);
+                let temporary = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir();
                 let temporary = temporary.map_err(|error| RunError::File { path: in_which, error })?;
                 let path = temporary.path().to_owned();
                 Self::at(&path, Some(temporary))
@@ -61,12 +65,33 @@ impl Directory {
     }
 }
 
+/// Removes the directories of those that were killed: ours, and their locks let go of.
+fn sweep(place: &Path) {
+    let own = rustix::process::geteuid().as_raw();
+    let entries = fs::read_dir(place).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let named = entries.iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+    for path in named.map(fs::DirEntry::path) {
+        let is_ours = fs::symlink_metadata(&path)
+            .is_ok_and(|found| found.is_dir() && found.uid() == own && found.mode() & 0o7777 == MODE);
+        // One without a lock's file is about to be used.
+        if !is_ours || !path.join(LOCK).is_file() {
+            continue;
+        }
+        let Ok(directory) = files::Directory::open(&path, Owners::Ours) else { continue };
+        // Held until all is removed, so that nobody uses it meanwhile.
+        let Ok(_lock) = directory.lock(OsStr::new(LOCK)) else { continue };
+        match fs::remove_dir_all(&path) {
+            Ok(()) => tracing::info!(path = %path.display(), "the directory of one that was killed is removed"),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the directory of one that was killed can't be removed");
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
-
-    use std::fs;
-    use std::os::unix::fs::MetadataExt;
 
     use super::*;
 
@@ -84,7 +109,7 @@ mod tests {
     #[test]
     fn one_that_others_can_write_into_is_refused() {
         let parent = tempfile::tempdir().unwrap();
-        fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        fs::set_permissions(parent.path(), Permissions::from_mode(0o777)).unwrap();
         let refused = Directory::open(Some(parent.path()));
         assert!(matches!(refused, Err(RunError::Directory(FileError::OpenDirectory { .. }))));
     }
@@ -96,5 +121,34 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, MODE, "whatever the umask is");
         drop(directory);
         assert!(!path.exists());
+    }
+
+    /// F15.
+    #[test]
+    fn only_what_nobody_uses_any_more_is_swept() {
+        let place = tempfile::tempdir().unwrap();
+        let make = |name: &str, mode: u32| {
+            let path = place.path().join(name);
+            fs::create_dir(&path).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            path
+        };
+        let dead = make("envoy-autocert-dead", MODE);
+        fs::write(dead.join("bootstrap.json"), "{}").unwrap();
+        drop(Directory::at(&dead, None).unwrap());
+        let live = make("envoy-autocert-live", MODE);
+        let _live = Directory::at(&live, None).unwrap();
+        let young = make("envoy-autocert-young", MODE);
+        let open = make("envoy-autocert-open", 0o755);
+        fs::write(open.join(LOCK), "").unwrap();
+        let other = make("else", MODE);
+        fs::write(other.join(LOCK), "").unwrap();
+        let link = place.path().join("envoy-autocert-link");
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        sweep(place.path());
+        assert!(!dead.exists());
+        for path in [live, young, open, other, link] {
+            assert!(path.exists(), "{}", path.display());
+        }
     }
 }

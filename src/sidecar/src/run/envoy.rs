@@ -1,8 +1,9 @@
 //! Envoy as a child process.
 //!
 //! Promises: it never outlives us, also when we are killed; a signal of the terminal reaches it by us alone, so that it
-//! ends in order; it gets no more of our environment than it is said to.
+//! ends in order; it gets no more of our environment than it is said to; what it logs is in our log.
 
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
@@ -16,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::RunError;
+use super::log::Relay;
 use crate::complaint;
 use crate::environment::Passed;
 use crate::envoy as installed;
@@ -41,6 +43,7 @@ pub(super) struct Binary {
 /// A running Envoy.
 pub(super) struct Envoy {
     child: Child,
+    log: Relay,
 }
 
 impl Envoy {
@@ -57,7 +60,10 @@ impl Envoy {
         // What becomes Envoy passes its own environment on.
         command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
-        Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)? })
+        let (read, write) = io::pipe().map_err(failed)?;
+        command.stderr(write);
+        let log = Relay::start(read).map_err(failed)?;
+        Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)?, log })
     }
 
     /// Its process, unless it has ended.
@@ -67,10 +73,12 @@ impl Envoy {
 
     /// Waits until it ends by itself.
     pub(super) async fn ended(&mut self) -> String {
-        match self.child.wait().await {
+        let how = match self.child.wait().await {
             Ok(status) => said(status),
             Err(error) => error.to_string(),
-        }
+        };
+        self.log.done().await;
+        how
     }
 
     /// Sends it a signal, if it is there.
@@ -90,6 +98,7 @@ impl Envoy {
             // It is ours and not waited for, so it can be killed.
             let _ = self.child.kill().await;
         }
+        self.log.done().await;
     }
 }
 

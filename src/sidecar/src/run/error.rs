@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::ports::Refusal;
+use super::ports::{Refusal, refusal};
 use crate::files::FileError;
 
 /// What begins each further line of several, as the first one does.
@@ -97,10 +97,7 @@ impl std::fmt::Display for RunError {
             ),
             Self::NotTaken(path) => write!(f, "{}: Envoy has not taken it; its log says more", path.display()),
             Self::NotUp(why) => write!(f, "Envoy did not come up: {why}; its log above says more"),
-            Self::Ports(refused) => {
-                let lines: Vec<String> = refused.iter().map(ToString::to_string).collect();
-                f.write_str(&lines.join(NEXT_LINE))
-            }
+            Self::Ports(refused) => f.write_str(&refusal::lines(refused).join(NEXT_LINE)),
             Self::Refused(path) => write!(f, "{}: Envoy has refused it; its log above says why", path.display()),
             Self::Rights(error) => write!(f, "the right to listen on ports can't be used: {error}"),
             Self::Sidecar(why) => f.write_str(why),
@@ -116,7 +113,7 @@ impl RunError {
     pub(super) fn lines(&self) -> Vec<String> {
         match self {
             Self::Configuration(lines) => lines.clone(),
-            Self::Ports(refused) => refused.iter().map(ToString::to_string).collect(),
+            Self::Ports(refused) => refusal::lines(refused),
             other => other.to_string().lines().map(str::to_owned).collect(),
         }
     }

@@ -1,6 +1,7 @@
 //! The life of a `run`, from the first reading to the last save.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,18 +9,20 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use notify::RecursiveMode;
 use rustix::process::Signal as Kill;
 use sd_notify::NotifyState;
-use setup::ClosedRouter;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
+use wire::Want;
 
 use super::admin::Admin;
 use super::candidate::validated;
 use super::envoy::{self, Binary, Envoy};
 use super::pieces::{Layout, Pieces};
 use super::ports::{self, Port};
-use super::publish::{publish, write_all};
-use super::{Places, Rendered, Run, RunError, Source, plugin};
+use super::publish::write_all;
+use super::reload::tell_of;
+use super::summary::{self, Summary};
+use super::{ASKING, Places, Run, RunError, Source, coming_up, log, plugin};
 use crate::changes::Changes;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
@@ -30,15 +33,8 @@ const FIRST_RESTART: Duration = Duration::from_secs(1);
 const LAST_RESTART: Duration = Duration::from_secs(30);
 /// An Envoy that has lived this long has died of something new.
 const HEALTHY: Duration = Duration::from_secs(60);
-/// How long Envoy may take to come up: it compiles the plugin, and waits for certificates and DNS.
-const COMING_UP: Duration = Duration::from_secs(60);
-/// How often Envoy is asked something while we wait.
-const ASKING: Duration = Duration::from_millis(50);
-/// What the user may look at when Envoy refuses the listeners that it has found valid before.
-const CANNOT_LISTEN: &str = "it can't listen as configured: is a port taken, or below 1024 and not allowed? As root, \
-                             --user NAME allows it";
 /// Who wants the routers' certificates, as the sidecar knows it.
-const HOLDER: &str = "run";
+pub(super) const HOLDER: &str = "run";
 
 /// Runs until it is told to end.
 ///
@@ -60,37 +56,62 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     tell_systemd(NotifyState::Ready);
     tracing::info!("Envoy is up");
     loop {
-        let is_change = tokio::select! {
-            () = running.keep_envoy() => false,
+        let pace = running.summary.pace();
+        let event = tokio::select! {
+            () = running.keep_envoy() => continue,
             () = ending.told() => return running.stop().await,
-            _ = hangup.recv() => true,
-            () = changes.next() => true,
-            _ = user.recv() => {
-                // By which Envoy opens its log files anew.
-                running.envoy.iter().for_each(|envoy| envoy.signal(Kill::USR1));
-                false
+            _ = hangup.recv() => Event::Change,
+            () = changes.next() => Event::Change,
+            () = sleep(pace.unwrap_or_default()), if pace.is_some() => Event::Look,
+            // By which Envoy opens its log files anew.
+            _ = user.recv() => Event::Rotate,
+        };
+        let work = async {
+            match event {
+                Event::Change => running.reload().await,
+                Event::Look => running.tell().await,
+                Event::Rotate => running.envoy.iter().for_each(|envoy| envoy.signal(Kill::USR1)),
             }
         };
-        if is_change {
-            tokio::select! {
-                () = running.reload() => {}
-                () = ending.told() => return running.stop().await,
-            }
+        tokio::select! {
+            () = work => {}
+            () = ending.told() => return running.stop().await,
         }
     }
 }
 
-struct Running {
-    sidecar: Sidecar,
-    source: Box<dyn Source>,
-    binary: Binary,
-    layout: Layout,
-    places: Places,
-    admin: Admin,
+/// What there is to do.
+enum Event {
+    /// The configuration may have changed.
+    Change,
+    /// It may be time to say what is served.
+    Look,
+    /// Log files are to be opened anew.
+    Rotate,
+}
+
+/// A `run` whose Envoy was started.
+pub(super) struct Running {
+    pub(super) sidecar: Sidecar,
+    pub(super) source: Box<dyn Source>,
+    pub(super) binary: Binary,
+    pub(super) layout: Layout,
+    pub(super) places: Places,
+    pub(super) admin: Admin,
     /// What Envoy has.
-    pieces: Pieces,
+    pub(super) pieces: Pieces,
+    /// The certificates that the routers want.
+    pub(super) wants: Vec<Want>,
+    /// What has been told of the configuration.
+    pub(super) warnings: Vec<String>,
+    /// The configuration as it was read last has mistakes, or Envoy did not take it.
+    pub(super) is_refused: bool,
     /// None while it is down.
-    envoy: Option<Envoy>,
+    pub(super) envoy: Option<Envoy>,
+    pub(super) summary: Summary,
+    /// Whether what is served is looked at where Envoy listens.
+    is_verifying: bool,
+    status: Option<SocketAddr>,
     started: Instant,
     restarts: ExponentialBackoff,
     grace: Duration,
@@ -106,13 +127,18 @@ impl Running {
             envoy_version,
             envoy_arguments,
             envoy_environment,
+            log_level,
+            is_verifying,
             plugin,
             grace,
             mut source,
         } = run;
         let layout = Layout::new(directory.path());
-        let binary =
-            Binary { path: envoy::find(envoy.as_deref())?, arguments: envoy_arguments, environment: envoy_environment };
+        let binary = Binary {
+            path: envoy::find(envoy.as_deref())?,
+            arguments: log::arguments(&envoy_arguments, log_level),
+            environment: envoy_environment,
+        };
         let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
         sidecar.tokens = Some(doors);
         let version = envoy::version(&binary, envoy_version).await?;
@@ -130,8 +156,10 @@ impl Running {
         let changes = spawn_blocking(move || watch(&watched)).await.map_err(|_| RunError::Bug("the watch ended"))?;
         sidecar.api_socket = layout.api_socket();
         sidecar.sds_socket = layout.sds_socket();
+        let (is_verifying, status) =
+            (is_verifying && sidecar.upkeep.verify_addresses.is_empty(), sidecar.status_address);
         let sidecar = Sidecar::start(&sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;
-        sidecar.wants().stand(HOLDER, rendered.wants);
+        sidecar.wants().stand(HOLDER, rendered.wants.clone());
         sidecar.closed().set(&rendered.closed);
         let started = write_all(&pieces, &layout).and_then(|()| Envoy::start(&binary, &layout.bootstrap()));
         let envoy = match started {
@@ -152,39 +180,42 @@ impl Running {
             layout,
             places,
             pieces,
+            wants: rendered.wants,
+            warnings: rendered.warnings,
+            is_refused: false,
             envoy,
+            summary: Summary::new(),
+            is_verifying,
+            status,
             grace,
         };
+        running.verify_own();
         Ok((running, changes))
     }
 
     /// Waits until Envoy serves with all its listeners.
     async fn is_up(&mut self) -> Result<(), RunError> {
-        let deadline = Instant::now() + COMING_UP;
-        let admin = &self.admin;
-        let listens = async {
-            loop {
-                let refused = admin.statistic("listener_manager.lds.update_rejected").await;
-                if refused.is_some_and(|count| count != "0") {
-                    return Err(RunError::NotUp(CANNOT_LISTEN.to_owned()));
-                }
-                let taken = admin.statistic("listener_manager.lds.update_success").await;
-                if taken.is_some_and(|count| count != "0") && admin.is_ready().await {
-                    return Ok(());
-                }
-                sleep(ASKING).await;
-            }
-        };
         let Some(envoy) = &mut self.envoy else { return Err(RunError::Bug("Envoy was not started")) };
-        tokio::select! {
-            listens = listens => listens?,
-            how = envoy.ended() => return Err(RunError::NotUp(format!("it has ended ({how})"))),
-            () = sleep_until(deadline) => {
-                return Err(RunError::NotUp(format!("it is not ready after {COMING_UP:?}")));
-            }
+        coming_up::is_up(envoy, &self.admin, &Port::of(&self.pieces.listeners)).await
+    }
+
+    /// What is new is looked at where Envoy serves it now.
+    pub(super) fn verify_own(&self) {
+        if self.is_verifying {
+            self.sidecar.look_at(self.pieces.tls_addresses());
         }
-        // One that was started in the same moment.
-        envoy.pid().map_or(Ok(()), |pid| ports::alone(&Port::of(&self.pieces.listeners), pid))
+    }
+
+    /// Says what is served, and what is not, if there is something to say.
+    async fn tell(&mut self) {
+        let Some(standings) = self.sidecar.standings(&self.wants).await else { return };
+        let port = self.pieces.tls_addresses().iter().map(SocketAddr::port).min_by_key(|port| (*port != 443, *port));
+        let places = summary::Places { port, status: self.status, layout: &self.layout };
+        let Some(said) = self.summary.look(&self.wants, &standings, &places) else { return };
+        for line in said.lines {
+            let line = resolver::one_line(&line);
+            if said.is_well { tracing::info!("{line}") } else { tracing::warn!("{line}") }
+        }
     }
 
     /// Waits until Envoy dies, and starts it again after a while. Nothing is lost when this is dropped half-way.
@@ -212,66 +243,12 @@ impl Running {
 
     /// Starts Envoy again, unless somebody else has taken one of its ports meanwhile.
     fn restart(&self) -> Result<Envoy, RunError> {
-        let refused = ports::refused(&Port::of(&self.pieces.listeners), &self.binary.path).map_err(RunError::Rights)?;
+        let refused =
+            ports::refused(&Port::of(&self.pieces.listeners), Some(&self.binary.path)).map_err(RunError::Rights)?;
         if !refused.is_empty() {
             return Err(RunError::Ports(refused));
         }
         Envoy::start(&self.binary, &self.layout.bootstrap())
-    }
-
-    /// Takes over a changed configuration, or says why not. What was there before stays then.
-    async fn reload(&mut self) {
-        match self.change().await {
-            Ok(Change::Made { closed: 0 }) => tracing::info!("the changed configuration is in force"),
-            Ok(Change::Made { closed }) => {
-                tracing::error!("the changed configuration is in force, in which routers are closed: {closed}");
-            }
-            Ok(Change::None) => {}
-            Err(error) => {
-                error.lines().iter().for_each(|line| tracing::error!("configuration: {line}"));
-                tracing::error!("the configuration before stays in force");
-            }
-        }
-    }
-
-    /// Reads the configuration anew, and gives Envoy what has changed.
-    async fn change(&mut self) -> Result<Change, RunError> {
-        let rendered = self.source.read(&self.places).map_err(RunError::Configuration)?;
-        let own = |name: &str| rendered.own_clusters.iter().any(|own| own == name);
-        if Pieces::cut(rendered.bootstrap.clone(), &self.layout, own)? == self.pieces {
-            self.sidecar.wants().stand(HOLDER, rendered.wants);
-            self.sidecar.closed().set(&rendered.closed);
-            return Ok(Change::None);
-        }
-        rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
-        self.may_listen(&rendered)?;
-        let pieces = validated(&rendered, &self.binary, &self.layout, &self.places.tokens).await?;
-        if pieces.bootstrap != self.pieces.bootstrap {
-            let why = "certificatesResolvers and what else Envoy reads only at its start has changed: restart \
-                       envoy-autocert to use it";
-            return Err(RunError::Configuration(vec![why.to_owned()]));
-        }
-        match &self.envoy {
-            Some(_) => publish(&self.pieces, &pieces, &self.layout, &self.admin).await?,
-            None => write_all(&pieces, &self.layout)?,
-        }
-        self.pieces = pieces;
-        self.sidecar.wants().stand(HOLDER, rendered.wants);
-        self.sidecar.closed().set(&rendered.closed);
-        tell_of(&rendered.closed);
-        Ok(Change::Made { closed: rendered.closed.len() })
-    }
-
-    /// Whether Envoy can listen on the ports that it has not got yet.
-    fn may_listen(&self, rendered: &Rendered) -> Result<(), RunError> {
-        let own = Port::of(&self.pieces.listeners);
-        let mut new = rendered.ports();
-        new.retain(|new| !own.contains(new));
-        let mut refused = ports::refused(&new, &self.binary.path).map_err(RunError::Rights)?;
-        // It may go from one address to all, or back.
-        let envoy = self.envoy.as_ref().and_then(Envoy::pid);
-        refused.retain(|refusal| refusal.holder().is_none_or(|pid| Some(pid) != envoy));
-        if refused.is_empty() { Ok(()) } else { Err(RunError::Ports(refused)) }
     }
 
     /// Ends all of it, as Envoy did not come up. Why is the error that matters.
@@ -304,19 +281,6 @@ async fn save(sidecar: Sidecar) {
     if let Err(why) = sidecar.stop().await {
         tracing::error!("{why}");
     }
-}
-
-/// What has become of a configuration that was read anew.
-enum Change {
-    /// It is in force; so many of its routers are closed.
-    Made { closed: usize },
-    /// It is the same to Envoy.
-    None,
-}
-
-/// Whoever reads nothing else of the log must see which routers are closed.
-fn tell_of(closed: &[ClosedRouter]) {
-    crate::closed::lines(closed).iter().for_each(|line| tracing::error!("configuration: {line}"));
 }
 
 /// Waits until no request is under way.

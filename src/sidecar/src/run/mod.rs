@@ -7,14 +7,18 @@
 
 mod admin;
 mod candidate;
+mod coming_up;
 mod directory;
 mod envoy;
 mod error;
 mod life;
+mod log;
 mod pieces;
 mod plugin;
 pub mod ports;
 mod publish;
+mod reload;
+mod summary;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +26,7 @@ use std::time::Duration;
 use serde_json::Value;
 use setup::envoy::tokens::Tokens;
 use setup::envoy::version::Version;
+use tracing_subscriber::filter::LevelFilter;
 use wire::Want;
 
 use crate::cli::SidecarArgs;
@@ -32,6 +37,9 @@ pub use error::RunError;
 pub use life::run;
 pub use pieces::Layout;
 use ports::Port;
+
+/// How often Envoy is asked something while we wait.
+const ASKING: Duration = Duration::from_millis(50);
 
 /// What is to be run.
 pub struct Run {
@@ -45,10 +53,14 @@ pub struct Run {
     pub envoy_version: Option<Version>,
     /// More arguments for Envoy.
     pub envoy_arguments: Vec<String>,
+    /// What is logged by whoever is not named.
+    pub log_level: LevelFilter,
     /// Envoy's whole environment.
     pub envoy_environment: Passed,
     /// The plugin; unset, where it is looked for.
     pub plugin: Option<PathBuf>,
+    /// Whether a handshake shows that what is new is served, where no address for it is in the sidecar's flags.
+    pub is_verifying: bool,
     /// How long requests under way may take when all ends.
     pub grace: Duration,
     /// Where the configuration comes from.

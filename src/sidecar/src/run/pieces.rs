@@ -4,11 +4,18 @@
 //! a change of them touches no connection; equal configurations give equal pieces.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::RunError;
+use super::ports::Port;
+use crate::holder::Protocol;
+use crate::reach;
+
+/// The protocol of TLS-ALPN-01 (RFC 8737 §4).
+const ACME_TLS: &str = "acme-tls/1";
 
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
@@ -48,6 +55,20 @@ impl Pieces {
         let named = |resource: Value| (name(&resource).to_owned(), resource);
         let clusters = others.into_iter().map(named).collect();
         Ok(Self { bootstrap, clusters, listeners, routes: routes.into_iter().map(named).collect() })
+    }
+
+    /// Where visitors are served by TLS, as this machine reaches it.
+    pub(super) fn tls_addresses(&self) -> Vec<SocketAddr> {
+        let is_tls = |listener: &&Value| {
+            let chains = listener.get("filter_chains").and_then(Value::as_array);
+            chains.into_iter().flatten().any(serves_visitors)
+        };
+        let listeners: Vec<Value> = self.listeners.iter().filter(is_tls).cloned().collect();
+        Port::of(&listeners)
+            .into_iter()
+            .filter(|port| port.protocol == Protocol::Tcp)
+            .map(|port| reach::from_here(port.address))
+            .collect()
     }
 
     /// What is in the file of clusters.
@@ -116,6 +137,13 @@ impl Layout {
     pub fn sds_socket(&self) -> PathBuf {
         self.directory.join("sds.sock")
     }
+}
+
+/// Whether a filter chain has certificates for visitors; that of TLS-ALPN-01 is for the CA alone.
+fn serves_visitors(chain: &Value) -> bool {
+    let protocols = chain.pointer("/filter_chain_match/application_protocols").and_then(Value::as_array);
+    let is_challenge = protocols.is_some_and(|protocols| protocols.iter().all(|protocol| protocol == ACME_TLS));
+    chain.get("transport_socket").is_some() && !is_challenge
 }
 
 /// A DiscoveryResponse. Its version is its content's, by which Envoy's statistics show what it has taken.
@@ -200,6 +228,23 @@ mod tests {
         assert!(pieces.bootstrap.get("route_configs").is_none());
         let path = Layout::new(Path::new("/run/x")).routes(files[0].0);
         assert_eq!(path, Path::new("/run/x/routes-web_2fplain.json"));
+    }
+
+    #[test]
+    fn visitors_are_served_where_there_is_tls_for_more_than_challenges() {
+        let listener = |port: u16, chain: Value| {
+            let address = json!({"socket_address": {"address": "0.0.0.0", "port_value": port}});
+            json!({"name": "x", "address": address, "filter_chains": [chain]})
+        };
+        let challenge =
+            json!({"filter_chain_match": {"application_protocols": ["acme-tls/1"]}, "transport_socket": {}});
+        let mut pieces = cut("a");
+        pieces.listeners = vec![
+            listener(80, json!({"filters": []})),
+            listener(443, json!({"transport_socket": {}})),
+            listener(444, challenge),
+        ];
+        assert_eq!(pieces.tls_addresses(), ["127.0.0.1:443".parse().unwrap()]);
     }
 
     #[test]

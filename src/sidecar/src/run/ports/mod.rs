@@ -7,7 +7,7 @@
 //! moment, and without taking a connection. Connections that still end are in nobody's way. Who holds a port is named.
 //! Refuses: to keep the port until Envoy has it. Two that start in the very same moment see each other when they are up.
 
-mod refusal;
+pub(super) mod refusal;
 
 use std::ffi::CString;
 use std::io;
@@ -64,12 +64,12 @@ impl Port {
     }
 
     /// Why nobody can listen there now, if so.
-    fn refusal(&self, envoy: &Path) -> Option<Why> {
+    fn refusal(&self, envoy: Option<&Path>) -> Option<Why> {
         let error = self.try_it().err()?;
         match Errno::from_io_error(&error) {
             Some(Errno::ADDRINUSE) => Some(Why::Taken(Holder::of(self.address, self.protocol))),
             // Its own file, or a program that it is started by, may give it the right; then it can say so itself.
-            Some(Errno::ACCESS | Errno::PERM) if may_have_rights(envoy) => None,
+            Some(Errno::ACCESS | Errno::PERM) if envoy.is_some_and(may_have_rights) => None,
             Some(Errno::ACCESS | Errno::PERM) => Some(Why::Forbidden),
             Some(Errno::ADDRNOTAVAIL) => Some(Why::Elsewhere),
             Some(Errno::AFNOSUPPORT) => Some(Why::NoIpv6),
@@ -96,11 +96,12 @@ impl Port {
     }
 }
 
-/// Why some of these can't be listened on now; none: Envoy can. To be called on the thread that starts Envoy.
+/// Why some of these can't be listened on now; none: Envoy can. Where `envoy` may have rights of its own, a lack of rights
+/// here is none there. To be called on the thread that starts Envoy.
 ///
 /// # Errors
 /// When the right to listen can't be put into effect or out of it.
-pub(super) fn refused(ports: &[Port], envoy: &Path) -> io::Result<Vec<Refusal>> {
+pub(super) fn refused(ports: &[Port], envoy: Option<&Path>) -> io::Result<Vec<Refusal>> {
     privileges::exercising(|| {
         let refusal = |port: &Port| Some(Refusal { port: port.clone(), why: port.refusal(envoy)? });
         ports.iter().filter_map(refusal).collect()
@@ -116,7 +117,7 @@ pub(super) async fn free(ports: &[Port], envoy: &Path) -> Result<(), RunError> {
     let deadline = Instant::now() + LEAVING;
     let mut is_told = false;
     loop {
-        let refused = refused(ports, envoy).map_err(RunError::Rights)?;
+        let refused = refused(ports, Some(envoy)).map_err(RunError::Rights)?;
         if refused.is_empty() {
             return Ok(());
         }
@@ -202,7 +203,7 @@ mod tests {
     }
 
     fn why(port: &Port) -> Vec<Why> {
-        let refused = refused(std::slice::from_ref(port), Path::new("/nowhere")).unwrap();
+        let refused = refused(std::slice::from_ref(port), None).unwrap();
         refused.into_iter().map(|refusal| refusal.why).collect()
     }
 

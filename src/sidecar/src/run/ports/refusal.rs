@@ -66,8 +66,7 @@ impl fmt::Display for Refusal {
             Why::Forbidden => {
                 let uid = rustix::process::geteuid().as_raw();
                 let first = fs::read_to_string(FIRST_FREE).ok().and_then(|text| text.trim().parse::<u32>().ok());
-                write!(f, "the user {uid} may not listen on ports below {}. ", first.unwrap_or(1024))?;
-                f.write_str(&remedies(port))
+                write!(f, "the user {uid} may not listen on ports below {}", first.unwrap_or(1024))
             }
             Why::NoIpv6 => write!(f, "this machine has no IPv6: {another}, as in 0.0.0.0:{port}"),
             Why::Other(said) => write!(f, "Envoy can't listen there: {said}"),
@@ -75,11 +74,19 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// How somebody gets the right to listen on this port, the best way first.
-pub fn remedies(port: u16) -> String {
+/// A line for each port, and one with what gives the right to listen where that is what lacks.
+pub(in crate::run) fn lines(refused: &[Refusal]) -> Vec<String> {
+    let forbidden =
+        refused.iter().filter(|refusal| refusal.why == Why::Forbidden).map(|refusal| refusal.port.address.port());
+    let remedies = forbidden.min().map(remedies);
+    refused.iter().map(ToString::to_string).chain(remedies).collect()
+}
+
+/// How somebody gets the right to listen from this port on, the best way first.
+fn remedies(port: u16) -> String {
     let program = fs::read_link("/proc/self/exe").map_or_else(|_| OURS.to_owned(), |path| path.display().to_string());
     format!(
-        "One of these gives it: start it as root with --user NAME; in a systemd unit, \
+        "any of these gives it the right: start it as root with --user NAME; in a systemd unit, \
          AmbientCapabilities=CAP_NET_BIND_SERVICE; for whoever starts this program, `setcap cap_net_bind_service=+ep \
          {program}`; for everybody, `sysctl net.ipv4.ip_unprivileged_port_start={port}`"
     )
@@ -90,16 +97,16 @@ mod tests {
     use super::*;
     use crate::holder::{Process, Protocol};
 
-    fn told(why: Why) -> String {
-        let address = std::net::SocketAddr::from(([0, 0, 0, 0], 443));
+    fn refusal(port: u16, why: Why) -> Refusal {
+        let address = std::net::SocketAddr::from(([0, 0, 0, 0], port));
         let port = Port { entry_point: "websecure".into(), address, is_dual: false, protocol: Protocol::Tcp };
-        Refusal { port, why }.to_string()
+        Refusal { port, why }
     }
 
     #[test]
     fn who_is_to_be_ended_is_the_one_that_would_start_it_again() {
         let mut process = Process { pid: 9, name: "envoy".into(), parent: None, started: 0 };
-        let of = |process: &Process| told(Why::Taken(Holder::Process(process.clone())));
+        let of = |process: &Process| refusal(443, Why::Taken(Holder::Process(process.clone()))).to_string();
         let expected = "0.0.0.0:443 (entry point websecure): port 443 is in use by envoy (pid 9): end envoy (pid 9), or \
                         name another address by --entryPoints.websecure.address=[HOST]:PORT";
         assert_eq!(of(&process), expected);
@@ -110,11 +117,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lacking_right_is_told_with_what_gives_it() {
-        let told = told(Why::Forbidden);
+    fn a_lacking_right_is_told_once_with_what_gives_it() {
+        let told = lines(&[refusal(443, Why::Forbidden), refusal(80, Why::Forbidden)]);
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].contains("may not listen on ports below "), "{told:?}");
         for part in ["--user NAME", "AmbientCapabilities=CAP_NET_BIND_SERVICE", "setcap cap_net_bind_service=+ep /"] {
-            assert!(told.contains(part), "{part}: {told}");
+            assert!(told[2].contains(part), "{part}: {told:?}");
         }
-        assert!(told.contains("ip_unprivileged_port_start=443"), "{told}");
+        assert!(told[2].contains("ip_unprivileged_port_start=80`"), "{told:?}");
+        assert_eq!(lines(&[refusal(80, Why::Elsewhere)]).len(), 1);
     }
 }

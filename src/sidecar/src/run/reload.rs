@@ -1,0 +1,120 @@
+//! Takes over a changed configuration, or says why not.
+//!
+//! Promises: whoever changes a file reads in the log what came of it: that it is in force, why it is not, that it is
+//! mended, or what of it needs a restart.
+
+use std::collections::BTreeSet;
+
+use setup::ClosedRouter;
+use wire::Want;
+
+use super::candidate::validated;
+use super::envoy::Envoy;
+use super::life::{HOLDER, Running};
+use super::pieces::Pieces;
+use super::ports::{self, Port};
+use super::publish::{publish, write_all};
+use super::{Rendered, RunError};
+
+/// What has become of a configuration that was read anew.
+enum Change {
+    /// It is in force; so many of its routers are closed.
+    Made { closed: usize },
+    /// It is the same to Envoy.
+    None,
+}
+
+impl Running {
+    /// Takes over a changed configuration, or says why not. What was there before stays then.
+    pub(super) async fn reload(&mut self) {
+        let was_refused = self.is_refused;
+        let changed = self.change().await;
+        self.is_refused = changed.is_err();
+        match changed {
+            Ok(Change::Made { closed: 0 }) => tracing::info!("the changed configuration is in force"),
+            Ok(Change::Made { closed }) => {
+                tracing::error!("the changed configuration is in force, in which routers are closed: {closed}");
+            }
+            Ok(Change::None) if was_refused => {
+                tracing::info!("the configuration has no mistakes any more; it is the one that is in force");
+            }
+            Ok(Change::None) => {}
+            Err(error) => {
+                error.lines().iter().for_each(|line| tracing::error!("configuration: {line}"));
+                tracing::error!("the configuration before stays in force");
+            }
+        }
+    }
+
+    /// Reads the configuration anew, and gives Envoy what has changed.
+    async fn change(&mut self) -> Result<Change, RunError> {
+        let rendered = self.source.read(&self.places).map_err(RunError::Configuration)?;
+        self.warn(&rendered.warnings);
+        let own = |name: &str| rendered.own_clusters.iter().any(|own| own == name);
+        if Pieces::cut(rendered.bootstrap.clone(), &self.layout, own)? == self.pieces {
+            self.want(rendered.wants, &rendered.closed);
+            return Ok(Change::None);
+        }
+        self.may_listen(&rendered)?;
+        let pieces = validated(&rendered, &self.binary, &self.layout, &self.places.tokens).await?;
+        if pieces.bootstrap != self.pieces.bootstrap {
+            let why = "certificatesResolvers and what else Envoy reads only at its start has changed: restart \
+                       envoy-autocert to use it";
+            return Err(RunError::Configuration(vec![why.to_owned()]));
+        }
+        match &self.envoy {
+            Some(_) => publish(&self.pieces, &pieces, &self.layout, &self.admin).await?,
+            None => write_all(&pieces, &self.layout)?,
+        }
+        self.pieces = pieces;
+        self.verify_own();
+        self.want(rendered.wants, &rendered.closed);
+        tell_of(&rendered.closed);
+        Ok(Change::Made { closed: rendered.closed.len() })
+    }
+
+    /// Whether Envoy can listen on the ports that it has not got yet.
+    fn may_listen(&self, rendered: &Rendered) -> Result<(), RunError> {
+        let own = Port::of(&self.pieces.listeners);
+        let mut new = rendered.ports();
+        new.retain(|new| !own.contains(new));
+        let mut refused = ports::refused(&new, Some(&self.binary.path)).map_err(RunError::Rights)?;
+        // It may go from one address to all, or back.
+        let envoy = self.envoy.as_ref().and_then(Envoy::pid);
+        refused.retain(|refusal| refusal.holder().is_none_or(|pid| Some(pid) != envoy));
+        if refused.is_empty() { Ok(()) } else { Err(RunError::Ports(refused)) }
+    }
+
+    /// Says what has not been said of the configuration as it is.
+    pub(super) fn warn(&mut self, warnings: &[String]) {
+        for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
+            tracing::warn!("configuration: {warning}");
+        }
+        self.warnings = warnings.to_vec();
+    }
+
+    /// From now on, these are the certificates that are wanted.
+    fn want(&mut self, wants: Vec<Want>, closed: &[ClosedRouter]) {
+        self.sidecar.closed().set(closed);
+        let (before, now) = (names(&self.wants), names(&wants));
+        let gone: Vec<&str> = before.difference(&now).copied().collect();
+        if !gone.is_empty() {
+            let gone = resolver::one_line(&gone.join(", "));
+            tracing::info!("no router wants a certificate any more for: {gone}");
+        }
+        if self.wants != wants {
+            self.summary.start_anew();
+        }
+        self.sidecar.wants().stand(HOLDER, wants.clone());
+        self.wants = wants;
+    }
+}
+
+fn names(wants: &[Want]) -> BTreeSet<&str> {
+    wants.iter().flat_map(|want| &want.certificate.names).map(String::as_str).collect()
+}
+
+/// Whoever reads nothing else of the log must see which routers are closed.
+pub(super) fn tell_of(closed: &[ClosedRouter]) {
+    crate::closed::lines(closed).iter().for_each(|line| tracing::error!("configuration: {line}"));
+}

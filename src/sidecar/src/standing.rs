@@ -1,0 +1,116 @@
+//! How each wanted certificate stands: served, failing, or under way.
+
+use wire::{CertificateId, Want};
+
+use crate::catalog::{Catalog, Pair, now_seconds};
+use crate::deployment::Deployment;
+use crate::permits;
+use crate::store::{Progress, Store, StoreError};
+
+/// In the place of a wildcard's asterisk.
+const LABEL: &str = "envoy-autocert";
+
+/// How a wanted certificate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It can't be got yet.
+    Failing {
+        /// Why, in one line for a person.
+        reason: String,
+        /// When it is tried again, seconds since 1970; unset when that is not known.
+        again: Option<i64>,
+    },
+    /// Visitors get a certificate for all of its names.
+    Served {
+        /// Its end, seconds since 1970; of several the first.
+        until: i64,
+        /// Whether it is of a CA's test system, which no browser trusts.
+        is_of_test_system: bool,
+    },
+    /// It is there, and no Envoy has taken it yet, or nobody has seen yet that it is served.
+    Awaited,
+    /// It is about to be got.
+    Underway,
+}
+
+/// Where the truth is found.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'a> {
+    pub(crate) store: &'a dyn Store,
+    pub(crate) catalog: &'a Catalog,
+    pub(crate) deployment: &'a Deployment,
+    /// Those that a rate limit holds up.
+    pub(crate) waiting: &'a [permits::Waiting],
+}
+
+/// How these stand, in their order.
+///
+/// # Errors
+/// When the store can't be read.
+pub(crate) async fn all(wants: &[Want], sources: Sources<'_>) -> Result<Vec<Standing>, StoreError> {
+    let progress = sources.store.all_progress().await?;
+    let now = now_seconds();
+    let of = |want: &Want| {
+        let id = &want.certificate;
+        served(id, sources, now).or_else(|| failing(id, &progress, sources.waiting)).unwrap_or(Standing::Underway)
+    };
+    Ok(wants.iter().map(of).collect())
+}
+
+fn served(id: &CertificateId, sources: Sources<'_>, now: i64) -> Option<Standing> {
+    let serving = |name: &String| {
+        let asked = name.strip_prefix('*').map_or_else(|| name.clone(), |rest| format!("{LABEL}{rest}"));
+        sources.catalog.best(&asked, now).filter(|best| best.not_after > now && covers(best, &asked))
+    };
+    let pairs = id.names.iter().map(serving).collect::<Option<Vec<_>>>()?;
+    if pairs.iter().any(|pair| sources.deployment.is_awaited(&pair.version)) {
+        return Some(Standing::Awaited);
+    }
+    Some(Standing::Served {
+        until: pairs.iter().map(|pair| pair.not_after).min()?,
+        is_of_test_system: pairs.iter().any(|pair| pair.is_of_test_system),
+    })
+}
+
+/// Whether it is for this name; what is served for want of anything better is not.
+fn covers(pair: &Pair, name: &str) -> bool {
+    let parent = name.split_once('.').map(|(_, parent)| parent);
+    let fits = |covered: &String| {
+        covered.eq_ignore_ascii_case(name)
+            || covered.strip_prefix("*.").zip(parent).is_some_and(|(one, other)| one.eq_ignore_ascii_case(other))
+    };
+    pair.names.iter().any(fits)
+}
+
+fn failing(id: &CertificateId, progress: &[Progress], waiting: &[permits::Waiting]) -> Option<Standing> {
+    if let Some(held) = waiting.iter().find(|held| held.certificate == *id) {
+        return Some(Standing::Failing { reason: held.why.clone(), again: Some(held.until) });
+    }
+    let progress = progress.iter().find(|progress| progress.id == *id)?;
+    if let Some(complaint) = progress.order.as_ref().and_then(|order| order.course.complaint.clone()) {
+        return Some(Standing::Failing { reason: complaint, again: None });
+    }
+    let attempt = progress.attempt.as_ref().filter(|attempt| attempt.failures > 0)?;
+    Some(Standing::Failing { reason: attempt.reason.clone(), again: Some(attempt.retry_at) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_for_want_of_anything_better_covers_nothing() {
+        let of = |names: &[&str]| Pair {
+            chain_pem: String::new(),
+            key_pem: String::new(),
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+            not_before: 0,
+            not_after: 0,
+            is_of_test_system: false,
+            version: String::new(),
+        };
+        assert!(covers(&of(&["b.test", "A.test"]), "a.test") && covers(&of(&["*.a.test"]), "b.a.test"));
+        assert!(!covers(&of(&[]), "a.test") && !covers(&of(&["*.a.test"]), "a.test"));
+        assert!(!covers(&of(&["*.a.test"]), "c.b.a.test"));
+    }
+}
