@@ -63,7 +63,7 @@ pub(super) fn cas<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Vec<CaUse<'p, 'a>> {
 pub(super) fn once<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Vec<&'p Configured<'a>> {
     let mut all: Vec<&Configured<'_>> = Vec::new();
     for configured in plugins.iter().filter_map(|plugin| plugin.config.as_ref()) {
-        let is_same = |known: &&&Configured<'_>| ptr::eq::<Node>(known.at.node, configured.at.node);
+        let is_same = |known: &&&Configured<'_>| ptr::eq::<Node>(known.at.node.shared(), configured.at.node.shared());
         if all.iter().find(is_same).is_none() {
             all.push(configured);
         }

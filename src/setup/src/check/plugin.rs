@@ -94,7 +94,7 @@ impl<'a> Plugin<'a> {
 
 /// Whether both have the very same node under this name, as an alias does it.
 fn same(one: &At<'_>, other: &At<'_>, name: &str) -> bool {
-    let node = |at: &At<'_>| at.get(name).map(|at| ptr::from_ref::<Node>(at.node));
+    let node = |at: &At<'_>| at.get(name).map(|at| ptr::from_ref::<Node>(at.node.shared()));
     node(one).is_some_and(|one| Some(one) == node(other))
 }
 
@@ -256,7 +256,7 @@ fn capabilities(plugins: &[Plugin<'_>], report: &mut Report) {
     for allowed in lists {
         // An empty list restricts nothing, and an alias has been told of where its anchor is.
         let is_restricting = matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty());
-        if !is_restricting || told.iter().any(|told| ptr::eq(*told, allowed.node)) {
+        if !is_restricting || told.iter().any(|told| ptr::eq(told.shared(), allowed.node.shared())) {
             continue;
         }
         let missing: Vec<&str> = CAPABILITIES.into_iter().filter(|name| allowed.entry(name).is_none()).collect();
@@ -292,7 +292,7 @@ fn configurations(plugins: &[Plugin<'_>], report: &mut Report) {
     let mut engines = engines.filter(|configured| configured.config.role != Role::Responder);
     let Some(first) = engines.next() else { return };
     let own = ["role", "entryPoint"];
-    for other in engines.filter(|other| !ptr::eq(other.at.node, first.at.node)) {
+    for other in engines.filter(|other| !ptr::eq(other.at.node.shared(), first.at.node.shared())) {
         let keys =
             |value: &Value| value.as_object().map(|map| map.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
         let mut keys: Vec<String> = [keys(&first.value), keys(&other.value)].concat();

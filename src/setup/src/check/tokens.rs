@@ -52,7 +52,7 @@ pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<Hidden>
     let mut left: Vec<At<'_>> = documents.iter().map(Document::top).collect();
     while let Some(at) = left.pop() {
         // An alias stands in many places.
-        if seen.insert(ptr::from_ref(at.node)) {
+        if seen.insert(ptr::from_ref(at.node.shared())) {
             let metadata = at.list("initial_metadata");
             let values = metadata.iter().filter_map(|entry| entry.text_of("value"));
             tokens.extend(values.map(|value| Hidden::new(value.to_owned())));
@@ -69,7 +69,7 @@ pub(super) fn streams<'a>(sources: impl IntoIterator<Item = At<'a>>, report: &mu
     let mut placeholder = None;
     for source in sources {
         // An alias stands in many places.
-        if told.insert(source.node.start) {
+        if told.insert(source.node.shared().start) {
             let found = stream(&source, report);
             placeholder = placeholder.or(found);
         }

@@ -27,7 +27,7 @@ struct Walk<'r> {
 
 impl Walk<'_> {
     fn look(&mut self, at: &At<'_>) {
-        if !self.seen.insert(ptr::from_ref(at.node)) {
+        if !self.seen.insert(ptr::from_ref(at.node.shared())) {
             return;
         }
         self.capabilities(at);

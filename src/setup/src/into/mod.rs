@@ -118,17 +118,18 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
         notes.say("nothing is missing".to_owned());
         return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0, challenged });
     }
-    let edited = edit::apply(text, &top, &edits).map_err(|unfit| {
+    let text = edit::apply(text, &edits).map_err(|unfit| {
         let why = match unfit {
-            Unfit::Nowhere => "found values of other kinds than Envoy takes there; `envoy-autocert check` says",
-            Unfit::Unwritable => "found a text that can't be added to and can't be written anew; please report this",
+            Unfit::Nowhere(path) => {
+                format!("{path}: found a value of another kind than Envoy takes there; `envoy-autocert check` says")
+            }
+            Unfit::Unwritable => {
+                "found a text that is laid out in a way that nothing can be added to; please report this".to_owned()
+            }
         };
         vec![format!("{source}: {why}")]
     })?;
-    if !edited.is_kept {
-        notes.say("comments are not kept: the text is laid out in a way that nothing can be added to".to_owned());
-    }
-    Ok(Added { text: edited.text, notes: notes.0, unplaced: unplaced.0, challenged })
+    Ok(Added { text, notes: notes.0, unplaced: unplaced.0, challenged })
 }
 
 fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, String> {

@@ -15,7 +15,7 @@ pub struct At<'a> {
     pub node: &'a Node,
     /// The path from the top; empty there.
     pub path: String,
-    /// The line, from 1: an alias's is that of its anchor.
+    /// The line, from 1.
     pub line: usize,
 }
 
@@ -67,9 +67,15 @@ impl<'a> At<'a> {
         items.iter().enumerate().map(item).collect()
     }
 
-    /// The items of the list of this name.
+    /// The items of the list of this name. Where a single value stands, that is its only item, with the list's path: Envoy
+    /// takes one message for a list of one.
     pub fn list(&self, name: &str) -> Vec<Self> {
-        self.find(name).map(|list| list.items()).unwrap_or_default()
+        let Some(list) = self.find(name) else { return Vec::new() };
+        match &list.node.kind {
+            Kind::List(_) => list.items(),
+            Kind::Nothing => Vec::new(),
+            Kind::Scalar(_) | Kind::Table(_) => vec![list],
+        }
     }
 
     /// The members of an object.

@@ -42,7 +42,7 @@ pub fn read(text: &str) -> Result<Vec<Rc<Node>>, Broken> {
     if text.len() > MAX_TEXT {
         return Err(Broken { line: None, what: format!("found more than {MAX_TEXT} bytes, expected less") });
     }
-    let mut reader = Reader::default();
+    let mut reader = Reader { text, documents: Vec::new(), open: Vec::new(), anchors: HashMap::new() };
     for event in Parser::new_from_str_with_options(text, options! { emit_comments: false }) {
         let (event, span) = event.map_err(|error| broken_yaml(&error))?;
         reader.take(event, &span)?;
@@ -55,8 +55,8 @@ fn broken_yaml(error: &ScanError) -> Broken {
 }
 
 /// What has been read, and what is open.
-#[derive(Default)]
-struct Reader {
+struct Reader<'t> {
+    text: &'t str,
     documents: Vec<Rc<Node>>,
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
@@ -71,12 +71,28 @@ struct Open {
     content: Content,
 }
 
-enum Content {
-    List(Vec<Rc<Node>>),
-    Table { entries: Vec<Entry>, keys: HashSet<String>, key: Option<(String, usize, usize)> },
+/// Where a value stands in the text.
+struct Place {
+    start: usize,
+    end: usize,
+    line: usize,
+    block: bool,
 }
 
-impl Reader {
+enum Content {
+    List(Vec<Rc<Node>>),
+    Table { entries: Vec<Entry>, keys: HashSet<String>, key: Option<Key> },
+}
+
+/// A key whose value has not come.
+struct Key {
+    name: String,
+    start: usize,
+    end: usize,
+    line: usize,
+}
+
+impl Reader<'_> {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Broken> {
         match event {
             Event::DocumentStart(..) => self.anchors.clear(),
@@ -86,7 +102,9 @@ impl Reader {
                 let kind = value.map_or(Kind::Nothing, Kind::Scalar);
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let (start, end) = (offset(span), span.end.byte_offset().unwrap_or_default());
-                self.close(Node { kind, start, end, line: span.start.line(), block }, anchor)?;
+                let nothing = (start == end).then(|| self.behind_colon()).flatten();
+                let (start, end) = nothing.map_or((start, end), |place| (place, place));
+                self.close(Place { start, end, line: span.start.line(), block }, kind, anchor)?;
             }
             Event::SequenceStart(style, anchor, _) => self.begin(Content::List(Vec::new()), style, anchor, span)?,
             Event::MappingStart(style, anchor, _) => {
@@ -98,11 +116,21 @@ impl Reader {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
                     return Err(wrong(span, "an alias stands within what it stands for"));
                 };
-                self.add(node, span.start.line())?;
+                let (start, end) = (offset(span), span.end.byte_offset().unwrap_or_default());
+                let (kind, line, block) = (node.kind.clone(), span.start.line(), node.block);
+                self.add(Rc::new(Node { kind, start, end, line, block, is_anchored: false, origin: Some(node) }))?;
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// The place behind the colon of a key that waits for its value.
+    fn behind_colon(&self) -> Option<usize> {
+        let Content::Table { key: Some(key), .. } = &self.open.last()?.content else { return None };
+        let rest = self.text.get(key.end..)?;
+        let colon = rest.len() - rest.trim_start().len();
+        rest.get(colon..)?.starts_with(':').then_some(key.end + colon + 1)
     }
 
     fn begin(&mut self, content: Content, style: StructureStyle, anchor: usize, span: &Span) -> Result<(), Broken> {
@@ -122,38 +150,42 @@ impl Reader {
         let (kind, last) = match content {
             Content::List(items) => {
                 let last = items.last().map(|item| item.end);
-                (Kind::List(items), last)
+                (Kind::List(Rc::new(items)), last)
             }
             Content::Table { entries, .. } => {
-                let last = entries.last().map(|entry| entry.value.end.max(entry.start));
-                (Kind::Table(entries), last)
+                let last = entries.last().map(|entry| entry.value.end.max(entry.key_end));
+                (Kind::Table(Rc::new(entries)), last)
             }
         };
         let end = if block { last.unwrap_or(start) } else { span.end.byte_offset().unwrap_or(start) };
-        self.close(Node { kind, start, end, line, block }, anchor)
+        self.close(Place { start, end, line, block }, kind, anchor)
     }
 
-    fn close(&mut self, node: Node, anchor: usize) -> Result<(), Broken> {
-        let (line, node) = (node.line, Rc::new(node));
+    fn close(&mut self, place: Place, kind: Kind, anchor: usize) -> Result<(), Broken> {
+        let Place { start, end, line, block } = place;
+        let node = Rc::new(Node { kind, start, end, line, block, is_anchored: anchor != 0, origin: None });
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
-        self.add(node, line)
+        self.add(node)
     }
 
-    fn add(&mut self, node: Rc<Node>, line: usize) -> Result<(), Broken> {
+    fn add(&mut self, node: Rc<Node>) -> Result<(), Broken> {
         match self.open.last_mut().map(|open| &mut open.content) {
             None => self.documents.push(node),
             Some(Content::List(items)) => items.push(node),
             Some(Content::Table { entries, keys, key }) => match key.take() {
-                Some((key, start, line)) => entries.push(Entry { key, start, line, value: node }),
+                Some(Key { name, start, end, line }) => {
+                    entries.push(Entry { key: name, start, key_end: end, line, value: node });
+                }
                 None => {
+                    let line = node.line;
                     let name = name(&node, line)?;
                     if !keys.insert(name.clone()) {
                         let what = format!("the key {} stands in the same object twice", acme::one_line(&name));
                         return Err(Broken { line: Some(line), what });
                     }
-                    *key = Some((name, node.start, line));
+                    *key = Some(Key { name, start: node.start, end: node.end, line });
                 }
             },
         }

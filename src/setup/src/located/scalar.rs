@@ -12,6 +12,11 @@ pub(super) fn plain(text: &str) -> Option<Value> {
     }
 }
 
+/// Whether a text that is not in quotes is something else than that text.
+pub(crate) fn is_no_text(text: &str) -> bool {
+    !matches!(plain(text), Some(Value::String(_)))
+}
+
 fn number(text: &str) -> Option<Number> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {

@@ -62,7 +62,7 @@ const CHOSEN_FOR_TCP: &str = "envoy.tcp_proxy.cluster";
 pub(super) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> {
     let own = ["configuration", "pluginConfig"].into_iter();
     let own = own.flat_map(|field| plugins.iter().filter_map(move |plugin| plugin.at.get(field)));
-    let mut walk = Walk { own: own.map(|at| ptr::from_ref(at.node)).collect(), ..Walk::default() };
+    let mut walk = Walk { own: own.map(|at| ptr::from_ref(at.node.shared())).collect(), ..Walk::default() };
     for top in tops {
         walk.value(top, &Place::default());
     }
@@ -88,8 +88,8 @@ type Seen = (*const Node, String, String, bool, Option<*const Node>);
 impl Place<'_> {
     /// An alias stands in many places, and says the same in all that are alike.
     fn key(&self, node: &Node) -> Seen {
-        let route = self.route.as_ref().map(|route| ptr::from_ref(route.node));
-        (ptr::from_ref(node), self.field.clone(), self.around.clone(), self.is_code, route)
+        let route = self.route.as_ref().map(|route| ptr::from_ref(route.node.shared()));
+        (ptr::from_ref(node.shared()), self.field.clone(), self.around.clone(), self.is_code, route)
     }
 }
 
@@ -103,7 +103,7 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn value(&mut self, at: &At<'a>, place: &Place<'a>) {
-        if self.own.contains(&ptr::from_ref(at.node)) {
+        if self.own.contains(&ptr::from_ref(at.node.shared())) {
             return;
         }
         match &at.node.kind {

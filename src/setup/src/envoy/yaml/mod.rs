@@ -93,16 +93,26 @@ fn fill(value: &mut Value, firsts: &Map<String, Value>) {
 
 /// The text of a value of ours, with a line break at its end.
 pub fn write(value: &Value) -> String {
-    text(value, Marks::Ours)
+    text(value, Marks::Ours, &mut BTreeSet::new())
 }
 
 /// The text of a value of somebody else's, in which `#` and `*` are keys as any other.
 pub fn write_verbatim(value: &Value) -> String {
-    text(value, Marks::None)
+    text(value, Marks::None, &mut BTreeSet::new())
 }
 
-fn text(value: &Value, marks: Marks) -> String {
-    let mut writer = Writer { text: String::new(), shared: Vec::new(), referred: BTreeSet::new(), marks };
+/// The same, to stand in a text that has these anchors; those that are made are added.
+pub(crate) fn write_beside(value: &Value, anchors: &mut BTreeSet<String>) -> String {
+    text(value, Marks::None, anchors)
+}
+
+/// The text of a value of somebody else's on one line, as it can stand between brackets.
+pub(crate) fn flow(value: &Value) -> String {
+    Marks::None.flow(value)
+}
+
+fn text(value: &Value, marks: Marks, anchors: &mut BTreeSet<String>) -> String {
+    let mut writer = Writer { text: String::new(), shared: Vec::new(), referred: BTreeSet::new(), marks, anchors };
     writer.count(value);
     for key in std::mem::take(&mut writer.referred) {
         if let Some(first) = writer.shared.iter_mut().find(|shared| shared.key == key) {
@@ -127,6 +137,8 @@ struct Writer<'v> {
     /// The keys of what [`same`] stands for.
     referred: BTreeSet<&'v str>,
     marks: Marks,
+    /// The anchors that there are already.
+    anchors: &'v mut BTreeSet<String>,
 }
 
 /// Who wrote the keys `#` and `*`.
@@ -205,8 +217,10 @@ impl<'v> Writer<'v> {
                 let _ = writeln!(self.text, " *{anchor}");
                 return;
             }
-            let nth = self.shared.iter().filter(|shared| shared.key == key && shared.anchor.is_some()).count();
-            let anchor = if nth == 0 { key.to_owned() } else { format!("{key}_{}", nth + 1) };
+            let numbered = (2..).map(|number| format!("{key}_{number}"));
+            let mut names = std::iter::once(key.to_owned()).chain(numbered);
+            let anchor = names.find(|name| !self.anchors.contains(name)).unwrap_or_else(|| key.to_owned());
+            self.anchors.insert(anchor.clone());
             let _ = write!(self.text, " &{anchor}");
             self.shared[index].anchor = Some(anchor);
         }

@@ -1,0 +1,192 @@
+//! Additions to a configuration, made in its text: whatever is not touched stays byte for byte.
+//!
+//! | file | its part |
+//! |---|---|
+//! | `value.rs` | what the text has to mean afterwards |
+//! | `layout.rs` | where lines, columns and tokens are in a text |
+//! | `copy.rs` | a part of the text, moved to another column |
+//! | `aliases.rs` | an alias gets a text of its own where only one of its places is edited |
+//! | `single.rs` | a message that stands for a list becomes a list |
+//! | `site.rs` | what stands around each node |
+//! | `splice.rs`, `block.rs`, `flow.rs` | the edits as texts at places, in lines or between brackets |
+//!
+//! What the text has become is read again and compared with the value that was meant: a layout that nobody foresaw is
+//! refused rather than written wrongly.
+
+mod aliases;
+mod block;
+mod copy;
+mod flow;
+mod layout;
+mod single;
+mod site;
+mod splice;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::envoy::Options;
+use crate::located::{Kind, Node, read};
+
+pub(super) use copy::copy_of;
+
+/// The most aliases that get a text of their own: a text whose aliases stand in each other would grow without end.
+const MAX_ALIASES: usize = 1000;
+
+/// A change.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Edit {
+    /// Items at an end of the list at this path; a single message there becomes the list's first item.
+    Insert {
+        /// The list's path.
+        list: String,
+        /// Before its first item, rather than behind its last one.
+        first: bool,
+        /// The items.
+        items: Vec<Value>,
+    },
+    /// A member that the object at this path does not have, or that has no value there.
+    Set {
+        /// The object's path; empty for the whole.
+        table: String,
+        /// The member's key.
+        key: String,
+        /// Its value.
+        value: Value,
+    },
+    /// Another member in the place of one.
+    Replace {
+        /// The object's path.
+        table: String,
+        /// The key of the one that goes.
+        old: String,
+        /// The key of the one that comes.
+        key: String,
+        /// Its value.
+        value: Value,
+    },
+    /// A member that goes.
+    Remove {
+        /// The object's path.
+        table: String,
+        /// The member's key.
+        key: String,
+    },
+}
+
+impl Edit {
+    /// Does to it what [`Options::finish`] does.
+    pub(super) fn finish(&mut self, options: &Options) {
+        match self {
+            Self::Insert { items, .. } => items.iter_mut().for_each(|item| options.finish(item)),
+            Self::Set { value, .. } | Self::Replace { value, .. } => options.finish(value),
+            Self::Remove { .. } => {}
+        }
+    }
+
+    /// The path of the list or the object that is changed.
+    fn path(&self) -> &str {
+        match self {
+            Self::Insert { list, .. } => list,
+            Self::Set { table, .. } | Self::Replace { table, .. } | Self::Remove { table, .. } => table,
+        }
+    }
+
+    fn path_mut(&mut self) -> &mut String {
+        match self {
+            Self::Insert { list, .. } => list,
+            Self::Set { table, .. } | Self::Replace { table, .. } | Self::Remove { table, .. } => table,
+        }
+    }
+
+    /// The member that is taken out of the object, if one is.
+    fn taken(&self) -> Option<&str> {
+        match self {
+            Self::Replace { old, .. } => Some(old),
+            Self::Remove { key, .. } => Some(key),
+            Self::Insert { .. } | Self::Set { .. } => None,
+        }
+    }
+
+    /// The same change, made at another path.
+    fn is_like(&self, other: &Self) -> bool {
+        let mut moved = other.clone();
+        self.path().clone_into(moved.path_mut());
+        *self == moved
+    }
+}
+
+/// Why a text could not be edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unfit {
+    /// This path leads to nothing, or to a value of another kind.
+    Nowhere(String),
+    /// The text is laid out in a way that none of the changes fits in.
+    Unwritable,
+}
+
+/// The text with all changes made.
+///
+/// # Errors
+/// When a path leads nowhere, or no text says what was meant.
+pub(super) fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
+    let top = tree(text).ok_or(Unfit::Unwritable)?;
+    let meant = value::edited(&top, edits)?;
+    let mut edits = edits.to_vec();
+    let mut text = text.to_owned();
+    for _ in 0..MAX_ALIASES {
+        let top = tree(&text).ok_or(Unfit::Unwritable)?;
+        let Some(next) = aliases::expanded(&text, &top, &edits)?.or_else(|| single::listed(&text, &top, &mut edits))
+        else {
+            let text = splice::spliced(&text, &top, &edits).ok_or(Unfit::Unwritable)?;
+            let is_meant = tree(&text).and_then(|tree| tree.value()) == Some(meant);
+            return if is_meant { Ok(text) } else { Err(Unfit::Unwritable) };
+        };
+        text = next;
+    }
+    Err(Unfit::Unwritable)
+}
+
+/// The only document of a text.
+fn tree(text: &str) -> Option<Rc<Node>> {
+    let mut documents = read(text).ok()?;
+    documents.pop().filter(|_| documents.is_empty())
+}
+
+/// A step of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step<'p> {
+    Index(usize),
+    Key(&'p str),
+}
+
+/// `a.b[0].c` in steps. Keys on the way to what is edited have neither dots nor brackets.
+fn steps(path: &str) -> Vec<Step<'_>> {
+    let parts = path.split(['.', '[']).filter(|part| !part.is_empty());
+    parts
+        .map(|part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
+            Some(index) => Step::Index(index),
+            None => Step::Key(part),
+        })
+        .collect()
+}
+
+/// The node below this one by a step.
+fn below<'n>(node: &'n Node, step: &Step<'_>) -> Option<&'n Rc<Node>> {
+    match (&node.kind, step) {
+        (Kind::List(items), Step::Index(index)) => items.get(*index),
+        (Kind::Table(entries), Step::Key(key)) => {
+            entries.iter().find(|entry| entry.key == *key).map(|entry| &entry.value)
+        }
+        _ => None,
+    }
+}
+
+/// The node at a path.
+fn find<'n>(top: &'n Rc<Node>, path: &str) -> Option<&'n Rc<Node>> {
+    steps(path).iter().try_fold(top, |node, step| below(node, step))
+}

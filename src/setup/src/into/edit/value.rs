@@ -1,0 +1,90 @@
+//! The value that a text has to mean when all changes are made.
+
+use std::cmp::Reverse;
+use std::rc::Rc;
+
+use serde_json::{Map, Value, json};
+
+use super::copy::source_of;
+use super::{Edit, Unfit, find, steps};
+use crate::located::Node;
+
+/// The value with all changes.
+///
+/// # Errors
+/// When a path leads to nothing, or to a value of another kind.
+pub(super) fn edited(top: &Rc<Node>, edits: &[Edit]) -> Result<Value, Unfit> {
+    let mut value = top.value().ok_or(Unfit::Unwritable)?;
+    // Paths are those of the text: what changes a list, or makes one, comes after what is changed below it.
+    let mut deepest_first: Vec<&Edit> = edits.iter().collect();
+    let is_first = |edit: &Edit| matches!(edit, Edit::Insert { first: true, .. });
+    let is_insert = |edit: &Edit| matches!(edit, Edit::Insert { .. });
+    deepest_first.sort_by_key(|edit| (Reverse(steps(edit.path()).len()), is_insert(edit), is_first(edit)));
+    for edit in deepest_first {
+        change(&mut value, edit, top).ok_or_else(|| Unfit::Nowhere(edit.path().to_owned()))?;
+    }
+    Ok(value)
+}
+
+fn change(whole: &mut Value, edit: &Edit, top: &Rc<Node>) -> Option<()> {
+    let place = whole.pointer_mut(&pointer(edit.path()))?;
+    match edit {
+        Edit::Insert { first, items, .. } => {
+            let items = items.iter().map(|item| filled(item, top)).collect::<Option<Vec<_>>>()?;
+            match place {
+                Value::Array(list) => {
+                    let at = if *first { 0 } else { list.len() };
+                    list.splice(at..at, items);
+                }
+                Value::Null => *place = Value::Array(items),
+                Value::Object(_) => {
+                    let single = place.take();
+                    let (mut list, single) = if *first { (items, vec![single]) } else { (vec![single], items) };
+                    list.extend(single);
+                    *place = Value::Array(list);
+                }
+                _ => return None,
+            }
+        }
+        Edit::Set { key, value, .. } => {
+            if place.is_null() {
+                *place = json!({});
+            }
+            place.as_object_mut()?.insert(key.clone(), filled(value, top)?);
+        }
+        Edit::Replace { old, key, value, .. } => {
+            let table = place.as_object_mut()?;
+            table.remove(old)?;
+            table.insert(key.clone(), filled(value, top)?);
+        }
+        Edit::Remove { key, .. } => {
+            place.as_object_mut()?.remove(key)?;
+        }
+    }
+    Some(())
+}
+
+/// A value of ours, with the value of what is copied from the text in the place of its path.
+fn filled(value: &Value, top: &Rc<Node>) -> Option<Value> {
+    Some(match value {
+        Value::String(text) => match source_of(text) {
+            Some(path) => find(top, path)?.value()?,
+            None => value.clone(),
+        },
+        Value::Array(items) => Value::Array(items.iter().map(|item| filled(item, top)).collect::<Option<_>>()?),
+        Value::Object(members) => {
+            let member = |(key, value): (&String, &Value)| Some((key.clone(), filled(value, top)?));
+            Value::Object(members.iter().map(member).collect::<Option<Map<_, _>>>()?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    })
+}
+
+/// `a.b[0].c` as `/a/b/0/c`.
+fn pointer(path: &str) -> String {
+    let steps = steps(path).into_iter().map(|step| match step {
+        super::Step::Index(index) => format!("/{index}"),
+        super::Step::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+    });
+    steps.collect()
+}
