@@ -252,7 +252,7 @@ fn waits(secrets: &[Secret<'_>], report: &mut Report) {
     let mut told: HashSet<usize> = HashSet::new();
     for config in secrets.iter().filter_map(|secret| secret.at.get("sds_config")) {
         // An alias stands in many places.
-        if !told.insert(config.node.start) {
+        if !told.insert(config.node.shared().start) {
             continue;
         }
         if config.text_of("initial_fetch_timeout").is_some_and(is_zero) {
