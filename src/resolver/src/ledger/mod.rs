@@ -19,6 +19,7 @@ mod pause;
 mod refusal;
 
 pub use book::{Counted, Ledger, Question};
+pub use defaults::is_private;
 pub use interruption::{Interruption, wait_after_interruptions};
 pub use limit::{Limit, Limits};
 pub use pause::Pause;
