@@ -26,4 +26,4 @@ pub mod schema;
 pub mod traefik;
 
 pub use assemble::ClosedRouter;
-pub use input::{Mistake, Quick, Reading, SourceFile, Sources, read};
+pub use input::{Bootstrap, Mistake, Quick, Reading, SourceFile, Sources, read};

@@ -17,7 +17,7 @@ pub(crate) mod listeners;
 pub(crate) mod plugin;
 pub(crate) mod reach;
 mod resource_names;
-mod sds;
+pub(crate) mod sds;
 pub(crate) mod tls_alpn01;
 mod tokens;
 pub(crate) mod typed;

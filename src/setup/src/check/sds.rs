@@ -106,7 +106,7 @@ fn google<'a>(service: Option<&At<'a>>) -> Option<&'a str> {
 }
 
 /// The clusters that certificates are asked of.
-pub(super) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
+pub(crate) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
     let selector = selector(common).and_then(|config| config.get("config_source"));
     let listed = secrets(common).into_iter().map(|secret| secret.source);
     let sources = listed.chain(selector.map(|config| source(&config)));
@@ -115,7 +115,7 @@ pub(super) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
 
 /// The clusters and addresses that the sidecar's secrets are asked of: those that are called so, or give a certificate
 /// that is wanted.
-pub(super) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str> {
+pub(crate) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str> {
     let wanted = wanted(plugins);
     let contexts: Vec<At<'a>> =
         envoy.chains().filter_map(|(_, chain)| chain.tls.as_ref()?.get("common_tls_context")).collect();

@@ -7,6 +7,7 @@
 //!
 //! Values of Traefik's Helm chart are files too; their `env` and `additionalArguments` stand where they stand.
 
+mod bootstrap;
 mod canonical;
 mod document;
 mod environment;
@@ -20,8 +21,9 @@ mod quick;
 mod shape;
 mod template;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+pub use bootstrap::Bootstrap;
 pub use document::MAX_FILE;
 pub use flags::{Arguments, split as split_arguments};
 pub use mistake::Mistake;
@@ -62,6 +64,8 @@ pub struct Sources {
     pub environment: Vec<(String, String)>,
     /// `--domain` and its like.
     pub quick: Option<Quick>,
+    /// `--into`: an Envoy bootstrap of the user's own.
+    pub bootstrap: Option<Bootstrap>,
     /// A part of Traefik's configuration that we do not have is a mistake, not a warning.
     pub strict: bool,
     /// `--open`: the routers that are served though what guards them is not built, as `http.routers.NAME`,
@@ -142,6 +146,12 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     reader.flat(environment::SOURCE, environment, &mut layers);
     let flags = flags::tree(&sources.flags, reader.report);
     reader.flat(flags::SOURCE, flags, &mut layers);
+    if let Some(bootstrap) = &sources.bootstrap {
+        let value = bootstrap::listeners(bootstrap, &layers);
+        layers.push(Layer { name: bootstrap.source.clone(), value, rank: Rank::Below });
+        let value = bootstrap::base(bootstrap, sources.quick.as_ref(), &layers, reader.report);
+        layers.push(Layer { name: quick::SOURCE.to_owned(), value, rank: Rank::Below });
+    }
     if let Some(quick) = &sources.quick {
         let value = quick::base(quick, &layers, reader.report);
         layers.push(Layer { name: quick::SOURCE.to_owned(), value, rank: Rank::Below });
@@ -150,6 +160,18 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     }
     left_out.report(sources.strict, report);
     layers
+}
+
+/// Whether names of wildcards can be proved: a resolver has a challenge by DNS.
+pub fn proves_wildcards(sources: &Sources) -> bool {
+    let mut report = Report::default();
+    let layers = layers(sources, &mut report);
+    let whole = layers::merged(&layers, &mut report);
+    let resolvers = whole.get("certificatesResolvers").and_then(Value::as_object);
+    let has =
+        |resolver: &Value, challenge: &str| resolver.get("acme").is_some_and(|acme| acme.get(challenge).is_some());
+    let by_dns = ["dnsChallenge", "dnsPersistChallenge"];
+    resolvers.into_iter().flat_map(Map::values).any(|resolver| by_dns.iter().any(|challenge| has(resolver, challenge)))
 }
 
 /// The names of all resolvers that can be of a CA, sorted.

@@ -4,11 +4,10 @@
 use serde_json::{Map, Value, json};
 
 use super::edit::Edit;
-use super::infer::title;
+use super::names::title;
 use super::place::Place;
 use crate::check::gather::Listener;
 use crate::check::limits::has_limit;
-use crate::check::plugin;
 use crate::envoy::Options;
 use crate::envoy::limits::{ANSWERS, MONITOR, of_answers, overload_manager, runtime_key};
 use crate::located::At;
@@ -72,27 +71,22 @@ impl<'p, 'a> Place<'p, 'a> {
         if let Some(admin) = self.top.get("admin").filter(|admin| admin.get(IGNORE).is_none()) {
             self.ignore(admin.path, "admin".to_owned());
         }
-        let challenged = self.challenged().filter(|listener| listener.at.get(IGNORE).is_none());
+        let challenged = self.challenged();
         for listener in self.envoy.listeners.iter().filter(|listener| !listener.name.is_empty()) {
-            let is_challenged = challenged.is_some_and(|challenged| challenged.at.path == listener.at.path);
+            let is_challenged = challenged.iter().any(|challenged| challenged.at.path == listener.at.path);
             let most = if is_challenged { connections.challenges } else { connections.clients };
             limits.insert(runtime_key(listener.name), json!(most));
-            if is_challenged {
+            if is_challenged && listener.at.get(IGNORE).is_none() {
                 self.ignore(listener.at.path.clone(), title(listener));
             }
         }
+        limits.extend(self.added.iter().map(|name| (runtime_key(name), json!(connections.clients))));
         limits
     }
 
-    /// The listener with the plugin, or to be.
-    pub(super) fn challenged(&self) -> Option<&'p Listener<'a>> {
-        let of_plugin = || {
-            self.plugins.iter().find_map(|plugin| match plugin.place {
-                plugin::Place::Filter { manager: Some(manager), .. } => self.envoy.managers().nth(manager),
-                _ => None,
-            })
-        };
-        self.responder.or_else(|| of_plugin().map(|(listener, ..)| listener))
+    /// The listeners with the plugin, or to be.
+    pub(super) fn challenged(&self) -> Vec<&'p Listener<'a>> {
+        if self.responders.is_empty() { self.answering() } else { self.responders.clone() }
     }
 
     fn ignore(&mut self, table: String, title: String) {

@@ -1,13 +1,32 @@
 //! What an Envoy bootstrap of a user's own is missing to get its certificates by the plugin, put into it.
 //!
-//! [`infer`] says which names it serves, [`add`] adds what a [`Setup`] with these needs: the plugin on the plaintext
-//! listener, SDS and the chain for TLS-ALPN-01 on the TLS ones, clusters, the engine. Nothing that stands there is changed or replaced; what has been
-//! added before is not added again; what has no place is said.
+//! [`infer`] says which names it serves, [`add`] adds what a [`Setup`] with these needs.
+//!
+//! Promises: nothing that stands there is changed or replaced unless the user wishes it; what has been added before is not
+//! added again; where nothing would be served afterwards, there is no result.
+//!
+//! | file | its part |
+//! |---|---|
+//! | `names.rs` | names of virtual hosts and filter chains |
+//! | `tls.rs` | chains that end TLS, and whose certificates they have |
+//! | `plain.rs` | listeners without TLS: where challenges come |
+//! | `obstacles.rs` | what keeps all of it from being served |
+//! | `place.rs` | where each addition belongs |
+//! | `responders.rs`, `routers.rs`, `secrets.rs`, `tls_alpn01.rs`, `limits.rs` | additions to what is there |
+//! | `https.rs` | a listener with TLS, for who has none |
+//! | `edit/` | the additions, in the text |
 
 mod edit;
-mod infer;
+mod https;
 mod limits;
+mod names;
+mod obstacles;
 mod place;
+mod plain;
+mod responders;
+mod routers;
+mod secrets;
+mod tls;
 mod tls_alpn01;
 
 use std::collections::HashSet;
@@ -22,13 +41,32 @@ use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
 
-/// The names that a configuration serves.
+/// What the user wishes beside additions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// The sidecar's certificates come in the place of the user's own.
+    pub replace_certificates: bool,
+    /// A listener with TLS on this port, with the routes of those without.
+    pub add_https: Option<u16>,
+    /// The listeners without TLS redirect to the one that is added.
+    pub redirect: bool,
+    /// A resolver can prove wildcards.
+    pub with_wildcards: bool,
+}
+
+/// What a bootstrap says of what is to be set up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inferred {
     /// The names of each certificate, the main one first.
     pub certificates: Vec<Vec<String>>,
     /// Why these and no others, one line each.
     pub notes: Vec<String>,
+    /// The names of the listeners, with their addresses as Traefik writes them.
+    pub entry_points: Vec<(String, String)>,
+    /// The listener that HTTP-01 comes to; none where no listener speaks HTTP without TLS.
+    pub challenged: Option<String>,
+    /// Files with certificates whose names are wanted, since their chains name none.
+    pub named_by: Vec<String>,
 }
 
 /// The configuration with what it was missing.
@@ -41,17 +79,34 @@ pub struct Added {
     /// What has no place and why, one line each.
     pub unplaced: Vec<String>,
     /// Where the plugin answers challenges.
-    pub challenged: Option<SocketAddr>,
+    pub challenged: Vec<SocketAddr>,
+    /// Where the sidecar's certificates are shown.
+    pub served: Vec<SocketAddr>,
+    /// Certificates that went, whose files can be imported.
+    pub replaced: Vec<Replaced>,
+}
+
+/// A certificate of the user's own that went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replaced {
+    /// The file of the chain.
+    pub chain: String,
+    /// The file of the key.
+    pub key: String,
 }
 
 /// Lines for the user, each once.
 #[derive(Default)]
-struct Notes(Vec<String>);
+struct Notes {
+    lines: Vec<String>,
+    /// Wildcards are names as others.
+    with_wildcards: bool,
+}
 
 impl Notes {
     fn say(&mut self, line: String) {
-        if !self.0.contains(&line) {
-            self.0.push(line);
+        if !self.lines.contains(&line) {
+            self.lines.push(line);
         }
     }
 
@@ -62,25 +117,33 @@ impl Notes {
     }
 }
 
-/// The names that a bootstrap serves over TLS and has no certificates for; where its TLS listeners name none, those of
-/// its plaintext listeners.
+/// The names that a bootstrap serves over TLS and that want certificates; where its TLS listeners name none, those of its
+/// listeners without TLS.
 ///
 /// # Errors
-/// When the text is no bootstrap.
-pub fn infer(source: &str, text: &str) -> Result<Inferred, String> {
+/// When the text is no bootstrap, or nothing could be served, whatever is added.
+pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<String>> {
     let documents = bootstrap(source, text)?;
     let mut report = Report::default();
     let envoy = Envoy::gather(&documents, &mut report);
-    let mut notes = Notes(report.warnings.iter().map(ToString::to_string).collect());
-    let chains = infer::tls_chains(&envoy, &mut notes);
-    let mut found: Vec<Vec<String>> = chains.iter().flat_map(|chain| chain.certificates.clone()).collect();
-    if found.is_empty() && chains.iter().any(|chain| chain.own.is_none()) {
+    let plugins = Plugin::all(&envoy, &mut Report::default());
+    let mut notes = Notes { with_wildcards: wishes.with_wildcards, ..Notes::default() };
+    report.warnings.iter().for_each(|warning| notes.say(warning.to_string()));
+    let chains = tls::tls_chains(&envoy, &plugins, wishes, &mut notes);
+    let obstacles = obstacles::all(source, &envoy, &chains, wishes);
+    if !obstacles.is_empty() {
+        return Err(obstacles);
+    }
+    let ours = || chains.iter().filter(|chain| chain.is_for_us(wishes));
+    let mut found: Vec<Vec<String>> = ours().flat_map(|chain| chain.names.clone()).collect();
+    let nameless = ours().filter(|chain| chain.names.is_empty());
+    let named_by = nameless.flat_map(|chain| chain.files()).map(|(chain, _)| chain).collect();
+    if found.is_empty() {
         let plain = envoy.chains().filter(|(_, chain)| !chain.has_socket);
-        found = plain.flat_map(|(listener, chain)| infer::virtual_hosts(listener, chain, &mut notes)).collect();
+        found = plain.flat_map(|(listener, chain)| names::virtual_hosts(listener, chain, &mut notes)).collect();
     }
     if found.is_empty() {
         // All of it may have been added before.
-        let plugins = Plugin::all(&envoy, &mut Report::default());
         let configured = plugins.first().and_then(|plugin| plugin.config.as_ref());
         found = configured.into_iter().flat_map(|c| &c.config.wants).map(|want| want.names.clone()).collect();
         if !found.is_empty() {
@@ -90,15 +153,17 @@ pub fn infer(source: &str, text: &str) -> Result<Inferred, String> {
     let mut known = HashSet::new();
     let once = |names: Vec<String>| names.into_iter().filter(|name| known.insert(name.clone())).collect::<Vec<_>>();
     let certificates = found.into_iter().map(once).filter(|names| !names.is_empty()).collect();
-    Ok(Inferred { certificates, notes: notes.0 })
+    let challenged = plain::nearest_to_cas(&envoy).map(|listener| plain::entry_point(listener).0);
+    let entry_points = plain::entry_points(&envoy, wishes);
+    Ok(Inferred { certificates, notes: notes.lines, entry_points, challenged, named_by })
 }
 
 /// Adds what a setup needs. Its routers count with their certificates only; where requests go is the user's.
 ///
 /// # Errors
-/// When the text is no bootstrap, or the setup has mistakes that show beside each other.
-pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result<Added, Vec<String>> {
-    let documents = bootstrap(source, text).map_err(|why| vec![why])?;
+/// When the text is no bootstrap, when the setup has mistakes that show beside each other, or when nothing would be served.
+pub fn add(source: &str, text: &str, setup: &Setup, options: &Options, wishes: &Wishes) -> Result<Added, Vec<String>> {
+    let documents = bootstrap(source, text)?;
     let [document] = documents.as_slice() else { return Err(vec![format!("{source}: expected one document")]) };
     let lines = |mistakes: Vec<Mistake>| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>();
     options.version.will_do(setup).map_err(lines)?;
@@ -107,36 +172,47 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options) -> Result
     let envoy = Envoy::gather(&documents, &mut report);
     let plugins = Plugin::all(&envoy, &mut report);
     let top = document.top();
-    let mut place = place::Place::new(&envoy, &plugins, &top);
+    let chains = tls::tls_chains(&envoy, &plugins, wishes, &mut Notes::default());
+    let obstacles = obstacles::all(source, &envoy, &chains, wishes);
+    if !obstacles.is_empty() {
+        return Err(obstacles);
+    }
+    let mut place = place::Place::new(&envoy, &plugins, &top, &chains, wishes);
     place.all(setup, &cas, options);
-    let challenged = place.challenged().and_then(place::address);
-    let place::Place { mut edits, mut notes, mut unplaced, .. } = place;
+    if !place.is_served {
+        let why = "nothing is written, since nothing would be served";
+        return Err(place.unplaced.lines.into_iter().chain([format!("{source}: {why}")]).collect());
+    }
+    let challenged = place.challenged().into_iter().filter_map(plain::address).collect();
+    let place::Place { mut edits, mut notes, mut unplaced, served, replaced, .. } = place;
     edits.iter_mut().for_each(|edit| edit.finish(options));
     let of_others = for_version(&documents, options.version);
     of_others.mistakes.iter().chain(&of_others.warnings).for_each(|finding| unplaced.say(finding.to_string()));
+    let mut text = text.to_owned();
     if edits.is_empty() {
         notes.say("nothing is missing".to_owned());
-        return Ok(Added { text: text.to_owned(), notes: notes.0, unplaced: unplaced.0, challenged });
+    } else {
+        text = edit::apply(&text, &edits).map_err(|unfit| vec![format!("{source}: {}", why(&unfit))])?;
     }
-    let text = edit::apply(text, &edits).map_err(|unfit| {
-        let why = match unfit {
-            Unfit::Nowhere(path) => {
-                format!("{path}: found a value of another kind than Envoy takes there; `envoy-autocert check` says")
-            }
-            Unfit::Unwritable => {
-                "found a text that is laid out in a way that nothing can be added to; please report this".to_owned()
-            }
-        };
-        vec![format!("{source}: {why}")]
-    })?;
-    Ok(Added { text, notes: notes.0, unplaced: unplaced.0, challenged })
+    Ok(Added { text, notes: notes.lines, unplaced: unplaced.lines, challenged, served, replaced })
 }
 
-fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, String> {
-    let documents = Document::all(source, text).map_err(|broken| format!("{source}: {broken}"))?;
+fn why(unfit: &Unfit) -> String {
+    match unfit {
+        Unfit::Nowhere(path) => {
+            format!("{path}: found a value of another kind than Envoy takes there; `envoy-autocert check` says")
+        }
+        Unfit::Unwritable => {
+            "found a text that is laid out in a way that nothing can be added to; please report this".to_owned()
+        }
+    }
+}
+
+fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, Vec<String>> {
+    let documents = Document::all(source, text).map_err(|broken| vec![format!("{source}: {broken}")])?;
     match documents.as_slice() {
         [only] if kind(&only.top()) == Kind::Bootstrap => Ok(documents),
-        _ => Err(format!("{source}: found no bootstrap of Envoy's, expected one with static_resources")),
+        _ => Err(vec![format!("{source}: found no bootstrap of Envoy's, expected one with static_resources")]),
     }
 }
 

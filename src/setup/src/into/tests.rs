@@ -24,8 +24,9 @@ fn setup(certificates: &[Vec<String>]) -> Setup {
 }
 
 fn added(text: &str) -> (Inferred, Added) {
-    let inferred = infer("envoy.yaml", text).unwrap();
-    let added = add("envoy.yaml", text, &setup(&inferred.certificates), &Options::default()).unwrap();
+    let inferred = infer("envoy.yaml", text, &Wishes::default()).unwrap();
+    let added =
+        add("envoy.yaml", text, &setup(&inferred.certificates), &Options::default(), &Wishes::default()).unwrap();
     (inferred, added)
 }
 
@@ -92,10 +93,17 @@ fn a_bootstrap_without_a_limit_of_connections_gets_one_that_leaves_the_ca_and_th
 
 #[test]
 fn names_come_from_virtual_hosts_or_from_what_a_filter_chain_matches() {
-    let names = |text| infer("", text).unwrap().certificates.iter().map(|names| names.join(" ")).collect::<Vec<_>>();
+    let names = |text| {
+        infer("", text, &Wishes::default())
+            .unwrap()
+            .certificates
+            .iter()
+            .map(|names| names.join(" "))
+            .collect::<Vec<_>>()
+    };
     assert_eq!(names(FRONT_PROXY), ["example.com www.example.com", "api.example.com"]);
     assert_eq!(names(SNI), ["a.example.com", "b.example.com c.example.com"]);
-    let notes = infer("", FRONT_PROXY).unwrap().notes;
+    let notes = infer("", FRONT_PROXY, &Wishes::default()).unwrap().notes;
     assert!(
         notes.iter().any(|note| note.starts_with("*.preview.example.com: left out, a wildcard needs DNS-01")),
         "{notes:?}"
@@ -111,7 +119,7 @@ fn where_tls_listeners_name_nothing_the_plaintext_ones_do() {
     let text = FRONT_PROXY.replace("domains: [example.com, www.example.com, 'example.com:443']", "domains: ['*']");
     let text = text.replace("domains: [api.example.com, '*.preview.example.com']", "domains: ['**']");
     let text = text.replace("domains: ['*'] # plain", "domains: [old.example.com]");
-    let names = infer("", &text).unwrap().certificates;
+    let names = infer("", &text, &Wishes::default()).unwrap().certificates;
     assert_eq!(names, [["old.example.com"]]);
 }
 
@@ -130,18 +138,17 @@ fn a_chain_gets_the_secrets_of_its_own_names_and_certificates_of_the_users_stay(
         })
         .collect();
     assert_eq!(secrets, [vec!["a.example.com".to_owned()], vec!["b.example.com".to_owned()], vec![], vec![]]);
-    assert!(added.notes.iter().any(|note| note.contains("has its own certificates (tls_certificates), which stay")));
+    assert!(added.notes.iter().any(|note| note.starts_with("kept: ")
+        && note.contains("its own certificates (tls_certificates); --replace-certificates")));
 }
 
 #[test]
 fn what_has_no_place_is_said() {
-    let unplaced = |text: &str| {
-        let setup = setup(&[vec!["a.example.com".to_owned()]]);
-        add("", text, &setup, &Options::default()).unwrap().unplaced.join("\n")
-    };
-    let nothing = unplaced("static_resources: { clusters: [] }");
-    assert!(nothing.contains("no listener here speaks HTTP without TLS; add one on port 80"), "{nothing}");
+    let one = setup(&[vec!["example.com".to_owned()]]);
+    let add = |text: &str| add("", text, &one, &Options::default(), &Wishes::default());
+    let nothing = add("static_resources: { clusters: [] }").unwrap_err().join("\n");
     assert!(nothing.contains("no listener here does TLS"), "{nothing}");
+    let unplaced = |text: &str| add(text).unwrap().unplaced.join("\n");
     let port = unplaced(&FRONT_PROXY.replace("port_value: 80 ", "port_value: 8080 "));
     assert!(port.contains("has port 8080: CAs ask on port 80"), "{port}");
     let taken = unplaced(&FRONT_PROXY.replace("name: site_backend\n", "name: envoy-autocert-sds\n"));
@@ -151,7 +158,7 @@ fn what_has_no_place_is_said() {
 #[test]
 fn what_is_no_bootstrap_is_refused() {
     for text in ["", "a: 1", "a: [", "- static_resources: {}", "a: 1\n---\nstatic_resources: {}"] {
-        assert!(infer("x.yaml", text).is_err(), "{text}");
+        assert!(infer("x.yaml", text, &Wishes::default()).is_err(), "{text}");
     }
 }
 
@@ -170,21 +177,34 @@ fn setup_with_tls_challenge(certificates: &[Vec<String>]) -> Setup {
 #[test]
 fn the_chain_of_tls_alpn_01_stands_beside_the_users_and_once() {
     for text in [FRONT_PROXY, SNI, AUTH] {
-        let inferred = infer("envoy.yaml", text).unwrap();
+        let inferred = infer("envoy.yaml", text, &Wishes::default()).unwrap();
         let setup = setup_with_tls_challenge(&inferred.certificates);
-        let added = add("envoy.yaml", text, &setup, &Options::default()).unwrap();
+        let added = add("envoy.yaml", text, &setup, &Options::default(), &Wishes::default()).unwrap();
         assert_eq!(mistakes(&added.text), [""; 0]);
         assert!(added.text.contains("value: tls-alpn-01"));
-        let again = infer("envoy.yaml", &added.text).unwrap();
-        let twice = add("envoy.yaml", &added.text, &setup_with_tls_challenge(&again.certificates), &Options::default());
+        let again = infer("envoy.yaml", &added.text, &Wishes::default()).unwrap();
+        let twice = add(
+            "envoy.yaml",
+            &added.text,
+            &setup_with_tls_challenge(&again.certificates),
+            &Options::default(),
+            &Wishes::default(),
+        );
         assert_eq!(twice.unwrap().text, added.text);
     }
 }
 
 #[test]
 fn names_of_the_users_own_certificates_and_servers_are_left_to_them() {
-    let inferred = infer("envoy.yaml", SNI).unwrap();
-    let added = add("envoy.yaml", SNI, &setup_with_tls_challenge(&inferred.certificates), &Options::default()).unwrap();
+    let inferred = infer("envoy.yaml", SNI, &Wishes::default()).unwrap();
+    let added = add(
+        "envoy.yaml",
+        SNI,
+        &setup_with_tls_challenge(&inferred.certificates),
+        &Options::default(),
+        &Wishes::default(),
+    )
+    .unwrap();
     let documents = Document::all("", &added.text).unwrap();
     let listeners = documents[0].top().list("static_resources.listeners");
     let mut names = Vec::new();
@@ -217,4 +237,225 @@ fn answers_are_bounded_unless_the_user_bounds_them_or_fetches_large_ones() {
     let (_, fetches) = added(&fetches);
     assert_eq!(bounds(&fetches.text), [0; 0]);
     assert!(fetches.unplaced.iter().any(|line| line.contains("remote.http_uri")), "{:?}", fetches.unplaced);
+}
+
+/// A redirect on port 80 and one TLS listener with this context, as `common_tls_context: …`, for these domains.
+fn bootstrap_with(context: &str, domains: &str) -> String {
+    let manager = |name: &str, host: &str| {
+        format!(
+            "    - filters:\n      - name: hcm\n        typed_config:\n          \"@type\": \
+             type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n          \
+             stat_prefix: {name}\n          http_filters:\n          - name: envoy.filters.http.router\n            \
+             typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }}\n          \
+             route_config: {{ virtual_hosts: [{host}] }}\n"
+        )
+    };
+    let listener = |name: &str, address: &str, port: u16| {
+        format!(
+            "  - name: {name}\n    address: {{ socket_address: {{ address: \"{address}\", port_value: {port} }} }}\n    \
+             filter_chains:\n"
+        )
+    };
+    let plain =
+        "{ name: all, domains: [\"*\"], routes: [{ match: { prefix: / }, redirect: { https_redirect: true } }] }";
+    let site = format!(
+        "{{ name: site, domains: [{domains}], routes: [{{ match: {{ prefix: / }}, direct_response: {{ status: 200 }} }}] }}"
+    );
+    let socket = format!(
+        "      transport_socket:\n        name: envoy.transport_sockets.tls\n        typed_config:\n          \"@type\": \
+         type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext\n          {context}\n"
+    );
+    [
+        "# my proxy\nstatic_resources:\n  listeners:\n",
+        &listener("web", "0.0.0.0", 80),
+        &manager("web", plain),
+        &listener("websecure", "0.0.0.0", 443),
+        &manager("websecure", &site),
+        &socket,
+        "  clusters: []\n",
+    ]
+    .concat()
+}
+
+const NO_CERTIFICATES: &str = "common_tls_context: { alpn_protocols: [h2, http/1.1] }";
+const OWN_CERTIFICATES: &str = "common_tls_context:\n            tls_certificates: # by certbot\n            - certificate_chain: \
+     { filename: /etc/letsencrypt/live/a/fullchain.pem }\n              private_key: { filename: \
+     /etc/letsencrypt/live/a/privkey.pem }\n            alpn_protocols: [h2]";
+
+fn replacing() -> Wishes {
+    Wishes { replace_certificates: true, ..Wishes::default() }
+}
+
+/// A1.
+#[test]
+fn a_bootstrap_with_certificates_of_its_own_is_told_so_or_gives_them_up() {
+    let text = bootstrap_with(OWN_CERTIFICATES, "shop.example.org");
+    let why = infer("own.yaml", &text, &Wishes::default()).unwrap_err().join("\n");
+    let line = text.lines().position(|line| line.contains("DownstreamTlsContext")).unwrap();
+    assert!(
+        why.starts_with(&format!("own.yaml: listener websecure, line {line}: has certificates of its own")),
+        "{why}"
+    );
+    assert!(why.contains("(tls_certificates)") && why.contains("--replace-certificates"), "{why}");
+    let named = setup(&[vec!["shop.example.org".to_owned()]]);
+    assert!(
+        add("own.yaml", &text, &named, &Options::default(), &Wishes::default()).is_err(),
+        "nothing would be served"
+    );
+
+    let inferred = infer("own.yaml", &text, &replacing()).unwrap();
+    assert_eq!(inferred.certificates, [["shop.example.org"]]);
+    let added = add("own.yaml", &text, &setup(&inferred.certificates), &Options::default(), &replacing()).unwrap();
+    let (chain, key) =
+        ("/etc/letsencrypt/live/a/fullchain.pem".to_owned(), "/etc/letsencrypt/live/a/privkey.pem".to_owned());
+    assert_eq!(added.replaced, [Replaced { chain, key }]);
+    assert!(!added.text.contains("letsencrypt/live") && added.text.contains("alpn_protocols: [h2]"), "{}", added.text);
+    assert_eq!(mistakes(&added.text), [""; 0]);
+    let nameless = bootstrap_with(OWN_CERTIFICATES, "\"*\"");
+    let inferred = infer("own.yaml", &nameless, &replacing()).unwrap();
+    assert_eq!(
+        (inferred.certificates.len(), inferred.named_by),
+        (0, vec!["/etc/letsencrypt/live/a/fullchain.pem".to_owned()])
+    );
+}
+
+/// F4.
+#[test]
+fn a_virtual_host_that_came_later_gets_its_certificate_too() {
+    let (_, once) = added(&bootstrap_with(NO_CERTIFICATES, "shop.example.org"));
+    let third = once.text.replace("virtual_hosts: [{ name: site,", "virtual_hosts: [{ name: third, domains: [third.example], routes: [{ match: { prefix: / }, direct_response: { status: 200 } }] }, { name: site,");
+    let (inferred, twice) = added(&third);
+    assert_eq!(inferred.certificates, [["third.example"], ["shop.example.org"]]);
+    assert_eq!(mistakes(&twice.text), [""; 0], "{}", twice.text);
+    let documents = Document::all("", &twice.text).unwrap();
+    let mut report = Report::default();
+    let envoy = Envoy::gather(&documents, &mut report);
+    for plugin in Plugin::all(&envoy, &mut report) {
+        let wants = plugin.config.unwrap().config.wants;
+        assert_eq!(
+            wants.iter().map(|want| want.names.join(",")).collect::<Vec<_>>(),
+            ["shop.example.org", "third.example"]
+        );
+    }
+    assert!(twice.text.contains("name: third.example"), "{}", twice.text);
+    assert_eq!(added(&twice.text).1.text, twice.text);
+}
+
+/// A4.
+#[test]
+fn every_listener_on_port_80_answers_challenges() {
+    let text = bootstrap_with(NO_CERTIFICATES, "shop.example.org");
+    let start = text.find("  - name: web\n").unwrap();
+    let web = &text[start..text.find("  - name: websecure").unwrap()];
+    let six = web.replace("name: web\n", "name: web6\n").replace("0.0.0.0", "::");
+    let dual = format!("{}{six}{}", &text[..start], &text[start..]);
+    let (_, added) = added(&dual);
+    assert_eq!(
+        added.text.matches("exact: /.well-known").count()
+            + added.text.matches("prefix: /.well-known/acme-challenge/").count(),
+        2
+    );
+    assert_eq!(added.challenged.len(), 2);
+    let documents = Document::all("", &added.text).unwrap();
+    let warnings: Vec<String> = check(&documents).warnings.iter().map(Finding::to_string).collect();
+    assert!(!warnings.iter().any(|warning| warning.contains("without the plugin")), "{warnings:?}");
+}
+
+/// A8.
+#[test]
+fn a_name_that_is_none_is_left_out_with_its_reason_and_the_others_stay() {
+    for odd in [
+        "localhost",
+        "app",
+        "\"backend:8080\"",
+        "192.0.2.7",
+        "\"[2001:db8::1]\"",
+        "shop.local",
+        "a.default.svc.cluster.local",
+        "\"*.shop.example.org\"",
+    ] {
+        let inferred =
+            infer("", &bootstrap_with(NO_CERTIFICATES, &format!("{odd}, shop.example.org")), &Wishes::default())
+                .unwrap();
+        assert_eq!(inferred.certificates, [["shop.example.org"]], "{odd}");
+        let name = odd.trim_matches('"');
+        assert!(
+            inferred.notes.iter().any(|note| note.starts_with(&format!("{name}: left out, "))),
+            "{:?}",
+            inferred.notes
+        );
+        let alone = infer("", &bootstrap_with(NO_CERTIFICATES, odd), &Wishes::default()).unwrap();
+        assert!(alone.certificates.is_empty() && !alone.notes.is_empty(), "{odd}: {alone:?}");
+    }
+    let by_dns = Wishes { with_wildcards: true, ..Wishes::default() };
+    let inferred =
+        infer("", &bootstrap_with(NO_CERTIFICATES, "\"*.shop.example.org\", shop.example.org"), &by_dns).unwrap();
+    assert_eq!(inferred.certificates, [["*.shop.example.org", "shop.example.org"]]);
+}
+
+/// A1, #54, #01: whom this is for has no listener with TLS yet.
+#[test]
+fn a_listener_with_tls_is_added_where_there_is_none() {
+    let text = "# mine\nstatic_resources:\n  listeners:\n  - name: web\n    address: { socket_address: { address: 0.0.0.0, port_value: 80 } }\n    filter_chains:\n    - filters:\n      - name: hcm\n        typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n          stat_prefix: web # the site\n          http_filters:\n          - name: envoy.filters.http.router\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }\n          route_config:\n            virtual_hosts:\n            - name: site\n              domains: [shop.example.org]\n              routes: [{ match: { prefix: / }, direct_response: { status: 200 } }]\n  clusters: []\n";
+    let why = infer("plain.yaml", text, &Wishes::default()).unwrap_err().join("\n");
+    assert!(why.contains("--add-https") && why.contains("listener web, line 4"), "{why}");
+    let wishes = Wishes { add_https: Some(443), redirect: true, ..Wishes::default() };
+    let inferred = infer("plain.yaml", text, &wishes).unwrap();
+    let added = add("plain.yaml", text, &setup(&inferred.certificates), &Options::default(), &wishes).unwrap();
+    assert_eq!(mistakes(&added.text), [""; 0], "{}", added.text);
+    let value = crate::located::read(&added.text).unwrap().remove(0).value().unwrap();
+    let listeners = &value["static_resources"]["listeners"];
+    assert_eq!(listeners[1]["address"]["socket_address"]["port_value"], 443);
+    let hosts = |listener: &Value| {
+        listener["filter_chains"][0]["filters"][0]["typed_config"]["route_config"]["virtual_hosts"].clone()
+    };
+    assert_eq!(hosts(&listeners[0])[0]["require_tls"], "ALL");
+    assert!(hosts(&listeners[1])[0].get("require_tls").is_none() && hosts(&listeners[1])[0]["name"] == "site");
+    assert_eq!(added.text.matches("# the site").count(), 2);
+    assert_eq!(added.served, ["0.0.0.0:443".parse().unwrap()]);
+    let without = Wishes::default();
+    let again = infer("plain.yaml", &added.text, &without).unwrap();
+    let twice = add("plain.yaml", &added.text, &setup(&again.certificates), &Options::default(), &without).unwrap();
+    assert_eq!(twice.text, added.text);
+    let redirecting = text.replace("direct_response: { status: 200 }", "redirect: { https_redirect: true }");
+    let why = infer("plain.yaml", &redirecting, &wishes).unwrap_err().join("\n");
+    assert!(why.contains("only redirects to HTTPS"), "{why}");
+}
+
+/// A11.
+#[test]
+fn a_connection_manager_without_filters_gets_them() {
+    let text = bootstrap_with(NO_CERTIFICATES, "shop.example.org");
+    let filters = "          http_filters:\n          - name: envoy.filters.http.router\n            typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }\n";
+    let none = text.replacen(filters, "", 1);
+    let (_, added) = added(&none);
+    assert_eq!(mistakes(&added.text), [""; 0], "{}", added.text);
+    assert!(added.notes.iter().any(|note| note.contains("there were no http_filters")), "{:?}", added.notes);
+}
+
+/// A2.
+#[test]
+fn who_proves_names_by_dns_alone_gets_an_engine() {
+    let text = bootstrap_with(NO_CERTIFICATES, "shop.example.org");
+    let quick = Quick {
+        domains: vec!["shop.example.org".to_owned()],
+        upstream: Some("127.0.0.1:9".into()),
+        dns: Some("cloudflare".into()),
+        ..Quick::default()
+    };
+    let setup = crate::read(&Sources { quick: Some(quick), ..Sources::default() }).unwrap().setup;
+    let added = add("dns.yaml", &text, &setup, &Options::default(), &Wishes::default()).unwrap();
+    assert!(added.text.contains("bootstrap_extensions") && !added.text.contains("acme-challenge"), "{}", added.text);
+    assert_eq!(mistakes(&added.text), [""; 0]);
+}
+
+/// A3.
+#[test]
+fn datagrams_show_no_challenges() {
+    let text = bootstrap_with(NO_CERTIFICATES, "shop.example.org");
+    let quic = text.replace("address: { socket_address: { address: \"0.0.0.0\", port_value: 443 } }", "address: { socket_address: { protocol: UDP, address: \"0.0.0.0\", port_value: 443 } }\n    udp_listener_config: { quic_options: {} }");
+    assert_ne!(quic, text);
+    let setup = setup_with_tls_challenge(&[vec!["shop.example.org".to_owned()]]);
+    let added = add("quic.yaml", &quic, &setup, &Options::default(), &Wishes::default()).unwrap();
+    assert!(!added.text.contains("acme-tls/1"), "{}", added.text);
 }

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Notes;
 use super::edit::Edit;
-use super::infer::{TlsChain, title, tls_chains};
+use super::names::title;
 use super::place::Place;
 use crate::check::gather::{Chain, Listener};
 use crate::check::tls_alpn01::offers;
@@ -25,11 +24,11 @@ impl Place<'_, '_> {
         if !tls_alpn01::is_wanted(setup) {
             return false;
         }
-        let chains = tls_chains(self.envoy, &mut Notes::default());
-        let ours: BTreeSet<&str> =
-            chains.iter().filter(|chain| self.is_ours(chain)).map(|chain| chain.chain.at.path.as_str()).collect();
+        let ours = self.chains.iter().filter(|chain| chain.is_for_us(self.wishes));
+        let ours: BTreeSet<&str> = ours.map(|chain| chain.chain.at.path.as_str()).collect();
         let mut is_there = false;
-        for listener in &self.envoy.listeners {
+        // It is for TCP alone: RFC 8737 §3.
+        for listener in self.envoy.listeners.iter().filter(|listener| !is_udp(listener)) {
             let has_ours = listener.chains.iter().any(|chain| ours.contains(chain.at.path.as_str()));
             if listener.chains.iter().any(|chain| offers(&chain.at)) {
                 let own = listener.chains.iter().filter(|chain| offers(&chain.at)).any(|chain| chain.tls.is_none());
@@ -42,14 +41,6 @@ impl Place<'_, '_> {
             }
         }
         is_there
-    }
-
-    /// Whether the certificates of a chain are the sidecar's, or will be.
-    fn is_ours(&self, chain: &TlsChain<'_, '_>) -> bool {
-        match chain.own {
-            None => true,
-            Some(own) => own == "tls_certificate_sds_secret_configs" && !self.plugins.is_empty(),
-        }
     }
 
     fn add_chains(&mut self, listener: &Listener<'_>, ours: &BTreeSet<&str>) -> bool {
@@ -88,6 +79,13 @@ impl Place<'_, '_> {
         }
         true
     }
+}
+
+/// Whether a listener takes datagrams, as QUIC does.
+fn is_udp(listener: &Listener<'_>) -> bool {
+    let protocol = listener.at.text_of("address.socket_address.protocol");
+    listener.at.get("udp_listener_config").is_some()
+        || protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("UDP"))
 }
 
 /// A chain as it counts here: what it matches, and a transport socket when its certificates are ours.

@@ -25,7 +25,7 @@ pub use followers::Follower;
 use followers::Followers;
 pub use name::Name;
 pub(crate) use pair::pem_block;
-pub use pair::{Pair, PairError};
+pub use pair::{Leaf, Pair, PairError};
 
 /// How long [`Catalog::keep_time`] sleeps at most: the wall clock may have been set in the meantime.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use setup::{Quick, Sources};
+use setup::{Bootstrap, Quick, Sources};
 
 use super::input_files::Files;
 
@@ -145,19 +145,37 @@ impl InputArgs {
     /// # Errors
     /// When a file can't be read, or there is none and no flag that would do without.
     pub fn read(&self) -> Result<Inputs, String> {
-        let quick = self.quick();
-        let environment = environment();
         let mut files = Files::default();
         for path in &self.config {
             files.add(path)?;
         }
         let is_found = files.any() || !self.values.is_empty() || !self.domain.is_empty() || files.add_traefiks_own()?;
-        let is_said = !self.traefik.0.is_empty() || environment.iter().any(|(name, _)| is_traefiks(name));
+        let is_said = !self.traefik.0.is_empty() || environment().iter().any(|(name, _)| is_traefiks(name));
         if !is_found && !is_said {
             return Err("there is nothing to set up: expected --config with Traefik's configuration, or --domain, \
                         --email and --upstream"
                 .into());
         }
+        self.with(files, self.quick(), None)
+    }
+
+    /// The same beside a bootstrap, which says for which names unless `--domain` does.
+    ///
+    /// # Errors
+    /// When a file can't be read.
+    pub fn read_beside(&self, bootstrap: Bootstrap) -> Result<Inputs, String> {
+        let mut files = Files::default();
+        for path in &self.config {
+            files.add(path)?;
+        }
+        let bootstrap = Bootstrap { dns: self.dns.clone(), ..bootstrap };
+        // The bootstrap says these, or what becomes of them.
+        let (http_port, https_port, upstream, dns) = (None, None, None, None);
+        let quick = Quick { domains: Vec::new(), http_port, https_port, upstream, dns, ..self.quick() };
+        self.with(files, quick, Some(bootstrap))
+    }
+
+    fn with(&self, mut files: Files, quick: Quick, bootstrap: Option<Bootstrap>) -> Result<Inputs, String> {
         let mut values = Files::default();
         for path in &self.values {
             values.add(path)?;
@@ -166,8 +184,9 @@ impl InputArgs {
             files: files.take(),
             values: values.take(),
             flags: self.traefik.0.clone(),
-            environment,
-            quick: (quick != Quick::default()).then_some(quick),
+            environment: environment(),
+            quick: (quick != Quick::default() || bootstrap.is_some()).then_some(quick),
+            bootstrap,
             strict: self.strict,
             open: self.open.clone(),
         };

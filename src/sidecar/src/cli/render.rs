@@ -1,26 +1,25 @@
 //! `render`: what is to be set up, as a configuration of Envoy's.
 
+mod commands;
 mod into;
 mod mesh;
+mod replaced;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use setup::envoy::limits::Connections;
 use setup::envoy::standing::Standing;
-use setup::envoy::tokens::{self, Tokens};
+use setup::envoy::tokens::Tokens;
 use setup::envoy::version::Version;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
-use setup::mac_key::MacKey;
-use setup::model::{PairOfFiles, Setup};
+use setup::model::Setup;
 use setup::{ClosedRouter, Reading};
 
-use super::dns::{known_providers, other_ports};
-use super::storages::{DEFAULT, StorageChoice, choices};
+use super::dns::known_providers;
 use super::{InputArgs, failed, wake};
 use crate::closed;
 use crate::environment::for_envoy;
@@ -28,6 +27,7 @@ use crate::envoy;
 use crate::files::{Directory, FileError, users};
 use crate::tokens::{Kind, first};
 
+use commands::{Around, notes};
 use mesh::MeshArgs;
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
@@ -38,6 +38,9 @@ const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
 const OUTPUT_MODE: u32 = 0o666;
 /// The mode of one with tokens: they are for whoever starts Envoy.
 const SECRET_MODE: u32 = 0o600;
+
+/// What goes with `--into`.
+const INTO: &str = "Into your own configuration";
 
 /// The flags of `render`.
 ///
@@ -56,8 +59,41 @@ pub struct RenderArgs {
     /// Your own Envoy bootstrap: what it is missing is added to it, and everything else stays as it is. The names for
     /// certificates are those of its virtual hosts and filter chains, unless --domain or routers of --config say others.
     /// The result goes to stdout or --output, never to this file.
-    #[arg(long, env = "ENVOY_AUTOCERT_INTO", value_name = "PATH", conflicts_with = "format")]
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_INTO",
+        value_name = "PATH",
+        conflicts_with_all = ["format", "http_port", "https_port"],
+        help_heading = INTO
+    )]
     pub into: Option<PathBuf>,
+
+    /// Put the sidecar's certificates in the place of those that TLS listeners of --into have. How to bring these along, so
+    /// that they are served until the first ones are there, is said on stderr.
+    #[arg(long, env = "ENVOY_AUTOCERT_REPLACE_CERTIFICATES", requires = "into", help_heading = INTO)]
+    pub replace_certificates: bool,
+
+    /// Add a listener with TLS to --into, on this port (443), with the routes of the listener without.
+    #[arg(
+        long,
+        env = "ENVOY_AUTOCERT_ADD_HTTPS",
+        value_name = "PORT",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "443",
+        value_parser = clap::value_parser!(u16).range(1..),
+        requires = "into",
+        help_heading = INTO
+    )]
+    pub add_https: Option<u16>,
+
+    /// Lead visitors of the listener without TLS to the one of --add-https. Challenges are answered all the same.
+    #[arg(long, env = "ENVOY_AUTOCERT_REDIRECT", requires = "add_https", help_heading = INTO)]
+    pub redirect: bool,
+
+    /// Resolver for the names of --into, where --config has several.
+    #[arg(long, env = "ENVOY_AUTOCERT_RESOLVER", value_name = "NAME", requires = "into", help_heading = INTO)]
+    pub resolver: Option<String>,
 
     /// File to write to, instead of stdout. One that `render` has not written is left alone.
     #[arg(long, env = "ENVOY_AUTOCERT_OUTPUT", value_name = "PATH")]
@@ -196,7 +232,10 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     }
     let notes = match args.format.is_mesh() {
         true => mesh::notes(&reading.setup, args),
-        false => notes(&reading.setup, &wake::addresses(&reading.setup), &standing, args),
+        false => {
+            let around = Around { wake: wake::addresses(&reading.setup), ..Around::default() };
+            notes(&reading.setup, &around, &standing, args)
+        }
     };
     for note in notes {
         eprintln!("{note}");
@@ -306,101 +345,6 @@ fn pem(path: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// What the sidecar must be told, since Envoy's configuration can't say it, and how it comes to its tokens.
-fn notes(setup: &Setup, wake: &[SocketAddr], standing: &Standing, args: &RenderArgs) -> Vec<String> {
-    let storages = choices(setup);
-    let storage = storages.first().map_or_else(|| DEFAULT.to_owned(), |storage| storage.path.0.display().to_string());
-    let mut notes = vec![format!("Start the sidecar: {}", command(setup, &storages, wake, args))];
-    for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {
-        notes.push(format!(
-            "For PATH in {resolver}=file:PATH write a file with the MAC key that stands in \
-             certificatesResolvers.{resolver}.acme.eab.hmacEncoded, and that the sidecar's user alone can read."
-        ));
-    }
-    notes.extend(fill_in(&storage, standing, args));
-    notes
-}
-
-/// The command that puts the sidecar's tokens in the place of what still stands for them.
-fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<String> {
-    let (mut variables, mut names) = (String::new(), Vec::new());
-    for (stands, placeholder, file, suffix) in [
-        (standing.has_api_placeholder, tokens::API, &args.api_token_file, ".api-token"),
-        (standing.has_sds_placeholder, tokens::SDS, &args.sds_token_file, ".sds-token"),
-    ] {
-        if stands {
-            let variable = placeholder.trim_matches(['$', '{', '}']);
-            let file = file.as_ref().map_or_else(|| format!("{storage}{suffix}"), |path| path.display().to_string());
-            // The first of several tokens, and without the names that one may be for.
-            variables.push_str(&format!("{variable}=$(sed 's/[[:space:]].*//;q' {}) ", quoted(&file)));
-            names.push(format!("${variable}"));
-        }
-    }
-    let input = args.output.as_ref().map_or_else(|| "FILE".to_owned(), |path| quoted(&path.display().to_string()));
-    (!names.is_empty()).then(|| {
-        format!(
-            "Then fill the sidecar's tokens in, for Envoy to start with: (umask 077; {variables}envsubst '{}' < {input} > \
-             with-tokens.yaml)",
-            names.join(" ")
-        )
-    })
-}
-
-fn command(setup: &Setup, storages: &[StorageChoice], wake: &[SocketAddr], args: &RenderArgs) -> String {
-    let mut command = String::from("envoy-autocert sidecar");
-    if storages.is_empty() {
-        command.push_str(&format!(" --storage {DEFAULT}"));
-    }
-    for storage in storages {
-        command.push_str(&format!(" --storage {}", quoted(&storage.to_string())));
-    }
-    let defaults = Options::default();
-    for (flag, socket, default) in [
-        ("--api-socket", args.api_socket(), &defaults.api_socket),
-        ("--sds-socket", args.sds_socket.clone(), &defaults.sds_socket),
-    ] {
-        if socket != *default {
-            command.push_str(&format!(" {flag} {}", quoted(&socket)));
-        }
-    }
-    for address in wake {
-        command.push_str(&format!(" --wake-address {address}"));
-    }
-    for (flag, value) in further(setup) {
-        command.push_str(&format!(" {flag} {}", quoted(&value)));
-    }
-    for (flag, file) in [("--api-token-file", &args.api_token_file), ("--sds-token-file", &args.sds_token_file)] {
-        if let Some(path) = file {
-            command.push_str(&format!(" {flag} {}", quoted(&path.display().to_string())));
-        }
-    }
-    command
-}
-
-/// What the sidecar has to be told wherever it runs: the user's own certificates, MAC keys, name servers.
-fn further(setup: &Setup) -> Vec<(&'static str, String)> {
-    let pair = |pair: &PairOfFiles| format!("{},{}", pair.cert_file, pair.key_file);
-    let mut further = Vec::new();
-    further.extend(setup.default_certificate.iter().map(|files| ("--default-certificate", pair(files))));
-    further.extend(setup.certificates.iter().map(|files| ("--cert", pair(files))));
-    for (resolver, key) in &setup.mac_keys {
-        let place = match key {
-            MacKey::File(path) => format!("file:{path}"),
-            MacKey::Inline(_) => "file:PATH".to_owned(),
-            MacKey::Variable(name) => format!("env:{name}"),
-        };
-        further.push(("--eab", format!("{resolver}={place}")));
-    }
-    further.extend(other_ports(setup).into_iter().map(|server| ("--dns-resolver", server)));
-    further
-}
-
-/// As a shell takes it.
-fn quoted(text: &str) -> String {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-=,:@".contains(&byte));
-    if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 /// Puts the text in the place of a file that we have written; nobody sees half of it.
 fn replace(path: &Path, text: &str, force: bool, mode: u32) -> Result<(), String> {
     let replaced = || -> io::Result<bool> {
@@ -483,11 +427,5 @@ mod tests {
         assert!(admin("127.0.0.1:9901").is_ok());
         assert!(admin("/run/envoy/admin.sock").is_ok());
         assert!(admin("localhost:9901").is_err());
-    }
-
-    #[test]
-    fn a_command_line_can_be_pasted() {
-        assert_eq!(quoted("le=/var/lib/acme.json"), "le=/var/lib/acme.json");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 }

@@ -84,12 +84,13 @@ pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut Report) -> Valu
         }
         return nothing;
     }
-    let (Some((resolver, own)), true) = (flags.resolver(), is_fine) else { return nothing };
+    let challenge = json!({ "httpChallenge": { "entryPoint": WEB } });
+    let (Some((resolver, own)), true) = (flags.resolver(challenge), is_fine) else { return nothing };
     let Some(upstream) = &quick.upstream else {
         flags.wrong("--upstream", "nothing", "where the requests go, as 127.0.0.1:8080 or https://10.0.0.1:8443");
         return nothing;
     };
-    let routers = flags.routers(&resolver);
+    let routers = flags.routers(&quick.domains, &resolver, Some(WEBSECURE));
     let (http, https) = quick.ports();
     let to = if quick.unmapped().is_some() { format!(":{HTTPS}") } else { WEBSECURE.to_owned() };
     json!({
@@ -100,24 +101,30 @@ pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut Report) -> Valu
         "certificatesResolvers": own,
         "http": {
             "routers": routers,
-            "services": { SERVICE: { "loadBalancer": { "servers": [{ "url": url(upstream) }] } } },
+            "services": service(upstream),
         },
     })
+}
+
+/// The service of the routers.
+pub(super) fn service(upstream: &str) -> Value {
+    json!({ SERVICE: { "loadBalancer": { "servers": [{ "url": url(upstream) }] } } })
 }
 
 fn kind(flag: &str) -> &'static str {
     if flag == "--dns" { "a DNS provider" } else { "an upstream" }
 }
 
-struct Reader<'a> {
-    quick: &'a Quick,
+/// The flags beside the other sources.
+pub(super) struct Reader<'a> {
+    pub(super) quick: &'a Quick,
     /// The other sources.
-    layers: &'a [Layer],
-    report: &'a mut Report,
+    pub(super) layers: &'a [Layer],
+    pub(super) report: &'a mut Report,
 }
 
 impl Reader<'_> {
-    fn wrong(&mut self, flag: &str, found: &str, expected: &str) {
+    pub(super) fn wrong(&mut self, flag: &str, found: &str, expected: &str) {
         self.report.is_partial = true;
         let mistake = wrong(flag, found, expected);
         self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
@@ -149,8 +156,9 @@ impl Reader<'_> {
         (given.is_empty() || other.is_none()) && http != https
     }
 
-    /// The name of the one resolver, and what there is to say of it here.
-    fn resolver(&mut self) -> Option<(String, Value)> {
+    /// The name of the one resolver, and what there is to say of it here: this is how names are proved unless a provider is
+    /// given.
+    pub(super) fn resolver(&mut self, challenge: Value) -> Option<(String, Value)> {
         let resolvers = resolvers(self.layers);
         match resolvers.as_slice() {
             [] => {}
@@ -175,7 +183,7 @@ impl Reader<'_> {
         }
         let mut acme = match &self.quick.dns {
             Some(provider) => json!({ "dnsChallenge": { "provider": provider } }),
-            None => json!({ "httpChallenge": { "entryPoint": WEB } }),
+            None => challenge,
         };
         // Whoever has written a resolver knows Traefik's default.
         if !self.is_of_file(RESOLVER) {
@@ -203,10 +211,10 @@ impl Reader<'_> {
         files.any(|layer| layer.value.get("certificatesResolvers").is_some_and(|all| has(all, resolver)))
     }
 
-    /// A router for each `--domain`.
-    fn routers(&mut self, resolver: &str) -> Map<String, Value> {
+    /// A router for each domain, on one entry point or on all.
+    pub(super) fn routers(&mut self, domains: &[String], resolver: &str, on: Option<&str>) -> Map<String, Value> {
         let mut routers = Map::new();
-        for domain in &self.quick.domains {
+        for domain in domains {
             let names: Vec<&str> = domain.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
             let Some((main, sans)) = names.split_first() else {
                 self.wrong("--domain", "an empty text", "a domain, as example.com");
@@ -217,12 +225,14 @@ impl Reader<'_> {
                 continue;
             }
             let rule: Vec<String> = names.iter().map(|name| matcher(name)).collect();
-            let router = json!({
+            let mut router = json!({
                 "rule": rule.join(" || "),
                 "service": SERVICE,
-                "entryPoints": [WEBSECURE],
                 "tls": { "certResolver": resolver, "domains": [{ "main": main, "sans": sans }] },
             });
+            if let Some(on) = on {
+                router["entryPoints"] = json!([on]);
+            }
             if routers.insert((*main).to_owned(), router).is_some() {
                 self.wrong("--domain", &format!("{} twice", shortened(main)), "each domain once");
             }

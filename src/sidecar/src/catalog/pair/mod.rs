@@ -142,6 +142,24 @@ fn describe_key(key_pem: &str) -> &'static str {
     }
 }
 
+/// The first certificate of a chain, without its key.
+pub struct Leaf {
+    /// The names it covers, as [`Pair::names`].
+    pub names: Vec<String>,
+    /// Nobody but its own key has signed it, as far as names say.
+    pub is_self_signed: bool,
+}
+
+impl Leaf {
+    /// Reads it from PEM; none when there is none, or it can't be read.
+    pub fn of(chain_pem: &str) -> Option<Self> {
+        let der = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).next()?.ok()?;
+        let leaf = whole_certificate(&der).ok()?;
+        let names = alternative_names(&leaf, |_| true);
+        Some(Self { names, is_self_signed: leaf.issuer() == leaf.subject() })
+    }
+}
+
 /// Refuses what Envoy's TLS contexts refuse, so that it is told where the file is, and not by a NACK.
 fn check_key_type(leaf: &X509Certificate<'_>) -> Result<(), PairError> {
     match leaf.public_key().parsed() {

@@ -3,35 +3,56 @@
 use std::fs;
 use std::path::Path;
 
-use setup::Reading;
 use setup::envoy::standing::Standing;
-use setup::into::{Added, Inferred, add, infer};
+use setup::input::proves_wildcards;
+use setup::into::{Added, Inferred, Wishes, add, infer};
+use setup::{Bootstrap, Reading};
 
 use super::super::input_files::text;
-use super::{RenderArgs, lines, notes, options, unguarded, write};
-use crate::cli::{InputArgs, wake};
-
-/// Where requests go is the bootstrap's business; a router of `--domain` has to say something.
-const UPSTREAM: &str = "127.0.0.1:9";
+use super::commands::{Around, notes};
+use super::replaced::Replacements;
+use super::{RenderArgs, known_providers, lines, options, replaced, unguarded, write};
+use crate::cli::wake;
 
 /// Writes the bootstrap with what it was missing, and says on stderr what that is and why.
 pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<String>> {
     in_place(args, bootstrap)?;
     let source = bootstrap.display().to_string();
     let text = text(bootstrap).map_err(|why| vec![why])?;
-    let Inferred { certificates, notes: reasons } = infer(&source, &text).map_err(|why| vec![why])?;
-    let (Reading { setup, warnings, closed, .. }, is_inferred) = reading(&args.inputs, &certificates)?;
-    let Added { text, notes: added, unplaced, challenged } = add(&source, &text, &setup, &options(&setup, args)?)?;
+    let mut wishes = Wishes {
+        replace_certificates: args.replace_certificates,
+        add_https: args.add_https,
+        redirect: args.redirect,
+        with_wildcards: false,
+    };
+    wishes.with_wildcards = proves_wildcards(&sources(args, Bootstrap::default())?);
+    let inferred = infer(&source, &text, &wishes)?;
+    let (reading, reasons) = reading(args, &source, &inferred)?;
+    known_providers(&reading)?;
+    let Reading { setup, warnings, closed, .. } = reading;
+    let Added { text, notes: added, unplaced, challenged, served, replaced } =
+        add(&source, &text, &setup, &options(&setup, args)?, &wishes)?;
     if args.inputs.strict && !(unplaced.is_empty() && warnings.is_empty()) {
         return Err(unplaced.into_iter().chain(warnings).collect());
     }
     let standing = Standing::of(&text);
     write(&text, &standing, args)?;
-    let reasons = reasons.iter().filter(|_| is_inferred).map(|line| format!("name: {line}"));
-    let added = added.iter().map(|line| format!("added: {line}"));
-    let warnings = unplaced.iter().chain(&warnings).map(|line| format!("warning: {line}"));
-    for line in reasons.chain(added).chain(warnings).chain(notes(&setup, &wake::from_here(challenged), &standing, args))
-    {
+    let ignored =
+        args.inputs.upstream.iter().map(|_| "--upstream: without effect: requests go where the bootstrap says");
+    let Replacements { certs, notes: along } = replaced::replacements(&replaced, &setup);
+    let around = Around { wake: wake::from_here(challenged), verify: wake::from_here(served), certs };
+    let name = |line: &String| format!("name: {line}");
+    let addition = |line: &String| {
+        if line.starts_with("kept: ") || line.starts_with("taken out: ") {
+            line.clone()
+        } else {
+            format!("added: {line}")
+        }
+    };
+    let warnings =
+        unplaced.iter().chain(&warnings).map(String::as_str).chain(ignored).map(|line| format!("warning: {line}"));
+    let said = reasons.iter().map(name).chain(added.iter().map(addition)).chain(warnings).chain(along);
+    for line in said.chain(notes(&setup, &around, &standing, args)) {
         eprintln!("{line}");
     }
     unguarded(&closed);
@@ -49,30 +70,52 @@ fn in_place(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<String>> {
     Ok(())
 }
 
-/// What is to be set up; where nothing says for which names, for those that were inferred.
-fn reading(inputs: &InputArgs, inferred: &[Vec<String>]) -> Result<(Reading, bool), Vec<String>> {
-    let has_files = !inputs.config.is_empty() || !inputs.values.is_empty() || !inputs.traefik.0.is_empty();
-    let mut inputs = inputs.clone();
-    if has_files && inputs.domain.is_empty() {
-        let sources = inputs.read().map_err(|why| vec![why])?.sources;
-        let reading = setup::read(&sources).map_err(|mistakes| lines(&mistakes))?;
-        if inferred.is_empty() || has_certificates(&reading) {
-            return Ok((reading, false));
+fn sources(args: &RenderArgs, bootstrap: Bootstrap) -> Result<setup::Sources, Vec<String>> {
+    args.inputs.read_beside(bootstrap).map(|inputs| inputs.sources).map_err(|why| vec![why])
+}
+
+/// What is to be set up, and why for these names: those of `--domain`, else of the routers of `--config`, else those of
+/// the bootstrap, and of the certificates that it has.
+fn reading(args: &RenderArgs, source: &str, inferred: &Inferred) -> Result<(Reading, Vec<String>), Vec<String>> {
+    let read = |certificates: Vec<String>| {
+        let bootstrap = Bootstrap {
+            source: source.to_owned(),
+            entry_points: inferred.entry_points.clone(),
+            certificates,
+            resolver: args.resolver.clone(),
+            challenged: inferred.challenged.clone(),
+            dns: None,
+        };
+        setup::read(&sources(args, bootstrap)?).map_err(|mistakes| lines(&mistakes))
+    };
+    if !args.inputs.domain.is_empty() {
+        return Ok((read(args.inputs.domain.clone())?, Vec::new()));
+    }
+    let without = read(Vec::new())?;
+    if has_certificates(&without) {
+        return Ok((without, Vec::new()));
+    }
+    let mut reasons = inferred.notes.clone();
+    let mut certificates = inferred.certificates.clone();
+    for file in &inferred.named_by {
+        match replaced::names(file) {
+            Ok(names) => {
+                reasons.push(format!("{}: the certificate {file}", names.join(", ")));
+                certificates.push(names);
+            }
+            Err(why) => reasons.push(format!("{file}: left out, {why}")),
         }
     }
-    let is_inferred = inputs.domain.is_empty();
-    if is_inferred {
-        inputs.domain = inferred.iter().map(|names| names.join(",")).collect();
+    if certificates.is_empty() {
+        let why = format!(
+            "{source}: there are no names for certificates: the bootstrap has none that could be taken; --domain takes them"
+        );
+        return Err(reasons.into_iter().chain([why]).collect());
     }
-    if inputs.domain.is_empty() {
-        let why =
-            "there are no names for certificates: the bootstrap has none that could be taken; --domain takes them";
-        return Err(vec![why.to_owned()]);
-    }
-    inputs.upstream.get_or_insert_with(|| UPSTREAM.to_owned());
-    let sources = inputs.read().map_err(|why| vec![why])?.sources;
-    let reading = setup::read(&sources).map_err(|mistakes| lines(&mistakes))?;
-    Ok((reading, is_inferred))
+    let mut known = std::collections::HashSet::new();
+    let once = |names: Vec<String>| names.into_iter().filter(|name| known.insert(name.clone())).collect::<Vec<_>>();
+    let certificates = certificates.into_iter().map(once).filter(|names| !names.is_empty());
+    Ok((read(certificates.map(|names| names.join(",")).collect())?, reasons))
 }
 
 fn has_certificates(reading: &Reading) -> bool {

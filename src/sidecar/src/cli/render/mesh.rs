@@ -9,7 +9,8 @@ use setup::envoy::{Options, Rendered};
 use setup::mac_key::MacKey;
 use setup::model::Setup;
 
-use super::{RenderArgs, further, quoted};
+use super::RenderArgs;
+use super::commands::{further, quoted};
 
 /// The flags of meshes.
 #[derive(Args, Debug)]

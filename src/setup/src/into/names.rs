@@ -3,59 +3,25 @@
 use std::collections::HashSet;
 
 use resolver::config::domain;
+use resolver::ledger::is_private;
 
 use super::Notes;
-use crate::check::gather::{Chain, Envoy, Listener};
-use crate::check::tls_alpn01::is_challenge;
+use crate::check::gather::{Chain, Listener};
 use crate::located::At;
 
-/// What stands between TLS clients and the certificates of the user's own.
-const OWN: [&str; 4] = [
-    "tls_certificates",
-    "tls_certificate_sds_secret_configs",
-    "tls_certificate_provider_instance",
-    "custom_tls_certificate_selector",
-];
-
-/// A filter chain that does TLS.
-pub(super) struct TlsChain<'c, 'a> {
-    /// Its listener.
-    pub(super) listener: &'c Listener<'a>,
-    /// All of it.
-    pub(super) chain: &'c Chain<'a>,
-    /// `common_tls_context`, if it is there.
-    pub(super) common: Option<At<'a>>,
-    /// The `DownstreamTlsContext`.
-    pub(super) context: At<'a>,
-    /// It has certificates already, by this key.
-    pub(super) own: Option<&'static str>,
-    /// The names of each certificate it could serve.
-    pub(super) certificates: Vec<Vec<String>>,
-}
-
-/// The filter chains that do TLS, with the names they are for.
-pub(super) fn tls_chains<'c, 'a>(envoy: &'c Envoy<'a>, notes: &mut Notes) -> Vec<TlsChain<'c, 'a>> {
-    let mut chains = Vec::new();
-    for (listener, chain) in envoy.chains() {
-        let Some(context) = chain.tls.clone().filter(|_| !is_challenge(chain)) else { continue };
-        let common = context.get("common_tls_context");
-        let own = common.as_ref().and_then(|common| OWN.into_iter().find(|key| common.get(key).is_some()));
-        let certificates = if own.is_none() { of_chain(listener, chain, notes) } else { Vec::new() };
-        chains.push(TlsChain { listener, chain, common, context, own, certificates });
-    }
-    chains
-}
+/// Names that are nobody's, but stand for somebody's in texts (RFC 2606).
+const EXAMPLES: [&str; 2] = [".example", ".test"];
 
 /// A certificate for what the chain matches, else one for each virtual host.
-fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut Notes) -> Vec<Vec<String>> {
+pub(super) fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut Notes) -> Vec<Vec<String>> {
     let matched = chain.at.list("filter_chain_match.server_names");
     let texts: Vec<&str> = matched.iter().filter_map(At::text).collect();
     let (wildcards, named): (Vec<&str>, Vec<&str>) = texts.iter().partition(|name| name.starts_with('*'));
-    if !named.is_empty() {
+    if !named.is_empty() || notes.with_wildcards && !wildcards.is_empty() {
         let from = format!("server_names of a filter chain of {}, line {}", title(listener), chain.at.line);
         let names = names(&texts, &from, notes);
         notes.chosen(&names, &from);
-        return vec![names];
+        return vec![names].into_iter().filter(|names| !names.is_empty()).collect();
     }
     let hosts = virtual_hosts(listener, chain, notes);
     // Under a wildcard, virtual hosts say which names there are.
@@ -98,21 +64,34 @@ pub(super) fn virtual_hosts(listener: &Listener<'_>, chain: &Chain<'_>, notes: &
 fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
     let mut known = HashSet::new();
     let mut names = Vec::new();
-    for text in texts.iter().copied().filter(|text| *text != "*") {
+    let with_wildcards = notes.with_wildcards;
+    for text in texts {
+        let mut left_out = |why: String| notes.say(format!("{}: left out, {why} ({from})", acme::one_line(text)));
         let host = without_port(text);
+        if host == "*" {
+            left_out("it stands for every name; --domain takes those that are meant".to_owned());
+            continue;
+        }
         match domain::parse(host) {
-            Ok(domain) if domain.name.starts_with('*') => notes.say(format!(
-                "{}: left out, a wildcard needs DNS-01 ({from}); --domain takes the names that are meant",
-                domain.name
-            )),
+            Ok(domain) if domain.name.starts_with('*') && !with_wildcards => {
+                left_out("a wildcard needs DNS-01; --domain takes the names that are meant".to_owned());
+            }
+            Ok(domain) if is_of_nobody(&domain.name) => left_out(
+                "no public CA has certificates for it; --domain takes it, where your CA does or for an address"
+                    .to_owned(),
+            ),
             Ok(domain) if known.insert(domain.name.clone()) => names.push(domain.name),
             Ok(_) => {}
-            Err(expected) => {
-                notes.say(format!("{}: left out, expected {expected} ({from})", acme::one_line(text)));
-            }
+            Err(expected) => left_out(format!("expected {expected}")),
         }
     }
     names
+}
+
+/// Whether a name is an address, a single label, or under a name that nobody can register.
+fn is_of_nobody(name: &str) -> bool {
+    let host = name.trim_start_matches("*.");
+    is_private(host) && !EXAMPLES.iter().any(|example| host.ends_with(example))
 }
 
 /// `a.example:8080` without its port.

@@ -1,0 +1,179 @@
+//! A listener with TLS for who has none: behind it the routes of the listener without.
+
+use serde_json::{Map, Value, json};
+
+use super::Wishes;
+use super::edit::{Edit, copy_of};
+use super::names::title;
+use super::place::Place;
+use super::plain::{address, nearest_to_cas, speaks_http};
+use super::tls::SECRETS;
+use crate::check::gather::{Chain, Envoy, Listener};
+use crate::check::listeners::tcp_port;
+use crate::check::typed::typed_config;
+use crate::envoy::secrets;
+use crate::located::At;
+
+/// The name of the listener; numbered where there is one of that name.
+pub(super) const NAME: &str = "websecure";
+
+/// Fields of a listener that are for both.
+const COPIED: [&str; 4] =
+    ["per_connection_buffer_limit_bytes", "tcp_backlog_size", "socket_options", "traffic_direction"];
+
+/// What keeps it from being added as it is wished.
+pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
+    let Some(port) = wishes.add_https else {
+        let why = "--redirect: found no --add-https, expected it too: it is there that visitors are led";
+        return if wishes.redirect { vec![why.to_owned()] } else { Vec::new() };
+    };
+    if let Some(there) = envoy.listeners.iter().find(|listener| tcp_port(listener) == Some(u64::from(port))) {
+        return vec![format!(
+            "--add-https: {}, line {}, has port {port} already, expected none there: without --add-https it gets the \
+             certificates",
+            title(there),
+            there.at.line
+        )];
+    }
+    let sources = sources(envoy);
+    if sources.is_empty() {
+        return vec![
+            "--add-https: no listener here speaks HTTP without TLS, expected one whose routes it gets".to_owned(),
+        ];
+    }
+    sources
+        .iter()
+        .filter(|listener| redirects_only(listener))
+        .map(|listener| {
+            format!(
+                "--add-https: {}, line {}, only redirects to HTTPS, expected routes to serve there",
+                title(listener),
+                listener.at.line
+            )
+        })
+        .collect()
+}
+
+/// The listeners whose routes go behind TLS: that which CAs ask, and its siblings on other addresses.
+fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
+    let Some(first) = nearest_to_cas(envoy) else { return Vec::new() };
+    let is_sibling = |listener: &&Listener<'a>| speaks_http(listener) && tcp_port(listener) == tcp_port(first);
+    envoy.listeners.iter().filter(is_sibling).collect()
+}
+
+/// Whether all routes of a listener lead to HTTPS: behind TLS they would lead to themselves.
+fn redirects_only(listener: &Listener<'_>) -> bool {
+    let managers = listener.chains.iter().flat_map(managers);
+    let hosts: Vec<At<'_>> = managers.flat_map(|manager| manager.list("route_config.virtual_hosts")).collect();
+    let redirects = |route: &At<'_>| {
+        route.find("redirect.https_redirect").is_some() || route.text_of("redirect.scheme_redirect") == Some("https")
+    };
+    let mut routes = hosts.iter().flat_map(|host| host.list("routes")).peekable();
+    routes.peek().is_some() && routes.all(|route| redirects(&route))
+}
+
+/// The connection managers of a chain.
+fn managers<'a>(chain: &Chain<'a>) -> Vec<At<'a>> {
+    let filters = chain.at.list("filters");
+    let typed = filters.iter().filter_map(typed_config);
+    typed.filter(|typed| typed.name == "HttpConnectionManager").map(|typed| typed.at).collect()
+}
+
+impl<'p, 'a> Place<'p, 'a> {
+    /// Adds the listener, where it is wished; whether certificates are served there then.
+    pub(super) fn https(&mut self, certificates: &[Vec<String>]) -> bool {
+        let Some(port) = self.wishes.add_https else { return false };
+        if certificates.is_empty() {
+            return false;
+        }
+        let sources = sources(self.envoy);
+        let mut listeners = Vec::new();
+        for (index, source) in sources.iter().enumerate() {
+            let name = self.free_name(index);
+            self.notes.say(format!(
+                "{name}, a listener with TLS on port {port}: the routes of {}, line {}",
+                title(source),
+                source.at.line
+            ));
+            listeners.push(listener(source, &name, port, certificates));
+            if let Some(mut address) = address(source) {
+                address.set_port(port);
+                self.served.push(address);
+            }
+            if self.wishes.redirect {
+                self.redirect(source);
+            }
+            self.added.push(name);
+        }
+        self.append("static_resources", "listeners", listeners);
+        true
+    }
+
+    fn free_name(&self, index: usize) -> String {
+        let is_free = |name: &String| self.envoy.listeners.iter().all(|listener| listener.name != name);
+        let numbered = (2..).map(|number| format!("{NAME}-{number}"));
+        let mut free = std::iter::once(NAME.to_owned()).chain(numbered).filter(is_free);
+        free.nth(index).unwrap_or_else(|| NAME.to_owned())
+    }
+
+    /// Has every virtual host lead to HTTPS. Challenges are answered before.
+    fn redirect(&mut self, listener: &Listener<'a>) {
+        for manager in listener.chains.iter().filter(|chain| !chain.has_socket).flat_map(managers) {
+            let hosts = manager.list("route_config.virtual_hosts");
+            if hosts.is_empty() {
+                self.unplaced.say(format!(
+                    "--redirect: {}, line {}: its routes come from elsewhere, where `require_tls: ALL` belongs in each virtual \
+                     host",
+                    title(listener),
+                    manager.line
+                ));
+            }
+            for host in hosts.iter().filter(|host| host.get("require_tls").is_none()) {
+                let (key, value) = ("require_tls".to_owned(), json!("ALL"));
+                self.edits.push(Edit::Set { table: host.path.clone(), key, value });
+            }
+            if !hosts.is_empty() {
+                self.notes.say(format!(
+                    "require_tls: ALL, which leads visitors to HTTPS: the virtual hosts of {}",
+                    title(listener)
+                ));
+            }
+        }
+    }
+}
+
+/// A listener with TLS beside one without, on the same address.
+fn listener(source: &Listener<'_>, name: &str, port: u16, certificates: &[Vec<String>]) -> Value {
+    let mut socket = source.at.find("address.socket_address").and_then(|at| at.node.value()).unwrap_or_default();
+    socket["port_value"] = json!(port);
+    let mut listener = json!({ "name": name, "address": { "socket_address": socket } });
+    for field in COPIED {
+        if let Some(at) = source.at.get(field) {
+            listener[field] = copy_of(&at.path);
+        }
+    }
+    let secrets: Vec<Value> =
+        certificates.iter().filter_map(|names| names.first()).map(|name| secrets::secret(name)).collect();
+    let plain = source.chains.iter().filter(|chain| !chain.has_socket && !chain.managers.is_empty());
+    listener["filter_chains"] = plain.map(|chain| filter_chain(chain, &secrets)).collect();
+    listener
+}
+
+fn filter_chain(source: &Chain<'_>, secrets: &[Value]) -> Value {
+    let mut chain = Map::new();
+    for field in ["filter_chain_match", "filters"] {
+        if let Some(at) = source.at.get(field) {
+            chain.insert(field.to_owned(), copy_of(&at.path));
+        }
+    }
+    let context = json!({
+        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+        "common_tls_context": { "alpn_protocols": ["h2", "http/1.1"], SECRETS: secrets },
+    });
+    chain.insert("transport_socket_connect_timeout".to_owned(), json!("10s"));
+    chain.insert(
+        "transport_socket".to_owned(),
+        json!({ "name": "envoy.transport_sockets.tls", "typed_config": context }),
+    );
+    Value::Object(chain)
+}

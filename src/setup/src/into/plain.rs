@@ -1,0 +1,44 @@
+//! Listeners without TLS, one of which CAs ask; and all listeners as entry points.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{Wishes, https};
+use crate::check::gather::{Envoy, Listener};
+use crate::check::listeners::tcp_port;
+
+/// Where CAs ask (RFC 8555 §8.3).
+pub(super) const HTTP: u64 = 80;
+
+/// Where a listener is; nowhere that can be connected to, when it listens at a unix socket, or at a name.
+pub(super) fn address(listener: &Listener<'_>) -> Option<SocketAddr> {
+    let ip: IpAddr = listener.at.text_of("address.socket_address.address")?.parse().ok()?;
+    Some(SocketAddr::new(ip, u16::try_from(tcp_port(listener)?).ok()?))
+}
+
+/// Whether a listener speaks HTTP without TLS.
+pub(super) fn speaks_http(listener: &Listener<'_>) -> bool {
+    listener.chains.iter().any(|chain| !chain.has_socket && !chain.managers.is_empty())
+}
+
+/// The listener that is the likeliest to be asked by CAs: one on port 80, else any that speaks HTTP.
+pub(super) fn nearest_to_cas<'c, 'a>(envoy: &'c Envoy<'a>) -> Option<&'c Listener<'a>> {
+    let plain = || envoy.listeners.iter().filter(|listener| speaks_http(listener));
+    plain().find(|listener| tcp_port(listener) == Some(HTTP)).or_else(|| plain().next())
+}
+
+/// A listener as an entry point: its name, or one of its port, and its address as Traefik writes it.
+pub(super) fn entry_point(listener: &Listener<'_>) -> (String, String) {
+    let port = tcp_port(listener).unwrap_or_default();
+    let name = if listener.name.is_empty() { format!("port-{port}") } else { listener.name.to_owned() };
+    (name, address(listener).map_or_else(|| format!(":{port}"), |address| address.to_string()))
+}
+
+/// All listeners that have a port, and the one that is to be added.
+pub(super) fn entry_points(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<(String, String)> {
+    let listening = envoy.listeners.iter().filter(|listener| tcp_port(listener).is_some_and(|port| port != 0));
+    let mut points: Vec<(String, String)> = listening.map(entry_point).collect();
+    if let Some(port) = wishes.add_https {
+        points.push((https::NAME.to_owned(), format!(":{port}")));
+    }
+    points
+}

@@ -1,0 +1,129 @@
+//! Certificates by SDS, for chains that have none, that have the sidecar's but not all, or whose own ones are replaced.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::Replaced;
+use super::edit::Edit;
+use super::place::Place;
+use super::plain::address;
+use super::routers::is_covered;
+use super::tls::{Certificates, SECRETS, TlsChain};
+use crate::envoy::secrets;
+
+impl<'p, 'a> Place<'p, 'a> {
+    /// Adds what is missing; whether any chain has the sidecar's certificates then.
+    pub(super) fn secrets(&mut self, certificates: &[Vec<String>]) -> bool {
+        let mut is_served = false;
+        for chain in self.chains {
+            let place = chain.place();
+            match &chain.certificates {
+                Certificates::Users(keys) if !self.wishes.replace_certificates => {
+                    let keys = keys.join(", ");
+                    self.notes.say(format!(
+                        "kept: {place}: its own certificates ({keys}); --replace-certificates puts the sidecar's in their \
+                         place"
+                    ));
+                    continue;
+                }
+                Certificates::Ours => {
+                    self.complete(chain, certificates);
+                    self.serves(chain);
+                    is_served = true;
+                    continue;
+                }
+                Certificates::Users(_) | Certificates::None => {}
+            }
+            let mains = mains(chain, certificates);
+            if mains.is_empty() {
+                self.unplaced
+                    .say(format!("{place}: no certificate is for what it serves; --domain takes names for it"));
+                continue;
+            }
+            self.put(chain, mains.iter().map(|name| secrets::secret(name)).collect());
+            self.notes.say(format!("certificates by SDS for {}: {place}", mains.join(", ")));
+            self.serves(chain);
+            is_served = true;
+        }
+        is_served
+    }
+
+    fn serves(&mut self, chain: &TlsChain<'_, 'a>) {
+        let is_quic = chain.listener.at.find("udp_listener_config").is_some();
+        if let Some(address) = address(chain.listener).filter(|address| !is_quic && !self.served.contains(address)) {
+            self.served.push(address);
+        }
+    }
+
+    fn put(&mut self, chain: &TlsChain<'_, 'a>, items: Vec<Value>) {
+        let (key, value) = (SECRETS.to_owned(), Value::Array(items));
+        let Some(common) = &chain.common else {
+            let (table, key) = (chain.context.path.clone(), "common_tls_context".to_owned());
+            return self.edits.push(Edit::Set { table, key, value: json!({ SECRETS: value }) });
+        };
+        let table = common.path.clone();
+        let Certificates::Users(own) = &chain.certificates else {
+            return self.edits.push(match common.entry(SECRETS).map(|entry| &entry.key) {
+                // An empty list.
+                Some(old) if common.get(SECRETS).is_some() => Edit::Replace { table, old: old.clone(), key, value },
+                _ => Edit::Set { table, key, value },
+            });
+        };
+        let mut own = own.iter().filter_map(|key| common.entry(key)).map(|entry| entry.key.clone());
+        if let Some(old) = own.next() {
+            self.edits.push(Edit::Replace { table: table.clone(), old, key, value });
+        }
+        self.edits.extend(own.map(|key| Edit::Remove { table: table.clone(), key }));
+        self.notes.say(format!("taken out: the certificates of {}", chain.place()));
+        for (chain, key) in chain.files() {
+            let replaced = Replaced { chain, key };
+            if !self.replaced.contains(&replaced) {
+                self.replaced.push(replaced);
+            }
+        }
+    }
+
+    /// Adds secrets for names of a chain that none of its secrets covers.
+    fn complete(&mut self, chain: &TlsChain<'_, 'a>, certificates: &[Vec<String>]) {
+        let Some(list) = chain.common.as_ref().and_then(|common| common.get(SECRETS)) else { return };
+        let there = chain.common.as_ref().map(|common| common.list(SECRETS)).unwrap_or_default();
+        let asked: HashSet<&str> = there.iter().filter_map(|secret| secret.text_of("name")).collect();
+        // A secret is asked for by any name of its certificate.
+        let is_asked = |names: &&Vec<String>| names.iter().any(|name| asked.contains(name.as_str()));
+        let wanted = self.wanted();
+        let covered: HashSet<&str> = certificates
+            .iter()
+            .chain(&wanted)
+            .filter(is_asked)
+            .flatten()
+            .map(String::as_str)
+            .chain(asked.iter().copied())
+            .collect();
+        let names: HashSet<&String> = chain.names.iter().flatten().filter(|name| !is_covered(name, &covered)).collect();
+        let is_missing = |certificate: &&Vec<String>| certificate.iter().any(|name| names.contains(name));
+        let missing: Vec<&String> = certificates.iter().filter(is_missing).filter_map(|names| names.first()).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let source = there.iter().find_map(|secret| secret.get("sds_config")?.node.value());
+        let secret = |name: &&String| match &source {
+            Some(source) => json!({ "name": name, "sds_config": source }),
+            None => secrets::secret(name),
+        };
+        let items = missing.iter().map(secret).collect();
+        self.edits.push(Edit::Insert { list: list.path, first: false, items });
+        let missing: Vec<&str> = missing.into_iter().map(String::as_str).collect();
+        self.notes.say(format!("certificates by SDS for {}: {}", missing.join(", "), chain.place()));
+    }
+}
+
+/// The main names of the certificates that are for what a chain serves; of all, where it names nothing.
+fn mains<'n>(chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>]) -> Vec<&'n str> {
+    let names: HashSet<&str> = chain.names.iter().flatten().map(String::as_str).collect();
+    let is_for = |certificate: &&Vec<String>| {
+        let known: HashSet<&str> = certificate.iter().map(String::as_str).collect();
+        names.is_empty() || names.iter().any(|name| is_covered(name, &known))
+    };
+    certificates.iter().filter(is_for).filter_map(|names| names.first()).map(String::as_str).collect()
+}

@@ -1,0 +1,106 @@
+//! The filter chains that end TLS: whose certificates they have, and which names they are for.
+
+use std::collections::HashSet;
+
+use super::names::{of_chain, title};
+use super::{Notes, Wishes};
+use crate::check::gather::{Chain, Envoy, Listener};
+use crate::check::plugin::Plugin;
+use crate::check::sds;
+use crate::check::tls_alpn01::is_challenge;
+use crate::envoy::clusters::SDS;
+use crate::located::At;
+
+/// The secrets of the sidecar, and of others.
+pub(super) const SECRETS: &str = "tls_certificate_sds_secret_configs";
+
+/// What stands between TLS clients and the certificates of the user's own.
+const OWN: [&str; 4] =
+    ["tls_certificates", SECRETS, "tls_certificate_provider_instance", "custom_tls_certificate_selector"];
+
+/// Whose certificates a chain has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Certificates {
+    /// Nobody's.
+    None,
+    /// The sidecar's.
+    Ours,
+    /// The user's, under these keys.
+    Users(Vec<&'static str>),
+}
+
+/// A filter chain that does TLS.
+pub(super) struct TlsChain<'c, 'a> {
+    /// Its listener.
+    pub(super) listener: &'c Listener<'a>,
+    /// All of it.
+    pub(super) chain: &'c Chain<'a>,
+    /// `common_tls_context`, if it is there.
+    pub(super) common: Option<At<'a>>,
+    /// The `DownstreamTlsContext`.
+    pub(super) context: At<'a>,
+    /// Whose certificates it has.
+    pub(super) certificates: Certificates,
+    /// The names of each certificate it could serve.
+    pub(super) names: Vec<Vec<String>>,
+}
+
+impl TlsChain<'_, '_> {
+    /// Its place, for a sentence.
+    pub(super) fn place(&self) -> String {
+        format!("{}, line {}", title(self.listener), self.context.line)
+    }
+
+    /// Whether its certificates are the sidecar's, or are to be.
+    pub(super) fn is_for_us(&self, wishes: &Wishes) -> bool {
+        !matches!(self.certificates, Certificates::Users(_)) || wishes.replace_certificates
+    }
+
+    /// The files of its own certificates: chain and key.
+    pub(super) fn files(&self) -> Vec<(String, String)> {
+        let own = self.common.as_ref().map(|common| common.list("tls_certificates")).unwrap_or_default();
+        let file = |at: &At<'_>, key: &str| at.text_of(&format!("{key}.filename")).map(str::to_owned);
+        own.iter().filter_map(|at| Some((file(at, "certificate_chain")?, file(at, "private_key")?))).collect()
+    }
+}
+
+/// The filter chains that do TLS, with the names they are for.
+pub(super) fn tls_chains<'c, 'a>(
+    envoy: &'c Envoy<'a>,
+    plugins: &[Plugin<'_>],
+    wishes: &Wishes,
+    notes: &mut Notes,
+) -> Vec<TlsChain<'c, 'a>> {
+    let ours: HashSet<&str> = sds::ours(envoy, plugins).into_iter().chain([SDS]).collect();
+    let mut chains = Vec::new();
+    for (listener, chain) in envoy.chains() {
+        let Some(context) = chain.tls.clone().filter(|_| !is_challenge(chain)) else { continue };
+        let common = context.get("common_tls_context");
+        let certificates = common.as_ref().map_or(Certificates::None, |common| whose(common, &ours));
+        let mut found = TlsChain { listener, chain, common, context, certificates, names: Vec::new() };
+        if found.is_for_us(wishes) {
+            found.names = of_chain(listener, chain, notes);
+        }
+        chains.push(found);
+    }
+    chains
+}
+
+fn whose(common: &At<'_>, ours: &HashSet<&str>) -> Certificates {
+    let keys: Vec<&'static str> =
+        OWN.into_iter().filter(|key| common.get(key).is_some_and(|at| !is_empty(&at))).collect();
+    match keys.as_slice() {
+        [] => Certificates::None,
+        [SECRETS | "custom_tls_certificate_selector"]
+            if sds::clusters(common).iter().any(|name| ours.contains(name)) =>
+        {
+            Certificates::Ours
+        }
+        _ => Certificates::Users(keys),
+    }
+}
+
+/// Envoy takes an empty list for none.
+fn is_empty(at: &At<'_>) -> bool {
+    matches!(&at.node.kind, crate::located::Kind::List(items) if items.is_empty())
+}

@@ -1,0 +1,135 @@
+//! The commands that go with a configuration: the sidecar's, and what fills its tokens in.
+
+use std::net::SocketAddr;
+
+use setup::envoy::standing::Standing;
+use setup::envoy::{Options, tokens};
+use setup::mac_key::MacKey;
+use setup::model::{PairOfFiles, Setup};
+
+use super::RenderArgs;
+use crate::cli::dns::other_ports;
+use crate::cli::storages::{DEFAULT, StorageChoice, choices};
+
+/// What is around the sidecar: where Envoy is reached from it, and certificates that it is to serve besides.
+#[derive(Default)]
+pub(super) struct Around {
+    /// Where the plugin answers challenges.
+    pub(super) wake: Vec<SocketAddr>,
+    /// Where certificates are shown.
+    pub(super) verify: Vec<SocketAddr>,
+    /// Files of certificates, each with that of its key behind a comma.
+    pub(super) certs: Vec<String>,
+}
+
+/// What the sidecar must be told, since Envoy's configuration can't say it, and how it comes to its tokens.
+pub(super) fn notes(setup: &Setup, around: &Around, standing: &Standing, args: &RenderArgs) -> Vec<String> {
+    let storages = choices(setup);
+    let storage = storages.first().map_or_else(|| DEFAULT.to_owned(), |storage| storage.path.0.display().to_string());
+    let mut notes = vec![format!("Start the sidecar: {}", command(setup, &storages, around, args))];
+    for (resolver, _) in setup.mac_keys.iter().filter(|(_, key)| matches!(key, MacKey::Inline(_))) {
+        notes.push(format!(
+            "For PATH in {resolver}=file:PATH write a file with the MAC key that stands in \
+             certificatesResolvers.{resolver}.acme.eab.hmacEncoded, and that the sidecar's user alone can read."
+        ));
+    }
+    notes.extend(fill_in(&storage, standing, args));
+    notes
+}
+
+/// The command that puts the sidecar's tokens in the place of what still stands for them.
+fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<String> {
+    let (mut variables, mut names) = (String::new(), Vec::new());
+    for (stands, placeholder, file, suffix) in [
+        (standing.has_api_placeholder, tokens::API, &args.api_token_file, ".api-token"),
+        (standing.has_sds_placeholder, tokens::SDS, &args.sds_token_file, ".sds-token"),
+    ] {
+        if stands {
+            let variable = placeholder.trim_matches(['$', '{', '}']);
+            let file = file.as_ref().map_or_else(|| format!("{storage}{suffix}"), |path| path.display().to_string());
+            // The first of several tokens, and without the names that one may be for.
+            variables.push_str(&format!("{variable}=$(sed 's/[[:space:]].*//;q' {}) ", quoted(&file)));
+            names.push(format!("${variable}"));
+        }
+    }
+    let input = args.output.as_ref().map_or_else(|| "FILE".to_owned(), |path| quoted(&path.display().to_string()));
+    (!names.is_empty()).then(|| {
+        format!(
+            "Then fill the sidecar's tokens in, for Envoy to start with: (umask 077; {variables}envsubst '{}' < {input} > \
+             with-tokens.yaml)",
+            names.join(" ")
+        )
+    })
+}
+
+fn command(setup: &Setup, storages: &[StorageChoice], around: &Around, args: &RenderArgs) -> String {
+    let mut command = String::from("envoy-autocert sidecar");
+    if storages.is_empty() {
+        command.push_str(&format!(" --storage {DEFAULT}"));
+    }
+    for storage in storages {
+        command.push_str(&format!(" --storage {}", quoted(&storage.to_string())));
+    }
+    let defaults = Options::default();
+    for (flag, socket, default) in [
+        ("--api-socket", args.api_socket(), &defaults.api_socket),
+        ("--sds-socket", args.sds_socket.clone(), &defaults.sds_socket),
+    ] {
+        if socket != *default {
+            command.push_str(&format!(" {flag} {}", quoted(&socket)));
+        }
+    }
+    for address in &around.wake {
+        command.push_str(&format!(" --wake-address {address}"));
+    }
+    for address in &around.verify {
+        command.push_str(&format!(" --verify-address {address}"));
+    }
+    for pair in &around.certs {
+        command.push_str(&format!(" --cert {}", quoted(pair)));
+    }
+    for (flag, value) in further(setup) {
+        command.push_str(&format!(" {flag} {}", quoted(&value)));
+    }
+    for (flag, file) in [("--api-token-file", &args.api_token_file), ("--sds-token-file", &args.sds_token_file)] {
+        if let Some(path) = file {
+            command.push_str(&format!(" {flag} {}", quoted(&path.display().to_string())));
+        }
+    }
+    command
+}
+
+/// What the sidecar has to be told wherever it runs: the user's own certificates, MAC keys, name servers.
+pub(super) fn further(setup: &Setup) -> Vec<(&'static str, String)> {
+    let pair = |pair: &PairOfFiles| format!("{},{}", pair.cert_file, pair.key_file);
+    let mut further = Vec::new();
+    further.extend(setup.default_certificate.iter().map(|files| ("--default-certificate", pair(files))));
+    further.extend(setup.certificates.iter().map(|files| ("--cert", pair(files))));
+    for (resolver, key) in &setup.mac_keys {
+        let place = match key {
+            MacKey::File(path) => format!("file:{path}"),
+            MacKey::Inline(_) => "file:PATH".to_owned(),
+            MacKey::Variable(name) => format!("env:{name}"),
+        };
+        further.push(("--eab", format!("{resolver}={place}")));
+    }
+    further.extend(other_ports(setup).into_iter().map(|server| ("--dns-resolver", server)));
+    further
+}
+
+/// As a shell takes it.
+pub(super) fn quoted(text: &str) -> String {
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-=,:@".contains(&byte));
+    if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_pasted() {
+        assert_eq!(quoted("le=/var/lib/acme.json"), "le=/var/lib/acme.json");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+}
