@@ -3,8 +3,10 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use proptest::prelude::*;
+use setup::envoy::Options;
 use setup::input::{file_provider, split_arguments};
-use setup::{Quick, SourceFile, Sources, read};
+use setup::into::{Wishes, add, infer};
+use setup::{Bootstrap, Quick, SourceFile, Sources, read};
 
 /// Pieces that a configuration is made of, so that more than the first character is reached.
 fn piece() -> impl Strategy<Value = String> {
@@ -100,6 +102,7 @@ proptest! {
             flags: flags.into_iter().chain(arguments.flags).collect(),
             environment,
             quick: Some(Quick { domains, upstream, ..Quick::default() }),
+            bootstrap: None,
             strict,
             open: vec!["a".to_owned()],
         };
@@ -122,5 +125,48 @@ proptest! {
             (Sources { flags, ..Sources::default() }, Sources { environment, ..Sources::default() });
         prop_assert!(read(&by_flag).is_err());
         prop_assert!(read(&by_variable).is_err());
+    }
+}
+
+const BOOTSTRAPS: [&str; 3] = [
+    include_str!("../../../tests/e2e/into/front-proxy.yaml"),
+    include_str!("../../../tests/e2e/into/sni-chains.yaml"),
+    include_str!("../../../tests/e2e/into/ext-authz.yaml"),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 60 } else { 1_000 }))]
+
+    /// Lines that are lost, said twice or moved make bootstraps of every kind.
+    #[test]
+    fn any_bootstrap_is_added_to_or_refused(
+        which in 0..3_usize,
+        edits in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0..3_u8, 0..9_usize), 0..6),
+        (replace_certificates, add_https, redirect) in (any::<bool>(), prop::option::of(443..445_u16), any::<bool>()),
+    ) {
+        let mut lines: Vec<String> = BOOTSTRAPS[which].lines().map(str::to_owned).collect();
+        for (from, to, what, spaces) in edits {
+            let (from, to) = (from.index(lines.len()), to.index(lines.len()));
+            match what {
+                0 if lines.len() > 1 => drop(lines.remove(from)),
+                1 => lines.insert(to, lines[from].clone()),
+                _ => lines[from] = format!("{}{}", " ".repeat(spaces), lines[from].trim_start()),
+            }
+        }
+        let (text, wishes) = (lines.join("\n"), Wishes { replace_certificates, add_https, redirect, with_wildcards: true });
+        let Ok(inferred) = infer("own.yaml", &text, &wishes) else { return Ok(()) };
+        let bootstrap = Bootstrap {
+            source: "own.yaml".to_owned(),
+            entry_points: inferred.entry_points,
+            certificates: inferred.certificates.iter().map(|names| names.join(",")).collect(),
+            challenged: inferred.challenged,
+            ..Bootstrap::default()
+        };
+        let quick = Quick { email: Some("a@b.example".to_owned()), dns: None, ..Quick::default() };
+        let sources = Sources { bootstrap: Some(bootstrap), quick: Some(quick), ..Sources::default() };
+        let Ok(reading) = read(&sources) else { return Ok(()) };
+        if let Ok(added) = add("own.yaml", &text, &reading.setup, &Options::default(), &wishes) {
+            prop_assert!(setup::located::read(&added.text).is_ok(), "{}", added.text);
+        }
     }
 }

@@ -140,8 +140,13 @@ fn nobody_asks(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let wants = once(plugins).iter().any(|configured| !configured.config.wants.is_empty());
     let Some(first) = plugins.first().filter(|_| wants) else { return };
     let context = envoy.chains().find_map(|(_, chain)| chain.tls.clone());
-    let expected = "tls_certificate_sds_secret_configs in a TLS listener, so that certificates are served; \
-                    `envoy-autocert render --into` adds them";
+    let has_own = |at: &At<'_>| at.find("common_tls_context.tls_certificates").is_some();
+    let flag = if context.as_ref().is_some_and(has_own) { " --replace-certificates" } else { "" };
+    let flag = if context.is_none() { " --add-https" } else { flag };
+    let expected = format!(
+        "tls_certificate_sds_secret_configs in a TLS listener, so that certificates are served; `envoy-autocert render \
+         --into{flag}` adds them"
+    );
     let at = context.as_ref().unwrap_or(&first.at);
     report.mistake(Finding::at(at, "no TLS listener that gets certificates from the sidecar", expected));
 }

@@ -62,7 +62,7 @@ fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
 }
 
 /// Whether all routes of a listener lead to HTTPS: behind TLS they would lead to themselves.
-fn redirects_only(listener: &Listener<'_>) -> bool {
+pub(super) fn redirects_only(listener: &Listener<'_>) -> bool {
     let managers = listener.chains.iter().flat_map(managers);
     let hosts: Vec<At<'_>> = managers.flat_map(|manager| manager.list("route_config.virtual_hosts")).collect();
     let redirects = |route: &At<'_>| {

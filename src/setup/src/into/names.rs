@@ -1,6 +1,7 @@
 //! Which names a configuration serves: those of its virtual hosts, and those that its filter chains are for.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use resolver::config::domain;
 use resolver::ledger::is_private;
@@ -76,10 +77,12 @@ fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
             Ok(domain) if domain.name.starts_with('*') && !with_wildcards => {
                 left_out("a wildcard needs DNS-01; --domain takes the names that are meant".to_owned());
             }
-            Ok(domain) if is_of_nobody(&domain.name) => left_out(
-                "no public CA has certificates for it; --domain takes it, where your CA does or for an address"
-                    .to_owned(),
-            ),
+            Ok(domain) if domain.name.parse::<IpAddr>().is_ok() => {
+                left_out("it is an address; --domain takes it, where the CA certifies addresses".to_owned());
+            }
+            Ok(domain) if is_of_nobody(&domain.name) => {
+                left_out("no public CA certifies such a name; --domain takes it, where yours does".to_owned());
+            }
             Ok(domain) if known.insert(domain.name.clone()) => names.push(domain.name),
             Ok(_) => {}
             Err(expected) => left_out(format!("expected {expected}")),
@@ -88,7 +91,7 @@ fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
     names
 }
 
-/// Whether a name is an address, a single label, or under a name that nobody can register.
+/// Whether a name is a single label, or under a name that nobody can register.
 fn is_of_nobody(name: &str) -> bool {
     let host = name.trim_start_matches("*.");
     is_private(host) && !EXAMPLES.iter().any(|example| host.ends_with(example))

@@ -1,7 +1,7 @@
 //! What keeps certificates from being served, whatever is added: each with what to do.
 
 use super::names::title;
-use super::plain::speaks_http;
+use super::plain::nearest_to_cas;
 use super::tls::{Certificates, TlsChain};
 use super::{Wishes, https};
 use crate::check::gather::Envoy;
@@ -35,7 +35,13 @@ fn without_tls(envoy: &Envoy<'_>) -> String {
                 `envoy-autocert render --format filter` prints what to merge there"
             .to_owned();
     }
-    match envoy.listeners.iter().find(|listener| speaks_http(listener)) {
+    match nearest_to_cas(envoy) {
+        Some(plain) if https::redirects_only(plain) => format!(
+            "no listener here does TLS, though {}, line {}, leads visitors to HTTPS; add one on port 443 with a \
+             DownstreamTlsContext and your routes",
+            title(plain),
+            plain.at.line
+        ),
         Some(plain) => format!(
             "no listener here does TLS, and {}, line {}, speaks HTTP without it; --add-https adds one on port 443 with \
              its routes, and --redirect leads visitors there",

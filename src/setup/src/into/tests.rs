@@ -420,6 +420,8 @@ fn a_listener_with_tls_is_added_where_there_is_none() {
     let redirecting = text.replace("direct_response: { status: 200 }", "redirect: { https_redirect: true }");
     let why = infer("plain.yaml", &redirecting, &wishes).unwrap_err().join("\n");
     assert!(why.contains("only redirects to HTTPS"), "{why}");
+    let why = infer("plain.yaml", &redirecting, &without).unwrap_err().join("\n");
+    assert!(why.contains("add one on port 443") && !why.contains("--add-https"), "no circle: {why}");
 }
 
 /// A11.
