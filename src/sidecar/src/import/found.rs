@@ -83,6 +83,13 @@ impl Found {
         self.certificates.is_empty() && self.accounts.is_empty() && self.unreadable.is_empty()
     }
 
+    /// Keeps what lies below a path from the source's root on. Accounts are the whole source's.
+    pub(super) fn keep(&mut self, part: &Path) {
+        self.certificates.retain(|certificate| Path::new(&certificate.place).starts_with(part));
+        self.unreadable.retain(|unreadable| Path::new(&unreadable.place).starts_with(part));
+        self.accounts.clear();
+    }
+
     /// Takes a pair in; what can't be read is noted.
     pub(super) fn take_files(&mut self, tree: &Tree, files: PairFiles<'_>) {
         let issuer = None;

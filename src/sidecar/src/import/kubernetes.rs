@@ -38,8 +38,9 @@ pub(super) fn take(place: &str, text: &[u8], found: &mut Found) {
             return found.leave_out(named(place, "the whole file"), why);
         }
         Err(broken) => {
-            let line = broken.line.map(|line| format!(" from line {line} on")).unwrap_or_default();
-            return found.leave_out(named(place, "the whole file"), format!("it is no YAML{line}"));
+            // What stands there may be a key, so the place is told alone.
+            let why = broken.line.map_or(broken.what, |line| format!("it is no YAML from line {line} on"));
+            return found.leave_out(named(place, "the whole file"), why);
         }
     };
     let mut others = 0_usize;
@@ -47,7 +48,9 @@ pub(super) fn take(place: &str, text: &[u8], found: &mut Found) {
         resource(place, &At::top("", document), MAX_DEPTH, &mut others, found);
     }
     if others > 0 {
-        found.warnings.push(format!("{others} resources are no Secrets with a certificate, and passed over"));
+        let resources =
+            if others == 1 { "one resource is no Secret" } else { &format!("{others} resources are no Secrets") };
+        found.warnings.push(format!("{resources} with a certificate, and passed over"));
     }
 }
 
@@ -55,7 +58,8 @@ fn resource(place: &str, at: &At<'_>, depth: usize, others: &mut usize, found: &
     let name = at.text_of("metadata.name").unwrap_or("without a name");
     let name = at.text_of("metadata.namespace").map_or_else(|| name.to_owned(), |space| format!("{space}/{name}"));
     let place_of = |name: &str| named(place, name);
-    match at.text_of("kind").unwrap_or_default() {
+    let Some(kind) = at.text_of("kind") else { return };
+    match kind {
         list if list.ends_with("List") => match depth.checked_sub(1) {
             Some(depth) => at.list("items").iter().for_each(|item| resource(place, item, depth, others, found)),
             None => found.leave_out(place_of("a list"), "there are too many lists within each other"),

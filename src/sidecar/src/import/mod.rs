@@ -12,7 +12,7 @@
 //! | `tree.rs`, `text.rs`, `shell.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
 //! | `found.rs` | what was found, before it is judged |
 //! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
-//! | `report.rs` | what is told of it |
+//! | `report.rs`, `error.rs` | what is told of it, and why nothing is imported |
 
 pub mod account_key;
 pub mod acme_sh;
@@ -20,6 +20,7 @@ pub mod caddy;
 pub mod certbot;
 mod choice;
 pub mod dehydrated;
+mod error;
 mod found;
 mod kind;
 pub mod kubernetes;
@@ -37,11 +38,11 @@ mod tree;
 mod way_out;
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use choice::{ChoiceError, ResolverChoice};
+pub use error::ImportError;
 pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
 pub use kind::Kind;
 pub use report::{AccountLine, CertificateLine, Outcome, Report};
@@ -50,7 +51,7 @@ pub use tree::ReadError;
 
 use source::Source;
 
-use crate::store::{CommitError, Damage, Offline, OpenError, Storages};
+use crate::store::{Offline, Storages};
 
 /// What is to be taken over, and where to.
 #[derive(Clone, Debug)]
@@ -82,7 +83,14 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
     }
     let named = if options.key.is_some() { Some(Kind::Pem) } else { options.kind };
     let source = source::source(&options.path, named, &storages)?;
+    if options.key.is_some() && source.content.is_none() {
+        let what = "it is a directory, and --key goes with a chain's file".to_owned();
+        return Err(ReadError { path: options.path.clone(), what }.into());
+    }
     let mut found = read(&source, options.key.as_deref())?;
+    if let Some(part) = &source.part {
+        found.keep(part);
+    }
     if source.is_guess && found.is_empty() {
         return Err(unrecognised(&source.path));
     }
@@ -166,14 +174,7 @@ fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
 
 /// A directory in which nothing is, not even something to leave out.
 fn unrecognised(path: &Path) -> ImportError {
-    let of_part = |(kind, above): (Kind, PathBuf)| {
-        format!(
-            "it is a part of {kind}'s {}: import that; or, to take one certificate alone, name its files: CHAIN.pem \
-             --key KEY.pem",
-            above.display()
-        )
-    };
-    let why = source::above(path).map(of_part).or_else(|| way_out::directory(path).map(|other| other.with(path)));
+    let why = way_out::directory(path).map(|other| other.with(path));
     let why = why.unwrap_or_else(|| {
         "found nothing that is taken, neither there nor further down: expected acme.sh's directory (with account.conf), \
          Caddy's data directory (with certificates/ and acme/), certbot's configuration directory (with live/), \
@@ -186,89 +187,6 @@ fn unrecognised(path: &Path) -> ImportError {
 
 fn is_same(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
-}
-
-/// Why nothing was taken over. Nothing has been changed.
-#[derive(Debug)]
-pub enum ImportError {
-    /// The file is not Traefik's.
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Where in it.
-        damage: Damage,
-    },
-    /// The source can't be read.
-    Read(ReadError),
-    /// It is not clear which resolver it is for.
-    Resolver(ChoiceError),
-    /// The source is the storage.
-    SameFile(PathBuf),
-    /// Several sources lie there.
-    Several(Places),
-    /// The storage can't be used.
-    Storage(OpenError),
-    /// The storage is not what it was a moment ago.
-    Store(CommitError),
-    /// The source is nobody's that is taken.
-    Unrecognised {
-        /// The file or directory.
-        path: PathBuf,
-        /// What it is, and what to do.
-        why: String,
-    },
-}
-
-impl fmt::Display for ImportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Damaged { path, damage } => write!(f, "{}: {damage}", path.display()),
-            Self::Read(error) => error.fmt(f),
-            Self::Resolver(error) => error.fmt(f),
-            Self::SameFile(path) => write!(
-                f,
-                "{} is the storage itself: a file of Traefik 2 or 3 can be used as it is; for one of Traefik 1 name \
-                 another file with --storage",
-                path.display()
-            ),
-            Self::Storage(OpenError::Locked(path)) => write!(
-                f,
-                "storage {}: a running sidecar uses it: stop the sidecar, import, and start it again (what is served \
-                 stays served: Envoy keeps its certificates)",
-                path.display()
-            ),
-            Self::Storage(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
-            Self::Several(places) => places.fmt(f),
-            Self::Unrecognised { path, why } => write!(f, "{}: {why}", path.display()),
-        }
-    }
-}
-
-impl std::error::Error for ImportError {}
-
-impl From<ChoiceError> for ImportError {
-    fn from(error: ChoiceError) -> Self {
-        Self::Resolver(error)
-    }
-}
-
-impl From<CommitError> for ImportError {
-    fn from(error: CommitError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<OpenError> for ImportError {
-    fn from(error: OpenError) -> Self {
-        Self::Storage(error)
-    }
-}
-
-impl From<ReadError> for ImportError {
-    fn from(error: ReadError) -> Self {
-        Self::Read(error)
-    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     /// A file's content; none of a directory.
     pub(super) content: Option<Content>,
+    /// The part of it that the user named, as a path from it on; none when that is all of it.
+    pub(super) part: Option<PathBuf>,
     /// True when nothing says whose it is but that it has been named.
     pub(super) is_guess: bool,
 }
@@ -42,13 +44,13 @@ fn file(path: &Path, named: Option<Kind>) -> Result<Source, ImportError> {
     let content = read_file(path, traefik::MAX_FILE_BYTES)?;
     let kind = match named {
         Some(kind) if DIRECTORIES.contains(&kind) => {
-            let what = format!("it is a file, and {kind}'s are a directory");
+            let what = format!("it is a file; expected a directory, with {}", kind.looked_for());
             return Err(ReadError { path: path.to_owned(), what }.into());
         }
         Some(kind) => kind,
         None => kind_of(path, &content.bytes)?,
     };
-    Ok(Source { kind, path: path.to_owned(), content: Some(content), is_guess: false })
+    Ok(Source { kind, path: path.to_owned(), content: Some(content), part: None, is_guess: false })
 }
 
 /// What a file is, by its content: names of files say nothing.
@@ -86,7 +88,7 @@ fn may_be_traefiks(text: &str) -> bool {
 }
 
 fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<Source, ImportError> {
-    let of = |kind, path: &Path| Source { kind, path: path.to_owned(), content: None, is_guess: false };
+    let of = |kind, path: &Path| Source { kind, path: path.to_owned(), content: None, part: None, is_guess: false };
     let is = |kind: &Kind| named.is_none_or(|named| named == *kind);
     if let Some(kind) = DIRECTORIES.into_iter().filter(is).find(|kind| kind.lies_in(path)) {
         return Ok(of(kind, path));
@@ -104,7 +106,7 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
             Err(ReadError { path: path.to_owned(), what }.into())
         }
         ([], Some(kind)) => Ok(of(kind, path)),
-        ([], None) => Ok(Source { is_guess: true, ..of(Kind::Pem, path) }),
+        ([], None) => Ok(part(path).unwrap_or(Source { is_guess: true, ..of(Kind::Pem, path) })),
         _ => Err(ImportError::Several(Places { path: path.to_owned(), places: places.into_iter().collect() })),
     }
 }
@@ -140,16 +142,20 @@ fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
 /// Traefik's users call the file so, or `acme-NAME.json`.
 fn is_traefiks(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.starts_with("acme") && name.ends_with(".json") && path.is_file()
+    let is_called = name.starts_with("acme") && name.ends_with(".json");
+    is_called && file(path, None).is_ok_and(|source| source.kind == Kind::Traefik)
 }
 
-/// The directory of a tool's that a path lies in, for a user who has named a part of it.
-pub(super) fn above(path: &Path) -> Option<(Kind, PathBuf)> {
+/// A part of a tool's directory, such as `live/NAME` of certbot's.
+fn part(path: &Path) -> Option<Source> {
     let path = path.canonicalize().ok()?;
-    let mut above = path.ancestors().skip(1).take(MAX_DEPTH);
-    above.find_map(|above| {
+    path.ancestors().skip(1).take(MAX_DEPTH).find_map(|above| {
         let kind = DIRECTORIES.into_iter().find(|kind| kind.lies_in(above))?;
-        Some((kind, above.to_owned()))
+        let part = path.strip_prefix(above).ok()?.to_owned();
+        let read = super::directory(kind, above).ok()?;
+        let is_in = |place: &str| Path::new(place).starts_with(&part);
+        let is_kept = read.certificates.iter().any(|certificate| is_in(&certificate.place));
+        is_kept.then(|| Source { kind, path: above.to_owned(), content: None, part: Some(part), is_guess: false })
     })
 }
 

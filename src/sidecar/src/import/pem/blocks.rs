@@ -17,6 +17,8 @@ pub(super) struct Blocks {
     pub(super) certificates: Vec<Certificate>,
     /// Its private keys.
     pub(super) keys: Vec<Key>,
+    /// Whether there is a signing request in it.
+    pub(super) has_request: bool,
     /// What else is to be said of it, each part by itself.
     pub(super) oddities: Vec<&'static str>,
 }
@@ -26,8 +28,8 @@ pub(super) struct Blocks {
 pub(super) struct Certificate {
     pub(super) der: Vec<u8>,
     pub(super) public: Vec<u8>,
-    subject: Vec<u8>,
-    issuer: Vec<u8>,
+    pub(super) subject: Vec<u8>,
+    pub(super) issuer: Vec<u8>,
     not_after: i64,
 }
 
@@ -51,7 +53,7 @@ impl Blocks {
                     Some(certificate) => blocks.certificates.push(certificate),
                     None => blocks.oddities.push("a certificate in it can't be read"),
                 },
-                Ok((SectionKind::Csr, _)) => blocks.oddities.push("it has a signing request"),
+                Ok((SectionKind::Csr, _)) => blocks.has_request = true,
                 Ok((kind, der)) => blocks.key(kind, der),
                 Err(_) => blocks.oddities.push("a block of its PEM is cut short or damaged"),
             }

@@ -1,17 +1,17 @@
 //! A directory of chains and keys, as HAProxy, getssl, acmetool and uacme have them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::{Blocks, Certificate, Key, take};
+use super::{Blocks, Certificate, Key, Keys, take};
 use crate::import::found::{Found, FoundCertificate};
 use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, entries, read_file};
 use crate::import::{kubernetes, way_out};
 
 /// How many directories deep files are looked for: `live/NAME/fullchain` has two.
 const MAX_DEPTH: usize = 3;
-/// The most files that are looked at. More is a wrong directory, such as `/usr`.
-const MAX_FILES: usize = 5_000;
+/// The most files that are looked at: HAProxy has one for each site. More is a wrong directory, such as `/usr`.
+const MAX_FILES: usize = 50_000;
 /// How many files without a partner are named.
 const NAMED: usize = 3;
 
@@ -21,6 +21,17 @@ struct File {
     blocks: Blocks,
 }
 
+impl File {
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Its certificates, by where they lie and whom they are.
+    fn issuers(&self) -> impl Iterator<Item = ((&Path, &[u8]), &Certificate)> {
+        self.blocks.certificates.iter().map(|one| ((self.folder(), one.subject.as_slice()), one))
+    }
+}
+
 /// Reads a directory.
 ///
 /// # Errors
@@ -28,18 +39,24 @@ struct File {
 pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
     let (mut found, mut files) = (Found::default(), Vec::new());
+    let mut closed = Vec::new();
     for path in paths(&tree)? {
-        file(&tree, path, &mut files, &mut found);
+        if let Err(error) = file(&tree, path, &mut files, &mut found) {
+            closed.push(format!("{} ({})", tree.place(&error.path), error.what));
+        }
+    }
+    if !closed.is_empty() {
+        found.warnings.push(format!("not looked at: {}", some(&closed)));
     }
     let keys: Vec<Key> = files.iter_mut().flat_map(|file| std::mem::take(&mut file.blocks.keys)).collect();
+    let keys = Keys::of(&keys);
     // Of files with the same certificate the one with most of its chain comes first, and is the one that is named.
     files.sort_by_key(|file| std::cmp::Reverse(file.blocks.certificates.len()));
+    let issuers: HashMap<(&Path, &[u8]), &Certificate> = files.iter().flat_map(File::issuers).collect();
     let mut taken = Found::default();
     for file in &files {
-        let folder = file.path.parent();
-        let others = files.iter().filter(|other| other.path.parent() == folder && other.path != file.path);
-        let beside: Vec<&Certificate> = others.flat_map(|other| &other.blocks.certificates).collect();
-        take(&tree.place(&file.path), &file.blocks, &keys, &beside, &mut taken);
+        let beside = |issued: &Certificate| issuers.get(&(file.folder(), issued.issuer.as_slice())).copied();
+        take(&tree.place(&file.path), &file.blocks, &keys, beside, &mut taken);
     }
     partnerless(&tree, &files, &keys, &mut found);
     once_each(taken.certificates, &mut found);
@@ -68,14 +85,19 @@ fn paths(tree: &Tree) -> Result<Vec<PathBuf>, ReadError> {
     Ok(files)
 }
 
-fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) {
-    let Ok(Some(content)) = tree.read(&path) else { return };
+fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) -> Result<(), ReadError> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() || metadata.len() > MAX_FILE_BYTES) {
+        return Ok(());
+    }
+    let Some(content) = tree.read(&path)? else { return Ok(()) };
     let place = tree.place(&path);
     if let Some(other) = way_out::binary(&content) {
-        return found.leave_out(place, other.with(&path));
+        found.leave_out(place, other.with(&path));
+        return Ok(());
     }
     if kubernetes::is_resource(&content) {
-        return kubernetes::take(&place, &content, found);
+        kubernetes::take(&place, &content, found);
+        return Ok(());
     }
     let blocks = Blocks::of(&content);
     if !blocks.keys.is_empty() {
@@ -86,6 +108,7 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) {
     if !(blocks.keys.is_empty() && blocks.certificates.is_empty()) {
         files.push(File { path, blocks });
     }
+    Ok(())
 }
 
 /// Of a certificate that lies in several files, the longest chain.
@@ -105,24 +128,25 @@ fn once_each(taken: Vec<FoundCertificate>, found: &mut Found) {
 }
 
 /// Names files with certificates whose keys are nowhere.
-fn partnerless(tree: &Tree, files: &[File], keys: &[Key], found: &mut Found) {
-    let is_partnered = |leaf: &Certificate| keys.iter().any(|key| key.public == leaf.public);
-    let is_issuer = |leaf: &Certificate| {
-        files.iter().flat_map(|file| &file.blocks.certificates).any(|other| leaf.may_have_issued(other))
-    };
+fn partnerless(tree: &Tree, files: &[File], keys: &Keys<'_>, found: &mut Found) {
+    let issuers: HashSet<&[u8]> =
+        files.iter().flat_map(|file| &file.blocks.certificates).map(|one| one.issuer.as_slice()).collect();
     let alone = files.iter().filter(|file| {
         let certificates = &file.blocks.certificates;
-        !certificates.is_empty()
-            && !certificates.iter().any(is_partnered)
-            && !certificates.first().is_some_and(is_issuer)
+        let is_issuers = certificates.first().is_none_or(|first| issuers.contains(first.subject.as_slice()));
+        !is_issuers && !certificates.iter().any(|one| keys.of_certificate(one).is_some())
     });
     let alone: Vec<String> = alone.map(|file| tree.place(&file.path)).collect();
     if !alone.is_empty() {
-        let more = alone.len().saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        let named = alone.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-        found.warnings.push(format!("no private key is there for the certificates of {named}{more}"));
+        found.warnings.push(format!("no private key is there for the certificates of {}", some(&alone)));
     }
+}
+
+/// The first few of many.
+fn some(all: &[String]) -> String {
+    let more = all.len().saturating_sub(NAMED);
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", "))
 }
 
 /// A file beside a chain that has its key.

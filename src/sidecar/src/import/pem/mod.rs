@@ -7,6 +7,7 @@
 mod blocks;
 mod directory;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 pub(super) use self::blocks::last_day;
@@ -14,6 +15,7 @@ use self::blocks::{Blocks, Certificate, Key};
 pub(super) use self::directory::read as read_directory;
 use super::found::{Found, FoundCertificate};
 use super::tree::{Content, MAX_FILE_BYTES, ReadError, read_file};
+use super::way_out;
 use crate::secret::Secret;
 
 /// The longest chain that is put together.
@@ -26,6 +28,10 @@ const MAX_CHAIN: usize = 10;
 pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result<Found, ReadError> {
     let mut found = Found::default();
     let place = path.display().to_string();
+    if let Some(other) = way_out::binary(&content.bytes) {
+        found.leave_out(place, other.with(path));
+        return Ok(found);
+    }
     let mut blocks = Blocks::of(&content.bytes);
     let mut exposed = (content.is_exposed && !blocks.keys.is_empty()).then_some(path);
     if let Some(key) = key {
@@ -33,7 +39,7 @@ pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result
         exposed = named.is_exposed.then_some(key);
         take_named(&mut blocks, key, &named.bytes, &mut found);
     }
-    take(&place, &blocks, &blocks.keys, &[], &mut found);
+    take(&place, &blocks, &Keys::of(&blocks.keys), |_| None, &mut found);
     if found.certificates.is_empty() && found.unreadable.is_empty() {
         found.leave_out(place, lacking(path, &blocks, key.is_some()));
     }
@@ -48,16 +54,36 @@ fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) 
     let named = Blocks::of(text);
     blocks.keys = named.keys;
     if blocks.keys.is_empty() {
-        let what = named.oddities.first().copied().unwrap_or("there is no private key in it (expected PEM)");
-        found.leave_out(path.display().to_string(), what);
+        let what = named.oddities.first().copied().unwrap_or("there is no private key in it; expected one in PEM");
+        let binary = way_out::binary(text).map(|other| other.with(path));
+        found.leave_out(path.display().to_string(), binary.unwrap_or_else(|| what.to_owned()));
     }
 }
 
-/// Takes each certificate of a file whose key there is. `beside` is what may complete its chain.
-fn take(place: &str, blocks: &Blocks, keys: &[Key], beside: &[&Certificate], found: &mut Found) {
+/// Keys by their public halves.
+struct Keys<'a>(HashMap<&'a [u8], &'a Key>);
+
+impl<'a> Keys<'a> {
+    fn of(keys: impl IntoIterator<Item = &'a Key>) -> Self {
+        Self(keys.into_iter().map(|key| (key.public.as_slice(), key)).collect())
+    }
+
+    fn of_certificate(&self, certificate: &Certificate) -> Option<&'a Key> {
+        self.0.get(certificate.public.as_slice()).copied()
+    }
+}
+
+/// Takes each certificate of a file whose key there is. `beside` finds what may have issued one, in other files.
+fn take<'a>(
+    place: &str,
+    blocks: &'a Blocks,
+    keys: &Keys<'_>,
+    beside: impl Fn(&Certificate) -> Option<&'a Certificate>,
+    found: &mut Found,
+) {
     for leaf in &blocks.certificates {
-        let Some(key) = keys.iter().find(|key| key.public == leaf.public) else { continue };
-        let chain_pem: String = chain(leaf, &blocks.certificates, beside).iter().map(|link| link.pem()).collect();
+        let Some(key) = keys.of_certificate(leaf) else { continue };
+        let chain_pem: String = chain(leaf, &blocks.certificates, &beside).iter().map(|link| link.pem()).collect();
         found.take(FoundCertificate {
             place: place.to_owned(),
             resolver: None,
@@ -71,12 +97,15 @@ fn take(place: &str, blocks: &Blocks, keys: &[Key], beside: &[&Certificate], fou
 
 /// A chain in its order: the leaf, and each one's issuer as far as there is one. Where nothing fits, it is the file as it
 /// is, so that whoever judges it can say what is wrong.
-fn chain<'a>(leaf: &'a Certificate, own: &'a [Certificate], beside: &[&'a Certificate]) -> Vec<&'a Certificate> {
+fn chain<'a>(
+    leaf: &'a Certificate,
+    own: &'a [Certificate],
+    beside: impl Fn(&Certificate) -> Option<&'a Certificate>,
+) -> Vec<&'a Certificate> {
     let mut chain = vec![leaf];
     while let Some(last) = chain.last().filter(|last| !last.is_root() && chain.len() < MAX_CHAIN) {
-        let of_own = own.iter().find(|next| next.may_have_issued(last) && !chain.contains(next));
-        let of_others = || beside.iter().copied().find(|next| next.may_have_issued(last) && !chain.contains(next));
-        match of_own.or_else(of_others) {
+        let next = own.iter().find(|next| next.may_have_issued(last)).or_else(|| beside(last));
+        match next.filter(|next| !chain.contains(next)) {
             Some(next) => chain.push(next),
             None => break,
         }
@@ -98,6 +127,7 @@ fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
         (None, false) => "there is a private key in it and no certificate: name the chain's file, and this one with \
                           --key"
             .to_owned(),
+        (None, true) if blocks.has_request => "it is a signing request, not a certificate".to_owned(),
         (None, true) => "there is no certificate in it, and no private key".to_owned(),
     };
     format!("{what}{oddities}")

@@ -129,7 +129,7 @@ fn secrets_come_in_yaml_and_json_one_or_many() {
         let places: Vec<_> = report.certificates.iter().map(|line| line.place.as_str()).collect();
         assert_eq!((report.source, places), (Kind::Kubernetes, vec!["web/one", "web/two"]), "{report}");
         assert_eq!(count(&report, Outcome::Imported), 2, "{report}");
-        assert_eq!(report.warnings, ["1 resources are no Secrets with a certificate, and passed over"]);
+        assert_eq!(report.warnings, ["one resource is no Secret with a certificate, and passed over"]);
     }
 }
 

@@ -79,9 +79,10 @@ fn of_several_directories_each_is_named_and_none_is_taken() {
 }
 
 #[test]
-fn a_part_of_a_tools_directory_is_told() {
+fn a_part_of_a_tools_directory_is_taken_alone() {
     let scene = Scene::new();
     scene.write_pair("archive/a/", ["fullchain1.pem", "privkey1.pem"], &pem(&["a.example"], 60));
+    scene.write_pair("kept/b/", ["fullchain.pem", "privkey.pem"], &pem(&["b.example"], 60));
     fs::create_dir_all(scene.source().join("live/a")).unwrap();
     for file in ["fullchain", "privkey"] {
         let at = scene.source().join(format!("live/a/{file}.pem"));
@@ -92,9 +93,12 @@ fn a_part_of_a_tools_directory_is_told() {
         import(&Options { path: scene.source().join(part), key, ..scene.options(Some("le")) }, NOW)
     };
     for place in ["live", "live/a"] {
-        let why = part(place, None).unwrap_err().to_string();
-        assert!(why.contains("it is a part of certbot's") && why.contains("CHAIN.pem --key KEY.pem"), "{why}");
+        let report = part(place, None).unwrap();
+        assert_eq!((report.source, report.certificates.len()), (Kind::Certbot, 1), "{report}");
+        fs::remove_file(scene.storage()).unwrap();
     }
+    let report = part("kept", None).unwrap();
+    assert_eq!((report.source, report.certificates.len()), (Kind::Pem, 1), "a directory that certbot knows nothing of");
     let why = part("live/a/fullchain.pem", None).unwrap();
     let why = why.certificates[0].reason.as_deref().unwrap();
     assert!(
@@ -103,6 +107,8 @@ fn a_part_of_a_tools_directory_is_told() {
     );
     let report = part("live/a/fullchain.pem", Some("live/a/privkey.pem")).unwrap();
     assert_eq!(count(&report, Outcome::Imported), 1, "{report}");
+    let why = part("live/a", Some("live/a/privkey.pem")).unwrap_err().to_string();
+    assert!(why.contains("--key goes with a chain's file"), "{why}");
 }
 
 /// The storage is not its own source, also when it is called like Traefik's.
