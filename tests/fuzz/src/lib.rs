@@ -53,7 +53,7 @@ pub fn acme_json(input: &[u8]) {
     }
 }
 
-/// The files of certbot, lego and Caddy that are not PEM.
+/// The files of other tools that are not PEM, and Secrets of Kubernetes.
 pub fn importers(input: &[u8]) {
     let _ = (caddy::account(input), caddy::metadata(input));
     let _ = (certbot::registration(input), lego::account(input), lego::resource(input));
