@@ -116,10 +116,35 @@ fn what_certbot_has_is_served_and_a_new_account_is_registered_when_it_is_needed(
         told["accounts"][0]["reason"],
         "its key is RSA, not P-256; a new account is registered at the next order"
     );
+    the_pair_of_files_gives_the_same(&stage, &source.join("live/certbot.example"))?;
     let serial = serial(&source.join("live/certbot.example/cert.pem"))?;
     let mut world = play(stage, &names)?;
     serves_without_an_order(&mut world, &names, &serial)?;
     orders_more(&mut world, &names, 2)
+}
+
+/// As `render --replace-certificates` says it for a chain and a key of a bootstrap's. Nothing usable is no success.
+fn the_pair_of_files_gives_the_same(stage: &Stage, lineage: &Path) -> Result<()> {
+    let storage = stage.place.file("pair.json");
+    let run = |chain: &str, key: &str| -> Result<(Option<i32>, Value)> {
+        let mut command = Command::new(artifacts::sidecar()?);
+        command.args(["import", "--json", "--resolver", "le", "--storage"]).arg(&storage);
+        let output = command.arg(lineage.join(chain)).arg("--key").arg(lineage.join(key)).output()?;
+        Ok((output.status.code(), serde_json::from_slice(&output.stdout)?))
+    };
+    let (status, told) = run("fullchain.pem", "cert.pem")?;
+    assert_eq!((status, &told["changed"]), (Some(1), &json!(false)));
+    let why = told["error"].as_str().context("no error")?;
+    assert!(why.contains("there is no private key in it") && !storage.exists(), "{why}");
+    for expected in ["imported", "alreadyThere"] {
+        let (status, told) = run("fullchain.pem", "privkey.pem")?;
+        assert_eq!((status, &told["error"], &told["source"]), (Some(0), &Value::Null, &json!("pem")), "{told}");
+        assert_eq!(told["certificates"][0]["outcome"], expected);
+    }
+    let stored: Value = serde_json::from_slice(&fs::read(&storage)?)?;
+    let whole: Value = serde_json::from_slice(&fs::read(stage.place.file("acme.json"))?)?;
+    assert_eq!(stored["le"]["Certificates"], whole["le"]["Certificates"]);
+    Ok(())
 }
 
 #[test]

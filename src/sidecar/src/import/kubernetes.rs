@@ -15,10 +15,12 @@ const KEY: &str = "tls.key";
 /// How deep lists lie in lists.
 const MAX_DEPTH: usize = 4;
 
-/// Whether a text is a resource of Kubernetes: each names its API's version.
+/// Whether a text is a resource of Kubernetes: each names its API's version, in YAML at the beginning of a line.
 pub(super) fn is_resource(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
-    text.contains("apiVersion") && text.contains("kind") && !text.trim_start().starts_with("-----BEGIN")
+    let is_json = || text.trim_start().starts_with(['{', '[']) && text.contains("\"apiVersion\"");
+    let is_yaml = || text.lines().any(|line| line.trim_start_matches([' ', '-', '{', '"']).starts_with("apiVersion"));
+    text.contains("apiVersion") && text.contains("kind") && (is_json() || is_yaml())
 }
 
 /// Reads a text.

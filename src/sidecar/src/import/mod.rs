@@ -95,6 +95,7 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
         return Err(unrecognised(&source.path));
     }
     let mut warnings = std::mem::take(&mut found.warnings);
+    warnings.extend(source.note(&options.path));
     warnings.extend(choice::assign(&mut found, options.resolver.as_ref())?);
     let file = file_of(&options.storages, &found);
     let mut storage = open(options, &found)?;

@@ -151,10 +151,13 @@ impl Report {
             Kind::Pem | Kind::Kubernetes => String::new(),
             tool => format!(", as {tool} has them"),
         };
-        let left_out = match self.certificates.len() {
-            0 => "found none".to_owned(),
-            1 => "found one, which is left out; the list says why".to_owned(),
-            count => format!("found {count}, which are left out; the list says why of each"),
+        let left_out = match self.certificates.as_slice() {
+            [] => "found none".to_owned(),
+            [only] => {
+                let why = only.reason.as_deref().unwrap_or_default();
+                format!("found one, which is left out ({}): {why}", only.place)
+            }
+            several => format!("found {}, which are left out; the list says why of each", several.len()),
         };
         let accounts = self.accounts.iter().filter(|line| line.outcome == Outcome::Imported).count();
         let accounts = match accounts {

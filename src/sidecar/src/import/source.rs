@@ -32,6 +32,20 @@ pub(super) struct Source {
     pub(super) is_guess: bool,
 }
 
+impl Source {
+    /// What to tell of it to a user who has named something else.
+    pub(super) fn note(&self, named: &Path) -> Option<String> {
+        let is_below = self.path != named;
+        let (kind, path, named) = (self.kind, self.path.display(), named.display());
+        if self.part.is_some() {
+            return Some(format!(
+                "{named} is a part of {path}, which is {kind}'s, and imported alone, without accounts"
+            ));
+        }
+        is_below.then(|| format!("imported is {path}, which is {kind}'s, and nothing else that lies in {named}"))
+    }
+}
+
 /// Recognises what is at a path, or takes the user's word for it.
 pub(super) fn source(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<Source, ImportError> {
     let metadata = path.metadata();

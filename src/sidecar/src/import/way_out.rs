@@ -17,6 +17,11 @@ pub(super) struct Other {
 }
 
 impl Other {
+    /// True for what may hold a certificate with its key, or one of both.
+    pub(super) fn holds_keys(self) -> bool {
+        self != ARCHIVE
+    }
+
     /// The sentence, for the thing at this path.
     pub(super) fn with(self, path: &Path) -> String {
         let way = self.way.replace("FILE", &path.display().to_string());
@@ -46,7 +51,7 @@ const PKCS7_DER: Other = Other {
     what: "PKCS#7, a chain without a key",
     way: "`openssl pkcs7 -inform DER -in FILE -print_certs -out chain.pem` writes PEM; import that, with --key KEY.pem",
 };
-const ARCHIVE: Other = Other { what: "an archive", way: "unpack FILE, and import the directory" };
+const ARCHIVE: Other = Other { what: "an archive", way: "unpack FILE, and import what is in it" };
 
 /// What a file of bytes is, by how it begins.
 pub(super) fn binary(bytes: &[u8]) -> Option<Other> {
@@ -126,6 +131,12 @@ const WIN_ACME: Other = Other {
           import the directory with the PEM files",
 };
 
+const SDS: Other = Other {
+    what: "a secret of Envoy's",
+    way: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key (what \
+          stands in FILE itself goes into two files first)",
+};
+
 const ENVOY: Other = Other {
     what: "Envoy's configuration",
     way: "import the files that it names: `import CHAIN.pem --key KEY.pem` for certificate_chain and private_key; FILE \
@@ -137,6 +148,9 @@ pub(super) fn configuration(text: &[u8]) -> Option<Other> {
     let text = String::from_utf8_lossy(text);
     if is_win_acmes(&text) {
         return Some(WIN_ACME);
+    }
+    if text.contains("transport_sockets.tls.v3.Secret") {
+        return Some(SDS);
     }
     let known = CONFIGURATIONS.iter().find(|(words, _)| words.iter().any(|word| text.contains(word)));
     known.map(|(_, other)| *other).or_else(|| may_be_envoys(&text).then_some(ENVOY))

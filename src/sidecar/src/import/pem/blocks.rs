@@ -19,7 +19,7 @@ pub(super) struct Blocks {
     pub(super) keys: Vec<Key>,
     /// Whether there is a signing request in it.
     pub(super) has_request: bool,
-    /// What else is to be said of it, each part by itself.
+    /// What else is to be said of it, each part by itself. FILE stands for its path.
     pub(super) oddities: Vec<&'static str>,
 }
 
@@ -41,8 +41,8 @@ pub(super) struct Key {
     pub(super) pem: Secret,
 }
 
-const ENCRYPTED: &str = "its private key is encrypted: write it without a passphrase (openssl pkey -in FILE -out key.pem), \
-                         and name that file with --key";
+const ENCRYPTED: &str = "its private key is encrypted: `openssl pkey -in FILE -out key.pem` writes it without a passphrase; \
+                         name the chain's file, and key.pem with --key";
 
 impl Blocks {
     pub(super) fn of(text: &[u8]) -> Self {
@@ -66,7 +66,7 @@ impl Blocks {
         if has("BEGIN PKCS7") {
             blocks
                 .oddities
-                .push("it is PKCS#7: openssl pkcs7 -print_certs -in FILE -out chain.pem takes the chain out of it");
+                .push("it is PKCS#7: `openssl pkcs7 -print_certs -in FILE -out chain.pem` takes the chain out of it");
         }
         blocks.oddities.dedup();
         blocks

@@ -1,11 +1,12 @@
 //! A directory of chains and keys, as HAProxy, getssl, acmetool and uacme have them.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Blocks, Certificate, Key, Keys, take};
 use crate::import::found::{Found, FoundCertificate};
-use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, entries, read_file};
+use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, entries, is_link, read_file};
 use crate::import::{kubernetes, way_out};
 
 /// How many directories deep files are looked for: `live/NAME/fullchain` has two.
@@ -45,13 +46,10 @@ pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
             closed.push(format!("{} ({})", tree.place(&error.path), error.what));
         }
     }
-    if !closed.is_empty() {
-        found.warnings.push(format!("not looked at: {}", some(&closed)));
-    }
     let keys: Vec<Key> = files.iter_mut().flat_map(|file| std::mem::take(&mut file.blocks.keys)).collect();
     let keys = Keys::of(&keys);
     // Of files with the same certificate the one with most of its chain comes first, and is the one that is named.
-    files.sort_by_key(|file| std::cmp::Reverse(file.blocks.certificates.len()));
+    files.sort_by_key(|file| (Reverse(file.blocks.certificates.len()), is_link(&file.path)));
     let issuers: HashMap<(&Path, &[u8]), &Certificate> = files.iter().flat_map(File::issuers).collect();
     let mut taken = Found::default();
     for file in &files {
@@ -60,6 +58,9 @@ pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
     }
     partnerless(&tree, &files, &keys, &mut found);
     once_each(taken.certificates, &mut found);
+    if !closed.is_empty() && found.certificates.is_empty() {
+        found.warnings.push(format!("not looked at: {}", some(&closed)));
+    }
     found.warnings.extend(tree.warnings());
     Ok(found)
 }
@@ -92,7 +93,9 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
     let Some(content) = tree.read(&path)? else { return Ok(()) };
     let place = tree.place(&path);
     if let Some(other) = way_out::binary(&content) {
-        found.leave_out(place, other.with(&path));
+        if other.holds_keys() {
+            found.leave_out(place, other.with(&path));
+        }
         return Ok(());
     }
     if kubernetes::is_resource(&content) {
@@ -104,7 +107,9 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
         // Once more, for its permissions.
         let _ = tree.read_key(&path);
     }
-    blocks.oddities.iter().for_each(|oddity| found.leave_out(place.clone(), oddity));
+    for oddity in &blocks.oddities {
+        found.leave_out(place.clone(), oddity.replace("FILE", &path.display().to_string()));
+    }
     if !(blocks.keys.is_empty() && blocks.certificates.is_empty()) {
         files.push(File { path, blocks });
     }
@@ -152,9 +157,10 @@ fn some(all: &[String]) -> String {
 /// A file beside a chain that has its key.
 pub(super) fn key_beside(chain: &Path, leaf: &Certificate) -> Option<PathBuf> {
     let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let named = |path: PathBuf| path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
     let is_key = |path: &PathBuf| {
         let blocks = read_file(path, MAX_FILE_BYTES).map(|content| Blocks::of(&content.bytes)).unwrap_or_default();
         blocks.keys.iter().any(|key| key.public == leaf.public)
     };
-    entries(directory).into_iter().take(MAX_FILES).filter(|path| path.is_file()).find(is_key)
+    entries(directory).into_iter().take(MAX_FILES).filter(|path| path.is_file()).find(is_key).map(named)
 }

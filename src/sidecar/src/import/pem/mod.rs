@@ -36,8 +36,8 @@ pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result
     let mut exposed = (content.is_exposed && !blocks.keys.is_empty()).then_some(path);
     if let Some(key) = key {
         let named = read_file(key, MAX_FILE_BYTES)?;
-        exposed = named.is_exposed.then_some(key);
         take_named(&mut blocks, key, &named.bytes, &mut found);
+        exposed = (named.is_exposed && !blocks.keys.is_empty()).then_some(key);
     }
     take(&place, &blocks, &Keys::of(&blocks.keys), |_| None, &mut found);
     if found.certificates.is_empty() && found.unreadable.is_empty() {
@@ -55,8 +55,9 @@ fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) 
     blocks.keys = named.keys;
     if blocks.keys.is_empty() {
         let what = named.oddities.first().copied().unwrap_or("there is no private key in it; expected one in PEM");
+        let what = what.replace("FILE", &path.display().to_string());
         let binary = way_out::binary(text).map(|other| other.with(path));
-        found.leave_out(path.display().to_string(), binary.unwrap_or_else(|| what.to_owned()));
+        found.leave_out(path.display().to_string(), binary.unwrap_or(what));
     }
 }
 
@@ -115,20 +116,20 @@ fn chain<'a>(
 
 /// Why a file gives no pair.
 fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
-    let oddities = blocks.oddities.iter().map(|oddity| format!("; {oddity}")).collect::<String>();
-    let what = match (blocks.certificates.first(), blocks.keys.is_empty()) {
-        (Some(_), false) if has_named => "the key of --key is not the one of any certificate in it".to_owned(),
-        (Some(_), false) => "its private key is not the one of any certificate in it".to_owned(),
+    if !blocks.oddities.is_empty() {
+        return blocks.oddities.join("; ").replace("FILE", &path.display().to_string());
+    }
+    match (blocks.certificates.first(), blocks.keys.is_empty()) {
+        (Some(_), false) if has_named => "the key of --key is not the one of any certificate in it".into(),
+        (Some(_), false) => "its private key is not the one of any certificate in it".into(),
         (Some(leaf), true) => {
-            let beside = directory::key_beside(path, leaf);
-            let example = beside.unwrap_or_else(|| "KEY.pem".into());
-            format!("there is no private key in it: name its file too, with --key {}", example.display())
+            let key = directory::key_beside(path, leaf).unwrap_or_else(|| "KEY.pem".into());
+            format!("there is no private key in it: name its file too, with --key {}", key.display())
         }
         (None, false) => "there is a private key in it and no certificate: name the chain's file, and this one with \
                           --key"
-            .to_owned(),
-        (None, true) if blocks.has_request => "it is a signing request, not a certificate".to_owned(),
-        (None, true) => "there is no certificate in it, and no private key".to_owned(),
-    };
-    format!("{what}{oddities}")
+            .into(),
+        (None, true) if blocks.has_request => "it is a signing request, not a certificate".into(),
+        (None, true) => "there is no certificate in it, and no private key".into(),
+    }
 }

@@ -197,7 +197,10 @@ fn a_self_signed_pair_is_taken_and_what_that_means_is_told() {
 fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_told() {
     let (one, two) = (pem(&["a.example"], 60), pem(&["b.example"], 60));
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
-    for (key, expected) in [(two.key.as_str(), "not the one of any certificate"), (encrypted, "without a passphrase")] {
+    for (key, expected) in [
+        (two.key.as_str(), "not the one of any certificate"),
+        (encrypted, "key.pem -out key.pem` writes it without a passphrase"),
+    ] {
         let scene = Scene::new();
         scene.write_source(&one.chain);
         let file = scene.0.path().join("key.pem");
