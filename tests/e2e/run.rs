@@ -243,6 +243,8 @@ fn an_envoy_that_dies_is_started_again() -> Result<()> {
         if now == before { bail!("it is still the one before") } else { Ok(()) }
     })?;
     scene.served("a.example")?;
+    let log = scene.run.log();
+    ensure!(!log.lines().any(|line| line.trim_end().ends_with("envoy-autocert:")), "an empty line: {log}");
     Ok(())
 }
 

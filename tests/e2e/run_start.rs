@@ -111,6 +111,8 @@ fn a_port_that_somebody_has_is_told_before_anybody_is_disturbed() -> Result<()> 
     said("the new certificate is served")?;
     let up = said("https://first.example:")?["message"].as_str().unwrap_or_default();
     ensure!(up.contains(" is up: valid until 20") && up.contains("status: curl --unix-socket "), "{up}");
+    let is_empty = |line: &Value| line["message"].as_str().is_none_or(|said| said.trim_end().ends_with("autocert:"));
+    ensure!(!log.iter().any(is_empty), "an empty line: {log:?}");
     ensure!(said("statically linked extensions").is_err(), "Envoy's start is in the log");
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Promises: resolvers are as they were at the start, as in Traefik, whose static configuration is read once, and so are
 //! certificates of the user's own; a change of them is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use resolver::config::Mistake;
@@ -11,13 +11,17 @@ use serde_json::Value;
 use setup::Reading;
 use setup::envoy::limits::Connections;
 use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
-use setup::model::{RouterTls, Setup, TcpTls};
+use setup::input::Flags;
+use setup::model::{EntryPoint, RouterTls, Setup, TcpTls};
 use wire::{CertificateId, Want};
 
 use super::dns::known_providers;
 use super::inputs::InputArgs;
 use super::render::pem_files;
 use crate::run::{Places, Rendered, Source};
+
+/// The entry point of --https-port.
+const HTTPS_POINT: &str = "websecure";
 
 /// A configuration in Traefik's words.
 pub(super) struct TraefiksWords {
@@ -92,6 +96,7 @@ impl Source for TraefiksWords {
             own_clusters: own.into_iter().chain(cas.into_iter().map(|ca| ca.cluster)).collect(),
             wants: wants(&setup),
             warnings,
+            address_flags: address_flags(&setup, &flags),
             closed,
         })
     }
@@ -110,6 +115,18 @@ fn read(inputs: &InputArgs) -> Result<(Reading, Vec<PathBuf>), Vec<String>> {
         }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect()),
     }
+}
+
+/// By entry point, the flag that gives it another address, where its address comes from flags of ours.
+fn address_flags(setup: &Setup, flags: &Flags) -> BTreeMap<String, String> {
+    let of = |point: &EntryPoint| {
+        let path = format!("entryPoints.{}.address", point.name);
+        let told =
+            flags.told(Mistake { path: path.clone(), found: String::new(), expected: String::new(), nearest: None });
+        let port = if point.name == HTTPS_POINT { "--https-port PORT" } else { "--http-port PORT" };
+        (told.path != path).then(|| (point.name.clone(), port.to_owned()))
+    };
+    setup.entry_points.iter().filter_map(of).collect()
 }
 
 /// Takes the routers out of the plugin's configurations: a change of them must not change a listener.

@@ -10,8 +10,8 @@ use std::net::SocketAddr;
 
 use owner::owners;
 pub use owner::{OURS, Process};
-pub use sockets::Protocol;
 use sockets::{Listening, listening};
+pub use sockets::{Protocol, overlap};
 
 /// Who holds an address.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -46,16 +46,20 @@ pub(super) struct Listening {
 impl Listening {
     /// Whether it may be why nobody can listen on this address.
     pub(super) fn hinders(&self, address: SocketAddr) -> bool {
-        let (own, wanted) = (self.address.ip().to_canonical(), address.ip().to_canonical());
-        let is_every_one = |ip: IpAddr| ip.is_unspecified();
-        // One on all IPv6 addresses may be on all IPv4 addresses as well; that can't be seen from outside.
-        let covers = |every: IpAddr, ip: IpAddr| is_every_one(every) && (every.is_ipv6() || ip.is_ipv4());
-        self.address.port() == address.port() && (own == wanted || covers(own, wanted) || covers(wanted, own))
+        overlap(self.address, address)
     }
 
     pub(super) fn is_same_family(&self, address: SocketAddr) -> bool {
         self.address.is_ipv4() == address.is_ipv4()
     }
+}
+
+/// Whether who listens on one may be why nobody can listen on the other.
+pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (ip, wanted) = (one.ip().to_canonical(), other.ip().to_canonical());
+    // One on all IPv6 addresses may be on all IPv4 addresses as well; that can't be seen from outside.
+    let covers = |every: IpAddr, ip: IpAddr| every.is_unspecified() && (every.is_ipv6() || ip.is_ipv4());
+    one.port() == other.port() && (ip == wanted || covers(ip, wanted) || covers(wanted, ip))
 }
 
 /// All of a protocol that this network namespace has; none of a table that can't be read.

@@ -45,6 +45,7 @@ impl Drop for Passing {
 mod tests {
     #![allow(clippy::panic, clippy::unwrap_used)]
 
+    use std::collections::BTreeMap;
     use std::process::Command;
 
     use resolver::config::Hidden;
@@ -70,6 +71,7 @@ mod tests {
             own_clusters: Vec::new(),
             wants: Vec::new(),
             warnings: Vec::new(),
+            address_flags: BTreeMap::new(),
             closed: Vec::new(),
         };
         let layout = Layout::new(place.path());

@@ -1,6 +1,7 @@
 //! Why it does not run, or not with another configuration.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::ports::{Refusal, refusal};
@@ -61,6 +62,13 @@ pub enum RunError {
         /// What the system says.
         error: io::Error,
     },
+    /// The sidecar's status address is one that Envoy listens on.
+    StatusAddress {
+        /// The address.
+        address: SocketAddr,
+        /// Whose it is.
+        entry_point: String,
+    },
     /// Envoy is too old.
     TooOld {
         /// Envoy.
@@ -103,6 +111,11 @@ impl std::fmt::Display for RunError {
             Self::Sidecar(why) => f.write_str(why),
             Self::Signals(error) => write!(f, "signals can't be caught: {error}"),
             Self::Start { path, error } => write!(f, "{}: it can't be started: {error}", path.display()),
+            Self::StatusAddress { address, entry_point } => write!(
+                f,
+                "--status-address {address}: the entry point {} listens there: name another address",
+                resolver::one_line(entry_point)
+            ),
             Self::TooOld { path, why } => write!(f, "{}: {why}", path.display()),
         }
     }

@@ -100,6 +100,8 @@ pub(super) struct Running {
     pub(super) admin: Admin,
     /// What Envoy has.
     pub(super) pieces: Pieces,
+    /// Where it listens.
+    pub(super) ports: Vec<Port>,
     /// The certificates that the routers want.
     pub(super) wants: Vec<Want>,
     /// What has been told of the configuration.
@@ -146,10 +148,16 @@ impl Running {
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         tell_of(&rendered.closed);
-        ports::free(&rendered.ports(), &binary.path).await?;
+        let ports = rendered.ports();
+        if let Some((status, port)) =
+            sidecar.status_address.and_then(|status| Some((status, ports.iter().find(|port| port.hinders(status))?)))
+        {
+            return Err(RunError::StatusAddress { address: status, entry_point: port.entry_point.clone() });
+        }
+        ports::free(&ports, &binary.path).await?;
         let pieces = validated(&rendered, &binary, &layout, &places.tokens).await?;
         // That took a while.
-        ports::free(&rendered.ports(), &binary.path).await?;
+        ports::free(&ports, &binary.path).await?;
         // Whatever changes from here on is noticed.
         let watched = source.watched();
         // The thread that waits for them is started by one that has no right of Envoy's.
@@ -180,6 +188,7 @@ impl Running {
             layout,
             places,
             pieces,
+            ports,
             wants: rendered.wants,
             warnings: rendered.warnings,
             is_refused: false,
@@ -196,7 +205,7 @@ impl Running {
     /// Waits until Envoy serves with all its listeners.
     async fn is_up(&mut self) -> Result<(), RunError> {
         let Some(envoy) = &mut self.envoy else { return Err(RunError::Bug("Envoy was not started")) };
-        coming_up::is_up(envoy, &self.admin, &Port::of(&self.pieces.listeners)).await
+        coming_up::is_up(envoy, &self.admin, &self.ports).await
     }
 
     /// What is new is looked at where Envoy serves it now.
@@ -243,8 +252,7 @@ impl Running {
 
     /// Starts Envoy again, unless somebody else has taken one of its ports meanwhile.
     fn restart(&self) -> Result<Envoy, RunError> {
-        let refused =
-            ports::refused(&Port::of(&self.pieces.listeners), Some(&self.binary.path)).map_err(RunError::Rights)?;
+        let refused = ports::refused(&self.ports, Some(&self.binary.path)).map_err(RunError::Rights)?;
         if !refused.is_empty() {
             return Err(RunError::Ports(refused));
         }

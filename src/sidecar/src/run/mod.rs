@@ -20,6 +20,7 @@ mod publish;
 mod reload;
 mod summary;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -105,6 +106,8 @@ pub struct Rendered {
     pub wants: Vec<Want>,
     /// What is taken, but deserves a line in the log.
     pub warnings: Vec<String>,
+    /// By entry point, the flag that gives it another address, where that is no flag of Traefik's.
+    pub address_flags: BTreeMap<String, String>,
     /// The routers that are closed.
     pub closed: Vec<setup::ClosedRouter>,
 }
@@ -113,6 +116,12 @@ impl Rendered {
     /// The ports of its listeners.
     fn ports(&self) -> Vec<Port> {
         let listeners = self.bootstrap.pointer("/static_resources/listeners").and_then(Value::as_array);
-        Port::of(listeners.map_or(&[], Vec::as_slice))
+        let mut ports = Port::of(listeners.map_or(&[], Vec::as_slice));
+        for port in &mut ports {
+            if let Some(flag) = self.address_flags.get(&port.entry_point) {
+                port.flag.clone_from(flag);
+            }
+        }
+        ports
     }
 }

@@ -12,7 +12,7 @@ use super::candidate::validated;
 use super::envoy::Envoy;
 use super::life::{HOLDER, Running};
 use super::pieces::Pieces;
-use super::ports::{self, Port};
+use super::ports;
 use super::publish::{publish, write_all};
 use super::{Rendered, RunError};
 
@@ -67,6 +67,7 @@ impl Running {
             None => write_all(&pieces, &self.layout)?,
         }
         self.pieces = pieces;
+        self.ports = rendered.ports();
         self.verify_own();
         self.want(rendered.wants, &rendered.closed);
         tell_of(&rendered.closed);
@@ -75,9 +76,8 @@ impl Running {
 
     /// Whether Envoy can listen on the ports that it has not got yet.
     fn may_listen(&self, rendered: &Rendered) -> Result<(), RunError> {
-        let own = Port::of(&self.pieces.listeners);
         let mut new = rendered.ports();
-        new.retain(|new| !own.contains(new));
+        new.retain(|new| !self.ports.contains(new));
         let mut refused = ports::refused(&new, Some(&self.binary.path)).map_err(RunError::Rights)?;
         // It may go from one address to all, or back.
         let envoy = self.envoy.as_ref().and_then(Envoy::pid);

@@ -22,7 +22,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::RunError;
-use crate::holder::{Holder, OURS, Process, Protocol, sharing};
+use crate::holder::{Holder, OURS, Process, Protocol, overlap, sharing};
 use crate::privileges;
 pub use refusal::{Refusal, Why};
 
@@ -42,6 +42,8 @@ pub struct Port {
     pub is_dual: bool,
     /// What is spoken there.
     pub protocol: Protocol,
+    /// The flag that gives it another address.
+    pub flag: String,
 }
 
 impl Port {
@@ -55,12 +57,19 @@ impl Port {
         let ip: IpAddr = address.get("address")?.as_str()?.parse().ok()?;
         let port = u16::try_from(address.get("port_value")?.as_u64()?).ok()?;
         let is_udp = address.get("protocol").and_then(Value::as_str) == Some("UDP");
+        let entry_point = listener.get("name").and_then(Value::as_str).unwrap_or_default();
         Some(Self {
-            entry_point: listener.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            flag: format!("--entryPoints.{entry_point}.address=[HOST]:PORT"),
+            entry_point: entry_point.to_owned(),
             address: SocketAddr::new(ip, port),
             is_dual: address.get("ipv4_compat").and_then(Value::as_bool).unwrap_or_default(),
             protocol: if is_udp { Protocol::Udp } else { Protocol::Tcp },
         })
+    }
+
+    /// Whether nobody else can listen on this address where this one is listened on.
+    pub(super) fn hinders(&self, address: SocketAddr) -> bool {
+        self.protocol == Protocol::Tcp && overlap(self.address, address)
     }
 
     /// Why nobody can listen there now, if so.
@@ -199,7 +208,8 @@ mod tests {
     use super::*;
 
     fn port(address: SocketAddr) -> Port {
-        Port { entry_point: "web".into(), address, is_dual: false, protocol: Protocol::Tcp }
+        let flag = "--entryPoints.web.address=[HOST]:PORT".to_owned();
+        Port { entry_point: "web".into(), address, is_dual: false, protocol: Protocol::Tcp, flag }
     }
 
     fn why(port: &Port) -> Vec<Why> {

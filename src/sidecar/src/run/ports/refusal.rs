@@ -45,11 +45,11 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Port { entry_point, address, .. } = &self.port;
+        let Port { entry_point, address, flag, .. } = &self.port;
         let (ip, port) = (address.ip(), address.port());
         let entry_point = resolver::one_line(entry_point);
         write!(f, "{address} (entry point {entry_point}): ")?;
-        let another = format!("name another address by --entryPoints.{entry_point}.address=[HOST]:PORT");
+        let another = format!("name another address by {}", resolver::one_line(flag));
         match &self.why {
             Why::Taken(Holder::Process(process)) => {
                 let who = match &process.parent {
@@ -59,10 +59,7 @@ impl fmt::Display for Refusal {
                 write!(f, "port {port} is in use by {process}: end {who}, or {another}")
             }
             Why::Taken(holder) => write!(f, "port {port} is in use by {holder}: end that one, or {another}"),
-            Why::Elsewhere => write!(
-                f,
-                "{ip} is no address of this machine (`ip address` lists those): {another}; without HOST it is all of them"
-            ),
+            Why::Elsewhere => write!(f, "{ip} is no address of this machine (`ip address` lists those): {another}"),
             Why::Forbidden => {
                 let uid = rustix::process::geteuid().as_raw();
                 let first = fs::read_to_string(FIRST_FREE).ok().and_then(|text| text.trim().parse::<u32>().ok());
@@ -99,7 +96,8 @@ mod tests {
 
     fn refusal(port: u16, why: Why) -> Refusal {
         let address = std::net::SocketAddr::from(([0, 0, 0, 0], port));
-        let port = Port { entry_point: "websecure".into(), address, is_dual: false, protocol: Protocol::Tcp };
+        let flag = "--https-port PORT".to_owned();
+        let port = Port { entry_point: "websecure".into(), address, is_dual: false, protocol: Protocol::Tcp, flag };
         Refusal { port, why }
     }
 
@@ -108,7 +106,7 @@ mod tests {
         let mut process = Process { pid: 9, name: "envoy".into(), parent: None, started: 0 };
         let of = |process: &Process| refusal(443, Why::Taken(Holder::Process(process.clone()))).to_string();
         let expected = "0.0.0.0:443 (entry point websecure): port 443 is in use by envoy (pid 9): end envoy (pid 9), or \
-                        name another address by --entryPoints.websecure.address=[HOST]:PORT";
+                        name another address by --https-port PORT";
         assert_eq!(of(&process), expected);
         process.parent = Some((7, OURS.to_owned()));
         assert!(
