@@ -57,6 +57,17 @@ async fn a_socket_that_somebody_listens_on_is_left_alone() {
 }
 
 #[tokio::test]
+async fn who_has_the_status_address_is_named() {
+    let home = Home::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let refusal = home.start_with(&["--status-address", &address]).await.err().unwrap().to_string();
+    let told = format!("can't listen on {address}: it is in use by ");
+    assert!(refusal.starts_with(&told), "{refusal}");
+    assert!(refusal.contains(&format!("(pid {})", std::process::id())), "{refusal}");
+}
+
+#[tokio::test]
 async fn what_is_no_socket_is_left_alone() {
     let home = Home::new();
     fs::create_dir(home.path("run")).unwrap();

@@ -168,3 +168,69 @@ impl ServerCertVerifier for Anybody {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::server::WebPkiClientVerifier;
+    use rustls::version::TLS12;
+    use rustls::{RootCertStore, ServerConfig};
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+
+    /// A listener that hangs up on whoever does not begin with this header, and its leaf. It speaks TLS 1.2, in which a
+    /// client without a certificate is refused within the handshake.
+    async fn listener(header: &'static [u8], has_clients_with_certificates: bool) -> (SocketAddr, Vec<u8>) {
+        let own = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let (leaf, key) = (own.cert.der().clone(), PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap());
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&[&TLS12]).unwrap();
+        let config = if has_clients_with_certificates {
+            let mut roots = RootCertStore::empty();
+            roots.add(leaf.clone()).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            config.with_client_cert_verifier(verifier)
+        } else {
+            config.with_no_client_auth()
+        };
+        let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(vec![leaf.clone()], key).unwrap()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut begin = vec![0; header.len()];
+                if stream.read_exact(&mut begin).await.is_ok() && begin == header {
+                    let _ = acceptor.accept(stream).await;
+                }
+            }
+        });
+        (address, leaf.to_vec())
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_seen_behind_each_version_of_the_proxy_protocol_and_none() {
+        for header in [&[][..], &PROXY_V2, PROXY_V1] {
+            let (address, leaf) = listener(header, false).await;
+            let shown = shake(address, "a.test").await;
+            assert!(matches!(&shown, Shown::Leaf(found) if *found == leaf), "{header:?}: {shown:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_certificate_counts_though_the_handshake_fails_after_it() {
+        let (address, leaf) = listener(&[], true).await;
+        let shown = shake(address, "a.test").await;
+        assert!(matches!(&shown, Shown::Leaf(found) if *found == leaf), "{shown:?}");
+    }
+
+    #[tokio::test]
+    async fn who_hangs_up_on_everything_shows_nothing() {
+        let (address, _) = listener(b"something else", false).await;
+        assert!(matches!(shake(address, "a.test").await, Shown::HungUp(_)));
+    }
+}

@@ -79,7 +79,7 @@ impl Port {
             Some(Errno::ADDRINUSE) => Some(Why::Taken(Holder::of(self.address, self.protocol))),
             // Its own file, or a program that it is started by, may give it the right; then it can say so itself.
             Some(Errno::ACCESS | Errno::PERM) if envoy.is_some_and(may_have_rights) => None,
-            Some(Errno::ACCESS | Errno::PERM) => Some(Why::Forbidden),
+            Some(Errno::ACCESS | Errno::PERM) => Some(Why::Forbidden { below: refusal::first_free() }),
             Some(Errno::ADDRNOTAVAIL) => Some(Why::Elsewhere),
             Some(Errno::AFNOSUPPORT) => Some(Why::NoIpv6),
             _ => Some(Why::Other(error.to_string())),
@@ -181,7 +181,7 @@ fn is_leaving(why: &Why) -> bool {
         Why::Taken(Holder::Hidden { uid }) => *uid == rustix::process::geteuid().as_raw(),
         // It went away while we looked.
         Why::Taken(Holder::Unknown) => true,
-        Why::Elsewhere | Why::Forbidden | Why::NoIpv6 | Why::Other(_) => false,
+        Why::Elsewhere | Why::Forbidden { .. } | Why::NoIpv6 | Why::Other(_) => false,
     }
 }
 

@@ -24,7 +24,10 @@ pub enum Why {
     /// The address is none of this machine's.
     Elsewhere,
     /// This user may not.
-    Forbidden,
+    Forbidden {
+        /// The first port that needs no right.
+        below: u16,
+    },
     /// There is no IPv6 here.
     NoIpv6,
     /// What the system says.
@@ -60,10 +63,13 @@ impl fmt::Display for Refusal {
             }
             Why::Taken(holder) => write!(f, "port {port} is in use by {holder}: end that one, or {another}"),
             Why::Elsewhere => write!(f, "{ip} is no address of this machine (`ip address` lists those): {another}"),
-            Why::Forbidden => {
+            Why::Forbidden { below } => {
                 let uid = rustix::process::geteuid().as_raw();
-                let first = fs::read_to_string(FIRST_FREE).ok().and_then(|text| text.trim().parse::<u32>().ok());
-                write!(f, "the user {uid} may not listen on ports below {}", first.unwrap_or(1024))
+                if port < *below {
+                    write!(f, "the user {uid} may not listen on ports below {below}")
+                } else {
+                    write!(f, "a policy of this system, such as SELinux's, keeps the user {uid} from listening there")
+                }
             }
             Why::NoIpv6 => write!(f, "this machine has no IPv6: {another}, as in 0.0.0.0:{port}"),
             Why::Other(said) => write!(f, "Envoy can't listen there: {said}"),
@@ -73,10 +79,18 @@ impl fmt::Display for Refusal {
 
 /// A line for each port, and one with what gives the right to listen where that is what lacks.
 pub(in crate::run) fn lines(refused: &[Refusal]) -> Vec<String> {
-    let forbidden =
-        refused.iter().filter(|refusal| refusal.why == Why::Forbidden).map(|refusal| refusal.port.address.port());
-    let remedies = forbidden.min().map(remedies);
+    let lacking = refused.iter().filter_map(|refusal| match refusal.why {
+        Why::Forbidden { below } if refusal.port.address.port() < below => Some(refusal.port.address.port()),
+        _ => None,
+    });
+    let remedies = lacking.min().map(remedies);
     refused.iter().map(ToString::to_string).chain(remedies).collect()
+}
+
+/// The first port that needs no right; 1024 where it can't be read.
+pub(super) fn first_free() -> u16 {
+    let first = fs::read_to_string(FIRST_FREE).ok().and_then(|text| text.trim().parse().ok());
+    first.unwrap_or(1024)
 }
 
 /// How somebody gets the right to listen from this port on, the best way first.
@@ -91,8 +105,12 @@ fn remedies(port: u16) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::panic)]
+
     use super::*;
     use crate::holder::{Process, Protocol};
+
+    const BELOW: Why = Why::Forbidden { below: 1024 };
 
     fn refusal(port: u16, why: Why) -> Refusal {
         let address = std::net::SocketAddr::from(([0, 0, 0, 0], port));
@@ -116,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_lacking_right_is_told_once_with_what_gives_it() {
-        let told = lines(&[refusal(443, Why::Forbidden), refusal(80, Why::Forbidden)]);
+        let told = lines(&[refusal(443, BELOW), refusal(80, BELOW)]);
         assert_eq!(told.len(), 3, "{told:?}");
         assert!(told[0].contains("may not listen on ports below "), "{told:?}");
         for part in ["--user NAME", "AmbientCapabilities=CAP_NET_BIND_SERVICE", "setcap cap_net_bind_service=+ep /"] {
@@ -124,5 +142,7 @@ mod tests {
         }
         assert!(told[2].contains("ip_unprivileged_port_start=80`"), "{told:?}");
         assert_eq!(lines(&[refusal(80, Why::Elsewhere)]).len(), 1);
+        let [policy] = &lines(&[refusal(8080, BELOW)])[..] else { panic!("another right would not help") };
+        assert!(policy.contains("SELinux"), "{policy}");
     }
 }
