@@ -122,6 +122,48 @@ fn what_envoy_itself_refuses_is_told() -> Result<()> {
     Ok(())
 }
 
+/// What is said of a text, line by line.
+fn told(place: &Place, text: &str) -> Result<Vec<String>> {
+    let path = file(place, text)?;
+    let said = String::from_utf8(check(&path, &[])?.stdout)?.replace(&path.display().to_string(), "envoy.yaml");
+    Ok(said.lines().map(str::to_owned).collect())
+}
+
+/// A7, A10: a large message, and a configuration without the plugin.
+#[test]
+fn envoy_is_asked_in_any_case_and_its_refusal_is_one_mistake_at_its_line() -> Result<()> {
+    let place = Place::new("check-refusal")?;
+    let text = fs::read_to_string(artifacts::repository().join("tests/e2e/into/front-proxy.yaml"))?;
+    let text = text.replace("stat_prefix: http\n", "stat_prefix: ''\n");
+    let line = text.lines().position(|line| line.contains("stat_prefix: ''")).context("a line")? + 1;
+    let reason = "HttpConnectionManagerValidationError.StatPrefix: value length must be at least 1 characters";
+    let [plugin, refusal, count] = told(&place, &text)?.try_into().map_err(|all| anyhow::anyhow!("{all:#?}"))?;
+    assert!(plugin.contains("found no filter or service with the plugin"), "{plugin}");
+    assert!(refusal.starts_with(&format!("mistake: envoy.yaml:{line}: static_resources.listeners[0].")), "{refusal}");
+    assert!(refusal.contains(reason) && !refusal.contains("goo.gle"), "{refusal}");
+    assert_eq!(count, "2 mistakes, 0 warnings");
+    // The same in a ConfigMap is on the lines of that.
+    let below: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: edge }}\ndata:\n  envoy.yaml: |\n{below}");
+    let [_, refusal, _] = told(&place, &map)?.try_into().map_err(|all| anyhow::anyhow!("{all:#?}"))?;
+    let start = format!("mistake: envoy.yaml:{}: data.envoy.yaml: static_resources.listeners[0].", line + 5);
+    assert!(refusal.starts_with(&start) && refusal.contains(reason), "{refusal}");
+    Ok(())
+}
+
+/// A10: Envoy names the first place only, and that has been named already.
+#[test]
+fn the_v2_api_is_named_where_it_stands_and_not_once_more_by_envoy() -> Result<()> {
+    let place = Place::new("check-v2")?;
+    let text = "static_resources:\n  clusters:\n  - name: app\n    hosts: [{ socket_address: { address: app, port_value: 80 } }]\n";
+    let [hosts, count] = told(&place, text)?.try_into().map_err(|all| anyhow::anyhow!("{all:#?}"))?;
+    let expected = "mistake: envoy.yaml:4: static_resources.clusters[0].hosts: found hosts: this is Envoy's v2 API, which \
+                    Envoy 1.40 refuses";
+    assert!(hosts.starts_with(expected), "{hosts}");
+    assert_eq!(count, "1 mistake, 0 warnings");
+    Ok(())
+}
+
 #[test]
 fn what_can_not_be_read_is_no_mistake_of_the_configuration() -> Result<()> {
     let output = check(Path::new("/nonexistent/envoy.yaml"), &[])?;

@@ -17,21 +17,32 @@ const WRITTEN_OUT: &str = "goo.gle/debug";
 const REASONS: [&str; 2] = ["Proto constraint validation failed (", "Unable to parse JSON as proto ("];
 
 /// The lines that say what is wrong, without time, thread and place in Envoy's source. `tokens` are those of the
-/// configuration.
+/// configuration. The last one says why Envoy has ended.
 pub(crate) fn lines(said: &str, tokens: &[Hidden]) -> Vec<String> {
     let scrub = tokens.iter().fold(Scrub::default(), |scrub, token| scrub.and(token.expose()));
     let mut shown: Vec<String> = Vec::new();
     for record in records(said) {
         let told = scrub.text(&headline(&record)).replace(char::is_control, " ");
+        // Protobuf puts more or less of it between its words, so that nobody relies on them.
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
         if !told.is_empty() && !shown.iter().any(|known| known.ends_with(&told)) {
             shown.push(told);
         }
     }
-    shown.truncate(MAX_LINES);
+    shown.drain(..shown.len().saturating_sub(MAX_LINES));
     if shown.is_empty() {
         shown.push("it did not say why".to_owned());
     }
     shown
+}
+
+/// Why Envoy refuses a configuration, as one sentence: what it ends with, and in brackets what it said before that.
+pub(crate) fn refusal(said: &str, tokens: &[Hidden]) -> String {
+    let mut lines = lines(said, tokens);
+    let last = lines.pop().unwrap_or_default();
+    // The name of the file is known.
+    let why = last.strip_prefix('\'').and_then(|rest| rest.split_once("': ")).map_or(last.as_str(), |(_, why)| why);
+    if lines.is_empty() { why.to_owned() } else { format!("{why} ({})", lines.join("; ")) }
 }
 
 /// What an Envoy says that was built without a runtime for WebAssembly, as a warning; or without all of WebAssembly.
@@ -87,6 +98,8 @@ fn headline(record: &[&str]) -> String {
     let lines = || record.iter().copied();
     let reason =
         REASONS.iter().find_map(|reason| lines().find_map(|line| Some(bracketed(line.get(line.find(reason)?..)?))));
+    // Behind a message that is written out stands what is wrong with it; in the message no line begins so.
+    let reason = reason.or_else(|| lines().skip(1).filter_map(|line| line.strip_prefix(": ")).last());
     match reason {
         Some(reason) if start.is_empty() => reason.to_owned(),
         Some(reason) => format!("{start}: {reason}"),
@@ -161,6 +174,29 @@ mod tests {
                 assert!(!line.contains("s3cret"), "{line}");
             }
         }
+    }
+
+    /// A7.
+    #[test]
+    fn a_refusal_is_one_sentence() {
+        let file = format!("{LOGGED}error initializing configuration 'a.yaml': ");
+        let dump = "goo.gle/debugstr  \nroute_config {\n  virtual_hosts {\n    name: \"s3cret\"\n  }\n}\n";
+        let nested = "Proto constraint validation failed (BootstrapValidationError.Admin: embedded message failed validation | \
+                      caused by PipeValidationError.Mode: value must be less than or equal to 511)";
+        for (said, why) in [
+            (format!("{file}{dump}: {nested}\n"), nested),
+            (format!("{file}{dump}: Something else is   wrong\n"), "Something else is wrong"),
+            (format!("{file}no  such   field: 'x'\n"), "no such field: 'x'"),
+            (
+                format!("{LOGGED}Wasm VM failed\n{LOGGED}Plugin failed\n{file}Unable to create Wasm plugin\n"),
+                "Unable to create Wasm plugin (Wasm VM failed; Plugin failed)",
+            ),
+            (String::new(), "it did not say why"),
+        ] {
+            assert_eq!(refusal(&said, &[]), why);
+        }
+        let many: String = (0..MAX_LINES).map(|n| format!("{LOGGED}line {n}\n")).collect();
+        assert!(refusal(&format!("{many}{file}the reason\n"), &[]).starts_with("the reason ("));
     }
 
     /// The first as Envoy 1.38.3 of a wheel without V8 says it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::finding::quoted;
-use super::gather::{Envoy, Listener};
+use super::gather::{Chain, Envoy, Listener};
 use super::plugin::{Place, Plugin};
 use super::{Finding, Report};
 use crate::located::At;
@@ -65,10 +65,11 @@ fn entry_points<'a>(plugins: &[Plugin<'a>]) -> BTreeSet<(String, String)> {
 
 fn nobody_answers(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let Some(first) = plugins.first() else { return };
-    let plaintext = envoy.managers().find(|(listener, chain, _)| !chain.has_socket && tcp_port(listener) == Some(HTTP));
-    let expected = match plaintext {
-        Some((listener, ..)) => format!("the plugin first in http_filters of the listener {}", quoted(listener.name)),
-        None => "a listener on port 80 with the plugin first in its http_filters".to_owned(),
+    let expected = match envoy.listeners.iter().find(|listener| is_asked(listener)) {
+        Some(listener) => format!("the plugin first in http_filters of {}", title(listener)),
+        None => "a listener on port 80 with the plugin first in its http_filters, or tlsChallenge instead of httpChallenge, \
+                 which needs none"
+            .to_owned(),
     };
     report.mistake(Finding::at(&first.at, "nobody who answers challenges", expected));
 }
@@ -86,11 +87,10 @@ fn port(plain: &[&Responder<'_, '_>], report: &mut Report) {
 
 /// A listener on port 80 that has no plugin would answer instead.
 fn bypassed(envoy: &Envoy<'_>, plain: &[&Responder<'_, '_>], report: &mut Report) {
-    for listener in envoy.listeners.iter().filter(|listener| tcp_port(listener) == Some(HTTP)) {
+    for listener in envoy.listeners.iter().filter(|listener| is_asked(listener)) {
         let has_plugin = plain.iter().any(|responder| responder.listener.at.path == listener.at.path);
-        let speaks_http = listener.chains.iter().any(|chain| !chain.has_socket && !chain.managers.is_empty());
-        if speaks_http && !has_plugin {
-            let found = format!("the listener {} on port 80 without the plugin", quoted(listener.name));
+        if !has_plugin {
+            let found = format!("{} on port 80 without the plugin", title(listener));
             report.warning(Finding::at(&listener.at, found, "the plugin first in its http_filters: CAs ask there"));
         }
     }
@@ -119,12 +119,28 @@ fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report:
         });
     }
     let listeners: Vec<&str> = plain.iter().map(|responder| responder.listener.name).collect();
-    if !listeners.contains(&name) {
+    // Who looks for a name finds none where there is none.
+    let is_nameless = listeners.contains(&"");
+    if !listeners.contains(&name) && !is_nameless {
         let found = format!("the name {}", listeners.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "));
         let expected =
             format!("{name}, as in httpChallenge.entryPoint of the resolver {resolver}, so that a reader finds it");
         let at = first.listener.at.get("name").unwrap_or_else(|| first.listener.at.clone());
         report.warning(Finding::at(&at, found, expected).near(name, listeners.iter().copied()));
+    }
+}
+
+/// Whether CAs ask a listener: it speaks plain HTTP on port 80.
+pub(super) fn is_asked(listener: &Listener<'_>) -> bool {
+    let speaks_http = |chain: &Chain<'_>| !chain.has_socket && !chain.managers.is_empty();
+    tcp_port(listener) == Some(HTTP) && listener.chains.iter().any(speaks_http)
+}
+
+/// How a listener is called in a sentence.
+fn title(listener: &Listener<'_>) -> String {
+    match listener.name {
+        "" => format!("the listener of line {}", listener.at.line),
+        name => format!("the listener {}", quoted(name)),
     }
 }
 

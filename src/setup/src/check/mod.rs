@@ -6,16 +6,23 @@
 
 mod ca_tls;
 mod clusters;
+mod embedded;
 mod envoy_gateway;
+mod everything;
 mod filters;
 mod finding;
+mod foreign;
 pub(crate) mod gather;
 mod istio;
 mod kind;
 pub(crate) mod limits;
 pub(crate) mod listeners;
+mod managers;
+mod missing;
+mod old_api;
 pub(crate) mod plugin;
 pub(crate) mod reach;
+mod refusal;
 mod resource_names;
 pub(crate) mod sds;
 pub(crate) mod tls_alpn01;
@@ -30,8 +37,12 @@ use resolver::config::Hidden;
 use crate::envoy::version::Version;
 use crate::located::{At, Broken, Node, read};
 
+pub use embedded::Embedded;
 pub use finding::{Finding, Report};
+pub use foreign::{no_bootstrap, template};
 pub use kind::{Kind, kind, may_be_envoys};
+pub use old_api::v2;
+pub use refusal::refused;
 
 use gather::Envoy;
 use plugin::Plugin;
@@ -68,13 +79,26 @@ impl Document {
 /// Checks what belongs together: a bootstrap with the files that it names, or files without a bootstrap.
 pub fn envoy(documents: &[Document]) -> Report {
     let mut report = Report::default();
+    // Of these nothing else can be said.
+    if let Some(foreign) = foreign::unreadable(documents) {
+        report.mistake(foreign);
+        return report;
+    }
     let envoy = Envoy::gather(documents, &mut report);
     let plugins = Plugin::all(&envoy, &mut report);
+    let old = v2(documents);
+    let is_old = !old.is_empty();
+    report.mistakes.extend(old);
+    managers::check(&envoy, &mut report);
     if plugins.is_empty() {
-        plugin::missing(&envoy, documents, &mut report);
+        // An old connection manager is none that could have it.
+        if !is_old {
+            missing::check(&envoy, documents, &mut report);
+        }
         reach::check(documents, &envoy, &plugins, &mut report);
         return report;
     }
+    foreign::alone(documents, &mut report);
     plugin::check(&plugins, &mut report);
     filters::check(&envoy, &plugins, &mut report);
     clusters::check(&envoy, &plugins, &mut report);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::finding::quoted;
 use super::gather::Envoy;
 use super::typed::{typed, typed_config};
-use super::{Document, Finding, Report};
+use super::{Finding, Report};
 use crate::envoy::plugin::CAPABILITIES;
 use crate::located::{At, Kind, Node};
 
@@ -183,20 +183,6 @@ pub(crate) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Optio
             None
         }
     }
-}
-
-/// That the plugin is nowhere.
-pub(crate) fn missing(envoy: &Envoy<'_>, documents: &[Document], report: &mut Report) {
-    let Some(top) = documents.first().map(Document::top) else { return };
-    let finding = Finding {
-        line: None,
-        ..Finding::at(
-            &top,
-            "no filter or service with the plugin",
-            "the plugin in http_filters of the listener on port 80; `envoy-autocert render --into` adds it",
-        )
-    };
-    if envoy.all_listeners { report.mistake(finding) } else { report.warning(finding) }
 }
 
 /// Checks how the instances are set up, each alone and beside each other.

@@ -727,3 +727,78 @@ fn the_tokens_of_a_configuration_are_known_wherever_they_stand() {
         assert!(found.iter().any(|found| found.expose() == token), "{token}");
     }
 }
+
+/// A11.
+#[test]
+fn a_manager_without_filters_answers_nobody() {
+    let text = "static_resources: { listeners: [{ name: a, address: { socket_address: { address: 0.0.0.0, port_value: 80 } }, filter_chains: \
+                [{ filters: [{ typed_config: { '@type': x/a.v3.HttpConnectionManager } }] }] }] }";
+    let mistakes = lines(&of(text).mistakes);
+    let [manager, _plugin] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+    assert!(
+        manager.contains("http_filters: found nothing, expected filters, the last one envoy.filters.http.router"),
+        "{manager}"
+    );
+}
+
+/// A11.
+#[test]
+fn a_listener_without_a_name_is_found_without_one() {
+    let report = of(&changed(&[("- name: web\n", "- traffic_direction: INBOUND\n")]));
+    assert_eq!(report, Report::default());
+}
+
+/// A11.
+#[test]
+fn who_has_no_port_80_is_told_of_the_challenge_that_needs_none() {
+    let of_tls = changed(&[
+        ("port_value: 80 ", "port_value: 443 "),
+        ("filters.http.wasm.v3.Wasm", "filters.http.buffer.v3.Buffer"),
+    ]);
+    for text in ["static_resources: { listeners: [] }", &of_tls] {
+        let mistakes = lines(&of(text).mistakes);
+        assert!(mistakes.iter().any(|mistake| mistake.contains("or tlsChallenge")), "{mistakes:#?}");
+    }
+}
+
+/// A10.
+#[test]
+fn what_is_of_the_old_api_is_not_told_to_lack_the_plugin() {
+    let text = "static_resources: { listeners: [{ filter_chains: [{ filters: [{ name: envoy.http_connection_manager, config: {} }] }] }] }";
+    let mistakes = lines(&of(text).mistakes);
+    assert!(matches!(&*mistakes, [mistake] if mistake.contains("Envoy's v2 API")), "{mistakes:#?}");
+    let v1 = of(r#"{ "listeners": [{ "address": "tcp://0.0.0.0:80" }], "cluster_manager": { "clusters": [] } }"#);
+    assert!(matches!(&*lines(&v1.mistakes), [mistake] if mistake.contains("Envoy's v1 API")), "{v1:#?}");
+}
+
+/// A11.
+#[test]
+fn a_file_of_listeners_alone_is_named_as_that() {
+    let lds = "resources: [{ '@type': type.googleapis.com/envoy.config.listener.v3.Listener, name: a }]";
+    let mistakes = lines(&of(lds).mistakes);
+    assert!(matches!(&*mistakes, [mistake] if mistake.contains("found a file of listeners (LDS)")), "{mistakes:#?}");
+    let bootstrap = "dynamic_resources: { lds_config: { path_config_source: { path: lds.yaml } } }";
+    let mut documents = Document::all("envoy.yaml", bootstrap).unwrap();
+    documents.extend(Document::all("lds.yaml", lds).unwrap());
+    let mistakes = lines(&envoy(&documents).mistakes);
+    let expected = "in lds.yaml: `envoy-autocert render --format filter` prints it";
+    assert!(matches!(&*mistakes, [mistake] if mistake.contains(expected)), "{mistakes:#?}");
+}
+
+#[test]
+fn a_configuration_in_a_config_map_has_the_lines_of_that() {
+    let text = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{ name: edge }}\ndata:\n  envoy.yaml: |\n{}",
+        filled_in(&changed(&[("keyType: EC256", "keyTipe: EC256")]))
+            .lines()
+            .map(|line| format!("    {line}\n"))
+            .collect::<String>(),
+    );
+    let documents = Document::all("map.yaml", &text).unwrap();
+    let [embedded] = Embedded::all(&documents[0], &text, &mut Report::default()).try_into().unwrap();
+    let report = embedded.placed(envoy(&embedded.documents));
+    let line = text.lines().position(|line| line.contains("keyTipe")).map(|index| index + 1);
+    let [mistake] = report.mistakes.as_slice() else { panic!("{report:#?}") };
+    assert_eq!((mistake.source.as_str(), mistake.line), ("map.yaml", line));
+    assert!(mistake.path.starts_with("data.envoy.yaml: bootstrap_extensions[0]."), "{mistake}");
+}

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use setup::ClosedRouter;
-use setup::check::{Finding, Report};
+use setup::check::{Finding, Kind, Report, kind};
 use setup::envoy::version::{Version, needed};
 
 use super::dns::unknown_providers;
@@ -22,8 +22,9 @@ use validate::Validator;
 /// The flags of `check`.
 ///
 /// A file is taken for what its content says: Traefik's configuration, a bootstrap of Envoy's (the local files that it
-/// names for listeners and clusters are read too), listeners, clusters or HTTP filters of Envoy's alone, Istio's
-/// resources. A bootstrap without a mistake is also given to `envoy --mode validate`, if Envoy is there.
+/// names for listeners and clusters are read too), listeners, clusters or HTTP filters of Envoy's alone, a ConfigMap of
+/// Kubernetes that holds a bootstrap, Istio's or Envoy Gateway's resources. A bootstrap is also given to
+/// `envoy --mode validate`, if Envoy is there; what Envoy refuses is one mistake, in its words.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,
@@ -125,10 +126,20 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
     for group in &files.groups {
         let mut found = setup::check::envoy(&group.documents);
         found.extend(version.map(|version| setup::check::for_version(&group.documents, version)).unwrap_or_default());
-        if let (Some(path), Some(validator), true) = (&group.bootstrap, &validator, found.mistakes.is_empty()) {
-            validator.validate(path, &setup::check::known_tokens(&group.documents), &mut found)?;
+        if let (Some(path), Some(validator)) = (&group.bootstrap, &validator) {
+            validator.validate(path, &group.documents, &mut found)?;
         }
         report.extend(found);
+    }
+    for embedded in &files.embedded {
+        let mut found = setup::check::envoy(&embedded.documents);
+        found
+            .extend(version.map(|version| setup::check::for_version(&embedded.documents, version)).unwrap_or_default());
+        let is_bootstrap = embedded.documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap);
+        if let (Some(validator), true) = (&validator, is_bootstrap) {
+            validator.validate_embedded(embedded, &mut found)?;
+        }
+        report.extend(embedded.placed(found));
     }
     if !files.kubernetes.is_empty() {
         report.extend(setup::check::kubernetes(&files.kubernetes));

@@ -35,7 +35,9 @@ fn typed(kind: &str, fields: &str) -> String {
 
 /// A connection manager with these fields.
 fn manager(fields: &str) -> String {
-    let fields = format!("stat_prefix: x, request_headers_timeout: 10s, request_timeout: 60s, {fields}");
+    let router = format!("http_filters: [{}]", typed("filters.http.router.v3.Router", ""));
+    let filters = if fields.contains("http_filters") { "" } else { &router };
+    let fields = format!("stat_prefix: x, request_headers_timeout: 10s, request_timeout: 60s, {fields}, {filters}");
     typed("filters.network.http_connection_manager.v3.HttpConnectionManager", &fields)
 }
 

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use setup::check::{Document, Finding, Kind, Report, kind, may_be_envoys};
+use setup::check::{Document, Embedded, Finding, Kind, Report, kind, may_be_envoys, template};
 
 use super::super::input_files::text;
+
+/// What stands in the API versions of resources that are checked.
+const MESHES: [&str; 2] = [".istio.io/", "gateway."];
 
 /// The files.
 #[derive(Default)]
 pub(super) struct Files {
     /// Documents of Envoy's that belong together.
     pub(super) groups: Vec<Group>,
+    /// Configurations of Envoy's in ConfigMaps.
+    pub(super) embedded: Vec<Embedded>,
     /// Resources of Kubernetes: Istio's or Envoy Gateway's.
     pub(super) kubernetes: Vec<Document>,
     /// Traefik's, and directories.
@@ -46,6 +51,10 @@ impl Files {
                 files.others.push(path);
                 continue;
             }
+            if let Some(template) = template(&path.display().to_string(), &text) {
+                files.report.mistake(template);
+                continue;
+            }
             // What is no YAML may be TOML, or a template of Traefik's; whoever reads those says what is wrong.
             let documents = Document::all(&path.display().to_string(), &text).unwrap_or_default();
             let kinds: Vec<Kind> = documents.iter().map(|document| kind(&document.top())).collect();
@@ -54,7 +63,7 @@ impl Files {
             } else if kinds.contains(&Kind::Pieces) {
                 loose.extend(documents);
             } else if kinds.contains(&Kind::Kubernetes) {
-                files.kubernetes.extend(documents);
+                files.kubernetes(&text, documents);
             } else {
                 files.others.push(path);
             }
@@ -65,6 +74,20 @@ impl Files {
             files.groups.push(Group { bootstrap: None, documents: loose });
         }
         Ok(files)
+    }
+
+    /// What is in ConfigMaps, or else resources of a mesh.
+    fn kubernetes(&mut self, text: &str, documents: Vec<Document>) {
+        let known = (self.embedded.len(), self.report.mistakes.len());
+        for document in &documents {
+            self.embedded.extend(Embedded::all(document, text, &mut self.report));
+        }
+        let has_embedded = known != (self.embedded.len(), self.report.mistakes.len());
+        // Beside a ConfigMap stand the Deployment and the Service that it is for.
+        let is_of_mesh = |document: &Document| {
+            document.top().text_of("apiVersion").is_some_and(|api| MESHES.iter().any(|mesh| api.contains(mesh)))
+        };
+        self.kubernetes.extend(documents.into_iter().filter(|document| !has_embedded || is_of_mesh(document)));
     }
 
     fn bootstrap(&mut self, path: PathBuf, mut documents: Vec<Document>) {

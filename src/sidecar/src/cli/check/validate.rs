@@ -1,10 +1,10 @@
 //! `envoy --mode validate`: what Envoy itself says of a bootstrap.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use resolver::config::Hidden;
-use setup::check::{Finding, Report};
+use setup::check::{Document, Embedded, Finding, Report, known_tokens, refused};
 use setup::envoy::version::Version;
 
 use crate::complaint;
@@ -44,16 +44,17 @@ impl Validator {
         self.path.display().to_string()
     }
 
-    /// Has a bootstrap validated, in which these tokens are; a refusal is a mistake.
+    /// Has a bootstrap validated, which these documents are of, the bootstrap's first. A refusal is a mistake, unless one
+    /// of the same line has been found already: Envoy then says the same.
     ///
     /// # Errors
     /// When Envoy can't be started.
-    pub(super) fn validate(&self, bootstrap: &Path, tokens: &[Hidden], report: &mut Report) -> Result<(), String> {
+    pub(super) fn validate(&self, bootstrap: &Path, documents: &[Document], report: &mut Report) -> Result<(), String> {
+        let source = documents.first().map(|document| document.source.clone()).unwrap_or_default();
         let arguments = ["--mode", "validate", "--use-dynamic-base-id", "--log-level", "error", "-c"];
         let answer =
             envoy::ask(&self.path, &self.environment, |command| command.args(arguments).arg(bootstrap), PATIENCE)
                 .map_err(|error| format!("{}: can't be run: {error}", self.path.display()))?;
-        let source = bootstrap.display().to_string();
         let Some(answer) = answer else {
             let found = format!("an Envoy that had not validated it after {} s", PATIENCE.as_secs());
             let expected = "its `--mode validate` to end; --no-envoy leaves it out".to_owned();
@@ -63,17 +64,44 @@ impl Validator {
         if answer.is_fine {
             return Ok(());
         }
-        let lacks_wasm = envoy::lacks_wasm(&self.path, &self.environment, bootstrap, &answer.said);
-        for line in complaint::lines(&answer.said, tokens) {
-            let (found, expected) = if lacks_wasm {
-                let found = format!("an Envoy without a WebAssembly runtime, which the plugin needs ({line})");
-                (found, "one that is built with V8, as Envoy's own releases are")
-            } else {
-                let found = format!("a configuration that Envoy refuses ({line})");
-                (found, "one that `envoy --mode validate` takes")
-            };
-            report.mistake(Finding { source: source.clone(), expected: expected.to_owned(), ..Finding::said(&found) });
+        let why = complaint::refusal(&answer.said, &known_tokens(documents));
+        if envoy::lacks_wasm(&self.path, &self.environment, bootstrap, &answer.said) {
+            let found = format!("an Envoy without a WebAssembly runtime, which the plugin needs ({why})");
+            let expected = "one that is built with V8, as Envoy's own releases are".to_owned();
+            report.mistake(Finding { source, expected, ..Finding::said(&found) });
+            return Ok(());
         }
+        let refused = refused(documents, &source, &why);
+        let is_same =
+            |known: &Finding| known.line.is_some() && (&known.source, known.line) == (&refused.source, refused.line);
+        if !report.mistakes.iter().any(is_same) {
+            report.mistake(refused);
+        }
+        Ok(())
+    }
+
+    /// The same of a text that is a pod's. What Envoy says of files that are not here is a warning.
+    ///
+    /// # Errors
+    /// When there is no place for the text, or Envoy can't be started.
+    pub(super) fn validate_embedded(&self, embedded: &Embedded, report: &mut Report) -> Result<(), String> {
+        let failed = |error: std::io::Error| format!("no file for Envoy to validate can be written: {error}");
+        // It may have tokens: nobody else may read it.
+        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().map_err(failed)?;
+        file.write_all(embedded.text.as_bytes()).map_err(failed)?;
+        let mut found = Report::default();
+        self.validate(file.path(), &embedded.documents, &mut found)?;
+        for refused in found.mistakes {
+            let is_missing = |word: &str| word.starts_with('/') && !Path::new(word).exists();
+            let words = refused.found.split([' ', ',', '\'', '(', ')']);
+            if words.map(|word| word.trim_end_matches([':', '.'])).any(is_missing) {
+                let expected = "that file where Envoy runs; here it is not".to_owned();
+                report.warning(Finding { expected, ..refused });
+            } else {
+                report.mistake(refused);
+            }
+        }
+        found.warnings.into_iter().for_each(|warning| report.warning(warning));
         Ok(())
     }
 }

@@ -1,0 +1,60 @@
+//! Envoy configurations that stand as texts in ConfigMaps of Kubernetes, with the lines of those.
+
+use super::foreign::texts;
+use super::{Document, Finding, Report};
+use crate::located::At;
+
+/// An Envoy configuration in a ConfigMap.
+#[derive(Debug)]
+pub struct Embedded {
+    /// Its text.
+    pub text: String,
+    /// Its documents; their source is the ConfigMap's, and so are their lines.
+    pub documents: Vec<Document>,
+    /// All of it has this line: the text stands in quotes, or is folded.
+    line: Option<usize>,
+    /// The name of the ConfigMap's key.
+    path: String,
+}
+
+impl Embedded {
+    /// Those in a document whose text this is; what is no YAML is a mistake.
+    pub fn all(document: &Document, text: &str, report: &mut Report) -> Vec<Self> {
+        let mut found = Vec::new();
+        for (_, at) in texts(document) {
+            let own = at.text().unwrap_or_default();
+            let header = at.line.checked_sub(1).and_then(|index| text.lines().nth(index)).unwrap_or_default();
+            let is_literal = at.node.block && header.split_whitespace().any(|word| word.starts_with('|'));
+            let line = (!is_literal).then_some(at.line);
+            match Document::all(&document.source, &below(own, &at, is_literal)) {
+                Ok(documents) => found.push(Self { text: own.to_owned(), documents, line, path: at.path.clone() }),
+                Err(broken) => {
+                    let place =
+                        Finding { line: line.or(broken.line), ..Finding::at(&at, broken.what, "YAML, each key once") };
+                    report.mistake(place);
+                }
+            }
+        }
+        found
+    }
+
+    /// What was found in it, as of the ConfigMap.
+    pub fn placed(&self, report: Report) -> Report {
+        let place = |finding: Finding| {
+            let path = match finding.path.as_str() {
+                "" => self.path.clone(),
+                below => format!("{}: {below}", self.path),
+            };
+            Finding { line: self.line.or(finding.line), path, ..finding }
+        };
+        Report {
+            mistakes: report.mistakes.into_iter().map(place).collect(),
+            warnings: report.warnings.into_iter().map(place).collect(),
+        }
+    }
+}
+
+/// The text on the lines that it stands on: a literal block begins below its bar.
+fn below(text: &str, at: &At<'_>, is_literal: bool) -> String {
+    if is_literal { "\n".repeat(at.line) + text } else { text.to_owned() }
+}

@@ -1,0 +1,25 @@
+//! Every place of documents, each once.
+
+use std::collections::HashSet;
+use std::ptr;
+
+use super::Document;
+use crate::located::{At, Node};
+
+/// Fields that hold what is no message of Envoy's.
+const FREE: [&str; 4] = ["configuration", "filter_metadata", "metadata", "static_layer"];
+
+/// Looks at all objects, lists and scalars, in their order. An alias is where its anchor is.
+pub(super) fn each<'a>(documents: &'a [Document], mut look: impl FnMut(&At<'a>)) {
+    let mut seen: HashSet<*const Node> = HashSet::new();
+    // The last one is looked at next.
+    let mut open: Vec<At<'a>> = documents.iter().rev().map(Document::top).collect();
+    while let Some(at) = open.pop() {
+        if !seen.insert(ptr::from_ref(at.node)) {
+            continue;
+        }
+        look(&at);
+        let members = at.members().into_iter().rev().filter(|(key, _)| !FREE.contains(key)).map(|(_, member)| member);
+        open.extend(members.chain(at.items().into_iter().rev()));
+    }
+}
