@@ -286,7 +286,7 @@ impl Typist {
                 }
             }
             3 => {
-                self.text.push_str(" ");
+                self.text.push(' ');
                 self.flow(depth.min(2), column + 2);
                 self.end_line();
             }
