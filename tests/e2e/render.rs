@@ -365,3 +365,16 @@ fn envoy_takes_the_rendered_examples() -> Result<()> {
     ensure!(count >= 2, "only {count} examples in {}", directory.display());
     Ok(())
 }
+
+#[test]
+fn pieces_to_merge_need_no_upstream() -> Result<()> {
+    for format in ["filter", "istio", "envoy-gateway"] {
+        let mut command = Command::new(artifacts::sidecar()?);
+        command.args(["render", "--domain", "a.example", "--email", "ops@example.com", "--format", format]);
+        let output = command.args(["--plugin", "oci://registry.example.com/plugin:1"]).output()?;
+        let (text, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        ensure!(output.status.success() && text.contains("a.example"), "{format}: {said}");
+        assert!(!text.contains("127.0.0.1:9"), "{format}");
+    }
+    Ok(())
+}

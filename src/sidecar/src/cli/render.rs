@@ -39,6 +39,9 @@ const OUTPUT_MODE: u32 = 0o666;
 /// The mode of one with tokens: they are for whoever starts Envoy.
 const SECRET_MODE: u32 = 0o600;
 
+/// Where requests go is written in no pieces: the configuration says it that they are merged into.
+const NOWHERE: &str = "127.0.0.1:9";
+
 /// What goes with `--into`.
 const INTO: &str = "Into your own configuration";
 
@@ -217,7 +220,11 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     if let Some(bootstrap) = &args.into {
         return into::render(args, bootstrap);
     }
-    let inputs = args.inputs.read().map_err(|why| vec![why])?;
+    let mut inputs = args.inputs.clone();
+    if args.format != Format::Bootstrap && !inputs.domain.is_empty() {
+        inputs.upstream.get_or_insert_with(|| NOWHERE.to_owned());
+    }
+    let inputs = inputs.read().map_err(|why| vec![why])?;
     let reading = setup::read(&inputs.sources).map_err(|mistakes| lines(&mistakes))?;
     known_providers(&reading)?;
     let rendered = rendered(&reading, args)?;
