@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod closed;
 mod complaint;
+pub mod configuration;
 mod date;
 pub mod deployment;
 pub mod dns;

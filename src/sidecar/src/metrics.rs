@@ -166,6 +166,19 @@ fn health(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Result {
     ];
     let outcomes = outcomes.map(|(outcome, count)| ([("outcome", outcome)], ConstCounter::new(count)));
     family(encoder, "deployments", "New certificates by what became of their deployment", &outcomes)?;
+    if let Some(reload) = &report.configuration {
+        let help = "Whether the configuration that was read last is in force: 1, or 0 when it was refused";
+        gauge(encoder, "config_last_reload_success", help, i64::from(reload.refused.is_none()))?;
+        let help = "When the configuration that is in force was taken, seconds since 1970";
+        gauge(encoder, "config_last_reload_success_timestamp_seconds", help, reload.taken_at)?;
+    }
+    let refusals = report.refusals.map(|(door, count)| ([("door", door)], ConstCounter::new(count)));
+    family(
+        encoder,
+        "token_refusals",
+        "Requests and SDS streams that were refused for want of a good token",
+        &refusals,
+    )?;
     let lists = &report.revocation_lists;
     let outcomes = [("failed", lists.failed), ("read", lists.read)];
     let outcomes = outcomes.map(|(outcome, count)| ([("outcome", outcome)], ConstCounter::new(count)));

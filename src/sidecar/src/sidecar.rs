@@ -19,10 +19,11 @@ use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
 use crate::clock::Clock;
 use crate::closed::ClosedRouters;
+use crate::configuration::Configuration;
 use crate::deployment::{self, Deployment};
 use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
-use crate::health::Health;
+use crate::health::{self, Health};
 use crate::holder::{Holder, Protocol};
 use crate::keys::KeyMaker;
 use crate::keys::eab::MacKeys;
@@ -106,6 +107,11 @@ impl Sidecar {
         let wants = Arc::new(WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)));
         let is_on = args.upkeep.crl_checks == Switch::On;
         let revocation = Arc::new(Revocation::new(store.clone(), wants.clone(), is_on, args.upkeep.crl_allow_private));
+        let (tokens, token_files) = match &args.tokens {
+            Some(tokens) => (tokens.clone(), Vec::new()),
+            None => Doors::open(storage, args.api_token_file.as_deref(), args.sds_token_file.as_deref())?,
+        };
+        let doors = health::Doors { api: tokens.api.refusals().clone(), sds: tokens.sds.refusals().clone() };
         let health = Health {
             store: store.clone(),
             engine: engine.clone(),
@@ -115,6 +121,8 @@ impl Sidecar {
             revocation: revocation.clone(),
             closed: Arc::default(),
             from_memory: Arc::default(),
+            configuration: Arc::default(),
+            doors,
         };
         let surroundings = deployment::Surroundings {
             shelf: shelf.clone(),
@@ -142,10 +150,6 @@ impl Sidecar {
             name_servers: NameServers::new(args.dns.name_server_port, args.dns.resolvers.iter().cloned()),
         });
 
-        let (tokens, token_files) = match &args.tokens {
-            Some(tokens) => (tokens.clone(), Vec::new()),
-            None => Doors::open(storage, args.api_token_file.as_deref(), args.sds_token_file.as_deref())?,
-        };
         let peers = Arc::new(peers(args));
         let group = args.socket_group.map(|group| group.0);
         let (api_listener, api_socket) = BoundSocket::bind(&args.api_socket, group)?;
@@ -213,6 +217,11 @@ impl Sidecar {
     /// The routers that are closed.
     pub fn closed(&self) -> &ClosedRouters {
         &self.context.health.closed
+    }
+
+    /// What became of the configuration that was read last.
+    pub fn configuration(&self) -> &Configuration {
+        &self.context.health.configuration
     }
 
     /// Takes no more requests, answers those under way, and saves everything.

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Refused;
 use crate::peers::Peers;
-use crate::tokens::{Refusals, Tokens, is_placeholder};
+use crate::tokens::{Tokens, is_placeholder};
 
 /// Who is let in.
 #[derive(Clone)]
@@ -40,17 +40,16 @@ pub enum Peer {
 pub(super) enum Door {
     Open,
     Peers(Arc<Peers>),
-    Token(Tokens, Arc<Refusals>),
+    Token(Tokens),
 }
 
 impl Admission {
     /// The door to everything, and the one behind it to all but health and metrics.
     pub(super) fn doors(self) -> (Door, Door) {
-        let token = |tokens| Door::Token(tokens, Arc::default());
         match self {
             Self::Anyone => (Door::Open, Door::Open),
-            Self::Local(peers, tokens) => (Door::Peers(peers), token(tokens)),
-            Self::Token(tokens) => (token(tokens), Door::Open),
+            Self::Local(peers, tokens) => (Door::Peers(peers), Door::Token(tokens)),
+            Self::Token(tokens) => (Door::Token(tokens), Door::Open),
         }
     }
 }
@@ -72,7 +71,7 @@ pub(super) async fn admit(
         (Door::Peers(_), Peer::Network) => {
             Refused::forbidden(StatusCode::FORBIDDEN, "only local processes may use this").into_response()
         }
-        (Door::Token(tokens, refusals), _) => match bearer(&request) {
+        (Door::Token(tokens), _) => match bearer(&request) {
             Some(given) if tokens.grant(given).is_some() => next.run(request).await,
             given => {
                 let detail = match given {
@@ -89,7 +88,7 @@ pub(super) async fn admit(
                          its own (in the file of --api-token-file, else beside its storage: .api-token)"
                     }
                 };
-                refusals.tell(&format!("a request to the API: {detail}"), tokens);
+                tokens.refuse(&format!("a request to the API: {detail}"));
                 Refused::forbidden(StatusCode::UNAUTHORIZED, detail).into_response()
             }
         },

@@ -143,7 +143,7 @@ pub(super) async fn ours(
                 "Host: {host} is none of this server's names: it answers those who call it by an address, by localhost or \
                  by a name that --allowed-host names; if {name} is one, start it with --allowed-host {name}"
             );
-            hosts.refusals.tell_of(&format!("a request to the API or the status: {detail}"));
+            hosts.refusals.tell(&format!("a request to the API or the status: {detail}"), None);
             Refused::forbidden(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
         }
     }

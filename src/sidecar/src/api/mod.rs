@@ -60,7 +60,7 @@ use crate::deployment::Deployment;
 use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
 use crate::from_memory::{About, Saved};
-use crate::health::Health;
+use crate::health::{Doors, Health};
 use crate::keys::KeyMaker;
 use crate::keys::eab::MacKeys;
 use crate::metrics::Metrics;
@@ -148,6 +148,8 @@ impl Context {
             revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), false, false)),
             closed: Arc::default(),
             from_memory: Arc::default(),
+            configuration: Arc::default(),
+            doors: Doors::default(),
         };
         Ok(Self {
             clock,

@@ -7,6 +7,7 @@
 //! listed, as the others are served all the same.
 
 mod certificates;
+mod doors;
 mod envoys;
 mod pauses;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::closed::{Closed, ClosedRouters};
+use crate::configuration::{Configuration, Reload};
 use crate::deployment::{Deployment, Tally};
 use crate::engine::{Engine, Presence};
 use crate::from_memory::FromMemory;
@@ -24,6 +26,7 @@ use crate::store::{StorageStatus, Store, StoreError};
 use crate::watchdog::Watchdog;
 use certificates::Faults;
 pub use certificates::{Certificates, Counts, Dated, Failing, Unsaved, Waiting};
+pub use doors::{Doors, RefusedTokens};
 pub use envoys::{Envoy, Rejected};
 pub use pauses::Paused;
 
@@ -50,6 +53,10 @@ pub struct Health {
     pub closed: Arc<ClosedRouters>,
     /// What goes on though the storage can't be written.
     pub from_memory: Arc<FromMemory>,
+    /// What became of the configuration that was read last.
+    pub configuration: Arc<Configuration>,
+    /// Who came without a token.
+    pub doors: Doors,
 }
 
 /// Everything that is told.
@@ -74,8 +81,16 @@ pub struct Report {
     pub revocation_lists: Lists,
     /// The routers that are closed, since what guards them is not built.
     pub closed_routers: Vec<Closed>,
+    /// What became of the configuration that was read last; none in a sidecar alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<Reload>,
+    /// Who is refused now, for want of a good token.
+    pub refused_tokens: Vec<RefusedTokens>,
     /// The Envoys that are connected, by node.
     pub envoys: Vec<Envoy>,
+    /// How many were refused at each door since the start.
+    #[serde(skip)]
+    pub refusals: [(&'static str, u64); 2],
     /// All certificates from CAs.
     #[serde(skip)]
     pub stored: Vec<wire::StoredCertificate>,
@@ -145,7 +160,10 @@ impl Health {
         }
         problems.extend(storages.iter().filter_map(Storage::problem));
         problems.extend(certificates.unsaved_problem());
+        let refused_tokens = self.doors.refused();
         if sight.presence == Presence::Absent {
+            // Its engine may be the very one that is refused.
+            problems.extend(refused_tokens.iter().filter(|refused| refused.door == "api").map(RefusedTokens::warning));
             let advice = if self.watchdog.is_armed() { "" } else { " (with --wake-address one that trapped is woken)" };
             problems.push(format!(
                 "no engine for {} s: nothing is issued or renewed; is Envoy running, with the plugin?{advice}",
@@ -172,6 +190,9 @@ impl Health {
             deployments,
             revocation_lists,
             closed_routers: self.closed.first(MAX_LISTED),
+            configuration: self.configuration.last(),
+            refused_tokens,
+            refusals: self.doors.all().map(|(door, refusals)| (door, refusals.count())),
             envoys,
             stored,
         })
@@ -184,7 +205,14 @@ impl Report {
         let rejected = self.envoys.iter().filter_map(Envoy::warning);
         let paused = self.pauses.iter().map(Paused::warning);
         let faults = self.storages.iter().flat_map(Storage::warnings);
-        let all = faults.chain(self.certificates.warnings()).chain(paused).chain(rejected);
+        let configuration = self.configuration.as_ref().and_then(Reload::warning);
+        let refused = self.refused_tokens.iter().map(RefusedTokens::warning);
+        let all = faults
+            .chain(configuration)
+            .chain(refused)
+            .chain(self.certificates.warnings())
+            .chain(paused)
+            .chain(rejected);
         let mut lines: Vec<String> = all.take(MAX_LINES + 1).collect();
         if lines.len() > MAX_LINES {
             lines.truncate(MAX_LINES);
@@ -246,6 +274,8 @@ mod tests {
             revocation: Arc::new(Revocation::new(store.clone(), Arc::new(WantsBoard::new(1)), false, false)),
             closed: Arc::default(),
             from_memory: Arc::default(),
+            configuration: Arc::default(),
+            doors: Doors::default(),
         };
         tokio::time::pause();
         assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);
@@ -253,9 +283,15 @@ mod tests {
         let report = health.report(false, Vec::new(), 0).await.unwrap();
         assert!(!report.ready && report.problems[0].starts_with("no engine for 61 s"), "{:?}", report.problems);
         assert!(report.problems[0].contains("--wake-address"), "{:?}", report.problems);
+        health.doors.api.tell("a request to the API: the token is none of the sidecar's", None);
+        health.doors.sds.tell("an SDS stream: the stream bears no token", None);
+        let report = health.report(false, Vec::new(), 0).await.unwrap();
+        let told = "a request to the API: the token is none of the sidecar's; it was refused 0 s ago";
+        assert_eq!(report.problems[0], told, "it may be the engine's");
         let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
         store.claim(claim).await.unwrap();
-        assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);
+        let report = health.report(false, Vec::new(), 0).await.unwrap();
+        assert!(report.ready && report.warnings()[1].starts_with("an SDS stream: "), "{:?}", report.warnings());
         let report = health.report(true, Vec::new(), 0).await.unwrap();
         assert_eq!(report.problems, ["the sidecar is shutting down"]);
     }

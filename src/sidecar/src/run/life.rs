@@ -106,8 +106,6 @@ pub(super) struct Running {
     pub(super) wants: Vec<Want>,
     /// What has been told of the configuration.
     pub(super) warnings: Vec<String>,
-    /// The configuration as it was read last has mistakes, or Envoy did not take it.
-    pub(super) is_refused: bool,
     /// None while it is down.
     pub(super) envoy: Option<Envoy>,
     pub(super) summary: Summary,
@@ -169,6 +167,7 @@ impl Running {
         let sidecar = Sidecar::start(&sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;
         sidecar.wants().stand(HOLDER, rendered.wants.clone());
         sidecar.closed().set(&rendered.closed);
+        sidecar.configuration().taken();
         let started = write_all(&pieces, &layout).and_then(|()| Envoy::start(&binary, &layout.bootstrap()));
         let envoy = match started {
             Ok(envoy) => Some(envoy),
@@ -191,7 +190,6 @@ impl Running {
             ports,
             wants: rendered.wants,
             warnings: rendered.warnings,
-            is_refused: false,
             envoy,
             summary: Summary::new(),
             is_verifying,

@@ -27,9 +27,8 @@ enum Change {
 impl Running {
     /// Takes over a changed configuration, or says why not. What was there before stays then.
     pub(super) async fn reload(&mut self) {
-        let was_refused = self.is_refused;
         let changed = self.change().await;
-        self.is_refused = changed.is_err();
+        let was_refused = changed.is_ok() && self.sidecar.configuration().taken();
         match changed {
             Ok(Change::Made { closed: 0 }) => tracing::info!("the changed configuration is in force"),
             Ok(Change::Made { closed }) => {
@@ -40,7 +39,9 @@ impl Running {
             }
             Ok(Change::None) => {}
             Err(error) => {
-                error.lines().iter().for_each(|line| tracing::error!("configuration: {line}"));
+                let lines = error.lines();
+                self.sidecar.configuration().refused(&lines);
+                lines.iter().for_each(|line| tracing::error!("configuration: {line}"));
                 tracing::error!("the configuration before stays in force");
             }
         }

@@ -1,12 +1,10 @@
 //! Whose streams are answered, and which secrets are there for them.
 
-use std::sync::Arc;
-
 use tonic::Status as GrpcStatus;
 use tonic::metadata::MetadataMap;
 
 use crate::catalog::Name;
-use crate::tokens::{Grant, Refusals, Scope, Tokens, is_placeholder};
+use crate::tokens::{Grant, Scope, Tokens, is_placeholder};
 
 /// The gRPC metadata with the token. Envoy sends what stands in `initial_metadata` of a secret's own configuration, so no
 /// other filter of the same Envoy has it.
@@ -29,7 +27,6 @@ pub enum Admission {
 #[derive(Clone)]
 pub(super) struct Door {
     admission: Admission,
-    refusals: Arc<Refusals>,
 }
 
 /// What a stream was let in by.
@@ -41,7 +38,7 @@ pub(super) struct Pass {
 
 impl Door {
     pub(super) fn new(admission: Admission) -> Self {
-        Self { admission, refusals: Arc::default() }
+        Self { admission }
     }
 
     /// Lets a stream in, or says why not.
@@ -64,7 +61,7 @@ impl Door {
                  {EXPECTED}"
             ),
         };
-        self.refusals.tell(&format!("an SDS stream: {why}"), tokens);
+        tokens.refuse(&format!("an SDS stream: {why}"));
         Err(GrpcStatus::unauthenticated(why))
     }
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `doors.rs` | those of a sidecar: the API's and SDS's |
 //! | `file.rs` | tokens as a file has them, read and made |
-//! | `refusals.rs` | what is logged of those who have none |
+//! | `refusals.rs` | what is told of those who have none |
 
 mod doors;
 mod file;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 
 pub use doors::{Doors, UnfitFile, first};
 pub use file::{Kind, TokenError, TokenFile};
-pub use refusals::Refusals;
+pub use refusals::{Refusal, Refusals};
 pub use setup::envoy::tokens::is_placeholder;
 
 use crate::catalog::Name;
@@ -40,6 +40,7 @@ pub struct Tokens {
     grants: watch::Receiver<Arc<[Grant]>>,
     /// Where they stand; none when no file has them.
     file: Option<Arc<Path>>,
+    refusals: Arc<Refusals>,
 }
 
 /// A token, and what it is for.
@@ -79,7 +80,7 @@ impl Tokens {
     /// One token for everything, that is good for as long as this lives.
     pub fn one(token: Secret) -> Self {
         let (_, grants) = watch::channel([Grant { token, scope: Scope::All }].into());
-        Self { grants, file: None }
+        Self { grants, file: None, refusals: Arc::default() }
     }
 
     /// What is granted to who knows this; nothing to whom it is no token.
@@ -94,9 +95,14 @@ impl Tokens {
         found
     }
 
-    /// The file that they stand in.
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_deref()
+    /// Takes down and logs that somebody was refused who has none of them.
+    pub fn refuse(&self, why: &str) {
+        self.refusals.tell(why, self.file.as_deref());
+    }
+
+    /// Those who were refused.
+    pub fn refusals(&self) -> &Arc<Refusals> {
+        &self.refusals
     }
 
     /// Ends when the grant is no longer what it was: its token is good no more, or for other secrets.
@@ -136,7 +142,7 @@ impl Followed {
             tracing::warn!("{warning}");
         }
         let path = Some(file.path().into());
-        Ok((Self { file, tokens }, Tokens { grants: reader, file: path }))
+        Ok((Self { file, tokens }, Tokens { grants: reader, file: path, refusals: Arc::default() }))
     }
 
     /// Reads it again, and says whether anything has changed.
