@@ -3,6 +3,7 @@
 //! One module a feature. Each test has a world of its own and can run beside any other.
 
 mod ca_away;
+mod ca_reach;
 mod challenge_requests;
 mod check;
 mod configuration;

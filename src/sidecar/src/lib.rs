@@ -4,6 +4,7 @@
 
 pub mod api;
 mod beside;
+pub mod ca_reach;
 pub mod catalog;
 pub mod chain;
 pub mod challenges;

@@ -172,6 +172,8 @@ fn health(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Result {
         let help = "When the configuration that is in force was taken, seconds since 1970";
         gauge(encoder, "config_last_reload_success_timestamp_seconds", help, reload.taken_at)?;
     }
+    let help = "CAs that Envoy can't reach, as run knows; /status says why";
+    gauge(encoder, "cas_unreachable", help, as_i64(report.unreachable_cas.len()))?;
     let refusals = report.refusals.map(|(door, count)| ([("door", door)], ConstCounter::new(count)));
     family(
         encoder,

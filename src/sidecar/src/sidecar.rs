@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout};
 use wire::Want;
 
 use crate::api::{self, Admission, Context, Hosts, Reading};
+use crate::ca_reach::CaReach;
 use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
@@ -123,6 +124,7 @@ impl Sidecar {
             from_memory: Arc::default(),
             configuration: Arc::default(),
             doors,
+            ca_reach: Arc::default(),
         };
         let surroundings = deployment::Surroundings {
             shelf: shelf.clone(),
@@ -217,6 +219,16 @@ impl Sidecar {
     /// The routers that are closed.
     pub fn closed(&self) -> &ClosedRouters {
         &self.context.health.closed
+    }
+
+    /// Which CAs can't be reached.
+    pub fn ca_reach(&self) -> Arc<CaReach> {
+        self.context.health.ca_reach.clone()
+    }
+
+    /// What is stored.
+    pub fn store(&self) -> Arc<dyn Store> {
+        self.context.store.clone()
     }
 
     /// What became of the configuration that was read last.

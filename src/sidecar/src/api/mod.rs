@@ -150,6 +150,7 @@ impl Context {
             from_memory: Arc::default(),
             configuration: Arc::default(),
             doors: Doors::default(),
+            ca_reach: Arc::default(),
         };
         Ok(Self {
             clock,

@@ -18,7 +18,7 @@ use wire::{CertificateId, Want};
 use super::dns::known_providers;
 use super::inputs::InputArgs;
 use super::render::pem_files;
-use crate::run::{Places, Rendered, Source};
+use crate::run::{Ca, Places, Rendered, Source};
 
 /// The entry point of --https-port.
 const HTTPS_POINT: &str = "websecure";
@@ -43,6 +43,13 @@ impl TraefiksWords {
         let (Reading { setup: first, .. }, watched) = read(&inputs)?;
         let ca_bundle = ca_bundle.display().to_string();
         Ok(Self { inputs, ca_bundle, connections, first, runtime: None, watched })
+    }
+
+    /// The CAs of the resolvers.
+    pub(super) fn cas(&self) -> Vec<Ca> {
+        // What can't be beside each other is told by whoever renders it.
+        let cas = ca::all(&self.first.resolvers).unwrap_or_default();
+        cas.iter().map(|ca| Ca::new(ca, &self.ca_bundle)).collect()
     }
 
     /// What is to be set up, as it was at the start.

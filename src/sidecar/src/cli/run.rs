@@ -218,6 +218,7 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
         plugin: args.plugin,
         is_verifying: args.verify == Switch::On,
         grace: args.grace_seconds,
+        cas: words.cas(),
         source: Box::new(words),
     })
 }

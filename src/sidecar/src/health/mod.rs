@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use crate::ca_reach::{CaReach, Unreachable};
 use crate::closed::{Closed, ClosedRouters};
 use crate::configuration::{Configuration, Reload};
 use crate::deployment::{Deployment, Tally};
@@ -57,6 +58,8 @@ pub struct Health {
     pub configuration: Arc<Configuration>,
     /// Who came without a token.
     pub doors: Doors,
+    /// Which CAs can't be reached.
+    pub ca_reach: Arc<CaReach>,
 }
 
 /// Everything that is told.
@@ -84,6 +87,8 @@ pub struct Report {
     /// What became of the configuration that was read last; none in a sidecar alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Reload>,
+    /// The CAs that Envoy can't reach; known under `run` alone.
+    pub unreachable_cas: Vec<Unreachable>,
     /// Who is refused now, for want of a good token.
     pub refused_tokens: Vec<RefusedTokens>,
     /// The Envoys that are connected, by node.
@@ -191,6 +196,7 @@ impl Health {
             revocation_lists,
             closed_routers: self.closed.first(MAX_LISTED),
             configuration: self.configuration.last(),
+            unreachable_cas: self.ca_reach.unreachable(),
             refused_tokens,
             refusals: self.doors.all().map(|(door, refusals)| (door, refusals.count())),
             envoys,
@@ -207,12 +213,9 @@ impl Report {
         let faults = self.storages.iter().flat_map(Storage::warnings);
         let configuration = self.configuration.as_ref().and_then(Reload::warning);
         let refused = self.refused_tokens.iter().map(RefusedTokens::warning);
-        let all = faults
-            .chain(configuration)
-            .chain(refused)
-            .chain(self.certificates.warnings())
-            .chain(paused)
-            .chain(rejected);
+        let unreachable = self.unreachable_cas.iter().map(Unreachable::warning);
+        let of_all = faults.chain(configuration).chain(refused).chain(unreachable);
+        let all = of_all.chain(self.certificates.warnings()).chain(paused).chain(rejected);
         let mut lines: Vec<String> = all.take(MAX_LINES + 1).collect();
         if lines.len() > MAX_LINES {
             lines.truncate(MAX_LINES);
@@ -276,6 +279,7 @@ mod tests {
             from_memory: Arc::default(),
             configuration: Arc::default(),
             doors: Doors::default(),
+            ca_reach: Arc::default(),
         };
         tokio::time::pause();
         assert!(health.report(false, Vec::new(), 0).await.unwrap().ready);

@@ -50,7 +50,7 @@ impl Admin {
     }
 
     /// Statistics with this in their names. Dots stand for anything here, so there may be more.
-    async fn statistics(&self, part: &str) -> Option<Vec<(String, String)>> {
+    pub(super) async fn statistics(&self, part: &str) -> Option<Vec<(String, String)>> {
         let (_, text) = self.ask(Method::GET, &format!("/stats?filter={part}")).await?;
         let lines = text.lines().filter_map(|line| line.split_once(": "));
         Some(lines.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect())

@@ -10,7 +10,7 @@ use notify::RecursiveMode;
 use rustix::process::Signal as Kill;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until};
 use wire::Want;
 
@@ -22,7 +22,7 @@ use super::ports::{self, Port};
 use super::publish::write_all;
 use super::reload::tell_of;
 use super::summary::{self, Summary};
-use super::{ASKING, Places, Run, RunError, Source, coming_up, log, plugin};
+use super::{ASKING, Places, Run, RunError, Source, ca_reach, coming_up, log, plugin};
 use crate::changes::Changes;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
@@ -116,6 +116,8 @@ pub(super) struct Running {
     restarts: ExponentialBackoff,
     grace: Duration,
     _directory: super::Directory,
+    /// Those that only watch; they are dropped.
+    _watchers: JoinSet<()>,
 }
 
 impl Running {
@@ -132,6 +134,7 @@ impl Running {
             plugin,
             grace,
             mut source,
+            cas,
         } = run;
         let layout = Layout::new(directory.path());
         let binary = Binary {
@@ -176,11 +179,15 @@ impl Running {
                 return Err(error);
             }
         };
+        let admin = Admin::new(&layout.admin_socket());
+        let mut watchers = JoinSet::new();
+        watchers.spawn(ca_reach::watch(cas, admin.clone(), sidecar.ca_reach(), sidecar.store()));
         let running = Self {
-            admin: Admin::new(&layout.admin_socket()),
+            admin,
             started: Instant::now(),
             restarts: restarts(),
             _directory: directory,
+            _watchers: watchers,
             sidecar,
             source,
             binary,

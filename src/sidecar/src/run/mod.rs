@@ -6,6 +6,7 @@
 //! Refuses: to know what configurations look like. Whoever calls it renders them.
 
 mod admin;
+mod ca_reach;
 mod candidate;
 mod coming_up;
 mod directory;
@@ -32,6 +33,7 @@ use wire::Want;
 
 use crate::cli::SidecarArgs;
 use crate::environment::Passed;
+pub use ca_reach::Ca;
 pub use directory::Directory;
 pub use envoy::exec;
 pub use error::RunError;
@@ -66,6 +68,8 @@ pub struct Run {
     pub grace: Duration,
     /// Where the configuration comes from.
     pub source: Box<dyn Source>,
+    /// The CAs of its resolvers, which are as they were at the start.
+    pub cas: Vec<Ca>,
 }
 
 /// Where the configuration comes from.

@@ -1,0 +1,209 @@
+//! Why Envoy can't reach a CA, by the statistics of its cluster: to the plugin a server that is down and a certificate
+//! that is refused look alike (envoyproxy/envoy#44746).
+//!
+//! Promises: what is wrong is told within seconds after the first try, and that it is over with the next one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use setup::envoy::ca;
+use tokio::time::{Instant, sleep};
+
+use super::admin::Admin;
+use crate::ca_reach::CaReach;
+use crate::clock::Clock;
+use crate::store::Store;
+
+/// How often the statistics are looked at, as long as no CA was asked after the start, and later while something fails.
+const AT_THE_START: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(5);
+/// How long the start is: who has nothing to order asks no CA.
+const START: Duration = Duration::from_secs(60);
+
+/// A CA, as people know it.
+#[derive(Clone, Debug)]
+pub struct Ca {
+    /// The name of its cluster.
+    pub cluster: String,
+    /// Its host and port.
+    pub at: String,
+    /// The name that its certificate must have.
+    pub name: String,
+    /// Where the roots stand that it is trusted by.
+    pub roots: String,
+}
+
+impl Ca {
+    /// That CA. `ca_bundle` is what the system trusts.
+    pub fn new(ca: &ca::Ca, ca_bundle: &str) -> Self {
+        let trust = &ca.trust;
+        let system = format!("--ca-bundle {ca_bundle}");
+        let roots = match (trust.certificates.is_empty(), trust.system_cert_pool) {
+            (true, _) => system,
+            (false, false) => format!("caCertificates ({})", trust.certificates.join(", ")),
+            (false, true) => format!("caCertificates ({}) or {system}", trust.certificates.join(", ")),
+        };
+        let host = if ca.host.contains(':') { format!("[{}]", ca.host) } else { ca.host.clone() };
+        let at = format!("{host}:{}", ca::port(&ca.origin));
+        Self { cluster: ca.cluster.clone(), at, name: ca::server_name(ca).to_owned(), roots }
+    }
+}
+
+/// Looks at these CAs for as long as it is polled.
+pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store: Arc<dyn Store>) {
+    let started = Instant::now();
+    let mut watched: Vec<(Ca, Counters, bool)> = cas.into_iter().map(|ca| (ca, Counters::default(), false)).collect();
+    loop {
+        let is_start = started.elapsed() < START && watched.iter().any(|(.., is_known)| !is_known);
+        sleep(if is_start { AT_THE_START } else { LATER }).await;
+        if !is_start && reach.unreachable().is_empty() && !is_failing(store.as_ref()).await {
+            continue;
+        }
+        for (ca, before, is_known) in &mut watched {
+            // None while Envoy is down.
+            let Some(now) = counters(&ca.cluster, &admin).await else { continue };
+            if let Some(sight) = judge(before, &now) {
+                *is_known = true;
+                tell(ca, sight, &reach);
+            }
+            *before = now;
+        }
+    }
+}
+
+/// Whether a certificate could not be got.
+async fn is_failing(store: &dyn Store) -> bool {
+    let progress = store.all_progress().await.unwrap_or_default();
+    progress.iter().any(|progress| progress.attempt.as_ref().is_some_and(|attempt| attempt.failures > 0))
+}
+
+fn tell(ca: &Ca, sight: Result<(), Trouble>, reach: &CaReach) {
+    match sight {
+        Ok(()) if reach.answers(&ca.at) => tracing::info!("the CA {} is reached again", ca.at),
+        Ok(()) => {}
+        Err(trouble) => {
+            let reason = trouble.reason(ca);
+            if reach.fails(&ca.at, &reason, Clock::default().now_seconds()) {
+                tracing::error!("the CA {} can't be reached: {reason}", ca.at);
+            }
+        }
+    }
+}
+
+/// Statistics of a cluster by their names behind its own.
+type Counters = BTreeMap<String, u64>;
+
+async fn counters(cluster: &str, admin: &Admin) -> Option<Counters> {
+    // As Envoy writes it.
+    let prefix = format!("cluster.{}.", cluster.replace(':', "_"));
+    let all = admin.statistics(&prefix).await?;
+    let of_cluster = all.into_iter().filter_map(|(name, value)| {
+        let name = name.strip_prefix(&prefix)?.to_owned();
+        Some((name, value.parse().ok()?))
+    });
+    Some(of_cluster.collect())
+}
+
+/// What keeps Envoy from a CA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// Nothing answers in time.
+    Silence,
+    /// Nothing listens.
+    Nobody,
+    /// What listens does not speak TLS, or not as we do.
+    NoTls,
+    /// Its name has no address.
+    NoAddress,
+    /// Its certificate is for another name.
+    OtherName,
+    /// No root vouches for its certificate.
+    Untrusted,
+}
+
+/// The counters of what goes wrong; those first that say more, since a connection that fails for them counts as failed
+/// besides.
+const TROUBLES: [(&str, Trouble); 5] = [
+    ("ssl.fail_verify_error", Trouble::Untrusted),
+    ("ssl.fail_verify_san", Trouble::OtherName),
+    ("ssl.connection_error", Trouble::NoTls),
+    ("upstream_cx_connect_timeout", Trouble::Silence),
+    ("upstream_cx_connect_fail", Trouble::Nobody),
+];
+
+/// What has happened between two looks; none when nobody has tried.
+fn judge(before: &Counters, now: &Counters) -> Option<Result<(), Trouble>> {
+    let value = |counters: &Counters, name: &str| counters.get(name).copied().unwrap_or_default();
+    // An Envoy that was started again counts from 0.
+    let has_grown = |name: &str| match (value(before, name), value(now, name)) {
+        (before, now) if now < before => now > 0,
+        (before, now) => now > before,
+    };
+    if has_grown("ssl.handshake") {
+        return Some(Ok(()));
+    }
+    if let Some((_, trouble)) = TROUBLES.into_iter().find(|(name, _)| has_grown(name)) {
+        return Some(Err(trouble));
+    }
+    let was_looked_up = ["update_success", "update_failure", "update_empty"].iter().any(|name| value(now, name) > 0);
+    let has_none = now.get("membership_total") == Some(&0) && was_looked_up;
+    has_none.then_some(Err(Trouble::NoAddress))
+}
+
+impl Trouble {
+    /// For a person.
+    fn reason(self, ca: &Ca) -> String {
+        let Ca { at, name, roots, .. } = ca;
+        match self {
+            Self::Silence => format!("{at} does not answer: is there a firewall on the way?"),
+            Self::Nobody => format!("nothing listens at {at}, or no way leads there"),
+            Self::NoTls => {
+                format!("what listens at {at} does not speak TLS as it should: is it the port of another service?")
+            }
+            Self::NoAddress => {
+                let host = at.rsplit_once(':').map_or(at.as_str(), |(host, _)| host);
+                format!("its name {host} can't be looked up")
+            }
+            Self::OtherName => {
+                format!(
+                    "its certificate is for another name than {name}; caServerName says which one, if not the URL's"
+                )
+            }
+            Self::Untrusted => format!("its certificate is not signed by a root in {roots}, or has expired"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counters(values: &[(&str, u64)]) -> Counters {
+        values.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+    }
+
+    #[test]
+    fn the_counter_that_grew_and_says_most_tells_why() {
+        let failed = ("upstream_cx_connect_fail", 2);
+        let cases = [
+            (vec![], None),
+            (vec![("membership_total", 1), ("update_success", 1)], None),
+            (vec![("membership_total", 0)], None),
+            (vec![("membership_total", 0), ("update_success", 1)], Some(Err(Trouble::NoAddress))),
+            (vec![failed], Some(Err(Trouble::Nobody))),
+            (vec![failed, ("upstream_cx_connect_timeout", 1)], Some(Err(Trouble::Silence))),
+            (vec![failed, ("ssl.connection_error", 1)], Some(Err(Trouble::NoTls))),
+            (vec![failed, ("ssl.fail_verify_san", 1)], Some(Err(Trouble::OtherName))),
+            (vec![failed, ("ssl.fail_verify_error", 1)], Some(Err(Trouble::Untrusted))),
+            (vec![failed, ("ssl.handshake", 1)], Some(Ok(()))),
+        ];
+        for (now, expected) in cases {
+            assert_eq!(judge(&Counters::default(), &counters(&now)), expected, "{now:?}");
+        }
+        let before = counters(&[failed, ("ssl.fail_verify_error", 5)]);
+        assert_eq!(judge(&before, &before), None, "nobody has tried since");
+        let restarted = counters(&[("ssl.fail_verify_error", 1)]);
+        assert_eq!(judge(&before, &restarted), Some(Err(Trouble::Untrusted)));
+    }
+}
