@@ -152,8 +152,8 @@ impl InputArgs {
         let is_found = files.any() || !self.values.is_empty() || !self.domain.is_empty() || files.add_traefiks_own()?;
         let is_said = !self.traefik.0.is_empty() || environment().iter().any(|(name, _)| is_traefiks(name));
         if !is_found && !is_said {
-            return Err("there is nothing to set up: expected --config with Traefik's configuration, or --domain, \
-                        --email and --upstream"
+            return Err("there is nothing to set up: expected --config with Traefik's configuration, or --domain and \
+                        --upstream"
                 .into());
         }
         self.with(files, self.quick(), None)

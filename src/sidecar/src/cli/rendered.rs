@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use acme::origin::Origin;
 use resolver::config::Mistake;
 use serde_json::Value;
 use setup::Reading;
@@ -45,10 +46,12 @@ impl TraefiksWords {
         Ok(Self { inputs, ca_bundle, connections, first, runtime: None, watched })
     }
 
-    /// The CAs of the resolvers.
+    /// The CAs of the resolvers, without their test systems, which are asked when something fails anyway.
     pub(super) fn cas(&self) -> Vec<Ca> {
+        let resolvers = &self.first.resolvers;
         // What can't be beside each other is told by whoever renders it.
-        let cas = ca::all(&self.first.resolvers).unwrap_or_default();
+        let mut cas = ca::all(resolvers).unwrap_or_default();
+        cas.retain(|ca| resolvers.iter().any(|resolver| Origin::of(&resolver.ca_server).as_ref() == Some(&ca.origin)));
         cas.iter().map(|ca| Ca::new(ca, &self.ca_bundle)).collect()
     }
 
