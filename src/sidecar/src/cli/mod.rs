@@ -65,7 +65,7 @@ pub enum Command {
     DnsProviders(DnsProvidersArgs),
     /// Writes certificates and keys to PEM files, once or whenever they change.
     Export(ExportArgs),
-    /// Takes over certificates and accounts of Traefik, certbot, Caddy or lego, without any new order.
+    /// Takes over certificates and accounts of certbot, acme.sh, Caddy, lego, Traefik and others, without any new order.
     Import(Box<ImportArgs>),
     /// Writes an Envoy configuration that does what Traefik's configuration says.
     Render(Box<RenderArgs>),

@@ -117,6 +117,7 @@ fn account(tree: &Tree, directory: &Path, servers: &BTreeSet<String>) -> FoundAc
         ca_server: Some(server(&tree.place(directory), servers)),
         email: email.unwrap_or_else(|| mail(registration.as_ref())),
         registration,
+        eab_kid: shell::value(&settings, "CA_EAB_KEY_ID").filter(|kid| !kid.is_empty()),
         key: key.and_then(|pem| account_key::from_pem(&pem)),
     }
 }

@@ -115,6 +115,7 @@ fn taken(tree: &Tree, file: &Path) -> FoundAccount {
         ca_server: None,
         email: mail(registration.as_ref()),
         registration,
+        eab_kid: None,
         key: key.and_then(|pem| account_key::from_pem(&pem)),
     }
 }

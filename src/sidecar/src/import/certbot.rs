@@ -161,6 +161,7 @@ fn account(tree: &Tree, directory: &Path, servers: &BTreeMap<String, String>) ->
         ca_server: servers.get(&id).cloned(),
         email: mail(registration.as_ref()),
         registration,
+        eab_kid: None,
         key: key.and_then(|json| account_key::from_jwk(&json)),
     }
 }

@@ -100,6 +100,7 @@ fn account(tree: &Tree, directory: &Path) -> Option<FoundAccount> {
         ca_server: server(directory),
         email: mail(registration.as_ref()),
         registration,
+        eab_kid: None,
         key: key.and_then(|pem| account_key::from_pem(&pem)),
     })
 }

@@ -50,6 +50,8 @@ pub struct FoundAccount {
     pub email: String,
     /// What the CA knows of it.
     pub registration: Option<Registration>,
+    /// The external account that it is bound to, by its key identifier, where the source has it.
+    pub eab_kid: Option<String>,
     /// The key as PKCS#8 DER, or why it can't sign requests here.
     pub key: Result<Secret, String>,
 }

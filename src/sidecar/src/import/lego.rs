@@ -103,6 +103,7 @@ fn taken(tree: &Tree, directory: &Path) -> Result<Option<FoundAccount>, ReadErro
         ca_server: None,
         email,
         registration,
+        eab_kid: None,
         key: key.and_then(|pem| account_key::from_pem(&pem)),
     }))
 }

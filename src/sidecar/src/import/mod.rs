@@ -116,7 +116,8 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
         warnings,
         error: None,
     };
-    report.error = (!plan.is_useful).then(|| report.nothing_usable());
+    let other = || source::other(&options.path, options.kind).map(|kind| format!("; it is {kind}'s: leave out --from"));
+    report.error = (!plan.is_useful).then(|| report.nothing_usable() + &other().unwrap_or_default());
     Ok(report)
 }
 

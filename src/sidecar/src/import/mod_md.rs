@@ -95,6 +95,7 @@ fn account(tree: &Tree, directory: &Path) -> FoundAccount {
         ca_server,
         email: mail(registration.as_ref()),
         registration,
+        eab_kid: None,
         key: key.and_then(|pem| account_key::from_pem(&pem)),
     }
 }

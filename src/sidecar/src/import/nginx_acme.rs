@@ -44,6 +44,7 @@ pub fn read(directory: &Path) -> Result<Found, ReadError> {
             ca_server: None,
             email: String::new(),
             registration: None,
+            eab_kid: None,
             key: Err("nginx does not keep its URL at the CA".into()),
         });
     }

@@ -200,7 +200,6 @@ fn usable(found: FoundAccount) -> Result<(CaOrigin, Account), String> {
     // A URL that the account is not at would never be asked for it.
     let ca_server = found.ca_server.filter(|ca_server| CaOrigin::of(ca_server).as_ref() == Some(&of_account));
     let ca_server = ca_server.unwrap_or_else(|| registration.url.clone());
-    let (email, registration) = (found.email, Some(registration));
-    // No other tool says which external account it is bound to.
-    Ok((of_account, Account { ca_server, key, email, registration, eab_kid: None }))
+    let (email, eab_kid, registration) = (found.email, found.eab_kid, Some(registration));
+    Ok((of_account, Account { ca_server, key, email, registration, eab_kid }))
 }

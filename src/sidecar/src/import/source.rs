@@ -125,6 +125,12 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
     }
 }
 
+/// Whose a directory is, when a user has named somebody else.
+pub(super) fn other(path: &Path, named: Option<Kind>) -> Option<Kind> {
+    let named = named?;
+    DIRECTORIES.into_iter().find(|kind| *kind != named && kind.lies_in(path))
+}
+
 /// What lies further down, by kind. What lies within something that was recognised belongs to it.
 fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
     let (mut found, mut directories, mut count) = (Vec::new(), vec![path.to_owned()], 0_usize);

@@ -59,6 +59,7 @@ fn taken(place: String, resolver: Option<String>, account: ForeignAccount) -> Fo
         ca_server: account.ca_server,
         email: account.email,
         registration: account.registration,
+        eab_kid: account.eab_kid,
         key: account.key.and_then(|der| account_key::from_der(der.expose())),
     }
 }

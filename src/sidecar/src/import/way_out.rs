@@ -107,7 +107,7 @@ const CONFIGURATIONS: [(&[&str], Other); 6] = [
         },
     ),
     (
-        &["frontend ", "bind "],
+        &["\nfrontend "],
         Other { what: "HAProxy's configuration", way: "import the file or the directory that `crt` names in it" },
     ),
     (

@@ -76,6 +76,10 @@ fn of_several_directories_each_is_named_and_none_is_taken() {
     assert!(why.contains("source/letsencrypt (certbot)") && why.contains("source/lego (lego)"), "{why}");
     let report = import(&Options { kind: Some(Kind::Lego), ..scene.options(Some("le")) }, NOW).unwrap();
     assert_eq!((report.source, count(&report, Outcome::Imported)), (Kind::Lego, 1));
+    let path = scene.source().join("letsencrypt");
+    let report = import(&Options { path, kind: Some(Kind::Lego), ..scene.options(Some("le")) }, NOW).unwrap();
+    let why = report.error.unwrap();
+    assert!(why.contains("as lego has them; found none; it is certbot's: leave out --from"), "{why}");
 }
 
 #[test]

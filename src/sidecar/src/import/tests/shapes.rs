@@ -1,6 +1,7 @@
 //! What users bring that no tool of the fixtures has written: copies, older versions, files of other systems.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use rcgen::{BasicConstraints, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
@@ -119,9 +120,17 @@ fn a_copy_of_certbots_without_its_links_is_read_from_the_archive() {
     archived(10, 60);
     scene.write("archive/a/fullchain11.pem", "its key is missing");
     scene.write("renewal/a.conf", "[renewalparams]\nserver = https://ca.example/dir\n");
-    let report = scene.import(Some("le"));
-    assert_eq!(count(&report, Outcome::Imported), 1, "{report}");
-    assert_eq!(report.certificates[0].place, "archive/a/fullchain10.pem");
+    let taken = |report: &crate::import::Report| {
+        assert_eq!(report.certificates.len(), 1, "{report}");
+        report.certificates[0].place.clone()
+    };
+    assert_eq!(taken(&scene.import(Some("le"))), "archive/a/fullchain10.pem");
+    // Absolute links lead to where the copy is from.
+    fs::create_dir_all(scene.source().join("live/a")).unwrap();
+    for file in CERTBOT {
+        symlink(format!("/nowhere/archive/a/{file}"), scene.source().join("live/a").join(file)).unwrap();
+    }
+    assert_eq!(taken(&scene.import(Some("le"))), "archive/a/fullchain10.pem");
 }
 
 #[test]
@@ -233,4 +242,19 @@ fn resources_whose_key_is_elsewhere_are_told() {
     assert_eq!((reasons.len(), report.error.is_some()), (4, true), "{report}");
     scene.write_source("apiVersion: v1\nkind: Secret\ndata:\n  {{- if x }}\n");
     assert!(import(&scene.options(Some("le")), NOW).unwrap().to_string().contains("template of Helm's"));
+}
+
+/// As of acme.sh's default CA, ZeroSSL: a resolver that is bound to the same external account uses it.
+#[test]
+fn an_account_of_acme_sh_keeps_the_external_account_that_it_is_bound_to() {
+    let scene = Scene::new();
+    let directory = "ca/acme.zerossl.com/v2/DV90";
+    scene.write("account.conf", "ACCOUNT_EMAIL='a@b.example'\n");
+    scene.write(&format!("{directory}/account.key"), KeyPair::generate().unwrap().serialize_pem());
+    scene.write(&format!("{directory}/account.json"), r#"{"status": "valid", "contact": ["mailto:a@b.example"]}"#);
+    let url = "https://acme.zerossl.com/v2/DV90/account/1";
+    scene.write(&format!("{directory}/ca.conf"), format!("ACCOUNT_URL='{url}'\nCA_EAB_KEY_ID='kid-1'\n"));
+    assert_eq!(scene.import(Some("le")).accounts[0].outcome, Outcome::Imported);
+    let ours = &scene.stored()["le"]["EnvoyAutocert"];
+    assert_eq!((&ours["eabKid"], &ours["caServer"]), (&json!("kid-1"), &json!("https://acme.zerossl.com/v2/DV90")));
 }

@@ -33,6 +33,8 @@ pub struct ForeignResolver {
 pub struct ForeignAccount {
     /// The CA's directory URL, which only this program writes.
     pub ca_server: Option<String>,
+    /// The external account that it is bound to, by its key identifier, which only this program writes.
+    pub eab_kid: Option<String>,
     /// The contact.
     pub email: String,
     /// The key's DER, or why it can't be read.
@@ -106,14 +108,15 @@ fn foreign(name: Option<String>, value: Value) -> ForeignResolver {
         resolver.damages.push(format!("EnvoyAutocert.{path} is missing or of a wrong type"));
         None
     });
-    let (ca_server, aside) = ours.map_or((None, Vec::new()), |ours| (ours.ca_server, ours.previous_accounts));
+    let ours = ours.unwrap_or_default();
     if let Some(entry) = member("Account") {
         resolver.accounts.push(match schema::typed(entry) {
-            Ok(entry) => account(ca_server, entry),
-            Err(path) => unreadable(ca_server, format!("{path} is of a wrong type")),
+            Ok(entry) => account(ours.ca_server, ours.eab_kid, entry),
+            Err(path) => unreadable(ours.ca_server, format!("{path} is of a wrong type")),
         });
     }
-    resolver.accounts.extend(aside.into_iter().map(|aside| account(aside.ca_server, aside.account)));
+    let aside = ours.previous_accounts.into_iter();
+    resolver.accounts.extend(aside.map(|aside| account(aside.ca_server, aside.eab_kid, aside.account)));
     match member("Certificates") {
         None => {}
         Some(Value::Array(list)) => {
@@ -125,10 +128,10 @@ fn foreign(name: Option<String>, value: Value) -> ForeignResolver {
 }
 
 fn unreadable(ca_server: Option<String>, why: String) -> ForeignAccount {
-    ForeignAccount { ca_server, email: String::new(), key: Err(why), registration: None }
+    ForeignAccount { ca_server, eab_kid: None, email: String::new(), key: Err(why), registration: None }
 }
 
-fn account(ca_server: Option<String>, entry: AccountEntry) -> ForeignAccount {
+fn account(ca_server: Option<String>, eab_kid: Option<String>, entry: AccountEntry) -> ForeignAccount {
     let registration = entry.registration.filter(|registration| !registration.uri.is_empty());
     let key = match BASE64.decode(&entry.private_key) {
         Ok(der) if der.is_empty() => Err("its key is missing (PrivateKey)".to_owned()),
@@ -137,6 +140,7 @@ fn account(ca_server: Option<String>, entry: AccountEntry) -> ForeignAccount {
     };
     ForeignAccount {
         ca_server,
+        eab_kid,
         email: entry.email,
         key,
         registration: registration.map(|registration| Registration {
