@@ -15,7 +15,7 @@ pub(super) fn each<'a>(documents: &'a [Document], mut look: impl FnMut(&At<'a>))
     // The last one is looked at next.
     let mut open: Vec<At<'a>> = documents.iter().rev().map(Document::top).collect();
     while let Some(at) = open.pop() {
-        if !seen.insert(ptr::from_ref(at.node)) {
+        if !seen.insert(ptr::from_ref(at.node.shared())) {
             continue;
         }
         look(&at);
