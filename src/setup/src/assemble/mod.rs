@@ -34,6 +34,8 @@ pub(crate) struct Build<'a> {
     words: Words<'a>,
     /// Whether what is left out is a mistake.
     is_strict: bool,
+    /// Whether the listeners are those of a bootstrap: whoever adds to it tells of their ports.
+    is_of_bootstrap: bool,
     report: &'a mut Report,
 }
 
@@ -83,7 +85,8 @@ impl Build<'_> {
 /// What is to be set up; none when it can't be said. What is wrong is in the report.
 pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut Report) -> Option<Setup> {
     let words = Words::new(sources.quick.as_ref(), layers);
-    let mut build = Build { layers, words, is_strict: sources.strict, report };
+    let is_of_bootstrap = sources.bootstrap.is_some();
+    let mut build = Build { layers, words, is_strict: sources.strict, is_of_bootstrap, report };
     let options = match whole.as_object_mut().and_then(|whole| whole.remove("certificatesResolvers")) {
         Some(Value::Object(options)) => options,
         Some(_) => {

@@ -156,7 +156,7 @@ fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mu
     let path = format!("certificatesResolvers.{}.acme.httpChallenge.entryPoint", shortened(&resolver.name));
     let known = entry_points.names.iter().map(String::as_str);
     match entry_points.get(&challenge.entry_point) {
-        Some(entry_point) if entry_point.port != HTTP_CHALLENGE_PORT => {
+        Some(entry_point) if entry_point.port != HTTP_CHALLENGE_PORT && !build.is_of_bootstrap => {
             let port = entry_point.port;
             let name = shortened(&entry_point.name);
             let warning =
