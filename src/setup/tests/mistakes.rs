@@ -6,7 +6,6 @@
 mod common;
 
 use common::{lines, read, with_environment};
-use resolver::config::Mistake;
 use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;
 use setup::{Quick, SourceFile, Sources};
@@ -691,13 +690,9 @@ fn what_is_found_later_is_told_of_the_flag_too() {
     assert!(told[0].starts_with("--upstream: found 127.0.0.1:8080, where Envoy's own admin"), "{told:#?}");
     let other = Quick { domains: texts(&["a"]), ca_server: Some("https://ca.test/dir".into()), ..quick() };
     let reading = setup::read(&Sources { quick: Some(other), ..Sources::default() }).unwrap();
-    let told = |path: &str| {
-        let mistake = Mistake { path: path.into(), found: String::new(), expected: String::new(), nearest: None };
-        reading.flags.told(mistake).path
-    };
-    assert_eq!(told("http.routers.a.tls"), "--domain");
-    assert_eq!(told("http.routers.a.b.tls"), "http.routers.a.b.tls", "a router of somebody else's");
-    assert_eq!(told("certificatesResolvers.default.acme.caServer"), "--ca-server");
+    assert_eq!(reading.flags.of("http.routers.a.tls"), Some("--domain"));
+    assert_eq!(reading.flags.of("http.routers.a.b.tls"), None, "a router of somebody else's");
+    assert_eq!(reading.flags.of("certificatesResolvers.default.acme.caServer"), Some("--ca-server"));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use resolver::config::{Mistake, Resolver, shortened};
 use setup::Reading;
 use setup::model::Setup;
 
-use crate::dns::{DelegationZone, NameServers, provider};
+use crate::dns::provider::{self, Provider, Variables};
+use crate::dns::{DelegationZone, NameServers};
 
 /// The flags of DNS-01 and its questions to name servers.
 #[derive(Args, Clone, Debug)]
@@ -72,7 +73,20 @@ pub(super) fn unknown_providers(reading: &Reading) -> Vec<Mistake> {
     of_resolvers.collect()
 }
 
-/// The same, for who wants a line each or none.
+/// What DNS providers lack where the sidecar is this very process, which has their credentials: the first order would be
+/// late to say so. No more than a warning: what is served needs none.
+pub(super) fn lacking_credentials(reading: &Reading) -> Vec<String> {
+    let variables = Variables::new();
+    let of_resolvers = reading.setup.resolvers.iter().filter_map(|resolver| {
+        let code = &resolver.dns_challenge.as_ref()?.provider;
+        let error = Provider::find(code, &resolver.name, &variables).err()?;
+        let path = format!("certificatesResolvers.{}.acme.dnsChallenge.provider", shortened(&resolver.name));
+        Some(format!("{}: {error}", reading.flags.of(&path).unwrap_or(&path)))
+    });
+    of_resolvers.collect()
+}
+
+/// Those that are unknown, for who wants a line each or none.
 pub(super) fn known_providers(reading: &Reading) -> Result<(), Vec<String>> {
     let mistakes = unknown_providers(reading);
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(ToString::to_string).collect()) }

@@ -16,7 +16,7 @@ use setup::input::Flags;
 use setup::model::{EntryPoint, RouterTls, Setup, TcpTls};
 use wire::{CertificateId, Want};
 
-use super::dns::known_providers;
+use super::dns::{known_providers, lacking_credentials};
 use super::inputs::InputArgs;
 use super::render::pem_files;
 use crate::run::{Ca, Places, Rendered, Source};
@@ -119,8 +119,10 @@ impl Source for TraefiksWords {
 fn read(inputs: &InputArgs) -> Result<(Reading, Vec<PathBuf>), Vec<String>> {
     let inputs = inputs.read().map_err(|error| vec![error])?;
     match setup::read(&inputs.sources) {
-        Ok(reading) => {
+        Ok(mut reading) => {
             known_providers(&reading)?;
+            let lacking = lacking_credentials(&reading);
+            reading.warnings.extend(lacking);
             Ok((reading, inputs.watched))
         }
         Err(mistakes) => Err(mistakes.iter().map(ToString::to_string).collect()),
@@ -130,11 +132,9 @@ fn read(inputs: &InputArgs) -> Result<(Reading, Vec<PathBuf>), Vec<String>> {
 /// By entry point, the flag that gives it another address, where its address comes from flags of ours.
 fn address_flags(setup: &Setup, flags: &Flags) -> BTreeMap<String, String> {
     let of = |point: &EntryPoint| {
-        let path = format!("entryPoints.{}.address", point.name);
-        let told =
-            flags.told(Mistake { path: path.clone(), found: String::new(), expected: String::new(), nearest: None });
+        flags.of(&format!("entryPoints.{}.address", point.name))?;
         let port = if point.name == HTTPS_POINT { "--https-port PORT" } else { "--http-port PORT" };
-        (told.path != path).then(|| (point.name.clone(), port.to_owned()))
+        Some((point.name.clone(), port.to_owned()))
     };
     setup.entry_points.iter().filter_map(of).collect()
 }

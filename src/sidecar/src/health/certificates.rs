@@ -218,7 +218,8 @@ impl Certificates {
         });
         let failing = self.failing.iter().map(move |Failing { resolver, names, failures, reason, retry_at }| {
             let (which, again) = (of(resolver, names), date(*retry_at));
-            format!("{which} has failed {failures} times: {reason}; it is tried again at {again}")
+            let times = if *failures == 1 { "once".to_owned() } else { format!("{failures} times") };
+            format!("{which} has failed {times}: {reason}; it is tried again at {again}")
         });
         let waiting = self.waiting.iter().map(move |Waiting { resolver, names, until, reason, .. }| {
             format!("{} waits until {}: {reason}", of(resolver, names), date(*until))

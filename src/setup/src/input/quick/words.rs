@@ -67,14 +67,17 @@ impl<'a> Words<'a> {
 pub struct Flags(Vec<(String, &'static str)>);
 
 impl Flags {
-    /// A mistake that was found in the setup, told of the flag where it comes from one.
-    pub fn told(&self, mistake: config::Mistake) -> config::Mistake {
-        let path = &mistake.path;
+    /// The flag that the value at this path comes from.
+    pub fn of(&self, path: &str) -> Option<&'static str> {
         let is_in = |outer: &str, inner: &str| {
             inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         };
-        let flag = self.0.iter().find(|(known, _)| is_in(known, path) || is_in(path, known)).map(|(_, flag)| *flag);
-        match flag {
+        self.0.iter().find(|(known, _)| is_in(known, path) || is_in(path, known)).map(|(_, flag)| *flag)
+    }
+
+    /// A mistake that was found in the setup, told of the flag where it comes from one.
+    pub fn told(&self, mistake: config::Mistake) -> config::Mistake {
+        match self.of(&mistake.path) {
             Some(flag) => told(flag, mistake),
             None => mistake,
         }
