@@ -39,7 +39,7 @@ impl FromStr for LogLevel {
 pub const ENVOY: &str = "envoy";
 
 impl LogLevel {
-    /// That of everything that is not named.
+    /// The level of every module that is not named.
     pub fn default_level(&self) -> LevelFilter {
         self.0.default_level().unwrap_or(LevelFilter::OFF)
     }

@@ -364,7 +364,7 @@ pub enum StartError {
         address: SocketAddr,
         /// What the system says.
         error: io::Error,
-        /// Who listens there, if somebody does.
+        /// The process that listens there, if one does.
         holder: Option<Holder>,
     },
     /// The shortest lease is longer than the longest.

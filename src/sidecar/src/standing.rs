@@ -13,7 +13,7 @@ const LABEL: &str = "envoy-autocert";
 /// How a wanted certificate stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It can't be got yet.
+    /// No certificate can be got yet.
     Failing {
         /// Why, in one line for a person.
         reason: String,
@@ -24,12 +24,12 @@ pub enum Standing {
     Served {
         /// Its end, seconds since 1970; of several the first.
         until: i64,
-        /// Whether it is of a CA's test system, which no browser trusts.
+        /// True for one of a CA's test system, which no browser trusts.
         is_of_test_system: bool,
     },
-    /// It is there, and no Envoy has taken it yet, or nobody has seen yet that it is served.
+    /// Stored, but no Envoy has taken it yet, or nobody has seen yet that it is served.
     Awaited,
-    /// It is about to be got.
+    /// On its way.
     Underway,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Sources<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) catalog: &'a Catalog,
     pub(crate) deployment: &'a Deployment,
-    /// Those that a rate limit holds up.
+    /// The certificates that a rate limit holds up.
     pub(crate) waiting: &'a [permits::Waiting],
 }
 
@@ -72,7 +72,7 @@ fn served(id: &CertificateId, sources: Sources<'_>, now: i64) -> Option<Standing
     })
 }
 
-/// Whether it is for this name; what is served for want of anything better is not.
+/// Says whether a certificate is for this name; one that is served for want of anything better is not.
 fn covers(pair: &Pair, name: &str) -> bool {
     let parent = name.split_once('.').map(|(_, parent)| parent);
     let fits = |covered: &String| {

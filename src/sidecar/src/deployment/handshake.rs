@@ -22,7 +22,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// How long the handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// What visitors' browsers offer: listeners may choose by it. Never the protocol of TLS-ALPN-01.
+/// The protocols that browsers offer: listeners may choose by them. Never that of TLS-ALPN-01.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 /// The PROXY protocol's header of a connection that is not passed on but the balancer's own: version 2, command LOCAL,
 /// no addresses.
@@ -51,7 +51,7 @@ impl Shown {
         matches!(self, Self::HungUp(_))
     }
 
-    /// What is known after another try: the one that came further.
+    /// The better of two tries: the one that came further.
     fn after(self, again: Self) -> Self {
         if matches!(again, Self::Failed(_)) { again } else { self }
     }

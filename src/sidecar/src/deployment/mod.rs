@@ -113,7 +113,7 @@ impl Deployment {
         *whole(&self.addresses) = addresses;
     }
 
-    /// Whether an Envoy has still to take this version, or it has still to be seen that it is served.
+    /// Says whether an Envoy has still to take this version, or nobody has seen yet that it is served.
     pub fn is_awaited(&self, version: &str) -> bool {
         self.table().is_awaited(version)
     }

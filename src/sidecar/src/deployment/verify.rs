@@ -32,7 +32,7 @@ pub(super) enum Outcome {
     Unserved {
         /// What was seen, for a person.
         reason: String,
-        /// Whether another certificate may mend it: visitors get the one before, or no handshake.
+        /// True when another certificate may mend it: visitors get the one before, or no handshake.
         mendable: bool,
     },
 }

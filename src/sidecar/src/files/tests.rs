@@ -433,14 +433,16 @@ fn a_secret_of_ours_is_never_behind_a_link() {
 /// else, but in those that read the user's own files, with what they read.
 #[test]
 fn nothing_but_this_module_touches_files() {
-    const READERS: [(&str, &str); 8] = [
+    const READERS: [(&str, &str); 10] = [
         ("cli/input_files.rs", "configurations"),
         ("cli/render/into.rs", "whether two paths are one file"),
         ("dns/lookup/recursive.rs", "/etc/resolv.conf"),
+        ("holder/", "what the kernel tells of sockets and processes"),
         ("import/", "another tool's files"),
         ("provided/", "when the user's certificates changed, and what lies in their directories"),
         ("run/directory.rs", "a temporary directory of a random name, which is judged like any other"),
         ("run/plugin.rs", "where the plugin is"),
+        ("run/ports/", "what the kernel says of ports, and whether Envoy is a script"),
         ("store/file/", "whether two paths are one file"),
     ];
     const READING: [&str; 6] =

@@ -13,7 +13,7 @@ pub use owner::{OURS, Process};
 use sockets::{Listening, listening};
 pub use sockets::{Protocol, overlap};
 
-/// Who holds an address.
+/// The holder of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// A process of this user, which this one may not look into.
@@ -21,14 +21,14 @@ pub enum Holder {
         /// The user.
         uid: u32,
     },
-    /// This process.
+    /// A process that can be named.
     Process(Process),
     /// Nobody that the kernel would name: it went away, or is bound and does not listen.
     Unknown,
 }
 
 impl Holder {
-    /// Who listens such that nobody else can on this address. It blocks.
+    /// The holder of this address: whoever listens such that nobody else can. Blocks.
     pub fn of(address: SocketAddr, protocol: Protocol) -> Self {
         let found: Vec<Listening> = listening(protocol).into_iter().filter(|found| found.hinders(address)).collect();
         let inodes: Vec<u64> = found.iter().map(|found| found.inode).collect();

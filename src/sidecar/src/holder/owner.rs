@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What this program is called.
+/// The name of this program.
 pub const OURS: &str = "envoy-autocert";
 
 /// A process.
@@ -12,9 +12,9 @@ pub const OURS: &str = "envoy-autocert";
 pub struct Process {
     /// Its number.
     pub pid: u32,
-    /// What it calls itself: the first 15 bytes of its program's name, unless it says otherwise.
+    /// Its own name: the first 15 bytes of its program's, unless it says otherwise.
     pub name: String,
-    /// Who started it, and that one's name.
+    /// The process that started it, and that one's name.
     pub parent: Option<(u32, String)>,
     /// When it was started, in ticks since the machine's start.
     pub started: u64,
@@ -51,7 +51,7 @@ impl fmt::Display for Process {
     }
 }
 
-/// What is used of /proc/PID/stat.
+/// The fields of /proc/PID/stat that are used.
 struct Stat {
     name: String,
     parent: u32,
@@ -97,7 +97,7 @@ fn socket(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// What is in a directory; nothing where it may not be looked into.
+/// The entries of a directory; none where it may not be looked into.
 fn entries(path: &Path) -> Vec<PathBuf> {
     fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
 }

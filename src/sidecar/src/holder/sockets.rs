@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The most bytes that are read of a table: with a million connections it has 150 MB.
 const MAX_TABLE: u64 = 256 * 1024 * 1024;
 
-/// What is spoken on a port.
+/// A protocol that has ports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// TCP.
@@ -44,7 +44,7 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Whether it may be why nobody can listen on this address.
+    /// Says whether this socket may be why nobody can listen on an address.
     pub(super) fn hinders(&self, address: SocketAddr) -> bool {
         overlap(self.address, address)
     }
@@ -54,7 +54,7 @@ impl Listening {
     }
 }
 
-/// Whether who listens on one may be why nobody can listen on the other.
+/// Says whether a listener on one address may be why nobody can listen on the other.
 pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (ip, wanted) = (one.ip().to_canonical(), other.ip().to_canonical());
     // One on all IPv6 addresses may be on all IPv4 addresses as well; that can't be seen from outside.

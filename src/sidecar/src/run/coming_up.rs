@@ -11,7 +11,7 @@ use super::{ASKING, RunError};
 
 /// How long Envoy may take to come up: it compiles the plugin, and waits for certificates and DNS.
 const COMING_UP: Duration = Duration::from_secs(60);
-/// What is told when Envoy refuses the listeners that it has found valid before, and every port is free.
+/// The reason that is told when Envoy refuses listeners that it has found valid before, and every port is free.
 const CANNOT_LISTEN: &str = "it can't listen as configured";
 
 /// Waits until Envoy serves with all its listeners. To be called on the thread that starts Envoy.
@@ -39,7 +39,7 @@ pub(super) async fn is_up(envoy: &mut Envoy, admin: &Admin, ports: &[Port]) -> R
     })
 }
 
-/// Whether Envoy has taken its listeners, as soon as it has said so.
+/// Waits until Envoy has taken or refused its listeners, and says which.
 async fn listens(admin: &Admin) -> bool {
     loop {
         let refused = admin.statistic("listener_manager.lds.update_rejected").await;

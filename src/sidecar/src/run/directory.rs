@@ -4,7 +4,7 @@
 //! files is removed by the next.
 
 use std::ffi::OsStr;
-use std::fs::{self, Permissions};
+use std::fs::{Metadata, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -67,31 +67,49 @@ impl Directory {
 
 /// Removes the directories of those that were killed: ours, and their locks let go of.
 fn sweep(place: &Path) {
-    let own = rustix::process::geteuid().as_raw();
-    let entries = fs::read_dir(place).map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
-    let named = entries.iter().filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
-    for path in named.map(fs::DirEntry::path) {
-        let is_ours = fs::symlink_metadata(&path)
-            .is_ok_and(|found| found.is_dir() && found.uid() == own && found.mode() & 0o7777 == MODE);
-        // One without a lock's file is about to be used.
-        if !is_ours || !path.join(LOCK).is_file() {
-            continue;
-        }
-        let Ok(directory) = files::Directory::open(&path, Owners::Ours) else { continue };
-        // Held until all is removed, so that nobody uses it meanwhile.
-        let Ok(_lock) = directory.lock(OsStr::new(LOCK)) else { continue };
-        match fs::remove_dir_all(&path) {
-            Ok(()) => tracing::info!(path = %path.display(), "the directory of one that was killed is removed"),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "the directory of one that was killed can't be removed");
-            }
+    let Ok(place) = files::Directory::open(place, Owners::OursOrRoot) else { return };
+    let names = place.names().unwrap_or_default();
+    for name in names.iter().filter(|name| name.to_string_lossy().starts_with(PREFIX)) {
+        let path = place.path_of(name);
+        match remove_dead(&place, name) {
+            Ok(true) => tracing::info!(path = %path.display(), "the directory of one that was killed is removed"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, "the directory of one that was killed can't be removed"),
         }
     }
+}
+
+/// Removes the directory of this name, if it is ours and nobody uses it; says whether it was.
+fn remove_dead(place: &files::Directory, name: &OsStr) -> Result<bool, FileError> {
+    let own = rustix::process::geteuid().as_raw();
+    let is_ours = |found: &Metadata| found.is_dir() && found.uid() == own && found.mode() & 0o7777 == MODE;
+    if !place.look(name)?.is_some_and(|found| is_ours(&found)) {
+        return Ok(false);
+    }
+    let directory = files::Directory::open(&place.path_of(name), Owners::Ours)?;
+    let lock = OsStr::new(LOCK);
+    // One without a lock's file is about to be used.
+    if directory.look(lock)?.is_none() {
+        return Ok(false);
+    }
+    // Held until all is removed, so that nobody uses it meanwhile.
+    let _lock = match directory.lock(lock) {
+        Err(FileError::Locked(_)) => return Ok(false),
+        locked => locked?,
+    };
+    for file in directory.names()?.iter().filter(|file| *file != lock) {
+        directory.remove(file)?;
+    }
+    directory.remove(lock)?;
+    place.remove_directory(name)?;
+    Ok(true)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::ports::{Refusal, refusal};
 use crate::files::FileError;
 
-/// What begins each further line of several, as the first one does.
+/// The break before each further line of several, which begins as the first one does.
 const NEXT_LINE: &str = "\nenvoy-autocert: ";
 
 /// Why it does not run, or not with another configuration.

@@ -80,11 +80,11 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     }
 }
 
-/// What there is to do.
+/// Something to do.
 enum Event {
     /// The configuration may have changed.
     Change,
-    /// It may be time to say what is served.
+    /// Time to look what is served.
     Look,
     /// Log files are to be opened anew.
     Rotate,
@@ -104,12 +104,12 @@ pub(super) struct Running {
     pub(super) ports: Vec<Port>,
     /// The certificates that the routers want.
     pub(super) wants: Vec<Want>,
-    /// What has been told of the configuration.
+    /// The warnings that were told of the configuration.
     pub(super) warnings: Vec<String>,
     /// None while it is down.
     pub(super) envoy: Option<Envoy>,
     pub(super) summary: Summary,
-    /// Whether what is served is looked at where Envoy listens.
+    /// True when handshakes where Envoy listens show what is served.
     is_verifying: bool,
     status: Option<SocketAddr>,
     started: Instant,
@@ -150,11 +150,7 @@ impl Running {
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         tell_of(&rendered.closed);
         let ports = rendered.ports();
-        if let Some((status, port)) =
-            sidecar.status_address.and_then(|status| Some((status, ports.iter().find(|port| port.hinders(status))?)))
-        {
-            return Err(RunError::StatusAddress { address: status, entry_point: port.entry_point.clone() });
-        }
+        ports::apart(&ports, sidecar.status_address)?;
         ports::free(&ports, &binary.path).await?;
         let pieces = validated(&rendered, &binary, &layout, &places.tokens).await?;
         // That took a while.
@@ -213,7 +209,7 @@ impl Running {
         coming_up::is_up(envoy, &self.admin, &self.ports).await
     }
 
-    /// What is new is looked at where Envoy serves it now.
+    /// Has handshakes show what is served where Envoy listens now.
     pub(super) fn verify_own(&self) {
         if self.is_verifying {
             self.sidecar.look_at(self.pieces.tls_addresses());

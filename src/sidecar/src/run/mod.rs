@@ -56,13 +56,13 @@ pub struct Run {
     pub envoy_version: Option<Version>,
     /// More arguments for Envoy.
     pub envoy_arguments: Vec<String>,
-    /// What is logged by whoever is not named.
+    /// The level of our log.
     pub log_level: LevelFilter,
     /// Envoy's whole environment.
     pub envoy_environment: Passed,
     /// The plugin; unset, where it is looked for.
     pub plugin: Option<PathBuf>,
-    /// Whether a handshake shows that what is new is served, where no address for it is in the sidecar's flags.
+    /// True when a handshake is to show that new certificates are served, also where the sidecar's flags name no address.
     pub is_verifying: bool,
     /// How long requests under way may take when all ends.
     pub grace: Duration,

@@ -139,7 +139,7 @@ impl Layout {
     }
 }
 
-/// Whether a filter chain has certificates for visitors; that of TLS-ALPN-01 is for the CA alone.
+/// Says whether a filter chain has certificates for visitors; the one of TLS-ALPN-01 is for the CA alone.
 fn serves_visitors(chain: &Value) -> bool {
     let protocols = chain.pointer("/filter_chain_match/application_protocols").and_then(Value::as_array);
     let is_challenge = protocols.is_some_and(|protocols| protocols.iter().all(|protocol| protocol == ACME_TLS));

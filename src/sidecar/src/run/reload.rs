@@ -16,11 +16,11 @@ use super::ports;
 use super::publish::{publish, write_all};
 use super::{Rendered, RunError};
 
-/// What has become of a configuration that was read anew.
+/// The fate of a configuration that was read anew.
 enum Change {
-    /// It is in force; so many of its routers are closed.
+    /// In force; so many of its routers are closed.
     Made { closed: usize },
-    /// It is the same to Envoy.
+    /// The same to Envoy as the one before.
     None,
 }
 
@@ -75,7 +75,7 @@ impl Running {
         Ok(Change::Made { closed: rendered.closed.len() })
     }
 
-    /// Whether Envoy can listen on the ports that it has not got yet.
+    /// Makes sure that Envoy can listen on the ports that it has not got yet.
     fn may_listen(&self, rendered: &Rendered) -> Result<(), RunError> {
         let mut new = rendered.ports();
         new.retain(|new| !self.ports.contains(new));

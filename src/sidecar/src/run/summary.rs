@@ -23,15 +23,15 @@ const LOOKING_ON: Duration = Duration::from_secs(5);
 /// How long it is waited for Envoy to take what is there.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// What was said last, and what is still to be said.
+/// The summary of a start: what was said last, and what is still to be said.
 pub(super) struct Summary {
     /// Since when nothing is under way but what Envoy has to take.
     settled: Option<Instant>,
-    /// What has failed, as it was told; none before anything was.
+    /// The failures that were told; unset before anything was.
     told: Option<Vec<Want>>,
 }
 
-/// What is to be said.
+/// Lines to be said.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Said {
     /// All of it is served.
@@ -68,7 +68,7 @@ impl Summary {
         }
     }
 
-    /// What is to be said now, if anything.
+    /// Gives the lines that are to be said now, if any.
     pub(super) fn look(&mut self, wants: &[Want], standings: &[Standing], places: &Places<'_>) -> Option<Said> {
         if standings.contains(&Standing::Underway) {
             self.settled = None;
@@ -99,7 +99,7 @@ impl Summary {
     }
 }
 
-/// What keeps one from being served.
+/// The reason why a certificate is not served.
 fn trouble(want: &Want, standing: &Standing) -> Option<String> {
     let name = main(want);
     match standing {

@@ -38,7 +38,7 @@ impl Line {
         }
     }
 
-    /// What the plugin of this program says.
+    /// The words of this program's plugin.
     fn of_plugin(&self) -> Option<&str> {
         let (_, said) = self.message.strip_prefix(OF_A_PLUGIN)?.split_once(": ")?;
         said.starts_with(PLUGIN).then_some(said)

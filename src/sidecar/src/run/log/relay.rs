@@ -19,13 +19,13 @@ const MAX_WAITING: usize = 4096;
 /// How long the last lines of an Envoy that has ended may take.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// What takes the lines of one Envoy over.
+/// The way of one Envoy's lines into our log.
 pub(in crate::run) struct Relay {
     /// Told, or dropped, when the last one is written.
     done: Option<oneshot::Receiver<()>>,
 }
 
-/// What is to be written.
+/// Something to be written.
 enum Said {
     Line(String),
     /// So many lines were left out.

@@ -38,16 +38,16 @@ pub struct Port {
     pub entry_point: String,
     /// The address.
     pub address: SocketAddr,
-    /// Whether it is on all IPv4 addresses too, being on all IPv6 addresses.
+    /// True for a listener on all IPv6 addresses that is on all IPv4 addresses too.
     pub is_dual: bool,
-    /// What is spoken there.
+    /// The protocol.
     pub protocol: Protocol,
     /// The flag that gives it another address.
     pub flag: String,
 }
 
 impl Port {
-    /// Those of rendered listeners.
+    /// The ports of rendered listeners.
     pub(super) fn of(listeners: &[Value]) -> Vec<Self> {
         listeners.iter().filter_map(Self::of_listener).collect()
     }
@@ -67,8 +67,8 @@ impl Port {
         })
     }
 
-    /// Whether nobody else can listen on this address where this one is listened on.
-    pub(super) fn hinders(&self, address: SocketAddr) -> bool {
+    /// Says whether a listener on this port keeps others from listening on an address.
+    fn hinders(&self, address: SocketAddr) -> bool {
         self.protocol == Protocol::Tcp && overlap(self.address, address)
     }
 
@@ -115,6 +115,18 @@ pub(super) fn refused(ports: &[Port], envoy: Option<&Path>) -> io::Result<Vec<Re
         let refusal = |port: &Port| Some(Refusal { port: port.clone(), why: port.refusal(envoy)? });
         ports.iter().filter_map(refusal).collect()
     })
+}
+
+/// Makes sure that the sidecar's status address is none that Envoy listens on.
+///
+/// # Errors
+/// When it is one.
+pub(super) fn apart(ports: &[Port], status: Option<SocketAddr>) -> Result<(), RunError> {
+    let Some(address) = status else { return Ok(()) };
+    match ports.iter().find(|port| port.hinders(address)) {
+        Some(port) => Err(RunError::StatusAddress { address, entry_point: port.entry_point.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Waits until all are free of an Envoy that ends, since its `run` was killed. To be called on the thread that starts
@@ -169,7 +181,7 @@ pub(super) fn alone(ports: &[Port], envoy: u32) -> Result<(), RunError> {
     }
 }
 
-/// Whether it is an Envoy of a `run` that is there no longer, or may be.
+/// Says whether the port may be held by an Envoy whose `run` is there no longer.
 fn is_leaving(why: &Why) -> bool {
     match why {
         Why::Taken(Holder::Process(process)) => {
@@ -185,7 +197,7 @@ fn is_leaving(why: &Why) -> bool {
     }
 }
 
-/// Whether a program may have more rights than it is given: by its file, or as it is a script that starts another one.
+/// Says whether a program may have more rights than it is given: by its file, or as a script that starts another one.
 fn may_have_rights(program: &Path) -> bool {
     let mut begin = [0; 2];
     let is_script = std::fs::File::open(program)
@@ -282,6 +294,14 @@ mod tests {
         assert!(refused.contains(&format!("(pid {})", std::process::id())), "{refused}");
         drop(listener);
         free(&[port(address)], Path::new("/nowhere")).await.unwrap();
+    }
+
+    #[test]
+    fn a_status_address_that_an_entry_point_has_is_refused() {
+        let ports = [port("0.0.0.0:80".parse().unwrap())];
+        let refusal = apart(&ports, Some("127.0.0.1:80".parse().unwrap())).unwrap_err().to_string();
+        assert!(refusal.starts_with("--status-address 127.0.0.1:80: the entry point web listens there"), "{refusal}");
+        assert!(apart(&ports, Some("127.0.0.1:81".parse().unwrap())).is_ok() && apart(&ports, None).is_ok());
     }
 
     #[test]

@@ -23,14 +23,14 @@ pub struct Refusal {
 pub enum Why {
     /// The address is none of this machine's.
     Elsewhere,
-    /// This user may not.
+    /// The user lacks the right.
     Forbidden {
         /// The first port that needs no right.
         below: u16,
     },
     /// There is no IPv6 here.
     NoIpv6,
-    /// What the system says.
+    /// Another reason, in the system's words.
     Other(String),
     /// Somebody else does.
     Taken(Holder),
