@@ -99,7 +99,7 @@ fn headline(record: &[&str]) -> String {
     let reason =
         REASONS.iter().find_map(|reason| lines().find_map(|line| Some(bracketed(line.get(line.find(reason)?..)?))));
     // Behind a message that is written out stands what is wrong with it; in the message no line begins so.
-    let reason = reason.or_else(|| lines().skip(1).filter_map(|line| line.strip_prefix(": ")).last());
+    let reason = reason.or_else(|| lines().skip(1).rev().find_map(|line| line.strip_prefix(": ")));
     match reason {
         Some(reason) if start.is_empty() => reason.to_owned(),
         Some(reason) => format!("{start}: {reason}"),
