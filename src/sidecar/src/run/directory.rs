@@ -67,7 +67,8 @@ impl Directory {
 
 /// Removes the directories of those that were killed: ours, and their locks let go of.
 fn sweep(place: &Path) {
-    let Ok(place) = files::Directory::open(place, Owners::OursOrRoot) else { return };
+    // Others may write into it as well; what is removed is judged by itself.
+    let Ok(place) = files::Directory::open(place, Owners::AnybodyAmongOthers) else { return };
     let names = place.names().unwrap_or_default();
     for name in names.iter().filter(|name| name.to_string_lossy().starts_with(PREFIX)) {
         let path = place.path_of(name);
@@ -163,6 +164,8 @@ mod tests {
         fs::write(other.join(LOCK), "").unwrap();
         let link = place.path().join("envoy-autocert-link");
         std::os::unix::fs::symlink(&other, &link).unwrap();
+        // As the system's own place is.
+        fs::set_permissions(place.path(), Permissions::from_mode(0o1777)).unwrap();
         sweep(place.path());
         assert!(!dead.exists());
         for path in [live, young, open, other, link] {
