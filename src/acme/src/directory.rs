@@ -24,7 +24,8 @@ impl Ca {
     pub async fn find<H: Host>(host: &H, url: &str, options: &Options) -> Result<Self, Error> {
         let foreign = || Error::ForeignUrl { place: "caServer", url: url.to_owned() };
         let origin = Origin::of(url).ok_or_else(foreign)?;
-        let answer = fetch(host, "directory", url, &origin, options, "the CA's directory").await?;
+        let answer = fetch(host, "directory", url, &origin, options, "the CA's directory").await;
+        let answer = answer.map_err(|error| named(error, url))?;
         let mut directory: Directory = parse(url, &answer)?;
         for (place, named) in [
             ("directory.newNonce", &mut directory.new_nonce),
@@ -38,6 +39,17 @@ impl Ca {
         }
         directory.renewal_info = directory.renewal_info.map(|named| resolve(url, &named).unwrap_or(named));
         Ok(Self { origin, directory })
+    }
+}
+
+/// An error with the URL that was asked, where nobody but an HTTP server has answered there: the URL is likely wrong.
+fn named(error: Error, url: &str) -> Error {
+    match error {
+        Error::Refused { endpoint, mut problem } if problem.kind.is_empty() => {
+            problem.detail = format!("{url} is no CA's directory, expected that of caServer there: {}", problem.detail);
+            Error::Refused { endpoint, problem }
+        }
+        other => other,
     }
 }
 
@@ -88,6 +100,7 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
+    use crate::problem::Problem;
 
     /// The example of RFC 8555 §7.1.1, <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.1>.
     const EXAMPLE: &str = r#"{
@@ -129,6 +142,18 @@ mod tests {
         for none in ["null", "{}", "[]", "7"] {
             assert!(with(none).profiles().is_empty(), "{none}");
         }
+    }
+
+    #[test]
+    fn a_url_where_no_directory_is_is_told() {
+        let problem =
+            |kind: &str| Problem { kind: kind.into(), status: 404, detail: "not found".into(), ..Problem::default() };
+        let told = |kind: &str| {
+            let error = Error::Refused { endpoint: "directory", problem: problem(kind) };
+            named(error, "https://ca.example/directory").to_string()
+        };
+        assert!(told("").contains("https://ca.example/directory is no CA's directory"), "{}", told(""));
+        assert!(!told("serverInternal").contains("https://"), "what a CA says of itself needs no more");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl Problem {
     /// The problem of an error answer. One without a readable document has an empty kind, and the status tells.
     pub fn of(response: &Response, now_millis: i64) -> Self {
         let mut problem = serde_json::from_slice::<Document>(&response.body).map(Self::from).unwrap_or_else(|_| Self {
-            detail: String::from_utf8_lossy(&response.body).into_owned(),
+            detail: String::from_utf8_lossy(&response.body).trim().to_owned(),
             ..Self::default()
         });
         problem.status = response.status;
