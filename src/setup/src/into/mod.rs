@@ -36,7 +36,7 @@ use resolver::config::Mistake;
 
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
-use crate::check::{Document, Kind, Report, for_version, kind};
+use crate::check::{Document, Kind, Report, for_version, kind, no_bootstrap, v2};
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
@@ -209,8 +209,13 @@ fn why(unfit: &Unfit) -> String {
 }
 
 fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, Vec<String>> {
+    if let Some(finding) = no_bootstrap(source, text) {
+        return Err(vec![finding.to_string()]);
+    }
     let documents = Document::all(source, text).map_err(|broken| vec![format!("{source}: {broken}")])?;
+    let old = v2(&documents);
     match documents.as_slice() {
+        _ if !old.is_empty() => Err(old.iter().map(ToString::to_string).collect()),
         [only] if kind(&only.top()) == Kind::Bootstrap => Ok(documents),
         _ => Err(vec![format!("{source}: found no bootstrap of Envoy's, expected one with static_resources")]),
     }

@@ -136,7 +136,7 @@ pub(super) enum Unfit {
 pub(super) fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
     let top = tree(text).ok_or(Unfit::Unwritable)?;
     let meant = value::edited(&top, edits)?;
-    let mut edits = edits.to_vec();
+    let mut edits: Vec<Edit> = edits.iter().flat_map(|edit| below_key(&top, edit)).collect();
     let mut text = text.to_owned();
     for _ in 0..MAX_ALIASES {
         let top = tree(&text).ok_or(Unfit::Unwritable)?;
@@ -149,6 +149,29 @@ pub(super) fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
         text = next;
     }
     Err(Unfit::Unwritable)
+}
+
+/// What is set where a key stands without a value comes below that key.
+fn below_key(top: &Rc<Node>, edit: &Edit) -> Vec<Edit> {
+    let Edit::Set { table, key, value } = edit else { return vec![edit.clone()] };
+    let path = if table.is_empty() { key.clone() } else { format!("{table}.{key}") };
+    if find(top, &path).is_none_or(|node| node.kind != Kind::Nothing) {
+        return vec![edit.clone()];
+    }
+    match value {
+        Value::Array(items) if !items.is_empty() => {
+            vec![Edit::Insert { list: path, first: false, items: items.clone() }]
+        }
+        Value::Object(members) if !members.is_empty() => {
+            let set = |(key, value): (&String, &Value)| Edit::Set {
+                table: path.clone(),
+                key: key.clone(),
+                value: value.clone(),
+            };
+            members.iter().map(set).collect()
+        }
+        _ => vec![Edit::Replace { table: table.clone(), old: key.clone(), key: key.clone(), value: value.clone() }],
+    }
 }
 
 /// The only document of a text.

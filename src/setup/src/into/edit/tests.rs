@@ -473,3 +473,25 @@ fn what_is_not_ours_stays_in_every_layout() {
         judge(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     }
 }
+
+#[test]
+fn what_a_key_without_a_value_is_set_to_stands_below_it() {
+    let to = |value: Value| set("a", "b", value);
+    becomes("a:\n  c: 1\n  b: # later\n", &[to(json!(["x"]))], "a:\n  c: 1\n  b: # later\n    - x\n");
+    becomes("a:\n  b:\n  c: 1\n", &[to(json!({ "k": 1 }))], "a:\n  b:\n    k: 1\n  c: 1\n");
+    becomes("a: { b: , c: 1 }\n", &[to(json!(2))], "a: { b: 2 , c: 1 }\n");
+    becomes("b:\n", &[set("", "b", json!(["x"]))], "b:\n  - x\n");
+}
+
+#[test]
+fn a_message_that_becomes_a_list_is_one_in_copies_too() {
+    let edits = [
+        insert("l", false, json!({ "name": "new", "f": copy_of("l.f") })),
+        insert("l.f.h", true, json!({ "name": "first" })),
+    ];
+    becomes(
+        "l:\n  f: { h: { name: last } }\n",
+        &edits,
+        "l:\n- f: { h: [{ name: first }, { name: last }] }\n- { name: new, f: { h: [{ name: last }] } }\n",
+    );
+}

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::copy::source_of;
 use super::{Edit, Unfit, find, steps};
-use crate::located::Node;
+use crate::located::{Kind, Node};
 
 /// The value with all changes.
 ///
@@ -15,22 +15,23 @@ use crate::located::Node;
 /// When a path leads to nothing, or to a value of another kind.
 pub(super) fn edited(top: &Rc<Node>, edits: &[Edit]) -> Result<Value, Unfit> {
     let mut value = top.value().ok_or(Unfit::Unwritable)?;
+    let source = Source::new(top, edits);
     // Paths are those of the text: what changes a list, or makes one, comes after what is changed below it.
     let mut deepest_first: Vec<&Edit> = edits.iter().collect();
     let is_first = |edit: &Edit| matches!(edit, Edit::Insert { first: true, .. });
     let is_insert = |edit: &Edit| matches!(edit, Edit::Insert { .. });
     deepest_first.sort_by_key(|edit| (Reverse(steps(edit.path()).len()), is_insert(edit), is_first(edit)));
     for edit in deepest_first {
-        change(&mut value, edit, top).ok_or_else(|| Unfit::Nowhere(edit.path().to_owned()))?;
+        change(&mut value, edit, &source).ok_or_else(|| Unfit::Nowhere(edit.path().to_owned()))?;
     }
     Ok(value)
 }
 
-fn change(whole: &mut Value, edit: &Edit, top: &Rc<Node>) -> Option<()> {
+fn change(whole: &mut Value, edit: &Edit, source: &Source<'_>) -> Option<()> {
     let place = whole.pointer_mut(&pointer(edit.path()))?;
     match edit {
         Edit::Insert { first, items, .. } => {
-            let items = items.iter().map(|item| filled(item, top)).collect::<Option<Vec<_>>>()?;
+            let items = items.iter().map(|item| source.filled(item)).collect::<Option<Vec<_>>>()?;
             match place {
                 Value::Array(list) => {
                     let at = if *first { 0 } else { list.len() };
@@ -50,12 +51,12 @@ fn change(whole: &mut Value, edit: &Edit, top: &Rc<Node>) -> Option<()> {
             if place.is_null() {
                 *place = json!({});
             }
-            place.as_object_mut()?.insert(key.clone(), filled(value, top)?);
+            place.as_object_mut()?.insert(key.clone(), source.filled(value)?);
         }
         Edit::Replace { old, key, value, .. } => {
             let table = place.as_object_mut()?;
             table.remove(old)?;
-            table.insert(key.clone(), filled(value, top)?);
+            table.insert(key.clone(), source.filled(value)?);
         }
         Edit::Remove { key, .. } => {
             place.as_object_mut()?.remove(key)?;
@@ -64,20 +65,48 @@ fn change(whole: &mut Value, edit: &Edit, top: &Rc<Node>) -> Option<()> {
     Some(())
 }
 
-/// A value of ours, with the value of what is copied from the text in the place of its path.
-fn filled(value: &Value, top: &Rc<Node>) -> Option<Value> {
-    Some(match value {
-        Value::String(text) => match source_of(text) {
-            Some(path) => find(top, path)?.value()?,
-            None => value.clone(),
-        },
-        Value::Array(items) => Value::Array(items.iter().map(|item| filled(item, top)).collect::<Option<_>>()?),
-        Value::Object(members) => {
-            let member = |(key, value): (&String, &Value)| Some((key.clone(), filled(value, top)?));
-            Value::Object(members.iter().map(member).collect::<Option<Map<_, _>>>()?)
+/// What copies are made of.
+struct Source<'t> {
+    top: &'t Rc<Node>,
+    /// The messages that stand for lists and become lists, the deepest first: so they do in copies.
+    singles: Vec<&'t str>,
+}
+
+impl<'t> Source<'t> {
+    fn new(top: &'t Rc<Node>, edits: &'t [Edit]) -> Self {
+        let inserts = edits.iter().filter(|edit| matches!(edit, Edit::Insert { .. })).map(Edit::path);
+        let is_single = |path: &&str| find(top, path).is_some_and(|node| matches!(node.kind, Kind::Table(_)));
+        let mut singles: Vec<&str> = inserts.filter(is_single).collect();
+        singles.sort_by_key(|path| (Reverse(steps(path).len()), *path));
+        singles.dedup();
+        Self { top, singles }
+    }
+
+    /// A value of ours, with the value of what is copied from the text in the place of its path.
+    fn filled(&self, value: &Value) -> Option<Value> {
+        Some(match value {
+            Value::String(text) => match source_of(text) {
+                Some(path) => self.copy(path)?,
+                None => value.clone(),
+            },
+            Value::Array(items) => Value::Array(items.iter().map(|item| self.filled(item)).collect::<Option<_>>()?),
+            Value::Object(members) => {
+                let member = |(key, value): (&String, &Value)| Some((key.clone(), self.filled(value)?));
+                Value::Object(members.iter().map(member).collect::<Option<Map<_, _>>>()?)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
+
+    fn copy(&self, path: &str) -> Option<Value> {
+        let mut copied = find(self.top, path)?.value()?;
+        let below = self.singles.iter().filter_map(|single| single.strip_prefix(path));
+        for single in below.filter(|rest| rest.starts_with(['.', '['])) {
+            let place = copied.pointer_mut(&pointer(single))?;
+            *place = Value::Array(vec![place.take()]);
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
-    })
+        Some(copied)
+    }
 }
 
 /// `a.b[0].c` as `/a/b/0/c`.
