@@ -1,5 +1,7 @@
 //! `envoy-autocert render --into`: bootstraps as users have them get what they are missing, and then their certificates.
 
+mod corpus;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
