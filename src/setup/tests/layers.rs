@@ -364,7 +364,7 @@ fn a_wildcard_needs_no_file() {
 #[test]
 fn ports_for_a_domain_are_where_envoy_listens_and_visitors_are_sent_where_they_can_come_from() {
     let listening = |http_port, https_port| {
-        let (domains, upstream) = (texts(&["a.example"]), Some(":8080".into()));
+        let (domains, upstream) = (texts(&["a.example"]), Some(":9000".into()));
         let email = Some("me@example.com".into());
         let quick = Quick { domains, upstream, email, http_port, https_port, ..Quick::default() };
         let reading = read(&Sources { quick: Some(quick), ..Sources::default() });

@@ -581,11 +581,27 @@ fn on_the_command_line() {
         ),
         (
             Quick { upstream: some("ftp://a"), ..quick() },
-            "--upstream: found \"ftp://a\", expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+            "--upstream: found \"ftp://a\", expected HOST:PORT, :PORT on this machine, or a URL, as http://10.0.0.1:8080, https://… or h2c://…",
         ),
         (
             Quick { upstream: some("user:secret@a"), ..quick() },
-            "--upstream: found a URL with a user name or password, expected a server's URL, as http://10.0.0.1:8080, https://… or h2c://…",
+            "--upstream: found a URL with a user name or password, expected HOST:PORT, :PORT on this machine, or a URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            Quick { upstream: some("34207"), ..quick() },
+            "--upstream: found \"34207\", expected HOST:PORT, :PORT on this machine, or a URL, as http://10.0.0.1:8080, https://… or h2c://…; did you mean :34207?",
+        ),
+        (
+            Quick { upstream: some("127.0.0.1:99999"), ..quick() },
+            "--upstream: found \"127.0.0.1:99999\", expected HOST:PORT, :PORT on this machine, or a URL, as http://10.0.0.1:8080, https://… or h2c://…",
+        ),
+        (
+            Quick { upstream: some("localhost"), ..quick() },
+            "--upstream: found port 80 of this machine, where Envoy itself listens, expected the server behind it: a request would go round in circles",
+        ),
+        (
+            Quick { upstream: some("https://[::1]:8443"), https_port: Some(8443), ..quick() },
+            "--upstream: found port 8443 of this machine, where Envoy itself listens, expected the server behind it: a request would go round in circles",
         ),
         (
             Quick { email: some("ops"), ..quick() },

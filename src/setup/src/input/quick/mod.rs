@@ -4,6 +4,7 @@
 //! whatever is wrong with a flag's value is told of the flag ([`words`]).
 
 mod options;
+mod upstream;
 mod words;
 
 use serde_json::{Map, Value, json};
@@ -13,6 +14,7 @@ use super::mistake::{Mistake, Report, quoted, wrong};
 use super::resolvers;
 pub(crate) use options::options;
 use resolver::config::shortened;
+use upstream::url;
 pub use words::Flags;
 pub(crate) use words::Words;
 
@@ -90,6 +92,9 @@ pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut Report) -> Valu
         flags.wrong("--upstream", "nothing", "where the requests go, as 127.0.0.1:8080 or https://10.0.0.1:8443");
         return nothing;
     };
+    if !flags.is_fit(upstream) {
+        return nothing;
+    }
     let routers = flags.routers(&quick.domains, &resolver, Some(WEBSECURE));
     let (http, https) = quick.ports();
     let to = if quick.unmapped().is_some() { format!(":{HTTPS}") } else { WEBSECURE.to_owned() };
@@ -250,15 +255,5 @@ fn matcher(name: &str) -> String {
     match name.strip_prefix("*.") {
         Some(parent) => format!("HostRegexp(`^[^.]+\\.{}$`)", parent.replace('.', "\\.")),
         None => format!("Host(`{name}`)"),
-    }
-}
-
-/// A URL of what may be `host:port` or `:port`.
-fn url(upstream: &str) -> String {
-    let upstream = upstream.trim();
-    match upstream {
-        _ if upstream.contains("://") => upstream.to_owned(),
-        _ if upstream.starts_with(':') => format!("http://127.0.0.1{upstream}"),
-        _ => format!("http://{upstream}"),
     }
 }

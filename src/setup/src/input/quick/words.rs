@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use resolver::config;
 use serde_json::Value;
 
+use super::upstream::UPSTREAM;
 use super::{Quick, SERVICE, SOURCE, WEBSECURE};
 use crate::input::layers::{Layer, source_of};
 
@@ -122,7 +123,8 @@ fn flag(path: &str, quick: &Quick) -> Option<&'static str> {
 }
 
 /// What of Traefik's stands in the expectations of resolvers, and the flags in its place.
-const IN_FLAGS: [(&str, &str); 2] = [
+const IN_FLAGS: [(&str, &str); 3] = [
+    ("a server's URL, as http://10.0.0.1:8080, https://… or h2c://…", UPSTREAM),
     ("a resolver with dnsChallenge", "--dns PROVIDER"),
     ("a resolver with httpChallenge or tlsChallenge", "HTTP-01, which is without --dns"),
 ];
