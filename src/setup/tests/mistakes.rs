@@ -717,7 +717,7 @@ fn warnings_name_flags_too() {
     let other = Quick { ca_server: Some("https://ca.test/dir".into()), ..quick() };
     assert_eq!(warnings(other.clone()), [""; 0]);
     assert_eq!(
-        warnings(Quick { upstream: Some("http://127.0.0.1:8080/app".into()), http_port: Some(8080), ..other.clone() }),
+        warnings(Quick { upstream: Some("http://127.0.0.1:9000/app".into()), http_port: Some(8080), ..other.clone() }),
         [
             "--upstream: as in Traefik, what stands behind the host is not used",
             "--http-port: the entry point web listens on port 8080; CAs ask on port 80, which must lead there",
