@@ -104,3 +104,22 @@ fn a_bootstrap_is_never_written_over() -> Result<()> {
     assert_eq!(fs::read_to_string(&own)?, users("front-proxy.yaml")?);
     Ok(())
 }
+
+#[test]
+fn what_was_rendered_is_rendered_anew_and_what_was_not_stays() -> Result<()> {
+    let place = Place::new("into-anew")?;
+    let (own, output) = (place.file("own.yaml"), place.file("new.yaml"));
+    fs::write(&own, users("front-proxy.yaml")?)?;
+    let render = || {
+        let mut command = Command::new(artifacts::sidecar()?);
+        command.args(["render", "--email", "ops@example.com", "--into"]).arg(&own).arg("--output").arg(&output);
+        said(&command.output()?)
+    };
+    render()?;
+    let once = fs::read_to_string(&output)?;
+    render()?;
+    assert_eq!(fs::read_to_string(&output)?, once);
+    fs::write(&output, users("front-proxy.yaml")?)?;
+    assert!(render().is_err_and(|error| error.to_string().contains("--force")), "that is somebody else's");
+    Ok(())
+}

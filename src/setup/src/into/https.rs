@@ -6,7 +6,7 @@ use super::Wishes;
 use super::edit::{Edit, copy_of};
 use super::names::title;
 use super::place::Place;
-use super::plain::{address, nearest_to_cas, speaks_http};
+use super::plain::{HTTP, address, nearest_to_cas, speaks_http};
 use super::tls::SECRETS;
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::listeners::tcp_port;
@@ -16,6 +16,9 @@ use crate::located::At;
 
 /// The name of the listener; numbered where there is one of that name.
 pub(super) const NAME: &str = "websecure";
+
+/// Where visitors come who name no port.
+const HTTPS: u16 = 443;
 
 /// Fields of a listener that are for both.
 const COPIED: [&str; 4] =
@@ -28,12 +31,13 @@ pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
         return if wishes.redirect { vec![why.to_owned()] } else { Vec::new() };
     };
     if let Some(there) = envoy.listeners.iter().find(|listener| tcp_port(listener) == Some(u64::from(port))) {
-        return vec![format!(
-            "--add-https: {}, line {}, has port {port} already, expected none there: without --add-https it gets the \
-             certificates",
-            title(there),
-            there.at.line
-        )];
+        let expected = if there.chains.iter().any(|chain| chain.tls.is_some()) {
+            "none there: without --add-https it gets the certificates"
+        } else {
+            "a port of its own, as --add-https=443"
+        };
+        let (title, line) = (title(there), there.at.line);
+        return vec![format!("--add-https: {title}, line {line}, has port {port} already, expected {expected}")];
     }
     let sources = sources(envoy);
     if sources.is_empty() {
@@ -101,7 +105,7 @@ impl<'p, 'a> Place<'p, 'a> {
                 self.served.push(address);
             }
             if self.wishes.redirect {
-                self.redirect(source);
+                self.redirect(source, port);
             }
             self.added.push(name);
         }
@@ -117,7 +121,8 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 
     /// Has every virtual host lead to HTTPS. Challenges are answered before.
-    fn redirect(&mut self, listener: &Listener<'a>) {
+    fn redirect(&mut self, listener: &Listener<'a>, port: u16) {
+        let plain = tcp_port(listener).unwrap_or(HTTP);
         for manager in listener.chains.iter().filter(|chain| !chain.has_socket).flat_map(managers) {
             let hosts = manager.list("route_config.virtual_hosts");
             if hosts.is_empty() {
@@ -127,19 +132,36 @@ impl<'p, 'a> Place<'p, 'a> {
                     title(listener),
                     manager.line
                 ));
+                continue;
             }
             for host in hosts.iter().filter(|host| host.get("require_tls").is_none()) {
-                let (key, value) = ("require_tls".to_owned(), json!("ALL"));
-                self.edits.push(Edit::Set { table: host.path.clone(), key, value });
+                self.edits.push(if (plain, port) == (HTTP, HTTPS) {
+                    let (key, value) = ("require_tls".to_owned(), json!("ALL"));
+                    Edit::Set { table: host.path.clone(), key, value }
+                } else {
+                    let (key, routes) = ("routes".to_owned(), redirects(plain, port));
+                    match host.get("routes") {
+                        Some(list) => Edit::Insert { list: list.path, first: true, items: routes },
+                        None => Edit::Set { table: host.path.clone(), key, value: Value::Array(routes) },
+                    }
+                });
             }
-            if !hosts.is_empty() {
-                self.notes.say(format!(
-                    "require_tls: ALL, which leads visitors to HTTPS: the virtual hosts of {}",
-                    title(listener)
-                ));
-            }
+            self.notes.say(format!("a redirect to HTTPS for visitors: the virtual hosts of {}", title(listener)));
         }
     }
+}
+
+/// Routes that lead to HTTPS: who names the port without TLS comes by no mapping of ports and is sent to the port with it,
+/// others to 443.
+fn redirects(plain: u64, port: u16) -> Vec<Value> {
+    let named = json!({ "name": ":authority", "string_match": { "suffix": format!(":{plain}") } });
+    vec![
+        json!({
+            "match": { "prefix": "/", "headers": [named] },
+            "redirect": { "https_redirect": true, "port_redirect": port },
+        }),
+        json!({ "match": { "prefix": "/" }, "redirect": { "https_redirect": true } }),
+    ]
 }
 
 /// A listener with TLS beside one without, on the same address.

@@ -101,6 +101,8 @@ struct Notes {
     lines: Vec<String>,
     /// Wildcards are names as others.
     with_wildcards: bool,
+    /// Names of nobody on the Internet are names as others, addresses too.
+    with_private: bool,
 }
 
 impl Notes {
@@ -156,6 +158,16 @@ pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<
     let challenged = plain::nearest_to_cas(&envoy).map(|listener| plain::entry_point(listener).0);
     let entry_points = plain::entry_points(&envoy, wishes);
     Ok(Inferred { certificates, notes: notes.lines, entry_points, challenged, named_by })
+}
+
+/// Those of these names that can stand in a certificate, as it is for the names of a bootstrap; and why the others can't, or
+/// where these are from.
+pub fn certifiable(texts: &[String], from: &str, wishes: &Wishes) -> (Vec<String>, Vec<String>) {
+    let mut notes = Notes { with_wildcards: wishes.with_wildcards, ..Notes::default() };
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let names = names::names(&texts, from, &mut notes);
+    notes.chosen(&names, from);
+    (names, notes.lines)
 }
 
 /// Adds what a setup needs. Its routers count with their certificates only; where requests go is the user's.

@@ -35,6 +35,21 @@ pub(super) fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut N
         .collect()
 }
 
+/// Every name that a chain serves; none where it serves whatever is asked for.
+pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> Vec<String> {
+    let mut unsaid = Notes { with_wildcards: true, with_private: true, ..Notes::default() };
+    let has_names = !chain.at.list("filter_chain_match.server_names").is_empty();
+    let managers = chain.at.list("filters");
+    let hosts = managers.iter().flat_map(|manager| manager.list("typed_config.route_config.virtual_hosts"));
+    let is_any = |host: &At<'_>| {
+        host.list("domains").iter().any(|domain| domain.text().is_some_and(|text| without_port(text) == "*"))
+    };
+    if !has_names && hosts.into_iter().any(|host| is_any(&host)) {
+        return Vec::new();
+    }
+    of_chain(listener, chain, &mut unsaid).into_iter().flatten().collect()
+}
+
 /// A certificate for each virtual host of a chain.
 pub(super) fn virtual_hosts(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut Notes) -> Vec<Vec<String>> {
     let mut certificates = Vec::new();
@@ -62,10 +77,10 @@ pub(super) fn virtual_hosts(listener: &Listener<'_>, chain: &Chain<'_>, notes: &
 }
 
 /// The names that a certificate can have, each once; of the others it is said why not.
-fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
+pub(super) fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
     let mut known = HashSet::new();
     let mut names = Vec::new();
-    let with_wildcards = notes.with_wildcards;
+    let (with_wildcards, with_private) = (notes.with_wildcards, notes.with_private);
     for text in texts {
         let mut left_out = |why: String| notes.say(format!("{}: left out, {why} ({from})", acme::one_line(text)));
         let host = without_port(text);
@@ -77,10 +92,10 @@ fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
             Ok(domain) if domain.name.starts_with('*') && !with_wildcards => {
                 left_out("a wildcard needs DNS-01; --domain takes the names that are meant".to_owned());
             }
-            Ok(domain) if domain.name.parse::<IpAddr>().is_ok() => {
+            Ok(domain) if !with_private && domain.name.parse::<IpAddr>().is_ok() => {
                 left_out("it is an address; --domain takes it, where the CA certifies addresses".to_owned());
             }
-            Ok(domain) if is_of_nobody(&domain.name) => {
+            Ok(domain) if !with_private && is_of_nobody(&domain.name) => {
                 left_out("no public CA certifies such a name; --domain takes it, where yours does".to_owned());
             }
             Ok(domain) if known.insert(domain.name.clone()) => names.push(domain.name),

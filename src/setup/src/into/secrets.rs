@@ -100,7 +100,7 @@ impl<'p, 'a> Place<'p, 'a> {
             .map(String::as_str)
             .chain(asked.iter().copied())
             .collect();
-        let names: HashSet<&String> = chain.names.iter().flatten().filter(|name| !is_covered(name, &covered)).collect();
+        let names: HashSet<&String> = chain.served.iter().filter(|name| !is_covered(name, &covered)).collect();
         let is_missing = |certificate: &&Vec<String>| certificate.iter().any(|name| names.contains(name));
         let missing: Vec<&String> = certificates.iter().filter(is_missing).filter_map(|names| names.first()).collect();
         if missing.is_empty() {
@@ -118,12 +118,14 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// The main names of the certificates that are for what a chain serves; of all, where it names nothing.
+/// The main names of the certificates that are for what a chain serves; of all, where it serves whatever is asked for.
 fn mains<'n>(chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>]) -> Vec<&'n str> {
-    let names: HashSet<&str> = chain.names.iter().flatten().map(String::as_str).collect();
+    let served: HashSet<&str> = chain.served.iter().map(String::as_str).collect();
     let is_for = |certificate: &&Vec<String>| {
         let known: HashSet<&str> = certificate.iter().map(String::as_str).collect();
-        names.is_empty() || names.iter().any(|name| is_covered(name, &known))
+        let is_covered_by =
+            |names: &HashSet<&str>, known: &HashSet<&str>| names.iter().any(|name| is_covered(name, known));
+        served.is_empty() || is_covered_by(&served, &known) || is_covered_by(&known, &served)
     };
     certificates.iter().filter(is_for).filter_map(|names| names.first()).map(String::as_str).collect()
 }

@@ -461,3 +461,37 @@ fn datagrams_show_no_challenges() {
     let added = add("quic.yaml", &quic, &setup, &Options::default(), &Wishes::default()).unwrap();
     assert!(!added.text.contains("acme-tls/1"), "{}", added.text);
 }
+
+/// A newcomer's: whom `--domain` names is served, though it would not be inferred.
+#[test]
+fn a_name_of_nobody_is_served_where_it_is_asked_for() {
+    let text = bootstrap_with(NO_CERTIFICATES, "shop.internal, \"shop.internal:*\"");
+    let setup = setup(&[vec!["shop.internal".to_owned()], vec!["shop.test".to_owned()]]);
+    let added = add("own.yaml", &text, &setup, &Options::default(), &Wishes::default()).unwrap();
+    assert!(
+        added.text.contains("name: shop.internal\n") && !added.text.contains("- name: shop.test"),
+        "{}",
+        added.text
+    );
+    let any = bootstrap_with(NO_CERTIFICATES, "shop.internal, \"*\"");
+    let added = add("own.yaml", &any, &setup, &Options::default(), &Wishes::default()).unwrap();
+    assert!(
+        added.text.contains("- name: shop.internal\n") && added.text.contains("- name: shop.test"),
+        "{}",
+        added.text
+    );
+}
+
+/// A newcomer's: visitors who name the port without TLS would be led to it again.
+#[test]
+fn a_redirect_leads_to_the_port_with_tls() {
+    let text = include_str!("../../../../tests/e2e/into/corpus/12-port-8080-in-a-container.yaml");
+    let wishes = Wishes { add_https: Some(8443), redirect: true, ..Wishes::default() };
+    let inferred = infer("plain.yaml", text, &wishes).unwrap();
+    let added = add("plain.yaml", text, &setup(&inferred.certificates), &Options::default(), &wishes).unwrap();
+    assert_eq!(mistakes(&added.text), [""; 0], "{}", added.text);
+    assert!(!added.text.contains("require_tls") && added.text.contains("port_redirect: 8443"), "{}", added.text);
+    let same = Wishes { add_https: Some(8080), ..Wishes::default() };
+    let why = infer("plain.yaml", text, &same).unwrap_err().join("\n");
+    assert!(why.contains("a port of its own") && !why.contains("without --add-https"), "no circle: {why}");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::names::{of_chain, title};
+use super::names::{of_chain, served, title};
 use super::{Notes, Wishes};
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::plugin::Plugin;
@@ -43,6 +43,8 @@ pub(super) struct TlsChain<'c, 'a> {
     pub(super) certificates: Certificates,
     /// The names of each certificate it could serve.
     pub(super) names: Vec<Vec<String>>,
+    /// Every name it serves; none where it serves whatever is asked for.
+    pub(super) served: Vec<String>,
 }
 
 impl TlsChain<'_, '_> {
@@ -77,9 +79,11 @@ pub(super) fn tls_chains<'c, 'a>(
         let Some(context) = chain.tls.clone().filter(|_| !is_challenge(chain)) else { continue };
         let common = context.get("common_tls_context");
         let certificates = common.as_ref().map_or(Certificates::None, |common| whose(common, &ours));
-        let mut found = TlsChain { listener, chain, common, context, certificates, names: Vec::new() };
+        let mut found =
+            TlsChain { listener, chain, common, context, certificates, names: Vec::new(), served: Vec::new() };
         if found.is_for_us(wishes) {
             found.names = of_chain(listener, chain, notes);
+            found.served = served(listener, chain);
         }
         chains.push(found);
     }

@@ -76,13 +76,12 @@ pub struct RenderArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_REPLACE_CERTIFICATES", requires = "into", help_heading = INTO)]
     pub replace_certificates: bool,
 
-    /// Add a listener with TLS to --into, on this port (443), with the routes of the listener without.
+    /// Add a listener with TLS to --into, on port 443 unless another is given, with the routes of the listener without.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_ADD_HTTPS",
         value_name = "PORT",
         num_args = 0..=1,
-        require_equals = true,
         default_missing_value = "443",
         value_parser = clap::value_parser!(u16).range(1..),
         requires = "into",

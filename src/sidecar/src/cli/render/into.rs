@@ -3,9 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use setup::envoy::HEADER;
 use setup::envoy::standing::Standing;
 use setup::input::proves_wildcards;
-use setup::into::{Added, Inferred, Wishes, add, infer};
+use setup::into::{Added, Inferred, Wishes, add, certifiable, infer};
 use setup::{Bootstrap, Reading};
 
 use super::super::input_files::text;
@@ -27,7 +28,7 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     };
     wishes.with_wildcards = proves_wildcards(&sources(args, Bootstrap::default())?);
     let inferred = infer(&source, &text, &wishes)?;
-    let (reading, reasons) = reading(args, &source, &inferred)?;
+    let (reading, reasons) = reading(args, &source, &inferred, &wishes)?;
     known_providers(&reading)?;
     let Reading { setup, warnings, closed, .. } = reading;
     let Added { text, notes: added, unplaced, challenged, served, replaced } =
@@ -36,7 +37,7 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
         return Err(unplaced.into_iter().chain(warnings).collect());
     }
     let standing = Standing::of(&text);
-    write(&text, &standing, args)?;
+    write(&marked(text), &standing, args)?;
     let ignored =
         args.inputs.upstream.iter().map(|_| "--upstream: without effect: requests go where the bootstrap says");
     let Replacements { certs, notes: along } = replaced::replacements(&replaced, &setup);
@@ -59,6 +60,16 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     Ok(())
 }
 
+/// A text whose first line says who has written it, so that it can be written anew. JSON has no comments, and a byte order
+/// mark is to stay the first of all.
+fn marked(text: String) -> String {
+    if text.starts_with(HEADER) || text.starts_with('\u{feff}') || text.trim_start().starts_with(['{', '[']) {
+        return text;
+    }
+    let is_crlf = text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
+    format!("{HEADER}{}{text}", if is_crlf { "\r\n" } else { "\n" })
+}
+
 /// A bootstrap is never written over, not even by force.
 fn in_place(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<String>> {
     let Some(output) = &args.output else { return Ok(()) };
@@ -76,7 +87,12 @@ fn sources(args: &RenderArgs, bootstrap: Bootstrap) -> Result<setup::Sources, Ve
 
 /// What is to be set up, and why for these names: those of `--domain`, else of the routers of `--config`, else those of
 /// the bootstrap, and of the certificates that it has.
-fn reading(args: &RenderArgs, source: &str, inferred: &Inferred) -> Result<(Reading, Vec<String>), Vec<String>> {
+fn reading(
+    args: &RenderArgs,
+    source: &str,
+    inferred: &Inferred,
+    wishes: &Wishes,
+) -> Result<(Reading, Vec<String>), Vec<String>> {
     let read = |certificates: Vec<String>| {
         let bootstrap = Bootstrap {
             source: source.to_owned(),
@@ -100,13 +116,14 @@ fn reading(args: &RenderArgs, source: &str, inferred: &Inferred) -> Result<(Read
     for file in &inferred.named_by {
         match replaced::names(file) {
             Ok(names) => {
-                reasons.push(format!("{}: the certificate {file}", names.join(", ")));
+                let (names, notes) = certifiable(&names, &format!("the certificate {file}"), wishes);
                 certificates.push(names);
+                reasons.extend(notes);
             }
             Err(why) => reasons.push(format!("{file}: left out, {why}")),
         }
     }
-    if certificates.is_empty() {
+    if certificates.iter().all(Vec::is_empty) {
         let why = format!(
             "{source}: there are no names for certificates: the bootstrap has none that could be taken; --domain takes them"
         );
