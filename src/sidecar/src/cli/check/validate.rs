@@ -1,6 +1,6 @@
 //! `envoy --mode validate`: what Envoy itself says of a bootstrap.
 
-use std::io::Write;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,9 +10,14 @@ use setup::envoy::version::Version;
 use crate::complaint;
 use crate::environment::Passed;
 use crate::envoy;
+use crate::files::Directory;
+use crate::run;
 
 /// Envoy compiles the plugin for it, which takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A text may have tokens: nobody else may read it.
+const MODE: u32 = 0o600;
 
 /// An Envoy that validates.
 pub(super) struct Validator {
@@ -85,12 +90,12 @@ impl Validator {
     /// # Errors
     /// When there is no place for the text, or Envoy can't be started.
     pub(super) fn validate_embedded(&self, embedded: &Embedded, report: &mut Report) -> Result<(), String> {
-        let failed = |error: std::io::Error| format!("no file for Envoy to validate can be written: {error}");
-        // It may have tokens: nobody else may read it.
-        let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().map_err(failed)?;
-        file.write_all(embedded.text.as_bytes()).map_err(failed)?;
+        let place = run::Directory::open(None).map_err(|error| error.to_string())?;
+        let file = place.path().join("envoy.yaml");
+        written(&file, &embedded.text)
+            .map_err(|error| format!("no file for Envoy to validate can be written: {error}"))?;
         let mut found = Report::default();
-        self.validate(file.path(), &embedded.documents, &mut found)?;
+        self.validate(&file, &embedded.documents, &mut found)?;
         for refused in found.mistakes {
             let is_missing = |word: &str| word.starts_with('/') && !Path::new(word).exists();
             let words = refused.found.split([' ', ',', '\'', '(', ')']);
@@ -104,4 +109,12 @@ impl Validator {
         found.warnings.into_iter().for_each(|warning| report.warning(warning));
         Ok(())
     }
+}
+
+fn written(file: &Path, text: &str) -> io::Result<()> {
+    let (directory, name) = Directory::beside(file)?;
+    let mut new = directory.new_file_for(&name, MODE)?;
+    new.write(|out| out.write_all(text.as_bytes()))?;
+    new.put(&name)?;
+    Ok(())
 }
