@@ -12,6 +12,7 @@
 //! | `plain.rs` | listeners without TLS: where challenges come |
 //! | `obstacles.rs` | what keeps all of it from being served |
 //! | `place.rs` | where each addition belongs |
+//! | `resolvers.rs` | what stays otherwise than it is wished |
 //! | `responders.rs`, `routers.rs`, `secrets.rs`, `tls_alpn01.rs`, `limits.rs` | additions to what is there |
 //! | `https.rs` | a listener with TLS, for who has none |
 //! | `edit/` | the additions, in the text |
@@ -23,6 +24,7 @@ mod names;
 mod obstacles;
 mod place;
 mod plain;
+mod resolvers;
 mod responders;
 mod routers;
 mod secrets;

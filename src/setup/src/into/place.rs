@@ -80,6 +80,7 @@ impl<'p, 'a> Place<'p, 'a> {
             self.engine(&configuration, options);
         }
         if !self.plugins.is_empty() {
+            self.resolvers(&configuration);
             certificates = self.routers(&certificates, &configuration).into_iter().chain(self.wanted()).collect();
         }
         let by_chains = self.secrets(&certificates);

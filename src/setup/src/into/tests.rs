@@ -465,21 +465,15 @@ fn datagrams_show_no_challenges() {
 /// A newcomer's: whom `--domain` names is served, though it would not be inferred.
 #[test]
 fn a_name_of_nobody_is_served_where_it_is_asked_for() {
-    let text = bootstrap_with(NO_CERTIFICATES, "shop.internal, \"shop.internal:*\"");
     let setup = setup(&[vec!["shop.internal".to_owned()], vec!["shop.test".to_owned()]]);
-    let added = add("own.yaml", &text, &setup, &Options::default(), &Wishes::default()).unwrap();
-    assert!(
-        added.text.contains("name: shop.internal\n") && !added.text.contains("- name: shop.test"),
-        "{}",
-        added.text
-    );
-    let any = bootstrap_with(NO_CERTIFICATES, "shop.internal, \"*\"");
-    let added = add("own.yaml", &any, &setup, &Options::default(), &Wishes::default()).unwrap();
-    assert!(
-        added.text.contains("- name: shop.internal\n") && added.text.contains("- name: shop.test"),
-        "{}",
-        added.text
-    );
+    let secrets = |domains: &str| {
+        let text = bootstrap_with(NO_CERTIFICATES, domains);
+        let added = add("own.yaml", &text, &setup, &Options::default(), &Wishes::default()).unwrap();
+        let notes = added.notes.iter().filter_map(|note| note.strip_prefix("certificates by SDS for "));
+        notes.map(|note| note.split(':').next().unwrap().to_owned()).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(secrets("shop.internal, \"shop.internal:*\""), "shop.internal");
+    assert_eq!(secrets("shop.internal, \"*\""), "shop.internal, shop.test");
 }
 
 /// A newcomer's: visitors who name the port without TLS would be led to it again.
@@ -494,4 +488,24 @@ fn a_redirect_leads_to_the_port_with_tls() {
     let same = Wishes { add_https: Some(8080), ..Wishes::default() };
     let why = infer("plain.yaml", text, &same).unwrap_err().join("\n");
     assert!(why.contains("a port of its own") && !why.contains("without --add-https"), "no circle: {why}");
+}
+
+/// A newcomer's: another CA for what is there already was as if it had been done.
+#[test]
+fn what_a_resolver_has_otherwise_is_told() {
+    let (inferred, once) = added(FRONT_PROXY);
+    let quick = Quick {
+        domains: inferred.certificates.iter().map(|names| names.join(",")).collect(),
+        upstream: Some("127.0.0.1:9".into()),
+        email: Some("a@b.example".into()),
+        staging: true,
+        ..Quick::default()
+    };
+    let staging = crate::read(&Sources { quick: Some(quick), ..Sources::default() }).unwrap().setup;
+    let twice = add("envoy.yaml", &once.text, &staging, &Options::default(), &Wishes::default()).unwrap();
+    assert!(
+        twice.unplaced.iter().any(|line| line.contains("another caServer for the resolver default")),
+        "{:?}",
+        twice.unplaced
+    );
 }

@@ -111,6 +111,8 @@ pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[Hi
     command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
     command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    // A signal of the terminal is for us, and would look like a refusal.
+    command.process_group(0);
     let failed = |error| RunError::Start { path: binary.path.clone(), error };
     let output = match timeout(VALIDATING, command.output()).await {
         Ok(output) => output.map_err(failed)?,

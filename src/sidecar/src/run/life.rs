@@ -44,7 +44,13 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     let mut ending = Ending::catch().map_err(RunError::Sidecar)?;
     let signals = || -> io::Result<_> { Ok((signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?)) };
     let (mut hangup, mut user) = signals().map_err(RunError::Signals)?;
-    let (mut running, mut changes) = Running::start(run).await?;
+    let (mut running, mut changes) = tokio::select! {
+        started = Running::start(run) => started?,
+        () = ending.told() => {
+            tracing::info!("told to end before Envoy was started");
+            return Ok(());
+        }
+    };
     let up = tokio::select! {
         up = running.is_up() => up,
         () = ending.told() => return running.stop().await,

@@ -47,6 +47,9 @@ const ENCRYPTED: &str = "its private key is encrypted: `openssl pkey -in FILE -o
 impl Blocks {
     pub(super) fn of(text: &[u8]) -> Self {
         let mut blocks = Self::default();
+        let whole = String::from_utf8_lossy(text);
+        let has = |mark: &str| whole.contains(mark);
+        let is_encrypted = has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED");
         for section in <(SectionKind, Vec<u8>)>::pem_slice_iter(text) {
             match section {
                 Ok((SectionKind::Certificate, der)) => match Certificate::read(der) {
@@ -55,12 +58,12 @@ impl Blocks {
                 },
                 Ok((SectionKind::Csr, _)) => blocks.has_request = true,
                 Ok((kind, der)) => blocks.key(kind, der),
+                // The lines at the top of an encrypted one are no PEM as others are.
+                Err(_) if is_encrypted => {}
                 Err(_) => blocks.oddities.push("a block of its PEM is cut short or damaged"),
             }
         }
-        let text = String::from_utf8_lossy(text);
-        let has = |mark: &str| text.contains(mark);
-        if has("BEGIN ENCRYPTED PRIVATE KEY") || has("Proc-Type: 4,ENCRYPTED") {
+        if is_encrypted {
             blocks.oddities.push(ENCRYPTED);
         }
         if has("BEGIN PKCS7") {

@@ -206,8 +206,10 @@ fn a_self_signed_pair_is_taken_and_what_that_means_is_told() {
 fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_told() {
     let (one, two) = (pem(&["a.example"], 60), pem(&["b.example"], 60));
     let encrypted = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    let older = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END EC PRIVATE KEY-----\n";
     for (key, expected) in [
         (two.key.as_str(), "not the one of any certificate"),
+        (older, "key.pem -out key.pem` writes it without a passphrase"),
         (encrypted, "key.pem -out key.pem` writes it without a passphrase"),
     ] {
         let scene = Scene::new();

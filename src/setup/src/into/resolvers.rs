@@ -1,0 +1,39 @@
+//! Options of resolvers that the plugin which is there has otherwise than they are wished: these stay, and it is said.
+
+use serde_json::Value;
+
+use super::place::Place;
+
+/// Where accounts and certificates come from; the rest is for the user to see in his file.
+const TOLD: [&str; 2] = ["caServer", "email"];
+
+/// Stands for no mail address.
+const NONE: &str = "none";
+
+impl Place<'_, '_> {
+    /// Says what is not changed in the plugin's configuration.
+    pub(super) fn resolvers(&mut self, configuration: &Value) {
+        let wished = configuration.get("certificatesResolvers").and_then(Value::as_object);
+        for configured in self.plugins.iter().filter_map(|plugin| plugin.config.as_ref()) {
+            let Some(there) = configured.value.get("certificatesResolvers") else { continue };
+            for (name, wished) in wished.into_iter().flatten() {
+                let option = |resolver: &Value, key: &str| resolver.pointer(&format!("/acme/{key}")).cloned();
+                let Some(there) = there.get(name) else { continue };
+                let is_other = |key: &&str| {
+                    let (wished, there) = (option(wished, key), option(there, key));
+                    wished != there && wished.as_ref().and_then(Value::as_str) != Some(NONE)
+                };
+                let others: Vec<&str> = TOLD.into_iter().filter(|key| is_other(key)).collect();
+                if !others.is_empty() {
+                    self.unplaced.say(format!(
+                        "the plugin that is there already, line {}, has another {} for the resolver {}, which stays: change \
+                         it there",
+                        configured.at.line,
+                        others.join(" and another "),
+                        acme::one_line(name)
+                    ));
+                }
+            }
+        }
+    }
+}
