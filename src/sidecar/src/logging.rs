@@ -27,7 +27,10 @@ impl FromStr for LogLevel {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Targets::from_str(text).map(Self).map_err(|_| {
+        // A level that is misspelt would be taken for a module, and everything else be mute.
+        let is_level = |part: &str| part.contains('=') || LevelFilter::from_str(part.trim()).is_ok();
+        let targets = text.split(',').all(is_level).then(|| Targets::from_str(text).ok()).flatten();
+        targets.map(Self).ok_or_else(|| {
             "expected off, error, warn, info, debug or trace, or some of them for modules, as in \
              \"info,sidecar::sds=debug\""
                 .to_owned()
@@ -59,4 +62,19 @@ pub fn start(level: &LogLevel, format: LogFormat) {
     };
     // It fails when there is one already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(level.with_envoys())).try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_is_misspelt_is_refused() {
+        for level in ["info", "off", "info,sidecar::sds=debug", "WARN"] {
+            assert!(LogLevel::from_str(level).is_ok(), "{level}");
+        }
+        for level in ["debg", "info,sidecar::sds", "sidecar=loud"] {
+            assert!(LogLevel::from_str(level).is_err(), "{level}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ impl<'p, 'a> Place<'p, 'a> {
                 }
                 Certificates::Users(_) | Certificates::None => {}
             }
-            let mains = mains(chain, certificates);
+            let mains = self.mains(chain, certificates);
             if mains.is_empty() {
                 self.unplaced
                     .say(format!("{place}: no certificate is for what it serves; --domain takes names for it"));
@@ -45,6 +45,9 @@ impl<'p, 'a> Place<'p, 'a> {
             self.notes.say(format!("certificates by SDS for {}: {place}", mains.join(", ")));
             self.serves(chain);
             is_served = true;
+        }
+        if self.wishes.add_https.is_none() {
+            self.homeless(certificates);
         }
         is_served
     }
@@ -84,6 +87,31 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
+    /// The main names of the certificates for a chain: those for what it serves, and, where it takes every name, those that
+    /// are for no chain, since clients may ask for them here.
+    fn mains<'n>(&self, chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>]) -> Vec<&'n str> {
+        let takes_all = chain.chain.at.list("filter_chain_match.server_names").is_empty();
+        let ours = || self.chains.iter().filter(|chain| chain.is_for_us(self.wishes));
+        let is_homeless = |certificate: &Vec<String>| !ours().any(|chain| is_for(chain, certificate));
+        let is_here = |certificate: &&Vec<String>| is_for(chain, certificate) || takes_all && is_homeless(certificate);
+        certificates.iter().filter(is_here).filter_map(|names| names.first()).map(String::as_str).collect()
+    }
+
+    /// Says which certificates no chain can serve.
+    fn homeless(&mut self, certificates: &[Vec<String>]) {
+        let ours: Vec<&TlsChain<'_, '_>> = self.chains.iter().filter(|chain| chain.is_for_us(self.wishes)).collect();
+        let takes_all = |chain: &&&TlsChain<'_, '_>| chain.chain.at.list("filter_chain_match.server_names").is_empty();
+        if ours.iter().any(|chain| takes_all(&chain)) {
+            return;
+        }
+        for certificate in
+            certificates.iter().filter(|certificate| !ours.iter().any(|chain| is_for(chain, certificate)))
+        {
+            let names = certificate.join(", ");
+            self.unplaced.say(format!("{names}: no filter chain here is for it, so that it would be served by nobody"));
+        }
+    }
+
     /// Adds secrets for names of a chain that none of its secrets covers.
     fn complete(&mut self, chain: &TlsChain<'_, 'a>, certificates: &[Vec<String>]) {
         let Some(list) = chain.common.as_ref().and_then(|common| common.get(SECRETS)) else { return };
@@ -101,7 +129,14 @@ impl<'p, 'a> Place<'p, 'a> {
             .chain(asked.iter().copied())
             .collect();
         let names: HashSet<&String> = chain.served.iter().filter(|name| !is_covered(name, &covered)).collect();
-        let is_missing = |certificate: &&Vec<String>| certificate.iter().any(|name| names.contains(name));
+        let here: HashSet<&str> = self.mains(chain, certificates).into_iter().collect();
+        let is_homeless = |certificate: &&Vec<String>| {
+            let main = certificate.first().map(String::as_str).unwrap_or_default();
+            here.contains(main) && !is_covered(main, &covered) && !is_for(chain, certificate)
+        };
+        let is_missing = |certificate: &&Vec<String>| {
+            certificate.iter().any(|name| names.contains(name)) || is_homeless(certificate)
+        };
         let missing: Vec<&String> = certificates.iter().filter(is_missing).filter_map(|names| names.first()).collect();
         if missing.is_empty() {
             return;
@@ -118,14 +153,10 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// The main names of the certificates that are for what a chain serves; of all, where it serves whatever is asked for.
-fn mains<'n>(chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>]) -> Vec<&'n str> {
+/// Whether a certificate is for what a chain serves, or may be.
+fn is_for(chain: &TlsChain<'_, '_>, certificate: &[String]) -> bool {
     let served: HashSet<&str> = chain.served.iter().map(String::as_str).collect();
-    let is_for = |certificate: &&Vec<String>| {
-        let known: HashSet<&str> = certificate.iter().map(String::as_str).collect();
-        let is_covered_by =
-            |names: &HashSet<&str>, known: &HashSet<&str>| names.iter().any(|name| is_covered(name, known));
-        served.is_empty() || is_covered_by(&served, &known) || is_covered_by(&known, &served)
-    };
-    certificates.iter().filter(is_for).filter_map(|names| names.first()).map(String::as_str).collect()
+    let names: HashSet<&str> = certificate.iter().map(String::as_str).collect();
+    let is_covered_by = |names: &HashSet<&str>, known: &HashSet<&str>| names.iter().any(|name| is_covered(name, known));
+    served.is_empty() || is_covered_by(&served, &names) || is_covered_by(&names, &served)
 }

@@ -472,8 +472,9 @@ fn a_name_of_nobody_is_served_where_it_is_asked_for() {
         let notes = added.notes.iter().filter_map(|note| note.strip_prefix("certificates by SDS for "));
         notes.map(|note| note.split(':').next().unwrap().to_owned()).collect::<Vec<_>>().join("; ")
     };
-    assert_eq!(secrets("shop.internal, \"shop.internal:*\""), "shop.internal");
+    assert_eq!(secrets("shop.internal, \"shop.internal:*\""), "shop.internal, shop.test");
     assert_eq!(secrets("shop.internal, \"*\""), "shop.internal, shop.test");
+    assert_eq!(secrets("shop.test"), "shop.internal, shop.test", "no other chain could show it");
 }
 
 /// A newcomer's: visitors who name the port without TLS would be led to it again.

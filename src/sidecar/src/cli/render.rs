@@ -337,7 +337,8 @@ pub(super) fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<Strin
     ca::files(&setup.resolvers, ca_bundle).into_iter().map(|path| Ok((path.clone(), pem(&path)?))).collect()
 }
 
-fn pem(path: &str) -> Result<String, String> {
+/// The roots in a file.
+pub(super) fn pem(path: &str) -> Result<String, String> {
     let unfit = || format!("{path}: found no PEM certificates in at most {MAX_PEM} bytes, expected roots to trust");
     let bytes = users::read(Path::new(path), MAX_PEM).map_err(|error| match error {
         FileError::TooLarge { .. } => unfit(),

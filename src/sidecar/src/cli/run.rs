@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use super::eab::EabChoice;
 use super::envoy_environment::EnvoyEnvironmentArgs;
 use super::inputs::InputArgs;
 use super::logs::LogArgs;
+use super::render::pem;
 use super::rendered::TraefiksWords;
 use super::sidecar::SidecarArgs;
 use super::storages::choices;
@@ -30,6 +31,8 @@ use crate::privileges::{self, Keeps, PrivilegeError};
 use crate::provided::Files;
 use crate::run::{Directory, Run, RunError, exec, run as run_all};
 
+/// Where Debian and others have the roots that the system trusts.
+const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The bounds of the engine's lease, as the sidecar has them by default.
 const LEASE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 
@@ -79,7 +82,7 @@ pub struct RunArgs {
         long,
         env = "ENVOY_AUTOCERT_CA_BUNDLE",
         value_name = "PATH",
-        default_value = "/etc/ssl/certs/ca-certificates.crt",
+        default_value = CA_BUNDLE,
         help_heading = "Running"
     )]
     pub ca_bundle: PathBuf,
@@ -204,6 +207,7 @@ fn give_up_root(user: &UserArgs) -> Result<(), PrivilegeError> {
 }
 
 fn prepared(args: RunArgs) -> Result<Run, RunError> {
+    roots(&args.ca_bundle).map_err(|why| RunError::Configuration(vec![why]))?;
     let words = TraefiksWords::read(args.inputs.clone(), &args.ca_bundle, connections(args.max_connections))
         .map_err(RunError::Configuration)?;
     let sidecar = sidecar(&args, words.first()).map_err(RunError::Sidecar)?;
@@ -221,6 +225,14 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
         cas: words.cas(),
         source: Box::new(words),
     })
+}
+
+/// Envoy would name the file, and not the flag.
+fn roots(path: &Path) -> Result<(), String> {
+    if path == Path::new(CA_BUNDLE) {
+        return Ok(());
+    }
+    pem(&path.display().to_string()).map(drop).map_err(|why| format!("--ca-bundle: {why}"))
 }
 
 /// Those that were asked for, else what Envoy has files for: it raises its limit to the most that the system lets it.

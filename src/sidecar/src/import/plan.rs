@@ -20,7 +20,7 @@ const TEST_SYSTEM: &str = "it is from a staging CA: browsers don't trust it";
 
 /// What a certificate without a CA is worth: the storage's are served until they are due, others' until there is one.
 const SELF_SIGNED: &str = "it is self-signed: browsers don't trust it, and nothing is ordered for its names before it is \
-                           due; to have one ordered at once, leave it out here and start the sidecar with --cert CHAIN,KEY";
+                           due; to have one ordered at once, leave it out here and start the sidecar with --default-certificate CHAIN,KEY";
 
 /// What is to be done, and what is to be told.
 pub(super) struct Plan {

@@ -92,6 +92,7 @@ impl Envoy {
 
     /// Ends it: politely, then not.
     pub(super) async fn end(mut self) {
+        self.log.end();
         self.signal(Signal::TERM);
         if timeout(ENDING, self.child.wait()).await.is_err() {
             tracing::warn!("Envoy did not end within {ENDING:?} and is killed");

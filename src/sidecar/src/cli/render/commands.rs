@@ -18,8 +18,8 @@ pub(super) struct Around {
     pub(super) wake: Vec<SocketAddr>,
     /// Where certificates are shown.
     pub(super) verify: Vec<SocketAddr>,
-    /// Files of certificates, each with that of its key behind a comma.
-    pub(super) certs: Vec<String>,
+    /// What is served for names without a certificate: its file, with that of its key behind a comma.
+    pub(super) default: Option<String>,
 }
 
 /// What the sidecar must be told, since Envoy's configuration can't say it, and how it comes to its tokens.
@@ -85,8 +85,8 @@ fn command(setup: &Setup, storages: &[StorageChoice], around: &Around, args: &Re
     for address in &around.verify {
         command.push_str(&format!(" --verify-address {address}"));
     }
-    for pair in &around.certs {
-        command.push_str(&format!(" --cert {}", quoted(pair)));
+    if let Some(pair) = around.default.as_ref().filter(|_| setup.default_certificate.is_none()) {
+        command.push_str(&format!(" --default-certificate {}", quoted(pair)));
     }
     for (flag, value) in further(setup) {
         command.push_str(&format!(" {flag} {}", quoted(&value)));

@@ -40,8 +40,8 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     write(&marked(text), &standing, args)?;
     let ignored =
         args.inputs.upstream.iter().map(|_| "--upstream: without effect: requests go where the bootstrap says");
-    let Replacements { certs, notes: along } = replaced::replacements(&replaced, &setup);
-    let around = Around { wake: wake::from_here(challenged), verify: wake::from_here(served), certs };
+    let Replacements { default, notes: along } = replaced::replacements(&replaced, &setup);
+    let around = Around { wake: wake::from_here(challenged), verify: wake::from_here(served), default };
     let name = |line: &String| format!("name: {line}");
     let addition = |line: &String| {
         if line.starts_with("kept: ") || line.starts_with("taken out: ") {

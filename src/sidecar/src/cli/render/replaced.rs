@@ -31,8 +31,9 @@ fn leaf(file: &str) -> Result<Leaf, String> {
 /// How certificates are served until the first new ones are there.
 #[derive(Default)]
 pub(super) struct Replacements {
-    /// Those that the sidecar is to serve beside its own, as `--cert` takes them.
-    pub(super) certs: Vec<String>,
+    /// One that the sidecar is to serve for whatever it has nothing better for, as `--default-certificate` takes it. Of a
+    /// certificate that is provided or stored nothing would be ordered before it is due.
+    pub(super) default: Option<String>,
     /// What brings the others along, one line each.
     pub(super) notes: Vec<String>,
 }
@@ -48,9 +49,8 @@ pub(super) fn replacements(replaced: &[Replaced], setup: &Setup) -> Replacements
     for Replaced { chain, key } in replaced {
         match certbots(chain) {
             Some(root) => commands.insert(format!("{to} {}", quoted(root))),
-            // It would be taken for one that needs no renewal for years.
             None if leaf(chain).is_ok_and(|leaf| leaf.is_self_signed) => {
-                all.certs.push(format!("{chain},{key}"));
+                all.default.get_or_insert_with(|| format!("{chain},{key}"));
                 continue;
             }
             None => commands.insert(format!("{to} {} --key {}", quoted(chain), quoted(key))),

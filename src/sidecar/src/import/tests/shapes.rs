@@ -199,7 +199,7 @@ fn a_self_signed_pair_is_taken_and_what_that_means_is_told() {
     let report = scene.import(Some("le"));
     assert_eq!(count(&report, Outcome::Imported), 1, "{report}");
     let why = report.certificates[0].reason.as_deref().unwrap();
-    assert!(why.starts_with("it is self-signed") && why.ends_with("--cert CHAIN,KEY"), "{why}");
+    assert!(why.starts_with("it is self-signed") && why.ends_with("--default-certificate CHAIN,KEY"), "{why}");
 }
 
 #[test]

@@ -55,6 +55,11 @@ impl Line {
         self.log(&resolver::one_line(&text), component);
     }
 
+    /// Whether it is a warning, which is neither an error nor news.
+    pub(super) fn is_warning(&self) -> bool {
+        self.level == Level::WARN
+    }
+
     fn log(&self, text: &str, component: Option<&str>) {
         match self.level {
             Level::ERROR => tracing::error!(target: ENVOY, component, "{text}"),

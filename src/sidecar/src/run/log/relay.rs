@@ -1,6 +1,8 @@
 //! From the pipe that Envoy writes to, into our log.
 
 use std::io::{self, BufRead, BufReader, PipeReader, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -21,6 +23,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The way of one Envoy's lines into our log.
 pub(in crate::run) struct Relay {
+    /// Envoy was told to end.
+    is_ending: Arc<AtomicBool>,
     /// Told, or dropped, when the last one is written.
     done: Option<oneshot::Receiver<()>>,
 }
@@ -42,12 +46,19 @@ impl Relay {
         let (tell, done) = oneshot::channel();
         // Threads of their own, as both may have to wait for long: one for Envoy, the other for whoever reads our log.
         spawn("envoy-log-in", move || listen(BufReader::new(pipe), &said))?;
+        let is_ending = Arc::new(AtomicBool::new(false));
+        let ending = Arc::clone(&is_ending);
         spawn("envoy-log-out", move || {
-            write(&hear);
+            write(&hear, &ending);
             // Nobody may be there to hear it any more.
             let _ = tell.send(());
         })?;
-        Ok(Self { done: Some(done) })
+        Ok(Self { is_ending, done: Some(done) })
+    }
+
+    /// Leaves warnings out from now on: Envoy, which is told to end, warns of that, and of what it misses meanwhile.
+    pub(in crate::run) fn end(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
     }
 
     /// Waits until all is written that an Envoy said which has ended, but not for long. Nothing is lost when this is
@@ -104,10 +115,15 @@ fn next(pipe: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }
 
-fn write(hear: &Receiver<Said>) {
+fn write(hear: &Receiver<Said>, is_ending: &AtomicBool) {
     while let Ok(said) = hear.recv() {
         match said {
-            Said::Line(line) => Line::parse(&line).write(),
+            Said::Line(line) => {
+                let line = Line::parse(&line);
+                if !(line.is_warning() && is_ending.load(Ordering::Relaxed)) {
+                    line.write();
+                }
+            }
             Said::Lost(lost) => {
                 tracing::warn!(target: ENVOY, lost, "lines of Envoy's log are left out: nobody took ours in time");
             }
