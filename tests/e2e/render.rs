@@ -286,7 +286,8 @@ fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     fs::write(&own, fs::read_to_string(artifacts::repository().join("tests/e2e/into/front-proxy.yaml"))?)?;
     let (_, told) = run(&["--into", &own.display().to_string()], Some(&once))?;
     ensure!(mode(&once)? & 0o044 == 0o044, "{:o}", mode(&once)?);
-    let command = "Start the sidecar: envoy-autocert sidecar --storage acme.json --wake-address 127.0.0.1:80\n";
+    let command = "Start the sidecar: envoy-autocert sidecar --storage acme.json --wake-address 127.0.0.1:80 \
+                   --verify-address 127.0.0.1:443\n";
     ensure!(told.contains(command), "{told}");
     ensure!(
         told.contains("ENVOY_AUTOCERT_SDS_TOKEN=$(sed 's/[[:space:]].*//;q' acme.json.sds-token) envsubst '"),
