@@ -3,6 +3,7 @@
 mod corpus;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -121,5 +122,18 @@ fn what_was_rendered_is_rendered_anew_and_what_was_not_stays() -> Result<()> {
     assert_eq!(fs::read_to_string(&output)?, once);
     fs::write(&output, users("front-proxy.yaml")?)?;
     assert!(render().is_err_and(|error| error.to_string().contains("--force")), "that is somebody else's");
+    Ok(())
+}
+
+#[test]
+fn who_may_not_read_the_bootstrap_may_not_read_what_was_made_of_it() -> Result<()> {
+    let place = Place::new("into-mode")?;
+    let (own, output) = (place.file("own.yaml"), place.file("new.yaml"));
+    fs::write(&own, users("front-proxy.yaml")?)?;
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o600))?;
+    let mut command = Command::new(artifacts::sidecar()?);
+    command.args(["render", "--email", "ops@example.com", "--into"]).arg(&own).arg("--output").arg(&output);
+    said(&command.output()?)?;
+    assert_eq!(fs::metadata(&output)?.permissions().mode() & 0o777, 0o600, "it may hold keys");
     Ok(())
 }

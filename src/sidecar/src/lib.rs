@@ -43,6 +43,7 @@ pub mod run;
 pub mod sds;
 pub mod secret;
 pub mod shelf;
+mod shell_word;
 pub mod sidecar;
 pub mod signature;
 pub mod socket;

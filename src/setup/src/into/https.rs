@@ -1,12 +1,15 @@
 //! A listener with TLS for who has none: behind it the routes of the listener without.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use super::Wishes;
 use super::edit::{Edit, copy_of};
-use super::names::title;
+use super::names::{served, title};
 use super::place::Place;
 use super::plain::{HTTP, address, nearest_to_cas, speaks_http};
+use super::routers::is_covered;
 use super::tls::SECRETS;
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::listeners::tcp_port;
@@ -21,8 +24,15 @@ pub(super) const NAME: &str = "websecure";
 const HTTPS: u16 = 443;
 
 /// Fields of a listener that are for both.
-const COPIED: [&str; 4] =
-    ["per_connection_buffer_limit_bytes", "tcp_backlog_size", "socket_options", "traffic_direction"];
+const COPIED: [&str; 7] = [
+    "listener_filters",
+    "listener_filters_timeout",
+    "per_connection_buffer_limit_bytes",
+    "socket_options",
+    "tcp_backlog_size",
+    "traffic_direction",
+    "use_original_dst",
+];
 
 /// What keeps it from being added as it is wished.
 pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
@@ -45,21 +55,45 @@ pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
             "--add-https: no listener here speaks HTTP without TLS, expected one whose routes it gets".to_owned(),
         ];
     }
-    sources
-        .iter()
-        .filter(|listener| redirects_only(listener))
-        .map(|listener| {
-            format!(
-                "--add-https: {}, line {}, only redirects to HTTPS, expected routes to serve there",
-                title(listener),
-                listener.at.line
-            )
+    sources.iter().flat_map(|listener| refused(listener)).collect()
+}
+
+/// What of a listener would be otherwise behind TLS than it is meant.
+fn refused(listener: &Listener<'_>) -> Vec<String> {
+    let place = |line: usize| format!("--add-https: {}, line {line}", title(listener));
+    if listener.at.get("filter_chain_matcher").is_some() {
+        let expected = "chains that match by themselves: a matcher is not repeated, and what it guards would be open";
+        return vec![format!("{}: found a filter_chain_matcher, expected {expected}", place(listener.at.line))];
+    }
+    if redirects_only(listener) {
+        let line = listener.at.line;
+        return vec![format!("{}, only redirects to HTTPS, expected routes to serve there", place(line))];
+    }
+    let plain = listener.chains.iter().filter(|chain| !chain.has_socket);
+    let found = plain.filter_map(|chain| redirect_in(&chain.at.get("filters")?));
+    found
+        .map(|line| {
+            let expected = "none beside other routes: behind TLS it leads to itself; take it out, and give --redirect";
+            format!("{}: found a redirect to HTTPS, expected {expected}", place(line))
         })
         .collect()
 }
 
+/// The line of a redirect to HTTPS somewhere below.
+fn redirect_in(at: &At<'_>) -> Option<usize> {
+    if let Some(redirect) = at.get("redirect").filter(leads_to_https) {
+        return Some(redirect.line);
+    }
+    let below = at.items().into_iter().chain(at.members().into_iter().map(|(_, member)| member));
+    below.into_iter().find_map(|below| redirect_in(&below))
+}
+
+fn leads_to_https(redirect: &At<'_>) -> bool {
+    redirect.flag_of("https_redirect") == Some(true) || redirect.text_of("scheme_redirect") == Some("https")
+}
+
 /// The listeners whose routes go behind TLS: that which CAs ask, and its siblings on other addresses.
-fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
+pub(super) fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
     let Some(first) = nearest_to_cas(envoy) else { return Vec::new() };
     let is_sibling = |listener: &&Listener<'a>| speaks_http(listener) && tcp_port(listener) == tcp_port(first);
     envoy.listeners.iter().filter(is_sibling).collect()
@@ -69,9 +103,7 @@ fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
 pub(super) fn redirects_only(listener: &Listener<'_>) -> bool {
     let managers = listener.chains.iter().flat_map(managers);
     let hosts: Vec<At<'_>> = managers.flat_map(|manager| manager.list("route_config.virtual_hosts")).collect();
-    let redirects = |route: &At<'_>| {
-        route.find("redirect.https_redirect").is_some() || route.text_of("redirect.scheme_redirect") == Some("https")
-    };
+    let redirects = |route: &At<'_>| route.get("redirect").as_ref().is_some_and(leads_to_https);
     let mut routes = hosts.iter().flat_map(|host| host.list("routes")).peekable();
     routes.peek().is_some() && routes.all(|route| redirects(&route))
 }
@@ -99,7 +131,8 @@ impl<'p, 'a> Place<'p, 'a> {
                 title(source),
                 source.at.line
             ));
-            listeners.push(listener(source, &name, port, certificates));
+            let own = of(source, certificates);
+            listeners.push(listener(source, &name, port, if own.is_empty() { certificates } else { &own }));
             if let Some(mut address) = address(source) {
                 address.set_port(port);
                 self.served.push(address);
@@ -134,7 +167,18 @@ impl<'p, 'a> Place<'p, 'a> {
                 ));
                 continue;
             }
+            let https = if (plain, port) == (HTTP, HTTPS) { None } else { Some(port) };
+            if plain == HTTP && https.is_some() {
+                self.unplaced.say(format!("--redirect: visitors are sent to port 443, which must lead to port {port}"));
+            }
             for host in hosts.iter().filter(|host| host.get("require_tls").is_none()) {
+                if https.is_some() && host.get("matcher").is_some() {
+                    self.unplaced.say(format!(
+                        "--redirect: the virtual host of line {} has a matcher: it is left as it is",
+                        host.line
+                    ));
+                    continue;
+                }
                 self.edits.push(if (plain, port) == (HTTP, HTTPS) {
                     let (key, value) = ("require_tls".to_owned(), json!("ALL"));
                     Edit::Set { table: host.path.clone(), key, value }
@@ -164,6 +208,21 @@ fn redirects(plain: u64, port: u16) -> Vec<Value> {
     ]
 }
 
+/// The certificates for what a listener serves; all, where it serves whatever is asked for.
+fn of(source: &Listener<'_>, certificates: &[Vec<String>]) -> Vec<Vec<String>> {
+    let plain = source.chains.iter().filter(|chain| !chain.has_socket && !chain.managers.is_empty());
+    let served: Vec<Vec<String>> = plain.map(|chain| served(source, chain)).collect();
+    if served.iter().any(Vec::is_empty) {
+        return certificates.to_vec();
+    }
+    let served: HashSet<&str> = served.iter().flatten().map(String::as_str).collect();
+    let is_for = |certificate: &&Vec<String>| {
+        let names: HashSet<&str> = certificate.iter().map(String::as_str).collect();
+        served.iter().any(|name| is_covered(name, &names)) || names.iter().any(|name| is_covered(name, &served))
+    };
+    certificates.iter().filter(is_for).cloned().collect()
+}
+
 /// A listener with TLS beside one without, on the same address.
 fn listener(source: &Listener<'_>, name: &str, port: u16, certificates: &[Vec<String>]) -> Value {
     let mut socket = source.at.find("address.socket_address").and_then(|at| at.node.value()).unwrap_or_default();
@@ -176,8 +235,13 @@ fn listener(source: &Listener<'_>, name: &str, port: u16, certificates: &[Vec<St
     }
     let secrets: Vec<Value> =
         certificates.iter().filter_map(|names| names.first()).map(|name| secrets::secret(name)).collect();
+    let default = source.at.get("default_filter_chain").map(|at| at.path);
     let plain = source.chains.iter().filter(|chain| !chain.has_socket && !chain.managers.is_empty());
-    listener["filter_chains"] = plain.map(|chain| filter_chain(chain, &secrets)).collect();
+    let (others, own): (Vec<_>, Vec<_>) = plain.partition(|chain| Some(&chain.at.path) != default.as_ref());
+    listener["filter_chains"] = others.into_iter().map(|chain| filter_chain(chain, &secrets)).collect();
+    if let Some(chain) = own.first() {
+        listener["default_filter_chain"] = filter_chain(chain, &secrets);
+    }
     listener
 }
 

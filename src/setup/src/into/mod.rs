@@ -142,7 +142,12 @@ pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<
     let mut found: Vec<Vec<String>> = ours().flat_map(|chain| chain.names.clone()).collect();
     let nameless = ours().filter(|chain| chain.names.is_empty());
     let named_by = nameless.flat_map(|chain| chain.files()).map(|(chain, _)| chain).collect();
-    if found.is_empty() {
+    if wishes.add_https.is_some() {
+        for listener in https::sources(&envoy) {
+            let plain = listener.chains.iter().filter(|chain| !chain.has_socket);
+            found.extend(plain.flat_map(|chain| names::virtual_hosts(listener, chain, &mut notes)));
+        }
+    } else if found.is_empty() {
         let plain = envoy.chains().filter(|(_, chain)| !chain.has_socket);
         found = plain.flat_map(|(listener, chain)| names::virtual_hosts(listener, chain, &mut notes)).collect();
     }

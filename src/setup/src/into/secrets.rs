@@ -90,7 +90,9 @@ impl<'p, 'a> Place<'p, 'a> {
     /// The main names of the certificates for a chain: those for what it serves, and, where it takes every name, those that
     /// are for no chain, since clients may ask for them here.
     fn mains<'n>(&self, chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>]) -> Vec<&'n str> {
-        let takes_all = chain.chain.at.list("filter_chain_match.server_names").is_empty();
+        let has_names = !chain.chain.at.list("filter_chain_match.server_names").is_empty();
+        // A listener that is added is for the others.
+        let takes_all = !has_names && self.wishes.add_https.is_none();
         let ours = || self.chains.iter().filter(|chain| chain.is_for_us(self.wishes));
         let is_homeless = |certificate: &Vec<String>| !ours().any(|chain| is_for(chain, certificate));
         let is_here = |certificate: &&Vec<String>| is_for(chain, certificate) || takes_all && is_homeless(certificate);

@@ -510,3 +510,56 @@ fn what_a_resolver_has_otherwise_is_told() {
         twice.unplaced
     );
 }
+
+const PLAIN: &str = "static_resources:\n  listeners:\n  - name: web\n    address: { socket_address: { address: 0.0.0.0, port_value: 80 } }\n    filter_chains:\n    - filters:\n      - name: hcm\n        typed_config:\n          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager\n          stat_prefix: web\n          http_filters: [{ name: envoy.filters.http.router, typed_config: { \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }]\n          route_config:\n            virtual_hosts:\n            - { name: a, domains: [a.example.com], routes: [{ match: { prefix: / }, direct_response: { status: 200 } }] }\n";
+
+/// An attacker's: what guards the listener without TLS must not be missing behind it.
+#[test]
+fn no_listener_is_added_that_would_be_open_or_lead_to_itself() {
+    let wishes = Wishes { add_https: Some(443), ..Wishes::default() };
+    let refused = |text: &str| infer("plain.yaml", text, &wishes).unwrap_err().join("\n");
+    assert!(infer("plain.yaml", PLAIN, &wishes).is_ok());
+    let guarded = PLAIN.replace(
+        "    filter_chains:",
+        "    filter_chain_matcher: { on_no_match: { action: { name: x } } }\n    filter_chains:",
+    );
+    assert!(refused(&guarded).contains("filter_chain_matcher"), "{}", refused(&guarded));
+    let mixed = format!(
+        "{PLAIN}            - {{ name: b, domains: [b.example.com], routes: [{{ match: {{ prefix: / }}, redirect: {{ https_redirect: true }} }}] }}\n"
+    );
+    assert!(refused(&mixed).contains("found a redirect to HTTPS"), "{}", refused(&mixed));
+    let filtered = PLAIN.replace(
+        "    filter_chains:",
+        "    listener_filters: [{ name: proxy_protocol }] # as the balancer sends\n    filter_chains:",
+    );
+    let added = add("plain.yaml", &filtered, &setup(&[vec!["a.example.com".to_owned()]]), &Options::default(), &wishes)
+        .unwrap();
+    assert_eq!(added.text.matches("name: proxy_protocol").count(), 2, "{}", added.text);
+}
+
+/// An attacker's: a listener with TLS for other names hid those of the one without.
+#[test]
+fn the_listener_that_is_added_has_the_certificates_of_its_routes() {
+    let tls = bootstrap_with(NO_CERTIFICATES, "admin.example.com").replace("port_value: 443", "port_value: 8443");
+    let plain = PLAIN.split("  listeners:\n").nth(1).unwrap();
+    let text = tls
+        .replace("  clusters: []\n", "")
+        .replace(&tls[tls.find("  - name: web\n").unwrap()..tls.find("  - name: websecure").unwrap()], plain);
+    let wishes = Wishes { add_https: Some(443), ..Wishes::default() };
+    let inferred = infer("own.yaml", &text, &wishes).unwrap();
+    assert_eq!(inferred.certificates, [["admin.example.com"], ["a.example.com"]]);
+    let added = add("own.yaml", &text, &setup(&inferred.certificates), &Options::default(), &wishes).unwrap();
+    let value = crate::located::read(&added.text).unwrap().remove(0).value().unwrap();
+    let secrets = |listener: usize| {
+        let common = &value["static_resources"]["listeners"][listener]["filter_chains"][0]["transport_socket"]["typed_config"]
+            ["common_tls_context"];
+        common["tls_certificate_sds_secret_configs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|secret| secret["name"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(secrets(1), ["admin.example.com"]);
+    assert_eq!(secrets(2), ["a.example.com"]);
+}

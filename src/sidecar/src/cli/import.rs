@@ -12,7 +12,7 @@ use super::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
 use crate::catalog::now_seconds;
 use crate::hardening;
-use crate::import::{Kind, Options, Report, ResolverChoice, import};
+use crate::import::{Kind, Options, Report, ResolverChoice, import, shown};
 
 /// What the flags alone don't tell.
 const HELP: &str = "\
@@ -89,16 +89,16 @@ pub(super) fn run(args: &ImportArgs) -> ExitCode {
                 // What can't be told as JSON is told on standard error all the same.
                 let _ = json(&json!({ "error": why }), &mut io::stdout().lock());
             }
-            return failed(&why);
+            return failed(&shown(&why));
         }
     };
     for warning in &report.warnings {
-        eprintln!("warning: {warning}");
+        eprintln!("warning: {}", shown(warning));
     }
     let mut out = io::stdout().lock();
     let told = if args.json { json(&report, &mut out) } else { write!(out, "{report}") };
     match told.and_then(|()| out.flush()) {
-        Ok(()) => report.error.as_deref().map_or(ExitCode::SUCCESS, failed),
+        Ok(()) => report.error.as_deref().map_or(ExitCode::SUCCESS, |why| failed(&shown(why))),
         Err(error) => failed(&format!("it is done, but can't be told: {error}")),
     }
 }

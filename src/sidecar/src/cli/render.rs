@@ -34,7 +34,7 @@ use mesh::MeshArgs;
 const MAX_PEM: u64 = 4 * 1024 * 1024;
 /// The largest file that is looked at before it is replaced, in bytes.
 const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
-/// What is rendered holds no secret; the umask says who may read it.
+/// The umask says who may read what is rendered.
 const OUTPUT_MODE: u32 = 0o666;
 /// The mode of one with tokens: they are for whoever starts Envoy.
 const SECRET_MODE: u32 = 0o600;
@@ -228,7 +228,7 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     known_providers(&reading)?;
     let rendered = rendered(&reading, args)?;
     let standing = Standing::of(&rendered.text);
-    write(&rendered.text, &standing, args)?;
+    write(&rendered.text, &standing, WHOLE, args)?;
     for warning in reading.warnings.iter().chain(&rendered.warnings) {
         eprintln!("warning: {warning}");
     }
@@ -256,11 +256,23 @@ fn unguarded(closed: &[ClosedRouter]) {
     }
 }
 
+/// What is written, and over what.
+#[derive(Clone, Copy)]
+struct Written {
+    /// The first line of what may be replaced by it.
+    mark: &'static str,
+    /// The most rights that it may have.
+    most: u32,
+}
+
+/// Made of the configuration alone, in which there are no secrets.
+const WHOLE: Written = Written { mark: HEADER, most: OUTPUT_MODE };
+
 /// Puts the text to where it is wanted. Tokens may have stood in it before.
-fn write(text: &str, standing: &Standing, args: &RenderArgs) -> Result<(), Vec<String>> {
-    let mode = if standing.has_token { SECRET_MODE } else { OUTPUT_MODE };
+fn write(text: &str, standing: &Standing, kind: Written, args: &RenderArgs) -> Result<(), Vec<String>> {
+    let mode = if standing.has_token { SECRET_MODE } else { OUTPUT_MODE & kind.most };
     match &args.output {
-        Some(path) => replace(path, text, args.force, mode).map_err(|why| vec![why]),
+        Some(path) => replace(path, text, args.force, mode, kind.mark).map_err(|why| vec![why]),
         None => {
             if standing.has_token {
                 eprintln!(
@@ -353,12 +365,12 @@ pub(super) fn pem(path: &str) -> Result<String, String> {
 }
 
 /// Puts the text in the place of a file that we have written; nobody sees half of it.
-fn replace(path: &Path, text: &str, force: bool, mode: u32) -> Result<(), String> {
+fn replace(path: &Path, text: &str, force: bool, mode: u32, mark: &str) -> Result<(), String> {
     let replaced = || -> io::Result<bool> {
         // What holds tokens is a secret, and is not to be replaced by others either.
         let (directory, name) = if mode == SECRET_MODE { Directory::of(path)? } else { Directory::of_output(path)? };
         let is_ours = match directory.read(&name, MAX_OUTPUT)? {
-            Some(there) => there.bytes.is_empty() || there.bytes.starts_with(HEADER.as_bytes()),
+            Some(there) => there.bytes.is_empty() || there.bytes.starts_with(mark.as_bytes()),
             None => true,
         };
         if !is_ours && !force {
@@ -417,13 +429,13 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("envoy.yaml");
         let ours = format!("{HEADER}\nfirst\n");
-        replace(&path, &ours, false, OUTPUT_MODE).unwrap();
-        replace(&path, &format!("{HEADER}\nsecond\n"), false, OUTPUT_MODE).unwrap();
+        replace(&path, &ours, false, OUTPUT_MODE, HEADER).unwrap();
+        replace(&path, &format!("{HEADER}\nsecond\n"), false, OUTPUT_MODE, HEADER).unwrap();
         assert!(fs::read_to_string(&path).unwrap().ends_with("second\n"));
         fs::write(&path, "admin: {}\n").unwrap();
-        assert!(replace(&path, &ours, false, OUTPUT_MODE).unwrap_err().contains("--force"));
+        assert!(replace(&path, &ours, false, OUTPUT_MODE, HEADER).unwrap_err().contains("--force"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "admin: {}\n");
-        replace(&path, &ours, true, SECRET_MODE).unwrap();
+        replace(&path, &ours, true, SECRET_MODE, HEADER).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), ours);
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600, "it may have tokens in it");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);

@@ -45,7 +45,7 @@ pub use choice::{ChoiceError, ResolverChoice};
 pub use error::ImportError;
 pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
 pub use kind::Kind;
-pub use report::{AccountLine, CertificateLine, Outcome, Report};
+pub use report::{AccountLine, CertificateLine, Outcome, Report, shown};
 pub use source::Places;
 pub use tree::ReadError;
 

@@ -228,6 +228,6 @@ pub(super) fn day(seconds: i64) -> String {
 }
 
 /// Without what a terminal would obey: the text is somebody else's.
-fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }

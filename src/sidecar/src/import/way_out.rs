@@ -7,6 +7,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::tree::entries;
+use crate::shell_word::quoted;
 
 /// Something that is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Other {
 
     /// The sentence, for the thing at this path.
     pub(super) fn with(self, path: &Path) -> String {
-        let way = self.way.replace("FILE", &path.display().to_string());
+        let way = self.way.replace("FILE", &quoted(&path.display().to_string()));
         format!("it is {}: {way}", self.what)
     }
 }

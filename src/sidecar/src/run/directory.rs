@@ -13,10 +13,14 @@ use crate::files::{self, FileError, Lock, Owners};
 
 /// Only the owner may pass: Envoy runs as the same user.
 const MODE: u32 = 0o700;
+/// The mark's own.
+const MARK_MODE: u32 = 0o600;
 /// How the names of temporary ones begin.
 const PREFIX: &str = "envoy-autocert-";
 /// The name of the lock's file.
 const LOCK: &str = "lock";
+/// The name of a file that says that a directory is a temporary one: those that a user has named are never removed.
+const MARK: &str = "temporary";
 
 /// A directory that is ours as long as this lives.
 pub struct Directory {
@@ -43,7 +47,10 @@ impl Directory {
                 let temporary = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir();
                 let temporary = temporary.map_err(|error| RunError::File { path: in_which, error })?;
                 let path = temporary.path().to_owned();
-                Self::at(&path, Some(temporary))
+                let directory = Self::at(&path, Some(temporary))?;
+                // Behind the lock: whoever sweeps must not come between.
+                directory.mark()?;
+                Ok(directory)
             }
         }
     }
@@ -57,6 +64,12 @@ impl Directory {
             Err(FileError::Locked(_)) => Err(RunError::InUse(path)),
             Err(error) => Err(RunError::Directory(error)),
         }
+    }
+
+    fn mark(&self) -> Result<(), RunError> {
+        let directory = files::Directory::open(&self.path, Owners::Ours).map_err(RunError::Directory)?;
+        let marked = || directory.new_file_for(OsStr::new(MARK), MARK_MODE)?.put(OsStr::new(MARK));
+        marked().map_err(RunError::Directory)
     }
 
     /// Where it is, absolute.
@@ -89,8 +102,8 @@ fn remove_dead(place: &files::Directory, name: &OsStr) -> Result<bool, FileError
     }
     let directory = files::Directory::open(&place.path_of(name), Owners::Ours)?;
     let lock = OsStr::new(LOCK);
-    // One without a lock's file is about to be used.
-    if directory.look(lock)?.is_none() {
+    // One without a lock's file is about to be used, and one without the mark is somebody's own.
+    if directory.look(lock)?.is_none() || directory.look(OsStr::new(MARK))?.is_none() {
         return Ok(false);
     }
     // Held until all is removed, so that nobody uses it meanwhile.
@@ -154,7 +167,13 @@ mod tests {
         };
         let dead = make("envoy-autocert-dead", MODE);
         fs::write(dead.join("bootstrap.json"), "{}").unwrap();
-        drop(Directory::at(&dead, None).unwrap());
+        let marked = Directory::at(&dead, None).unwrap();
+        marked.mark().unwrap();
+        drop(marked);
+        // As `mktemp -d` of a user's makes it.
+        let named = make("envoy-autocert-named", MODE);
+        fs::write(named.join("acme.json"), "{}").unwrap();
+        drop(Directory::at(&named, None).unwrap());
         let live = make("envoy-autocert-live", MODE);
         let _live = Directory::at(&live, None).unwrap();
         let young = make("envoy-autocert-young", MODE);
@@ -168,7 +187,7 @@ mod tests {
         fs::set_permissions(place.path(), Permissions::from_mode(0o1777)).unwrap();
         sweep(place.path());
         assert!(!dead.exists());
-        for path in [live, young, open, other, link] {
+        for path in [live, young, open, other, link, named.join("acme.json")] {
             assert!(path.exists(), "{}", path.display());
         }
     }

@@ -10,6 +10,7 @@ use setup::model::{PairOfFiles, Setup};
 use super::RenderArgs;
 use crate::cli::dns::other_ports;
 use crate::cli::storages::{DEFAULT, StorageChoice, choices};
+pub(super) use crate::shell_word::quoted;
 
 /// What is around the sidecar: where Envoy is reached from it, and certificates that it is to serve besides.
 #[derive(Default)]
@@ -115,21 +116,4 @@ pub(super) fn further(setup: &Setup) -> Vec<(&'static str, String)> {
     }
     further.extend(other_ports(setup).into_iter().map(|server| ("--dns-resolver", server)));
     further
-}
-
-/// As a shell takes it.
-pub(super) fn quoted(text: &str) -> String {
-    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-=,:@".contains(&byte));
-    if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_line_can_be_pasted() {
-        assert_eq!(quoted("le=/var/lib/acme.json"), "le=/var/lib/acme.json");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-    }
 }

@@ -1,9 +1,9 @@
 //! `render --into`: what a bootstrap of the user's own is missing, added to it.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use setup::envoy::HEADER;
 use setup::envoy::standing::Standing;
 use setup::input::proves_wildcards;
 use setup::into::{Added, Inferred, Wishes, add, certifiable, infer};
@@ -12,7 +12,7 @@ use setup::{Bootstrap, Reading};
 use super::super::input_files::text;
 use super::commands::{Around, notes};
 use super::replaced::Replacements;
-use super::{RenderArgs, known_providers, lines, options, replaced, unguarded, write};
+use super::{RenderArgs, Written, known_providers, lines, options, replaced, unguarded, write};
 use crate::cli::wake;
 
 /// Writes the bootstrap with what it was missing, and says on stderr what that is and why.
@@ -37,7 +37,7 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
         return Err(unplaced.into_iter().chain(warnings).collect());
     }
     let standing = Standing::of(&text);
-    write(&marked(text), &standing, args)?;
+    write(&marked(text), &standing, Written { mark: MARK, most: mode(bootstrap)? }, args)?;
     let ignored =
         args.inputs.upstream.iter().map(|_| "--upstream: without effect: requests go where the bootstrap says");
     let Replacements { default, notes: along } = replaced::replacements(&replaced, &setup);
@@ -60,14 +60,24 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     Ok(())
 }
 
+/// The first line of what was written into a bootstrap of the user's own, most of which is the user's.
+const MARK: &str =
+    "# Made by `envoy-autocert render --into`: whoever renders it anew loses what was changed here by hand.";
+
+/// The rights of the bootstrap: it may hold keys, and nobody else is to read them in the new one.
+fn mode(bootstrap: &Path) -> Result<u32, Vec<String>> {
+    let found = fs::metadata(bootstrap).map_err(|error| vec![format!("{}: {error}", bootstrap.display())])?;
+    Ok(found.permissions().mode() & 0o777)
+}
+
 /// A text whose first line says who has written it, so that it can be written anew. JSON has no comments, and a byte order
 /// mark is to stay the first of all.
 fn marked(text: String) -> String {
-    if text.starts_with(HEADER) || text.starts_with('\u{feff}') || text.trim_start().starts_with(['{', '[']) {
+    if text.starts_with(MARK) || text.starts_with('\u{feff}') || text.trim_start().starts_with(['{', '[']) {
         return text;
     }
     let is_crlf = text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r'));
-    format!("{HEADER}{}{text}", if is_crlf { "\r\n" } else { "\n" })
+    format!("{MARK}{}{text}", if is_crlf { "\r\n" } else { "\n" })
 }
 
 /// A bootstrap is never written over, not even by force.

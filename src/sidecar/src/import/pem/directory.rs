@@ -8,6 +8,7 @@ use super::{Blocks, Certificate, Key, Keys, take};
 use crate::import::found::{Found, FoundCertificate};
 use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, entries, is_link, read_file};
 use crate::import::{kubernetes, way_out};
+use crate::shell_word::quoted;
 
 /// How many directories deep files are looked for: `live/NAME/fullchain` has two.
 const MAX_DEPTH: usize = 3;
@@ -108,7 +109,7 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
         let _ = tree.read_key(&path);
     }
     for oddity in &blocks.oddities {
-        found.leave_out(place.clone(), oddity.replace("FILE", &path.display().to_string()));
+        found.leave_out(place.clone(), oddity.replace("FILE", &quoted(&path.display().to_string())));
     }
     if !(blocks.keys.is_empty() && blocks.certificates.is_empty()) {
         files.push(File { path, blocks });

@@ -17,9 +17,12 @@ use super::found::{Found, FoundCertificate};
 use super::tree::{Content, MAX_FILE_BYTES, ReadError, read_file};
 use super::way_out;
 use crate::secret::Secret;
+use crate::shell_word::quoted;
 
 /// The longest chain that is put together.
 const MAX_CHAIN: usize = 10;
+/// The most certificates of one file that have their key there: a bundle has one or two, of different keys.
+const MAX_LEAVES: usize = 100;
 
 /// Takes what is in a file, with the key of another one where that is named.
 ///
@@ -82,8 +85,15 @@ fn take<'a>(
     beside: impl Fn(&Certificate) -> Option<&'a Certificate>,
     found: &mut Found,
 ) {
+    let mut seen: Vec<&Certificate> = Vec::new();
     for leaf in &blocks.certificates {
-        let Some(key) = keys.of_certificate(leaf) else { continue };
+        // One that stands there twice is one.
+        let Some(key) = keys.of_certificate(leaf).filter(|_| !seen.contains(&leaf)) else { continue };
+        if seen.len() >= MAX_LEAVES {
+            found.leave_out(place.to_owned(), format!("it has more than {MAX_LEAVES} certificates of its keys"));
+            break;
+        }
+        seen.push(leaf);
         let chain_pem: String = chain(leaf, &blocks.certificates, &beside).iter().map(|link| link.pem()).collect();
         found.take(FoundCertificate {
             place: place.to_owned(),
@@ -111,20 +121,27 @@ fn chain<'a>(
             None => break,
         }
     }
-    if chain.len() == 1 && !leaf.is_root() && own.first() == Some(leaf) { own.iter().collect() } else { chain }
+    if chain.len() == 1 && !leaf.is_root() && own.first() == Some(leaf) {
+        own.iter().take(MAX_CHAIN + 1).collect()
+    } else {
+        chain
+    }
 }
 
 /// Why a file gives no pair.
 fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
     if !blocks.oddities.is_empty() {
-        return blocks.oddities.join("; ").replace("FILE", &path.display().to_string());
+        return blocks.oddities.join("; ").replace("FILE", &quoted(&path.display().to_string()));
     }
     match (blocks.certificates.first(), blocks.keys.is_empty()) {
         (Some(_), false) if has_named => "the key of --key is not the one of any certificate in it".into(),
         (Some(_), false) => "its private key is not the one of any certificate in it".into(),
         (Some(leaf), true) => {
             let key = directory::key_beside(path, leaf).unwrap_or_else(|| "KEY.pem".into());
-            format!("there is no private key in it: name its file too, with --key {}", key.display())
+            format!(
+                "there is no private key in it: name its file too, with --key {}",
+                quoted(&key.display().to_string())
+            )
         }
         (None, false) => "there is a private key in it and no certificate: name the chain's file, and this one with \
                           --key"

@@ -19,7 +19,7 @@ pub(in crate::run) fn arguments(own: &[String], level: LevelFilter) -> Vec<Strin
     }
     if !has(&["-l", "--log-level"]) {
         all.extend(["--log-level".to_owned(), envoys(level.min(LevelFilter::WARN)).to_owned()]);
-        if !has(&["--component-log-level"]) {
+        if !has(&["--component-log-level", "--enable-fine-grain-logging"]) {
             // The plugin's lines: what is ordered, issued, and what fails.
             all.extend(["--component-log-level".to_owned(), format!("wasm:{}", envoys(level))]);
         }
