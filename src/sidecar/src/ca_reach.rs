@@ -14,7 +14,7 @@ pub struct CaReach(Mutex<BTreeMap<String, Unreachable>>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unreachable {
-    /// Its host and port.
+    /// The host and port.
     pub ca: String,
     /// Since when, seconds since 1970.
     pub since: i64,

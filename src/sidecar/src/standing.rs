@@ -22,7 +22,7 @@ pub enum Standing {
     },
     /// Visitors get a certificate for all of its names.
     Served {
-        /// Its end, seconds since 1970; of several the first.
+        /// The end, seconds since 1970; of several the first.
         until: i64,
         /// True for one of a CA's test system, which no browser trusts.
         is_of_test_system: bool,
@@ -33,7 +33,7 @@ pub enum Standing {
     Underway,
 }
 
-/// Where the truth is found.
+/// The place where the truth is found.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
     pub(crate) store: &'a dyn Store,

@@ -68,7 +68,7 @@ impl Limits {
     }
 }
 
-/// Whether a host is nobody's on the Internet: an address, a single label, or under a name that nobody can register.
+/// True when a host is nobody's on the Internet: an address, a single label, or under a name that nobody can register.
 pub fn is_private(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     let is_under = |parent: &&str| host.strip_suffix(*parent).is_some_and(|below| below.ends_with('.'));

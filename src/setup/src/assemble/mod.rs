@@ -34,7 +34,7 @@ pub(crate) struct Build<'a> {
     words: Words<'a>,
     /// Whether what is left out is a mistake.
     is_strict: bool,
-    /// Whether the listeners are those of a bootstrap: whoever adds to it tells of their ports.
+    /// True when the listeners are those of a bootstrap: whoever adds to it tells of their ports.
     is_of_bootstrap: bool,
     report: &'a mut Report,
 }

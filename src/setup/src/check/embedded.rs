@@ -7,9 +7,9 @@ use crate::located::At;
 /// An Envoy configuration in a ConfigMap.
 #[derive(Debug)]
 pub struct Embedded {
-    /// Its text.
+    /// The text.
     pub text: String,
-    /// Its documents; their source is the ConfigMap's, and so are their lines.
+    /// The documents; their source is the ConfigMap's, and so are their lines.
     pub documents: Vec<Document>,
     /// All of it has this line: the text stands in quotes, or is folded.
     line: Option<usize>,

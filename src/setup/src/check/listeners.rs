@@ -130,7 +130,7 @@ fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report:
     }
 }
 
-/// Whether CAs ask a listener: it speaks plain HTTP on port 80.
+/// True when CAs ask a listener: it speaks plain HTTP on port 80.
 pub(super) fn is_asked(listener: &Listener<'_>) -> bool {
     let speaks_http = |chain: &Chain<'_>| !chain.has_socket && !chain.managers.is_empty();
     tcp_port(listener) == Some(HTTP) && listener.chains.iter().any(speaks_http)

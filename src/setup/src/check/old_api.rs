@@ -67,7 +67,7 @@ fn of_v2(at: &At<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a text is all of an extension's name: `envoy.http_connection_manager`.
+/// True when a text is all of an extension's name: `envoy.http_connection_manager`.
 fn is_extension(name: &str) -> bool {
     name.starts_with("envoy.")
 }
@@ -77,7 +77,7 @@ fn has_other_source(extension: &At<'_>) -> bool {
     ["config", "config_discovery"].iter().any(|field| extension.entry(field).is_some())
 }
 
-/// Whether an object is an item of a list of one of these names, or stands in its place.
+/// True when an object is an item of a list of one of these names, or stands in its place.
 fn is_in(at: &At<'_>, lists: &[&str]) -> bool {
     let owner = at.path.trim_end_matches(|c: char| c == ']' || c == '[' || c.is_ascii_digit());
     let owner = owner.rsplit('.').next().unwrap_or(owner);

@@ -30,7 +30,7 @@ pub fn refused(documents: &[Document], source: &str, said: &str) -> Finding {
     }
 }
 
-/// Where something stands, or is missing.
+/// The place where something stands, or is missing.
 struct Place {
     source: String,
     path: String,

@@ -162,7 +162,7 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     layers
 }
 
-/// Whether names of wildcards can be proved: a resolver has a challenge by DNS.
+/// True when names of wildcards can be proved: a resolver has a challenge by DNS.
 pub fn proves_wildcards(sources: &Sources) -> bool {
     let mut report = Report::default();
     let layers = layers(sources, &mut report);

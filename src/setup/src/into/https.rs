@@ -20,7 +20,7 @@ use crate::located::At;
 /// The name of the listener; numbered where there is one of that name.
 pub(super) const NAME: &str = "websecure";
 
-/// Where visitors come who name no port.
+/// The port of visitors who name none.
 const HTTPS: u16 = 443;
 
 /// Fields of a listener that are for both.
@@ -99,7 +99,7 @@ pub(super) fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
     envoy.listeners.iter().filter(is_sibling).collect()
 }
 
-/// Whether all routes of a listener lead to HTTPS: behind TLS they would lead to themselves.
+/// True when all routes of a listener lead to HTTPS: behind TLS they would lead to themselves.
 pub(super) fn redirects_only(listener: &Listener<'_>) -> bool {
     let managers = listener.chains.iter().flat_map(managers);
     let hosts: Vec<At<'_>> = managers.flat_map(|manager| manager.list("route_config.virtual_hosts")).collect();

@@ -82,7 +82,7 @@ pub struct Added {
     pub unplaced: Vec<String>,
     /// Where the plugin answers challenges.
     pub challenged: Vec<SocketAddr>,
-    /// Where the sidecar's certificates are shown.
+    /// The place where the sidecar's certificates are shown.
     pub served: Vec<SocketAddr>,
     /// Certificates that went, whose files can be imported.
     pub replaced: Vec<Replaced>,

@@ -106,7 +106,7 @@ pub(super) fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String
     names
 }
 
-/// Whether a name is a single label, or under a name that nobody can register.
+/// True when a name is a single label, or under a name that nobody can register.
 fn is_of_nobody(name: &str) -> bool {
     let host = name.trim_start_matches("*.");
     is_private(host) && !EXAMPLES.iter().any(|example| host.ends_with(example))

@@ -25,7 +25,7 @@ pub(super) struct Place<'p, 'a> {
     pub(super) responders: Vec<&'p Listener<'a>>,
     /// The names of listeners that are added.
     pub(super) added: Vec<String>,
-    /// Where the sidecar's certificates are shown.
+    /// The place where the sidecar's certificates are shown.
     pub(super) served: Vec<SocketAddr>,
     /// The user's own certificates that go.
     pub(super) replaced: Vec<Replaced>,
@@ -170,7 +170,7 @@ fn certificates(setup: &Setup) -> Vec<Vec<String>> {
     certificates
 }
 
-/// Whether a resolver proves names without any listener.
+/// True when a resolver proves names without any listener.
 fn proves_by_dns(setup: &Setup) -> bool {
     setup.resolvers.iter().any(|resolver| resolver.dns_challenge.is_some() || resolver.dns_persist_challenge.is_some())
 }

@@ -6,16 +6,16 @@ use super::{Wishes, https};
 use crate::check::gather::{Envoy, Listener};
 use crate::check::listeners::tcp_port;
 
-/// Where CAs ask (RFC 8555 §8.3).
+/// The port on which CAs ask (RFC 8555 §8.3).
 pub(super) const HTTP: u64 = 80;
 
-/// Where a listener is; nowhere that can be connected to, when it listens at a unix socket, or at a name.
+/// The place where a listener is; nowhere that can be connected to, when it listens at a unix socket, or at a name.
 pub(super) fn address(listener: &Listener<'_>) -> Option<SocketAddr> {
     let ip: IpAddr = listener.at.text_of("address.socket_address.address")?.parse().ok()?;
     Some(SocketAddr::new(ip, u16::try_from(tcp_port(listener)?).ok()?))
 }
 
-/// Whether a listener speaks HTTP without TLS.
+/// True when a listener speaks HTTP without TLS.
 pub(super) fn speaks_http(listener: &Listener<'_>) -> bool {
     listener.chains.iter().any(|chain| !chain.has_socket && !chain.managers.is_empty())
 }

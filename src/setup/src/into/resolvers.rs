@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::place::Place;
 
-/// Where accounts and certificates come from; the rest is for the user to see in his file.
+/// The options that say where certificates come from; the rest is for the user to see in his file.
 const TOLD: [&str; 2] = ["caServer", "email"];
 
 /// Stands for no mail address.

@@ -102,7 +102,7 @@ fn router(names: &[String], resolver: &str) -> Value {
     json!({ "tls": { "certResolver": resolver, "domains": [domain] } })
 }
 
-/// Whether a certificate for the known names is one for this name too.
+/// True when a certificate for the known names is one for this name too.
 pub(super) fn is_covered(name: &str, known: &HashSet<&str>) -> bool {
     let wildcard = name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
     known.contains(name) || wildcard.is_some_and(|wildcard| known.contains(wildcard.as_str()))

@@ -155,7 +155,7 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// Whether a certificate is for what a chain serves, or may be.
+/// True when a certificate is for what a chain serves, or may be.
 fn is_for(chain: &TlsChain<'_, '_>, certificate: &[String]) -> bool {
     let served: HashSet<&str> = chain.served.iter().map(String::as_str).collect();
     let names: HashSet<&str> = certificate.iter().map(String::as_str).collect();

@@ -31,7 +31,7 @@ pub(super) enum Certificates {
 
 /// A filter chain that does TLS.
 pub(super) struct TlsChain<'c, 'a> {
-    /// Its listener.
+    /// The listener.
     pub(super) listener: &'c Listener<'a>,
     /// All of it.
     pub(super) chain: &'c Chain<'a>,
@@ -48,12 +48,12 @@ pub(super) struct TlsChain<'c, 'a> {
 }
 
 impl TlsChain<'_, '_> {
-    /// Its place, for a sentence.
+    /// The place, for a sentence.
     pub(super) fn place(&self) -> String {
         format!("{}, line {}", title(self.listener), self.context.line)
     }
 
-    /// Whether its certificates are the sidecar's, or are to be.
+    /// True when its certificates are the sidecar's, or are to be.
     pub(super) fn is_for_us(&self, wishes: &Wishes) -> bool {
         !matches!(self.certificates, Certificates::Users(_)) || wishes.replace_certificates
     }

@@ -81,7 +81,7 @@ impl Place<'_, '_> {
     }
 }
 
-/// Whether a listener takes datagrams, as QUIC does.
+/// True when a listener takes datagrams, as QUIC does.
 fn is_udp(listener: &Listener<'_>) -> bool {
     let protocol = listener.at.text_of("address.socket_address.protocol");
     listener.at.get("udp_listener_config").is_some()

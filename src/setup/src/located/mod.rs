@@ -21,7 +21,7 @@ pub(crate) use scalar::is_no_text;
 pub struct Node {
     /// The value.
     pub kind: Kind,
-    /// Its first byte in the text; of nothing, the place behind the colon.
+    /// The first byte in the text; of nothing, the place behind the colon.
     pub start: usize,
     /// The byte behind its last one; of a block collection, behind its last scalar.
     pub end: usize,

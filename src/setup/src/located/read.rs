@@ -71,7 +71,7 @@ struct Open {
     content: Content,
 }
 
-/// Where a value stands in the text.
+/// The place where a value stands in the text.
 struct Place {
     start: usize,
     end: usize,

@@ -12,7 +12,7 @@ pub(super) fn plain(text: &str) -> Option<Value> {
     }
 }
 
-/// Whether a text that is not in quotes is something else than that text.
+/// True when a text that is not in quotes is something else than that text.
 pub(crate) fn is_no_text(text: &str) -> bool {
     !matches!(plain(text), Some(Value::String(_)))
 }

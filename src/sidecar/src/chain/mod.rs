@@ -76,7 +76,7 @@ fn covers(covered: &[String], name: &str) -> bool {
     covered.iter().any(|covered| is(covered, &name) || wildcard.as_ref().is_some_and(|name| is(covered, name)))
 }
 
-/// Whether a pair's leaf names itself as its issuer: no CA has issued it.
+/// True when a pair's leaf names itself as its issuer: no CA has issued it.
 pub fn is_self_signed(pair: &Pair) -> bool {
     let leaf = CertificateDer::from_pem_slice(pair.chain_pem.as_bytes());
     let Ok(leaf) = leaf else { return false };

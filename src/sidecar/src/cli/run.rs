@@ -31,7 +31,7 @@ use crate::privileges::{self, Keeps, PrivilegeError};
 use crate::provided::Files;
 use crate::run::{Directory, Run, RunError, exec, run as run_all};
 
-/// Where Debian and others have the roots that the system trusts.
+/// The place where Debian and others have the roots that the system trusts.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The bounds of the engine's lease, as the sidecar has them by default.
 const LEASE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];

@@ -10,9 +10,9 @@ pub const OURS: &str = "envoy-autocert";
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// The number.
     pub pid: u32,
-    /// Its own name: the first 15 bytes of its program's, unless it says otherwise.
+    /// The process's own name: the first 15 bytes of its program's, unless it says otherwise.
     pub name: String,
     /// The process that started it, and that one's name.
     pub parent: Option<(u32, String)>,
@@ -33,7 +33,7 @@ impl Process {
         Some(Self { pid, name: own.name, parent, started: own.started })
     }
 
-    /// Its arguments, the program's name first. Empty where they can't be read.
+    /// The arguments, the program's name first. Empty where they can't be read.
     pub fn arguments(&self) -> Vec<String> {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()

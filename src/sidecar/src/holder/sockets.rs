@@ -39,7 +39,7 @@ pub(super) struct Listening {
     pub(super) address: SocketAddr,
     /// Whose it is.
     pub(super) uid: u32,
-    /// Its number, by which processes refer to it.
+    /// The number, by which processes refer to it.
     pub(super) inode: u64,
 }
 

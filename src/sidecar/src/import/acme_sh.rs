@@ -22,7 +22,7 @@ const MAX_DEPTH: usize = 8;
 /// What is added to a name whose key is an elliptic curve's.
 const ECC: &str = "_ecc";
 
-/// Whether it is acme.sh's: by its settings, or by a certificate as only acme.sh keeps them.
+/// True when it is acme.sh's: by its settings, or by a certificate as only acme.sh keeps them.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_certificate = |entry: &PathBuf| {
         let name = name_of(entry);

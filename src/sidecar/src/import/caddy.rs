@@ -16,7 +16,7 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use crate::store::Registration;
 
-/// Whether it is Caddy's: by a directory for each issuer, with a directory for each site or user.
+/// True when it is Caddy's: by a directory for each issuer, with a directory for each site or user.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let holds_directories = |directory: &Path| entries(directory).iter().any(|entry| entry.is_dir());
     let is_issuer = |issuer: &PathBuf| holds_directories(issuer);

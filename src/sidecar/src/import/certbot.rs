@@ -21,7 +21,7 @@ use crate::store::Registration;
 /// How many directories deep accounts are looked for: the path of a CA's directory URL has few segments.
 const MAX_DEPTH: usize = 8;
 
-/// Whether it is certbot's, also a copy of a part of it. acmetool has a `live/` too, whose files have no endings.
+/// True when it is certbot's, also a copy of a part of it. acmetool has a `live/` too, whose files have no endings.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let holds = |directory: &Path, is: fn(&Path) -> bool| entries(directory).iter().any(|entry| is(entry));
     let is_settings: fn(&Path) -> bool = |entry| entry.extension().is_some_and(|extension| extension == "conf");

@@ -15,7 +15,7 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use super::{account_key, acme_sh, shell};
 
-/// Whether it is dehydrated's: by its accounts, or by how its certificates lie.
+/// True when it is dehydrated's: by its accounts, or by how its certificates lie.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_account = |entry: &PathBuf| server(entry).is_some() && entry.is_dir();
     let is_certificate = |entry: &PathBuf| {
@@ -28,7 +28,7 @@ pub(super) fn lies_in(directory: &Path) -> bool {
             && elsewhere(directory).is_some()
 }
 
-/// Where the settings in this directory say that everything lies, when that is not here.
+/// The place where the settings in this directory say that everything lies, when that is not here.
 pub(super) fn elsewhere(directory: &Path) -> Option<PathBuf> {
     let settings = shell::read_lenient(&directory.join("config"))?;
     let is_own = ["WELLKNOWN", "CHALLENGETYPE", "BASEDIR", "DOMAINS_TXT", "CERTDIR"];

@@ -15,7 +15,7 @@ pub enum ImportError {
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// The place in it.
         damage: Damage,
     },
     /// The source can't be read.

@@ -45,7 +45,7 @@ pub(super) const DIRECTORIES: [Kind; 7] =
     [Kind::ModMd, Kind::AcmeSh, Kind::Certbot, Kind::Dehydrated, Kind::Caddy, Kind::Lego, Kind::NginxAcme];
 
 impl Kind {
-    /// Whether a directory is one of this kind, by what lies there.
+    /// True when a directory is one of this kind, by what lies there.
     pub(super) fn lies_in(self, directory: &Path) -> bool {
         match self {
             Self::AcmeSh => acme_sh::lies_in(directory),
@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    /// Where certificates are looked for.
+    /// The place where certificates are looked for.
     pub(super) fn looked_for(self) -> &'static str {
         match self {
             Self::AcmeSh => "NAME/fullchain.cer and NAME_ecc/fullchain.cer, each with NAME.key",

@@ -8,14 +8,14 @@ use setup::located::{At, read as read_yaml};
 use super::found::{Found, FoundCertificate};
 use crate::secret::Secret;
 
-/// Where a Secret has the chain and the key.
+/// The place where a Secret has the chain and the key.
 const CHAIN: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
 /// How deep lists lie in lists.
 const MAX_DEPTH: usize = 4;
 
-/// Whether a text is a resource of Kubernetes: each names its API's version, in YAML at the beginning of a line.
+/// True when a text is a resource of Kubernetes: each names its API's version, in YAML at the beginning of a line.
 pub(super) fn is_resource(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let is_json = || text.trim_start().starts_with(['{', '[']) && text.contains("\"apiVersion\"");

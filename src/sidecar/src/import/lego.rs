@@ -18,7 +18,7 @@ use crate::store::Registration;
 /// How lego names an issuer's certificate beside the leaf's.
 const ISSUER: &str = ".issuer.crt";
 
-/// Whether it is lego's: by an account as it keeps them, or by certificates that lie side by side.
+/// True when it is lego's: by an account as it keeps them, or by certificates that lie side by side.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_account = |directory: &PathBuf| directory.join("account.json").is_file();
     let is_user = |user: &PathBuf| is_account(user) || entries(user).iter().any(is_account);
@@ -74,7 +74,7 @@ fn certificate(tree: &Tree, chain: &Path, found: &mut Found) {
 pub struct Resource {
     /// What it was ordered for; version 4 did not say.
     pub domains: Vec<String>,
-    /// Its URL at the CA.
+    /// The URL at the CA.
     pub cert_url: Option<String>,
 }
 

@@ -15,7 +15,7 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use crate::store::Registration;
 
-/// Whether it is mod_md's, by what no other tool writes.
+/// True when it is mod_md's, by what no other tool writes.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_domain = |entry: &PathBuf| entry.join("md.json").is_file();
     directory.join("md_store.json").is_file() || entries(&directory.join("domains")).iter().any(is_domain)

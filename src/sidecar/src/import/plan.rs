@@ -27,7 +27,7 @@ pub(super) struct Plan {
     pub(super) changes: Vec<Change>,
     pub(super) certificates: Vec<CertificateLine>,
     pub(super) accounts: Vec<AccountLine>,
-    /// Whether the source has something that is stored now, or was before.
+    /// True when the source has something that is stored now, or was before.
     pub(super) is_useful: bool,
 }
 

@@ -26,11 +26,11 @@ const START: Duration = Duration::from_secs(60);
 pub struct Ca {
     /// The name of its cluster.
     pub cluster: String,
-    /// Its host and port.
+    /// The host and port.
     pub at: String,
     /// The name that its certificate must have.
     pub name: String,
-    /// Where the roots stand that it is trusted by.
+    /// The place where the roots stand that it is trusted by.
     pub roots: String,
 }
 
@@ -72,7 +72,7 @@ pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store
     }
 }
 
-/// Whether a certificate could not be got.
+/// True when a certificate could not be got.
 async fn is_failing(store: &dyn Store) -> bool {
     let progress = store.all_progress().await.unwrap_or_default();
     progress.iter().any(|progress| progress.attempt.as_ref().is_some_and(|attempt| attempt.failures > 0))
@@ -114,9 +114,9 @@ enum Trouble {
     Nobody,
     /// What listens does not speak TLS, or not as we do.
     NoTls,
-    /// Its name has no address.
+    /// The name has no address.
     NoAddress,
-    /// Its certificate is for another name.
+    /// The certificate is for another name.
     OtherName,
     /// No root vouches for its certificate.
     Untrusted,

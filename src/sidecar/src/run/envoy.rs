@@ -66,7 +66,7 @@ impl Envoy {
         Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)?, log })
     }
 
-    /// Its process, unless it has ended.
+    /// The process, unless it has ended.
     pub(super) fn pid(&self) -> Option<u32> {
         self.child.id()
     }

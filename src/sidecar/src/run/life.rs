@@ -106,7 +106,7 @@ pub(super) struct Running {
     pub(super) admin: Admin,
     /// What Envoy has.
     pub(super) pieces: Pieces,
-    /// Where it listens.
+    /// The place where it listens.
     pub(super) ports: Vec<Port>,
     /// The certificates that the routers want.
     pub(super) wants: Vec<Want>,

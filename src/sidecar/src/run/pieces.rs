@@ -57,7 +57,7 @@ impl Pieces {
         Ok(Self { bootstrap, clusters, listeners, routes: routes.into_iter().map(named).collect() })
     }
 
-    /// Where visitors are served by TLS, as this machine reaches it.
+    /// The place where visitors are served by TLS, as this machine reaches it.
     pub(super) fn tls_addresses(&self) -> Vec<SocketAddr> {
         let is_tls = |listener: &&Value| {
             let chains = listener.get("filter_chains").and_then(Value::as_array);

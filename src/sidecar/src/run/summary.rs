@@ -40,11 +40,11 @@ pub(super) struct Said {
     pub(super) lines: Vec<String>,
 }
 
-/// Where visitors and operators look.
+/// The place where visitors and operators look.
 pub(super) struct Places<'a> {
     /// The port of the URLs.
     pub(super) port: Option<u16>,
-    /// Where the status is, besides the socket.
+    /// The place where the status is, besides the socket.
     pub(super) status: Option<SocketAddr>,
     pub(super) layout: &'a Layout,
 }

@@ -4,7 +4,7 @@ use super::kept::Layout;
 
 /// A bootstrap, and what is made of it.
 pub(super) struct Bootstrap {
-    /// Its file.
+    /// The file.
     pub(super) file: &'static str,
     /// Envoy takes it as it is, but for the certificates that it lacks.
     pub(super) is_whole: bool,
@@ -71,12 +71,12 @@ const fn of(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { file, is_whole: true, layout: Layout::Lines, runs }
 }
 
-/// Its certificates are gone already.
+/// The certificates are gone already.
 const fn emptied(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { is_whole: false, ..of(file, runs) }
 }
 
-/// Its lines may get commas, dashes, and another indentation.
+/// The lines may get commas, dashes, and another indentation.
 const fn by_words(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { layout: Layout::Words, ..of(file, runs) }
 }

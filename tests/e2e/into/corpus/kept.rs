@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 pub(super) enum Layout {
     /// Not at all, unless it has brackets that something is put into.
     Lines,
-    /// Its words stay: JSON gets commas, and one message becomes a list of two.
+    /// The words stay: JSON gets commas, and one message becomes a list of two.
     Words,
 }
 

@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result};
 use harness::artifacts;
 
-/// Where users have certificates, sockets and further configuration.
+/// The place where users have certificates, sockets and further configuration.
 const ROOTS: [&str; 5] = ["/certs/", "/etc/", "/root/.acme.sh/", "/run/", "/srv/certs/"];
 
 /// A module with the ABI's version, a memory and an allocator, which does nothing.
@@ -126,7 +126,7 @@ impl<'p> Rooted<'p> {
     }
 }
 
-/// Where the first path of a text begins, and the path.
+/// The place where the first path of a text begins, and the path.
 fn first_path(text: &str) -> Option<(usize, &str)> {
     let is_of_path = |c: char| c.is_ascii_alphanumeric() || "._/@-".contains(c);
     let begins = |&at: &usize| !text.get(..at).is_some_and(|before| before.ends_with(is_of_path));

@@ -30,7 +30,7 @@ const SERVICE: &str = "upstream";
 pub(crate) const WEB: &str = "web";
 const WEBSECURE: &str = "websecure";
 
-/// Where they listen unless `--http-port` and `--https-port` say otherwise: where visitors and CAs ask.
+/// The ports unless `--http-port` and `--https-port` say otherwise: where visitors and CAs ask.
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 

@@ -14,7 +14,7 @@ pub(super) const UPSTREAM: &str =
     "HOST:PORT, :PORT on this machine, or a URL, as http://10.0.0.1:8080, https://… or h2c://…";
 
 impl Reader<'_> {
-    /// Whether requests can go to this server. The rest of a URL is judged where all of them are.
+    /// True when requests can go to this server. The rest of a URL is judged where all of them are.
     pub(super) fn is_fit(&mut self, upstream: &str) -> bool {
         let upstream = upstream.trim();
         let is_number = !upstream.is_empty() && upstream.bytes().all(|byte| byte.is_ascii_digit());

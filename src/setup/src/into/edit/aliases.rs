@@ -37,7 +37,7 @@ pub(super) fn expanded(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Result<Opt
 /// The places of what is edited, by every path that leads there.
 struct Places<'n> {
     edited: HashSet<*const Node>,
-    /// Whether something that is edited is in a node.
+    /// True when something that is edited is in a node.
     holds: HashMap<*const Node, bool>,
     found: Vec<Place<'n>>,
 }

@@ -11,7 +11,7 @@ use super::splice::{Change, Page, Splice};
 use crate::envoy::yaml;
 use crate::located::{Entry, Kind};
 
-/// Whether something empty can be written in lines: it is the value of a key, and nothing follows it.
+/// True when something empty can be written in lines: it is the value of a key, and nothing follows it.
 pub(super) fn can_be_lines(page: &Page<'_>, change: &Change<'_>) -> bool {
     let (node, site) = (change.node, change.site);
     let is_empty = match &node.kind {

@@ -76,7 +76,7 @@ pub(super) fn in_brackets(written: &str, text: &str, top: &Rc<Node>) -> Option<S
     Some(whole)
 }
 
-/// Whether a value stands in lines of its own.
+/// True when a value stands in lines of its own.
 pub(super) fn is_in_lines(node: &Node) -> bool {
     node.block && matches!(node.kind, Kind::List(_) | Kind::Table(_))
 }
@@ -122,7 +122,7 @@ fn without_anchors(text: &str, node: &Node, start: usize) -> String {
     plain
 }
 
-/// Where the anchors of what is below a node stand, with the space behind them.
+/// The place where the anchors of what is below a node stand, with the space behind them.
 fn anchors_below(text: &str, node: &Node, found: &mut Vec<(usize, usize)>) {
     let mut below = |child: &Node| {
         if child.is_anchored {
@@ -175,7 +175,7 @@ pub(super) fn between_brackets(text: &str, node: &Node) -> Option<String> {
     })
 }
 
-/// Whether a plain text would mean something else between brackets, or where its tag is not.
+/// True when a plain text would mean something else between brackets, or where its tag is not.
 fn is_odd(text: &str) -> bool {
     !text.starts_with(['"', '\'']) && (text.contains([',', '[', ']', '{', '}']) || crate::located::is_no_text(text))
 }

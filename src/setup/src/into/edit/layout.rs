@@ -23,13 +23,13 @@ pub(super) fn column(text: &str, offset: usize) -> usize {
     offset.saturating_sub(line_start(text, offset))
 }
 
-/// Whether nothing but spaces stands before a place in its line.
+/// True when nothing but spaces stands before a place in its line.
 pub(super) fn is_first_of_line(text: &str, offset: usize) -> bool {
     let before = text.get(line_start(text, offset)..offset).unwrap_or_default();
     before.bytes().all(|byte| byte == b' ')
 }
 
-/// Whether nothing but a comment stands between a place and the end of its line.
+/// True when nothing but a comment stands between a place and the end of its line.
 pub(super) fn is_last_of_line(text: &str, offset: usize) -> bool {
     let rest = text.get(offset..).unwrap_or_default();
     let rest = rest.split('\n').next().unwrap_or_default().trim_end();

@@ -55,7 +55,7 @@ pub(super) enum Edit {
         table: String,
         /// The member's key.
         key: String,
-        /// Its value.
+        /// The value.
         value: Value,
     },
     /// Another member in the place of one.
@@ -66,7 +66,7 @@ pub(super) enum Edit {
         old: String,
         /// The key of the one that comes.
         key: String,
-        /// Its value.
+        /// The value.
         value: Value,
     },
     /// A member that goes.

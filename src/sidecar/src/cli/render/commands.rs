@@ -15,9 +15,9 @@ pub(super) use crate::shell_word::quoted;
 /// What is around the sidecar: where Envoy is reached from it, and certificates that it is to serve besides.
 #[derive(Default)]
 pub(super) struct Around {
-    /// Where the plugin answers challenges.
+    /// The place where the plugin answers challenges.
     pub(super) wake: Vec<SocketAddr>,
-    /// Where certificates are shown.
+    /// The place where certificates are shown.
     pub(super) verify: Vec<SocketAddr>,
     /// What is served for names without a certificate: its file, with that of its key behind a comma.
     pub(super) default: Option<String>,

@@ -13,11 +13,11 @@ use crate::secret::Secret;
 /// What is in a text.
 #[derive(Default)]
 pub(super) struct Blocks {
-    /// Its certificates, in their order.
+    /// The certificates, in their order.
     pub(super) certificates: Vec<Certificate>,
-    /// Its private keys.
+    /// The private keys.
     pub(super) keys: Vec<Key>,
-    /// Whether there is a signing request in it.
+    /// True when there is a signing request in it.
     pub(super) has_request: bool,
     /// What else is to be said of it, each part by itself. FILE stands for its path.
     pub(super) oddities: Vec<&'static str>,
@@ -35,7 +35,7 @@ pub(super) struct Certificate {
 
 /// A private key.
 pub(super) struct Key {
-    /// Its public half, as it stands in a certificate.
+    /// The public half, as it stands in a certificate.
     pub(super) public: Vec<u8>,
     /// The key, in PEM.
     pub(super) pem: Secret,
@@ -101,7 +101,7 @@ impl Certificate {
         Some(Self { der, public, subject, issuer, not_after })
     }
 
-    /// Whether it may have issued another one.
+    /// True when it may have issued another one.
     pub(super) fn may_have_issued(&self, other: &Self) -> bool {
         self.subject == other.issuer
     }

@@ -28,7 +28,7 @@ impl File {
         self.path.parent().unwrap_or(&self.path)
     }
 
-    /// Its certificates, by where they lie and whom they are.
+    /// The certificates, by where they lie and whom they are.
     fn issuers(&self) -> impl Iterator<Item = ((&Path, &[u8]), &Certificate)> {
         self.blocks.certificates.iter().map(|one| ((self.folder(), one.subject.as_slice()), one))
     }

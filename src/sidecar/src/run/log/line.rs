@@ -55,7 +55,7 @@ impl Line {
         self.log(&resolver::one_line(&text), component);
     }
 
-    /// Whether it is a warning, which is neither an error nor news.
+    /// True when it is a warning, which is neither an error nor news.
     pub(super) fn is_warning(&self) -> bool {
         self.level == Level::WARN
     }

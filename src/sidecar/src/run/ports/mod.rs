@@ -31,7 +31,7 @@ const LEAVING: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has.
 const ASKING: Duration = Duration::from_millis(50);
 
-/// Where a listener listens.
+/// The place where a listener listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
     /// The listener's name, which is the entry point's.
