@@ -48,7 +48,7 @@ pub(super) struct Wanting<'a> {
 type Read = (Vec<Resolver>, Map<String, Value>, BTreeMap<String, MacKey>);
 
 impl Resolvers {
-    /// Those that are built. lego's variables stand in for what they do not say of the CA's server.
+    /// The resolvers that are built. lego's variables stand in for what they do not say of the CA's server.
     pub(super) fn new(mut options: Map<String, Value>, environment: &[(String, String)]) -> Self {
         let variable = |name: &str| {
             let value = environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
@@ -78,7 +78,7 @@ impl Resolvers {
         Self { options, left_out, routers: Map::new() }
     }
 
-    /// Whether a router can have certificates of the resolver of this name. Where the kind is not built, it is told which
+    /// True when a router can have certificates of this resolver. Where the kind is not built, it is told which
     /// ones are served instead; a name that is unknown is told later, with all others.
     pub(super) fn can_issue(&self, path: &str, name: &str, build: &mut Build<'_>) -> bool {
         let is_left_out = self.left_out.contains(name);

@@ -18,7 +18,7 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// Those in a document whose text this is; what is no YAML is a mistake.
+    /// The configurations in a document whose text this is; what is no YAML is a mistake.
     pub fn all(document: &Document, text: &str, report: &mut Report) -> Vec<Self> {
         let mut found = Vec::new();
         for (_, at) in texts(document) {
@@ -38,7 +38,7 @@ impl Embedded {
         found
     }
 
-    /// What was found in it, as of the ConfigMap.
+    /// The findings in it, as of the ConfigMap.
     pub fn placed(&self, report: Report) -> Report {
         let place = |finding: Finding| {
             let path = match finding.path.as_str() {

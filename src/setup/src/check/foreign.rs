@@ -21,7 +21,7 @@ const RESOURCES: [(&str, &str, &str); 8] = [
     ("Runtime", "runtime values", "RTDS"),
 ];
 
-/// What makes files of its own of templates.
+/// The programs that make files of templates.
 const HELM: [&str; 6] = [".Values", ".Release", ".Chart", "include ", "tpl ", "toYaml "];
 
 /// Fields whose texts are not for Envoy to read, and may have anything in them.
@@ -34,7 +34,7 @@ pub fn no_bootstrap(source: &str, text: &str) -> Option<Finding> {
     unreadable(&documents).or_else(|| documents.iter().find_map(other))
 }
 
-/// What documents are of which nothing can be said: templates, and configurations of v1.
+/// Findings for documents of which nothing else can be said: templates, and configurations of v1.
 pub(super) fn unreadable(documents: &[Document]) -> Option<Finding> {
     unrun(documents).or_else(|| documents.iter().find_map(|document| v1(&document.top())))
 }

@@ -1,4 +1,4 @@
-//! That the plugin is nowhere, and what to do where the listeners are.
+//! The plugin is nowhere: what to do where the listeners are.
 
 use super::gather::Envoy;
 use super::kind::{Kind, kind};
@@ -8,7 +8,7 @@ use super::{Document, Finding, Report, foreign};
 
 /// The plugin stands first, wherever.
 const PLUGIN: &str = "the plugin in http_filters of";
-/// What prints the plugin and all that it needs, to be put in by hand.
+/// The command that prints the plugin and all that it needs, to be put in by hand.
 const PIECES: &str = "`envoy-autocert render --format filter` prints it";
 
 /// Says it of a configuration that has no plugin, in the bootstrap or in the files that were given without one.

@@ -11,7 +11,7 @@ use crate::located::{At, Kind};
 /// More places than this are not named: each of a large file's filters has one.
 const MAX_FINDINGS: usize = 20;
 
-/// What v2 had in a message and v3 has not, or has not any more: the field, and what to write.
+/// Fields that v2 had in a message and v3 has not: the field, and what to write.
 const FIELDS: [(&str, &str); 2] = [
     ("tls_context", "transport_socket with a DownstreamTlsContext or an UpstreamTlsContext in its typed_config"),
     ("hosts", "load_assignment with endpoints"),
@@ -20,7 +20,7 @@ const FIELDS: [(&str, &str); 2] = [
 /// Lists of extensions, each of which v3 knows by the type of its typed_config, not by its name.
 const EXTENSIONS: [&str; 3] = ["filters", "http_filters", "listener_filters"];
 
-/// What stands in documents of Envoy's v2 API, as mistakes.
+/// Everything of Envoy's v2 API in documents, as mistakes.
 pub fn v2(documents: &[Document]) -> Vec<Finding> {
     let mut found = Vec::new();
     each(documents, |at| of_v2(at, &mut found));

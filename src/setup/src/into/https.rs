@@ -9,7 +9,7 @@ use super::edit::{Edit, copy_of};
 use super::names::{served, title};
 use super::place::Place;
 use super::plain::{HTTP, address, nearest_to_cas, speaks_http};
-use super::routers::is_covered;
+use super::secrets::is_for;
 use super::tls::SECRETS;
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::listeners::tcp_port;
@@ -211,15 +211,8 @@ fn redirects(plain: u64, port: u16) -> Vec<Value> {
 /// The certificates for what a listener serves; all, where it serves whatever is asked for.
 fn of(source: &Listener<'_>, certificates: &[Vec<String>]) -> Vec<Vec<String>> {
     let plain = source.chains.iter().filter(|chain| !chain.has_socket && !chain.managers.is_empty());
-    let served: Vec<Vec<String>> = plain.map(|chain| served(source, chain)).collect();
-    if served.iter().any(Vec::is_empty) {
-        return certificates.to_vec();
-    }
-    let served: HashSet<&str> = served.iter().flatten().map(String::as_str).collect();
-    let is_for = |certificate: &&Vec<String>| {
-        let names: HashSet<&str> = certificate.iter().map(String::as_str).collect();
-        served.iter().any(|name| is_covered(name, &names)) || names.iter().any(|name| is_covered(name, &served))
-    };
+    let served: Vec<HashSet<String>> = plain.map(|chain| served(source, chain)).collect();
+    let is_for = |names: &&Vec<String>| served.iter().any(|served| is_for(served, names));
     certificates.iter().filter(is_for).cloned().collect()
 }
 

@@ -36,7 +36,7 @@ pub(super) fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut N
 }
 
 /// Every name that a chain serves; none where it serves whatever is asked for.
-pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> Vec<String> {
+pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> HashSet<String> {
     let mut unsaid = Notes { with_wildcards: true, with_private: true, ..Notes::default() };
     let has_names = !chain.at.list("filter_chain_match.server_names").is_empty();
     let managers = chain.at.list("filters");
@@ -45,7 +45,7 @@ pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> Vec<String> 
         host.list("domains").iter().any(|domain| domain.text().is_some_and(|text| without_port(text) == "*"))
     };
     if !has_names && hosts.into_iter().any(|host| is_any(&host)) {
-        return Vec::new();
+        return HashSet::new();
     }
     of_chain(listener, chain, &mut unsaid).into_iter().flatten().collect()
 }

@@ -16,6 +16,7 @@ impl<'p, 'a> Place<'p, 'a> {
     /// Adds what is missing; whether any chain has the sidecar's certificates then.
     pub(super) fn secrets(&mut self, certificates: &[Vec<String>]) -> bool {
         let mut is_served = false;
+        let homeless = self.homeless(certificates);
         for chain in self.chains {
             let place = chain.place();
             match &chain.certificates {
@@ -28,14 +29,14 @@ impl<'p, 'a> Place<'p, 'a> {
                     continue;
                 }
                 Certificates::Ours => {
-                    self.complete(chain, certificates);
+                    self.complete(chain, certificates, &homeless);
                     self.serves(chain);
                     is_served = true;
                     continue;
                 }
                 Certificates::Users(_) | Certificates::None => {}
             }
-            let mains = self.mains(chain, certificates);
+            let mains = mains(chain, certificates, &homeless);
             if mains.is_empty() {
                 self.unplaced
                     .say(format!("{place}: no certificate is for what it serves; --domain takes names for it"));
@@ -45,9 +46,6 @@ impl<'p, 'a> Place<'p, 'a> {
             self.notes.say(format!("certificates by SDS for {}: {place}", mains.join(", ")));
             self.serves(chain);
             is_served = true;
-        }
-        if self.wishes.add_https.is_none() {
-            self.homeless(certificates);
         }
         is_served
     }
@@ -87,35 +85,27 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// The main names of the certificates for a chain: those for what it serves, and, where it takes every name, those that
-    /// are for no chain, since clients may ask for them here.
-    fn mains<'n>(&self, chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>]) -> Vec<&'n str> {
-        let has_names = !chain.chain.at.list("filter_chain_match.server_names").is_empty();
-        // A listener that is added is for the others.
-        let takes_all = !has_names && self.wishes.add_https.is_none();
-        let ours = || self.chains.iter().filter(|chain| chain.is_for_us(self.wishes));
-        let is_homeless = |certificate: &Vec<String>| !ours().any(|chain| is_for(chain, certificate));
-        let is_here = |certificate: &&Vec<String>| is_for(chain, certificate) || takes_all && is_homeless(certificate);
-        certificates.iter().filter(is_here).filter_map(|names| names.first()).map(String::as_str).collect()
-    }
-
-    /// Says which certificates no chain can serve.
-    fn homeless(&mut self, certificates: &[Vec<String>]) {
+    /// The main names of the certificates that are for no chain, of those that no listener is added for. Chains that take
+    /// every name show them; where there is none, it is said.
+    fn homeless<'n>(&mut self, certificates: &'n [Vec<String>]) -> HashSet<&'n str> {
+        if self.wishes.add_https.is_some() {
+            return HashSet::new();
+        }
         let ours: Vec<&TlsChain<'_, '_>> = self.chains.iter().filter(|chain| chain.is_for_us(self.wishes)).collect();
-        let takes_all = |chain: &&&TlsChain<'_, '_>| chain.chain.at.list("filter_chain_match.server_names").is_empty();
-        if ours.iter().any(|chain| takes_all(&chain)) {
-            return;
+        let has_chain = |names: &&Vec<String>| ours.iter().any(|chain| is_for(&chain.served, names));
+        let homeless: Vec<&Vec<String>> = certificates.iter().filter(|names| !has_chain(names)).collect();
+        if !ours.iter().any(|chain| takes_all(chain)) {
+            for names in &homeless {
+                let names = names.join(", ");
+                self.unplaced
+                    .say(format!("{names}: no filter chain here is for it, so that it would be served by nobody"));
+            }
         }
-        for certificate in
-            certificates.iter().filter(|certificate| !ours.iter().any(|chain| is_for(chain, certificate)))
-        {
-            let names = certificate.join(", ");
-            self.unplaced.say(format!("{names}: no filter chain here is for it, so that it would be served by nobody"));
-        }
+        homeless.into_iter().filter_map(|names| names.first()).map(String::as_str).collect()
     }
 
     /// Adds secrets for names of a chain that none of its secrets covers.
-    fn complete(&mut self, chain: &TlsChain<'_, 'a>, certificates: &[Vec<String>]) {
+    fn complete(&mut self, chain: &TlsChain<'_, 'a>, certificates: &[Vec<String>], homeless: &HashSet<&str>) {
         let Some(list) = chain.common.as_ref().and_then(|common| common.get(SECRETS)) else { return };
         let there = chain.common.as_ref().map(|common| common.list(SECRETS)).unwrap_or_default();
         let asked: HashSet<&str> = there.iter().filter_map(|secret| secret.text_of("name")).collect();
@@ -131,10 +121,9 @@ impl<'p, 'a> Place<'p, 'a> {
             .chain(asked.iter().copied())
             .collect();
         let names: HashSet<&String> = chain.served.iter().filter(|name| !is_covered(name, &covered)).collect();
-        let here: HashSet<&str> = self.mains(chain, certificates).into_iter().collect();
         let is_homeless = |certificate: &&Vec<String>| {
             let main = certificate.first().map(String::as_str).unwrap_or_default();
-            here.contains(main) && !is_covered(main, &covered) && !is_for(chain, certificate)
+            takes_all(chain) && homeless.contains(main) && !is_covered(main, &covered)
         };
         let is_missing = |certificate: &&Vec<String>| {
             certificate.iter().any(|name| names.contains(name)) || is_homeless(certificate)
@@ -155,10 +144,27 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// True when a certificate is for what a chain serves, or may be.
-fn is_for(chain: &TlsChain<'_, '_>, certificate: &[String]) -> bool {
-    let served: HashSet<&str> = chain.served.iter().map(String::as_str).collect();
-    let names: HashSet<&str> = certificate.iter().map(String::as_str).collect();
-    let is_covered_by = |names: &HashSet<&str>, known: &HashSet<&str>| names.iter().any(|name| is_covered(name, known));
-    served.is_empty() || is_covered_by(&served, &names) || is_covered_by(&names, &served)
+/// The main names of the certificates for a chain: those for what it serves, and, where it takes every name, those that are
+/// for no chain, since clients may ask for them here.
+fn mains<'n>(chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>], homeless: &HashSet<&str>) -> Vec<&'n str> {
+    let is_homeless = |names: &Vec<String>| names.first().is_some_and(|main| homeless.contains(main.as_str()));
+    let is_here = |names: &&Vec<String>| is_for(&chain.served, names) || takes_all(chain) && is_homeless(names);
+    certificates.iter().filter(is_here).filter_map(|names| names.first()).map(String::as_str).collect()
+}
+
+/// True when a chain is chosen for whatever name clients ask for.
+fn takes_all(chain: &TlsChain<'_, '_>) -> bool {
+    chain.chain.at.list("filter_chain_match.server_names").is_empty()
+}
+
+/// True when a certificate is for one of these names; for any, where there is none.
+pub(super) fn is_for(served: &HashSet<String>, certificate: &[String]) -> bool {
+    let parent = |name: &str| name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
+    let is_served = |name: &String| {
+        let is_under = |other: &String| parent(other).as_ref() == Some(name);
+        served.contains(name)
+            || parent(name).is_some_and(|wildcard| served.contains(&wildcard))
+            || name.starts_with('*') && served.iter().any(is_under)
+    };
+    served.is_empty() || certificate.iter().any(is_served)
 }

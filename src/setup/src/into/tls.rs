@@ -44,7 +44,7 @@ pub(super) struct TlsChain<'c, 'a> {
     /// The names of each certificate it could serve.
     pub(super) names: Vec<Vec<String>>,
     /// Every name it serves; none where it serves whatever is asked for.
-    pub(super) served: Vec<String>,
+    pub(super) served: HashSet<String>,
 }
 
 impl TlsChain<'_, '_> {
@@ -80,7 +80,7 @@ pub(super) fn tls_chains<'c, 'a>(
         let common = context.get("common_tls_context");
         let certificates = common.as_ref().map_or(Certificates::None, |common| whose(common, &ours));
         let mut found =
-            TlsChain { listener, chain, common, context, certificates, names: Vec::new(), served: Vec::new() };
+            TlsChain { listener, chain, common, context, certificates, names: Vec::new(), served: HashSet::new() };
         if found.is_for_us(wishes) {
             found.names = of_chain(listener, chain, notes);
             found.served = served(listener, chain);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::layout::{column, line_break, line_start};
+use super::layout::{column, line_start};
 use super::site::Sites;
 use super::{Edit, copy, find};
 use crate::located::{Kind, Node};
@@ -60,5 +60,5 @@ fn as_list(text: &str, node: &Node, sites: &Sites) -> Option<String> {
         new.push_str(line);
     }
     new.push_str(behind);
-    Some(new).filter(|_| !line_break(text).is_empty())
+    Some(new)
 }

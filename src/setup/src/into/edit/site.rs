@@ -25,10 +25,7 @@ impl Sites {
     /// Those of a text with this tree.
     pub(super) fn new(text: &str, top: &Rc<Node>) -> Self {
         let mut sites = Self(HashMap::new());
-        let from = text.find("---").filter(|at| *at == super::layout::line_start(text, *at)).map_or(0, |at| at + 3);
-        let from = if from <= top.start { from } else { 0 };
-        let from = if from == 0 && text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { from };
-        sites.add(text, top, Site { key: None, from, is_in_lines: true });
+        sites.add(text, top, Site { key: None, from: top.start, is_in_lines: true });
         sites
     }
 
