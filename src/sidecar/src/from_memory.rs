@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use wire::StoredCertificate;
+use protocol::StoredCertificate;
 
 use crate::store::{CertificateKey, CommitError, StorageStatus, Store, StoreError};
 
@@ -273,7 +273,7 @@ mod tests {
 
     fn lasting(seconds: i64) -> StoredCertificate {
         StoredCertificate {
-            id: wire::CertificateId { resolver: "le".into(), names: vec!["a.example".into()] },
+            id: protocol::CertificateId { resolver: "le".into(), names: vec!["a.example".into()] },
             not_before: 0,
             not_after: seconds,
             serial: "01".into(),

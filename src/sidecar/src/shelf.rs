@@ -88,7 +88,7 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let pair = Pair::parse(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem()).unwrap();
-        let id = wire::CertificateId { resolver: "le".into(), names: vec![name.to_owned()] };
+        let id = protocol::CertificateId { resolver: "le".into(), names: vec![name.to_owned()] };
         Certificate { facts: chain::facts(id, &pair).unwrap(), pair: Arc::new(pair) }
     }
 

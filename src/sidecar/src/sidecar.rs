@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream;
+use protocol::Want;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
-use wire::Want;
 
 use crate::api::{self, Admission, Context, Hosts, Reading};
 use crate::ca_reach::CaReach;

@@ -1,6 +1,6 @@
 //! How each wanted certificate stands: served, failing, or under way.
 
-use wire::{CertificateId, Want};
+use protocol::{CertificateId, Want};
 
 use crate::catalog::{Catalog, Pair, now_seconds};
 use crate::deployment::Deployment;

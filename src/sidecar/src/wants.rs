@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use protocol::{Replacement, Want, Wants, WantsOffer};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
-use wire::{Replacement, Want, Wants, WantsOffer};
 
 /// Offers are sent again before they run out; shorter ones would flap.
 const SHORTEST: Duration = Duration::from_secs(5);
@@ -158,7 +158,7 @@ impl Offers {
 
 #[cfg(test)]
 mod tests {
-    use wire::CertificateId;
+    use protocol::CertificateId;
 
     use super::*;
 

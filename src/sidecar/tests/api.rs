@@ -11,8 +11,8 @@ mod renewals;
 use std::time::{Duration, Instant};
 
 use harness::{CA, Client, Home, TestCa, id, order, public_key_bytes};
+use protocol::{Account, Csr, Dns01, DnsChecks, DnsPersist01, Http01, Readiness, Wants, path, problem};
 use serde_json::json;
-use wire::{Account, Csr, Dns01, DnsChecks, DnsPersist01, Http01, Readiness, Wants, path, problem};
 
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz-_0123";
 

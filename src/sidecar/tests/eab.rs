@@ -7,8 +7,8 @@ mod harness;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{CA, Client, Home, eab, eab_of, public_jwk};
+use protocol::{Account, EabMac, path, problem};
 use serde_json::{Value, json};
-use wire::{Account, EabMac, path, problem};
 
 /// The key of the resolver's account for the external account `kid-1`, made when there is none.
 async fn account_key(engine: &Client) -> String {
@@ -85,7 +85,7 @@ async fn whatever_is_wrong_with_the_key_is_one_answer_without_its_place() {
     assert_eq!((answer.status, answer.kind.as_str()), (422, problem::EAB_KEY));
 }
 
-async fn refusal(home: &Home) -> wire::Problem {
+async fn refusal(home: &Home) -> protocol::Problem {
     let engine = home.engine().await;
     let key = account_key(&engine).await;
     engine.post(path::EAB, &eab(&key)).await.problem()

@@ -14,9 +14,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use harness::{CA, Client, Home, TestCa, id, order};
+use protocol::{CertificateId, Csr, Permit, Published, path};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
-use wire::{CertificateId, Csr, Permit, Published, path};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_envoy-autocert");
 const TOKEN: &str = "0123456789abcdef";
@@ -141,7 +141,7 @@ async fn near_its_end_a_certificate_is_renewed_though_the_disk_is_full_and_no_ot
     // No sooner than after a while, so that no crash loop gets there.
     granted(&engine, &near).await;
     let kept = engine.order(&near, &order(3)).await;
-    assert_eq!((kept.status, kept.headers.contains_key(wire::UNSAVED_HEADER)), (204, true));
+    assert_eq!((kept.status, kept.headers.contains_key(protocol::UNSAVED_HEADER)), (204, true));
     assert_eq!(engine.order(&far, &order(4)).await.status, 507);
     let csr: Csr = engine.csr(&near, &order(3), "EC256").await.json();
     let published: Published = engine.publish(&near, &order(3), &ca.issue(&csr, &near)).await.json();

@@ -7,8 +7,8 @@ mod harness;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::{CA, Client, Home, TestCa, id, order};
+use protocol::{Account, Csr, Published, path, problem};
 use serde_json::{Value, json};
-use wire::{Account, Csr, Published, path, problem};
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 
@@ -63,7 +63,7 @@ async fn an_account_of_a_file_without_external_accounts_is_kept() {
     assert!(account(&engine, Some("one")).await.fresh);
 }
 
-fn publication(id: &wire::CertificateId, chains: [&str; 2], preferred: Option<&str>) -> Value {
+fn publication(id: &protocol::CertificateId, chains: [&str; 2], preferred: Option<&str>) -> Value {
     let (chain, alternates) = (chains[0], [chains[1]]);
     json!({"certificate": id, "order": order(1), "chain": chain, "alternates": alternates, "preferredChain": preferred})
 }

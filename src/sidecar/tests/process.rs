@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use harness::{Client, Home, TestCa, id, order};
+use protocol::{Csr, Published, problem};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
-use wire::{Csr, Published, problem};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_envoy-autocert");
 
@@ -87,7 +87,7 @@ async fn nothing_that_was_answered_is_lost_when_it_is_killed_during_a_thousand_s
             let id = id(&[&format!("n{number}.example")]);
             let body =
                 serde_json::json!({"certificate": id, "url": order(number), "caServer": harness::CA, "created": 1});
-            let answer = engine.try_send("PUT", wire::path::ORDERS, body.to_string()).await;
+            let answer = engine.try_send("PUT", protocol::path::ORDERS, body.to_string()).await;
             answer.filter(|answer| answer.status == 204).map(|_| number)
         };
         let mut answers = futures::stream::iter(orders).map(put).buffer_unordered(4);

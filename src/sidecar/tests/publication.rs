@@ -5,8 +5,8 @@
 mod harness;
 
 use harness::{Answer, Client, Home, TestCa, id, order};
+use protocol::{CertificateId, Csr, Published, StoredCertificate, problem};
 use time::{Duration, OffsetDateTime};
-use wire::{CertificateId, Csr, Published, StoredCertificate, problem};
 
 /// An engine with a certificate published, and a second order under way.
 struct Desk {

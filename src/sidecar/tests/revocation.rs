@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use harness::{Client, Home, TestCa, id, order};
+use protocol::{Csr, Published};
 use rcgen::{CrlDistributionPoint, KeyPair, PKCS_ECDSA_P521_SHA512, SerialNumber};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use wire::{Csr, Published};
 
 const NAME: &str = "a.example";
 const SERIAL: u64 = 0xab01;

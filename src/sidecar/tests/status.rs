@@ -5,9 +5,9 @@
 mod harness;
 
 use harness::{Home, TestCa, id, order};
+use protocol::{Csr, Permit, path};
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
-use wire::{Csr, Permit, path};
 
 fn text(answer: &harness::Answer) -> String {
     String::from_utf8(answer.body.to_vec()).unwrap()

@@ -12,9 +12,9 @@ use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use harness::{CA, Home, TestCa, id, order, traefik_certificate};
+use protocol::{Account, path};
 use rcgen::DnType;
 use serde_json::{Value, json};
-use wire::{Account, path};
 
 /// As Traefik makes them: RSA, in PKCS#1. Its PKCS#8 form has 26 bytes before.
 fn traefik_account() -> Value {

@@ -7,8 +7,8 @@ mod harness;
 use std::time::{Duration, Instant};
 
 use harness::{Client, Home};
+use protocol::{Readiness, TlsAlpn01, path, problem};
 use serde_json::json;
-use wire::{Readiness, TlsAlpn01, path, problem};
 
 const TOKEN: &str = "abcdefghijklmnopqrstuvwxyz-_0123";
 const OTHER: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_0123";
@@ -67,7 +67,7 @@ async fn a_challenge_that_is_dead_holds_up_no_other() {
     assert!(put(&engine, &dying).await);
     let start = Instant::now();
     assert!(put(&engine, &challenge(OTHER, "a.example")).await);
-    assert!(start.elapsed() < Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

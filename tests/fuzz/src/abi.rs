@@ -9,8 +9,8 @@ use acme::scripted::{Ca, Settings, Web};
 use acme::{Method, Request};
 use arbitrary::{Result, Unstructured};
 use envoy_autocert::simulation::{Action, Buffer, Instance, Level, MetricKind, Proxy, Status, Token};
+use protocol::path;
 use serde_json::json;
-use wire::path;
 
 /// The root context.
 const ROOT: u32 = 1;

@@ -34,14 +34,14 @@ pub fn api(input: &[u8]) {
     let sidecar = sidecar.get_or_insert_with(Sidecar::new);
     let lease = sidecar.fence.to_string();
     let fence = if fence == b"lease" { lease.as_bytes() } else { fence };
-    let request = Request::builder().method(method).uri(path).header(wire::FENCE_HEADER, fence);
+    let request = Request::builder().method(method).uri(path).header(protocol::FENCE_HEADER, fence);
     // What is no request, the server before this one refuses.
     let Ok(request) = request.extension(Peer::Network).body(Body::from(body.to_vec())) else { return };
     let is_api = request.uri().path().starts_with("/v1/");
     let (status, body) = sidecar.ask(request);
     assert!((200..600).contains(&status) && body.len() <= LARGEST, "{status} with {} bytes", body.len());
     if is_api && status >= 400 {
-        let problem: wire::Problem = serde_json::from_slice(&body).expect("an error is a problem document");
+        let problem: protocol::Problem = serde_json::from_slice(&body).expect("an error is a problem document");
         assert_eq!(problem.status, status);
     }
 }
@@ -79,10 +79,10 @@ impl Sidecar {
         let context = runtime.block_on(Context::alone(store, &storage, clock, dns, stopping)).expect("it can be read");
         let router = api::router(Arc::new(context), Admission::Anyone);
         let mut sidecar = Self { router, runtime, fence: 0, _directory: directory, _stop: stop };
-        let request = Request::post(wire::path::LEASE).extension(Peer::Network);
+        let request = Request::post(protocol::path::LEASE).extension(Peer::Network);
         let (_, lease) =
             sidecar.ask(request.body(r#"{"holder":"a","epoch":1,"ttlMillis":60000}"#.into()).expect("one"));
-        sidecar.fence = serde_json::from_slice::<wire::Lease>(&lease).expect("the lease").fence;
+        sidecar.fence = serde_json::from_slice::<protocol::Lease>(&lease).expect("the lease").fence;
         sidecar
     }
 

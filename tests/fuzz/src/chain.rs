@@ -14,7 +14,7 @@ pub fn chain(input: &[u8]) {
     };
     let _ = chains::verify_undated(&pair, &pair.names);
     assert!(chains::is_same(&pair, text));
-    let id = wire::CertificateId { resolver: "le".to_owned(), names: pair.names.clone() };
+    let id = protocol::CertificateId { resolver: "le".to_owned(), names: pair.names.clone() };
     if let Ok(facts) = chains::facts(id, &pair) {
         assert!(facts.serial.bytes().all(|byte| byte.is_ascii_hexdigit()), "{}", facts.serial);
     }

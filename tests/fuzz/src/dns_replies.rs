@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use hickory_proto::op::Message;
+use protocol::{DnsChecks, DnsPersist01};
 use sidecar::dns::{Exchange, Persistent, Question, Unanswered};
-use wire::{DnsChecks, DnsPersist01};
 
 /// Messages, one after the other, each after its length in two bytes; then no more. What is found is told in a line.
 pub fn dns_replies(input: &[u8]) {

@@ -94,23 +94,23 @@ fn commit(input: &mut Unstructured<'_>, store: &FileStore, fence: Fence, expecte
 fn progress(input: &mut Unstructured<'_>) -> Result<Progress> {
     let names: &[&[&str]] =
         &[&["a.example"], &["b.example", "a.example"], &["a.example", "b.example"], &["*.c.example"]];
-    let id = wire::CertificateId {
+    let id = protocol::CertificateId {
         resolver: (*input.choose(&["le", "other", ""])?).to_owned(),
         names: input.choose(names)?.iter().map(|name| (*name).to_owned()).collect(),
     };
     let mut progress = Progress::none(id.clone());
     if input.arbitrary()? {
-        progress.order = Some(wire::Order {
+        progress.order = Some(protocol::Order {
             certificate: id.clone(),
             url: input.arbitrary()?,
             ca_server: input.arbitrary()?,
             issuer: input.arbitrary()?,
             created: input.arbitrary()?,
             failed_ways: Vec::new(),
-            course: wire::Course {
+            course: protocol::Course {
                 finalize: input.arbitrary()?,
                 expires: input.arbitrary()?,
-                ..wire::Course::default()
+                ..protocol::Course::default()
             },
         });
     }

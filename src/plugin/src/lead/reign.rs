@@ -5,8 +5,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::{join, select};
+use protocol::Lease;
 use resolver::engine::{self, WantsFeed};
-use wire::Lease;
 
 use super::SIDECAR_TTL;
 use crate::ca::Ca;

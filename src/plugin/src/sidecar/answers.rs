@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use protocol::{DnsChecks, Readiness, path};
 use resolver::config::{DnsChallenge, DnsPersistChallenge, Propagation, Resolver};
 use resolver::vault::{Challenge, ChallengeType, VaultError};
 use serde::Serialize;
-use wire::{DnsChecks, Readiness, path};
 
 use super::vault::SidecarVault;
 use super::{Ask, LONG_POLL_GRACE, parse};
@@ -63,7 +63,7 @@ impl SidecarVault {
             VaultError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
         })?;
         let Challenge { token, host, key_authorization, expires, .. } = challenge.clone();
-        let message = wire::Http01 { token, host, key_authorization, expires };
+        let message = protocol::Http01 { token, host, key_authorization, expires };
         if let Ok(ask) = Ask::new("PUT", path::HTTP_01, &message) {
             // This Envoy answers by itself, so it need not wait for a sidecar that is away.
             let _ = self.sidecar.once(&Ask { timeout: CHALLENGE_TIMEOUT, ..ask }).await;
@@ -102,16 +102,16 @@ impl SidecarVault {
 /// A request that the sidecar holds until the answer is ready, or for as long as it holds any.
 fn held(path: &str, message: &impl Serialize) -> Result<Ask, VaultError> {
     let ask = Ask::new("PUT", path, message).map_err(|error| VaultError::Refused(error.to_string()))?;
-    let held = Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
+    let held = Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS);
     Ok(Ask { timeout: held.saturating_add(LONG_POLL_GRACE), is_held: true, ..ask })
 }
 
-fn tls_alpn01(challenge: &Challenge) -> wire::TlsAlpn01 {
+fn tls_alpn01(challenge: &Challenge) -> protocol::TlsAlpn01 {
     let Challenge { token, host, key_authorization, expires, .. } = challenge.clone();
-    wire::TlsAlpn01 { token, host, key_authorization, expires }
+    protocol::TlsAlpn01 { token, host, key_authorization, expires }
 }
 
-fn dns01(resolver: &Resolver, challenge: &Challenge) -> wire::Dns01 {
+fn dns01(resolver: &Resolver, challenge: &Challenge) -> protocol::Dns01 {
     let Challenge { token, host, key_authorization, .. } = challenge.clone();
     let (provider, resolvers, propagation) = match &resolver.dns_challenge {
         Some(DnsChallenge { provider, resolvers, propagation }) => {
@@ -121,7 +121,7 @@ fn dns01(resolver: &Resolver, challenge: &Challenge) -> wire::Dns01 {
     };
     let Propagation { delay_before_checks, disable_checks, require_all_rns, disable_ans_checks } = propagation;
     let delay_millis = u64::try_from(delay_before_checks.as_millis()).unwrap_or(u64::MAX);
-    wire::Dns01 {
+    protocol::Dns01 {
         token,
         resolver: resolver.name.clone(),
         domain: host,
@@ -131,9 +131,9 @@ fn dns01(resolver: &Resolver, challenge: &Challenge) -> wire::Dns01 {
     }
 }
 
-fn dns_persist01(resolver: &Resolver, challenge: &Challenge) -> wire::DnsPersist01 {
+fn dns_persist01(resolver: &Resolver, challenge: &Challenge) -> protocol::DnsPersist01 {
     let DnsPersistChallenge { resolvers } = resolver.dns_persist_challenge.clone().unwrap_or_default();
-    wire::DnsPersist01 {
+    protocol::DnsPersist01 {
         resolver: resolver.name.clone(),
         domain: challenge.host.clone(),
         wildcard: challenge.wildcard,

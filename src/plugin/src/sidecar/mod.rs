@@ -1,8 +1,8 @@
-//! The way to the sidecar: the messages of `wire`, as callouts to its cluster.
+//! The way to the sidecar: the messages of `protocol`, as callouts to its cluster.
 //!
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
 //! - [`vault`]: what the engine asks of it; [`answers`]: those of challenges.
-//! - [`translate`]: `wire`'s types as the resolver's, and back.
+//! - [`translate`]: `protocol`'s types as the resolver's, and back.
 
 mod answers;
 mod renewals;
@@ -16,10 +16,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use protocol::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
 use resolver::vault::VaultError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
 
 use crate::callouts::{Answer, Call, CallError};
 use crate::lead::Leader;
@@ -141,7 +141,7 @@ impl Sidecar {
 
     /// Says what this Envoy wants, for whoever leads.
     pub(crate) async fn offer(&self) -> Result<(), AskError> {
-        let wants = self.world.config.wants.iter().map(|id| wire::Want { certificate: translate::to_wire(id) });
+        let wants = self.world.config.wants.iter().map(|id| protocol::Want { certificate: translate::to_wire(id) });
         let offer = WantsOffer {
             holder: self.leader.envoy.clone(),
             wants: wants.collect(),
@@ -152,7 +152,7 @@ impl Sidecar {
 
     /// Waits until what is wanted is not that of this revision any more.
     pub(crate) async fn wants(&self, after: u64) -> Result<Wants, AskError> {
-        let wait = wire::MAX_WAIT_SECONDS;
+        let wait = protocol::MAX_WAIT_SECONDS;
         let mut all = self.wants_from(format!("after={after}&wait={wait}&from=0"), wait).await?;
         for _ in 0..MAX_PAGES {
             let Some(from) = all.next else { return Ok(all) };
@@ -233,7 +233,8 @@ impl Sidecar {
         if ask.method != "GET" {
             headers.push((FENCE_HEADER, &fence));
         }
-        let call = Call { cluster, headers: &headers, body: &ask.body, timeout: ask.timeout, max_body: wire::MAX_BODY };
+        let call =
+            Call { cluster, headers: &headers, body: &ask.body, timeout: ask.timeout, max_body: protocol::MAX_BODY };
         let start = self.world.clock.steady();
         let result = self.world.callouts.call(call).await;
         if !ask.is_held {

@@ -6,9 +6,9 @@ use resolver::vault::{Asking, OtherCa, Pause, Permission, Renewal, Replacement, 
 use super::translate::{from_wire, to_wire};
 
 /// What a CA is to be asked for.
-pub(super) fn permit_request(asking: Asking<'_>) -> wire::PermitRequest {
+pub(super) fn permit_request(asking: Asking<'_>) -> protocol::PermitRequest {
     let Asking { id, issuer, places_order, renews, replaces } = asking;
-    wire::PermitRequest {
+    protocol::PermitRequest {
         certificate: to_wire(id),
         issuer: issuer.name.clone(),
         ca_server: issuer.ca_server.clone(),
@@ -19,9 +19,9 @@ pub(super) fn permit_request(asking: Asking<'_>) -> wire::PermitRequest {
     }
 }
 
-fn limits(limits: &Limits) -> wire::Limits {
-    let limit = |limit: Limit| wire::Limit { count: limit.count, window_seconds: limit.window.as_secs() };
-    wire::Limits {
+fn limits(limits: &Limits) -> protocol::Limits {
+    let limit = |limit: Limit| protocol::Limit { count: limit.count, window_seconds: limit.window.as_secs() };
+    protocol::Limits {
         orders: limits.orders.map(limit),
         certificates: limits.certificates.map(limit),
         duplicates: limits.duplicates.map(limit),
@@ -30,49 +30,58 @@ fn limits(limits: &Limits) -> wire::Limits {
 }
 
 /// Whether the CA may be asked.
-pub(super) fn permission(permit: wire::Permit) -> Permission {
-    let wire::Permit { granted, until, why, whole_account } = permit;
+pub(super) fn permission(permit: protocol::Permit) -> Permission {
+    let protocol::Permit { granted, until, why, whole_account } = permit;
     if granted { Permission::Granted } else { Permission::NotBefore { at: until, why, whole_account } }
 }
 
 /// That a CA asked to be left alone, to be kept.
-pub(super) fn pause(pause: Pause) -> wire::Pause {
+pub(super) fn pause(pause: Pause) -> protocol::Pause {
     let Pause { issuer, ca_server, names, until, why } = pause;
-    wire::Pause { issuer, ca_server, names, until, why }
+    protocol::Pause { issuer, ca_server, names, until, why }
 }
 
 /// What CAs said of renewals, to be kept.
-pub(super) fn to_renewals(renewals: Vec<Renewal>) -> wire::Renewals {
+pub(super) fn to_renewals(renewals: Vec<Renewal>) -> protocol::Renewals {
     let to_wire = |renewal: Renewal| {
         let Renewal { id, serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until } = renewal;
         let suggestion = suggestion.map(|suggestion| {
             let Suggestion { start, end, renew_at, explanation } = suggestion;
-            wire::Suggestion { start, end, renew_at, explanation }
+            protocol::Suggestion { start, end, renew_at, explanation }
         });
-        wire::Renewal {
+        protocol::Renewal {
             certificate: to_wire(&id),
             serial,
             issued_by,
             ca_server,
-            other_ca: other_ca.map(|OtherCa { ca_server, at_once }| wire::OtherCa { ca_server, at_once }),
+            other_ca: other_ca.map(|OtherCa { ca_server, at_once }| protocol::OtherCa { ca_server, at_once }),
             suggestion,
             ask_at,
             hurries,
             rest_until,
         }
     };
-    wire::Renewals { renewals: renewals.into_iter().map(to_wire).collect() }
+    protocol::Renewals { renewals: renewals.into_iter().map(to_wire).collect() }
 }
 
 /// What a CA said of a renewal.
-pub(super) fn renewal(renewal: wire::Renewal) -> Renewal {
-    let wire::Renewal { certificate, serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until } =
-        renewal;
+pub(super) fn renewal(renewal: protocol::Renewal) -> Renewal {
+    let protocol::Renewal {
+        certificate,
+        serial,
+        issued_by,
+        ca_server,
+        other_ca,
+        suggestion,
+        ask_at,
+        hurries,
+        rest_until,
+    } = renewal;
     let suggestion = suggestion.map(|suggestion| {
-        let wire::Suggestion { start, end, renew_at, explanation } = suggestion;
+        let protocol::Suggestion { start, end, renew_at, explanation } = suggestion;
         Suggestion { start, end, renew_at, explanation }
     });
-    let other_ca = other_ca.map(|wire::OtherCa { ca_server, at_once }| OtherCa { ca_server, at_once });
+    let other_ca = other_ca.map(|protocol::OtherCa { ca_server, at_once }| OtherCa { ca_server, at_once });
     Renewal {
         id: from_wire(certificate),
         serial,
@@ -87,19 +96,19 @@ pub(super) fn renewal(renewal: wire::Renewal) -> Renewal {
 }
 
 /// Since when nothing wants some certificates, to be kept.
-pub(super) fn unwanted_list(unwanted: Vec<Unwanted>) -> wire::UnwantedList {
-    let to_wire = |Unwanted { id, since, said }| wire::Unwanted { certificate: to_wire(&id), since, said };
-    wire::UnwantedList { unwanted: unwanted.into_iter().map(to_wire).collect() }
+pub(super) fn unwanted_list(unwanted: Vec<Unwanted>) -> protocol::UnwantedList {
+    let to_wire = |Unwanted { id, since, said }| protocol::Unwanted { certificate: to_wire(&id), since, said };
+    protocol::UnwantedList { unwanted: unwanted.into_iter().map(to_wire).collect() }
 }
 
 /// Since when nothing wants a certificate.
-pub(super) fn unwanted(unwanted: wire::Unwanted) -> Unwanted {
-    let wire::Unwanted { certificate, since, said } = unwanted;
+pub(super) fn unwanted(unwanted: protocol::Unwanted) -> Unwanted {
+    let protocol::Unwanted { certificate, since, said } = unwanted;
     Unwanted { id: from_wire(certificate), since, said }
 }
 
 /// A certificate that has to be replaced at once.
-pub(crate) fn replacement(replacement: wire::Replacement) -> Replacement {
-    let wire::Replacement { certificate, serial, reason } = replacement;
+pub(crate) fn replacement(replacement: protocol::Replacement) -> Replacement {
+    let protocol::Replacement { certificate, serial, reason } = replacement;
     Replacement { id: from_wire(certificate), serial, reason }
 }

@@ -8,17 +8,17 @@ use resolver::vault::{
 use super::renewals::{renewal, unwanted};
 
 /// Which certificate, as the sidecar names it.
-pub(super) fn to_wire(id: &CertificateId) -> wire::CertificateId {
-    wire::CertificateId { resolver: id.resolver.clone(), names: id.names.clone() }
+pub(super) fn to_wire(id: &CertificateId) -> protocol::CertificateId {
+    protocol::CertificateId { resolver: id.resolver.clone(), names: id.names.clone() }
 }
 
 /// Which certificate, as the resolver names it.
-pub(crate) fn from_wire(id: wire::CertificateId) -> CertificateId {
+pub(crate) fn from_wire(id: protocol::CertificateId) -> CertificateId {
     CertificateId { resolver: id.resolver, names: id.names }
 }
 
 /// One page of all that is stored.
-pub(super) fn add(inventory: &mut Inventory, state: wire::State) {
+pub(super) fn add(inventory: &mut Inventory, state: protocol::State) {
     inventory.certificates.extend(state.certificates.into_iter().map(certificate));
     inventory.provided.extend(state.provided.into_iter().map(|provided| provided.names));
     inventory.orders.extend(state.orders.into_iter().map(order));
@@ -28,7 +28,7 @@ pub(super) fn add(inventory: &mut Inventory, state: wire::State) {
 }
 
 /// A stored certificate.
-pub(super) fn certificate(stored: wire::StoredCertificate) -> Certificate {
+pub(super) fn certificate(stored: protocol::StoredCertificate) -> Certificate {
     Certificate {
         id: from_wire(stored.id),
         not_before: stored.not_before,
@@ -39,7 +39,7 @@ pub(super) fn certificate(stored: wire::StoredCertificate) -> Certificate {
     }
 }
 
-fn order(order: wire::Order) -> PendingOrder {
+fn order(order: protocol::Order) -> PendingOrder {
     PendingOrder {
         issuer: order.issuer.unwrap_or_else(|| order.certificate.resolver.clone()),
         id: from_wire(order.certificate),
@@ -52,21 +52,22 @@ fn order(order: wire::Order) -> PendingOrder {
     }
 }
 
-fn course(course: wire::Course) -> Course {
-    let wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, waits, .. } =
-        course;
+fn course(course: protocol::Course) -> Course {
+    let protocol::Course {
+        finalize, authorizations, expires, not_after, reached, resumptions, refusals, waits, ..
+    } = course;
     Course { finalize, authorizations, expires, not_after, counts: Counts { reached, resumptions, refusals, waits } }
 }
 
-fn course_to_wire(course: Course, complaint: Option<String>) -> wire::Course {
+fn course_to_wire(course: Course, complaint: Option<String>) -> protocol::Course {
     let Course { finalize, authorizations, expires, not_after, counts } = course;
     let Counts { reached, resumptions, refusals, waits } = counts;
-    wire::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, waits, complaint }
+    protocol::Course { finalize, authorizations, expires, not_after, reached, resumptions, refusals, waits, complaint }
 }
 
-fn attempt(attempt: wire::Attempt) -> Attempt {
-    let elsewhere = |elsewhere: wire::Elsewhere| {
-        let wire::Elsewhere { resolver, failures, retry_at, permanent } = elsewhere;
+fn attempt(attempt: protocol::Attempt) -> Attempt {
+    let elsewhere = |elsewhere: protocol::Elsewhere| {
+        let protocol::Elsewhere { resolver, failures, retry_at, permanent } = elsewhere;
         Elsewhere { resolver, failures, retry_at, permanent: permanent.map(permanent_from_wire) }
     };
     Attempt {
@@ -86,47 +87,47 @@ fn attempt(attempt: wire::Attempt) -> Attempt {
     }
 }
 
-fn permanent_from_wire(permanent: wire::Permanent) -> Permanent {
+fn permanent_from_wire(permanent: protocol::Permanent) -> Permanent {
     Permanent { since: permanent.since, hurries: permanent.hurries }
 }
 
-fn permanent_to_wire(permanent: Permanent) -> wire::Permanent {
-    wire::Permanent { since: permanent.since, hurries: permanent.hurries }
+fn permanent_to_wire(permanent: Permanent) -> protocol::Permanent {
+    protocol::Permanent { since: permanent.since, hurries: permanent.hurries }
 }
 
 /// A type that is not known is one of another version's: it is not gone here anyway.
-fn failed_ways(ways: Vec<wire::FailedWay>) -> Vec<FailedWay> {
+fn failed_ways(ways: Vec<protocol::FailedWay>) -> Vec<FailedWay> {
     let known =
-        |way: wire::FailedWay| Some(FailedWay { kind: ChallengeType::from_name(&way.challenge)?, name: way.name });
+        |way: protocol::FailedWay| Some(FailedWay { kind: ChallengeType::from_name(&way.challenge)?, name: way.name });
     ways.into_iter().filter_map(known).collect()
 }
 
-fn failed_ways_to_wire(ways: Vec<FailedWay>) -> Vec<wire::FailedWay> {
-    let to_wire = |way: FailedWay| wire::FailedWay { name: way.name, challenge: way.kind.as_str().to_owned() };
+fn failed_ways_to_wire(ways: Vec<FailedWay>) -> Vec<protocol::FailedWay> {
+    let to_wire = |way: FailedWay| protocol::FailedWay { name: way.name, challenge: way.kind.as_str().to_owned() };
     ways.into_iter().map(to_wire).collect()
 }
 
 /// What the CA knows of an account, to be kept.
-pub(super) fn registration(registration: Registration) -> wire::Registration {
+pub(super) fn registration(registration: Registration) -> protocol::Registration {
     let Registration { resolver, ca_server, url, status, contact } = registration;
-    wire::Registration { resolver, ca_server, url, status, contact }
+    protocol::Registration { resolver, ca_server, url, status, contact }
 }
 
 /// An order, to be kept.
-pub(super) fn order_to_wire(order: PendingOrder) -> wire::Order {
+pub(super) fn order_to_wire(order: PendingOrder) -> protocol::Order {
     let PendingOrder { id, url, ca_server, issuer, created, failed_ways, course, complaint } = order;
     let (issuer, failed_ways, course) =
         (another(issuer, &id), failed_ways_to_wire(failed_ways), course_to_wire(course, complaint));
-    wire::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways, course }
+    protocol::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways, course }
 }
 
 /// What came of a failed try, to be kept.
-pub(super) fn attempt_to_wire(attempt: Attempt) -> wire::Attempt {
+pub(super) fn attempt_to_wire(attempt: Attempt) -> protocol::Attempt {
     let elsewhere = |elsewhere: Elsewhere| {
         let Elsewhere { resolver, failures, retry_at, permanent } = elsewhere;
-        wire::Elsewhere { resolver, failures, retry_at, permanent: permanent.map(permanent_to_wire) }
+        protocol::Elsewhere { resolver, failures, retry_at, permanent: permanent.map(permanent_to_wire) }
     };
-    wire::Attempt {
+    protocol::Attempt {
         certificate: to_wire(&attempt.id),
         failures: attempt.failures,
         retry_at: attempt.retry_at,

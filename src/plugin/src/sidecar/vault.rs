@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use protocol::path;
 use resolver::config::{Eab, Resolver};
 use resolver::vault::{
     Account, Asking, Attempt, CertificateId, Chains, Challenge, Inventory, Pause, PendingOrder, Permission, Published,
@@ -13,7 +14,6 @@ use resolver::vault::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wire::path;
 
 use super::{Ask, Sidecar, parse, renewals, translate};
 use crate::gate;
@@ -96,7 +96,7 @@ impl Vault for SidecarVault {
         let mut page = path::STATE.to_owned();
         for _ in 0..MAX_PAGES {
             let ask = Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", page) };
-            let state: wire::State = self.ask(Ok(ask)).await?;
+            let state: protocol::State = self.ask(Ok(ask)).await?;
             let next = state.next.clone();
             translate::add(&mut inventory, state);
             let Some(next) = next else {
@@ -109,13 +109,13 @@ impl Vault for SidecarVault {
     }
 
     async fn account(&self, resolver: &Resolver) -> Result<Account, VaultError> {
-        let request = wire::AccountRequest {
+        let request = protocol::AccountRequest {
             resolver: resolver.name.clone(),
             ca_server: resolver.ca_server.clone(),
             email: resolver.email.clone().unwrap_or_default(),
             eab_kid: resolver.eab.as_ref().map(|eab| eab.kid.clone()),
         };
-        let account: wire::Account = self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await?;
+        let account: protocol::Account = self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await?;
         // The error could quote the key: it is not shown.
         let key = URL_SAFE_NO_PAD
             .decode(account.key.expose())
@@ -124,13 +124,13 @@ impl Vault for SidecarVault {
     }
 
     async fn bind(&self, resolver: &Resolver, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
-        let request = wire::EabRequest {
+        let request = protocol::EabRequest {
             resolver: resolver.name.clone(),
             ca_server: resolver.ca_server.clone(),
             kid: eab.kid.clone(),
             signing_input: signing_input.to_owned(),
         };
-        let wire::EabMac { mac } = self.ask(Ask::new("POST", path::EAB, &request)).await?;
+        let protocol::EabMac { mac } = self.ask(Ask::new("POST", path::EAB, &request)).await?;
         decode(&mac, "MAC")
     }
 
@@ -164,7 +164,7 @@ impl Vault for SidecarVault {
     }
 
     async fn csr(&self, id: &CertificateId, order: &str, resolver: &Resolver) -> Result<Vec<u8>, VaultError> {
-        let request = wire::CsrRequest {
+        let request = protocol::CsrRequest {
             certificate: translate::to_wire(id),
             order: order.to_owned(),
             key_type: resolver.key_type.as_str().to_owned(),
@@ -172,7 +172,7 @@ impl Vault for SidecarVault {
             disable_common_name: resolver.disable_common_name,
         };
         let ask = Ask::new("POST", path::CSR, &request).map(|ask| Ask { timeout: CSR_TIMEOUT, ..ask });
-        let wire::Csr { csr } = self.ask(ask).await?;
+        let protocol::Csr { csr } = self.ask(ask).await?;
         decode(&csr, "signing request")
     }
 
@@ -183,7 +183,7 @@ impl Vault for SidecarVault {
         chains: &Chains,
         issuer: &Resolver,
     ) -> Result<Published, VaultError> {
-        let publication = wire::Publication {
+        let publication = protocol::Publication {
             certificate: translate::to_wire(id),
             order: order.to_owned(),
             chain: chains.default.clone(),
@@ -191,8 +191,8 @@ impl Vault for SidecarVault {
             preferred_chain: issuer.preferred_chain.clone(),
             issued_by: (issuer.name != id.resolver).then(|| issuer.name.clone()),
         };
-        let published: wire::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
-        let wire::Published { certificate, durable, other_chains } = published;
+        let published: protocol::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
+        let protocol::Published { certificate, durable, other_chains } = published;
         Ok(Published { certificate: translate::certificate(certificate), durable, other_chains })
     }
 

@@ -212,7 +212,7 @@ impl World {
     }
 }
 
-/// A sidecar in memory: what `wire` says, as far as the plugin can tell.
+/// A sidecar in memory: what `protocol` says, as far as the plugin can tell.
 #[derive(Default)]
 pub(crate) struct Sidecar {
     /// Who holds the lease: holder, epoch, fence, end.
@@ -222,7 +222,7 @@ pub(crate) struct Sidecar {
     /// The orders under way.
     pub(crate) orders: BTreeMap<String, Value>,
     attempts: BTreeMap<String, Value>,
-    /// What has been published: the certificates as `wire` lists them.
+    /// What has been published: the certificates as `protocol` lists them.
     pub(crate) certificates: BTreeMap<String, Value>,
     /// Every challenge that was ever published: token and host.
     challenges_seen: HashSet<(String, String)>,
@@ -236,7 +236,7 @@ pub(crate) struct Sidecar {
     pub(crate) offers: Vec<Value>,
     /// The fences under which something was stored.
     pub(crate) fences: Vec<u64>,
-    /// The challenges that it is to answer itself, as `wire` has them, and the paths of those that were withdrawn.
+    /// The challenges that it is to answer itself, as `protocol` has them, and the paths of those that were withdrawn.
     pub(crate) answers: Vec<Value>,
     pub(crate) withdrawn: Vec<String>,
     /// How often it says that an answer is not ready yet.
@@ -321,7 +321,7 @@ impl Sidecar {
                 }
                 json!({"revision": self.wants.0, "wants": self.wants.1})
             }
-            (method, path) => panic!("{method} {path} is not in wire"),
+            (method, path) => panic!("{method} {path} is not in the protocol"),
         };
         Some(match answer {
             Value::Null => Answer::genuine(204, ""),

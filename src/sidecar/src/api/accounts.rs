@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use wire::{AccountRequest, Registration, SecretText};
+use protocol::{AccountRequest, Registration, SecretText};
 
 use super::Context;
 use super::message::{Answer, Fenced, Kept, Message, SMALL, short, url};
@@ -22,7 +22,7 @@ pub(super) async fn account(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     Message(request): Message<AccountRequest, SMALL>,
-) -> Result<Kept<Answer<wire::Account>>, Refused> {
+) -> Result<Kept<Answer<protocol::Account>>, Refused> {
     short("resolver", &request.resolver)?;
     let ca = url("caServer", &request.ca_server)?;
     let eab_kid = request.eab_kid.as_deref();
@@ -61,8 +61,8 @@ fn new_account(request: &AccountRequest) -> Result<Account, Refused> {
     Ok(Account { ca_server, key, email, registration: None, eab_kid })
 }
 
-fn answer(account: &Account, fresh: bool) -> wire::Account {
-    wire::Account {
+fn answer(account: &Account, fresh: bool) -> protocol::Account {
+    protocol::Account {
         key: SecretText::new(URL_SAFE_NO_PAD.encode(account.key.expose())),
         fresh,
         url: account.registration.as_ref().map(|registration| registration.url.clone()),
@@ -84,7 +84,7 @@ pub(super) async fn register(
         let stored = context.store.account(&registration.resolver, &ca, None).await?;
         let expected = Revision::of(stored.as_ref());
         let Some(stored) = stored else {
-            let (resolver, path) = (&registration.resolver, wire::path::ACCOUNTS);
+            let (resolver, path) = (&registration.resolver, protocol::path::ACCOUNTS);
             let detail = format!("the resolver {resolver:?} has no account at {ca}: POST {path} makes its key first");
             return Err(Refused::not_found(StatusCode::NOT_FOUND, detail));
         };

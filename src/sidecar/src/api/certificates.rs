@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::Arc;
 
 use axum::extract::State;
-use wire::{Publication, Published, Renewal, StoredCertificate};
+use protocol::{Publication, Published, Renewal, StoredCertificate};
 
 use super::Context;
 use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, short, url};
@@ -122,7 +122,7 @@ async fn verified(
 ) -> Result<Taken, Refused> {
     let pending = progress.and_then(|progress| progress.value.key.as_ref());
     let Some(pending) = pending.filter(|key| key.order == publication.order) else {
-        let path = wire::path::CSR;
+        let path = protocol::path::CSR;
         return Err(Refused::certificate(format!(
             "no key is kept for the order {:?}: its signing request must come from {path}",
             publication.order
@@ -172,7 +172,7 @@ fn main(publication: &Publication) -> &str {
 }
 
 fn log(key: &CertificateKey, certificate: &Certificate, durable: bool) {
-    let wire::StoredCertificate { id, not_after, serial, issuer, key_type, .. } = &certificate.facts;
+    let protocol::StoredCertificate { id, not_after, serial, issuer, key_type, .. } = &certificate.facts;
     let (resolver, main) = (&key.resolver, id.names.first().map_or("", String::as_str));
     let (names, not_after) = (id.names.len(), date(*not_after));
     tracing::info!(resolver, main, names, key_type, issuer, serial, not_after, durable, "certificate published");

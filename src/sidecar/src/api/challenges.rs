@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use wire::Http01;
+use protocol::Http01;
 
 use super::Context;
 use super::message::{Answer, Fenced, Message, SMALL};

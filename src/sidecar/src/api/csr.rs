@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use protocol::{Csr, CsrRequest};
 use resolver::config::KeyType;
-use wire::{Csr, CsrRequest};
 
 use super::Context;
 use super::message::{Answer, Fenced, Kept, Message, SMALL, certificate_key, short, url};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use protocol::{Dns01, DnsChecks, Readiness};
 use resolver::config::shortened;
-use wire::{Dns01, DnsChecks, Readiness};
 
 use super::Context;
 use super::challenges::check_key_authorization;
@@ -19,7 +19,7 @@ use crate::dns::{MAX_SERVERS, NameServers, Need, Unsolved};
 use crate::from_memory::About;
 
 /// How long a request is held.
-pub(super) const PATIENCE: Duration = Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
+pub(super) const PATIENCE: Duration = Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS);
 
 /// `PUT`: makes the record, and waits until it is seen, or for as long as requests are held.
 pub(super) async fn publish(

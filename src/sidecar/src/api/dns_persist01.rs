@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use protocol::{DnsPersist01, Readiness};
 use tokio::time::timeout;
-use wire::{DnsPersist01, Readiness};
 
 use super::Context;
 use super::dns01::{PATIENCE, check_domain, check_servers, is_dns_name};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use protocol::{EabMac, EabRequest};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use wire::{EabMac, EabRequest};
 
 use super::Context;
 use super::message::{Answer, Fenced, Message, SMALL, short, url};
@@ -32,7 +32,7 @@ pub(super) async fn bind(
     context.store.check(fence)?;
     let account = context.store.account(&resolver, &ca, Some(&kid)).await?;
     let jwk = account.and_then(|account| PublicJwk::of(&account.value.key)).ok_or_else(|| {
-        let path = wire::path::ACCOUNTS;
+        let path = protocol::path::ACCOUNTS;
         Refused::bad_request(format!(
             "the resolver {resolver:?} has no account at {ca} for this kid: POST {path} makes its key first"
         ))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use wire::{Lease, LeaseRequest};
+use protocol::{Lease, LeaseRequest};
 
 use super::Context;
 use super::message::{Answer, Message, SMALL, short};

@@ -83,7 +83,7 @@ impl<S: Sync> FromRequestParts<S> for Fenced {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refused> {
-        let header = wire::FENCE_HEADER;
+        let header = protocol::FENCE_HEADER;
         let value = parts.headers.get(header).ok_or_else(|| {
             Refused::fence_lost(format!("the header {header} is missing: take the lease, and send its fence with it"))
         })?;
@@ -118,14 +118,14 @@ impl<T: IntoResponse> IntoResponse for Kept<T> {
         let Self(answer, saved) = self;
         let mut response = answer.into_response();
         if saved == Saved::InMemory {
-            response.headers_mut().insert(wire::UNSAVED_HEADER, HeaderValue::from_static("true"));
+            response.headers_mut().insert(protocol::UNSAVED_HEADER, HeaderValue::from_static("true"));
         }
         response
     }
 }
 
 /// Checks which certificate is meant, named by the field `path`.
-pub(super) fn certificate_key(path: &str, id: &wire::CertificateId) -> Result<CertificateKey, Refused> {
+pub(super) fn certificate_key(path: &str, id: &protocol::CertificateId) -> Result<CertificateKey, Refused> {
     short(&format!("{path}.resolver"), &id.resolver)?;
     if id.names.is_empty() || id.names.len() > MAX_NAMES {
         let found = id.names.len();

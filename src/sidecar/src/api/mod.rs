@@ -1,4 +1,4 @@
-//! The API for the plugin: version 1 of [`wire`], HTTP/1.1 with JSON.
+//! The API for the plugin: version 1 of [`protocol`], HTTP/1.1 with JSON.
 //!
 //! Promises: what is answered with a 2xx is on disk, unless the answer says otherwise; every error is a problem
 //! document; every body, answer and wait is bounded. Refuses: peers that are not on its list, those without a token, and
@@ -45,8 +45,8 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use protocol::path;
 use tokio::sync::watch;
-use wire::path;
 
 pub use admission::{Admission, Peer};
 pub use host::Hosts;
@@ -75,7 +75,7 @@ use admission::Door;
 use problem::Refused;
 
 /// How long a request may take: longer than a held poll and a slow disk.
-const TIMEOUT: Duration = Duration::from_secs(wire::MAX_WAIT_SECONDS + 10);
+const TIMEOUT: Duration = Duration::from_secs(protocol::MAX_WAIT_SECONDS + 10);
 /// How long the making of a key may take: RSA8192 on a slow machine, behind others.
 const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use wire::{Attempt, CertificateId, Order};
+use protocol::{Attempt, CertificateId, Order};
 
 use super::Context;
 use super::message::{Fenced, Kept, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use wire::{Pause, Permit, PermitRequest};
+use protocol::{Pause, Permit, PermitRequest};
 
 use super::Context;
 use super::message::{Answer, Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
@@ -30,7 +30,7 @@ pub(super) async fn ask(
         ("duplicates", limits.duplicates),
         ("failures", limits.failures),
     ] {
-        let is_bounded = |limit: wire::Limit| limit.count > 0 && (1..=MAX_WINDOW).contains(&limit.window_seconds);
+        let is_bounded = |limit: protocol::Limit| limit.count > 0 && (1..=MAX_WINDOW).contains(&limit.window_seconds);
         if !limit.is_none_or(is_bounded) {
             let expected = format!("a count of at least 1 in 1 to {MAX_WINDOW} seconds");
             return Err(Refused::bad_request(format!("limits.{field}: expected {expected}")));

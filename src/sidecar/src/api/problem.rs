@@ -3,7 +3,7 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use wire::{Problem, problem};
+use protocol::{Problem, problem};
 
 use crate::store::{CommitError, StoreError};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use wire::{CertificateId, Renewal, Renewals, Unwanted, UnwantedList};
+use protocol::{CertificateId, Renewal, Renewals, Unwanted, UnwantedList};
 
 use super::Context;
 use super::message::{Fenced, Kept, Message, WANTS, certificate_key, short};

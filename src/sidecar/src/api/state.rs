@@ -10,9 +10,9 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use protocol::{Attempt, CertificateId, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use wire::{Attempt, CertificateId, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
 
 use super::Context;
 use super::message::Answer;
@@ -34,7 +34,7 @@ pub(super) struct Page {
 pub(super) async fn state(
     State(context): State<Arc<Context>>,
     page: Result<Query<Page>, QueryRejection>,
-) -> Result<Answer<wire::State>, Refused> {
+) -> Result<Answer<protocol::State>, Refused> {
     let after = match page {
         Ok(Query(Page { after: None })) => None,
         Ok(Query(Page { after: Some(after) })) => Some(u64::from_str_radix(&after, 16).map_err(|_| bad_page())?),
@@ -121,8 +121,8 @@ struct Item {
 }
 
 /// Takes the first of these items, up to this many bytes, one in any case; and where the page ends, if there are more.
-fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (wire::State, Option<u64>) {
-    let mut state = wire::State::default();
+fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Option<u64>) {
+    let mut state = protocol::State::default();
     let (mut size, mut last) = (0_usize, None);
     while let Some((number, mut item)) = items.pop_first() {
         let mut added = size_of(&item);
@@ -229,7 +229,7 @@ mod tests {
     fn a_certificate_with_a_thousand_names_fits_into_an_answer() {
         let names: Vec<String> = (0..1000).map(|number| format!("{number:060}.{number:060}.example")).collect();
         let certificate = CertificateId { resolver: "le".into(), names: names.clone() };
-        let way = |name: &String| wire::FailedWay { name: name.clone(), challenge: "http-01".into() };
+        let way = |name: &String| protocol::FailedWay { name: name.clone(), challenge: "http-01".into() };
         let order = Order {
             certificate,
             url: "https://ca.example/order".into(),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use protocol::{Readiness, TlsAlpn01};
 use tokio::time::{Instant, sleep_until};
-use wire::{Readiness, TlsAlpn01};
 
 use super::Context;
 use super::challenges::{check_host, check_key_authorization};
@@ -23,7 +23,7 @@ pub(super) async fn publish(
 ) -> Result<Answer<Readiness>, Refused> {
     check_key_authorization(&challenge.token, &challenge.key_authorization)?;
     check_host(&challenge.host)?;
-    let deadline = Instant::now() + Duration::from_secs(wire::MAX_CHALLENGE_WAIT_SECONDS);
+    let deadline = Instant::now() + Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS);
     let mut stopping = context.stopping.clone();
     loop {
         let freed = context.tls_alpn01.freed();

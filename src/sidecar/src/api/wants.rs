@@ -6,8 +6,8 @@ use std::time::Duration;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use protocol::{Wants, WantsOffer};
 use serde::Deserialize;
-use wire::{Wants, WantsOffer};
 
 use super::Context;
 use super::message::{Answer, Message, WANTS, certificate_key, short};
@@ -49,7 +49,7 @@ pub(super) async fn poll(
     poll: Result<Query<Poll>, QueryRejection>,
 ) -> Result<Answer<Wants>, Refused> {
     let Query(poll) = poll.map_err(|_| Refused::bad_request("query: after and wait are whole numbers"))?;
-    let wait = Duration::from_secs(poll.wait.min(wire::MAX_WAIT_SECONDS));
+    let wait = Duration::from_secs(poll.wait.min(protocol::MAX_WAIT_SECONDS));
     let mut stopping = context.stopping.clone();
     let wants = tokio::select! {
         wants = context.wants.after(poll.after, wait) => wants,
@@ -87,7 +87,7 @@ fn page(wants: Wants, from: usize, most: usize) -> Wants {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use wire::{CertificateId, Replacement, Want};
+    use protocol::{CertificateId, Replacement, Want};
 
     use super::*;
 

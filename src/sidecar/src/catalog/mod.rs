@@ -45,12 +45,12 @@ impl Catalog {
     }
 
     /// Replaces or adds the ACME certificate of `id` (resolver and names, in any order); `None` removes it.
-    pub fn put_acme(&self, id: &wire::CertificateId, pair: Option<Arc<Pair>>) {
+    pub fn put_acme(&self, id: &protocol::CertificateId, pair: Option<Arc<Pair>>) {
         self.alter(|contents| contents.put_acme(id, pair));
     }
 
     /// The ACME certificate of `id` that is served where it is the best.
-    pub fn acme(&self, id: &wire::CertificateId) -> Option<Arc<Pair>> {
+    pub fn acme(&self, id: &protocol::CertificateId) -> Option<Arc<Pair>> {
         let mut id = id.clone();
         id.names.sort_unstable();
         self.read().acme.get(&id).cloned()
@@ -82,10 +82,10 @@ impl Catalog {
     }
 
     /// Name lists of the provided certificates, with the end of their validity.
-    pub fn provided(&self) -> Vec<wire::ProvidedCertificate> {
+    pub fn provided(&self) -> Vec<protocol::ProvidedCertificate> {
         let contents = self.read();
         let listed =
-            |pair: &Arc<Pair>| wire::ProvidedCertificate { names: pair.names.clone(), not_after: pair.not_after };
+            |pair: &Arc<Pair>| protocol::ProvidedCertificate { names: pair.names.clone(), not_after: pair.not_after };
         contents.provided.iter().map(listed).collect()
     }
 
@@ -165,7 +165,7 @@ pub fn now_millis() -> i64 {
 /// What the lock guards.
 #[derive(Default)]
 struct Contents {
-    acme: HashMap<wire::CertificateId, Arc<Pair>>,
+    acme: HashMap<protocol::CertificateId, Arc<Pair>>,
     provided: Vec<Arc<Pair>>,
     default: Option<Arc<Pair>>,
     by_name: HashMap<Name, Covering>,
@@ -175,7 +175,7 @@ struct Contents {
 }
 
 impl Contents {
-    fn put_acme(&mut self, id: &wire::CertificateId, pair: Option<Arc<Pair>>) -> Option<Changed> {
+    fn put_acme(&mut self, id: &protocol::CertificateId, pair: Option<Arc<Pair>>) -> Option<Changed> {
         let mut id = id.clone();
         id.names.sort_unstable();
         let old = match pair.clone() {

@@ -13,8 +13,8 @@ fn pair(version: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc<P
     Arc::new(Pair { chain_pem, key_pem, names, not_before, not_after, is_of_test_system, version })
 }
 
-fn id(names: &[&str]) -> wire::CertificateId {
-    wire::CertificateId { resolver: "le".to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
+fn id(names: &[&str]) -> protocol::CertificateId {
+    protocol::CertificateId { resolver: "le".to_owned(), names: names.iter().map(|name| (*name).to_owned()).collect() }
 }
 
 fn catalog() -> Catalog {

@@ -102,11 +102,11 @@ pub fn root_name(chain_pem: &str) -> String {
 ///
 /// # Errors
 /// When the pair's leaf can't be read.
-pub fn facts(id: wire::CertificateId, pair: &Pair) -> Result<wire::StoredCertificate, Refusal> {
+pub fn facts(id: protocol::CertificateId, pair: &Pair) -> Result<protocol::StoredCertificate, Refusal> {
     let ders = ders(pair)?;
     let leaf = parsed(ders.first().ok_or(PairError::NoCertificate)?)?;
     let common_name = leaf.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
-    Ok(wire::StoredCertificate {
+    Ok(protocol::StoredCertificate {
         id,
         not_before: pair.not_before,
         not_after: pair.not_after,
@@ -127,7 +127,7 @@ fn renewal_id(leaf: &X509Certificate<'_>) -> Option<String> {
     Some(format!("{}.{}", URL_SAFE_NO_PAD.encode(authority.0), URL_SAFE_NO_PAD.encode(leaf.raw_serial())))
 }
 
-/// The serial number of a certificate in DER, as in [`wire::StoredCertificate`].
+/// The serial number of a certificate in DER, as in [`protocol::StoredCertificate`].
 pub fn serial_of(der: &[u8]) -> Option<String> {
     X509Certificate::from_der(der).ok().map(|(_, certificate)| serial_text(certificate.raw_serial()))
 }
@@ -332,7 +332,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
     fn what_is_in_it_is_told() {
         let ca = ca("Some CA");
         let (leaf, key) = leaf(&ca, |params| params.serial_number = Some(vec![0x00, 0xab, 0x01].into()));
-        let id = wire::CertificateId { resolver: "le".into(), names: names(&["a.example"]) };
+        let id = protocol::CertificateId { resolver: "le".into(), names: names(&["a.example"]) };
         let facts = facts(id.clone(), &verify(&leaf, &key, &id.names, NOW).ok().unwrap()).unwrap();
         assert_eq!(facts.id, id);
         assert_eq!((facts.not_before, facts.not_after), (NOW - 1000, NOW + 1000));

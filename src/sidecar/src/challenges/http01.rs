@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wire::Http01;
+use protocol::Http01;
 
 /// The most at once: a hundred times the orders an engine has under way, with a hundred names each.
 const MAX_CHALLENGES: usize = 200_000;

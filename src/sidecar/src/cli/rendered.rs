@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use acme::origin::Origin;
+use protocol::{CertificateId, Want};
 use resolver::config::Mistake;
 use serde_json::Value;
 use setup::Reading;
@@ -14,7 +15,6 @@ use setup::envoy::limits::Connections;
 use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
 use setup::input::Flags;
 use setup::model::{EntryPoint, RouterTls, Setup, TcpTls};
-use wire::{CertificateId, Want};
 
 use super::dns::{known_providers, lacking_credentials};
 use super::inputs::InputArgs;

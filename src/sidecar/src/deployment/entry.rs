@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use protocol::CertificateId;
 use serde::{Deserialize, Serialize};
-use wire::CertificateId;
 
 use crate::catalog::Pair;
 
@@ -80,10 +80,10 @@ impl Entry {
     }
 
     /// The request for another one, if it is time for it.
-    pub(super) fn replacement(&self, now: i64) -> Option<wire::Replacement> {
+    pub(super) fn replacement(&self, now: i64) -> Option<protocol::Replacement> {
         let State::Rejected(rejection) = &self.state else { return None };
         let due = rejection.at.saturating_add(wait(self.rejections));
-        (rejection.mendable && now >= due).then(|| wire::Replacement {
+        (rejection.mendable && now >= due).then(|| protocol::Replacement {
             certificate: self.id.clone(),
             serial: self.serial.clone(),
             reason: rejection.reason.clone(),

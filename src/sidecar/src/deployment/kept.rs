@@ -7,10 +7,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use protocol::CertificateId;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-use wire::CertificateId;
 
 use super::entry::{Entry, Rejection, State};
 use crate::beside;

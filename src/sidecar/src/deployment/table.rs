@@ -258,7 +258,7 @@ impl Table {
     }
 
     /// What the engine is asked for at `now`, seconds since 1970.
-    pub(super) fn replacements(&self, now: i64) -> Vec<wire::Replacement> {
+    pub(super) fn replacements(&self, now: i64) -> Vec<protocol::Replacement> {
         self.entries.values().filter_map(|entry| entry.replacement(now)).collect()
     }
 

@@ -30,8 +30,8 @@ fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
 }
 
 fn certificate(name: &str, version: &str, not_after: i64) -> Certificate {
-    let id = wire::CertificateId { resolver: "le".into(), names: vec![name.to_owned()] };
-    let facts = wire::StoredCertificate {
+    let id = protocol::CertificateId { resolver: "le".into(), names: vec![name.to_owned()] };
+    let facts = protocol::StoredCertificate {
         id,
         not_before: NOW - DAY,
         not_after,

@@ -6,9 +6,9 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hickory_resolver::proto::rr::Name;
+use protocol::Dns01;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use wire::Dns01;
 
 use super::delegation;
 use super::journal::{Entry, Need};

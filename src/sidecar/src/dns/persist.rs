@@ -9,9 +9,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use protocol::DnsPersist01;
 use resolver::config::shortened;
 use tokio::time::Instant;
-use wire::DnsPersist01;
 
 use super::lookup::{self, Exchange, Look, Lookup, LookupError, lacking};
 use crate::catalog::now_seconds;

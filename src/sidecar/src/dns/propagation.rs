@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use hickory_resolver::proto::rr::Name;
+use protocol::DnsChecks;
 use tokio::time::{Instant, sleep};
-use wire::DnsChecks;
 
 use super::lookup::{Look, Lookup, LookupError, NameServer, lacking};
 use super::provider::Timing;

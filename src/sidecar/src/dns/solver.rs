@@ -10,9 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use protocol::Dns01;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
-use wire::Dns01;
 
 use super::delegation::Delegation;
 use super::journal::{Journal, Need};

@@ -95,7 +95,8 @@ fn certificate(resolver: &str, names: &[&str]) -> Certificate {
     let params = CertificateParams::new(honest).unwrap();
     let chain = params.self_signed(&key).unwrap().pem().repeat(2);
     let pair = Pair::parse(&chain, &key.serialize_pem()).unwrap();
-    let id = wire::CertificateId { resolver: resolver.into(), names: names.iter().map(|&name| name.into()).collect() };
+    let id =
+        protocol::CertificateId { resolver: resolver.into(), names: names.iter().map(|&name| name.into()).collect() };
     Certificate { facts: chain::facts(id, &pair).unwrap(), pair: Arc::new(pair) }
 }
 

@@ -1,7 +1,7 @@
 //! What is amiss with certificates: counted all, listed up to a bound, the most urgent first.
 
+use protocol::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 use serde::Serialize;
-use wire::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 
 use super::MAX_LISTED;
 pub(super) use crate::date::date;
@@ -298,7 +298,7 @@ fn cut<T, K: Ord>(list: &mut Vec<T>, urgency: impl Fn(&T) -> K) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use wire::CertificateId;
+    use protocol::CertificateId;
 
     use super::*;
 
@@ -341,14 +341,14 @@ mod tests {
 
     /// What a CA says of an open order, and that a certificate is of another CA.
     fn told(name: &str, complaint: &str, at_once: bool) -> Progress {
-        let order = wire::Order {
+        let order = protocol::Order {
             certificate: id(name),
             url: "https://ca.example/order/1".into(),
             ca_server: "https://ca.example/directory".into(),
             issuer: None,
             created: NOW,
             failed_ways: Vec::new(),
-            course: wire::Course { complaint: Some(complaint.to_owned()), ..wire::Course::default() },
+            course: protocol::Course { complaint: Some(complaint.to_owned()), ..protocol::Course::default() },
         };
         let renewal = Renewal {
             certificate: id(name),

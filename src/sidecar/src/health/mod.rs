@@ -98,7 +98,7 @@ pub struct Report {
     pub refusals: [(&'static str, u64); 2],
     /// All certificates from CAs.
     #[serde(skip)]
-    pub stored: Vec<wire::StoredCertificate>,
+    pub stored: Vec<protocol::StoredCertificate>,
 }
 
 /// What is known of the engine.
@@ -145,7 +145,7 @@ impl Health {
     /// When the store can't be read.
     pub async fn report(&self, stopping: bool, waiting: Vec<Waiting>, now: i64) -> Result<Report, StoreError> {
         let stored = self.store.certificates().await?.into_iter().map(|certificate| certificate.facts);
-        let stored: Vec<wire::StoredCertificate> = stored.collect();
+        let stored: Vec<protocol::StoredCertificate> = stored.collect();
         let progress = self.store.all_progress().await?;
         let faults = Faults {
             waiting,

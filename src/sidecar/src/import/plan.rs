@@ -157,7 +157,7 @@ fn judge(found: &FoundCertificate) -> Result<Certificate, String> {
     chain::verify_undated(&pair, &names).map_err(|error| error.to_string())?;
     // Whoever sorted them put them here: `choice::assign`.
     let resolver = found.resolver.clone().unwrap_or_default();
-    let facts = chain::facts(wire::CertificateId { resolver, names }, &pair).map_err(|error| error.to_string())?;
+    let facts = chain::facts(protocol::CertificateId { resolver, names }, &pair).map_err(|error| error.to_string())?;
     Ok(Certificate { pair: Arc::new(pair), facts })
 }
 

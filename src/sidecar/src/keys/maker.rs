@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn id() -> CertificateKey {
-        (&wire::CertificateId { resolver: "le".into(), names: vec!["a.example".into()] }).into()
+        (&protocol::CertificateId { resolver: "le".into(), names: vec!["a.example".into()] }).into()
     }
 
     #[tokio::test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::{Permit, PermitRequest};
 use resolver::ledger::{Interruption, Ledger, Limit, Limits, Question, Refusal};
-use wire::{Permit, PermitRequest};
 
 use crate::store::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
 
@@ -155,9 +155,9 @@ fn longer(one: Option<Refusal>, other: Option<Refusal>) -> Option<Refusal> {
 }
 
 /// As the ledger has them. A limit out of bounds is none: nobody could order anything under it.
-fn limits(limits: &wire::Limits) -> Limits {
-    let limit = |limit: Option<wire::Limit>| {
-        let wire::Limit { count, window_seconds } =
+fn limits(limits: &protocol::Limits) -> Limits {
+    let limit = |limit: Option<protocol::Limit>| {
+        let protocol::Limit { count, window_seconds } =
             limit.filter(|limit| limit.count > 0 && limit.window_seconds > 0)?;
         Some(Limit { count, window: Duration::from_secs(window_seconds) })
     };

@@ -16,7 +16,7 @@ use crate::store::{CaOrigin, Change, CountedAt, Progress, Revision, Store, Store
 pub(crate) async fn failed(
     store: &dyn Store,
     progress: &mut Progress,
-    attempt: &wire::Attempt,
+    attempt: &protocol::Attempt,
     now: i64,
 ) -> Result<Vec<Change>, StoreError> {
     let mut ledgers = Touched::default();
@@ -81,7 +81,7 @@ impl Touched {
     async fn give_back(
         &mut self,
         store: &dyn Store,
-        id: &wire::CertificateId,
+        id: &protocol::CertificateId,
         counted: Vec<CountedAt>,
     ) -> Result<(), StoreError> {
         let domains = domains::registered(&id.names);

@@ -62,10 +62,10 @@ impl Permits {
         &self,
         store: &dyn Store,
         fence: Fence,
-        request: &wire::PermitRequest,
+        request: &protocol::PermitRequest,
         ca: &CaOrigin,
         now: i64,
-    ) -> Result<wire::Permit, AskError> {
+    ) -> Result<protocol::Permit, AskError> {
         let key = CertificateKey::from(&request.certificate);
         let (domains, seconds) = (domains::registered(key.names()), now.div_euclid(1000));
         loop {
@@ -104,14 +104,19 @@ impl Permits {
         self.waiting.all(now)
     }
 
-    fn wait_for_room(&self, key: &CertificateKey, request: &wire::PermitRequest, no_room: NoRoom) -> wire::Permit {
+    fn wait_for_room(
+        &self,
+        key: &CertificateKey,
+        request: &protocol::PermitRequest,
+        no_room: NoRoom,
+    ) -> protocol::Permit {
         let NoRoom { until, why } = no_room;
-        let permit = wire::Permit { granted: false, until, why, whole_account: false };
+        let permit = protocol::Permit { granted: false, until, why, whole_account: false };
         self.remember(key, request, &permit);
         permit
     }
 
-    fn remember(&self, key: &CertificateKey, request: &wire::PermitRequest, permit: &wire::Permit) {
+    fn remember(&self, key: &CertificateKey, request: &protocol::PermitRequest, permit: &protocol::Permit) {
         if permit.granted {
             return self.waiting.remove(key);
         }
@@ -134,7 +139,7 @@ impl Permits {
 pub(crate) async fn pause(
     store: &dyn Store,
     fence: Fence,
-    pause: &wire::Pause,
+    pause: &protocol::Pause,
     ca: &CaOrigin,
     now: i64,
 ) -> Result<(), AskError> {

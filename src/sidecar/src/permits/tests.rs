@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
+use protocol::{CertificateId, Limit, Limits, Permit, PermitRequest};
 use tempfile::TempDir;
-use wire::{CertificateId, Limit, Limits, Permit, PermitRequest};
 
 use super::*;
 use crate::store::{Claim, FileStore, LeaseBounds, Progress, Storages};
@@ -51,7 +51,7 @@ impl World {
 
     /// A try fails; the order is dead where there is none.
     async fn fail(&self, request: &PermitRequest, refused: &[&str]) {
-        let attempt = wire::Attempt {
+        let attempt = protocol::Attempt {
             refused: refused.iter().map(|name| (*name).to_owned()).collect(),
             issuer: Some(request.issuer.clone()),
             ca_server: request.ca_server.clone(),
@@ -72,14 +72,14 @@ impl World {
 
     async fn order(&self, request: &PermitRequest) {
         let (expected, mut progress) = self.progress(&request.certificate).await;
-        progress.order = Some(wire::Order {
+        progress.order = Some(protocol::Order {
             certificate: request.certificate.clone(),
             url: "https://ca.example.com/order/1".into(),
             ca_server: request.ca_server.clone(),
             issuer: Some(request.issuer.clone()),
             created: self.now,
             failed_ways: Vec::new(),
-            course: wire::Course::default(),
+            course: protocol::Course::default(),
         });
         self.store.commit(self.fence, vec![Change::Progress { expected, progress }]).await.unwrap();
     }
@@ -102,8 +102,8 @@ async fn fence(store: &FileStore, epoch: u64) -> Fence {
     Fence(store.claim(claim).await.unwrap().fence)
 }
 
-fn attempt(id: &CertificateId) -> wire::Attempt {
-    wire::Attempt {
+fn attempt(id: &CertificateId) -> protocol::Attempt {
+    protocol::Attempt {
         has_named_replaced: false,
         certificate: id.clone(),
         failures: 1,
@@ -284,7 +284,8 @@ async fn a_pause_stops_even_what_no_limit_stops() {
     let ca = CaOrigin::of(CA).unwrap();
     for (names, until) in [(vec!["example.com".to_owned()], HOUR), (Vec::new(), 1_000_000 * HOUR)] {
         let until = world.now + until;
-        let pause = wire::Pause { issuer: "le".into(), ca_server: CA.into(), names, until, why: "slow down".into() };
+        let pause =
+            protocol::Pause { issuer: "le".into(), ca_server: CA.into(), names, until, why: "slow down".into() };
         super::pause(&world.store, world.fence, &pause, &ca, world.now * 1000).await.unwrap();
         world.restart().await;
         for request in [&replacement, &resumed] {

@@ -15,7 +15,7 @@ const AFTERWARDS: i64 = 60 * 60;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Which one.
-    pub certificate: wire::CertificateId,
+    pub certificate: protocol::CertificateId,
     /// The resolver whose CA may not be asked.
     pub issuer: String,
     /// Until when, seconds since 1970.

@@ -1,8 +1,8 @@
 //! What of a stored certificate matters to revocation.
 
+use protocol::CertificateId;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use wire::CertificateId;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;

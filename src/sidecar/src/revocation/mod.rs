@@ -225,8 +225,8 @@ impl Revocation {
 
     /// Tells the engine what is to be replaced.
     fn tell(&self) {
-        let replacement = |((_, _), revoked): (&(CertificateKey, String), &Revoked)| wire::Replacement {
-            certificate: wire::CertificateId { resolver: revoked.resolver.clone(), names: revoked.names.clone() },
+        let replacement = |((_, _), revoked): (&(CertificateKey, String), &Revoked)| protocol::Replacement {
+            certificate: protocol::CertificateId { resolver: revoked.resolver.clone(), names: revoked.names.clone() },
             serial: revoked.serial.clone(),
             reason: revoked.reason.clone(),
         };

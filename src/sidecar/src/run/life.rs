@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use notify::RecursiveMode;
+use protocol::Want;
 use rustix::process::Signal as Kill;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until};
-use wire::Want;
 
 use super::admin::Admin;
 use super::candidate::validated;

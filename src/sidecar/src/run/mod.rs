@@ -25,11 +25,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use protocol::Want;
 use serde_json::Value;
 use setup::envoy::tokens::Tokens;
 use setup::envoy::version::Version;
 use tracing_subscriber::filter::LevelFilter;
-use wire::Want;
 
 use crate::cli::SidecarArgs;
 use crate::environment::Passed;

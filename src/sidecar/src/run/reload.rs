@@ -5,8 +5,8 @@
 
 use std::collections::BTreeSet;
 
+use protocol::Want;
 use setup::ClosedRouter;
-use wire::Want;
 
 use super::candidate::validated;
 use super::envoy::Envoy;

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use protocol::Want;
 use tokio::time::Instant;
-use wire::Want;
 
 use super::pieces::Layout;
 use crate::date::{date, day};
@@ -161,7 +161,7 @@ fn main(want: &Want) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use wire::CertificateId;
+    use protocol::CertificateId;
 
     use super::*;
 

@@ -74,7 +74,7 @@ impl Harness {
     }
 
     fn put_until(&self, name: &str, version: &str, not_after: i64) {
-        let id = wire::CertificateId { resolver: "le".to_owned(), names: vec![name.to_owned()] };
+        let id = protocol::CertificateId { resolver: "le".to_owned(), names: vec![name.to_owned()] };
         self.catalog.put_acme(&id, Some(pair(name, version, not_after)));
     }
 
@@ -263,7 +263,7 @@ async fn the_challenge_scope_never_gives_an_ordinary_certificate() {
 #[tokio::test]
 async fn a_challenge_is_served_in_its_scope_alone_and_only_while_it_is_live() {
     let harness = Harness::start(default());
-    let id = wire::CertificateId { resolver: String::new(), names: vec!["a.test".to_owned()] };
+    let id = protocol::CertificateId { resolver: String::new(), names: vec!["a.test".to_owned()] };
     let mut stream = harness.delta(Some("tls-alpn-01")).await;
     stream.subscribe("envoy", "a.test").await;
     assert_eq!(stream.contents().await, ["a.test=gone"]);

@@ -31,15 +31,15 @@ async fn hold(store: &dyn Store, holder: &str) -> Fence {
 }
 
 fn progress(name: &str, url: &str) -> Progress {
-    let id = wire::CertificateId { resolver: "le".into(), names: vec![name.into()] };
-    let order = wire::Order {
+    let id = protocol::CertificateId { resolver: "le".into(), names: vec![name.into()] };
+    let order = protocol::Order {
         certificate: id.clone(),
         url: url.into(),
         ca_server: CA.into(),
         issuer: None,
         created: 1,
         failed_ways: Vec::new(),
-        course: wire::Course::default(),
+        course: protocol::Course::default(),
     };
     Progress { order: Some(order), ..Progress::none(id) }
 }
@@ -76,8 +76,8 @@ async fn changes_are_made_all_or_none(store: &dyn Store, fence: Fence) {
 
 async fn changes_of_several_resolvers_are_made_all_or_none(store: &dyn Store, fence: Fence) {
     let one = progress("several", "1");
-    let id = wire::CertificateId { resolver: "another".into(), ..one.id.clone() };
-    let order = one.order.clone().map(|order| wire::Order { certificate: id.clone(), ..order });
+    let id = protocol::CertificateId { resolver: "another".into(), ..one.id.clone() };
+    let order = one.order.clone().map(|order| protocol::Order { certificate: id.clone(), ..order });
     let other = Progress { order, ..Progress::none(id) };
     let changes = |at: [Revision; 2]| vec![put(at[0], &one), put(at[1], &other)];
     let existing = Revision::of(store.progress(&(&progress("there", "1").id).into()).await.unwrap().as_ref());

@@ -81,7 +81,7 @@ impl LeaseTable {
     }
 
     /// `unix_millis` seeds the fence: one that was given but never stored is still lower than the next.
-    pub(super) fn claim(&mut self, claim: &Claim, now: Instant, unix_millis: u64) -> wire::Lease {
+    pub(super) fn claim(&mut self, claim: &Claim, now: Instant, unix_millis: u64) -> protocol::Lease {
         let ttl = self.bounds.clamp(claim.ttl);
         if let Some(held) = &mut self.holding {
             let same_holder = held.holder == claim.holder;
@@ -92,7 +92,7 @@ impl LeaseTable {
             }
             let is_older_instance = same_holder && claim.epoch < held.epoch;
             if now < held.ends && (!same_holder || is_older_instance) {
-                return wire::Lease { granted: false, fence: 0, expires_in_millis: millis(held.ends - now) };
+                return protocol::Lease { granted: false, fence: 0, expires_in_millis: millis(held.ends - now) };
             }
         }
         let fence = self.last_fence.saturating_add(1).max(unix_millis);
@@ -117,8 +117,8 @@ impl LeaseTable {
     }
 }
 
-fn granted(fence: u64, ttl: Duration) -> wire::Lease {
-    wire::Lease { granted: true, fence, expires_in_millis: millis(ttl) }
+fn granted(fence: u64, ttl: Duration) -> protocol::Lease {
+    protocol::Lease { granted: true, fence, expires_in_millis: millis(ttl) }
 }
 
 /// At least one, so that nobody asks again at once for ever.
@@ -142,7 +142,7 @@ mod tests {
             Self { table: LeaseTable::new(LeaseBounds::default(), 0), start: Instant::now() }
         }
 
-        fn claim_at(&mut self, seconds: u64, holder: &str, epoch: u64) -> wire::Lease {
+        fn claim_at(&mut self, seconds: u64, holder: &str, epoch: u64) -> protocol::Lease {
             let claim = Claim { holder: holder.into(), epoch, ttl: Duration::from_secs(10) };
             self.table.claim(&claim, self.start + Duration::from_secs(seconds), NOW_MILLIS)
         }
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(first.expires_in_millis, 10_000);
         assert_eq!(desk.claim_at(9, "a", 1), first);
         let other = desk.claim_at(18, "b", 1);
-        assert_eq!(other, wire::Lease { granted: false, fence: 0, expires_in_millis: 1_000 });
+        assert_eq!(other, protocol::Lease { granted: false, fence: 0, expires_in_millis: 1_000 });
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub trait Store: Send + Sync {
     fn commit(&self, fence: Fence, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CommitError>>;
 
     /// Takes the lease or keeps it. A new holding's fence MUST be higher than all before, also over restarts.
-    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<wire::Lease, StoreError>>;
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<protocol::Lease, StoreError>>;
 
     /// Whether this is the fence of the current holding. For what is changed outside of the store; a commit checks by
     /// itself.

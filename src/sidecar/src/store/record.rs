@@ -41,7 +41,7 @@ pub struct Certificate {
     /// The chain with its key.
     pub pair: Arc<Pair>,
     /// Which one it is, and what is in it.
-    pub facts: wire::StoredCertificate,
+    pub facts: protocol::StoredCertificate,
 }
 
 impl Certificate {
@@ -55,26 +55,26 @@ impl Certificate {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Progress {
     /// Which certificate.
-    pub id: wire::CertificateId,
+    pub id: protocol::CertificateId,
     /// The order under way.
-    pub order: Option<wire::Order>,
+    pub order: Option<protocol::Order>,
     /// The key that goes with an order.
     pub key: Option<PendingKey>,
     /// What came of the last failed try.
-    pub attempt: Option<wire::Attempt>,
+    pub attempt: Option<protocol::Attempt>,
     /// The try that was permitted and has not ended.
     pub begun: Option<Begun>,
     /// What was counted of limits, and is given back where no certificate comes of it.
     pub counted: Vec<CountedAt>,
     /// What its CA said of the renewal.
-    pub renewal: Option<wire::Renewal>,
+    pub renewal: Option<protocol::Renewal>,
     /// That nothing wants it.
-    pub unwanted: Option<wire::Unwanted>,
+    pub unwanted: Option<protocol::Unwanted>,
 }
 
 impl Progress {
     /// Nothing yet.
-    pub fn none(id: wire::CertificateId) -> Self {
+    pub fn none(id: protocol::CertificateId) -> Self {
         let (order, key, attempt, begun) = (None, None, None, None);
         Self { id, order, key, attempt, begun, counted: Vec::new(), renewal: None, unwanted: None }
     }
@@ -86,7 +86,7 @@ impl Progress {
         failed_ways.extend(self.attempt.map(|attempt| attempt.failed_ways).unwrap_or_default());
         let mut known = HashSet::new();
         failed_ways.retain(|way| known.insert((way.name.clone(), way.challenge.clone())));
-        let attempt = (!failed_ways.is_empty()).then(|| wire::Attempt {
+        let attempt = (!failed_ways.is_empty()).then(|| protocol::Attempt {
             certificate: self.id.clone(),
             failures: 0,
             retry_at: 0,
@@ -136,11 +136,11 @@ pub struct Permitted {
     pub issuer: String,
     /// The CA's directory URL.
     pub ca_server: String,
-    /// [`wire::PermitRequest::places_order`].
+    /// [`protocol::PermitRequest::places_order`].
     pub places_order: bool,
-    /// [`wire::PermitRequest::renews`].
+    /// [`protocol::PermitRequest::renews`].
     pub renews: bool,
-    /// [`wire::PermitRequest::replaces`].
+    /// [`protocol::PermitRequest::replaces`].
     pub replaces: bool,
     /// The URL of the order that was stored, and that a new one takes the place of: it is lost, or dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -186,8 +186,8 @@ impl CertificateKey {
     }
 }
 
-impl From<&wire::CertificateId> for CertificateKey {
-    fn from(id: &wire::CertificateId) -> Self {
+impl From<&protocol::CertificateId> for CertificateKey {
+    fn from(id: &protocol::CertificateId) -> Self {
         let mut names = id.names.clone();
         names.sort_unstable();
         names.dedup();
@@ -253,7 +253,7 @@ mod tests {
     fn the_order_of_names_does_not_matter() {
         let key = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
-            CertificateKey::from(&wire::CertificateId { resolver: "le".into(), names })
+            CertificateKey::from(&protocol::CertificateId { resolver: "le".into(), names })
         };
         assert_eq!(key(&["a.example", "b.example"]), key(&["b.example", "a.example", "b.example"]));
         assert_ne!(key(&["a.example"]), key(&["b.example"]));

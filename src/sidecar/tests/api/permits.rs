@@ -1,7 +1,7 @@
 //! Whether a CA may be asked, over the API and over restarts.
 
+use protocol::{CertificateId, Permit, path, problem};
 use serde_json::{Value, json};
-use wire::{CertificateId, Permit, path, problem};
 
 use crate::harness::{CA, Client, Home, TestCa, id, order};
 

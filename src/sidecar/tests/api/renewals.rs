@@ -1,7 +1,7 @@
 //! What is remembered of stored certificates, and how all of it is told.
 
+use protocol::{CertificateId, Csr, Publication, Published, State, path, problem};
 use serde_json::{Value, json};
-use wire::{CertificateId, Csr, Publication, Published, State, path, problem};
 
 use crate::harness::{Client, Home, TestCa, id, order};
 
@@ -33,7 +33,7 @@ async fn what_a_ca_said_of_a_renewal_is_kept_until_another_certificate_comes() {
     let state = engine.state().await;
     assert_eq!(
         state.renewals,
-        serde_json::from_value::<Vec<wire::Renewal>>(renewals(&id, &first.serial)["renewals"].clone()).unwrap()
+        serde_json::from_value::<Vec<protocol::Renewal>>(renewals(&id, &first.serial)["renewals"].clone()).unwrap()
     );
     assert_eq!((state.unwanted[0].since, state.unwanted[0].said), (Some(7), true));
     engine.put(path::UNWANTED, &unwanted(&id, None)).await.no_content();
@@ -60,7 +60,7 @@ async fn which_ca_issued_a_certificate_is_kept_with_it() {
         issued_by: Some("zero".into()),
     };
     let published: Published = engine.post(path::CERTIFICATES, &publication).await.json();
-    let renewal = wire::Renewal {
+    let renewal = protocol::Renewal {
         certificate: id.clone(),
         serial: published.certificate.serial.clone(),
         issued_by: Some("zero".into()),

@@ -10,6 +10,9 @@ use clap::Parser;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
+use protocol::{
+    CertificateId, Csr, CsrRequest, Lease, LeaseRequest, Problem, Publication, Published, State, Wants, path,
+};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, IsCa, Issuer, KeyIdMethod, KeyPair,
     PublicKeyData, RevocationReason, RevokedCertParams, SerialNumber, SubjectPublicKeyInfo,
@@ -22,7 +25,6 @@ use sidecar::sidecar::{Sidecar, StartError};
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::net::{TcpStream, UnixStream};
-use wire::{CertificateId, Csr, CsrRequest, Lease, LeaseRequest, Problem, Publication, Published, State, Wants, path};
 
 /// The CA's directory.
 pub const CA: &str = "https://ca.example/directory";
@@ -162,7 +164,7 @@ impl Client {
 
     async fn exchange(&self, mut request: hyper::http::request::Builder, body: impl Into<Bytes>) -> Option<Answer> {
         if let Some(fence) = self.fence {
-            request = request.header(wire::FENCE_HEADER, fence.to_string());
+            request = request.header(protocol::FENCE_HEADER, fence.to_string());
         }
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));

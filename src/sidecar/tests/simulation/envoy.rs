@@ -189,7 +189,7 @@ impl Proxy for Host {
             method: header(":method").unwrap_or_default(),
             path: header(":path").unwrap_or_default(),
             authority: header(":authority").unwrap_or_default(),
-            fence: header(wire::FENCE_HEADER),
+            fence: header(protocol::FENCE_HEADER),
             body: body.to_vec(),
             timeout: i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX),
         });

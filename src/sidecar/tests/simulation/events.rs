@@ -156,7 +156,7 @@ impl World {
         self.running = Some(started.map_err(|why| format!("the sidecar can't open what it has written: {why}"))?);
         let state = self.state().unwrap_or_default();
         self.checks.disk.opened(&state)?;
-        let state: wire::State = serde_json::from_slice(&state).unwrap_or_default();
+        let state: protocol::State = serde_json::from_slice(&state).unwrap_or_default();
         self.checks.orders = Default::default();
         for order in &state.orders {
             let now = self.time.now();
@@ -175,7 +175,7 @@ impl World {
             return Ok(());
         }
         let names = key.split(',').map(str::to_owned).collect();
-        let id = wire::CertificateId { resolver: "le".to_owned(), names };
+        let id = protocol::CertificateId { resolver: "le".to_owned(), names };
         let progress = self.machine.run(running.store.progress(&(&id).into())).map_err(|error| error.to_string())?;
         let kept = progress.as_ref().and_then(|progress| progress.value.key.as_ref());
         is_kept(url, csr, kept)

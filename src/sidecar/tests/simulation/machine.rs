@@ -110,13 +110,13 @@ impl Machine {
         let mut request =
             Request::builder().method(method).uri(path).header("host", "sidecar").extension(Peer::Network);
         if let Some(fence) = fence {
-            request = request.header(wire::FENCE_HEADER, fence);
+            request = request.header(protocol::FENCE_HEADER, fence);
         }
         let request = request.body(Body::from(body.to_vec())).unwrap();
         self.runtime.block_on(async {
             let response = running.router.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
-            let is_unsaved = status == 507 || response.headers().contains_key(wire::UNSAVED_HEADER);
+            let is_unsaved = status == 507 || response.headers().contains_key(protocol::UNSAVED_HEADER);
             Answer { status, is_unsaved, body: response.into_body().collect().await.unwrap().to_bytes().to_vec() }
         })
     }

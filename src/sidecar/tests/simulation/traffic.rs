@@ -1,8 +1,8 @@
 //! The messages: what becomes of them on their way, and what they say to whoever watches.
 
 use acme::{Method, Request};
+use protocol::path;
 use serde_json::Value;
-use wire::path;
 
 use super::envoy::{Answered, Callout};
 use super::events::refusal;
@@ -288,7 +288,7 @@ impl World {
                 call.path.split_once("after=").and_then(|(_, rest)| rest.split('&').next()?.parse::<u64>().ok());
             let now = self.time.now();
             let held = until - 15 * SECOND;
-            let wants: Option<wire::Wants> = serde_json::from_slice(&answer.body).ok();
+            let wants: Option<protocol::Wants> = serde_json::from_slice(&answer.body).ok();
             if wants.is_some_and(|wants| Some(wants.revision) == known) && now + LOOK < held && fault == Fault::None {
                 // Looked at again; but not all night, where time is slept through.
                 let call = call.clone();
@@ -339,23 +339,23 @@ impl World {
     fn sabotage_answer(&mut self, path: &str, answer: &mut Answer) -> Result<(), Violation> {
         match self.sabotage {
             Some(Sabotage::PermitsAll) if path == path::PERMITS && answer.status == 200 => {
-                let granted = wire::Permit { granted: true, until: 0, why: String::new(), whole_account: false };
+                let granted = protocol::Permit { granted: true, until: 0, why: String::new(), whole_account: false };
                 answer.body = serde_json::to_vec(&granted).unwrap_or_default();
             }
             Some(Sabotage::HidesAge) if path == path::STATE || path == path::CERTIFICATES => {
                 let century = 100 * 365 * 24 * HOUR / SECOND;
-                if let Ok(mut state) = serde_json::from_slice::<wire::State>(&answer.body) {
+                if let Ok(mut state) = serde_json::from_slice::<protocol::State>(&answer.body) {
                     state.certificates.iter_mut().for_each(|certificate| certificate.not_after += century);
                     answer.body = serde_json::to_vec(&state).unwrap_or_default();
                 }
-                if let Ok(mut published) = serde_json::from_slice::<wire::Published>(&answer.body) {
+                if let Ok(mut published) = serde_json::from_slice::<protocol::Published>(&answer.body) {
                     published.certificate.not_after += century;
                     answer.body = serde_json::to_vec(&published).unwrap_or_default();
                 }
             }
             Some(Sabotage::TakesAway | Sabotage::ServesOlder) if path == path::CERTIFICATES => {
                 if let (Some(running), Ok(published)) =
-                    (&self.running, serde_json::from_slice::<wire::Published>(&answer.body))
+                    (&self.running, serde_json::from_slice::<protocol::Published>(&answer.body))
                 {
                     let id = published.certificate.id;
                     let first = self

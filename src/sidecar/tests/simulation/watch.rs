@@ -1,7 +1,7 @@
 //! What is seen from outside, and told to the invariants.
 
 use acme::Response;
-use wire::path;
+use protocol::path;
 
 use super::envoy::{Callout, Fields};
 use super::invariants::{Violation, key};
@@ -112,8 +112,8 @@ impl World {
         }
         match call.path.as_str() {
             path::PERMITS => {
-                let request: Option<wire::PermitRequest> = serde_json::from_slice(&call.body).ok();
-                let permit: Option<wire::Permit> = serde_json::from_slice(&answer.body).ok();
+                let request: Option<protocol::PermitRequest> = serde_json::from_slice(&call.body).ok();
+                let permit: Option<protocol::Permit> = serde_json::from_slice(&answer.body).ok();
                 match (request, permit) {
                     (_, Some(permit)) if !permit.granted => self.held_until = permit.until,
                     (Some(request), Some(_)) if request.places_order && !request.replaces => {
@@ -123,8 +123,8 @@ impl World {
                 }
             }
             path::LEASE => {
-                let request: Option<wire::LeaseRequest> = serde_json::from_slice(&call.body).ok();
-                let lease: Option<wire::Lease> = serde_json::from_slice(&answer.body).ok();
+                let request: Option<protocol::LeaseRequest> = serde_json::from_slice(&call.body).ok();
+                let lease: Option<protocol::Lease> = serde_json::from_slice(&answer.body).ok();
                 if let (Some(request), Some(lease)) = (request, lease.filter(|lease| lease.granted)) {
                     self.checks.disk.granted(lease.fence, &request.holder, request.epoch)?;
                     if self.leader != Some((vm, lease.fence)) {
@@ -139,7 +139,7 @@ impl World {
                 self.checks.orders.read(now);
             }
             path::ORDERS if is_done || is_unsaved => {
-                if let Ok(order) = serde_json::from_slice::<wire::Order>(&call.body) {
+                if let Ok(order) = serde_json::from_slice::<protocol::Order>(&call.body) {
                     let key = self.key(&order.certificate);
                     let told_at = self.told.get(&call.body).map_or(now, |(told_at, _)| *told_at);
                     self.trace.note(|| format!("   stored {} for {key}", order.url));
@@ -149,7 +149,7 @@ impl World {
                 }
             }
             path::ATTEMPTS if is_done || is_unsaved => {
-                if let Ok(attempt) = serde_json::from_slice::<wire::Attempt>(&call.body) {
+                if let Ok(attempt) = serde_json::from_slice::<protocol::Attempt>(&call.body) {
                     let key = self.key(&attempt.certificate);
                     let (told, wall) = self.told.get(&call.body).copied().unwrap_or((now, self.time.wall_millis()));
                     if attempt.order_is_dead {
@@ -162,8 +162,8 @@ impl World {
             }
             path::CSR => self.note_saved(is_done && !is_unsaved),
             path::CERTIFICATES if is_done => {
-                let publication: Option<wire::Publication> = serde_json::from_slice(&call.body).ok();
-                let published: Option<wire::Published> = serde_json::from_slice(&answer.body).ok();
+                let publication: Option<protocol::Publication> = serde_json::from_slice(&call.body).ok();
+                let published: Option<protocol::Published> = serde_json::from_slice(&answer.body).ok();
                 if let (Some(publication), Some(published)) = (publication, published) {
                     let key = self.key(&publication.certificate);
                     self.orders.remove(&publication.order);

@@ -221,7 +221,7 @@ impl World {
 
     /// What the sidecar tells of all that is stored, in one order.
     pub fn state(&self) -> Option<Vec<u8>> {
-        let answer = self.machine.ask(self.running.as_ref()?, "GET", wire::path::STATE, None, &[]);
+        let answer = self.machine.ask(self.running.as_ref()?, "GET", protocol::path::STATE, None, &[]);
         let mut state: Value = serde_json::from_slice(&answer.body).ok()?;
         for list in state.as_object_mut()?.values_mut().filter_map(Value::as_array_mut) {
             list.sort_by_key(Value::to_string);
@@ -301,7 +301,8 @@ impl World {
 
     /// How long until the next failed try may be repeated.
     fn until_retry(&self) -> i64 {
-        let state: wire::State = self.state().and_then(|state| serde_json::from_slice(&state).ok()).unwrap_or_default();
+        let state: protocol::State =
+            self.state().and_then(|state| serde_json::from_slice(&state).ok()).unwrap_or_default();
         let attempts = state.attempts.iter().map(|attempt| attempt.retry_at);
         let waits = attempts.chain([self.held_until]).map(|at| at * SECOND - self.time.wall_millis());
         waits.filter(|wait| *wait > 0).min().unwrap_or(i64::MAX)
@@ -334,7 +335,7 @@ impl World {
     }
 
     /// Which certificate these names are.
-    pub fn key(&self, certificate: &wire::CertificateId) -> Key {
+    pub fn key(&self, certificate: &protocol::CertificateId) -> Key {
         key(&certificate.names)
     }
 }

@@ -3,9 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use protocol::TlsAlpn01;
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair};
 use time::{Duration, OffsetDateTime};
-use wire::TlsAlpn01;
 
 use crate::catalog::{Name, Pair, PairError};
 

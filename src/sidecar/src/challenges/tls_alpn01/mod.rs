@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use protocol::TlsAlpn01;
 use tokio::sync::Notify;
 use tokio::time::timeout;
-use wire::TlsAlpn01;
 
 use crate::catalog::{Catalog, DefaultCertificate, Name};
 use crate::store::Fence;
@@ -181,8 +181,8 @@ impl TlsAlpn01Challenges {
 }
 
 /// Under which id the catalog has the certificate for a name.
-fn id(name: &Name) -> wire::CertificateId {
-    wire::CertificateId { resolver: String::new(), names: vec![name.as_str().to_owned()] }
+fn id(name: &Name) -> protocol::CertificateId {
+    protocol::CertificateId { resolver: String::new(), names: vec![name.as_str().to_owned()] }
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use protocol::{Dns01, DnsChecks};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
-use wire::{Dns01, DnsChecks};
 
 use super::delegation::Delegation;
 use super::lookup::testing::{FakeDns, NS1, NS2, RECURSIVE, txt};

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use hickory_resolver::proto::rr::RecordType;
-use wire::DnsPersist01;
+use protocol::DnsPersist01;
 
 use super::checks;
 use crate::catalog::now_seconds;

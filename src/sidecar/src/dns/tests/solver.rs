@@ -3,7 +3,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::{Instant, advance, sleep};
 
-use wire::Dns01;
+use protocol::Dns01;
 
 use super::{A, PATIENCE, World, challenge, failure};
 use crate::dns::delegation::Delegation;

@@ -59,7 +59,7 @@ impl Resolver {
                 return true;
             }
             let serial = serials.get(key.as_ref());
-            let is_of_it = |renewal: &wire::Renewal| serial.is_some_and(|serial| **serial == renewal.serial);
+            let is_of_it = |renewal: &protocol::Renewal| serial.is_some_and(|serial| **serial == renewal.serial);
             let mut progress = entry.value.clone();
             progress.renewal = progress.renewal.filter(is_of_it);
             progress.unwanted = progress.unwanted.filter(|_| serial.is_some());

@@ -53,7 +53,7 @@ fn certificate(resolver: &str, value: Value) -> Result<Stored, String> {
     if names.is_empty() {
         names.clone_from(&pair.names);
     }
-    let id = wire::CertificateId { resolver: resolver.to_owned(), names };
+    let id = protocol::CertificateId { resolver: resolver.to_owned(), names };
     let facts = chain::facts(id, &pair).map_err(|error| error.to_string())?;
     let versioned = Versioned { revision: Revision(1), value: Certificate { pair: Arc::new(pair), facts } };
     Ok(Stored { versioned, store: decoded.store, extra: decoded.extra, extra_of_domain: decoded.extra_of_domain })

@@ -163,7 +163,7 @@ impl FileStore {
         Ok(counts)
     }
 
-    async fn claim_lease(&self, claim: Claim) -> wire::Lease {
+    async fn claim_lease(&self, claim: Claim) -> protocol::Lease {
         let (lease, count) = {
             let mut desk = self.desk();
             let before = desk.lease.last_fence();
@@ -299,7 +299,7 @@ impl Store for FileStore {
         .boxed()
     }
 
-    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<wire::Lease, StoreError>> {
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<protocol::Lease, StoreError>> {
         self.claim_lease(claim).map(Ok).boxed()
     }
 

@@ -22,7 +22,7 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
         if entry.names.is_empty() {
             return Err(damage("names", "at least one name"));
         }
-        let id = wire::CertificateId { resolver: resolver.to_owned(), names: entry.names };
+        let id = protocol::CertificateId { resolver: resolver.to_owned(), names: entry.names };
         let key = entry.pending_key.map(|key| pending_key(key).ok_or_else(|| damage("pendingKey.key", "base64")));
         let progress = Progress {
             order: entry.order.map(|order| order_of(&id, order)),
@@ -31,7 +31,7 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
             begun: entry.begun,
             counted: entry.counted,
             renewal: entry.renewal.map(|renewal| renewal_of(&id, renewal)),
-            unwanted: entry.unwanted.map(|UnwantedEntry { since, said }| wire::Unwanted {
+            unwanted: entry.unwanted.map(|UnwantedEntry { since, said }| protocol::Unwanted {
                 certificate: id.clone(),
                 since: Some(since),
                 said,
@@ -43,13 +43,13 @@ pub(super) fn read(resolver: &str, entries: Vec<ProgressEntry>) -> Result<InProg
     read.collect()
 }
 
-fn order_of(id: &wire::CertificateId, entry: OrderEntry) -> wire::Order {
+fn order_of(id: &protocol::CertificateId, entry: OrderEntry) -> protocol::Order {
     let OrderEntry { url, ca_server, issuer, created, failed_ways, course } = entry;
-    wire::Order { certificate: id.clone(), url, ca_server, issuer, created, failed_ways, course }
+    protocol::Order { certificate: id.clone(), url, ca_server, issuer, created, failed_ways, course }
 }
 
-fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
-    wire::Attempt {
+fn attempt_of(id: &protocol::CertificateId, entry: AttemptEntry) -> protocol::Attempt {
+    protocol::Attempt {
         certificate: id.clone(),
         failures: entry.failures,
         retry_at: entry.retry_at,
@@ -66,9 +66,9 @@ fn attempt_of(id: &wire::CertificateId, entry: AttemptEntry) -> wire::Attempt {
     }
 }
 
-fn renewal_of(id: &wire::CertificateId, entry: RenewalEntry) -> wire::Renewal {
+fn renewal_of(id: &protocol::CertificateId, entry: RenewalEntry) -> protocol::Renewal {
     let RenewalEntry { serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until } = entry;
-    wire::Renewal {
+    protocol::Renewal {
         certificate: id.clone(),
         serial,
         issued_by,

@@ -211,9 +211,9 @@ pub(super) struct RenewalEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ca_server: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) other_ca: Option<wire::OtherCa>,
+    pub(super) other_ca: Option<protocol::OtherCa>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) suggestion: Option<wire::Suggestion>,
+    pub(super) suggestion: Option<protocol::Suggestion>,
     #[serde(default)]
     pub(super) ask_at: i64,
     #[serde(default)]
@@ -257,9 +257,9 @@ pub(super) struct OrderEntry {
     pub(super) issuer: Option<String>,
     pub(super) created: i64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) failed_ways: Vec<wire::FailedWay>,
+    pub(super) failed_ways: Vec<protocol::FailedWay>,
     #[serde(flatten)]
-    pub(super) course: wire::Course,
+    pub(super) course: protocol::Course,
 }
 
 /// The key of a certificate that is not there yet.
@@ -284,11 +284,11 @@ pub(super) struct AttemptEntry {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) has_named_replaced: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) permanent: Option<wire::Permanent>,
+    pub(super) permanent: Option<protocol::Permanent>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) failed_ways: Vec<wire::FailedWay>,
+    pub(super) failed_ways: Vec<protocol::FailedWay>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) elsewhere: Vec<wire::Elsewhere>,
+    pub(super) elsewhere: Vec<protocol::Elsewhere>,
 }
 
 /// A text that is written in base64, without a copy of it.

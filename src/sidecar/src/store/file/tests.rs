@@ -67,16 +67,16 @@ async fn hold(store: &FileStore) -> Fence {
 }
 
 fn order(resolver: &str, name: &str) -> Change {
-    let id = wire::CertificateId { resolver: resolver.into(), names: vec![name.into()] };
+    let id = protocol::CertificateId { resolver: resolver.into(), names: vec![name.into()] };
     let url = format!("https://ca.example/order/{name}");
-    let order = wire::Order {
+    let order = protocol::Order {
         certificate: id.clone(),
         url,
         ca_server: "https://ca.example".into(),
         issuer: None,
         created: 1,
         failed_ways: Vec::new(),
-        course: wire::Course::default(),
+        course: protocol::Course::default(),
     };
     Change::Progress { expected: Revision::ABSENT, progress: Progress { order: Some(order), ..Progress::none(id) } }
 }
@@ -85,7 +85,7 @@ fn certificate(resolver: &str, name: &str) -> Certificate {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     let pair = Pair::parse(&params.self_signed(&key).unwrap().pem(), &key.serialize_pem()).unwrap();
-    let id = wire::CertificateId { resolver: resolver.into(), names: vec![name.to_owned()] };
+    let id = protocol::CertificateId { resolver: resolver.into(), names: vec![name.to_owned()] };
     Certificate { facts: chain::facts(id, &pair).unwrap(), pair: Arc::new(pair) }
 }
 
