@@ -3,6 +3,7 @@
 //! A user writes the configuration as YAML in Envoy's own (a `google.protobuf.Struct`, which arrives as protobuf bytes)
 //! or as JSON text in a `StringValue`. Both give the same JSON value, which `resolver::config` reads.
 
+use protocol::fnv;
 use resolver::config::{Config, Mistake};
 use serde_json::Value;
 
@@ -60,8 +61,7 @@ fn value(bytes: &[u8]) -> Result<Value, String> {
 
 /// FNV-1a over the version and the text. JSON text has its keys sorted.
 pub(crate) fn fingerprint(text: &[u8]) -> u64 {
-    let bytes = env!("CARGO_PKG_VERSION").bytes().chain(text.iter().copied());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    fnv::extended(fnv::hash(env!("CARGO_PKG_VERSION").as_bytes()), text)
 }
 
 #[cfg(test)]

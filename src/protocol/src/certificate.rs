@@ -2,15 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Which certificate is meant: the same resolver and the same set of names is the same certificate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CertificateId {
-    /// The resolver's name.
-    pub resolver: String,
-    /// DNS names in lower-case ASCII, or IP addresses; the first is the main one. Never empty.
-    pub names: Vec<String>,
-}
+use crate::CertificateId;
 
 /// Asks for a signing request. The key is on disk before this is answered; asked again for the same order, the same
 /// key answers.

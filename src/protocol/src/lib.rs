@@ -43,7 +43,9 @@
 
 mod account;
 mod certificate;
+mod certificate_id;
 mod challenge;
+pub mod fnv;
 mod lease;
 mod order;
 mod permit;
@@ -53,7 +55,8 @@ mod state;
 mod wants;
 
 pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, SecretText};
-pub use certificate::{CertificateId, Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
+pub use certificate::{Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
+pub use certificate_id::CertificateId;
 pub use challenge::{Dns01, DnsChecks, DnsPersist01, Http01, Readiness, TlsAlpn01};
 pub use lease::{Lease, LeaseRequest};
 pub use order::{Attempt, Course, Elsewhere, FailedWay, Order, Permanent};

@@ -14,7 +14,6 @@ pub mod config;
 pub mod coverage;
 pub mod engine;
 mod hold;
-mod key;
 pub mod ledger;
 mod mended;
 pub mod plan;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use acme::Class;
 
 use crate::config::{CaTrust, Config, DnsChallenge, Propagation, Resolver};
-use crate::spread;
 use crate::vault::Inventory;
+use protocol::fnv;
 
 /// No UTF-8 text has this byte, so it ends a text.
 const END: [u8; 1] = [0xff];
@@ -41,7 +41,7 @@ impl Inventory {
 }
 
 fn of_ca(resolver: &Resolver) -> u32 {
-    folded(spread::hash(&resolver.ca_server))
+    folded(fnv::hash(resolver.ca_server.as_bytes()))
 }
 
 /// Of every option that a failure may be mended with.
@@ -73,7 +73,7 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
     } = resolver;
     let (eab, http) = (eab.as_ref(), http_challenge.as_ref());
     let delay = http.map(|http| http.delay).unwrap_or_default();
-    let mut hash = spread::START;
+    let mut hash = fnv::START;
     for time in [delay, *client_timeout, *client_response_header_timeout, *certificate_timeout] {
         hash = with_time(hash, time);
     }
@@ -115,11 +115,11 @@ fn of_options(config: &Config, resolver: &Resolver) -> u32 {
 }
 
 fn with_time(hash: u64, time: Duration) -> u64 {
-    spread::extended(spread::extended(hash, &time.as_secs().to_le_bytes()), &time.subsec_nanos().to_le_bytes())
+    fnv::extended(fnv::extended(hash, &time.as_secs().to_le_bytes()), &time.subsec_nanos().to_le_bytes())
 }
 
 fn with_flags<const N: usize>(hash: u64, flags: [bool; N]) -> u64 {
-    spread::extended(hash, &flags.map(u8::from))
+    fnv::extended(hash, &flags.map(u8::from))
 }
 
 fn with_list(hash: u64, list: &[String]) -> u64 {
@@ -128,7 +128,7 @@ fn with_list(hash: u64, list: &[String]) -> u64 {
 
 /// A hash, and a text with its end.
 fn with(hash: u64, text: &str) -> u64 {
-    spread::extended(spread::extended(hash, text.as_bytes()), &END)
+    fnv::extended(fnv::extended(hash, text.as_bytes()), &END)
 }
 
 /// Half of a hash says nothing of the secret in it, and any reader of JSON takes it for the number it is. Should two

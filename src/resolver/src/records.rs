@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::hold::Hold;
-use crate::spread::hash;
 use crate::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder, Renewal, Unwanted};
+use protocol::fnv;
 
 /// All that is known of one certificate.
 #[derive(Clone, Debug, Default)]
@@ -121,11 +121,14 @@ impl Records {
 
     /// Where it stands, or the number that is free for it.
     fn find(&self, id: &CertificateId) -> Result<usize, u64> {
-        let mut number = id.names.iter().fold(hash(&id.resolver), |sum, name| sum.wrapping_add(hash(name)));
+        let mut number = id
+            .names
+            .iter()
+            .fold(fnv::hash(id.resolver.as_bytes()), |sum, name| sum.wrapping_add(fnv::hash(name.as_bytes())));
         loop {
             match self.places.get(&number).copied() {
                 None => return Err(number),
-                Some(place) if self.at(place).is_some_and(|record| record.id.is_same(id)) => return Ok(place),
+                Some(place) if self.at(place).is_some_and(|record| record.id == *id) => return Ok(place),
                 Some(_) => number = number.wrapping_add(1),
             }
         }

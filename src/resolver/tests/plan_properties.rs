@@ -140,7 +140,7 @@ proptest! {
         let due = planned(&wants, &inventory, &HashSet::new(), NOW).due;
         let brings = |why| matches!(why, Why::First | Why::Resume);
         for one in due.iter().filter(|due| due.why == Why::First) {
-            for other in due.iter().filter(|other| brings(other.why) && !other.id.is_same(&one.id)) {
+            for other in due.iter().filter(|other| brings(other.why) && other.id != one.id) {
                 let is_within = one.id.names.iter().all(|name| other.id.names.contains(name));
                 prop_assert!(!is_within, "{one:?} is within {other:?}");
             }
@@ -156,14 +156,14 @@ proptest! {
         let plan = planned(&wants, &inventory, &in_flight, NOW);
         // A certificate that nobody renews any more is none to rely on once it would be due.
         let is_kept = |stored: &&Certificate| {
-            wants.iter().any(|want| want.is_same(&stored.id)) || renewal_at(stored) > NOW
+            wants.iter().any(|want| *want == stored.id) || renewal_at(stored) > NOW
         };
         let valid = inventory.certificates.iter().filter(|stored| stored.not_after > NOW);
         let serving = valid.filter(is_kept).map(|stored| &stored.id.names);
         let coming = plan.due.iter().map(|due| &due.id.names).chain(in_flight.iter().map(|id| &id.names));
         let covering: Vec<&String> = serving.chain(coming).chain(&inventory.provided).flatten().collect();
         for want in &wants {
-            let waits = inventory.attempts.iter().any(|attempt| attempt.id.is_same(want) && attempt.retry_at > NOW);
+            let waits = inventory.attempts.iter().any(|attempt| attempt.id == *want && attempt.retry_at > NOW);
             for name in &want.names {
                 prop_assert!(waits || covering.iter().any(|pattern| covers(pattern, name)), "{name} of {want:?}: {plan:?}");
             }
@@ -179,9 +179,9 @@ proptest! {
         let plan = planned(&wants, &inventory, &in_flight, NOW);
         for (position, due) in plan.due.iter().enumerate() {
             prop_assert!(wants.contains(&due.id));
-            prop_assert!(!in_flight.iter().any(|id| id.is_same(&due.id)));
-            prop_assert!(!plan.due[..position].iter().any(|other| other.id.is_same(&due.id)));
-            let own = inventory.certificates.iter().find(|stored| stored.id.is_same(&due.id));
+            prop_assert!(!in_flight.iter().any(|id| *id == due.id));
+            prop_assert!(!plan.due[..position].iter().any(|other| other.id == due.id));
+            let own = inventory.certificates.iter().find(|stored| stored.id == due.id);
             prop_assert!(own.is_none_or(|stored| renewal_at(stored) <= NOW));
             let fresh = inventory.certificates.iter().filter(|stored| renewal_at(stored) > NOW);
             let others: Vec<&String> = fresh.map(|stored| &stored.id.names).chain(&inventory.provided).flatten().collect();
@@ -196,9 +196,9 @@ proptest! {
         mut inventory in inventory(),
     ) {
         for due in planned(&wants, &inventory, &HashSet::new(), NOW).due {
-            inventory.certificates.retain(|stored| !stored.id.is_same(&due.id));
-            inventory.orders.retain(|order| !order.id.is_same(&due.id));
-            inventory.attempts.retain(|attempt| !attempt.id.is_same(&due.id));
+            inventory.certificates.retain(|stored| stored.id != due.id);
+            inventory.orders.retain(|order| order.id != due.id);
+            inventory.attempts.retain(|attempt| attempt.id != due.id);
             inventory.certificates.push(Certificate {
                 id: due.id,
                 not_before: NOW,

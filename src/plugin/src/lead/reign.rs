@@ -13,7 +13,7 @@ use crate::ca::Ca;
 use crate::challenges;
 use crate::log::log;
 use crate::sidecar::vault::SidecarVault;
-use crate::sidecar::{AskError, Sidecar, from_wire, replacement};
+use crate::sidecar::{AskError, Sidecar, replacement};
 use crate::world::World;
 
 /// How often the sidecar's lease is renewed, unless it is so short that a third of it is less.
@@ -109,7 +109,7 @@ async fn feed(world: &World, sidecar: &Sidecar, wants: &WantsFeed) {
         match sidecar.wants(revision).await {
             Ok(news) if news.revision != revision => {
                 revision = news.revision;
-                let wanted = news.wants.into_iter().map(|want| from_wire(want.certificate));
+                let wanted = news.wants.into_iter().map(|want| want.certificate);
                 wants.replace(wanted.collect(), news.replace.into_iter().map(replacement).collect());
             }
             // Nothing new, or a sidecar that does not wait: either way not to be asked at once.

@@ -10,7 +10,6 @@ mod translate;
 pub(crate) mod vault;
 
 pub(crate) use renewals::replacement;
-pub(crate) use translate::from_wire;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -141,7 +140,7 @@ impl Sidecar {
 
     /// Says what this Envoy wants, for whoever leads.
     pub(crate) async fn offer(&self) -> Result<(), AskError> {
-        let wants = self.world.config.wants.iter().map(|id| protocol::Want { certificate: translate::to_wire(id) });
+        let wants = self.world.config.wants.iter().map(|id| protocol::Want { certificate: id.clone() });
         let offer = WantsOffer {
             holder: self.leader.envoy.clone(),
             wants: wants.collect(),

@@ -3,13 +3,11 @@
 use resolver::ledger::{Limit, Limits};
 use resolver::vault::{Asking, OtherCa, Pause, Permission, Renewal, Replacement, Suggestion, Unwanted};
 
-use super::translate::{from_wire, to_wire};
-
 /// What a CA is to be asked for.
 pub(super) fn permit_request(asking: Asking<'_>) -> protocol::PermitRequest {
     let Asking { id, issuer, places_order, renews, replaces } = asking;
     protocol::PermitRequest {
-        certificate: to_wire(id),
+        certificate: id.clone(),
         issuer: issuer.name.clone(),
         ca_server: issuer.ca_server.clone(),
         places_order,
@@ -50,7 +48,7 @@ pub(super) fn to_renewals(renewals: Vec<Renewal>) -> protocol::Renewals {
             protocol::Suggestion { start, end, renew_at, explanation }
         });
         protocol::Renewal {
-            certificate: to_wire(&id),
+            certificate: id.clone(),
             serial,
             issued_by,
             ca_server,
@@ -82,33 +80,23 @@ pub(super) fn renewal(renewal: protocol::Renewal) -> Renewal {
         Suggestion { start, end, renew_at, explanation }
     });
     let other_ca = other_ca.map(|protocol::OtherCa { ca_server, at_once }| OtherCa { ca_server, at_once });
-    Renewal {
-        id: from_wire(certificate),
-        serial,
-        issued_by,
-        ca_server,
-        other_ca,
-        suggestion,
-        ask_at,
-        hurries,
-        rest_until,
-    }
+    Renewal { id: certificate, serial, issued_by, ca_server, other_ca, suggestion, ask_at, hurries, rest_until }
 }
 
 /// Since when nothing wants some certificates, to be kept.
 pub(super) fn unwanted_list(unwanted: Vec<Unwanted>) -> protocol::UnwantedList {
-    let to_wire = |Unwanted { id, since, said }| protocol::Unwanted { certificate: to_wire(&id), since, said };
+    let to_wire = |Unwanted { id, since, said }| protocol::Unwanted { certificate: id.clone(), since, said };
     protocol::UnwantedList { unwanted: unwanted.into_iter().map(to_wire).collect() }
 }
 
 /// Since when nothing wants a certificate.
 pub(super) fn unwanted(unwanted: protocol::Unwanted) -> Unwanted {
     let protocol::Unwanted { certificate, since, said } = unwanted;
-    Unwanted { id: from_wire(certificate), since, said }
+    Unwanted { id: certificate, since, said }
 }
 
 /// A certificate that has to be replaced at once.
 pub(crate) fn replacement(replacement: protocol::Replacement) -> Replacement {
     let protocol::Replacement { certificate, serial, reason } = replacement;
-    Replacement { id: from_wire(certificate), serial, reason }
+    Replacement { id: certificate, serial, reason }
 }

@@ -7,16 +7,6 @@ use resolver::vault::{
 
 use super::renewals::{renewal, unwanted};
 
-/// Which certificate, as the sidecar names it.
-pub(super) fn to_wire(id: &CertificateId) -> protocol::CertificateId {
-    protocol::CertificateId { resolver: id.resolver.clone(), names: id.names.clone() }
-}
-
-/// Which certificate, as the resolver names it.
-pub(crate) fn from_wire(id: protocol::CertificateId) -> CertificateId {
-    CertificateId { resolver: id.resolver, names: id.names }
-}
-
 /// One page of all that is stored.
 pub(super) fn add(inventory: &mut Inventory, state: protocol::State) {
     inventory.certificates.extend(state.certificates.into_iter().map(certificate));
@@ -30,7 +20,7 @@ pub(super) fn add(inventory: &mut Inventory, state: protocol::State) {
 /// A stored certificate.
 pub(super) fn certificate(stored: protocol::StoredCertificate) -> Certificate {
     Certificate {
-        id: from_wire(stored.id),
+        id: stored.id,
         not_before: stored.not_before,
         not_after: stored.not_after,
         serial: stored.serial,
@@ -42,7 +32,7 @@ pub(super) fn certificate(stored: protocol::StoredCertificate) -> Certificate {
 fn order(order: protocol::Order) -> PendingOrder {
     PendingOrder {
         issuer: order.issuer.unwrap_or_else(|| order.certificate.resolver.clone()),
-        id: from_wire(order.certificate),
+        id: order.certificate,
         url: order.url,
         ca_server: order.ca_server,
         created: order.created,
@@ -72,7 +62,7 @@ fn attempt(attempt: protocol::Attempt) -> Attempt {
     };
     Attempt {
         issuer: attempt.issuer.unwrap_or_else(|| attempt.certificate.resolver.clone()),
-        id: from_wire(attempt.certificate),
+        id: attempt.certificate,
         failures: attempt.failures,
         retry_at: attempt.retry_at,
         elsewhere: attempt.elsewhere.into_iter().map(elsewhere).collect(),
@@ -118,7 +108,7 @@ pub(super) fn order_to_wire(order: PendingOrder) -> protocol::Order {
     let PendingOrder { id, url, ca_server, issuer, created, failed_ways, course, complaint } = order;
     let (issuer, failed_ways, course) =
         (another(issuer, &id), failed_ways_to_wire(failed_ways), course_to_wire(course, complaint));
-    protocol::Order { certificate: to_wire(&id), url, ca_server, issuer, created, failed_ways, course }
+    protocol::Order { certificate: id.clone(), url, ca_server, issuer, created, failed_ways, course }
 }
 
 /// What came of a failed try, to be kept.
@@ -128,7 +118,7 @@ pub(super) fn attempt_to_wire(attempt: Attempt) -> protocol::Attempt {
         protocol::Elsewhere { resolver, failures, retry_at, permanent: permanent.map(permanent_to_wire) }
     };
     protocol::Attempt {
-        certificate: to_wire(&attempt.id),
+        certificate: attempt.id.clone(),
         failures: attempt.failures,
         retry_at: attempt.retry_at,
         reason: attempt.reason,

@@ -165,7 +165,7 @@ impl Vault for SidecarVault {
 
     async fn csr(&self, id: &CertificateId, order: &str, resolver: &Resolver) -> Result<Vec<u8>, VaultError> {
         let request = protocol::CsrRequest {
-            certificate: translate::to_wire(id),
+            certificate: id.clone(),
             order: order.to_owned(),
             key_type: resolver.key_type.as_str().to_owned(),
             email_addresses: resolver.email_addresses.clone(),
@@ -184,7 +184,7 @@ impl Vault for SidecarVault {
         issuer: &Resolver,
     ) -> Result<Published, VaultError> {
         let publication = protocol::Publication {
-            certificate: translate::to_wire(id),
+            certificate: id.clone(),
             order: order.to_owned(),
             chain: chains.default.clone(),
             alternates: chains.alternates.clone(),

@@ -265,7 +265,7 @@ impl<'a> Agenda<'a> {
         let mut stored = Records::of(inventory);
         self.records.provided = std::mem::take(&mut stored.provided);
         for record in stored.into_all() {
-            if !self.in_flight.iter().any(|id| id.is_same(&record.id)) {
+            if !self.in_flight.iter().any(|id| *id == record.id) {
                 self.records.update(&record.id.clone(), |known| *known = record);
             }
         }

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::task::{Poll, Waker};
 
 use crate::config::Config;
-use crate::key::Key;
 use crate::vault::{CertificateId, Replacement};
 
 /// Wants that come from outside of the configuration while the engine runs: the sidecar's. Whoever receives them puts
@@ -51,11 +50,11 @@ impl WantsFeed {
 
     /// The configuration's wants, and then those of others that its resolvers can fulfil; each certificate once.
     pub(super) fn merged_with(&self, config: &Config) -> Vec<CertificateId> {
-        let known: HashSet<Key<'_>> = config.wants.iter().map(Key).collect();
+        let known: HashSet<&CertificateId> = config.wants.iter().collect();
         let resolvers: HashSet<&str> = config.resolvers.iter().map(|resolver| resolver.name.as_str()).collect();
         let others = self.wants.borrow();
         let fulfilable = others.iter().filter(|id| resolvers.contains(id.resolver.as_str()));
-        config.wants.iter().chain(fulfilable.filter(|id| !known.contains(&Key(id)))).cloned().collect()
+        config.wants.iter().chain(fulfilable.filter(|id| !known.contains(id))).cloned().collect()
     }
 
     /// Certificates that have to be replaced at once, by the serial number of the one that is no good.

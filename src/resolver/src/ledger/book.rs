@@ -8,7 +8,7 @@ use super::bucket::{self, FullAt};
 use super::pause::{self, Pause};
 use super::refusal::Refusal;
 use super::{Limit, Limits};
-use crate::spread;
+use protocol::fnv;
 
 /// The most buckets of a kind that are kept. Let's Encrypt lets an account order 16,800 certificates in a week; a CA
 /// whose limits are wider is seldom asked for more. Of more, those that are full again first are dropped first.
@@ -259,8 +259,8 @@ fn fingerprint(names: &[String]) -> String {
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();
-    let with = |hash, name: &&str| spread::extended(spread::extended(hash, name.as_bytes()), &END);
-    format!("{:016x}", names.iter().fold(spread::START, with))
+    let with = |hash, name: &&str| fnv::extended(fnv::extended(hash, name.as_bytes()), &END);
+    format!("{:016x}", names.iter().fold(fnv::START, with))
 }
 
 #[cfg(test)]

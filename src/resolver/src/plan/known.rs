@@ -4,13 +4,12 @@ use std::collections::HashSet;
 
 use super::ready::View;
 use crate::coverage::Coverage;
-use crate::key::Key;
 use crate::vault::CertificateId;
 
 /// What is wanted and what is covered, ready to be asked.
 pub(super) struct Known<'a> {
-    wanted: HashSet<Key<'a>>,
-    in_flight: HashSet<Key<'a>>,
+    wanted: HashSet<&'a CertificateId>,
+    in_flight: HashSet<&'a CertificateId>,
     /// What valid, provided and coming certificates cover.
     pub(super) coverage: Coverage<'a>,
     /// When the first of the valid ones ceases to, seconds since 1970.
@@ -19,13 +18,13 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     pub(super) fn of(wants: &'a [CertificateId], view: &View<'a>, in_flight: &'a HashSet<CertificateId>) -> Self {
-        let wanted: HashSet<Key<'a>> = wants.iter().map(Key).collect();
+        let wanted: HashSet<&'a CertificateId> = wants.iter().collect();
         let mut coverage = Coverage::default();
         let mut next_uncovering = None;
         for (_, record) in view.records.iter() {
             let Some(stored) = &record.stored else { continue };
             let due = view.renewal_at(record);
-            let until = covers_until(stored.not_after, due, wanted.contains(&Key(&record.id)));
+            let until = covers_until(stored.not_after, due, wanted.contains(&&record.id));
             if until > view.now {
                 coverage.add_all(&stored.id.names);
                 next_uncovering = Some(next_uncovering.map_or(until, |next: i64| next.min(until)));
@@ -33,15 +32,15 @@ impl<'a> Known<'a> {
         }
         view.records.provided.iter().for_each(|names| coverage.add_all(names));
         in_flight.iter().for_each(|id| coverage.add_all(&id.names));
-        Self { wanted, in_flight: in_flight.iter().map(Key).collect(), coverage, next_uncovering }
+        Self { wanted, in_flight: in_flight.iter().collect(), coverage, next_uncovering }
     }
 
     pub(super) fn is_wanted(&self, id: &CertificateId) -> bool {
-        self.wanted.contains(&Key(id))
+        self.wanted.contains(&id)
     }
 
     pub(super) fn is_in_flight(&self, id: &CertificateId) -> bool {
-        self.in_flight.contains(&Key(id))
+        self.in_flight.contains(&id)
     }
 }
 

@@ -66,7 +66,7 @@ impl<'a> View<'a> {
     /// Why what is stored is no good, if it is not.
     fn replacement(&self, record: &Record) -> Option<&'a Replacement> {
         let serial = &record.stored.as_ref()?.serial;
-        self.replacements?.get(serial).filter(|replacement| replacement.id.is_same(&record.id))
+        self.replacements?.get(serial).filter(|replacement| replacement.id == record.id)
     }
 
     /// From when on it may be ordered, and with which resolver.

@@ -8,7 +8,6 @@ use super::tally::{Kind, Mark, Tally};
 use super::unwanted::Departed;
 use super::{Due, known::Known, overlap};
 use crate::engine::{Census, Event, Observer};
-use crate::key::Key;
 use crate::records::Record;
 use crate::schedule::lifetime;
 use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder};
@@ -119,7 +118,7 @@ impl Timetable {
         let mut entered = HashSet::with_capacity(wants.len());
         let mut has_covered = false;
         let mut states = Vec::with_capacity(wants.len());
-        for id in wants.iter().filter(|id| entered.insert(Key(id))).chain(&kept) {
+        for id in wants.iter().filter(|id| entered.insert(*id)).chain(&kept) {
             let record = view.records.place(id);
             let facts = record.and_then(|place| view.records.at(place));
             let has_own = facts.is_some_and(|facts| facts.stored.is_some());
@@ -198,7 +197,7 @@ impl Timetable {
         was_first: bool,
         view: &View<'_>,
     ) -> Option<usize> {
-        let is_it = |entry: &Entry| entry.id.is_same(id);
+        let is_it = |entry: &Entry| entry.id == *id;
         let is_there = self.entries.get(place).is_some_and(is_it);
         let place = if is_there { place } else { self.entries.iter().position(is_it)? };
         if let Some(entry) = self.entries.get_mut(place) {

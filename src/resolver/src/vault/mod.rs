@@ -8,10 +8,12 @@ pub use acme::order::{Counts, Course};
 pub use acme::{Challenge, ChallengeType};
 
 use crate::config::{Eab, Resolver};
+pub use protocol::CertificateId;
+
 pub use permit::{Asking, Pause, Permission};
 pub use records::{
-    Account, Attempt, Certificate, CertificateId, Elsewhere, FailedWay, Inventory, OtherCa, PendingOrder, Permanent,
-    Published, Registration, Renewal, Replacement, Suggestion, Unwanted,
+    Account, Attempt, Certificate, Elsewhere, FailedWay, Inventory, OtherCa, PendingOrder, Permanent, Published,
+    Registration, Renewal, Replacement, Suggestion, Unwanted,
 };
 
 /// Keeps keys and state for the engine.

@@ -1,41 +1,9 @@
 //! What the keeper stores, as the engine sees it.
 
 use acme::order::Course;
+use protocol::CertificateId;
 
 use super::ChallengeType;
-
-/// Which certificate is meant: the same resolver and the same set of names is the same certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CertificateId {
-    /// The resolver's name.
-    pub resolver: String,
-    /// DNS names in lower-case ASCII, or IP addresses; the first is the main one. Never empty.
-    pub names: Vec<String>,
-}
-
-impl CertificateId {
-    /// The same certificate with its names sorted: equal for all that are the same.
-    pub fn canonical(&self) -> Self {
-        let mut canonical = self.clone();
-        canonical.names.sort_unstable();
-        canonical
-    }
-
-    /// Whether both are the same certificate: the same resolver and the same set of names.
-    pub fn is_same(&self, other: &Self) -> bool {
-        let alike = self.resolver == other.resolver && self.names.len() == other.names.len();
-        // Most lists have one name, or are in the same order. The others are short, and differ soon or not at all.
-        alike && (self.names == other.names || self.names.iter().all(|name| other.names.contains(name)))
-    }
-}
-
-impl std::fmt::Display for CertificateId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let more = self.names.len().saturating_sub(1);
-        write!(f, "{}", self.names.first().map_or("certificate without names", String::as_str))?;
-        if more > 0 { write!(f, " (and {more} more)") } else { Ok(()) }
-    }
-}
 
 /// What is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

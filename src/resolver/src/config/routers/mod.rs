@@ -11,7 +11,6 @@ use super::Resolver;
 use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
 use super::rule::Syntax;
-use crate::key::Key;
 use crate::vault::CertificateId;
 use names::{List, Names};
 
@@ -63,7 +62,7 @@ pub(super) fn wants(node: &Node<'_>, names: &[String], resolvers: &[Resolver], m
 
 fn each_once(wants: Vec<CertificateId>) -> Vec<CertificateId> {
     let mut known = HashSet::new();
-    let is_first: Vec<bool> = wants.iter().map(|id| known.insert(Key(id))).collect();
+    let is_first: Vec<bool> = wants.iter().map(|id| known.insert(id)).collect();
     wants.into_iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(id, _)| id).collect()
 }
 
