@@ -13,7 +13,7 @@ native := --release --locked
 # whole workspace, so that what it depends on has the same features and is built once.
 level = --config 'profile.release.package.$(1).opt-level=$(2)'
 quick := $(foreach crate,envoy-autocert setup fuzz tests,$(call level,$(crate),0)) \
-	$(foreach crate,acme resolver protocol plugin,$(call level,$(crate),1))
+	$(foreach crate,acme config engine protocol plugin,$(call level,$(crate),1))
 tests := $(native) $(quick) --workspace
 # Of the tests with other ACME servers, those that need no further server and take seconds.
 quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_name_whose_dns_comes_late)
@@ -80,7 +80,7 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
-		cargo test $(native) $(quick) --target wasm32-unknown-unknown --package acme --package resolver
+		cargo test $(native) $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	cargo build $(tests) --bin envoy-autocert --test e2e --test cas

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# The pure crates (acme, resolver, protocol) know no host: no clock, no I/O, no randomness of their own. That they call none
-# of std's is for clippy (disallowed-methods and disallowed-types in their clippy.toml); here it is checked that none of
-# their dependencies brings any, and that they build where there is no host at all: with these arguments to cargo.
+# The pure crates know no host: no clock, no I/O, no randomness of their own. That they call none of std's is for clippy
+# (disallowed-methods and disallowed-types in their clippy.toml); here it is checked that none of their dependencies
+# brings any, and that they build where there is no host at all: with these arguments to cargo. So are the arrows of the
+# architecture: which crate may depend on which.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-pure=(--package acme --package resolver --package protocol)
+pure=(--package acme --package config --package engine --package protocol)
 impure='^(async-std|chrono|futures-timer|getrandom|hyper|jiff|js-sys|libc|mio|proxy-wasm|rand|reqwest|rustix|smol|socket2|tokio|tokio-.*|ureq|wasi|wasm-bindgen|web-sys|web-time|windows-sys) '
 
 found=$(cargo tree --locked "${pure[@]}" --edges normal --target wasm32-unknown-unknown --prefix none --no-dedupe |
@@ -21,15 +22,17 @@ if [ -n "$clocked" ]; then
   printf 'A pure crate depends on a library of dates with a clock:\n%s\n' "$clocked" >&2
   exit 1
 fi
-for crate in acme resolver protocol plugin setup envoy-autocert; do
+crates='acme config engine protocol plugin setup envoy-autocert'
+for crate in $crates; do
   case $crate in
     acme | protocol) allowed='' ;;
-    resolver) allowed='acme' ;;
-    plugin) allowed='acme resolver protocol' ;;
-    setup) allowed='acme resolver' ;;
-    envoy-autocert) allowed='acme resolver setup protocol' ;;
+    config) allowed='acme protocol' ;;
+    engine) allowed='acme config protocol' ;;
+    plugin) allowed='acme config engine protocol' ;;
+    setup) allowed='acme config protocol' ;;
+    envoy-autocert) allowed='acme config engine setup protocol' ;;
   esac
-  for ours in acme resolver protocol plugin setup envoy-autocert tests; do
+  for ours in $crates tests; do
     [ "$ours" = "$crate" ] && continue
     case " $allowed " in *" $ours "*) continue ;; esac
     if cargo tree --locked --package "$crate" --edges normal --prefix none | grep -q "^$ours v"; then
@@ -40,4 +43,4 @@ for crate in acme resolver protocol plugin setup envoy-autocert; do
 done
 
 cargo build --release --locked --quiet "$@" "${pure[@]}" --target wasm32-unknown-unknown
-echo "pure: acme, resolver, protocol"
+echo "pure: acme, config, engine, protocol"

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use acme::origin::{Origin, path_and_query};
 use acme::{Host, MAX_ANSWER, Request, Response, SendError};
-use resolver::config::{CaCluster, Config};
+use config::{CaCluster, Config};
 
 use crate::callouts::{Answer, Call, CallError, WITHOUT_REASON};
 use crate::metrics::label;

@@ -4,7 +4,7 @@
 //! challenge a line: `token host expires key-authorization`. Lines that are not such a challenge are skipped when read
 //! and dropped when written.
 
-use resolver::vault::Challenge;
+use engine::vault::Challenge;
 
 use crate::proxy::Status;
 use crate::shared::Shared;
@@ -116,7 +116,7 @@ fn bucket_key(bucket: u32) -> String {
 mod tests {
     use std::rc::Rc;
 
-    use resolver::vault::ChallengeType;
+    use engine::vault::ChallengeType;
 
     use super::*;
     use crate::proxy::fake::FakeProxy;

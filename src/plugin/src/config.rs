@@ -1,10 +1,10 @@
 //! From the bytes Envoy hands over to a configuration without a mistake.
 //!
 //! A user writes the configuration as YAML in Envoy's own (a `google.protobuf.Struct`, which arrives as protobuf bytes)
-//! or as JSON text in a `StringValue`. Both give the same JSON value, which `resolver::config` reads.
+//! or as JSON text in a `StringValue`. Both give the same JSON value, which `config` reads.
 
+use config::{Config, Mistake};
 use protocol::fnv;
-use resolver::config::{Config, Mistake};
 use serde_json::Value;
 
 use crate::log::one_line;
@@ -26,7 +26,7 @@ pub(crate) struct Configured {
 /// Reads a configuration, or says every mistake in it, one line each.
 pub(crate) fn read(bytes: &[u8]) -> Result<Configured, Vec<String>> {
     let mut value = value(bytes).map_err(|mistake| vec![mistake])?;
-    let config = resolver::config::parse(&value).map_err(|mistakes| lines(&mistakes))?;
+    let config = config::parse(&value).map_err(|mistakes| lines(&mistakes))?;
     if let Some(members) = value.as_object_mut() {
         members.remove("role");
     }

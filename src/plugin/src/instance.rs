@@ -5,7 +5,7 @@
 
 use std::rc::Rc;
 
-use resolver::config::Role;
+use ::config::Role;
 
 use crate::config::Configured;
 use crate::executor::{Step, Task};

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use resolver::engine::{Census, Event, Observer};
-use resolver::vault::{CertificateId, ChallengeType, Inventory};
+use engine::vault::{CertificateId, ChallengeType, Inventory};
+use engine::{Census, Event, Observer};
 
 use crate::log::log;
 use crate::metrics::{Metrics, label};
@@ -194,7 +194,7 @@ fn date(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use resolver::engine::Why;
+    use engine::Why;
 
     use super::*;
     use crate::proxy::fake::FakeProxy;

@@ -10,8 +10,8 @@
 
 use std::cell::Cell;
 
+use config::{Hidden, MAX_TOKENS};
 use hmac::{Hmac, KeyInit, Mac};
-use resolver::config::{Hidden, MAX_TOKENS};
 use sha2::Sha256;
 
 use crate::log::log;

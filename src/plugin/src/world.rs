@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use resolver::config::Config;
+use config::Config;
 
 use crate::callouts::Callouts;
 use crate::clock::Clock;
@@ -85,7 +85,7 @@ fn mixed(number: u64) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use resolver::config::{EngineOptions, Hidden, Role};
+    use config::{EngineOptions, Hidden, Role};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 //!
 //! Promises: a key is never shown, not even one that can't be used. Refuses: to look whether a place is there.
 
-use resolver::config::Hidden;
+use config::Hidden;
 
 /// The longest MAC key in base64: CAs hand out 32 to 64 bytes.
 const MAX_DIGITS: usize = 1024;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use resolver::config::Resolver;
-use resolver::config::rule::{Rule, Syntax};
+use config::Resolver;
+use config::rule::{Rule, Syntax};
 use serde_json::{Map, Value};
 
 use crate::mac_key::MacKey;

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{lines, read, with_environment, yaml};
-use resolver::config::{Hidden, KeyType};
-use resolver::ledger::{Limit, Limits};
+use config::{Hidden, KeyType};
+use config::{Limit, Limits};
 use serde_json::json;
 use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;

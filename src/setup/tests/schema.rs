@@ -33,7 +33,7 @@ fn refuses(path: &[&str], key: &str, value: Value) -> bool {
         acme = json!({ *parent: acme });
     }
     let configuration = json!({ "certificatesResolvers": { "le": { "acme": acme } }, "sidecar": { "cluster": "a" } });
-    let mistakes = resolver::config::parse(&configuration).unwrap_err();
+    let mistakes = config::parse(&configuration).unwrap_err();
     let place: String = path.iter().map(|parent| format!(".{parent}")).collect();
     let path = format!("certificatesResolvers.le.acme{place}.{key}");
     mistakes.iter().any(|mistake| mistake.path == path && mistake.found == "an unknown key")

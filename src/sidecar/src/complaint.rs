@@ -3,7 +3,7 @@
 //! Envoy puts the whole message that it finds wrong into its words, field by field. Promises: what is wrong is shown, and
 //! nothing of that message; no token is.
 
-use resolver::config::Hidden;
+use config::Hidden;
 
 use crate::dns::provider::Scrub;
 

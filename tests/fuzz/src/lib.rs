@@ -11,7 +11,7 @@ mod dns_replies;
 mod sds_session;
 mod store_sequence;
 
-use resolver::config::rule::{self, Syntax};
+use config::rule::{self, Syntax};
 use sidecar::import::{acme_sh, caddy, certbot, dehydrated, kubernetes, lego, mod_md, traefik};
 use sidecar::store;
 

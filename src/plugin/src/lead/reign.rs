@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::{self, WantsFeed};
 use futures::future::{join, select};
 use protocol::Lease;
-use resolver::engine::{self, WantsFeed};
 
 use super::SIDECAR_TTL;
 use crate::ca::Ca;

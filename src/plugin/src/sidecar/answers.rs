@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use config::{DnsChallenge, DnsPersistChallenge, Propagation, Resolver};
+use engine::vault::{Challenge, ChallengeType, VaultError};
 use protocol::{DnsChecks, Readiness, path};
-use resolver::config::{DnsChallenge, DnsPersistChallenge, Propagation, Resolver};
-use resolver::vault::{Challenge, ChallengeType, VaultError};
 use serde::Serialize;
 
 use super::vault::SidecarVault;

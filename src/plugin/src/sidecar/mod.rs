@@ -15,8 +15,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::vault::VaultError;
 use protocol::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
-use resolver::vault::VaultError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

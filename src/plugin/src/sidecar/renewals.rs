@@ -1,7 +1,7 @@
 //! Renewals, permits and what nothing wants, as the sidecar's messages and back.
 
-use resolver::ledger::{Limit, Limits};
-use resolver::vault::{Asking, OtherCa, Pause, Permission, Renewal, Replacement, Suggestion, Unwanted};
+use config::{Limit, Limits};
+use engine::vault::{Asking, OtherCa, Pause, Permission, Renewal, Replacement, Suggestion, Unwanted};
 
 /// What a CA is to be asked for.
 pub(super) fn permit_request(asking: Asking<'_>) -> protocol::PermitRequest {

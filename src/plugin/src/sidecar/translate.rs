@@ -1,6 +1,6 @@
 //! The sidecar's messages as the resolver's types, and back.
 
-use resolver::vault::{
+use engine::vault::{
     Attempt, Certificate, CertificateId, ChallengeType, Counts, Course, Elsewhere, FailedWay, Inventory, PendingOrder,
     Permanent, Registration,
 };

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use protocol::path;
-use resolver::config::{Eab, Resolver};
-use resolver::vault::{
+use config::{Eab, Resolver};
+use engine::vault::{
     Account, Asking, Attempt, CertificateId, Chains, Challenge, Inventory, Pause, PendingOrder, Permission, Published,
     Registration, Renewal, Unwanted, Vault, VaultError,
 };
+use protocol::path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

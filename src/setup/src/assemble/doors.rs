@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use resolver::config::{listed, shortened};
+use config::{listed, shortened};
 
 use super::Build;
 use super::routers::without_provider;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use resolver::config::shortened;
+use config::shortened;
 
 use super::Build;
 use super::address::{host_and_port, listening};

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use resolver::config::shortened;
+use config::shortened;
 
 use super::routers::without_provider;
 use crate::traefik::LeftOut;

@@ -15,7 +15,7 @@ mod tcp;
 mod timeouts;
 mod tls;
 
-use resolver::config::{self, listed, nearest};
+use config::{self, listed, nearest};
 use serde_json::{Map, Value};
 
 use crate::input::{Layer, Mistake, Report, Sources, Words, quoted, source_of, wrong};

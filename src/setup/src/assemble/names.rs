@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use resolver::config::domain;
-use resolver::config::rule::{MatcherKind, Rule};
-use resolver::coverage::Coverage;
+use config::coverage::Coverage;
+use config::domain;
+use config::rule::{MatcherKind, Rule};
 
 use crate::traefik::Domain;
 

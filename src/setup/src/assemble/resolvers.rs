@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resolver::config::rule::Syntax;
-use resolver::config::{self, Resolver, shortened};
+use config::rule::Syntax;
+use config::{self, Resolver, shortened};
 use serde_json::{Map, Value, json};
 
 use super::Build;

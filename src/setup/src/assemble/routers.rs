@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use resolver::config::rule::{self, MatcherKind, Rule, Syntax};
-use resolver::config::{Mistake, shortened};
+use config::rule::{self, MatcherKind, Rule, Syntax};
+use config::{Mistake, shortened};
 
 use super::Build;
 use super::doors::{Door, Doors};

@@ -5,10 +5,10 @@
 //!
 //! Promises: whatever goes after it and may get one of its connections is closed as well, in doubt too.
 
+use config::rule::{Matcher, MatcherKind, Rule, Syntax};
+use config::shortened;
 use regex_syntax::hir::Look;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
-use resolver::config::rule::{Matcher, MatcherKind, Rule, Syntax};
-use resolver::config::shortened;
 
 use crate::model::TcpRouter;
 

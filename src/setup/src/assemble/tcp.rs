@@ -7,8 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use resolver::config::rule::{Matcher, MatcherKind, Rule, Syntax};
-use resolver::config::shortened;
+use config::rule::{Matcher, MatcherKind, Rule, Syntax};
+use config::shortened;
 
 use super::Build;
 use super::doors::Door;

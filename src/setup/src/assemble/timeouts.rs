@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use resolver::config::duration;
+use config::duration;
 
 use super::Build;
 use crate::input::quoted;

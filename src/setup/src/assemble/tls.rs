@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resolver::config::{Mistake, nearest, shortened};
+use config::{Mistake, nearest, shortened};
 
 use super::Build;
 use crate::effective::{DEFAULT_OPTIONS, EffectiveOptions};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use resolver::config::nearest;
+use config::nearest;
 use serde::Serialize;
 
 use crate::input::Mistake;

@@ -70,7 +70,7 @@ fn of_template(text: &str, is_helm: bool) -> Finding {
     let code = text.get(start..).unwrap_or(text).trim();
     Finding {
         expected: format!("what it comes to: {run}; give the result"),
-        ..Finding::said(&format!("a template ({})", resolver::config::shortened(code)))
+        ..Finding::said(&format!("a template ({})", config::shortened(code)))
     }
 }
 

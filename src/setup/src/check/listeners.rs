@@ -57,7 +57,7 @@ fn responder<'p, 'a>(envoy: &'p Envoy<'a>, plugin: &'p Plugin<'a>) -> Option<Res
 fn entry_points<'a>(plugins: &[Plugin<'a>]) -> BTreeSet<(String, String)> {
     let configs = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
     let resolvers = configs.flat_map(|configured| &configured.config.resolvers);
-    let entry_point = |resolver: &resolver::config::Resolver| {
+    let entry_point = |resolver: &config::Resolver| {
         Some((resolver.http_challenge.as_ref()?.entry_point.clone(), resolver.name.clone()))
     };
     resolvers.filter_map(entry_point).collect()

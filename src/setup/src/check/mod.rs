@@ -32,7 +32,7 @@ pub(crate) mod version;
 
 use std::rc::Rc;
 
-use resolver::config::Hidden;
+use config::Hidden;
 
 use crate::envoy::version::Version;
 use crate::located::{At, Broken, Node, read};

@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use resolver::config::{Config, Role};
+use config::{Config, Role};
 use serde_json::Value;
 
 use super::finding::quoted;
@@ -159,7 +159,7 @@ fn configured<'a>(plugin: &At<'a>, report: &mut Report) -> Option<Configured<'a>
 /// Reads a configuration that stands at this place.
 pub(crate) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Option<Configured<'a>> {
     let below = |path: &str| if path == "configuration" { at.path.clone() } else { format!("{}.{path}", at.path) };
-    match resolver::config::parse(&value) {
+    match config::parse(&value) {
         Ok(config) => {
             for warning in &config.warnings {
                 let path = warning.split_once(": ").map_or("", |(path, _)| path);

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::ptr;
 
-use resolver::config::{Hidden, is_token};
+use config::{Hidden, is_token};
 
 use super::clusters::once;
 use super::plugin::{Configured, Plugin};

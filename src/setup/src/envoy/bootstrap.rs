@@ -1,6 +1,6 @@
 //! `--format bootstrap`: all that Envoy needs, in one file.
 
-use resolver::config::{Mistake, shortened};
+use config::{Mistake, shortened};
 use serde_json::{Value, json};
 
 use super::clusters::{pipe, socket_address};

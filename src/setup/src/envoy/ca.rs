@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use acme::origin::Origin;
-use resolver::config::{CaTrust, Mistake, Resolver};
+use config::{CaTrust, Mistake, Resolver};
 use serde_json::{Value, json};
 
 use super::Options;
@@ -153,7 +153,7 @@ mod tests {
         });
         let acmes: serde_json::Map<_, _> = acmes.collect();
         let all = json!({ "certificatesResolvers": acmes, "sidecar": { "cluster": "x" } });
-        resolver::config::parse(&all).unwrap().resolvers
+        config::parse(&all).unwrap().resolvers
     }
 
     #[test]

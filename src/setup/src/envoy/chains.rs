@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use resolver::config::Mistake;
+use config::Mistake;
 use serde_json::{Value, json};
 
 use super::manager::{self, Manager};

@@ -1,6 +1,6 @@
 //! `--format filter`: what is to be merged into an Envoy configuration that there is already.
 
-use resolver::config::Mistake;
+use config::Mistake;
 use serde_json::{Value, json};
 
 use super::{HEADER, Options, Rendered, ca, clusters, limits, plugin, secrets, tls_alpn01, yaml};

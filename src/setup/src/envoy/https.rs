@@ -92,7 +92,7 @@ impl Entry<'_> {
         options: &EffectiveOptions<'_>,
         groups: &BTreeMap<&str, BTreeSet<&str>>,
         routers: &[&HttpRouter],
-    ) -> Result<Vec<Value>, Vec<resolver::config::Mistake>> {
+    ) -> Result<Vec<Value>, Vec<config::Mistake>> {
         // A router that is for every host is not asked for by SNI: it has the options of its own hosts, if any.
         let action = |router: &HttpRouter, is_for_all: bool| match is_for_all
             && options.of_router(&routes::hosts(&router.rule)) != name

@@ -1,6 +1,6 @@
 //! The resources of a setup: listeners, clusters and, where they are apart, route configurations.
 
-use resolver::config::Mistake;
+use config::Mistake;
 use serde_json::{Value, json};
 
 use super::chains::{Chains, Entry};

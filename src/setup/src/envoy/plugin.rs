@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
     use crate::model::{HttpRouter, TcpRouter};
-    use resolver::config::rule::{Syntax, parse};
+    use config::rule::{Syntax, parse};
 
     fn tls(certificates: &[&[&str]]) -> RouterTls {
         let names = |names: &&[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -294,7 +294,7 @@ mod tests {
         };
         let configuration = configuration(&setup, &[]);
         assert_eq!(configuration.pointer("/certificatesResolvers/le/acme/storage"), None);
-        let parsed = resolver::config::parse(&configuration).unwrap();
+        let parsed = config::parse(&configuration).unwrap();
         let names: Vec<_> = parsed.wants.iter().map(|want| want.names.join(",")).collect();
         assert_eq!(names, ["a.example,b.example", "c.example"]);
         assert!(parsed.warnings.is_empty());

@@ -6,7 +6,7 @@
 //! such streams knows no substitutions. So text that is made here has placeholders, until somebody who may know the
 //! tokens has them [filled in](Tokens::fill).
 
-use resolver::config::Hidden;
+use config::Hidden;
 use serde_json::Value;
 
 /// The gRPC metadata of streams for secrets.

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use resolver::config::{Mistake, shortened};
+use config::{Mistake, shortened};
 
 use super::tls_alpn01;
 use crate::model::Setup;

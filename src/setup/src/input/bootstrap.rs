@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use resolver::config::shortened;
+use config::shortened;
 use serde_json::{Map, Value, json};
 
 use super::layers::{Layer, merged};
@@ -78,7 +78,7 @@ fn resolver(bootstrap: &Bootstrap, reader: &mut Reader<'_>) -> Option<(String, V
     let fallbacks: BTreeSet<String> =
         names.iter().flat_map(fallbacks).filter_map(|name| name.as_str().map(str::to_owned)).collect();
     let first: Vec<&str> = names.iter().filter(|name| !fallbacks.contains(*name)).map(String::as_str).collect();
-    let listed = || resolver::config::listed(names.iter().map(String::as_str));
+    let listed = || config::listed(names.iter().map(String::as_str));
     match (&bootstrap.resolver, first.as_slice()) {
         (Some(name), _) if names.contains(name) => Some((name.clone(), json!({}))),
         (Some(name), _) => {

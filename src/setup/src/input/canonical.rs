@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use resolver::config::{self, listed, nearest, shortened};
+use config::{self, listed, nearest, shortened};
 use serde_json::{Map, Value};
 
 use super::left_out::LeftOut;
@@ -19,7 +19,7 @@ pub(crate) enum Form {
     Flat,
 }
 
-/// What `resolver::config` reads: it says what is wrong there.
+/// What `config` reads: it says what is wrong there.
 const READ_ELSEWHERE: &str = "certificatesResolvers";
 
 /// Reads the values of a source; the answer is an object.

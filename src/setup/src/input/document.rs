@@ -48,7 +48,7 @@ fn read_as(form: Form, name: &str, text: &str) -> Result<Value, Box<Mistake>> {
     })
 }
 
-fn mistake(name: &str, place: Option<(u64, u64)>, mistake: resolver::config::Mistake) -> Box<Mistake> {
+fn mistake(name: &str, place: Option<(u64, u64)>, mistake: config::Mistake) -> Box<Mistake> {
     Box::new(Mistake { source: Some(name.to_owned()), place, mistake })
 }
 
@@ -235,7 +235,7 @@ impl<'de> Visitor<'de> for Values {
                 return Ok(value);
             }
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format_args!("the key {} twice", resolver::config::shortened(&key))));
+                return Err(A::Error::custom(format_args!("the key {} twice", config::shortened(&key))));
             }
             map.insert(key, value);
         }

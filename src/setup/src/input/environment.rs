@@ -3,7 +3,7 @@
 //! As in Traefik names become lower case and each `_` a dot, so that a name of the user's has neither capitals nor
 //! underscores there, and variables that begin like no section (`TRAEFIK_SERVICE_HOST`) are no configuration.
 
-use resolver::config::shortened;
+use config::shortened;
 use serde_json::Value;
 
 use super::flat::Tree;

@@ -1,6 +1,6 @@
 //! Traefik's command line: `--certificatesresolvers.le.acme.email=…`, in any case, with one dash or two.
 
-use resolver::config::shortened;
+use config::shortened;
 use serde_json::Value;
 
 use super::flat::{Tree, shape_of};

@@ -126,7 +126,7 @@ fn entry_point(
     report: &mut Report,
 ) -> Option<Value> {
     let mut push = |path: &str, found: &str, expected: &str| {
-        let mistake = wrong(&format!("ports.{}.{path}", resolver::config::shortened(name)), found, expected);
+        let mistake = wrong(&format!("ports.{}.{path}", config::shortened(name)), found, expected);
         report.push(Mistake { source: Some(source.to_owned()), place: None, mistake });
     };
     let Some(number) = reached(port) else {

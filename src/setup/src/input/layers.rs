@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::mistake::{Mistake, Report, TWO_VALUES, wrong};
 use super::quick;
-use resolver::config::shortened;
+use config::shortened;
 
 /// One source in canonical form.
 pub(crate) struct Layer {

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use resolver::config;
-
 use crate::assemble::ClosedRouter;
 
 /// More mistakes than this help nobody, and looking for the nearest name takes time with each.

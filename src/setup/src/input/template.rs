@@ -48,7 +48,7 @@ pub(crate) fn in_values(source: &str, values: &Value, report: &mut Report) {
                 open.extend(items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)));
             }
             Value::Object(members) => open.extend(members.iter().map(|(key, value)| {
-                let key = resolver::config::shortened(key);
+                let key = config::shortened(key);
                 (if path.is_empty() { key } else { format!("{path}.{key}") }, value)
             })),
             _ => {}

@@ -34,7 +34,7 @@ mod tls_alpn01;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
-use resolver::config::Mistake;
+use config::Mistake;
 
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;

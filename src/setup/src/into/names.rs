@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use resolver::config::domain;
-use resolver::ledger::is_private;
+use config::domain;
+use config::is_private;
 
 use super::Notes;
 use crate::check::gather::{Chain, Listener};

@@ -1,6 +1,6 @@
 //! `certificatesResolvers.<name>.acme`: all options of Traefik's ACME resolver, and what is ours.
 //!
-//! These types are the schema alone. `resolver::config` reads the values, here as in the plugin, so that both say the
+//! These types are the schema alone. `config` reads the values, here as in the plugin, so that both say the
 //! same of the same mistake; a test holds both to the same keys.
 
 use schemars::JsonSchema;

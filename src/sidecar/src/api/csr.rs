@@ -8,8 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use config::KeyType;
 use protocol::{Csr, CsrRequest};
-use resolver::config::KeyType;
 
 use super::Context;
 use super::message::{Answer, Fenced, Kept, Message, SMALL, certificate_key, short, url};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+use config::shortened;
 use protocol::{Dns01, DnsChecks, Readiness};
-use resolver::config::shortened;
 
 use super::Context;
 use super::challenges::check_key_authorization;

@@ -16,7 +16,7 @@ use axum::http::header::HOST;
 use axum::http::{StatusCode, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use resolver::config::shortened;
+use config::shortened;
 
 use super::admission::Peer;
 use super::problem::Refused;

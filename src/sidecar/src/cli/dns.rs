@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use resolver::config::{Mistake, Resolver, shortened};
+use config::{Mistake, Resolver, shortened};
 use setup::Reading;
 use setup::model::Setup;
 

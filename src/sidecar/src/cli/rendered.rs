@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use acme::origin::Origin;
+use config::Mistake;
 use protocol::{CertificateId, Want};
-use resolver::config::Mistake;
 use serde_json::Value;
 use setup::Reading;
 use setup::envoy::limits::Connections;

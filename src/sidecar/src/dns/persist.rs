@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use config::shortened;
 use protocol::DnsPersist01;
-use resolver::config::shortened;
 use tokio::time::Instant;
 
 use super::lookup::{self, Exchange, Look, Lookup, LookupError, lacking};

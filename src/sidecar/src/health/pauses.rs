@@ -1,6 +1,6 @@
 //! Which CAs asked to be left alone, with what and until when: all that waits for that has no line of its own.
 
-use resolver::ledger::{Ledger, Pause};
+use engine::ledger::{Ledger, Pause};
 use serde::Serialize;
 
 use super::MAX_LISTED;

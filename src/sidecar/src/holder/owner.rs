@@ -68,7 +68,7 @@ impl Stat {
         let mut fields = rest.split_ascii_whitespace();
         let parent = fields.nth(1)?.parse().ok()?;
         let started = fields.nth(17)?.parse().ok()?;
-        Some(Self { name: resolver::one_line(name), parent, started })
+        Some(Self { name: acme::one_line(name), parent, started })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use resolver::test_system;
+use config::test_system;
 
 use super::found::{Found, FoundAccount, FoundCertificate};
 use super::report::{AccountLine, CertificateLine, Outcome, day};

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use config::{Limit, Limits};
+use engine::ledger::{Interruption, Ledger, Question, Refusal};
 use protocol::{Permit, PermitRequest};
-use resolver::ledger::{Interruption, Ledger, Limit, Limits, Question, Refusal};
 
 use crate::store::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use resolver::ledger::Ledger;
+use engine::ledger::Ledger;
 
 use super::domains;
 use crate::store::{CaOrigin, Change, CountedAt, Progress, Revision, Store, StoreError, Versioned};

@@ -21,8 +21,8 @@ mod waiting;
 
 use std::sync::Arc;
 
+use engine::ledger;
 use futures::poll;
-use resolver::ledger;
 use tokio::sync::Mutex;
 
 pub(crate) use ends::{failed, published};

@@ -48,7 +48,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::process::Command;
 
-    use resolver::config::Hidden;
+    use config::Hidden;
     use serde_json::json;
 
     use super::*;

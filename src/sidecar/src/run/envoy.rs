@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use resolver::config::Hidden;
+use config::Hidden;
 use rustix::process::{Pid, Signal, kill_process};
 use setup::envoy::version::Version;
 use tokio::process::{Child, Command};

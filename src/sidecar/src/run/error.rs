@@ -114,7 +114,7 @@ impl std::fmt::Display for RunError {
             Self::StatusAddress { address, entry_point } => write!(
                 f,
                 "--status-address {address}: the entry point {} listens there: name another address",
-                resolver::one_line(entry_point)
+                acme::one_line(entry_point)
             ),
             Self::TooOld { path, why } => write!(f, "{}: {why}", path.display()),
         }

@@ -229,7 +229,7 @@ impl Running {
         let places = summary::Places { port, status: self.status, layout: &self.layout };
         let Some(said) = self.summary.look(&self.wants, &standings, &places) else { return };
         for line in said.lines {
-            let line = resolver::one_line(&line);
+            let line = acme::one_line(&line);
             if said.is_well { tracing::info!("{line}") } else { tracing::warn!("{line}") }
         }
     }

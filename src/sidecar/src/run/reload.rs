@@ -100,7 +100,7 @@ impl Running {
         let (before, now) = (names(&self.wants), names(&wants));
         let gone: Vec<&str> = before.difference(&now).copied().collect();
         if !gone.is_empty() {
-            let gone = resolver::one_line(&gone.join(", "));
+            let gone = acme::one_line(&gone.join(", "));
             tracing::info!("no router wants a certificate any more for: {gone}");
         }
         if self.wants != wants {

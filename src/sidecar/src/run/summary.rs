@@ -154,7 +154,7 @@ fn looks(places: &Places<'_>) -> String {
 }
 
 fn main(want: &Want) -> String {
-    resolver::one_line(want.certificate.names.first().map_or("", String::as_str))
+    acme::one_line(want.certificate.names.first().map_or("", String::as_str))
 }
 
 #[cfg(test)]

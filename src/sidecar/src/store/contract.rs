@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use resolver::ledger::{Ledger, Pause};
+use engine::ledger::{Ledger, Pause};
 
 use super::{Account, CaOrigin, Change, Claim, CommitError, Fence, Progress, Revision, Store};
 use crate::keys;

@@ -13,8 +13,8 @@ mod record;
 
 use std::sync::Arc;
 
+use engine::ledger::Ledger;
 use futures::future::BoxFuture;
-use resolver::ledger::Ledger;
 use tokio::sync::broadcast;
 
 #[doc(hidden)]

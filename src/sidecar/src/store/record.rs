@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use resolver::ledger::{Counted, Interruption, Limit};
+use config::Limit;
+use engine::ledger::{Counted, Interruption};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Pair;

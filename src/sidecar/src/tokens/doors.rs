@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use resolver::config::Hidden;
+use config::Hidden;
 use setup::envoy::tokens as envoy;
 
 use super::{Followed, Kind, TokenError, TokenFile, Tokens, random};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use resolver::config::Hidden;
+use config::Hidden;
 use sidecar::dns::provider::{Provider, ProviderError, Record, Variables};
 
 /// The value of the domain, and that of its wildcard.

@@ -8,7 +8,7 @@ mod gateway;
 mod policy;
 mod proxy;
 
-use resolver::config::{Mistake, shortened};
+use config::{Mistake, shortened};
 
 use super::ca;
 use super::kubernetes::{Sidecar, directory, documents};

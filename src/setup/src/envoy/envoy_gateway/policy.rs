@@ -1,6 +1,6 @@
 //! The plugin, and the routes that it is on.
 
-use resolver::config::{Mistake, shortened};
+use config::{Mistake, shortened};
 use serde_json::{Value, json};
 
 use super::super::ca::Ca;

@@ -11,7 +11,7 @@ mod gateway;
 mod pods;
 mod version;
 
-use resolver::config::{Mistake, shortened};
+use config::{Mistake, shortened};
 use serde_json::{Value, json};
 
 use super::ca::{self, Ca};

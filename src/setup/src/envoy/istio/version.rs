@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use resolver::config::Mistake;
+use config::Mistake;
 
 /// A version: `1.30`, of which what comes behind the second number tells nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

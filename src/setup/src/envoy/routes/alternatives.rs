@@ -55,7 +55,7 @@ fn expand(tree: &Tree, negated: bool) -> Option<Vec<Vec<Answer>>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use resolver::config::rule::{Syntax, parse};
+    use config::rule::{Syntax, parse};
 
     use super::super::question::tree;
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use resolver::config::Mistake;
+use config::Mistake;
 use serde_json::{Value, json};
 
 use super::{Action, Candidate, MOST_ROUTES, matching};

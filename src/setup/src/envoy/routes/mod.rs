@@ -13,7 +13,7 @@ mod question;
 
 use std::collections::HashMap;
 
-use resolver::config::Mistake;
+use config::Mistake;
 use serde_json::Value;
 
 use self::alternatives::Answer;
@@ -60,7 +60,7 @@ pub fn virtual_hosts(routers: &[&HttpRouter], action: Action<'_>) -> Result<Vec<
 
 /// Whether a router asks for the client's address.
 pub fn asks_for_client_ip(router: &HttpRouter) -> bool {
-    use resolver::config::rule::{MatcherKind, Rule};
+    use config::rule::{MatcherKind, Rule};
     fn asks(rule: &Rule) -> bool {
         match rule {
             Rule::All(rules) | Rule::Any(rules) => rules.iter().any(asks),
@@ -72,8 +72,8 @@ pub fn asks_for_client_ip(router: &HttpRouter) -> bool {
 }
 
 /// The hosts that a rule names, negated ones left out. They are in lower case once a setup is read.
-pub(crate) fn hosts(rule: &resolver::config::rule::Rule) -> Vec<&str> {
-    use resolver::config::rule::{MatcherKind, Rule};
+pub(crate) fn hosts(rule: &config::rule::Rule) -> Vec<&str> {
+    use config::rule::{MatcherKind, Rule};
     fn collect<'r>(rule: &'r Rule, negated: bool, hosts: &mut Vec<&'r str>) {
         match rule {
             Rule::All(rules) | Rule::Any(rules) => rules.iter().for_each(|rule| collect(rule, negated, hosts)),
@@ -191,7 +191,7 @@ fn candidate(router: &HttpRouter, answers: Vec<Answer>) -> Option<Candidate<'_>>
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use resolver::config::rule::{Syntax, parse};
+    use config::rule::{Syntax, parse};
     use serde_json::json;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! What a matcher asks of a request, one question at a time, free of the rule's syntax.
 
-use resolver::config::rule::{Matcher, MatcherKind, Rule, Syntax};
+use config::rule::{Matcher, MatcherKind, Rule, Syntax};
 
 use super::{encoded, pattern};
 

@@ -12,8 +12,8 @@ use serde_json::{Map, Value, json};
 use super::layers::{Layer, Rank};
 use super::mistake::{Mistake, Report, quoted, wrong};
 use super::resolvers;
+use config::shortened;
 pub(crate) use options::options;
-use resolver::config::shortened;
 use upstream::url;
 pub use words::Flags;
 pub(crate) use words::Words;
@@ -180,7 +180,7 @@ impl Reader<'_> {
             // Flags of Traefik's say more of it.
             [_] => {}
             several => {
-                let found = format!("the resolvers {}", resolver::config::listed(several.iter().map(String::as_str)));
+                let found = format!("the resolvers {}", config::listed(several.iter().map(String::as_str)));
                 let expected = "one resolver at most: with several, write a router for the domain";
                 self.wrong("--domain", &found, expected);
                 return None;

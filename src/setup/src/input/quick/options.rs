@@ -2,8 +2,8 @@
 //!
 //! Refuses: `--staging` for a CA whose test system is not known. Whoever asks for a test must not get what counts.
 
-use resolver::config::shortened;
-use resolver::test_system;
+use config::shortened;
+use config::test_system;
 use serde_json::{Map, Value, json};
 
 use super::{Quick, SOURCE};

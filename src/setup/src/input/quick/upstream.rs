@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use resolver::config::shortened;
+use config::shortened;
 
 use super::{HTTP, HTTPS, Reader, SOURCE, has};
 use crate::input::mistake::{Mistake, quoted, wrong};
@@ -29,7 +29,7 @@ impl Reader<'_> {
         let is_plain = !upstream.contains("://") && !upstream.contains('@');
         if is_number || (is_plain && port.is_none()) {
             let nearest = is_number.then(|| format!(":{}", shortened(upstream)));
-            let mistake = resolver::config::Mistake { nearest, ..wrong("--upstream", &quoted(upstream), UPSTREAM) };
+            let mistake = config::Mistake { nearest, ..wrong("--upstream", &quoted(upstream), UPSTREAM) };
             self.report.is_partial = true;
             self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
             return false;

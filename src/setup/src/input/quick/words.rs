@@ -5,7 +5,6 @@
 
 use std::borrow::Cow;
 
-use resolver::config;
 use serde_json::Value;
 
 use super::upstream::UPSTREAM;

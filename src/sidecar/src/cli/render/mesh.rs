@@ -1,7 +1,7 @@
 //! `render --format istio` and `envoy-gateway`: where things are in a cluster, and what is left to do there.
 
 use clap::{Args, ValueEnum};
-use resolver::config::Mistake;
+use config::Mistake;
 use setup::envoy::envoy_gateway::{EnvoyGatewayOptions, envoy_gateway};
 use setup::envoy::istio::{self, Credentials, IstioOptions, Version};
 use setup::envoy::kubernetes::{IMAGE, Sidecar};

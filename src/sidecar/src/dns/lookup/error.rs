@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use config::shortened;
 use hickory_resolver::proto::rr::Name;
-use resolver::config::shortened;
 
 /// The most that is told of a chain of CNAMEs.
 const MAX_SHOWN: usize = 8;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use resolver::one_line;
+use acme::one_line;
 
 /// Why a record was not made or removed, or why there is no such provider.
 #[derive(Clone, Debug, PartialEq, Eq)]

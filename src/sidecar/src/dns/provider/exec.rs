@@ -11,8 +11,8 @@
 
 use std::time::Duration;
 
-use resolver::config::shortened;
-use resolver::one_line;
+use acme::one_line;
+use config::shortened;
 use tokio::process::Command;
 
 use super::table::Row;

@@ -7,10 +7,10 @@ use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
+use acme::one_line;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
-use resolver::one_line;
 
 use super::ProviderError;
 use super::scrub::Scrub;

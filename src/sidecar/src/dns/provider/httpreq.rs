@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
+use config::Hidden;
 use reqwest::Url;
-use resolver::config::Hidden;
 use serde_json::json;
 
 use super::http::{Http, base, below};

@@ -10,7 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use resolver::one_line;
+use acme::one_line;
 use rustix::process::Signal;
 use tokio::process::Command;
 use tokio::sync::{Mutex, Semaphore};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use resolver::config::Hidden;
+use config::Hidden;
 
 use super::table::Row;
 use super::values::Values;

@@ -1,6 +1,6 @@
 //! Codes that name no provider of ours: misspelt ones, and those of lego's that nobody has written here.
 
-use resolver::config::{listed, nearest, shortened};
+use config::{listed, nearest, shortened};
 
 use super::ProviderError;
 use super::table;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use resolver::config::Hidden;
+use config::Hidden;
 
 use super::ProviderError;
 use super::table::{Need, Row, Variable};

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use resolver::config::{Hidden, shortened};
+use config::{Hidden, shortened};
 
 use crate::exposed;
 use crate::files::{FileError, secret};

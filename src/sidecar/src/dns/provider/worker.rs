@@ -10,8 +10,8 @@ use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use config::Hidden;
 use dns_update::{DnsRecord, DnsUpdater, Error};
-use resolver::config::Hidden;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 

@@ -48,11 +48,11 @@ impl Line {
     pub(super) fn write(&self) {
         let component = self.component.as_deref();
         let text = match self.of_plugin() {
-            Some(said) => return self.log(&resolver::one_line(said), None),
+            Some(said) => return self.log(&acme::one_line(said), None),
             None if self.message.starts_with(PLUGIN) => self.message.clone(),
             None => format!("Envoy: {}", self.message),
         };
-        self.log(&resolver::one_line(&text), component);
+        self.log(&acme::one_line(&text), component);
     }
 
     /// True when it is a warning, which is neither an error nor news.

@@ -50,9 +50,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Port { entry_point, address, flag, .. } = &self.port;
         let (ip, port) = (address.ip(), address.port());
-        let entry_point = resolver::one_line(entry_point);
+        let entry_point = acme::one_line(entry_point);
         write!(f, "{address} (entry point {entry_point}): ")?;
-        let another = format!("name another address by {}", resolver::one_line(flag));
+        let another = format!("name another address by {}", acme::one_line(flag));
         match &self.why {
             Why::Taken(Holder::Process(process)) => {
                 let who = match &process.parent {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use resolver::ledger::Ledger;
+use engine::ledger::Ledger;
 use serde_json::{Map, Value};
 
 use super::accounts::Accounts;

@@ -1,6 +1,6 @@
 //! An account on an acme-dns server, as lego keeps it.
 
-use resolver::config::Hidden;
+use config::Hidden;
 use serde_json::{Map, Value};
 
 /// An account: a name for TXT records, and who may write them.

@@ -10,8 +10,8 @@ mod storage;
 
 use std::time::Duration;
 
+use acme::one_line;
 use reqwest::Url;
-use resolver::one_line;
 use serde_json::json;
 use tokio::sync::Mutex;
 

@@ -3,9 +3,9 @@
 use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use config::shortened;
 use hickory_proto::rr::Name;
 use hickory_proto::rr::rdata::tsig::TsigAlgorithm;
-use resolver::config::shortened;
 
 use super::super::values::Values;
 
@@ -109,7 +109,7 @@ impl Parts {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use resolver::config::Hidden;
+    use config::Hidden;
 
     use super::*;
 

@@ -1,0 +1,226 @@
+//! The plugin's configuration: Traefik's own keys, and a few of ours.
+//!
+//! [`parse`] reads it whole and says every mistake at once: a configuration either has none, or is refused.
+
+#![forbid(unsafe_code)]
+
+mod acme_options;
+pub mod coverage;
+pub mod domain;
+pub mod duration;
+mod engine_options;
+mod limit;
+mod mistake;
+mod node;
+mod resolver;
+mod routers;
+pub mod rule;
+pub mod test_system;
+
+use std::time::Duration;
+
+use acme::origin::Origin;
+use serde_json::Value;
+
+pub use limit::{Limit, Limits, is_private};
+pub use mistake::{Mistake, listed, nearest, shortened};
+use node::Node;
+use protocol::CertificateId;
+pub use resolver::{
+    CaTrust, DnsChallenge, DnsPersistChallenge, Eab, Hidden, HttpChallenge, KeyType, Propagation, Resolver,
+    TlsChallenge,
+};
+use routers::Wanted;
+
+/// A configuration without a mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `certificatesResolvers.<name>.acme`.
+    pub resolvers: Vec<Resolver>,
+    /// What the routers want, each once, in the order of the routers' names.
+    pub wants: Vec<CertificateId>,
+    /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
+    pub sidecar_cluster: String,
+    /// `sidecar.token`: what requests to the sidecar's API bear. Of several, the first; the others are what it was before.
+    pub sidecar_tokens: Vec<Hidden>,
+    /// `caClusters`. A resolver's `caServer` that is not in it has the cluster named like its host.
+    pub ca_clusters: Vec<CaCluster>,
+    /// `role`.
+    pub role: Role,
+    /// `entryPoint`: the one whose challenges this responder answers; unset, any.
+    pub entry_point: Option<String>,
+    /// `engine`: how the orders are driven.
+    pub engine: EngineOptions,
+    /// What is taken, but deserves a line in the log.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// The resolver of this name.
+    pub fn resolver(&self, name: &str) -> Option<&Resolver> {
+        self.resolvers.iter().find(|resolver| resolver.name == name)
+    }
+}
+
+/// One entry of `caClusters`: an origin of a CA, and the Envoy cluster that leads to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaCluster {
+    /// `host` or `host:port`.
+    pub origin: Origin,
+    /// The cluster's name.
+    pub cluster: String,
+}
+
+/// What an instance of the plugin does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Answers challenges and stands for election as the engine.
+    #[default]
+    Auto,
+    /// Stands for election only.
+    Engine,
+    /// Answers challenges only.
+    Responder,
+}
+
+/// How the orders are driven. Traefik has no such options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// `engine.maxOrders`: how many orders are under way at once.
+    pub max_orders: usize,
+    /// `engine.retryMin`: the wait after the first failure of a certificate; it doubles with each further one.
+    pub retry_min: Duration,
+    /// `engine.retryMax`: the longest such wait.
+    pub retry_max: Duration,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { max_orders: 20, retry_min: Duration::from_secs(60), retry_max: Duration::from_secs(6 * 60 * 60) }
+    }
+}
+
+const TOKEN: &str = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";
+
+/// The most tokens: with each, what instances share is looked at.
+pub const MAX_TOKENS: usize = 4;
+
+/// The shortest token, in bytes: one that can't be guessed. The sidecar takes none that is shorter.
+const MIN_TOKEN: usize = 16;
+
+/// The longest token, in bytes. The sidecar takes none that is longer.
+const MAX_TOKEN: usize = 4096;
+
+/// Says whether the sidecar could have such a token: nobody guesses it, and it can stand in a header.
+pub fn is_token(text: &str) -> bool {
+    (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Reads a configuration, or says every mistake in it.
+pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
+    let mut mistakes = Vec::new();
+    let config = read(&Node::root(value), &mut mistakes);
+    match config {
+        Some(config) if mistakes.is_empty() => Ok(config),
+        _ => Err(mistakes),
+    }
+}
+
+fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+    let mut top = root.table(mistakes)?;
+    let role = top.take("role").map_or(Some(Role::Auto), |node| role(&node, mistakes));
+    let entry_point = top.take("entryPoint").and_then(|node| node.text("the name of an entry point", mistakes));
+    let resolvers = top.take("certificatesResolvers");
+    let has_none = resolvers.as_ref().is_none_or(Node::is_empty_table);
+    let resolver_names = resolvers.as_ref().map(Node::keys).unwrap_or_default();
+    let mut warnings = Vec::new();
+    let resolvers = resolvers.map(|node| acme_options::resolvers(&node, &mut warnings, mistakes)).unwrap_or_default();
+    let Wanted { wants, warnings: of_routers } = match top.take("routers") {
+        Some(node) => routers::wants(&node, &resolver_names, &resolvers, mistakes),
+        None => Wanted::default(),
+    };
+    warnings.extend(of_routers);
+    let Sidecar { cluster: sidecar_cluster, tokens: sidecar_tokens } =
+        top.take("sidecar").and_then(|node| sidecar(&node, mistakes)).unwrap_or_default();
+    let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
+    let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
+    // A responder needs nothing else; whoever may become the engine needs something to do and somebody to keep it.
+    if matches!(role, Some(Role::Auto | Role::Engine)) {
+        if has_none {
+            mistakes.push(top.missing("certificatesResolvers", "at least one resolver: <name>.acme"));
+        }
+        if sidecar_cluster.is_none() && !mistakes.iter().any(|mistake| mistake.path.starts_with("sidecar")) {
+            mistakes.push(top.missing("sidecar.cluster", "the name of the Envoy cluster of the sidecar's API"));
+        }
+    }
+    top.finish(mistakes);
+    let sidecar_cluster = sidecar_cluster.unwrap_or_default();
+    let role = role?;
+    Some(Config { resolvers, wants, sidecar_cluster, sidecar_tokens, ca_clusters, role, entry_point, engine, warnings })
+}
+
+fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
+    let roles = [("auto", Role::Auto), ("engine", Role::Engine), ("responder", Role::Responder)];
+    node.choice(&roles, mistakes)
+}
+
+/// `sidecar`.
+#[derive(Default)]
+struct Sidecar {
+    cluster: Option<String>,
+    tokens: Vec<Hidden>,
+}
+
+fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
+    let mut table = node.table(mistakes)?;
+    let cluster = match table.take("cluster") {
+        Some(node) => node.text("the name of an Envoy cluster", mistakes),
+        None => {
+            mistakes.push(table.missing("cluster", "the name of the Envoy cluster of the sidecar's API"));
+            None
+        }
+    };
+    let tokens = table.take("token").map(|node| tokens(&node, mistakes)).unwrap_or_default();
+    table.finish(mistakes);
+    Some(Sidecar { cluster, tokens })
+}
+
+/// `sidecar.token`: one or, while it is being replaced, a list: the new one first.
+fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Hidden> {
+    if !node.value().is_array() {
+        return token(node, mistakes).into_iter().collect();
+    }
+    let items = node.items(TOKEN, mistakes);
+    if items.is_empty() || items.len() > MAX_TOKENS {
+        mistakes.push(node.mistake(&format!("1 to {MAX_TOKENS} tokens, the new one first")));
+    }
+    items.iter().filter_map(|node| token(node, mistakes)).collect()
+}
+
+/// A token, as it can stand in a header. What is wrong with it is told, never the text.
+fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
+    let text = node.value().as_str().map(str::trim).unwrap_or_default();
+    let is_token = is_token(text);
+    if !is_token {
+        mistakes.push(Mistake { found: "something else".to_owned(), ..node.mistake(TOKEN) });
+    }
+    is_token.then(|| Hidden::new(text.to_owned()))
+}
+
+fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<CaCluster> {
+    let entries = node.entries(mistakes);
+    let mut clusters = Vec::new();
+    for (authority, node) in entries {
+        let Some(origin) = Origin::from_authority(&authority) else {
+            mistakes.push(node.mistake_in_key("a CA's host, or host:port"));
+            continue;
+        };
+        let Some(cluster) = node.text("the name of an Envoy cluster", mistakes) else { continue };
+        if clusters.iter().any(|known: &CaCluster| known.origin == origin) {
+            let found = "the origin of another entry".to_owned();
+            mistakes.push(Mistake { found, ..node.mistake("each CA's host and port once") });
+        }
+        clusters.push(CaCluster { origin, cluster });
+    }
+    clusters
+}

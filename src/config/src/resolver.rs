@@ -1,0 +1,201 @@
+//! One `certificatesResolvers.<name>.acme` as types: what the user asked of a CA.
+
+use std::time::Duration;
+
+use acme::{ChallengeType, Way};
+
+use crate::Limits;
+
+/// One `certificatesResolvers.<name>.acme`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolver {
+    /// Its name, unique in a configuration.
+    pub name: String,
+    /// `email`: the account's contact; none where the user wants none.
+    pub email: Option<String>,
+    /// `caServer`: the directory URL.
+    pub ca_server: String,
+    /// `keyType`: of the certificates' keys.
+    pub key_type: KeyType,
+    /// `eab`: the external account that the registration is bound to (RFC 8555 §7.3.4).
+    pub eab: Option<Eab>,
+    /// `preferredChain`: the issuer's common name of the last certificate of the chain to take.
+    pub preferred_chain: Option<String>,
+    /// `profile`: sent with each order (draft-ietf-acme-profiles §4).
+    pub profile: Option<String>,
+    /// `emailAddresses`: mail addresses that stand in each certificate beside its names.
+    pub email_addresses: Vec<String>,
+    /// `disableCommonName`: signing requests have no common name.
+    pub disable_common_name: bool,
+    /// `certificatesDuration`: what the user says that certificates live, which decides when they are renewed.
+    pub certificates_duration: Option<Duration>,
+    /// `clientTimeout`: bounds one ACME operation with its retries, and the wait for one validation.
+    pub client_timeout: Duration,
+    /// `clientResponseHeaderTimeout`: bounds each callout.
+    pub client_response_header_timeout: Duration,
+    /// `certificateTimeout`: the longest wait from finalize to certificate.
+    pub certificate_timeout: Duration,
+    /// `storage`: where the sidecar keeps this resolver's account and certificates.
+    pub storage: Option<String>,
+    /// `caCertificates`, `caSystemCertPool`, `caServerName`: whom to trust as the CA's server.
+    pub ca_trust: CaTrust,
+    /// `httpChallenge`.
+    pub http_challenge: Option<HttpChallenge>,
+    /// `tlsChallenge`.
+    pub tls_challenge: Option<TlsChallenge>,
+    /// `dnsChallenge`.
+    pub dns_challenge: Option<DnsChallenge>,
+    /// `dnsPersistChallenge`: ours, Traefik has none.
+    pub dns_persist_challenge: Option<DnsPersistChallenge>,
+    /// `fallback`: ours. The resolvers whose CAs issue when this one's can't, the most preferred first.
+    pub fallback: Vec<String>,
+    /// `rateLimits`: ours. The limits of the CA that are kept; those of Let's Encrypt unless the CA is a private one.
+    pub limits: Limits,
+    /// `stagingServer`: ours. The directory URL of the CA's test system, where a certificate that keeps failing is
+    /// tried first; that of Let's Encrypt is known.
+    pub staging_server: Option<String>,
+}
+
+impl Resolver {
+    /// Whether it has any challenge.
+    pub fn has_challenges(&self) -> bool {
+        let has_own = self.http_challenge.is_some() || self.tls_challenge.is_some();
+        has_own || self.dns_challenge.is_some() || self.dns_persist_challenge.is_some()
+    }
+
+    /// The ways by which it proves a name (`*.a.example` for a wildcard), the most preferred first, as in Traefik.
+    pub fn ways(&self, name: &str) -> impl Iterator<Item = Way> {
+        let delays = [
+            self.tls_challenge.as_ref().map(|challenge| challenge.delay),
+            self.http_challenge.as_ref().map(|challenge| challenge.delay),
+            // Its delay comes before the checks, which are the sidecar's.
+            self.dns_challenge.as_ref().map(|_| Duration::ZERO),
+            self.dns_persist_challenge.as_ref().map(|_| Duration::ZERO),
+        ];
+        let ways = ChallengeType::ALL.into_iter().zip(delays);
+        ways.filter_map(|(kind, delay)| Some(Way { kind, delay: delay? })).filter(|way| way.kind.proves(name))
+    }
+}
+
+/// The types of a certificate's key, by Traefik's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyType {
+    /// ECDSA on P-256.
+    Ec256,
+    /// ECDSA on P-384.
+    Ec384,
+    /// RSA, 2048 bit.
+    Rsa2048,
+    /// RSA, 4096 bit.
+    Rsa4096,
+    /// RSA, 8192 bit.
+    Rsa8192,
+}
+
+impl KeyType {
+    /// Every type, in the order of their names.
+    pub const ALL: [Self; 5] = [Self::Ec256, Self::Ec384, Self::Rsa2048, Self::Rsa4096, Self::Rsa8192];
+
+    /// Traefik's name: `EC256`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ec256 => "EC256",
+            Self::Ec384 => "EC384",
+            Self::Rsa2048 => "RSA2048",
+            Self::Rsa4096 => "RSA4096",
+            Self::Rsa8192 => "RSA8192",
+        }
+    }
+
+    /// The type of this name, case-sensitive as in Traefik.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|key_type| key_type.as_str() == name)
+    }
+}
+
+/// The external account that a CA knows its customer by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eab {
+    /// `kid`: the account's name at the CA. Its MAC key is the sidecar's affair.
+    pub kid: String,
+}
+
+/// A text that is never shown: it has neither `Display` nor a telling `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// Wraps a secret.
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+
+    /// The secret itself. Every use of this is a place to look at in a review.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hidden(…)")
+    }
+}
+
+/// Whom to trust as the CA's server. The plugin can't apply this: it belongs in the TLS context of the CA's cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CaTrust {
+    /// `caCertificates`: PEM files of roots.
+    pub certificates: Vec<String>,
+    /// `caSystemCertPool`: the system's roots are trusted beside those of `certificates`.
+    pub system_cert_pool: bool,
+    /// `caServerName`: the name that the server's certificate must have, instead of the URL's.
+    pub server_name: Option<String>,
+}
+
+/// HTTP-01 (RFC 8555 §8.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpChallenge {
+    /// `entryPoint`: which one the CA reaches on port 80.
+    pub entry_point: String,
+    /// `delay`: the wait between making the answer ready and telling the CA.
+    pub delay: Duration,
+}
+
+/// TLS-ALPN-01 (RFC 8737).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsChallenge {
+    /// `delay`: the wait between making the answer ready and telling the CA.
+    pub delay: Duration,
+}
+
+/// DNS-01 (RFC 8555 §8.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DnsChallenge {
+    /// `provider`: a lego provider code.
+    pub provider: String,
+    /// `resolvers`: recursive servers, `host:port`.
+    pub resolvers: Vec<String>,
+    /// `propagation`: how the record is looked for before the CA is told.
+    pub propagation: Propagation,
+}
+
+/// dns-persist-01 (draft-ietf-acme-dns-persist): a record that the user sets once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsPersistChallenge {
+    /// `resolvers`: recursive servers, `host:port`.
+    pub resolvers: Vec<String>,
+}
+
+/// How a TXT record is looked for before the CA is told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Propagation {
+    /// `delayBeforeChecks`: the wait before the first look.
+    pub delay_before_checks: Duration,
+    /// `disableChecks`: only the delay.
+    pub disable_checks: bool,
+    /// `requireAllRNS`: every recursive server must see the record.
+    pub require_all_rns: bool,
+    /// `disableANSChecks`: authoritative servers are not asked.
+    pub disable_ans_checks: bool,
+}

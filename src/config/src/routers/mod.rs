@@ -1,0 +1,157 @@
+//! `routers.<name>`: which names want a certificate, and of which resolver.
+//!
+//! A router of Traefik's can be pasted whole. What it says of requests is Envoy's business: it is taken and changes
+//! nothing, and one warning for each such key says so.
+
+mod names;
+
+use std::collections::{HashMap, HashSet};
+
+use super::Resolver;
+use super::mistake::{Mistake, listed, nearest, shortened};
+use super::node::{Node, Table};
+use super::rule::Syntax;
+use names::{List, Names};
+use protocol::CertificateId;
+
+/// Keys of Traefik's routers that say nothing of certificates, and what of Envoy's configuration is in their place.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("service", "clusters"),
+    ("entryPoints", "listeners"),
+    ("middlewares", "filters"),
+    ("priority", "order of routes"),
+    ("observability", "access logs and tracing"),
+    ("parentRefs", "routes"),
+];
+
+/// The same in `tls`.
+const ELSEWHERE_IN_TLS: [(&str, &str); 2] = [("options", "TLS contexts"), ("passthrough", "filter chains")];
+
+/// What the routers want.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// Each certificate once.
+    pub(super) wants: Vec<CertificateId>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Reads all routers. `names` are those of all resolvers, `resolvers` the ones without a mistake.
+pub(super) fn wants(node: &Node<'_>, names: &[String], resolvers: &[Resolver], mistakes: &mut Vec<Mistake>) -> Wanted {
+    let mut reader = Reader { names, resolvers, warned_of: Vec::new(), warnings: Vec::new() };
+    let mut wants = Vec::new();
+    // Name → the resolver that is to certify it, and the path where that was said first.
+    let mut owners: HashMap<String, (String, String)> = HashMap::new();
+    for (_, node) in node.entries(mistakes) {
+        for (id, path) in reader.router(&node, mistakes) {
+            for name in &id.names {
+                let (owner, said) = owners.entry(name.clone()).or_insert_with(|| (id.resolver.clone(), path.clone()));
+                if *owner != id.resolver {
+                    mistakes.push(Mistake {
+                        path: path.clone(),
+                        found: format!("{} for resolver {}", shortened(name), shortened(&id.resolver)),
+                        expected: format!("one resolver for a name: {said} has it for resolver {}", shortened(owner)),
+                        nearest: None,
+                    });
+                }
+            }
+            wants.push(id);
+        }
+    }
+    Wanted { wants: each_once(wants), warnings: reader.warnings }
+}
+
+fn each_once(wants: Vec<CertificateId>) -> Vec<CertificateId> {
+    let mut known = HashSet::new();
+    let is_first: Vec<bool> = wants.iter().map(|id| known.insert(id)).collect();
+    wants.into_iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(id, _)| id).collect()
+}
+
+/// Reads one router after the other.
+struct Reader<'a> {
+    /// All resolvers' names, in their order.
+    names: &'a [String],
+    /// Those whose options have no mistake. They are few: a search is fine.
+    resolvers: &'a [Resolver],
+    /// The keys that have been warned of.
+    warned_of: Vec<&'static str>,
+    warnings: Vec<String>,
+}
+
+impl Reader<'_> {
+    /// The certificates of one router, each with the path that it came from.
+    fn router(&mut self, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<(CertificateId, String)> {
+        let Some(mut table) = node.table(mistakes) else { return Vec::new() };
+        let rule = table.take("rule");
+        let syntaxes = [("v3", Syntax::V3), ("v2", Syntax::V2)];
+        let syntax = table.take("ruleSyntax").map_or(Some(Syntax::V3), |node| node.choice(&syntaxes, mistakes));
+        let tls = table.take("tls");
+        self.ignore(&mut table, &ELSEWHERE);
+        table.finish(mistakes);
+        // Without `tls` a router wants no certificate, as in Traefik.
+        let Some(mut tls) = tls.and_then(|node| node.table(mistakes)) else { return Vec::new() };
+        let resolver = tls.take("certResolver");
+        let domains =
+            tls.take("domains").map(|node| node.items("a list of domains, each with main and sans", mistakes));
+        self.ignore(&mut tls, &ELSEWHERE_IN_TLS);
+        tls.finish(mistakes);
+        // Nor without a resolver: then its certificate is from elsewhere.
+        let Some(resolver_node) = resolver else {
+            if self.warns_first_of("certResolver") {
+                let path = node.path();
+                self.warnings
+                    .push(format!("{path}.tls: no certResolver, here or in other routers: nothing is ordered"));
+            }
+            return Vec::new();
+        };
+        let resolver = self.resolver(&resolver_node, mistakes);
+        let options = self.resolvers.iter().find(|known| Some(&known.name) == resolver.as_ref());
+        let mut names = Names { resolver: options, warnings: &mut self.warnings, mistakes };
+        let lists = match (domains.filter(|domains| !domains.is_empty()), &rule, syntax) {
+            (Some(domains), _, _) => names.of_domains(&domains),
+            (None, Some(rule), Some(syntax)) => names.of_rule(rule, syntax),
+            (None, Some(_), None) => Vec::new(),
+            (None, None, _) => {
+                names.mistakes.push(node.mistake("a rule with Host(), or tls.domains"));
+                Vec::new()
+            }
+        };
+        let Some(resolver) = resolver else { return Vec::new() };
+        let id = |names| CertificateId { resolver: resolver.clone(), names };
+        lists.into_iter().map(|List { names, path }| (id(names), path)).collect()
+    }
+
+    fn resolver(&self, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<String> {
+        let name = node.text("the name of a resolver", mistakes)?;
+        if self.names.contains(&name) {
+            return Some(name);
+        }
+        let known = self.names.iter().map(String::as_str);
+        let expected = match self.names {
+            [] => "a resolver, and there is none in certificatesResolvers".to_owned(),
+            _ => format!("one of the resolvers {}", listed(known.clone())),
+        };
+        mistakes.push(Mistake { nearest: nearest(&name, known), ..node.mistake(&expected) });
+        None
+    }
+
+    /// Takes keys that are without effect here, and warns of each once.
+    fn ignore(&mut self, table: &mut Table<'_>, keys: &[(&'static str, &str)]) {
+        for (key, place) in keys {
+            if let Some(node) = table.take(key)
+                && self.warns_first_of(key)
+            {
+                let path = node.path();
+                self.warnings
+                    .push(format!("{path}: without effect, here and in other routers: see to it in Envoy's {place}"));
+            }
+        }
+    }
+
+    fn warns_first_of(&mut self, key: &'static str) -> bool {
+        let is_first = !self.warned_of.contains(&key);
+        if is_first {
+            self.warned_of.push(key);
+        }
+        is_first
+    }
+}

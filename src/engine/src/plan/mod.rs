@@ -1,0 +1,72 @@
+//! What is to be done now, and when to look again.
+//!
+//! A timetable is what the engine works with: built in one pass over all certificates when the wants change, then a
+//! heap, so that a tick with nothing due costs one comparison. [`plan`] is one look at everything.
+
+mod issuers;
+mod known;
+mod overlap;
+mod ready;
+mod tally;
+mod timetable;
+mod unwanted;
+
+use std::collections::HashSet;
+
+use crate::records::Records;
+use crate::schedule::Schedule;
+use crate::vault::{CertificateId, Inventory};
+use crate::{Census, Why};
+use config::EngineOptions;
+pub(crate) use issuers::Chains;
+pub(crate) use ready::View;
+pub(crate) use timetable::{Task, Timetable};
+pub(crate) use unwanted::Departed;
+
+/// What is to be done.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// What is due, most urgent first: what has expired or ends within a day, then what has no certificate at all, then
+    /// what expires next.
+    pub due: Vec<Due>,
+    /// When something else becomes due, seconds since 1970.
+    pub next_wake: Option<i64>,
+    /// How many are in which state.
+    pub census: Census,
+}
+
+/// A certificate that is to be ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which one.
+    pub id: CertificateId,
+    /// Why.
+    pub why: Why,
+}
+
+/// Compares what is wanted with what there is. `in_flight` are the certificates that are being worked on.
+///
+/// A want whose names are all covered by another valid certificate, a provided one, or one in flight is left alone,
+/// unless it has a certificate of its own: that one is kept up. A certificate covers others only while it need not be
+/// renewed, or is sure to be. Linear in the number of certificates, but for sorting.
+pub fn plan(
+    wants: &[CertificateId],
+    inventory: &Inventory,
+    in_flight: &HashSet<CertificateId>,
+    now: i64,
+    schedule: &Schedule<'_>,
+    options: &EngineOptions,
+) -> Plan {
+    let records = Records::of(inventory.clone());
+    let view = View::new(&records, schedule, options, now);
+    let (mut timetable, _) = Timetable::of(wants.to_vec(), &view, in_flight);
+    let census = timetable.census(&view);
+    let mut due = Vec::new();
+    while let Some(task) = timetable.next(&view) {
+        due.push(task.due);
+    }
+    Plan { due, next_wake: timetable.due_at().into_iter().chain(timetable.outdated_at()).min(), census }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! When a certificate may be ordered, with whom, and why.
+
+use std::collections::HashMap;
+
+use super::issuers::{Chains, Standing, turn};
+use crate::Why;
+use crate::records::{Record, Records};
+use crate::schedule::Schedule;
+use crate::vault::{CertificateId, Replacement};
+use config::EngineOptions;
+
+/// The longest a stored retry time is believed, beyond `retryMax` and its jitter: a CA's longest `Retry-After`, and a
+/// minute for what was rounded up. A time further ahead was written by a clock that has been set back since.
+const LONGEST_RETRY_AFTER: i64 = 24 * 60 * 60 + 60;
+
+/// A name that never had a certificate goes before those whose certificate has this long to live, or longer, in
+/// seconds. What ends sooner goes first: ten thousand new names must not let what is served go dark meanwhile.
+const SOON: i64 = 24 * 60 * 60;
+
+/// Certificates that have to be replaced at once, by the serial number of the one that is no good.
+pub(crate) type Replacements = HashMap<String, Replacement>;
+
+/// All that a decision depends on.
+pub(crate) struct View<'a> {
+    pub(crate) records: &'a Records,
+    pub(crate) schedule: &'a Schedule<'a>,
+    pub(crate) options: &'a EngineOptions,
+    /// Seconds since 1970.
+    pub(crate) now: i64,
+    /// Which resolvers fall back to which.
+    pub(crate) chains: Option<&'a Chains<'a>>,
+    pub(crate) replacements: Option<&'a Replacements>,
+    /// The resolvers whose CAs are to be left alone, and until when.
+    pub(crate) pauses: Vec<(&'a str, i64)>,
+    /// Whether the wants have all come in, so that what is not among them is not wanted.
+    pub(crate) is_complete: bool,
+}
+
+impl<'a> View<'a> {
+    /// Without fallbacks, replacements and pauses, and before the wants have all come in.
+    pub(crate) fn new(records: &'a Records, schedule: &'a Schedule<'a>, options: &'a EngineOptions, now: i64) -> Self {
+        Self {
+            records,
+            schedule,
+            options,
+            now,
+            chains: None,
+            replacements: None,
+            pauses: Vec::new(),
+            is_complete: false,
+        }
+    }
+
+    /// When what is stored is to be renewed; long ago, where nothing is.
+    pub(super) fn renewal_at(&self, record: &Record) -> i64 {
+        let Some(stored) = &record.stored else { return i64::MIN };
+        match self.replacement(record) {
+            Some(_) => {
+                let rested = record.renewal().map_or(i64::MIN, |renewal| self.believed(renewal.rest_until));
+                stored.not_before.max(rested)
+            }
+            None => self.schedule.renewal_at(stored, record.renewal()),
+        }
+    }
+
+    /// Why what is stored is no good, if it is not.
+    fn replacement(&self, record: &Record) -> Option<&'a Replacement> {
+        let serial = &record.stored.as_ref()?.serial;
+        self.replacements?.get(serial).filter(|replacement| replacement.id == record.id)
+    }
+
+    /// From when on it may be ordered, and with which resolver.
+    pub(super) fn ready<'r>(&self, id: &'r CertificateId, record: Option<&Record>) -> (i64, &'r str)
+    where
+        'a: 'r,
+    {
+        let standing = |resolver: &str| self.standing(id, record, resolver);
+        let others = self.chains.map_or(&[][..], |chains| chains.behind(&id.resolver));
+        let (issuer, at) = turn(&id.resolver, others, standing, self.now);
+        (at.max(record.map_or(i64::MIN, |record| self.renewal_at(record))), issuer)
+    }
+
+    fn standing(&self, id: &CertificateId, record: Option<&Record>, resolver: &str) -> Standing {
+        let failed = record.and_then(Record::failed);
+        let (failures, retry_at) = match failed {
+            Some(failed) if id.resolver == resolver => (failed.failures, failed.retry_at),
+            Some(failed) => {
+                let elsewhere = failed.elsewhere.iter().find(|elsewhere| elsewhere.resolver == resolver);
+                elsewhere.map_or((0, i64::MIN), |elsewhere| (elsewhere.failures, elsewhere.retry_at))
+            }
+            None => (0, i64::MIN),
+        };
+        let held = record.into_iter().flat_map(|record| &record.held).filter(|(name, _)| name == resolver);
+        let held = held.map(|(_, hold)| hold.until(self.now));
+        let paused = self.pauses.iter().filter(|(name, _)| *name == resolver).map(|(_, until)| *until);
+        let not_before = held.chain(paused).chain([self.believed(retry_at)]).max().unwrap_or(i64::MIN);
+        Standing { failures, not_before }
+    }
+
+    fn believed(&self, at: i64) -> i64 {
+        let longest = i64::try_from(self.options.retry_max.as_secs()).unwrap_or(i64::MAX);
+        let longest = longest.saturating_add(longest / 4).max(LONGEST_RETRY_AFTER);
+        if at > self.now.saturating_add(longest) { self.now } else { at }
+    }
+
+    /// Why it is ordered now.
+    pub(super) fn why(&self, record: Option<&Record>) -> Why {
+        let Some(record) = record else { return Why::First };
+        match &record.stored {
+            _ if record.order.is_some() => Why::Resume,
+            _ if record.failed().is_some() => Why::Retry,
+            None => Why::First,
+            Some(_) if self.replacement(record).is_some() => Why::Replacement,
+            Some(stored) if self.schedule.is_of_test_system(stored, record.renewal()) => Why::Replacement,
+            Some(stored) if self.schedule.by_lifetime(stored) > self.now => Why::Suggested,
+            Some(_) => Why::Renewal,
+        }
+    }
+
+    /// The least goes first: the end of what is served now, seconds since 1970. What is no good has ended.
+    pub(super) fn urgency(&self, record: Option<&Record>) -> i64 {
+        let stored = record.and_then(|record| Some((record, record.stored.as_ref()?)));
+        match stored {
+            Some((record, stored)) if self.replacement(record).is_some() => stored.not_after.min(self.now),
+            Some((_, stored)) => stored.not_after,
+            None => self.now.saturating_add(SOON),
+        }
+    }
+}

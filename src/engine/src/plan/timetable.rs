@@ -1,0 +1,271 @@
+//! Every certificate that is to be kept up, and when it is to be looked at next.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+
+use super::ready::View;
+use super::tally::{Kind, Mark, Tally};
+use super::unwanted::Departed;
+use super::{Due, known::Known, overlap};
+use crate::records::Record;
+use crate::schedule::lifetime;
+use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder};
+use crate::{Census, Event, Observer};
+
+/// Every certificate that is to be kept up. What is due later stands in one heap by its time, what is due now in another
+/// by its urgency.
+#[derive(Default)]
+pub(crate) struct Timetable {
+    entries: Vec<Entry>,
+    later: BinaryHeap<Reverse<(i64, usize)>>,
+    due: BinaryHeap<Reverse<(i64, usize)>>,
+    /// When what others cover may need a certificate of its own, seconds since 1970.
+    outdated_at: Option<i64>,
+    tally: Tally,
+    /// How many were put aside.
+    aside: usize,
+    /// Whether something that was decided before may be decided otherwise now.
+    is_outdated: bool,
+}
+
+/// A certificate in the timetable.
+struct Entry {
+    id: CertificateId,
+    /// Where its record was when the timetable was made, if it had one.
+    record: Option<usize>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Others that are due now will cover it.
+    Aside,
+    /// Others cover it.
+    Covered,
+    /// In the heap of what is due.
+    Due,
+    InFlight,
+    /// In the heap of what is due later: at this time.
+    Later(i64),
+}
+
+impl Entry {
+    /// How it is counted.
+    fn mark(&self, view: &View<'_>) -> Mark {
+        let record = self.record.and_then(|record| view.records.at(record));
+        let (kind, until) = match record.and_then(|record| Some((record, record.stored.as_ref()?))) {
+            Some((record, stored)) => {
+                let renewal_at = view.renewal_at(record);
+                match view.now {
+                    now if stored.not_after <= now => (Kind::Expired, None),
+                    now if renewal_at <= now => (Kind::Due, Some(stored.not_after)),
+                    _ => (Kind::Valid, Some(renewal_at.min(stored.not_after))),
+                }
+            }
+            None if self.state == State::Covered => (Kind::Valid, None),
+            None => (Kind::Missing, None),
+        };
+        Mark {
+            kind,
+            is_in_progress: self.state == State::InFlight,
+            has_failed: record.is_some_and(|record| record.failed().is_some()),
+            until,
+        }
+    }
+}
+
+/// A certificate that is to be ordered, and what is known of it.
+pub(crate) struct Task {
+    /// Its place in the timetable.
+    pub(crate) place: usize,
+    pub(crate) due: Due,
+    /// The resolver to order it with.
+    pub(crate) issuer: String,
+    /// The order that is under way.
+    pub(crate) order: Option<PendingOrder>,
+    /// The last try, if it failed.
+    pub(crate) attempt: Option<Attempt>,
+    /// What is stored of that resolver's CA.
+    pub(crate) stored: Option<Certificate>,
+    /// How long what is stored lives, whoever issued it, in seconds.
+    pub(crate) lifetime: Option<i64>,
+}
+
+impl Task {
+    /// Tells that it begins.
+    pub(crate) fn announce(&self, observer: &dyn Observer) {
+        let Due { id, why } = &self.due;
+        observer.notice(Event::Started { id, why: *why });
+        if self.issuer != id.resolver {
+            let reason = self.attempt.as_ref().map_or("", |attempt| attempt.reason.as_str());
+            observer.notice(Event::FallsBack { id, issuer: &self.issuer, reason });
+        }
+    }
+}
+
+impl Timetable {
+    /// Of these wants, and of what nothing wants and is still kept up. Linear in the number of certificates, but for
+    /// sorting.
+    pub(crate) fn of(
+        wants: Vec<CertificateId>,
+        view: &View<'_>,
+        in_flight: &HashSet<CertificateId>,
+    ) -> (Self, Departed) {
+        let known = Known::of(&wants, view, in_flight);
+        let mut departed = Departed::of(&wants, view, &known);
+        let kept = std::mem::take(&mut departed.kept);
+        let mut timetable = Self { outdated_at: departed.next, ..Self::default() };
+        let mut entered = HashSet::with_capacity(wants.len());
+        let mut has_covered = false;
+        let mut states = Vec::with_capacity(wants.len());
+        for id in wants.iter().filter(|id| entered.insert(*id)).chain(&kept) {
+            let record = view.records.place(id);
+            let facts = record.and_then(|place| view.records.at(place));
+            let has_own = facts.is_some_and(|facts| facts.stored.is_some());
+            let state = match () {
+                () if !has_own && known.coverage.covers_all(&id.names) && !known.is_in_flight(id) => State::Covered,
+                () if known.is_in_flight(id) => State::InFlight,
+                () => State::Later(view.ready(id, facts).0),
+            };
+            has_covered |= state == State::Covered;
+            states.push((id.clone(), record, state));
+        }
+        if let (true, Some(at)) = (has_covered, known.next_uncovering) {
+            timetable.outdated_at = Some(timetable.outdated_at.map_or(at, |next| next.min(at)));
+        }
+        drop((entered, known));
+        for (id, record, state) in states {
+            timetable.entries.push(Entry { id, record, state });
+            timetable.put(timetable.entries.len().saturating_sub(1), state);
+        }
+        timetable.promote(view);
+        timetable.put_aside(view);
+        (timetable, departed)
+    }
+
+    /// The most urgent of what is due now. It counts as in flight until it is settled.
+    pub(crate) fn next(&mut self, view: &View<'_>) -> Option<Task> {
+        self.promote(view);
+        while let Some(Reverse((_, place))) = self.due.pop() {
+            let Some(entry) = self.entries.get(place).filter(|entry| entry.state == State::Due) else { continue };
+            let record = entry.record.and_then(|record| view.records.at(record));
+            let (at, issuer) = view.ready(&entry.id, record);
+            if at > view.now {
+                self.put(place, State::Later(at));
+                continue;
+            }
+            let is_of_another_ca = |record: &&Record| {
+                record.stored.as_ref().is_some_and(|stored| view.schedule.is_of_another_ca(stored, record.renewal()))
+            };
+            let of_issuer = record.filter(|record| record.issued_by() == issuer && !is_of_another_ca(record));
+            let task = Task {
+                place,
+                due: Due { id: entry.id.clone(), why: view.why(record) },
+                issuer: issuer.to_owned(),
+                order: record.and_then(|record| record.order.clone()),
+                attempt: record.and_then(|record| record.attempt.clone()),
+                stored: of_issuer.and_then(|record| record.stored.clone()),
+                lifetime: record.and_then(|record| record.stored.as_ref()).map(lifetime),
+            };
+            self.put(place, State::InFlight);
+            return Some(task);
+        }
+        None
+    }
+
+    /// When the next certificate becomes due, seconds since 1970.
+    pub(crate) fn due_at(&self) -> Option<i64> {
+        self.later.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// When it has to be made anew, seconds since 1970; long ago, when it has to be already.
+    pub(crate) fn outdated_at(&self) -> Option<i64> {
+        if self.is_outdated { Some(i64::MIN) } else { self.outdated_at }
+    }
+
+    /// Whether something waits for its turn.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// A try has ended; its record is in `view`. `was_first`: there was no certificate before it. Gives its place, which
+    /// is another one where the timetable has been made anew since the try began; none, where it is not kept up any more.
+    pub(crate) fn settle(
+        &mut self,
+        place: usize,
+        id: &CertificateId,
+        was_first: bool,
+        view: &View<'_>,
+    ) -> Option<usize> {
+        let is_it = |entry: &Entry| entry.id == *id;
+        let is_there = self.entries.get(place).is_some_and(is_it);
+        let place = if is_there { place } else { self.entries.iter().position(is_it)? };
+        if let Some(entry) = self.entries.get_mut(place) {
+            entry.record = view.records.place(&entry.id);
+        }
+        // A new certificate may cover others, and one that failed may leave others uncovered.
+        self.is_outdated |= was_first || self.aside > 0;
+        self.put_off(place, view);
+        Some(place)
+    }
+
+    /// What is known of a certificate that waits has changed.
+    pub(crate) fn reschedule(&mut self, place: usize, view: &View<'_>) {
+        self.tally.touch(place);
+        let state = self.entries.get(place).map(|entry| entry.state);
+        if matches!(state, Some(State::Due | State::Later(_))) {
+            self.put_off(place, view);
+        }
+    }
+
+    fn put_off(&mut self, place: usize, view: &View<'_>) {
+        let Some(entry) = self.entries.get(place) else { return };
+        let record = entry.record.and_then(|record| view.records.at(record));
+        let (at, _) = view.ready(&entry.id, record);
+        self.put(place, State::Later(at));
+    }
+
+    /// Those that have a certificate: the places here and of their records.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.entries.iter().enumerate().filter_map(|(place, entry)| Some((place, entry.record?)))
+    }
+
+    /// How many are in which state.
+    pub(crate) fn census(&mut self, view: &View<'_>) -> Census {
+        let entries = &self.entries;
+        self.tally.take(view.now, |place| entries.get(place).map(|entry| entry.mark(view)))
+    }
+
+    fn put(&mut self, place: usize, state: State) {
+        let Some(entry) = self.entries.get_mut(place) else { return };
+        entry.state = state;
+        self.tally.touch(place);
+        if let State::Later(at) = state {
+            self.later.push(Reverse((at, place)));
+        }
+    }
+
+    /// Moves what has become due. One whose time has changed since stands in the heap once more, and is passed over here.
+    pub(crate) fn promote(&mut self, view: &View<'_>) {
+        while let Some(Reverse((at, place))) = self.later.peek().copied()
+            && at <= view.now
+        {
+            self.later.pop();
+            let Some(entry) = self.entries.get_mut(place).filter(|entry| entry.state == State::Later(at)) else {
+                continue;
+            };
+            entry.state = State::Due;
+            let record = entry.record.and_then(|record| view.records.at(record));
+            self.due.push(Reverse((view.urgency(record), place)));
+        }
+    }
+
+    fn put_aside(&mut self, view: &View<'_>) {
+        let record = |entry: &Entry| entry.record.and_then(|record| view.records.at(record));
+        let due = self.entries.iter().enumerate().filter(|(_, entry)| entry.state == State::Due);
+        let due: Vec<_> = due.map(|(place, entry)| (place, &entry.id, view.why(record(entry)))).collect();
+        let needless = overlap::needless(&due);
+        self.aside = needless.len();
+        needless.into_iter().for_each(|place| self.put(place, State::Aside));
+    }
+}

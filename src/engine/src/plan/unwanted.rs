@@ -1,0 +1,73 @@
+//! What is stored and wanted no longer: kept up for a while, since a router may come back, and then left alone.
+
+use super::known::Known;
+use super::ready::View;
+use crate::records::Record;
+use crate::vault::{CertificateId, Unwanted};
+use config::coverage::Coverage;
+
+/// How long a certificate that nothing wants is renewed, in seconds.
+const KEPT_UP: i64 = 30 * 24 * 60 * 60;
+
+/// What became of certificates that nothing wants.
+#[derive(Debug, Default)]
+pub(crate) struct Departed {
+    /// What is to be kept of them.
+    pub(crate) changes: Vec<Unwanted>,
+    /// Those that are renewed no longer, and of which this was not said yet.
+    pub(crate) given_up: Vec<CertificateId>,
+    /// Those that are still kept up.
+    pub(super) kept: Vec<CertificateId>,
+    /// When the next of them is given up, seconds since 1970.
+    pub(super) next: Option<i64>,
+}
+
+impl Departed {
+    pub(super) fn of(wants: &[CertificateId], view: &View<'_>, known: &Known<'_>) -> Self {
+        let mut departed = Self::default();
+        if !view.is_complete {
+            return departed;
+        }
+        let mut wanted_names = Coverage::default();
+        wants.iter().for_each(|id| wanted_names.add_all(&id.names));
+        for (_, record) in view.records.iter().filter(|(_, record)| record.stored.is_some()) {
+            if known.is_wanted(&record.id) {
+                departed.came_back(record);
+            } else {
+                // Without its resolver nobody could renew it.
+                let is_lost = view.chains.is_some_and(|chains| !chains.knows(&record.id.resolver));
+                departed.is_gone(record, is_lost || wanted_names.covers_all(&record.id.names), view.now);
+            }
+        }
+        departed
+    }
+
+    fn came_back(&mut self, record: &Record) {
+        if record.unwanted.as_ref().is_some_and(|unwanted| unwanted.since.is_some()) {
+            self.changes.push(Unwanted { id: record.id.clone(), since: None, said: false });
+        }
+    }
+
+    /// `is_covered`: whatever wants its names has another certificate, or gets one.
+    fn is_gone(&mut self, record: &Record, is_covered: bool, now: i64) {
+        let known = record.unwanted.as_ref();
+        // A time ahead was written by a clock that has been set back since.
+        let since = known.and_then(|unwanted| unwanted.since).map(|since| since.min(now));
+        let until = since.unwrap_or(now).saturating_add(KEPT_UP);
+        let is_over = until <= now;
+        let is_news = is_over && !known.is_some_and(|unwanted| unwanted.said);
+        if since.is_none() || is_news {
+            let since = Some(since.unwrap_or(now));
+            self.changes.push(Unwanted { id: record.id.clone(), since, said: is_over });
+        }
+        if is_news && !is_covered {
+            self.given_up.push(record.id.clone());
+        }
+        if !is_over {
+            self.next = Some(self.next.map_or(until, |next| next.min(until)));
+            if !is_covered {
+                self.kept.push(record.id.clone());
+            }
+        }
+    }
+}

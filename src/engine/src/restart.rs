@@ -1,0 +1,77 @@
+//! What a restart makes of the wait after a permanent refusal: whoever has mended it, at the CA perhaps, where nothing
+//! here changes, restarts to have it tried again.
+//!
+//! Promises: after a restart such a try waits no longer than `retryMin`, counted from the failure; each further one
+//! before the full wait is over waits twice as long, so that a crash loop reaches the CA no more often than a healthy
+//! instance does. All other waits hold over restarts.
+
+use std::time::Duration;
+
+use acme::Class;
+
+use crate::backoff;
+use crate::vault::{Attempt, CertificateId, Inventory, Permanent};
+use config::EngineOptions;
+
+/// What is kept of a try that failed now, in seconds since 1970: nothing, where it is not of that class.
+pub(crate) fn permanent(class: Class, before: Option<Before<'_>>, now: i64) -> Option<Permanent> {
+    if class != Class::Permanent {
+        return None;
+    }
+    let hurries = before.map_or(0, |before| before.permanent.hurries.saturating_add(before.was_waiting(now).into()));
+    Some(Permanent { since: now, hurries })
+}
+
+/// The permanent refusal before this try.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'a> {
+    permanent: Permanent,
+    failures: u32,
+    options: &'a EngineOptions,
+    id: &'a CertificateId,
+    lifetime: Option<Duration>,
+}
+
+impl<'a> Before<'a> {
+    /// The one of the last try with this resolver, if it was one.
+    pub(crate) fn of(
+        attempt: &Attempt,
+        resolver: &str,
+        options: &'a EngineOptions,
+        id: &'a CertificateId,
+        lifetime: Option<Duration>,
+    ) -> Option<Self> {
+        let elsewhere = attempt.elsewhere.iter().find(|elsewhere| elsewhere.resolver == resolver);
+        let (permanent, failures) = match elsewhere {
+            _ if id.resolver == resolver => (attempt.permanent?, attempt.failures),
+            elsewhere => (elsewhere?.permanent?, elsewhere?.failures),
+        };
+        Some(Self { permanent, failures, options, id, lifetime })
+    }
+
+    /// Whether its full wait was not over yet.
+    fn was_waiting(&self, now: i64) -> bool {
+        let wait = backoff::delay(self.failures, Class::Permanent, self.options, self.id, self.lifetime);
+        now < after(self.permanent.since, wait)
+    }
+}
+
+impl Inventory {
+    /// Shortens the waits after permanent refusals: the engine has been started anew. `now` is in seconds since 1970.
+    pub(crate) fn shorten_waits(&mut self, options: &EngineOptions, now: i64) {
+        for attempt in &mut self.attempts {
+            let own = (attempt.permanent, &mut attempt.retry_at);
+            let others = attempt.elsewhere.iter_mut().map(|elsewhere| (elsewhere.permanent, &mut elsewhere.retry_at));
+            for (permanent, retry_at) in others.chain([own]) {
+                let Some(Permanent { since, hurries }) = permanent else { continue };
+                // A time ahead was noted by a clock that has been set back since.
+                let until = after(since.min(now), backoff::rest(hurries.saturating_add(1), options));
+                *retry_at = until.min(*retry_at);
+            }
+        }
+    }
+}
+
+fn after(at: i64, wait: Duration) -> i64 {
+    at.saturating_add(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,392 @@
+//! What the engine has to do and what it knows: the one place where both change.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use super::asks::{self, Told};
+use super::attempt::{Ended, Outcome};
+use super::event::{Event, Observer};
+use super::inquiries::Inquiries;
+use super::unsaved::{Saving, Unsaved};
+use super::wants::WantsFeed;
+use crate::backoff;
+use crate::hold::Hold;
+use crate::plan::{Chains, Departed, Task, Timetable, View};
+use crate::records::{Record, Records};
+use crate::schedule::Schedule;
+use crate::vault::{Certificate, CertificateId, Inventory, OtherCa, Renewal, Replacement};
+use config::Config;
+
+/// The longest the engine sleeps before it looks at the clock again, in milliseconds: it may have jumped meanwhile.
+const LONGEST_SLEEP: i64 = 30_000;
+
+/// How often everything is looked at anew, and the census is taken, while orders wait for their turn, in milliseconds.
+/// The one is linear in the number of certificates, and the other is news for others, so they are not done after each.
+const LOOK_WHILE_BUSY: i64 = 5_000;
+
+/// How often the census is taken when nothing happens, in milliseconds: certificates also expire.
+const CENSUS: i64 = 600_000;
+
+/// How far the clock may go back without everything being looked at anew, in milliseconds.
+const SMALL_JUMP: i64 = 60_000;
+
+/// What is not among the wants this long after the start, in milliseconds, is not wanted: those of others have come in.
+const WANTS_COME_IN: i64 = 60_000;
+
+/// See the module.
+pub(super) struct Agenda<'a> {
+    config: &'a Config,
+    schedule: Schedule<'a>,
+    chains: Chains<'a>,
+    feed: &'a WantsFeed,
+    observer: &'a dyn Observer,
+    records: Records,
+    replacements: HashMap<String, Replacement>,
+    timetable: Timetable,
+    /// Where a record's certificate stands in the timetable.
+    places: HashMap<usize, usize>,
+    inquiries: Inquiries,
+    in_flight: HashSet<CertificateId>,
+    /// What is stored is being read again, and nothing begins meanwhile.
+    pub(super) is_read_again: bool,
+    revision: Option<u64>,
+    started: i64,
+    looked_at: i64,
+    /// What the clock showed last.
+    seen: i64,
+    counted_at: i64,
+    has_changed: bool,
+    saving: Saving,
+}
+
+impl<'a> Agenda<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        inventory: Inventory,
+        feed: &'a WantsFeed,
+        observer: &'a dyn Observer,
+        now_millis: i64,
+    ) -> Self {
+        Self {
+            config,
+            schedule: Schedule::of(&config.resolvers),
+            chains: Chains::of(&config.resolvers),
+            feed,
+            observer,
+            records: Records::of(inventory),
+            replacements: HashMap::new(),
+            timetable: Timetable::default(),
+            places: HashMap::new(),
+            inquiries: Inquiries::default(),
+            in_flight: HashSet::new(),
+            is_read_again: false,
+            revision: None,
+            started: now_millis,
+            looked_at: now_millis,
+            seen: now_millis,
+            counted_at: now_millis,
+            has_changed: true,
+            saving: Saving::new(now_millis),
+        }
+    }
+
+    /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
+    /// each that it is.
+    pub(super) fn tell_of_other_cas(&mut self) {
+        let mut told: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        for record in self.records.iter_mut() {
+            let Some(stored) = &record.stored else { continue };
+            let known = record.renewal();
+            let other_ca = self.schedule.other_ca(stored, known);
+            if let Some(OtherCa { at_once, .. }) = &other_ca
+                && let Some(resolver) = self.config.resolver(&record.id.resolver)
+            {
+                let (tests, kept) = told.entry(&resolver.name).or_default();
+                let count = if *at_once { tests } else { kept };
+                *count = count.saturating_add(1);
+            }
+            if known.and_then(|known| known.other_ca.as_ref()) != other_ca.as_ref() {
+                let of_this = || Renewal { id: record.id.clone(), serial: stored.serial.clone(), ..Renewal::default() };
+                let renewal = Renewal { other_ca, ..known.cloned().unwrap_or_else(of_this) };
+                self.saving.unsaved.renewals.push(renewal.clone());
+                record.set_renewal(renewal);
+            }
+        }
+        for (resolver, (tests, kept)) in told {
+            self.observer.notice(Event::OtherCa { resolver, tests, kept });
+        }
+    }
+
+    /// Looks at everything anew where that is needed, and tells how many are in which state.
+    pub(super) fn look(&mut self, now_millis: i64, took: impl Fn() -> i64) {
+        let went_back = self.went_back(now_millis);
+        if went_back {
+            self.started = self.started.min(now_millis);
+            self.counted_at = self.counted_at.min(now_millis);
+            self.saving.went_back(now_millis);
+        }
+        if went_back || self.is_outdated(now_millis) {
+            self.make_timetable(now_millis);
+            self.observer.notice(Event::Planned { took_millis: took().saturating_sub(now_millis) });
+        }
+        self.change(now_millis, Timetable::promote);
+        let since = now_millis.saturating_sub(self.counted_at);
+        let is_quiet = self.in_flight.is_empty() && !self.timetable.has_due();
+        if since >= CENSUS || (self.has_changed && (is_quiet || since >= LOOK_WHILE_BUSY)) {
+            let census = self.change(now_millis, Timetable::census);
+            self.observer.notice(Event::Census(census));
+            self.counted_at = now_millis;
+            self.has_changed = false;
+        }
+    }
+
+    /// Whether the clock has gone back since it was last read: what was noted meanwhile is about another time. It may
+    /// have gone forward and back between two looks at everything.
+    fn went_back(&mut self, now_millis: i64) -> bool {
+        let before = std::mem::replace(&mut self.seen, now_millis);
+        now_millis.saturating_sub(before) < -SMALL_JUMP
+    }
+
+    fn is_outdated(&self, now_millis: i64) -> bool {
+        let since = now_millis.saturating_sub(self.looked_at);
+        let is_late = self.timetable.outdated_at().is_some_and(|at| at <= now_millis.div_euclid(1000));
+        let have_come_in = |at: i64| at.saturating_sub(self.started) >= WANTS_COME_IN;
+        self.revision != Some(self.feed.revision())
+            || since < -SMALL_JUMP
+            || have_come_in(now_millis) != have_come_in(self.looked_at)
+            || (is_late && (!self.timetable.has_due() || since >= LOOK_WHILE_BUSY))
+    }
+
+    fn make_timetable(&mut self, now_millis: i64) {
+        self.revision = Some(self.feed.revision());
+        self.looked_at = now_millis;
+        self.replacements = self.feed.replacements();
+        let wants = self.feed.merged_with(self.config);
+        let view = self.view(now_millis, Vec::new());
+        let (timetable, departed) = Timetable::of(wants, &view, &self.in_flight);
+        self.timetable = timetable;
+        self.note(departed);
+        let stored: Vec<_> = self.timetable.stored().collect();
+        self.places = stored.iter().map(|(place, record)| (*record, *place)).collect();
+        self.inquiries.clear();
+        for (_, record) in &stored {
+            self.ask_about(*record, asks::first_at(now_millis.div_euclid(1000), stored.len()));
+        }
+        self.has_changed = true;
+    }
+
+    fn note(&mut self, departed: Departed) {
+        for id in &departed.given_up {
+            self.observer.notice(Event::GivenUp { id });
+        }
+        for unwanted in departed.changes {
+            self.saving.unsaved.unwanted.push(unwanted.clone());
+            self.records.update(&unwanted.id.clone(), |record| record.unwanted = Some(unwanted));
+        }
+    }
+
+    /// Notes when the CA is to be asked about a stored certificate; `unknown` says when, by its serial number, where it
+    /// never was.
+    fn ask_about(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
+        let Some(record) = self.records.at(place) else { return };
+        let Some(stored) = record.stored.as_ref().filter(|stored| stored.renewal_id.is_some()) else { return };
+        let now = self.seen.div_euclid(1000);
+        let at = record.renewal().and_then(|renewal| asks::next_at(renewal, now));
+        self.inquiries.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
+    }
+
+    /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
+    pub(super) fn next_task(&mut self, now_millis: i64, pauses: Vec<(&str, i64)>) -> Option<Task> {
+        if self.is_read_again {
+            return None;
+        }
+        let mut timetable = std::mem::take(&mut self.timetable);
+        let task = timetable.next(&self.view(now_millis, pauses));
+        self.timetable = timetable;
+        let task = task?;
+        self.in_flight.insert(task.due.id.clone());
+        Some(task)
+    }
+
+    /// The next stored certificate whose CA is to be asked when to renew it: its record's place, its serial number, the
+    /// resolver, and the identifier to ask by.
+    pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
+        let now = now_millis.div_euclid(1000);
+        let (records, schedule) = (&self.records, &self.schedule);
+        let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
+        let is_early = |place| records.at(place).and_then(next_at).is_some_and(|at| at > now);
+        let place =
+            self.inquiries.next(now, |place| question(records, schedule, place).is_some() && !is_early(place))?;
+        question(records, schedule, place)
+    }
+
+    /// The certificate's CA is not to be asked before this time, seconds since 1970.
+    pub(super) fn ask_later(&mut self, place: usize, at: i64) {
+        self.inquiries.answered(place);
+        self.inquiries.add(at, place);
+    }
+
+    /// A CA has been asked about the certificate of this record.
+    pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
+        // The next whole second, so that no wait that a CA asks for becomes shorter.
+        let now = now_millis.saturating_add(999).div_euclid(1000);
+        self.inquiries.answered(place);
+        let Some(record) = self.records.at_mut(place) else { return };
+        let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else {
+            // Renewed meanwhile, and not asked about while this was.
+            return self.ask_about(place, |_| now);
+        };
+        let before = record.renewal().cloned();
+        let told = told.about(stored);
+        let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);
+        match &told {
+            Told::NotNow { why, .. } | Told::NoSense { why } => {
+                self.observer.notice(Event::NotTold { id: &record.id, reason: why });
+            }
+            Told::Nothing | Told::Window(_) => {}
+        }
+        if let Some(suggestion) = &renewal.suggestion
+            && before.is_none_or(|before| before.suggestion.as_ref() != Some(suggestion))
+        {
+            self.observer.notice(Event::Suggested { id: &record.id, suggestion });
+        }
+        self.inquiries.add(renewal.ask_at, place);
+        self.saving.unsaved.renewals.push(renewal.clone());
+        record.set_renewal(renewal);
+        self.has_changed = true;
+        if let Some(at) = self.places.get(&place).copied() {
+            self.change(now_millis, |timetable, view| timetable.reschedule(at, view));
+        }
+    }
+
+    /// Takes over what others have stored meanwhile. What a try is made for is what that try makes of it.
+    pub(super) fn read_again(&mut self, inventory: Inventory) {
+        self.is_read_again = false;
+        let mut stored = Records::of(inventory);
+        self.records.provided = std::mem::take(&mut stored.provided);
+        for record in stored.into_all() {
+            if !self.in_flight.iter().any(|id| *id == record.id) {
+                self.records.update(&record.id.clone(), |known| *known = record);
+            }
+        }
+        self.revision = None;
+    }
+
+    /// A try has ended.
+    pub(super) fn settle(&mut self, ended: Ended, now_millis: i64) {
+        let Ended { place, id, issuer, outcome } = ended;
+        self.in_flight.remove(&id);
+        self.has_changed = true;
+        let now = now_millis.div_euclid(1000);
+        let was_first = self.records.find_record(&id).is_none_or(|record| record.stored.is_none());
+        let has_news = matches!(outcome, Outcome::Issued(_));
+        match outcome {
+            Outcome::Failed { attempt, order } => {
+                self.records.update(&id, |record| {
+                    record.order = order.filter(|_| !attempt.order_is_dead);
+                    record.attempt = Some(attempt);
+                });
+            }
+            Outcome::Held { until } => {
+                self.records.update(&id, |record| {
+                    record.held.retain(|(name, hold)| *name != issuer && hold.until(now) > now);
+                    record.held.push((issuer, Hold::new(until, now)));
+                });
+            }
+            Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
+            Outcome::Overtaken | Outcome::VaultGone(_) => {}
+        }
+        let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
+        if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {
+            self.places.insert(record, place);
+            self.ask_about(record, |_| now);
+        }
+    }
+
+    /// Another certificate is served. Where it came before the lifetime of the one before asked for it, it rests a while
+    /// before that may happen again.
+    fn put(&mut self, id: &CertificateId, issuer: String, certificate: Certificate, now: i64) {
+        let (schedule, options) = (&self.schedule, &self.config.engine);
+        let ca_server = self.config.resolver(&issuer).map(|resolver| resolver.ca_server.clone());
+        let mut early = None;
+        self.records.update(id, |record| {
+            let is_early = record.stored.as_ref().is_some_and(|stored| schedule.by_lifetime(stored) > now);
+            let hurries =
+                if is_early { record.renewal().map_or(0, |known| known.hurries).saturating_add(1) } else { 0 };
+            let rest = if is_early { backoff::rest(hurries, options) } else { Duration::ZERO };
+            let renewal = Renewal {
+                id: id.clone(),
+                serial: certificate.serial.clone(),
+                issued_by: (issuer != id.resolver).then_some(issuer),
+                ca_server,
+                other_ca: None,
+                suggestion: None,
+                ask_at: 0,
+                hurries,
+                rest_until: now.saturating_add(i64::try_from(rest.as_secs()).unwrap_or(i64::MAX)),
+            };
+            early = is_early.then(|| renewal.clone());
+            record.set_renewal(renewal);
+            record.stored = Some(certificate);
+            record.order = None;
+            record.attempt = None;
+            record.held.clear();
+        });
+        self.saving.unsaved.renewals.extend(early);
+    }
+
+    /// What is to be saved, when its time has come.
+    pub(super) fn take_unsaved(&mut self, now_millis: i64) -> Option<Unsaved> {
+        self.saving.take(now_millis)
+    }
+
+    /// How long nothing is to be done. What could have been done by now and was not waits for room, which comes with the
+    /// end of something else.
+    pub(super) fn rest(&self, now_millis: i64) -> Duration {
+        let seconds = |at: i64| at.saturating_mul(1000);
+        let save_at = self.saving.due_at();
+        let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
+        let ask_at = self.inquiries.next_at().map(seconds);
+        let due_at = self.timetable.due_at().map(seconds);
+        let busy_until = self.looked_at.saturating_add(if self.timetable.has_due() { LOOK_WHILE_BUSY } else { 0 });
+        let look_at = self.timetable.outdated_at().map(|at| seconds(at).max(busy_until));
+        let times = [save_at, count_at, ask_at, due_at, look_at].into_iter().flatten();
+        let next = times.filter(|at| *at > now_millis).min().unwrap_or(i64::MAX);
+        // A clock that jumped back must not make this longer.
+        let millis = next.saturating_sub(now_millis).min(LONGEST_SLEEP);
+        Duration::from_millis(u64::try_from(millis).unwrap_or_default())
+    }
+
+    /// Until the wants are others than those that were looked at.
+    pub(super) fn other_wants(&self) -> impl Future<Output = ()> + use<'a> {
+        self.feed.changed_since(self.revision.unwrap_or_default())
+    }
+
+    fn change<T>(&mut self, now_millis: i64, change: impl FnOnce(&mut Timetable, &View<'_>) -> T) -> T {
+        let mut timetable = std::mem::take(&mut self.timetable);
+        let result = change(&mut timetable, &self.view(now_millis, Vec::new()));
+        self.timetable = timetable;
+        result
+    }
+
+    fn view<'v>(&'v self, now_millis: i64, pauses: Vec<(&'v str, i64)>) -> View<'v> {
+        View {
+            chains: Some(&self.chains),
+            replacements: Some(&self.replacements),
+            pauses,
+            is_complete: now_millis.saturating_sub(self.started) >= WANTS_COME_IN,
+            ..View::new(&self.records, &self.schedule, &self.config.engine, now_millis.div_euclid(1000))
+        }
+    }
+}
+
+/// What the CA of the certificate of this record is asked, if its resolver has that CA still.
+fn question<'r>(
+    records: &'r Records,
+    schedule: &Schedule<'_>,
+    place: usize,
+) -> Option<(usize, &'r str, &'r str, &'r str)> {
+    let record = records.at(place)?;
+    let stored = record.stored.as_ref().filter(|stored| !schedule.is_of_another_ca(stored, record.renewal()))?;
+    Some((place, &stored.serial, record.issued_by(), stored.renewal_id.as_deref()?))
+}

@@ -1,0 +1,163 @@
+//! The engine: looks at what is wanted and what there is, and drives what is due through ACME.
+//!
+//! It keeps nothing that the vault does not have: dropped at any moment and started again, here or elsewhere, it goes
+//! on where it was. One certificate's failure never holds up another's.
+
+mod agenda;
+mod asks;
+mod attempt;
+mod chores;
+mod event;
+mod inquiries;
+mod keeper;
+mod pauses;
+mod record;
+mod rehearsal;
+mod session;
+mod trouble;
+mod unsaved;
+mod wants;
+mod ways;
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
+use acme::Host;
+use futures::future::{Either, select};
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use crate::vault::{Vault, VaultError};
+use agenda::Agenda;
+use attempt::{Ended, Outcome, attempt};
+use chores::{Chore, Done};
+use config::{Config, Resolver};
+pub use event::{Census, Event, Observer, Why};
+use session::Session;
+pub use wants::WantsFeed;
+use ways::Failures;
+
+/// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
+/// some kilobytes each.
+const MAX_PARKED: usize = 500;
+
+/// Runs until the vault is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
+/// holds the lease starts it again after a moment.
+pub async fn run<H: Host, V: Vault>(
+    config: &Config,
+    host: &H,
+    vault: &V,
+    feed: &WantsFeed,
+    observer: &dyn Observer,
+) -> VaultError {
+    let tenure = Cell::new(vault.tenure());
+    let mut inventory = match vault.inventory().await {
+        Ok(inventory) => inventory,
+        Err(error) => return error,
+    };
+    inventory.lift_waits(config);
+    inventory.shorten_waits(&config.engine, host.now_millis().div_euclid(1000));
+    let parked = Cell::new(0_usize);
+    let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
+    let mut sessions: Vec<Session<'_, H, V>> = Vec::new();
+    let mut stagings: Vec<Session<'_, H, V>> = Vec::new();
+    for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
+        for resolver in resolvers {
+            let failures = Failures::of(&resolver.name, &inventory);
+            sessions.push(Session::new(config, resolver, host, vault, observer, failures, (&parked, &tenure)));
+        }
+    }
+    // Resolvers are few.
+    let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
+    let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
+
+    let mut agenda = Agenda::new(config, inventory, feed, observer, host.now_millis());
+    agenda.tell_of_other_cas();
+    let mut running = FuturesUnordered::new();
+    let mut chores = FuturesUnordered::new();
+    loop {
+        let now = host.now_millis();
+        agenda.look(now, || host.now_millis());
+        if feed.take_stale() || vault.tenure() != tenure.get() {
+            agenda.is_read_again = true;
+            tenure.set(vault.tenure());
+            chores.push(chores::carry_out(Chore::Read { vault }));
+        }
+        let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
+        while running.len() < most
+            && let Some(task) = agenda.next_task(now, pauses(&sessions, now))
+        {
+            let Some(session) = session_of(&task.issuer) else { continue };
+            task.announce(observer);
+            running.push(attempt(session, staging_of(&task.issuer), task));
+        }
+        while chores.len() < asks::AT_ONCE
+            && let Some((place, serial, issuer, renewal_id)) = agenda.next_ask(now)
+        {
+            let Some(session) = session_of(issuer) else { continue };
+            let until = session.paused_until();
+            if until > now.div_euclid(1000) {
+                agenda.ask_later(place, until);
+                continue;
+            }
+            let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
+            chores.push(chores::carry_out(Chore::Ask { session, place, serial, renewal_id }));
+        }
+        if let Some(unsaved) = agenda.take_unsaved(now) {
+            chores.push(chores::carry_out(Chore::Save { vault, unsaved }));
+        }
+
+        let alarm = pin!(host.sleep(agenda.rest(now)));
+        let other_wants = pin!(agenda.other_wants());
+        let has_room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders) > most;
+        // Whoever parks does so while the running tries are polled, which is just before this.
+        let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
+        let waking = select(room, select(alarm, other_wants));
+        match select(pin!(next(&mut running)), select(pin!(next(&mut chores)), waking)).await {
+            Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
+            Either::Left((ended, _)) => {
+                // What was read while it ran left out what it was at.
+                if matches!(ended.outcome, Outcome::Overtaken) {
+                    feed.distrust();
+                }
+                agenda.settle(ended, host.now_millis());
+            }
+            Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
+                agenda.told(place, &serial, told, host.now_millis(), host.random());
+            }
+            Either::Right((Either::Left((Done::Read(Ok(mut inventory)), _)), _)) => {
+                inventory.lift_waits(config);
+                inventory.shorten_waits(&config.engine, host.now_millis().div_euclid(1000));
+                agenda.read_again(inventory);
+            }
+            Either::Right((Either::Left((Done::Read(Err(error)), _)), _)) => return error,
+            Either::Right((Either::Left((Done::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
+                return error;
+            }
+            // What is refused would be again; without it the CA is asked once more than it need be.
+            Either::Right((Either::Left((Done::Saved(_), _)) | Either::Right(_), _)) => {}
+        }
+    }
+}
+
+/// The resolver with its CA's test system in the CA's place.
+fn test_system(resolver: &Resolver) -> Option<Resolver> {
+    let ca_server = resolver.staging_server.clone()?;
+    // Its accounts are bound to nobody, and it may have other profiles.
+    Some(Resolver { ca_server, eab: None, profile: None, ..resolver.clone() })
+}
+
+/// The resolvers whose CAs are to be left alone, and until when.
+fn pauses<'s, H: Host, V: Vault>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
+    let until = |session: &'s Session<'_, H, V>| (session.resolver.name.as_str(), session.paused_until());
+    sessions.iter().map(until).filter(|(_, until)| *until > now_millis.div_euclid(1000)).collect()
+}
+
+/// The next of these that ends; never, when there is none.
+async fn next<F: Future>(running: &mut FuturesUnordered<F>) -> F::Output {
+    match running.next().await {
+        Some(output) => output,
+        None => std::future::pending().await,
+    }
+}

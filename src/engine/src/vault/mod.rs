@@ -1,0 +1,112 @@
+//! The contract with whoever keeps keys and state: the sidecar, or a test.
+
+mod permit;
+mod records;
+
+pub use acme::certificate::Chains;
+pub use acme::order::{Counts, Course};
+pub use acme::{Challenge, ChallengeType};
+
+use config::{Eab, Resolver};
+pub use protocol::CertificateId;
+
+pub use permit::{Asking, Pause, Permission};
+pub use records::{
+    Account, Attempt, Certificate, Elsewhere, FailedWay, Inventory, OtherCa, PendingOrder, Permanent, Published,
+    Registration, Renewal, Replacement, Suggestion, Unwanted,
+};
+
+/// Keeps keys and state for the engine.
+///
+/// Every call MUST be idempotent: the engine repeats it after a restart. What a call stores MUST be durable when it
+/// returns `Ok`, unless its type says otherwise. An implementation waits and retries by itself while the keeper is
+/// away for a moment (a restart), and returns [`VaultError::Unavailable`] only when that lasts.
+pub trait Vault {
+    /// A number that is another one as soon as somebody else may have changed what is kept.
+    fn tenure(&self) -> u64;
+
+    /// All that is known about certificates, orders and failed tries.
+    fn inventory(&self) -> impl Future<Output = Result<Inventory, VaultError>>;
+
+    /// The account of a resolver; its key is made when there is none for this CA and, where the resolver has one, this
+    /// external account.
+    fn account(&self, resolver: &Resolver) -> impl Future<Output = Result<Account, VaultError>>;
+
+    /// The MAC of what binds the resolver's account to an external one (RFC 8555 §7.3.4). Its key is the keeper's, who
+    /// signs for the accounts that it keeps, and nothing else.
+    fn bind(
+        &self,
+        resolver: &Resolver,
+        eab: &Eab,
+        signing_input: &str,
+    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
+
+    /// Keeps what the CA answered to newAccount or to an update.
+    fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Whether the CA may be asked now. What is granted MUST be counted, durably, before this returns.
+    fn permit(&self, asking: Asking<'_>) -> impl Future<Output = Result<Permission, VaultError>>;
+
+    /// Keeps that the CA asked to be left alone; [`Self::permit`] MUST refuse until then.
+    fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Keeps what CAs said of renewals; each replaces what was kept of its certificate.
+    fn save_renewals(&self, renewals: Vec<Renewal>) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Keeps since when nothing wants some certificates.
+    fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Keeps an order that the CA created.
+    fn save_order(&self, order: PendingOrder) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Keeps what came of a failed try.
+    fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// A signing request (PKCS#10 DER) for this order, as the resolver has it. The same order MUST get the same key
+    /// again.
+    fn csr(
+        &self,
+        id: &CertificateId,
+        order: &str,
+        resolver: &Resolver,
+    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
+
+    /// Takes one of a certificate's chains and serves it: the one whose last certificate has the issuer that the
+    /// resolver prefers, if there is one and it fits; else the default one. MUST refuse one that does not fit, and keep
+    /// the one before. `issuer` is the resolver whose CA issued it: the certificate's own, or one that it falls back to.
+    fn publish(
+        &self,
+        id: &CertificateId,
+        order: &str,
+        chains: &Chains,
+        issuer: &Resolver,
+    ) -> impl Future<Output = Result<Published, VaultError>>;
+
+    /// Whether the CA can find an answer at this entry point. Waits a while at the start, when responders are yet to
+    /// come. `None` when one is there, or when nobody can tell; else the entry points that responders do serve.
+    fn unserved(&self, entry_point: &str) -> impl Future<Output = Option<Vec<String>>>;
+
+    /// Makes the answer to a challenge ready, as the resolver has it; the CA may ask for it as soon as this returns. May
+    /// take as long as a DNS provider takes. [`VaultError::Refused`] when it can't be made.
+    fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> impl Future<Output = Result<(), VaultError>>;
+
+    /// Withdraws the answer. Best effort: it also ends by its own expiry.
+    fn withdraw(&self, challenge: &Challenge) -> impl Future<Output = ()>;
+}
+
+/// Why the keeper did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VaultError {
+    /// It refused: the chain does not fit, say. Trying the same again is useless. The text says why.
+    Refused(String),
+    /// It is away, or can't write: later it may. The text says what was tried.
+    Unavailable(String),
+}
+
+impl std::fmt::Display for VaultError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Refused(why) | Self::Unavailable(why) => f.write_str(why),
+        }
+    }
+}
