@@ -12,7 +12,7 @@ native := --release --locked
 # For tests our own code is hardly optimised: many minutes less to compile, and seconds more to run. They all select the
 # whole workspace, so that what it depends on has the same features and is built once.
 level = --config 'profile.release.package.$(1).opt-level=$(2)'
-quick := $(foreach crate,envoy-autocert setup fuzz tests,$(call level,$(crate),0)) \
+quick := $(foreach crate,base dns01 envoy-autocert fuzz pki sds setup storage tests,$(call level,$(crate),0)) \
 	$(foreach crate,acme config engine protocol plugin,$(call level,$(crate),1))
 tests := $(native) $(quick) --workspace
 # Of the tests with other ACME servers, those that need no further server and take seconds.

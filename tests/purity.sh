@@ -22,15 +22,20 @@ if [ -n "$clocked" ]; then
   printf 'A pure crate depends on a library of dates with a clock:\n%s\n' "$clocked" >&2
   exit 1
 fi
-crates='acme config engine protocol plugin setup envoy-autocert'
+crates='acme base config dns-api dns01 engine envoy-autocert pki plugin protocol sds setup storage'
 for crate in $crates; do
   case $crate in
-    acme | protocol) allowed='' ;;
+    acme | base | dns-api | protocol) allowed='' ;;
     config) allowed='acme protocol' ;;
     engine) allowed='acme config protocol' ;;
     plugin) allowed='acme config engine protocol' ;;
     setup) allowed='acme config protocol' ;;
-    envoy-autocert) allowed='acme config engine setup protocol' ;;
+    pki) allowed='acme base config protocol' ;;
+    sds) allowed='acme base config pki protocol' ;;
+    storage) allowed='acme base config engine pki protocol setup' ;;
+    # Foreign code by the hundred thousand lines: it reaches nothing that holds keys.
+    dns01) allowed='acme base config dns-api protocol' ;;
+    envoy-autocert) allowed='acme base config dns-api dns01 engine pki protocol sds setup storage' ;;
   esac
   for ours in $crates tests; do
     [ "$ours" = "$crate" ] && continue

@@ -10,6 +10,7 @@ pub mod domain;
 pub mod duration;
 mod engine_options;
 mod limit;
+pub mod mac_key;
 mod mistake;
 mod node;
 mod resolver;
@@ -26,9 +27,9 @@ pub use limit::{Limit, Limits, is_private};
 pub use mistake::{Mistake, listed, nearest, shortened};
 use node::Node;
 use protocol::CertificateId;
+use protocol::SecretText;
 pub use resolver::{
-    CaTrust, DnsChallenge, DnsPersistChallenge, Eab, Hidden, HttpChallenge, KeyType, Propagation, Resolver,
-    TlsChallenge,
+    CaTrust, DnsChallenge, DnsPersistChallenge, Eab, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge,
 };
 use routers::Wanted;
 
@@ -42,7 +43,7 @@ pub struct Config {
     /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
     pub sidecar_cluster: String,
     /// `sidecar.token`: what requests to the sidecar's API bear. Of several, the first; the others are what it was before.
-    pub sidecar_tokens: Vec<Hidden>,
+    pub sidecar_tokens: Vec<SecretText>,
     /// `caClusters`. A resolver's `caServer` that is not in it has the cluster named like its host.
     pub ca_clusters: Vec<CaCluster>,
     /// `role`.
@@ -168,7 +169,7 @@ fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {
 #[derive(Default)]
 struct Sidecar {
     cluster: Option<String>,
-    tokens: Vec<Hidden>,
+    tokens: Vec<SecretText>,
 }
 
 fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
@@ -186,7 +187,7 @@ fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
 }
 
 /// `sidecar.token`: one or, while it is being replaced, a list: the new one first.
-fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Hidden> {
+fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<SecretText> {
     if !node.value().is_array() {
         return token(node, mistakes).into_iter().collect();
     }
@@ -198,13 +199,13 @@ fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<Hidden> {
 }
 
 /// A token, as it can stand in a header. What is wrong with it is told, never the text.
-fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Hidden> {
+fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<SecretText> {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
     let is_token = is_token(text);
     if !is_token {
         mistakes.push(Mistake { found: "something else".to_owned(), ..node.mistake(TOKEN) });
     }
-    is_token.then(|| Hidden::new(text.to_owned()))
+    is_token.then(|| SecretText::new(text.to_owned()))
 }
 
 fn ca_clusters(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<CaCluster> {

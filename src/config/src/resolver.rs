@@ -120,28 +120,6 @@ pub struct Eab {
     pub kid: String,
 }
 
-/// A text that is never shown: it has neither `Display` nor a telling `Debug`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
-
-impl Hidden {
-    /// Wraps a secret.
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret itself. Every use of this is a place to look at in a review.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hidden(…)")
-    }
-}
-
 /// Whom to trust as the CA's server. The plugin can't apply this: it belongs in the TLS context of the CA's cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaTrust {

@@ -10,8 +10,9 @@
 
 use std::cell::Cell;
 
-use config::{Hidden, MAX_TOKENS};
+use config::MAX_TOKENS;
 use hmac::{Hmac, KeyInit, Mac};
+use protocol::SecretText;
 use sha2::Sha256;
 
 use crate::log::log;
@@ -44,8 +45,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Shared data that is signed with these tokens; without any, there is none.
-    pub(crate) fn new(proxy: ProxyHandle, tokens: &[Hidden]) -> Self {
-        let tokens = tokens.iter().map(Hidden::expose).filter(|token| !token.starts_with(PLACEHOLDER));
+    pub(crate) fn new(proxy: ProxyHandle, tokens: &[SecretText]) -> Self {
+        let tokens = tokens.iter().map(SecretText::expose).filter(|token| !token.starts_with(PLACEHOLDER));
         let keys: Vec<_> = tokens.map(|token| signature(token.as_bytes(), &[PURPOSE])).collect();
         if keys.is_empty() {
             log!(
@@ -166,7 +167,7 @@ pub(crate) mod tests {
     }
 
     fn of(proxy: &Rc<FakeProxy>, tokens: &[&str]) -> Shared {
-        let tokens: Vec<Hidden> = tokens.iter().map(|token| Hidden::new((*token).to_owned())).collect();
+        let tokens: Vec<SecretText> = tokens.iter().map(|token| SecretText::new((*token).to_owned())).collect();
         Shared::new(proxy.clone(), &tokens)
     }
 
@@ -217,7 +218,7 @@ pub(crate) mod tests {
             shared.update("other", |_| Some(b"ours".to_vec())).unwrap();
             raw(&fake, "other")
         };
-        let strangers = Shared::new(fake.clone(), &[Hidden::new("another-token-of-somebody".to_owned())]);
+        let strangers = Shared::new(fake.clone(), &[SecretText::new("another-token-of-somebody".to_owned())]);
         for value in [
             b"ours".to_vec(),
             ours[1 + SIGNATURE..].to_vec(),

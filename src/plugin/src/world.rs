@@ -85,7 +85,8 @@ fn mixed(number: u64) -> u64 {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use config::{EngineOptions, Hidden, Role};
+    use config::{EngineOptions, Role};
+    use protocol::SecretText;
 
     use super::*;
 
@@ -95,7 +96,7 @@ pub(crate) mod tests {
             resolvers: Vec::new(),
             wants: Vec::new(),
             sidecar_cluster: "sidecar".to_owned(),
-            sidecar_tokens: vec![Hidden::new("the-token-of-the-tests".to_owned())],
+            sidecar_tokens: vec![SecretText::new("the-token-of-the-tests".to_owned())],
             ca_clusters: Vec::new(),
             role: Role::Auto,
             entry_point: None,

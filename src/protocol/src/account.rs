@@ -1,8 +1,8 @@
 //! ACME accounts: the key is born and kept in the sidecar, the plugin signs with it.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+
+use crate::SecretText;
 
 /// Asks for the account of a resolver; makes its key when there is none for this CA.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,27 +74,4 @@ pub struct Registration {
     pub status: String,
     /// The contact URLs the CA has been told.
     pub contact: Vec<String>,
-}
-
-/// A text that is never shown: it has neither `Display` nor a telling `Debug`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SecretText(String);
-
-impl SecretText {
-    /// Wraps a secret.
-    pub fn new(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret itself. Every use of this is a place to look at in a review.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText(…)")
-    }
 }

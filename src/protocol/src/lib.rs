@@ -51,10 +51,13 @@ mod order;
 mod permit;
 mod problem_document;
 mod renewal;
+pub mod resource_name;
+mod secret_text;
 mod state;
+pub mod tokens;
 mod wants;
 
-pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration, SecretText};
+pub use account::{Account, AccountRequest, EabMac, EabRequest, Registration};
 pub use certificate::{Csr, CsrRequest, ProvidedCertificate, Publication, Published, StoredCertificate};
 pub use certificate_id::CertificateId;
 pub use challenge::{Dns01, DnsChecks, DnsPersist01, Http01, Readiness, TlsAlpn01};
@@ -63,6 +66,7 @@ pub use order::{Attempt, Course, Elsewhere, FailedWay, Order, Permanent};
 pub use permit::{Limit, Limits, Pause, Permit, PermitRequest};
 pub use problem_document::{Problem, problem};
 pub use renewal::{OtherCa, Renewal, Renewals, Suggestion};
+pub use secret_text::SecretText;
 pub use state::State;
 pub use wants::{Replacement, Unwanted, UnwantedList, Want, Wants, WantsOffer};
 

@@ -20,7 +20,6 @@ pub mod envoy;
 pub mod input;
 pub mod into;
 pub mod located;
-pub mod mac_key;
 pub mod model;
 pub mod schema;
 pub mod traefik;

@@ -9,7 +9,7 @@ use config::Resolver;
 use config::rule::{Rule, Syntax};
 use serde_json::{Map, Value};
 
-use crate::mac_key::MacKey;
+use config::mac_key::MacKey;
 
 /// All of it. Every list is sorted by name, so that equal setups render equally.
 #[derive(Clone, Debug, Default, PartialEq)]

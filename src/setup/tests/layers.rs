@@ -5,13 +5,14 @@
 mod common;
 
 use common::{lines, read, with_environment, yaml};
-use config::{Hidden, KeyType};
+use config::KeyType;
+use config::mac_key::MacKey;
 use config::{Limit, Limits};
+use protocol::SecretText;
 use serde_json::json;
 use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;
 use setup::input::split_arguments;
-use setup::mac_key::MacKey;
 use setup::model::{HttpServer, Redirect, Target};
 use setup::{Quick, SourceFile, Sources};
 
@@ -228,7 +229,7 @@ fn mac_keys_are_taken_out_and_shown_nowhere() {
         text.push_str(&resolver(name, hmac));
     }
     let reading = read(&yaml(&text));
-    let inline = |key: &str| MacKey::Inline(Hidden::new(key.to_owned()));
+    let inline = |key: &str| MacKey::Inline(SecretText::new(key.to_owned()));
     let expected = [
         ("a-b", inline("c2VjcmV0MQ")),
         ("a_b", inline("c2VjcmV0Mg")),
@@ -241,7 +242,7 @@ fn mac_keys_are_taken_out_and_shown_nowhere() {
     }
     assert!(reading.warnings.is_empty(), "{:?}", reading.warnings);
     let shown = format!("{reading:?}");
-    assert!(!shown.contains("c2VjcmV0") && shown.contains("Hidden"), "{shown}");
+    assert!(!shown.contains("c2VjcmV0") && shown.contains("SecretText"), "{shown}");
     let rendered = bootstrap(&reading.setup, &Options::default()).unwrap().text;
     assert!(rendered.contains("kid: k"), "{rendered}");
     for secret in ["c2VjcmV0", "hmacEncoded", "EAB", "/run/eab"] {

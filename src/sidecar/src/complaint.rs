@@ -3,9 +3,9 @@
 //! Envoy puts the whole message that it finds wrong into its words, field by field. Promises: what is wrong is shown, and
 //! nothing of that message; no token is.
 
-use config::Hidden;
+use protocol::SecretText;
 
-use crate::dns::provider::Scrub;
+use dns01::provider::Scrub;
 
 /// The most lines that are shown.
 const MAX_LINES: usize = 20;
@@ -18,7 +18,7 @@ const REASONS: [&str; 2] = ["Proto constraint validation failed (", "Unable to p
 
 /// The lines that say what is wrong, without time, thread and place in Envoy's source. `tokens` are those of the
 /// configuration. The last one says why Envoy has ended.
-pub(crate) fn lines(said: &str, tokens: &[Hidden]) -> Vec<String> {
+pub(crate) fn lines(said: &str, tokens: &[SecretText]) -> Vec<String> {
     let scrub = tokens.iter().fold(Scrub::default(), |scrub, token| scrub.and(token.expose()));
     let mut shown: Vec<String> = Vec::new();
     for record in records(said) {
@@ -37,7 +37,7 @@ pub(crate) fn lines(said: &str, tokens: &[Hidden]) -> Vec<String> {
 }
 
 /// Why Envoy refuses a configuration, as one sentence: what it ends with, and in brackets what it said before that.
-pub(crate) fn refusal(said: &str, tokens: &[Hidden]) -> String {
+pub(crate) fn refusal(said: &str, tokens: &[SecretText]) -> String {
     let mut lines = lines(said, tokens);
     let last = lines.pop().unwrap_or_default();
     // The name of the file is known.
@@ -132,7 +132,7 @@ mod tests {
         "[2026-11-30 02:02:52.839][22750][critical][main] [source/server/config_validation/server.cc:76] ";
 
     fn shown(said: &str) -> Vec<String> {
-        lines(said, &[Hidden::new("0123456789abcdef-token".to_owned())])
+        lines(said, &[SecretText::new("0123456789abcdef-token".to_owned())])
     }
 
     #[test]

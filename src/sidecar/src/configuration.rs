@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::clock::Clock;
+use base::clock::Clock;
 
 /// The most lines that are kept. Who has more to mend begins with these.
 const MAX_LINES: usize = 100;

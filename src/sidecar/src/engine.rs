@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::{LeaseStatus, Store};
+use storage::{LeaseStatus, Store};
 
 /// How often the heartbeat is looked at.
 const CHECK: Duration = Duration::from_secs(1);
@@ -108,7 +108,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::store::{Claim, FileStore, LeaseBounds, Storages};
+    use storage::{Claim, FileStore, LeaseBounds, Storages};
 
     #[tokio::test]
     async fn an_engine_is_awaited_for_a_while_after_the_start_and_after_it_went() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use setup::envoy::version::Version;
 
 use crate::complaint;
-use crate::environment::Passed;
+use base::environment::Passed;
 
 /// How long it may take to say its version, or that it can run no plugin: a fraction of a second on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::StoredCertificate;
 
-use crate::store::{CertificateKey, CommitError, StorageStatus, Store, StoreError};
+use storage::{CertificateKey, CommitError, StorageStatus, Store, StoreError};
 
 /// Near its end is a certificate with this part of its lifetime left: a tenth, nine days of ninety. Renewals are due with a
 /// third or more left, so that two thirds of the time for them have passed without room on the disk; and what is left is

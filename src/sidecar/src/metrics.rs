@@ -12,10 +12,10 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use crate::dns::Solver;
 use crate::health::{Envoy, Report};
-use crate::sds;
-use crate::store::{DiskStatus, StorageStatus, Store};
+use dns01::Solver;
+use sds;
+use storage::{DiskStatus, StorageStatus, Store};
 
 /// What every name begins with.
 const PREFIX: &str = "envoy_autocert";

@@ -1,7 +1,6 @@
 //! What the process is told, what it tells whoever started it, and which program it is.
 
 use std::io;
-use std::path::PathBuf;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -31,12 +30,6 @@ impl Ending {
             _ = self.interrupt.recv() => {}
         }
     }
-}
-
-/// The very program that runs, also when another one has taken its place in the file system, or its place is none that
-/// this user may look into.
-pub fn own_binary() -> PathBuf {
-    PathBuf::from("/proc/self/exe")
 }
 
 /// Tells systemd, which listens only when it started us.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::catalog::Catalog;
 use crate::deployment::Deployment;
-use crate::store::{Certificate, CertificateKey, Store, StoreError};
+use sds::catalog::Catalog;
+use storage::{Certificate, CertificateKey, Store, StoreError};
 
 /// The way from the store to the catalog.
 pub struct Shelf {
@@ -80,9 +80,10 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
-    use crate::catalog::{DefaultCertificate, Pair};
-    use crate::chain;
-    use crate::store::{Change, Claim, Fence, FileStore, LeaseBounds, Revision, Storages};
+    use pki::Pair;
+    use pki::chain;
+    use sds::catalog::DefaultCertificate;
+    use storage::{Change, Claim, Fence, FileStore, LeaseBounds, Revision, Storages};
 
     fn certificate(name: &str) -> Certificate {
         let key = KeyPair::generate().unwrap();

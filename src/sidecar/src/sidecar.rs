@@ -15,32 +15,34 @@ use tokio::time::{Instant, timeout};
 
 use crate::api::{self, Admission, Context, Hosts, Reading};
 use crate::ca_reach::CaReach;
-use crate::catalog::{Catalog, DefaultCertificate, now_seconds};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
-use crate::clock::Clock;
 use crate::closed::ClosedRouters;
 use crate::configuration::Configuration;
 use crate::deployment::{self, Deployment};
-use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
 use crate::health::{self, Health};
 use crate::holder::{Holder, Protocol};
-use crate::keys::KeyMaker;
-use crate::keys::eab::MacKeys;
 use crate::metrics::Metrics;
 use crate::peers::Peers;
 use crate::permits::Permits;
 use crate::provided::{self, Files, Provided};
 use crate::revocation::Revocation;
-use crate::sds::{self, Catalogs};
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
 use crate::standing::{self, Sources, Standing};
-use crate::store::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
-use crate::tokens::{self, Doors, UnfitFile};
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
+use base::clock::Clock;
+use base::clock::now_seconds;
+use dns01::{Dns, NameServers};
+use pki::keys::KeyMaker;
+use pki::keys::eab::MacKeys;
+use sds::catalog::Catalog;
+use sds::catalog::DefaultCertificate;
+use sds::tokens::{self, Doors, UnfitFile};
+use sds::{self, Catalogs};
+use storage::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
 
 /// How long requests under way, and DNS records that are being removed, may take when the sidecar is to end. Below the 10 s after which containers are killed,
 /// together with [`SAVE`].

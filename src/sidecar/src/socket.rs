@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use rustix::net::sockopt::socket_peercred;
 use tokio::net::UnixListener;
 
-use crate::files::{Directory, FileError, Owners};
 use crate::holder::Holder;
+use base::files::{Directory, FileError, Owners};
 
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;

@@ -2,10 +2,12 @@
 
 use protocol::{CertificateId, Want};
 
-use crate::catalog::{Catalog, Pair, now_seconds};
 use crate::deployment::Deployment;
 use crate::permits;
-use crate::store::{Progress, Store, StoreError};
+use base::clock::now_seconds;
+use pki::Pair;
+use sds::catalog::Catalog;
+use storage::{Progress, Store, StoreError};
 
 /// In the place of a wildcard's asterisk.
 const LABEL: &str = "envoy-autocert";

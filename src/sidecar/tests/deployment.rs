@@ -19,7 +19,7 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use sidecar::sds::{TOKEN_HEADER, TYPE_URL};
+use sds::{TOKEN_HEADER, TYPE_URL};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;

@@ -1,7 +1,8 @@
 //! PEM and X.509: keys and chains of CAs and users.
 
-use sidecar::catalog::Pair;
-use sidecar::{chain as chains, keys};
+use pki::Pair;
+use pki::chain as chains;
+use pki::keys;
 
 /// A PEM text that is both the chain and its key. What can be served covers its own names, and is itself.
 pub fn chain(input: &[u8]) {

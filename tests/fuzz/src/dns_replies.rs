@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use dns01::{Exchange, Persistent, Question, Unanswered};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use hickory_proto::op::Message;
 use protocol::{DnsChecks, DnsPersist01};
-use sidecar::dns::{Exchange, Persistent, Question, Unanswered};
 
 /// Messages, one after the other, each after its length in two bytes; then no more. What is found is told in a line.
 pub fn dns_replies(input: &[u8]) {

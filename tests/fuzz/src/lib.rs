@@ -12,8 +12,7 @@ mod sds_session;
 mod store_sequence;
 
 use config::rule::{self, Syntax};
-use sidecar::import::{acme_sh, caddy, certbot, dehydrated, kubernetes, lego, mod_md, traefik};
-use sidecar::store;
+use storage::import::{acme_sh, caddy, certbot, dehydrated, kubernetes, lego, mod_md, traefik};
 
 pub use abi::{abi, challenge_request};
 pub use acme_messages::acme_messages;
@@ -47,8 +46,8 @@ pub fn acme_json(input: &[u8]) {
     if let Err(damage) = traefik::read(input) {
         assert!(is_line(&damage.to_string()), "{damage}");
     }
-    if let Ok(written) = store::fuzzing::written_back(input) {
-        let again = store::fuzzing::written_back(&written).expect("what we wrote can be read");
+    if let Ok(written) = storage::fuzzing::written_back(input) {
+        let again = storage::fuzzing::written_back(&written).expect("what we wrote can be read");
         assert!(again == written, "what was read again is written otherwise");
     }
 }

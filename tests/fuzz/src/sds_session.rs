@@ -7,9 +7,11 @@ use std::sync::Arc;
 use arbitrary::{Result, Unstructured};
 use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use envoy_types::pb::google::rpc;
-use sidecar::catalog::{Changed, Name, Pair};
-use sidecar::sds::TYPE_URL;
-use sidecar::sds::session::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
+use pki::Name;
+use pki::Pair;
+use sds::TYPE_URL;
+use sds::catalog::Changed;
+use sds::session::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
 
 /// More responses to one request than there are names would be a loop.
 const MOST: usize = 1_000;

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arbitrary::{Result, Unstructured};
+use base::clock::Clock;
 use futures::FutureExt;
-use sidecar::clock::Clock;
-use sidecar::secret::Secret;
-use sidecar::store::{
+use pki::secret::Secret;
+use storage::{
     CertificateKey, Change, Claim, CommitError, Fence, FileStore, LeaseBounds, PendingKey, Progress, Revision,
     Storages, Store, Writing,
 };

@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use super::Build;
 use super::entry_points::EntryPoints;
 use crate::input::go_flag;
-use crate::mac_key::{MacKey, UnfitMacKey};
 use crate::traefik::Domain;
+use config::mac_key::{MacKey, UnfitMacKey};
 
 /// The port that a CA asks on.
 const HTTP_CHALLENGE_PORT: u16 = 80;

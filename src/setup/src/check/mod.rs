@@ -32,7 +32,7 @@ pub(crate) mod version;
 
 use std::rc::Rc;
 
-use config::Hidden;
+use protocol::SecretText;
 
 use crate::envoy::version::Version;
 use crate::located::{At, Broken, Node, read};
@@ -120,7 +120,7 @@ pub fn for_version(documents: &[Document], version: Version) -> Report {
 }
 
 /// The tokens of the sidecar's that stand in documents: whoever shows what somebody else says of them leaves these out.
-pub fn known_tokens(documents: &[Document]) -> Vec<Hidden> {
+pub fn known_tokens(documents: &[Document]) -> Vec<SecretText> {
     let mut unsaid = Report::default();
     let plugins = Plugin::all(&Envoy::gather(documents, &mut unsaid), &mut unsaid);
     tokens::all(documents, &plugins)

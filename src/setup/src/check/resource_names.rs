@@ -2,8 +2,8 @@
 
 use super::finding::quoted;
 use super::{Finding, Report};
-use crate::envoy::resource_name::Resource;
 use crate::located::At;
+use protocol::resource_name::Resource;
 
 /// The name of a certificate within that of a resource; none where CA certificates are asked for, or there is no name.
 pub(super) fn certificate(resource: &str) -> Option<&str> {

@@ -3,7 +3,7 @@
 #![allow(clippy::panic, clippy::unwrap_used)]
 
 use super::*;
-use crate::envoy::tokens::{API, SDS};
+use protocol::tokens::{API, SDS};
 
 const REFERENCE: &str = include_str!("../../../../envoy/envoy.yaml");
 

@@ -6,13 +6,14 @@
 use std::collections::HashSet;
 use std::ptr;
 
-use config::{Hidden, is_token};
+use config::is_token;
+use protocol::SecretText;
 
 use super::clusters::once;
 use super::plugin::{Configured, Plugin};
 use super::{Document, Finding, Report};
-use crate::envoy::tokens::{METADATA, is_placeholder};
 use crate::located::{At, Node};
+use protocol::tokens::{METADATA, is_placeholder};
 
 /// What stands for a token.
 const PLACEHOLDER: &str = "a placeholder";
@@ -30,7 +31,7 @@ pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
         };
         report.mistake(finding);
     }
-    let stands = |token: &Hidden| is_placeholder(token.expose().as_bytes());
+    let stands = |token: &SecretText| is_placeholder(token.expose().as_bytes());
     if let Some(Configured { at, .. }) =
         all.iter().find(|configured| configured.config.sidecar_tokens.iter().any(stands))
     {
@@ -45,9 +46,9 @@ fn filled_in(flag: &str) -> String {
 }
 
 /// The plugin's, and whatever metadata any stream bears.
-pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<Hidden> {
+pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<SecretText> {
     let configs = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
-    let mut tokens: Vec<Hidden> = configs.flat_map(|configured| configured.config.sidecar_tokens.clone()).collect();
+    let mut tokens: Vec<SecretText> = configs.flat_map(|configured| configured.config.sidecar_tokens.clone()).collect();
     let mut seen: HashSet<*const Node> = HashSet::new();
     let mut left: Vec<At<'_>> = documents.iter().map(Document::top).collect();
     while let Some(at) = left.pop() {
@@ -55,7 +56,7 @@ pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<Hidden>
         if seen.insert(ptr::from_ref(at.node.shared())) {
             let metadata = at.list("initial_metadata");
             let values = metadata.iter().filter_map(|entry| entry.text_of("value"));
-            tokens.extend(values.map(|value| Hidden::new(value.to_owned())));
+            tokens.extend(values.map(|value| SecretText::new(value.to_owned())));
             left.extend(at.items());
             left.extend(at.members().into_iter().map(|(_, member)| member));
         }

@@ -164,7 +164,7 @@ pub(super) fn object(api: &str, kind: &str, namespace: &str, name: &str, rest: V
 
 /// The token of the sidecar's API. Whoever reads Secrets of the namespace, or the plugin's configuration, has it.
 pub(super) fn token_secret(namespace: &str) -> Value {
-    let data = json!({ TOKEN_FILE: format!("{}\n", tokens::API) });
+    let data = json!({ TOKEN_FILE: format!("{}\n", protocol::tokens::API) });
     let mut secret = object("v1", "Secret", namespace, TOKEN_SECRET, json!({ "type": "Opaque", "stringData": data }));
     yaml::comment(
         &mut secret,
@@ -184,7 +184,7 @@ pub(super) fn storage_claim(namespace: &str) -> Value {
 pub(super) fn documents(objects: Vec<Value>, options: &Options) -> String {
     let mut text = String::new();
     for mut object in objects {
-        options.tokens.fill(&mut object);
+        tokens::fill(&options.tokens, &mut object);
         text.push_str("---\n");
         text.push_str(&yaml::write(&object));
     }

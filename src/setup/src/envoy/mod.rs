@@ -23,7 +23,6 @@ mod manager;
 mod older;
 pub mod plugin;
 mod ranges;
-pub mod resource_name;
 pub mod routes;
 pub mod secrets;
 mod services;
@@ -37,8 +36,8 @@ pub mod yaml;
 use std::collections::BTreeMap;
 
 use limits::Connections;
+use protocol::tokens::Tokens;
 use serde_json::Value;
-use tokens::Tokens;
 use version::Version;
 
 /// The first line of everything that is written, by which it is known again.
@@ -93,7 +92,7 @@ pub struct Options {
 impl Options {
     /// Does to what was made for everybody what is theirs: tokens, and the words of their Envoy.
     pub(crate) fn finish(&self, value: &mut Value) {
-        self.tokens.fill(value);
+        tokens::fill(&self.tokens, value);
         if self.version < Version::NEWEST {
             older::rewrite(value, self.version);
         }

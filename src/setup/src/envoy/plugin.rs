@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::ca::Ca;
 use super::clusters::API;
-use super::{tokens, yaml};
+use super::yaml;
 use crate::model::{RouterTls, Setup, TcpTls};
 
 /// The name of the filter.
@@ -70,7 +70,7 @@ pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
 
 /// The way to the sidecar's API.
 pub(super) fn sidecar(cluster: &str) -> Value {
-    json!({ "cluster": cluster, "token": tokens::API })
+    json!({ "cluster": cluster, "token": protocol::tokens::API })
 }
 
 /// The HTTP filter with this configuration. It belongs before every other one, so that neither a redirect nor an

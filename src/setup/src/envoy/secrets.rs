@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::clusters::SDS;
-use super::{tokens, yaml};
+use super::yaml;
 use crate::model::{TlsOptions, TlsVersion};
 
 /// The secret that is the default certificate: a name that no certificate covers.
@@ -25,7 +25,7 @@ pub fn source() -> Value {
                     "cluster_name": SDS,
                     "retry_policy": { "retry_back_off": { "base_interval": "0.05s", "max_interval": "1s" } },
                 },
-                "initial_metadata": [{ "key": tokens::METADATA, "value": tokens::SDS }],
+                "initial_metadata": [{ "key": protocol::tokens::METADATA, "value": protocol::tokens::SDS }],
             }],
         },
     })

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use super::tokens::{API, METADATA, SDS, is_placeholder};
 use crate::located::read;
+use protocol::tokens::{API, METADATA, SDS, is_placeholder};
 
 /// What stands in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,59 +4,35 @@
 //! request. Both stand in the configuration itself, where no filter reads them: what is in a file or a variable, a
 //! WebAssembly filter can have a gRPC client of Envoy's send to whom it likes (`file_based_metadata`), and metadata of
 //! such streams knows no substitutions. So text that is made here has placeholders, until somebody who may know the
-//! tokens has them [filled in](Tokens::fill).
+//! tokens has them [filled in](fill).
 
-use config::Hidden;
+use protocol::tokens::{API, SDS, Tokens};
 use serde_json::Value;
 
-/// The gRPC metadata of streams for secrets.
-pub const METADATA: &str = "x-envoy-autocert-token";
-
-/// Placeholder for the token of the API.
-pub const API: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
-
-/// Placeholder for the token of SDS.
-pub const SDS: &str = "${ENVOY_AUTOCERT_SDS_TOKEN}";
-
-/// Whether a text stands for a token until somebody puts one in its place: `${ENVOY_AUTOCERT_SDS_TOKEN}`.
-pub fn is_placeholder(text: &[u8]) -> bool {
-    text.starts_with(b"${")
-}
-
-/// The tokens that are known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Of the API.
-    pub api: Option<Hidden>,
-    /// Of SDS.
-    pub sds: Option<Hidden>,
-}
-
-impl Tokens {
-    /// Puts them in the place of the texts that stand for them.
-    pub fn fill(&self, value: &mut Value) {
-        match value {
-            Value::Object(map) => map.values_mut().for_each(|value| self.fill(value)),
-            Value::Array(list) => list.iter_mut().for_each(|item| self.fill(item)),
-            Value::String(text) => {
-                // In a file of tokens each has a line, with its end.
-                let (placeholder, end) = text.strip_suffix('\n').map_or((text.as_str(), ""), |line| (line, "\n"));
-                let token = match placeholder {
-                    API => &self.api,
-                    SDS => &self.sds,
-                    _ => &None,
-                };
-                if let Some(token) = token {
-                    *text = format!("{}{end}", token.expose());
-                }
+/// Puts tokens in the place of the texts that stand for them.
+pub fn fill(tokens: &Tokens, value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(|value| fill(tokens, value)),
+        Value::Array(list) => list.iter_mut().for_each(|item| fill(tokens, item)),
+        Value::String(text) => {
+            // In a file of tokens each has a line, with its end.
+            let (placeholder, end) = text.strip_suffix('\n').map_or((text.as_str(), ""), |line| (line, "\n"));
+            let token = match placeholder {
+                API => &tokens.api,
+                SDS => &tokens.sds,
+                _ => &None,
+            };
+            if let Some(token) = token {
+                *text = format!("{}{end}", token.expose());
             }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use protocol::SecretText;
     use serde_json::json;
 
     use super::*;
@@ -65,13 +41,13 @@ mod tests {
     fn tokens_come_where_their_placeholders_are_and_nowhere_else() {
         let mut value =
             json!({ "a": [API, "api"], "b": { "c": SDS }, "d": format!("{SDS} "), "e": 1, "f": format!("{API}\n") });
-        let sds = Some(Hidden::new("s3cret".to_owned()));
-        Tokens { api: None, sds: sds.clone() }.fill(&mut value);
+        let sds = Some(SecretText::new("s3cret".to_owned()));
+        fill(&Tokens { api: None, sds: sds.clone() }, &mut value);
         assert_eq!(
             value,
             json!({ "a": [API, "api"], "b": { "c": "s3cret" }, "d": format!("{SDS} "), "e": 1, "f": format!("{API}\n") })
         );
-        Tokens { api: sds, sds: None }.fill(&mut value);
+        fill(&Tokens { api: sds, sds: None }, &mut value);
         assert_eq!(value["a"], json!(["s3cret", "api"]));
         assert_eq!(value["f"], "s3cret\n", "a line of a file stays one");
     }

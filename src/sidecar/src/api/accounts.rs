@@ -14,8 +14,8 @@ use super::Context;
 use super::message::{Answer, Fenced, Kept, Message, SMALL, short, url};
 use super::problem::Refused;
 use crate::from_memory::About;
-use crate::keys;
-use crate::store::{self, Account, Change, CommitError, Revision};
+use pki::keys;
+use storage::{self, Account, Change, CommitError, Revision};
 
 /// `POST`: the account of a resolver at a CA; its key is made when there is none.
 pub(super) async fn account(
@@ -94,7 +94,7 @@ pub(super) async fn register(
             account.email = email.unwrap_or_default().to_owned();
         }
         account.ca_server.clone_from(&registration.ca_server);
-        account.registration = Some(store::Registration {
+        account.registration = Some(storage::Registration {
             url: registration.url.clone(),
             status: registration.status.clone(),
             contact: registration.contact.clone(),

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::problem::Refused;
 use crate::peers::Peers;
-use crate::tokens::{Tokens, is_placeholder};
+use sds::tokens::{Tokens, is_placeholder};
 
 /// Who is let in.
 #[derive(Clone)]
@@ -113,7 +113,7 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::secret::Secret;
+    use pki::secret::Secret;
 
     const TOKEN: &str = "0123456789abcdef";
 

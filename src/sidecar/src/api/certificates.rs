@@ -9,11 +9,11 @@ use protocol::{Publication, Published, Renewal, StoredCertificate};
 use super::Context;
 use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, short, url};
 use super::problem::Refused;
-use crate::chain::{self, Refusal};
-use crate::date::date;
 use crate::permits;
-use crate::secret::Secret;
-use crate::store::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
+use base::date::date;
+use pki::chain::{self, Refusal};
+use pki::secret::Secret;
+use storage::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
 
 /// `POST`: takes a chain and serves it. One that does not fit is refused, and the one before stays.
 pub(super) async fn publish(

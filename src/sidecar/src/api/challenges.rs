@@ -10,8 +10,8 @@ use protocol::Http01;
 use super::Context;
 use super::message::{Answer, Fenced, Message, SMALL};
 use super::problem::Refused;
-use crate::catalog::Name;
 use crate::challenges::{Full, is_token};
+use pki::Name;
 
 /// Twice the longest token with a dot and a thumbprint (RFC 8555 §8.1), in bytes.
 const MAX_KEY_AUTHORIZATION: usize = 512;

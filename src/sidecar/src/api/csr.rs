@@ -15,9 +15,9 @@ use super::Context;
 use super::message::{Answer, Fenced, Kept, Message, SMALL, certificate_key, short, url};
 use super::problem::Refused;
 use crate::from_memory::{About, Saved};
-use crate::keys::{self, CsrError, Subject};
-use crate::secret::Secret;
-use crate::store::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, Revision};
+use pki::keys::{self, CsrError, Subject};
+use pki::secret::Secret;
+use storage::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, Revision};
 
 /// The most mail addresses in one request: as many as a configuration may have.
 const MAX_ADDRESSES: usize = 100;

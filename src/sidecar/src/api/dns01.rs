@@ -14,9 +14,9 @@ use super::Context;
 use super::challenges::check_key_authorization;
 use super::message::{Answer, Fenced, Message, SMALL, short};
 use super::problem::Refused;
-use crate::catalog::Name;
-use crate::dns::{MAX_SERVERS, NameServers, Need, Unsolved};
 use crate::from_memory::About;
+use dns01::{MAX_SERVERS, NameServers, Need, Unsolved};
+use pki::Name;
 
 /// How long a request is held.
 pub(super) const PATIENCE: Duration = Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS);

@@ -10,7 +10,7 @@ use super::Context;
 use super::dns01::{PATIENCE, check_domain, check_servers, is_dns_name};
 use super::message::{Answer, Fenced, Message, SMALL, short, url};
 use super::problem::Refused;
-use crate::catalog::Name;
+use pki::Name;
 
 /// The most names by which a CA finds its records (draft-ietf-acme-dns-persist: at most 10).
 const MAX_ISSUERS: usize = 10;

@@ -15,9 +15,9 @@ use serde::de::DeserializeOwned;
 use super::Context;
 use super::message::{Answer, Fenced, Message, SMALL, short, url};
 use super::problem::Refused;
-use crate::keys::account::PublicJwk;
-use crate::keys::eab;
-use crate::store::CaOrigin;
+use pki::keys::account::PublicJwk;
+use pki::keys::eab;
+use storage::CaOrigin;
 
 /// `POST`: the MAC of a binding.
 pub(super) async fn bind(

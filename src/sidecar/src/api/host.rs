@@ -20,9 +20,9 @@ use config::shortened;
 
 use super::admission::Peer;
 use super::problem::Refused;
-use crate::catalog::Name;
-use crate::files::users;
-use crate::tokens::Refusals;
+use base::files::users;
+use pki::Name;
+use sds::tokens::Refusals;
 
 /// The names that are always this server's: what everybody calls the own machine, and what the plugin calls the sidecar.
 const OWN: [&str; 2] = ["localhost", "sidecar"];

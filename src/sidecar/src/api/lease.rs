@@ -9,7 +9,7 @@ use protocol::{Lease, LeaseRequest};
 use super::Context;
 use super::message::{Answer, Message, SMALL, short};
 use super::problem::Refused;
-use crate::store::Claim;
+use storage::Claim;
 
 /// `POST`: takes the lease, or keeps it.
 pub(super) async fn claim(

@@ -13,14 +13,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::Refused;
-use crate::catalog::Name;
 use crate::from_memory::Saved;
-use crate::store::{CertificateKey, Fence};
+use pki::Name;
+use storage::{CertificateKey, Fence};
 
 /// Most requests: a certificate of a hundred names of full length, and some URLs.
 pub(super) const SMALL: usize = 64 * 1024;
 /// A publication: the largest chain, and as much of other chains, with room for their quoting.
-pub(super) const CHAINS: usize = 4 * crate::chain::MAX_CHAIN_BYTES;
+pub(super) const CHAINS: usize = 4 * pki::chain::MAX_CHAIN_BYTES;
 /// Offered wants: 100,000 certificates with names of common length.
 pub(super) const WANTS: usize = 16 * 1024 * 1024;
 
@@ -155,8 +155,8 @@ pub(super) fn short(path: &str, name: &str) -> Result<(), Refused> {
 }
 
 /// Checks a URL of a CA's.
-pub(super) fn url(path: &str, url: &str) -> Result<crate::store::CaOrigin, Refused> {
-    let origin = (url.len() <= MAX_URL_BYTES).then(|| crate::store::CaOrigin::of(url)).flatten();
+pub(super) fn url(path: &str, url: &str) -> Result<storage::CaOrigin, Refused> {
+    let origin = (url.len() <= MAX_URL_BYTES).then(|| storage::CaOrigin::of(url)).flatten();
     origin.ok_or_else(|| {
         Refused::bad_request(format!("{path}: expected an absolute https URL of at most {MAX_URL_BYTES} bytes"))
     })

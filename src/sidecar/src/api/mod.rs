@@ -53,26 +53,27 @@ pub use host::Hosts;
 pub use server::{Local, serve};
 pub use state::Reading;
 
-use crate::catalog::{Catalog, DefaultCertificate};
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
-use crate::clock::Clock;
 use crate::deployment::Deployment;
-use crate::dns::{Dns, NameServers};
 use crate::engine::Engine;
 use crate::from_memory::{About, Saved};
 use crate::health::{Doors, Health};
-use crate::keys::KeyMaker;
-use crate::keys::eab::MacKeys;
 use crate::metrics::Metrics;
 use crate::permits::Permits;
 use crate::revocation::Revocation;
-use crate::sds;
 use crate::shelf::Shelf;
-use crate::store::{Change, CommitError, Fence, Store, StoreError};
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
+use ::dns01::{Dns, NameServers};
 use admission::Door;
+use base::clock::Clock;
+use pki::keys::KeyMaker;
+use pki::keys::eab::MacKeys;
 use problem::Refused;
+use sds;
+use sds::catalog::Catalog;
+use sds::catalog::DefaultCertificate;
+use storage::{Change, CommitError, Fence, Store, StoreError};
 
 /// How long a request may take: longer than a held poll and a slow disk.
 const TIMEOUT: Duration = Duration::from_secs(protocol::MAX_WAIT_SECONDS + 10);

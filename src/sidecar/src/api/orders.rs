@@ -11,7 +11,7 @@ use super::message::{Fenced, Kept, MAX_NAMES, Message, SMALL, certificate_key, n
 use super::problem::Refused;
 use crate::from_memory::About;
 use crate::permits;
-use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
+use storage::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
 /// The longest reason that is kept, in characters. It is for a person, and written by a CA.
 const MAX_REASON: usize = 1000;

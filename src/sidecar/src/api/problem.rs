@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use protocol::{Problem, problem};
 
-use crate::store::{CommitError, StoreError};
+use storage::{CommitError, StoreError};
 
 /// An answer that is an error (RFC 9457).
 #[derive(Debug)]

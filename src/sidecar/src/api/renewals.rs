@@ -11,7 +11,7 @@ use super::Context;
 use super::message::{Fenced, Kept, Message, WANTS, certificate_key, short};
 use super::problem::Refused;
 use crate::from_memory::Saved;
-use crate::store::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
+use storage::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
 /// The longest serial number in hexadecimal: those of 20 bytes are the longest allowed (RFC 5280 §4.1.2.2), and some
 /// CAs had longer ones.

@@ -18,7 +18,7 @@ use super::Context;
 use super::message::Answer;
 use super::page::{PAGE, size_of};
 use super::problem::Refused;
-use crate::store::CertificateKey;
+use storage::CertificateKey;
 
 /// How long the rest of what was read for a page is good for the next one: an engine asks for it at once.
 const FRESH: Duration = Duration::from_secs(30);

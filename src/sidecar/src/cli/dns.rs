@@ -7,8 +7,8 @@ use config::{Mistake, Resolver, shortened};
 use setup::Reading;
 use setup::model::Setup;
 
-use crate::dns::provider::{self, Provider, Variables};
-use crate::dns::{DelegationZone, NameServers};
+use dns01::provider::{self, Provider, Variables};
+use dns01::{DelegationZone, NameServers};
 
 /// The flags of DNS-01 and its questions to name servers.
 #[derive(Args, Clone, Debug)]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::failed;
-use crate::dns::provider;
+use dns01::provider;
 
 /// How the list is printed.
 #[derive(Debug, Args)]

@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use setup::mac_key::{MacKey, UnfitMacKey};
+use config::mac_key::{MacKey, UnfitMacKey};
 
-use crate::keys::eab::MacKeys;
+use pki::keys::eab::MacKeys;
 
 /// A resolver's MAC key, or why a value of the flag is none. clap would show a value that it refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::environment::{Passed, VariableName, for_envoy};
+use base::environment::{Passed, VariableName, for_envoy};
 
 /// What Envoy gets of this program's environment.
 #[derive(Args, Clone, Debug)]

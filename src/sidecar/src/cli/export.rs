@@ -1,4 +1,4 @@
-//! `export`: its flags, and the loop around [`crate::export`].
+//! `export`: its flags, and the loop around [`storage::export`].
 
 use std::io;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
-use crate::catalog::Name;
-use crate::changes::Changes;
-use crate::export::{Export, ExportError, Report, Selection};
-use crate::hardening;
 use crate::logging::{self, LogFormat, LogLevel};
+use base::changes::Changes;
+use base::hardening;
+use pki::Name;
+use storage::export::{Export, ExportError, Report, Selection};
 
 /// What the flags alone don't tell.
 const HELP: &str = "\

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
-use crate::catalog::now_seconds;
-use crate::hardening;
-use crate::import::{Kind, Options, Report, ResolverChoice, import, shown};
+use base::clock::now_seconds;
+use base::hardening;
+use storage::import::{Kind, Options, Report, ResolverChoice, import, shown};
 
 /// What the flags alone don't tell.
 const HELP: &str = "\

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use setup::SourceFile;
 use setup::input::MAX_FILE;
 
-use crate::files::{FileError, users};
+use base::files::{FileError, users};
 
 /// The most files in directories: more is a wrong directory.
 const MAX_FILES: usize = 10_000;

@@ -130,7 +130,7 @@ impl Command {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Check(args) => check::run(*args),
-            Self::DnsProvider => crate::dns::provider::run_worker(),
+            Self::DnsProvider => dns01::provider::run_worker(),
             Self::DnsProviders(args) => dns_providers::run(&args),
             Self::Export(args) => export::run(args),
             Self::Import(args) => import::run(&args),

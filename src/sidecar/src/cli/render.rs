@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
+use protocol::tokens::Tokens;
 use setup::envoy::limits::Connections;
 use setup::envoy::standing::Standing;
-use setup::envoy::tokens::Tokens;
 use setup::envoy::version::Version;
 use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
 use setup::model::Setup;
@@ -22,10 +22,10 @@ use setup::{ClosedRouter, Reading};
 use super::dns::known_providers;
 use super::{InputArgs, failed, wake};
 use crate::closed;
-use crate::environment::for_envoy;
 use crate::envoy;
-use crate::files::{Directory, FileError, users};
-use crate::tokens::{Kind, first};
+use base::environment::for_envoy;
+use base::files::{Directory, FileError, users};
+use sds::tokens::{Kind, first};
 
 use commands::{Around, notes};
 use mesh::MeshArgs;

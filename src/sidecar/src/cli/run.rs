@@ -25,11 +25,11 @@ use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
 use super::values::{DefaultChoice, PairChoice, Switch, host, seconds};
 use super::{storages, wake};
-use crate::catalog::Name;
-use crate::hardening;
 use crate::privileges::{self, Keeps, PrivilegeError};
 use crate::provided::Files;
 use crate::run::{Directory, Run, RunError, exec, run as run_all};
+use base::hardening;
+use pki::Name;
 
 /// The place where Debian and others have the roots that the system trusts.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";

@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use sd_notify::NotifyState;
 
 use super::SidecarArgs;
-use crate::hardening;
 use crate::privileges::Keeps;
-use crate::process::{Ending, tell_systemd};
+use crate::process::Ending;
+use crate::process::tell_systemd;
 use crate::sidecar::Sidecar;
+use base::hardening;
 
 /// Serves until it is told to end, and says whether everything was saved.
 pub(super) fn run(args: &SidecarArgs) -> ExitCode {

@@ -13,8 +13,8 @@ use super::storages::{DEFAULT, StorageChoice};
 use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, host, seconds, uid};
-use crate::catalog::Name;
-use crate::tokens::Doors;
+use pki::Name;
+use sds::tokens::Doors;
 
 /// The flags of `sidecar`.
 ///

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use setup::model::Setup;
 
 use super::values::StoragePath;
-use crate::store::Storages;
+use storage::Storages;
 
 /// The default file where none is given. It is Traefik's.
 pub(super) const DEFAULT: &str = "acme.json";

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::catalog::Name;
 use crate::provided::Files;
+use pki::Name;
 
 /// Where the storage is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use protocol::CertificateId;
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Pair;
+use pki::Pair;
 
 /// How long before its end the last good one is served no longer, in seconds: visitors' clocks go wrong by minutes.
 const NEAR_THE_END: i64 = 60 * 60;

@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::entry::{Entry, Rejection, State};
-use crate::beside;
-use crate::catalog::Pair;
+use base::beside;
+use pki::Pair;
 
 /// What is added to the path of the storage.
 const SUFFIX: &str = ".last-good";

@@ -39,10 +39,11 @@ use tokio::sync::Notify;
 pub use runner::Surroundings;
 use table::{Sight, Table};
 
-use crate::catalog::{Pair, now_seconds};
-use crate::sds::Judge;
-use crate::store::Certificate;
+use base::clock::now_seconds;
 use kept::Keeper;
+use pki::Pair;
+use sds::Judge;
+use storage::Certificate;
 
 /// The most names that are known to have been served. Of others no failure is held against a certificate.
 const MAX_SERVED: usize = 20_000;

@@ -9,11 +9,12 @@ use futures::stream::FuturesUnordered;
 use super::Deployment;
 use super::table::Orders;
 use super::verify::{Outcome, name_of, verify};
-use crate::catalog::{Catalog, now_seconds};
-use crate::sds;
 use crate::shelf::Shelf;
-use crate::store::CertificateKey;
 use crate::wants::WantsBoard;
+use base::clock::now_seconds;
+use sds;
+use sds::catalog::Catalog;
+use storage::CertificateKey;
 
 /// How often time is looked at, and at most how often the file is written.
 const TICK: Duration = Duration::from_secs(1);

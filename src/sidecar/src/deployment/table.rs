@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::entry::{Entry, Rejection, State, is_usable};
 use super::kept::Kept;
 use super::{RolledBack, Tally};
-use crate::catalog::Pair;
-use crate::store::{Certificate, CertificateKey};
+use pki::Pair;
+use storage::{Certificate, CertificateKey};
 
 /// How long a rejection still counts after all was well, in seconds: other Envoys may be slower. Then the certificate
 /// before is forgotten.

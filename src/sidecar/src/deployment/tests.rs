@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::table::{Sight, Table};
-use crate::catalog::Pair;
-use crate::store::{Certificate, CertificateKey};
+use pki::Pair;
+use storage::{Certificate, CertificateKey};
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 60 * 60;

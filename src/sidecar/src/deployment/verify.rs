@@ -10,8 +10,11 @@ use tokio::time::{Instant, sleep};
 
 use super::handshake::{Shown, shake};
 use super::table::Expected;
-use crate::catalog::{Catalog, Name, Pair, now_seconds};
-use crate::chain;
+use base::clock::now_seconds;
+use pki::Name;
+use pki::Pair;
+use pki::chain;
+use sds::catalog::Catalog;
 
 /// How long a certificate that an Envoy took may take to be served: its threads take it over one after the other.
 const WITHIN: Duration = Duration::from_secs(20);

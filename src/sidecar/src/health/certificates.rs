@@ -4,12 +4,12 @@ use protocol::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 use serde::Serialize;
 
 use super::MAX_LISTED;
-pub(super) use crate::date::date;
 use crate::deployment::RolledBack;
 use crate::from_memory;
 use crate::permits;
 use crate::revocation::Revoked;
-use crate::store::Progress;
+pub(super) use base::date::date;
+use storage::Progress;
 
 /// From when on a certificate counts as expiring, in seconds before its end. With the defaults it is renewed long before.
 const EXPIRING: i64 = 24 * 60 * 60;

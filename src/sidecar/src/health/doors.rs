@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::tokens::{Refusal, Refusals};
+use sds::tokens::{Refusal, Refusals};
 
 /// The refusals at the doors.
 #[derive(Clone, Debug, Default)]

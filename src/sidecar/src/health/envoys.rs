@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::sds::{Rejection, Snapshot};
+use sds::{Rejection, Snapshot};
 
 /// An Envoy that is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -22,14 +22,14 @@ use crate::deployment::{Deployment, Tally};
 use crate::engine::{Engine, Presence};
 use crate::from_memory::FromMemory;
 use crate::revocation::{Lists, Revocation};
-use crate::sds;
-use crate::store::{StorageStatus, Store, StoreError};
 use crate::watchdog::Watchdog;
 use certificates::Faults;
 pub use certificates::{Certificates, Counts, Dated, Failing, Unsaved, Waiting};
 pub use doors::{Doors, RefusedTokens};
 pub use envoys::{Envoy, Rejected};
 pub use pauses::Paused;
+use sds;
+use storage::{StorageStatus, Store, StoreError};
 
 /// The most entries of a list. Who has more to mend begins with these.
 pub const MAX_LISTED: usize = 100;
@@ -258,8 +258,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::store::{Claim, FileStore, LeaseBounds, Storages};
     use crate::wants::WantsBoard;
+    use storage::{Claim, FileStore, LeaseBounds, Storages};
 
     #[tokio::test]
     async fn it_is_not_ready_without_an_engine_when_it_had_time_to_come_and_when_it_ends() {

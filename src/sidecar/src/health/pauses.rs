@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::MAX_LISTED;
 use super::certificates::date;
-use crate::store::CaOrigin;
+use storage::CaOrigin;
 
 /// That a CA is left alone for a while, as it asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -7,7 +7,7 @@ use config::{Limit, Limits};
 use engine::ledger::{Interruption, Ledger, Question, Refusal};
 use protocol::{Permit, PermitRequest};
 
-use crate::store::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
+use storage::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
 
 /// How long the same question under the same fence is the one that was answered before, in seconds: the plugin sends a
 /// request again until it is answered, and does so for a minute or two.

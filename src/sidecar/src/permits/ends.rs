@@ -6,7 +6,7 @@ use std::sync::Arc;
 use engine::ledger::Ledger;
 
 use super::domains;
-use crate::store::{CaOrigin, Change, CountedAt, Progress, Revision, Store, StoreError, Versioned};
+use storage::{CaOrigin, Change, CountedAt, Progress, Revision, Store, StoreError, Versioned};
 
 /// A try failed: what has to be changed besides what is in progress, which is changed here. `now` is in milliseconds
 /// since 1970.

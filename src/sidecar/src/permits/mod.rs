@@ -28,10 +28,10 @@ use tokio::sync::Mutex;
 pub(crate) use ends::{failed, published};
 pub use waiting::Waiting;
 
-use crate::date::date;
 use crate::from_memory::{About, FromMemory, NoRoom};
-use crate::store::{CaOrigin, CertificateKey, Change, CommitError, Fence, Revision, Store, StoreError};
+use base::date::date;
 use decision::{Asked, decided};
+use storage::{CaOrigin, CertificateKey, Change, CommitError, Fence, Revision, Store, StoreError};
 use waiting::WaitingList;
 
 /// Grants permits.

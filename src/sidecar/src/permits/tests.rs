@@ -8,7 +8,7 @@ use protocol::{CertificateId, Limit, Limits, Permit, PermitRequest};
 use tempfile::TempDir;
 
 use super::*;
-use crate::store::{Claim, FileStore, LeaseBounds, Progress, Storages};
+use storage::{Claim, FileStore, LeaseBounds, Progress, Storages};
 
 const CA: &str = "https://ca.example.com/directory";
 const OTHER: &str = "https://other.example.com/directory";

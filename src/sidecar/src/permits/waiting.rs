@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::CertificateKey;
+use storage::CertificateKey;
 
 /// The most certificates that are remembered. Of more, those that may go on first are forgotten first.
 const MOST: usize = 1000;

@@ -23,7 +23,7 @@ use rustix::thread::{
 
 pub use user::User;
 
-use crate::environment;
+use base::environment;
 
 /// The right to listen on ports below 1024.
 const LISTENS: CapabilitySet = CapabilitySet::NET_BIND_SERVICE;

@@ -6,10 +6,11 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use crate::catalog::{Pair, PairError};
-use crate::date::day;
-use crate::exposed;
-use crate::files::{self, secret, users};
+use base::date::day;
+use base::exposed;
+use base::files::{self, secret, users};
+use pki::Pair;
+use pki::PairError;
 
 /// The largest file that is read, in bytes. A chain of ten certificates has some 20 KiB.
 pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::Files;
 use super::file::MAX_FILE_BYTES;
-use crate::files::{FileError, users};
+use base::files::{FileError, users};
 
 /// The most files that are looked at. More is a wrong directory, such as `/`.
 const MAX_FILES: usize = 100_000;
@@ -69,7 +69,7 @@ impl Layout {
         };
         let mut sub_directories = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
-            // Hidden ones are editors' and Kubernetes' own.
+            // SecretText ones are editors' and Kubernetes' own.
             if file_name(&path).starts_with('.') {
                 continue;
             }

@@ -16,9 +16,12 @@ use notify::RecursiveMode;
 
 pub use file::{FileError, Files};
 
-use crate::catalog::{Catalog, DefaultCertificate, Pair, now_seconds};
+use base::clock::now_seconds;
 use file::Stamp;
 use layout::Layout;
+use pki::Pair;
+use sds::catalog::Catalog;
+use sds::catalog::DefaultCertificate;
 
 /// Where the user keeps certificates.
 #[derive(Clone, Debug, Default)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Provided;
-use crate::catalog::Catalog;
-use crate::changes::Changes;
+use base::changes::Changes;
+use sds::catalog::Catalog;
 
 /// Reads, then waits for a change, and so on. Runs until it is dropped.
 pub(super) async fn keep_current(mut provided: Provided, catalog: Arc<Catalog>) {

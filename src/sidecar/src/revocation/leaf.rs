@@ -7,7 +7,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
 
-use crate::store::Certificate;
+use storage::Certificate;
 
 /// The longest URL that is followed, in bytes.
 const MAX_URL: usize = 2048;

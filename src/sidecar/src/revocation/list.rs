@@ -11,8 +11,8 @@ use x509_parser::extensions::{DistributionPointName, GeneralName, IssuingDistrib
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use crate::chain::serial_text;
-use crate::signature::{Signed, Unverified};
+use pki::chain::serial_text;
+use pki::signature::{Signed, Unverified};
 
 /// How far the CA's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW: i64 = 5 * 60;

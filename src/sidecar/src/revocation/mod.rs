@@ -33,13 +33,13 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use crate::catalog::now_seconds;
-use crate::store::{CertificateKey, Store, StoreError};
 use crate::wants::WantsBoard;
+use base::clock::now_seconds;
 use fetch::Fetcher;
 use leaf::Leaf;
 use list::Reading;
 use schedule::Schedule;
+use storage::{CertificateKey, Store, StoreError};
 
 /// How long certificates that are stored may follow each other before their lists are looked for.
 const QUIET: Duration = Duration::from_secs(1);

@@ -12,8 +12,8 @@ use tokio::time::{Instant, sleep};
 
 use super::admin::Admin;
 use crate::ca_reach::CaReach;
-use crate::clock::Clock;
-use crate::store::Store;
+use base::clock::Clock;
+use storage::Store;
 
 /// How often the statistics are looked at, as long as no CA was asked after the start, and later while something fails.
 const AT_THE_START: Duration = Duration::from_secs(1);

@@ -4,13 +4,13 @@
 
 use std::path::PathBuf;
 
-use setup::envoy::tokens::Tokens;
+use protocol::tokens::Tokens;
 
 use super::envoy::{self, Binary};
 use super::pieces::{Layout, Pieces};
 use super::publish::replace;
 use super::{Rendered, RunError};
-use crate::files::Directory;
+use base::files::Directory;
 
 /// Cuts a configuration that Envoy has found good.
 ///
@@ -48,11 +48,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::process::Command;
 
-    use config::Hidden;
+    use protocol::SecretText;
     use serde_json::json;
 
     use super::*;
-    use crate::environment::Passed;
+    use base::environment::Passed;
 
     /// Reads its file, says it back and ends with this.
     async fn asked(ends_with: u8) -> (Result<Pieces, RunError>, tempfile::TempDir) {
@@ -63,7 +63,7 @@ mod tests {
         let write = "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\"";
         assert!(Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(script).status().unwrap().success());
         let binary = Binary { path, arguments: Vec::new(), environment: Passed::default() };
-        let token = Hidden::new("0123456789abcdef-token".to_owned());
+        let token = SecretText::new("0123456789abcdef-token".to_owned());
         let tokens = Tokens { api: Some(token), sds: None };
         let rendered = Rendered {
             whole: json!({ "token": "0123456789abcdef-token" }),

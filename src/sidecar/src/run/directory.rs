@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::RunError;
-use crate::files::{self, FileError, Lock, Owners};
+use base::files::{self, FileError, Lock, Owners};
 
 /// Only the owner may pass: Envoy runs as the same user.
 const MODE: u32 = 0o700;

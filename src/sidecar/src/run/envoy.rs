@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use config::Hidden;
+use protocol::SecretText;
 use rustix::process::{Pid, Signal, kill_process};
 use setup::envoy::version::Version;
 use tokio::process::{Child, Command};
@@ -19,10 +19,10 @@ use tokio::time::timeout;
 use super::RunError;
 use super::log::Relay;
 use crate::complaint;
-use crate::environment::Passed;
 use crate::envoy as installed;
 use crate::privileges;
-use crate::process::own_binary;
+use base::environment::Passed;
+use base::program::own_binary;
 
 /// How long it may take to end once it was asked to.
 const ENDING: Duration = Duration::from_secs(5);
@@ -107,7 +107,7 @@ impl Envoy {
 ///
 /// # Errors
 /// With Envoy's own words when it does not.
-pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[Hidden]) -> Result<(), RunError> {
+pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[SecretText]) -> Result<(), RunError> {
     let mut command = Command::new(&binary.path);
     command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
     command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));

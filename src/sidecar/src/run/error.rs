@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::ports::{Refusal, refusal};
-use crate::files::FileError;
+use base::files::FileError;
 
 /// The break before each further line of several, which begins as the first one does.
 const NEXT_LINE: &str = "\nenvoy-autocert: ";

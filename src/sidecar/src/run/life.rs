@@ -23,10 +23,11 @@ use super::publish::write_all;
 use super::reload::tell_of;
 use super::summary::{self, Summary};
 use super::{ASKING, Places, Run, RunError, Source, ca_reach, coming_up, log, plugin};
-use crate::changes::Changes;
-use crate::process::{Ending, tell_systemd};
+use crate::process::Ending;
+use crate::process::tell_systemd;
 use crate::sidecar::Sidecar;
-use crate::tokens::Doors;
+use base::changes::Changes;
+use sds::tokens::Doors;
 
 /// The waits before Envoy is started again. One that can't live must not keep the machine busy.
 const FIRST_RESTART: Duration = Duration::from_secs(1);

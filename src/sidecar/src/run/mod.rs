@@ -26,13 +26,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use protocol::Want;
+use protocol::tokens::Tokens;
 use serde_json::Value;
-use setup::envoy::tokens::Tokens;
 use setup::envoy::version::Version;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::SidecarArgs;
-use crate::environment::Passed;
+use base::environment::Passed;
 pub use ca_reach::Ca;
 pub use directory::Directory;
 pub use envoy::exec;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::RunError;
 use super::admin::Admin;
 use super::pieces::{Layout, Pieces};
-use crate::files::Directory;
+use base::files::Directory;
 
 /// Only the owner may read and write: Envoy runs as the same user.
 const MODE: u32 = 0o600;

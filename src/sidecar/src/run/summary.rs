@@ -11,8 +11,8 @@ use protocol::Want;
 use tokio::time::Instant;
 
 use super::pieces::Layout;
-use crate::date::{date, day};
 use crate::standing::Standing;
+use base::date::{date, day};
 
 /// The most names in a line, and the most lines.
 const MAX_SHOWN: usize = 5;

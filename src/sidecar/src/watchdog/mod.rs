@@ -113,7 +113,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::store::{Claim, FileStore, LeaseBounds, Storages, Store};
+    use storage::{Claim, FileStore, LeaseBounds, Storages, Store};
 
     struct Desk {
         store: Arc<dyn Store>,

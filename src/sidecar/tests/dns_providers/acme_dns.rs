@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use dns01::provider::{Provider, Record};
 use hyper::Method;
 use serde_json::{Value, json};
-use sidecar::dns::provider::{Provider, Record};
 
 use crate::harness::{APEX, WILD, find, record, refusal};
 use crate::http_server::{HttpServer, Reply, Seen};

@@ -189,7 +189,7 @@ fn what_is_wrong_with_variables_is_said_at_once() {
 
 #[test]
 fn timing_is_legos_unless_variables_say_otherwise() {
-    let seconds = |provider: sidecar::dns::provider::Provider| {
+    let seconds = |provider: dns01::provider::Provider| {
         let timing = provider.timing();
         let sequence = timing.sequence_interval.map(|interval| interval.as_secs());
         (timing.propagation_timeout.as_secs(), timing.polling_interval.as_secs(), sequence)

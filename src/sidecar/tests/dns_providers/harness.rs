@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use config::Hidden;
-use sidecar::dns::provider::{Provider, ProviderError, Record, Variables};
+use dns01::provider::{Provider, ProviderError, Record, Variables};
+use protocol::SecretText;
 
 /// The value of the domain, and that of its wildcard.
 pub(crate) const APEX: &str = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0";
@@ -27,7 +27,7 @@ pub(crate) fn record(value: &str) -> Record {
 
 /// Variables from pairs.
 pub(crate) fn variables(pairs: &[(&str, &str)]) -> Variables {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), Hidden::new((*value).to_owned()))).collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), SecretText::new((*value).to_owned()))).collect()
 }
 
 /// The provider with these variables.

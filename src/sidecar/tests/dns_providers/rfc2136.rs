@@ -1,9 +1,9 @@
 //! `rfc2136` against a small server: what is sent, and what each answer comes out as.
 
+use dns01::provider::{Provider, ProviderError, Record};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::tsig::TsigError;
 use hickory_proto::rr::{DNSClass, RData, RecordType};
-use sidecar::dns::provider::{Provider, ProviderError, Record};
 
 use crate::dns_server::{Answer, DnsServer, KEY, SECRET};
 use crate::harness::{APEX, find, record, refusal};

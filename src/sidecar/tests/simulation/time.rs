@@ -69,7 +69,7 @@ impl Time {
         self.show();
     }
 
-    /// What [`sidecar::clock::Clock`] is to show.
+    /// What [`base::clock::Clock`] is to show.
     pub fn shown(&self) -> Arc<AtomicI64> {
         self.shown.clone()
     }

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use acme::scripted::{Ca, Web};
+use pki::Pair;
 use serde_json::Value;
-use sidecar::catalog::Pair;
 
 use super::authority;
 use super::dice::Dice;

@@ -7,7 +7,9 @@ use protocol::TlsAlpn01;
 use rcgen::{CertificateParams, CustomExtension, DistinguishedName, DnType, KeyPair};
 use time::{Duration, OffsetDateTime};
 
-use crate::catalog::{Name, Pair, PairError};
+use pki::Name;
+use pki::Pair;
+use pki::PairError;
 
 /// The name in the CA's ClientHello: the host's own, of an address the one for reverse look-ups (RFC 8738 §6).
 /// Wildcards have none.

@@ -14,8 +14,10 @@ use protocol::TlsAlpn01;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::catalog::{Catalog, DefaultCertificate, Name};
-use crate::store::Fence;
+use pki::Name;
+use sds::catalog::Catalog;
+use sds::catalog::DefaultCertificate;
+use storage::Fence;
 
 /// The most at once: ten times the orders an engine has under way, with a hundred names each. Every one is a key and a
 /// certificate, about 3 KiB.

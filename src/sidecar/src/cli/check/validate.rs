@@ -8,10 +8,10 @@ use setup::check::{Document, Embedded, Finding, Report, known_tokens, refused};
 use setup::envoy::version::Version;
 
 use crate::complaint;
-use crate::environment::Passed;
 use crate::envoy;
-use crate::files::Directory;
 use crate::run;
+use base::environment::Passed;
+use base::files::Directory;
 
 /// Envoy compiles the plugin for it, which takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 
+use config::mac_key::MacKey;
+use setup::envoy::Options;
 use setup::envoy::standing::Standing;
-use setup::envoy::{Options, tokens};
-use setup::mac_key::MacKey;
 use setup::model::{PairOfFiles, Setup};
 
 use super::RenderArgs;
 use crate::cli::dns::other_ports;
 use crate::cli::storages::{DEFAULT, StorageChoice, choices};
-pub(super) use crate::shell_word::quoted;
+pub(super) use base::shell_word::quoted;
 
 /// What is around the sidecar: where Envoy is reached from it, and certificates that it is to serve besides.
 #[derive(Default)]
@@ -42,8 +42,8 @@ pub(super) fn notes(setup: &Setup, around: &Around, standing: &Standing, args: &
 fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<String> {
     let (mut variables, mut names) = (String::new(), Vec::new());
     for (stands, placeholder, file, suffix) in [
-        (standing.has_api_placeholder, tokens::API, &args.api_token_file, ".api-token"),
-        (standing.has_sds_placeholder, tokens::SDS, &args.sds_token_file, ".sds-token"),
+        (standing.has_api_placeholder, protocol::tokens::API, &args.api_token_file, ".api-token"),
+        (standing.has_sds_placeholder, protocol::tokens::SDS, &args.sds_token_file, ".sds-token"),
     ] {
         if stands {
             let variable = placeholder.trim_matches(['$', '{', '}']);

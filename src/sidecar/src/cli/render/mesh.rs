@@ -2,11 +2,11 @@
 
 use clap::{Args, ValueEnum};
 use config::Mistake;
+use config::mac_key::MacKey;
 use setup::envoy::envoy_gateway::{EnvoyGatewayOptions, envoy_gateway};
 use setup::envoy::istio::{self, Credentials, IstioOptions, Version};
 use setup::envoy::kubernetes::{IMAGE, Sidecar};
 use setup::envoy::{Options, Rendered};
-use setup::mac_key::MacKey;
 use setup::model::Setup;
 
 use super::RenderArgs;

@@ -7,9 +7,9 @@ use setup::into::Replaced;
 use setup::model::Setup;
 
 use super::commands::quoted;
-use crate::catalog::Leaf;
 use crate::cli::storages::{DEFAULT, choices};
-use crate::files::users;
+use base::files::users;
+use pki::Leaf;
 
 /// The largest file of a chain that is read, in bytes: one of ten certificates has some 20 KiB.
 const MAX_CHAIN: u64 = 1024 * 1024;

@@ -190,7 +190,7 @@ fn is_leaving(why: &Why) -> bool {
             !is_kept && arguments.iter().any(|argument| argument == "--use-dynamic-base-id")
         }
         // One of ours may have rights that keep others from looking into it.
-        Why::Taken(Holder::Hidden { uid }) => *uid == rustix::process::geteuid().as_raw(),
+        Why::Taken(Holder::SecretText { uid }) => *uid == rustix::process::geteuid().as_raw(),
         // It went away while we looked.
         Why::Taken(Holder::Unknown) => true,
         Why::Elsewhere | Why::Forbidden { .. } | Why::NoIpv6 | Why::Other(_) => false,

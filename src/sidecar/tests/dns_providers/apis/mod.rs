@@ -10,7 +10,7 @@ mod route53;
 
 use std::sync::{Arc, Mutex};
 
-use sidecar::dns::provider::Provider;
+use dns01::provider::Provider;
 
 use crate::harness::{APEX, FOREIGN, WILD, record};
 use crate::http_server::{Reply, Seen};

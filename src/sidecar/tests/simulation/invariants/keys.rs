@@ -1,8 +1,8 @@
 //! No private key is lost between finalize and publication.
 
 use super::Violation;
-use sidecar::secret::Secret;
-use sidecar::store::PendingKey;
+use pki::secret::Secret;
+use storage::PendingKey;
 
 /// Whether the key of this order's signing request is among what the sidecar keeps.
 pub fn is_kept(order: &str, csr: &[u8], kept: Option<&PendingKey>) -> Result<(), Violation> {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sidecar::catalog::Catalog;
+use sds::catalog::Catalog;
 
 use super::Violation;
 

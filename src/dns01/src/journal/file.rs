@@ -1,0 +1,65 @@
+//! The journal's file: `{"version": 1, "records": […]}`.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Entry;
+use base::beside;
+
+/// The schema of the file.
+const VERSION: u32 = 1;
+/// The largest file that is read, in bytes: several times what all the challenges need that there is room for.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The file's content.
+#[derive(Serialize, Deserialize)]
+struct Document {
+    version: u32,
+    records: Vec<Entry>,
+}
+
+/// The records in the file; none when there is no such file. One that can't be read is set aside.
+///
+/// # Errors
+/// When it can't be set aside either.
+pub(super) fn read(path: &Path) -> Result<Vec<Entry>, String> {
+    let why = match parse(path) {
+        Ok(entries) => return Ok(entries),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => error,
+    };
+    match beside::set_aside(path) {
+        Ok(aside) => {
+            tracing::error!(path = %path.display(), aside = %aside.display(), error = %why, "the journal of DNS records \
+                can't be read and is set aside; TXT records that are named in it are to be removed by hand");
+            Ok(Vec::new())
+        }
+        Err(error) => {
+            let why = format!(
+                "{} can't be read ({why}) and not be set aside ({error}); move it away, and start the \
+                sidecar again",
+                path.display()
+            );
+            tracing::error!(error = why, "no DNS-01 challenge can be answered");
+            Err(why)
+        }
+    }
+}
+
+fn parse(path: &Path) -> io::Result<Vec<Entry>> {
+    let document: Document = beside::read(path, MAX_BYTES)?;
+    if document.version != VERSION {
+        return Err(io::Error::other(format!("expected version {VERSION}, found {}", document.version)));
+    }
+    Ok(document.records)
+}
+
+/// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
+pub(super) fn write(path: &Path, records: Vec<Entry>) -> io::Result<()> {
+    if records.is_empty() {
+        return beside::remove(path);
+    }
+    beside::replace(path, &Document { version: VERSION, records })
+}

@@ -1,0 +1,179 @@
+//! A DNS in memory: servers with records, which may be slow, silent or broken.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use hickory_resolver::proto::op::{Message, MessageType, OpCode, ResponseCode};
+use hickory_resolver::proto::rr::rdata::{A, AAAA, CNAME, NS, SOA, TXT};
+use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use tokio::time::sleep;
+
+pub(crate) use super::exchange::Unanswered;
+use super::exchange::{Exchange, Question};
+
+/// The address of the recursive server.
+pub(crate) const RECURSIVE: &str = "198.51.100.53:53";
+/// The addresses of ns1.example. and ns2.example.
+pub(crate) const NS1: &str = "192.0.2.1:53";
+pub(crate) const NS2: &str = "192.0.2.2:53";
+
+/// All name servers.
+#[derive(Clone, Default)]
+pub(crate) struct FakeDns(Arc<Mutex<World>>);
+
+#[derive(Default)]
+struct World {
+    servers: HashMap<SocketAddr, Server>,
+    asked: Vec<(SocketAddr, Question)>,
+}
+
+#[derive(Default)]
+struct Server {
+    records: Vec<(Name, RData)>,
+    trouble: Option<Trouble>,
+}
+
+/// What is wrong with a server.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// It answers this to everything.
+    Code(ResponseCode),
+    /// It answers that it does not have the zone.
+    Lame,
+    /// There is no answer, after this time.
+    Silent(Duration, Unanswered),
+}
+
+impl FakeDns {
+    /// `example.` with two servers, and a recursive one that knows them.
+    pub(crate) fn new() -> Self {
+        let dns = Self::default();
+        dns.add(RECURSIVE, "example.", soa());
+        for (host, address) in [("ns1.example.", NS1), ("ns2.example.", NS2)] {
+            dns.add(RECURSIVE, "example.", RData::NS(NS(name(host))));
+            dns.add(RECURSIVE, host, a(address));
+            dns.add(address, "example.", soa());
+        }
+        dns
+    }
+
+    pub(crate) fn add(&self, server: &str, at: &str, data: RData) {
+        self.server(server, |server| server.records.push((name(at), data)));
+    }
+
+    pub(crate) fn remove(&self, server: &str, at: &str, data: &RData) {
+        self.server(server, |server| server.records.retain(|(name_, there)| *name_ != name(at) || there != data));
+    }
+
+    pub(crate) fn trouble(&self, server: &str, trouble: Trouble) {
+        self.server(server, |server| server.trouble = Some(trouble));
+    }
+
+    /// The TXT records of a name at a server, in order.
+    pub(crate) fn texts(&self, server: &str, at: &str) -> Vec<String> {
+        self.server(server, |server| {
+            let at_name = server.records.iter().filter(|(there, _)| *there == name(at));
+            let mut texts: Vec<String> = at_name.filter_map(|(_, data)| text_of(data)).collect();
+            texts.sort();
+            texts
+        })
+    }
+
+    /// How often a server was asked for such records.
+    pub(crate) fn asked(&self, server: &str, kind: RecordType) -> usize {
+        let asked = &self.world().asked;
+        asked.iter().filter(|(at, question)| *at == server.parse().unwrap() && question.kind == kind).count()
+    }
+
+    fn server<T>(&self, server: &str, change: impl FnOnce(&mut Server) -> T) -> T {
+        change(self.world().servers.entry(server.parse().unwrap()).or_default())
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Exchange for FakeDns {
+    fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>> {
+        self.world().asked.push((server, question.clone()));
+        Box::pin(async move {
+            let trouble = match self.world().servers.get(&server) {
+                Some(server) => server.trouble.clone(),
+                None => Some(Trouble::Silent(Duration::from_secs(5), Unanswered::Timeout)),
+            };
+            if let Some(Trouble::Silent(after, unanswered)) = trouble {
+                sleep(after).await;
+                return Err(unanswered);
+            }
+            let mut answer = self.answer(server, question);
+            match trouble {
+                Some(Trouble::Code(code)) => {
+                    answer.answers.clear();
+                    answer.metadata.response_code = code;
+                }
+                Some(Trouble::Lame) => {
+                    answer.answers.clear();
+                    answer.metadata.authoritative = false;
+                }
+                Some(Trouble::Silent(..)) | None => {}
+            }
+            Ok(answer)
+        })
+    }
+}
+
+impl FakeDns {
+    fn answer(&self, server: SocketAddr, question: &Question) -> Message {
+        let mut answer = Message::new(1, MessageType::Response, OpCode::Query);
+        answer.metadata.authoritative = !question.recursive;
+        let world = self.world();
+        let records = &world.servers[&server].records;
+        let at_name =
+            records.iter().filter(|(name, data)| *name == question.name && data.record_type() == question.kind);
+        answer.add_answers(at_name.map(|(name, data)| Record::from_rdata(name.clone(), 60, data.clone())));
+        if !records.iter().any(|(name, _)| question.name.zone_of(name)) {
+            answer.metadata.response_code = ResponseCode::NXDomain;
+        }
+        answer
+    }
+}
+
+fn name(text: &str) -> Name {
+    Name::from_ascii(text).unwrap()
+}
+
+fn text_of(data: &RData) -> Option<String> {
+    match data {
+        RData::TXT(text) => Some(String::from_utf8(text.txt_data.concat()).unwrap()),
+        _ => None,
+    }
+}
+
+pub(crate) fn a(address: &str) -> RData {
+    match address.parse().unwrap() {
+        SocketAddr::V4(address) => RData::A(A(*address.ip())),
+        SocketAddr::V6(address) => RData::AAAA(AAAA(*address.ip())),
+    }
+}
+
+pub(crate) fn cname(target: &str) -> RData {
+    RData::CNAME(CNAME(name(target)))
+}
+
+pub(crate) fn ns(host: &str) -> RData {
+    RData::NS(NS(name(host)))
+}
+
+pub(crate) fn soa() -> RData {
+    RData::SOA(SOA::new(name("ns1.example."), name("hostmaster.example."), 1, 60, 60, 60, 60))
+}
+
+/// One that is in several strings, as long ones must be.
+pub(crate) fn txt(text: &str) -> RData {
+    let (start, end) = text.split_at(text.len() / 2);
+    RData::TXT(TXT::new(vec![start.to_owned(), end.to_owned()]))
+}

@@ -1,0 +1,121 @@
+//! The links of a chain (RFC 5280 §6.1): each certificate is issued by the next, up to a root where one is sent.
+//!
+//! Promises: a signature that is wrong refuses a chain, one that can't be checked here does not. Refuses too what can't be
+//! a chain: the next one has another name than the issuer, or is no CA's. Whatever follows a root is of no use to
+//! anybody, and harmless.
+
+use x509_parser::certificate::X509Certificate;
+use x509_parser::x509::{AttributeTypeAndValue, X509Name, X509Version};
+
+use super::{Refusal, ders, parsed};
+use crate::Pair;
+use crate::signature::{Signed, Unverified};
+
+/// Judges the links of a pair's chain. Where nobody here can tell, that is a line of the log.
+pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
+    let ders = ders(pair)?;
+    let mut unchecked = Vec::new();
+    let chain: Vec<X509Certificate<'_>> = ders.iter().map(parsed).collect::<Result<_, _>>()?;
+    for (place, (issued, issuer)) in chain.iter().zip(chain.iter().skip(1)).enumerate() {
+        if is_root(issued) {
+            break;
+        }
+        let broken = |why| Refusal::Link { place: place + 1, why };
+        if !are_same(issued.issuer(), issuer.subject()) {
+            return Err(broken("its issuer is not the subject of the next one"));
+        }
+        if !is_ca(issuer) {
+            return Err(broken("the next one is not a CA's"));
+        }
+        match Signed::from(issued).verify(issuer.public_key()) {
+            Ok(()) => {}
+            Err(Unverified::Unknown(algorithm)) => unchecked.push(format!("{}: {algorithm}", place + 1)),
+            Err(Unverified::Wrong) => return Err(broken("the next one's key did not sign it")),
+        }
+    }
+    if !unchecked.is_empty() {
+        let (names, signatures) = (pair.names.join(", "), unchecked.join("; "));
+        tracing::info!(names, signatures, "a chain has signatures that can't be checked here; visitors will");
+    }
+    Ok(())
+}
+
+/// True for a certificate that a chain ends with.
+pub(super) fn is_root(certificate: &X509Certificate<'_>) -> bool {
+    is_ca(certificate) && are_same(certificate.issuer(), certificate.subject())
+}
+
+/// Roots of before version 3 have no extension that could say so; whoever has one trusts it by name.
+fn is_ca(certificate: &X509Certificate<'_>) -> bool {
+    let is_old_root = certificate.version() == X509Version::V1 && are_same(certificate.issuer(), certificate.subject());
+    is_old_root || certificate.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca)
+}
+
+/// Names are the same whatever kind of string each part is, whatever its case and its spaces (RFC 5280 §7.1).
+fn are_same(one: &X509Name<'_>, other: &X509Name<'_>) -> bool {
+    one.as_raw() == other.as_raw() || folded(one).is_some_and(|one| folded(other) == Some(one))
+}
+
+/// The parts of a name, each with its type, by their order; none when one is no text.
+fn folded(name: &X509Name<'_>) -> Option<Vec<Vec<(String, String)>>> {
+    let part = |part: &AttributeTypeAndValue<'_>| {
+        let text = part.as_str().ok()?.to_lowercase();
+        Some((part.attr_type().to_id_string(), text.split_whitespace().collect::<Vec<_>>().join(" ")))
+    };
+    name.iter().map(|parts| parts.iter().map(part).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use rcgen::string::PrintableString;
+    use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, DnValue, IsCa, Issuer, KeyPair};
+
+    use super::*;
+
+    fn named(common_name: DnValue) -> CertificateParams {
+        let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params
+    }
+
+    fn printable(text: &str) -> DnValue {
+        DnValue::PrintableString(PrintableString::try_from(text).unwrap())
+    }
+
+    fn of_ca(common_name: DnValue) -> CertificateParams {
+        let mut params = named(common_name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    /// A leaf issued under the first name, with the certificates that follow it.
+    fn judged(issuer: CertificateParams, key: &KeyPair, rest: &[String]) -> Result<(), Refusal> {
+        let leaf_key = KeyPair::generate().unwrap();
+        let leaf = named(printable("leaf")).signed_by(&leaf_key, &Issuer::new(issuer, key)).unwrap().pem();
+        let pair = Pair::parse_issued(&format!("{leaf}{}", rest.concat()), &leaf_key.serialize_pem()).unwrap();
+        verify(&pair)
+    }
+
+    #[test]
+    fn a_name_is_the_same_in_another_kind_of_string() {
+        let key = KeyPair::generate().unwrap();
+        let utf8 = || of_ca(DnValue::Utf8String("Our  CA".to_owned()));
+        let root = utf8().self_signed(&key).unwrap().pem();
+        judged(of_ca(printable("our CA")), &key, std::slice::from_ref(&root)).unwrap();
+        let refusal = judged(of_ca(printable("another CA")), &key, &[root]).unwrap_err();
+        assert!(refusal.to_string().contains("its issuer is not the subject"), "{refusal}");
+    }
+
+    #[test]
+    fn what_follows_a_root_is_passed_over() {
+        let (key, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let root = of_ca(printable("CA")).self_signed(&key).unwrap().pem();
+        let stray = of_ca(printable("stray")).self_signed(&other).unwrap().pem();
+        judged(of_ca(printable("CA")), &key, &[root.clone(), stray.clone()]).unwrap();
+        // But nothing may stand between.
+        judged(of_ca(printable("CA")), &key, &[stray, root]).unwrap_err();
+    }
+}

@@ -1,0 +1,115 @@
+//! The SDS server: gives Envoys their certificates over gRPC, and tells them when these change.
+//!
+//! It serves SDS (`DeltaSecrets`, `StreamSecrets`) and ADS for the same type of resource, to any number of clients at
+//! once. A secret's name is a DNS name or an IP address, also in the forms that Istio gives it; it is answered under the
+//! very name asked, with the best certificate the [`crate::catalog`] has for it.
+//! Refuses: to answer what is no name, or asks for CA certificates; it is told in the log.
+//!
+//! | folder or file | what it does |
+//! |---|---|
+//! | `session/` | decides what a stream's client is told: pure state machines |
+//! | `admission.rs` | who is answered, and of which secrets |
+//! | `stream.rs` | drives a session with a gRPC stream |
+//! | `service.rs` | the gRPC services |
+//! | `secret.rs` | a pair as Envoy's message |
+//! | `status.rs` | who is connected, what was rejected |
+//! | `resource_name.rs`, `unanswered.rs` | what is asked for, and what never has an answer |
+//! | `greeting.rs` | connections until HTTP/2 is spoken |
+//! | `authority.rs` | what gRPC's clients send of the socket's path |
+//! | `limits.rs` | all bounds |
+
+#![forbid(unsafe_code)]
+
+mod admission;
+mod authority;
+pub mod catalog;
+mod greeting;
+pub mod limits;
+mod resource_name;
+mod secret;
+mod service;
+pub mod session;
+mod status;
+mod stream;
+pub mod tokens;
+mod unanswered;
+
+use std::io;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
+use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server::SecretDiscoveryServiceServer;
+use tokio::net::UnixStream;
+use tokio::sync::{Semaphore, watch};
+use tokio_stream::{Stream, StreamExt};
+use tonic::transport::Server;
+
+pub use admission::{Admission, TOKEN_HEADER};
+pub use status::{Judge, Rejection, Snapshot, Status};
+
+use crate::catalog::Catalog;
+
+/// The only type of resource there is here.
+pub const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+/// The gRPC metadata by which a client says which certificates it wants: `tls-alpn-01` those of live challenges (RFC
+/// 8737), for the filter chain that takes `acme-tls/1`; absent, those that visitors are served. Another value is refused.
+/// Of one kind the other can never be had: a visitor is shown no challenge, and a CA no ordinary certificate.
+pub const SCOPE_HEADER: &str = "x-sds-scope";
+
+/// What there is to be served, by the scope that a client asks in.
+#[derive(Clone)]
+pub struct Catalogs {
+    /// What visitors are served.
+    pub ordinary: Arc<Catalog>,
+    /// Certificates of challenges. They are served while they are valid, and not a second longer.
+    pub tls_alpn01: Arc<Catalog>,
+}
+
+/// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
+/// again, and this returns when the last connection is gone.
+///
+/// `connections` are accepted ones whose peers have been checked; what their streams must bear besides, `admission` says. What is stored must be in the catalogs before, or else
+/// an Envoy that has a good certificate from before a restart would get the default one instead.
+///
+/// # Errors
+/// When `connections` fails.
+pub async fn serve(
+    connections: impl Stream<Item = io::Result<UnixStream>>,
+    admission: Admission,
+    catalogs: Catalogs,
+    status: Arc<Status>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let (stop, stopping) = watch::channel(false);
+    let service = service::Secrets::new(admission, catalogs.clone(), status, stopping);
+    let sds = SecretDiscoveryServiceServer::new(service.clone()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
+    let ads = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
+    let stopped = async {
+        shutdown.await;
+        stop.send_replace(true);
+    };
+    let room = Arc::new(Semaphore::new(limits::MAX_CONNECTIONS));
+    let connections = connections.then(move |connection| {
+        let room = room.clone();
+        async move {
+            let place = room.acquire_owned().await.map_err(io::Error::other)?;
+            Ok::<_, io::Error>(greeting::Greeted::new(connection?, place))
+        }
+    });
+    let server = Server::builder()
+        .max_concurrent_streams(u32::try_from(limits::MAX_STREAMS).unwrap_or(u32::MAX))
+        .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
+        .add_service(sds)
+        .add_service(ads)
+        .serve_with_incoming_shutdown(Box::pin(connections), stopped);
+    tokio::select! {
+        served = server => served,
+        () = catalogs.ordinary.keep_time() => Ok(()),
+        () = catalogs.tls_alpn01.keep_time() => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

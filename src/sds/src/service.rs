@@ -1,0 +1,149 @@
+//! The gRPC services, SDS and ADS: each call becomes a session with a driver.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
+use envoy_types::pb::envoy::service::discovery::v3::{
+    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
+};
+use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server::SecretDiscoveryService;
+use tokio::sync::watch;
+use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status as GrpcStatus, Streaming, async_trait};
+
+use super::admission::{Admission, Door};
+use super::limits;
+use super::session::{DeltaSession, Service, SotwSession};
+use super::status::Status;
+use super::stream::{self, Context, Responses, Scope};
+use super::unanswered::Unanswered;
+use super::{Catalogs, SCOPE_HEADER};
+use crate::catalog::Catalog;
+use base::clock::now_seconds;
+
+/// Both services, over the same catalogs.
+#[derive(Clone)]
+pub(super) struct Secrets {
+    door: Door,
+    catalogs: Catalogs,
+    status: Arc<Status>,
+    stopping: watch::Receiver<bool>,
+    streams: Arc<AtomicU64>,
+    unanswered: Arc<Unanswered>,
+    /// Told apart from other runs of the sidecar, so that no nonce of theirs is taken for ours.
+    run: u64,
+}
+
+impl Secrets {
+    pub(super) fn new(
+        admission: Admission,
+        catalogs: Catalogs,
+        status: Arc<Status>,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let mut bytes = [0; 8];
+        // Without randomness, runs started in the same second are not told apart; nothing else depends on it.
+        let run = match aws_lc_rs::rand::fill(&mut bytes) {
+            Ok(()) => u64::from_ne_bytes(bytes),
+            Err(_) => now_seconds().unsigned_abs(),
+        };
+        let (streams, unanswered) = (Arc::default(), Arc::default());
+        Self { door: Door::new(admission), catalogs, status, stopping, streams, unanswered, run }
+    }
+
+    fn delta(
+        &self,
+        service: Service,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Responses<DeltaDiscoveryResponse>>, GrpcStatus> {
+        let context = self.context(request.metadata())?;
+        let session = DeltaSession::new(service, self.nonce_prefix());
+        Ok(Response::new(stream::start(session, request.into_inner(), context)))
+    }
+
+    fn sotw(
+        &self,
+        service: Service,
+        request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Responses<DiscoveryResponse>>, GrpcStatus> {
+        let context = self.context(request.metadata())?;
+        let session = SotwSession::new(service, self.nonce_prefix());
+        Ok(Response::new(stream::start(session, request.into_inner(), context)))
+    }
+
+    fn context(&self, metadata: &MetadataMap) -> Result<Context, GrpcStatus> {
+        let pass = self.door.admit(metadata)?;
+        let scope = scope(metadata)?;
+        let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
+        let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;
+        let catalog = self.catalog(scope).clone();
+        let (unanswered, stopping) = (self.unanswered.clone(), self.stopping.clone());
+        Ok(Context { catalog, scope, pass, guard, unanswered, stopping })
+    }
+
+    fn catalog(&self, scope: Scope) -> &Arc<Catalog> {
+        match scope {
+            Scope::Ordinary => &self.catalogs.ordinary,
+            Scope::TlsAlpn01 => &self.catalogs.tls_alpn01,
+        }
+    }
+
+    fn nonce_prefix(&self) -> String {
+        format!("{:x}-{:x}", self.run, self.streams.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[async_trait]
+impl SecretDiscoveryService for Secrets {
+    type DeltaSecretsStream = Responses<DeltaDiscoveryResponse>;
+    type StreamSecretsStream = Responses<DiscoveryResponse>;
+
+    async fn delta_secrets(
+        &self,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Self::DeltaSecretsStream>, GrpcStatus> {
+        self.delta(Service::Secrets, request)
+    }
+
+    async fn stream_secrets(
+        &self,
+        request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Self::StreamSecretsStream>, GrpcStatus> {
+        self.sotw(Service::Secrets, request)
+    }
+
+    /// Envoy never asks in this way, and one callout of somebody else's filter would be enough.
+    async fn fetch_secrets(&self, _: Request<DiscoveryRequest>) -> Result<Response<DiscoveryResponse>, GrpcStatus> {
+        Err(GrpcStatus::unimplemented("use StreamSecrets or DeltaSecrets"))
+    }
+}
+
+#[async_trait]
+impl AggregatedDiscoveryService for Secrets {
+    type DeltaAggregatedResourcesStream = Responses<DeltaDiscoveryResponse>;
+    type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
+
+    async fn delta_aggregated_resources(
+        &self,
+        request: Request<Streaming<DeltaDiscoveryRequest>>,
+    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, GrpcStatus> {
+        self.delta(Service::Aggregated, request)
+    }
+
+    async fn stream_aggregated_resources(
+        &self,
+        request: Request<Streaming<DiscoveryRequest>>,
+    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, GrpcStatus> {
+        self.sotw(Service::Aggregated, request)
+    }
+}
+
+/// A scope we don't know is refused: what it asks for must not be answered with ordinary certificates.
+fn scope(metadata: &MetadataMap) -> Result<Scope, GrpcStatus> {
+    match metadata.get(SCOPE_HEADER).map(|value| value.as_bytes()) {
+        None => Ok(Scope::Ordinary),
+        Some(b"tls-alpn-01") => Ok(Scope::TlsAlpn01),
+        Some(_) => Err(GrpcStatus::invalid_argument(format!("{SCOPE_HEADER} can only be tls-alpn-01"))),
+    }
+}

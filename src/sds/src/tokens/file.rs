@@ -1,0 +1,219 @@
+//! Tokens as a file has them: one a line; for SDS, what it is for may follow.
+//!
+//! ```text
+//! # comments and empty lines count for nothing
+//! 3f1c…
+//! 77ab… shop.example *.shop.example
+//! ```
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::{Grant, Scope, is_placeholder};
+use base::files::FileError;
+use base::files::secret::{self, Access};
+use pki::Name;
+use pki::secret::Secret;
+
+/// The shortest token that is taken, in bytes: one that can't be guessed.
+const MIN_TOKEN: usize = 16;
+/// The longest token, in bytes: Envoy takes some more in a header.
+const MAX_TOKEN: usize = 4096;
+/// The longest file, in bytes: it is read whole. A token that is for a thousand names is well below it.
+const MAX_FILE: u64 = 1024 * 1024;
+/// The most tokens in a file: each is compared with what every stream and request bears.
+const MAX_TOKENS: usize = 1000;
+/// Ours are for whoever runs the sidecar, who gives them to Envoy's configuration.
+const ACCESS: Access = Access { mode: 0o600, group: None };
+
+/// What the tokens of a file open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The API.
+    Api,
+    /// Secrets by SDS; a token may be for some of them only.
+    Sds,
+}
+
+/// A file with tokens.
+#[derive(Clone, Debug)]
+pub struct TokenFile {
+    kind: Kind,
+    path: PathBuf,
+    /// We have made it, and nobody has put a link in its place.
+    is_own: bool,
+}
+
+impl TokenFile {
+    /// A file of the user's.
+    pub fn new(kind: Kind, path: PathBuf) -> Self {
+        Self { kind, path, is_own: false }
+    }
+
+    /// A file of our own: it is made with a random token when it is not there.
+    ///
+    /// # Errors
+    /// When it can't be made.
+    pub fn own(kind: Kind, path: PathBuf) -> Result<Self, TokenError> {
+        let file = Self { kind, path, is_own: true };
+        let mut content = Zeroizing::new(super::random()?.expose().to_vec());
+        // Without it, a plugin in Envoy could have a gRPC client of Envoy's send the whole file as a header.
+        content.push(b'\n');
+        if secret::create(&file.path, ACCESS, &content).map_err(TokenError::File)? {
+            tracing::info!(file = %file.path.display(), "made a token");
+        }
+        Ok(file)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directory that it is in.
+    pub fn directory(&self) -> PathBuf {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        parent.unwrap_or(Path::new(".")).to_owned()
+    }
+
+    /// Says what deserves a line of the log about how its text is laid out.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub(super) fn warning(&self) -> Result<Option<String>, TokenError> {
+        let is_a_header = !self.text()?.expose().contains(&b'\n');
+        let path = self.path.display();
+        Ok(is_a_header.then(|| {
+            format!(
+                "{path}: the line has no line break at its end, so that a WebAssembly filter can have a gRPC client of \
+                 Envoy's send the file as a token, if Envoy may read it; run: echo >> {path}"
+            )
+        }))
+    }
+
+    /// Its tokens.
+    ///
+    /// # Errors
+    /// When it can't be read, or is no file of tokens.
+    pub(super) fn read(&self) -> Result<Arc<[Grant]>, TokenError> {
+        grants(self.kind, &self.text()?)
+    }
+
+    /// Its first token: the one that a configuration is to have.
+    ///
+    /// # Errors
+    /// When it can't be read, or is no file of tokens.
+    pub fn first(&self) -> Result<Secret, TokenError> {
+        let first = self.read()?.first().map(|grant| grant.token.clone());
+        first.ok_or(TokenError::Empty)
+    }
+
+    fn text(&self) -> Result<Secret, TokenError> {
+        let read = if self.is_own { secret::read_own } else { secret::read };
+        read(&self.path, MAX_FILE).map(Secret::new).map_err(TokenError::File)
+    }
+}
+
+fn grants(kind: Kind, text: &Secret) -> Result<Arc<[Grant]>, TokenError> {
+    let mut grants = Vec::new();
+    for (index, line) in text.expose().split(|byte| *byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() || line.starts_with(b"#") {
+            continue;
+        }
+        let number = index.saturating_add(1);
+        grants.push(grant(kind, line).map_err(|why| TokenError::Line { number, why })?);
+    }
+    match grants.len() {
+        0 => Err(TokenError::Empty),
+        1..=MAX_TOKENS => Ok(grants.into()),
+        _ => Err(TokenError::TooMany),
+    }
+}
+
+fn grant(kind: Kind, line: &[u8]) -> Result<Grant, Unfit> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let token = words.next().unwrap_or_default();
+    let is_token = (MIN_TOKEN..=MAX_TOKEN).contains(&token.len()) && token.iter().all(u8::is_ascii_graphic);
+    if !is_token {
+        return Err(Unfit::Token);
+    }
+    // Everybody knows it, and configurations that nobody has filled in bear it.
+    if is_placeholder(token) {
+        return Err(Unfit::Placeholder);
+    }
+    let names = words.map(name).collect::<Result<Vec<Name>, Unfit>>()?;
+    let scope = match (kind, names.is_empty()) {
+        (_, true) => Scope::All,
+        (Kind::Sds, false) => Scope::Names(names.into()),
+        (Kind::Api, false) => return Err(Unfit::Names),
+    };
+    Ok(Grant { token: Secret::new(token.to_vec()), scope })
+}
+
+fn name(word: &[u8]) -> Result<Name, Unfit> {
+    str::from_utf8(word).ok().and_then(Name::parse).ok_or(Unfit::Name)
+}
+
+/// Why there are no tokens.
+#[derive(Debug)]
+pub enum TokenError {
+    /// Nothing is in the file.
+    Empty,
+    /// The file can't be read or made.
+    File(FileError),
+    /// A line is none.
+    Line {
+        /// Which, from 1 on.
+        number: usize,
+        /// What is wrong with it.
+        why: Unfit,
+    },
+    /// The system gives no random bytes.
+    NoRandomness,
+    /// It has more tokens than any honest one.
+    TooMany,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// What follows the token is no name.
+    Name,
+    /// Names follow a token of the API.
+    Names,
+    /// The token is still to be put in the place of this text.
+    Placeholder,
+    /// The token is too short, too long, or can't stand in a header.
+    Token,
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => {
+                write!(f, "found no token, expected a line of {MIN_TOKEN} or more printable ASCII characters")
+            }
+            Self::File(error) => error.fmt(f),
+            Self::Line { number, why } => write!(f, "line {number}: {why}"),
+            Self::NoRandomness => f.write_str("the system gives no random bytes"),
+            Self::TooMany => write!(f, "expected at most {MAX_TOKENS} tokens"),
+        }
+    }
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("expected a DNS name, an IP address or *.DOMAIN after the token"),
+            Self::Names => f.write_str("expected the token alone: one of the API is for all of it"),
+            Self::Placeholder => f.write_str("found a placeholder that is not filled in, expected the token itself"),
+            Self::Token => write!(f, "expected a token of {MIN_TOKEN} to {MAX_TOKEN} printable ASCII characters"),
+        }
+    }
+}
+
+impl std::error::Error for TokenError {}

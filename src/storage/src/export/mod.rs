@@ -1,0 +1,138 @@
+//! Certificates as PEM files, for programs that take them from a directory.
+//!
+//! Promises: certificate and key of a pair never appear mixed; what is there already is not written again; a file that
+//! isn't ours is never touched; no name of a certificate leads out of the directory. It works beside a sidecar that
+//! uses the storage, and writes nothing there.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `selection.rs` | which certificates, and their directories' names |
+//! | `folder.rs` | one certificate's directory |
+//! | `report.rs` | what was done |
+
+mod folder;
+mod report;
+mod selection;
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use report::{Exported, Report};
+pub use selection::Selection;
+
+use crate::{Certificate, OpenError, Reader, Storages};
+use base::files::{Directory, FileError, Owners};
+
+/// Only the owner may look in.
+const DIRECTORY_MODE: u32 = 0o700;
+/// The file in the directory that only one export at a time has locked.
+const LOCK: &str = ".envoy-autocert.lock";
+/// How long another export is waited for. Thousands of certificates are written in less.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// From storages to a directory.
+pub struct Export {
+    reader: Reader,
+    selection: Selection,
+    root: PathBuf,
+}
+
+impl Export {
+    /// Nothing is read or written yet.
+    pub fn new(storages: Storages, selection: Selection, root: PathBuf) -> Self {
+        Self { reader: Reader::new(storages), selection, root }
+    }
+
+    /// The directories in which a change of the storages can be seen.
+    pub fn watched(&self) -> Vec<PathBuf> {
+        self.reader.directories()
+    }
+
+    /// Writes what is stored now. It blocks.
+    ///
+    /// # Errors
+    /// When nothing can be read, or nothing can be written. What can't be done for one certificate only is in the
+    /// report.
+    pub fn run(&mut self) -> Result<Report, ExportError> {
+        let stored = self.reader.read().map_err(ExportError::Storage)?;
+        let root = Directory::make(&self.root, DIRECTORY_MODE, Owners::Anybody).map_err(ExportError::Directory)?;
+        // Other exports are kept out of it until this one is done.
+        let _turn = root.wait_for_lock(OsStr::new(LOCK), PATIENCE).map_err(ExportError::Directory)?;
+        let selected: Vec<&Certificate> = stored.iter().filter(|certificate| self.selection.has(certificate)).collect();
+        let mut report = Report::default();
+        for domain in self.selection.unmet(&selected) {
+            report.problems.push(format!("there is no certificate for {}", domain.as_str()));
+        }
+        let mut known = BTreeSet::new();
+        for (name, certificate) in selection::directories(&selected) {
+            match name {
+                Ok(name) => {
+                    put(&self.root, &root, &name, certificate, &mut report);
+                    known.insert(name);
+                }
+                Err(main) => report.problems.push(format!(
+                    "a certificate of the resolver {} has the main name {main:?}, which can't be a directory's; it is \
+                     not exported",
+                    certificate.facts.id.resolver
+                )),
+            }
+        }
+        // What is only not selected has not been removed.
+        let all: Vec<&Certificate> = stored.iter().collect();
+        known.extend(selection::directories(&all).into_iter().filter_map(|(name, _)| name.ok()));
+        report.left = left(&self.root, &root, &known);
+        Ok(report)
+    }
+}
+
+fn put(path: &Path, root: &Directory, name: &str, certificate: &Certificate, report: &mut Report) {
+    let exported = Exported::new(path.join(name), certificate);
+    match folder::put(root, name, &certificate.pair) {
+        Ok(true) => report.written.push(exported),
+        Ok(false) => report.unchanged.push(exported),
+        Err(error) => report.problems.push(error.to_string()),
+    }
+}
+
+/// Directories that we have made for certificates which are gone, sorted.
+fn left(path: &Path, root: &Directory, known: &BTreeSet<String>) -> Vec<PathBuf> {
+    let mut names = root.names().unwrap_or_default();
+    names.retain(|name| {
+        let text = name.to_string_lossy();
+        !text.starts_with('.') && !known.contains(&*text) && folder::is_ours(root, name)
+    });
+    names.into_iter().map(|name| path.join(name)).collect()
+}
+
+/// Why nothing was exported.
+#[derive(Debug)]
+pub enum ExportError {
+    /// The directory can't be used.
+    Directory(FileError),
+    /// A storage can't be read.
+    Storage(OpenError),
+}
+
+impl ExportError {
+    /// Whether there is no storage yet.
+    pub fn is_missing_storage(&self) -> bool {
+        matches!(self, Self::Storage(OpenError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl std::fmt::Display for ExportError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Directory(error) => write!(f, "directory {error}"),
+            Self::Storage(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ExportError {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The file on disk: who may read it, who else uses it, and how it is replaced.
+//!
+//! Promises: at every moment the path holds the whole old or the whole new file; it is never readable by others; one
+//! sidecar uses it at a time; what somebody else wrote into it meanwhile is set aside, not overwritten. Nothing is made
+//! or locked before what is there has been judged.
+//! Refuses: to open a file that is too open, is none, has lost what was in it, or is a mount point of its own (it could not
+//! be replaced).
+
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::before::{Before, LOCK, Note, Noted};
+use super::document::Book;
+use super::open_error::OpenError;
+use base::clock::now_seconds;
+use base::files::{Content, Directory, FileError, Lock};
+
+/// Only the owner may read and write.
+const MODE: u32 = 0o600;
+/// Only the owner may look in.
+const DIRECTORY_MODE: u32 = 0o700;
+/// The bits that let others in.
+const OTHERS: u32 = 0o077;
+/// The largest file that is read, in bytes: ten thousand certificates take a tenth of it.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// The file, locked.
+pub(super) struct Disk {
+    directory: Directory,
+    name: OsString,
+    path: PathBuf,
+    temporary: OsString,
+    /// What the file was when we last read or wrote it; none when it was not there.
+    known: Option<Stamp>,
+    /// Held as long as the file is used. The kernel lets go of it when the process ends, however that happens.
+    lock: Lock,
+    noted: Noted,
+}
+
+/// What tells that a file is not the one it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Self { inode: metadata.ino(), size: metadata.size(), modified }
+    }
+}
+
+impl Disk {
+    /// Locks the file and reads it.
+    pub(super) fn open(path: &Path) -> Result<(Self, Found), OpenError> {
+        let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
+        let path = directory.path_of(&name);
+        if let Some(metadata) = directory.look_at_file(&name)? {
+            judge(&directory, &name, &metadata)?;
+        }
+        let before = Before::find(&directory, &name);
+        let lock = directory.lock(&around("", &name, LOCK)).map_err(|error| match error {
+            FileError::Locked(_) => OpenError::Locked(path.clone()),
+            other => other.into(),
+        })?;
+        before.begin(&lock);
+        let content = content(&directory, &name)?;
+        let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
+        let (temporary, noted) = (around(".", &name, ".new"), Noted::of(&before));
+        let found = Found { path: path.clone(), text: content.map(|content| content.bytes), before };
+        Ok((Self { directory, name, path, temporary, known, lock, noted }, found))
+    }
+
+    /// Notes what there is in the file, for who finds it empty one day.
+    pub(super) fn note(&mut self, note: Note) {
+        self.noted.update(&self.lock, note);
+    }
+
+    /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
+    pub(super) fn replace(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        // A crash may have left one; another process can't be writing it, as we hold the lock.
+        let mut new = self.directory.new_file(&self.temporary, MODE)?;
+        new.write(content)?;
+        new.sync()?;
+        self.set_aside_what_others_wrote()?;
+        self.known = Some(Stamp::of(&new.rename_to(&self.name)?));
+        Ok(self.directory.sync()?)
+    }
+
+    fn set_aside_what_others_wrote(&self) -> io::Result<()> {
+        let Some(found) = self.directory.look(&self.name)? else {
+            if self.known.is_some() {
+                tracing::warn!(path = %self.path.display(), "the storage file was removed; it is written anew");
+            }
+            return Ok(());
+        };
+        if self.known == Some(Stamp::of(&found)) {
+            return Ok(());
+        }
+        let aside = around("", &self.name, &format!(".changed-{}", now_seconds()));
+        self.directory.rename(&self.name, &aside)?;
+        let (path, aside) = (self.path.display(), self.directory.path_of(&aside));
+        tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \
+            that version is set aside, and ours is written. Stop the sidecar before you edit the file");
+        Ok(())
+    }
+}
+
+/// A file as it was found.
+pub(super) struct Found {
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// What is in it; none when it is not there.
+    pub(super) text: Option<Vec<u8>>,
+    /// What lies beside it.
+    pub(super) before: Before,
+}
+
+impl Found {
+    /// What it holds.
+    ///
+    /// # Errors
+    /// When it is no storage, or one that has lost what was in it.
+    pub(super) fn book(&self) -> Result<Book, OpenError> {
+        let read = Book::read(self.text.as_deref().unwrap_or_default());
+        let book = read.map_err(|damage| OpenError::Damaged { path: self.path.clone(), damage })?;
+        self.before.judge(&self.path, self.text.as_deref(), book.document())?;
+        Ok(book)
+    }
+}
+
+/// The file as it is, without its lock. Nothing is made or changed.
+pub(super) fn look(path: &Path) -> Result<Found, OpenError> {
+    looked(path, content)
+}
+
+/// The file as it is for whoever only reads it.
+pub(super) fn read(path: &Path) -> Result<Found, OpenError> {
+    looked(path, |directory, name| Ok(directory.read(name, MAX_BYTES)?))
+}
+
+fn looked(
+    path: &Path,
+    content: impl Fn(&Directory, &OsStr) -> Result<Option<Content>, OpenError>,
+) -> Result<Found, OpenError> {
+    let (directory, name) = match Directory::of(path) {
+        Err(error) if error.is_absent() => {
+            return Ok(Found { path: path.to_owned(), text: None, before: Before::default() });
+        }
+        found => found?,
+    };
+    let before = Before::find(&directory, &name);
+    let text = content(&directory, &name)?.map(|content| content.bytes);
+    Ok(Found { path: directory.path_of(&name), text, before })
+}
+
+/// What the file is now; none when it is not there, or can't be looked at.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    let (directory, name) = Directory::of(path).ok()?;
+    directory.look(&name).ok()?.map(|metadata| Stamp::of(&metadata))
+}
+
+fn content(directory: &Directory, name: &OsStr) -> Result<Option<Content>, OpenError> {
+    let content = directory.read(name, MAX_BYTES)?;
+    if let Some(content) = &content {
+        judge(directory, name, &content.metadata)?;
+    }
+    Ok(content)
+}
+
+/// Whether it can be a storage.
+fn judge(directory: &Directory, name: &OsStr, metadata: &Metadata) -> Result<(), OpenError> {
+    let path = directory.path_of(name);
+    if metadata.mode() & OTHERS != 0 {
+        return Err(OpenError::TooOpen { mode: metadata.mode() & 0o7777, path });
+    }
+    if directory.is_mount_point(name) { Err(OpenError::MountPoint(path)) } else { Ok(()) }
+}
+
+pub(super) fn around(before: &str, name: &OsStr, after: &str) -> OsString {
+    let mut sibling = OsString::from(before);
+    sibling.push(name);
+    sibling.push(after);
+    sibling
+}

@@ -1,0 +1,395 @@
+//! What the file holds, in memory: read, looked up, changed and written again.
+//!
+//! Promises: what it does not understand stays as it was; a copy for the writer costs a pointer for each certificate.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use engine::ledger::Ledger;
+use serde_json::{Map, Value};
+
+use super::accounts::Accounts;
+use super::ledgers::Ledgers;
+use super::schema::{self, Damage};
+use super::{import, ledgers, progress};
+use crate::record::{CaOrigin, Certificate, Progress};
+use crate::{Account, Change, CommitError, Revision, Versioned};
+use pki::CertificateKey;
+
+/// What is stored.
+#[derive(Clone, Default)]
+pub(super) struct Document {
+    pub(super) resolvers: BTreeMap<String, Resolver>,
+    /// The highest fence given so far.
+    pub(super) fence: u64,
+}
+
+impl Document {
+    /// Whether there is an account or a certificate. These never go away again.
+    pub(super) fn holds_anything(&self) -> bool {
+        let holds = |resolver: &Resolver| !resolver.accounts.is_empty() || !resolver.certificates.is_empty();
+        self.resolvers.values().any(holds)
+    }
+}
+
+/// What is stored of a resolver.
+#[derive(Clone, Default)]
+pub(super) struct Resolver {
+    pub(super) accounts: Accounts,
+    pub(super) certificates: Vec<Slot>,
+    pub(super) progress: BTreeMap<Arc<CertificateKey>, Arc<Versioned<Progress>>>,
+    pub(super) ledgers: Ledgers,
+    /// Members that other tools wrote.
+    pub(super) extra: Map<String, Value>,
+    /// Members of our own field that another version of this program wrote.
+    pub(super) extra_of_ours: Map<String, Value>,
+}
+
+impl Resolver {
+    /// Drops what is remembered of certificates that are not there any more, or are others by now.
+    fn forget_what_is_gone(&mut self) {
+        let mut serials = HashMap::new();
+        for slot in &self.certificates {
+            let Slot::Certificate(stored) = slot else { continue };
+            let facts = &stored.versioned.value.facts;
+            serials.insert(CertificateKey::from(&facts.id), &facts.serial);
+        }
+        self.progress.retain(|key, entry| {
+            let Progress { renewal, unwanted, .. } = &entry.value;
+            if renewal.is_none() && unwanted.is_none() {
+                return true;
+            }
+            let serial = serials.get(key.as_ref());
+            let is_of_it = |renewal: &protocol::Renewal| serial.is_some_and(|serial| **serial == renewal.serial);
+            let mut progress = entry.value.clone();
+            progress.renewal = progress.renewal.filter(is_of_it);
+            progress.unwanted = progress.unwanted.filter(|_| serial.is_some());
+            let is_empty = progress.is_empty();
+            *entry = Arc::new(Versioned { revision: entry.revision, value: progress });
+            !is_empty
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        let extra = self.extra.is_empty() && self.extra_of_ours.is_empty() && self.ledgers.is_empty();
+        extra && self.accounts.is_empty() && self.certificates.is_empty() && self.progress.is_empty()
+    }
+}
+
+/// One member of `Certificates`.
+#[derive(Clone)]
+pub(super) enum Slot {
+    Certificate(Arc<Stored>),
+    /// One that we can't read: it stays as it was.
+    Kept(Arc<Value>),
+}
+
+/// A certificate with what surrounds it in the file.
+pub(super) struct Stored {
+    pub(super) versioned: Versioned<Certificate>,
+    /// Traefik's TLS store; we have none, and keep it.
+    pub(super) store: String,
+    pub(super) extra: Map<String, Value>,
+    pub(super) extra_of_domain: Map<String, Value>,
+}
+
+/// A document with what is needed to find things in it and to change them.
+pub(super) struct Book {
+    document: Document,
+    /// Where a certificate is in its resolver's list.
+    places: HashMap<CertificateKey, usize>,
+    /// Counts changes; every record's revision is the count at its last change.
+    count: u64,
+}
+
+impl Book {
+    /// Reads a file, and names in the log the certificates in it that can't be served.
+    pub(super) fn read(text: &[u8]) -> Result<Self, Damage> {
+        let mut book = Self { document: Document::default(), places: HashMap::new(), count: 1 };
+        for (name, read) in schema::read(text)? {
+            let mut resolver = Resolver {
+                progress: progress::read(&name, read.ours.progress)?,
+                ledgers: ledgers::read(&name, read.ours.ledgers)?,
+                extra: read.extra,
+                extra_of_ours: read.ours.extra,
+                ..Resolver::default()
+            };
+            resolver.accounts =
+                Accounts::read(read.account, read.ours.ca_server, read.ours.eab_kid, read.ours.previous_accounts);
+            let slots = import::certificates(&name, read.certificates);
+            for (place, slot) in slots.iter().enumerate() {
+                let Slot::Certificate(stored) = slot else { continue };
+                book.places.insert((&stored.versioned.value.facts.id).into(), place);
+            }
+            resolver.certificates = slots;
+            resolver.forget_what_is_gone();
+            book.document.fence = book.document.fence.max(read.ours.lease_fence);
+            book.document.resolvers.insert(name, resolver);
+        }
+        Ok(book)
+    }
+
+    /// What is wrong with what is stored, a line each, for a person.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let resolvers = self.document.resolvers.iter();
+        resolvers.filter_map(|(name, resolver)| resolver.accounts.fault(name)).collect()
+    }
+
+    pub(super) fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// Counts changes; what has been written at a higher count needn't be written again.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Stores the highest fence. It is no record of its own.
+    pub(super) fn set_fence(&mut self, fence: u64) {
+        self.document.fence = fence;
+        self.count += 1;
+    }
+
+    pub(super) fn account(&self, resolver: &str, ca: &CaOrigin, eab_kid: Option<&str>) -> Option<Versioned<Account>> {
+        self.document.resolvers.get(resolver)?.accounts.find(ca, eab_kid)
+    }
+
+    pub(super) fn certificate(&self, key: &CertificateKey) -> Option<&Versioned<Certificate>> {
+        Some(&self.stored(key)?.versioned)
+    }
+
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &Certificate> {
+        let slots = self.document.resolvers.values().flat_map(|resolver| &resolver.certificates);
+        slots.filter_map(|slot| match slot {
+            Slot::Certificate(stored) => Some(&stored.versioned.value),
+            Slot::Kept(_) => None,
+        })
+    }
+
+    pub(super) fn progress(&self, key: &CertificateKey) -> Option<&Versioned<Progress>> {
+        self.document.resolvers.get(&key.resolver)?.progress.get(key).map(AsRef::as_ref)
+    }
+
+    pub(super) fn all_progress(&self) -> impl Iterator<Item = &Progress> {
+        self.document.resolvers.values().flat_map(|resolver| resolver.progress.values()).map(|entry| &entry.value)
+    }
+
+    /// The ledgers of a CA, by their resolvers.
+    pub(super) fn ledgers<'a>(
+        &'a self,
+        ca: &'a CaOrigin,
+    ) -> impl Iterator<Item = (&'a String, &'a Versioned<Arc<Ledger>>)> {
+        let resolvers = self.document.resolvers.iter();
+        resolvers.filter_map(|(name, resolver)| Some((name, resolver.ledgers.get(ca)?)))
+    }
+
+    /// Of all resolvers and CAs.
+    pub(super) fn all_ledgers(&self) -> impl Iterator<Item = (&String, &CaOrigin, &Arc<Ledger>)> {
+        let resolvers = self.document.resolvers.iter();
+        resolvers
+            .flat_map(|(name, resolver)| resolver.ledgers.iter().map(move |(ca, stored)| (name, ca, &stored.value)))
+    }
+
+    /// Takes over all that another file has of a resolver of which this one has nothing, and gives the number of its
+    /// certificates.
+    pub(super) fn adopt(&mut self, name: &str, from: &Self) -> Option<usize> {
+        let adopted = from.document.resolvers.get(name).filter(|resolver| !resolver.is_empty())?;
+        if self.document.resolvers.get(name).is_some_and(|resolver| !resolver.is_empty()) {
+            return None;
+        }
+        self.count += 1;
+        self.document.resolvers.insert(name.to_owned(), adopted.clone());
+        let of_it = from.places.iter().filter(|(key, _)| key.resolver == name);
+        let before = self.places.len();
+        self.places.extend(of_it.map(|(key, place)| (key.clone(), *place)));
+        Some(self.places.len() - before)
+    }
+
+    /// Those of these changes that are not made already, if each is based on what is here.
+    pub(super) fn needed(&self, changes: Vec<Change>) -> Result<Vec<Change>, CommitError> {
+        let mut needed = Vec::new();
+        for change in changes {
+            let (same, found, expected) = self.compare(&change);
+            if same {
+                continue;
+            }
+            if found != expected {
+                return Err(CommitError::Conflict);
+            }
+            needed.push(change);
+        }
+        Ok(needed)
+    }
+
+    /// Makes changes that are [`Book::needed`], and gives the keys of certificates that changed.
+    pub(super) fn make(&mut self, changes: Vec<Change>) -> Vec<CertificateKey> {
+        let mut changed = Vec::new();
+        for change in changes {
+            self.count += 1;
+            match change {
+                Change::Account { resolver, account, .. } => self.set_account(&resolver, account),
+                Change::Certificate { certificate, .. } => changed.push(self.set_certificate(certificate)),
+                Change::Ledger { resolver, ca, ledger, .. } => self.set_ledger(resolver, ca, ledger),
+                Change::Progress { progress, .. } => self.set_progress(progress),
+            }
+        }
+        changed
+    }
+
+    /// Whether the change is made already, which revision there is, and which one the change is based on.
+    fn compare(&self, change: &Change) -> (bool, Revision, Revision) {
+        match change {
+            Change::Account { resolver, expected, account } => {
+                let accounts = self.document.resolvers.get(resolver).map(|resolver| &resolver.accounts);
+                let found = accounts.and_then(|accounts| accounts.find_same(account));
+                let in_use = accounts.is_some_and(|accounts| accounts.is_in_use(account));
+                let same = in_use && found.as_ref().is_some_and(|found| found.value == *account);
+                (same, Revision::of(found.as_ref()), *expected)
+            }
+            Change::Certificate { expected, certificate } => {
+                let found = self.certificate(&(&certificate.facts.id).into());
+                (found.is_some_and(|found| found.value.is_same(certificate)), Revision::of(found), *expected)
+            }
+            Change::Ledger { resolver, ca, expected, ledger } => {
+                let found = self.document.resolvers.get(resolver).and_then(|resolver| resolver.ledgers.get(ca));
+                let same = found.map_or(ledger.is_empty(), |found| found.value == *ledger);
+                (same, Revision::of(found), *expected)
+            }
+            Change::Progress { expected, progress } => {
+                let found = self.progress(&(&progress.id).into());
+                let same = found.map_or(progress.is_empty(), |found| found.value == *progress);
+                (same, Revision::of(found), *expected)
+            }
+        }
+    }
+
+    fn set_account(&mut self, resolver: &str, account: Account) {
+        let revision = Revision(self.count);
+        self.document.resolvers.entry(resolver.to_owned()).or_default().accounts.put(resolver, revision, account);
+    }
+
+    fn set_certificate(&mut self, certificate: Certificate) -> CertificateKey {
+        let key = CertificateKey::from(&certificate.facts.id);
+        let versioned = Versioned { revision: Revision(self.count), value: certificate };
+        let stored = match self.stored(&key) {
+            Some(old) => Stored {
+                versioned,
+                store: old.store.clone(),
+                extra: old.extra.clone(),
+                extra_of_domain: old.extra_of_domain.clone(),
+            },
+            None => Stored { versioned, store: "default".into(), extra: Map::new(), extra_of_domain: Map::new() },
+        };
+        let slot = Slot::Certificate(Arc::new(stored));
+        let slots = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().certificates;
+        match self.places.get(&key).and_then(|place| slots.get_mut(*place)) {
+            Some(place) => *place = slot,
+            None => {
+                self.places.insert(key.clone(), slots.len());
+                slots.push(slot);
+            }
+        }
+        key
+    }
+
+    fn set_ledger(&mut self, resolver: String, ca: CaOrigin, ledger: Arc<Ledger>) {
+        let ledgers = &mut self.document.resolvers.entry(resolver).or_default().ledgers;
+        if ledger.is_empty() {
+            ledgers.remove(&ca);
+        } else {
+            ledgers.insert(ca, Versioned { revision: Revision(self.count), value: ledger });
+        }
+    }
+
+    fn set_progress(&mut self, progress: Progress) {
+        let key = CertificateKey::from(&progress.id);
+        let entries = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().progress;
+        if progress.is_empty() {
+            entries.remove(&key);
+        } else {
+            entries.insert(Arc::new(key), Arc::new(Versioned { revision: Revision(self.count), value: progress }));
+        }
+    }
+
+    fn stored(&self, key: &CertificateKey) -> Option<&Arc<Stored>> {
+        let place = self.places.get(key)?;
+        match self.document.resolvers.get(&key.resolver)?.certificates.get(*place)? {
+            Slot::Certificate(stored) => Some(stored),
+            Slot::Kept(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn written(book: &Book) -> String {
+        let mut text = Vec::new();
+        schema::write(book.document(), &mut text).unwrap();
+        String::from_utf8(text).unwrap()
+    }
+
+    /// Any JSON, with the names that mean something among its keys.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[ -~]{0,8}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            "[a-zA-Z]{1,4}",
+            "Account|Certificates|EnvoyAutocert|Email|Registration|body|contact|uri|PrivateKey|KeyType",
+            "domain|main|sans|certificate|key|Store|Domain|Main|SANs|Certificate|Key",
+            "leaseFence|caServer|previousAccounts|progress|names|order|pendingKey|attempt|keyType|url|created",
+            "ledgers|orders|certificates|pauses|until|limits|begun|count|since|fence|counted|renewal|serial|unwanted",
+        ];
+        leaf.prop_recursive(6, 64, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(key.clone(), inner, 0..6)
+                    .prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// A resolver that is well-formed but for what stands in its lists and extra fields.
+    fn resolver() -> impl Strategy<Value = Value> {
+        (prop::collection::vec(any_json(), 0..4), any_json(), any::<u32>()).prop_map(|(certificates, extra, fence)| {
+            json!({"Certificates": certificates, "x": extra, "EnvoyAutocert": {"leaseFence": fence, "y": extra}})
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), json in any_json()) {
+            // Whether it is good or not does not matter here.
+            drop(Book::read(&bytes));
+            drop(Book::read(json.to_string().as_bytes()));
+            drop(Book::read(json!({"le": json}).to_string().as_bytes()));
+        }
+
+        #[test]
+        fn what_is_written_is_read_as_the_same(json in any_json()) {
+            if let Ok(book) = Book::read(json!({"le": json}).to_string().as_bytes()) {
+                let text = written(&book);
+                prop_assert_eq!(written(&Book::read(text.as_bytes()).unwrap()), text);
+            }
+        }
+
+        #[test]
+        fn what_is_not_understood_stays(resolver in resolver()) {
+            let book = Book::read(json!({"le": resolver}).to_string().as_bytes()).unwrap();
+            let written: Value = serde_json::from_str(&written(&book)).unwrap();
+            prop_assert_eq!(&written["le"]["Certificates"], &resolver["Certificates"]);
+            prop_assert_eq!(&written["le"]["x"], &resolver["x"]);
+            prop_assert_eq!(&written["le"]["EnvoyAutocert"]["y"], &resolver["EnvoyAutocert"]["y"]);
+        }
+    }
+}

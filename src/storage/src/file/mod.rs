@@ -1,0 +1,369 @@
+//! The storage of one machine: acme.json in Traefik's schema, or several of them.
+//!
+//! Everything is held in memory, and every change rewrites its file: a copy of pointers under the lock, the text made
+//! and written by a thread of its own, all changes that came meanwhile in one write. A resolver can have a file of its
+//! own; the engine's lease is one for all of them, so that no change to any file escapes its fence.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `schema.rs` | a file's text |
+//! | `foreign.rs` | a file of Traefik's, of any version, to be taken over |
+//! | `import.rs`, `progress.rs`, `ledgers.rs`, `accounts.rs`, `render.rs` | its parts, to and from |
+//! | `document.rs` | what is in memory: look-ups and changes |
+//! | `committer.rs` | group commit |
+//! | `disk.rs` | permissions, lock, replacement |
+//! | `before.rs` | whether a file that is empty was used before |
+//! | `open_error.rs` | why a file can't be used |
+//! | `one.rs` | one file: all of the above together |
+//! | `offline.rs` | the files while no sidecar uses them |
+//! | `storages.rs` | which resolver's records are in which file |
+//! | `reader.rs` | certificates beside a sidecar that uses the files |
+
+mod accounts;
+mod before;
+mod committer;
+mod disk;
+mod document;
+pub mod foreign;
+mod import;
+mod ledgers;
+mod offline;
+mod one;
+mod open_error;
+mod progress;
+mod reader;
+mod render;
+mod schema;
+mod storages;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::FutureExt;
+use futures::future::{BoxFuture, join_all, ready};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+pub use committer::{DiskStatus, Writing};
+pub use offline::Offline;
+pub use open_error::OpenError;
+pub use reader::Reader;
+pub use schema::Damage;
+pub use storages::Storages;
+
+use super::lease::{LeaseBounds, LeaseTable};
+use super::record::{CaOrigin, Certificate, Progress};
+use super::{
+    Account, AllLedgers, Change, Claim, CommitError, Fence, LeaseStatus, Ledgers, Revision, StorageStatus, Store,
+    StoreError, Versioned,
+};
+use base::clock::Clock;
+use one::{OneFile, Opened};
+use pki::CertificateKey;
+
+/// How many changes a watcher may lag behind before it has to read all again.
+const WATCH_QUEUE: usize = 1024;
+
+/// One acme.json or several.
+///
+/// A resolver's records are read from and written to its own file, or else the default one. When its own file has
+/// nothing of it yet, what the default one has is copied there first, so that a resolver that moves orders nothing anew;
+/// the default file keeps it. Certificates of a resolver that are in one of the other files only can be read, and so
+/// are served; a newer one is written to where it belongs.
+pub struct FileStore {
+    /// The file of every resolver that has none of its own.
+    default: Arc<OneFile>,
+    own: BTreeMap<String, Arc<OneFile>>,
+    /// Each once. Where several are locked, it is in this order, after the desk.
+    files: Vec<Arc<OneFile>>,
+    desk: Mutex<Desk>,
+    clock: Clock,
+    changed: broadcast::Sender<CertificateKey>,
+}
+
+/// What is one for all files. Who makes a change holds it until the change is made, so that nobody takes the lease in
+/// between.
+struct Desk {
+    lease: LeaseTable,
+    /// No commit is taken any more.
+    closed: bool,
+}
+
+impl FileStore {
+    /// Opens the files, and makes those that are not there. It blocks.
+    ///
+    /// # Errors
+    /// When one of them can't be used; it is as it was then.
+    pub fn open(storages: &Storages, bounds: LeaseBounds) -> Result<Self, OpenError> {
+        Self::open_with(storages, bounds, Clock::default(), Writing::OnAThread)
+    }
+
+    /// [`FileStore::open`] with another clock, and with the writing done elsewhere.
+    ///
+    /// # Errors
+    /// When one of them can't be used; it is as it was then.
+    pub fn open_with(
+        storages: &Storages,
+        bounds: LeaseBounds,
+        clock: Clock,
+        writing: Writing,
+    ) -> Result<Self, OpenError> {
+        let mut opened = read_all(storages, Opened::read)?;
+        adopt(&mut opened);
+        let last_fence = opened.iter().map(|(file, _)| file.book.document().fence).max().unwrap_or_default();
+        let (mut files, mut own) = (Vec::new(), BTreeMap::new());
+        for (file, resolvers) in opened {
+            let file = Arc::new(file.start(writing).map_err(|error| error.of(&resolvers))?);
+            own.extend(resolvers.into_iter().map(|resolver| (resolver, file.clone())));
+            files.push(file);
+        }
+        #[expect(clippy::expect_used, reason = "the default file is always among them")]
+        let default = files.first().expect("there is a default file").clone();
+        let desk = Mutex::new(Desk { lease: LeaseTable::new(bounds, last_fence), closed: false });
+        Ok(Self { default, own, files, desk, clock, changed: broadcast::channel(WATCH_QUEUE).0 })
+    }
+
+    // A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn file_of(&self, resolver: &str) -> &Arc<OneFile> {
+        self.own.get(resolver).unwrap_or(&self.default)
+    }
+
+    /// Makes the changes in memory, in all files or in none, and gives the files with what must be saved of them.
+    fn apply(&self, fence: Fence, changes: Vec<Change>) -> Result<Vec<(&OneFile, u64)>, CommitError> {
+        let desk = self.desk();
+        if desk.closed {
+            return Err(CommitError::Unavailable("it is being closed".into()));
+        }
+        if !desk.lease.is_current(fence) {
+            return Err(CommitError::FenceLost);
+        }
+        let (mut parts, mut left) = (Vec::new(), changes);
+        for file in &self.files {
+            let is_its = |change: &Change| Arc::ptr_eq(self.file_of(change.resolver()), file);
+            let (its, others): (Vec<_>, Vec<_>) = left.into_iter().partition(is_its);
+            left = others;
+            if !its.is_empty() {
+                let book = file.book();
+                let needed = book.needed(its)?;
+                parts.push((file, book, needed));
+            }
+        }
+        let mut counts = Vec::new();
+        for (file, mut book, needed) in parts {
+            for key in book.make(needed) {
+                // Nobody may be watching.
+                let _ = self.changed.send(key);
+            }
+            counts.push((file.as_ref(), book.count()));
+        }
+        Ok(counts)
+    }
+
+    async fn claim_lease(&self, claim: Claim) -> protocol::Lease {
+        let (lease, count) = {
+            let mut desk = self.desk();
+            let before = desk.lease.last_fence();
+            let lease = desk.lease.claim(&claim, Instant::now(), unix_millis(&self.clock));
+            let fence = desk.lease.last_fence();
+            if fence == before {
+                return lease;
+            }
+            // The others learn of it with their next write, so that one which can't be written holds up nobody.
+            self.files.iter().for_each(|file| file.book().set_fence(fence));
+            (lease, self.default.book().count())
+        };
+        // The clock vouches for the fence as well, so the engine need not wait for room on the disk.
+        let _ = self.default.durable(count).await;
+        lease
+    }
+
+    /// A certificate in a file where its resolver's no longer are. It is not in the one where they are now.
+    fn stray(&self, key: &CertificateKey) -> Option<Versioned<Certificate>> {
+        let found = self.files.iter().find_map(|file| Some(file.book().certificate(key)?.value.clone()));
+        found.map(|value| Versioned { revision: Revision::ABSENT, value })
+    }
+}
+
+/// Opens every file, the default one first, with the resolvers whose own it is.
+fn read_all(
+    storages: &Storages,
+    open: impl Fn(&Path) -> Result<Opened, OpenError>,
+) -> Result<Vec<(Opened, Vec<String>)>, OpenError> {
+    let read = |(path, resolvers): (PathBuf, Vec<String>)| {
+        let opened = open(&path).map_err(|error| error.of(&resolvers))?;
+        Ok((opened, resolvers))
+    };
+    storages.files().into_iter().map(read).collect()
+}
+
+/// Copies from the default file what a resolver that got a file of its own has there.
+fn adopt(opened: &mut [(Opened, Vec<String>)]) {
+    let Some(((default, _), others)) = opened.split_first_mut() else { return };
+    for (file, resolvers) in others {
+        for resolver in resolvers.iter() {
+            let Some(certificates) = file.book.adopt(resolver, &default.book) else { continue };
+            let (from, to) = (default.path().display(), file.path().display());
+            tracing::info!(
+                resolver,
+                %from,
+                %to,
+                certificates,
+                "the resolver has a new storage: account and certificates are copied there, and stay in the old one too"
+            );
+        }
+    }
+}
+
+impl Store for FileStore {
+    fn account<'a>(
+        &'a self,
+        resolver: &'a str,
+        ca: &'a CaOrigin,
+        eab_kid: Option<&'a str>,
+    ) -> BoxFuture<'a, Result<Option<Versioned<Account>>, StoreError>> {
+        ready(Ok(self.file_of(resolver).book().account(resolver, ca, eab_kid))).boxed()
+    }
+
+    fn certificate<'a>(
+        &'a self,
+        key: &'a CertificateKey,
+    ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>> {
+        let found = self.file_of(&key.resolver).book().certificate(key).cloned();
+        ready(Ok(found.or_else(|| self.stray(key)))).boxed()
+    }
+
+    fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>> {
+        let (mut certificates, mut strays) = (Vec::new(), HashSet::new());
+        for file in &self.files {
+            for certificate in file.book().certificates() {
+                if Arc::ptr_eq(self.file_of(&certificate.facts.id.resolver), file) {
+                    certificates.push(certificate.clone());
+                } else {
+                    strays.insert(CertificateKey::from(&certificate.facts.id));
+                }
+            }
+        }
+        let is_stray = |key: &CertificateKey| self.file_of(&key.resolver).book().certificate(key).is_none();
+        let found = strays.iter().filter(|key| is_stray(key)).filter_map(|key| self.stray(key));
+        certificates.extend(found.map(|found| found.value));
+        ready(Ok(certificates)).boxed()
+    }
+
+    fn progress<'a>(
+        &'a self,
+        key: &'a CertificateKey,
+    ) -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>> {
+        ready(Ok(self.file_of(&key.resolver).book().progress(key).cloned())).boxed()
+    }
+
+    fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>> {
+        let mut all = Vec::new();
+        for file in &self.files {
+            let book = file.book();
+            let is_its = |progress: &&Progress| Arc::ptr_eq(self.file_of(&progress.id.resolver), file);
+            all.extend(book.all_progress().filter(is_its).cloned());
+        }
+        ready(Ok(all)).boxed()
+    }
+
+    fn ledgers<'a>(&'a self, ca: &'a CaOrigin) -> BoxFuture<'a, Result<Ledgers, StoreError>> {
+        let mut all = Ledgers::new();
+        for file in &self.files {
+            let book = file.book();
+            let is_its = |(resolver, _): &(&String, _)| Arc::ptr_eq(self.file_of(resolver), file);
+            all.extend(book.ledgers(ca).filter(is_its).map(|(resolver, ledger)| (resolver.clone(), ledger.clone())));
+        }
+        ready(Ok(all)).boxed()
+    }
+
+    fn all_ledgers(&self) -> BoxFuture<'_, Result<AllLedgers, StoreError>> {
+        let mut all = AllLedgers::new();
+        for file in &self.files {
+            let book = file.book();
+            let its = book.all_ledgers().filter(|(resolver, ..)| Arc::ptr_eq(self.file_of(resolver), file));
+            all.extend(its.map(|(resolver, ca, ledger)| (resolver.clone(), ca.clone(), ledger.clone())));
+        }
+        ready(Ok(all)).boxed()
+    }
+
+    fn commit(&self, fence: Fence, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CommitError>> {
+        let applied = self.apply(fence, changes);
+        async move {
+            let saved = applied?.into_iter().map(|(file, count)| file.durable(count));
+            join_all(saved).await.into_iter().collect()
+        }
+        .boxed()
+    }
+
+    fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<protocol::Lease, StoreError>> {
+        self.claim_lease(claim).map(Ok).boxed()
+    }
+
+    fn check(&self, fence: Fence) -> Result<(), CommitError> {
+        if self.desk().lease.is_current(fence) { Ok(()) } else { Err(CommitError::FenceLost) }
+    }
+
+    fn lease(&self) -> LeaseStatus {
+        self.desk().lease.status(Instant::now())
+    }
+
+    fn watch(&self) -> broadcast::Receiver<CertificateKey> {
+        self.changed.subscribe()
+    }
+
+    fn storages(&self) -> Vec<StorageStatus> {
+        let status = |file: &Arc<OneFile>| {
+            let own = self.own.iter().filter(|(_, own)| Arc::ptr_eq(own, file));
+            let resolvers = own.map(|(resolver, _)| resolver.clone()).collect();
+            StorageStatus {
+                place: file.place().to_owned(),
+                resolvers,
+                disk: file.status(),
+                faults: file.book().faults(),
+            }
+        };
+        self.files.iter().map(status).collect()
+    }
+
+    fn retry(&self) -> BoxFuture<'_, ()> {
+        let failing = self.files.iter().filter(|file| file.status().error.is_some());
+        // What fails again is in the status.
+        join_all(failing.map(|file| file.retry())).map(drop).boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), CommitError>> {
+        self.desk().closed = true;
+        let closing = self.files.iter().map(|file| file.close());
+        join_all(closing).map(|closed| closed.into_iter().collect()).boxed()
+    }
+}
+
+fn unix_millis(clock: &Clock) -> u64 {
+    u64::try_from(clock.now_millis()).unwrap_or_default()
+}
+
+/// What the fuzz targets reach; nothing else is for others.
+#[doc(hidden)]
+pub mod fuzzing {
+    use super::document::Book;
+    use super::schema::{self, Damage};
+
+    /// A file's content as it would be written back.
+    ///
+    /// # Errors
+    /// When it is no storage; it would never be overwritten then.
+    pub fn written_back(text: &[u8]) -> Result<Vec<u8>, Damage> {
+        let mut written = Vec::new();
+        // Into memory, and of what was JSON before: there is nothing that can fail.
+        let _ = schema::write(Book::read(text)?.document(), &mut written);
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests;

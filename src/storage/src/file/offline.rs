@@ -1,0 +1,95 @@
+//! The files while no sidecar uses them: locked and read at once, changed in memory, written at the end; or only looked
+//! at.
+//!
+//! There is no engine whose lease could be lost, so nothing here bears a fence.
+
+use std::path::PathBuf;
+
+use super::one::Opened;
+use super::{OpenError, Storages, adopt, read_all};
+use crate::record::{CaOrigin, Certificate};
+use crate::{Account, Change, CommitError, Versioned};
+use pki::CertificateKey;
+
+/// The files of all resolvers, held as a sidecar would hold them.
+#[derive(Default)]
+pub struct Offline {
+    /// The default one first, with the resolvers whose own it is.
+    files: Vec<(Opened, Vec<String>)>,
+}
+
+impl Offline {
+    /// Locks and reads the files. Nothing is written but a lock file beside each; one that is not there is empty. It
+    /// blocks.
+    ///
+    /// # Errors
+    /// When one of them can't be used: because a sidecar uses it, for example.
+    pub fn open(storages: &Storages) -> Result<Self, OpenError> {
+        let mut files = read_all(storages, Opened::read)?;
+        adopt(&mut files);
+        Ok(Self { files })
+    }
+
+    /// Reads the files as they are, without locks: a sidecar may be using them. Nothing is written, nothing can be
+    /// saved, and what is not there is empty. It blocks.
+    ///
+    /// # Errors
+    /// When one of them can't be used.
+    pub fn look(storages: &Storages) -> Result<Self, OpenError> {
+        let mut files = read_all(storages, Opened::look)?;
+        adopt(&mut files);
+        Ok(Self { files })
+    }
+
+    /// A resolver's account at a CA, whatever external account it is bound to.
+    pub fn account(&self, resolver: &str, ca: &CaOrigin) -> Option<Versioned<Account>> {
+        self.file_of(resolver)?.book.account(resolver, ca, None)
+    }
+
+    /// The certificate of these names.
+    pub fn certificate(&self, key: &CertificateKey) -> Option<&Versioned<Certificate>> {
+        self.file_of(&key.resolver)?.book.certificate(key)
+    }
+
+    /// Makes all changes in memory, or none.
+    ///
+    /// # Errors
+    /// When a record is not the one the change is based on.
+    pub fn make(&mut self, changes: Vec<Change>) -> Result<(), CommitError> {
+        let mut parts: Vec<Vec<Change>> = self.files.iter().map(|_| Vec::new()).collect();
+        for change in changes {
+            let place = self.place_of(change.resolver());
+            parts.get_mut(place).ok_or_else(|| CommitError::Unavailable("no file is open".into()))?.push(change);
+        }
+        let needed = self.files.iter().zip(parts).map(|((file, _), part)| file.book.needed(part));
+        let needed: Vec<_> = needed.collect::<Result<_, _>>()?;
+        for ((file, _), needed) in self.files.iter_mut().zip(needed) {
+            file.book.make(needed);
+        }
+        Ok(())
+    }
+
+    /// Writes the files that were changed, and lets go of all. It blocks.
+    ///
+    /// # Errors
+    /// When one can't be written; it is as it was then, and those before it are written.
+    pub fn save(self) -> Result<Vec<PathBuf>, OpenError> {
+        let mut written = Vec::new();
+        for (mut file, _) in self.files {
+            if file.is_changed() {
+                file.write()?;
+                written.push(file.path().to_owned());
+            }
+        }
+        Ok(written)
+    }
+
+    fn file_of(&self, resolver: &str) -> Option<&Opened> {
+        self.files.get(self.place_of(resolver)).map(|(file, _)| file)
+    }
+
+    fn place_of(&self, resolver: &str) -> usize {
+        let is_own = |(_, resolvers): &(Opened, Vec<String>)| resolvers.iter().any(|own| own == resolver);
+        self.files.iter().position(is_own).unwrap_or_default()
+    }
+}

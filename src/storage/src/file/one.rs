@@ -1,0 +1,160 @@
+//! One file: its records in memory, and the thread that writes them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::before::{Note, is_blank};
+use super::committer::{Committer, DiskStatus, Medium, Writing};
+use super::disk::{self, Disk, Found};
+use super::document::{Book, Document};
+use super::open_error::OpenError;
+use super::schema;
+use crate::CommitError;
+
+/// A file that is read, and locked if it is to be written. Nothing has been written yet.
+pub(super) struct Opened {
+    path: PathBuf,
+    /// None of a file that is only looked at.
+    disk: Option<Disk>,
+    pub(super) book: Book,
+    /// There is no such file, or nothing in it.
+    is_new: bool,
+    /// How many changes are in the file.
+    saved: u64,
+}
+
+impl Opened {
+    /// Locks and reads. It blocks.
+    pub(super) fn read(path: &Path) -> Result<Self, OpenError> {
+        let (disk, found) = Disk::open(path)?;
+        Self::of(Some(disk), found)
+    }
+
+    /// Reads without a lock, and without making anything: it can't be written. It blocks.
+    pub(super) fn look(path: &Path) -> Result<Self, OpenError> {
+        Self::of(None, disk::look(path)?)
+    }
+
+    fn of(disk: Option<Disk>, found: Found) -> Result<Self, OpenError> {
+        let book = found.book()?;
+        for fault in book.faults() {
+            tracing::error!(storage = %found.path.display(), "{fault}");
+        }
+        let (saved, is_new) = (book.count(), found.text.is_none_or(|text| is_blank(&text)));
+        Ok(Self { path: found.path, disk, book, is_new, saved })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether there is something to save.
+    pub(super) fn is_changed(&self) -> bool {
+        self.saved < self.book.count()
+    }
+
+    /// Writes everything. It blocks.
+    pub(super) fn write(&mut self) -> Result<(), OpenError> {
+        let doing = if self.is_new { "create" } else { "write" };
+        let written = match &mut self.disk {
+            Some(disk) => save(disk, self.book.document()),
+            None => Err(io::Error::new(io::ErrorKind::PermissionDenied, "it was opened only to be looked at")),
+        };
+        written.map_err(|error| OpenError::Io { path: self.path.clone(), doing, error })
+    }
+
+    /// Makes the file when it is not there, saves what has been changed since it was read, and takes changes from now
+    /// on. It blocks.
+    pub(super) fn start(mut self, writing: Writing) -> Result<OneFile, OpenError> {
+        if self.is_new || self.is_changed() {
+            self.write()?;
+        }
+        let path = self.path;
+        let Some(mut disk) = self.disk else { return Err(OpenError::Locked(path)) };
+        disk.note(Note::of(self.book.document()));
+        let saved = self.book.count();
+        let place: Arc<str> = path.display().to_string().into();
+        let book = Arc::new(Mutex::new(self.book));
+        let medium = FileMedium { disk, book: book.clone() };
+        let committer = Committer::start(medium, saved, place.clone(), writing).map_err(|error| OpenError::Io {
+            path,
+            doing: "start a thread for",
+            error,
+        })?;
+        Ok(OneFile { place, book, committer })
+    }
+}
+
+/// A file in use.
+pub(super) struct OneFile {
+    place: Arc<str>,
+    book: Arc<Mutex<Book>>,
+    committer: Committer,
+}
+
+impl OneFile {
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) fn book(&self) -> MutexGuard<'_, Book> {
+        lock(&self.book)
+    }
+
+    pub(super) fn status(&self) -> DiskStatus {
+        self.committer.status()
+    }
+
+    /// Waits until the changes up to `count` are on disk, or the next write failed.
+    pub(super) async fn durable(&self, count: u64) -> Result<(), CommitError> {
+        let durable = self.committer.durable(count).await;
+        durable.map_err(|why| CommitError::Unsaved(format!("{}: {why}", self.place)))
+    }
+
+    /// Tries once to save what is not saved yet.
+    pub(super) async fn retry(&self) {
+        let count = self.book().count();
+        // Why it failed is in the status.
+        let _ = self.durable(count).await;
+    }
+
+    /// Saves what is not saved yet, and ends.
+    pub(super) async fn close(&self) -> Result<(), CommitError> {
+        let count = self.book().count();
+        let durable = self.durable(count).await;
+        self.committer.close().await;
+        durable
+    }
+}
+
+/// The file as what the committer writes.
+struct FileMedium {
+    disk: Disk,
+    book: Arc<Mutex<Book>>,
+}
+
+impl Medium for FileMedium {
+    fn count(&self) -> u64 {
+        lock(&self.book).count()
+    }
+
+    fn write(&mut self) -> (u64, io::Result<()>) {
+        let (count, document) = {
+            let book = lock(&self.book);
+            (book.count(), book.document().clone())
+        };
+        (count, save(&mut self.disk, &document))
+    }
+}
+
+fn save(disk: &mut Disk, document: &Document) -> io::Result<()> {
+    disk.replace(|out| Ok(schema::write(document, out)?))?;
+    disk.note(Note::of(document));
+    Ok(())
+}
+
+// A panic while the lock is held would be a bug of ours; the storage goes on with what it has.
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}

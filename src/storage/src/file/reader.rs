@@ -1,0 +1,92 @@
+//! Reads the certificates beside a sidecar that uses the files: without their locks, and without changing anything.
+//!
+//! A file is replaced as a whole, so what is read is whole as well.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::disk::{self, Stamp};
+use super::document::Book;
+use super::open_error::OpenError;
+use super::storages::Storages;
+use crate::record::Certificate;
+use pki::CertificateKey;
+
+/// The certificates as they were read last.
+pub struct Reader {
+    storages: Storages,
+    /// What the files were then; none of one that was not there.
+    stamps: Vec<Option<Stamp>>,
+    certificates: Vec<Certificate>,
+}
+
+impl Reader {
+    /// Nothing is read yet.
+    pub fn new(storages: Storages) -> Self {
+        Self { storages, stamps: Vec::new(), certificates: Vec::new() }
+    }
+
+    /// Reads the files if they have changed. Those that can't be read as certificates are named in the log. It blocks.
+    ///
+    /// # Errors
+    /// When a file can't be read, or there is none at all.
+    pub fn read(&mut self) -> Result<&[Certificate], OpenError> {
+        let files = self.storages.files();
+        let stamps = files.iter().map(|(path, _)| disk::stamp(path)).collect();
+        if self.stamps != stamps {
+            self.certificates = certificates(&files)?;
+            self.stamps = stamps;
+        }
+        Ok(&self.certificates)
+    }
+
+    /// The directories in which a change of the files can be seen.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let parent = |path: PathBuf| {
+            let path = fs::canonicalize(&path).unwrap_or(path);
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            parent.to_owned()
+        };
+        self.storages.files().into_iter().map(|(path, _)| parent(path)).collect()
+    }
+}
+
+/// Each once. Of a resolver's certificates those in its own file count first, then those in others.
+fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, OpenError> {
+    let mut books = Vec::new();
+    for (place, (path, resolvers)) in files.iter().enumerate() {
+        if let Some(book) = book(path).map_err(|error| error.of(resolvers))? {
+            books.push((place, resolvers, book));
+        }
+    }
+    if let ([], Some((path, _))) = (books.as_slice(), files.first()) {
+        let error = io::ErrorKind::NotFound.into();
+        return Err(OpenError::Io { path: path.clone(), doing: "read", error });
+    }
+    let mut found = HashMap::new();
+    for (place, resolvers, book) in &books {
+        for certificate in book.certificates() {
+            let resolver = &certificate.facts.id.resolver;
+            let has_own = || files.iter().any(|(_, resolvers)| resolvers.contains(resolver));
+            let belongs_here = resolvers.contains(resolver) || (*place == 0 && !has_own());
+            let entry = found.entry(CertificateKey::from(&certificate.facts.id));
+            if belongs_here {
+                entry.insert_entry(certificate.clone());
+            } else {
+                entry.or_insert_with(|| certificate.clone());
+            }
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// What a file holds; none when it is not there.
+fn book(path: &Path) -> Result<Option<Book>, OpenError> {
+    let found = disk::read(path)?;
+    if found.text.is_none() {
+        return Ok(None);
+    }
+    found.book().map(Some)
+}

@@ -1,0 +1,195 @@
+//! Takes over what another tool has: its certificates and accounts, into our storage, without any new order.
+//!
+//! Promises: the source is only read; a certificate is checked as one from a CA is before it is stored (an expired one
+//! is taken too, since it is better than none); one that is stored and lasts longer is never replaced; all of it is
+//! stored or nothing; a second run changes nothing. What is left out is named with its reason. Secrets are never shown.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `acme_sh.rs`, `caddy.rs`, `certbot.rs`, `dehydrated.rs`, `kubernetes.rs`, `lego.rs`, `mod_md.rs`, `nginx_acme.rs`, `pem/`, `traefik.rs` | what lies in each kind of files |
+//! | `kind.rs`, `source.rs` | whose they are, and where |
+//! | `way_out.rs` | what is known and not taken |
+//! | `tree.rs`, `text.rs`, `shell.rs`, `account_key.rs` | reading them: bounded, and keys in many forms |
+//! | `found.rs` | what was found, before it is judged |
+//! | `choice.rs`, `plan.rs` | which resolver it is for, and what becomes of it |
+//! | `report.rs`, `error.rs` | what is told of it, and why nothing is imported |
+
+pub mod account_key;
+pub mod acme_sh;
+pub mod caddy;
+pub mod certbot;
+mod choice;
+pub mod dehydrated;
+mod error;
+mod found;
+mod kind;
+pub mod kubernetes;
+pub mod lego;
+pub mod mod_md;
+mod nginx_acme;
+mod pem;
+mod plan;
+mod report;
+pub mod shell;
+mod source;
+mod text;
+pub mod traefik;
+mod tree;
+mod way_out;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use choice::{ChoiceError, ResolverChoice};
+pub use error::ImportError;
+pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
+pub use kind::Kind;
+pub use report::{AccountLine, CertificateLine, Outcome, Report, shown};
+pub use source::Places;
+pub use tree::ReadError;
+
+use source::Source;
+
+use crate::{Offline, Storages};
+
+/// What is to be taken over, and where to.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The file with the key, where `path` is a chain alone.
+    pub key: Option<PathBuf>,
+    /// Whose it is; recognised when it is not said.
+    pub kind: Option<Kind>,
+    /// The resolver it is for.
+    pub resolver: Option<ResolverChoice>,
+    /// The storage.
+    pub storages: Storages,
+    /// Also what CAs' test systems have issued.
+    pub takes_tests: bool,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Takes it over. It blocks. `now` is in seconds since 1970.
+///
+/// # Errors
+/// When the source or the storage can't be used at all; nothing has been changed then.
+pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
+    let storages: Vec<PathBuf> = options.storages.files().iter().map(|(path, _)| (*path).to_owned()).collect();
+    if storages.iter().any(|storage| is_same(storage, &options.path)) {
+        return Err(ImportError::SameFile(options.path.clone()));
+    }
+    let named = if options.key.is_some() { Some(Kind::Pem) } else { options.kind };
+    let source = source::source(&options.path, named, &storages)?;
+    if options.key.is_some() && source.content.is_none() {
+        let what = "it is a directory, and --key goes with a chain's file".to_owned();
+        return Err(ReadError { path: options.path.clone(), what }.into());
+    }
+    let mut found = read(&source, options.key.as_deref())?;
+    if let Some(part) = &source.part {
+        found.keep(part);
+    }
+    if source.is_guess && found.is_empty() {
+        return Err(unrecognised(&source.path));
+    }
+    let mut warnings = std::mem::take(&mut found.warnings);
+    warnings.extend(source.note(&options.path));
+    warnings.extend(choice::assign(&mut found, options.resolver.as_ref())?);
+    let file = file_of(&options.storages, &found);
+    let mut storage = open(options, &found)?;
+    let plan = plan::plan(found, &storage, plan::Rules { takes_tests: options.takes_tests, now });
+    let changed = !plan.changes.is_empty();
+    if changed && !options.dry_run {
+        storage.make(plan.changes)?;
+        storage.save()?;
+    }
+    let mut report = Report {
+        source: source.kind,
+        path: source.path,
+        storage: file,
+        dry_run: options.dry_run,
+        changed,
+        certificates: plan.certificates,
+        accounts: plan.accounts,
+        warnings,
+        error: None,
+    };
+    let other = || source::other(&options.path, options.kind).map(|kind| format!("; it is {kind}'s: leave out --from"));
+    report.error = (!plan.is_useful).then(|| report.nothing_usable() + &other().unwrap_or_default());
+    Ok(report)
+}
+
+/// Locks and reads the storage. One that is not there is not made when there is nothing to put into it, and when it is
+/// only to be said what would be done, what is there is only looked at.
+fn open(options: &Options, found: &Found) -> Result<Offline, ImportError> {
+    if options.dry_run {
+        return Ok(Offline::look(&options.storages)?);
+    }
+    let is_there = options.storages.files().iter().any(|(path, _)| path.exists());
+    let is_needed = !(found.certificates.is_empty() && found.accounts.is_empty());
+    if is_there || is_needed { Ok(Offline::open(&options.storages)?) } else { Ok(Offline::default()) }
+}
+
+/// The file that it goes to; of several, the default one.
+fn file_of(storages: &Storages, found: &Found) -> PathBuf {
+    let of_accounts = found.accounts.iter().map(|account| &account.resolver);
+    let resolvers = found.certificates.iter().map(|certificate| &certificate.resolver).chain(of_accounts);
+    let files: BTreeSet<&PathBuf> =
+        resolvers.flatten().map(|resolver| storages.own.get(resolver).unwrap_or(&storages.default)).collect();
+    match files.first() {
+        Some(only) if files.len() == 1 => (*only).clone(),
+        _ => storages.default.clone(),
+    }
+}
+
+fn read(source: &Source, key: Option<&Path>) -> Result<Found, ImportError> {
+    let Source { kind, path, content, .. } = source;
+    let Some(content) = content else { return Ok(directory(*kind, path)?) };
+    let mut found = match kind {
+        Kind::Kubernetes => kubernetes::read(&content.bytes),
+        Kind::Traefik => {
+            let damaged = |damage| ImportError::Damaged { path: path.clone(), damage };
+            traefik::read(&content.bytes).map_err(damaged)?
+        }
+        _ => return Ok(pem::read(path, content, key)?),
+    };
+    if content.is_exposed && !found.certificates.is_empty() {
+        found.warnings.push(format!("the permissions of {} let others read its keys", path.display()));
+    }
+    Ok(found)
+}
+
+fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
+    match kind {
+        Kind::AcmeSh => acme_sh::read(path),
+        Kind::Caddy => caddy::read(path),
+        Kind::Certbot => certbot::read(path),
+        Kind::Dehydrated => dehydrated::read(path),
+        Kind::Lego => lego::read(path),
+        Kind::ModMd => mod_md::read(path),
+        Kind::NginxAcme => nginx_acme::read(path),
+        Kind::Kubernetes | Kind::Pem | Kind::Traefik => pem::read_directory(path),
+    }
+}
+
+/// A directory in which nothing is, not even something to leave out.
+fn unrecognised(path: &Path) -> ImportError {
+    let why = way_out::directory(path).map(|other| other.with(path));
+    let why = why.unwrap_or_else(|| {
+        "found nothing that is taken, neither there nor further down: expected acme.sh's directory (with account.conf), \
+         Caddy's data directory (with certificates/ and acme/), certbot's configuration directory (with live/), \
+         dehydrated's (with certs/ and accounts/), lego's .lego (with certificates/ and accounts/), mod_md's store (with \
+         md_store.json), an nginx issuer's state_path, Traefik's acme.json, or chains and their keys in PEM"
+            .to_owned()
+    });
+    ImportError::Unrecognised { path: path.to_owned(), why }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
+}
+
+#[cfg(test)]
+mod tests;

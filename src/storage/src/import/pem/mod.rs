@@ -1,0 +1,152 @@
+//! Chains and keys in PEM that no tool's layout orders: bundles of both, as HAProxy has them; a chain in one file and its
+//! key in another; directories of such.
+//!
+//! Promises: a key is known by its certificate, whatever the files are called; a chain is put in order, and completed by
+//! what lies beside it. What has no partner is named.
+
+mod blocks;
+mod directory;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+pub(super) use self::blocks::last_day;
+use self::blocks::{Blocks, Certificate, Key};
+pub(super) use self::directory::read as read_directory;
+use super::found::{Found, FoundCertificate};
+use super::tree::{Content, MAX_FILE_BYTES, ReadError, read_file};
+use super::way_out;
+use base::shell_word::quoted;
+use pki::secret::Secret;
+
+/// The longest chain that is put together.
+const MAX_CHAIN: usize = 10;
+/// The most certificates of one file that have their key there: a bundle has one or two, of different keys.
+const MAX_LEAVES: usize = 100;
+
+/// Takes what is in a file, with the key of another one where that is named.
+///
+/// # Errors
+/// When the key's file can't be read.
+pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result<Found, ReadError> {
+    let mut found = Found::default();
+    let place = path.display().to_string();
+    if let Some(other) = way_out::binary(&content.bytes) {
+        found.leave_out(place, other.with(path));
+        return Ok(found);
+    }
+    let mut blocks = Blocks::of(&content.bytes);
+    let mut exposed = (content.is_exposed && !blocks.keys.is_empty()).then_some(path);
+    if let Some(key) = key {
+        let named = read_file(key, MAX_FILE_BYTES)?;
+        take_named(&mut blocks, key, &named.bytes, &mut found);
+        exposed = (named.is_exposed && !blocks.keys.is_empty()).then_some(key);
+    }
+    take(&place, &blocks, &Keys::of(&blocks.keys), |_| None, &mut found);
+    if found.certificates.is_empty() && found.unreadable.is_empty() {
+        found.leave_out(place, lacking(path, &blocks, key.is_some()));
+    }
+    if let Some(exposed) = exposed {
+        found.warnings.push(format!("the permissions of {} let others read a private key", exposed.display()));
+    }
+    Ok(found)
+}
+
+/// Takes the key of the file that was named for it, and no other one.
+fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) {
+    let named = Blocks::of(text);
+    blocks.keys = named.keys;
+    if blocks.keys.is_empty() {
+        let what = named.oddities.first().copied().unwrap_or("there is no private key in it; expected one in PEM");
+        let what = what.replace("FILE", &path.display().to_string());
+        let binary = way_out::binary(text).map(|other| other.with(path));
+        found.leave_out(path.display().to_string(), binary.unwrap_or(what));
+    }
+}
+
+/// Keys by their public halves.
+struct Keys<'a>(HashMap<&'a [u8], &'a Key>);
+
+impl<'a> Keys<'a> {
+    fn of(keys: impl IntoIterator<Item = &'a Key>) -> Self {
+        Self(keys.into_iter().map(|key| (key.public.as_slice(), key)).collect())
+    }
+
+    fn of_certificate(&self, certificate: &Certificate) -> Option<&'a Key> {
+        self.0.get(certificate.public.as_slice()).copied()
+    }
+}
+
+/// Takes each certificate of a file whose key there is. `beside` finds what may have issued one, in other files.
+fn take<'a>(
+    place: &str,
+    blocks: &'a Blocks,
+    keys: &Keys<'_>,
+    beside: impl Fn(&Certificate) -> Option<&'a Certificate>,
+    found: &mut Found,
+) {
+    let mut seen: Vec<&Certificate> = Vec::new();
+    for leaf in &blocks.certificates {
+        // One that stands there twice is one.
+        let Some(key) = keys.of_certificate(leaf).filter(|_| !seen.contains(&leaf)) else { continue };
+        if seen.len() >= MAX_LEAVES {
+            found.leave_out(place.to_owned(), format!("it has more than {MAX_LEAVES} certificates of its keys"));
+            break;
+        }
+        seen.push(leaf);
+        let chain_pem: String = chain(leaf, &blocks.certificates, &beside).iter().map(|link| link.pem()).collect();
+        found.take(FoundCertificate {
+            place: place.to_owned(),
+            resolver: None,
+            names: Vec::new(),
+            ca_server: None,
+            chain_pem,
+            key_pem: Secret::new(key.pem.expose().to_vec()),
+        });
+    }
+}
+
+/// A chain in its order: the leaf, and each one's issuer as far as there is one. Where nothing fits, it is the file as it
+/// is, so that whoever judges it can say what is wrong.
+fn chain<'a>(
+    leaf: &'a Certificate,
+    own: &'a [Certificate],
+    beside: impl Fn(&Certificate) -> Option<&'a Certificate>,
+) -> Vec<&'a Certificate> {
+    let mut chain = vec![leaf];
+    while let Some(last) = chain.last().filter(|last| !last.is_root() && chain.len() < MAX_CHAIN) {
+        let next = own.iter().find(|next| next.may_have_issued(last)).or_else(|| beside(last));
+        match next.filter(|next| !chain.contains(next)) {
+            Some(next) => chain.push(next),
+            None => break,
+        }
+    }
+    if chain.len() == 1 && !leaf.is_root() && own.first() == Some(leaf) {
+        own.iter().take(MAX_CHAIN + 1).collect()
+    } else {
+        chain
+    }
+}
+
+/// Why a file gives no pair.
+fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
+    if !blocks.oddities.is_empty() {
+        return blocks.oddities.join("; ").replace("FILE", &quoted(&path.display().to_string()));
+    }
+    match (blocks.certificates.first(), blocks.keys.is_empty()) {
+        (Some(_), false) if has_named => "the key of --key is not the one of any certificate in it".into(),
+        (Some(_), false) => "its private key is not the one of any certificate in it".into(),
+        (Some(leaf), true) => {
+            let key = directory::key_beside(path, leaf).unwrap_or_else(|| "KEY.pem".into());
+            format!(
+                "there is no private key in it: name its file too, with --key {}",
+                quoted(&key.display().to_string())
+            )
+        }
+        (None, false) => "there is a private key in it and no certificate: name the chain's file, and this one with \
+                          --key"
+            .into(),
+        (None, true) if blocks.has_request => "it is a signing request, not a certificate".into(),
+        (None, true) => "there is no certificate in it, and no private key".into(),
+    }
+}

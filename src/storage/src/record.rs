@@ -1,0 +1,255 @@
+//! What is stored.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use config::Limit;
+use engine::ledger::{Counted, Interruption};
+use serde::{Deserialize, Serialize};
+
+use pki::Pair;
+use pki::secret::Secret;
+
+/// A resolver's account at a CA.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// The P-256 key, PKCS#8 DER.
+    pub key: Secret,
+    /// The contact as the user wrote it; empty where there is none.
+    pub email: String,
+    /// What the CA knows of it; none before it is registered.
+    pub registration: Option<Registration>,
+    /// The external account it is bound to (RFC 8555 §7.3.4), by its key identifier.
+    pub eab_kid: Option<String>,
+}
+
+/// What the CA answered to newAccount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registration {
+    /// The account's URL.
+    pub url: String,
+    /// Its status.
+    pub status: String,
+    /// The contact URLs.
+    pub contact: Vec<String>,
+}
+
+/// A certificate from a CA.
+#[derive(Clone)]
+pub struct Certificate {
+    /// The chain with its key.
+    pub pair: Arc<Pair>,
+    /// Which one it is, and what is in it.
+    pub facts: protocol::StoredCertificate,
+}
+
+impl Certificate {
+    /// Whether both are the same certificate of the same names.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.pair.version == other.pair.version && self.facts == other.facts
+    }
+}
+
+/// What is in progress for a certificate, and what is remembered of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Which certificate.
+    pub id: protocol::CertificateId,
+    /// The order under way.
+    pub order: Option<protocol::Order>,
+    /// The key that goes with an order.
+    pub key: Option<PendingKey>,
+    /// What came of the last failed try.
+    pub attempt: Option<protocol::Attempt>,
+    /// The try that was permitted and has not ended.
+    pub begun: Option<Begun>,
+    /// What was counted of limits, and is given back where no certificate comes of it.
+    pub counted: Vec<CountedAt>,
+    /// What its CA said of the renewal.
+    pub renewal: Option<protocol::Renewal>,
+    /// That nothing wants it.
+    pub unwanted: Option<protocol::Unwanted>,
+}
+
+impl Progress {
+    /// Nothing yet.
+    pub fn none(id: protocol::CertificateId) -> Self {
+        let (order, key, attempt, begun) = (None, None, None, None);
+        Self { id, order, key, attempt, begun, counted: Vec::new(), renewal: None, unwanted: None }
+    }
+
+    /// What is left of it when its certificate is there: which ways to prove its names have failed, so that the next
+    /// order does not go them first.
+    pub fn finished(self) -> Self {
+        let mut failed_ways = self.order.map(|order| order.failed_ways).unwrap_or_default();
+        failed_ways.extend(self.attempt.map(|attempt| attempt.failed_ways).unwrap_or_default());
+        let mut known = HashSet::new();
+        failed_ways.retain(|way| known.insert((way.name.clone(), way.challenge.clone())));
+        let attempt = (!failed_ways.is_empty()).then(|| protocol::Attempt {
+            certificate: self.id.clone(),
+            failures: 0,
+            retry_at: 0,
+            reason: String::new(),
+            order_is_dead: false,
+            has_named_replaced: false,
+            made_with: None,
+            permanent: None,
+            failed_ways,
+            issuer: None,
+            ca_server: String::new(),
+            refused: Vec::new(),
+            elsewhere: Vec::new(),
+        });
+        Self { attempt, renewal: self.renewal, unwanted: self.unwanted, ..Self::none(self.id) }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        let Self { id: _, order, key, attempt, begun, counted, renewal, unwanted } = self;
+        let is_idle = order.is_none() && key.is_none() && attempt.is_none() && begun.is_none() && counted.is_empty();
+        is_idle && renewal.is_none() && unwanted.is_none()
+    }
+}
+
+/// A try that was permitted, and of which nothing was heard since.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Begun {
+    /// How many tries in a row are like that, this one too, and since when.
+    #[serde(flatten)]
+    pub interruption: Interruption,
+    /// The fence of who makes it: under another one it is interrupted.
+    pub fence: u64,
+    /// What was permitted last: asked again under the same fence, it is the same question, whose answer was lost.
+    pub permitted: Permitted,
+    /// The CA's limit of failed authorizations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Limit>,
+}
+
+/// What a permit was for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Permitted {
+    /// The resolver whose CA and account it is about.
+    pub issuer: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// [`protocol::PermitRequest::places_order`].
+    pub places_order: bool,
+    /// [`protocol::PermitRequest::renews`].
+    pub renews: bool,
+    /// [`protocol::PermitRequest::replaces`].
+    pub replaces: bool,
+    /// The URL of the order that was stored, and that a new one takes the place of: it is lost, or dead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead_of: Option<String>,
+}
+
+/// What was counted, and in whose ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CountedAt {
+    /// The resolver whose account it was.
+    pub issuer: String,
+    /// The CA's directory URL.
+    pub ca_server: String,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counted: Counted,
+}
+
+/// The key of a certificate that is not there yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PendingKey {
+    /// The URL of the order it is for.
+    pub order: String,
+    /// Its type, by Traefik's name.
+    pub key_type: String,
+    /// The key, PKCS#8 DER.
+    pub key: Secret,
+}
+
+/// The host and port of a CA: accounts belong to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CaOrigin {
+    host: String,
+    port: u16,
+}
+
+impl CaOrigin {
+    /// The origin of a URL with the scheme https (or http, for tests against a CA on the loopback).
+    pub fn of(url: &str) -> Option<Self> {
+        let uri: axum::http::Uri = url.parse().ok()?;
+        let port = match uri.scheme_str()? {
+            "https" => 443,
+            "http" => 80,
+            _ => return None,
+        };
+        Some(Self { host: uri.host()?.to_ascii_lowercase(), port: uri.port_u16().unwrap_or(port) })
+    }
+
+    /// The origin of what [`Display`](std::fmt::Display) made of one.
+    pub fn from_authority(authority: &str) -> Option<Self> {
+        Self::of(&format!("https://{authority}/")).filter(|origin| origin.to_string() == authority)
+    }
+
+    /// Whether both are servers of one operator: of one host, or of hosts under one registered domain (by the public
+    /// suffix list). The URLs of a CA's directory may be on other hosts than the directory.
+    pub fn is_run_with(&self, other: &Self) -> bool {
+        // Below a public suffix with which nobody registers, and among addresses, hosts have nothing to do with each other.
+        let registered = |origin: &'_ Self| {
+            let domain = psl::domain(origin.host.as_bytes()).filter(|domain| domain.suffix().is_known())?;
+            Some(domain.as_bytes().to_vec())
+        };
+        self.has_host_of(other) || registered(self).is_some_and(|domain| registered(other) == Some(domain))
+    }
+
+    /// Whether the hosts are the same, whatever the ports: this is what Traefik compares.
+    pub fn has_host_of(&self, other: &Self) -> bool {
+        self.host == other.host
+    }
+}
+
+impl std::fmt::Display for CaOrigin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.port {
+            443 => f.write_str(&self.host),
+            port => write!(f, "{}:{port}", self.host),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pki::CertificateKey;
+
+    use super::*;
+
+    #[test]
+    fn the_order_of_names_does_not_matter() {
+        let key = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            CertificateKey::from(&protocol::CertificateId { resolver: "le".into(), names })
+        };
+        assert_eq!(key(&["a.example", "b.example"]), key(&["b.example", "a.example", "b.example"]));
+        assert_ne!(key(&["a.example"]), key(&["b.example"]));
+    }
+
+    #[test]
+    fn an_origin_is_host_and_port() {
+        let origin = |url: &str| CaOrigin::of(url).map(|origin| origin.to_string());
+        assert_eq!(origin("https://CA.Example/directory"), Some("ca.example".into()));
+        assert_eq!(origin("https://ca.example:443/x"), Some("ca.example".into()));
+        assert_eq!(origin("https://localhost:14000/dir"), Some("localhost:14000".into()));
+        for authority in ["ca.example", "localhost:14000", "[::1]:14000", "192.0.2.1:80"] {
+            assert_eq!(CaOrigin::from_authority(authority).map(|origin| origin.to_string()), Some(authority.into()));
+        }
+        assert_eq!(CaOrigin::from_authority("CA.example"), None);
+        for junk in ["", "ca.example", "ftp://ca.example/", "https://", "/directory"] {
+            assert_eq!(origin(junk), None, "{junk:?}");
+        }
+    }
+}
