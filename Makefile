@@ -29,7 +29,7 @@ help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ENVOY=, ENVOY_1_36= … ENVOY_1_39=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT=, BIND=,'
-	@echo '  KNOT=, POWERDNS= name binaries to use instead of fetching them.'
+	@echo '  KNOT=, POWERDNS=, CARGO_DENY= name binaries to use instead of fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
@@ -60,11 +60,11 @@ lint: ## Run clippy; warnings are errors
 
 licences: ## Check licences, banned crates and their sources
 	@$(fetch)/cargo-deny.sh
-	.tools/bin/cargo-deny --locked check licenses bans sources
+	$(or $(CARGO_DENY),.tools/bin/cargo-deny) --locked check licenses bans sources
 
 advisories: ## Check the dependencies for known holes: no part of `make test`, as it fetches RustSec's database
 	@$(fetch)/cargo-deny.sh
-	.tools/bin/cargo-deny --locked check advisories
+	$(or $(CARGO_DENY),.tools/bin/cargo-deny) --locked check advisories
 
 docs: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib
