@@ -55,7 +55,8 @@ format: ## Check the formatting
 
 lint: ## Run clippy; warnings are errors
 	@$(fetch)/wasm-targets.sh
-	cargo clippy $(native) --workspace --all-targets --test e2e --test cas -- --deny warnings
+	cargo clippy $(native) --workspace --all-targets -- --deny warnings
+	cargo clippy $(native) --workspace --test e2e --test cas -- --deny warnings
 	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
