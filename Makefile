@@ -19,8 +19,10 @@ tests := $(native) $(quick) --workspace
 quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_name_whose_dns_comes_late)
 # The plugin's bytes depend on its version, which the build says: the same one makes the same plugin again.
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
-wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
+wasm-features := --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
+# The plugin as the compiler leaves it.
+full-plugin := $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm
 
 # Reloading, traps, callouts, SDS, limits, what is rendered; the examples of that in the repository are for the newest.
 version-matters := issuance:: reload:: render:: renewal:: run:: sds:: slow:: takeover:: tls_alpn:: trap::
@@ -40,8 +42,11 @@ plugin: ## Build target/envoy_autocert.wasm
 	cargo build --locked --package plugin --target wasm32-wasip1 --profile wasm
 	@$(fetch)/wasm-opt.sh
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) --version
-	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-opt) $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm \
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-producers -S $(full-plugin) -o - | \
+		awk -f src/plugin/trim.awk >$(full-plugin).wat
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) -Oz --strip-producers $(full-plugin).wat \
 		-o $(target)/envoy_autocert.wasm.part
+	@rm $(full-plugin).wat
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
 
 demo: servers build ## Get certificates from a test CA with a real Envoy, and show them

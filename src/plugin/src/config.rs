@@ -6,7 +6,7 @@
 use resolver::config::{Config, Mistake};
 use serde_json::Value;
 
-use crate::log::one_line;
+use crate::logger::one_line;
 use crate::structs;
 
 /// The longest configuration that is read, in bytes: that of some ten thousand routers.
