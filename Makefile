@@ -19,8 +19,10 @@ tests := $(native) $(quick) --workspace
 quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_name_whose_dns_comes_late)
 # The plugin's bytes depend on its version, which the build says: the same one makes the same plugin again.
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
-wasm-opt := -Oz --strip-producers --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
+wasm-features := --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
+# The plugin as the compiler leaves it.
+full-plugin := $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm
 
 # Reloading, traps, callouts, SDS, limits, what is rendered; the examples of that in the repository are for the newest.
 version-matters := issuance:: reload:: render:: renewal:: run:: sds:: slow:: takeover:: tls_alpn:: trap::
@@ -29,7 +31,7 @@ help: ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ENVOY=, ENVOY_1_36= … ENVOY_1_39=, PEBBLE=, CHALLTESTSRV=, WASM_OPT=, WRK=, LEGO=, CADDY=, CERTBOT=, BIND=,'
-	@echo '  KNOT=, POWERDNS= name binaries to use instead of fetching them.'
+	@echo '  KNOT=, POWERDNS=, CARGO_DENY= name binaries to use instead of fetching them.'
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
@@ -40,8 +42,11 @@ plugin: ## Build target/envoy_autocert.wasm
 	cargo build --locked --package plugin --target wasm32-wasip1 --profile wasm
 	@$(fetch)/wasm-opt.sh
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) --version
-	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-opt) $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm \
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-producers -S $(full-plugin) -o - | \
+		awk -f src/plugin/trim.awk >$(full-plugin).wat
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) -Oz --strip-producers $(full-plugin).wat \
 		-o $(target)/envoy_autocert.wasm.part
+	@rm $(full-plugin).wat
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
 
 demo: servers build ## Get certificates from a test CA with a real Envoy, and show them
@@ -55,16 +60,17 @@ format: ## Check the formatting
 
 lint: ## Run clippy; warnings are errors
 	@$(fetch)/wasm-targets.sh
-	cargo clippy $(native) --workspace --all-targets --test e2e --test cas -- --deny warnings
+	cargo clippy $(native) --workspace --all-targets -- --deny warnings
+	cargo clippy $(native) --workspace --test e2e --test cas -- --deny warnings
 	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
 	@$(fetch)/cargo-deny.sh
-	.tools/bin/cargo-deny --locked check licenses bans sources
+	$(or $(CARGO_DENY),.tools/bin/cargo-deny) --locked check licenses bans sources
 
 advisories: ## Check the dependencies for known holes: no part of `make test`, as it fetches RustSec's database
 	@$(fetch)/cargo-deny.sh
-	.tools/bin/cargo-deny --locked check advisories
+	$(or $(CARGO_DENY),.tools/bin/cargo-deny) --locked check advisories
 
 docs: ## Build the documentation; warnings are errors
 	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib

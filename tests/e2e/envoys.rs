@@ -234,8 +234,7 @@ fn each_one_gets_renews_and_serves_certificates_by_run_and_by_what_is_rendered()
         }
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })
 }
 

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 /// # Errors
 /// When it is not built.
 pub fn wasm() -> Result<PathBuf> {
-    built("AUTOCERT_WASM", "envoy_autocert.wasm")
+    built("AUTOCERT_WASM", target()?.join("envoy_autocert.wasm"))
 }
 
 /// `envoy-autocert`, or what `AUTOCERT` names.
@@ -18,7 +18,7 @@ pub fn wasm() -> Result<PathBuf> {
 /// # Errors
 /// When it is not built.
 pub fn sidecar() -> Result<PathBuf> {
-    built("AUTOCERT", "release/envoy-autocert")
+    built("AUTOCERT", profile()?.join("envoy-autocert"))
 }
 
 /// Envoy, or what `ENVOY` names.
@@ -145,10 +145,15 @@ pub fn acme_server(name: &str) -> Result<PathBuf> {
 /// # Errors
 /// When it runs from elsewhere.
 pub fn target() -> Result<PathBuf> {
+    let profile = profile()?;
+    Ok(profile.parent().context("this program is in no target directory of cargo")?.to_owned())
+}
+
+/// The directory in it of the profile that this program was built with: programs are there, tests in `deps`.
+fn profile() -> Result<PathBuf> {
     let program = env::current_exe()?;
-    let profile = program.ancestors().find(|path| path.ends_with("release") || path.ends_with("debug"));
-    let target = profile.and_then(Path::parent).context("this program is in no target directory of cargo")?;
-    Ok(target.to_owned())
+    let directory = program.ancestors().skip(1).find(|path| !path.ends_with("deps"));
+    Ok(directory.context("this program is in no target directory of cargo")?.to_owned())
 }
 
 /// The top of the repository.
@@ -156,8 +161,8 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
 }
 
-fn built(variable: &str, name: &str) -> Result<PathBuf> {
-    given_or(variable, target()?.join(name), "run `make build` first")
+fn built(variable: &str, path: PathBuf) -> Result<PathBuf> {
+    given_or(variable, path, "run `make build` first")
 }
 
 fn tool(variable: &str, name: &str) -> Result<PathBuf> {

@@ -29,7 +29,6 @@ mod world;
 pub mod acme_tls;
 pub mod artifacts;
 pub mod clients;
-pub mod control_plane;
 pub mod crowd;
 pub mod dns;
 pub mod http;

@@ -98,7 +98,7 @@ impl Ca {
                 max_body: MAX_ANSWER,
             };
             match self.world.callouts.call(call).await {
-                Err(CallError::Dispatch(Status::BAD_ARGUMENT)) if futures::poll!(&mut patience).is_pending() => {
+                Err(CallError::Dispatch(Status::BadArgument)) if futures::poll!(&mut patience).is_pending() => {
                     self.world.timers.sleep(WARMING_PAUSE).await;
                 }
                 result => return result,
@@ -151,7 +151,7 @@ fn clusters(config: &Config) -> Vec<CaCluster> {
 
 fn send_error(error: CallError, cluster: &str) -> SendError {
     match error {
-        CallError::Dispatch(Status::BAD_ARGUMENT) => SendError::Refused(format!(
+        CallError::Dispatch(Status::BadArgument) => SendError::Refused(format!(
             "Envoy has no cluster `{cluster}`: define it (`envoy-autocert render` prints one), or name another in \
              `caClusters`"
         )),

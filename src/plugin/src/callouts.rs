@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 
-use crate::log::one_line;
+use crate::logger::one_line;
 use crate::proxy::{Buffer, ProxyHandle, Status, Token};
 use crate::table::Table;
 use crate::timers::Timers;
@@ -83,7 +83,7 @@ impl std::fmt::Display for CallError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::CutShort => f.write_str("the connection was reset, or the answer was larger than Envoy takes"),
-            Self::Dispatch(Status::INTERNAL_FAILURE) => {
+            Self::Dispatch(Status::InternalFailure) => {
                 f.write_str("Envoy has no healthy host for the request, or its circuit breaker is open")
             }
             Self::Dispatch(status) => write!(f, "Envoy did not send the request ({status})"),

@@ -18,7 +18,7 @@ const MAX_IN_BUCKET: usize = 256;
 
 /// Publishes a challenge, also in place of an older one with its token.
 pub(crate) fn publish(shared: &Shared, challenge: &Challenge, now: i64) -> Result<(), Status> {
-    let Some(mine) = Entry::from_challenge(challenge) else { return Err(Status::BAD_ARGUMENT) };
+    let Some(mine) = Entry::from_challenge(challenge) else { return Err(Status::BadArgument) };
     shared
         .update(&key(mine.token), |value| {
             let mut entries = entries(value, now).filter(|entry| entry.token != mine.token).collect::<Vec<_>>();
@@ -221,7 +221,7 @@ mod tests {
     fn a_challenge_that_would_break_the_format_is_refused() {
         let shared = shared();
         for (token, host) in [("", "a.example"), ("to ken", "a.example"), ("token", "a\nexample"), ("token", "")] {
-            assert_eq!(publish(&shared, &challenge(token, host, 100), 0), Err(Status::BAD_ARGUMENT));
+            assert_eq!(publish(&shared, &challenge(token, host, 100), 0), Err(Status::BadArgument));
         }
     }
 }

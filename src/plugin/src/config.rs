@@ -7,7 +7,7 @@ use config::{Config, Mistake};
 use protocol::fnv;
 use serde_json::Value;
 
-use crate::log::one_line;
+use crate::logger::one_line;
 use crate::structs;
 
 /// The longest configuration that is read, in bytes: that of some ten thousand routers.

@@ -3,20 +3,21 @@
 //! Several instances of it live in one Envoy: one a worker thread, one on the main thread, perhaps a singleton. They
 //! share nothing but a few keys of Envoy's shared data. What each of them does, from the outside in:
 //!
-//! - `abi`: the one room that knows the binary interface; everything else sees the `proxy::Proxy` trait.
-//! - `instance`: routes what Envoy calls to the root context or the stream it is meant for.
+//! - `abi`: the one room that knows the `proxy-wasm` crate; everything else sees the `proxy::Proxy` trait.
+//! - `root`: what Envoy's calls mean to a root context and to its streams.
 //! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
 //! - `lead`: stands for election, and while it leads runs the engine of the `resolver` crate.
 //! - `ca` and `sidecar`: what the engine needs of the world, by `callouts`.
 //!
-//! What it promises: nothing a peer, a configuration, another plugin or the host hands it makes it trap. A trapped
-//! main-thread VM never comes back, a worker's only with the next request. What it refuses: to keep a certificate's
-//! key, and to touch a request that is not a live challenge.
+//! Promised: nothing that a peer, a configuration, another plugin or Envoy hands over traps. A trapped VM on the main
+//! thread never comes back, a worker's only with the next request. Refused: to keep a certificate's key, and to touch a
+//! request that is not a live challenge.
 
 #![deny(unsafe_code)]
 // On other targets there is no host to call and nothing that calls us: only the tests use what is here.
 #![cfg_attr(not(target_family = "wasm"), allow(dead_code))]
 
+#[cfg(target_family = "wasm")]
 mod abi;
 mod ca;
 mod callouts;
@@ -25,14 +26,14 @@ mod clock;
 mod config;
 mod executor;
 mod gate;
-mod instance;
 mod lead;
-mod log;
+mod logger;
 mod metrics;
 mod observer;
 mod places;
 mod proxy;
 mod responder;
+mod root;
 mod shared;
 mod sidecar;
 mod structs;
@@ -53,6 +54,8 @@ pub mod fuzzing {
 /// The plugin for a host that is a program: what a simulation of the whole product runs. Nothing else is for others.
 #[doc(hidden)]
 pub mod simulation {
-    pub use crate::instance::{Action, Instance};
-    pub use crate::proxy::{Buffer, Level, MetricKind, Proxy, ProxyHandle, Status, Token};
+    pub use log::Level;
+
+    pub use crate::proxy::{Buffer, MetricKind, Proxy, ProxyHandle, Status, Token};
+    pub use crate::root::{Action, Root, Stream};
 }

@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use engine::vault::{CertificateId, ChallengeType, Inventory};
 use engine::{Census, Event, Observer};
 
-use crate::log::log;
 use crate::metrics::{Metrics, label};
 use crate::proxy::ProxyHandle;
 
@@ -64,36 +63,29 @@ impl Herald {
 
 impl Observer for Herald {
     fn notice(&self, event: Event<'_>) {
-        let proxy = &self.proxy;
         match event {
-            Event::AccountReady { resolver, url } => log!(proxy, Info, "{resolver}: the account {url} is ready"),
+            Event::AccountReady { resolver, url } => log::info!("{resolver}: the account {url} is ready"),
             Event::Census(census) => self.census(&census),
             Event::Complaint { id, name, kind, reason, again_in } => {
                 let (whom, seconds) = (Shown(id), again_in.as_secs());
-                log!(
-                    proxy,
-                    Warn,
+                log::warn!(
                     "{whom}: the CA could not validate {name} by {kind}, and is told again in {seconds} s: {reason}"
                 );
             }
-            Event::Dropped { id, reason } => log!(proxy, Warn, "{}: ordered anew, since {reason}", Shown(id)),
+            Event::Dropped { id, reason } => log::warn!("{}: ordered anew, since {reason}", Shown(id)),
             Event::DefaultChain { id, preferred, offered, failures } => {
                 let (whom, offered) = (Shown(id), offered.join(", "));
-                log!(
-                    proxy,
-                    Warn,
+                log::warn!(
                     "{whom}: served with its default chain, since none of the CA's leads to {preferred}, only to {offered}"
                 );
                 for failure in failures {
-                    log!(proxy, Warn, "{whom}: a chain could not be downloaded: {failure}");
+                    log::warn!("{whom}: a chain could not be downloaded: {failure}");
                 }
             }
             Event::Issued { id, serial, issuer, not_after, why, challenges, took_millis, durable } => {
                 let (whom, until, how) = (Shown(id), date(not_after), proof(challenges));
                 let where_it_is = if durable { "" } else { "; it is in memory only, since the sidecar can't save it" };
-                log!(
-                    proxy,
-                    Info,
+                log::info!(
                     "{whom}: issued by {issuer} in {took_millis} ms{how}, serial {serial}, valid until {until}{where_it_is}"
                 );
                 self.metrics.count(&format!("issuances.resolver.{}.why.{}", resolver_label(id), why.as_str()));
@@ -101,55 +93,55 @@ impl Observer for Herald {
             }
             Event::Failed { id, class, reason, failures, retry_in } => {
                 let whom = Shown(id);
-                log!(proxy, Warn, "{whom}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}");
+                log::warn!("{whom}: failed ({class}, {failures} in a row), next try in {retry_in} s: {reason}");
                 self.metrics.count(&format!("failures.resolver.{}.class.{class}", resolver_label(id)));
             }
             Event::FallsBack { id, issuer, reason } => {
                 let whom = Shown(id);
                 let why = if reason.is_empty() { "its own CA asks for a long wait" } else { reason };
-                log!(proxy, Warn, "{whom}: ordered with the resolver {issuer} it falls back to, since {why}");
+                log::warn!("{whom}: ordered with the resolver {issuer} it falls back to, since {why}");
                 self.metrics.count(&format!("fallbacks.resolver.{}", resolver_label(id)));
             }
             Event::GivenUp { id } => {
                 let whom = Shown(id);
-                log!(proxy, Warn, "{whom}: nothing has wanted it for 30 days, so it is renewed no longer");
+                log::warn!("{whom}: nothing has wanted it for 30 days, so it is renewed no longer");
             }
             Event::Held { id, issuer, why, until } => {
                 let (whom, until) = (Shown(id), date(until));
-                log!(proxy, Warn, "{whom}: {issuer} is not asked until {until}: {why}");
+                log::warn!("{whom}: {issuer} is not asked until {until}: {why}");
                 self.metrics.count(&format!("holds.resolver.{}", resolver_label(id)));
             }
             Event::NotTold { id, reason } => {
-                log!(proxy, Info, "{}: the CA says nothing of its renewal: {reason}", Shown(id));
+                log::info!("{}: the CA says nothing of its renewal: {reason}", Shown(id));
             }
             Event::Rehearsed { id } => {
                 let whom = Shown(id);
-                log!(proxy, Info, "{whom}: the CA's test system could prove its names, so the CA is asked again");
+                log::info!("{whom}: the CA's test system could prove its names, so the CA is asked again");
             }
             Event::Suggested { id, suggestion } => {
                 let (whom, at) = (Shown(id), date(suggestion.renew_at));
                 let (start, end) = (date(suggestion.start), date(suggestion.end));
                 let why = suggestion.explanation.as_deref().map_or(String::new(), |url| format!("; see {url}"));
-                log!(proxy, Info, "{whom}: to be renewed {at}, within the CA's window from {start} to {end}{why}");
+                log::info!("{whom}: to be renewed {at}, within the CA's window from {start} to {end}{why}");
             }
             Event::OtherWay { id, reason } => {
-                log!(proxy, Warn, "{}: proved in another way, since {reason}", Shown(id));
+                log::warn!("{}: proved in another way, since {reason}", Shown(id));
             }
             Event::OtherCa { resolver, tests, kept } => {
                 if tests > 0 {
-                    log!(proxy, Info, "{resolver}: certificates of a CA's test system are replaced now: {tests}");
+                    log::info!("{resolver}: certificates of a CA's test system are replaced now: {tests}");
                 }
                 if kept > 0 {
                     let what = "certificates are of another CA than caServer and stay until they are due";
-                    log!(proxy, Info, "{resolver}: {what}: {kept}");
+                    log::info!("{resolver}: {what}: {kept}");
                 }
             }
             Event::Planned { took_millis } => {
                 self.metrics.set("engine_plan_milliseconds", u64::try_from(took_millis).unwrap_or_default());
             }
-            Event::Started { id, why } => log!(proxy, Info, "{}: ordering ({})", Shown(id), why.as_str()),
+            Event::Started { id, why } => log::info!("{}: ordering ({})", Shown(id), why.as_str()),
             Event::TermsAgreed { resolver, url } => {
-                log!(proxy, Info, "{resolver}: by registering you agree to the CA's terms of service, {url}");
+                log::info!("{resolver}: by registering you agree to the CA's terms of service, {url}");
             }
         }
     }
@@ -197,12 +189,15 @@ mod tests {
     use engine::Why;
 
     use super::*;
+    use crate::logger;
     use crate::proxy::fake::FakeProxy;
 
-    fn herald() -> (Rc<FakeProxy>, Herald) {
+    fn herald() -> (Rc<FakeProxy>, Herald, logger::Entered) {
         let proxy = Rc::new(FakeProxy::default());
         let metrics = Rc::new(Metrics::new(proxy.clone()));
-        (proxy.clone(), Herald::new(proxy, metrics))
+        let handle: ProxyHandle = proxy.clone();
+        let entered = logger::enter(&handle);
+        (proxy, Herald::new(handle, metrics), entered)
     }
 
     fn id() -> CertificateId {
@@ -211,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_issuance_is_one_line_a_counter_and_a_gauge() {
-        let (proxy, herald) = herald();
+        let (proxy, herald, _entered) = herald();
         herald.notice(Event::Issued {
             id: &id(),
             serial: "0a",
@@ -224,7 +219,7 @@ mod tests {
         });
         let line = "envoy-autocert: le: a.example (and 1 more name): issued by CA X1 in 900 ms by tls-alpn-01 and dns-01, \
                     serial 0a, valid until Fri, 15 Jan 2027 08:00:00 GMT";
-        assert_eq!(proxy.lines(), [(crate::proxy::Level::Info, line.to_owned())]);
+        assert_eq!(proxy.lines(), [(log::Level::Info, line.to_owned())]);
         assert_eq!(proxy.metric("envoy_autocert.issuances.resolver.le.why.renewal"), Some(1));
         let gauge = "envoy_autocert.certificate_not_after_seconds.resolver.le.certificate.a.example";
         assert_eq!(proxy.metric(gauge), Some(1_800_000_000));
@@ -232,26 +227,26 @@ mod tests {
 
     #[test]
     fn a_failure_stays_on_one_line_whatever_its_reason_says() {
-        let (proxy, herald) = herald();
+        let (proxy, herald, _entered) = herald();
         herald.notice(Event::Failed { id: &id(), class: "transient", reason: "a\nb", failures: 2, retry_in: 60 });
         let [(level, line)] = &proxy.lines()[..] else { panic!("not one line") };
-        assert_eq!(*level, crate::proxy::Level::Warn);
+        assert_eq!(*level, log::Level::Warn);
         assert!(line.ends_with("next try in 60 s: a\\nb"), "{line}");
         assert_eq!(proxy.metric("envoy_autocert.failures.resolver.le.class.transient"), Some(1));
     }
 
     #[test]
     fn who_registers_learns_to_what_terms() {
-        let (proxy, herald) = herald();
+        let (proxy, herald, _entered) = herald();
         herald.notice(Event::TermsAgreed { resolver: "le", url: "https://ca.example/terms" });
         let line =
             "envoy-autocert: le: by registering you agree to the CA's terms of service, https://ca.example/terms";
-        assert_eq!(proxy.lines(), [(crate::proxy::Level::Info, line.to_owned())]);
+        assert_eq!(proxy.lines(), [(log::Level::Info, line.to_owned())]);
     }
 
     #[test]
     fn a_chain_that_is_not_to_be_had_is_told_with_those_that_are() {
-        let (proxy, herald) = herald();
+        let (proxy, herald, _entered) = herald();
         let (offered, failures) = (["Root A".to_owned(), "B\nad".to_owned()], ["late".to_owned()]);
         herald.notice(Event::DefaultChain { id: &id(), preferred: "Root C", offered: &offered, failures: &failures });
         let [(_, line), (_, failure)] = &proxy.lines()[..] else { panic!("not two lines") };
@@ -261,7 +256,7 @@ mod tests {
 
     #[test]
     fn an_engine_that_ends_takes_its_census_along() {
-        let (proxy, herald) = herald();
+        let (proxy, herald, _entered) = herald();
         herald.engine_active(true);
         herald.notice(Event::Census(Census { valid: 3, ..Census::default() }));
         assert_eq!(proxy.metric("envoy_autocert.certificates.state.valid"), Some(3));

@@ -15,7 +15,6 @@ use hmac::{Hmac, KeyInit, Mac};
 use protocol::SecretText;
 use sha2::Sha256;
 
-use crate::log::log;
 use crate::proxy::{ProxyHandle, Status};
 
 /// How often a compare-and-swap is tried. Each failure means that somebody else succeeded.
@@ -49,9 +48,7 @@ impl Shared {
         let tokens = tokens.iter().map(SecretText::expose).filter(|token| !token.starts_with(PLACEHOLDER));
         let keys: Vec<_> = tokens.map(|token| signature(token.as_bytes(), &[PURPOSE])).collect();
         if keys.is_empty() {
-            log!(
-                proxy,
-                Warn,
+            log::warn!(
                 "the engine can't run, and no challenge is answered: sidecar.token: found none that is filled in, \
                  expected one of the sidecar's --api-token-file"
             );
@@ -71,18 +68,18 @@ impl Shared {
     /// Called again when somebody else was faster. Returns whether it was changed.
     pub(crate) fn update(&self, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Status> {
         if self.keys.is_empty() {
-            return Err(Status::NOT_FOUND);
+            return Err(Status::NotFound);
         }
         for _ in 0..MAX_TRIES {
             let (value, cas) = self.read_or_seed(key)?;
             let Some(value) = change(&self.verified(key, value)) else { return Ok(false) };
             match self.proxy.set_shared_data(key, &self.signed(key, &value), cas) {
                 Ok(()) => return Ok(true),
-                Err(Status::CAS_MISMATCH) => {}
+                Err(Status::CasMismatch) => {}
                 Err(status) => return Err(status),
             }
         }
-        Err(Status::CAS_MISMATCH)
+        Err(Status::CasMismatch)
     }
 
     /// Reads a key; makes it, empty, when there is none.
@@ -91,11 +88,11 @@ impl Shared {
             return Ok(found);
         }
         match self.proxy.set_shared_data(key, b"", ABSENT) {
-            Ok(()) | Err(Status::CAS_MISMATCH) => {}
+            Ok(()) | Err(Status::CasMismatch) => {}
             // A host that compares also where there is nothing to compare with.
             Err(_) => self.proxy.set_shared_data(key, b"", 0)?,
         }
-        self.proxy.shared_data(key)?.ok_or(Status::NOT_FOUND)
+        self.proxy.shared_data(key)?.ok_or(Status::NotFound)
     }
 
     fn signed(&self, key: &str, value: &[u8]) -> Vec<u8> {
@@ -114,9 +111,7 @@ impl Shared {
             return value.split_off(start);
         }
         if !value.is_empty() && !self.has_told.replace(true) {
-            log!(
-                self.proxy,
-                Warn,
+            log::warn!(
                 "{key}: found shared data that this configuration did not sign, and ignores it: another plugin has the \
                  same vm_id, or sidecar.token is another one in an older configuration"
             );
@@ -158,6 +153,7 @@ pub(crate) mod tests {
     use std::rc::Rc;
 
     use super::*;
+    use crate::logger;
     use crate::proxy::Proxy;
     use crate::proxy::fake::FakeProxy;
 
@@ -169,6 +165,11 @@ pub(crate) mod tests {
     fn of(proxy: &Rc<FakeProxy>, tokens: &[&str]) -> Shared {
         let tokens: Vec<SecretText> = tokens.iter().map(|token| SecretText::new((*token).to_owned())).collect();
         Shared::new(proxy.clone(), &tokens)
+    }
+
+    fn entered(proxy: &Rc<FakeProxy>) -> logger::Entered {
+        let host: ProxyHandle = proxy.clone();
+        logger::enter(&host)
     }
 
     fn raw(proxy: &FakeProxy, key: &str) -> Vec<u8> {
@@ -202,13 +203,14 @@ pub(crate) mod tests {
         let fake = Rc::new(FakeProxy::default());
         fake.set_shared_data("key", b"a", 0).unwrap();
         fake.interfere(vec![b"b".to_vec(); 1_000]);
-        assert_eq!(shared(&fake).update("key", |_| Some(Vec::new())), Err(Status::CAS_MISMATCH));
+        assert_eq!(shared(&fake).update("key", |_| Some(Vec::new())), Err(Status::CasMismatch));
     }
 
     /// I1.
     #[test]
     fn what_another_plugin_writes_is_not_there_and_is_written_over() {
         let fake = Rc::new(FakeProxy::default());
+        let _entered = entered(&fake);
         let shared = shared(&fake);
         shared.update("key", |_| Some(b"ours".to_vec())).unwrap();
         let ours = raw(&fake, "key");
@@ -261,8 +263,9 @@ pub(crate) mod tests {
         const UNFILLED: &str = "${ENVOY_AUTOCERT_API_TOKEN}";
         for tokens in [&[][..], &[UNFILLED], &[UNFILLED, UNFILLED]] {
             let fake = Rc::new(FakeProxy::default());
+            let _entered = entered(&fake);
             let shared = of(&fake, tokens);
-            assert_eq!(shared.update("key", |_| Some(b"ours".to_vec())), Err(Status::NOT_FOUND));
+            assert_eq!(shared.update("key", |_| Some(b"ours".to_vec())), Err(Status::NotFound));
             assert_eq!(fake.shared_data("key"), Ok(None));
             for known in ["", UNFILLED] {
                 let signer = signature(known.as_bytes(), &[PURPOSE]);

@@ -4,8 +4,8 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::control_plane::envoy_gateway::{self, Surroundings};
 use anyhow::{Result, ensure};
-use harness::control_plane::envoy_gateway::{self, Surroundings};
 use harness::{Backend, Bootstrap, artifacts};
 use sha2::{Digest, Sha256};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::control_plane::istiod::{self, Proxy};
+use super::control_plane::{Objects, Resource};
 use anyhow::{Context, Result, ensure};
-use harness::control_plane::istiod::{self, Proxy};
-use harness::control_plane::{Objects, Resource};
 use harness::tls::Roots;
 use harness::{Authority, Bootstrap, until};
 use serde_json::json;

@@ -1,5 +1,6 @@
 //! Meshes: what `render` makes for Istio and Envoy Gateway, as their control planes hand it to an Envoy.
 
+mod control_plane;
 mod envoy_gateway;
 mod istio;
 mod pods;

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::control_plane::Objects;
 use anyhow::{Context, Result, ensure};
-use harness::control_plane::Objects;
 use harness::{Place, Process, artifacts, tokens, until};
 use serde_json::Value;
 

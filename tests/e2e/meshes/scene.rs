@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use super::control_plane::{ControlPlane, Objects, Resource};
 use anyhow::{Context, Result, ensure};
-use harness::control_plane::{ControlPlane, Objects, Resource};
 use harness::tls::{Served, handshake};
 use harness::{
     Backend, Bootstrap, EnvoyOptions, PebbleOptions, SidecarOptions, Stage, World, WorldOptions, artifacts, tokens,

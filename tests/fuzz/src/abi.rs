@@ -8,12 +8,9 @@ use std::time::Duration;
 use acme::scripted::{Ca, Settings, Web};
 use acme::{Method, Request};
 use arbitrary::{Result, Unstructured};
-use envoy_autocert::simulation::{Action, Buffer, Instance, Level, MetricKind, Proxy, Status, Token};
+use envoy_autocert::simulation::{Action, Buffer, Level, MetricKind, Proxy, Root, Status, Token};
 use protocol::path;
 use serde_json::json;
-
-/// The root context.
-const ROOT: u32 = 1;
 
 /// More happenings would make a run slow, and show nothing that fewer don't.
 const MOST: usize = 300;
@@ -27,9 +24,8 @@ pub fn abi(input: &[u8]) {
 
 fn happenings(input: &mut Unstructured<'_>) -> Result<()> {
     let host = Rc::new(Host::new(configuration().into_bytes()));
-    let mut instance = Instance::new(host.clone());
-    instance.create(ROOT, 0);
-    assert!(instance.configure(ROOT));
+    let mut root = Root::new(host.clone());
+    assert!(root.configure());
     let mut ca = Ca::new(Settings { repeated_delivery: true, looks_until_done: 0, ..Settings::default() }, &host.web);
     for _ in 0..MOST {
         if input.is_empty() {
@@ -38,31 +34,26 @@ fn happenings(input: &mut Unstructured<'_>) -> Result<()> {
         match input.int_in_range(0..=11)? {
             0..=3 => {
                 host.now.set(host.now.get().saturating_add(input.arbitrary::<u16>()?.into()));
-                instance.tick(ROOT);
+                root.tick();
             }
             4..=7 => {
                 let Some((token, call)) = host.calls.borrow_mut().pop_front() else { continue };
                 let answer = good(&host, &mut ca, &call);
-                answer_with(input, &host, &mut instance, token, answer)?;
+                answer_with(input, &host, &mut root, token, answer)?;
             }
             8 => {
                 let token = input.arbitrary()?;
                 let answer = (input.arbitrary()?, Vec::new(), input.arbitrary()?);
-                answer_with(input, &host, &mut instance, token, answer)?;
+                answer_with(input, &host, &mut root, token, answer)?;
             }
             9 => host.ahead.set(input.arbitrary()?),
             10 => {
-                let (context, parent) = (input.arbitrary()?, input.arbitrary()?);
-                instance.create(context, parent);
                 host.request.replace(BTreeMap::from([
                     (":method".to_owned(), input.arbitrary()?),
                     (":path".to_owned(), input.arbitrary()?),
                     (":authority".to_owned(), input.arbitrary()?),
                 ]));
-                let _ = instance.request(context);
-                if context != ROOT {
-                    instance.delete(context);
-                }
+                root.stream().request();
             }
             _ => {
                 let keys: Vec<String> = host.shared.borrow().keys().cloned().collect();
@@ -85,7 +76,7 @@ type Fields = Vec<(String, String)>;
 fn answer_with(
     input: &mut Unstructured<'_>,
     host: &Host,
-    instance: &mut Instance,
+    root: &mut Root,
     token: Token,
     (status, mut headers, mut body): Answer,
 ) -> Result<()> {
@@ -109,9 +100,9 @@ fn answer_with(
     let size = if input.ratio(1, 20)? { input.arbitrary::<u32>()? as usize } else { body.len() };
     let count = headers.len();
     host.answer.replace((headers, body));
-    instance.answered(ROOT, token, count, size);
+    root.answered(token, count, size);
     if input.ratio(1, 20)? {
-        instance.answered(ROOT, token, count, size);
+        root.answered(token, count, size);
     }
     Ok(())
 }
@@ -170,16 +161,14 @@ pub fn challenge_request(input: &[u8]) {
         let line = format!("{TOKEN} a.example 4102444800 {TOKEN}.thumbprint\n");
         let _ = host.set_shared_data(&format!("envoy-autocert/http-01/{bucket}"), line.as_bytes(), 0);
     }
-    let mut instance = Instance::new(host.clone());
-    instance.create(ROOT, 0);
-    assert!(instance.configure(ROOT));
-    instance.create(2, ROOT);
+    let mut root = Root::new(host.clone());
+    assert!(root.configure());
     let is_right = (method == "GET" || method == "HEAD")
         && asked == format!("/.well-known/acme-challenge/{TOKEN}")
         && authority.to_ascii_lowercase().starts_with("a.example");
     let headers = [(":method", method), (":path", asked), (":authority", authority)];
     host.request.replace(headers.map(|(name, value)| (name.to_owned(), value)).into());
-    let answered = instance.request(2) == Action::Pause;
+    let answered = root.stream().request() == Action::Pause;
     assert!(is_right || !answered, "{text:?} is answered");
 }
 
@@ -292,7 +281,7 @@ impl Proxy for Host {
         let mut shared = self.shared.borrow_mut();
         let current = shared.get(key).map_or(0, |(_, cas)| *cas);
         if cas != 0 && current != 0 && current != cas {
-            return Err(Status::CAS_MISMATCH);
+            return Err(Status::CasMismatch);
         }
         shared.insert(key.to_owned(), (value.to_vec(), current + 1));
         Ok(())

@@ -1,63 +1,29 @@
-//! The functions Envoy gives us. No other file calls the host.
-//!
-//! Ownership: a value that the host returns lies in memory that it asked of our `proxy_on_memory_allocate` during the
-//! call; from then on it is ours, as a boxed slice of just that size.
+//! [`Proxy`] by Envoy's host calls. No other file calls the host.
 
-// Every call to the host is foreign.
+// Three calls are not in the crate, or not whole.
 #![allow(unsafe_code)]
 
-use std::ptr::null_mut;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use super::pairs;
-use crate::proxy::{Buffer, Level, MetricKind, Proxy, Status, Token};
+use log::Level;
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+
+use crate::proxy::{Buffer, MetricKind, Proxy, Status, Token};
 
 /// The host, by its imported functions.
 pub(super) struct Envoy;
 
-/// `proxy_map_type_t`: the headers of the request that is being decoded.
-const REQUEST_HEADERS: u32 = 0;
-/// `proxy_map_type_t`: the headers of a callout's answer.
-const ANSWER_HEADERS: u32 = 6;
-/// `wasi_clock_id_t`: the monotonic clock.
-const MONOTONIC: u32 = 1;
+/// The longest timeout that Envoy takes, in milliseconds.
+const MAX_TIMEOUT: Duration = Duration::from_millis(i32::MAX.unsigned_abs() as u64);
+
 /// No gRPC status in a local answer.
 const NO_GRPC_STATUS: i32 = -1;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
-    fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
-    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
-    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
-    fn proxy_http_call(
-        cluster: *const u8,
-        cluster_size: usize,
-        headers: *const u8,
-        headers_size: usize,
-        body: *const u8,
-        body_size: usize,
-        trailers: *const u8,
-        trailers_size: usize,
-        timeout_milliseconds: u32,
-        token: *mut u32,
-    ) -> u32;
-    fn proxy_get_shared_data(
-        key: *const u8,
-        key_size: usize,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-        cas: *mut u32,
-    ) -> u32;
-    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> u32;
-    fn proxy_get_buffer_bytes(kind: u32, start: usize, size: usize, data: *mut *mut u8, data_size: *mut usize) -> u32;
-    fn proxy_get_header_map_pairs(kind: u32, data: *mut *mut u8, data_size: *mut usize) -> u32;
-    fn proxy_get_header_map_value(
-        kind: u32,
-        name: *const u8,
-        name_size: usize,
-        value: *mut *mut u8,
-        value_size: *mut usize,
-    ) -> u32;
+    /// Answers the request that is being decoded. The crate's `send_http_response` passes no `details`, which is what the
+    /// access log shows of who answered.
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -68,38 +34,34 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
-    fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
-    fn proxy_increment_metric(id: u32, by: i64) -> u32;
-    fn proxy_record_metric(id: u32, value: u64) -> u32;
-}
-
-#[link(wasm_import_module = "wasi_snapshot_preview1")]
-unsafe extern "C" {
-    fn random_get(buffer: *mut u8, size: usize) -> u32;
-    fn clock_time_get(clock: u32, precision: u64, time: *mut u64) -> u32;
 }
 
 impl Proxy for Envoy {
     fn log(&self, level: Level, line: &str) {
-        // SAFETY: the host only reads the text. A log line that can't be written is lost, and nothing can be told.
-        let _ = unsafe { proxy_log(level as u32, line.as_ptr(), line.len()) };
+        let level = match level {
+            Level::Error => LogLevel::Error,
+            Level::Warn => LogLevel::Warn,
+            Level::Info => LogLevel::Info,
+            Level::Debug => LogLevel::Debug,
+            Level::Trace => LogLevel::Trace,
+        };
+        // A line that can't be written is lost, and nothing can be told.
+        let _ = hostcalls::log(level, line);
     }
 
     fn wall_nanos(&self) -> Option<u64> {
-        let mut time = 0;
-        // SAFETY: the host writes eight bytes.
-        ok(unsafe { proxy_get_current_time_nanoseconds(&mut time) }).ok().map(|()| time)
+        let since = hostcalls::get_current_time().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        u64::try_from(since.as_nanos()).ok()
     }
 
     fn monotonic_nanos(&self) -> Option<u64> {
-        let mut time = 0;
-        // SAFETY: the host writes eight bytes.
-        ok(unsafe { clock_time_get(MONOTONIC, 0, &mut time) }).ok().map(|()| time)
+        // SAFETY: the host writes eight bytes where the callee has them.
+        unsafe { wasi::clock_time_get(wasi::CLOCKID_MONOTONIC, 0) }.ok()
     }
 
     fn random(&self, buffer: &mut [u8]) -> bool {
         // SAFETY: the host writes as many bytes as it is told.
-        unsafe { random_get(buffer.as_mut_ptr(), buffer.len()) == 0 }
+        unsafe { wasi::random_get(buffer.as_mut_ptr(), buffer.len()) }.is_ok()
     }
 
     fn memory_bytes(&self) -> u64 {
@@ -109,77 +71,50 @@ impl Proxy for Envoy {
     }
 
     fn set_tick_period(&self, milliseconds: u32) -> Result<(), Status> {
-        // SAFETY: no memory is passed.
-        ok(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+        hostcalls::set_tick_period(Duration::from_millis(milliseconds.into())).map_err(status)
     }
 
     fn call(&self, cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<Token, Status> {
-        let headers = pairs::encode(headers);
-        let trailers = pairs::encode(&[]);
-        let timeout = u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).clamp(1, i32::MAX.unsigned_abs());
-        let mut token = 0;
-        // SAFETY: the host only reads what it is given, and writes the token's four bytes.
-        ok(unsafe {
-            proxy_http_call(
-                cluster.as_ptr(),
-                cluster.len(),
-                headers.as_ptr(),
-                headers.len(),
-                body.as_ptr(),
-                body.len(),
-                trailers.as_ptr(),
-                trailers.len(),
-                timeout,
-                &mut token,
-            )
-        })?;
-        Ok(token)
+        let timeout = timeout.clamp(Duration::from_millis(1), MAX_TIMEOUT);
+        hostcalls::dispatch_http_call(cluster, headers.to_vec(), Some(body), Vec::new(), timeout).map_err(status)
     }
 
     fn shared_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status> {
-        let (mut value, mut size, mut cas) = (null_mut(), 0, 0);
-        // SAFETY: the host reads the key, and writes a pointer, a size and a number.
-        match ok(unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), &mut value, &mut size, &mut cas) }) {
-            Ok(()) => Ok(Some((taken(value, size), cas))),
-            Err(Status::NOT_FOUND) => Ok(None),
-            Err(status) => Err(status),
-        }
+        // An empty value is told as none, with a number.
+        Ok(match hostcalls::get_shared_data(key).map_err(status)? {
+            (None, None) => None,
+            (value, cas) => Some((value.unwrap_or_default(), cas.unwrap_or_default())),
+        })
     }
 
     fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<(), Status> {
-        // SAFETY: the host only reads.
-        ok(unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) })
+        hostcalls::set_shared_data(key, Some(value), Some(cas)).map_err(status)
     }
 
     fn buffer(&self, buffer: Buffer, limit: usize) -> Result<Vec<u8>, Status> {
-        let (mut data, mut size) = (null_mut(), 0);
-        // SAFETY: the host writes a pointer and a size.
-        match ok(unsafe { proxy_get_buffer_bytes(buffer as u32, 0, limit, &mut data, &mut size) }) {
-            Ok(()) => Ok(taken(data, size)),
-            Err(Status::NOT_FOUND) => Ok(Vec::new()),
-            Err(status) => Err(status),
-        }
+        let kind = match buffer {
+            Buffer::AnswerBody => BufferType::HttpCallResponseBody,
+            Buffer::VmConfiguration => BufferType::VmConfiguration,
+            Buffer::Configuration => BufferType::PluginConfiguration,
+        };
+        Ok(hostcalls::get_buffer(kind, 0, limit).map_err(status)?.unwrap_or_default())
     }
 
     fn answer_headers(&self) -> Result<Vec<(String, String)>, Status> {
-        let (mut data, mut size) = (null_mut(), 0);
-        // SAFETY: the host writes a pointer and a size.
-        ok(unsafe { proxy_get_header_map_pairs(ANSWER_HEADERS, &mut data, &mut size) })?;
-        Ok(pairs::decode(&taken(data, size)).unwrap_or_default())
+        let headers = hostcalls::get_map_bytes(MapType::HttpCallResponseHeaders).map_err(status)?;
+        let text = |value: Vec<u8>| String::from_utf8_lossy(&value).into_owned();
+        Ok(headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), text(value))).collect())
     }
 
     fn request_header(&self, name: &str) -> Option<String> {
-        let (mut value, mut size) = (null_mut(), 0);
-        // SAFETY: the host reads the name, and writes a pointer and a size.
-        ok(unsafe { proxy_get_header_map_value(REQUEST_HEADERS, name.as_ptr(), name.len(), &mut value, &mut size) })
-            .ok()?;
-        String::from_utf8(taken(value, size)).ok()
+        let value = hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok()??;
+        String::from_utf8(value).ok()
     }
 
     fn respond(&self, status: u16, headers: &[(&str, &str)], body: &[u8], details: &str) -> Result<(), Status> {
-        let headers = pairs::encode(headers);
+        let headers = serialized(headers);
         // SAFETY: the host only reads.
-        ok(unsafe {
+        let answered = unsafe {
             proxy_send_local_response(
                 status.into(),
                 details.as_ptr(),
@@ -190,46 +125,49 @@ impl Proxy for Envoy {
                 headers.len(),
                 NO_GRPC_STATUS,
             )
-        })
+        };
+        if answered == 0 { Ok(()) } else { Err(Status::InternalFailure) }
     }
 
     fn define_metric(&self, kind: MetricKind, name: &str) -> Result<u32, Status> {
-        let mut id = 0;
-        // SAFETY: the host reads the name and writes four bytes.
-        ok(unsafe { proxy_define_metric(kind as u32, name.as_ptr(), name.len(), &mut id) })?;
-        Ok(id)
+        let kind = match kind {
+            MetricKind::Counter => MetricType::Counter,
+            MetricKind::Gauge => MetricType::Gauge,
+            MetricKind::Histogram => MetricType::Histogram,
+        };
+        hostcalls::define_metric(kind, name).map_err(status)
     }
 
     fn increment_metric(&self, id: u32, by: i64) -> Result<(), Status> {
-        // SAFETY: no memory is passed.
-        ok(unsafe { proxy_increment_metric(id, by) })
+        hostcalls::increment_metric(id, by).map_err(status)
     }
 
     fn record_metric(&self, id: u32, value: u64) -> Result<(), Status> {
-        // SAFETY: no memory is passed.
-        ok(unsafe { proxy_record_metric(id, value) })
+        hostcalls::record_metric(id, value).map_err(status)
     }
 }
 
-/// Memory for a value that the host is about to hand over; null when there is none left.
-pub(super) fn allocate(size: usize) -> *mut u8 {
-    let mut memory = Vec::new();
-    if memory.try_reserve_exact(size).is_err() {
-        return null_mut();
+/// Statuses that the crate returns rather than panics on are all known here.
+fn status(status: proxy_wasm::types::Status) -> Status {
+    match status {
+        proxy_wasm::types::Status::BadArgument => Status::BadArgument,
+        proxy_wasm::types::Status::CasMismatch => Status::CasMismatch,
+        proxy_wasm::types::Status::NotFound => Status::NotFound,
+        _ => Status::InternalFailure,
     }
-    memory.resize(size, 0_u8);
-    Box::into_raw(memory.into_boxed_slice()).cast()
 }
 
-fn ok(status: u32) -> Result<(), Status> {
-    if status == 0 { Ok(()) } else { Err(Status(status)) }
-}
-
-/// Takes over what the host put into memory from [`allocate`].
-fn taken(data: *mut u8, size: usize) -> Vec<u8> {
-    if data.is_null() || size == 0 {
-        return Vec::new();
+/// Header fields as bytes: a count, all lengths, then all names and values, each closed by a zero byte.
+fn serialized(headers: &[(&str, &str)]) -> Vec<u8> {
+    let length = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = length(headers.len()).to_vec();
+    for (name, value) in headers {
+        bytes.extend(length(name.len()));
+        bytes.extend(length(value.len()));
     }
-    // SAFETY: the host returns memory it asked of `allocate` for just this size during this very call.
-    unsafe { Vec::from_raw_parts(data, size, size) }
+    for text in headers.iter().flat_map(|(name, value)| [name, value]) {
+        bytes.extend(text.as_bytes());
+        bytes.push(0);
+    }
+    bytes
 }

@@ -20,10 +20,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures::future::{Either, select};
+use log::Level;
 
 use self::local::LocalLease;
-use crate::log::log;
-use crate::proxy::Level;
 use crate::sidecar::{AskError, Sidecar};
 use crate::world::World;
 
@@ -69,10 +68,10 @@ pub(crate) async fn run(world: Rc<World>, goes_first: bool) {
             world.timers.sleep(LOOK).await;
             continue;
         };
-        log!(world.proxy, Debug, "this instance leads in its Envoy, epoch {epoch}");
+        log::debug!("this instance leads in its Envoy, epoch {epoch}");
         let leading = pin!(lead(&world, epoch));
         match select(pin!(keep(&world, &lease)), leading).await {
-            Either::Left(((), _)) => log!(world.proxy, Info, "another instance in this Envoy leads now"),
+            Either::Left(((), _)) => log::info!("another instance in this Envoy leads now"),
             Either::Right(((), _)) => lease.release(),
         }
     }
@@ -91,7 +90,7 @@ async fn keep(world: &World, lease: &LocalLease) {
 /// Asks the sidecar for its lease, and reigns whenever it has it. Ends only when this Envoy can't be named.
 async fn lead(world: &Rc<World>, epoch: u64) {
     let Some(envoy) = envoy_name(world) else {
-        log!(world.proxy, Error, "shared data can't be written, so no engine runs in this instance");
+        log::error!("shared data can't be written, so no engine runs in this instance");
         world.timers.sleep(LONGEST_PAUSE).await;
         return;
     };

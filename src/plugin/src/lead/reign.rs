@@ -11,7 +11,6 @@ use protocol::Lease;
 use super::SIDECAR_TTL;
 use crate::ca::Ca;
 use crate::challenges;
-use crate::log::log;
 use crate::sidecar::vault::SidecarVault;
 use crate::sidecar::{AskError, Sidecar, replacement};
 use crate::world::World;
@@ -40,12 +39,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
     match world.config.wants.len() {
         // Others say what they want, or nobody does.
-        0 => log!(world.proxy, Info, "the engine runs in this instance"),
-        1 => log!(world.proxy, Info, "the engine runs in this instance (1 certificate wanted)"),
-        several => log!(world.proxy, Info, "the engine runs in this instance ({several} certificates wanted)"),
+        0 => log::info!("the engine runs in this instance"),
+        1 => log::info!("the engine runs in this instance (1 certificate wanted)"),
+        several => log::info!("the engine runs in this instance ({several} certificates wanted)"),
     }
     if let Err(status) = challenges::prune(&world.shared, world.now_seconds()) {
-        log!(world.proxy, Warn, "old challenges can't be removed from shared data: {status}");
+        log::warn!("old challenges can't be removed from shared data: {status}");
     }
     world.herald.engine_active(true);
     let wants = WantsFeed::default();
@@ -53,7 +52,7 @@ pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Leas
     select(pin!(heartbeat(world, sidecar, lease, &wants)), work).await;
     // Not when this is dropped: then another instance of this Envoy leads, and its metrics are these.
     world.herald.engine_active(false);
-    log!(world.proxy, Info, "the engine has stopped: the lease is lost");
+    log::info!("the engine has stopped: the lease is lost");
 }
 
 /// Keeps the sidecar's lease until it is lost. One that comes under another fence was lost for a moment, unnoticed:
@@ -96,7 +95,7 @@ async fn drive(world: &Rc<World>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
         if ran > LONGEST_PAUSE {
             pause = FIRST_PAUSE;
         }
-        log!(world.proxy, Warn, "the engine gave up and starts again in {} s: {error}", pause.as_secs());
+        log::warn!("the engine gave up and starts again in {} s: {error}", pause.as_secs());
         world.timers.sleep(pause).await;
         pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }

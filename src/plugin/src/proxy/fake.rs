@@ -6,7 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Buffer, Level, MetricKind, Proxy, Status, Token};
+use log::Level;
+
+use super::{Buffer, MetricKind, Proxy, Status, Token};
 
 /// See the module.
 #[derive(Default)]
@@ -97,7 +99,7 @@ impl Proxy for FakeProxy {
     }
 
     fn call(&self, _: &str, _: &[(&str, &str)], _: &[u8], _: Duration) -> Result<Token, Status> {
-        Err(Status::BAD_ARGUMENT)
+        Err(Status::BadArgument)
     }
 
     fn shared_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status> {
@@ -111,7 +113,7 @@ impl Proxy for FakeProxy {
         }
         let current = self.shared.borrow().get(key).map(|(_, cas)| *cas);
         if cas != 0 && current.is_some_and(|current| current != cas) {
-            return Err(Status::CAS_MISMATCH);
+            return Err(Status::CasMismatch);
         }
         self.write(key, value);
         Ok(())

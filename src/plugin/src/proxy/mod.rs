@@ -6,12 +6,14 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use log::Level;
+
 /// A handle that every part of the plugin holds.
 pub type ProxyHandle = Rc<dyn Proxy>;
 
 /// What the host does for us.
 pub trait Proxy {
-    /// Writes one line to Envoy's log.
+    /// Writes one line to Envoy's log. Only [`crate::logger`] calls this.
     fn log(&self, level: Level, line: &str);
 
     /// Nanoseconds since 1970 by the wall clock; `None` when the host refuses.
@@ -38,7 +40,7 @@ pub trait Proxy {
     fn shared_data(&self, key: &str) -> Result<Option<(Vec<u8>, u32)>, Status>;
 
     /// Sets a key. `cas` 0 overwrites whatever there is; another one must be the number last read, or the answer is
-    /// [`Status::CAS_MISMATCH`]. On a key that does not exist, Envoy takes any `cas`.
+    /// [`Status::CasMismatch`]. On a key that does not exist, Envoy takes any `cas`.
     fn set_shared_data(&self, key: &str, value: &[u8], cas: u32) -> Result<(), Status>;
 
     /// At most `limit` bytes of a buffer.
@@ -67,75 +69,50 @@ pub trait Proxy {
 /// Names a callout of one root context.
 pub type Token = u32;
 
-/// A status other than OK (proxy-wasm ABI 0.2.1, `proxy_status_t`); hosts answer others than those listed there.
+/// A status other than OK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status(pub u32);
-
-impl Status {
-    /// There is nothing under this key.
-    pub const NOT_FOUND: Self = Self(1);
+pub enum Status {
     /// An argument is wrong; of a callout: the cluster is not known to Envoy, or a header is missing.
-    pub const BAD_ARGUMENT: Self = Self(2);
+    BadArgument,
     /// Somebody else changed the key since it was read.
-    pub const CAS_MISMATCH: Self = Self(8);
+    CasMismatch,
     /// The host could not; of a callout: the cluster has no healthy host, or a circuit breaker of it is open.
-    pub const INTERNAL_FAILURE: Self = Self(10);
+    InternalFailure,
+    /// There is nothing under this key.
+    NotFound,
 }
 
 impl std::fmt::Display for Status {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = match self.0 {
-            1 => "not found",
-            2 => "bad argument",
-            3 => "serialisation failure",
-            4 => "parse failure",
-            6 => "invalid memory access",
-            7 => "empty",
-            8 => "changed meanwhile",
-            10 => "internal failure",
-            12 => "unimplemented",
-            _ => return write!(f, "status {}", self.0),
-        };
-        f.write_str(name)
+        f.write_str(match self {
+            Self::BadArgument => "bad argument",
+            Self::CasMismatch => "changed meanwhile",
+            Self::InternalFailure => "internal failure",
+            Self::NotFound => "not found",
+        })
     }
-}
-
-/// Envoy's log levels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Level {
-    /// For developers.
-    Debug = 1,
-    /// One line an event.
-    Info = 2,
-    /// Something failed and is tried again.
-    Warn = 3,
-    /// Something needs a person.
-    Error = 4,
 }
 
 /// The buffers we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Buffer {
     /// The body of the callout's answer that is being delivered now.
-    AnswerBody = 4,
+    AnswerBody,
     /// The VM's configuration.
-    VmConfiguration = 6,
+    VmConfiguration,
     /// The plugin's configuration, while it is being configured.
-    Configuration = 7,
+    Configuration,
 }
 
 /// The kinds of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u32)]
 pub enum MetricKind {
     /// Only grows.
-    Counter = 0,
+    Counter,
     /// Goes up and down.
-    Gauge = 1,
+    Gauge,
     /// A distribution.
-    Histogram = 2,
+    Histogram,
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ use serde::Serialize;
 use super::vault::SidecarVault;
 use super::{Ask, LONG_POLL_GRACE, parse};
 use crate::challenges;
-use crate::log::log;
 
 /// How long a challenge may take to reach the sidecar, where nobody waits for what it says.
 const CHALLENGE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -74,9 +73,7 @@ impl SidecarVault {
     /// Says once that nobody answers challenges.
     fn warn_of_silence(&self) {
         if !self.has_warned.replace(true) {
-            log!(
-                self.world.proxy,
-                Warn,
+            log::warn!(
                 "no instance of this plugin in Envoy's workers answers HTTP-01 challenges: is it a filter of the \
                  listener on port 80, with the same vm_id and the role `auto` or `responder`?"
             );

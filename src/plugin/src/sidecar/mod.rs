@@ -16,15 +16,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use engine::vault::VaultError;
+use log::Level;
 use protocol::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
 use crate::lead::Leader;
-use crate::log::{line, log, one_line};
+use crate::logger::one_line;
 use crate::places::Places;
-use crate::proxy::{Level, Status};
+use crate::proxy::Status;
 use crate::world::World;
 
 /// How long most exchanges may take: the sidecar may have a disk to wait for.
@@ -253,12 +254,12 @@ impl Sidecar {
         match result {
             Err(AskError::Away(why)) => {
                 if !self.away.replace(true) {
-                    log!(self.world.proxy, Warn, "the sidecar is away and is asked again: {why}");
+                    log::warn!("the sidecar is away and is asked again: {why}");
                 }
             }
             _ => {
                 if self.away.replace(false) {
-                    log!(self.world.proxy, Info, "the sidecar is back");
+                    log::info!("the sidecar is back");
                 }
             }
         }
@@ -267,7 +268,7 @@ impl Sidecar {
     /// Logs why the lease is not ours, when that is news.
     pub(crate) fn tell_refusal(&self, level: Level, why: &str) {
         if self.refusal.replace(why.to_owned()) != why {
-            line(&self.world.proxy, level, why);
+            log::log!(level, "{why}");
         }
     }
 
@@ -318,7 +319,7 @@ fn parse<T: DeserializeOwned>(ask: &Ask, body: &[u8]) -> Result<T, String> {
 
 fn unreached(cluster: &str, error: &CallError) -> String {
     match error {
-        CallError::Dispatch(Status::BAD_ARGUMENT) => {
+        CallError::Dispatch(Status::BadArgument) => {
             format!("Envoy has no cluster `{cluster}`: define it, or set `sidecar.cluster` to the sidecar's")
         }
         error => format!(

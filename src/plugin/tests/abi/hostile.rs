@@ -1,4 +1,24 @@
-//! Whatever stands in shared data, in a configuration, in a CA's answer: no trap.
+//! Whatever stands in shared data, in a configuration, in a request, in an answer: no Envoy can make the plugin trap.
+//!
+//! A host that is no Envoy can, since the `proxy-wasm` crate panics (lines of 0.2.5) where the host
+//!
+//! - answers a callout that was never made, or one twice: dispatcher.rs:413. Envoy looks the callout up before it calls
+//!   in, and forgets it then;
+//! - gives out the token of a callout that is not answered yet: dispatcher.rs:103. Envoy counts them, for each VM;
+//! - names a context that it has not created, or has deleted: dispatcher.rs:219-288; or creates one twice, or one of a
+//!   root context that is not there: dispatcher.rs:171-204. Envoy calls in only for contexts that it has created, and
+//!   what it calls of others (dispatcher.rs:352-398, of responses) is not exported;
+//! - calls in during a call (the `RefCell`s of dispatcher.rs:56-67), but for `proxy_on_memory_allocate`. Envoy defers
+//!   what comes up during a call until its end;
+//! - hands over a header map that is cut short (hostcalls.rs:1333-1344), or a name that is not UTF-8
+//!   (hostcalls.rs:1345). Envoy's names are ASCII;
+//! - answers a host call with a status that the crate does not expect of it: hostcalls.rs:29 (log), 59 (time), 73 (tick
+//!   period), 116 (buffer), 195 (headers), 295 (header), 521 and 548 (shared data), 841 (callout), 1144, 1176 and 1192
+//!   (metrics). Envoy gives none of these, *unless its `capability_restriction_config` does not list the function*: then
+//!   it answers 10. The lists that `render` writes have all of them;
+//! - answers with a status that the crate's enum does not have (types.rs:43; 6, 9, 11, 12), which is undefined behaviour;
+//!   Envoy does where it can't write the answer into the VM's memory;
+//! - has no memory left for what it hands over: allocator.rs:23.
 
 use crate::envoy::{Answer, Outcome, Process, TOKEN, Vm};
 use crate::world::{World, configuration};
@@ -111,17 +131,6 @@ fn no_key_is_ever_in_shared_data() {
 }
 
 #[test]
-fn shared_data_that_is_refused_is_survived() {
-    for refused in ["proxy_get_shared_data", "proxy_set_shared_data"] {
-        let mut world = World::with_filter(&configuration("auto", &["a.example"]));
-        world.process.with(|process| process.refused = vec![refused]);
-        world.run_for(30_000);
-        world.process.with(|process| process.refused.clear());
-        world.run_until(30_000, |world| world.sidecar.certificates.len() == 1);
-    }
-}
-
-#[test]
 fn an_envoy_that_gives_no_randomness_is_survived() {
     let mut world = World::with_filter(&configuration("auto", &["a.example"]));
     world.process.with(|process| process.refused = vec!["random_get"]);
@@ -146,6 +155,7 @@ fn no_answer_of_a_ca_or_a_sidecar_traps() {
             answer.headers.push(("replay-nonce".to_owned(), "\u{1b}[31m".to_owned()));
             answer.headers.push(("retry-after".to_owned(), "99999999999999999999".to_owned()));
             answer.headers.push(("location".to_owned(), "file:///etc/passwd".to_owned()));
+            answer.raw_headers.push(("link".to_owned(), vec![0x80, 0xff, b';']));
             Some((dice.roll(9) > 0).then_some(answer))
         }));
         world.run_for(60_000);
@@ -153,14 +163,19 @@ fn no_answer_of_a_ca_or_a_sidecar_traps() {
 }
 
 #[test]
-fn thousands_of_contexts_created_twice_and_deleted_twice_are_survived() {
+fn thousands_of_contexts_are_survived() {
     let process = Process::default();
     let mut vm = Vm::start(&process);
     let root = vm.root(&configuration("auto", &["a.example"])).unwrap();
-    for context in 0..3_000 {
-        vm.create(if context % 2 == 0 { root } else { 0 });
+    let contexts = (0..3_000).map(|number| {
+        // A root context that is not configured yet, or a stream.
+        let context = vm.create(if number % 2 == 0 { 0 } else { root });
+        if number % 2 == 0 {
+            vm.tick(context);
+        }
+        context
+    });
+    for context in contexts.collect::<Vec<_>>() {
         vm.delete(context);
-        vm.delete(context);
-        vm.tick(context);
     }
 }

@@ -1,7 +1,7 @@
 //! The plugin as Envoy sees it: the built `envoy_autocert.wasm` in an interpreter, against a scripted proxy-wasm host
 //! on a virtual clock. A trap anywhere fails the test.
 //!
-//! The module is built by `cargo build` when a test first needs it; `ENVOY_AUTOCERT_WASM` names one that is there.
+//! The module is built by `make plugin` when a test first needs it; `ENVOY_AUTOCERT_WASM` names one that is there.
 
 #![allow(
     clippy::arithmetic_side_effects,

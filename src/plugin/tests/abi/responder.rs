@@ -28,10 +28,11 @@ fn get(vm: &mut Vm, root: u32, authority: &str, path: &str) -> Outcome {
 #[test]
 fn a_live_challenge_is_answered_with_its_key_authorization() {
     let (_process, mut vm, root) = envoy("auto");
-    let Outcome::Answered { status, headers, body } = get(&mut vm, root, "A.example:80", &path(TOKEN)) else {
+    let Outcome::Answered { status, details, headers, body } = get(&mut vm, root, "A.example:80", &path(TOKEN)) else {
         panic!("not answered");
     };
     assert_eq!((status, body), (200, format!("{TOKEN}.thumbprint")));
+    assert_eq!(details, "envoy_autocert_http_01", "what the access log shows");
     let headers = headers.iter().map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>();
     let expected =
         ["content-type: application/octet-stream", "x-content-type-options: nosniff", "cache-control: no-store"];
@@ -85,12 +86,18 @@ fn an_instance_with_the_role_engine_answers_nothing() {
 }
 
 #[test]
-fn a_stream_of_an_unknown_root_context_goes_on() {
+fn a_stream_that_outlives_its_root_context_is_answered_or_goes_on() {
     let (_process, mut vm, root) = envoy("auto");
-    assert_eq!(get(&mut vm, 4711, "a.example", &path(TOKEN)), Outcome::Continued);
-    let headers = [(":method", "GET"), (":authority", "a.example"), (":path", &path(TOKEN))];
-    assert_eq!(vm.request_in(4712, &headers), Outcome::Continued);
+    let stream = vm.create(root);
     vm.delete(root);
+    assert_eq!(vm.request_in(stream, &[(":method", "GET"), (":path", "/")]), Outcome::Continued);
+    vm.delete(stream);
+}
+
+#[test]
+fn a_stream_of_a_root_context_without_a_configuration_goes_on() {
+    let (_process, mut vm, _) = envoy("auto");
+    let root = vm.create(0);
     assert_eq!(get(&mut vm, root, "a.example", &path(TOKEN)), Outcome::Continued);
 }
 

@@ -6,17 +6,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
-use envoy_autocert::simulation::{Buffer, Instance, Level, MetricKind, Proxy, Status, Token};
+use envoy_autocert::simulation::{Buffer, Level, MetricKind, Proxy, Root, Status, Token};
 
 use super::dice::Dice;
 use super::time::Time;
 use super::trace::Trace;
-
-/// The root context of every instance.
-const ROOT: u32 = 1;
-
-/// The first stream's context.
-const STREAM: u32 = 2;
 
 /// Envoy's shared data.
 pub type Shared = Rc<RefCell<BTreeMap<String, (Vec<u8>, u32)>>>;
@@ -44,13 +38,12 @@ pub type Fields = Vec<(String, String)>;
 pub struct Vm {
     /// Tells it from all others.
     pub number: u64,
-    instance: Instance,
+    root: Root,
     host: Rc<Host>,
     /// When its next tick is due, if it ticks.
     pub next_tick: Option<i64>,
     /// It does nothing until then: its thread is held up.
     pub suspended_until: i64,
-    streams: u32,
 }
 
 struct Host {
@@ -93,17 +86,16 @@ impl Vm {
             response: RefCell::default(),
             metrics: Cell::new(0),
         });
-        let mut instance = Instance::new(host.clone());
-        instance.create(ROOT, 0);
-        assert!(instance.configure(ROOT), "the configuration is good");
-        let mut vm = Self { number, instance, host, next_tick: None, suspended_until: 0, streams: 0 };
+        let mut root = Root::new(host.clone());
+        assert!(root.configure(), "the configuration is good");
+        let mut vm = Self { number, root, host, next_tick: None, suspended_until: 0 };
         vm.reckon(0);
         vm
     }
 
     /// Its tick.
     pub fn tick(&mut self) {
-        self.instance.tick(ROOT);
+        self.root.tick();
         self.reckon(0);
     }
 
@@ -119,7 +111,7 @@ impl Vm {
         };
         let (count, size) = (headers.len(), body.len());
         self.host.answer.replace((headers, body));
-        self.instance.answered(ROOT, token, count, size);
+        self.root.answered(token, count, size);
         self.reckon(period);
     }
 
@@ -134,11 +126,7 @@ impl Vm {
         let request = vec![(":method", "GET".to_owned()), (":path", path), (":authority", host.to_owned())];
         self.host.request.replace(request);
         self.host.response.replace(None);
-        self.streams += 1;
-        let stream = STREAM + self.streams;
-        self.instance.create(stream, ROOT);
-        self.instance.request(stream);
-        self.instance.delete(stream);
+        self.root.stream().request();
         String::from_utf8(self.host.response.take()?).ok()
     }
 
@@ -204,7 +192,7 @@ impl Proxy for Host {
         let mut shared = self.shared.borrow_mut();
         let current = shared.get(key).map_or(0, |(_, cas)| *cas);
         if cas != 0 && current != 0 && current != cas {
-            return Err(Status::CAS_MISMATCH);
+            return Err(Status::CasMismatch);
         }
         shared.insert(key.to_owned(), (value.to_vec(), current + 1));
         Ok(())

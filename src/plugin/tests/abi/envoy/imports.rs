@@ -2,15 +2,17 @@
 
 use wasmi::{Caller, Error, Extern, Linker};
 
-use super::{Callout, Outcome, START, VmState};
+use super::{Answer, Callout, Outcome, START, VmState};
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
-const BAD_ARGUMENT: u32 = 2;
+/// What Envoy answers for a callout to a cluster that it does not know.
+pub(crate) const BAD_ARGUMENT: u32 = 2;
 const INVALID_MEMORY_ACCESS: u32 = 6;
 const CAS_MISMATCH: u32 = 8;
-/// What Envoy answers for a function that `capability_restriction_config` does not allow.
-const INTERNAL_FAILURE: u32 = 10;
+/// What Envoy answers for a callout to a cluster without a healthy host, and for a function that
+/// `capability_restriction_config` does not allow.
+pub(crate) const INTERNAL_FAILURE: u32 = 10;
 
 type Host<'a> = Caller<'a, VmState>;
 
@@ -64,9 +66,6 @@ fn define_shared_data(linker: &mut Linker<VmState>) -> Result<(), Error> {
         "proxy_get_shared_data",
         |mut host: Host<'_>, key: u32, key_size: u32, value: u32, value_size: u32, cas: u32| {
             let Some(key) = read_text(&host, key, key_size) else { return INVALID_MEMORY_ACCESS };
-            if refused(&host, "proxy_get_shared_data") {
-                return INTERNAL_FAILURE;
-            }
             let found = host.data().process.with(|process| process.shared.get(&key).cloned());
             let Some((found, number)) = found else { return NOT_FOUND };
             give(&mut host, &found, value, value_size);
@@ -79,9 +78,6 @@ fn define_shared_data(linker: &mut Linker<VmState>) -> Result<(), Error> {
         |host: Host<'_>, key: u32, key_size: u32, value: u32, value_size: u32, cas: u32| {
             let Some(key) = read_text(&host, key, key_size) else { return INVALID_MEMORY_ACCESS };
             let Some(value) = read(&host, value, value_size) else { return INVALID_MEMORY_ACCESS };
-            if refused(&host, "proxy_set_shared_data") {
-                return INTERNAL_FAILURE;
-            }
             assert!(key.starts_with("envoy-autocert/"), "keys are prefixed: {key}");
             host.data().process.with(|process| {
                 if cas != 0 && process.shared.get(&key).is_some_and(|(_, current)| *current != cas) {
@@ -100,7 +96,10 @@ fn define_http(linker: &mut Linker<VmState>) -> Result<(), Error> {
     linker.func_wrap("env", "proxy_http_call", http_call)?;
     linker.func_wrap("env", "proxy_get_header_map_pairs", |mut host: Host<'_>, kind: u32, data: u32, size: u32| {
         assert_eq!(kind, 6, "only a callout's answer is read as a whole");
-        let pairs = encode(&host.data().answer.headers.clone());
+        let Answer { headers, raw_headers, .. } = &host.data().answer;
+        let text = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let raw = raw_headers.iter().map(|(name, value)| (name.as_str(), value.as_slice()));
+        let pairs = encode(&text.chain(raw).collect::<Vec<_>>());
         give(&mut host, &pairs, data, size)
     })?;
     linker.func_wrap(
@@ -168,11 +167,11 @@ fn send_local_response(
     headers_size: u32,
     grpc_status: i32,
 ) -> u32 {
-    let Some(_details) = read_text(&host, details, details_size) else { return INVALID_MEMORY_ACCESS };
+    let Some(details) = read_text(&host, details, details_size) else { return INVALID_MEMORY_ACCESS };
     let Some(body) = read_text(&host, body, body_size) else { return INVALID_MEMORY_ACCESS };
     let Some(headers) = read(&host, headers, headers_size) else { return INVALID_MEMORY_ACCESS };
     assert_eq!(grpc_status, -1);
-    host.data_mut().response = Some(Outcome::Answered { status, headers: decode(&headers), body });
+    host.data_mut().response = Some(Outcome::Answered { status, details, headers: decode(&headers), body });
     OK
 }
 
@@ -298,7 +297,7 @@ fn give(host: &mut Host<'_>, bytes: &[u8], data: u32, size: u32) -> u32 {
     write(host, size, &length.to_le_bytes())
 }
 
-fn encode(pairs: &[(String, String)]) -> Vec<u8> {
+fn encode(pairs: &[(&str, &[u8])]) -> Vec<u8> {
     if pairs.is_empty() {
         return Vec::new();
     }
@@ -308,7 +307,7 @@ fn encode(pairs: &[(String, String)]) -> Vec<u8> {
         bytes.extend(u32::try_from(value.len()).unwrap().to_le_bytes());
     }
     for (name, value) in pairs {
-        bytes.extend(name.bytes().chain([0]).chain(value.bytes()).chain([0]));
+        bytes.extend(name.bytes().chain([0]).chain(value.iter().copied()).chain([0]));
     }
     bytes
 }

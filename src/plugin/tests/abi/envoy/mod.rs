@@ -11,6 +11,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use wasmi::{Instance, Linker, Store, TypedFunc, WasmParams, WasmResults};
 
+pub(crate) use self::imports::{BAD_ARGUMENT, INTERNAL_FAILURE};
 pub(crate) use self::wasm::module;
 
 /// 2026-01-01T00:00:00Z in milliseconds.
@@ -119,6 +120,8 @@ impl Callout {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) headers: Vec<(String, String)>,
+    /// Headers that come after these, and need not be text.
+    pub(crate) raw_headers: Vec<(String, Vec<u8>)>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -126,12 +129,14 @@ impl Answer {
     /// One that an upstream gave.
     pub(crate) fn genuine(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let headers = [(":status", status.to_string()), ("x-envoy-upstream-service-time", "1".to_owned())];
-        Self { headers: headers.map(|(name, value)| (name.to_owned(), value)).to_vec(), body: body.into() }
+        let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
+        Self { headers, body: body.into(), ..Self::default() }
     }
 
     /// One that Envoy made up.
     pub(crate) fn local(status: u16, body: &str) -> Self {
-        Self { headers: vec![(":status".to_owned(), status.to_string())], body: body.as_bytes().to_vec() }
+        let headers = vec![(":status".to_owned(), status.to_string())];
+        Self { headers, body: body.as_bytes().to_vec(), ..Self::default() }
     }
 }
 
@@ -141,7 +146,7 @@ pub(crate) enum Outcome {
     /// It went on to the next filter.
     Continued,
     /// The plugin answered.
-    Answered { status: u32, headers: Vec<(String, String)>, body: String },
+    Answered { status: u32, details: String, headers: Vec<(String, String)>, body: String },
 }
 
 /// What the host functions of one VM see.
@@ -243,7 +248,7 @@ impl Vm {
 
     /// Answers a callout, and lies about the size of the body.
     pub(crate) fn answer_sized(&mut self, context: u32, token: u32, answer: Answer, size: usize) {
-        let headers = u32::try_from(answer.headers.len()).unwrap();
+        let headers = u32::try_from(answer.headers.len() + answer.raw_headers.len()).unwrap();
         self.store.data_mut().answer = answer;
         let size = u32::try_from(size).unwrap();
         let name = "proxy_on_http_call_response";

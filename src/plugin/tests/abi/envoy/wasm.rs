@@ -16,19 +16,13 @@ pub(crate) fn module() -> &'static Module {
     })
 }
 
-/// Brings the module up to date; cargo knows whether there is anything to do.
+/// Brings the module up to date.
 fn build() -> PathBuf {
     let target = target_directory();
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--target", "wasm32-wasip1", "--profile", "wasm", "--manifest-path"])
-        .arg(manifest)
-        .arg("--target-dir")
-        .arg(&target)
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "the wasm module does not build; is the target there? `rustup target add wasm32-wasip1`");
-    target.join("wasm32-wasip1/wasm/envoy_autocert.wasm")
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let status = Command::new("make").arg("plugin").current_dir(root).env("CARGO_TARGET_DIR", &target).status();
+    assert!(status.expect("make runs").success(), "`make plugin` fails");
+    target.join("envoy_autocert.wasm")
 }
 
 /// The target directory that this test was built into: it lies in `<target>/<profile>/deps`.

@@ -1,25 +1,13 @@
 //! When the CA suggests that a certificate is renewed (RFC 9773), and what an order says of the one it replaces.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
 use std::time::Duration;
 
+use crate::scene::Scene;
 use acme::directory::Ca;
 use acme::issuance::{Beginning, rehearse};
 use acme::renewal_info::{RenewalInfo, USUAL, ask};
 use acme::scripted::{Fault, Faults, Renewals, Settings, renewal_id};
 use acme::{Error, Identifier};
-use scene::Scene;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

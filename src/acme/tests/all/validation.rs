@@ -1,26 +1,14 @@
 //! Validations that fail and can be tried again, against the scripted CA on a virtual clock: the reason is shown at once,
 //! the CA is told again, and in the end it is a failed validation.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::scene::{Scene, acme_error};
 use acme::ChallengeType::{Http01, TlsAlpn01};
 use acme::scripted::{AfterFailure, Faults, Settings};
 use acme::{Class, Error};
-use scene::{Scene, acme_error};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -1,24 +1,12 @@
 //! How long is waited, and for what: what the CA asks for, and what it does not.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::scene::{Scene, acme_error};
 use acme::scripted::{AfterFailure, Fault, Faults, Settings};
 use acme::{Class, Error, Response};
-use scene::{Scene, acme_error};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

@@ -1,18 +1,8 @@
 //! Which of the offered challenges is answered, and what the answer holds, against the scripted CA on a virtual clock.
 
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
+use crate::scene::{Scene, acme_error};
 use acme::ChallengeType::{self, Dns01, DnsPersist01, Http01, TlsAlpn01};
 use acme::scripted::{Fault, Faults, Settings};
-use scene::{Scene, acme_error};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

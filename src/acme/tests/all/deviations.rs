@@ -1,23 +1,12 @@
 //! Answers as real CAs give them that RFC 8555 has otherwise, each in a whole issuance against the scripted CA: what is
 //! not needed spoils nothing, and what decides whom we trust is not taken.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
+use crate::scene::{Scene, acme_error};
 use acme::ChallengeType::{Dns01, Http01};
 use acme::issuance::Beginning;
 use acme::order::Order;
 use acme::scripted::{Fault, Faults, Settings};
 use acme::{Error, Response};
-use scene::{Scene, acme_error};
 use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

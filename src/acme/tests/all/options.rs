@@ -1,19 +1,8 @@
 //! What a client is told to do beyond the plain flow: delays, external accounts, profiles, other chains.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
 use std::time::Duration;
 
+use crate::scene::{Scene, acme_error, key_of, options};
 use acme::certificate::Chains;
 use acme::external_account::Unsigned;
 use acme::issuance::{Beginning, issue};
@@ -21,7 +10,6 @@ use acme::scripted::{Certificate, Fault, Faults, Settings};
 use acme::{AccountKey, Client, Error, Identifier, account};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
-use scene::{Scene, acme_error, key_of, options};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

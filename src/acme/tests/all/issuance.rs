@@ -1,24 +1,12 @@
 //! Whole flows against a CA that follows a script, on a virtual clock.
 
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    dead_code,
-    unreachable_pub,
-    reason = "a test fails by panicking, and another test uses the rest of its scene"
-)]
-
-mod scene;
-
 use std::time::Duration;
 
+use crate::scene::{Keeper, Scene, acme_error, key, options};
 use acme::issuance::{Beginning, Failure, issue};
 use acme::order::Order;
 use acme::scripted::{Certificate, Fault, Faults, Settings, Web};
 use acme::{Client, Error, Host, Identifier, account};
-use scene::{Keeper, Scene, acme_error, key, options};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

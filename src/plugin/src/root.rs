@@ -1,7 +1,6 @@
-//! One VM: its root contexts, its streams, and what Envoy's calls mean to them.
+//! A root context: one configuration of the plugin in one VM; and the HTTP streams that pass it.
 //!
-//! Several root contexts may live in one VM (filters that share code, `vm_id` and VM configuration). Whatever names a
-//! context that we do not know is ignored.
+//! Several root contexts may live in one VM (filters that share code, `vm_id` and VM configuration).
 
 use std::rc::Rc;
 
@@ -9,11 +8,9 @@ use ::config::Role;
 
 use crate::config::Configured;
 use crate::executor::{Step, Task};
-use crate::log::{line, log};
-use crate::proxy::{Buffer, Level, ProxyHandle, Token};
-use crate::table::Table;
+use crate::proxy::{Buffer, ProxyHandle, Token};
 use crate::world::World;
-use crate::{config, gate, lead, responder};
+use crate::{config, gate, lead, logger, responder};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -27,52 +24,49 @@ const ENGINE_VM: &[u8] = b"engine";
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
 pub enum Action {
     /// It goes on to the next filter.
-    Continue = 0,
+    Continue,
     /// It has been answered here.
-    Pause = 1,
+    Pause,
 }
 
-/// All state of a VM.
-pub struct Instance {
+/// A root context.
+pub struct Root {
     proxy: ProxyHandle,
-    roots: Table<u32, Root>,
-    /// Each stream's root context.
-    streams: Table<u32, u32>,
+    /// Nothing before it is configured.
+    plugin: Option<Plugin>,
 }
 
-/// A configured root context.
-struct Root {
+/// An HTTP stream.
+pub struct Stream {
+    /// The world of a root context that answers challenges.
+    world: Option<Rc<World>>,
+}
+
+/// What a configuration makes of a root context.
+struct Plugin {
     world: Rc<World>,
     /// Standing for election and leading; `None` for a pure responder.
     task: Option<Task>,
     tick_period: u32,
     /// Tells the plugins of one Envoy apart, for [`gate`].
-    plugin: u64,
+    fingerprint: u64,
     entered: bool,
 }
 
-impl Instance {
-    /// An empty VM.
+impl Root {
+    /// A root context that awaits its configuration.
     pub fn new(proxy: ProxyHandle) -> Self {
-        Self { proxy, roots: Table::default(), streams: Table::default() }
+        Self { proxy, plugin: None }
     }
 
-    /// A root context (parent 0) or a stream begins.
-    pub fn create(&mut self, context: u32, parent: u32) {
-        // A root context is nothing to us before it is configured.
-        if parent != 0 {
-            self.streams.insert(context, parent);
-        }
-    }
-
-    /// A root context gets its configuration. False refuses it: each mistake is a line in the log.
+    /// Takes the configuration. False refuses it: each mistake is a line in the log.
     ///
     /// Envoy also calls this in a throw-away instance to see whether the configuration is good, so nothing is begun
     /// here. Callouts are not possible yet.
-    pub fn configure(&mut self, context: u32) -> bool {
+    pub fn configure(&mut self) -> bool {
+        let _entered = logger::enter(&self.proxy);
         let limit = config::MAX_BYTES.saturating_add(1);
         let configured = match self.proxy.buffer(Buffer::Configuration, limit) {
             Ok(bytes) => config::read(&bytes),
@@ -82,59 +76,59 @@ impl Instance {
             Ok(configured) => {
                 // What can't be read counts as none.
                 let vm = self.proxy.buffer(Buffer::VmConfiguration, limit).unwrap_or_default();
-                let root = Root::new(&self.proxy, configured, &vm);
-                warn_once(&root.world);
-                self.roots.insert(context, root);
+                let plugin = Plugin::new(&self.proxy, configured, &vm);
+                warn_once(&plugin.world);
+                self.plugin = Some(plugin);
                 true
             }
             Err(mistakes) => {
                 for mistake in mistakes {
-                    line(&self.proxy, Level::Error, &format!("configuration: {mistake}"));
+                    log::error!("configuration: {mistake}");
                 }
                 false
             }
         }
     }
 
-    /// A root context's tick.
-    pub fn tick(&mut self, context: u32) {
-        if let Some(root) = self.root(context) {
-            root.tick();
+    /// Goes on after some time.
+    pub fn tick(&mut self) {
+        let _entered = logger::enter(&self.proxy);
+        if let Some(plugin) = &mut self.plugin {
+            plugin.tick();
         }
     }
 
-    /// A callout of a root context is answered.
-    pub fn answered(&mut self, context: u32, token: Token, headers: usize, body_size: usize) {
-        if let Some(root) = self.root(context) {
-            root.world.callouts.answered(token, headers, body_size);
-            root.step();
+    /// Takes the answer to a callout, while the host delivers it.
+    pub fn answered(&mut self, token: Token, headers: usize, body_size: usize) {
+        let _entered = logger::enter(&self.proxy);
+        if let Some(plugin) = &mut self.plugin {
+            plugin.world.callouts.answered(token, headers, body_size);
+            plugin.step();
         }
     }
 
-    /// A stream's request begins.
-    pub fn request(&mut self, context: u32) -> Action {
-        let parent = self.streams.get(&context).copied().unwrap_or_default();
-        match self.root(parent) {
-            Some(root)
-                if root.answers_challenges()
-                    && responder::answer(&root.world.proxy, &root.world.shared, &root.world.clock) =>
-            {
-                Action::Pause
-            }
-            _ => Action::Continue,
-        }
+    /// An HTTP stream of this root context.
+    pub fn stream(&self) -> Stream {
+        let plugin = self.plugin.as_ref().filter(|plugin| plugin.answers_challenges());
+        Stream { world: plugin.map(|plugin| Rc::clone(&plugin.world)) }
     }
+}
 
-    /// A root context or a stream ends.
-    pub fn delete(&mut self, context: u32) {
-        self.streams.remove(&context);
-        if let Some(root) = self.roots.remove(&context).filter(|root| root.entered) {
-            gate::leave(&root.world.shared, root.plugin);
-        }
+impl Stream {
+    /// Looks at the headers of the request, while the host delivers them.
+    pub fn request(&self) -> Action {
+        let Some(world) = &self.world else { return Action::Continue };
+        let _entered = logger::enter(&world.proxy);
+        if responder::answer(&world.proxy, &world.shared, &world.clock) { Action::Pause } else { Action::Continue }
     }
+}
 
-    fn root(&mut self, context: u32) -> Option<&mut Root> {
-        self.roots.get_mut(&context)
+impl Drop for Root {
+    fn drop(&mut self) {
+        if let Some(plugin) = self.plugin.take().filter(|plugin| plugin.entered) {
+            let _entered = logger::enter(&self.proxy);
+            gate::leave(&plugin.world.shared, plugin.fingerprint);
+        }
     }
 }
 
@@ -150,23 +144,23 @@ fn warn_once(world: &World) {
     // Better twice than never.
     if news.unwrap_or(true) {
         for warning in &world.config.warnings {
-            log!(world.proxy, Warn, "configuration: {warning}");
+            log::warn!("configuration: {warning}");
         }
     }
 }
 
-impl Root {
+impl Plugin {
     fn new(proxy: &ProxyHandle, configured: Configured, vm: &[u8]) -> Self {
         let Configured { config, fingerprint } = configured;
         let role = config.role;
         let world = Rc::new(World::new(Rc::clone(proxy), config, fingerprint));
         let goes_first = role == Role::Engine || vm == ENGINE_VM;
         let task = (role != Role::Responder).then(|| Task::new(lead::run(Rc::clone(&world), goes_first)));
-        let plugin = fingerprint.rotate_left(1) ^ config::fingerprint(vm);
-        let mut root = Self { world, task, tick_period: 0, plugin, entered: false };
+        let fingerprint = fingerprint.rotate_left(1) ^ config::fingerprint(vm);
+        let mut plugin = Self { world, task, tick_period: 0, fingerprint, entered: false };
         // Envoy's ticks begin when it is ready to take callouts.
-        root.set_tick_period(1);
-        root
+        plugin.set_tick_period(1);
+        plugin
     }
 
     fn answers_challenges(&self) -> bool {
@@ -176,7 +170,7 @@ impl Root {
     fn tick(&mut self) {
         if !self.entered && self.answers_challenges() {
             self.entered = true;
-            gate::enter(&self.world.shared, self.plugin, self.world.config.entry_point.as_deref());
+            gate::enter(&self.world.shared, self.fingerprint, self.world.config.entry_point.as_deref());
         }
         self.step();
     }
@@ -188,7 +182,7 @@ impl Root {
             Some(Step::Waits) => self.world.timers.next_due_in().unwrap_or_else(|| MAX_TICK.into()),
             Some(Step::Restless) => 0,
             Some(Step::Done) => {
-                log!(self.world.proxy, Error, "this instance has stopped standing for election: please report this");
+                log::error!("this instance has stopped standing for election: please report this");
                 self.task = None;
                 return self.set_tick_period(0);
             }
