@@ -1,12 +1,12 @@
 //! Accounts (RFC 8555 §7.3): created, found again, kept up to date.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::client::{Call, Client, OnSilence, Signed, parse};
 use crate::error::Error;
 use crate::external_account::Binding;
 use crate::host::{Host, Response};
-use crate::lenient;
+use crate::lenient::Object;
 use crate::origin::resolve;
 
 /// An account as the CA knows it.
@@ -91,7 +91,11 @@ pub(crate) fn location<H: Host>(
 
 /// An account as the CA tells it: its URL is in a header, so a CA may say nothing.
 fn state_of(asked: &str, response: &Response) -> Result<AccountState, Error> {
-    if response.body.trim_ascii().is_empty() { Ok(AccountState::default()) } else { parse(asked, response) }
+    if response.body.trim_ascii().is_empty() {
+        Ok(AccountState::default())
+    } else {
+        parse(asked, response, AccountState::of)
+    }
 }
 
 fn account(url: String, state: AccountState, asked: &[String]) -> Account {
@@ -118,10 +122,14 @@ struct NewAccount<'a> {
 const VALID: &str = "valid";
 
 /// What comes back (§7.1.2).
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct AccountState {
-    #[serde(default, deserialize_with = "lenient::text")]
     status: Option<String>,
-    #[serde(default, deserialize_with = "lenient::texts")]
     contact: Vec<String>,
+}
+
+impl AccountState {
+    fn of(object: Object<'_>) -> Self {
+        Self { status: object.text("status"), contact: object.texts("contact") }
+    }
 }

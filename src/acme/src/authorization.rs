@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
-
 use crate::challenge::{Challenge, ChallengeType, named};
 use crate::client::{Client, parse};
 use crate::error::{Error, Refusal};
 use crate::host::Host;
 use crate::identifier::{Identifier, proved_by};
 use crate::issuance::{Custodian, Failure};
+use crate::lenient::Object;
 use crate::order::Order;
 use crate::problem::{self, Problem};
 use crate::resumption::Drive;
+use crate::retry_after;
 use crate::validation::validate;
-use crate::{lenient, retry_after};
 
 /// How long an answer to a challenge stands at the longest, in seconds, from when the CA is told; it is withdrawn when
 /// the validation ended.
@@ -75,7 +74,7 @@ pub(crate) async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Auth
     let response = client.post_as_get("authorization", url).await?;
     let retry_after =
         response.header("retry-after").and_then(|value| retry_after::parse(value, client.host.now_millis()));
-    Ok(Authorization { state: parse(url, &response)?, retry_after })
+    Ok(Authorization { state: parse(url, &response, AuthorizationState::of)?, retry_after })
 }
 
 /// A challenge to be answered: where to say so, whether that was said already, after which wait, and the answer.
@@ -167,20 +166,24 @@ fn refusal(state: AuthorizationState, told: Option<ChallengeType>) -> Option<Ref
 }
 
 /// An authorization as it stands in JSON (§7.1.4).
-#[derive(Deserialize)]
 pub(crate) struct AuthorizationState {
-    #[serde(default, deserialize_with = "lenient::identifier")]
     identifier: Option<String>,
-    #[serde(default, deserialize_with = "status")]
     pub(crate) status: AuthorizationStatus,
     /// Challenges that can be read: one of a type that nobody knows may look like anything (§7.1.5).
-    #[serde(default, deserialize_with = "lenient::list")]
     challenges: Vec<ChallengeState>,
-    #[serde(default, deserialize_with = "lenient::flag")]
     wildcard: bool,
 }
 
 impl AuthorizationState {
+    fn of(object: Object<'_>) -> Self {
+        Self {
+            identifier: object.identifier("identifier"),
+            status: AuthorizationStatus::of(object.word("status").as_deref()),
+            challenges: object.objects("challenges").map(ChallengeState::of).collect(),
+            wildcard: object.flag("wildcard"),
+        }
+    }
+
     /// The name as it stands in a certificate.
     fn name(&self) -> Option<String> {
         let told = Identifier::of(self.identifier.as_deref()?).value();
@@ -214,6 +217,10 @@ pub(crate) enum AuthorizationStatus {
 impl AuthorizationStatus {
     const ALL: [Self; 6] = [Self::Deactivated, Self::Expired, Self::Invalid, Self::Pending, Self::Revoked, Self::Valid];
 
+    fn of(word: Option<&str>) -> Self {
+        Self::ALL.into_iter().find(|status| Some(status.as_str()) == word).unwrap_or_default()
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Deactivated => "deactivated",
@@ -226,30 +233,29 @@ impl AuthorizationStatus {
     }
 }
 
-fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AuthorizationStatus, D::Error> {
-    let word = lenient::word(deserializer)?;
-    let known = AuthorizationStatus::ALL.into_iter().find(|status| Some(status.as_str()) == word.as_deref());
-    Ok(known.unwrap_or_default())
-}
-
 /// A challenge as it stands in JSON (§7.1.5). Types this client does not know may lack what the others have.
-#[derive(Deserialize)]
 pub(crate) struct ChallengeState {
-    #[serde(rename = "type", default, deserialize_with = "lenient::text_or_none")]
+    /// Empty where there is none.
     kind: String,
-    #[serde(default, deserialize_with = "lenient::text")]
     url: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text")]
     token: Option<String>,
-    #[serde(default, deserialize_with = "lenient::word")]
     status: Option<String>,
-    #[serde(default, deserialize_with = "problem::error")]
     error: Option<Problem>,
-    #[serde(rename = "issuer-domain-names", default, deserialize_with = "lenient::texts")]
     issuer_domain_names: Vec<String>,
 }
 
 impl ChallengeState {
+    pub(crate) fn of(object: Object<'_>) -> Self {
+        Self {
+            kind: object.text("type").unwrap_or_default(),
+            url: object.text("url"),
+            token: object.text("token"),
+            status: object.word("status"),
+            error: problem::error(object.value("error")),
+            issuer_domain_names: object.texts("issuer-domain-names"),
+        }
+    }
+
     /// True when nobody told the CA yet that it can look.
     pub(crate) fn is_idle(&self) -> bool {
         self.status.as_deref().is_none_or(|status| status == "pending")
@@ -288,10 +294,14 @@ mod tests {
 
     use super::*;
 
+    fn state(text: &str) -> AuthorizationState {
+        AuthorizationState::of(Object::of(&serde_json::from_str(text).unwrap()).unwrap())
+    }
+
     /// The example of RFC 8555 §7.1.4, <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.4>.
     #[test]
     fn reads_the_rfcs_example() {
-        let state: AuthorizationState = serde_json::from_str(
+        let state = state(
             r#"{
               "status": "valid",
               "expires": "2015-03-01T14:09:07.99Z",
@@ -307,28 +317,30 @@ mod tests {
               ],
               "wildcard": false
             }"#,
-        )
-        .unwrap();
+        );
         assert_eq!(state.status, AuthorizationStatus::Valid);
         assert_eq!(state.challenges[0].token.as_deref(), Some("DGyRejmCefe7v4NfDGDKfA"));
     }
 
     #[test]
     fn what_is_absent_or_odd_hides_nothing_else() {
-        let state: AuthorizationState = serde_json::from_str(
+        let state = state(
             r#"{"status": null, "wildcard": null, "identifier": {"value": "A.example"}, "challenges": [
                 null, 7, {"type": 7, "url": {}, "error": []},
                 {"type": "http-01", "url": "https://ca.example/1", "token": "DGyRejmCefe7v4NfDGDKfA",
                  "status": "PROCESSING", "error": {}, "issuer-domain-names": null, "validated": 7}
             ]}"#,
-        )
-        .unwrap();
+        );
         assert_eq!((state.status, state.name().as_deref()), (AuthorizationStatus::Pending, Some("a.example")));
         let usable: Vec<_> = state.challenges.iter().filter_map(usable).collect();
         assert_eq!((usable.len(), usable[0].0), (1, ChallengeType::Http01));
         assert!(usable[0].1.is_begun() && usable[0].1.error.is_none());
+    }
+
+    #[test]
+    fn no_challenges_are_none() {
         for none in [r#"{"challenges": null}"#, "{}"] {
-            assert!(serde_json::from_str::<AuthorizationState>(none).unwrap().challenges.is_empty());
+            assert!(state(none).challenges.is_empty());
         }
     }
 

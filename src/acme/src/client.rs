@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::directory::{Ca, Directory};
 use crate::error::Error;
@@ -15,6 +15,7 @@ pub use crate::fetch::MAX_ANSWER;
 use crate::fetch::{Repeats, is_allowed, send};
 use crate::host::{Host, Method, Request, Response};
 use crate::jws::{AccountKey, KeyName};
+use crate::lenient::Object;
 use crate::origin::{Origin, resolve};
 use crate::patience::Patience;
 use crate::problem::Problem;
@@ -256,14 +257,15 @@ impl<H: Host> Client<H> {
     }
 }
 
-/// Reads a JSON object out of an answer.
-pub(crate) fn parse<T: DeserializeOwned>(url: &str, response: &Response) -> Result<T, Error> {
-    let bad = |error: &dyn std::fmt::Display| Error::BadAnswer {
-        url: url.to_owned(),
-        what: format!("it is not what was asked for: {error}"),
-    };
-    let object: serde_json::Map<_, _> = serde_json::from_slice(&response.body).map_err(|error| bad(&error))?;
-    serde_json::from_value(object.into()).map_err(|error| bad(&error))
+/// Reads a resource out of the JSON object that an answer is.
+pub(crate) fn parse<T>(url: &str, response: &Response, read: impl FnOnce(Object<'_>) -> T) -> Result<T, Error> {
+    let value: Value = serde_json::from_slice(&response.body).map_err(|error| unexpected(url, &error))?;
+    Object::of(&value).map(read).ok_or_else(|| unexpected(url, &"it is no object"))
+}
+
+/// Error of an answer that is something else than what was asked for.
+pub(crate) fn unexpected(url: &str, why: &dyn std::fmt::Display) -> Error {
+    Error::BadAnswer { url: url.to_owned(), what: format!("it is not what was asked for: {why}") }
 }
 
 /// The wait after a refused nonce, when this many were refused before it in a row.

@@ -1,13 +1,12 @@
 //! The directory (RFC 8555 §7.1.1): where everything else is.
 
-use serde::Deserialize;
 use serde_json::Value;
 
-use crate::client::{Options, parse};
+use crate::client::{Options, parse, unexpected};
 use crate::error::Error;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
-use crate::lenient;
+use crate::lenient::Object;
 use crate::origin::{Origin, resolve};
 
 /// A CA whose directory is known.
@@ -26,7 +25,7 @@ impl Ca {
         let origin = Origin::of(url).ok_or_else(foreign)?;
         let answer = fetch(host, "directory", url, &origin, options, "the CA's directory").await;
         let answer = answer.map_err(|error| named(error, url))?;
-        let mut directory: Directory = parse(url, &answer)?;
+        let mut directory = parse(url, &answer, Directory::of)?.map_err(|missing| unexpected(url, &missing))?;
         for (place, named) in [
             ("directory.newNonce", &mut directory.new_nonce),
             ("directory.newAccount", &mut directory.new_account),
@@ -54,8 +53,7 @@ fn named(error: Error, url: &str) -> Error {
 }
 
 /// The URLs of a CA. Fields this client does not use are ignored, whatever they hold.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Directory {
     /// Where nonces come from (§7.2).
     pub new_nonce: String,
@@ -64,29 +62,45 @@ pub struct Directory {
     /// Where orders are made (§7.4).
     pub new_order: String,
     /// Where it is told when to renew (RFC 9773 §4.1), if it is.
-    #[serde(default, deserialize_with = "lenient::text")]
     pub renewal_info: Option<String>,
     /// Metadata of the CA. A value that is no object is as good as absent.
-    #[serde(default, deserialize_with = "lenient::object")]
     pub meta: Option<Meta>,
 }
 
 /// What a CA says of itself (§7.1.1).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// Where the terms of service stand, if there are any.
-    #[serde(default, deserialize_with = "lenient::text")]
     pub terms_of_service: Option<String>,
     /// Whether an account needs an external account binding (§7.3.4).
-    #[serde(default, deserialize_with = "lenient::flag")]
     pub external_account_required: bool,
     /// The profiles that certificates can be ordered by, each with its description (draft-ietf-acme-profiles §3).
-    #[serde(default)]
     pub profiles: Value,
 }
 
+impl Meta {
+    fn of(object: Object<'_>) -> Self {
+        Self {
+            terms_of_service: object.text("termsOfService"),
+            external_account_required: object.flag("externalAccountRequired"),
+            profiles: object.value("profiles").clone(),
+        }
+    }
+}
+
 impl Directory {
+    /// The directory; else, what it lacks.
+    fn of(object: Object<'_>) -> Result<Self, &'static str> {
+        let url = |name: &str| object.value(name).as_str().map(str::to_owned);
+        Ok(Self {
+            new_nonce: url("newNonce").ok_or("it has no newNonce")?,
+            new_account: url("newAccount").ok_or("it has no newAccount")?,
+            new_order: url("newOrder").ok_or("it has no newOrder")?,
+            renewal_info: object.text("renewalInfo"),
+            meta: object.object("meta").map(Meta::of),
+        })
+    }
+
     /// The names of the CA's profiles; none when it has no such thing.
     pub fn profiles(&self) -> Vec<&str> {
         let profiles = self.meta.as_ref().and_then(|meta| meta.profiles.as_object());
@@ -118,9 +132,13 @@ mod tests {
         }
     }"#;
 
+    fn read(text: &str) -> Result<Directory, &'static str> {
+        Directory::of(Object::of(&serde_json::from_str(text).unwrap()).unwrap())
+    }
+
     #[test]
     fn reads_the_rfcs_example() {
-        let directory: Directory = serde_json::from_str(EXAMPLE).unwrap();
+        let directory = read(EXAMPLE).unwrap();
         assert_eq!(directory.new_nonce, "https://example.com/acme/new-nonce");
         assert_eq!(
             directory.meta.unwrap().terms_of_service.as_deref(),
@@ -134,7 +152,7 @@ mod tests {
         let with = |profiles: &str| -> Directory {
             let text =
                 format!(r#"{{"newNonce":"n","newAccount":"a","newOrder":"o","meta":{{"profiles":{profiles}}}}}"#);
-            serde_json::from_str(&text).unwrap()
+            read(&text).unwrap()
         };
         let example =
             with(r#"{"profile1": "https://example.com/profile1", "profile2": "https://example.com/profile2"}"#);
@@ -160,7 +178,7 @@ mod tests {
     fn unknown_keys_and_a_meta_that_is_none_are_accepted() {
         for meta in ["null", "\"\"", "[]"] {
             let text = format!(r#"{{"x":[{{}}],"newNonce":"n","newAccount":"a","newOrder":"o","meta":{meta}}}"#);
-            assert_eq!(serde_json::from_str::<Directory>(&text).unwrap().meta, None, "{meta}");
+            assert_eq!(read(&text).unwrap().meta, None, "{meta}");
         }
     }
 
@@ -168,18 +186,18 @@ mod tests {
     fn odd_members_of_meta_hide_no_other() {
         let text = r#"{"newNonce":"n","newAccount":"a","newOrder":"o",
             "meta":{"termsOfService":null,"externalAccountRequired":"true","profiles":7}}"#;
-        let meta = serde_json::from_str::<Directory>(text).unwrap().meta.unwrap();
+        let meta = read(text).unwrap().meta.unwrap();
         assert!(meta.external_account_required && meta.terms_of_service.is_none());
     }
 
     #[test]
     fn terms_of_service_that_are_no_text_are_none() {
         let text = r#"{"newNonce":"n","newAccount":"a","newOrder":"o","meta":{"termsOfService":{"en":"https://x"}}}"#;
-        assert_eq!(serde_json::from_str::<Directory>(text).unwrap().meta.unwrap().terms_of_service, None);
+        assert_eq!(read(text).unwrap().meta.unwrap().terms_of_service, None);
     }
 
     #[test]
     fn a_missing_url_is_an_error() {
-        assert!(serde_json::from_str::<Directory>(r#"{"newNonce":"n","newAccount":"a"}"#).is_err());
+        assert_eq!(read(r#"{"newNonce":"n","newAccount":"a"}"#), Err("it has no newOrder"));
     }
 }

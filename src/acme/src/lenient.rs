@@ -2,76 +2,94 @@
 //!
 //! What is read so is not needed, or needed only later and refused there. Nothing that decides whom we trust is read
 //! here: URLs are checked by their origin, names by those that were asked for.
+//!
+//! Each resource takes its members out of an [`Object`] by their names: readers that serde derives would be a tenth of
+//! the plugin.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// A text that says something.
-pub(crate) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(text_of(&Value::deserialize(deserializer)?))
+/// A JSON object of a CA's.
+#[derive(Clone, Copy)]
+pub(crate) struct Object<'a>(&'a Map<String, Value>);
+
+impl<'a> Object<'a> {
+    /// The value, if it is an object.
+    pub(crate) fn of(value: &'a Value) -> Option<Self> {
+        value.as_object().map(Self)
+    }
+
+    /// A member as it stands there; null where there is none.
+    pub(crate) fn value(self, name: &str) -> &'a Value {
+        self.0.get(name).unwrap_or(&Value::Null)
+    }
+
+    /// A text that says something.
+    pub(crate) fn text(self, name: &str) -> Option<String> {
+        text_of(self.value(name))
+    }
+
+    /// A word such as a status, in lower case.
+    pub(crate) fn word(self, name: &str) -> Option<String> {
+        self.text(name).map(|word| word.to_ascii_lowercase())
+    }
+
+    /// The texts of a list; of a text alone, that text.
+    pub(crate) fn texts(self, name: &str) -> Vec<String> {
+        self.members(name).iter().filter_map(text_of).collect()
+    }
+
+    /// The objects of a list; of an object alone, that object.
+    pub(crate) fn objects(self, name: &str) -> impl Iterator<Item = Self> {
+        self.members(name).iter().filter_map(Self::of)
+    }
+
+    /// An object.
+    pub(crate) fn object(self, name: &str) -> Option<Self> {
+        Self::of(self.value(name))
+    }
+
+    /// A value that says yes.
+    pub(crate) fn flag(self, name: &str) -> bool {
+        match self.value(name) {
+            Value::Bool(is_set) => *is_set,
+            Value::String(word) => word.eq_ignore_ascii_case("true"),
+            Value::Number(number) => number.as_i64() == Some(1),
+            _ => false,
+        }
+    }
+
+    /// A moment, seconds since 1970 (RFC 3339, which RFC 8555 §7.1 wants for all times).
+    pub(crate) fn moment(self, name: &str) -> Option<i64> {
+        self.value(name).as_str().and_then(moment_of)
+    }
+
+    /// Value of an identifier (RFC 8555 §9.7.7); its type is plain from its value.
+    pub(crate) fn identifier(self, name: &str) -> Option<String> {
+        identifier_of(self.value(name))
+    }
+
+    /// Values of a list of identifiers.
+    pub(crate) fn identifiers(self, name: &str) -> Vec<String> {
+        self.members(name).iter().filter_map(identifier_of).collect()
+    }
+
+    /// The members of a list; what stands alone is a list of one.
+    fn members(self, name: &str) -> &'a [Value] {
+        match self.value(name) {
+            Value::Array(members) => members,
+            Value::Null => &[],
+            alone => std::slice::from_ref(alone),
+        }
+    }
 }
 
-/// The same; empty where there is none.
-pub(crate) fn text_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Ok(text(deserializer)?.unwrap_or_default())
-}
-
-/// A word such as a status, in lower case.
-pub(crate) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(value.as_str().map(|word| word.trim().to_ascii_lowercase()).filter(|word| !word.is_empty()))
-}
-
-/// The texts of a list; of a text alone, that text.
-pub(crate) fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(members(Value::deserialize(deserializer)?).iter().filter_map(text_of).collect())
-}
-
-/// The members of a list that can be read; what stands alone is a list of one.
-pub(crate) fn list<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let members = members(Value::deserialize(deserializer)?);
-    Ok(members.into_iter().filter_map(|member| serde_json::from_value(member).ok()).collect())
-}
-
-/// An object that can be read.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<Option<T>, D::Error> {
-    let value = Value::deserialize(deserializer)?;
-    Ok(Some(value).filter(Value::is_object).and_then(|value| serde_json::from_value(value).ok()))
-}
-
-/// Reads a value that says yes.
-pub(crate) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(match Value::deserialize(deserializer)? {
-        Value::Bool(is_set) => is_set,
-        Value::String(word) => word.eq_ignore_ascii_case("true"),
-        Value::Number(number) => number.as_i64() == Some(1),
-        _ => false,
-    })
-}
-
-/// A moment, seconds since 1970 (RFC 3339, which RFC 8555 §7.1 wants for all times).
-pub(crate) fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
-    Ok(Value::deserialize(deserializer)?.as_str().and_then(moment_of))
-}
-
-/// The same, of a text. One without an offset is in UTC.
+/// The moment a text tells, seconds since 1970. One without an offset is in UTC.
 pub(crate) fn moment_of(text: &str) -> Option<i64> {
     let at = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp);
     let text = text.trim().replacen(' ', "T", 1);
     at(&text).or_else(|| at(&format!("{text}Z")))
-}
-
-/// Value of an identifier (RFC 8555 §9.7.7); its type is plain from its value.
-pub(crate) fn identifier<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(identifier_of(&Value::deserialize(deserializer)?))
-}
-
-/// Values of a list of identifiers.
-pub(crate) fn identifiers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(members(Value::deserialize(deserializer)?).iter().filter_map(identifier_of).collect())
 }
 
 fn identifier_of(value: &Value) -> Option<String> {
@@ -82,14 +100,6 @@ fn text_of(value: &Value) -> Option<String> {
     value.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn members(value: Value) -> Vec<Value> {
-    match value {
-        Value::Array(members) => members,
-        Value::Null => Vec::new(),
-        alone => vec![alone],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -98,32 +108,41 @@ mod tests {
 
     use super::*;
 
+    /// Reads the member `x` that has this value.
+    fn read<T>(value: Value, read: impl Fn(Object<'_>) -> T) -> T {
+        read(Object::of(&json!({ "x": value })).unwrap())
+    }
+
     #[test]
     fn what_says_nothing_is_absent() {
         for nothing in [json!(null), json!(""), json!("  "), json!({}), json!([]), json!(true), json!(7)] {
-            assert_eq!(text(nothing.clone()).unwrap(), None, "{nothing}");
-            assert_eq!(identifier(nothing.clone()).unwrap(), None, "{nothing}");
-            assert_eq!(moment(nothing).unwrap(), None);
+            assert_eq!(read(nothing.clone(), |object| object.text("x")), None, "{nothing}");
+            assert_eq!(read(nothing.clone(), |object| object.identifier("x")), None, "{nothing}");
+            assert_eq!(read(nothing, |object| object.moment("x")), None);
         }
-        assert_eq!(text(json!(" a ")).unwrap().as_deref(), Some("a"));
+        assert_eq!(read(json!(" a "), |object| object.text("x")).as_deref(), Some("a"));
+        assert_eq!(read(json!(" a "), |object| object.text("y")), None);
     }
 
     #[test]
     fn one_odd_member_spoils_no_other() {
-        assert_eq!(texts(json!(["a", null, {}, "b"])).unwrap(), ["a", "b"]);
-        assert_eq!(texts(json!("a")).unwrap(), ["a"]);
-        assert_eq!(list::<_, u32>(json!([1, "x", 2])).unwrap(), [1, 2]);
-        assert_eq!(list::<_, u32>(json!(null)).unwrap(), [0_u32; 0]);
-        assert_eq!(identifiers(json!([{"type": "dns", "value": "a"}, {}, "b"])).unwrap(), ["a", "b"]);
-        assert_eq!(object::<_, u32>(json!(1)).unwrap(), None);
+        assert_eq!(read(json!(["a", null, {}, "b"]), |object| object.texts("x")), ["a", "b"]);
+        assert_eq!(read(json!("a"), |object| object.texts("x")), ["a"]);
+        let sizes = |value| read(value, |object| object.objects("x").map(|one| one.0.len()).collect::<Vec<_>>());
+        assert_eq!(sizes(json!([{}, "x", {"a": 1}])), [0, 1]);
+        assert_eq!(sizes(json!({"a": 1})), [1]);
+        assert_eq!(sizes(json!(null)), [0_usize; 0]);
+        let identifiers = json!([{"type": "dns", "value": "a"}, {}, "b"]);
+        assert_eq!(read(identifiers, |object| object.identifiers("x")), ["a", "b"]);
+        assert!(read(json!(1), |object| object.object("x").is_none()));
     }
 
     #[test]
     fn yes_is_said_in_several_ways() {
         let said = [json!(true), json!("true"), json!("True"), json!(1)];
-        assert!(said.into_iter().all(|yes| flag(yes).unwrap()));
+        assert!(said.into_iter().all(|yes| read(yes, |object| object.flag("x"))));
         let unsaid = [json!(false), json!("false"), json!(null), json!(0), json!({}), json!("yes")];
-        assert!(!unsaid.into_iter().any(|no| flag(no).unwrap()));
+        assert!(!unsaid.into_iter().any(|no| read(no, |object| object.flag("x"))));
     }
 
     #[test]

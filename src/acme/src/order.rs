@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 
 use crate::account::location;
 use crate::client::{Client, OnSilence, parse};
@@ -15,8 +15,9 @@ use crate::error::Error;
 use crate::host::{Host, Response};
 pub use crate::identifier::Identifier;
 use crate::identifier::{IdentifierResource, are_ours, are_same};
+use crate::lenient::Object;
 use crate::problem::{self, Problem};
-use crate::{lenient, retry_after};
+use crate::retry_after;
 
 /// The most authorizations an order may have: one for each name, and CAs take a hundred names.
 const MAX_AUTHORIZATIONS: usize = 200;
@@ -170,7 +171,7 @@ fn state_of<H: Host>(
     known: &Course,
 ) -> Result<(OrderState, Vec<String>), Error> {
     let bad = |what: String| Error::BadAnswer { url: url.to_owned(), what };
-    let resource: OrderResource = parse(url, response)?;
+    let resource = parse(url, response, OrderResource::of)?;
     let Some(status) = resource.status() else { return Err(bad("it is not an order".to_owned())) };
     if resource.authorizations.len() > MAX_AUTHORIZATIONS {
         return Err(bad(format!("an order with more than {MAX_AUTHORIZATIONS} authorizations")));
@@ -216,28 +217,31 @@ struct Finalize {
 }
 
 /// An order as it stands in JSON (§7.1.3). Each member is needed only where it is used.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct OrderResource {
-    #[serde(default, deserialize_with = "status")]
     status: Option<OrderStatus>,
-    #[serde(default, deserialize_with = "lenient::identifiers")]
     identifiers: Vec<String>,
-    #[serde(default, deserialize_with = "lenient::texts")]
     authorizations: Vec<String>,
-    #[serde(default, deserialize_with = "lenient::text")]
     finalize: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text")]
     certificate: Option<String>,
-    #[serde(default, deserialize_with = "lenient::moment")]
     expires: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::moment")]
     not_after: Option<i64>,
-    #[serde(default, deserialize_with = "problem::error")]
     error: Option<Problem>,
 }
 
 impl OrderResource {
+    fn of(object: Object<'_>) -> Self {
+        Self {
+            status: object.word("status").map(|word| OrderStatus::of(&word)),
+            identifiers: object.identifiers("identifiers"),
+            authorizations: object.texts("authorizations"),
+            finalize: object.text("finalize"),
+            certificate: object.text("certificate"),
+            expires: object.moment("expires"),
+            not_after: object.moment("notAfter"),
+            error: problem::error(object.value("error")),
+        }
+    }
+
     /// The status it tells, or the one that the rest of it tells; none when it is no order at all.
     fn status(&self) -> Option<OrderStatus> {
         let is_order = self.finalize.is_some() || !self.authorizations.is_empty();
@@ -247,10 +251,6 @@ impl OrderResource {
     }
 }
 
-fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OrderStatus>, D::Error> {
-    Ok(lenient::word(deserializer)?.map(|word| OrderStatus::of(&word)))
-}
-
 #[cfg(test)]
 mod tests {
     #[cfg(target_arch = "wasm32")]
@@ -258,10 +258,14 @@ mod tests {
 
     use super::*;
 
+    fn resource(text: &str) -> OrderResource {
+        OrderResource::of(Object::of(&serde_json::from_str(text).unwrap()).unwrap())
+    }
+
     /// The example of RFC 8555 §7.1.3, <https://www.rfc-editor.org/rfc/rfc8555#section-7.1.3>.
     #[test]
     fn reads_the_rfcs_example() {
-        let order: OrderResource = serde_json::from_str(
+        let order = resource(
             r#"{
               "status": "valid",
               "expires": "2016-01-20T14:09:07.99Z",
@@ -278,8 +282,7 @@ mod tests {
               "finalize": "https://example.com/acme/order/TOlocE8rfgo/finalize",
               "certificate": "https://example.com/acme/cert/mAt3xBGaobw"
             }"#,
-        )
-        .unwrap();
+        );
         assert_eq!(order.status(), Some(OrderStatus::Valid));
         assert_eq!(order.identifiers, ["www.example.org", "example.org"]);
         assert_eq!(order.certificate.as_deref(), Some("https://example.com/acme/cert/mAt3xBGaobw"));
@@ -288,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_status_is_read_in_any_case_and_else_told_by_the_rest() {
-        let status = |text: &str| serde_json::from_str::<OrderResource>(text).unwrap().status();
+        let status = |text: &str| resource(text).status();
         assert_eq!(status(r#"{"status":"READY"}"#), Some(OrderStatus::Ready));
         assert_eq!(status(r#"{"status":"expired"}"#), Some(OrderStatus::Invalid));
         assert_eq!(status(r#"{"status":"queued"}"#), Some(OrderStatus::Processing));

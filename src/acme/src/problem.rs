@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::host::Response;
+use crate::lenient::Object;
+use crate::retry_after;
 use crate::text::one_line;
-use crate::{lenient, retry_after};
 
 /// How many subproblems are shown; an order has at most a hundred names.
 const MAX_SUBPROBLEMS: usize = 100;
@@ -48,7 +48,8 @@ pub struct Subproblem {
 impl Problem {
     /// The problem of an error answer. One without a readable document has an empty kind, and the status tells.
     pub fn of(response: &Response, now_millis: i64) -> Self {
-        let mut problem = serde_json::from_slice::<Document>(&response.body).map(Self::from).unwrap_or_else(|_| Self {
+        let document: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        let mut problem = Object::of(&document).map(Self::document).unwrap_or_else(|| Self {
             detail: String::from_utf8_lossy(&response.body).trim().to_owned(),
             ..Self::default()
         });
@@ -57,9 +58,30 @@ impl Problem {
         problem
     }
 
+    /// A problem as it stands in JSON. Any member may be missing.
+    fn document(object: Object<'_>) -> Self {
+        Self {
+            kind: short_kind(object),
+            detail: object.text("detail").unwrap_or_default(),
+            status: 0,
+            retry_after: None,
+            subproblems: object.objects("subproblems").take(MAX_SUBPROBLEMS).map(Subproblem::of).collect(),
+        }
+    }
+
     /// Whether it is of this type of ACME's (without the namespace).
     pub fn is(&self, kind: &str) -> bool {
         self.kind == kind
+    }
+}
+
+impl Subproblem {
+    fn of(object: Object<'_>) -> Self {
+        Self {
+            identifier: object.identifier("identifier"),
+            kind: short_kind(object),
+            detail: object.text("detail").unwrap_or_default(),
+        }
     }
 }
 
@@ -95,52 +117,19 @@ impl fmt::Display for Subproblem {
     }
 }
 
-/// A problem as it stands in JSON. Any member may be missing.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Document {
-    #[serde(rename = "type", default, deserialize_with = "lenient::text")]
-    kind: Option<String>,
-    #[serde(default, deserialize_with = "lenient::text")]
-    detail: Option<String>,
-    #[serde(default, deserialize_with = "lenient::identifier")]
-    identifier: Option<String>,
-    #[serde(default, deserialize_with = "lenient::list")]
-    subproblems: Vec<Document>,
-}
-
-impl From<Document> for Problem {
-    fn from(document: Document) -> Self {
-        let subproblems = document.subproblems.into_iter().take(MAX_SUBPROBLEMS);
-        Self {
-            kind: short_kind(document.kind),
-            detail: document.detail.unwrap_or_default(),
-            status: 0,
-            retry_after: None,
-            subproblems: subproblems
-                .map(|sub| Subproblem {
-                    identifier: sub.identifier,
-                    kind: short_kind(sub.kind),
-                    detail: sub.detail.unwrap_or_default(),
-                })
-                .collect(),
-        }
-    }
-}
-
 /// The `error` of an object: a problem, or a text. What says nothing is no error.
-pub(crate) fn error<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Problem>, D::Error> {
-    let problem = match Value::deserialize(deserializer)? {
-        Value::String(detail) => Problem { detail, ..Problem::default() },
-        object @ Value::Object(_) => serde_json::from_value::<Document>(object).map(Problem::from).unwrap_or_default(),
-        _ => Problem::default(),
+pub(crate) fn error(value: &Value) -> Option<Problem> {
+    let problem = match value {
+        Value::String(detail) => Problem { detail: detail.clone(), ..Problem::default() },
+        value => Object::of(value).map(Problem::document).unwrap_or_default(),
     };
-    Ok(Some(problem).filter(|problem| *problem != Problem::default()))
+    Some(problem).filter(|problem| *problem != Problem::default())
 }
 
-fn short_kind(kind: Option<String>) -> String {
-    let kind = kind.filter(|kind| kind != OF_NO_TYPE).unwrap_or_default();
-    let short = NAMESPACES.iter().find_map(|namespace| kind.strip_prefix(namespace));
-    short.map_or(kind.clone(), str::to_owned)
+fn short_kind(object: Object<'_>) -> String {
+    let kind = object.text("type").filter(|kind| kind != OF_NO_TYPE).unwrap_or_default();
+    let short = NAMESPACES.iter().find_map(|namespace| kind.strip_prefix(namespace)).map(str::to_owned);
+    short.unwrap_or(kind)
 }
 
 #[cfg(test)]
@@ -218,7 +207,7 @@ mod tests {
 
     #[test]
     fn an_error_that_says_nothing_is_none() {
-        let error = |text: &str| error(serde_json::from_str::<Value>(text).unwrap()).unwrap();
+        let error = |text: &str| error(&serde_json::from_str(text).unwrap());
         for nothing in ["null", "{}", "\"\"", "[]", "7", r#"{"type":null,"detail":""}"#] {
             assert_eq!(error(nothing), None, "{nothing}");
         }

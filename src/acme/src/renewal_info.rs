@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use crate::client::{Options, parse};
 use crate::directory::Ca;
 use crate::error::Error;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
-use crate::{lenient, retry_after};
+use crate::lenient::Object;
+use crate::retry_after;
 
 /// The bounds of the wait before the CA is asked again (RFC 9773 §4.3.2 leaves them to the client): a CA that revokes
 /// in bulk must be heard within a day, and none needs to be asked more often than once a minute.
@@ -46,7 +45,7 @@ pub async fn ask<H: Host>(host: &H, ca: &Ca, options: &Options, id: &str) -> Res
     }
     let url = format!("{}/{id}", base.trim_end_matches('/'));
     let answer = fetch(host, "renewalInfo", &url, &ca.origin, options, "the CA's renewal information").await?;
-    let resource: Resource = parse(&url, &answer)?;
+    let resource = parse(&url, &answer, Resource::of)?;
     let bad = |what: &str| Error::BadAnswer { url: url.clone(), what: what.to_owned() };
     let window = resource.suggested_window.unwrap_or_default();
     let (Some(start), Some(end)) = (window.start, window.end) else {
@@ -65,19 +64,28 @@ pub async fn ask<H: Host>(host: &H, ca: &Ca, options: &Options, id: &str) -> Res
 }
 
 /// The answer as it stands in JSON (RFC 9773 §4.2).
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
 struct Resource {
-    #[serde(default, deserialize_with = "lenient::object")]
     suggested_window: Option<Window>,
-    #[serde(rename = "explanationURL", default, deserialize_with = "lenient::text")]
     explanation_url: Option<String>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default)]
 struct Window {
-    #[serde(default, deserialize_with = "lenient::moment")]
     start: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::moment")]
     end: Option<i64>,
+}
+
+impl Resource {
+    fn of(object: Object<'_>) -> Self {
+        Self {
+            suggested_window: object.object("suggestedWindow").map(Window::of),
+            explanation_url: object.text("explanationURL"),
+        }
+    }
+}
+
+impl Window {
+    fn of(object: Object<'_>) -> Self {
+        Self { start: object.moment("start"), end: object.moment("end") }
+    }
 }

@@ -7,12 +7,14 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, Offer, fetch, invalid};
 use crate::client::{Client, OnSilence};
 use crate::error::{Class, Error, Refusal};
 use crate::host::{Host, Response};
 use crate::issuance::{Custodian, Poll};
+use crate::lenient::Object;
 use crate::patience::Patience;
 use crate::problem::Problem;
 use crate::resumption::Drive;
@@ -159,9 +161,9 @@ async fn tell<H: Host, C: Custodian>(
 }
 
 fn taken(response: &Response, now_millis: i64) -> Told {
-    let challenge: Option<ChallengeState> = serde_json::from_slice(&response.body).ok();
+    let challenge: Value = serde_json::from_slice(&response.body).unwrap_or_default();
     Told::Taken {
-        problem: challenge.as_ref().and_then(ChallengeState::complaint),
+        problem: Object::of(&challenge).and_then(|challenge| ChallengeState::of(challenge).complaint()),
         retry_after: response.header("retry-after").and_then(|value| retry_after::parse(value, now_millis)),
     }
 }
