@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::directory::{Ca, Directory};
 use crate::error::Error;
@@ -259,8 +259,15 @@ impl<H: Host> Client<H> {
 
 /// Reads a resource out of the JSON object that an answer is.
 pub(crate) fn parse<T>(url: &str, response: &Response, read: impl FnOnce(Object<'_>) -> T) -> Result<T, Error> {
-    let value: Value = serde_json::from_slice(&response.body).map_err(|error| unexpected(url, &error))?;
-    Object::of(&value).map(read).ok_or_else(|| unexpected(url, &"it is no object"))
+    Ok(read(Object(&json(url, response)?)))
+}
+
+fn json(url: &str, response: &Response) -> Result<Map<String, Value>, Error> {
+    match serde_json::from_slice(&response.body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(unexpected(url, &"it is no object")),
+        Err(error) => Err(unexpected(url, &error)),
+    }
 }
 
 /// Error of an answer that is something else than what was asked for.

@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 
 /// A JSON object of a CA's.
 #[derive(Clone, Copy)]
-pub(crate) struct Object<'a>(&'a Map<String, Value>);
+pub(crate) struct Object<'a>(pub(crate) &'a Map<String, Value>);
 
 impl<'a> Object<'a> {
     /// The value, if it is an object.
