@@ -2,9 +2,10 @@
 //!
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
 //! - [`vault`]: what the engine asks of it; [`answers`]: those of challenges.
-//! - [`translate`]: `protocol`'s types as the resolver's, and back.
+//! - [`json`]: answers as messages; [`translate`]: `protocol`'s types as the resolver's, and back.
 
 mod answers;
+mod json;
 mod renewals;
 mod translate;
 pub(crate) mod vault;
@@ -280,7 +281,11 @@ impl Sidecar {
 
 impl Ask {
     fn new(method: &'static str, path: &str, message: &impl Serialize) -> Result<Self, AskError> {
-        let body = serde_json::to_vec(message).map_err(|error| AskError::Refused(error.to_string()))?;
+        Self::with(method, path, serde_json::to_vec(message))
+    }
+
+    fn with(method: &'static str, path: &str, body: serde_json::Result<Vec<u8>>) -> Result<Self, AskError> {
+        let body = body.map_err(|error| AskError::Refused(error.to_string()))?;
         Ok(Self { body, ..Self::bare(method, path.to_owned()) })
     }
 
@@ -294,7 +299,7 @@ fn read(ask: &Ask, answer: Answer) -> Result<Vec<u8>, AskError> {
     if (200..300).contains(&answer.status) {
         return Ok(answer.body);
     }
-    let problem = serde_json::from_slice::<Problem>(&answer.body).ok();
+    let problem = json::from_slice::<Problem>(&answer.body).ok();
     let kind = problem.as_ref().map(|problem| problem.kind.as_str());
     let why = match &problem {
         Some(problem) => problem.to_string(),
@@ -309,7 +314,7 @@ fn read(ask: &Ask, answer: Answer) -> Result<Vec<u8>, AskError> {
 }
 
 fn parse<T: DeserializeOwned>(ask: &Ask, body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|error| {
+    json::from_slice(body).map_err(|error| {
         format!(
             "the sidecar, {} {}: its answer can't be read ({error}); are both of one version?",
             ask.method, ask.path
