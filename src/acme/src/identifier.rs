@@ -55,8 +55,8 @@ pub(crate) struct IdentifierResource {
 /// Checks that a new order is for the names it was placed for, in whatever order they stand. One that tells no names is for
 /// those that it was asked for: what comes of it is checked by its certificate.
 pub(crate) fn are_same(asked: &[Identifier], told: &[String]) -> bool {
-    let set = |names: &mut dyn Iterator<Item = Identifier>| names.collect::<std::collections::BTreeSet<_>>();
-    told.is_empty() || set(&mut asked.iter().cloned()) == set(&mut told.iter().map(|name| Identifier::of(name)))
+    let told: Vec<Identifier> = told.iter().map(|name| Identifier::of(name)).collect();
+    told.is_empty() || (told.iter().all(|name| asked.contains(name)) && asked.iter().all(|name| told.contains(name)))
 }
 
 /// Checks that no name of a known order is another's. Some CAs tell only those that are proved so far, and wildcards

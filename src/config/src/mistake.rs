@@ -43,10 +43,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     if word.len() > MAX_WORD {
         return None;
     }
-    let lower = word.to_lowercase();
+    let lower = word.to_ascii_lowercase();
     known
         .into_iter()
-        .map(|known| (strsim::normalized_damerau_levenshtein(&lower, &known.to_lowercase()), known))
+        .map(|known| (strsim::normalized_damerau_levenshtein(&lower, &known.to_ascii_lowercase()), known))
         .filter(|(likeness, _)| *likeness >= ALIKE)
         .max_by(|(one, _), (other, _)| one.total_cmp(other))
         .map(|(_, known)| shortened(known))

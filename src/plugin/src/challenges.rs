@@ -23,8 +23,11 @@ pub(crate) fn publish(shared: &Shared, challenge: &Challenge, now: i64) -> Resul
         .update(&key(mine.token), |value| {
             let mut entries = entries(value, now).filter(|entry| entry.token != mine.token).collect::<Vec<_>>();
             entries.push(mine);
-            entries.sort_by_key(|entry| std::cmp::Reverse(entry.expires));
-            entries.truncate(MAX_IN_BUCKET);
+            while entries.len() > MAX_IN_BUCKET
+                && let Some((first, _)) = entries.iter().enumerate().min_by_key(|(_, entry)| entry.expires)
+            {
+                entries.swap_remove(first);
+            }
             Some(written(&entries))
         })
         .map(|_| ())

@@ -14,7 +14,7 @@ pub(super) fn needless(due: &[(usize, &CertificateId, Why)]) -> Vec<usize> {
     let mut coming = Coverage::default();
     due.iter().filter(|(_, _, why)| *why == Why::Resume).for_each(|(_, id, _)| coming.add_all(&id.names));
     let mut new: Vec<_> = due.iter().filter(|(_, _, why)| *why == Why::First).collect();
-    new.sort_by_key(|(place, id, _)| (std::cmp::Reverse(breadth(id)), *place));
+    new.sort_unstable_by_key(|(place, id, _)| (std::cmp::Reverse(breadth(id)), *place));
     let mut needless = Vec::new();
     for (place, id, _) in new {
         if coming.covers_all(&id.names) {

@@ -1,6 +1,6 @@
 //! What the engine has to do and what it knows: the one place where both change.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::asks::{self, Told};
@@ -93,15 +93,16 @@ impl<'a> Agenda<'a> {
     /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
     /// each that it is.
     pub(super) fn tell_of_other_cas(&mut self) {
-        let mut told: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+        let resolvers = &self.config.resolvers;
+        let mut told = vec![(0_usize, 0_usize); resolvers.len()];
         for record in self.records.iter_mut() {
             let Some(stored) = &record.stored else { continue };
             let known = record.renewal();
             let other_ca = self.schedule.other_ca(stored, known);
             if let Some(OtherCa { at_once, .. }) = &other_ca
-                && let Some(resolver) = self.config.resolver(&record.id.resolver)
+                && let Some((_, (tests, kept))) =
+                    resolvers.iter().zip(&mut told).find(|(resolver, _)| resolver.name == record.id.resolver)
             {
-                let (tests, kept) = told.entry(&resolver.name).or_default();
                 let count = if *at_once { tests } else { kept };
                 *count = count.saturating_add(1);
             }
@@ -112,8 +113,10 @@ impl<'a> Agenda<'a> {
                 record.set_renewal(renewal);
             }
         }
-        for (resolver, (tests, kept)) in told {
-            self.observer.notice(Event::OtherCa { resolver, tests, kept });
+        for (resolver, (tests, kept)) in resolvers.iter().zip(told) {
+            if tests > 0 || kept > 0 {
+                self.observer.notice(Event::OtherCa { resolver: &resolver.name, tests, kept });
+            }
         }
     }
 

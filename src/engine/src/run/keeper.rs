@@ -51,10 +51,9 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
 
     /// The types of challenges by which the names were proved.
     pub(super) fn proved_by(&self) -> Vec<ChallengeType> {
-        let mut kinds: Vec<ChallengeType> = self.gone.borrow().iter().map(|(_, kind)| *kind).collect();
-        kinds.sort_unstable();
-        kinds.dedup();
-        kinds
+        let gone = self.gone.borrow();
+        let is_gone = |kind: &ChallengeType| gone.iter().any(|(_, gone)| gone == kind);
+        ChallengeType::ALL.into_iter().filter(is_gone).collect()
     }
 
     /// Whether all names that could not be proved can be tried in another way: notes which ways have failed.
