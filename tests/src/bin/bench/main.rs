@@ -1,7 +1,7 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`,
+//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`, `run`,
 //! `sizes`, `slow`, `wildcards`.
 
 mod alpn;
@@ -12,6 +12,7 @@ mod hundred;
 mod minimal;
 mod plan;
 mod requests;
+mod run;
 mod sizes;
 mod slow;
 mod stage;
@@ -30,9 +31,10 @@ type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 9] = [
+    let groups: [(&str, Measure); 10] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
+        ("run", run::measure),
         ("alpn", alpn::measure),
         ("hundred", hundred::measure),
         ("wildcards", wildcards::measure),
