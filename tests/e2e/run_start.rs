@@ -1,4 +1,5 @@
-//! The start of `run`: ports that somebody has, what is said when all is up, logs in JSON, and what a killed one leaves.
+//! The start of `run`: ports that somebody has, what Envoy refuses, what is said when all is up, logs in JSON, and what a
+//! killed one leaves.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -128,5 +129,40 @@ fn what_can_not_be_listened_on_is_told_with_what_mends_it() -> Result<()> {
     let told = log.last().and_then(|line| line["message"].as_str()).unwrap_or_default();
     let expected = "192.0.2.7:8080 (entry point web): 192.0.2.7 is no address of this machine";
     ensure!(told.starts_with(expected), "{told}");
+    Ok(())
+}
+
+/// The last lines of a `run` that ends since its Envoy refuses the configuration.
+fn refused(scene: &Scene, name: &str, more: &[&str]) -> Result<String> {
+    let place = &scene.stage.place;
+    let mut run = scene.run(name, place.web_address(), place.websecure_address(), more)?;
+    assert_eq!(run.wait(PATIENCE)?.code(), Some(1));
+    let log = run.log();
+    let (before, told) =
+        log.split_once("Envoy does not take the configuration; it says:\n").with_context(|| log.clone())?;
+    ensure!(before.contains("sidecar ready"), "it was validated before its first start: {log}");
+    ensure!(!log.contains("initial_metadata") && !log.contains("x-envoy-autocert-token"), "{log}");
+    ensure!(scene.directories()?.is_empty(), "{:?}", scene.directories()?);
+    Ok(told.to_owned())
+}
+
+/// Whatever Envoy has of it: the bootstrap, or the files of listeners and of routes.
+#[test]
+fn what_envoy_refuses_at_its_first_start_is_told_as_its_validation_tells_it() -> Result<()> {
+    let scene = Scene::new("refused")?;
+    let no_plugin = scene.stage.place.file("no.wasm");
+    fs::write(&no_plugin, "no plugin")?;
+    let told = refused(&scene, "plugin.example", &[&format!("--plugin={}", no_plugin.display())])?;
+    ensure!(told.contains("Unable to create Wasm"), "{told}");
+
+    // More than Envoy's largest program, in a rule that is good for Traefik.
+    let file = scene.stage.place.file("long.yml");
+    let rule = format!("PathRegexp(`^/{}$`)", "(?:a|b){999}".repeat(20));
+    fs::write(
+        &file,
+        format!("http: {{ routers: {{ long: {{ rule: '{rule}', service: noop@internal, tls: {{}} }} }} }}\n"),
+    )?;
+    let told = refused(&scene, "routes.example", &[&format!("--config={}", file.display())])?;
+    ensure!(told.contains("RE2 program size of"), "{told}");
     Ok(())
 }

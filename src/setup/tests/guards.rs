@@ -38,7 +38,7 @@ fn closed(reading: &Reading) -> Vec<(&str, Vec<&str>)> {
 
 /// The routes of the entry point `web`: host, path, and what becomes of a request.
 fn routes(setup: &Setup) -> Vec<String> {
-    let (whole, _) = bootstrap::value(setup, &Options::default(), Layout::Static).unwrap();
+    let whole = bootstrap::of(setup, &Options::default(), Layout::Static).unwrap().joined();
     let config = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts";
     let mut all = Vec::new();
     for host in whole.pointer(config).and_then(Value::as_array).unwrap() {
@@ -232,7 +232,7 @@ fn a_closed_tcp_router_ends_its_connections_in_its_place() {
     assert_eq!(closed(&reading), [("tcp.routers.db", vec![lan]), ("tcp.routers.odd", vec![odd])]);
     let told = |line: &String| line.contains("tcp.routers.odd can't be opened");
     assert!(reading.warnings.iter().any(told), "{:?}", reading.warnings);
-    let (whole, _) = bootstrap::value(&reading.setup, &Options::default(), Layout::Static).unwrap();
+    let whole = bootstrap::of(&reading.setup, &Options::default(), Layout::Static).unwrap().joined();
     let chains = whole.pointer("/static_resources/listeners/1/filter_chains").and_then(Value::as_array).unwrap();
     let chain = |chain: &Value| {
         let name = chain["filter_chain_match"]["server_names"][0].as_str().unwrap_or("*").to_owned();
@@ -296,7 +296,7 @@ fn of_tcp_routers_that_nothing_ranks_the_closed_one_goes_first() {
 ",
         &[],
     );
-    let (whole, _) = bootstrap::value(&reading.setup, &Options::default(), Layout::Static).unwrap();
+    let whole = bootstrap::of(&reading.setup, &Options::default(), Layout::Static).unwrap().joined();
     let chains = whole.pointer("/static_resources/listeners/1/filter_chains").and_then(Value::as_array).unwrap();
     assert_eq!(chains.iter().map(|chain| &chain["name"]).collect::<Vec<_>>(), ["TCP router b"]);
 }

@@ -45,6 +45,13 @@ pub(crate) fn refusal(said: &str, tokens: &[SecretText]) -> String {
     if lines.is_empty() { why.to_owned() } else { format!("{why} ({})", lines.join("; ")) }
 }
 
+/// A message of Envoy's log as it may be shown: where it is about a message of the configuration, without that one.
+pub(crate) fn shown(message: &str, tokens: &[SecretText]) -> String {
+    let is_complaint = REASONS.iter().chain([&WRITTEN_OUT]).any(|sign| message.contains(sign));
+    let told = if is_complaint { headline(&message.lines().collect::<Vec<_>>()) } else { message.to_owned() };
+    tokens.iter().fold(Scrub::default(), |scrub, token| scrub.and(token.expose())).text(&told)
+}
+
 /// What an Envoy says that was built without a runtime for WebAssembly, as a warning; or without all of WebAssembly.
 const NO_RUNTIME: [&str; 2] = ["Wasm VM", "compiled without support for it"];
 const NO_WASM: [&str; 2] = ["could not find @type 'type.googleapis.com/envoy.extensions.", ".wasm.v3."];
@@ -131,16 +138,16 @@ mod tests {
     const LOGGED: &str =
         "[2026-11-30 02:02:52.839][22750][critical][main] [source/server/config_validation/server.cc:76] ";
 
-    fn shown(said: &str) -> Vec<String> {
+    fn told(said: &str) -> Vec<String> {
         lines(said, &[SecretText::new("0123456789abcdef-token".to_owned())])
     }
 
     #[test]
     fn a_line_of_envoys_log_is_cut_to_what_it_says() {
         let said = "error initializing configuration 'a.yaml': no such field: 'x' in a[0] b\n";
-        assert_eq!(shown(&format!("{LOGGED}{said}{said}\n")), ["'a.yaml': no such field: 'x' in a[0] b"]);
-        assert_eq!(shown(""), ["it did not say why"]);
-        assert_eq!(shown("envoy: libc.so.6: not found\n"), ["envoy: libc.so.6: not found"]);
+        assert_eq!(told(&format!("{LOGGED}{said}{said}\n")), ["'a.yaml': no such field: 'x' in a[0] b"]);
+        assert_eq!(told(""), ["it did not say why"]);
+        assert_eq!(told("envoy: libc.so.6: not found\n"), ["envoy: libc.so.6: not found"]);
     }
 
     /// M4: as Envoy 1.40 says it.
@@ -154,19 +161,19 @@ mod tests {
             format!("{constraint}: value: \"s3cret\"\n"),
         ] {
             let said = format!("{LOGGED}error initializing configuration 'a.json': {said}");
-            assert_eq!(shown(&said), [format!("'a.json': {constraint}")]);
+            assert_eq!(told(&said), [format!("'a.json': {constraint}")]);
         }
         let said = format!(
             "{LOGGED}error initializing configuration 'b.json': Invalid duration: Expected positive duration: \
              goo.gle/debugstr  \nseconds: -1\n\n"
         );
-        assert_eq!(shown(&said), ["'b.json': Invalid duration: Expected positive duration"]);
+        assert_eq!(told(&said), ["'b.json': Invalid duration: Expected positive duration"]);
         for json in ["{\"a\": \"s3cret\"}", "{\n[\n\"s3cret\",\n\"b)\"]\n}"] {
             for reason in ["near 1:8 (offset 7): it must end with a single 's'", "what is this: \"(\"?"] {
                 let said = format!(
                     "{LOGGED}error initializing configuration 'c.json': Unable to parse JSON as proto ({reason}): {json}\n"
                 );
-                let [line] = shown(&said).try_into().unwrap_or_else(|lines: Vec<_>| panic!("{lines:?}"));
+                let [line] = told(&said).try_into().unwrap_or_else(|lines: Vec<_>| panic!("{lines:?}"));
                 assert!(
                     line.starts_with("'c.json': Unable to parse JSON as proto (") && line.contains(reason),
                     "{line}"
@@ -174,6 +181,18 @@ mod tests {
                 assert!(!line.contains("s3cret"), "{line}");
             }
         }
+    }
+
+    #[test]
+    fn a_line_of_the_log_of_a_running_envoy_shows_as_little() {
+        let tokens = [SecretText::new("0123456789abcdef-token".to_owned())];
+        let refused = "Error adding/updating listener(s) web: Proto constraint validation failed (Invalid: a | caused by b): \
+                       name: \"s3cret\"\nport: 1\n";
+        let expected =
+            "Error adding/updating listener(s) web: Proto constraint validation failed (Invalid: a | caused by b)";
+        assert_eq!(shown(refused, &tokens), expected);
+        let other = "caught SIGSEGV\nBacktrace of 0123456789abcdef-token";
+        assert_eq!(shown(other, &tokens), "caught SIGSEGV\nBacktrace of …");
     }
 
     /// A7.
@@ -218,6 +237,6 @@ mod tests {
     #[test]
     fn a_token_is_shown_nowhere() {
         let said = format!("{LOGGED}error initializing configuration 'a': invalid value '0123456789abcdef-token'\n");
-        assert_eq!(shown(&said), ["'a': invalid value '…'"]);
+        assert_eq!(told(&said), ["'a': invalid value '…'"]);
     }
 }

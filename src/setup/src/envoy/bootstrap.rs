@@ -4,7 +4,8 @@ use config::{Mistake, shortened};
 use serde_json::{Value, json};
 
 use super::clusters::{pipe, socket_address};
-use super::{HEADER, Layout, Options, Rendered, ca, limits, listeners, plugin, yaml};
+use super::listeners::{self, Resources};
+use super::{HEADER, Layout, Options, Rendered, Wants, ca, limits, plugin, yaml};
 use crate::address::Address;
 use crate::model::Setup;
 
@@ -17,41 +18,69 @@ const MAX_PROGRAM: u32 = 32 * 1024;
 /// # Errors
 /// When a setup can't be said in Envoy's terms.
 pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>> {
-    let (whole, warnings) = value(setup, options, Layout::Static)?;
+    let mut bootstrap = of(setup, options, Layout::Static)?;
+    let warnings = std::mem::take(&mut bootstrap.resources.warnings);
     let text = format!(
         "{HEADER}\n#\n# Start `envoy-autocert sidecar` first, then Envoy with this file. Requests are routed as Traefik \
          routes them.\n# For {}: `--envoy-version` makes it for another one.\n\n{}",
         options.version.audience(),
-        yaml::write(&whole)
+        yaml::write(&bootstrap.joined())
     );
     Ok(Rendered { text, warnings })
 }
 
-/// A complete bootstrap as a value with [`yaml`]'s comments and references, which [`yaml::plain`] takes away; and the
-/// warnings. Route configurations that are apart stand
-/// in `route_configs`, beside the bootstrap's own keys.
+/// A bootstrap in two parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bootstrap {
+    /// The part that Envoy reads once: identity, admin, engine, limits, metrics.
+    pub base: Value,
+    /// The part that Envoy can also watch.
+    pub resources: Resources,
+}
+
+/// A complete bootstrap, with [`yaml`]'s comments and references, which [`Bootstrap::plain`] takes away.
 ///
 /// # Errors
 /// When a setup can't be said in Envoy's terms.
-pub fn value(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<(Value, Vec<String>), Vec<Mistake>> {
+pub fn of(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<Bootstrap, Vec<Mistake>> {
     options.version.will_do(setup)?;
     let cas = ca::all(&setup.resolvers)?;
     let to_admin = services_to_admin(setup, &options.admin);
     if !to_admin.is_empty() {
         return Err(to_admin);
     }
-    let configuration = plugin::configuration(setup, &cas);
-    let resources = listeners::resources(setup, &configuration, options, layout)?;
-    let mut whole = base(setup, configuration, options);
-    whole["static_resources"]["clusters"] = Value::Array(resources.clusters);
-    if !resources.listeners.is_empty() {
-        whole["static_resources"]["listeners"] = Value::Array(resources.listeners);
+    let mut configuration = plugin::configuration(setup, &cas);
+    if options.wants == Wants::OfSidecar {
+        plugin::remove_routers(&mut configuration);
     }
-    if !resources.route_configs.is_empty() {
-        whole["route_configs"] = Value::Array(resources.route_configs);
+    let mut resources = listeners::resources(setup, &configuration, options, layout)?;
+    let mut base = base(setup, configuration, options);
+    options.finish(&mut base);
+    resources.iter_mut().for_each(|resource| options.finish(resource));
+    Ok(Bootstrap { base, resources })
+}
+
+impl Bootstrap {
+    /// Takes comments and references away, for whoever does not write YAML. With [`Layout::Static`] the listeners refer to
+    /// the base: there [`Self::joined`] goes first.
+    #[must_use]
+    pub fn plain(mut self) -> Self {
+        yaml::plain(&mut self.base);
+        self.resources.iter_mut().for_each(yaml::plain);
+        self
     }
-    options.finish(&mut whole);
-    Ok((whole, resources.warnings))
+
+    /// The bootstrap in one, with all resources in it but route configurations that are apart.
+    pub fn joined(self) -> Value {
+        let Self { base: mut whole, resources: Resources { listeners, mut own_clusters, mut service_clusters, .. } } =
+            self;
+        own_clusters.append(&mut service_clusters);
+        whole["static_resources"]["clusters"] = Value::Array(own_clusters);
+        if !listeners.is_empty() {
+            whole["static_resources"]["listeners"] = Value::Array(listeners);
+        }
+        whole
+    }
 }
 
 /// The parts of a bootstrap that are no resources: identity, admin, engine, metrics.

@@ -8,20 +8,22 @@ use super::clusters::socket_address;
 use super::{Layout, Options, ca, clusters, limits, plugin, services, yaml};
 use crate::model::{EntryPoint, Setup};
 
-/// What Envoy is given.
+/// The resources of Envoy's discovery services.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
     /// One for each entry point.
     pub listeners: Vec<Value>,
-    /// Of the CAs, the sidecar and the services.
-    pub clusters: Vec<Value>,
+    /// Clusters of the CAs and the sidecar: the engine and SDS need them before anything else.
+    pub own_clusters: Vec<Value>,
+    /// Clusters of the services.
+    pub service_clusters: Vec<Value>,
     /// With [`Layout::Dynamic`], the route configurations that the listeners refer to.
     pub route_configs: Vec<Value>,
     /// What is different from Traefik, one line each.
     pub warnings: Vec<String>,
 }
 
-/// The resources. `configuration` is the plugin's: see [`plugin::configuration`]. With [`Layout::Static`] it is the one
+/// The resources of a setup. `configuration` is the plugin's: see [`plugin::configuration`]. With [`Layout::Static`] it is the one
 /// of the engine, which stands before the listeners.
 ///
 /// # Errors
@@ -54,10 +56,11 @@ pub fn resources(
         resources.route_configs.extend(route_configs);
         resources.listeners.push(listener(point, chains, is_challenged));
     }
-    match all_clusters(setup, options) {
-        Ok(clusters) => resources.clusters = clusters,
+    match own_clusters(setup, options) {
+        Ok(clusters) => resources.own_clusters = clusters,
         Err(of_cas) => mistakes.extend(of_cas),
     }
+    resources.service_clusters = service_clusters(setup, options);
     if mistakes.is_empty() { Ok(resources) } else { Err(mistakes) }
 }
 
@@ -98,26 +101,39 @@ fn listener(point: &EntryPoint, chains: Vec<Value>, is_challenged: bool) -> Valu
     listener
 }
 
-fn all_clusters(setup: &Setup, options: &Options) -> Result<Vec<Value>, Vec<Mistake>> {
+impl Resources {
+    /// Every resource, to be changed.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        let Self { listeners, own_clusters, service_clusters, route_configs, warnings: _ } = self;
+        [listeners, own_clusters, service_clusters, route_configs].into_iter().flatten()
+    }
+}
+
+fn own_clusters(setup: &Setup, options: &Options) -> Result<Vec<Value>, Vec<Mistake>> {
     let mut all = Vec::new();
-    let mut add = |mut cluster: Value, text: &str| {
-        yaml::comment(&mut cluster, text);
-        all.push(cluster);
-    };
     for ca in ca::all(&setup.resolvers)? {
-        add(ca::cluster(&ca, options), "The CA. Its certificate is verified: name and chain.");
+        let text = "The CA. Its certificate is verified: name and chain.";
+        all.push(commented(ca::cluster(&ca, options), text));
     }
     if !setup.resolvers.is_empty() {
-        add(clusters::api(&options.api_socket), "The sidecar's API, for the plugin.");
+        all.push(commented(clusters::api(&options.api_socket), "The sidecar's API, for the plugin."));
     }
-    add(clusters::sds(&options.sds_socket), "The sidecar's SDS: certificates for the listeners.");
-    for (name, service) in &setup.http_services {
-        for cluster in services::http_clusters(name, service, options) {
-            add(cluster, &format!("The service {name}."));
-        }
-    }
-    for (name, service) in &setup.tcp_services {
-        add(services::tcp_cluster(name, service, options), &format!("The TCP service {name}."));
-    }
+    all.push(commented(clusters::sds(&options.sds_socket), "The sidecar's SDS: certificates for the listeners."));
     Ok(all)
+}
+
+fn service_clusters(setup: &Setup, options: &Options) -> Vec<Value> {
+    let http = setup.http_services.iter().flat_map(|(name, service)| {
+        let text = format!("The service {name}.");
+        services::http_clusters(name, service, options).into_iter().map(move |cluster| commented(cluster, &text))
+    });
+    let tcp = setup.tcp_services.iter().map(|(name, service)| {
+        commented(services::tcp_cluster(name, service, options), &format!("The TCP service {name}."))
+    });
+    http.chain(tcp).collect()
+}
+
+fn commented(mut resource: Value, text: &str) -> Value {
+    yaml::comment(&mut resource, text);
+    resource
 }

@@ -65,6 +65,16 @@ pub struct Rendered {
     pub warnings: Vec<String>,
 }
 
+/// Who tells the plugin which certificates routers want.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wants {
+    /// The plugin's configuration: a change of routers is a change of listeners.
+    #[default]
+    OfConfiguration,
+    /// The sidecar, which is told by whoever runs it: a change of routers changes no listener.
+    OfSidecar,
+}
+
 /// Where things are on the machine that Envoy runs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -87,6 +97,8 @@ pub struct Options {
     pub tokens: Tokens,
     /// The Envoy that the configuration is for.
     pub version: Version,
+    /// Who tells the plugin which certificates routers want.
+    pub wants: Wants,
 }
 
 impl Options {
@@ -111,6 +123,7 @@ impl Default for Options {
             pem_files: BTreeMap::new(),
             tokens: Tokens::default(),
             version: Version::NEWEST,
+            wants: Wants::default(),
         }
     }
 }

@@ -68,6 +68,13 @@ pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
     configuration
 }
 
+/// Leaves it to the sidecar to tell the plugin which certificates are wanted.
+pub(super) fn remove_routers(configuration: &mut Value) {
+    if let Some(configuration) = configuration.as_object_mut() {
+        configuration.remove("routers");
+    }
+}
+
 /// The way to the sidecar's API.
 pub(super) fn sidecar(cluster: &str) -> Value {
     json!({ "cluster": cluster, "token": protocol::tokens::API })

@@ -15,7 +15,7 @@ use protocol::tokens::Tokens;
 use setup::envoy::limits::Connections;
 use setup::envoy::standing::Standing;
 use setup::envoy::version::Version;
-use setup::envoy::{HEADER, Options, Rendered, bootstrap, ca, filter, istio};
+use setup::envoy::{HEADER, Options, Rendered, Wants, bootstrap, ca, filter, istio};
 use setup::model::Setup;
 use setup::{ClosedRouter, Reading};
 
@@ -302,6 +302,7 @@ fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
         },
         tokens: tokens(args)?,
         version: version(args).map_err(|why| vec![why])?,
+        wants: Wants::OfConfiguration,
     })
 }
 

@@ -12,7 +12,7 @@ use protocol::{CertificateId, Want};
 use serde_json::Value;
 use setup::Reading;
 use setup::envoy::limits::Connections;
-use setup::envoy::{Layout, Options, bootstrap, ca, clusters, yaml};
+use setup::envoy::{Layout, Options, Wants, bootstrap, ca, yaml};
 use setup::input::Flags;
 use setup::model::{EntryPoint, RouterTls, Setup, TcpTls};
 
@@ -73,9 +73,7 @@ impl Source for TraefiksWords {
         if own(&setup) != own(&self.first) {
             warnings.push("tls.certificates or tls.stores has changed: restart envoy-autocert to use it".to_owned());
         }
-        let lines = |mistakes: Vec<Mistake>| -> Vec<String> {
-            mistakes.into_iter().map(|mistake| flags.told(mistake).to_string()).collect()
-        };
+        let told = |mistakes| lines(mistakes, &flags);
         let text = |path: &Path| path.display().to_string();
         let options = Options {
             plugin: text(&places.plugin),
@@ -87,27 +85,21 @@ impl Source for TraefiksWords {
             pem_files: pem_files(&setup, &self.ca_bundle).map_err(|why| vec![why])?,
             tokens: places.tokens.clone(),
             version: places.version,
+            wants: Wants::OfSidecar,
         };
         let routes = |name: &str| text(&places.files.routes(name));
-        let render = |layout| bootstrap::value(&setup, &options, layout).map_err(lines);
-        let (mut whole, left_out) = render(Layout::Static)?;
-        let (mut bootstrap, _) = render(Layout::Dynamic { routes: &routes })?;
-        for value in [&mut whole, &mut bootstrap] {
-            yaml::plain(value);
-            take_routers(value);
-        }
-        bootstrap["layered_runtime"] = self.runtime.get_or_insert_with(|| bootstrap["layered_runtime"].clone()).clone();
-        let cas = ca::all(&setup.resolvers).map_err(lines)?;
-        warnings.extend(left_out);
-        let own = [clusters::API, clusters::SDS].map(str::to_owned);
+        let of = |layout| bootstrap::of(&setup, &options, layout).map_err(told);
+        let mut bootstrap = of(Layout::Dynamic { routes: &routes })?.plain();
+        warnings.append(&mut bootstrap.resources.warnings);
+        let runtime = &mut bootstrap.base["layered_runtime"];
+        *runtime = self.runtime.get_or_insert_with(|| runtime.clone()).clone();
         Ok(Rendered {
-            whole,
             bootstrap,
-            own_clusters: own.into_iter().chain(cas.into_iter().map(|ca| ca.cluster)).collect(),
             wants: wants(&setup),
             warnings,
             address_flags: address_flags(&setup, &flags),
             closed,
+            candidate: Box::new(move || candidate(&setup, &options, &flags)),
         })
     }
 
@@ -139,18 +131,17 @@ fn address_flags(setup: &Setup, flags: &Flags) -> BTreeMap<String, String> {
     setup.entry_points.iter().filter_map(of).collect()
 }
 
-/// Takes the routers out of the plugin's configurations: a change of them must not change a listener.
-fn take_routers(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            if members.contains_key("certificatesResolvers") && members.contains_key("sidecar") {
-                members.remove("routers");
-            }
-            members.values_mut().for_each(take_routers);
-        }
-        Value::Array(items) => items.iter_mut().for_each(take_routers),
-        _ => {}
-    }
+/// The whole configuration in one file, as no Envoy runs with it.
+fn candidate(setup: &Setup, options: &Options, flags: &Flags) -> Result<Value, Vec<String>> {
+    let bootstrap = bootstrap::of(setup, options, Layout::Static).map_err(|mistakes| lines(mistakes, flags))?;
+    let mut whole = bootstrap.joined();
+    yaml::plain(&mut whole);
+    Ok(whole)
+}
+
+/// A line for each mistake, in the words of the flags that it comes from.
+fn lines(mistakes: Vec<Mistake>, flags: &Flags) -> Vec<String> {
+    mistakes.into_iter().map(|mistake| flags.told(mistake).to_string()).collect()
 }
 
 /// The certificates that the routers want, each once.

@@ -1,33 +1,24 @@
-//! A configuration that Envoy is asked of, before anything changes.
+//! A configuration that Envoy is asked to validate.
 //!
 //! Promises: the file with it, in which tokens are, is there only as long as Envoy reads it, however that ends.
 
 use std::path::PathBuf;
 
-use protocol::tokens::Tokens;
-
 use super::envoy::{self, Binary};
-use super::pieces::{Layout, Pieces};
+use super::pieces::Layout;
 use super::publish::replace;
-use super::{Rendered, RunError};
+use super::{Candidate, RunError};
 use base::files::Directory;
 
-/// Cuts a configuration that Envoy has found good.
+/// Has Envoy validate a configuration, without starting anything.
 ///
 /// # Errors
-/// With Envoy's own words when it has not.
-pub(super) async fn validated(
-    rendered: &Rendered,
-    binary: &Binary,
-    layout: &Layout,
-    tokens: &Tokens,
-) -> Result<Pieces, RunError> {
+/// With Envoy's own words when it refuses it.
+pub(super) async fn validate(candidate: &Candidate, binary: &Binary, layout: &Layout) -> Result<(), RunError> {
+    let whole = candidate().map_err(RunError::Configuration)?;
     let file = Passing(layout.candidate());
-    replace(&file.0, &rendered.whole)?;
-    let tokens: Vec<_> = [&tokens.api, &tokens.sds].into_iter().flatten().cloned().collect();
-    envoy::validate(binary, &file.0, &tokens).await?;
-    let own = |name: &str| rendered.own_clusters.iter().any(|own| own == name);
-    Pieces::cut(rendered.bootstrap.clone(), layout, own)
+    replace(&file.0, &whole)?;
+    envoy::validate(binary, &file.0).await
 }
 
 /// A file that goes with this.
@@ -45,7 +36,6 @@ impl Drop for Passing {
 mod tests {
     #![allow(clippy::panic, clippy::unwrap_used)]
 
-    use std::collections::BTreeMap;
     use std::process::Command;
 
     use protocol::SecretText;
@@ -55,27 +45,18 @@ mod tests {
     use base::environment::Passed;
 
     /// Reads its file, says it back and ends with this.
-    async fn asked(ends_with: u8) -> (Result<Pieces, RunError>, tempfile::TempDir) {
+    async fn asked(ends_with: u8) -> (Result<(), RunError>, tempfile::TempDir) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("envoy");
         let script = format!("#!/bin/sh\nfor file; do :; done\n/bin/cat \"$file\"\nexit {ends_with}\n");
         // Written by another process: a file that a child of another test's still has open for writing can't be started.
         let write = "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\"";
         assert!(Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(script).status().unwrap().success());
-        let binary = Binary { path, arguments: Vec::new(), environment: Passed::default() };
-        let token = SecretText::new("0123456789abcdef-token".to_owned());
-        let tokens = Tokens { api: Some(token), sds: None };
-        let rendered = Rendered {
-            whole: json!({ "token": "0123456789abcdef-token" }),
-            bootstrap: json!({ "static_resources": {} }),
-            own_clusters: Vec::new(),
-            wants: Vec::new(),
-            warnings: Vec::new(),
-            address_flags: BTreeMap::new(),
-            closed: Vec::new(),
-        };
+        let hidden = vec![SecretText::new("0123456789abcdef-token".to_owned())];
+        let binary = Binary { path, arguments: Vec::new(), environment: Passed::default(), hidden };
+        let candidate: Candidate = Box::new(|| Ok(json!({ "token": "0123456789abcdef-token" })));
         let layout = Layout::new(place.path());
-        let validated = validated(&rendered, &binary, &layout, &tokens).await;
+        let validated = validate(&candidate, &binary, &layout).await;
         assert!(!layout.candidate().exists());
         (validated, place)
     }

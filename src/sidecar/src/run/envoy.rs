@@ -38,6 +38,8 @@ pub(super) struct Binary {
     pub(super) arguments: Vec<String>,
     /// Its whole environment.
     pub(super) environment: Passed,
+    /// Tokens of its configuration: nothing that it says is shown with them.
+    pub(super) hidden: Vec<SecretText>,
 }
 
 /// A running Envoy.
@@ -62,7 +64,7 @@ impl Envoy {
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         let (read, write) = io::pipe().map_err(failed)?;
         command.stderr(write);
-        let log = Relay::start(read).map_err(failed)?;
+        let log = Relay::start(read, binary.hidden.clone()).map_err(failed)?;
         Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)?, log })
     }
 
@@ -103,11 +105,11 @@ impl Envoy {
     }
 }
 
-/// Whether Envoy takes a configuration, in which these tokens are, without starting anything.
+/// Whether Envoy takes a configuration, without starting anything.
 ///
 /// # Errors
 /// With Envoy's own words when it does not.
-pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[SecretText]) -> Result<(), RunError> {
+pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<(), RunError> {
     let mut command = Command::new(&binary.path);
     command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
     command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
@@ -124,7 +126,7 @@ pub(super) async fn validate(binary: &Binary, configuration: &Path, tokens: &[Se
     }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
-    let words = complaint::lines(&said, tokens).join("\n");
+    let words = complaint::lines(&said, &binary.hidden).join("\n");
     let (Binary { path, environment, .. }, configuration) = (binary.clone(), configuration.to_owned());
     let lacks_wasm = spawn_blocking(move || installed::lacks_wasm(&path, &environment, &configuration, &said)).await;
     Err(if lacks_wasm.unwrap_or_default() {

@@ -15,16 +15,15 @@ use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::admin::Admin;
-use super::candidate::validated;
+use super::candidate::validate;
 use super::envoy::{self, Binary, Envoy};
 use super::pieces::{Layout, Pieces};
 use super::ports::{self, Port};
 use super::publish::write_all;
 use super::reload::tell_of;
 use super::summary::{self, Summary};
-use super::{ASKING, Places, Run, RunError, Source, ca_reach, coming_up, log, plugin};
-use crate::process::Ending;
-use crate::process::tell_systemd;
+use super::{ASKING, Candidate, Places, Run, RunError, Source, ca_reach, coming_up, log, plugin};
+use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 use base::changes::Changes;
 use sds::tokens::Doors;
@@ -45,7 +44,7 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     let mut ending = Ending::catch().map_err(RunError::Sidecar)?;
     let signals = || -> io::Result<_> { Ok((signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?)) };
     let (mut hangup, mut user) = signals().map_err(RunError::Signals)?;
-    let (mut running, mut changes) = tokio::select! {
+    let (mut running, mut changes, candidate) = tokio::select! {
         started = Running::start(run) => started?,
         () = ending.told() => {
             tracing::info!("told to end before Envoy was started");
@@ -57,9 +56,12 @@ pub async fn run(run: Run) -> Result<(), RunError> {
         () = ending.told() => return running.stop().await,
     };
     if let Err(error) = up {
-        running.give_up().await;
-        return Err(error);
+        return tokio::select! {
+            error = running.give_up(error, &candidate) => Err(error),
+            () = ending.told() => Err(RunError::NotUp("it was told to end meanwhile".to_owned())),
+        };
     }
+    drop(candidate);
     tell_systemd(NotifyState::Ready);
     tracing::info!("Envoy is up");
     loop {
@@ -128,7 +130,7 @@ pub(super) struct Running {
 }
 
 impl Running {
-    async fn start(run: Run) -> Result<(Self, Changes), RunError> {
+    async fn start(run: Run) -> Result<(Self, Changes, Candidate), RunError> {
         let Run {
             mut sidecar,
             directory,
@@ -144,13 +146,14 @@ impl Running {
             cas,
         } = run;
         let layout = Layout::new(directory.path());
+        let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
+        sidecar.tokens = Some(doors);
         let binary = Binary {
             path: envoy::find(envoy.as_deref())?,
             arguments: log::arguments(&envoy_arguments, log_level),
             environment: envoy_environment,
+            hidden: [&tokens.api, &tokens.sds].into_iter().flatten().cloned().collect(),
         };
-        let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
-        sidecar.tokens = Some(doors);
         let version = envoy::version(&binary, envoy_version).await?;
         let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone(), tokens, version };
         let rendered = source.read(&places).map_err(RunError::Configuration)?;
@@ -159,9 +162,8 @@ impl Running {
         let ports = rendered.ports();
         ports::apart(&ports, sidecar.status_address)?;
         ports::free(&ports, &binary.path).await?;
-        let pieces = validated(&rendered, &binary, &layout, &places.tokens).await?;
-        // That took a while.
-        ports::free(&ports, &binary.path).await?;
+        // Nothing is validated before: nothing runs yet that it could break, and Envoy compiles the plugin each time.
+        let pieces = Pieces::new(rendered.bootstrap, &layout);
         // Whatever changes from here on is noticed.
         let watched = source.watched();
         // The thread that waits for them is started by one that has no right of Envoy's.
@@ -207,7 +209,7 @@ impl Running {
             grace,
         };
         running.verify_own();
-        Ok((running, changes))
+        Ok((running, changes, rendered.candidate))
     }
 
     /// Waits until Envoy serves with all its listeners.
@@ -267,12 +269,18 @@ impl Running {
         Envoy::start(&self.binary, &self.layout.bootstrap())
     }
 
-    /// Ends all of it, as Envoy did not come up. Why is the error that matters.
-    async fn give_up(self) {
-        if let Some(envoy) = self.envoy {
+    /// Ends all of it, as Envoy did not come up, and says why: in the words of an Envoy that validates the configuration,
+    /// where it refuses it.
+    async fn give_up(self, error: RunError, candidate: &Candidate) -> RunError {
+        let Self { envoy, sidecar, binary, layout, _directory, .. } = self;
+        if let Some(envoy) = envoy {
             envoy.end().await;
         }
-        save(self.sidecar).await;
+        save(sidecar).await;
+        match error {
+            RunError::NotUp(_) => validate(candidate, &binary, &layout).await.err().unwrap_or(error),
+            other => other,
+        }
     }
 
     /// Lets requests under way end, then Envoy, then the sidecar.

@@ -1,7 +1,7 @@
 //! `run`: sidecar, Envoy and configuration in one command.
 //!
-//! Promises: what Envoy is given has been validated by Envoy itself; a bad change is reported and what was there stays;
-//! a change of routers and services drops no connection; an Envoy that dies is started again, with backoff; everything
+//! Promises: a running Envoy is given only what another one has validated; a bad change is reported and what was there
+//! stays; a change of routers and services drops no connection; an Envoy that dies is started again, with backoff; everything
 //! ends in order, and Envoy never outlives us.
 //! Refuses: to know what configurations look like. Whoever calls it renders them.
 
@@ -28,6 +28,7 @@ use std::time::Duration;
 use protocol::Want;
 use protocol::tokens::Tokens;
 use serde_json::Value;
+use setup::envoy::bootstrap::Bootstrap;
 use setup::envoy::version::Version;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -99,13 +100,9 @@ pub struct Places {
 
 /// A rendered configuration.
 pub struct Rendered {
-    /// A whole bootstrap, to be validated.
-    pub whole: Value,
-    /// The same for files that Envoy watches, with `route_configs` beside the bootstrap's own keys. Its plugins have no
-    /// routers: they learn from the sidecar what is wanted.
-    pub bootstrap: Value,
-    /// The names of the clusters that the plugin and SDS need.
-    pub own_clusters: Vec<String>,
+    /// The configuration for files that Envoy watches. Its plugins have no routers: they learn from the sidecar what is
+    /// wanted.
+    pub bootstrap: Bootstrap,
     /// The certificates that the routers want.
     pub wants: Vec<Want>,
     /// What is taken, but deserves a line in the log.
@@ -114,13 +111,17 @@ pub struct Rendered {
     pub address_flags: BTreeMap<String, String>,
     /// The routers that are closed.
     pub closed: Vec<setup::ClosedRouter>,
+    /// The same configuration in one file, for Envoy to validate.
+    pub candidate: Candidate,
 }
+
+/// Renders a configuration in one file, or says what is wrong with it, a line for each mistake.
+pub type Candidate = Box<dyn Fn() -> Result<Value, Vec<String>> + Send + Sync>;
 
 impl Rendered {
     /// The ports of its listeners.
     fn ports(&self) -> Vec<Port> {
-        let listeners = self.bootstrap.pointer("/static_resources/listeners").and_then(Value::as_array);
-        let mut ports = Port::of(listeners.map_or(&[], Vec::as_slice));
+        let mut ports = Port::of(&self.bootstrap.resources.listeners);
         for port in &mut ports {
             if let Some(flag) = self.address_flags.get(&port.entry_point) {
                 port.flag.clone_from(flag);

@@ -1,4 +1,4 @@
-//! The rendered configuration, cut into what Envoy reads once and what it watches.
+//! The rendered configuration in the files that Envoy reads: the one that it reads once, and those that it watches.
 //!
 //! Promises: a change of routers and services changes only what Envoy watches; routes are apart from listeners, so that
 //! a change of them touches no connection; equal configurations give equal pieces.
@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use setup::envoy::bootstrap::Bootstrap;
 
-use super::RunError;
 use super::ports::Port;
 use crate::holder::Protocol;
 use crate::reach;
@@ -35,26 +35,23 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// Cuts a whole bootstrap, in which `route_configs` stand beside the bootstrap's own keys. Clusters for which
-    /// `is_own` says so stay in it: the engine and SDS need them before anything else.
-    ///
-    /// # Errors
-    /// When it is no bootstrap of the renderer's.
-    pub(super) fn cut(mut bootstrap: Value, layout: &Layout, is_own: impl Fn(&str) -> bool) -> Result<Self, RunError> {
-        let odd = || RunError::Bug("the rendered bootstrap has no static_resources");
-        let root = bootstrap.as_object_mut().ok_or_else(odd)?;
-        let routes = list(root, "route_configs");
-        let resources = root.get_mut("static_resources").and_then(Value::as_object_mut).ok_or_else(odd)?;
-        let listeners = list(resources, "listeners");
-        let (own, others): (Vec<Value>, Vec<Value>) =
-            list(resources, "clusters").into_iter().partition(|cluster| is_own(name(cluster)));
-        resources.insert("clusters".to_owned(), own.into());
+    /// The pieces of a bootstrap. The clusters of the CAs and the sidecar stay in what is read once: the engine and SDS
+    /// need them before anything else.
+    pub(super) fn new(bootstrap: Bootstrap, layout: &Layout) -> Self {
+        let Bootstrap { base: mut bootstrap, resources } = bootstrap;
+        bootstrap["static_resources"]["clusters"] = resources.own_clusters.into();
         let watched = |path: PathBuf| json!({"resource_api_version": "V3", "path_config_source": {"path": path}});
-        let dynamic = json!({"cds_config": watched(layout.clusters()), "lds_config": watched(layout.listeners())});
-        root.insert("dynamic_resources".to_owned(), dynamic);
-        let named = |resource: Value| (name(&resource).to_owned(), resource);
-        let clusters = others.into_iter().map(named).collect();
-        Ok(Self { bootstrap, clusters, listeners, routes: routes.into_iter().map(named).collect() })
+        bootstrap["dynamic_resources"] =
+            json!({"cds_config": watched(layout.clusters()), "lds_config": watched(layout.listeners())});
+        let by_name = |resources: Vec<Value>| {
+            resources.into_iter().map(|resource| (name(&resource).to_owned(), resource)).collect::<BTreeMap<_, _>>()
+        };
+        Self {
+            bootstrap,
+            clusters: by_name(resources.service_clusters),
+            listeners: resources.listeners,
+            routes: by_name(resources.route_configs),
+        }
     }
 
     /// The place where visitors are served by TLS, as this machine reaches it.
@@ -166,13 +163,6 @@ fn version(resources: &[Value]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-fn list(resources: &mut Map<String, Value>, key: &str) -> Vec<Value> {
-    match resources.remove(key) {
-        Some(Value::Array(items)) => items,
-        _ => Vec::new(),
-    }
-}
-
 fn name(resource: &Value) -> &str {
     resource.get("name").and_then(Value::as_str).unwrap_or_default()
 }
@@ -181,27 +171,24 @@ fn name(resource: &Value) -> &str {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use setup::envoy::listeners::Resources;
+
     use super::*;
 
-    fn rendered(body: &str) -> Value {
-        json!({
-            "node": {"id": "x"},
-            "route_configs": [{"name": "web/plain", "virtual_hosts": [{"name": body, "domains": ["*"]}]}],
-            "static_resources": {
-                "listeners": [{"name": "web"}],
-                "clusters": [{"name": "envoy-autocert-api"}, {"name": "site"}]
-            }
-        })
-    }
-
-    fn cut(body: &str) -> Pieces {
-        let is_own = |name: &str| name.starts_with("envoy-autocert");
-        Pieces::cut(rendered(body), &Layout::new(Path::new("/run/x")), is_own).unwrap()
+    fn pieces(body: &str) -> Pieces {
+        let resources = Resources {
+            listeners: vec![json!({"name": "web"})],
+            own_clusters: vec![json!({"name": "envoy-autocert-api"})],
+            service_clusters: vec![json!({"name": "site"})],
+            route_configs: vec![json!({"name": "web/plain", "virtual_hosts": [{"name": body, "domains": ["*"]}]})],
+            warnings: Vec::new(),
+        };
+        Pieces::new(Bootstrap { base: json!({"node": {"id": "x"}}), resources }, &Layout::new(Path::new("/run/x")))
     }
 
     #[test]
     fn what_is_watched_is_no_longer_in_the_bootstrap() {
-        let pieces = cut("a");
+        let pieces = pieces("a");
         let own = &pieces.bootstrap["static_resources"];
         assert_eq!(own["clusters"], json!([{"name": "envoy-autocert-api"}]));
         assert!(own.get("listeners").is_none());
@@ -213,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_change_of_routes_leaves_listeners_and_bootstrap_as_they_are() {
-        let (one, other) = (cut("a"), cut("b"));
+        let (one, other) = (pieces("a"), pieces("b"));
         assert_ne!(one.routes, other.routes);
         assert_eq!((&one.listeners, &one.bootstrap), (&other.listeners, &other.bootstrap));
         assert_eq!(one.listener_file()["version_info"], other.listener_file()["version_info"]);
@@ -221,11 +208,10 @@ mod tests {
 
     #[test]
     fn each_route_configuration_has_a_file_of_its_own() {
-        let pieces = cut("a");
+        let pieces = pieces("a");
         let files: Vec<(&str, Value)> = pieces.route_files().collect();
         assert_eq!((files.len(), files[0].0), (1, "web/plain"));
         assert_eq!(files[0].1["resources"][0]["@type"], ROUTES);
-        assert!(pieces.bootstrap.get("route_configs").is_none());
         let path = Layout::new(Path::new("/run/x")).routes(files[0].0);
         assert_eq!(path, Path::new("/run/x/routes-web_2fplain.json"));
     }
@@ -238,19 +224,12 @@ mod tests {
         };
         let challenge =
             json!({"filter_chain_match": {"application_protocols": ["acme-tls/1"]}, "transport_socket": {}});
-        let mut pieces = cut("a");
+        let mut pieces = pieces("a");
         pieces.listeners = vec![
             listener(80, json!({"filters": []})),
             listener(443, json!({"transport_socket": {}})),
             listener(444, challenge),
         ];
         assert_eq!(pieces.tls_addresses(), ["127.0.0.1:443".parse().unwrap()]);
-    }
-
-    #[test]
-    fn what_is_no_bootstrap_is_an_error() {
-        let layout = Layout::new(Path::new("/run/x"));
-        assert!(Pieces::cut(json!([]), &layout, |_| true).is_err());
-        assert!(Pieces::cut(json!({}), &layout, |_| true).is_err());
     }
 }

@@ -115,6 +115,8 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use serde_json::json;
+    use setup::envoy::bootstrap::Bootstrap;
+    use setup::envoy::listeners::Resources;
 
     use super::*;
 
@@ -122,14 +124,17 @@ mod tests {
     #[test]
     fn no_file_can_be_sent_as_a_header() {
         let directory = tempfile::tempdir().unwrap();
-        let whole = json!({
-            "bootstrap_extensions": [{"token": "s3cret"}],
-            "route_configs": [{"name": "web"}],
-            "static_resources": {"clusters": [{"name": "own"}, {"name": "site"}], "listeners": [{"name": "s3cret"}]}
-        });
+        let resources = Resources {
+            listeners: vec![json!({"name": "s3cret"})],
+            own_clusters: vec![json!({"name": "own"})],
+            service_clusters: vec![json!({"name": "site"})],
+            route_configs: vec![json!({"name": "web"})],
+            warnings: Vec::new(),
+        };
+        let bootstrap = Bootstrap { base: json!({"bootstrap_extensions": [{"token": "s3cret"}]}), resources };
         let layout = Layout::new(directory.path());
-        write_all(&Pieces::cut(whole.clone(), &layout, |name| name == "own").unwrap(), &layout).unwrap();
-        replace(&layout.candidate(), &whole).unwrap();
+        replace(&layout.candidate(), &bootstrap.clone().joined()).unwrap();
+        write_all(&Pieces::new(bootstrap, &layout), &layout).unwrap();
         let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(files.len(), 5, "{files:?}");
         for file in files {

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 use protocol::Want;
 use setup::ClosedRouter;
 
-use super::candidate::validated;
+use super::RunError;
+use super::candidate::validate;
 use super::envoy::Envoy;
 use super::life::{HOLDER, Running};
 use super::pieces::Pieces;
-use super::ports;
+use super::ports::{self, Port};
 use super::publish::{publish, write_all};
-use super::{Rendered, RunError};
 
 /// The fate of a configuration that was read anew.
 enum Change {
@@ -51,13 +51,14 @@ impl Running {
     async fn change(&mut self) -> Result<Change, RunError> {
         let rendered = self.source.read(&self.places).map_err(RunError::Configuration)?;
         self.warn(&rendered.warnings);
-        let own = |name: &str| rendered.own_clusters.iter().any(|own| own == name);
-        if Pieces::cut(rendered.bootstrap.clone(), &self.layout, own)? == self.pieces {
+        let ports = rendered.ports();
+        let pieces = Pieces::new(rendered.bootstrap, &self.layout);
+        if pieces == self.pieces {
             self.want(rendered.wants, &rendered.closed);
             return Ok(Change::None);
         }
-        self.may_listen(&rendered)?;
-        let pieces = validated(&rendered, &self.binary, &self.layout, &self.places.tokens).await?;
+        self.may_listen(&ports)?;
+        validate(&rendered.candidate, &self.binary, &self.layout).await?;
         if pieces.bootstrap != self.pieces.bootstrap {
             let why = "certificatesResolvers and what else Envoy reads only at its start has changed: restart \
                        envoy-autocert to use it";
@@ -68,7 +69,7 @@ impl Running {
             None => write_all(&pieces, &self.layout)?,
         }
         self.pieces = pieces;
-        self.ports = rendered.ports();
+        self.ports = ports;
         self.verify_own();
         self.want(rendered.wants, &rendered.closed);
         tell_of(&rendered.closed);
@@ -76,9 +77,8 @@ impl Running {
     }
 
     /// Makes sure that Envoy can listen on the ports that it has not got yet.
-    fn may_listen(&self, rendered: &Rendered) -> Result<(), RunError> {
-        let mut new = rendered.ports();
-        new.retain(|new| !self.ports.contains(new));
+    fn may_listen(&self, ports: &[Port]) -> Result<(), RunError> {
+        let new: Vec<Port> = ports.iter().filter(|new| !self.ports.contains(new)).cloned().collect();
         let mut refused = ports::refused(&new, Some(&self.binary.path)).map_err(RunError::Rights)?;
         // It may go from one address to all, or back.
         let envoy = self.envoy.as_ref().and_then(Envoy::pid);

@@ -1,8 +1,10 @@
 //! One line of Envoy's log.
 
+use protocol::SecretText;
 use serde::Deserialize;
 use tracing::Level;
 
+use crate::complaint;
 use crate::logging::ENVOY;
 
 /// How the lines of this program's plugin begin, and how Envoy introduces those of any plugin.
@@ -44,13 +46,13 @@ impl Line {
         said.starts_with(PLUGIN).then_some(said)
     }
 
-    /// Writes it to our log.
-    pub(super) fn write(&self) {
+    /// Writes it to our log, without these.
+    pub(super) fn write(&self, hidden: &[SecretText]) {
         let component = self.component.as_deref();
         let text = match self.of_plugin() {
             Some(said) => return self.log(&acme::one_line(said), None),
             None if self.message.starts_with(PLUGIN) => self.message.clone(),
-            None => format!("Envoy: {}", self.message),
+            None => format!("Envoy: {}", complaint::shown(&self.message, hidden)),
         };
         self.log(&acme::one_line(&text), component);
     }

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
+use protocol::SecretText;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -37,11 +38,11 @@ enum Said {
 }
 
 impl Relay {
-    /// Takes over what comes through this pipe, until all who could write to it are gone.
+    /// Takes over what comes through this pipe, until all who could write to it are gone. No token is shown.
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(in crate::run) fn start(pipe: PipeReader) -> io::Result<Self> {
+    pub(in crate::run) fn start(pipe: PipeReader, hidden: Vec<SecretText>) -> io::Result<Self> {
         let (said, hear) = sync_channel(MAX_WAITING);
         let (tell, done) = oneshot::channel();
         // Threads of their own, as both may have to wait for long: one for Envoy, the other for whoever reads our log.
@@ -49,7 +50,7 @@ impl Relay {
         let is_ending = Arc::new(AtomicBool::new(false));
         let ending = Arc::clone(&is_ending);
         spawn("envoy-log-out", move || {
-            write(&hear, &ending);
+            write(&hear, &ending, &hidden);
             // Nobody may be there to hear it any more.
             let _ = tell.send(());
         })?;
@@ -115,13 +116,13 @@ fn next(pipe: &mut impl BufRead) -> io::Result<Option<String>> {
     Ok(Some(String::from_utf8_lossy(&line).into_owned()))
 }
 
-fn write(hear: &Receiver<Said>, is_ending: &AtomicBool) {
+fn write(hear: &Receiver<Said>, is_ending: &AtomicBool, hidden: &[SecretText]) {
     while let Ok(said) = hear.recv() {
         match said {
             Said::Line(line) => {
                 let line = Line::parse(&line);
                 if !(line.is_warning() && is_ending.load(Ordering::Relaxed)) {
-                    line.write();
+                    line.write(hidden);
                 }
             }
             Said::Lost(lost) => {
