@@ -57,6 +57,19 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
             let expected = "routes that enable it (typed_per_filter_config), or no `disabled`";
             report.mistake(Finding::at(&plugin.at, "a filter that is disabled and that no route enables", expected));
         }
+        if disabled && overrides.enabled {
+            for host in overrides.without {
+                let expected =
+                    format!("a route for /.well-known/acme-challenge/ that enables {name}, before all others");
+                report.warning(Finding::at(&host, "a virtual host in which nothing enables the plugin", expected));
+            }
+            for required in overrides.require_tls {
+                let expected =
+                    "a route that redirects, behind those for /.well-known/acme-challenge/ that enable the plugin";
+                let found = "require_tls, whose redirect comes before every route";
+                report.mistake(Finding::at(&required, found, expected));
+            }
+        }
         if let (Some(path), false) = (overrides.disabled, disabled) {
             let expected = format!("{name} enabled for /.well-known/acme-challenge/ on every virtual host");
             report.warning(Finding { path, ..Finding::at(&plugin.at, "a route that disables the plugin", expected) });
@@ -77,14 +90,18 @@ fn is_answering(filter: &At<'_>) -> bool {
 
 /// What routes say of a filter.
 #[derive(Default)]
-struct Overrides {
+struct Overrides<'a> {
     enabled: bool,
     disabled: Option<String>,
+    /// The virtual hosts in which nothing enables it.
+    without: Vec<At<'a>>,
+    /// What redirects before any route is looked at.
+    require_tls: Vec<At<'a>>,
 }
 
-impl Overrides {
+impl<'a> Overrides<'a> {
     /// Looks through virtual hosts and routes.
-    fn find(&mut self, chain: &At<'_>, name: &str) {
+    fn find(&mut self, chain: &At<'a>, name: &str) {
         let managers = chain.list("filters");
         let managers = managers.iter().filter_map(typed_config);
         for manager in managers {
@@ -93,25 +110,34 @@ impl Overrides {
                 self.enabled = true;
                 continue;
             };
-            self.take(&configuration, name);
+            let is_everywhere = self.enables(&configuration, name);
             for host in configuration.list("virtual_hosts") {
-                self.take(&host, name);
-                host.list("routes").iter().for_each(|route| self.take(route, name));
+                let is_in_host = self.enables(&host, name);
+                let routes = host.list("routes");
+                let by_routes = routes.iter().filter(|route| self.enables(route, name)).count();
+                let is_known = host.get("matcher").is_none();
+                if is_known && !is_everywhere && !is_in_host && by_routes == 0 {
+                    self.without.push(host.clone());
+                }
+                let is_required = |value: &At<'_>| value.text().is_some_and(|value| value != "NONE");
+                self.require_tls.extend(host.get("require_tls").filter(is_required));
             }
         }
     }
 
-    fn take(&mut self, owner: &At<'_>, name: &str) {
+    /// Whether a route, or what has several, enables the filter.
+    fn enables(&mut self, owner: &At<'_>, name: &str) -> bool {
         let Some((_, of_filter)) = owner
             .get("typed_per_filter_config")
             .and_then(|filters| filters.members().into_iter().find(|(key, _)| *key == name))
         else {
-            return;
+            return false;
         };
         if of_filter.flag_of("disabled") == Some(true) {
             self.disabled.get_or_insert(of_filter.path);
-        } else {
-            self.enabled = true;
+            return false;
         }
+        self.enabled = true;
+        true
     }
 }

@@ -107,6 +107,11 @@ fn wasm<'a>(filter: &At<'a>) -> Option<At<'a>> {
     (typed.name == "Wasm").then(|| typed.at.get("config"))?
 }
 
+/// Whether an HTTP filter is the plugin, and in no request's way but where routes enable it.
+pub(crate) fn is_disabled(filter: &At<'_>) -> bool {
+    filter.flag_of("disabled") == Some(true) && wasm(filter).is_some_and(|config| is_ours(&config))
+}
+
 fn is_ours(config: &At<'_>) -> bool {
     let names =
         ["name", "root_id", "vm_config.vm_id", "vm_config.code.local.filename", "vm_config.code.remote.http_uri.uri"];

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::manager::{self, Manager};
 use super::secrets::{self, transport_socket};
 use super::services::tcp_cluster_name;
-use super::{Layout, limits, routes, services, tls_alpn01, untrusted, yaml};
+use super::{Layout, challenge_routes, limits, routes, services, tls_alpn01, untrusted, yaml};
 use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, Target, TcpRouter, TcpTls, TlsOptions};
 
@@ -119,7 +119,7 @@ impl Entry<'_> {
                 Vec::new()
             }),
         };
-        let routes = self.routes(&self.point.name, virtual_hosts, chains);
+        let routes = self.routes(&self.point.name, virtual_hosts, self.plugin.is_some(), chains);
         let filters = manager::filters(Manager {
             point: self.point,
             plugin: self.plugin.clone(),
@@ -177,14 +177,19 @@ impl Entry<'_> {
         }
     }
 
-    /// Routes in the connection manager itself, or in a file that Envoy watches.
+    /// Routes in the connection manager itself, or in a file that Envoy watches; those for challenges enable the plugin where it
+    /// is.
     pub(super) fn routes(
         &self,
         name: &str,
         mut virtual_hosts: Vec<Value>,
+        has_plugin: bool,
         chains: &mut Chains,
     ) -> (&'static str, Value) {
         untrusted::refuse(&mut virtual_hosts, &self.point.encoded);
+        if has_plugin {
+            challenge_routes::enable(&mut virtual_hosts);
+        }
         let config = manager::route_config(name, virtual_hosts);
         match self.layout {
             Layout::Static => ("route_config", config),

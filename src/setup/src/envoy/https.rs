@@ -38,7 +38,7 @@ impl Entry<'_> {
                 Ok(virtual_hosts) => virtual_hosts,
                 Err(mistakes) => return chains.mistakes.extend(mistakes),
             };
-            let routes = self.routes(&routes_name, virtual_hosts, chains);
+            let routes = self.routes(&routes_name, virtual_hosts, false, chains);
             let filters = |routes| {
                 manager::filters(Manager {
                     point: self.point,

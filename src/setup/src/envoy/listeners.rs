@@ -41,11 +41,11 @@ pub fn resources(
         let is_challenged = challenged.contains(point.name.as_str());
         let plugin = is_challenged.then(|| {
             let mut filter = match layout {
-                Layout::Static => plugin::short_http_filter(&options.plugin),
-                Layout::Dynamic { .. } => plugin::http_filter(configuration, &options.plugin),
+                Layout::Static => plugin::short_disabled_http_filter(&options.plugin),
+                Layout::Dynamic { .. } => plugin::disabled_http_filter(configuration, &options.plugin),
             };
             let text = "Answers the CA, before every other filter: neither a redirect nor an authentication gets in \
-                        its way.\nOnly requests for challenges enter the plugin.";
+                        its way.\nIt is disabled but for routes that enable it: only requests for challenges enter the plugin.";
             yaml::comment(&mut filter, text);
             filter
         });

@@ -11,6 +11,7 @@
 pub mod bootstrap;
 pub mod ca;
 mod chains;
+pub(crate) mod challenge_routes;
 pub mod clusters;
 pub mod envoy_gateway;
 pub mod filter;

@@ -12,8 +12,11 @@ use crate::model::{RouterTls, Setup, TcpTls};
 /// The name of the filter.
 pub const NAME: &str = "envoy-autocert";
 
-/// Requests for challenges begin with it (RFC 8555 §8.3); no others enter the plugin.
-const CHALLENGES: &str = "/.well-known/acme-challenge/";
+/// The paths of challenges begin with it (RFC 8555 §8.3); no other requests enter the plugin.
+pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
+
+/// The type of a filter that looks at the request before it lets another one have it.
+const MATCHED: &str = "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher";
 
 /// Options of a resolver that others act on: the sidecar (where it keeps things) and the CA's cluster (whom it trusts).
 const ELSEWHERE: [&str; 4] = ["storage", "caCertificates", "caSystemCertPool", "caServerName"];
@@ -81,17 +84,48 @@ pub(super) fn sidecar(cluster: &str) -> Value {
 }
 
 /// The HTTP filter with this configuration. It belongs before every other one, so that neither a redirect nor an
-/// authentication gets in the CA's way. Only requests for challenges enter the plugin.
+/// authentication gets in the CA's way. Whatever the routes are, only requests for challenges enter the plugin.
 pub fn http_filter(configuration: &Value, plugin: &str) -> Value {
-    filter(structure(configuration.clone()), plugin)
+    matched(wasm(structure(configuration.clone()), plugin))
 }
 
 /// The same, to be written as text behind the engine, whose configuration stands for its own.
 pub(super) fn short_http_filter(plugin: &str) -> Value {
-    filter(yaml::same("configuration"), plugin)
+    matched(wasm(yaml::same("configuration"), plugin))
 }
 
-fn filter(configuration: Value, plugin: &str) -> Value {
+/// The HTTP filter where routes enable it, by [`enabling`].
+pub(super) fn disabled_http_filter(configuration: &Value, plugin: &str) -> Value {
+    disabled(wasm(structure(configuration.clone()), plugin))
+}
+
+/// The same, to be written as text behind the engine, whose configuration stands for its own.
+pub(super) fn short_disabled_http_filter(plugin: &str) -> Value {
+    disabled(wasm(yaml::same("configuration"), plugin))
+}
+
+/// The same filter as this one, for a listener whose routes do not enable it.
+pub(crate) fn for_other_routes(mut filter: Value) -> Value {
+    let Some(table) = filter.as_object_mut() else { return filter };
+    let is_disabled = table.remove("disabled") == Some(json!(true));
+    let has_matcher = filter["typed_config"]["@type"] == MATCHED;
+    if is_disabled && !has_matcher { matched(filter["typed_config"].take()) } else { filter }
+}
+
+/// The `typed_per_filter_config` of a route that enables the filter.
+pub(super) fn enabling() -> Value {
+    // Envoy takes it for an override of the filter's configuration, and refuses it, without an empty one.
+    json!({ NAME: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} } })
+}
+
+fn disabled(wasm: Value) -> Value {
+    let mut filter = json!({ "name": NAME, "disabled": true });
+    filter["typed_config"] = wasm;
+    filter
+}
+
+/// In an HTTP filter that looks at the path first.
+fn matched(wasm: Value) -> Value {
     let path = json!({
         "name": "path",
         "typed_config": {
@@ -106,24 +140,27 @@ fn filter(configuration: Value, plugin: &str) -> Value {
             "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter",
         },
     });
-    let mut config = config(NAME, configuration, plugin, "filter");
-    config["failure_policy"] = json!("FAIL_RELOAD");
-    config["reload_config"] = json!({ "backoff": { "base_interval": "1s" } });
     let mut filter = json!({
         "name": NAME,
         "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+            "@type": MATCHED,
             "xds_matcher": { "matcher_list": { "matchers": [
                 { "predicate": { "not_matcher": is_challenge }, "on_match": { "action": skip } },
             ] } },
-            "extension_config": {
-                "name": NAME,
-                "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm" },
-            },
+            "extension_config": { "name": NAME },
         },
     });
-    filter["typed_config"]["extension_config"]["typed_config"]["config"] = config;
+    filter["typed_config"]["extension_config"]["typed_config"] = wasm;
     filter
+}
+
+fn wasm(configuration: Value, plugin: &str) -> Value {
+    let mut config = config(NAME, configuration, plugin, "filter");
+    config["failure_policy"] = json!("FAIL_RELOAD");
+    config["reload_config"] = json!({ "backoff": { "base_interval": "1s" } });
+    let mut wasm = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm" });
+    wasm["config"] = config;
+    wasm
 }
 
 /// The engine, for `bootstrap_extensions`: one instance on Envoy's main thread that ticks, orders and renews.

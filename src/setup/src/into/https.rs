@@ -13,8 +13,9 @@ use super::secrets::is_for;
 use super::tls::SECRETS;
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::listeners::tcp_port;
+use crate::check::plugin;
 use crate::check::typed::typed_config;
-use crate::envoy::secrets;
+use crate::envoy::{challenge_routes, secrets};
 use crate::located::At;
 
 /// The name of the listener; numbered where there is one of that name.
@@ -167,23 +168,29 @@ impl<'p, 'a> Place<'p, 'a> {
                 ));
                 continue;
             }
-            let https = if (plain, port) == (HTTP, HTTPS) { None } else { Some(port) };
-            if plain == HTTP && https.is_some() {
+            // Where routes enable the plugin, the redirect of `require_tls` would come before all of them.
+            let is_by_route = manager.list("http_filters").iter().any(plugin::is_disabled);
+            let is_usual = (plain, port) == (HTTP, HTTPS);
+            if plain == HTTP && !is_usual {
                 self.unplaced.say(format!("--redirect: visitors are sent to port 443, which must lead to port {port}"));
             }
             for host in hosts.iter().filter(|host| host.get("require_tls").is_none()) {
-                if https.is_some() && host.get("matcher").is_some() {
+                if (!is_usual || is_by_route) && host.get("matcher").is_some() {
                     self.unplaced.say(format!(
                         "--redirect: the virtual host of line {} has a matcher: it is left as it is",
                         host.line
                     ));
                     continue;
                 }
-                self.edits.push(if (plain, port) == (HTTP, HTTPS) {
+                self.edits.push(if is_usual && !is_by_route {
                     let (key, value) = ("require_tls".to_owned(), json!("ALL"));
                     Edit::Set { table: host.path.clone(), key, value }
                 } else {
-                    let (key, routes) = ("routes".to_owned(), redirects(plain, port));
+                    let mut routes = redirects(plain, port);
+                    if is_by_route {
+                        routes.splice(0..0, challenge_routes::copies(&routes));
+                    }
+                    let key = "routes".to_owned();
                     match host.get("routes") {
                         Some(list) => Edit::Insert { list: list.path, first: true, items: routes },
                         None => Edit::Set { table: host.path.clone(), key, value: Value::Array(routes) },

@@ -47,7 +47,8 @@ impl<'p, 'a> Place<'p, 'a> {
             }
             _ => None,
         });
-        let filter = there.unwrap_or_else(|| pieces::http_filter(configuration, &options.plugin));
+        let filter =
+            there.map_or_else(|| pieces::http_filter(configuration, &options.plugin), pieces::for_other_routes);
         let missing =
             listeners.iter().filter(|listener| !answering.iter().any(|other| other.at.path == listener.at.path));
         for listener in missing {

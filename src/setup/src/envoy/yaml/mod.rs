@@ -30,13 +30,14 @@ const WIDTH: usize = 120;
 const SHORT: usize = 100;
 
 /// Values under these keys that are the same get an anchor where they are first, and are referred to after.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 7] = [
     "capability_restriction_config",
     "code",
     "configuration",
     "early_header_mutation_extensions",
     "request_headers_to_add",
     "sds_config",
+    "typed_per_filter_config",
 ];
 
 /// How many different values may be shared: each that stands under such a key is compared with all of them.
