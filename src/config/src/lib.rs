@@ -117,17 +117,26 @@ pub fn is_token(text: &str) -> bool {
     (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// Takes the name of a router, and a certificate that it wants.
+pub type OfRouter<'a> = &'a mut dyn FnMut(&str, &CertificateId);
+
 /// Reads a configuration, or says every mistake in it.
 pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
+    parse_with(value, &mut |_, _| {})
+}
+
+/// The same, and tells of each router, by its name, which certificates it wants: several may want the same one, which is
+/// in [`Config::wants`] once.
+pub fn parse_with(value: &Value, wants: OfRouter<'_>) -> Result<Config, Vec<Mistake>> {
     let mut mistakes = Vec::new();
-    let config = read(&Node::root(value), &mut mistakes);
+    let config = read(&Node::root(value), wants, &mut mistakes);
     match config {
         Some(config) if mistakes.is_empty() => Ok(config),
         _ => Err(mistakes),
     }
 }
 
-fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
+fn read(root: &Node<'_>, of_router: OfRouter<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let mut top = root.table(mistakes)?;
     let role = top.take("role").map_or(Some(Role::Auto), |node| role(&node, mistakes));
     let entry_point = top.take("entryPoint").and_then(|node| node.text("the name of an entry point", mistakes));
@@ -137,7 +146,7 @@ fn read(root: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Config> {
     let mut warnings = Vec::new();
     let resolvers = resolvers.map(|node| acme_options::resolvers(&node, &mut warnings, mistakes)).unwrap_or_default();
     let Wanted { wants, warnings: of_routers } = match top.take("routers") {
-        Some(node) => routers::wants(&node, &resolver_names, &resolvers, mistakes),
+        Some(node) => routers::wants(&node, &resolver_names, &resolvers, of_router, mistakes),
         None => Wanted::default(),
     };
     warnings.extend(of_routers);

@@ -158,8 +158,10 @@ pub enum Target {
 pub struct RouterTls {
     /// The resolver that gets its certificates. `None`: the user's own certificates or the default one are served.
     pub resolver: Option<String>,
-    /// The names of each certificate; the first is the main one. They name the SDS secrets too.
+    /// The names of each certificate, as the plugin reads them; the first is the main one. They name the SDS secrets too.
     pub certificates: Vec<Vec<String>>,
+    /// The router's key among those that want certificates.
+    pub(crate) key: Option<String>,
     /// The name of its options in [`Setup::tls_options`].
     pub options: Option<String>,
 }

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{read, yaml};
-use serde_json::Value;
+use serde_json::{Value, json};
 use setup::envoy::{Layout, Options, bootstrap, filter};
 use setup::model::{Setup, Target};
 use setup::{Reading, SourceFile, Sources};
@@ -36,7 +36,8 @@ fn closed(reading: &Reading) -> Vec<(&str, Vec<&str>)> {
     all.map(|closed| (closed.router.as_str(), closed.why.iter().map(String::as_str).collect())).collect()
 }
 
-/// The routes of the entry point `web`: host, path, and what becomes of a request.
+/// The routes of the entry point `web`: host, path, and what becomes of a request. Those for challenges do nothing that the
+/// others do not.
 fn routes(setup: &Setup) -> Vec<String> {
     let whole = bootstrap::of(setup, &Options::default(), Layout::Static).unwrap().joined();
     let config = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts";
@@ -44,7 +45,16 @@ fn routes(setup: &Setup) -> Vec<String> {
     for host in whole.pointer(config).and_then(Value::as_array).unwrap() {
         let refusals = ["encoded characters", "hosts in disguise"];
         let is_refusal = |route: &&Value| route["name"].as_str().is_some_and(|name| refusals.contains(&name));
-        for route in host["routes"].as_array().unwrap().iter().skip_while(is_refusal) {
+        let is_of_challenges = |route: &&Value| route.get("typed_per_filter_config").is_some();
+        let (of_challenges, others): (Vec<&Value>, Vec<&Value>) =
+            host["routes"].as_array().unwrap().iter().partition(is_of_challenges);
+        let action = |route: &Value| ["direct_response", "redirect", "route"].map(|key| route.get(key).cloned());
+        let not_found = json!({ "direct_response": { "status": 404 } });
+        for route in of_challenges {
+            let is_known = others.iter().copied().chain([&not_found]).any(|other| action(other) == action(route));
+            assert!(is_known, "{route}");
+        }
+        for route in others.into_iter().skip_while(is_refusal) {
             let what = match (&route["direct_response"]["status"], &route["route"]["cluster"]) {
                 (Value::Number(status), _) => status.to_string(),
                 (_, cluster) => cluster.as_str().unwrap_or_default().to_owned(),

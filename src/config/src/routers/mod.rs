@@ -7,7 +7,6 @@ mod names;
 
 use std::collections::{HashMap, HashSet};
 
-use super::Resolver;
 use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
 use super::rule::Syntax;
@@ -36,13 +35,20 @@ pub(super) struct Wanted {
 }
 
 /// Reads all routers. `names` are those of all resolvers, `resolvers` the ones without a mistake.
-pub(super) fn wants(node: &Node<'_>, names: &[String], resolvers: &[Resolver], mistakes: &mut Vec<Mistake>) -> Wanted {
+pub(super) fn wants(
+    node: &Node<'_>,
+    names: &[String],
+    resolvers: &[Resolver],
+    of_router: OfRouter<'_>,
+    mistakes: &mut Vec<Mistake>,
+) -> Wanted {
     let mut reader = Reader { names, resolvers, warned_of: Vec::new(), warnings: Vec::new() };
     let mut wants = Vec::new();
     // Name → the resolver that is to certify it, and the path where that was said first.
     let mut owners: HashMap<String, (String, String)> = HashMap::new();
-    for (_, node) in node.entries(mistakes) {
+    for (router, node) in node.entries(mistakes) {
         for (id, path) in reader.router(&node, mistakes) {
+            of_router(&router, &id);
             for name in &id.names {
                 let (owner, said) = owners.entry(name.clone()).or_insert_with(|| (id.resolver.clone(), path.clone()));
                 if *owner != id.resolver {

@@ -19,12 +19,12 @@ use config::{self, listed, nearest};
 use serde_json::{Map, Value};
 
 use crate::input::{Layer, Mistake, Report, Sources, Words, quoted, source_of, wrong};
-use crate::model::Setup;
+use crate::model::{Setup, TcpTls};
 use crate::traefik::Configuration;
 pub use doors::ClosedRouter;
 use doors::Doors;
 use guards::Guards;
-use resolvers::Resolvers;
+use resolvers::{Read, Resolvers};
 use routers::World;
 use shadows::Shadows;
 
@@ -128,16 +128,25 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
         doors: &mut doors,
     };
     // Those first that closed ones may keep connections from.
-    let tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut world, &mut build);
+    let mut tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut world, &mut build);
     world.guards = &guards;
-    let http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);
+    let mut http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);
     let closed = doors.finish(&mut build);
     build.report.closed = closed;
-    let (resolvers, resolver_options, mac_keys) = resolvers.read(&entry_points, &mut build)?;
+    let Read { resolvers, options, mac_keys, certificates } = resolvers.read(&entry_points, &mut build)?;
+    let http_tls = http_routers.iter_mut().filter_map(|router| router.tls.as_mut());
+    let tcp_tls = tcp_routers.iter_mut().filter_map(|router| match &mut router.tls {
+        Some(TcpTls::Terminate(tls)) => Some(tls),
+        Some(TcpTls::Passthrough) | None => None,
+    });
+    for tls in http_tls.chain(tcp_tls) {
+        let wanted = tls.key.as_ref().and_then(|key| certificates.get(key));
+        tls.certificates = wanted.cloned().unwrap_or_default();
+    }
     Some(Setup {
         entry_points: entry_points.list,
         resolvers,
-        resolver_options,
+        resolver_options: options,
         mac_keys,
         http_routers,
         tcp_routers,

@@ -1,9 +1,5 @@
 //! Names of certificates, and hosts in rules.
 
-use std::collections::HashSet;
-
-use config::coverage::Coverage;
-use config::domain;
 use config::rule::{MatcherKind, Rule};
 
 use crate::traefik::Domain;
@@ -48,27 +44,4 @@ pub(super) fn with_ascii_names(domains: Vec<Domain>) -> Vec<Domain> {
         sans: domain.sans.map(|sans| sans.iter().map(|name| to_ascii(name)).collect()),
     };
     domains.into_iter().map(ascii).collect()
-}
-
-/// The certificates of a router as the plugin orders them: each name once in all of them, and none that a wildcard there
-/// covers. What is no name is left out: whoever reads the plugin's configuration says so.
-pub(super) fn certificates(domains: &[Domain], rule: &Rule) -> Vec<Vec<String>> {
-    let name = |text: &String| domain::parse(text).ok().map(|domain| domain.name);
-    let mut lists: Vec<Vec<String>> = match domains {
-        [] => vec![rule.hosts().iter().filter_map(name).collect()],
-        domains => {
-            let all = domains.iter().map(|domain| domain.main.iter().chain(domain.sans.iter().flatten()));
-            all.map(|names| names.filter_map(name).collect()).collect()
-        }
-    };
-    let is_wildcard = |name: &String| name.starts_with('*');
-    let wildcards: Vec<String> = lists.iter().flatten().filter(|name| is_wildcard(name)).cloned().collect();
-    let mut covered = Coverage::default();
-    wildcards.iter().for_each(|name| covered.add(name));
-    let mut seen = HashSet::new();
-    for list in &mut lists {
-        list.retain(|name| (is_wildcard(name) || !covered.covers(name)) && seen.insert(name.clone()));
-    }
-    lists.retain(|list| !list.is_empty());
-    lists
 }

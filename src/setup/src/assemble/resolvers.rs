@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use config::rule::Syntax;
 use config::{self, Resolver, shortened};
+use protocol::CertificateId;
 use serde_json::{Map, Value, json};
 
 use super::Build;
@@ -44,8 +45,16 @@ pub(super) struct Wanting<'a> {
     pub(super) resolver: &'a str,
 }
 
-/// Resolvers as types, as the plugin gets them, and the MAC keys that it does not get.
-type Read = (Vec<Resolver>, Map<String, Value>, BTreeMap<String, MacKey>);
+/// Resolvers, and what routers want of them.
+pub(super) struct Read {
+    pub(super) resolvers: Vec<Resolver>,
+    /// The resolvers as the plugin gets them.
+    pub(super) options: Map<String, Value>,
+    /// The MAC keys, which it does not get.
+    pub(super) mac_keys: BTreeMap<String, MacKey>,
+    /// The names of each certificate, by the key of the router.
+    pub(super) certificates: BTreeMap<String, Vec<Vec<String>>>,
+}
 
 impl Resolvers {
     /// The resolvers that are built. lego's variables stand in for what they do not say of the CA's server.
@@ -95,7 +104,8 @@ impl Resolvers {
         !is_left_out
     }
 
-    pub(super) fn want(&mut self, router: &Wanting<'_>) {
+    /// Notes that a router wants certificates, and gives its key.
+    pub(super) fn want(&mut self, router: &Wanting<'_>) -> String {
         let domain = |domain: &Domain| {
             let mut value = Map::new();
             value.extend(domain.main.clone().map(|main| ("main".to_owned(), Value::String(main))));
@@ -117,7 +127,8 @@ impl Resolvers {
         while self.routers.get(&path).is_some_and(|known| *known != value) {
             path.push('\'');
         }
-        self.routers.insert(path, value);
+        self.routers.insert(path.clone(), value);
+        path
     }
 
     /// Reads all of it.
@@ -127,7 +138,11 @@ impl Resolvers {
         let configuration = json!({
             "certificatesResolvers": options, "routers": routers, "sidecar": { "cluster": "sidecar" },
         });
-        let config = match config::parse(&configuration) {
+        let mut certificates: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+        let mut of_router = |router: &str, id: &CertificateId| {
+            certificates.entry(router.to_owned()).or_default().push(id.names.clone());
+        };
+        let config = match config::parse_with(&configuration, &mut of_router) {
             Ok(config) => config,
             Err(mistakes) => {
                 for mistake in mistakes {
@@ -143,7 +158,7 @@ impl Resolvers {
         for resolver in &config.resolvers {
             check_entry_point(resolver, entry_points, build);
         }
-        Some((config.resolvers, options, mac_keys))
+        Some(Read { resolvers: config.resolvers, options, mac_keys, certificates })
     }
 }
 

@@ -9,7 +9,7 @@ use super::Build;
 use super::doors::{Door, Doors};
 use super::entry_points::EntryPoints;
 use super::guards::Guards;
-use super::names::{certificates, with_ascii_hosts, with_ascii_names};
+use super::names::{with_ascii_hosts, with_ascii_names};
 use super::resolvers::{Resolvers, Wanting};
 use super::services::{Reference, Services};
 use super::shadows::Shadows;
@@ -353,20 +353,18 @@ pub(super) fn router_tls(
     let domains = with_ascii_names(written.domains.unwrap_or_default());
     let resolver = written.cert_resolver.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let resolver = resolver.filter(|name| world.resolvers.can_issue(path, name, build));
-    if let Some(resolver) = resolver {
+    let key = resolver.map(|resolver| {
         // The names as they are now: the plugin does not know all that is known here.
         let of_rule = [traefik::Domain { main: None, sans: Some(rule.rule.hosts()) }];
         let is_ascii = rule.text.is_ascii() || rule.rule.hosts().is_empty();
         let domains = if domains.is_empty() && !is_ascii { &of_rule } else { domains.as_slice() };
-        world.resolvers.want(&Wanting { path, rule: &rule.text, syntax: rule.syntax, domains, resolver });
-    }
-    let certificates = match resolver {
-        Some(_) => certificates(&domains, &rule.rule),
-        None => Vec::new(),
-    };
+        world.resolvers.want(&Wanting { path, rule: &rule.text, syntax: rule.syntax, domains, resolver })
+    });
     RouterTls {
         resolver: resolver.map(str::to_owned),
-        certificates,
+        // Told when the resolvers are read.
+        certificates: Vec::new(),
+        key,
         options: options.filter(|name| known.contains_key(*name)).map(str::to_owned),
     }
 }

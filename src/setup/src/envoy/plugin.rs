@@ -229,12 +229,16 @@ fn resolvers(options: &Map<String, Value>) -> Value {
     Value::Object(options)
 }
 
-/// What each router wants certificates for. An HTTP and a TCP router may have the same name.
+/// What each router wants certificates for. An HTTP and a TCP router may have the same name, and a router that does TLS
+/// in another way on each of its entry points is several.
 fn routers(setup: &Setup) -> Value {
     let mut routers = Map::new();
     for (name, tls) in terminating(setup) {
         if let Some(wanted) = wanted(tls) {
-            let name = if routers.contains_key(name) { format!("{name}-tcp") } else { name.clone() };
+            let mut name = name.clone();
+            while routers.get(&name).is_some_and(|known| *known != wanted) {
+                name.push_str("-tcp");
+            }
             routers.insert(name, wanted);
         }
     }
@@ -301,7 +305,7 @@ mod tests {
         RouterTls {
             resolver: Some("le".to_owned()),
             certificates: certificates.iter().map(names).collect(),
-            options: None,
+            ..RouterTls::default()
         }
     }
 

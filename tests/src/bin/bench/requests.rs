@@ -1,16 +1,18 @@
 //! Requests through Envoy with one worker: without the plugin, with it, and the plugin's own answers.
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Envoy, EnvoyOptions, World, artifacts, domains};
+use harness::{Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Place, World, artifacts, domains};
 use serde_json::{Value, json};
 
-use crate::ROUNDS;
 use crate::figure::{Figure, Goal, median};
 use crate::stage::Stage;
+use crate::{ROUNDS, run};
 
 /// Where the name whose challenge stays open leads to: nobody answers there but this benchmark.
 const ELSEWHERE: [u8; 4] = [127, 0, 0, 9];
@@ -41,9 +43,55 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
         challenges.measured.push(load(with_plugin, &path)?);
     }
     world.pebble.resume()?;
-    let mut figures = others.figures("requests beside the plugin", 0.95);
+    let mut figures = of_run()?;
+    figures.extend(others.figures("requests beside the plugin, behind its matcher", 0.95));
     figures.extend(challenges.figures("challenge answers by the plugin", 0.6));
     Ok(figures)
+}
+
+/// Requests at port 80 of `run`, where routes for challenges enable the plugin, and at the same listener without both.
+fn of_run() -> Result<Vec<Figure>> {
+    let stage = harness::Stage::new("bench-run-requests", &PebbleOptions::default())?;
+    let mut run = run::start(&stage.place, &stage.pebble, &["--concurrency", "1"])?;
+    run::until_served(&mut run, &stage.place, &stage.pebble.roots()?)?;
+    let port = harness::ports::free()?;
+    let listener = without_plugin(&stage.place, port)?;
+    let mut bootstrap = Bootstrap::placed(&stage.place, &stage.pebble)?.without_singleton();
+    bootstrap.value()["static_resources"]["listeners"] = json!([listener]);
+    let options = EnvoyOptions { concurrency: 1, name: "plain".to_owned(), ..EnvoyOptions::default() };
+    let _envoy = Envoy::start(&stage.place, &mut bootstrap, options)?;
+    let mut pair = Pair::default();
+    for _ in 0..ROUNDS {
+        pair.baseline.push(load(([127, 0, 0, 1], port).into(), "/")?);
+        pair.measured.push(load(stage.place.web_address(), "/")?);
+    }
+    run.stop()?;
+    Ok(pair.figures("requests beside the plugin of `run`", 0.98))
+}
+
+/// The listener `web` of a `run` on another port, without the plugin and the routes for it.
+fn without_plugin(place: &Place, port: u16) -> Result<Value> {
+    let read = |file: &Path| -> Result<Value> { Ok(serde_json::from_slice(&fs::read(file)?)?) };
+    let mut listeners = read(&place.file("run/listeners.json"))?;
+    let listeners = listeners["resources"].as_array_mut().context("no listeners")?;
+    let listener = listeners.iter_mut().find(|listener| listener["name"] == "web").context("no web")?;
+    let mut listener = listener.take();
+    let table = listener.as_object_mut().context("no listener")?;
+    table.remove("@type");
+    listener["address"]["socket_address"]["port_value"] = json!(port);
+    let manager = listener.pointer_mut("/filter_chains/0/filters/0/typed_config").context("no manager")?;
+    let manager = manager.as_object_mut().context("no manager")?;
+    manager["http_filters"].as_array_mut().context("no filters")?.remove(0);
+    let rds = manager.remove("rds").context("no rds")?;
+    let file = rds.pointer("/config_source/path_config_source/path").and_then(Value::as_str).context("no file")?;
+    let mut routes = read(Path::new(file))?["resources"][0].take();
+    for host in routes["virtual_hosts"].as_array_mut().context("no virtual hosts")? {
+        let routes = host["routes"].as_array_mut().context("no routes")?;
+        routes.retain(|route| route.get("typed_per_filter_config").is_none());
+    }
+    routes.as_object_mut().context("no routes")?.remove("@type");
+    manager.insert("route_config".to_owned(), routes);
+    Ok(listener)
 }
 
 fn direct_response(body: &str) -> Value {
@@ -69,7 +117,7 @@ struct Plain {
 impl Plain {
     fn start(world: &World, answer: &str) -> Result<Self> {
         let port = harness::ports::free()?;
-        let mut bootstrap = harness::Bootstrap::placed(&world.place, &world.pebble)?.without_singleton();
+        let mut bootstrap = Bootstrap::placed(&world.place, &world.pebble)?.without_singleton();
         bootstrap.web_filters()?.remove(0);
         let mut routes = direct_response(answer);
         if let (Some(list), Some(other)) = (routes.as_array_mut(), direct_response("Hello.\n").get(0)) {

@@ -9,7 +9,7 @@ use harness::{Pebble, PebbleOptions, Place, Process, Stage, artifacts, until};
 use crate::ROUNDS;
 use crate::figure::{Figure, Goal, median};
 
-const NAME: &str = "first.example";
+pub(crate) const NAME: &str = "first.example";
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
     let (mut first, mut again) = (Vec::new(), Vec::new());
@@ -33,9 +33,27 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
 
 /// Starts `run`, waits for a certificate in seconds, and ends it.
 fn served(place: &Place, pebble: &Pebble, roots: &Roots) -> Result<f64> {
-    let of = |name: &str, value: String| format!("--{name}={value}");
     let started = Instant::now();
-    let mut run = Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
+    let mut run = start(place, pebble, &[])?;
+    until_served(&mut run, place, roots)?;
+    let seconds = started.elapsed().as_secs_f64();
+    run.stop()?;
+    Ok(seconds)
+}
+
+/// Waits until a certificate of the CA's is served.
+pub(crate) fn until_served(run: &mut Process, place: &Place, roots: &Roots) -> Result<()> {
+    until("the first certificate", Duration::from_secs(60), || {
+        run.check()?;
+        handshake(place.websecure_address(), NAME, roots)
+    })?;
+    Ok(())
+}
+
+/// Starts `run` for a name, with more arguments for Envoy.
+pub(crate) fn start(place: &Place, pebble: &Pebble, envoys: &[&str]) -> Result<Process> {
+    let of = |name: &str, value: String| format!("--{name}={value}");
+    Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
         command.args(["run", "--email=me@example.com", "--key-type=EC256"]);
         command.args([
             of("domain", NAME.to_owned()),
@@ -47,14 +65,8 @@ fn served(place: &Place, pebble: &Pebble, roots: &Roots) -> Result<f64> {
             of("certificatesresolvers.default.acme.cacertificates", place.authority.root.display().to_string()),
             of("runtime-dir", place.file("run").display().to_string()),
         ]);
+        command.arg("--").args(envoys);
         command.env("ENVOY_AUTOCERT_ENVOY", artifacts::envoy().unwrap_or_default());
         command.env("ENVOY_AUTOCERT_PLUGIN", artifacts::wasm().unwrap_or_default());
-    })?;
-    until("the first certificate", Duration::from_secs(60), || {
-        run.check()?;
-        handshake(place.websecure_address(), NAME, roots)
-    })?;
-    let seconds = started.elapsed().as_secs_f64();
-    run.stop()?;
-    Ok(seconds)
+    })
 }
