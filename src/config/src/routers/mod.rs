@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
 use super::rule::Syntax;
+use super::{OfRouter, Resolver};
 use names::{List, Names};
 use protocol::CertificateId;
 
