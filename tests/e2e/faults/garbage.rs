@@ -30,6 +30,24 @@ fn a_weak_moment_at_each_step_costs_no_failed_try() -> Result<()> {
     Ok(())
 }
 
+/// HTTP allows any byte from 0x80 on in a value, and Envoy lets them through.
+#[test]
+fn header_values_that_are_no_text_cost_nothing() -> Result<()> {
+    let mut scene = Scene::start("no-text", |relay| {
+        for (place, name) in [
+            (Resource::Directory, "x-powered-by"),
+            (Resource::NewOrder, "retry-after"),
+            (Resource::Authorization, "link"),
+            (Resource::Certificate, "link"),
+        ] {
+            relay.treat_next(place, Fault::header(name, *b"<\x80>;rel=\"\xff\""));
+        }
+    })?;
+    scene.served()?;
+    ensure!(!said(&scene.world).contains(": failed ("), "a try failed: {}", said(&scene.world));
+    Ok(())
+}
+
 #[test]
 fn wrong_answers_that_claim_success_cost_a_try_each_and_the_order_is_gone_on_with() -> Result<()> {
     let mut scene = Scene::eager("garbage", |relay| {

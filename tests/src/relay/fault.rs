@@ -41,7 +41,7 @@ impl Fault {
     /// The relay answers with this status, these header fields and this body.
     pub fn answer(status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Self {
         let mut reply = Reply { status, headers: HeaderMap::new(), body: body.into() };
-        headers.iter().for_each(|(name, value)| set(&mut reply, name, value));
+        headers.iter().for_each(|(name, value)| set(&mut reply, name, value.as_bytes()));
         Self::Answer(reply)
     }
 
@@ -69,7 +69,7 @@ impl Fault {
     }
 
     /// A header field of the CA's answer is set.
-    pub fn header(name: &'static str, value: impl Into<String>) -> Self {
+    pub fn header(name: &'static str, value: impl Into<Vec<u8>>) -> Self {
         let value = value.into();
         Self::change(move |reply| set(reply, name, &value))
     }
@@ -85,9 +85,9 @@ impl Fault {
     }
 }
 
-fn set(reply: &mut Reply, name: &str, value: &str) {
+fn set(reply: &mut Reply, name: &str, value: &[u8]) {
     // Bytes that HTTP does not allow in a field could not be sent at all.
-    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
+    if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) {
         reply.headers.insert(name, value);
     }
 }
