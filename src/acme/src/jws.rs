@@ -149,11 +149,11 @@ mod tests {
     /// RFC 6979 A.2.5, message "sample" with SHA-256, <https://www.rfc-editor.org/rfc/rfc6979#appendix-A.2.5>.
     #[test]
     fn signatures_are_those_of_rfc_6979() {
-        let key = key(&hex("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721"));
+        let key = key(&hex::decode("C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721").unwrap());
         let signature: Signature = key.key.sign(b"sample");
         let expected = "EFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716\
                         F7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8";
-        assert_eq!(signature.to_bytes().as_slice(), hex(expected));
+        assert_eq!(signature.to_bytes().as_slice(), hex::decode(expected).unwrap());
     }
 
     #[test]
@@ -185,10 +185,5 @@ mod tests {
     fn other_keys_are_refused() {
         assert_eq!(AccountKey::from_pkcs8(b"").err(), Some(UnusableKey));
         assert_eq!(AccountKey::from_pkcs8(&[0x30; 100]).err(), Some(UnusableKey));
-    }
-
-    fn hex(text: &str) -> Vec<u8> {
-        let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-        pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
     }
 }
