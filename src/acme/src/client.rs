@@ -168,6 +168,7 @@ impl<H: Host> Client<H> {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
+            log::debug!("asking the CA again, where that may help: {error}");
             match &error {
                 Error::Refused { problem, .. }
                     if problem.is("badNonce")

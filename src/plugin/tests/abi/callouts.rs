@@ -1,6 +1,6 @@
 //! Callouts and their answers, as Envoy may give them.
 
-use crate::envoy::{Answer, BAD_ARGUMENT, Callout, INTERNAL_FAILURE, Process, Vm};
+use crate::envoy::{Answer, BAD_ARGUMENT, Callout, DEBUG, INFO, INTERNAL_FAILURE, Process, Vm};
 use crate::world::{World, configuration, problem};
 
 /// An instance that has just asked for the sidecar's lease.
@@ -91,6 +91,19 @@ fn a_ca_cluster_that_comes_late_costs_no_failed_try() {
     world.process.with(|process| process.dispatch.clear());
     world.run_until(20_000, |world| world.sidecar.certificates.len() == 1);
     assert_eq!(world.process.logged("failed"), 0, "{:#?}", world.process.log());
+}
+
+#[test]
+fn a_request_to_the_ca_that_is_repeated_is_told_to_developers_alone() {
+    let mut world = World::with_filter(&configuration("auto", &["a.example"]));
+    let mut is_first = true;
+    world.interfere = Some(Box::new(move |callout| {
+        let is_hit = callout.path() == "/new-order" && std::mem::take(&mut is_first);
+        is_hit.then(|| Some(Answer::genuine(503, "<html>")))
+    }));
+    world.run_until(60_000, |world| world.sidecar.certificates.len() == 1);
+    let (told, part) = (&world.process, "asking the CA again, where that may help: ");
+    assert_eq!((told.logged_at(DEBUG..INFO, part), told.logged(part)), (1, 0), "{:#?}", told.log());
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod wasm;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::rc::Rc;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,6 +17,10 @@ pub(crate) use self::wasm::module;
 
 /// 2026-01-01T00:00:00Z in milliseconds.
 pub(crate) const START: u64 = 1_767_225_600_000;
+
+/// Envoy's log levels.
+pub(crate) const DEBUG: u32 = 1;
+pub(crate) const INFO: u32 = 2;
 
 /// The token of the sidecar's API in all configurations.
 pub(crate) const TOKEN: &str = "the-token-of-the-abi-tests";
@@ -58,9 +63,15 @@ impl Process {
         self.with(|state| state.log.iter().map(|(_, line)| line.clone()).collect())
     }
 
-    /// How many log lines contain this.
+    /// How many log lines contain this, those for developers left out.
     pub(crate) fn logged(&self, part: &str) -> usize {
-        self.log().iter().filter(|line| line.contains(part)).count()
+        self.logged_at(INFO.., part)
+    }
+
+    /// How many log lines of these levels contain this.
+    pub(crate) fn logged_at(&self, levels: impl RangeBounds<u32>, part: &str) -> usize {
+        let is_it = |(level, line): &&(u32, String)| levels.contains(level) && line.contains(part);
+        self.with(|state| state.log.iter().filter(is_it).count())
     }
 
     /// A metric's value.
