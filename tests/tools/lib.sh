@@ -55,16 +55,17 @@ install_dir() {
   done
 }
 
-# cargo_tool CRATE VERSION BINARY DIRECTORY: builds a Rust tool into .tools/DIRECTORY/bin, with the dependencies that the
-# crate's own lockfile pins by checksum. Only where the registry has not got one of these versions (a mirror may lag, and
+# cargo_tool CRATE VERSION BINARY DIRECTORY [ARGUMENT...]: builds a Rust tool into .tools/DIRECTORY/bin, by cargo with
+# these arguments besides, with the dependencies that the crate's own lockfile pins by checksum. Only where the registry has not got one of these versions (a mirror may lag, and
 # versions are withdrawn) others are taken, and that is said. The registry's index has a checksum of every crate.
 cargo_tool() {
   local crate=$1 version=$2 binary=$3 directory=$4
+  shift 4
   need cargo "install Rust 1.95 or newer with rustup"
   say "building $crate $version"
   scratch
   local install=(cargo install --quiet "$crate" --version "$version" --bin "$binary" --root "$work/out"
-    --target-dir "$work/target" --profile dev --config profile.dev.debug=false)
+    --target-dir "$work/target" --profile dev --config profile.dev.debug=false "$@")
   if ! "${install[@]}" --locked >"$work/log" 2>&1; then
     if grep -q 'failed to select a version for the requirement' "$work/log"; then
       say "the registry lacks a version that the lockfile of $crate names; it is built with others:"

@@ -9,4 +9,5 @@ version=$(awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); pr
 [ -n "$version" ] || die "Cargo.lock names no wasm-bindgen"
 lock
 installed wasm-bindgen-test-runner "wasm-bindgen-$version" && exit 0
-cargo_tool wasm-bindgen-cli "$version" wasm-bindgen-test-runner "wasm-bindgen-$version"
+# Without TLS, by which it would reach browsers on other machines: a third of what there would be to compile.
+cargo_tool wasm-bindgen-cli "$version" wasm-bindgen-test-runner "wasm-bindgen-$version" --no-default-features
