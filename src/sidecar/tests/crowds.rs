@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+#[path = "all/harness/mod.rs"]
 mod harness;
 
 use std::net::SocketAddr;
