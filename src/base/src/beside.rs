@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::clock::now_seconds;
 use crate::files::Directory;
 
 /// Only the owner may read and write.
@@ -33,13 +32,13 @@ pub fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> {
     Ok(serde_json::from_slice(&content.bytes)?)
 }
 
-/// Moves a file out of the way; gives where to.
+/// Moves a file out of the way, under a name with this time (seconds since 1970); gives where to.
 ///
 /// # Errors
 /// When it can't be moved.
-pub fn set_aside(unreadable: &Path) -> io::Result<PathBuf> {
+pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
     let (directory, name) = Directory::beside(unreadable)?;
-    let aside = with(&name, &format!(".unreadable-{}", now_seconds()));
+    let aside = with(&name, &format!(".unreadable-{now}"));
     directory.rename(&name, &aside)?;
     Ok(directory.path_of(&aside))
 }

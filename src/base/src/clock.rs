@@ -1,16 +1,23 @@
 //! The time of day, for whatever judges dates or hands out numbers that grow with it.
 //!
-//! Promises: one clock for the whole sidecar, so that a test can set it. Durations are tokio's affair, not this one's.
+//! Promises: every native crate is given its [`Clock`] and reads no other (clippy refuses the system's time elsewhere), so
+//! that a test or a simulation can set the time of a whole sidecar.
+//! Refuses: to measure durations. They are tokio's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The system's clock, or one that somebody sets.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
 impl Clock {
+    /// The clock of the system. Commands begin with it; everything below them is given theirs.
+    pub fn system() -> Self {
+        Self(None)
+    }
+
     /// The clock that shows what stands here, in milliseconds since 1970.
     pub fn showing(millis: Arc<AtomicI64>) -> Self {
         Self(Some(millis))
@@ -21,6 +28,7 @@ impl Clock {
         match &self.0 {
             Some(millis) => millis.load(Ordering::Relaxed),
             None => {
+                #[expect(clippy::disallowed_methods, reason = "the one place where the system's time is read")]
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
             }
@@ -31,9 +39,4 @@ impl Clock {
     pub fn now_seconds(&self) -> i64 {
         self.now_millis().div_euclid(1000)
     }
-}
-
-/// The wall clock, in seconds since 1970.
-pub fn now_seconds() -> i64 {
-    Clock::default().now_seconds()
 }

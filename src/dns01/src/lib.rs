@@ -40,6 +40,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::clock::Clock;
+
 pub use delegation::{Delegation, DelegationZone};
 pub use journal::Need;
 pub use lookup::{Exchange, MAX_SERVERS, Network, Question, Unanswered};
@@ -62,15 +64,22 @@ pub struct Dns {
 impl Dns {
     /// With the journal beside this storage. Authoritative name servers are asked on this port; CNAMEs may lead into these
     /// zones, whatever the provider.
-    pub async fn open(storage: &Path, name_server_port: u16, delegation_zones: Vec<DelegationZone>) -> Self {
+    pub async fn open(
+        storage: &Path,
+        name_server_port: u16,
+        delegation_zones: Vec<DelegationZone>,
+        clock: Clock,
+    ) -> Self {
         let exchange: Arc<dyn Exchange> = Arc::new(Network::default());
         let parts = Parts {
-            providers: Box::new(ByCode),
+            providers: Box::new(ByCode { clock: clock.clone() }),
             exchange: exchange.clone(),
             name_server_port,
             delegation: Delegation { is_followed: !is_true(DISABLE_CNAME_SUPPORT), zones: delegation_zones },
+            clock: clock.clone(),
         };
-        Self { solver: Solver::open(storage, parts).await, persistent: Persistent::new(exchange, name_server_port) }
+        let persistent = Persistent::new(exchange, name_server_port, clock);
+        Self { solver: Solver::open(storage, parts).await, persistent }
     }
 
     /// Sees to the records that are left from before: those that no engine asks for are removed.

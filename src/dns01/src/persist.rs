@@ -14,7 +14,7 @@ use protocol::DnsPersist01;
 use tokio::time::Instant;
 
 use super::lookup::{self, Exchange, Look, Lookup, LookupError, lacking};
-use base::clock::now_seconds;
+use base::clock::Clock;
 
 /// How often a missing record is logged.
 const LOG_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -28,14 +28,15 @@ const MAX_TOLD: usize = 4;
 pub struct Persistent {
     exchange: Arc<dyn Exchange>,
     name_server_port: u16,
+    clock: Clock,
     /// When a name was last told of.
     logged: Mutex<HashMap<String, Instant>>,
 }
 
 impl Persistent {
-    /// Authoritative servers are asked on this port.
-    pub fn new(exchange: Arc<dyn Exchange>, name_server_port: u16) -> Self {
-        Self { exchange, name_server_port, logged: Mutex::default() }
+    /// Authoritative servers are asked on this port; a record's end is judged by this clock.
+    pub fn new(exchange: Arc<dyn Exchange>, name_server_port: u16, clock: Clock) -> Self {
+        Self { exchange, name_server_port, clock, logged: Mutex::default() }
     }
 
     /// Looks whether the record is there, once.
@@ -52,7 +53,7 @@ impl Persistent {
             format!("set this TXT record: {name} TXT \"{value}\"; found: {found}")
         };
         let looks = found.map_err(|error| missing(error.to_string()))?;
-        let now = now_seconds();
+        let now = self.clock.now_seconds();
         let is_fit = |record: &String| judge(record, challenge, now).is_ok();
         let wrong = lacking(looks, |sight| sight.records().iter().any(is_fit));
         if wrong.is_empty() {

@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use tokio::task::spawn_blocking;
 
 use super::provider::{Provider, Record, Timing, Variables};
+use base::clock::Clock;
 
 /// Makes records at one account of one DNS provider.
 ///
@@ -34,13 +35,16 @@ pub trait Providers: Send + Sync {
 }
 
 /// lego's codes and variables.
-pub struct ByCode;
+pub struct ByCode {
+    /// The time that signed updates bear.
+    pub clock: Clock,
+}
 
 impl Providers for ByCode {
     fn find<'a>(&'a self, code: &'a str, resolver: &'a str) -> BoxFuture<'a, Result<Box<dyn DnsProvider>, String>> {
-        let (code, resolver) = (code.to_owned(), resolver.to_owned());
+        let (code, resolver, clock) = (code.to_owned(), resolver.to_owned(), self.clock.clone());
         // Variables may name files.
-        let found = spawn_blocking(move || Provider::find(&code, &resolver, &Variables::new()));
+        let found = spawn_blocking(move || Provider::find(&code, &resolver, &Variables::new(), &clock));
         async move {
             // It is cancelled only when the runtime ends, and panics only by a bug.
             let provider = found.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;

@@ -21,6 +21,7 @@ use super::lookup::Exchange;
 use super::providers::Providers;
 use super::removal::Counted;
 use super::turns::Turns;
+use base::clock::Clock;
 
 /// The most challenges at once: a thousand orders with ten names each.
 pub(super) const MAX_CHALLENGES: usize = 10_000;
@@ -39,6 +40,8 @@ pub struct Parts {
     pub name_server_port: u16,
     /// Whether records are made where CNAMEs lead, and which of these names are taken.
     pub delegation: Delegation,
+    /// The time of what is set aside.
+    pub clock: Clock,
 }
 
 /// What all challenges share.
@@ -101,7 +104,7 @@ impl fmt::Display for Unsolved {
 impl Solver {
     /// Reads the journal beside this storage.
     pub async fn open(storage: &Path, parts: Parts) -> Self {
-        let journal = Journal::open(storage).await;
+        let journal = Journal::open(storage, &parts.clock).await;
         Self(Arc::new(Shared {
             parts,
             journal,

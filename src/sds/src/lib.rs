@@ -48,6 +48,7 @@ pub use admission::{Admission, TOKEN_HEADER};
 pub use status::{Judge, Rejection, Snapshot, Status};
 
 use crate::catalog::Catalog;
+use base::clock::Clock;
 
 /// The only type of resource there is here.
 pub const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -78,11 +79,12 @@ pub async fn serve(
     connections: impl Stream<Item = io::Result<UnixStream>>,
     admission: Admission,
     catalogs: Catalogs,
+    clock: Clock,
     status: Arc<Status>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), tonic::transport::Error> {
     let (stop, stopping) = watch::channel(false);
-    let service = service::Secrets::new(admission, catalogs.clone(), status, stopping);
+    let service = service::Secrets::new(admission, catalogs.clone(), clock.clone(), status, stopping);
     let sds = SecretDiscoveryServiceServer::new(service.clone()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let ads = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let stopped = async {
@@ -106,8 +108,8 @@ pub async fn serve(
         .serve_with_incoming_shutdown(Box::pin(connections), stopped);
     tokio::select! {
         served = server => served,
-        () = catalogs.ordinary.keep_time() => Ok(()),
-        () = catalogs.tls_alpn01.keep_time() => Ok(()),
+        () = catalogs.ordinary.keep_time(&clock) => Ok(()),
+        () = catalogs.tls_alpn01.keep_time(&clock) => Ok(()),
     }
 }
 

@@ -20,13 +20,14 @@ use super::stream::{self, Context, Responses, Scope};
 use super::unanswered::Unanswered;
 use super::{Catalogs, SCOPE_HEADER};
 use crate::catalog::Catalog;
-use base::clock::now_seconds;
+use base::clock::Clock;
 
 /// Both services, over the same catalogs.
 #[derive(Clone)]
 pub(super) struct Secrets {
     door: Door,
     catalogs: Catalogs,
+    clock: Clock,
     status: Arc<Status>,
     stopping: watch::Receiver<bool>,
     streams: Arc<AtomicU64>,
@@ -39,6 +40,7 @@ impl Secrets {
     pub(super) fn new(
         admission: Admission,
         catalogs: Catalogs,
+        clock: Clock,
         status: Arc<Status>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -46,10 +48,10 @@ impl Secrets {
         // Without randomness, runs started in the same second are not told apart; nothing else depends on it.
         let run = match aws_lc_rs::rand::fill(&mut bytes) {
             Ok(()) => u64::from_ne_bytes(bytes),
-            Err(_) => now_seconds().unsigned_abs(),
+            Err(_) => clock.now_seconds().unsigned_abs(),
         };
         let (streams, unanswered) = (Arc::default(), Arc::default());
-        Self { door: Door::new(admission), catalogs, status, stopping, streams, unanswered, run }
+        Self { door: Door::new(admission), catalogs, clock, status, stopping, streams, unanswered, run }
     }
 
     fn delta(
@@ -79,7 +81,7 @@ impl Secrets {
         let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;
         let catalog = self.catalog(scope).clone();
         let (unanswered, stopping) = (self.unanswered.clone(), self.stopping.clone());
-        Ok(Context { catalog, scope, pass, guard, unanswered, stopping })
+        Ok(Context { catalog, clock: self.clock.clone(), scope, pass, guard, unanswered, stopping })
     }
 
     fn catalog(&self, scope: Scope) -> &Arc<Catalog> {

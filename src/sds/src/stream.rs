@@ -13,7 +13,7 @@ use super::session::{Refusal, ResourceName, Session, Source};
 use super::status::StreamGuard;
 use super::unanswered::Unanswered;
 use crate::catalog::Catalog;
-use base::clock::now_seconds;
+use base::clock::Clock;
 use pki::Pair;
 
 /// The stream of responses, as tonic wants it.
@@ -32,6 +32,7 @@ pub(super) enum Scope {
 pub(super) struct Context {
     /// The one of the scope.
     pub(super) catalog: Arc<Catalog>,
+    pub(super) clock: Clock,
     pub(super) scope: Scope,
     pub(super) pass: Pass,
     pub(super) guard: StreamGuard,
@@ -124,7 +125,7 @@ fn take<S: Session>(session: &mut S, request: &S::Request, context: &mut Context
         context.guard.name(node);
     }
     for verdict in session.request(request).map_err(|refusal| refused(&refusal))? {
-        context.guard.settle(verdict, now_seconds());
+        context.guard.settle(verdict, context.clock.now_seconds());
     }
     Ok(())
 }
@@ -149,7 +150,7 @@ struct Now<'a> {
 impl<'a> Now<'a> {
     fn of(context: &'a Context) -> Self {
         let Context { catalog, scope, pass, unanswered, .. } = context;
-        Self { catalog, scope: *scope, pass, unanswered, seconds: now_seconds() }
+        Self { catalog, scope: *scope, pass, unanswered, seconds: context.clock.now_seconds() }
     }
 }
 

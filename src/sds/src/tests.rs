@@ -29,7 +29,7 @@ use super::session::Service;
 use super::*;
 use crate::catalog::DefaultCertificate;
 use crate::tokens::{Followed, Kind, TokenFile, Tokens};
-use base::clock::now_seconds;
+use base::clock::Clock;
 use pki::Pair;
 use pki::secret::Secret;
 
@@ -61,7 +61,8 @@ impl Harness {
         let status = Arc::<Status>::default();
         let (stop, stopped) = oneshot::channel::<()>();
         let connections = UnixListenerStream::new(listener);
-        let server = serve(connections, admission, catalogs, status.clone(), async { drop(stopped.await) });
+        let server =
+            serve(connections, admission, catalogs, Clock::system(), status.clone(), async { drop(stopped.await) });
         let server = tokio::spawn(server);
         Self { directory, catalog, challenges, status, stop: Some(stop), server }
     }
@@ -222,7 +223,7 @@ async fn every_client_gets_a_change() {
 async fn the_end_of_validity_is_pushed_by_itself() {
     let harness = Harness::start(DefaultCertificate::None);
     harness.put_until("*.test", "long", FOREVER);
-    harness.put_until("a.test", "short", now_seconds() + 1);
+    harness.put_until("a.test", "short", Clock::system().now_seconds() + 1);
     let mut stream = harness.delta(None).await;
     stream.subscribe("envoy", "a.test").await;
     assert_eq!(stream.contents().await, ["a.test=short"]);
@@ -276,7 +277,7 @@ async fn a_challenge_is_served_in_its_scope_alone_and_only_while_it_is_live() {
     assert_eq!(visitor.contents().await, ["a.test=default"]);
     harness.challenges.put_acme(&id, None);
     assert_eq!(stream.contents().await, ["a.test=gone"]);
-    harness.challenges.put_acme(&id, Some(pair("a.test", "2", now_seconds() + 1)));
+    harness.challenges.put_acme(&id, Some(pair("a.test", "2", Clock::system().now_seconds() + 1)));
     assert_eq!(stream.contents().await, ["a.test=2"]);
     assert_eq!(stream.contents().await, ["a.test=gone"], "its time is over");
 }

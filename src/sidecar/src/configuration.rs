@@ -12,8 +12,11 @@ use base::clock::Clock;
 const MAX_LINES: usize = 100;
 
 /// The configuration that was read last. Nothing is known of it in a sidecar alone: Envoy's is somebody else's.
-#[derive(Debug, Default)]
-pub struct Configuration(Mutex<Option<Reload>>);
+#[derive(Debug)]
+pub struct Configuration {
+    last: Mutex<Option<Reload>>,
+    clock: Clock,
+}
 
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,30 +40,35 @@ pub struct Refused {
 }
 
 impl Configuration {
+    /// Nothing is known yet.
+    pub fn new(clock: Clock) -> Self {
+        Self { last: Mutex::default(), clock }
+    }
+
     /// Takes down that what stands there is in force, and says whether it was refused before.
     pub fn taken(&self) -> bool {
-        self.taken_at(Clock::default().now_seconds())
+        self.taken_at(self.clock.now_seconds())
     }
 
     /// Takes down that what stands there is refused for this, and what was there before stays in force.
     pub fn refused(&self, lines: &[String]) {
-        self.refused_at(lines, Clock::default().now_seconds());
+        self.refused_at(lines, self.clock.now_seconds());
     }
 
     /// What is known.
     pub fn last(&self) -> Option<Reload> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn taken_at(&self, now: i64) -> bool {
         // A panic while the lock is held would be a bug of ours; what is known goes on.
         let before =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).replace(Reload { taken_at: now, refused: None });
+            self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(Reload { taken_at: now, refused: None });
         before.is_some_and(|before| before.refused.is_some())
     }
 
     fn refused_at(&self, lines: &[String], now: i64) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(reload) = known.as_mut() else { return };
         let since = reload.refused.as_ref().map_or(now, |refused| refused.since);
         reload.refused = Some(Refused { since, lines: lines.iter().take(MAX_LINES).cloned().collect() });
@@ -89,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_refused_configuration_is_known_until_a_good_one_is_taken() {
-        let configuration = Configuration::default();
+        let configuration = Configuration::new(Clock::system());
         configuration.refused_at(&["a".into()], 1);
         assert_eq!(configuration.last(), None, "nobody has a configuration");
         assert!(!configuration.taken_at(2));

@@ -108,13 +108,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use base::clock::Clock;
     use storage::{Claim, FileStore, LeaseBounds, Storages};
 
     #[tokio::test]
     async fn an_engine_is_awaited_for_a_while_after_the_start_and_after_it_went() {
         let directory = tempfile::tempdir().unwrap();
         let storages = Storages::from(directory.path().join("acme.json").as_path());
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
         let engine = Engine::new(store.clone());
         tokio::time::pause();
         let presence = || engine.look().presence;

@@ -80,6 +80,7 @@ mod tests {
     use rcgen::{CertificateParams, KeyPair};
 
     use super::*;
+    use base::clock::Clock;
     use pki::Pair;
     use pki::chain;
     use sds::catalog::DefaultCertificate;
@@ -97,9 +98,11 @@ mod tests {
     async fn what_changes_in_the_store_is_served() {
         let directory = tempfile::tempdir().unwrap();
         let storages = Storages::from(directory.path().join("acme.json").as_path());
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
-        let deployment = Arc::new(Deployment::open(&directory.path().join("acme.json"), Vec::new()).await);
+        let deployment =
+            Arc::new(Deployment::open(&directory.path().join("acme.json"), Vec::new(), Clock::system()).await);
         let shelf = Shelf::new(store.clone(), catalog.clone(), deployment);
         let mut changes = catalog.changes();
         let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };

@@ -34,7 +34,6 @@ use crate::standing::{self, Sources, Standing};
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
 use base::clock::Clock;
-use base::clock::now_seconds;
 use dns01::{Dns, NameServers};
 use pki::keys::KeyMaker;
 use pki::keys::eab::MacKeys;
@@ -80,8 +79,9 @@ impl Sidecar {
         let storages = cli::storages(&args.storage).map_err(StartError::Storages)?;
         let mac_keys = cli::mac_keys(&args.eab).map_err(StartError::MacKeys)?;
         let storage = storages.default.clone();
-        let store = open_store(storages, bounds).await?;
-        let started = Self::serve(args, store.clone(), &storage, mac_keys).await;
+        let clock = Clock::system();
+        let store = open_store(storages, bounds, clock.clone()).await?;
+        let started = Self::serve(args, store.clone(), &storage, mac_keys, clock).await;
         if started.is_err() {
             // So that its file is free at once. There is nothing to save.
             let _ = store.close().await;
@@ -94,22 +94,29 @@ impl Sidecar {
         store: Arc<dyn Store>,
         storage: &Path,
         mac_keys: MacKeys,
+        clock: Clock,
     ) -> Result<Self, StartError> {
-        let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate)?));
-        let deployment = Arc::new(Deployment::open(storage, args.upkeep.verify_addresses.clone()).await);
+        let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate, &clock)?));
+        let deployment = Arc::new(Deployment::open(storage, args.upkeep.verify_addresses.clone(), clock.clone()).await);
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
         let stored = shelf.fill().await?;
-        let provided = read_provided(args, catalog.clone()).await?;
+        let provided = read_provided(args, catalog.clone(), clock.clone()).await?;
         mac_keys.warn_of_missing().await;
         let (stop, stopping) = watch::channel(false);
         let sds_status = Arc::new(sds::Status::with_judge(deployment.clone()));
-        let dns = Dns::open(storage, args.dns.name_server_port, args.dns.delegation_zones.clone()).await;
+        let dns = Dns::open(storage, args.dns.name_server_port, args.dns.delegation_zones.clone(), clock.clone()).await;
         let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
         let engine = Arc::new(Engine::new(store.clone()));
         let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));
-        let wants = Arc::new(WantsBoard::new(u64::try_from(now_seconds()).unwrap_or(1).saturating_mul(1000)));
+        let wants = Arc::new(WantsBoard::new(clock.now_millis().unsigned_abs()));
         let is_on = args.upkeep.crl_checks == Switch::On;
-        let revocation = Arc::new(Revocation::new(store.clone(), wants.clone(), is_on, args.upkeep.crl_allow_private));
+        let revocation = Arc::new(Revocation::new(
+            store.clone(),
+            wants.clone(),
+            clock.clone(),
+            is_on,
+            args.upkeep.crl_allow_private,
+        ));
         let (tokens, token_files) = match &args.tokens {
             Some(tokens) => (tokens.clone(), Vec::new()),
             None => Doors::open(storage, args.api_token_file.as_deref(), args.sds_token_file.as_deref())?,
@@ -124,7 +131,7 @@ impl Sidecar {
             revocation: revocation.clone(),
             closed: Arc::default(),
             from_memory: Arc::default(),
-            configuration: Arc::default(),
+            configuration: Arc::new(Configuration::new(clock.clone())),
             doors,
             ca_reach: Arc::default(),
         };
@@ -135,7 +142,7 @@ impl Sidecar {
             wants: wants.clone(),
         };
         let context = Arc::new(Context {
-            clock: Clock::default(),
+            clock: clock.clone(),
             store: store.clone(),
             catalog: catalog.clone(),
             shelf: shelf.clone(),
@@ -165,7 +172,8 @@ impl Sidecar {
         let catalogs = Catalogs { ordinary: catalog.clone(), tls_alpn01: context.tls_alpn01.catalog().clone() };
         let admission = sds::Admission::Tokens(tokens.sds);
         let serve = |listener, admission| {
-            serve_sds(listener, peers.clone(), admission, catalogs.clone(), sds_status.clone(), stopping.clone())
+            let served = Served { catalogs: catalogs.clone(), clock: clock.clone(), status: sds_status.clone() };
+            serve_sds(listener, peers.clone(), admission, served, stopping.clone())
         };
         sds.spawn(serve(sds_listener, admission));
         let mut sockets = vec![api_socket, sds_socket];
@@ -207,10 +215,11 @@ impl Sidecar {
 
     /// How each of these certificates stands; none when the store can't be read.
     pub async fn standings(&self, wants: &[Want]) -> Option<Vec<Standing>> {
-        let Context { store, catalog, health, permits, .. } = self.context.as_ref();
-        let waiting = permits.waiting(now_seconds());
+        let Context { store, catalog, health, permits, clock, .. } = self.context.as_ref();
+        let now = clock.now_seconds();
+        let waiting = permits.waiting(now);
         let (store, deployment) = (store.as_ref(), health.deployment.as_ref());
-        standing::all(wants, Sources { store, catalog, deployment, waiting: &waiting }).await.ok()
+        standing::all(wants, Sources { store, catalog, deployment, waiting: &waiting, now }).await.ok()
     }
 
     /// From now on, what is served at these addresses is looked at.
@@ -226,6 +235,11 @@ impl Sidecar {
     /// Which CAs can't be reached.
     pub fn ca_reach(&self) -> Arc<CaReach> {
         self.context.health.ca_reach.clone()
+    }
+
+    /// The clock of the whole sidecar.
+    pub fn clock(&self) -> Clock {
+        self.context.clock.clone()
     }
 
     /// What is stored.
@@ -266,8 +280,8 @@ async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
     ended
 }
 
-async fn open_store(storages: Storages, bounds: LeaseBounds) -> Result<Arc<dyn Store>, StartError> {
-    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, bounds)).await;
+async fn open_store(storages: Storages, bounds: LeaseBounds, clock: Clock) -> Result<Arc<dyn Store>, StartError> {
+    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, bounds, clock)).await;
     // It is cancelled only when the runtime ends, and panics only by a bug.
     let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
     Ok(Arc::new(store))
@@ -283,16 +297,17 @@ fn storages_of(store: &dyn Store) -> String {
 }
 
 /// Reads the user's own certificates, before anybody is served a lesser one.
-async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>) -> Result<Provided, StartError> {
+async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>, clock: Clock) -> Result<Provided, StartError> {
     let default = match &args.default_certificate {
         DefaultChoice::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
         DefaultChoice::None | DefaultChoice::SelfSigned => None,
     };
-    let mut provided = Provided::new(provided::Sources {
+    let sources = provided::Sources {
         directories: args.cert_dirs.clone(),
         pairs: args.certs.iter().map(|PairChoice(files)| files.clone()).collect(),
         default,
-    });
+    };
+    let mut provided = Provided::new(sources, clock);
     let read = tokio::task::spawn_blocking(move || {
         provided.read(&catalog);
         provided
@@ -301,11 +316,11 @@ async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>) -> Result<Prov
 }
 
 /// Until the user's files are read, and when they can't be, a name that nothing covers gets a self-signed one.
-fn default_certificate(choice: &DefaultChoice) -> Result<DefaultCertificate, StartError> {
+fn default_certificate(choice: &DefaultChoice, clock: &Clock) -> Result<DefaultCertificate, StartError> {
     match choice {
         DefaultChoice::None => Ok(DefaultCertificate::None),
         DefaultChoice::SelfSigned | DefaultChoice::Files { .. } => {
-            DefaultCertificate::self_signed().map_err(|error| StartError::Task(error.to_string()))
+            DefaultCertificate::self_signed(clock).map_err(|error| StartError::Task(error.to_string()))
         }
     }
 }
@@ -323,12 +338,18 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
+/// All that SDS serves, whoever asks.
+struct Served {
+    catalogs: Catalogs,
+    clock: Clock,
+    status: Arc<sds::Status>,
+}
+
 async fn serve_sds(
     listener: UnixListener,
     peers: Arc<Peers>,
     admission: sds::Admission,
-    catalogs: Catalogs,
-    status: Arc<sds::Status>,
+    served: Served,
     mut stopping: watch::Receiver<bool>,
 ) {
     let connections = stream::unfold(listener, move |listener| {
@@ -339,7 +360,8 @@ async fn serve_sds(
         // It turns true, or nobody is left to turn it: both are the end.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
-    if let Err(error) = sds::serve(Box::pin(connections), admission, catalogs, status, shutdown).await {
+    let Served { catalogs, clock, status } = served;
+    if let Err(error) = sds::serve(Box::pin(connections), admission, catalogs, clock, status, shutdown).await {
         tracing::error!(%error, "SDS ended");
     }
 }

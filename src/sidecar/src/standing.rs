@@ -4,7 +4,6 @@ use protocol::{CertificateId, Want};
 
 use crate::deployment::Deployment;
 use crate::permits;
-use base::clock::now_seconds;
 use pki::Pair;
 use sds::catalog::Catalog;
 use storage::{Progress, Store, StoreError};
@@ -43,6 +42,8 @@ pub(crate) struct Sources<'a> {
     pub(crate) deployment: &'a Deployment,
     /// The certificates that a rate limit holds up.
     pub(crate) waiting: &'a [permits::Waiting],
+    /// Seconds since 1970.
+    pub(crate) now: i64,
 }
 
 /// How these stand, in their order.
@@ -51,18 +52,17 @@ pub(crate) struct Sources<'a> {
 /// When the store can't be read.
 pub(crate) async fn all(wants: &[Want], sources: Sources<'_>) -> Result<Vec<Standing>, StoreError> {
     let progress = sources.store.all_progress().await?;
-    let now = now_seconds();
     let of = |want: &Want| {
         let id = &want.certificate;
-        served(id, sources, now).or_else(|| failing(id, &progress, sources.waiting)).unwrap_or(Standing::Underway)
+        served(id, sources).or_else(|| failing(id, &progress, sources.waiting)).unwrap_or(Standing::Underway)
     };
     Ok(wants.iter().map(of).collect())
 }
 
-fn served(id: &CertificateId, sources: Sources<'_>, now: i64) -> Option<Standing> {
+fn served(id: &CertificateId, sources: Sources<'_>) -> Option<Standing> {
     let serving = |name: &String| {
         let asked = name.strip_prefix('*').map_or_else(|| name.clone(), |rest| format!("{LABEL}{rest}"));
-        sources.catalog.best(&asked, now).filter(|best| best.not_after > now && covers(best, &asked))
+        sources.catalog.best(&asked, sources.now).filter(|best| best.not_after > sources.now && covers(best, &asked))
     };
     let pairs = id.names.iter().map(serving).collect::<Option<Vec<_>>>()?;
     if pairs.iter().any(|pair| sources.deployment.is_awaited(&pair.version)) {

@@ -62,20 +62,21 @@ impl Sidecar {
         let directory = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let directory = directory.expect("a directory");
         let storage = directory.path().join("acme.json");
-        let clock = Clock::default();
+        let clock = Clock::system();
         let bounds = LeaseBounds::default();
         let opened = FileStore::open_with(&Storages::from(storage.as_path()), bounds, clock.clone(), Writing::InPlace);
         let store: Arc<dyn Store> = Arc::new(opened.expect("a new storage"));
         let (stop, stopping) = watch::channel(false);
         let exchange = Arc::new(Silence);
         let parts = Parts {
-            providers: Box::new(ByCode),
+            providers: Box::new(ByCode { clock: clock.clone() }),
             exchange: exchange.clone(),
             name_server_port: 53,
             delegation: Delegation { is_followed: true, zones: Vec::new() },
+            clock: clock.clone(),
         };
         let solver = runtime.block_on(Solver::open(&storage, parts));
-        let dns = Dns { solver, persistent: Persistent::new(exchange, 53) };
+        let dns = Dns { solver, persistent: Persistent::new(exchange, 53, clock.clone()) };
         let context = runtime.block_on(Context::alone(store, &storage, clock, dns, stopping)).expect("it can be read");
         let router = api::router(Arc::new(context), Admission::Anyone);
         let mut sidecar = Self { router, runtime, fence: 0, _directory: directory, _stop: stop };

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base::clock::Clock;
 use dns01::{Exchange, Persistent, Question, Unanswered};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
@@ -30,7 +31,7 @@ pub fn dns_replies(input: &[u8]) {
         checks: DnsChecks { resolvers: vec!["192.0.2.1:53".to_owned()], ..DnsChecks::default() },
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-    let check = Persistent::new(exchange, 53);
+    let check = Persistent::new(exchange, 53, Clock::system());
     if let Err(told) = runtime.expect("a runtime").block_on(check.check(&challenge)) {
         assert!(!told.is_empty() && !told.chars().any(char::is_control), "{told:?}");
     }

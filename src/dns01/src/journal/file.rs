@@ -20,17 +20,18 @@ struct Document {
     records: Vec<Entry>,
 }
 
-/// The records in the file; none when there is no such file. One that can't be read is set aside.
+/// The records in the file; none when there is no such file. A file that can't be read is set aside, under a name with the
+/// time `now`.
 ///
 /// # Errors
 /// When it can't be set aside either.
-pub(super) fn read(path: &Path) -> Result<Vec<Entry>, String> {
+pub(super) fn read(path: &Path, now: i64) -> Result<Vec<Entry>, String> {
     let why = match parse(path) {
         Ok(entries) => return Ok(entries),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => error,
     };
-    match beside::set_aside(path) {
+    match beside::set_aside(path, now) {
         Ok(aside) => {
             tracing::error!(path = %path.display(), aside = %aside.display(), error = %why, "the journal of DNS records \
                 can't be read and is set aside; TXT records that are named in it are to be removed by hand");

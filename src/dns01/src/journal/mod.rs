@@ -18,6 +18,7 @@ use tokio::task::spawn_blocking;
 
 use super::provider::Record;
 use base::beside;
+use base::clock::Clock;
 
 /// What is added to the path of the storage.
 const SUFFIX: &str = ".dns-records";
@@ -91,11 +92,12 @@ struct Held {
 
 impl Journal {
     /// Reads the journal beside this storage.
-    pub(super) async fn open(storage: &Path) -> Self {
+    pub(super) async fn open(storage: &Path, clock: &Clock) -> Self {
         let path = beside::path(storage, SUFFIX);
-        let reading = path.clone();
+        let (reading, now) = (path.clone(), clock.now_seconds());
         // It is cancelled only when the runtime ends, and panics only by a bug.
-        let read = spawn_blocking(move || file::read(&reading)).await.unwrap_or_else(|error| Err(error.to_string()));
+        let read =
+            spawn_blocking(move || file::read(&reading, now)).await.unwrap_or_else(|error| Err(error.to_string()));
         let (entries, broken) = match read {
             Ok(entries) => (entries, None),
             Err(why) => (Vec::new(), Some(why)),

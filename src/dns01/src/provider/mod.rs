@@ -45,6 +45,7 @@ pub use worker::run as run_worker;
 use table::{Means, Row};
 use variables::Environment;
 
+use base::clock::Clock;
 use base::program::own_binary;
 
 /// One TXT record of a challenge.
@@ -94,12 +95,12 @@ enum Reached {
 
 impl Provider {
     /// The provider with lego's code `code`, with the credentials that the variables give to the ACME resolver named
-    /// `resolver`. It reads the small files that `_FILE` variables name.
+    /// `resolver`. It reads the small files that `_FILE` variables name. What it signs bears the time of `clock`.
     ///
     /// # Errors
     /// When there is no such provider, a variable is missing (all that are, at once) or a value is wrong.
-    pub fn find(code: &str, resolver: &str, variables: &Variables) -> Result<Self, ProviderError> {
-        Self::find_with(code, resolver, variables, own_binary())
+    pub fn find(code: &str, resolver: &str, variables: &Variables, clock: &Clock) -> Result<Self, ProviderError> {
+        Self::find_with(code, resolver, variables, clock, own_binary())
     }
 
     /// Like [`Provider::find`], with this `envoy-autocert` for the providers that run in a process of their own.
@@ -110,6 +111,7 @@ impl Provider {
         code: &str,
         resolver: &str,
         variables: &Variables,
+        clock: &Clock,
         binary: PathBuf,
     ) -> Result<Self, ProviderError> {
         let row = table::row(code).ok_or_else(|| unknown::error(code))?;
@@ -121,7 +123,9 @@ impl Provider {
             Means::Exec => Reached::Exec(exec::Exec::new(row, &values, lives.timing)?),
             Means::HttpReq => Reached::HttpReq(httpreq::HttpReq::new(row, &values, lives.http)?),
             Means::Library(_) => Reached::Library(library::Library::new(row, values, &lives, binary, &environment)?),
-            Means::Rfc2136 => Reached::Rfc2136(Box::new(rfc2136::Rfc2136::new(row, &values, lives.ttl)?)),
+            Means::Rfc2136 => {
+                Reached::Rfc2136(Box::new(rfc2136::Rfc2136::new(row, &values, lives.ttl, clock.clone())?))
+            }
         };
         Ok(Self(Arc::new(Inner { row, timing: lives.timing, reached })))
     }

@@ -17,6 +17,7 @@ use self::message::{Change, Update};
 use super::table::Row;
 use super::values::Values;
 use super::{ProviderError, Record};
+use base::clock::Clock;
 
 /// The most addresses of a server that are tried.
 const MAX_ADDRESSES: usize = 4;
@@ -32,10 +33,12 @@ pub(super) struct Rfc2136 {
     key: Option<Key>,
     ttl: u32,
     timeout: Duration,
+    /// For the time that a signed update bears.
+    clock: Clock,
 }
 
 impl Rfc2136 {
-    pub(super) fn new(row: &'static Row, values: &Values, ttl: u32) -> Result<Self, ProviderError> {
+    pub(super) fn new(row: &'static Row, values: &Values, ttl: u32, clock: Clock) -> Result<Self, ProviderError> {
         let wrong = |why: String| ProviderError::configuration(row.code, why);
         let seconds = values.text("RFC2136_DNS_TIMEOUT").trim().parse().ok();
         let seconds = seconds.filter(|seconds| (1..=MAX_TIMEOUT).contains(seconds)).ok_or_else(|| {
@@ -57,6 +60,7 @@ impl Rfc2136 {
             key: Key::from_values(values).map_err(wrong)?,
             ttl,
             timeout: Duration::from_secs(seconds),
+            clock,
         })
     }
 
@@ -70,7 +74,8 @@ impl Rfc2136 {
 
     async fn change(&self, change: Change, record: &Record) -> Result<(), ProviderError> {
         let zone = self.zone(record);
-        let update = Update::new(change, record, zone).map_err(|why| ProviderError::failed(self.code, why))?;
+        let time = self.clock.now_seconds().unsigned_abs();
+        let update = Update::new(change, record, zone, time).map_err(|why| ProviderError::failed(self.code, why))?;
         let failed = |why: String| ProviderError::failed(self.code, format!("{}: {why}", self.nameserver));
         let found = tokio::time::timeout(self.timeout, tokio::net::lookup_host(&self.nameserver)).await;
         let found = found.map_err(|_| failed(format!("its address was not found within {:?}", self.timeout)))?;

@@ -24,6 +24,7 @@ use super::lookup::testing::{FakeDns, NS1, NS2, RECURSIVE, txt};
 use super::provider::{Record, Timing};
 use super::providers::{DnsProvider, Providers};
 use super::solver::{Parts, Solver, Unsolved};
+use base::clock::Clock;
 
 /// How long a `PUT` is held.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,6 +64,7 @@ impl World {
             exchange: Arc::new(self.dns.clone()),
             name_server_port: 53,
             delegation,
+            clock: Clock::system(),
         };
         let solver = Solver::open(&self.storage(), parts).await;
         solver.resume();

@@ -6,7 +6,7 @@ use protocol::DnsPersist01;
 use super::checks;
 use crate::lookup::testing::{FakeDns, NS1, NS2, RECURSIVE, cname, txt};
 use crate::persist::Persistent;
-use base::clock::now_seconds;
+use base::clock::Clock;
 
 const AT: &str = "_validation-persist.a.example.";
 const ACCOUNT: &str = "https://ca.example/acct/1";
@@ -30,7 +30,7 @@ fn set(dns: &FakeDns, at: &str, text: &str) {
 }
 
 async fn check(dns: &FakeDns, challenge: &DnsPersist01) -> Result<(), String> {
-    Persistent::new(Arc::new(dns.clone()), 53).check(challenge).await
+    Persistent::new(Arc::new(dns.clone()), 53, Clock::system()).check(challenge).await
 }
 
 async fn check_text(text: &str, wildcard: bool) -> Result<(), String> {
@@ -58,7 +58,7 @@ async fn the_record_that_is_told_is_right() {
 
 #[tokio::test]
 async fn a_record_may_be_written_in_many_ways() {
-    let future = now_seconds() + 3600;
+    let future = Clock::system().now_seconds() + 3600;
     let texts = [
         format!("ca.test;accounturi={ACCOUNT};policy=wildcard"),
         format!(" ca.example\t;\tPOLICY = WildCard ; AccountURI = {ACCOUNT} "),
@@ -73,7 +73,7 @@ async fn a_record_may_be_written_in_many_ways() {
 /// As Pebble 2.10 judges them.
 #[tokio::test]
 async fn what_the_ca_would_refuse_is_refused_with_a_reason() {
-    let past = now_seconds() - 1;
+    let past = Clock::system().now_seconds() - 1;
     let cases = [
         ("", "for another CA"),
         ("v=spf1 -all", "for another CA"),

@@ -6,6 +6,7 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use time::{Duration, OffsetDateTime};
 
 use super::{Pair, PairError};
+use base::clock::Clock;
 
 /// The name the self-signed certificate bears. It can never be a real host's (RFC 6761 §6.4).
 const SELF_SIGNED_NAME: &str = "default.envoy-autocert.invalid";
@@ -23,16 +24,17 @@ pub enum DefaultCertificate {
 }
 
 impl DefaultCertificate {
-    /// A fresh self-signed one.
+    /// A fresh self-signed one, valid from the day before the time of `clock`.
     ///
     /// # Errors
     /// When the crypto library can't make a key.
-    pub fn self_signed() -> Result<Self, SelfSignedError> {
+    pub fn self_signed(clock: &Clock) -> Result<Self, SelfSignedError> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec![SELF_SIGNED_NAME.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, "envoy-autocert default certificate");
         // A day back, for clients whose clock is slow.
-        params.not_before = OffsetDateTime::now_utc() - Duration::days(1);
+        let now = OffsetDateTime::from_unix_timestamp(clock.now_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        params.not_before = now - Duration::days(1);
         params.not_after = params.not_before + Duration::days(SELF_SIGNED_DAYS);
         let certificate = params.self_signed(&key)?;
         Ok(Self::Pair(Arc::new(Pair::parse(&certificate.pem(), &key.serialize_pem())?)))
@@ -80,14 +82,14 @@ impl std::error::Error for SelfSignedError {}
 
 #[cfg(test)]
 mod tests {
-    use super::super::now_seconds;
     use super::*;
 
     #[test]
     fn a_self_signed_default_is_valid_now_and_each_is_its_own() {
-        let make = || DefaultCertificate::self_signed().unwrap().into_pair().unwrap();
+        let clock = Clock::system();
+        let make = || DefaultCertificate::self_signed(&clock).unwrap().into_pair().unwrap();
         let (one, other) = (make(), make());
-        assert!(one.is_valid_at(now_seconds()));
+        assert!(one.is_valid_at(clock.now_seconds()));
         assert_eq!(one.names, [SELF_SIGNED_NAME]);
         assert_ne!(one.version, other.version);
     }

@@ -11,11 +11,11 @@ mod followers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
-use base::clock::now_seconds;
+use base::clock::Clock;
 use changes::ChangeLog;
 pub use changes::Changed;
 use covering::{Covering, Source};
@@ -109,12 +109,12 @@ impl Catalog {
 
     /// Counts [`Catalog::changes`] up whenever a certificate begins or ends to be valid, since another one may be the
     /// best from then on. Runs until it is dropped.
-    pub async fn keep_time(&self) {
+    pub async fn keep_time(&self, clock: &Clock) {
         let mut changes = self.changes();
-        let mut seen = now_seconds();
+        let mut seen = clock.now_seconds();
         loop {
             changes.mark_unchanged();
-            let now = now_seconds();
+            let now = clock.now_seconds();
             self.alter(|contents| contents.turns_between(seen, now).then_some(Changed::Everything));
             seen = now;
             let until_turn = self.read().next_turn(now).map(|turn| Duration::from_secs(turn.abs_diff(now)));
@@ -146,12 +146,6 @@ impl Catalog {
     fn write(&self) -> RwLockWriteGuard<'_, Contents> {
         self.contents.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Milliseconds since 1970.
-pub fn now_millis() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// What the lock guards.

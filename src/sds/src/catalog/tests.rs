@@ -143,15 +143,16 @@ fn turns_are_the_first_second_of_validity_and_the_first_after_it() {
 #[tokio::test]
 async fn the_end_of_validity_counts_as_a_change() {
     let catalog = Arc::new(catalog());
-    let now = now_seconds();
+    let clock = Clock::system();
+    let now = clock.now_seconds();
     catalog.put_acme(&id(&["a.test"]), Some(pair("short", &["a.test"], 0, now)));
     let mut changes = catalog.changes();
     let keeper = tokio::spawn({
-        let catalog = catalog.clone();
-        async move { catalog.keep_time().await }
+        let (catalog, clock) = (catalog.clone(), clock.clone());
+        async move { catalog.keep_time(&clock).await }
     });
     tokio::time::timeout(Duration::from_secs(20), changes.changed()).await.unwrap().unwrap();
-    assert!(now_seconds() > now);
+    assert!(clock.now_seconds() > now);
     keeper.abort();
 }
 

@@ -54,6 +54,7 @@ pub use server::{Local, serve};
 pub use state::Reading;
 
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
+use crate::configuration::Configuration;
 use crate::deployment::Deployment;
 use crate::engine::Engine;
 use crate::from_memory::{About, Saved};
@@ -133,7 +134,7 @@ impl Context {
         stopping: watch::Receiver<bool>,
     ) -> Result<Self, StoreError> {
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
-        let deployment = Arc::new(Deployment::open(storage, Vec::new()).await);
+        let deployment = Arc::new(Deployment::open(storage, Vec::new(), clock.clone()).await);
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
         shelf.fill().await?;
         let sds = Arc::new(sds::Status::with_judge(deployment.clone()));
@@ -146,10 +147,10 @@ impl Context {
             sds,
             watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
             deployment,
-            revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), false, false)),
+            revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), clock.clone(), false, false)),
             closed: Arc::default(),
             from_memory: Arc::default(),
-            configuration: Arc::default(),
+            configuration: Arc::new(Configuration::new(clock.clone())),
             doors: Doors::default(),
             ca_reach: Arc::default(),
         };

@@ -7,6 +7,7 @@ use config::{Mistake, Resolver, shortened};
 use setup::Reading;
 use setup::model::Setup;
 
+use base::clock::Clock;
 use dns01::provider::{self, Provider, Variables};
 use dns01::{DelegationZone, NameServers};
 
@@ -79,7 +80,7 @@ pub(super) fn lacking_credentials(reading: &Reading) -> Vec<String> {
     let variables = Variables::new();
     let of_resolvers = reading.setup.resolvers.iter().filter_map(|resolver| {
         let code = &resolver.dns_challenge.as_ref()?.provider;
-        let error = Provider::find(code, &resolver.name, &variables).err()?;
+        let error = Provider::find(code, &resolver.name, &variables, &Clock::system()).err()?;
         let path = format!("certificatesResolvers.{}.acme.dnsChallenge.provider", shortened(&resolver.name));
         Some(format!("{}: {error}", reading.flags.of(&path).unwrap_or(&path)))
     });

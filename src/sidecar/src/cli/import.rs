@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
-use base::clock::now_seconds;
+use base::clock::Clock;
 use base::hardening;
 use storage::import::{Kind, Options, Report, ResolverChoice, import, shown};
 
@@ -113,7 +113,7 @@ fn report(args: &ImportArgs) -> Result<Report, String> {
         takes_tests: args.staging,
         dry_run: args.dry_run,
     };
-    import(&options, now_seconds()).map_err(|error| error.to_string())
+    import(&options, &Clock::system()).map_err(|error| error.to_string())
 }
 
 fn json(told: &impl Serialize, out: &mut impl Write) -> io::Result<()> {

@@ -67,11 +67,11 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Reads the file beside this storage.
-    pub(super) async fn open(storage: &Path) -> (Self, Vec<Kept>) {
+    pub(super) async fn open(storage: &Path, now: i64) -> (Self, Vec<Kept>) {
         let path = beside::path(storage, SUFFIX);
         let reading = path.clone();
         // It is cancelled only when the runtime ends, and panics only by a bug.
-        let kept = spawn_blocking(move || read(&reading)).await.unwrap_or_default();
+        let kept = spawn_blocking(move || read(&reading, now)).await.unwrap_or_default();
         let is_there = !kept.is_empty();
         (Self { path, writing: Arc::new(Mutex::new(is_there)) }, kept)
     }
@@ -101,7 +101,7 @@ impl Keeper {
 }
 
 /// What is in the file; nothing when there is none, or none that can be read.
-fn read(path: &Path) -> Vec<Kept> {
+fn read(path: &Path, now: i64) -> Vec<Kept> {
     let why = match beside::read::<Document>(path, MAX_BYTES) {
         Ok(document) if document.version == VERSION => {
             return document.certificates.into_iter().map(Kept::from).collect();
@@ -110,7 +110,8 @@ fn read(path: &Path) -> Vec<Kept> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
         Err(error) => error,
     };
-    let aside = beside::set_aside(path).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
+    let aside =
+        beside::set_aside(path, now).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
     let path = path.display();
     tracing::warn!(%path, aside, error = %why, "the last good certificates can't be read and are set aside");
     Vec::new()

@@ -39,7 +39,7 @@ use tokio::sync::Notify;
 pub use runner::Surroundings;
 use table::{Sight, Table};
 
-use base::clock::now_seconds;
+use base::clock::Clock;
 use kept::Keeper;
 use pki::Pair;
 use sds::Judge;
@@ -52,6 +52,7 @@ const MAX_SERVED: usize = 20_000;
 pub struct Deployment {
     table: Mutex<Table>,
     keeper: Keeper,
+    clock: Clock,
     /// Where visitors are served; none: what Envoys say is all there is.
     addresses: Mutex<Vec<SocketAddr>>,
     /// The names that were seen to be served.
@@ -98,11 +99,12 @@ pub struct Tally {
 
 impl Deployment {
     /// Reads what was kept beside this storage. With addresses, what is served there is looked at.
-    pub async fn open(storage: &Path, addresses: Vec<SocketAddr>) -> Self {
-        let (keeper, kept) = Keeper::open(storage).await;
+    pub async fn open(storage: &Path, addresses: Vec<SocketAddr>, clock: Clock) -> Self {
+        let (keeper, kept) = Keeper::open(storage, clock.now_seconds()).await;
         Self {
             table: Mutex::new(Table::new(kept)),
             keeper,
+            clock,
             addresses: Mutex::new(addresses),
             served: Mutex::default(),
             work: Notify::new(),
@@ -137,7 +139,7 @@ impl Deployment {
     /// What is to be served of a stored certificate: itself, or the last good one. `served` is what is served now;
     /// `is_news` says whether it was stored just now, and not read at the start.
     pub fn choose(&self, certificate: &Certificate, served: Option<&Arc<Pair>>, is_news: bool) -> Arc<Pair> {
-        let chosen = self.table().choose(certificate, Sight { served, is_news }, now_seconds());
+        let chosen = self.table().choose(certificate, Sight { served, is_news }, self.clock.now_seconds());
         self.work.notify_one();
         chosen
     }
@@ -150,7 +152,7 @@ impl Deployment {
 
     /// The certificates that are rolled back, or would be if there were a last good one.
     pub fn rolled_back(&self) -> Vec<RolledBack> {
-        self.table().rolled_back(now_seconds())
+        self.table().rolled_back(self.clock.now_seconds())
     }
 
     /// How it went so far.
@@ -176,7 +178,7 @@ impl Judge for Deployment {
     }
 
     fn rejected(&self, node: &str, version: &str, error: &str) {
-        if self.table().rejected(node, version, error, now_seconds()) {
+        if self.table().rejected(node, version, error, self.clock.now_seconds()) {
             self.work.notify_one();
         }
     }

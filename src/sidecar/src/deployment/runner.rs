@@ -11,7 +11,6 @@ use super::table::Orders;
 use super::verify::{Outcome, name_of, verify};
 use crate::shelf::Shelf;
 use crate::wants::WantsBoard;
-use base::clock::now_seconds;
 use sds;
 use sds::catalog::Catalog;
 use storage::CertificateKey;
@@ -46,7 +45,7 @@ impl Deployment {
         loop {
             tokio::select! {
                 _ = tick.tick() => {
-                    self.table().keep_time(now_seconds());
+                    self.table().keep_time(self.clock.now_seconds());
                     if std::mem::take(&mut is_dirty) {
                         self.save().await;
                     }
@@ -80,7 +79,7 @@ impl Deployment {
 
     /// Tells the engine what is to be replaced.
     fn ask(&self, around: &Surroundings) {
-        let replacements = self.table().replacements(now_seconds());
+        let replacements = self.table().replacements(self.clock.now_seconds());
         around.wants.replace(SOURCE, replacements);
     }
 
@@ -88,11 +87,12 @@ impl Deployment {
     async fn look(&self, around: &Surroundings, key: CertificateKey, version: Arc<str>) {
         let Some(expected) = self.table().expected(&key, &version) else { return };
         let addresses = self.addresses();
-        let name = name_of(&expected.newest, &around.catalog).filter(|_| !addresses.is_empty());
+        let name =
+            name_of(&expected.newest, &around.catalog, self.clock.now_seconds()).filter(|_| !addresses.is_empty());
         let outcome = match &name {
             Some(name) => verify(&expected, name, &addresses, self.was_served(name)).await,
             // What Envoy said has to do.
-            None => return self.table().proven(&key, &version, now_seconds()),
+            None => return self.table().proven(&key, &version, self.clock.now_seconds()),
         };
         let main = key.names().first().map_or("", String::as_str);
         let mut table = self.table();
@@ -100,7 +100,7 @@ impl Deployment {
             Outcome::Served => {
                 tracing::info!(resolver = key.resolver, main, name, "the new certificate is served");
                 table.tally.served += 1;
-                table.proven(&key, &version, now_seconds());
+                table.proven(&key, &version, self.clock.now_seconds());
                 name.into_iter().for_each(|name| self.is_served(name));
             }
             Outcome::Unknown(why) => {
@@ -111,10 +111,10 @@ impl Deployment {
                     "it can't be seen whether the new certificate is served"
                 );
                 table.tally.unverifiable += 1;
-                table.proven(&key, &version, now_seconds());
+                table.proven(&key, &version, self.clock.now_seconds());
             }
             Outcome::Unserved { reason, mendable } => {
-                table.unserved(&key, &version, &reason, mendable, now_seconds());
+                table.unserved(&key, &version, &reason, mendable, self.clock.now_seconds());
             }
         }
         drop(table);

@@ -10,7 +10,6 @@ use tokio::time::{Instant, sleep};
 
 use super::handshake::{Shown, shake};
 use super::table::Expected;
-use base::clock::now_seconds;
 use pki::Name;
 use pki::Pair;
 use pki::chain;
@@ -41,13 +40,12 @@ pub(super) enum Outcome {
 }
 
 /// The name by which a certificate can be asked for: the first one that it is the best for.
-pub(super) fn name_of(pair: &Pair, catalog: &Catalog) -> Option<String> {
+pub(super) fn name_of(pair: &Pair, catalog: &Catalog, now: i64) -> Option<String> {
     let askable = pair.names.iter().filter_map(|name| {
         let asked = name.strip_prefix('*').map_or_else(|| name.clone(), |rest| format!("{LABEL}{rest}"));
         // Without a DNS name there is no SNI to choose by.
         Name::parse(&asked).filter(|_| asked.parse::<std::net::IpAddr>().is_err()).map(|_| asked)
     });
-    let now = now_seconds();
     askable.into_iter().find(|name| catalog.best(name, now).is_some_and(|best| best.version == pair.version))
 }
 

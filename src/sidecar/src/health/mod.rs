@@ -259,6 +259,7 @@ mod tests {
 
     use super::*;
     use crate::wants::WantsBoard;
+    use base::clock::Clock;
     use storage::{Claim, FileStore, LeaseBounds, Storages};
 
     #[tokio::test]
@@ -266,18 +267,25 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let storage = directory.path().join("acme.json");
         let storages = Storages::from(storage.as_path());
-        let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
         let engine = Arc::new(Engine::new(store.clone()));
         let health = Health {
             store: store.clone(),
             engine: engine.clone(),
             sds: Arc::default(),
             watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
-            deployment: Arc::new(Deployment::open(&storage, Vec::new()).await),
-            revocation: Arc::new(Revocation::new(store.clone(), Arc::new(WantsBoard::new(1)), false, false)),
+            deployment: Arc::new(Deployment::open(&storage, Vec::new(), Clock::system()).await),
+            revocation: Arc::new(Revocation::new(
+                store.clone(),
+                Arc::new(WantsBoard::new(1)),
+                Clock::system(),
+                false,
+                false,
+            )),
             closed: Arc::default(),
             from_memory: Arc::default(),
-            configuration: Arc::default(),
+            configuration: Arc::new(Configuration::new(Clock::system())),
             doors: Doors::default(),
             ca_reach: Arc::default(),
         };

@@ -8,6 +8,7 @@ use protocol::{CertificateId, Limit, Limits, Permit, PermitRequest};
 use tempfile::TempDir;
 
 use super::*;
+use base::clock::Clock;
 use storage::{Claim, FileStore, LeaseBounds, Progress, Storages};
 
 const CA: &str = "https://ca.example.com/directory";
@@ -94,7 +95,7 @@ impl World {
 fn open(directory: &TempDir) -> FileStore {
     let path = |name: &str| directory.path().join(name);
     let own = std::iter::once(("own".to_owned(), path("own.json"))).collect();
-    FileStore::open(&Storages { default: path("acme.json"), own }, LeaseBounds::default()).unwrap()
+    FileStore::open(&Storages { default: path("acme.json"), own }, LeaseBounds::default(), Clock::system()).unwrap()
 }
 
 async fn fence(store: &FileStore, epoch: u64) -> Fence {

@@ -16,7 +16,7 @@ use notify::RecursiveMode;
 
 pub use file::{FileError, Files};
 
-use base::clock::now_seconds;
+use base::clock::Clock;
 use file::Stamp;
 use layout::Layout;
 use pki::Pair;
@@ -37,6 +37,7 @@ pub struct Sources {
 /// The user's certificates as they were read last.
 pub struct Provided {
     sources: Sources,
+    clock: Clock,
     /// What is served, and from which files.
     held: BTreeMap<Files, Arc<Pair>>,
     /// What each file pair was when it was last looked at, so that an unchanged one is not parsed again.
@@ -47,8 +48,8 @@ pub struct Provided {
 
 impl Provided {
     /// Nothing is read yet.
-    pub fn new(sources: Sources) -> Self {
-        Self { sources, held: BTreeMap::new(), stamps: HashMap::new(), problems: BTreeMap::new() }
+    pub fn new(sources: Sources, clock: Clock) -> Self {
+        Self { sources, clock, held: BTreeMap::new(), stamps: HashMap::new(), problems: BTreeMap::new() }
     }
 
     /// Reads everything that has changed and puts it into the catalog. It blocks on the file system.
@@ -77,7 +78,7 @@ impl Provided {
             self.repeat_problem(files, problems);
             return;
         }
-        match files.load_valid_at(now_seconds()) {
+        match files.load_valid_at(self.clock.now_seconds()) {
             Ok(pair) => self.hold(files, pair),
             Err(error) => {
                 problems.insert(files.certificate.clone(), self.explain(files, &error));

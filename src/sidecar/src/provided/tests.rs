@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use time::OffsetDateTime;
 
 use super::*;
+use base::clock::Clock;
 
 /// A chain and a key in PEM.
 struct Pem {
@@ -42,7 +43,7 @@ impl Desk {
         let directory = TempDir::new().unwrap();
         let sources = Sources { directories: vec![directory.path().to_owned()], ..Sources::default() };
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
-        Self { directory, provided: Provided::new(sources), catalog }
+        Self { directory, provided: Provided::new(sources, Clock::system()), catalog }
     }
 
     fn path(&self, file: &str) -> PathBuf {
@@ -64,7 +65,7 @@ impl Desk {
     }
 
     fn served(&self, name: &str) -> Option<String> {
-        self.catalog.best(name, now_seconds()).map(|pair| pair.chain_pem.replace('\r', ""))
+        self.catalog.best(name, Clock::system().now_seconds()).map(|pair| pair.chain_pem.replace('\r', ""))
     }
 
     fn problem(&self, file: &str) -> &str {
@@ -222,8 +223,8 @@ fn a_default_in_files_is_read_again_and_a_bad_one_changes_nothing() {
     let (one, other) = (pem("default.test"), pem("default.test"));
     fs::write(&file, format!("{}{}", one.chain, one.key)).unwrap();
     let catalog = Catalog::new(DefaultCertificate::Pair(Arc::new(files.load().unwrap())));
-    let mut provided = Provided::new(Sources { default: Some(files), ..Sources::default() });
-    let served = || catalog.best("any.test", now_seconds()).map(|pair| pair.chain_pem.clone());
+    let mut provided = Provided::new(Sources { default: Some(files), ..Sources::default() }, Clock::system());
+    let served = || catalog.best("any.test", Clock::system().now_seconds()).map(|pair| pair.chain_pem.clone());
     provided.read(&catalog);
     fs::write(&file, format!("{}{}", other.chain, one.key)).unwrap();
     provided.read(&catalog);
@@ -251,6 +252,6 @@ async fn a_change_is_picked_up_by_itself() {
     fs::write(sub_directory.join("a.crt"), &new.chain).unwrap();
     fs::write(sub_directory.join("a.key"), &new.key).unwrap();
     change().await;
-    assert!(same(catalog.best("a.test", now_seconds()).map(|pair| pair.chain_pem.clone()), &new));
+    assert!(same(catalog.best("a.test", Clock::system().now_seconds()).map(|pair| pair.chain_pem.clone()), &new));
     keeper.abort();
 }

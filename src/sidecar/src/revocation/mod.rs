@@ -34,7 +34,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::wants::WantsBoard;
-use base::clock::now_seconds;
+use base::clock::Clock;
 use fetch::Fetcher;
 use leaf::Leaf;
 use list::Reading;
@@ -54,6 +54,7 @@ const SOURCE: &str = "revocation";
 pub struct Revocation {
     store: Arc<dyn Store>,
     wants: Arc<WantsBoard>,
+    clock: Clock,
     /// None: no list is looked at.
     fetcher: Option<Fetcher>,
     state: Mutex<State>,
@@ -97,11 +98,17 @@ pub struct Lists {
 
 impl Revocation {
     /// Of what is in this store. With `enabled` off, nothing is looked at; `allow_private` allows URLs that lead inside.
-    pub fn new(store: Arc<dyn Store>, wants: Arc<WantsBoard>, enabled: bool, allow_private: bool) -> Self {
+    pub fn new(
+        store: Arc<dyn Store>,
+        wants: Arc<WantsBoard>,
+        clock: Clock,
+        enabled: bool,
+        allow_private: bool,
+    ) -> Self {
         let fetcher = enabled.then(|| Fetcher::new(allow_private)).and_then(|fetcher| {
             fetcher.inspect_err(|error| tracing::error!(%error, "revocation lists can't be fetched")).ok()
         });
-        Self { store, wants, fetcher, state: Mutex::default() }
+        Self { store, wants, clock, fetcher, state: Mutex::default() }
     }
 
     /// The stored certificates that are revoked.
@@ -129,17 +136,18 @@ impl Revocation {
                 }
             }
             let by_url = by_url(&leaves);
-            schedule.keep(by_url.keys().copied(), now_seconds());
-            let due: Vec<&str> = schedule.due(now_seconds());
+            schedule.keep(by_url.keys().copied(), self.clock.now_seconds());
+            let due: Vec<&str> = schedule.due(self.clock.now_seconds());
             let looks = due.into_iter().map(|url| (url.to_owned(), by_url.get(url).cloned().unwrap_or_default()));
             let looks: Vec<(String, Vec<Leaf>)> = looks.collect();
-            let mut outcomes =
-                stream::iter(looks).map(|(url, leaves)| look(fetcher, url, leaves)).buffer_unordered(AT_ONCE);
+            let mut outcomes = stream::iter(looks)
+                .map(|(url, leaves)| look(fetcher, url, leaves, &self.clock))
+                .buffer_unordered(AT_ONCE);
             while let Some((url, leaves, outcome)) = outcomes.next().await {
                 self.take(&url, &leaves, outcome, &mut schedule);
             }
             drop(outcomes);
-            let rest = schedule.rest(now_seconds()).map_or(LONGEST_REST, |rest| rest.min(LONGEST_REST));
+            let rest = schedule.rest(self.clock.now_seconds()).map_or(LONGEST_REST, |rest| rest.min(LONGEST_REST));
             tokio::select! {
                 () = sleep(rest) => {}
                 is_open = changed(&mut changes) => if !is_open { return },
@@ -150,7 +158,7 @@ impl Revocation {
     /// Brings what is known of the stored certificates up to date, by their versions.
     async fn leaves(&self, leaves: &mut HashMap<String, Option<Leaf>>) -> Result<(), StoreError> {
         let certificates = self.store.certificates().await?;
-        let now = now_seconds();
+        let now = self.clock.now_seconds();
         let mut current = HashMap::with_capacity(certificates.len());
         for certificate in certificates.into_iter().filter(|certificate| certificate.facts.not_after > now) {
             let version = certificate.pair.version.clone();
@@ -179,7 +187,7 @@ impl Revocation {
     }
 
     fn take(&self, url: &str, leaves: &[Leaf], outcome: Result<Reading, String>, schedule: &mut Schedule) {
-        let now = now_seconds();
+        let now = self.clock.now_seconds();
         let mut state = self.state();
         match outcome {
             Ok(Reading { revoked, next_update }) => {
@@ -253,26 +261,31 @@ fn by_url(leaves: &HashMap<String, Option<Leaf>>) -> HashMap<&str, Vec<Leaf>> {
 }
 
 /// Fetches a list, and looks for these certificates in it.
-async fn look(fetcher: &Fetcher, url: String, leaves: Vec<Leaf>) -> (String, Vec<Leaf>, Result<Reading, String>) {
+async fn look(
+    fetcher: &Fetcher,
+    url: String,
+    leaves: Vec<Leaf>,
+    clock: &Clock,
+) -> (String, Vec<Leaf>, Result<Reading, String>) {
     let body = match fetcher.fetch(&url).await {
         Ok(body) => body,
         Err(error) => return (url, leaves, Err(error.to_string())),
     };
-    let (from, wanted) = (url.clone(), leaves.clone());
+    let (from, wanted, now) = (url.clone(), leaves.clone(), clock.now_seconds());
     // A large list takes a while to read. It is cancelled only when the runtime ends, and panics only by a bug.
-    let read = spawn_blocking(move || read_for_all(&body, &from, &wanted)).await;
+    let read = spawn_blocking(move || read_for_all(&body, &from, &wanted, now)).await;
     (url, leaves, read.unwrap_or_else(|error| Err(error.to_string())))
 }
 
 /// The certificates that share a list have one issuer, or several certificates of it.
-fn read_for_all(body: &[u8], url: &str, leaves: &[Leaf]) -> Result<Reading, String> {
+fn read_for_all(body: &[u8], url: &str, leaves: &[Leaf], now: i64) -> Result<Reading, String> {
     let mut by_issuer: BTreeMap<&[u8], Vec<&str>> = BTreeMap::new();
     for leaf in leaves {
         by_issuer.entry(&leaf.issuer).or_default().push(&leaf.serial);
     }
     let mut all = Reading { revoked: HashMap::new(), next_update: None };
     for (issuer, serials) in by_issuer {
-        let reading = list::read(body, url, issuer, &serials, now_seconds()).map_err(|error| error.to_string())?;
+        let reading = list::read(body, url, issuer, &serials, now).map_err(|error| error.to_string())?;
         all.revoked.extend(reading.revoked);
         all.next_update = reading.next_update;
     }

@@ -51,7 +51,7 @@ impl Ca {
 }
 
 /// Looks at these CAs for as long as it is polled.
-pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store: Arc<dyn Store>) {
+pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store: Arc<dyn Store>, clock: Clock) {
     let started = Instant::now();
     let mut watched: Vec<(Ca, Counters, bool)> = cas.into_iter().map(|ca| (ca, Counters::default(), false)).collect();
     loop {
@@ -65,7 +65,7 @@ pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store
             let Some(now) = counters(&ca.cluster, &admin).await else { continue };
             if let Some(sight) = judge(before, &now) {
                 *is_known = true;
-                tell(ca, sight, &reach);
+                tell(ca, sight, &reach, clock.now_seconds());
             }
             *before = now;
         }
@@ -78,13 +78,13 @@ async fn is_failing(store: &dyn Store) -> bool {
     progress.iter().any(|progress| progress.attempt.as_ref().is_some_and(|attempt| attempt.failures > 0))
 }
 
-fn tell(ca: &Ca, sight: Result<(), Trouble>, reach: &CaReach) {
+fn tell(ca: &Ca, sight: Result<(), Trouble>, reach: &CaReach, now: i64) {
     match sight {
         Ok(()) if reach.answers(&ca.at) => tracing::info!("the CA {} is reached again", ca.at),
         Ok(()) => {}
         Err(trouble) => {
             let reason = trouble.reason(ca);
-            if reach.fails(&ca.at, &reason, Clock::default().now_seconds()) {
+            if reach.fails(&ca.at, &reason, now) {
                 tracing::error!("the CA {} can't be reached: {reason}", ca.at);
             }
         }

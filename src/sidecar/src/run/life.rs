@@ -186,7 +186,7 @@ impl Running {
         };
         let admin = Admin::new(&layout.admin_socket());
         let mut watchers = JoinSet::new();
-        watchers.spawn(ca_reach::watch(cas, admin.clone(), sidecar.ca_reach(), sidecar.store()));
+        watchers.spawn(ca_reach::watch(cas, admin.clone(), sidecar.ca_reach(), sidecar.store(), sidecar.clock()));
         let running = Self {
             admin,
             started: Instant::now(),

@@ -113,6 +113,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use base::clock::Clock;
     use storage::{Claim, FileStore, LeaseBounds, Storages, Store};
 
     struct Desk {
@@ -126,7 +127,8 @@ mod tests {
         async fn new() -> Self {
             let directory = tempfile::tempdir().unwrap();
             let storages = Storages::from(directory.path().join("acme.json").as_path());
-            let store: Arc<dyn Store> = Arc::new(FileStore::open(&storages, LeaseBounds::default()).unwrap());
+            let store: Arc<dyn Store> =
+                Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let engine = Arc::new(Engine::new(store.clone()));
             let watchdog = Arc::new(Watchdog::new(engine, vec![listener.local_addr().unwrap()]));

@@ -95,7 +95,7 @@ impl Machine {
         let store: Arc<dyn Store> = Arc::new(opened.map_err(|error| error.to_string())?);
         let (stop, stopping) = watch::channel(false);
         let context = self.runtime.block_on(async {
-            let dns = Dns::open(&self.storage(), 53, Vec::new()).await;
+            let dns = Dns::open(&self.storage(), 53, Vec::new(), clock.clone()).await;
             Context::alone(store.clone(), &self.storage(), clock, dns, stopping).await
         });
         let context = context.map_err(|error| error.to_string())?;

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{CertificateKey, Change, Claim, Fence, FileStore, LeaseBounds, Revision, Store};
+use base::clock::Clock;
 use pki::Name;
 use pki::Pair;
 use pki::chain;
@@ -25,7 +26,7 @@ struct Desk {
 impl Desk {
     async fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let store = FileStore::open(&storages(&home), LeaseBounds::default()).unwrap();
+        let store = FileStore::open(&storages(&home), LeaseBounds::default(), Clock::system()).unwrap();
         let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
         let fence = Fence(store.claim(claim).await.unwrap().fence);
         Self { home, store, fence }
@@ -329,7 +330,7 @@ async fn of_several_storages_each_resolvers_own_one_counts() {
 
     desk.store.close().await.unwrap();
     drop(desk.store);
-    let store = FileStore::open(&both, LeaseBounds::default()).unwrap();
+    let store = FileStore::open(&both, LeaseBounds::default(), Clock::system()).unwrap();
     let fence = Fence(store.claim(Claim { holder: "a".into(), epoch: 2, ttl: Duration::ZERO }).await.unwrap().fence);
     let renewed = certificate("le", &["a.example"]);
     let key = CertificateKey::from(&renewed.facts.id);

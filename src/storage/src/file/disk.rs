@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use super::before::{Before, LOCK, Note, Noted};
 use super::document::Book;
 use super::open_error::OpenError;
-use base::clock::now_seconds;
+use base::clock::Clock;
 use base::files::{Content, Directory, FileError, Lock};
 
 /// Only the owner may read and write.
@@ -33,6 +33,7 @@ pub(super) struct Disk {
     name: OsString,
     path: PathBuf,
     temporary: OsString,
+    clock: Clock,
     /// What the file was when we last read or wrote it; none when it was not there.
     known: Option<Stamp>,
     /// Held as long as the file is used. The kernel lets go of it when the process ends, however that happens.
@@ -56,8 +57,8 @@ impl Stamp {
 }
 
 impl Disk {
-    /// Locks the file and reads it.
-    pub(super) fn open(path: &Path) -> Result<(Self, Found), OpenError> {
+    /// Locks the file and reads it. A version of somebody else's is set aside under a name with the time of `clock`.
+    pub(super) fn open(path: &Path, clock: Clock) -> Result<(Self, Found), OpenError> {
         let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
         let path = directory.path_of(&name);
         if let Some(metadata) = directory.look_at_file(&name)? {
@@ -73,7 +74,7 @@ impl Disk {
         let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
         let (temporary, noted) = (around(".", &name, ".new"), Noted::of(&before));
         let found = Found { path: path.clone(), text: content.map(|content| content.bytes), before };
-        Ok((Self { directory, name, path, temporary, known, lock, noted }, found))
+        Ok((Self { directory, name, path, temporary, clock, known, lock, noted }, found))
     }
 
     /// Notes what there is in the file, for who finds it empty one day.
@@ -102,7 +103,7 @@ impl Disk {
         if self.known == Some(Stamp::of(&found)) {
             return Ok(());
         }
-        let aside = around("", &self.name, &format!(".changed-{}", now_seconds()));
+        let aside = around("", &self.name, &format!(".changed-{}", self.clock.now_seconds()));
         self.directory.rename(&self.name, &aside)?;
         let (path, aside) = (self.path.display(), self.directory.path_of(&aside));
         tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \

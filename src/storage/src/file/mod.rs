@@ -95,11 +95,11 @@ impl FileStore {
     ///
     /// # Errors
     /// When one of them can't be used; it is as it was then.
-    pub fn open(storages: &Storages, bounds: LeaseBounds) -> Result<Self, OpenError> {
-        Self::open_with(storages, bounds, Clock::default(), Writing::OnAThread)
+    pub fn open(storages: &Storages, bounds: LeaseBounds, clock: Clock) -> Result<Self, OpenError> {
+        Self::open_with(storages, bounds, clock, Writing::OnAThread)
     }
 
-    /// [`FileStore::open`] with another clock, and with the writing done elsewhere.
+    /// [`FileStore::open`] with the writing done elsewhere.
     ///
     /// # Errors
     /// When one of them can't be used; it is as it was then.
@@ -109,7 +109,7 @@ impl FileStore {
         clock: Clock,
         writing: Writing,
     ) -> Result<Self, OpenError> {
-        let mut opened = read_all(storages, Opened::read)?;
+        let mut opened = read_all(storages, |path| Opened::read(path, &clock))?;
         adopt(&mut opened);
         let last_fence = opened.iter().map(|(file, _)| file.book.document().fence).max().unwrap_or_default();
         let (mut files, mut own) = (Vec::new(), BTreeMap::new());

@@ -9,6 +9,7 @@ use super::one::Opened;
 use super::{OpenError, Storages, adopt, read_all};
 use crate::record::{CaOrigin, Certificate};
 use crate::{Account, Change, CommitError, Versioned};
+use base::clock::Clock;
 use pki::CertificateKey;
 
 /// The files of all resolvers, held as a sidecar would hold them.
@@ -24,8 +25,8 @@ impl Offline {
     ///
     /// # Errors
     /// When one of them can't be used: because a sidecar uses it, for example.
-    pub fn open(storages: &Storages) -> Result<Self, OpenError> {
-        let mut files = read_all(storages, Opened::read)?;
+    pub fn open(storages: &Storages, clock: &Clock) -> Result<Self, OpenError> {
+        let mut files = read_all(storages, |path| Opened::read(path, clock))?;
         adopt(&mut files);
         Ok(Self { files })
     }

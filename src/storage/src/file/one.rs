@@ -11,6 +11,7 @@ use super::document::{Book, Document};
 use super::open_error::OpenError;
 use super::schema;
 use crate::CommitError;
+use base::clock::Clock;
 
 /// A file that is read, and locked if it is to be written. Nothing has been written yet.
 pub(super) struct Opened {
@@ -26,8 +27,8 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Locks and reads. It blocks.
-    pub(super) fn read(path: &Path) -> Result<Self, OpenError> {
-        let (disk, found) = Disk::open(path)?;
+    pub(super) fn read(path: &Path, clock: &Clock) -> Result<Self, OpenError> {
+        let (disk, found) = Disk::open(path, clock.clone())?;
         Self::of(Some(disk), found)
     }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use super::super::contract;
 use super::disk::Disk;
 use super::*;
+use base::clock::Clock;
 use pki::Pair;
 use pki::chain;
 
@@ -30,7 +31,7 @@ impl Desk {
     }
 
     fn write(&self, name: &str, text: &str) {
-        let (mut disk, _) = Disk::open(&self.path(name)).unwrap();
+        let (mut disk, _) = Disk::open(&self.path(name), Clock::system()).unwrap();
         disk.replace(|out| out.write_all(text.as_bytes())).unwrap();
     }
 
@@ -44,7 +45,7 @@ impl Desk {
 
     fn try_open(&self) -> Result<FileStore, OpenError> {
         let own = self.own.iter().map(|name| ((*name).to_owned(), self.path(name))).collect();
-        FileStore::open(&Storages { default: self.path("acme.json"), own }, LeaseBounds::default())
+        FileStore::open(&Storages { default: self.path("acme.json"), own }, LeaseBounds::default(), Clock::system())
     }
 
     fn open(&self) -> FileStore {
@@ -171,7 +172,7 @@ async fn two_resolvers_with_one_path_share_the_file() {
     let desk = Desk::new(&[]);
     let own = ["le", "zero"].map(|resolver| (resolver.to_owned(), desk.path("both.json"))).into();
     let storages = Storages { default: desk.path("acme.json"), own };
-    let store = FileStore::open(&storages, LeaseBounds::default()).unwrap();
+    let store = FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap();
     let fence = hold(&store).await;
     store.commit(fence, vec![order("le", "a.example"), order("zero", "b.example")]).await.unwrap();
     assert_eq!(desk.resolvers("both.json"), ["le", "zero"]);
@@ -294,7 +295,7 @@ fn an_unusable_file_is_named_with_the_resolvers_whose_it_is_and_nothing_is_made(
     desk.write("own.json", "not JSON");
     let own = ["le", "zero"].map(|resolver| (resolver.to_owned(), desk.path("own.json"))).into();
     let storages = Storages { default: desk.path("acme.json"), own };
-    let error = FileStore::open(&storages, LeaseBounds::default()).err().unwrap().to_string();
+    let error = FileStore::open(&storages, LeaseBounds::default(), Clock::system()).err().unwrap().to_string();
     let expected = format!("resolvers le, zero: storage {}: at line 1", desk.path("own.json").display());
     assert!(error.starts_with(&expected), "{error}");
     assert!(!desk.path("acme.json").exists());
@@ -312,12 +313,12 @@ fn a_file_that_root_changes_stays_its_owners() {
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("acme.json");
-    drop(FileStore::open(&Storages::from(path.as_path()), LeaseBounds::default()).unwrap());
+    drop(FileStore::open(&Storages::from(path.as_path()), LeaseBounds::default(), Clock::system()).unwrap());
     let lock = directory.path().join("acme.json.lock");
     fs::remove_file(&lock).unwrap();
     chown(&path, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
     chown(directory.path(), Some(SOMEBODY), Some(SOMEBODY)).unwrap();
-    let mut offline = Offline::open(&Storages::from(path.as_path())).unwrap();
+    let mut offline = Offline::open(&Storages::from(path.as_path()), &Clock::system()).unwrap();
     offline.make(vec![new(&certificate("le", "a.example"))]).unwrap();
     assert_eq!(offline.save().unwrap().len(), 1);
     for path in [path, lock] {

@@ -52,6 +52,7 @@ pub use tree::ReadError;
 use source::Source;
 
 use crate::{Offline, Storages};
+use base::clock::Clock;
 
 /// What is to be taken over, and where to.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ pub struct Options {
 ///
 /// # Errors
 /// When the source or the storage can't be used at all; nothing has been changed then.
-pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
+pub fn import(options: &Options, clock: &Clock) -> Result<Report, ImportError> {
     let storages: Vec<PathBuf> = options.storages.files().iter().map(|(path, _)| (*path).to_owned()).collect();
     if storages.iter().any(|storage| is_same(storage, &options.path)) {
         return Err(ImportError::SameFile(options.path.clone()));
@@ -98,8 +99,8 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
     warnings.extend(source.note(&options.path));
     warnings.extend(choice::assign(&mut found, options.resolver.as_ref())?);
     let file = file_of(&options.storages, &found);
-    let mut storage = open(options, &found)?;
-    let plan = plan::plan(found, &storage, plan::Rules { takes_tests: options.takes_tests, now });
+    let mut storage = open(options, &found, clock)?;
+    let plan = plan::plan(found, &storage, plan::Rules { takes_tests: options.takes_tests, now: clock.now_seconds() });
     let changed = !plan.changes.is_empty();
     if changed && !options.dry_run {
         storage.make(plan.changes)?;
@@ -123,13 +124,13 @@ pub fn import(options: &Options, now: i64) -> Result<Report, ImportError> {
 
 /// Locks and reads the storage. One that is not there is not made when there is nothing to put into it, and when it is
 /// only to be said what would be done, what is there is only looked at.
-fn open(options: &Options, found: &Found) -> Result<Offline, ImportError> {
+fn open(options: &Options, found: &Found, clock: &Clock) -> Result<Offline, ImportError> {
     if options.dry_run {
         return Ok(Offline::look(&options.storages)?);
     }
     let is_there = options.storages.files().iter().any(|(path, _)| path.exists());
     let is_needed = !(found.certificates.is_empty() && found.accounts.is_empty());
-    if is_there || is_needed { Ok(Offline::open(&options.storages)?) } else { Ok(Offline::default()) }
+    if is_there || is_needed { Ok(Offline::open(&options.storages, clock)?) } else { Ok(Offline::default()) }
 }
 
 /// The file that it goes to; of several, the default one.

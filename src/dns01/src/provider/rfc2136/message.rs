@@ -1,7 +1,5 @@
 //! The messages of an update: what is sent, and what the answer means.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use hickory_proto::op::update_message::{append, delete_by_rdata};
 use hickory_proto::op::{Message, ResponseCode};
 use hickory_proto::rr::rdata::TXT;
@@ -40,7 +38,8 @@ pub(super) struct Verdict {
 }
 
 impl Update {
-    pub(super) fn new(change: Change, record: &Record, zone: &str) -> Result<Self, String> {
+    /// An update made at `time`, in seconds since 1970.
+    pub(super) fn new(change: Change, record: &Record, zone: &str, time: u64) -> Result<Self, String> {
         let name = |text: &str| Name::from_ascii(text).map_err(|_| format!("{text:?} is no DNS name"));
         let (owner, zone) = (name(&record.fqdn)?, name(zone)?);
         if !zone.zone_of(&owner) {
@@ -53,7 +52,6 @@ impl Update {
             Change::Add { .. } => append(set, zone, false, false),
             Change::Remove => delete_by_rdata(set, zone, false),
         };
-        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         Ok(Self { message, time })
     }
 

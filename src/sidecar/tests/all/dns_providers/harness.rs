@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use base::clock::Clock;
 use dns01::provider::{Provider, ProviderError, Record, Variables};
 use protocol::SecretText;
 
@@ -33,7 +34,7 @@ pub(crate) fn variables(pairs: &[(&str, &str)]) -> Variables {
 /// The provider with these variables.
 pub(crate) fn find(code: &str, pairs: &[(&str, &str)]) -> Result<Provider, ProviderError> {
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_envoy-autocert"));
-    Provider::find_with(code, "le", &variables(pairs), binary)
+    Provider::find_with(code, "le", &variables(pairs), &Clock::system(), binary)
 }
 
 /// The error of what must not succeed.

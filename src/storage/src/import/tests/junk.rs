@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{NOW, Options, Scene};
+use super::{Options, Scene, clock};
 use crate::import::import;
 
 /// Bytes that begin like something that is taken.
@@ -54,7 +54,7 @@ proptest! {
         let scene = Scene::new();
         scene.write_source(&bytes);
         for kind in [None, Some(crate::import::Kind::Pem), Some(crate::import::Kind::Kubernetes)] {
-            if let Ok(report) = import(&Options { kind, ..scene.options(Some("le")) }, NOW) {
+            if let Ok(report) = import(&Options { kind, ..scene.options(Some("le")) }, &clock()) {
                 prop_assert!(report.error.is_some() && !report.changed, "{report}");
             }
         }
@@ -67,7 +67,7 @@ proptest! {
         let scene = Scene::new();
         std::fs::create_dir_all(scene.source()).unwrap();
         files.iter().for_each(|(place, bytes)| scene.write(place, bytes));
-        if let Ok(report) = import(&scene.options(Some("le")), NOW) {
+        if let Ok(report) = import(&scene.options(Some("le")), &clock()) {
             prop_assert!(report.error.is_some() && !report.changed, "{report}");
         }
     }

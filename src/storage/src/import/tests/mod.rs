@@ -13,6 +13,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use base::clock::Clock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{CertificateParams, KeyPair};
@@ -23,6 +24,11 @@ use time::OffsetDateTime;
 use super::*;
 
 const NOW: i64 = 1_800_000_000;
+
+/// The clock that shows [`NOW`].
+fn clock() -> Clock {
+    Clock::showing(std::sync::Arc::new((NOW * 1000).into()))
+}
 const DAY: i64 = 24 * 60 * 60;
 
 /// A certificate with its key, in PEM.
@@ -102,9 +108,9 @@ impl Scene {
 
     fn import_with(&self, options: &Options) -> Report {
         let source = hash(&options.path);
-        let report = import(options, NOW).unwrap_or_else(|error| panic!("{error}"));
+        let report = import(options, &clock()).unwrap_or_else(|error| panic!("{error}"));
         let stored = fs::read(self.storage()).ok();
-        let again = import(options, NOW).unwrap_or_else(|error| panic!("{error}"));
+        let again = import(options, &clock()).unwrap_or_else(|error| panic!("{error}"));
         assert!(!again.changed, "{again}");
         assert!(
             count(&again, Outcome::Imported) == 0
@@ -117,7 +123,7 @@ impl Scene {
 
     /// Why nothing at all is imported.
     fn refused(&self) -> String {
-        match import(&self.options(Some("le")), NOW) {
+        match import(&self.options(Some("le")), &clock()) {
             Ok(report) => report.error.clone().unwrap_or_else(|| panic!("{report}")),
             Err(error) => error.to_string(),
         }

@@ -5,7 +5,7 @@ use std::fs;
 use rcgen::{BasicConstraints, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_ECDSA_P521_SHA512};
 use serde_json::json;
 
-use super::{NOW, Pem, Scene, account, account_key, count, entry, params, pem, reason};
+use super::{Pem, Scene, account, account_key, clock, count, entry, params, pem, reason};
 use crate::import::{ImportError, Options, Outcome, import};
 use crate::{Offline, Storages};
 
@@ -108,7 +108,7 @@ fn a_dry_run_leaves_nothing_behind() {
     scene.write_source(
         json!({ "le": { "Certificates": [entry(&pem(&["a.example"], 60), &["a.example"])] } }).to_string(),
     );
-    let report = import(&Options { dry_run: true, ..scene.options(None) }, NOW).unwrap();
+    let report = import(&Options { dry_run: true, ..scene.options(None) }, &clock()).unwrap();
     assert!(report.to_string().contains("to be imported") && report.changed);
     assert_eq!(fs::read_dir(scene.0.path()).unwrap().count(), 1);
 }
@@ -119,11 +119,11 @@ fn a_storage_in_use_is_not_touched() {
     scene.write_source(
         json!({ "le": { "Certificates": [entry(&pem(&["a.example"], 60), &["a.example"])] } }).to_string(),
     );
-    let held = Offline::open(&scene.options(None).storages).unwrap();
-    let error = import(&scene.options(None), NOW).unwrap_err().to_string();
+    let held = Offline::open(&scene.options(None).storages, &clock()).unwrap();
+    let error = import(&scene.options(None), &clock()).unwrap_err().to_string();
     assert!(error.contains("stop the sidecar, import, and start it again"), "{error}");
     drop(held);
-    assert!(import(&scene.options(None), NOW).is_ok());
+    assert!(import(&scene.options(None), &clock()).is_ok());
 }
 
 #[test]
@@ -131,15 +131,15 @@ fn the_storage_is_no_source_and_neither_is_anything_else() {
     let scene = Scene::new();
     scene.write_source("{}");
     let storages = Storages::from(scene.source().as_path());
-    let same = import(&Options { storages, ..scene.options(None) }, NOW).unwrap_err();
+    let same = import(&Options { storages, ..scene.options(None) }, &clock()).unwrap_err();
     assert!(same.to_string().contains("is the storage itself"));
     scene.write_source("[TOP-SECRET");
-    let damaged = import(&scene.options(None), NOW).unwrap_err().to_string();
+    let damaged = import(&scene.options(None), &clock()).unwrap_err().to_string();
     assert!(damaged.contains("line 1, column 2: expected JSON") && !damaged.contains("TOP-SECRET"), "{damaged}");
     fs::remove_file(scene.source()).unwrap();
-    assert!(import(&scene.options(None), NOW).unwrap_err().to_string().contains("can't be read"));
+    assert!(import(&scene.options(None), &clock()).unwrap_err().to_string().contains("can't be read"));
     fs::create_dir(scene.source()).unwrap();
-    assert!(matches!(import(&scene.options(None), NOW), Err(ImportError::Unrecognised { .. })));
+    assert!(matches!(import(&scene.options(None), &clock()), Err(ImportError::Unrecognised { .. })));
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn no_secret_is_shown() {
     let account = account(&account_key(), "https://ca.example/1");
     let file = json!({ "le": { "Account": account, "Certificates": [entry(&pair, &["a.example"])] } });
     scene.write_source(file.to_string());
-    let report = import(&scene.options(None), NOW).unwrap();
+    let report = import(&scene.options(None), &clock()).unwrap();
     let told = format!("{report}{}{report:?}", serde_json::to_string(&report).unwrap());
     let line = pair.key.lines().nth(1).unwrap();
     assert!(!told.contains(&line[..20]) && !told.contains("PRIVATE"), "{told}");

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use rcgen::KeyPair;
 use serde_json::json;
 
-use super::{Kind, NOW, Options, Outcome, Scene, count, entry, pem};
+use super::{Kind, Options, Outcome, Scene, clock, count, entry, pem};
 use crate::import::import;
 
 /// B2: the directories that were taken for lego's, and others' that have a part of its layout.
@@ -74,10 +74,10 @@ fn of_several_directories_each_is_named_and_none_is_taken() {
     let why = scene.refused();
     assert!(why.contains("did you mean one of these") && !scene.storage().exists(), "{why}");
     assert!(why.contains("source/letsencrypt (certbot)") && why.contains("source/lego (lego)"), "{why}");
-    let report = import(&Options { kind: Some(Kind::Lego), ..scene.options(Some("le")) }, NOW).unwrap();
+    let report = import(&Options { kind: Some(Kind::Lego), ..scene.options(Some("le")) }, &clock()).unwrap();
     assert_eq!((report.source, count(&report, Outcome::Imported)), (Kind::Lego, 1));
     let path = scene.source().join("letsencrypt");
-    let report = import(&Options { path, kind: Some(Kind::Lego), ..scene.options(Some("le")) }, NOW).unwrap();
+    let report = import(&Options { path, kind: Some(Kind::Lego), ..scene.options(Some("le")) }, &clock()).unwrap();
     let why = report.error.unwrap();
     assert!(why.contains("as lego has them; found none; it is certbot's: leave out --from"), "{why}");
 }
@@ -94,7 +94,7 @@ fn a_part_of_a_tools_directory_is_taken_alone() {
     }
     let part = |part: &str, key: Option<&str>| {
         let key = key.map(|key| scene.source().join(key));
-        import(&Options { path: scene.source().join(part), key, ..scene.options(Some("le")) }, NOW)
+        import(&Options { path: scene.source().join(part), key, ..scene.options(Some("le")) }, &clock())
     };
     for place in ["live", "live/a"] {
         let report = part(place, None).unwrap();
@@ -121,7 +121,7 @@ fn the_storage_is_not_found_in_a_directory() {
     let scene = Scene::new();
     scene.write("acme.json", "{}");
     let storages = crate::Storages::from(scene.source().join("acme.json").as_path());
-    let error = import(&Options { storages, ..scene.options(Some("le")) }, NOW).unwrap_err().to_string();
+    let error = import(&Options { storages, ..scene.options(Some("le")) }, &clock()).unwrap_err().to_string();
     assert!(error.contains("found nothing that is taken"), "{error}");
 }
 

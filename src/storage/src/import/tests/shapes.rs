@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use rcgen::{BasicConstraints, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 
-use super::{NOW, Options, Outcome, Pem, Scene, account_key, count, entry, params, pem, reason};
+use super::{Options, Outcome, Pem, Scene, account_key, clock, count, entry, params, pem, reason};
 use crate::import::import;
 
 const CERTBOT: [&str; 2] = ["fullchain.pem", "privkey.pem"];
@@ -42,7 +42,7 @@ fn a_certificate_of_a_test_system_is_left_out_unless_it_is_asked_for_and_never_d
         assert!(line.reason.as_deref().unwrap().ends_with("--staging takes it"), "{report}");
         assert!(report.error.is_some(), "{report}");
         let asked = Options { takes_tests: true, dry_run: true, ..scene.options(Some("le")) };
-        assert_eq!(count(&import(&asked, NOW).unwrap(), Outcome::Imported), 1);
+        assert_eq!(count(&import(&asked, &clock()).unwrap(), Outcome::Imported), 1);
     }
     caddys(&caddy, "acme-v02", &trusted, json!({ "url": "https://acme-v02.api.letsencrypt.org/acme/cert/1" }));
     certbot.write_pair("live/real/", CERTBOT, &trusted);
@@ -216,7 +216,7 @@ fn a_pair_that_does_not_belong_together_and_a_key_with_a_passphrase_are_told() {
         scene.write_source(&one.chain);
         let file = scene.0.path().join("key.pem");
         fs::write(&file, key).unwrap();
-        let report = import(&Options { key: Some(file), ..scene.options(Some("le")) }, NOW).unwrap();
+        let report = import(&Options { key: Some(file), ..scene.options(Some("le")) }, &clock()).unwrap();
         let why = report.certificates[0].reason.as_deref().unwrap();
         assert!(why.contains(expected), "{why}");
         assert!(report.error.is_some() && !scene.storage().exists());
@@ -234,7 +234,7 @@ fn resources_whose_key_is_elsewhere_are_told() {
             + &resource("Secret", "type: kubernetes.io/tls\ndata: { tls.crt: '!', tls.key: YQ== }\n")
             + &resource("Secret", "type: kubernetes.io/tls\ndata: { tls.crt: YQ== }\n"),
     );
-    let report = import(&scene.options(Some("le")), NOW).unwrap();
+    let report = import(&scene.options(Some("le")), &clock()).unwrap();
     let reasons: Vec<_> = report.certificates.iter().filter_map(|line| line.reason.as_deref()).collect();
     for (reason, expected) in
         reasons.iter().zip(["only the cluster", "kubectl get secret a-tls", "not base64", "no tls.key"])
@@ -243,7 +243,7 @@ fn resources_whose_key_is_elsewhere_are_told() {
     }
     assert_eq!((reasons.len(), report.error.is_some()), (4, true), "{report}");
     scene.write_source("apiVersion: v1\nkind: Secret\ndata:\n  {{- if x }}\n");
-    assert!(import(&scene.options(Some("le")), NOW).unwrap().to_string().contains("template of Helm's"));
+    assert!(import(&scene.options(Some("le")), &clock()).unwrap().to_string().contains("template of Helm's"));
 }
 
 /// As of acme.sh's default CA, ZeroSSL: a resolver that is bound to the same external account uses it.

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{KeyPair, PKCS_ECDSA_P384_SHA384};
 use serde_json::{Value, json};
 
-use super::{NOW, Pem, Scene, account, account_key, count, entry, pem, reason};
+use super::{Pem, Scene, account, account_key, clock, count, entry, pem, reason};
 use crate::import::{ChoiceError, ImportError, Outcome, import};
 
 #[test]
@@ -75,7 +75,7 @@ fn traefik_1_comes_in_both_of_its_shapes() {
     for (file, names) in [(flat, vec!["a.example"]), (oldest, vec!["b.example", "c.example"])] {
         let scene = Scene::new();
         scene.write_source(file.to_string());
-        assert!(matches!(import(&scene.options(None), NOW), Err(ImportError::Resolver(ChoiceError::Missing))));
+        assert!(matches!(import(&scene.options(None), &clock()), Err(ImportError::Resolver(ChoiceError::Missing))));
         assert!(!scene.storage().exists());
         let report = scene.import(Some("le"));
         let line = &report.certificates[0];
