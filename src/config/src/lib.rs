@@ -13,6 +13,7 @@ mod limit;
 pub mod mac_key;
 mod mistake;
 mod node;
+mod redirect;
 mod resolver;
 mod routers;
 pub mod rule;
@@ -28,6 +29,7 @@ pub use mistake::{Mistake, listed, nearest, shortened};
 use node::Node;
 use protocol::CertificateId;
 use protocol::SecretText;
+pub use redirect::{HTTPS_PORT, Redirect};
 pub use resolver::{
     CaTrust, DnsChallenge, DnsPersistChallenge, Eab, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge,
 };
@@ -50,6 +52,8 @@ pub struct Config {
     pub role: Role,
     /// `entryPoint`: the one whose challenges this responder answers; unset, any.
     pub entry_point: Option<String>,
+    /// `redirect`: where plaintext requests for hosts with a valid certificate are sent; unset, nowhere.
+    pub redirect: Option<Redirect>,
     /// `engine`: how the orders are driven.
     pub engine: EngineOptions,
     /// What is taken, but deserves a line in the log.
@@ -140,6 +144,7 @@ fn read(root: &Node<'_>, of_router: OfRouter<'_>, mistakes: &mut Vec<Mistake>) -
     let mut top = root.table(mistakes)?;
     let role = top.take("role").map_or(Some(Role::Auto), |node| role(&node, mistakes));
     let entry_point = top.take("entryPoint").and_then(|node| node.text("the name of an entry point", mistakes));
+    let redirect = redirect::read(&mut top, mistakes);
     let resolvers = top.take("certificatesResolvers");
     let has_none = resolvers.as_ref().is_none_or(Node::is_empty_table);
     let resolver_names = resolvers.as_ref().map(Node::keys).unwrap_or_default();
@@ -166,7 +171,18 @@ fn read(root: &Node<'_>, of_router: OfRouter<'_>, mistakes: &mut Vec<Mistake>) -
     top.finish(mistakes);
     let sidecar_cluster = sidecar_cluster.unwrap_or_default();
     let role = role?;
-    Some(Config { resolvers, wants, sidecar_cluster, sidecar_tokens, ca_clusters, role, entry_point, engine, warnings })
+    Some(Config {
+        resolvers,
+        wants,
+        sidecar_cluster,
+        sidecar_tokens,
+        ca_clusters,
+        role,
+        entry_point,
+        redirect,
+        engine,
+        warnings,
+    })
 }
 
 fn role(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Role> {

@@ -100,6 +100,7 @@ pub(crate) mod tests {
             ca_clusters: Vec::new(),
             role: Role::Auto,
             entry_point: None,
+            redirect: None,
             engine: EngineOptions::default(),
             warnings: Vec::new(),
         };

@@ -237,6 +237,20 @@ fn a_mac_key_or_its_place_is_refused_and_the_sidecars_flag_is_told() {
 }
 
 #[test]
+fn plaintext_requests_are_redirected_only_where_that_is_asked_for() {
+    let redirect = |value: Value| config::parse(&value).map(|config| config.redirect.map(|to| to.port));
+    assert_eq!(redirect(json!({"role": "responder"})), Ok(None));
+    assert_eq!(redirect(json!({"role": "responder", "redirect": null})), Ok(None));
+    assert_eq!(redirect(json!({"role": "responder", "redirect": "certified"})), Ok(Some(443)));
+    let port = |port: Value| redirect(json!({"role": "responder", "redirect": "certified", "redirectPort": port}));
+    assert_eq!(port(json!(8443.0)), Ok(Some(8443)));
+    for wrong in [json!(0), json!(65_536), json!("https")] {
+        let mistakes = port(wrong).unwrap_err();
+        assert!(mistakes[0].to_string().contains("expected a whole number from 1 to 65535"), "{mistakes:?}");
+    }
+}
+
+#[test]
 fn a_responder_needs_nothing() {
     assert_eq!(ok(&json!({"role": "responder"})).role, Role::Responder);
 }
@@ -261,7 +275,10 @@ fn each_mistake_has_its_line() {
         (json!(null), "configuration: found nothing, expected an object".into()),
         (with("/role", json!("enigne")), "role: found \"enigne\", expected one of auto, engine, responder; did you mean engine?".into()),
         (with("/role", json!(7)), "role: found the number 7, expected one of auto, engine, responder".into()),
-        (with("/certificatesResolver", json!({})), "certificatesResolver: found an unknown key, expected one of the keys role, entryPoint, certificatesResolvers, routers, sidecar, caClusters, engine; did you mean certificatesResolvers?".into()),
+        (with("/redirect", json!("certifed")), "redirect: found \"certifed\", expected one of certified; did you mean certified?".into()),
+        (with("/redirect", json!(true)), "redirect: found true, expected one of certified".into()),
+        (with("/redirectPort", json!(8443)), "redirectPort: found the number 8443, expected no such key without `redirect: certified`".into()),
+        (with("/certificatesResolver", json!({})), "certificatesResolver: found an unknown key, expected one of the keys role, entryPoint, redirect, redirectPort, certificatesResolvers, routers, sidecar, caClusters, engine; did you mean certificatesResolvers?".into()),
         (with("/sidecar", Value::Null), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
         (with("/sidecar", json!("x")), "sidecar: found \"x\", expected an object".into()),
         (with("/sidecar", json!({})), "sidecar.cluster: found nothing, expected the name of the Envoy cluster of the sidecar's API".into()),
