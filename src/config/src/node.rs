@@ -93,12 +93,18 @@ impl<'a> Node<'a> {
 
     /// What the text stands for in a list of choices.
     pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)], mistakes: &mut Vec<Mistake>) -> Option<T> {
-        let names = || choices.iter().map(|(name, _)| *name);
+        let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+        let index = self.index_in(&names, mistakes)?;
+        choices.get(index).map(|(_, choice)| *choice)
+    }
+
+    /// Where the text is in a list of words.
+    fn index_in(&self, words: &[&str], mistakes: &mut Vec<Mistake>) -> Option<usize> {
         let word = self.value.as_str().unwrap_or_default();
-        let found = choices.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice);
+        let found = words.iter().position(|known| *known == word);
         if found.is_none() {
-            let expected = format!("one of {}", listed(names()));
-            mistakes.push(Mistake { nearest: nearest(word, names()), ..self.mistake(&expected) });
+            let expected = format!("one of {}", listed(words.iter().copied()));
+            mistakes.push(Mistake { nearest: nearest(word, words.iter().copied()), ..self.mistake(&expected) });
         }
         found
     }

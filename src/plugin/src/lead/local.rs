@@ -29,7 +29,7 @@ impl LocalLease {
     /// Takes the lease if it is free; returns its epoch.
     pub(super) fn take(&self) -> Option<u64> {
         let now = self.world.clock.shared();
-        let record = self.change(|current| lease::take(current, self.me, now)).ok()??;
+        let record = self.change(&|current| lease::take(current, self.me, now)).ok()??;
         Some(record.epoch)
     }
 
@@ -37,7 +37,7 @@ impl LocalLease {
     pub(super) fn renew(&self) -> bool {
         let Some(mine) = self.mine.get() else { return false };
         let now = self.world.clock.shared();
-        match self.change(|current| lease::renew(current, mine, now)) {
+        match self.change(&|current| lease::renew(current, mine, now)) {
             Ok(record) => record.is_some(),
             // Shared data can't be reached: then nobody else can take it either, before it is over.
             Err(_) => mine.expires > now,
@@ -47,13 +47,13 @@ impl LocalLease {
     /// Gives the lease up, so that another instance need not wait for its end.
     pub(super) fn release(&self) {
         if let Some(mine) = self.mine.take() {
-            let _ = self.change(|current| lease::release(current, mine));
+            let _ = self.change(&|current| lease::release(current, mine));
         }
     }
 
     fn change(
         &self,
-        decide: impl Fn(Option<Record>) -> Option<Record>,
+        decide: &dyn Fn(Option<Record>) -> Option<Record>,
     ) -> Result<Option<Record>, crate::proxy::Status> {
         let mut decided = None;
         self.world.shared.update(KEY, |value| {
