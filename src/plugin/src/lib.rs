@@ -6,12 +6,13 @@
 //! - `abi`: the one room that knows the `proxy-wasm` crate; everything else sees the `proxy::Proxy` trait.
 //! - `root`: what Envoy's calls mean to a root context and to its streams.
 //! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
+//! - `redirect`: sends plaintext requests for `certified` hosts, a table in shared data, to https.
 //! - `lead`: stands for election, and while it leads runs the engine of the `resolver` crate.
 //! - `ca` and `sidecar`: what the engine needs of the world, by `callouts`.
 //!
 //! Promised: nothing that a peer, a configuration, another plugin or Envoy hands over traps. A trapped VM on the main
 //! thread never comes back, a worker's only with the next request. Refused: to keep a certificate's key, and to touch a
-//! request that is not a live challenge.
+//! request that neither asks for a live challenge nor is to be redirected.
 
 #![deny(unsafe_code)]
 // On other targets there is no host to call and nothing that calls us: only the tests use what is here.
@@ -19,8 +20,10 @@
 
 #[cfg(target_family = "wasm")]
 mod abi;
+mod authority;
 mod ca;
 mod callouts;
+mod certified;
 mod challenges;
 mod clock;
 mod config;
@@ -32,6 +35,7 @@ mod metrics;
 mod observer;
 mod places;
 mod proxy;
+mod redirect;
 mod responder;
 mod root;
 mod shared;

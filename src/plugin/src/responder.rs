@@ -4,13 +4,12 @@
 //! `/.well-known/acme-challenge/` and a token, no query, and a live challenge has this token and this host. Any other
 //! request goes on down the filter chain untouched, so nobody can use the path to get around a filter that comes later.
 
+use crate::authority::host;
 use crate::challenges;
-use crate::clock::Clock;
-use crate::proxy::ProxyHandle;
-use crate::shared::Shared;
+use crate::world::World;
 
 /// Where the CA asks.
-const PREFIX: &str = "/.well-known/acme-challenge/";
+pub(crate) const PREFIX: &str = "/.well-known/acme-challenge/";
 
 /// What Envoy's access log shows as the response code's details.
 const DETAILS: &str = "envoy_autocert_http_01";
@@ -24,15 +23,14 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 
 /// Answers the request that is being decoded now, if it asks for a live challenge. Returns whether it did.
-pub(crate) fn answer(proxy: &ProxyHandle, shared: &Shared, clock: &Clock) -> bool {
-    let Some(path) = proxy.request_header(":path") else { return false };
-    let Some(token) = token(&path) else { return false };
+pub(crate) fn answer(world: &World, path: &str) -> bool {
+    let World { proxy, shared, .. } = world;
+    let Some(token) = token(path) else { return false };
     if !proxy.request_header(":method").is_some_and(|method| method == "GET" || method == "HEAD") {
         return false;
     }
     let Some(host) = proxy.request_header(":authority").and_then(|authority| host(&authority)) else { return false };
-    let now = i64::try_from(clock.wall() / 1000).unwrap_or(i64::MAX);
-    let Some(key_authorization) = challenges::find(shared, token, &host, now) else { return false };
+    let Some(key_authorization) = challenges::find(shared, token, &host, world.now_seconds()) else { return false };
     // For a HEAD request, Envoy sends the length of this body and leaves the body out.
     proxy.respond(200, HEADERS, key_authorization.as_bytes(), DETAILS).is_ok()
 }
@@ -43,23 +41,6 @@ fn token(path: &str) -> Option<&str> {
     let fits = (22..=128).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
     fits.then_some(token)
-}
-
-/// The host of an `:authority`, as challenges name it: lower case, without a port, a trailing dot or brackets.
-fn host(authority: &str) -> Option<String> {
-    let (host, port) = match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']')?,
-        None => match authority.split_once(':') {
-            Some((host, _)) => (host, authority.get(host.len()..)?),
-            None => (authority, ""),
-        },
-    };
-    let port_fits = match port.strip_prefix(':') {
-        Some(digits) => digits.len() <= 5 && digits.bytes().all(|byte| byte.is_ascii_digit()),
-        None => port.is_empty(),
-    };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    (port_fits && !host.is_empty()).then(|| host.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -88,28 +69,5 @@ mod tests {
             assert_eq!(token(bad), None, "{bad}");
         }
         assert_eq!(token(&format!("{PREFIX}{}", "a".repeat(129))), None);
-    }
-
-    #[test]
-    fn the_host_is_read_as_challenges_name_it() {
-        for (authority, expected) in [
-            ("a.example", Some("a.example")),
-            ("A.Example:80", Some("a.example")),
-            ("a.example.", Some("a.example")),
-            ("a.example.:8080", Some("a.example")),
-            ("[2001:DB8::1]:80", Some("2001:db8::1")),
-            ("[2001:db8::1]", Some("2001:db8::1")),
-            ("192.0.2.1:80", Some("192.0.2.1")),
-            ("a.example:", Some("a.example")),
-            ("2001:db8::1", None),
-            ("a.example:http", None),
-            ("[::1", None),
-            ("[::1]x", None),
-            (":80", None),
-            (".", None),
-            ("", None),
-        ] {
-            assert_eq!(host(authority).as_deref(), expected, "{authority}");
-        }
     }
 }

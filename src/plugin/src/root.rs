@@ -10,7 +10,7 @@ use crate::config::Configured;
 use crate::executor::{Step, Task};
 use crate::proxy::{Buffer, ProxyHandle, Token};
 use crate::world::World;
-use crate::{config, gate, lead, logger, responder};
+use crate::{config, gate, lead, logger, redirect, responder};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -40,7 +40,7 @@ pub struct Root {
 
 /// An HTTP stream.
 pub struct Stream {
-    /// The world of a root context that answers challenges.
+    /// The world of a root context that answers requests.
     world: Option<Rc<World>>,
 }
 
@@ -109,7 +109,7 @@ impl Root {
 
     /// An HTTP stream of this root context.
     pub fn stream(&self) -> Stream {
-        let plugin = self.plugin.as_ref().filter(|plugin| plugin.answers_challenges());
+        let plugin = self.plugin.as_ref().filter(|plugin| plugin.answers_requests());
         Stream { world: plugin.map(|plugin| Rc::clone(&plugin.world)) }
     }
 }
@@ -119,7 +119,10 @@ impl Stream {
     pub fn request(&self) -> Action {
         let Some(world) = &self.world else { return Action::Continue };
         let _entered = logger::enter(&world.proxy);
-        if responder::answer(&world.proxy, &world.shared, &world.clock) { Action::Pause } else { Action::Continue }
+        let Some(path) = world.proxy.request_header(":path") else { return Action::Continue };
+        let is_answered = responder::answer(world, &path)
+            || world.config.redirect.is_some_and(|redirect| redirect::answer(world, redirect, &path));
+        if is_answered { Action::Pause } else { Action::Continue }
     }
 }
 
@@ -163,12 +166,12 @@ impl Plugin {
         plugin
     }
 
-    fn answers_challenges(&self) -> bool {
+    fn answers_requests(&self) -> bool {
         self.world.config.role != Role::Engine
     }
 
     fn tick(&mut self) {
-        if !self.entered && self.answers_challenges() {
+        if !self.entered && self.answers_requests() {
             self.entered = true;
             gate::enter(&self.world.shared, self.fingerprint, self.world.config.entry_point.as_deref());
         }

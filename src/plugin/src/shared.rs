@@ -8,7 +8,7 @@
 //! knows by what is in it that it is over. Without a token nothing is shared: what stands in its place until it is
 //! filled in, everybody knows.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use config::MAX_TOKENS;
 use hmac::{Hmac, KeyInit, Mac};
@@ -16,6 +16,7 @@ use protocol::SecretText;
 use sha2::Sha256;
 
 use crate::proxy::{ProxyHandle, Status};
+use crate::table::Table;
 
 /// How often a compare-and-swap is tried. Each failure means that somebody else succeeded.
 const MAX_TRIES: usize = 32;
@@ -33,6 +34,10 @@ const PLACEHOLDER: &str = "${";
 /// How long a signature is, in bytes: HMAC-SHA-256's. Before the value stand a byte, the number of signatures, and these.
 const SIGNATURE: usize = 32;
 
+/// How long a value that was verified once counts as verified, in seconds. Its compare-and-swap number tells it from
+/// every other one, and comes again only after four thousand million writes.
+const VERIFIED: u64 = 10;
+
 /// Shared data, as one configuration sees it.
 pub(crate) struct Shared {
     proxy: ProxyHandle,
@@ -40,6 +45,19 @@ pub(crate) struct Shared {
     keys: Vec<[u8; SIGNATURE]>,
     /// Set once a value of somebody else's has been told of.
     has_told: Cell<bool>,
+    /// The values verified last of the keys that are read often.
+    verified: RefCell<Table<String, Verified>>,
+}
+
+/// A value whose signatures were looked at.
+#[derive(Clone, Copy)]
+struct Verified {
+    /// The value's compare-and-swap number.
+    number: u32,
+    /// Seconds since 1970.
+    at: i64,
+    /// Where the value begins behind its signatures; none when none of them is ours.
+    start: Option<usize>,
 }
 
 impl Shared {
@@ -53,7 +71,7 @@ impl Shared {
                  expected one of the sidecar's --api-token-file"
             );
         }
-        Self { proxy, keys, has_told: Cell::new(false) }
+        Self { proxy, keys, has_told: Cell::new(false), verified: RefCell::default() }
     }
 
     /// Reads a key; `None` when there is none.
@@ -64,9 +82,33 @@ impl Shared {
         Ok(self.proxy.shared_data(key)?.map(|(value, _)| self.verified(key, value)))
     }
 
+    /// The same for a key that every request reads: the signature of a value is verified once, not each time. There may
+    /// be only so many such keys.
+    pub(crate) fn read_often(&self, key: &str, now: i64) -> Result<Option<Vec<u8>>, Status> {
+        if self.keys.is_empty() {
+            return Ok(None);
+        }
+        let Some((value, number)) = self.proxy.shared_data(key)? else { return Ok(None) };
+        let known = self.verified.borrow().get(key).copied();
+        let start = match known.filter(|known| known.number == number && known.at.abs_diff(now) < VERIFIED) {
+            Some(known) => known.start,
+            None => {
+                let start = self.start(key, &value);
+                self.verified.borrow_mut().insert(key.to_owned(), Verified { number, at: now, start });
+                start
+            }
+        };
+        Ok(Some(self.unsigned(key, value, start)))
+    }
+
     /// Changes a key: `change` sees the value (empty when there is none) and returns the new one, or `None` to leave it.
     /// Called again when somebody else was faster. Returns whether it was changed.
     pub(crate) fn update(&self, key: &str, mut change: impl FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Status> {
+        self.change(key, &mut change)
+    }
+
+    /// The same, compiled once for all changes.
+    fn change(&self, key: &str, change: &mut dyn FnMut(&[u8]) -> Option<Vec<u8>>) -> Result<bool, Status> {
         if self.keys.is_empty() {
             return Err(Status::NotFound);
         }
@@ -106,8 +148,14 @@ impl Shared {
     }
 
     /// The value without its signatures; empty when none of them is ours.
-    fn verified(&self, key: &str, mut value: Vec<u8>) -> Vec<u8> {
-        if let Some(start) = self.start(key, &value) {
+    fn verified(&self, key: &str, value: Vec<u8>) -> Vec<u8> {
+        let start = self.start(key, &value);
+        self.unsigned(key, value, start)
+    }
+
+    /// The value from this place on; empty, and told of once, when there is no such place.
+    fn unsigned(&self, key: &str, mut value: Vec<u8>, start: Option<usize>) -> Vec<u8> {
+        if let Some(start) = start.filter(|start| *start <= value.len()) {
             return value.split_off(start);
         }
         if !value.is_empty() && !self.has_told.replace(true) {

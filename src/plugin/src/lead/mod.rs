@@ -87,7 +87,7 @@ async fn keep(world: &World, lease: &LocalLease) {
     }
 }
 
-/// Asks the sidecar for its lease, and reigns whenever it has it. Ends only when this Envoy can't be named.
+/// Leads in this Envoy, for ever. Ends only when this Envoy can't be named.
 async fn lead(world: &Rc<World>, epoch: u64) {
     let Some(envoy) = envoy_name(world) else {
         log::error!("shared data can't be written, so no engine runs in this instance");
@@ -95,12 +95,18 @@ async fn lead(world: &Rc<World>, epoch: u64) {
         return;
     };
     let sidecar = Rc::new(Sidecar::new(Rc::clone(world), Leader { envoy, epoch }));
+    let kept = sidecar.keep_certified();
+    select(pin!(kept), pin!(ask_for_lease(world, &sidecar))).await;
+}
+
+/// Asks the sidecar for its lease, and reigns whenever it has it, for ever.
+async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
     let mut pause = FIRST_PAUSE;
     loop {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 sidecar.forget_refusal();
-                reign::reign(world, &sidecar, &lease).await;
+                reign::reign(world, sidecar, &lease).await;
                 pause = FIRST_PAUSE;
             }
             Ok(lease) => {

@@ -2,9 +2,11 @@
 //!
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
 //! - [`vault`]: what the engine asks of it; [`answers`]: those of challenges.
+//! - [`certified`]: the table of certified hosts, as the sidecar's state says.
 //! - [`json`]: answers as messages; [`translate`]: `protocol`'s types as the resolver's, and back.
 
 mod answers;
+mod certified;
 mod json;
 mod renewals;
 mod translate;
@@ -75,6 +77,8 @@ pub(crate) struct Sidecar {
     held: Places,
     /// Why the lease was refused last, so that this is logged once.
     refusal: RefCell<String>,
+    /// Of the table of certified hosts.
+    upkeep: certified::Upkeep,
 }
 
 /// One exchange.
@@ -117,6 +121,7 @@ impl Sidecar {
             places: Places::new(MAX_CALLS),
             held: Places::new(MAX_HELD),
             refusal: RefCell::default(),
+            upkeep: certified::Upkeep::default(),
         }
     }
 

@@ -23,7 +23,7 @@ use crate::world::World;
 const STATE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most pages of a state: a hundred times as many as 100,000 certificates have.
-const MAX_PAGES: usize = 1_000;
+pub(super) const MAX_PAGES: usize = 1_000;
 
 /// How long a signing request may take: an RSA-8192 key can need most of a minute. Asked again, the sidecar answers
 /// with the key it has made meanwhile.
@@ -93,17 +93,19 @@ impl Vault for SidecarVault {
 
     async fn inventory(&self) -> Result<Inventory, VaultError> {
         let mut inventory = Inventory::default();
-        let mut page = path::STATE.to_owned();
+        let mut certified = self.sidecar.begin_reading();
+        let mut page = first_page();
         for _ in 0..MAX_PAGES {
-            let ask = Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", page) };
-            let state: protocol::State = self.ask(Ok(ask)).await?;
+            let state: protocol::State = self.ask(Ok(page)).await?;
             let next = state.next.clone();
+            certified.add(&state, self.world.now_seconds());
             translate::add(&mut inventory, state);
             let Some(next) = next else {
+                self.sidecar.end_reading(&certified);
                 self.world.herald.inventory(&inventory);
                 return Ok(inventory);
             };
-            page = format!("{}?after={}", path::STATE, escaped(&next));
+            page = page_after(&next);
         }
         Err(VaultError::Refused(format!("the sidecar's state has more than {MAX_PAGES} pages")))
     }
@@ -193,6 +195,7 @@ impl Vault for SidecarVault {
         };
         let published: protocol::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
         let protocol::Published { certificate, durable, other_chains } = published;
+        self.sidecar.add_certified(&certificate);
         Ok(Published { certificate: translate::certificate(certificate), durable, other_chains })
     }
 
@@ -212,6 +215,16 @@ impl Vault for SidecarVault {
         let served = gate::entry_points(&self.world.shared);
         (!served.is_empty()).then_some(served)
     }
+}
+
+/// Asks for the first page of the state.
+pub(super) fn first_page() -> Ask {
+    Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", path::STATE.to_owned()) }
+}
+
+/// Asks for the page of the state behind the one that ends so.
+pub(super) fn page_after(end: &str) -> Ask {
+    Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", format!("{}?after={}", path::STATE, escaped(end))) }
 }
 
 /// A text as it stands in a query.

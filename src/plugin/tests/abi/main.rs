@@ -20,6 +20,7 @@ mod hostile;
 mod leases;
 mod module;
 mod options;
+mod redirect;
 mod responder;
 mod ticks;
 mod world;
