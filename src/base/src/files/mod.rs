@@ -16,6 +16,7 @@
 //! | `directory.rs` | an open directory, and files in it |
 //! | `inner.rs`, `lock.rs` | links and directories in it; locks |
 //! | `new_file.rs` | a file that is not there yet, or is to take the place of another one |
+//! | `atomic_file.rs` | files that are replaced whole, for whoever writes one |
 //! | `acting.rs` | root's work with another user's rights |
 //! | `secret.rs` | files with a secret: the user's, and those that we make |
 //! | `socket.rs` | sockets |
@@ -23,6 +24,7 @@
 //! | `error.rs` | what was found, what was expected, what to do |
 
 mod acting;
+pub mod atomic_file;
 mod directory;
 mod error;
 mod inner;

@@ -12,6 +12,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use super::atomic_file::{self, Access};
 use super::directory::{Directory, is_mounted};
 use super::error::FileError;
 use super::trust::{Owners, is_trusted, judge_way, others_write};
@@ -96,15 +97,6 @@ pub fn exposed(metadata: &Metadata) -> Option<u32> {
     (mode & EVERYBODY_READS != 0).then_some(mode)
 }
 
-/// Access to a file that we make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Its mode, as 0600 or 0640.
-    pub mode: u32,
-    /// The group that it is given to.
-    pub group: Option<u32>,
-}
-
 /// Makes a file with a secret, whole and with its mode before it has its name; says whether there was none. The
 /// directory is made when it is not there. It blocks.
 ///
@@ -115,10 +107,7 @@ pub fn create(path: &Path, access: Access, content: &[u8]) -> Result<bool, FileE
     if directory.look_at_file(&name)?.is_some() {
         return Ok(false);
     }
-    let mut new = directory.new_file_for(&name, access.mode)?;
-    new.set_access(access.mode, access.group)?;
-    new.write(|out| out.write_all(content)).map_err(|error| FileError::io(path, "write", error))?;
-    new.put_if_absent(&name)
+    atomic_file::create(&directory, &name, access, content)
 }
 
 /// Replaces a file with a secret by one step, or makes it. When it returns `Ok`, the new one is on disk. It blocks.
@@ -128,8 +117,5 @@ pub fn create(path: &Path, access: Access, content: &[u8]) -> Result<bool, FileE
 pub fn replace(path: &Path, access: Access, content: &[u8]) -> Result<(), FileError> {
     let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
     directory.look_at_file(&name)?;
-    let mut new = directory.new_file_for(&name, access.mode)?;
-    new.set_access(access.mode, access.group)?;
-    new.write(|out| out.write_all(content)).map_err(|error| FileError::io(path, "write", error))?;
-    new.put(&name)
+    atomic_file::replace_as(&directory, &name, access, content)
 }

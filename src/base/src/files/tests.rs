@@ -12,7 +12,8 @@ use std::time::Duration;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
-use super::secret::{self, Access};
+use super::atomic_file::Access;
+use super::secret;
 use super::{Directory, FileError, Owners};
 
 /// A user that is neither root nor us.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::Entry;
-use base::beside;
+use base::state_file;
 
 /// The schema of the file.
 const VERSION: u32 = 1;
@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path, now: i64) -> Result<Vec<Entry>, String> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => error,
     };
-    match beside::set_aside(path, now) {
+    match state_file::set_aside(path, now) {
         Ok(aside) => {
             tracing::error!(path = %path.display(), aside = %aside.display(), error = %why, "the journal of DNS records \
                 can't be read and is set aside; TXT records that are named in it are to be removed by hand");
@@ -50,7 +50,7 @@ pub(super) fn read(path: &Path, now: i64) -> Result<Vec<Entry>, String> {
 }
 
 fn parse(path: &Path) -> io::Result<Vec<Entry>> {
-    let document: Document = beside::read(path, MAX_BYTES)?;
+    let document: Document = state_file::read(path, MAX_BYTES)?;
     if document.version != VERSION {
         return Err(io::Error::other(format!("expected version {VERSION}, found {}", document.version)));
     }
@@ -60,7 +60,7 @@ fn parse(path: &Path) -> io::Result<Vec<Entry>> {
 /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
 pub(super) fn write(path: &Path, records: Vec<Entry>) -> io::Result<()> {
     if records.is_empty() {
-        return beside::remove(path);
+        return state_file::remove(path);
     }
-    beside::replace(path, &Document { version: VERSION, records })
+    state_file::replace(path, &Document { version: VERSION, records })
 }

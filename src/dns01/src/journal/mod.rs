@@ -17,8 +17,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
 
 use super::provider::Record;
-use base::beside;
 use base::clock::Clock;
+use base::state_file;
 
 /// What is added to the path of the storage.
 const SUFFIX: &str = ".dns-records";
@@ -93,7 +93,7 @@ struct Held {
 impl Journal {
     /// Reads the journal beside this storage.
     pub(super) async fn open(storage: &Path, clock: &Clock) -> Self {
-        let path = beside::path(storage, SUFFIX);
+        let path = state_file::path(storage, SUFFIX);
         let (reading, now) = (path.clone(), clock.now_seconds());
         // It is cancelled only when the runtime ends, and panics only by a bug.
         let read =

@@ -7,7 +7,7 @@ use protocol::SecretText;
 use protocol::tokens as envoy;
 
 use super::{Followed, Kind, TokenError, TokenFile, Tokens, random};
-use base::beside;
+use base::state_file;
 use pki::secret::Secret;
 
 /// Behind the storage's path: the file with the token of the API.
@@ -31,8 +31,8 @@ impl Doors {
     /// # Errors
     /// When a file can't be used.
     pub fn open(storage: &Path, api: Option<&Path>, sds: Option<&Path>) -> Result<(Self, Vec<Followed>), UnfitFile> {
-        let (api_file, api) = open(Kind::Api, api, &beside::path(storage, API))?;
-        let (sds_file, sds) = open(Kind::Sds, sds, &beside::path(storage, SDS))?;
+        let (api_file, api) = open(Kind::Api, api, &state_file::path(storage, API))?;
+        let (sds_file, sds) = open(Kind::Sds, sds, &state_file::path(storage, SDS))?;
         Ok((Self { api, sds }, vec![api_file, sds_file]))
     }
 

@@ -14,7 +14,8 @@ use zeroize::Zeroizing;
 
 use super::{Grant, Scope, is_placeholder};
 use base::files::FileError;
-use base::files::secret::{self, Access};
+use base::files::atomic_file::Access;
+use base::files::secret;
 use pki::Name;
 use pki::secret::Secret;
 

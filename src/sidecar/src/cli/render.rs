@@ -24,6 +24,7 @@ use super::{InputArgs, failed, wake};
 use crate::closed;
 use crate::envoy;
 use base::environment::for_envoy;
+use base::files::atomic_file;
 use base::files::{Directory, FileError, users};
 use sds::tokens::{Kind, first};
 
@@ -377,9 +378,7 @@ fn replace(path: &Path, text: &str, force: bool, mode: u32, mark: &str) -> Resul
         if !is_ours && !force {
             return Ok(false);
         }
-        let mut new = directory.new_file_for(&name, mode)?;
-        new.write(|out| out.write_all(text.as_bytes()))?;
-        new.put(&name)?;
+        atomic_file::replace(&directory, &name, mode, text.as_bytes())?;
         Ok(true)
     };
     match replaced() {

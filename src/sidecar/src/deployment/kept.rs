@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 
 use super::entry::{Entry, Rejection, State};
-use base::beside;
+use base::state_file;
 use pki::Pair;
 
 /// What is added to the path of the storage.
@@ -68,7 +68,7 @@ pub(super) struct Keeper {
 impl Keeper {
     /// Reads the file beside this storage.
     pub(super) async fn open(storage: &Path, now: i64) -> (Self, Vec<Kept>) {
-        let path = beside::path(storage, SUFFIX);
+        let path = state_file::path(storage, SUFFIX);
         let reading = path.clone();
         // It is cancelled only when the runtime ends, and panics only by a bug.
         let kept = spawn_blocking(move || read(&reading, now)).await.unwrap_or_default();
@@ -85,10 +85,10 @@ impl Keeper {
         let path = self.path.clone();
         let written = spawn_blocking(move || {
             let written = if kept.is_empty() {
-                beside::remove(&path)
+                state_file::remove(&path)
             } else {
                 let certificates = kept.into_iter().map(Record::from).collect();
-                beside::replace(&path, &Document { version: VERSION, certificates })
+                state_file::replace(&path, &Document { version: VERSION, certificates })
             };
             *is_there = true;
             written
@@ -102,7 +102,7 @@ impl Keeper {
 
 /// What is in the file; nothing when there is none, or none that can be read.
 fn read(path: &Path, now: i64) -> Vec<Kept> {
-    let why = match beside::read::<Document>(path, MAX_BYTES) {
+    let why = match state_file::read::<Document>(path, MAX_BYTES) {
         Ok(document) if document.version == VERSION => {
             return document.certificates.into_iter().map(Kept::from).collect();
         }
@@ -111,7 +111,7 @@ fn read(path: &Path, now: i64) -> Vec<Kept> {
         Err(error) => error,
     };
     let aside =
-        beside::set_aside(path, now).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
+        state_file::set_aside(path, now).map_or_else(|error| error.to_string(), |aside| aside.display().to_string());
     let path = path.display();
     tracing::warn!(%path, aside, error = %why, "the last good certificates can't be read and are set aside");
     Vec::new()

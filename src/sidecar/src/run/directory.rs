@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::RunError;
+use base::files::atomic_file;
 use base::files::{self, FileError, Lock, Owners};
 
 /// Only the owner may pass: Envoy runs as the same user.
@@ -68,7 +69,7 @@ impl Directory {
 
     fn mark(&self) -> Result<(), RunError> {
         let directory = files::Directory::open(&self.path, Owners::Ours).map_err(RunError::Directory)?;
-        let marked = || directory.new_file_for(OsStr::new(MARK), MARK_MODE)?.put(OsStr::new(MARK));
+        let marked = || atomic_file::replace(&directory, OsStr::new(MARK), MARK_MODE, b"");
         marked().map_err(RunError::Directory)
     }
 

@@ -14,6 +14,7 @@ use super::RunError;
 use super::admin::Admin;
 use super::pieces::{Layout, Pieces};
 use base::files::Directory;
+use base::files::atomic_file;
 
 /// Only the owner may read and write: Envoy runs as the same user.
 const MODE: u32 = 0o600;
@@ -96,9 +97,7 @@ pub(super) fn replace(path: &Path, content: &Value) -> Result<(), RunError> {
         if directory.read(&name, most).is_ok_and(|there| there.is_some_and(|there| there.bytes == text.as_bytes())) {
             return Ok(());
         }
-        let mut new = directory.new_file_for(&name, MODE)?;
-        new.write(|out| out.write_all(text.as_bytes()))?;
-        new.put(&name).map_err(io::Error::from)
+        atomic_file::replace(&directory, &name, MODE, text.as_bytes()).map_err(io::Error::from)
     };
     replaced().map_err(failed)
 }

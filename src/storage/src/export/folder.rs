@@ -15,6 +15,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use base::files::atomic_file::{self, Access};
 use base::files::{Directory, FileError};
 use pki::Pair;
 
@@ -194,12 +195,9 @@ impl Part {
 
     fn write(&self, pair: &Directory) -> Result<(), FolderError> {
         let name = OsStr::new(self.name);
-        let mut new = pair.new_file_for(name, self.mode)?;
-        // The umask may have taken away what others need to read a certificate.
-        new.set_access(self.mode, None)?;
-        let written = new.write(|out| out.write_all(self.content.as_bytes()));
-        written.map_err(|error| FileError::Io { path: pair.path_of(name), doing: "write", error })?;
-        match new.put_if_absent(name)? {
+        // The umask may take away what others need to read a certificate, so the mode is exact.
+        let access = Access { mode: self.mode, group: None };
+        match atomic_file::create(pair, name, access, self.content.as_bytes())? {
             true => Ok(()),
             false => Err(FolderError::InTheWay { path: pair.path_of(name), expected: "a new directory" }),
         }

@@ -10,9 +10,9 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::disk::around;
 use super::document::Document;
 use super::open_error::OpenError;
+use base::files::atomic_file::sibling;
 use base::files::{Directory, Lock};
 
 /// What is added to the storage's name for its lock.
@@ -65,13 +65,13 @@ pub(super) struct Before {
 impl Before {
     /// Looks beside a storage. What can't be read is there all the same.
     pub(super) fn find(directory: &Directory, name: &OsStr) -> Self {
-        let lock = around("", name, LOCK);
+        let lock = sibling("", name, LOCK);
         let note = match directory.read(&lock, MAX_NOTE) {
             Ok(content) => content.map(|content| Note::read(&content.bytes)),
             Err(_) => Some(Note::Written),
         };
         let of_lock = note.filter(|note| *note != Note::New).map(|_| lock);
-        let mut companions = COMPANIONS.iter().map(|suffix| around("", name, suffix));
+        let mut companions = COMPANIONS.iter().map(|suffix| sibling("", name, suffix));
         let known_by =
             of_lock.or_else(|| companions.find(|name| directory.look(name).is_ok_and(|found| found.is_some())));
         Self { note, known_by: known_by.map(|name| directory.path_of(&name)) }

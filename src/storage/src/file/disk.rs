@@ -16,6 +16,7 @@ use super::before::{Before, LOCK, Note, Noted};
 use super::document::Book;
 use super::open_error::OpenError;
 use base::clock::Clock;
+use base::files::atomic_file::{replace_locked, sibling};
 use base::files::{Content, Directory, FileError, Lock};
 
 /// Only the owner may read and write.
@@ -65,14 +66,14 @@ impl Disk {
             judge(&directory, &name, &metadata)?;
         }
         let before = Before::find(&directory, &name);
-        let lock = directory.lock(&around("", &name, LOCK)).map_err(|error| match error {
+        let lock = directory.lock(&sibling("", &name, LOCK)).map_err(|error| match error {
             FileError::Locked(_) => OpenError::Locked(path.clone()),
             other => other.into(),
         })?;
         before.begin(&lock);
         let content = content(&directory, &name)?;
         let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
-        let (temporary, noted) = (around(".", &name, ".new"), Noted::of(&before));
+        let (temporary, noted) = (sibling(".", &name, ".new"), Noted::of(&before));
         let found = Found { path: path.clone(), text: content.map(|content| content.bytes), before };
         Ok((Self { directory, name, path, temporary, clock, known, lock, noted }, found))
     }
@@ -84,13 +85,10 @@ impl Disk {
 
     /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
     pub(super) fn replace(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        // A crash may have left one; another process can't be writing it, as we hold the lock.
-        let mut new = self.directory.new_file(&self.temporary, MODE)?;
-        new.write(content)?;
-        new.sync()?;
-        self.set_aside_what_others_wrote()?;
-        self.known = Some(Stamp::of(&new.rename_to(&self.name)?));
-        Ok(self.directory.sync()?)
+        let names = [self.name.as_os_str(), self.temporary.as_os_str()];
+        let written = replace_locked(&self.directory, names, MODE, content, || self.set_aside_what_others_wrote())?;
+        self.known = Some(Stamp::of(&written));
+        Ok(())
     }
 
     fn set_aside_what_others_wrote(&self) -> io::Result<()> {
@@ -103,7 +101,7 @@ impl Disk {
         if self.known == Some(Stamp::of(&found)) {
             return Ok(());
         }
-        let aside = around("", &self.name, &format!(".changed-{}", self.clock.now_seconds()));
+        let aside = sibling("", &self.name, &format!(".changed-{}", self.clock.now_seconds()));
         self.directory.rename(&self.name, &aside)?;
         let (path, aside) = (self.path.display(), self.directory.path_of(&aside));
         tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \
@@ -181,11 +179,4 @@ fn judge(directory: &Directory, name: &OsStr, metadata: &Metadata) -> Result<(),
         return Err(OpenError::TooOpen { mode: metadata.mode() & 0o7777, path });
     }
     if directory.is_mount_point(name) { Err(OpenError::MountPoint(path)) } else { Ok(()) }
-}
-
-pub(super) fn around(before: &str, name: &OsStr, after: &str) -> OsString {
-    let mut sibling = OsString::from(before);
-    sibling.push(name);
-    sibling.push(after);
-    sibling
 }

@@ -11,6 +11,7 @@ use super::super::ProviderError;
 use super::super::http::{Http, below};
 use super::account::Account;
 use base::exposed;
+use base::files::atomic_file;
 use base::files::{Content, Directory, FileError, secret};
 
 /// The longest file, in bytes: tens of thousands of accounts.
@@ -116,8 +117,5 @@ fn read(path: &Path) -> std::io::Result<Map<String, Value>> {
 
 fn write(path: &Path, accounts: &Map<String, Value>) -> std::io::Result<()> {
     let (directory, name) = Directory::of(path)?;
-    let mut new = directory.new_file_for(&name, MODE)?;
-    new.write(|out| out.write_all(&serde_json::to_vec_pretty(accounts)?))?;
-    new.put(&name)?;
-    Ok(())
+    Ok(atomic_file::replace(&directory, &name, MODE, &serde_json::to_vec_pretty(accounts)?)?)
 }

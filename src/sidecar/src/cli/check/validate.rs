@@ -12,6 +12,7 @@ use crate::envoy;
 use crate::run;
 use base::environment::Passed;
 use base::files::Directory;
+use base::files::atomic_file;
 
 /// Envoy compiles the plugin for it, which takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -113,8 +114,5 @@ impl Validator {
 
 fn written(file: &Path, text: &str) -> io::Result<()> {
     let (directory, name) = Directory::beside(file)?;
-    let mut new = directory.new_file_for(&name, MODE)?;
-    new.write(|out| out.write_all(text.as_bytes()))?;
-    new.put(&name)?;
-    Ok(())
+    Ok(atomic_file::replace(&directory, &name, MODE, text.as_bytes())?)
 }

@@ -1,9 +1,8 @@
 //! Small files of our own beside the storage: JSON, read whole and replaced whole.
 //!
-//! Promises: a file is the whole old or the whole new one at every moment, 0600; one that can't be read is set aside and
-//! never written over.
+//! Promises: a file is replaced as [`crate::files::atomic_file`] promises, and has the mode 0600; a file that can't be read is set
+//! aside and never written over.
 
-use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::files::Directory;
+use crate::files::atomic_file::{replace_locked, sibling};
 
 /// Only the owner may read and write.
 const MODE: u32 = 0o600;
@@ -38,7 +38,7 @@ pub fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> {
 /// When it can't be moved.
 pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
     let (directory, name) = Directory::beside(unreadable)?;
-    let aside = with(&name, &format!(".unreadable-{now}"));
+    let aside = sibling("", &name, &format!(".unreadable-{now}"));
     directory.rename(&name, &aside)?;
     Ok(directory.path_of(&aside))
 }
@@ -50,10 +50,9 @@ pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
 /// When it can't be written.
 pub fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
     let (directory, name) = Directory::beside(path)?;
-    // A crash may have left one. Nobody else is writing it, as the storage beside it is locked.
-    let mut new = directory.new_file(&with(&name, ".new"), MODE)?;
-    new.write(|out| out.write_all(&serde_json::to_vec_pretty(content)?))?;
-    new.put(&name)?;
+    let temporary = sibling("", &name, ".new");
+    let content = serde_json::to_vec_pretty(content)?;
+    replace_locked(&directory, [&name, &temporary], MODE, |out| out.write_all(&content), || Ok(()))?;
     Ok(())
 }
 
@@ -65,10 +64,4 @@ pub fn remove(path: &Path) -> io::Result<()> {
     let (directory, name) = Directory::beside(path)?;
     directory.remove(&name)?;
     Ok(directory.sync()?)
-}
-
-fn with(name: &OsStr, suffix: &str) -> OsString {
-    let mut name = name.to_owned();
-    name.push(suffix);
-    name
 }
