@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Where a server listens, or what a client connects to.
+/// A server's listening address, or the address that a client connects to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Address {
     /// A unix socket.
@@ -16,14 +16,14 @@ pub(crate) enum Address {
 pub(crate) enum Host {
     /// All addresses of this machine.
     Any,
-    /// This machine, whichever of its loopback addresses.
+    /// A loopback address of this machine.
     Loopback,
-    /// Another one.
+    /// Any other host, by name or IP address.
     Other(String),
 }
 
 impl Address {
-    /// A unix socket by its path. `/var/run` is `/run`, and what means nothing in a path is left out.
+    /// A unix socket by its path, normalized: `/var/run` becomes `/run`, empty and `.` segments are dropped.
     pub(crate) fn pipe(path: &str) -> Self {
         let mut parts: Vec<&str> = Vec::new();
         for part in path.split('/').filter(|part| !part.is_empty() && *part != ".") {
@@ -44,10 +44,10 @@ impl Address {
         Self::Tcp(Host::of(host), port)
     }
 
-    /// Says whether a client that connects to this address comes to who listens on the other one.
+    /// True if a client that connects to this address reaches the server that listens on `listening`.
     pub(crate) fn reaches(&self, listening: &Self) -> bool {
         match (self, listening) {
-            // To connect to the address of no host is to connect to this one.
+            // A client that connects to the unspecified address reaches its own machine.
             (Self::Tcp(Host::Loopback | Host::Any, port), Self::Tcp(Host::Loopback | Host::Any, other)) => {
                 port == other
             }
@@ -57,7 +57,7 @@ impl Address {
 }
 
 impl Host {
-    /// A name, or an IP address with or without brackets.
+    /// Parses a name, or an IP address with or without brackets.
     pub(crate) fn of(host: &str) -> Self {
         let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
         let ip = host.parse::<IpAddr>().map(|ip| ip.to_canonical());

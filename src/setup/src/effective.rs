@@ -1,31 +1,31 @@
-//! Which TLS options connections have in the end.
+//! Effective TLS options of each host.
 //!
-//! Promises: a host whose routers name different options has the default ones, as in Traefik; so has whatever no router
-//! names, and a router that names no host. Whoever closes routers and whoever renders them ask here.
+//! Promises: a host whose routers name different options gets the default options, as in Traefik; so do hosts without a
+//! router, and routers without a host. Closing routers and rendering them both use this module.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Traefik's name of the TLS options of whoever names none.
+/// Traefik's name of the TLS options of routers that name none.
 pub(crate) const DEFAULT_OPTIONS: &str = "default";
 
-/// What a router names: its hosts, and its TLS options.
+/// A router's hosts, and the TLS options that the router names.
 pub(crate) type Named<'r> = (Vec<&'r str>, Option<&'r str>);
 
-/// Which TLS options each host of an entry point has.
+/// Effective TLS options of each host of one entry point.
 #[derive(Default)]
 pub(crate) struct EffectiveOptions<'r> {
     of_host: HashMap<&'r str, &'r str>,
 }
 
 impl<'r> EffectiveOptions<'r> {
-    /// Those of all routers of one entry point.
+    /// Collects the options from all routers of one entry point.
     pub(crate) fn of(routers: impl Iterator<Item = Named<'r>>) -> Self {
         let mut all = Self::default();
         routers.for_each(|router| all.add(router));
         all
     }
 
-    /// Those of each entry point, from routers with the ones that they are on.
+    /// Collects the options of every entry point, from routers with the entry points that they are on.
     pub(crate) fn by_entry_point(routers: impl Iterator<Item = (&'r [String], Named<'r>)>) -> HashMap<&'r str, Self> {
         let mut all: HashMap<&str, Self> = HashMap::new();
         for (entry_points, named) in routers {
@@ -51,7 +51,7 @@ impl<'r> EffectiveOptions<'r> {
         self.of_host.keys().copied()
     }
 
-    /// The hosts of each; the default ones are always there.
+    /// The hosts of each set of TLS options; the default options are always in the map.
     pub(crate) fn groups(&self) -> BTreeMap<&'r str, BTreeSet<&'r str>> {
         let mut groups: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([(DEFAULT_OPTIONS, BTreeSet::new())]);
         for (host, options) in &self.of_host {
@@ -60,12 +60,12 @@ impl<'r> EffectiveOptions<'r> {
         groups
     }
 
-    /// Those of a host.
+    /// The options of a host.
     pub(crate) fn of_name(&self, name: &str) -> &'r str {
         self.of_host.get(name).copied().unwrap_or(DEFAULT_OPTIONS)
     }
 
-    /// Those of all these hosts of a router, or the default ones.
+    /// The options that all of these hosts share, or the default options.
     pub(crate) fn of_router(&self, hosts: &[&str]) -> &'r str {
         let mut all = hosts.iter().map(|host| self.of_name(host));
         let first = all.next().unwrap_or(DEFAULT_OPTIONS);

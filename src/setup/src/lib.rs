@@ -1,12 +1,11 @@
-//! From what a user writes to the Envoy configuration made of it.
+//! Compiles the user's configuration to Envoy's.
 //!
-//! - [`input`]: files, flags, environment variables and Helm values, put together and read.
-//! - [`traefik`]: the types of Traefik's configuration; [`schema`] is made of them.
-//! - [`mac_key`]: what `eab.hmacEncoded` says, a key or its place.
-//! - [`model`]: what is to be set up, free of the form it was written in.
-//! - [`envoy`]: Envoy's configuration made of it.
-//! - [`into`]: the same put into an Envoy configuration of the user's own.
-//! - [`check`]: what is wrong with an Envoy configuration that uses the plugin; [`located`] says where.
+//! - [`input`]: files, flags, environment variables and Helm values, merged and read.
+//! - [`traefik`]: the types of Traefik's configuration; [`schema`] is derived from them.
+//! - [`model`]: the setup, independent of the form it was written in.
+//! - [`envoy`]: the Envoy configuration generated from a setup.
+//! - [`into`]: the same, inserted into an Envoy bootstrap of the user's own.
+//! - [`check`]: finds mistakes in an Envoy configuration that uses the plugin; [`located`] gives their lines.
 //!
 //! Text in, text out: nothing here opens a file, a socket or a process; the binary does.
 

@@ -1,5 +1,5 @@
-//! TLS towards each CA: encrypted, its chain verified, its name verified. Account keys sign what passes there, and what
-//! a false CA answers would be served to everybody.
+//! Checks TLS towards each CA: encrypted, chain verified, name verified. The plugin signs with account keys there, and
+//! serves the certificates of whoever answers.
 
 use std::net::IpAddr;
 
@@ -56,7 +56,7 @@ fn of_cluster(cluster: &At<'_>, ca: &CaUse<'_, '_>, report: &mut Report) {
     san(&context, validation.as_ref(), name, by_sni && has_sni, is_elsewhere, report);
 }
 
-/// The chain is verified, by roots that are known.
+/// Checks that the chain is verified against known roots.
 fn chain(context: &At<'_>, validation: Option<&At<'_>>, is_elsewhere: bool, report: &mut Report) {
     let path = "common_tls_context.validation_context";
     let has_roots = validation.is_some_and(|validation| validation.get("trusted_ca").is_some());
@@ -80,7 +80,7 @@ fn chain(context: &At<'_>, validation: Option<&At<'_>>, is_elsewhere: bool, repo
     }
 }
 
-/// The CA's server is told which name is meant; an address is none (RFC 6066 §3). Whether it is.
+/// Checks that SNI is sent to the CA's server; an IP address needs none (RFC 6066 §3). Returns true if a name is sent.
 fn sni(context: &At<'_>, name: &str, is_automatic: bool, is_address: bool, report: &mut Report) -> bool {
     let is_automatic = is_automatic || context.flag_of("auto_host_sni") == Some(true);
     match context.get("sni") {
@@ -93,13 +93,13 @@ fn sni(context: &At<'_>, name: &str, is_automatic: bool, is_address: bool, repor
         None if is_automatic || is_address => is_automatic,
         None => {
             report.mistake(Finding::missing(context, "sni", format!("`sni: {name}`, or `auto_host_sni: true`")));
-            // What verifies the name by it is not what is wrong.
+            // The SAN check that depends on SNI is not the mistake.
             true
         }
     }
 }
 
-/// The certificate's name is verified.
+/// Checks that the certificate's name is verified.
 fn san(
     context: &At<'_>,
     validation: Option<&At<'_>>,

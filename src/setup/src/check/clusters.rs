@@ -1,4 +1,4 @@
-//! The clusters that the plugin's configuration names are there: the sidecar's API, and each CA's.
+//! Checks that the clusters named in the plugin's configuration exist: the sidecar's API, and each CA's.
 
 use std::collections::BTreeMap;
 use std::ptr;
@@ -11,11 +11,11 @@ use super::plugin::{Configured, Plugin};
 use super::{Finding, Report};
 use crate::located::{At, Node};
 
-/// The cluster of a CA that the plugin calls, as its configuration has it.
+/// The cluster of a CA that the plugin calls, as configured.
 pub(super) struct CaUse<'p, 'a> {
-    /// Where it was configured.
+    /// The configuration that names the CA.
     pub(super) configured: &'p Configured<'a>,
-    /// The path of the key that says so, below the configuration.
+    /// The path of the key that names the CA, below the configuration.
     pub(super) path: String,
     /// The CA.
     pub(super) origin: Origin,
@@ -23,11 +23,11 @@ pub(super) struct CaUse<'p, 'a> {
     pub(super) cluster: String,
     /// `caServerName`, if a resolver has one.
     pub(super) server_name: Option<String>,
-    /// Whether the plugin does without it: that of a CA's test system.
+    /// True for a CA's staging environment, which the plugin can do without.
     pub(super) is_optional: bool,
 }
 
-/// The clusters of all CAs, as the plugin derives them: by `caClusters`, else named like the host.
+/// The clusters of all CAs, as the plugin derives them: by `caClusters`, or else by the host's name.
 pub(super) fn cas<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Vec<CaUse<'p, 'a>> {
     let mut uses: BTreeMap<(String, Origin), CaUse<'p, 'a>> = BTreeMap::new();
     for configured in once(plugins) {
@@ -59,7 +59,7 @@ pub(super) fn cas<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Vec<CaUse<'p, 'a>> {
     uses.into_values().collect()
 }
 
-/// The configurations that are there, each once.
+/// The distinct configurations.
 pub(super) fn once<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Vec<&'p Configured<'a>> {
     let mut all: Vec<&Configured<'_>> = Vec::new();
     for configured in plugins.iter().filter_map(|plugin| plugin.config.as_ref()) {
@@ -80,7 +80,7 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
     names(envoy, report);
     for configured in once(plugins) {
         let name = &configured.config.sidecar_cluster;
-        // A responder needs none.
+        // A filter that only answers challenges needs no API.
         if name.is_empty() {
             continue;
         }
@@ -104,7 +104,7 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
     }
 }
 
-/// Envoy takes the last of two clusters with one name, or none at all.
+/// Checks for duplicate names: Envoy takes the last of two clusters with one name, or refuses both.
 fn names(envoy: &Envoy<'_>, report: &mut Report) {
     let mut known: BTreeMap<&str, &At<'_>> = BTreeMap::new();
     for cluster in &envoy.clusters {
@@ -127,7 +127,7 @@ fn absent(envoy: &Envoy<'_>, configured: &Configured<'_>, path: &str, name: &str
     if envoy.all_clusters { report.mistake(finding) } else { report.warning(finding) }
 }
 
-/// The sidecar's API speaks HTTP/1.1.
+/// Checks that the cluster of the sidecar's API speaks HTTP/1.1.
 fn api(cluster: &At<'_>, report: &mut Report) {
     if speaks_http2(cluster) {
         let expected = "HTTP/1.1: this is the cluster of the sidecar's API; HTTP/2 is for its SDS";
@@ -135,7 +135,7 @@ fn api(cluster: &At<'_>, report: &mut Report) {
     }
 }
 
-/// Whether its connections are HTTP/2 from the start.
+/// True if the cluster's connections use HTTP/2 with prior knowledge.
 pub(super) fn speaks_http2(cluster: &At<'_>) -> bool {
     protocol_options(cluster).is_some_and(|options| options.entry_of("explicit_http_config.http2_protocol_options"))
         || cluster.entry("http2_protocol_options").is_some()

@@ -1,4 +1,4 @@
-//! Envoy configurations that stand as texts in ConfigMaps of Kubernetes, with the lines of those.
+//! Envoy configurations embedded as texts in Kubernetes ConfigMaps, with the ConfigMap's line numbers.
 
 use super::foreign::texts;
 use super::{Document, Finding, Report};
@@ -9,16 +9,16 @@ use crate::located::At;
 pub struct Embedded {
     /// The text.
     pub text: String,
-    /// The documents; their source is the ConfigMap's, and so are their lines.
+    /// The documents; their source and their lines are the ConfigMap's.
     pub documents: Vec<Document>,
-    /// All of it has this line: the text stands in quotes, or is folded.
+    /// The one line of a text that is quoted or folded.
     line: Option<usize>,
     /// The name of the ConfigMap's key.
     path: String,
 }
 
 impl Embedded {
-    /// The configurations in a document whose text this is; what is no YAML is a mistake.
+    /// Finds the configurations in a document; invalid YAML is a mistake.
     pub fn all(document: &Document, text: &str, report: &mut Report) -> Vec<Self> {
         let mut found = Vec::new();
         for (_, at) in texts(document) {
@@ -38,7 +38,7 @@ impl Embedded {
         found
     }
 
-    /// The findings in it, as of the ConfigMap.
+    /// Converts findings in the text to findings in the ConfigMap.
     pub fn placed(&self, report: Report) -> Report {
         let place = |finding: Finding| {
             let path = match finding.path.as_str() {
@@ -54,7 +54,7 @@ impl Embedded {
     }
 }
 
-/// The text on the lines that it stands on: a literal block begins below its bar.
+/// The text padded to the lines of the ConfigMap: a literal block begins on the line after its indicator.
 fn below(text: &str, at: &At<'_>, is_literal: bool) -> String {
     if is_literal { "\n".repeat(at.line) + text } else { text.to_owned() }
 }

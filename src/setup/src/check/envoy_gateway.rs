@@ -1,8 +1,8 @@
-//! Envoy Gateway's resources: the plugin's policy, the routes that it is on, and the bootstrap with the ways to the CA and
-//! to the sidecar.
+//! Checks Envoy Gateway's resources: the plugin's policy, the routes it applies to, and the bootstrap with the clusters
+//! of the CA and of the sidecar.
 //!
-//! A filter of the policy is enabled by route, and a route that names a host takes requests for it from one that names
-//! none: so each name that is proved over HTTP needs a route of the policy's that names it.
+//! A policy's filter is enabled per route, and a route with a host takes precedence over one without: so each name that
+//! is proved by HTTP-01 needs a route of the policy's that names it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::located::At;
 
 const API: &str = "gateway.envoyproxy.io/";
 
-/// Whether it is a resource that only Envoy Gateway has.
+/// True for a resource that only Envoy Gateway has.
 pub(super) fn is_of(resource: &At<'_>) -> bool {
     resource.text_of("apiVersion").is_some_and(|version| version.starts_with(API))
 }
@@ -67,7 +67,7 @@ fn plugin<'a>(wasm: &At<'a>, report: &mut Report) -> Option<Plugin<'a>> {
     Some(Plugin { at: wasm.clone(), place: Place::Bootstrap { singleton: false }, config })
 }
 
-/// The routes that a policy is on.
+/// The routes that a policy applies to.
 fn on_routes<'a>(policy: &At<'a>, report: &mut Report) -> Vec<&'a str> {
     let targets = policy.list("targetRefs");
     for target in targets.iter().filter(|target| target.text_of("kind") != Some("HTTPRoute")) {
@@ -79,14 +79,14 @@ fn on_routes<'a>(policy: &At<'a>, report: &mut Report) -> Vec<&'a str> {
     targets.iter().filter_map(|target| target.text_of("name")).collect()
 }
 
-/// Each name that is proved over HTTP is one of a route's.
+/// Checks that each name proved by HTTP-01 is in one of the routes.
 fn names(plugins: &[Plugin<'_>], resources: &[At<'_>], routes: &BTreeSet<&str>, report: &mut Report) {
     let is_route = |resource: &&At<'_>| {
         resource.text_of("kind") == Some("HTTPRoute")
             && resource.text_of("metadata.name").is_some_and(|name| routes.contains(name))
     };
     let found: Vec<&At<'_>> = resources.iter().filter(is_route).collect();
-    // Which may be in the cluster, but not in these files.
+    // The routes may be in the cluster and not in these files.
     let Some(first) = found.first() else { return };
     let hosts: BTreeSet<&str> =
         found.iter().flat_map(|route| route.list("spec.hostnames")).filter_map(|host| host.text()).collect();
@@ -107,7 +107,7 @@ fn names(plugins: &[Plugin<'_>], resources: &[At<'_>], routes: &BTreeSet<&str>, 
     }
 }
 
-/// The bootstrap has the clusters that the plugin calls.
+/// Checks that the bootstrap has the clusters that the plugin calls.
 fn clusters(plugins: &[Plugin<'_>], resources: &[At<'_>], report: &mut Report) {
     let proxies = resources.iter().filter(|resource| is(resource, "EnvoyProxy"));
     for value in proxies.filter_map(|proxy| proxy.find("spec.bootstrap.value")) {

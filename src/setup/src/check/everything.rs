@@ -1,4 +1,4 @@
-//! Every place of documents, each once.
+//! Visits every node of documents once.
 
 use std::collections::HashSet;
 use std::ptr;
@@ -6,13 +6,13 @@ use std::ptr;
 use super::Document;
 use crate::located::{At, Node};
 
-/// Fields that hold what is no message of Envoy's.
+/// Fields with arbitrary content, which is no message of Envoy's.
 const FREE: [&str; 4] = ["configuration", "filter_metadata", "metadata", "static_layer"];
 
-/// Looks at all objects, lists and scalars, in their order. An alias is where its anchor is.
+/// Visits all objects, lists and scalars, in their order. An alias is visited at its anchor.
 pub(super) fn each<'a>(documents: &'a [Document], mut look: impl FnMut(&At<'a>)) {
     let mut seen: HashSet<*const Node> = HashSet::new();
-    // The last one is looked at next.
+    // A stack: the last item is visited next.
     let mut open: Vec<At<'a>> = documents.iter().rev().map(Document::top).collect();
     while let Some(at) = open.pop() {
         if !seen.insert(ptr::from_ref(at.node.shared())) {

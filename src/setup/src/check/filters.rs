@@ -1,4 +1,4 @@
-//! The plugin among the HTTP filters: before every one that may answer instead of it.
+//! Checks the plugin's position among the HTTP filters: before every filter that may answer instead.
 
 use super::gather::Envoy;
 use super::plugin::{Place, Plugin};
@@ -6,7 +6,7 @@ use super::typed::typed_config;
 use super::{Finding, Report};
 use crate::located::At;
 
-/// Filters that refuse or redirect a client that nobody knows, as the CA is; by the last part of their type's name.
+/// Filters that refuse or redirect unknown clients, such as the CA; by the last part of their type's name.
 const ANSWERING: [&str; 20] = [
     "ApiKeyAuth",
     "BasicAuth",
@@ -30,7 +30,7 @@ const ANSWERING: [&str; 20] = [
     "Wasm",
 ];
 
-/// Packages whose type has a name that says nothing.
+/// Package of a filter whose type has the meaningless name `Config`.
 const GOLANG: &str = "golang";
 
 pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
@@ -40,7 +40,7 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
         let of_manager = manager.and_then(|manager| managers.get(manager));
         let filters = match of_manager {
             Some((.., filters)) => *filters,
-            // Alone, it has no filters before it that are known.
+            // A filter without a list has no known filters before it.
             None => continue,
         };
         for before in filters.iter().take(index).filter(|before| is_answering(before)) {
@@ -88,24 +88,24 @@ fn is_answering(filter: &At<'_>) -> bool {
     is_known && (typed.name != "Config" || typed.full.contains(GOLANG))
 }
 
-/// What routes say of a filter.
+/// Per-route configuration of a filter.
 #[derive(Default)]
 struct Overrides<'a> {
     enabled: bool,
     disabled: Option<String>,
-    /// The virtual hosts in which nothing enables it.
+    /// The virtual hosts in which nothing enables the filter.
     without: Vec<At<'a>>,
-    /// What redirects before any route is looked at.
+    /// The virtual hosts with `require_tls`, which redirects before a route is chosen.
     require_tls: Vec<At<'a>>,
 }
 
 impl<'a> Overrides<'a> {
-    /// Looks through virtual hosts and routes.
+    /// Searches virtual hosts and routes.
     fn find(&mut self, chain: &At<'a>, name: &str) {
         let managers = chain.list("filters");
         let managers = managers.iter().filter_map(typed_config);
         for manager in managers {
-            // Routes that come from elsewhere may enable it.
+            // Routes by RDS may enable the filter.
             let Some(configuration) = manager.at.get("route_config") else {
                 self.enabled = true;
                 continue;

@@ -1,4 +1,4 @@
-//! What a check found, as the user reads it and as a script does.
+//! Findings of the checks, for users and for scripts.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use crate::input::Mistake;
 pub(super) use crate::input::quoted;
 use crate::located::At;
 
-/// One thing that is wrong, or that deserves a look.
+/// A mistake, or a cause for a warning.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// The file it is in, or the form of input: `--domain`.
+    /// The file, or the form of input: `--domain`.
     pub source: String,
-    /// The path of the field; empty for the whole of it.
+    /// The path of the field; empty for the whole file.
     pub path: String,
-    /// What stands there.
+    /// The value found.
     pub found: String,
-    /// What was expected, and what to write.
+    /// The value expected, as an instruction.
     pub expected: String,
-    /// The nearest known word, when one is near.
+    /// The nearest known word, if one is similar.
     pub nearest: Option<String>,
     /// The line, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -28,7 +28,7 @@ pub struct Finding {
 }
 
 impl fmt::Display for Finding {
-    /// `envoy.yaml:12: static_resources.clusters[0].name: found "x", expected y; did you mean z?`
+    /// Formats as `envoy.yaml:12: static_resources.clusters[0].name: found "x", expected y; did you mean z?`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.source.is_empty() && self.expected.is_empty() {
             return f.write_str(&self.found);
@@ -52,7 +52,7 @@ impl fmt::Display for Finding {
 }
 
 impl From<Mistake> for Finding {
-    /// A mistake of an input: its file, or the kind of input.
+    /// Converts a mistake in an input: its file, or the kind of input.
     fn from(Mistake { source, place, mistake }: Mistake) -> Self {
         Self {
             source: source.unwrap_or_else(|| "configuration".to_owned()),
@@ -66,7 +66,7 @@ impl From<Mistake> for Finding {
 }
 
 impl Finding {
-    /// What somebody else says, on one line of its own.
+    /// A foreign program's message, on one line of its own.
     pub fn said(line: &str) -> Self {
         let empty = String::new();
         Self {
@@ -79,7 +79,7 @@ impl Finding {
         }
     }
 
-    /// At this place.
+    /// A finding about this node.
     pub fn at(at: &At<'_>, found: impl Into<String>, expected: impl Into<String>) -> Self {
         Self {
             source: at.source.to_owned(),
@@ -91,7 +91,7 @@ impl Finding {
         }
     }
 
-    /// In this object, at a member that is not there.
+    /// A finding about a missing member of this object.
     pub fn missing(at: &At<'_>, member: &str, expected: impl Into<String>) -> Self {
         let path = member.split('.').fold(at.path.clone(), |path, name| {
             if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
@@ -99,18 +99,18 @@ impl Finding {
         Self { path, ..Self::at(at, "nothing", expected) }
     }
 
-    /// The same, with the known word that is most like this one.
+    /// Adds the known word that is most similar to this one.
     pub fn near<'k>(self, word: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
         Self { nearest: nearest(word, known), ..self }
     }
 }
 
-/// What all checks found.
+/// The findings of all checks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// What keeps it from working, or from being safe.
+    /// Findings that make the configuration fail, or unsafe.
     pub mistakes: Vec<Finding>,
-    /// What works, but deserves a look.
+    /// Findings about parts that work, but deserve attention.
     pub warnings: Vec<Finding>,
 }
 
@@ -125,7 +125,7 @@ impl Report {
         self.warnings.push(finding);
     }
 
-    /// Adds what another one has.
+    /// Adds the findings of another report.
     pub fn extend(&mut self, other: Self) {
         self.mistakes.extend(other.mistakes);
         self.warnings.extend(other.warnings);

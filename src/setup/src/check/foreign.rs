@@ -1,7 +1,7 @@
-//! Texts that are not the bootstrap that somebody takes them for: what they are, and what to do with them.
+//! Recognizes texts that are mistaken for a bootstrap, and says what they are and what to do with them.
 //!
-//! Templates that have not been run, files of single resources (LDS, CDS, RDS …), ConfigMaps of Kubernetes, and
-//! configurations of Envoy's older APIs.
+//! Unrendered templates, files of single resources (LDS, CDS, RDS …), Kubernetes ConfigMaps, and configurations of
+//! Envoy's older APIs.
 
 use super::everything::each;
 use super::old_api::v1;
@@ -9,7 +9,7 @@ use super::typed::typed;
 use super::{Document, Finding, Kind, Report, kind};
 use crate::located::{At, read};
 
-/// Resources that files of Envoy's hold: the type, what it is for people, and the protocol that takes such files.
+/// Resources in Envoy's files: the type, its name for people, and the discovery service that reads such files.
 const RESOURCES: [(&str, &str, &str); 8] = [
     ("Listener", "listeners", "LDS"),
     ("Cluster", "clusters", "CDS"),
@@ -21,25 +21,25 @@ const RESOURCES: [(&str, &str, &str); 8] = [
     ("Runtime", "runtime values", "RTDS"),
 ];
 
-/// The programs that make files of templates.
+/// Words in Helm's templates.
 const HELM: [&str; 6] = [".Values", ".Release", ".Chart", "include ", "tpl ", "toYaml "];
 
-/// Fields whose texts are not for Envoy to read, and may have anything in them.
+/// Fields whose texts Envoy does not read, and that may contain anything.
 const FOREIGN_TEXTS: [&str; 3] = ["inline_string", "inlineString", "inline_code"];
 
-/// Why a text is no bootstrap of Envoy's v3, if it is something else that is known.
+/// A finding that says what a text is instead of a v3 bootstrap, if it is a known kind of text.
 pub fn no_bootstrap(source: &str, text: &str) -> Option<Finding> {
     let Ok(documents) = Document::all(source, text) else { return template(source, text) };
     let other = |document: &Document| resources(&document.top()).or_else(|| config_map(document));
     unreadable(&documents).or_else(|| documents.iter().find_map(other))
 }
 
-/// Findings for documents of which nothing else can be said: templates, and configurations of v1.
+/// A finding for documents that can't be checked any further: templates, and configurations of v1.
 pub(super) fn unreadable(documents: &[Document]) -> Option<Finding> {
     unrun(documents).or_else(|| documents.iter().find_map(|document| v1(&document.top())))
 }
 
-/// A template in a text that is no YAML as long as it has not been run.
+/// A finding about a template in a text that is no YAML until it is rendered.
 pub fn template(source: &str, text: &str) -> Option<Finding> {
     if read(text).is_ok() {
         return None;
@@ -50,7 +50,7 @@ pub fn template(source: &str, text: &str) -> Option<Finding> {
     Some(Finding { line: Some(index.saturating_add(1)), source: source.to_owned(), ..of_template(line, is_helm) })
 }
 
-/// A template of Helm's in quotes, as YAML takes it.
+/// A finding about a Helm template in quotes, which is valid YAML.
 fn unrun(documents: &[Document]) -> Option<Finding> {
     let mut found = None;
     each(documents, |at| {
@@ -74,13 +74,13 @@ fn of_template(text: &str, is_helm: bool) -> Finding {
     }
 }
 
-/// `{{ .Values.port }}`, `{{- if … }}`, `{% for … %}`: what opens in a line and ends there.
+/// True for `{{ .Values.port }}`, `{{- if … }}`, `{% for … %}`: opened and closed on the same line.
 fn is_template(line: &str) -> bool {
     let opens = |open: &str, close: &str| {
         line.split(open).skip(1).any(|rest| {
             let rest = rest.strip_prefix('-').unwrap_or(rest).trim_start();
             let is_word = rest.starts_with(|c: char| c.is_ascii_alphabetic() || "._$\"`(/".contains(c));
-            // A flow mapping within another one has a key with a colon.
+            // A nested flow mapping has a key with a colon.
             let code = rest.split(close).next().unwrap_or_default();
             rest.contains(close) && is_word && !code.contains(": ")
         })
@@ -88,7 +88,7 @@ fn is_template(line: &str) -> bool {
     opens("{{", "}}") || opens("{%", "%}")
 }
 
-/// A file of single resources, as mistakes where a bootstrap is expected.
+/// A finding about a file of single resources where a bootstrap is expected.
 pub(super) fn resources(top: &At<'_>) -> Option<Finding> {
     let items = top.list("resources");
     let first = items.first().or(Some(top)).and_then(typed)?;
@@ -102,14 +102,14 @@ pub(super) fn resources(top: &At<'_>) -> Option<Finding> {
     Some(Finding { line: Some(first.at.line), ..Finding::at(top, format!("a file of {what} ({protocol})"), expected) })
 }
 
-/// Warns of files of single resources that are not beside the bootstrap that takes them.
+/// Warns about files of single resources that were given without the bootstrap that reads them.
 pub(super) fn alone(documents: &[Document], report: &mut Report) {
     if !documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap) {
         documents.iter().filter_map(|document| resources(&document.top())).for_each(|file| report.warning(file));
     }
 }
 
-/// Texts of Envoy's in a ConfigMap or a Secret of Kubernetes, with their names.
+/// The Envoy configurations in a Kubernetes ConfigMap or Secret, with their keys.
 pub(super) fn texts<'a>(document: &'a Document) -> Vec<(&'a str, At<'a>)> {
     let top = document.top();
     if kind(&top) != Kind::Kubernetes || !matches!(top.text_of("kind"), Some("ConfigMap" | "Secret")) {
@@ -121,7 +121,7 @@ pub(super) fn texts<'a>(document: &'a Document) -> Vec<(&'a str, At<'a>)> {
     members.filter(is_envoys).collect()
 }
 
-/// A ConfigMap with a bootstrap in it.
+/// A finding about a ConfigMap that contains a bootstrap.
 fn config_map(document: &Document) -> Option<Finding> {
     let (name, at) = texts(document).into_iter().next()?;
     let top = document.top();

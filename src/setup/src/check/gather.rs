@@ -1,15 +1,15 @@
-//! The listeners, clusters and extensions of a configuration, from wherever they stand in it.
+//! Gathers the listeners, clusters and extensions of a configuration from all its files.
 
 use super::kind::PIECES;
 use super::typed::{typed, typed_config};
 use super::{Document, Finding, Report, reach};
 use crate::located::At;
 
-/// What Envoy would have.
+/// The configuration as Envoy would load it.
 pub(crate) struct Envoy<'a> {
     /// The listeners.
     pub(crate) listeners: Vec<Listener<'a>>,
-    /// HTTP filters that stand alone, each list of them.
+    /// Lists of HTTP filters without a listener.
     pub(crate) loose_filters: Vec<Vec<At<'a>>>,
     /// The clusters.
     pub(crate) clusters: Vec<At<'a>>,
@@ -25,19 +25,19 @@ pub(crate) struct Envoy<'a> {
 
 /// A listener.
 pub(crate) struct Listener<'a> {
-    /// Its fields.
+    /// The listener's fields.
     pub(crate) at: At<'a>,
-    /// Its name; empty when it has none.
+    /// The listener's name; empty if it has none.
     pub(crate) name: &'a str,
-    /// Its filter chains, the default one last.
+    /// The listener's filter chains, the default one last.
     pub(crate) chains: Vec<Chain<'a>>,
 }
 
 /// A filter chain.
 pub(crate) struct Chain<'a> {
-    /// Its fields.
+    /// The chain's fields.
     pub(crate) at: At<'a>,
-    /// It has a transport socket: bytes are not plain HTTP.
+    /// True if the chain has a transport socket: its bytes are not plain HTTP.
     pub(crate) has_socket: bool,
     /// `common_tls_context`'s parent: a `DownstreamTlsContext`.
     pub(crate) tls: Option<At<'a>>,
@@ -94,7 +94,7 @@ impl<'a> Envoy<'a> {
         }
     }
 
-    /// `listeners`, `clusters`, `resources`, `http_filters`, or one resource.
+    /// Adds `listeners`, `clusters`, `resources`, `http_filters`, or one resource.
     fn pieces(&mut self, top: &At<'a>) {
         self.listeners.extend(top.list("listeners").iter().map(listener));
         self.clusters.extend(top.list("clusters"));
@@ -137,7 +137,7 @@ impl<'a> Envoy<'a> {
     }
 }
 
-/// The files that a bootstrap, or a file of its, takes listeners, clusters, routes and endpoints from.
+/// The files that a bootstrap, or a file of its, reads listeners, clusters, routes and endpoints from.
 pub(crate) fn files(top: &At<'_>) -> Vec<String> {
     let dynamic = top.get("dynamic_resources");
     let sources = ["lds_config", "cds_config"].into_iter().filter_map(|field| dynamic.as_ref()?.get(field));
@@ -145,7 +145,7 @@ pub(crate) fn files(top: &At<'_>) -> Vec<String> {
     listed.chain(reach::files(top).map(str::to_owned)).collect()
 }
 
-/// The file of a source of configuration, if it is one.
+/// The path of a config source, if it is a file.
 pub(super) fn file<'a>(source: &At<'a>) -> Option<&'a str> {
     source.text_of("path_config_source.path").or_else(|| source.text_of("path"))
 }
@@ -159,7 +159,7 @@ fn listener<'a>(at: &At<'a>) -> Listener<'a> {
 fn chain(at: At<'_>) -> Chain<'_> {
     let socket = at.get("transport_socket");
     let typed = socket.as_ref().and_then(typed_config);
-    // Nothing is encrypted by these, whatever they are for.
+    // These transport sockets encrypt nothing.
     let has_socket = match &typed {
         Some(typed) => !matches!(typed.name, "RawBuffer" | "ProxyProtocolUpstreamTransport"),
         None => socket.is_some(),

@@ -1,8 +1,8 @@
-//! Istio's resources: the plugin's own (`TrafficExtension`, or `WasmPlugin`), and the way to each CA (`ServiceEntry`,
-//! `DestinationRule`).
+//! Checks Istio's resources: the plugin's own (`TrafficExtension`, or `WasmPlugin`), and those that make the cluster of
+//! each CA (`ServiceEntry`, `DestinationRule`).
 //!
-//! Istio makes clusters of them, whose names are `outbound|443||acme-v02.api.letsencrypt.org`. What else is in the mesh
-//! nobody can tell from here.
+//! Istio makes clusters of them, with names such as `outbound|443||acme-v02.api.letsencrypt.org`. The rest of the mesh
+//! is not visible here.
 
 use super::clusters::{CaUse, cas};
 use super::finding::quoted;
@@ -38,7 +38,7 @@ fn is_ours(spec: &At<'_>) -> bool {
         || spec.get("pluginConfig").is_some_and(|config| config.entry("certificatesResolvers").is_some())
 }
 
-/// What has a plugin: where it says on what, and where it says which.
+/// A kind of resource that has a plugin: the paths of its selectors and of its plugin configuration.
 struct Extension<'a> {
     spec: At<'a>,
     wasm: At<'a>,
@@ -69,7 +69,7 @@ fn plugin<'a>(extension: &Extension<'a>, report: &mut Report) -> Option<Plugin<'
     Some(Plugin { at: wasm.clone(), place: Place::Bootstrap { singleton: false }, config })
 }
 
-/// A gateway's listeners are those of a client, in the words of Istio's selectors.
+/// Checks that the plugin is on a gateway's listeners, which are `CLIENT` ones in Istio's selectors.
 fn on_a_gateway(spec: &At<'_>, report: &mut Report) {
     let selectors = spec.list("match");
     let modes: Vec<At<'_>> = selectors.iter().filter_map(|selector| selector.get("mode")).collect();
@@ -92,7 +92,7 @@ fn choice(spec: &At<'_>, field: &str, wanted: &str, why: &str, report: &mut Repo
     }
 }
 
-/// The resources that make and protect a CA's cluster.
+/// Checks the resources that make and protect a CA's cluster.
 fn way(ca: &CaUse<'_, '_>, resources: &[At<'_>], report: &mut Report) {
     let Some((port, host)) = outbound(&ca.cluster) else {
         let at = &ca.configured.at;
@@ -119,7 +119,7 @@ fn way(ca: &CaUse<'_, '_>, resources: &[At<'_>], report: &mut Report) {
     }
 }
 
-/// It may be in the mesh, but not in these files.
+/// Warns about a resource that is missing in these files; it may be in the mesh.
 fn absent(ca: &CaUse<'_, '_>, found: String, report: &mut Report) {
     let at = &ca.configured.at;
     let expected = "one, as `envoy-autocert render --format istio` writes it, unless the mesh has it already";

@@ -1,29 +1,29 @@
-//! What a file is, by its content: names of files say nothing.
+//! The kind of a file, by its content: file names prove nothing.
 
 use super::typed::typed;
 use crate::located::At;
 
-/// What a document is.
+/// The kind of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Envoy's bootstrap.
     Bootstrap,
-    /// Some of Envoy's resources: a file for LDS or CDS, HTTP filters, listeners and clusters to merge.
+    /// Parts of an Envoy configuration: a file for LDS or CDS, HTTP filters, listeners and clusters to merge.
     Pieces,
-    /// A resource of Kubernetes.
+    /// A Kubernetes resource.
     Kubernetes,
-    /// None of these: one of Traefik's forms, or nothing we know.
+    /// Anything else: one of Traefik's forms, or an unknown one.
     Other,
 }
 
-/// Fields of a bootstrap that nothing else has.
+/// Fields that only a bootstrap has.
 const BOOTSTRAP: [&str; 5] =
     ["static_resources", "dynamic_resources", "bootstrap_extensions", "layered_runtime", "cluster_manager"];
 
-/// Fields that hold pieces of Envoy's configuration.
+/// Fields that hold parts of Envoy's configuration.
 pub(super) const PIECES: [&str; 4] = ["http_filters", "filter_chains", "listeners", "clusters"];
 
-/// Words of which every text that is one of these has one.
+/// Words of which every text of these kinds has at least one.
 const WORDS: [&str; 18] = [
     "@type",
     "Resources",
@@ -45,15 +45,15 @@ const WORDS: [&str; 18] = [
     "typed_config",
 ];
 
-/// Whether a text may be anything but [`Kind::Other`]: to look for words is cheaper than to read it.
+/// True if a text may be anything but [`Kind::Other`]. Searching for words is cheaper than parsing.
 pub fn may_be_envoys(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
-/// What this document is.
+/// The kind of this document.
 pub fn kind(top: &At<'_>) -> Kind {
     let has_pieces = || PIECES.iter().any(|field| top.entry(field).is_some());
-    // No bootstrap has these; beside them, what belongs in one is a piece as well.
+    // No bootstrap has these fields, so a document with both is a part as well.
     if BOOTSTRAP.iter().any(|field| top.entry(field).is_some()) && !has_pieces() {
         return Kind::Bootstrap;
     }

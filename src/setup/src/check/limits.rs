@@ -1,5 +1,5 @@
-//! What strangers may hold: a bootstrap whose listeners they reach has a limit of connections, and ends what is begun and
-//! not ended.
+//! Checks the limits for strangers: a bootstrap whose listeners they can reach has a limit of connections, and timeouts
+//! for whatever they begin and never end.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use super::{Document, Finding, Report};
 use crate::envoy::limits::MONITOR;
 use crate::located::At;
 
-/// The limit as it stood in the runtime before there was a monitor of it.
+/// The runtime key of the limit, from before there was a resource monitor for it.
 const RUNTIME: &str = "overload.global_downstream_max_connections";
 
-/// One line for what is missing in each way: the rest is like it.
+/// Reports one finding for each kind of missing limit: the rest is alike.
 pub(super) fn check(documents: &[Document], envoy: &Envoy<'_>, report: &mut Report) {
     let Some(bootstrap) = documents.iter().map(Document::top).find(|top| kind(top) == Kind::Bootstrap) else { return };
     let public = || envoy.listeners.iter().filter(|listener| is_public(listener));
@@ -32,7 +32,7 @@ pub(super) fn check(documents: &[Document], envoy: &Envoy<'_>, report: &mut Repo
     }
 }
 
-/// Whether a bootstrap limits the connections of clients.
+/// True if a bootstrap limits the connections of clients.
 pub(crate) fn has_limit(bootstrap: &At<'_>) -> bool {
     let by_monitor = |monitor: &At<'_>| monitor.text_of("name") == Some(MONITOR);
     let by_runtime = |layer: &At<'_>| {
@@ -49,7 +49,7 @@ fn is_public(listener: &Listener<'_>) -> bool {
     address.is_some_and(|address| !address.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
-/// What of a listener's may last for ever: its place, what it is, what to write.
+/// The first part of a listener without a timeout: its node, the message, and the remedy.
 fn endless<'a>(listener: &Listener<'a>) -> Option<(At<'a>, &'static str, &'static str)> {
     listener.chains.iter().find_map(endless_chain)
 }

@@ -1,4 +1,5 @@
-//! The listeners that challenges come to: port 80, plain HTTP, with the plugin, under the entry point's name.
+//! Checks the listeners that receive HTTP-01 challenges: on port 80, plain HTTP, with the plugin, under the entry
+//! point's name.
 
 use std::collections::BTreeSet;
 
@@ -8,18 +9,18 @@ use super::plugin::{Place, Plugin};
 use super::{Finding, Report};
 use crate::located::At;
 
-/// Where a CA asks (RFC 8555 §8.3).
+/// The port of HTTP-01 (RFC 8555 §8.3).
 const HTTP: u64 = 80;
 
 pub(crate) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let wanted = entry_points(plugins);
     let configs = || plugins.iter().filter_map(|plugin| plugin.config.as_ref());
-    // Resolvers that prove names in other ways are answered for elsewhere.
+    // Resolvers with other challenges are answered elsewhere.
     if wanted.is_empty() && configs().any(|configured| !configured.config.resolvers.is_empty()) {
         return;
     }
     let responders: Vec<Responder<'_, '_>> = plugins.iter().filter_map(|plugin| responder(envoy, plugin)).collect();
-    // Filters alone have no listener that could be looked at.
+    // Filters without a listener can't be checked any further.
     let is_loose = plugins.iter().any(|plugin| matches!(plugin.place, Place::Filter { manager: None, .. }));
     if responders.is_empty() {
         if envoy.all_listeners && !is_loose {
@@ -40,7 +41,7 @@ pub(crate) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
     }
 }
 
-/// An instance that answers, and its listener.
+/// A plugin instance that answers challenges, and its listener.
 struct Responder<'p, 'a> {
     plugin: &'p Plugin<'a>,
     listener: &'p Listener<'a>,
@@ -53,7 +54,7 @@ fn responder<'p, 'a>(envoy: &'p Envoy<'a>, plugin: &'p Plugin<'a>) -> Option<Res
     Some(Responder { plugin, listener, is_encrypted: chain.has_socket })
 }
 
-/// `httpChallenge.entryPoint` of each resolver, with the path that says so.
+/// `httpChallenge.entryPoint` of each resolver, with the path of the option.
 fn entry_points<'a>(plugins: &[Plugin<'a>]) -> BTreeSet<(String, String)> {
     let configs = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
     let resolvers = configs.flat_map(|configured| &configured.config.resolvers);
@@ -74,7 +75,7 @@ fn nobody_answers(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report
     report.mistake(Finding::at(&first.at, "nobody who answers challenges", expected));
 }
 
-/// The CA connects to port 80; that may be mapped to another one.
+/// Warns about other ports than 80, which the CA connects to; port 80 may be mapped to them.
 fn port(plain: &[&Responder<'_, '_>], report: &mut Report) {
     if plain.iter().any(|responder| tcp_port(responder.listener) == Some(HTTP)) {
         return;
@@ -85,7 +86,7 @@ fn port(plain: &[&Responder<'_, '_>], report: &mut Report) {
     report.warning(Finding::at(&at, found, "port 80, or port 80 of the public address mapped to it: CAs ask there"));
 }
 
-/// A listener on port 80 that has no plugin would answer instead.
+/// Reports listeners on port 80 without the plugin: they would answer instead.
 fn bypassed(envoy: &Envoy<'_>, plain: &[&Responder<'_, '_>], report: &mut Report) {
     for listener in envoy.listeners.iter().filter(|listener| is_asked(listener)) {
         let has_plugin = plain.iter().any(|responder| responder.listener.at.path == listener.at.path);
@@ -96,7 +97,7 @@ fn bypassed(envoy: &Envoy<'_>, plain: &[&Responder<'_, '_>], report: &mut Report
     }
 }
 
-/// The entry point of a resolver is one that an instance answers on.
+/// Checks that a resolver's entry point is a listener on which an instance answers.
 fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report: &mut Report) {
     let own = |responder: &&&Responder<'_, '_>| {
         responder.plugin.config.as_ref().and_then(|configured| configured.config.entry_point.clone())
@@ -119,7 +120,7 @@ fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report:
         });
     }
     let listeners: Vec<&str> = plain.iter().map(|responder| responder.listener.name).collect();
-    // Who looks for a name finds none where there is none.
+    // Listeners without names can't match.
     let is_nameless = listeners.contains(&"");
     if !listeners.contains(&name) && !is_nameless {
         let found = format!("the name {}", listeners.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "));
@@ -130,13 +131,13 @@ fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report:
     }
 }
 
-/// True when CAs ask a listener: it speaks plain HTTP on port 80.
+/// True if a listener receives challenges: it speaks plain HTTP on port 80.
 pub(super) fn is_asked(listener: &Listener<'_>) -> bool {
     let speaks_http = |chain: &Chain<'_>| !chain.has_socket && !chain.managers.is_empty();
     tcp_port(listener) == Some(HTTP) && listener.chains.iter().any(speaks_http)
 }
 
-/// How a listener is called in a sentence.
+/// A listener's designation in a message.
 fn title(listener: &Listener<'_>) -> String {
     match listener.name {
         "" => format!("the listener of line {}", listener.at.line),
@@ -144,12 +145,12 @@ fn title(listener: &Listener<'_>) -> String {
     }
 }
 
-/// The port that a listener has for TCP.
+/// The TCP port of a listener.
 pub(crate) fn tcp_port(listener: &Listener<'_>) -> Option<u64> {
     port_of(&listener.at)
 }
 
-/// The same, of its fields.
+/// The TCP port, given the listener's fields.
 pub(crate) fn port_of(listener: &At<'_>) -> Option<u64> {
     let address = listener.find("address.socket_address")?;
     address.number_of("port_value").filter(|_| address.text_of("protocol") != Some("UDP"))

@@ -1,10 +1,10 @@
-//! HTTP connection managers that answer nobody.
+//! Checks for HTTP connection managers that answer nobody.
 
 use super::gather::Envoy;
 use super::typed::typed_config;
 use super::{Finding, Report};
 
-/// Envoy takes a manager without filters, and a request to it then waits for ever.
+/// Reports managers without filters: Envoy accepts them, and requests to them hang.
 pub(super) fn check(envoy: &Envoy<'_>, report: &mut Report) {
     for (_, chain) in envoy.chains() {
         for filter in chain.at.list("filters") {

@@ -1,4 +1,4 @@
-//! The plugin is nowhere: what to do where the listeners are.
+//! Reports that the plugin is missing, and how to add it to the listeners.
 
 use super::gather::Envoy;
 use super::kind::{Kind, kind};
@@ -6,12 +6,12 @@ use super::listeners::is_asked;
 use super::typed::typed;
 use super::{Document, Finding, Report, foreign};
 
-/// The plugin stands first, wherever.
+/// Beginning of the instruction: the plugin comes first in every list.
 const PLUGIN: &str = "the plugin in http_filters of";
-/// The command that prints the plugin and all that it needs, to be put in by hand.
+/// The command that prints the plugin and everything it needs, for manual editing.
 const PIECES: &str = "`envoy-autocert render --format filter` prints it";
 
-/// Says it of a configuration that has no plugin, in the bootstrap or in the files that were given without one.
+/// Reports a configuration without the plugin, in the bootstrap or in files that were given without one.
 pub(super) fn check(envoy: &Envoy<'_>, documents: &[Document], report: &mut Report) {
     let Some(top) = documents.first().map(Document::top) else { return };
     let has_bootstrap = documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap);

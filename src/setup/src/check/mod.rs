@@ -1,8 +1,8 @@
-//! What is wrong with an Envoy configuration that uses the plugin, and what to write instead.
+//! Checks an Envoy configuration that uses the plugin: reports mistakes, and what to write instead.
 //!
-//! [`envoy`] takes texts: bootstraps, files of listeners and clusters, HTTP filters alone, resources of Istio's and Envoy
-//! Gateway's. It says
-//! every mistake at once, each with its file and line. What a management server hands out it can't see, and says so.
+//! [`envoy`] takes texts: bootstraps, files of listeners and clusters, HTTP filters alone, resources of Istio's and
+//! Envoy Gateway's. All mistakes are reported at once, each with its file and line. Resources from a management server
+//! are not visible; a warning says so.
 
 mod ca_tls;
 mod clusters;
@@ -47,12 +47,12 @@ pub use refusal::refused;
 use gather::Envoy;
 use plugin::Plugin;
 
-/// A text, read.
+/// A parsed document of a text.
 #[derive(Debug)]
 pub struct Document {
     /// The name of its file.
     pub source: String,
-    /// Its tree; of a file with several, one of them.
+    /// The document's tree.
     pub tree: Rc<Node>,
 }
 
@@ -60,26 +60,26 @@ impl Document {
     /// Reads every document of a text.
     ///
     /// # Errors
-    /// When it is no YAML.
+    /// If the text is no YAML.
     pub fn all(source: &str, text: &str) -> Result<Vec<Self>, Broken> {
         Ok(read(text)?.into_iter().map(|tree| Self { source: source.to_owned(), tree }).collect())
     }
 
-    /// Its top.
+    /// The root node.
     pub fn top(&self) -> At<'_> {
         At::top(&self.source, &self.tree)
     }
 
-    /// The files that it takes listeners, clusters, routes and endpoints from, as it names them.
+    /// The files that the document reads listeners, clusters, routes and endpoints from, as named in it.
     pub fn files(&self) -> Vec<String> {
         gather::files(&self.top())
     }
 }
 
-/// Checks what belongs together: a bootstrap with the files that it names, or files without a bootstrap.
+/// Checks documents that belong together: a bootstrap with the files that it names, or files without a bootstrap.
 pub fn envoy(documents: &[Document]) -> Report {
     let mut report = Report::default();
-    // Of these nothing else can be said.
+    // Nothing else can be said about these documents.
     if let Some(foreign) = foreign::unreadable(documents) {
         report.mistake(foreign);
         return report;
@@ -91,7 +91,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     report.mistakes.extend(old);
     managers::check(&envoy, &mut report);
     if plugins.is_empty() {
-        // An old connection manager is none that could have it.
+        // A connection manager of the old API can't have the plugin.
         if !is_old {
             missing::check(&envoy, documents, &mut report);
         }
@@ -112,21 +112,21 @@ pub fn envoy(documents: &[Document]) -> Report {
     report
 }
 
-/// Checks that an Envoy of this version takes what stands in documents.
+/// Checks that this version of Envoy takes every field in the documents.
 pub fn for_version(documents: &[Document], version: Version) -> Report {
     let mut report = Report::default();
     version::check(documents, version, &mut report);
     report
 }
 
-/// The tokens of the sidecar's that stand in documents: whoever shows what somebody else says of them leaves these out.
+/// The sidecar's tokens in the documents, to be removed from any foreign message about them.
 pub fn known_tokens(documents: &[Document]) -> Vec<SecretText> {
     let mut unsaid = Report::default();
     let plugins = Plugin::all(&Envoy::gather(documents, &mut unsaid), &mut unsaid);
     tokens::all(documents, &plugins)
 }
 
-/// Checks resources of Kubernetes that belong together: Istio's, or Envoy Gateway's.
+/// Checks Kubernetes resources that belong together: Istio's, or Envoy Gateway's.
 pub fn kubernetes(documents: &[Document]) -> Report {
     let mut report = Report::default();
     match documents.iter().any(|document| envoy_gateway::is_of(&document.top())) {

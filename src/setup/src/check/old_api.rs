@@ -1,6 +1,7 @@
-//! Envoy's older APIs: v2, which Envoy refuses since 1.18, and v1, the JSON before that.
+//! Detects Envoy's older APIs: v2, which Envoy refuses since 1.18, and v1, the JSON before that.
 //!
-//! Promises: what only these have is named at its line, with what v3 has instead. What v3 has as well is left to Envoy.
+//! Promises: everything that only these APIs have is reported at its line, with the v3 equivalent. Everything that v3
+//! has as well is left to Envoy.
 
 use super::everything::each;
 use super::finding::quoted;
@@ -8,10 +9,10 @@ use super::{Document, Finding};
 use crate::envoy::version::Version;
 use crate::located::{At, Kind};
 
-/// More places than this are not named: each of a large file's filters has one.
+/// Maximum number of findings: each of a large file's filters would have one.
 const MAX_FINDINGS: usize = 20;
 
-/// Fields that v2 had in a message and v3 has not: the field, and what to write.
+/// Fields that v2 had in a message and v3 has not, and their v3 equivalents.
 const FIELDS: [(&str, &str); 2] = [
     ("tls_context", "transport_socket with a DownstreamTlsContext or an UpstreamTlsContext in its typed_config"),
     ("hosts", "load_assignment with endpoints"),
@@ -20,7 +21,7 @@ const FIELDS: [(&str, &str); 2] = [
 /// Lists of extensions, each of which v3 knows by the type of its typed_config, not by its name.
 const EXTENSIONS: [&str; 3] = ["filters", "http_filters", "listener_filters"];
 
-/// Everything of Envoy's v2 API in documents, as mistakes.
+/// Reports everything of Envoy's v2 API in documents, as mistakes.
 pub fn v2(documents: &[Document]) -> Vec<Finding> {
     let mut found = Vec::new();
     each(documents, |at| of_v2(at, &mut found));
@@ -67,30 +68,30 @@ fn of_v2(at: &At<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// True when a text is all of an extension's name: `envoy.http_connection_manager`.
+/// True if a text consists of an extension's name: `envoy.http_connection_manager`.
 fn is_extension(name: &str) -> bool {
     name.starts_with("envoy.")
 }
 
-/// What is found for an extension elsewhere than in a typed_config.
+/// True for an extension that is configured elsewhere than in a typed_config.
 fn has_other_source(extension: &At<'_>) -> bool {
     ["config", "config_discovery"].iter().any(|field| extension.entry(field).is_some())
 }
 
-/// True when an object is an item of a list of one of these names, or stands in its place.
+/// True if an object is an item of a list with one of these names, or stands for the list.
 fn is_in(at: &At<'_>, lists: &[&str]) -> bool {
     let owner = at.path.trim_end_matches(|c: char| c == ']' || c == '[' || c.is_ascii_digit());
     let owner = owner.rsplit('.').next().unwrap_or(owner);
     lists.iter().any(|list| *list == owner || list.replace('_', "").eq_ignore_ascii_case(owner))
 }
 
-/// `type.googleapis.com/envoy.config.filter.network.http_connection_manager.v2.HttpConnectionManager`
+/// True for `type.googleapis.com/envoy.config.filter.network.http_connection_manager.v2.HttpConnectionManager`.
 fn is_type_of_v2(name: &str) -> bool {
     let Some((_, name)) = name.split_once("/envoy.") else { return false };
     name.split('.').any(|part| part == "v2" || part.starts_with("v2alpha"))
 }
 
-/// That a document is a configuration of Envoy's v1 API, as a mistake.
+/// Reports that a document is a configuration of Envoy's v1 API, as a mistake.
 pub fn v1(top: &At<'_>) -> Option<Finding> {
     let manager = top.get("cluster_manager");
     let has_clusters = manager.as_ref().is_some_and(|manager| manager.entry("clusters").is_some());

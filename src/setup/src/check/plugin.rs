@@ -1,4 +1,4 @@
-//! The instances of the plugin: where they are, what each is configured for, how its virtual machine is set up.
+//! Finds the plugin's instances: their positions, their configurations, and the setup of their virtual machines.
 
 use std::ptr;
 
@@ -12,52 +12,52 @@ use super::{Finding, Report};
 use crate::envoy::plugin::CAPABILITIES;
 use crate::located::{At, Kind, Node};
 
-/// An instance: a `PluginConfig` that is ours.
+/// An instance: a `PluginConfig` of our plugin.
 pub(crate) struct Plugin<'a> {
     /// The `PluginConfig`.
     pub(crate) at: At<'a>,
-    /// Where it is.
+    /// The instance's position in the configuration.
     pub(crate) place: Place<'a>,
-    /// Its configuration, with its place; none when it has mistakes.
+    /// The plugin's configuration; `None` if it has mistakes.
     pub(crate) config: Option<Configured<'a>>,
 }
 
-/// A configuration without a mistake.
+/// A plugin configuration without mistakes.
 pub(crate) struct Configured<'a> {
-    /// The object with `certificatesResolvers`, or the text that has it.
+    /// The node with `certificatesResolvers`: an object, or a JSON text.
     pub(crate) at: At<'a>,
-    /// The same, read.
+    /// The configuration as a value.
     pub(crate) value: Value,
-    /// What it means.
+    /// The parsed configuration.
     pub(crate) config: Config,
 }
 
-/// Where an instance is.
+/// An instance's position in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place<'a> {
     /// A service of the bootstrap.
     Bootstrap {
-        /// One instance on the main thread.
+        /// True for a single instance, on the main thread.
         singleton: bool,
     },
-    /// The filter with this place in a list of them.
+    /// An HTTP filter.
     Filter {
-        /// The list's manager in [`Envoy::managers`]; none when it stands alone.
+        /// The index of the list's manager in [`Envoy::managers`]; `None` for a list without a manager.
         manager: Option<usize>,
-        /// Its index in the list.
+        /// The filter's index in its list.
         index: usize,
-        /// Its name.
+        /// The filter's name.
         name: &'a str,
-        /// `disabled`: routes enable it.
+        /// `disabled`: routes enable the filter.
         disabled: bool,
     },
 }
 
-/// Words by which a `PluginConfig` is known as ours.
+/// Words by which a `PluginConfig` is recognized as ours.
 const NAMES: [&str; 2] = ["envoy-autocert", "envoy_autocert"];
 
 impl<'a> Plugin<'a> {
-    /// Finds all of them, and says what is wrong with their configurations.
+    /// Finds all instances, and reports mistakes in their configurations.
     pub(crate) fn all(envoy: &Envoy<'a>, report: &mut Report) -> Vec<Self> {
         let mut found = Vec::new();
         for extension in &envoy.extensions {
@@ -85,14 +85,14 @@ impl<'a> Plugin<'a> {
         plugins
     }
 
-    /// Whether it answers challenges.
+    /// True if the instance answers challenges.
     pub(crate) fn answers(&self) -> bool {
         let role = self.config.as_ref().map_or(Role::Auto, |configured| configured.config.role);
         matches!(self.place, Place::Filter { .. }) && role != Role::Engine
     }
 }
 
-/// Whether both have the very same node under this name, as an alias does it.
+/// True if both objects have the very same node under this name, by an alias.
 fn same(one: &At<'_>, other: &At<'_>, name: &str) -> bool {
     let node = |at: &At<'_>| at.get(name).map(|at| ptr::from_ref::<Node>(at.node.shared()));
     node(one).is_some_and(|one| Some(one) == node(other))
@@ -161,7 +161,7 @@ fn configured<'a>(plugin: &At<'a>, report: &mut Report) -> Option<Configured<'a>
     parse(&at, value, report)
 }
 
-/// Reads a configuration that stands at this place.
+/// Reads the configuration at this node.
 pub(crate) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Option<Configured<'a>> {
     let below = |path: &str| if path == "configuration" { at.path.clone() } else { format!("{}.{path}", at.path) };
     match config::parse(&value) {
@@ -190,7 +190,7 @@ pub(crate) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Optio
     }
 }
 
-/// Checks how the instances are set up, each alone and beside each other.
+/// Checks the setup of the instances, each alone and all together.
 pub(crate) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
     for plugin in plugins {
         match plugin.place {
@@ -215,7 +215,7 @@ fn failure_policy(plugin: &Plugin<'_>, report: &mut Report) {
     }
 }
 
-/// How the plugin knows that it runs on the main thread.
+/// The root id by which the plugin knows that it runs on the main thread.
 const ENGINE: &str = "engine";
 
 fn engine(plugin: &Plugin<'_>, singleton: bool, report: &mut Report) {
@@ -234,18 +234,18 @@ fn engine(plugin: &Plugin<'_>, singleton: bool, report: &mut Report) {
     }
 }
 
-/// Where a `PluginConfig` has its capabilities: of 1.40, and of older Envoys.
+/// Paths of a `PluginConfig`'s capabilities: in 1.40, and in older Envoys.
 const CAPABILITIES_OF: [&str; 2] = [
     "vm_config.capability_restriction_config.allowed_capabilities",
     "capability_restriction_config.allowed_capabilities",
 ];
 
 fn capabilities(plugins: &[Plugin<'_>], report: &mut Report) {
-    // Which of them a version takes is seen to elsewhere.
+    // `version` checks which of the paths a version takes.
     let lists = plugins.iter().flat_map(|plugin| CAPABILITIES_OF.map(|path| plugin.at.find(path))).flatten();
     let mut told: Vec<&Node> = Vec::new();
     for allowed in lists {
-        // An empty list restricts nothing, and an alias has been told of where its anchor is.
+        // An empty list restricts nothing, and an alias has been reported at its anchor.
         let is_restricting = matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty());
         if !is_restricting || told.iter().any(|told| ptr::eq(told.shared(), allowed.node.shared())) {
             continue;
@@ -277,7 +277,7 @@ fn vm_ids(plugins: &[Plugin<'_>], report: &mut Report) {
     }
 }
 
-/// Of several configurations the newest one counts, which of them that is nobody can tell from here.
+/// Reports differing configurations: the newest one counts, and only the sidecar knows which one that is.
 fn configurations(plugins: &[Plugin<'_>], report: &mut Report) {
     let engines = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
     let mut engines = engines.filter(|configured| configured.config.role != Role::Responder);

@@ -1,21 +1,22 @@
-//! What Envoy says of a configuration that it refuses, at the place that it means.
+//! Locates Envoy's message about a configuration that it refuses.
 //!
-//! Envoy names the place in several ways: by a path from the top, by the chain of messages that failed, by a type, or by
-//! the value alone. Promises: a place is only told when no other one can be meant.
+//! Envoy names the position in several ways: by a path from the top, by the chain of messages that failed, by a type,
+//! or by the value alone. Promises: a position is only given if no other one can be meant.
 
 use super::everything::each;
 use super::typed::typed;
 use super::{Document, Finding};
 use crate::located::{At, Kind};
 
-/// Before a path, in what protobuf says of JSON: `invalid JSON in envoy.config.bootstrap.v3.Bootstrap @ a.b[0]: …`.
+/// Prefix of a path in protobuf's messages about JSON: `invalid JSON in envoy.config.bootstrap.v3.Bootstrap @ a.b[0]:
+/// …`.
 const INVALID_JSON: &str = "invalid JSON in ";
-/// Behind the name of a message's type, in what validation says: `PipeValidationError.Mode: value must be …`.
+/// Suffix of a message type in validation errors: `PipeValidationError.Mode: value must be …`.
 const INVALID: &str = "ValidationError.";
-/// What validation says of a field that is not there, or is empty.
+/// Validation errors about a field that is missing, or empty.
 const LACKING: [&str; 3] = ["value length must be at least 1", "value must contain at least 1", "value is required"];
 
-/// A refusal in Envoy's words, as a mistake in documents, the first of which is the bootstrap, or has its name.
+/// Converts a refusal in Envoy's words to a mistake in documents, the first of which is the bootstrap, or has its name.
 pub fn refused(documents: &[Document], source: &str, said: &str) -> Finding {
     let finding = Finding {
         source: source.to_owned(),
@@ -30,7 +31,7 @@ pub fn refused(documents: &[Document], source: &str, said: &str) -> Finding {
     }
 }
 
-/// The place where something stands, or is missing.
+/// The position of a value, or of a missing one.
 struct Place {
     source: String,
     path: String,
@@ -60,7 +61,7 @@ fn quoted_behind<'s>(said: &'s str, words: &str) -> Option<&'s str> {
     rest.split('\'').next()
 }
 
-/// `… @ static_resources.listeners[1].filter_chains[0].filters[0].typed_config.<any>: …: no such field: 'x'`
+/// Locates `… @ static_resources.listeners[1].filter_chains[0].filters[0].typed_config.<any>: …: no such field: 'x'`.
 fn by_path(documents: &[Document], said: &str) -> Option<Place> {
     let (_, rest) = said.split_once(INVALID_JSON)?;
     let (message, rest) = rest.split_once(" @ ")?;
@@ -71,17 +72,17 @@ fn by_path(documents: &[Document], said: &str) -> Option<Place> {
     if !left.is_empty() {
         return Some(at.into());
     }
-    // What was said to be no field is there; a type that is wrong is the value's.
+    // An unknown field exists in the text; a wrong type is that of the field's value.
     let field = quoted_behind(rest, "no such field: '");
     Some(field.and_then(|field| member(&at, field)).unwrap_or(at).into())
 }
 
-/// A member by its very name, which may be one that Envoy does not know.
+/// A member by its exact name, which may be one that Envoy does not know.
 fn member<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
     at.members().into_iter().find(|(key, _)| *key == name).map(|(_, member)| member)
 }
 
-/// `BootstrapValidationError.Admin: … | caused by AdminValidationError.Address: …`
+/// Locates `BootstrapValidationError.Admin: … | caused by AdminValidationError.Address: …`.
 fn by_messages(documents: &[Document], said: &str) -> Option<Place> {
     let start = said.split(['(', ' ']).find(|word| word.contains(INVALID))?;
     let (message, _) = start.split_once(INVALID)?;
@@ -107,7 +108,7 @@ fn by_messages(documents: &[Document], said: &str) -> Option<Place> {
     Some(Place { path, ..at.into() })
 }
 
-/// The messages of this type: the bootstrap, and all that have it in `@type`.
+/// The messages of this type: the bootstrap, and all that have the type in `@type`.
 fn of_message<'a>(documents: &'a [Document], name: &str) -> Vec<At<'a>> {
     if name == "Bootstrap" {
         return documents.first().map(Document::top).into_iter().collect();
@@ -117,7 +118,7 @@ fn of_message<'a>(documents: &'a [Document], name: &str) -> Vec<At<'a>> {
     found
 }
 
-/// As far below as there is anything, and the rest of the path.
+/// The deepest existing node of a path, and the rest of the path.
 fn walk<'a>(top: &At<'a>, path: &str) -> (At<'a>, String) {
     let mut at = top.clone();
     let mut names = path.split('.').filter(|name| !name.is_empty()).peekable();
@@ -131,7 +132,7 @@ fn walk<'a>(top: &At<'a>, path: &str) -> (At<'a>, String) {
     (at, names.collect::<Vec<_>>().join("."))
 }
 
-/// `HttpProtocolOptions[1]` as `http_protocol_options[1]`
+/// Converts `HttpProtocolOptions[1]` to `http_protocol_options[1]`.
 fn snake(camel: &str) -> String {
     let mut name = String::new();
     for c in camel.chars() {
@@ -143,7 +144,7 @@ fn snake(camel: &str) -> String {
     name
 }
 
-/// `could not find @type 'type.googleapis.com/…'`
+/// Locates `could not find @type 'type.googleapis.com/…'`.
 fn by_type(documents: &[Document], said: &str) -> Option<Place> {
     let name = quoted_behind(said, "could not find @type '")?;
     let mut found = None;
@@ -154,7 +155,7 @@ fn by_type(documents: &[Document], said: &str) -> Option<Place> {
     found
 }
 
-/// `Didn't find a registered implementation for 'envoy.router' with type URL: ''`
+/// Locates `Didn't find a registered implementation for 'envoy.router' with type URL: ''`.
 fn by_name(documents: &[Document], said: &str) -> Option<Place> {
     let name = quoted_behind(said, "registered implementation for '")?;
     let kind = quoted_behind(said, "with type URL: '").unwrap_or_default();
@@ -167,7 +168,7 @@ fn by_name(documents: &[Document], said: &str) -> Option<Place> {
     found
 }
 
-/// A value that is named, and that stands in one place only.
+/// Locates a quoted value that occurs only once.
 fn by_value(documents: &[Document], said: &str) -> Option<Place> {
     let in_quotes = said.split('\'').skip(1).step_by(2);
     let is_long = |word: &&str| word.contains(['.', '/']) && word.len() > 3;

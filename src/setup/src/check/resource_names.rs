@@ -1,11 +1,11 @@
-//! What the sidecar is asked for by names that it never has an answer to.
+//! Checks the names of resources that are requested from the sidecar: some can never have an answer.
 
 use super::finding::quoted;
 use super::{Finding, Report};
 use crate::located::At;
 use protocol::resource_name::Resource;
 
-/// The name of a certificate within that of a resource; none where CA certificates are asked for, or there is no name.
+/// The certificate's name within a resource name; `None` for CA certificates, or if there is no name.
 pub(super) fn certificate(resource: &str) -> Option<&str> {
     match Resource::parse(resource) {
         Resource::CaCertificates => None,
@@ -13,7 +13,7 @@ pub(super) fn certificate(resource: &str) -> Option<&str> {
     }
 }
 
-/// Judges the name of a certificate that the sidecar is asked for.
+/// Checks the name of a certificate that is requested from the sidecar.
 pub(super) fn check(secret: &At<'_>, resource: &str, report: &mut Report) {
     let at = secret.get("name");
     let at = at.as_ref().unwrap_or(secret);
@@ -32,14 +32,14 @@ pub(super) fn check(secret: &At<'_>, resource: &str, report: &mut Report) {
     }
 }
 
-/// The secrets of a TLS context that say whom to trust.
+/// The secrets of a TLS context for the verification of peers.
 pub(super) fn of_cas<'a>(common: &At<'a>) -> impl Iterator<Item = At<'a>> {
     let places =
         ["validation_context_sds_secret_config", "combined_validation_context.validation_context_sds_secret_config"];
     places.into_iter().filter_map(|place| common.find(place))
 }
 
-/// CA certificates that the sidecar is asked for, whatever their name.
+/// Reports CA certificates that are requested from the sidecar, which has none.
 pub(super) fn ca(secret: &At<'_>, report: &mut Report) {
     let found = format!("CA certificates from the sidecar ({})", quoted(secret.text_of("name").unwrap_or_default()));
     let expected = "trusted_ca, or a secret from elsewhere: the sidecar has none, and for a name of a certificate it gives \
@@ -47,7 +47,7 @@ pub(super) fn ca(secret: &At<'_>, report: &mut Report) {
     report.mistake(Finding::at(secret, found, expected));
 }
 
-/// A DNS name or an address, as the sidecar knows it. What letters of other scripts are good for, it says itself.
+/// True for a DNS name or an address, as the sidecar knows it. The sidecar itself checks names in other scripts.
 fn is_name(name: &str) -> bool {
     let allowed = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);

@@ -1,4 +1,4 @@
-//! Certificates for TLS listeners: each that is wanted is asked for, from a sidecar that can be reached.
+//! Checks the certificates of TLS listeners: each wanted certificate is requested, from a sidecar that can be reached.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -9,30 +9,30 @@ use super::plugin::Plugin;
 use super::{Finding, Report, resource_names, tls_alpn01, tokens};
 use crate::located::At;
 
-/// `max_requests` of a cluster, unless it says another number: each secret is a request that never ends.
+/// Envoy's default of a cluster's `max_requests`: each secret is a request that never ends.
 const MAX_REQUESTS: u64 = 1024;
 
-/// For so many names the nearest one is looked up: it takes time for each.
+/// Maximum number of names to compare: the search for the nearest one takes time for each.
 const MAX_COMPARED: usize = 20;
 
-/// A certificate that a TLS context asks for.
+/// A certificate that a TLS context requests by SDS.
 struct Secret<'a> {
     at: At<'a>,
     resource: &'a str,
-    /// The name of a certificate within that of the resource.
+    /// The certificate's name within the resource name.
     name: Option<&'a str>,
     source: Source<'a>,
 }
 
-/// Whom for.
+/// The config source of a secret.
 enum Source<'a> {
-    /// The management server of all resources.
+    /// ADS: the management server of all resources.
     Ads,
-    /// A cluster.
+    /// A cluster, by Envoy's gRPC client.
     Cluster { name: &'a str, at: At<'a> },
-    /// An address, by gRPC's own client.
+    /// An address, by Google's gRPC client.
     Google(&'a str),
-    /// A file, or something else that is not the sidecar.
+    /// A file, or another source that is not the sidecar.
     Elsewhere,
 }
 
@@ -105,7 +105,7 @@ fn google<'a>(service: Option<&At<'a>>) -> Option<&'a str> {
     service?.text_of("google_grpc.target_uri")
 }
 
-/// The clusters that certificates are asked of.
+/// The clusters that certificates are requested from.
 pub(crate) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
     let selector = selector(common).and_then(|config| config.get("config_source"));
     let listed = secrets(common).into_iter().map(|secret| secret.source);
@@ -113,8 +113,8 @@ pub(crate) fn clusters<'a>(common: &At<'a>) -> Vec<&'a str> {
     sources.filter_map(cluster_name).collect()
 }
 
-/// The clusters and addresses that the sidecar's secrets are asked of: those that are called so, or give a certificate
-/// that is wanted.
+/// The clusters and addresses that lead to the sidecar's SDS: those with its name, and those that a wanted certificate
+/// is requested from.
 pub(crate) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str> {
     let wanted = wanted(plugins);
     let contexts: Vec<At<'a>> =
@@ -129,7 +129,7 @@ pub(crate) fn ours<'a>(envoy: &Envoy<'a>, plugins: &[Plugin<'_>]) -> Vec<&'a str
     listed.into_iter().chain(selectors).collect()
 }
 
-/// The configuration of a selector that asks for a secret when a handshake needs it.
+/// The configuration of a selector that requests a secret during the handshake.
 pub(super) fn selector<'a>(common: &At<'a>) -> Option<At<'a>> {
     let selector = common.find("custom_tls_certificate_selector.typed_config")?;
     selector.text_of("@type").filter(|name| name.contains("on_demand_secret"))?;
@@ -171,7 +171,8 @@ fn cluster(envoy: &Envoy<'_>, name: &str, users: &[At<'_>], report: &mut Report)
     }
 }
 
-/// Each name in a handshake for a challenge is a request too, and anybody may shake hands.
+/// Checks the limits of on-demand secrets: each name in a challenge's handshake is a request, and anybody may shake
+/// hands.
 fn challenge_limits(envoy: &Envoy<'_>, selectors: &[At<'_>], report: &mut Report) {
     let sources: Vec<At<'_>> = selectors.iter().filter_map(|config| config.get("config_source")).collect();
     let names: BTreeSet<&str> = sources.iter().filter_map(|config| cluster_name(source(config))).collect();
@@ -190,7 +191,7 @@ fn max_requests(cluster: &At<'_>) -> u64 {
     thresholds.iter().filter_map(|threshold| threshold.number_of("max_requests")).max().unwrap_or(MAX_REQUESTS)
 }
 
-/// Whatever leads to the sidecar bears a token.
+/// Checks that every stream to the sidecar bears a token.
 fn tokens<'a>(
     envoy: &Envoy<'a>,
     plugins: &[Plugin<'_>],
@@ -210,7 +211,7 @@ fn tokens<'a>(
     };
     let of_secrets = secrets.iter().filter_map(|secret| secret.at.get("sds_config"));
     let of_selectors = on_demand.iter().chain(challenges).filter_map(config_source);
-    // A management server of other resources may hand out secrets of its own.
+    // A management server of other resources may serve secrets of its own.
     let uses_ads = |config: &At<'a>| matches!(source(config), Source::Ads);
     let sources: Vec<At<'a>> = of_secrets.chain(of_selectors).collect();
     let ads = envoy.ads.clone().filter(|ads| {
@@ -222,7 +223,7 @@ fn tokens<'a>(
     tokens::streams(sources.into_iter().filter(is_ours).chain(ads), report);
 }
 
-/// What the sidecar is asked for and never has: by what is no name, or CA certificates.
+/// Reports requests that the sidecar never answers: invalid names, and CA certificates.
 fn unanswered<'a>(
     envoy: &Envoy<'a>,
     plugins: &[Plugin<'_>],
@@ -252,11 +253,11 @@ fn cluster_name(source: Source<'_>) -> Option<&str> {
     }
 }
 
-/// How long listeners wait, and in which way it is asked.
+/// Checks how long listeners wait for secrets, and the API of the requests.
 fn waits(secrets: &[Secret<'_>], report: &mut Report) {
     let mut told: HashSet<usize> = HashSet::new();
     for config in secrets.iter().filter_map(|secret| secret.at.get("sds_config")) {
-        // An alias stands in many places.
+        // An alias occurs in many places.
         if !told.insert(config.node.shared().start) {
             continue;
         }
@@ -285,7 +286,7 @@ fn selector_config(config: &At<'_>, report: &mut Report) {
     }
 }
 
-/// Each certificate that is wanted has a secret, and each secret somebody who wants it.
+/// Checks that each wanted certificate has a secret, and that each secret is wanted.
 fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], report: &mut Report) {
     let wanted = wanted(plugins);
     let asked = asked(secrets, &wanted);
@@ -304,7 +305,7 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
             report.mistake(finding);
         }
     }
-    // Without a configuration that could be read nobody knows.
+    // Without a readable configuration the wanted names are unknown.
     if wanted.is_empty() {
         return;
     }
@@ -319,13 +320,14 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
     }
 }
 
-/// All names that routers want certificates for.
+/// The names of all certificates that routers want.
 fn wanted<'p>(plugins: &'p [Plugin<'_>]) -> HashSet<&'p str> {
     let wants = once(plugins).into_iter().flat_map(|configured| &configured.config.wants);
     wants.flat_map(|want| want.names.iter().map(String::as_str)).collect()
 }
 
-/// The secrets that are the sidecar's, by their names: of a cluster that gives one which is wanted, or that is called so.
+/// The sidecar's secrets by name: those of clusters with its name, and of clusters that a wanted certificate is
+/// requested from.
 fn asked<'s, 'a>(secrets: &'s [Secret<'a>], wanted: &HashSet<&str>) -> HashMap<String, &'s Secret<'a>> {
     let ours: HashSet<&str> = secrets.iter().filter_map(|secret| secret.cluster(wanted)).collect();
     let is_ours = |secret: &&Secret<'_>| match &secret.source {
@@ -351,7 +353,7 @@ impl<'a> Secret<'a> {
 }
 
 fn is_wanted(name: &str, wanted: &HashSet<&str>) -> bool {
-    // The sidecar's name for what it serves when nothing else covers a name.
+    // The sidecar's name of the certificate for names that nothing else covers.
     name == "default"
         || wanted.contains(name)
         || name.split_once('.').is_some_and(|(_, parent)| wanted.contains(format!("*.{parent}").as_str()))

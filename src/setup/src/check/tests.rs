@@ -1,4 +1,4 @@
-//! The reference configuration is right; each of these changes makes one thing of it wrong.
+//! The reference configuration is correct; each of these changes makes one mistake in it.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -7,17 +7,17 @@ use protocol::tokens::{API, SDS};
 
 const REFERENCE: &str = include_str!("../../../../envoy/envoy.yaml");
 
-/// What is found once the tokens are filled in.
+/// The findings, with the tokens filled in.
 fn of(text: &str) -> Report {
     envoy(&Document::all("envoy.yaml", &filled_in(text)).unwrap())
 }
 
-/// As `envsubst` makes it.
+/// Fills in the tokens as `envsubst` does.
 pub(super) fn filled_in(text: &str) -> String {
     text.replace(API, "the-token-of-the-tests").replace(SDS, "the-token-of-the-tests")
 }
 
-/// The reference with some of its text replaced; `line` is that of the first replacement.
+/// The reference with some of its text replaced; `line` is the line of the first replacement.
 fn changed(changes: &[(&str, &str)]) -> String {
     changes.iter().fold(REFERENCE.to_owned(), |text, (from, to)| {
         assert!(text.contains(from), "the reference has no {from:?}");
@@ -45,7 +45,7 @@ fn the_reference_and_the_example_are_right() {
         assert!(warnings.iter().all(|warning| warning.expected.contains("`envsubst` fills it in")), "{warnings:#?}");
         assert_eq!(of(text), Report::default());
     }
-    // Alone it has no clusters that could be looked at.
+    // Alone it has no clusters that could be checked.
     let report = of(filter);
     assert_eq!(report.mistakes, []);
     assert_eq!(report.warnings.len(), 2, "{:?}", lines(&report.warnings));
@@ -73,14 +73,14 @@ const SECRETS: &str = "            tls_certificate_sds_secret_configs:\n        
 const SHOP: &str = "            - name: sds://shop.example\n              sds_config: *sds\n";
 const NAMELESS: &str = "            - name: sds://shop.example\n              sds_config: *sds\n            \
                         - name: edge/shop.example\n              sds_config: *sds\n";
-/// Its SDS configuration is that of the certificates, which is named before them.
+/// The validation context of a CA by SDS; its SDS configuration is that of the certificates, which is anchored before.
 const CA_OF_SDS: &str = "            combined_validation_context:\n              validation_context_sds_secret_config:\n                \
                          name: demo.example-cacert\n                sds_config:\n                  api_config_source:\n                    \
                          grpc_services:\n                    - envoy_grpc: { cluster_name: envoy-autocert-sds }\n                      \
                          initial_metadata: [{ key: x-envoy-autocert-token, value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\" }]\n            \
                          tls_certificate_sds_secret_configs:\n            - name: demo.example\n              sds_config: &sds\n";
 
-/// What is changed, and what the only mistake begins and ends with.
+/// The changes, and the beginning and end of the only mistake.
 type Case<'c> = (&'c [(&'c str, &'c str)], &'c str, &'c str);
 
 #[test]
@@ -302,7 +302,7 @@ fn a_mistake_has_the_line_of_what_is_wrong_or_of_where_it_is_missing() {
     }
 }
 
-/// What is changed, and what stands in each mistake and each warning, in their order.
+/// The changes, and texts within each mistake and each warning, in order.
 type Changed<'c> = (&'c [(&'c str, &'c str)], &'c [&'c str], &'c [&'c str]);
 
 #[test]
@@ -359,7 +359,7 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
     }
 }
 
-/// Its address counts as a cluster's name does: what it is asked for is looked at all the same.
+/// The address counts as a cluster's name does: the secrets requested there are checked all the same.
 #[test]
 fn secrets_by_grpcs_own_client_are_looked_at_as_well() {
     const ENVOYS: &str = "envoy_grpc:\n                      cluster_name: envoy-autocert-sds\n";
@@ -580,7 +580,7 @@ fn what_has_no_plugin_is_told_to_have_none() {
     assert!(lines(&report.mistakes)[0].contains("no filter or service with the plugin"), "{report:?}");
 }
 
-/// Wherever another kind of value stands, there are findings, and no panic.
+/// Values of another kind in any position cause findings, and no panic.
 #[test]
 fn no_value_in_the_wrong_place_makes_it_panic() {
     let mut count = 0;
@@ -599,7 +599,7 @@ fn no_value_in_the_wrong_place_makes_it_panic() {
     assert!(count > 100, "{count}");
 }
 
-/// Right and wrong alike: ten times the routers take about ten times as long, never a hundred times.
+/// Correct and wrong configurations alike: ten times the routers take about ten times as long, never a hundred times.
 #[test]
 fn the_time_grows_with_the_number_of_routers_and_not_with_its_square() {
     let text = |routers: usize, secret: &str| {
@@ -628,7 +628,7 @@ fn the_time_grows_with_the_number_of_routers_and_not_with_its_square() {
     }
 }
 
-/// This thread's time on a processor, in nanoseconds: others use the machine too.
+/// CPU time of this thread, in nanoseconds: others use the machine too.
 #[expect(clippy::disallowed_methods, reason = "a test measures")]
 fn on_processor() -> u64 {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
@@ -639,7 +639,7 @@ const CHALLENGE_CHAIN: &str = include_str!("../../../../envoy/tls-alpn-01.yaml")
 const ORDINARY_CHAIN: &str = "    - transport_socket_connect_timeout: 10s\n";
 const CHALLENGE_MATCH: &str = "filter_chain_match: { application_protocols: [acme-tls/1] }";
 
-/// The reference with `tlsChallenge` and its chain; changed.
+/// The mistakes in the reference with `tlsChallenge` and its chain, changed.
 fn with_chain(changes: &[(&str, &str)]) -> Vec<String> {
     let chain: String = CHALLENGE_CHAIN.lines().map(|line| format!("    {line}\n")).collect();
     let http = "httpChallenge: { entryPoint: web }";

@@ -1,8 +1,9 @@
-//! The filter chains that show TLS-ALPN-01 challenges: there when a resolver has `tlsChallenge`, reached by the CA, and
-//! in nobody else's way.
+//! Checks the filter chains for TLS-ALPN-01 challenges: present when a resolver has `tlsChallenge`, reached by the CA,
+//! and without effect on other connections.
 //!
-//! Envoy compares `server_names` and `transport_protocol` before the protocol that a client offers, and never goes back:
-//! a chain for `acme-tls/1` has to match in these what the chains match that it stands beside.
+//! Envoy compares `server_names` and `transport_protocol` before the protocol that a client offers, and never
+//! backtracks: a chain for `acme-tls/1` has to match the same server names and transport protocol as the chains beside
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +16,7 @@ use super::{Finding, Report};
 use crate::envoy::tls_alpn01::{BEFORE_NAMES, PROTOCOL, SCOPE};
 use crate::located::At;
 
-/// So many names are told of each chain; more say nothing new.
+/// Maximum number of names in a finding; more add nothing.
 const MAX_TOLD: usize = 10;
 
 pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
@@ -37,7 +38,7 @@ pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
     }
 }
 
-/// A resolver with `tlsChallenge`, and the plugin that says so.
+/// A resolver with `tlsChallenge`, and the plugin that it is configured in.
 fn wanted<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Option<(String, &'p Plugin<'a>)> {
     plugins.iter().find_map(|plugin| {
         let resolvers = &plugin.config.as_ref()?.config.resolvers;
@@ -46,18 +47,20 @@ fn wanted<'p, 'a>(plugins: &'p [Plugin<'a>]) -> Option<(String, &'p Plugin<'a>)>
     })
 }
 
-/// Whether it takes what offers `acme-tls/1` and does TLS; with passthrough a server has ACME of its own.
+/// True if the chain takes clients that offer `acme-tls/1`, and terminates TLS; with passthrough a server has ACME of
+/// its own.
 pub(crate) fn is_challenge(chain: &Chain<'_>) -> bool {
     chain.tls.is_some() && offers(&chain.at)
 }
 
-/// Whether it matches a client that offers `acme-tls/1`.
+/// True if the chain matches a client that offers `acme-tls/1`.
 pub(crate) fn offers(chain: &At<'_>) -> bool {
     let protocols = chain.list("filter_chain_match.application_protocols");
     protocols.iter().any(|protocol| protocol.text() == Some(PROTOCOL))
 }
 
-/// It asks the sidecar for the secret of the name, in the right scope, and agrees on the protocol.
+/// Checks that the chain requests the secret of the server name from the sidecar, in the right scope, and negotiates
+/// the protocol.
 fn shows(chain: &Chain<'_>, report: &mut Report) {
     let Some(context) = &chain.tls else { return };
     let common = context.get("common_tls_context").unwrap_or_else(|| context.clone());
@@ -92,10 +95,10 @@ fn shows(chain: &Chain<'_>, report: &mut Report) {
     }
 }
 
-/// What a chain matches, but for its names: the address, and what carries the bytes.
+/// The criteria before the server name and the one after it: the address, and the transport protocol.
 type Before = (String, String);
 
-/// A name that a chain matches, with the rest; no name is every other one.
+/// A server name that a chain matches, with the other criteria; `None` for all other names.
 type Match = (Before, Option<String>);
 
 fn matches_of(chain: &Chain<'_>) -> Vec<Match> {
@@ -113,7 +116,8 @@ fn matches_of(chain: &Chain<'_>) -> Vec<Match> {
     names.into_iter().map(|name| (before.clone(), Some(name))).collect()
 }
 
-/// The challenges' chains match what the others do: no name is missing, and none is taken from an ordinary chain.
+/// Checks that challenge chains match what the ordinary chains do: no name is missing, and none is taken from an
+/// ordinary chain.
 fn matches(listener: &Listener<'_>, report: &mut Report) {
     // The default chain is no item of the list, and no part of Envoy's choice.
     let chosen = listener.chains.iter().filter(|chain| chain.at.path.ends_with(']'));
@@ -146,24 +150,24 @@ fn matches(listener: &Listener<'_>, report: &mut Report) {
     }
 }
 
-/// Whether ordinary handshakes no longer find the chain that they are for, since this one is compared first.
+/// True if ordinary handshakes no longer find their chain, since this one is compared first.
 fn is_shadow(((address, transport), name): &Match, ordinary: &[Match]) -> bool {
     let beside = || ordinary.iter().filter(|((other, carrier), _)| other == address && carrier != "raw_buffer");
     let carriers: Vec<&str> = beside().filter(|(_, other)| other == name).map(|((_, c), _)| c.as_str()).collect();
     if carriers.is_empty() {
-        // For this very name there is none, so a wider one has it.
+        // No ordinary chain has exactly this name, so a wider one serves it.
         return name.is_some() && beside().any(|(_, other)| is_wider(other.as_deref(), name.as_deref()));
     }
     transport == "tls" && carriers.contains(&"") && !carriers.contains(&"tls")
 }
 
-/// Whether a chain for `other`, which is every name when it is none, takes this name too.
+/// True if a chain for `other` (`None`: every name) takes this name too.
 fn is_wider(other: Option<&str>, name: Option<&str>) -> bool {
     let suffix = other.and_then(|other| other.strip_prefix('*'));
     other.is_none() || suffix.zip(name).is_some_and(|(suffix, name)| name.ends_with(suffix))
 }
 
-/// Where its certificates come from.
+/// The clusters that the chain's certificates are requested from.
 fn clusters<'a>(chain: &Chain<'a>) -> Vec<&'a str> {
     let common = chain.tls.as_ref().and_then(|context| context.get("common_tls_context"));
     common.map(|common| super::sds::clusters(&common)).unwrap_or_default()

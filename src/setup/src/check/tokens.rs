@@ -1,7 +1,7 @@
-//! The tokens by which the sidecar knows its own clients: each stream for secrets has one, and so has the plugin.
+//! Checks the tokens by which the sidecar knows its own clients: each SDS stream has one, and so has the plugin.
 //!
-//! Whether it is the right one only the sidecar knows. Of placeholders the first of each kind is a warning: all are filled
-//! in at once. What stands in the place of a token is never shown.
+//! Only the sidecar knows the right tokens. The first placeholder of each kind is a warning: all are filled in at once.
+//! The text in a token's place is never shown.
 
 use std::collections::HashSet;
 use std::ptr;
@@ -15,10 +15,10 @@ use super::{Document, Finding, Report};
 use crate::located::{At, Node};
 use protocol::tokens::{METADATA, is_placeholder};
 
-/// What stands for a token.
+/// Designation of an unfilled token in findings.
 const PLACEHOLDER: &str = "a placeholder";
 
-/// The plugin's, for the API.
+/// Checks the plugin's token for the API; returns the node of a placeholder.
 pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
     let all = once(plugins);
     for Configured { at, .. } in all.iter().filter(|configured| configured.config.sidecar_tokens.is_empty()) {
@@ -45,14 +45,14 @@ fn filled_in(flag: &str) -> String {
     format!("the sidecar's token: `envsubst` fills it in, or `envoy-autocert render` with {flag}")
 }
 
-/// The plugin's, and whatever metadata any stream bears.
+/// All tokens: the plugin's, and the metadata of any stream.
 pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<SecretText> {
     let configs = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
     let mut tokens: Vec<SecretText> = configs.flat_map(|configured| configured.config.sidecar_tokens.clone()).collect();
     let mut seen: HashSet<*const Node> = HashSet::new();
     let mut left: Vec<At<'_>> = documents.iter().map(Document::top).collect();
     while let Some(at) = left.pop() {
-        // An alias stands in many places.
+        // An alias occurs in many places.
         if seen.insert(ptr::from_ref(at.node.shared())) {
             let metadata = at.list("initial_metadata");
             let values = metadata.iter().filter_map(|entry| entry.text_of("value"));
@@ -64,12 +64,12 @@ pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<SecretT
     tokens
 }
 
-/// Those of streams: `sources` are configurations that lead to the sidecar's SDS.
+/// Checks the tokens of streams: `sources` are configurations that lead to the sidecar's SDS.
 pub(super) fn streams<'a>(sources: impl IntoIterator<Item = At<'a>>, report: &mut Report) {
     let mut told: HashSet<usize> = HashSet::new();
     let mut placeholder = None;
     for source in sources {
-        // An alias stands in many places.
+        // An alias occurs in many places.
         if told.insert(source.node.shared().start) {
             let found = stream(&source, report);
             placeholder = placeholder.or(found);
@@ -80,8 +80,8 @@ pub(super) fn streams<'a>(sources: impl IntoIterator<Item = At<'a>>, report: &mu
     }
 }
 
-/// Says what is wrong with the token of one, and gives the place of a placeholder. `grpc_services` stand in an
-/// `api_config_source`, or in an `ads_config`.
+/// Checks the token of one stream; returns the node of a placeholder. `grpc_services` are in an `api_config_source`, or
+/// in an `ads_config`.
 fn stream<'a>(source: &At<'a>, report: &mut Report) -> Option<At<'a>> {
     let source = source.get("api_config_source").unwrap_or_else(|| source.clone());
     let service = source.list("grpc_services").into_iter().next()?;
@@ -111,7 +111,7 @@ fn value<'a>(at: At<'a>, expected: &str, report: &mut Report) -> Option<At<'a>> 
     }
     if text.is_empty() {
         report.mistake(Finding::at(&at, "nothing", expected));
-    // Of an asynchronous stream Envoy sends it as it stands here.
+    // For an asynchronous stream, Envoy sends the text without expanding it.
     } else if text.contains('%') {
         report.mistake(Finding::at(&at, "a text with %", format!("{expected}; Envoy replaces nothing in it")));
     } else if !is_token(text) {

@@ -8,11 +8,11 @@ pub(crate) struct Typed<'a> {
     pub(crate) name: &'a str,
     /// The whole name of the type.
     pub(crate) full: &'a str,
-    /// Its fields.
+    /// The message's fields.
     pub(crate) at: At<'a>,
 }
 
-/// The message of a `typed_config`, or of whatever else has an `@type`. A `TypedStruct` is what it wraps.
+/// The message of a `typed_config`, or of any object with an `@type`. A `TypedStruct` is unwrapped.
 pub(crate) fn typed<'a>(any: &At<'a>) -> Option<Typed<'a>> {
     let full = any.text_of("@type")?;
     if last(full) == "TypedStruct" {
@@ -27,7 +27,7 @@ pub(crate) fn typed_config<'a>(extension: &At<'a>) -> Option<Typed<'a>> {
     typed(&extension.get("typed_config")?)
 }
 
-/// `type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm` is `Wasm`.
+/// The last part of a type: `type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm` is `Wasm`.
 fn last(full: &str) -> &str {
     full.rsplit(['.', '/']).next().unwrap_or(full)
 }

@@ -1,6 +1,6 @@
-//! What stands in documents that the version of Envoy they are for does not take, or takes elsewhere.
+//! Checks for fields that the given version of Envoy does not know, or has elsewhere.
 //!
-//! Of every filter, not of the plugin's alone: Envoy refuses the whole configuration for one field that it does not know.
+//! Every filter is checked, not only the plugin's: Envoy refuses the whole configuration for one unknown field.
 
 use std::collections::HashSet;
 use std::ptr;
@@ -20,7 +20,7 @@ pub(crate) fn check(documents: &[Document], version: Version, report: &mut Repor
 
 struct Walk<'r> {
     version: Version,
-    /// An alias has been told of where its anchor is.
+    /// Visited nodes: an alias is reported at its anchor.
     seen: HashSet<*const Node>,
     report: &'r mut Report,
 }
@@ -47,7 +47,7 @@ impl Walk<'_> {
         at.items().iter().for_each(|item| self.look(item));
     }
 
-    /// One place in older Envoys, another in newer ones.
+    /// Checks the capabilities, which newer Envoys have under another path.
     fn capabilities(&mut self, plugin: &At<'_>) {
         let Some(vm) = plugin.get("vm_config") else { return };
         let (since, version) = (Feature::VmCapabilities.since(), self.version);
@@ -65,7 +65,7 @@ impl Walk<'_> {
         }
     }
 
-    /// A field or message that is not there before some version.
+    /// Reports a field or message that an older version does not know.
     fn unknown(&mut self, at: Option<At<'_>>, feature: Feature, instead: &str) {
         if let Some(at) = at.filter(|_| self.version.lacks(feature)) {
             let found = format!("what Envoy {} does not know", self.version);
@@ -77,7 +77,7 @@ impl Walk<'_> {
 
 const CAPABILITIES: &str = "capability_restriction_config";
 
-/// The last key of a place, without an index.
+/// The last key of the plugin's path, without an index.
 fn owner<'p>(plugin: &'p At<'_>) -> &'p str {
     let key = plugin.path.rsplit('.').next().unwrap_or_default();
     key.split('[').next().unwrap_or(key)

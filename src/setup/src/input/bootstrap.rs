@@ -1,5 +1,5 @@
-//! An Envoy bootstrap of the user's own as a source of the configuration: its listeners are the entry points, and the names
-//! that it serves want certificates.
+//! An Envoy bootstrap of the user's own as a source of the configuration: its listeners become the entry points, and
+//! the names that it serves become certificates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,27 +11,27 @@ use super::mistake::{Report, quoted};
 use super::quick::{Quick, Reader, service};
 use super::resolvers;
 
-/// Where requests go is the bootstrap's business; a router has to say something.
+/// Placeholder server: the bootstrap does the routing, but a router needs a service.
 const UPSTREAM: &str = "127.0.0.1:9";
 
-/// A bootstrap, as far as it says what is to be set up.
+/// The parts of a bootstrap that say something about the setup.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bootstrap {
-    /// The name of its file.
+    /// The bootstrap's file name.
     pub source: String,
-    /// The names of its listeners with their addresses.
+    /// The bootstrap's listeners: names and addresses.
     pub entry_points: Vec<(String, String)>,
     /// The names of each certificate, the main one first, separated by commas.
     pub certificates: Vec<String>,
-    /// `--resolver`: whose certificates these are, of several resolvers.
+    /// `--resolver`: the certificates resolver, where there are several.
     pub resolver: Option<String>,
     /// The listener for HTTP-01, where no source has a resolver; without one, TLS-ALPN-01 proves the names.
     pub challenged: Option<String>,
-    /// `--dns`: the provider by which names are proved, where no source has a resolver.
+    /// `--dns`: the DNS provider, where no source has a resolver.
     pub dns: Option<String>,
 }
 
-/// What the flags say of the names of a bootstrap, below everything else.
+/// Configuration derived from a bootstrap and the flags, of the lowest rank.
 pub(super) fn base(bootstrap: &Bootstrap, quick: Option<&Quick>, layers: &[Layer], report: &mut Report) -> Value {
     let quick = Quick { dns: bootstrap.dns.clone(), ..quick.cloned().unwrap_or_default() };
     let mut reader = Reader { quick: &quick, layers, report };
@@ -44,7 +44,7 @@ pub(super) fn base(bootstrap: &Bootstrap, quick: Option<&Quick>, layers: &[Layer
     value
 }
 
-/// The listeners of a bootstrap, as entry points: those that no other source has by another name.
+/// The bootstrap's listeners as entry points, except those that another source has by another name.
 pub(super) fn listeners(bootstrap: &Bootstrap, layers: &[Layer]) -> Value {
     let whole = merged(layers, &mut Report::default());
     let written = whole.get("entryPoints").and_then(Value::as_object);
@@ -67,7 +67,7 @@ pub(super) fn listeners(bootstrap: &Bootstrap, layers: &[Layer]) -> Value {
     json!({ "entryPoints": points })
 }
 
-/// The resolver of the certificates, and what there is to say of it here.
+/// The resolver of the certificates, and its options that are derived here.
 fn resolver(bootstrap: &Bootstrap, reader: &mut Reader<'_>) -> Option<(String, Value)> {
     let names = resolvers(reader.layers);
     let whole = merged(reader.layers, &mut Report::default());

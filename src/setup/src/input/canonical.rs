@@ -1,5 +1,5 @@
-//! One source's values brought into the one form that all sources have: keys as Traefik's documentation writes them,
-//! numbers and flags as such. What has no place in a configuration is told.
+//! Brings the values of one source into canonical form: keys as Traefik's documentation writes them, numbers and
+//! booleans as such. Reports values that a configuration has no field for.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use super::left_out::LeftOut;
 use super::mistake::{Mistake, Report, quoted, wrong};
 use super::shape::{Shape, Table};
 
-/// Where a value comes from, which decides what texts may stand for.
+/// The kind of source, which decides how texts are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// A file: lists are lists.
@@ -19,10 +19,10 @@ pub(crate) enum Form {
     Flat,
 }
 
-/// What `config` reads: it says what is wrong there.
+/// The section that `config` reads; `config` also reports its mistakes.
 const READ_ELSEWHERE: &str = "certificatesResolvers";
 
-/// Reads the values of a source; the answer is an object.
+/// Reads the values of a source; returns an object.
 pub(crate) fn canonical(
     source: &str,
     form: Form,
@@ -43,14 +43,14 @@ struct Walk<'a> {
     source: &'a str,
     form: Form,
     path: String,
-    /// Whether what is wrong here is told by somebody else.
+    /// True while mistakes are reported by `config` instead.
     is_elsewhere: bool,
     left_out: &'a mut LeftOut,
     report: &'a mut Report,
 }
 
 impl Walk<'_> {
-    /// The value in its canonical form; none when it is as good as absent.
+    /// The value in canonical form; `None` if it counts as absent.
     fn value(&mut self, value: Value, shape: &Shape) -> Option<Value> {
         match (shape, value) {
             (Shape::Table(_), Value::Null) if !self.path.is_empty() => {
@@ -64,7 +64,7 @@ impl Walk<'_> {
             }
             (_, Value::Null) => None,
             (Shape::LeftOut { is_kept }, value) => {
-                // As with any other object, `false` says that it is not wanted.
+                // As with any other object, `false` means absent.
                 let is_off = matches!(&value, Value::Bool(false)) || self.form == Form::Flat && is(&value, "false");
                 if !is_off {
                     self.left_out.add(self.source, &self.path);
@@ -163,7 +163,7 @@ impl Walk<'_> {
         Value::Array(canonical)
     }
 
-    /// A list of flags or variables: `a,b`, or one for each item.
+    /// A list from flags or variables: `a,b`, or one for each item.
     fn flat_list(&mut self, value: Value, of: &Shape) -> Option<Value> {
         match value {
             Value::String(text) if matches!(of, Shape::Table(_)) && go_flag(&text).is_none() => {
@@ -230,7 +230,7 @@ fn expected(shape: &Shape) -> Cow<'static, str> {
     })
 }
 
-/// A whole number, which may stand there as a text.
+/// A whole number, possibly written as a text.
 fn whole(value: &Value) -> Option<i64> {
     match value {
         Value::Number(number) => number.as_i64(),
@@ -239,7 +239,7 @@ fn whole(value: &Value) -> Option<i64> {
     }
 }
 
-/// What Go's strconv.ParseBool takes.
+/// A boolean as Go's strconv.ParseBool reads it.
 pub(crate) fn go_flag(text: &str) -> Option<bool> {
     match text.trim() {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
@@ -252,7 +252,7 @@ fn is(value: &Value, text: &str) -> bool {
     value.as_str().is_some_and(|value| value.eq_ignore_ascii_case(text))
 }
 
-/// A value as it is shown where it is wrong: of texts only the beginning, of the rest the kind.
+/// A value as shown in a mistake: the beginning of a text, the kind of anything else.
 fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.trim().is_empty() => "an empty text".to_owned(),

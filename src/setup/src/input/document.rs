@@ -1,7 +1,7 @@
-//! The text of a file as a tree of values: YAML, TOML or JSON.
+//! Parses the text of a file into a tree of values: YAML, TOML or JSON.
 //!
-//! Depth and size are bounded, keys that stand twice are refused, and nothing in a text can make this panic. Errors
-//! name line and column, and show no line of the text: there may be a secret in it.
+//! Depth and size are bounded, duplicate keys are refused, and no text can cause a panic. Errors name line and column,
+//! and quote no line of the text: it may contain a secret.
 
 use std::fmt;
 
@@ -10,24 +10,24 @@ use serde_json::{Map, Value};
 
 use super::mistake::{Mistake, wrong};
 
-/// The largest file, in bytes: 10,000 routers take 3 MB.
+/// Maximum size of a file, in bytes: 10,000 routers take 3 MB.
 pub const MAX_FILE: usize = 32 * 1024 * 1024;
 
-/// The deepest nesting: Traefik's own goes to ten.
+/// Maximum nesting: Traefik's own configuration goes to ten.
 const MAX_DEPTH: usize = 64;
 
-/// The most values in a YAML file, also after its aliases were put in: as many as the largest file can have.
+/// Maximum number of values in a YAML file, also after its aliases were expanded: as many as the largest file can have.
 const MAX_VALUES: usize = 4_000_000;
 
-/// The toml crate gives a date as a table with this key.
+/// Key of the table by which the toml crate represents a date.
 const TOML_DATE: &str = "$__toml_private_datetime";
 
-/// Reads a text by the ending of its name; without a known one, by how its first line looks.
+/// Reads a text by its file's extension; without a known one, by how its first line looks.
 pub(crate) fn read(name: &str, text: &str) -> Result<Value, Box<Mistake>> {
     read_as(Form::of(name, text), name, text)
 }
 
-/// Reads YAML, whatever its name is.
+/// Reads YAML, whatever the file's name is.
 pub(crate) fn read_yaml(name: &str, text: &str) -> Result<Value, Box<Mistake>> {
     read_as(Form::Yaml, name, text)
 }
@@ -98,7 +98,7 @@ fn yaml(text: &str) -> Result<Value, Unreadable> {
             max_total_scalar_bytes: MAX_FILE,
             max_documents: 1,
         },
-        // As in the library that Traefik reads YAML with: `0123`, `1_000` and `yes` are texts.
+        // As in Traefik's YAML library: `0123`, `1_000` and `yes` are texts.
         leading_zero_numbers_as_strings: true,
         underscored_numbers_as_strings: true,
         strict_booleans: true,
@@ -111,10 +111,10 @@ fn yaml(text: &str) -> Result<Value, Unreadable> {
     })
 }
 
-/// The parser writes the place into its messages too, in front or behind.
+/// Removes the position that the parser writes into its messages, in front or at the end.
 fn without_place(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
-    // What a programmer could do about it is no use to a user.
+    // Advice for programmers is of no use to a user.
     let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
     let message = message.strip_prefix("error: ").unwrap_or(message);
     match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
@@ -146,7 +146,7 @@ pub(crate) fn place(text: &str, byte: usize) -> (u64, u64) {
     (line as u64, column as u64)
 }
 
-/// A value of any of the formats, in which no key stands twice.
+/// A value of any of the formats, without duplicate keys.
 struct Document(Value);
 
 impl<'de> Deserialize<'de> for Document {

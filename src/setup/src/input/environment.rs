@@ -1,7 +1,7 @@
 //! Traefik's environment variables: `TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_EMAIL=…`.
 //!
-//! As in Traefik names become lower case and each `_` a dot, so that a name of the user's has neither capitals nor
-//! underscores there, and variables that begin like no section (`TRAEFIK_SERVICE_HOST`) are no configuration.
+//! As in Traefik, names become lower case and each `_` becomes a dot, so user-defined names have neither capitals nor
+//! underscores there. Variables that begin with no section's name (`TRAEFIK_SERVICE_HOST`) are no configuration.
 
 use config::shortened;
 use serde_json::Value;
@@ -10,16 +10,16 @@ use super::flat::Tree;
 use super::mistake::{Mistake, Report, wrong};
 use super::shape::{CONFIGURATION, Shape};
 
-/// What mistakes in variables are said to be in.
+/// Name of the source in mistakes about variables.
 pub(crate) const SOURCE: &str = "environment";
 
 const PREFIX: &str = "TRAEFIK_";
 
-/// The tree of all variables. None of their values is ever shown: one may be a secret.
+/// The tree of all variables. Their values are never shown: any may be a secret.
 pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value {
     let Shape::Table(root) = &*CONFIGURATION else { return Value::Null };
     let mut tree = Tree::default();
-    // Whatever their order was, so that the answer does not depend on it.
+    // Sorted, so that the result does not depend on the order of the environment.
     let mut variables: Vec<&(String, String)> = variables.iter().collect();
     variables.sort();
     for (variable, value) in variables {

@@ -7,25 +7,25 @@ use super::flat::{Tree, shape_of};
 use super::mistake::{Mistake, Report, wrong};
 use super::shape::{CONFIGURATION, Shape};
 
-/// What mistakes in flags are said to be in.
+/// Name of the source in mistakes about flags.
 pub(crate) const SOURCE: &str = "flags";
 
 /// Traefik's flag for the path of its static configuration.
 const CONFIG_FILE: &str = "configfile";
 
-/// Arguments of a command line, sorted.
+/// The arguments of a command line, separated by kind.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Arguments {
     /// Traefik's flags, each as `--name=value`.
     pub flags: Vec<String>,
     /// The values of Traefik's `--configFile`.
     pub config_files: Vec<String>,
-    /// All others, in their order.
+    /// All other arguments, in their order.
     pub others: Vec<String>,
 }
 
-/// Finds Traefik's flags among the arguments of a command line. As in Traefik, a flag of a switch or of an object needs
-/// no value, and the value of any other may be the next argument. Nothing behind `--` is one.
+/// Finds Traefik's flags among the arguments of a command line. As in Traefik, a flag for a boolean or an object needs
+/// no value, and the value of any other flag may be the next argument. Arguments after `--` are never Traefik's.
 pub fn split(arguments: impl IntoIterator<Item = String>) -> Arguments {
     let mut sorted = Arguments::default();
     let mut arguments = arguments.into_iter().peekable();
@@ -68,7 +68,7 @@ fn takes_value(name: &str) -> bool {
     }
     match shape_of(&keys(name)) {
         Some(Shape::Flag | Shape::Table(_) | Shape::Names(_)) => false,
-        // Of what we do not know, only `--log.level DEBUG` looks like a value behind; `--api.insecure` has none.
+        // Of the unknown flags, only `--log.level DEBUG` takes a next argument; `--api.insecure` has none.
         Some(Shape::LeftOut { .. }) => false,
         _ => true,
     }
@@ -78,7 +78,7 @@ fn keys(name: &str) -> Vec<&str> {
     name.split('.').flat_map(|part| part.split_inclusive('[').map(|key| key.trim_end_matches('['))).collect()
 }
 
-/// The tree of all flags. None of their values is ever shown: one may be a secret.
+/// The tree of all flags. Their values are never shown: any may be a secret.
 pub(crate) fn tree(flags: &[String], report: &mut Report) -> Value {
     let mut tree = Tree::default();
     for flag in flags {

@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::canonical::go_flag;
 use super::shape::{CONFIGURATION, Shape};
 
-/// The deepest name. Traefik's own go to eight.
+/// Maximum depth of a name. Traefik's own go to eight.
 const MAX_DEPTH: usize = 24;
 
-/// What can't be put into a tree.
+/// A value that can't be put into a tree.
 pub(crate) struct Clash {
     pub(crate) found: &'static str,
     pub(crate) expected: &'static str,
@@ -20,11 +20,11 @@ impl Clash {
     const TWOFOLD: Self = Self { found: "a value and parts of it", expected: "one or the other" };
 }
 
-/// A tree that grows.
+/// A tree that is built from dotted names.
 #[derive(Default)]
 pub(crate) struct Tree {
     root: Map<String, Value>,
-    /// The spelling of each key that was first, by the path in lower case.
+    /// The first spelling of each key, by its path in lower case.
     spellings: HashMap<String, String>,
 }
 
@@ -33,8 +33,8 @@ impl Tree {
         Value::Object(self.root)
     }
 
-    /// Puts a value into the tree. `a.b[0].c` is the same as `a.b.[0].c`; keys that differ in case only are the same, as
-    /// in Traefik, and the first spelling stays. A list that is given again goes on; any other value is replaced.
+    /// Puts a value into the tree. `a.b[0].c` is the same as `a.b.[0].c`. Keys that differ only in case are the same,
+    /// as in Traefik, and the first spelling stays. A repeated list is appended to; any other value is replaced.
     pub(crate) fn put(&mut self, name: &str, value: &str) -> Result<(), Clash> {
         let keys = keys(name)?;
         let is_list = matches!(shape_of(&keys), Some(Shape::List(_)));
@@ -59,7 +59,7 @@ impl Tree {
                 before.push(',');
                 before.push_str(value);
             }
-            // The parts of an object say that it is there.
+            // The object exists already: its fields were given.
             Value::Object(_) if go_flag(value) == Some(true) => {}
             Value::Object(_) => return Err(Clash::TWOFOLD),
             place => *place = Value::String(value.to_owned()),
@@ -88,7 +88,7 @@ fn keys(name: &str) -> Result<Vec<&str>, Clash> {
     Ok(keys)
 }
 
-/// What the configuration has at this place.
+/// The shape of the configuration at this path.
 pub(crate) fn shape_of(keys: &[&str]) -> Option<&'static Shape> {
     let mut shape: &Shape = &CONFIGURATION;
     for key in keys {
@@ -102,7 +102,7 @@ pub(crate) fn shape_of(keys: &[&str]) -> Option<&'static Shape> {
     Some(shape)
 }
 
-/// `--a` or `--a=true`, to which `--a.b=c` may be added.
+/// True for `--a` or `--a=true`, to which `--a.b=c` may be added.
 fn is_there(value: &Value) -> bool {
     value.as_str().and_then(go_flag) == Some(true)
 }

@@ -1,7 +1,7 @@
-//! The values of Traefik's Helm chart as Traefik's configuration.
+//! Converts the values of Traefik's Helm chart to Traefik's configuration.
 //!
-//! Envoy listens where clients of the chart's service would: on `hostPort` or `exposedPort`, not on the port inside the
-//! container, since no service of Kubernetes stands before it.
+//! Envoy listens where clients of the chart's service would connect: on `hostPort` or `exposedPort`, not on the port
+//! inside the container, since there is no Kubernetes service in front of it.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::document;
 use super::mistake::{Mistake, Report, wrong};
 use crate::traefik::helm::{Port, PortTls, Values};
 
-/// Keys that Traefik's own files do not have, by which values are told from them.
+/// Keys that Traefik's own files do not have, by which Helm values are recognized.
 const TELLING: [&str; 12] = [
     "additionalArguments",
     "deployment",
@@ -27,14 +27,14 @@ const TELLING: [&str; 12] = [
     "service",
 ];
 
-/// Whether a document is values of the chart.
+/// True if a document is values of the chart.
 pub(crate) fn is_values(document: &Value) -> bool {
     TELLING.iter().any(|key| document.get(key).is_some())
         || document.pointer("/providers/file/content").is_some()
         || document.pointer("/providers/file/enabled").is_some()
 }
 
-/// What values come to.
+/// The parts of a configuration that values contain.
 #[derive(Default)]
 pub(crate) struct Chart {
     /// Traefik's configuration, with keys in canonical form.
@@ -47,7 +47,7 @@ pub(crate) struct Chart {
     pub(crate) dynamic: Option<Value>,
 }
 
-/// Reads values in canonical form. `value` is the document, for what is passed on as it stands.
+/// Reads values in canonical form. `value` is the document itself, for parts that are passed on unchanged.
 pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Report) -> Chart {
     let mut configuration = Map::new();
     for key in ["certificatesResolvers", "core"] {
@@ -84,7 +84,7 @@ pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Re
     }
 }
 
-/// What stands under `ports.NAME` or its `http` as it would under an entry point's `http`.
+/// Copies the settings under `ports.NAME` or its `http` to the entry point.
 fn pass_on(values: &Value, port: &str, entry_point: &mut Value) {
     let Some(port) = values.get("ports").and_then(|ports| ports.get(port)) else { return };
     for key in ["encodedCharacters", "middlewares", "underscoreHeadersStrategy"] {
@@ -94,7 +94,7 @@ fn pass_on(values: &Value, port: &str, entry_point: &mut Value) {
     }
 }
 
-/// The chart's own `web` and `websecure`; its `traefik` and `metrics` are for Traefik alone.
+/// Adds the chart's own `web` and `websecure`; its `traefik` and `metrics` are for Traefik alone.
 fn with_defaults(mut ports: BTreeMap<String, Port>) -> BTreeMap<String, Port> {
     let tls = PortTls { enabled: Some(true), ..PortTls::default() };
     for (name, inside, exposed) in [("web", 8000, 80), ("websecure", 8443, 443)] {

@@ -1,4 +1,4 @@
-//! Several sources put together, and the way back: which of them a mistake is in.
+//! Merges several sources, and finds the source that a mistake is in.
 
 use std::collections::HashMap;
 
@@ -15,21 +15,21 @@ pub(crate) struct Layer {
     pub(crate) rank: Rank,
 }
 
-/// What holds when a layer and one before it say different things.
+/// Precedence of a layer over the layers before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// What this one says.
+    /// This layer's value wins.
     Above,
-    /// What the other one says.
+    /// The earlier layer's value wins.
     Below,
-    /// Nothing: it is a mistake.
+    /// Neither wins: different values are a mistake.
     Beside,
 }
 
-/// Lists that files add to.
+/// Lists that every file appends to.
 const ADDED: [&str; 1] = ["tls.certificates"];
 
-/// Puts all layers together, the first one first.
+/// Merges all layers, the first one first.
 pub(crate) fn merged(layers: &[Layer], report: &mut Report) -> Value {
     let mut whole = Value::Object(Map::new());
     for (index, layer) in layers.iter().enumerate() {
@@ -84,8 +84,8 @@ impl Merge<'_> {
     }
 }
 
-/// How keys are spelled already: flags and variables may write users' names in any case; variables can't do otherwise.
-/// Where two differ in nothing else, none is meant.
+/// Spellings of the keys so far. Flags and variables may write user-defined names in any case; variables can't do
+/// otherwise. Two spellings that differ only in case are ambiguous, so neither is used.
 fn spellings(whole: &Map<String, Value>, new: &Map<String, Value>) -> HashMap<String, String> {
     if new.keys().all(|key| whole.contains_key(key)) {
         return HashMap::new();
@@ -99,8 +99,9 @@ fn spellings(whole: &Map<String, Value>, new: &Map<String, Value>) -> HashMap<St
     spelled.collect()
 }
 
-/// The name of the layer that has the most of a path; of several, the one whose value counts. Where the end of the path
-/// is missing, that is none of those with single values for every resolver: they do not say where it is to stand.
+/// The name of the layer that has the longest part of a path; of several, the one whose value wins. Where the end of
+/// the path is missing, layers that set single values in every resolver are skipped: they can't be the place of the
+/// missing key.
 pub(crate) fn source_of(layers: &[Layer], path: &str) -> Option<String> {
     let depths = layers.iter().map(|layer| {
         let depth = depth(&layer.value, path);
@@ -110,7 +111,7 @@ pub(crate) fn source_of(layers: &[Layer], path: &str) -> Option<String> {
     depths.filter(|((depth, _), _)| *depth > 0).max_by_key(|(rank, _)| *rank).map(|(_, name)| name.clone())
 }
 
-/// How many bytes of a path a value has. Keys may have dots in them.
+/// Length in bytes of the part of a path that a value has. Keys may have dots in them.
 fn depth(value: &Value, path: &str) -> usize {
     match value {
         Value::Object(members) => {

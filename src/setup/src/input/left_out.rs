@@ -1,13 +1,13 @@
-//! The parts of Traefik's configuration that we do not have: one warning for each, with the first place of it.
+//! Unsupported parts of Traefik's configuration: one warning for each, with the path of its first use.
 
 use std::collections::BTreeMap;
 
 use super::mistake::{Mistake, Report, wrong};
 
-/// What was left out.
+/// The unsupported parts that were found.
 #[derive(Default)]
 pub(crate) struct LeftOut {
-    /// By the path with the users' names left out: the source and path of the first, and how many there are.
+    /// By the path without user-defined names: the source and path of the first use, and the number of uses.
     parts: BTreeMap<String, (String, String, usize)>,
 }
 
@@ -17,7 +17,7 @@ impl LeftOut {
         self.parts.entry(part(path)).or_insert_with(first).2 += 1;
     }
 
-    /// Warns of each part, or, when the user is strict, refuses it.
+    /// Warns of each part; if the user is strict, reports it as a mistake.
     pub(crate) fn report(self, is_strict: bool, report: &mut Report) {
         for (source, path, count) in self.parts.into_values() {
             let others = match count {
@@ -35,8 +35,8 @@ impl LeftOut {
     }
 }
 
-/// `http.routers.shop.middlewares` is of the same part as `http.routers.blog.middlewares`: what stands between the
-/// section and the last key is the user's name, or behind one.
+/// The path without user-defined names: `http.routers.shop.middlewares` and `http.routers.blog.middlewares` are the
+/// same part. User-defined names are between the section and the last key.
 fn part(path: &str) -> String {
     let mut keys = path.split('.');
     let head: Vec<&str> = keys.by_ref().take(2).collect();

@@ -1,26 +1,26 @@
-//! What is wrong with an input, and where.
+//! Mistakes in the inputs, with their positions.
 
 use std::fmt;
 
 use crate::assemble::ClosedRouter;
 
-/// More mistakes than this help nobody, and looking for the nearest name takes time with each.
+/// Maximum number of mistakes: more help nobody, and each costs a search for the nearest name.
 const MAX_MISTAKES: usize = 100;
 
 /// A mistake in an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
-    /// The file's name, `environment`, `flags` or `command line`; none when it is in no single one.
+    /// The file's name, `environment`, `flags` or `command line`; `None` if the mistake is in no single source.
     pub source: Option<String>,
-    /// Line and column in the file, from 1, when its text can't be read.
+    /// Line and column in the file, from 1, if its text can't be read.
     pub place: Option<(u64, u64)>,
-    /// The path of the field, what stands there, what was expected, and the nearest known name.
+    /// The path of the field, the value found, the value expected, and the nearest known name.
     pub mistake: config::Mistake,
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A flag says itself that it is one.
+        // A flag is recognizable as one by its dashes.
         if let Some(source) = self.source.as_ref().filter(|_| !self.mistake.path.starts_with("--")) {
             f.write_str(&config::shortened(source))?;
             if let Some((line, column)) = self.place {
@@ -32,20 +32,20 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Takes mistakes and warnings while the inputs are read.
+/// Collects mistakes and warnings while the inputs are read.
 #[derive(Default)]
 pub(crate) struct Report {
     pub(crate) mistakes: Vec<Mistake>,
     pub(crate) warnings: Vec<String>,
     /// The routers that are closed, sorted by name.
     pub(crate) closed: Vec<ClosedRouter>,
-    /// Whether a source could not be read at all, so that what it would have said is missing for no other reason.
+    /// True if a source could not be read at all: a key that is missing may be in that source.
     pub(crate) is_partial: bool,
     more: usize,
 }
 
 impl Report {
-    /// Whether so much is wrong that nobody would read more of it.
+    /// True if the maximum number of mistakes is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.mistakes.len() >= MAX_MISTAKES
     }
@@ -62,7 +62,7 @@ impl Report {
         self.warnings.push(warning);
     }
 
-    /// All mistakes; the last one says how many are not there.
+    /// All mistakes; the last one says how many were dropped.
     pub(crate) fn into_mistakes(mut self) -> Vec<Mistake> {
         if self.more > 0 {
             let found = format!("{} more mistakes", self.more);
@@ -72,7 +72,7 @@ impl Report {
     }
 }
 
-/// Whether the one mistake is the reason for the other: a value that was refused, or whose key was misspelt, is missing.
+/// True if `one` explains `other`: a missing value was refused, or its key was misspelt.
 fn is_cause(one: &config::Mistake, other: &config::Mistake) -> bool {
     if other.found != NOTHING && !other.found.starts_with(TWO_VALUES) {
         return false;
@@ -81,10 +81,10 @@ fn is_cause(one: &config::Mistake, other: &config::Mistake) -> bool {
     one.path == other.path || misspelt.is_some_and(|meant| other.path.rsplit_once('.') == Some(meant))
 }
 
-/// What is found where nothing stands.
+/// The `found` of a mistake about a missing value.
 const NOTHING: &str = "nothing";
 
-/// What is found where two files say different things.
+/// The `found` of a mistake about two files that disagree.
 pub(crate) const TWO_VALUES: &str = "one value here and another in";
 
 /// A mistake without a nearest name.

@@ -1,11 +1,10 @@
-//! From what a user writes to a [`Setup`].
+//! Reads the user's configuration into a [`Setup`].
 //!
-//! Traefik takes its static configuration from files, else from flags, else from the environment. Here they are put
-//! together, and the later ones stand above the earlier ones where they say different things:
-//! `--domain` and its like, files, environment variables, flags, and `--email` and its like. Files do not stand above
-//! each other: when two of them say different things of the same key, that is a mistake.
+//! Traefik takes its static configuration from files, else from flags, else from the environment. Here all sources are
+//! merged, and later ones take precedence: `--domain` and its like, files, environment variables, flags, and `--email`
+//! and its like. Files have equal precedence: two files with different values for one key are a mistake.
 //!
-//! Values of Traefik's Helm chart are files too; their `env` and `additionalArguments` stand where they stand.
+//! Values of Traefik's Helm chart count as files; their `env` and `additionalArguments` count as variables and flags.
 
 mod bootstrap;
 mod canonical;
@@ -45,13 +44,13 @@ use shape::{CONFIGURATION, HELM, Shape};
 /// A file.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Its path. Its ending says what its text is: `.yml`, `.yaml`, `.toml` or `.json`.
+    /// Path of the file. The extension gives the format: `.yml`, `.yaml`, `.toml` or `.json`.
     pub name: String,
-    /// Its text, of at most [`MAX_FILE`] bytes.
+    /// Content of the file, at most [`MAX_FILE`] bytes.
     pub text: String,
 }
 
-/// Everything that a user wrote. It has no `Debug`: there may be secrets in it.
+/// All inputs from the user. There is no `Debug`, since they may contain secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     /// Files of Traefik's, static or dynamic; also values of its Helm chart that look like it.
@@ -60,36 +59,36 @@ pub struct Sources {
     pub values: Vec<SourceFile>,
     /// Traefik's flags, each `--name` or `--name=value`: see [`split_arguments`].
     pub flags: Vec<String>,
-    /// Environment variables. Those that are not Traefik's or lego's are passed over.
+    /// Environment variables. Those that are neither Traefik's nor lego's are ignored.
     pub environment: Vec<(String, String)>,
     /// `--domain` and its like.
     pub quick: Option<Quick>,
     /// `--into`: an Envoy bootstrap of the user's own.
     pub bootstrap: Option<Bootstrap>,
-    /// A part of Traefik's configuration that we do not have is a mistake, not a warning.
+    /// `--strict`: an unsupported part of Traefik's configuration is a mistake, not a warning.
     pub strict: bool,
-    /// `--open`: the routers that are served though what guards them is not built, as `http.routers.NAME`,
+    /// `--open`: the routers to serve although their guards are not supported, as `http.routers.NAME`,
     /// `tcp.routers.NAME` or `NAME`.
     pub open: Vec<String>,
 }
 
-/// What the sources come to.
+/// The result of reading the sources.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
-    /// What is to be set up.
+    /// The setup.
     pub setup: Setup,
-    /// What the user should know of, each on one line.
+    /// Warnings for the user, each on one line.
     pub warnings: Vec<String>,
-    /// The routers that are closed, since what guards them is not built; sorted by name. They are in the setup too.
+    /// The routers that are closed because their guards are not supported, sorted by name. They are in the setup too.
     pub closed: Vec<ClosedRouter>,
-    /// Which values of the setup come from flags of ours, for whoever finds a mistake in them later.
+    /// The values of the setup that come from our own flags, for mistakes that are found later.
     pub flags: Flags,
 }
 
-/// Reads all sources, or says every mistake in them.
+/// Reads all sources, or reports every mistake in them.
 ///
 /// # Errors
-/// When anything is wrong, in any source. There are at most some hundred mistakes in the answer.
+/// Returns some hundred mistakes at most, if anything is wrong in any source.
 pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
     let mut report = Report::default();
     let layers = layers(sources, &mut report);
@@ -107,18 +106,18 @@ pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
     }
 }
 
-/// `providers.file`: where more files are, relative to the working directory, as Traefik has it.
+/// `providers.file`: locations of further files, relative to the working directory, as in Traefik.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileProvider {
     /// `filename`: one file.
     pub filename: Option<String>,
     /// `directory`: the .yml, .yaml and .toml files in it and below.
     pub directory: Option<String>,
-    /// `watch`, which is true unless the user says otherwise.
+    /// `watch`, true by default.
     pub watch: bool,
 }
 
-/// Which further files the sources name. Mistakes are not told here: [`read`] does.
+/// The further files that the sources name. Mistakes are not reported here: [`read`] does that.
 pub fn file_provider(sources: &Sources) -> FileProvider {
     let mut report = Report::default();
     let layers = layers(sources, &mut report);
@@ -131,7 +130,7 @@ pub fn file_provider(sources: &Sources) -> FileProvider {
     FileProvider { filename: text("filename"), directory: text("directory"), watch }
 }
 
-/// Every source in canonical form, in the order in which they are put together.
+/// Every source in canonical form, in the order of precedence.
 fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     let mut left_out = LeftOut::default();
     let mut reader = Reader { left_out: &mut left_out, report };
@@ -162,7 +161,7 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
     layers
 }
 
-/// True when names of wildcards can be proved: a resolver has a challenge by DNS.
+/// True if wildcard names can be proved: a resolver has a DNS challenge.
 pub fn proves_wildcards(sources: &Sources) -> bool {
     let mut report = Report::default();
     let layers = layers(sources, &mut report);
@@ -174,7 +173,7 @@ pub fn proves_wildcards(sources: &Sources) -> bool {
     resolvers.into_iter().flat_map(Map::values).any(|resolver| by_dns.iter().any(|challenge| has(resolver, challenge)))
 }
 
-/// The names of all resolvers that can be of a CA, sorted.
+/// The names of all ACME resolvers, sorted.
 fn resolvers(layers: &[Layer]) -> Vec<String> {
     let all = layers.iter().filter_map(|layer| layer.value.get("certificatesResolvers")?.as_object());
     let all: Vec<_> = all.flatten().collect();

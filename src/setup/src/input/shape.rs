@@ -1,6 +1,6 @@
-//! What stands where in a configuration, read off the JSON Schema of the types.
+//! The shape of a configuration, derived from the JSON Schema of its types.
 //!
-//! Traefik finds this out by reflection: that keys may be written in any case, which texts are numbers or lists.
+//! Traefik uses reflection for the same: keys in any case, texts that are numbers or lists.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -14,23 +14,23 @@ use crate::traefik::{Configuration, LEFT_OUT};
 /// Traefik's configuration.
 pub(crate) static CONFIGURATION: LazyLock<Shape> = LazyLock::new(Shape::of::<Configuration>);
 
-/// The values of its Helm chart.
+/// The values of Traefik's Helm chart.
 pub(crate) static HELM: LazyLock<Shape> = LazyLock::new(Shape::of::<Values>);
 
-/// What stands at one place.
+/// The kind of value at one path.
 #[derive(Debug)]
 pub(crate) enum Shape {
     /// `true` or `false`.
     Flag,
-    /// A key of Traefik's that we do not have. The presence of some is kept.
+    /// An unsupported key of Traefik's. Some are kept, since their presence matters.
     LeftOut { is_kept: bool },
-    /// A list of the same.
+    /// A list whose items have this shape.
     List(Box<Self>),
-    /// An object whose keys are the user's names.
+    /// An object with user-defined keys.
     Names(Box<Self>),
-    /// A time: a number or a text.
+    /// A duration: a number or a text.
     Period,
-    /// An object whose keys are ours.
+    /// An object with fixed keys.
     Table(Table),
     /// A text.
     Text,
@@ -38,12 +38,12 @@ pub(crate) enum Shape {
     Whole { least: i64, most: i64 },
 }
 
-/// An object whose keys are ours.
+/// An object with fixed keys.
 #[derive(Debug)]
 pub(crate) struct Table {
-    /// By the key in lower case.
+    /// Fields by their key in lower case.
     fields: HashMap<String, Field>,
-    /// The keys that we have, sorted.
+    /// The supported keys, sorted.
     pub(crate) keys: Vec<String>,
 }
 
@@ -55,12 +55,12 @@ pub(crate) struct Field {
 }
 
 impl Table {
-    /// The field of this key, which may be written in any case.
+    /// The field of this key, written in any case.
     pub(crate) fn field(&self, key: &str) -> Option<&Field> {
         self.fields.get(&key.to_ascii_lowercase())
     }
 
-    /// All keys, also those that are left out.
+    /// All keys, unsupported ones included.
     pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
         self.fields.values().map(|field| field.key.as_str())
     }
@@ -72,7 +72,7 @@ impl Shape {
         Self::read(&schema, &schema)
     }
 
-    /// The schema of a type of ours is of few forms; any other is a text, which a test would notice.
+    /// Reads a schema. Our types produce few forms of schema; any other reads as a text, and a test would fail.
     fn read(schema: &Value, root: &Value) -> Self {
         if let Some(mark) = schema.get(LEFT_OUT) {
             return Self::LeftOut { is_kept: mark.is_string() };

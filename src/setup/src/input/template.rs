@@ -1,5 +1,5 @@
-//! Go templates, which Traefik runs in dynamic files and Helm in values: they are not run here, and no text with one is
-//! taken for what it comes to.
+//! Finds Go templates, which Traefik runs in dynamic files and Helm in values. They are not run here, and a text with a
+//! template is never used as a value.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::mistake::{Mistake, Report, wrong};
 const FOUND: &str = "a template, {{ … }}";
 const EXPECTED: &str = "plain text: templates are not run; write what it comes to, or pass it as a flag or variable";
 
-/// The first template in a file that stands in no comment.
+/// The first template in a file, outside of comments.
 pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
     let mut from = 0;
     for line in file.text.split_inclusive('\n') {
@@ -18,10 +18,10 @@ pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
             .find(|c: char| !c.is_whitespace())
             .filter(|start| !line.get(*start..).is_some_and(|code| code.starts_with('#')));
         let start = code.and_then(|_| line.find("{{")).filter(|start| {
-            // A comment behind a value.
+            // A comment after a value.
             line.get(..*start).is_some_and(|before| !before.contains(" #"))
         });
-        // What is opened ends in the same line, or it is something else, as two objects within each other.
+        // A template ends on its line; otherwise the braces are something else, such as nested objects.
         if let Some(start) = start.filter(|start| line.get(*start..).is_some_and(|rest| rest.contains("}}"))) {
             let mistake = wrong("configuration", FOUND, EXPECTED);
             return Some(Mistake {
@@ -35,7 +35,7 @@ pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
     None
 }
 
-/// The templates in the values that are taken; what makes Kubernetes objects may be full of them.
+/// Reports the templates in supported values; values for Kubernetes objects may be full of them.
 pub(crate) fn in_values(source: &str, values: &Value, report: &mut Report) {
     let mut open: Vec<(String, &Value)> = vec![(String::new(), values)];
     while let Some((path, value)) = open.pop() {

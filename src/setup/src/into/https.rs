@@ -1,4 +1,4 @@
-//! A listener with TLS for who has none: behind it the routes of the listener without.
+//! Adds a TLS listener to a bootstrap that has none, with the routes of the listener without TLS.
 
 use std::collections::HashSet;
 
@@ -18,13 +18,13 @@ use crate::check::typed::typed_config;
 use crate::envoy::{challenge_routes, secrets};
 use crate::located::At;
 
-/// The name of the listener; numbered where there is one of that name.
+/// Name of the listener; a number is appended if the name is taken.
 pub(super) const NAME: &str = "websecure";
 
-/// The port of visitors who name none.
+/// The default port of HTTPS.
 const HTTPS: u16 = 443;
 
-/// Fields of a listener that are for both.
+/// Fields of a listener that are copied to the new one.
 const COPIED: [&str; 7] = [
     "listener_filters",
     "listener_filters_timeout",
@@ -35,7 +35,7 @@ const COPIED: [&str; 7] = [
     "use_original_dst",
 ];
 
-/// What keeps it from being added as it is wished.
+/// Reasons why the listener can't be added as requested.
 pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
     let Some(port) = wishes.add_https else {
         let why = "--redirect: found no --add-https, expected it too: it is there that visitors are led";
@@ -59,7 +59,7 @@ pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
     sources.iter().flat_map(|listener| refused(listener)).collect()
 }
 
-/// What of a listener would be otherwise behind TLS than it is meant.
+/// Parts of a listener that would behave differently behind TLS.
 fn refused(listener: &Listener<'_>) -> Vec<String> {
     let place = |line: usize| format!("--add-https: {}, line {line}", title(listener));
     if listener.at.get("filter_chain_matcher").is_some() {
@@ -93,14 +93,14 @@ fn leads_to_https(redirect: &At<'_>) -> bool {
     redirect.flag_of("https_redirect") == Some(true) || redirect.text_of("scheme_redirect") == Some("https")
 }
 
-/// The listeners whose routes go behind TLS: that which CAs ask, and its siblings on other addresses.
+/// The listeners whose routes the new one gets: the listener for CAs, and its siblings on other addresses.
 pub(super) fn sources<'c, 'a>(envoy: &'c Envoy<'a>) -> Vec<&'c Listener<'a>> {
     let Some(first) = nearest_to_cas(envoy) else { return Vec::new() };
     let is_sibling = |listener: &&Listener<'a>| speaks_http(listener) && tcp_port(listener) == tcp_port(first);
     envoy.listeners.iter().filter(is_sibling).collect()
 }
 
-/// True when all routes of a listener lead to HTTPS: behind TLS they would lead to themselves.
+/// True if all routes of a listener redirect to HTTPS: behind TLS they would redirect to themselves.
 pub(super) fn redirects_only(listener: &Listener<'_>) -> bool {
     let managers = listener.chains.iter().flat_map(managers);
     let hosts: Vec<At<'_>> = managers.flat_map(|manager| manager.list("route_config.virtual_hosts")).collect();
@@ -117,7 +117,7 @@ fn managers<'a>(chain: &Chain<'a>) -> Vec<At<'a>> {
 }
 
 impl<'p, 'a> Place<'p, 'a> {
-    /// Adds the listener, where it is wished; whether certificates are served there then.
+    /// Adds the listener, if requested; returns true if it serves certificates.
     pub(super) fn https(&mut self, certificates: &[Vec<String>]) -> bool {
         let Some(port) = self.wishes.add_https else { return false };
         if certificates.is_empty() {
@@ -154,7 +154,7 @@ impl<'p, 'a> Place<'p, 'a> {
         free.nth(index).unwrap_or_else(|| NAME.to_owned())
     }
 
-    /// Has every virtual host lead to HTTPS. Challenges are answered before.
+    /// Makes every virtual host redirect to HTTPS. Challenges are answered before that.
     fn redirect(&mut self, listener: &Listener<'a>, port: u16) {
         let plain = tcp_port(listener).unwrap_or(HTTP);
         for manager in listener.chains.iter().filter(|chain| !chain.has_socket).flat_map(managers) {
@@ -202,8 +202,8 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// Routes that lead to HTTPS: who names the port without TLS comes by no mapping of ports and is sent to the port with it,
-/// others to 443.
+/// Routes that redirect to HTTPS. Visitors who name the port without TLS did not come through a port mapping and are
+/// redirected to `port`, all others to 443.
 fn redirects(plain: u64, port: u16) -> Vec<Value> {
     let named = json!({ "name": ":authority", "string_match": { "suffix": format!(":{plain}") } });
     vec![
@@ -215,7 +215,7 @@ fn redirects(plain: u64, port: u16) -> Vec<Value> {
     ]
 }
 
-/// The certificates for what a listener serves; all, where it serves whatever is asked for.
+/// The certificates for the names of a listener; all of them, if the listener serves every name.
 fn of(source: &Listener<'_>, certificates: &[Vec<String>]) -> Vec<Vec<String>> {
     let plain = source.chains.iter().filter(|chain| !chain.has_socket && !chain.managers.is_empty());
     let served: Vec<HashSet<String>> = plain.map(|chain| served(source, chain)).collect();
@@ -223,7 +223,7 @@ fn of(source: &Listener<'_>, certificates: &[Vec<String>]) -> Vec<Vec<String>> {
     certificates.iter().filter(is_for).cloned().collect()
 }
 
-/// A listener with TLS beside one without, on the same address.
+/// A TLS listener beside one without TLS, on the same address.
 fn listener(source: &Listener<'_>, name: &str, port: u16, certificates: &[Vec<String>]) -> Value {
     let mut socket = source.at.find("address.socket_address").and_then(|at| at.node.value()).unwrap_or_default();
     socket["port_value"] = json!(port);

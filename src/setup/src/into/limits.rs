@@ -1,5 +1,5 @@
-//! The limits of connections and of answers, where the user's bootstrap has none; and what the CA and the administrator need
-//! beside them.
+//! Adds limits of connections and responses to bootstraps without any, and the exceptions that the CA and the
+//! administrator need.
 
 use serde_json::{Map, Value, json};
 
@@ -12,9 +12,9 @@ use crate::envoy::Options;
 use crate::envoy::limits::{ANSWERS, MONITOR, of_answers, overload_manager, runtime_key};
 use crate::located::At;
 
-/// The layer of Envoy's runtime with the limits of listeners.
+/// Name of the runtime layer with the limits of listeners.
 const LAYER: &str = "envoy-autocert-limits";
-/// The layer with the bound of answers alone: names are there once.
+/// Name of the runtime layer with the bound of responses alone: layers' names are unique.
 const ANSWERS_LAYER: &str = "envoy-autocert-answers";
 
 impl<'p, 'a> Place<'p, 'a> {
@@ -28,7 +28,7 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// Bounds what Envoy keeps of an answer to the plugin, and so to everything that asks through Envoy.
+    /// Bounds the responses that Envoy buffers for the plugin, and so for every asynchronous client.
     fn answers(&mut self, runtime: &mut Map<String, Value>) {
         let has_bound = |layer: &At<'_>| {
             let layer = layer.get("static_layer");
@@ -47,7 +47,7 @@ impl<'p, 'a> Place<'p, 'a> {
         self.notes.say(format!("the most of an answer that Envoy keeps: layered_runtime, {ANSWERS}, 1 MiB; also for what else it asks for by HTTP"));
     }
 
-    /// Adds the limit of connections, and gives the keys of the runtime that go with it.
+    /// Adds the limit of connections; returns the runtime keys that go with it.
     fn connections(&mut self, options: &Options) -> Map<String, Value> {
         let mut limits = Map::new();
         if has_limit(self.top) {
@@ -84,7 +84,7 @@ impl<'p, 'a> Place<'p, 'a> {
         limits
     }
 
-    /// The listeners with the plugin, or to be.
+    /// The listeners that have the plugin, or get it.
     pub(super) fn challenged(&self) -> Vec<&'p Listener<'a>> {
         if self.responders.is_empty() { self.answering() } else { self.responders.clone() }
     }
@@ -111,7 +111,8 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// The path of something that Envoy fetches by HTTP and keeps as a whole, which may be large: code, or data from elsewhere.
+/// The path of data that Envoy fetches by HTTP and buffers as a whole, which may be large: code, or remote data
+/// sources.
 fn fetched(at: &At<'_>) -> Option<String> {
     if let Some(found) = at.find("remote.http_uri") {
         return Some(found.path);

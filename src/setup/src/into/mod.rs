@@ -1,21 +1,21 @@
-//! What an Envoy bootstrap of a user's own is missing to get its certificates by the plugin, put into it.
+//! Inserts into an Envoy bootstrap of the user's own what it needs to get certificates by the plugin.
 //!
-//! [`infer`] says which names it serves, [`add`] adds what a [`Setup`] with these needs.
+//! [`infer`] finds the names that the bootstrap serves, [`add`] inserts what a [`Setup`] with these names needs.
 //!
-//! Promises: nothing that stands there is changed or replaced unless the user wishes it; what has been added before is not
-//! added again; where nothing would be served afterwards, there is no result.
+//! Promises: nothing existing is changed or replaced unless the user asks for it; earlier additions are not added
+//! again; if nothing would be served afterwards, there is no result.
 //!
 //! | file | its part |
 //! |---|---|
 //! | `names.rs` | names of virtual hosts and filter chains |
-//! | `tls.rs` | chains that end TLS, and whose certificates they have |
-//! | `plain.rs` | listeners without TLS: where challenges come |
-//! | `obstacles.rs` | what keeps all of it from being served |
-//! | `place.rs` | where each addition belongs |
-//! | `resolvers.rs` | what stays otherwise than it is wished |
-//! | `responders.rs`, `routers.rs`, `secrets.rs`, `tls_alpn01.rs`, `limits.rs` | additions to what is there |
-//! | `https.rs` | a listener with TLS, for who has none |
-//! | `edit/` | the additions, in the text |
+//! | `tls.rs` | filter chains that terminate TLS, and the origin of their certificates |
+//! | `plain.rs` | listeners without TLS, which receive challenges |
+//! | `obstacles.rs` | reasons why nothing would be served |
+//! | `place.rs` | finds where each addition belongs |
+//! | `resolvers.rs` | reports options that stay different from the requested ones |
+//! | `responders.rs`, `routers.rs`, `secrets.rs`, `tls_alpn01.rs`, `limits.rs` | additions to existing parts |
+//! | `https.rs` | a TLS listener for bootstraps without one |
+//! | `edit/` | edits of the text |
 
 mod edit;
 mod https;
@@ -43,52 +43,52 @@ use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
 
-/// What the user wishes beside additions.
+/// The user's requests beyond pure additions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
-    /// The sidecar's certificates come in the place of the user's own.
+    /// `--replace-certificates`: the sidecar's certificates replace the user's own.
     pub replace_certificates: bool,
-    /// A listener with TLS on this port, with the routes of those without.
+    /// `--add-https`: a TLS listener on this port, with the routes of the listeners without TLS.
     pub add_https: Option<u16>,
-    /// The listeners without TLS redirect to the one that is added.
+    /// `--redirect`: the listeners without TLS redirect to the added one.
     pub redirect: bool,
-    /// A resolver can prove wildcards.
+    /// True if a resolver can prove wildcards.
     pub with_wildcards: bool,
 }
 
-/// What a bootstrap says of what is to be set up.
+/// Facts about the setup that were inferred from a bootstrap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inferred {
     /// The names of each certificate, the main one first.
     pub certificates: Vec<Vec<String>>,
-    /// Why these and no others, one line each.
+    /// Explanations of this choice of names, one line each.
     pub notes: Vec<String>,
     /// The names of the listeners, with their addresses as Traefik writes them.
     pub entry_points: Vec<(String, String)>,
-    /// The listener that HTTP-01 comes to; none where no listener speaks HTTP without TLS.
+    /// The listener that receives HTTP-01 challenges; `None` if no listener speaks HTTP without TLS.
     pub challenged: Option<String>,
-    /// Files with certificates whose names are wanted, since their chains name none.
+    /// Files of certificates to take names from, since their filter chains match no names.
     pub named_by: Vec<String>,
 }
 
-/// The configuration with what it was missing.
+/// The configuration with all additions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Added {
-    /// The whole text.
+    /// The complete text.
     pub text: String,
-    /// What was added and where, one line each.
+    /// The additions and their positions, one line each.
     pub notes: Vec<String>,
-    /// What has no place and why, one line each.
+    /// Parts that could not be added, with the reason, one line each.
     pub unplaced: Vec<String>,
-    /// Where the plugin answers challenges.
+    /// Addresses on which the plugin answers challenges.
     pub challenged: Vec<SocketAddr>,
-    /// The place where the sidecar's certificates are shown.
+    /// Addresses on which the sidecar's certificates are served.
     pub served: Vec<SocketAddr>,
-    /// Certificates that went, whose files can be imported.
+    /// Replaced certificates, whose files can be imported.
     pub replaced: Vec<Replaced>,
 }
 
-/// A certificate of the user's own that went.
+/// A certificate of the user's own that was replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replaced {
     /// The file of the chain.
@@ -97,13 +97,13 @@ pub struct Replaced {
     pub key: String,
 }
 
-/// Lines for the user, each once.
+/// Lines for the user, without repetitions.
 #[derive(Default)]
 struct Notes {
     lines: Vec<String>,
-    /// Wildcards are names as others.
+    /// Wildcards are accepted like other names.
     with_wildcards: bool,
-    /// Names of nobody on the Internet are names as others, addresses too.
+    /// Names that are not public, and IP addresses, are accepted like other names.
     with_private: bool,
 }
 
@@ -121,11 +121,11 @@ impl Notes {
     }
 }
 
-/// The names that a bootstrap serves over TLS and that want certificates; where its TLS listeners name none, those of its
-/// listeners without TLS.
+/// Infers the names that a bootstrap serves over TLS and that need certificates; if its TLS listeners match no names,
+/// those of its listeners without TLS.
 ///
 /// # Errors
-/// When the text is no bootstrap, or nothing could be served, whatever is added.
+/// If the text is no bootstrap, or if nothing could be served, whatever is added.
 pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<String>> {
     let documents = bootstrap(source, text)?;
     let mut report = Report::default();
@@ -152,7 +152,7 @@ pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<
         found = plain.flat_map(|(listener, chain)| names::virtual_hosts(listener, chain, &mut notes)).collect();
     }
     if found.is_empty() {
-        // All of it may have been added before.
+        // An earlier run may have added everything.
         let configured = plugins.first().and_then(|plugin| plugin.config.as_ref());
         found = configured.into_iter().flat_map(|c| &c.config.wants).map(|want| want.names.clone()).collect();
         if !found.is_empty() {
@@ -167,8 +167,8 @@ pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<
     Ok(Inferred { certificates, notes: notes.lines, entry_points, challenged, named_by })
 }
 
-/// Those of these names that can stand in a certificate, as it is for the names of a bootstrap; and why the others can't, or
-/// where these are from.
+/// Selects the names that can be in a certificate, by the rules for a bootstrap's names; explains why others are left
+/// out, or where the names are from.
 pub fn certifiable(texts: &[String], from: &str, wishes: &Wishes) -> (Vec<String>, Vec<String>) {
     let mut notes = Notes { with_wildcards: wishes.with_wildcards, ..Notes::default() };
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
@@ -177,10 +177,10 @@ pub fn certifiable(texts: &[String], from: &str, wishes: &Wishes) -> (Vec<String
     (names, notes.lines)
 }
 
-/// Adds what a setup needs. Its routers count with their certificates only; where requests go is the user's.
+/// Adds what a setup needs. Of its routers only the certificates count; the routing is the user's.
 ///
 /// # Errors
-/// When the text is no bootstrap, when the setup has mistakes that show beside each other, or when nothing would be served.
+/// If the text is no bootstrap, if the combined configuration has mistakes, or if nothing would be served.
 pub fn add(source: &str, text: &str, setup: &Setup, options: &Options, wishes: &Wishes) -> Result<Added, Vec<String>> {
     let documents = bootstrap(source, text)?;
     let [document] = documents.as_slice() else { return Err(vec![format!("{source}: expected one document")]) };

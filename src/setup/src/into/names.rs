@@ -1,4 +1,4 @@
-//! Which names a configuration serves: those of its virtual hosts, and those that its filter chains are for.
+//! The names that a configuration serves: those of its virtual hosts, and the server names of its filter chains.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -10,10 +10,10 @@ use super::Notes;
 use crate::check::gather::{Chain, Listener};
 use crate::located::At;
 
-/// Names that are nobody's, but stand for somebody's in texts (RFC 2606).
+/// Reserved suffixes for examples (RFC 2606).
 const EXAMPLES: [&str; 2] = [".example", ".test"];
 
-/// A certificate for what the chain matches, else one for each virtual host.
+/// A certificate for the server names of the chain, or else one for each virtual host.
 pub(super) fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut Notes) -> Vec<Vec<String>> {
     let matched = chain.at.list("filter_chain_match.server_names");
     let texts: Vec<&str> = matched.iter().filter_map(At::text).collect();
@@ -25,7 +25,7 @@ pub(super) fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut N
         return vec![names].into_iter().filter(|names| !names.is_empty()).collect();
     }
     let hosts = virtual_hosts(listener, chain, notes);
-    // Under a wildcard, virtual hosts say which names there are.
+    // Under a wildcard, the virtual hosts give the actual names.
     let suffixes: Vec<&str> = wildcards.iter().map(|name| name.trim_start_matches('*')).collect();
     let is_reached = |name: &String| suffixes.is_empty() || suffixes.iter().any(|suffix| name.ends_with(suffix));
     hosts
@@ -35,7 +35,7 @@ pub(super) fn of_chain(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut N
         .collect()
 }
 
-/// Every name that a chain serves; none where it serves whatever is asked for.
+/// All names that a chain serves; empty if it serves every name.
 pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> HashSet<String> {
     let mut unsaid = Notes { with_wildcards: true, with_private: true, ..Notes::default() };
     let has_names = !chain.at.list("filter_chain_match.server_names").is_empty();
@@ -50,7 +50,7 @@ pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> HashSet<Stri
     of_chain(listener, chain, &mut unsaid).into_iter().flatten().collect()
 }
 
-/// A certificate for each virtual host of a chain.
+/// One certificate for each virtual host of a chain.
 pub(super) fn virtual_hosts(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut Notes) -> Vec<Vec<String>> {
     let mut certificates = Vec::new();
     for manager in chain.at.list("filters") {
@@ -76,7 +76,7 @@ pub(super) fn virtual_hosts(listener: &Listener<'_>, chain: &Chain<'_>, notes: &
     certificates
 }
 
-/// The names that a certificate can have, each once; of the others it is said why not.
+/// The distinct names that a certificate can have; notes say why the others are left out.
 pub(super) fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String> {
     let mut known = HashSet::new();
     let mut names = Vec::new();
@@ -106,13 +106,13 @@ pub(super) fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String
     names
 }
 
-/// True when a name is a single label, or under a name that nobody can register.
+/// True if a name is a single label, or under a suffix that nobody can register.
 fn is_of_nobody(name: &str) -> bool {
     let host = name.trim_start_matches("*.");
     is_private(host) && !EXAMPLES.iter().any(|example| host.ends_with(example))
 }
 
-/// `a.example:8080` without its port.
+/// Strips the port from `a.example:8080`.
 fn without_port(text: &str) -> &str {
     match text.rsplit_once(':') {
         Some((host, port)) if !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit() || b == b'*') => {
@@ -123,7 +123,7 @@ fn without_port(text: &str) -> &str {
     }
 }
 
-/// How a listener is called in a sentence.
+/// A listener's designation in a message.
 pub(super) fn title(listener: &Listener<'_>) -> String {
     match listener.name {
         "" => format!("the listener of line {}", listener.at.line),

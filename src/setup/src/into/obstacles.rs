@@ -1,4 +1,4 @@
-//! What keeps certificates from being served, whatever is added: each with what to do.
+//! Reasons why no certificate could be served, whatever is added, each with a remedy.
 
 use super::names::title;
 use super::plain::nearest_to_cas;
@@ -6,7 +6,7 @@ use super::tls::{Certificates, TlsChain};
 use super::{Wishes, https};
 use crate::check::gather::Envoy;
 
-/// All obstacles; none where at least one chain can have the sidecar's certificates.
+/// All obstacles; none if at least one chain can have the sidecar's certificates.
 pub(super) fn all(source: &str, envoy: &Envoy<'_>, chains: &[TlsChain<'_, '_>], wishes: &Wishes) -> Vec<String> {
     let mut all = https::obstacles(envoy, wishes);
     if wishes.add_https.is_some() || chains.iter().any(|chain| chain.is_for_us(wishes)) {
@@ -28,7 +28,7 @@ pub(super) fn all(source: &str, envoy: &Envoy<'_>, chains: &[TlsChain<'_, '_>], 
     all
 }
 
-/// Why there is no listener with TLS, and how there may be one.
+/// Explains that there is no TLS listener, and how to get one.
 fn without_tls(envoy: &Envoy<'_>) -> String {
     if !envoy.all_listeners {
         return "its listeners come from elsewhere (dynamic_resources.lds_config), where the certificates belong; \

@@ -1,4 +1,4 @@
-//! Where each addition belongs.
+//! Finds where each addition belongs.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use crate::envoy::{Options, clusters, plugin as pieces};
 use crate::located::At;
 use crate::model::{Setup, TcpTls};
 
-/// Finds the places, and says so.
+/// Finds the position of every addition, and takes notes for the user.
 pub(super) struct Place<'p, 'a> {
     pub(super) envoy: &'p Envoy<'a>,
     pub(super) plugins: &'p [Plugin<'a>],
@@ -23,19 +23,19 @@ pub(super) struct Place<'p, 'a> {
     pub(super) wishes: &'p Wishes,
     /// The listeners that answer challenges.
     pub(super) responders: Vec<&'p Listener<'a>>,
-    /// The names of listeners that are added.
+    /// The names of added listeners.
     pub(super) added: Vec<String>,
-    /// The place where the sidecar's certificates are shown.
+    /// Addresses on which the sidecar's certificates are served.
     pub(super) served: Vec<SocketAddr>,
-    /// The user's own certificates that go.
+    /// The user's own certificates that are replaced.
     pub(super) replaced: Vec<Replaced>,
-    /// Names can be proved, and certificates are shown.
+    /// True if names can be proved and certificates are served.
     pub(super) is_served: bool,
     /// The additions.
     pub(super) edits: Vec<Edit>,
-    /// What is added.
+    /// Notes about additions.
     pub(super) notes: Notes,
-    /// What has no place.
+    /// Notes about parts that could not be added.
     pub(super) unplaced: Notes,
 }
 
@@ -64,7 +64,7 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// Finds a place for everything that is missing.
+    /// Adds everything that is missing.
     pub(super) fn all(&mut self, setup: &Setup, cas: &[Ca], options: &Options) {
         let mut certificates = certificates(setup);
         let mut configuration = pieces::configuration(setup, cas);
@@ -91,7 +91,7 @@ impl<'p, 'a> Place<'p, 'a> {
         self.limits(options);
     }
 
-    /// The engine, in the bootstrap, unless somebody has one.
+    /// Adds the engine to the bootstrap, unless there is one.
     fn engine(&mut self, configuration: &Value, options: &Options) {
         if !self.plugins.is_empty() {
             return;
@@ -124,7 +124,7 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// Envoy asks nobody for secrets without a name of its own.
+    /// Adds a node id and cluster, without which Envoy does not use SDS.
     fn node(&mut self) {
         match self.top.get("node") {
             None => self.set("", "node", json!({ "id": "envoy-autocert", "cluster": "edge" })),
@@ -144,7 +144,7 @@ impl<'p, 'a> Place<'p, 'a> {
         self.edits.push(Edit::Set { table: table.to_owned(), key: key.to_owned(), value });
     }
 
-    /// Behind the last item of a list, which may not be there yet.
+    /// Appends items to a list, which may not exist yet.
     pub(super) fn append(&mut self, table: &str, key: &str, items: Vec<Value>) {
         let owner = if table.is_empty() { Some(self.top.clone()) } else { self.top.get(table) };
         let list = owner.as_ref().and_then(|owner| owner.get(key));
@@ -156,7 +156,7 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// The names of each certificate that a setup wants.
+/// The names of each certificate in a setup.
 fn certificates(setup: &Setup) -> Vec<Vec<String>> {
     let http = setup.http_routers.iter().filter_map(|router| router.tls.as_ref());
     let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
@@ -170,7 +170,7 @@ fn certificates(setup: &Setup) -> Vec<Vec<String>> {
     certificates
 }
 
-/// True when a resolver proves names without any listener.
+/// True if a resolver proves names without any listener.
 fn proves_by_dns(setup: &Setup) -> bool {
     setup.resolvers.iter().any(|resolver| resolver.dns_challenge.is_some() || resolver.dns_persist_challenge.is_some())
 }

@@ -1,4 +1,4 @@
-//! Listeners without TLS, one of which CAs ask; and all listeners as entry points.
+//! Listeners without TLS, one of which receives HTTP-01 challenges; and all listeners as entry points.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -6,34 +6,34 @@ use super::{Wishes, https};
 use crate::check::gather::{Envoy, Listener};
 use crate::check::listeners::tcp_port;
 
-/// The port on which CAs ask (RFC 8555 §8.3).
+/// The port of HTTP-01 (RFC 8555 §8.3).
 pub(super) const HTTP: u64 = 80;
 
-/// The place where a listener is; nowhere that can be connected to, when it listens at a unix socket, or at a name.
+/// The address of a listener; `None` for a unix socket or a name, which can't be connected to.
 pub(super) fn address(listener: &Listener<'_>) -> Option<SocketAddr> {
     let ip: IpAddr = listener.at.text_of("address.socket_address.address")?.parse().ok()?;
     Some(SocketAddr::new(ip, u16::try_from(tcp_port(listener)?).ok()?))
 }
 
-/// True when a listener speaks HTTP without TLS.
+/// True if a listener speaks HTTP without TLS.
 pub(super) fn speaks_http(listener: &Listener<'_>) -> bool {
     listener.chains.iter().any(|chain| !chain.has_socket && !chain.managers.is_empty())
 }
 
-/// The listener that is the likeliest to be asked by CAs: one on port 80, else any that speaks HTTP.
+/// The listener that is most likely to receive challenges: one on port 80, or else any that speaks HTTP.
 pub(super) fn nearest_to_cas<'c, 'a>(envoy: &'c Envoy<'a>) -> Option<&'c Listener<'a>> {
     let plain = || envoy.listeners.iter().filter(|listener| speaks_http(listener));
     plain().find(|listener| tcp_port(listener) == Some(HTTP)).or_else(|| plain().next())
 }
 
-/// A listener as an entry point: its name, or one of its port, and its address as Traefik writes it.
+/// A listener as an entry point: its name, or else one made of its port, and its address as Traefik writes it.
 pub(super) fn entry_point(listener: &Listener<'_>) -> (String, String) {
     let port = tcp_port(listener).unwrap_or_default();
     let name = if listener.name.is_empty() { format!("port-{port}") } else { listener.name.to_owned() };
     (name, address(listener).map_or_else(|| format!(":{port}"), |address| address.to_string()))
 }
 
-/// All listeners that have a port, and the one that is to be added.
+/// All listeners that have a port, and the one to be added.
 pub(super) fn entry_points(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<(String, String)> {
     let listening = envoy.listeners.iter().filter(|listener| tcp_port(listener).is_some_and(|port| port != 0));
     let mut points: Vec<(String, String)> = listening.map(entry_point).collect();

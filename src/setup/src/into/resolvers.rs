@@ -1,17 +1,18 @@
-//! Options of resolvers that the plugin which is there has otherwise than they are wished: these stay, and it is said.
+//! Reports resolver options that differ between the existing plugin configuration and the request: they stay as they
+//! are.
 
 use serde_json::Value;
 
 use super::place::Place;
 
-/// The options that say where certificates come from; the rest is for the user to see in his file.
+/// The options that select the CA and the account; users can compare the rest in their files.
 const TOLD: [&str; 2] = ["caServer", "email"];
 
-/// Stands for no mail address.
+/// Stands for an absent mail address.
 const NONE: &str = "none";
 
 impl Place<'_, '_> {
-    /// Says what is not changed in the plugin's configuration.
+    /// Reports options that are not changed in the plugin's configuration.
     pub(super) fn resolvers(&mut self, configuration: &Value) {
         let wished = configuration.get("certificatesResolvers").and_then(Value::as_object);
         for configured in self.plugins.iter().filter_map(|plugin| plugin.config.as_ref()) {

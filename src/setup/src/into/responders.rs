@@ -1,4 +1,4 @@
-//! The plugin, first in the HTTP filters of every listener that CAs may ask.
+//! Adds the plugin as the first HTTP filter of every listener that may receive challenges.
 
 use serde_json::{Map, Value, json};
 
@@ -14,11 +14,11 @@ use crate::envoy::{Options, plugin as pieces};
 use crate::located::At;
 use crate::model::Setup;
 
-/// The filter that ends every list of HTTP filters.
+/// Name of the filter that ends every list of HTTP filters.
 const ROUTER: &str = "envoy.filters.http.router";
 
 impl<'p, 'a> Place<'p, 'a> {
-    /// Adds the plugin where it is missing; whether somebody answers challenges over HTTP then.
+    /// Adds the plugin where it is missing; returns true if HTTP-01 challenges are answered.
     pub(super) fn responders(&mut self, setup: &Setup, configuration: &mut Value, options: &Options) -> bool {
         let wanted = pieces::challenge_entry_points(setup);
         // Other challenges are answered elsewhere.
@@ -40,7 +40,7 @@ impl<'p, 'a> Place<'p, 'a> {
         if answering.is_empty() {
             self.entry_point(&listeners, setup, configuration);
         }
-        // The same as there is already, where there is one.
+        // Reuse the name of an existing filter, if there is one.
         let there = self.plugins.iter().find_map(|plugin| match plugin.place {
             plugin::Place::Filter { manager: Some(manager), index, .. } => {
                 self.envoy.managers().nth(manager)?.2.get(index)?.node.value()
@@ -58,7 +58,7 @@ impl<'p, 'a> Place<'p, 'a> {
         true
     }
 
-    /// The listeners on which the plugin answers already.
+    /// The listeners on which the plugin already answers challenges.
     pub(super) fn answering(&self) -> Vec<&'p Listener<'a>> {
         let of = |plugin: &plugin::Plugin<'a>| match plugin.place {
             plugin::Place::Filter { manager: Some(manager), .. } => {
@@ -69,8 +69,8 @@ impl<'p, 'a> Place<'p, 'a> {
         self.plugins.iter().filter_map(of).collect()
     }
 
-    /// The listeners that CAs may ask: the entry points of the resolvers, and all others of their ports and of port 80; where
-    /// there is none of these, all that speak HTTP.
+    /// The listeners that may receive challenges: the resolvers' entry points, and all others on their ports and on
+    /// port 80; if there are none, all that speak HTTP.
     fn asked(&self, setup: &Setup) -> Vec<&'p Listener<'a>> {
         let wanted = pieces::challenge_entry_points(setup);
         let plain = || self.envoy.listeners.iter().filter(|listener| speaks_http(listener));
@@ -83,7 +83,7 @@ impl<'p, 'a> Place<'p, 'a> {
         if asked.is_empty() { plain().collect() } else { asked }
     }
 
-    /// Fits the resolvers' entry point to the listeners, and says what is told of them.
+    /// Fits the resolvers' entry point to the listeners, and takes notes about them.
     fn entry_point(&mut self, listeners: &[&'p Listener<'a>], setup: &Setup, configuration: &mut Value) {
         let wanted = pieces::challenge_entry_points(setup);
         let is_there = listeners.iter().any(|listener| wanted.contains(listener.name));
@@ -116,7 +116,7 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// Puts a filter before all others of a connection manager, and gives the line of their list.
+    /// Inserts a filter before all others of a connection manager; returns the line of the list.
     fn first(&mut self, manager: &At<'a>, filter: &Value) -> usize {
         let entry = manager.entry("http_filters");
         if let Some(filters) =
@@ -125,7 +125,7 @@ impl<'p, 'a> Place<'p, 'a> {
             self.edits.push(Edit::Insert { list: filters.path, first: true, items: vec![filter.clone()] });
             return filters.line;
         }
-        // The last one has to be one that answers, and nobody else would.
+        // The last filter has to be terminal, and there is no other.
         let router = json!({
             "name": ROUTER,
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },

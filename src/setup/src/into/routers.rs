@@ -1,4 +1,4 @@
-//! Names that the plugin which is there already does not know get a router in each of its configurations.
+//! Adds routers for new names to each configuration of an existing plugin.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::check::plugin::Configured;
 use crate::located::Kind;
 
 impl Place<'_, '_> {
-    /// The names that are wanted of the plugin which is there.
+    /// The certificates in the existing plugin's configuration.
     pub(super) fn wanted(&self) -> Vec<Vec<String>> {
         let configured = self.plugins.iter().filter_map(|plugin| plugin.config.as_ref());
         let mut wanted: Vec<Vec<String>> =
@@ -20,7 +20,7 @@ impl Place<'_, '_> {
         wanted
     }
 
-    /// Adds the routers of a configuration to that of the plugin; gives the names of the certificates that are new.
+    /// Adds routers to the plugin's configuration; returns the names of the new certificates.
     pub(super) fn routers(&mut self, certificates: &[Vec<String>], configuration: &Value) -> Vec<Vec<String>> {
         let wanted = self.wanted();
         let known: HashSet<&str> = wanted.iter().flatten().map(String::as_str).collect();
@@ -81,7 +81,7 @@ impl Place<'_, '_> {
     }
 }
 
-/// The plugin's resolver for new names: the one that the new configuration takes, else its only one.
+/// The plugin's resolver for new names: the one that the new configuration uses, or else its only one.
 fn resolver(configured: &Configured<'_>, configuration: &Value) -> Option<String> {
     let resolvers = &configured.config.resolvers;
     let routers = configuration.get("routers").and_then(Value::as_object)?;
@@ -102,7 +102,7 @@ fn router(names: &[String], resolver: &str) -> Value {
     json!({ "tls": { "certResolver": resolver, "domains": [domain] } })
 }
 
-/// True when a certificate for the known names is one for this name too.
+/// True if a certificate for the known names also covers this name.
 pub(super) fn is_covered(name: &str, known: &HashSet<&str>) -> bool {
     let wildcard = name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
     known.contains(name) || wildcard.is_some_and(|wildcard| known.contains(wildcard.as_str()))

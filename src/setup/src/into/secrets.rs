@@ -1,4 +1,4 @@
-//! Certificates by SDS, for chains that have none, that have the sidecar's but not all, or whose own ones are replaced.
+//! Adds SDS certificates to chains that have none, that have some of the sidecar's, or whose own are replaced.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use super::tls::{Certificates, SECRETS, TlsChain};
 use crate::envoy::secrets;
 
 impl<'p, 'a> Place<'p, 'a> {
-    /// Adds what is missing; whether any chain has the sidecar's certificates then.
+    /// Adds missing secrets; returns true if any chain has the sidecar's certificates.
     pub(super) fn secrets(&mut self, certificates: &[Vec<String>]) -> bool {
         let mut is_served = false;
         let homeless = self.homeless(certificates);
@@ -85,8 +85,8 @@ impl<'p, 'a> Place<'p, 'a> {
         }
     }
 
-    /// The main names of the certificates that are for no chain, of those that no listener is added for. Chains that take
-    /// every name show them; where there is none, it is said.
+    /// The main names of the certificates that no chain serves and no listener is added for. Chains that take every
+    /// name serve these; if there is no such chain, a note says so.
     fn homeless<'n>(&mut self, certificates: &'n [Vec<String>]) -> HashSet<&'n str> {
         if self.wishes.add_https.is_some() {
             return HashSet::new();
@@ -104,12 +104,12 @@ impl<'p, 'a> Place<'p, 'a> {
         homeless.into_iter().filter_map(|names| names.first()).map(String::as_str).collect()
     }
 
-    /// Adds secrets for names of a chain that none of its secrets covers.
+    /// Adds secrets for a chain's names that none of its secrets covers.
     fn complete(&mut self, chain: &TlsChain<'_, 'a>, certificates: &[Vec<String>], homeless: &HashSet<&str>) {
         let Some(list) = chain.common.as_ref().and_then(|common| common.get(SECRETS)) else { return };
         let there = chain.common.as_ref().map(|common| common.list(SECRETS)).unwrap_or_default();
         let asked: HashSet<&str> = there.iter().filter_map(|secret| secret.text_of("name")).collect();
-        // A secret is asked for by any name of its certificate.
+        // Any name of a certificate selects its secret.
         let is_asked = |names: &&Vec<String>| names.iter().any(|name| asked.contains(name.as_str()));
         let wanted = self.wanted();
         let covered: HashSet<&str> = certificates
@@ -144,20 +144,20 @@ impl<'p, 'a> Place<'p, 'a> {
     }
 }
 
-/// The main names of the certificates for a chain: those for what it serves, and, where it takes every name, those that are
-/// for no chain, since clients may ask for them here.
+/// The main names of the certificates for a chain: those for the names it serves, and, if it takes every name, those
+/// that no other chain serves, since clients may ask for them here.
 fn mains<'n>(chain: &TlsChain<'_, '_>, certificates: &'n [Vec<String>], homeless: &HashSet<&str>) -> Vec<&'n str> {
     let is_homeless = |names: &Vec<String>| names.first().is_some_and(|main| homeless.contains(main.as_str()));
     let is_here = |names: &&Vec<String>| is_for(&chain.served, names) || takes_all(chain) && is_homeless(names);
     certificates.iter().filter(is_here).filter_map(|names| names.first()).map(String::as_str).collect()
 }
 
-/// True when a chain is chosen for whatever name clients ask for.
+/// True if a chain takes every server name.
 fn takes_all(chain: &TlsChain<'_, '_>) -> bool {
     chain.chain.at.list("filter_chain_match.server_names").is_empty()
 }
 
-/// True when a certificate is for one of these names; for any, where there is none.
+/// True if a certificate is for one of these names; any certificate is, if there are no names.
 pub(super) fn is_for(served: &HashSet<String>, certificate: &[String]) -> bool {
     let parent = |name: &str| name.split_once('.').map(|(_, parent)| format!("*.{parent}"));
     let is_served = |name: &String| {

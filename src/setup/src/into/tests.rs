@@ -1,4 +1,4 @@
-//! Bootstraps as users have them, with what is added to them.
+//! Typical bootstraps of users, with the additions to them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -34,7 +34,7 @@ fn mistakes(text: &str) -> Vec<String> {
     check(&Document::all("envoy.yaml", text).unwrap()).mistakes.iter().map(Finding::to_string).collect()
 }
 
-/// Everything of the first value is in the second one, in the same order.
+/// True if everything in the first value is in the second one, in the same order.
 fn is_in(old: &Value, new: &Value) -> bool {
     match (old, new) {
         (Value::Object(old), Value::Object(new)) => {
@@ -162,7 +162,7 @@ fn what_is_no_bootstrap_is_refused() {
     }
 }
 
-/// The same with `tlsChallenge` beside what the flags come to.
+/// The setup that the flags give, with `tlsChallenge` in addition.
 fn setup_with_tls_challenge(certificates: &[Vec<String>]) -> Setup {
     let mut setup = setup(certificates);
     for resolver in &mut setup.resolvers {
@@ -225,7 +225,7 @@ fn answers_are_bounded_unless_the_user_bounds_them_or_fetches_large_ones() {
     let (_, once) = added(FRONT_PROXY);
     assert_eq!(bounds(&once.text), [acme::MAX_ANSWER]);
     assert_eq!(added(&once.text).1.text, once.text, "nothing is missing");
-    // One of before, with a limit of connections.
+    // A bootstrap of an earlier version, with a limit of connections.
     let line = once.text.lines().find(|line| line.contains(ANSWERS)).unwrap();
     let older = once.text.replace(&format!("{line}\n"), "");
     assert_eq!(bounds(&added(&older).1.text), [acme::MAX_ANSWER]);

@@ -1,4 +1,4 @@
-//! The filter chains that end TLS: whose certificates they have, and which names they are for.
+//! The filter chains that terminate TLS: the origin of their certificates, and the names they are for.
 
 use std::collections::HashSet;
 
@@ -11,21 +11,21 @@ use crate::check::tls_alpn01::is_challenge;
 use crate::envoy::clusters::SDS;
 use crate::located::At;
 
-/// The secrets of the sidecar, and of others.
+/// Field with the certificates by SDS, the sidecar's and others'.
 pub(super) const SECRETS: &str = "tls_certificate_sds_secret_configs";
 
-/// What stands between TLS clients and the certificates of the user's own.
+/// Fields with certificates of the user's own.
 const OWN: [&str; 4] =
     ["tls_certificates", SECRETS, "tls_certificate_provider_instance", "custom_tls_certificate_selector"];
 
-/// Whose certificates a chain has.
+/// The origin of a chain's certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Certificates {
-    /// Nobody's.
+    /// There are no certificates.
     None,
-    /// The sidecar's.
+    /// The sidecar serves the certificates.
     Ours,
-    /// The user's, under these keys.
+    /// The user's certificates, under these keys.
     Users(Vec<&'static str>),
 }
 
@@ -33,32 +33,32 @@ pub(super) enum Certificates {
 pub(super) struct TlsChain<'c, 'a> {
     /// The listener.
     pub(super) listener: &'c Listener<'a>,
-    /// All of it.
+    /// The complete chain.
     pub(super) chain: &'c Chain<'a>,
-    /// `common_tls_context`, if it is there.
+    /// `common_tls_context`, if present.
     pub(super) common: Option<At<'a>>,
     /// The `DownstreamTlsContext`.
     pub(super) context: At<'a>,
-    /// Whose certificates it has.
+    /// The origin of the chain's certificates.
     pub(super) certificates: Certificates,
-    /// The names of each certificate it could serve.
+    /// The names of each certificate that the chain could serve.
     pub(super) names: Vec<Vec<String>>,
-    /// Every name it serves; none where it serves whatever is asked for.
+    /// All names that the chain serves; empty if it serves every name.
     pub(super) served: HashSet<String>,
 }
 
 impl TlsChain<'_, '_> {
-    /// The place, for a sentence.
+    /// The chain's designation in a message.
     pub(super) fn place(&self) -> String {
         format!("{}, line {}", title(self.listener), self.context.line)
     }
 
-    /// True when its certificates are the sidecar's, or are to be.
+    /// True if the chain's certificates are the sidecar's, or will be.
     pub(super) fn is_for_us(&self, wishes: &Wishes) -> bool {
         !matches!(self.certificates, Certificates::Users(_)) || wishes.replace_certificates
     }
 
-    /// The files of its own certificates: chain and key.
+    /// The files of the user's own certificates: chain and key.
     pub(super) fn files(&self) -> Vec<(String, String)> {
         let own = self.common.as_ref().map(|common| common.list("tls_certificates")).unwrap_or_default();
         let file = |at: &At<'_>, key: &str| at.text_of(&format!("{key}.filename")).map(str::to_owned);
@@ -66,7 +66,7 @@ impl TlsChain<'_, '_> {
     }
 }
 
-/// The filter chains that do TLS, with the names they are for.
+/// The filter chains that terminate TLS, with the names they are for.
 pub(super) fn tls_chains<'c, 'a>(
     envoy: &'c Envoy<'a>,
     plugins: &[Plugin<'_>],
@@ -104,7 +104,7 @@ fn whose(common: &At<'_>, ours: &HashSet<&str>) -> Certificates {
     }
 }
 
-/// Envoy takes an empty list for none.
+/// True for an empty list, which Envoy treats as absent.
 fn is_empty(at: &At<'_>) -> bool {
     matches!(&at.node.kind, crate::located::Kind::List(items) if items.is_empty())
 }

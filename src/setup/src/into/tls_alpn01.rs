@@ -1,4 +1,4 @@
-//! The filter chain that shows TLS-ALPN-01 challenges, beside the chains whose certificates are the sidecar's.
+//! Adds the filter chain for TLS-ALPN-01 challenges, beside the chains with the sidecar's certificates.
 
 use std::collections::BTreeSet;
 
@@ -12,14 +12,14 @@ use crate::check::tls_alpn01::offers;
 use crate::envoy::tls_alpn01::{self, PROTOCOL};
 use crate::model::Setup;
 
-/// What Envoy's choice of a chain is made by, as far as the protocol.
+/// The criteria of Envoy's choice of a chain, up to the application protocol.
 const MATCHED: [&str; 4] = ["destination_port", "prefix_ranges", "server_names", "transport_protocol"];
 
-/// What looks into a ClientHello before a chain is chosen.
+/// The listener filter that reads a ClientHello before a chain is chosen.
 const INSPECTOR: &str = "envoy.filters.listener.tls_inspector";
 
 impl Place<'_, '_> {
-    /// Adds the chain where a resolver has `tlsChallenge`; whether it is there now.
+    /// Adds the chain if a resolver has `tlsChallenge`; returns true if the chain exists.
     pub(super) fn tls_alpn01(&mut self, setup: &Setup) -> bool {
         if !tls_alpn01::is_wanted(setup) {
             return false;
@@ -27,7 +27,7 @@ impl Place<'_, '_> {
         let ours = self.chains.iter().filter(|chain| chain.is_for_us(self.wishes));
         let ours: BTreeSet<&str> = ours.map(|chain| chain.chain.at.path.as_str()).collect();
         let mut is_there = false;
-        // It is for TCP alone: RFC 8737 §3.
+        // TLS-ALPN-01 is for TCP alone: RFC 8737 §3.
         for listener in self.envoy.listeners.iter().filter(|listener| !is_udp(listener)) {
             let has_ours = listener.chains.iter().any(|chain| ours.contains(chain.at.path.as_str()));
             if listener.chains.iter().any(|chain| offers(&chain.at)) {
@@ -81,14 +81,14 @@ impl Place<'_, '_> {
     }
 }
 
-/// True when a listener takes datagrams, as QUIC does.
+/// True if a listener takes datagrams, as for QUIC.
 fn is_udp(listener: &Listener<'_>) -> bool {
     let protocol = listener.at.text_of("address.socket_address.protocol");
     listener.at.get("udp_listener_config").is_some()
         || protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("UDP"))
 }
 
-/// A chain as it counts here: what it matches, and a transport socket when its certificates are ours.
+/// A chain reduced to the parts that matter here: its match, and a transport socket if its certificates are ours.
 fn matched(chain: &Chain<'_>, ours: &BTreeSet<&str>) -> Value {
     let matching = chain.at.get("filter_chain_match");
     let member = |key: &str| Some((key.to_owned(), matching.as_ref()?.get(key)?.node.value()?));

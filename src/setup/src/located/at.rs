@@ -1,4 +1,4 @@
-//! A place in a tree, with its path.
+//! A node in a tree, with its path.
 
 use std::rc::Rc;
 
@@ -25,7 +25,8 @@ impl<'a> At<'a> {
         Self { source, node, path: String::new(), line: node.line }
     }
 
-    /// The member of an object with this name (in snake case) or the same in camel case. Nothing is as good as none.
+    /// The member of an object by its name in snake case, also where it is spelt in camel case. `null` counts as
+    /// absent.
     pub fn get(&self, name: &str) -> Option<Self> {
         let Entry { key, line, value, .. } = self.entry(name)?;
         if value.kind == Kind::Nothing {
@@ -34,7 +35,7 @@ impl<'a> At<'a> {
         Some(self.to(value, self.path_of(key), *line))
     }
 
-    /// The entry of this name, or the same in camel case.
+    /// The entry with this name in snake case, also where it is spelt in camel case.
     pub fn entry(&self, name: &str) -> Option<&'a Entry> {
         let Kind::Table(entries) = &self.node.kind else { return None };
         entries.iter().find(|entry| entry.key == name).or_else(|| {
@@ -43,7 +44,7 @@ impl<'a> At<'a> {
         })
     }
 
-    /// The same over several levels: `common_tls_context.validation_context`.
+    /// The member under a path of several levels: `common_tls_context.validation_context`.
     pub fn find(&self, path: &str) -> Option<Self> {
         let mut at = self.clone();
         for name in path.split('.') {
@@ -52,7 +53,7 @@ impl<'a> At<'a> {
         Some(at)
     }
 
-    /// Whether there is something under this path, be it nothing but braces.
+    /// True if something is under this path, even an empty object.
     pub fn entry_of(&self, path: &str) -> bool {
         match path.rsplit_once('.') {
             Some((above, name)) => self.find(above).is_some_and(|at| at.entry(name).is_some()),
@@ -60,15 +61,15 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The items of a list; none of anything else.
+    /// The items of a list; empty for any other kind.
     pub fn items(&self) -> Vec<Self> {
         let Kind::List(items) = &self.node.kind else { return Vec::new() };
         let item = |(index, node): (usize, &'a Rc<Node>)| self.to(node, format!("{}[{index}]", self.path), node.line);
         items.iter().enumerate().map(item).collect()
     }
 
-    /// The items of the list of this name. Where a single value stands, that is its only item, with the list's path: Envoy
-    /// takes one message for a list of one.
+    /// The items of the list with this name. A single value is its own only item, with the list's path: Envoy takes one
+    /// message for a list of one.
     pub fn list(&self, name: &str) -> Vec<Self> {
         let Some(list) = self.find(name) else { return Vec::new() };
         match &list.node.kind {
@@ -86,7 +87,7 @@ impl<'a> At<'a> {
         entries.iter().map(member).collect()
     }
 
-    /// The text; none of anything else.
+    /// The text; `None` for any other kind.
     pub fn text(&self) -> Option<&'a str> {
         match &self.node.kind {
             Kind::Scalar(Value::String(text)) => Some(text),
@@ -99,7 +100,7 @@ impl<'a> At<'a> {
         self.find(path)?.text()
     }
 
-    /// True or false under this path.
+    /// The boolean under this path.
     pub fn flag_of(&self, path: &str) -> Option<bool> {
         match &self.find(path)?.node.kind {
             Kind::Scalar(Value::Bool(flag)) => Some(*flag),
@@ -107,7 +108,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The number under this path; protobuf's JSON form has large ones as text.
+    /// The number under this path; protobuf's JSON form writes large numbers as text.
     pub fn number_of(&self, path: &str) -> Option<u64> {
         match &self.find(path)?.node.kind {
             Kind::Scalar(Value::Number(number)) => number.as_u64(),
@@ -116,7 +117,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// The line of what stands at a path below, or as near to it as there is anything.
+    /// The line of the node at a path below this one, or of the nearest node above it.
     ///
     /// The path is one that was made for people: a key in it may have dots.
     pub fn line_of(&self, path: &str) -> usize {
@@ -139,27 +140,27 @@ impl<'a> At<'a> {
         Self { source: self.source, node, path, line }
     }
 
-    /// The path of a member, whether it is there or not.
+    /// The path of a member, present or not.
     pub fn path_of(&self, name: &str) -> String {
         let name = acme::one_line(name);
         if self.path.is_empty() { name } else { format!("{}.{name}", self.path) }
     }
 }
 
-/// The item that a path begins with, as `[1].name`, and what follows it.
+/// Splits a path that begins with an index, as `[1].name`, into the item and the rest of the path.
 fn nth<'n, 'p>(items: &'n [Rc<Node>], path: &'p str) -> Option<(&'n Node, &'p str)> {
     let (index, behind) = path.strip_prefix('[')?.split_once(']')?;
     let item = items.get(index.parse::<usize>().ok()?)?;
     Some((item.as_ref(), behind))
 }
 
-/// What follows a key in a path.
+/// The rest of a path behind a key.
 fn after<'p>(path: &'p str, key: &str) -> Option<&'p str> {
     let behind = path.strip_prefix(key)?;
     (behind.is_empty() || behind.starts_with(['.', '['])).then_some(behind)
 }
 
-/// `static_resources` as `staticResources`.
+/// Converts `static_resources` to `staticResources`.
 fn camel(snake: &str) -> String {
     let mut words = snake.split('_');
     let first = words.next().unwrap_or_default().to_owned();

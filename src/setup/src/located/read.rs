@@ -1,4 +1,4 @@
-//! From the text to its trees.
+//! Parses a text into its trees.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -10,18 +10,18 @@ use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, S
 use super::scalar::plain;
 use super::{Entry, Kind, Node};
 
-/// A longer text is refused: Envoy's configuration for ten thousand names has a tenth of it.
+/// Maximum length of a text, in bytes: Envoy's configuration for ten thousand names has a tenth of it.
 const MAX_TEXT: usize = 64 * 1024 * 1024;
 
-/// Protobuf's own bound for JSON, which Envoy has as well.
+/// Maximum nesting: protobuf's own bound for JSON, which Envoy has as well.
 const MAX_DEPTH: usize = 100;
 
-/// Why a text has no tree.
+/// The reason why a text has no tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
-    /// Where, from 1; none when it is the whole of it.
+    /// The line, from 1; `None` if the text as a whole is refused.
     pub line: Option<usize>,
-    /// What is wrong.
+    /// The fault, in words.
     pub what: String,
 }
 
@@ -54,7 +54,7 @@ fn broken_yaml(error: &ScanError) -> Broken {
     Broken { line: Some(error.marker().line()), what: format!("this is no YAML: {}", error.info()) }
 }
 
-/// What has been read, and what is open.
+/// State of the parser: documents read, collections open, anchors known.
 struct Reader<'t> {
     text: &'t str,
     documents: Vec<Rc<Node>>,
@@ -62,7 +62,7 @@ struct Reader<'t> {
     anchors: HashMap<usize, Rc<Node>>,
 }
 
-/// A collection whose end has not come.
+/// A collection that has not ended yet.
 struct Open {
     anchor: usize,
     start: usize,
@@ -71,7 +71,7 @@ struct Open {
     content: Content,
 }
 
-/// The place where a value stands in the text.
+/// The position of a value in the text.
 struct Place {
     start: usize,
     end: usize,
@@ -84,7 +84,7 @@ enum Content {
     Table { entries: Vec<Entry>, keys: HashSet<String>, key: Option<Key> },
 }
 
-/// A key whose value has not come.
+/// A key that has no value yet.
 struct Key {
     name: String,
     start: usize,
@@ -125,7 +125,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The place behind the colon of a key that waits for its value.
+    /// The byte after the colon of a key that waits for its value.
     fn behind_colon(&self) -> Option<usize> {
         let Content::Table { key: Some(key), .. } = &self.open.last()?.content else { return None };
         let rest = self.text.get(key.end..)?;
@@ -193,7 +193,7 @@ impl Reader<'_> {
     }
 }
 
-/// A key as text: Envoy takes numbers and words alike.
+/// A key as text: Envoy takes numbers, booleans and `null` as keys, too.
 fn name(node: &Node, line: usize) -> Result<String, Broken> {
     match &node.kind {
         Kind::Scalar(Value::String(text)) => Ok(text.clone()),

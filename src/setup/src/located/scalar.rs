@@ -1,8 +1,8 @@
-//! What a plain scalar means: YAML 1.2's core schema.
+//! Plain scalars by YAML 1.2's core schema.
 
 use serde_json::{Number, Value};
 
-/// The value of a scalar that is not in quotes; `None` for nothing.
+/// The value of an unquoted scalar; `None` for `null`.
 pub(super) fn plain(text: &str) -> Option<Value> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => None,
@@ -12,7 +12,7 @@ pub(super) fn plain(text: &str) -> Option<Value> {
     }
 }
 
-/// True when a text that is not in quotes is something else than that text.
+/// True if an unquoted text reads as anything but a string.
 pub(crate) fn is_no_text(text: &str) -> bool {
     !matches!(plain(text), Some(Value::String(_)))
 }
@@ -35,7 +35,7 @@ fn number(text: &str) -> Option<Number> {
     if let Ok(whole) = text.parse::<i64>() {
         return Some(whole.into());
     }
-    // `f64` would take words as well, which the first character has ruled out.
+    // `f64` would also parse words such as `inf`; the check of the first character has excluded them.
     text.parse::<f64>().ok().and_then(Number::from_f64)
 }
 

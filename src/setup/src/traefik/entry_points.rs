@@ -13,60 +13,60 @@ use super::{Domain, left_out};
     "allowACMEByPass", "forwardedHeaders", "http2", "http3", "observability", "proxyProtocol", "reusePort", "udp",
 ]))]
 pub struct EntryPoint {
-    /// Where it listens: `:80`, `192.0.2.1:443` or `[2001:db8::1]:443`, with `/tcp` behind it or nothing.
+    /// Address to listen on: `:80`, `192.0.2.1:443` or `[2001:db8::1]:443`, optionally followed by `/tcp`.
     pub address: Option<String>,
-    /// Routers that name no entry point are on this one, and on the others that say so; if none does, on all.
+    /// Routers that name no entry point are on the entry points with asDefault; if none has it, on all.
     pub as_default: Option<bool>,
-    /// What holds for all HTTP routers on it.
+    /// Settings for all HTTP routers on this entry point.
     pub http: Option<EntryPointHttp>,
-    /// What holds for its connections.
+    /// Settings for the connections of this entry point.
     pub transport: Option<Transport>,
 }
 
-/// What holds for the connections of an entry point.
+/// Settings for the connections of an entry point.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["keepAliveMaxRequests", "keepAliveMaxTime", "lifeCycle"]))]
 pub struct Transport {
-    /// How long clients may take.
+    /// Timeouts for clients.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub responding_timeouts: Option<RespondingTimeouts>,
 }
 
-/// How long clients may take: seconds, or as 1m30s; 0 is as long as they want.
+/// Timeouts for clients: seconds, or as 1m30s; 0 disables a timeout.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct RespondingTimeouts {
-    /// For a whole request with its body. The default is 60s. The first bytes, a TLS handshake and a request's head have
-    /// 5s, 10s and 10s, or this when it is shorter.
+    /// Timeout for reading a whole request with its body. The default is 60s. The first bytes, a TLS handshake and a
+    /// request's headers have 5s, 10s and 10s, or this timeout when it is shorter.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_timeout: Option<Period>,
-    /// For a whole answer, from the end of the request on. The default is 0.
+    /// Timeout for a whole response, from the end of the request on. The default is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub write_timeout: Option<Period>,
-    /// Between the requests of a connection. The default is 180s.
+    /// Timeout between the requests of a connection. The default is 180s.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<Period>,
 }
 
-/// What holds for all HTTP routers on an entry point.
+/// Settings for all HTTP routers on an entry point.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "sanitizePath"]))]
 pub struct EntryPointHttp {
-    /// Where everybody is sent. Challenges are answered nevertheless.
+    /// Redirection of all requests. Challenges are still answered.
     pub redirections: Option<Redirections>,
-    /// TLS for routers that say nothing of it.
+    /// TLS for routers without a tls section.
     pub tls: Option<EntryPointTls>,
-    /// The middlewares that the requests of all its routers pass.
+    /// The middlewares that the requests of all routers on this entry point pass.
     pub middlewares: Option<Vec<String>>,
-    /// Which characters a path may have encoded. None without it; requests with others are refused.
+    /// Encoded characters that a path may have; without this section none. Requests with others are refused.
     pub encoded_characters: Option<EncodedCharacters>,
-    /// What becomes of headers with an underscore in their names: keep (the default), delete or reject.
+    /// Handling of headers with an underscore in their names: keep (the default), delete or reject.
     pub underscore_headers_strategy: Option<String>,
 }
 
-/// Which characters a path may have encoded.
+/// Encoded characters that a path may have.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EncodedCharacters {
@@ -86,7 +86,7 @@ pub struct EncodedCharacters {
     pub allow_encoded_hash: Option<bool>,
 }
 
-/// Where everybody is sent.
+/// Redirection of all requests.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Redirections {
@@ -103,18 +103,18 @@ pub struct RedirectEntryPoint {
     pub to: Option<String>,
     /// `https` (the default) or `http`.
     pub scheme: Option<String>,
-    /// Whether browsers may remember it: 301 or 308 rather than 302 or 307. The default is true.
+    /// Permanent redirection, which browsers may cache: 301 or 308 rather than 302 or 307. The default is true.
     pub permanent: Option<bool>,
 }
 
-/// TLS for routers that say nothing of it.
+/// TLS for routers without a tls section.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct EntryPointTls {
-    /// The resolver that gets their certificates.
+    /// The certificates resolver of these routers.
     pub cert_resolver: Option<String>,
     /// The certificates to get; without it, one for each router with the names in its rule.
     pub domains: Option<Vec<Domain>>,
-    /// The name of their TLS options.
+    /// The name of the TLS options of these routers.
     pub options: Option<String>,
 }

@@ -1,6 +1,7 @@
-//! The values of Traefik's Helm chart, as far as they become flags of Traefik's.
+//! The values of Traefik's Helm chart, as far as they become Traefik flags.
 //!
-//! From the chart's values.yaml and templates/_podtemplate.tpl. What makes Kubernetes objects is left out.
+//! From the chart's values.yaml and templates/_podtemplate.tpl. Values that only produce Kubernetes objects are left
+//! out.
 
 use std::collections::BTreeMap;
 
@@ -29,15 +30,15 @@ pub struct Values {
     pub entry_points: Option<BTreeMap<String, EntryPoint>>,
     /// The chart's entry points.
     pub ports: Option<BTreeMap<String, Port>>,
-    /// Where certificates come from, by name.
+    /// Certificates resolvers, by name.
     pub certificates_resolvers: Option<BTreeMap<String, CertificatesResolver>>,
     /// Flags of Traefik's.
     pub additional_arguments: Option<Vec<String>>,
     /// Environment variables of Traefik's.
     pub env: Option<Vec<Variable>>,
-    /// Where the dynamic configuration comes from.
+    /// Sources of the dynamic configuration.
     pub providers: Option<HelmProviders>,
-    /// How rules are read.
+    /// Rule parsing.
     pub core: Option<Core>,
     /// Parameters of TLS connections, by name. Only those called `default` are for files too.
     pub tls_options: Option<BTreeMap<String, TlsOptions>>,
@@ -48,9 +49,9 @@ pub struct Values {
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["valueFrom"]))]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: Option<String>,
-    /// Its value.
+    /// The variable's value.
     pub value: Option<String>,
 }
 
@@ -68,79 +69,79 @@ pub struct Port {
     pub exposed_port: Option<u16>,
     /// The port of the host, which clients reach.
     pub host_port: Option<u16>,
-    /// The address that it listens on.
+    /// The host's address that the port is bound to.
     #[serde(rename = "hostIP")]
     pub host_ip: Option<String>,
     /// `TCP` (the default) or `UDP`.
     pub protocol: Option<String>,
-    /// Which services expose it.
+    /// The services that expose this entry point.
     pub expose: Option<BTreeMap<String, bool>>,
     /// Routers that name no entry point are on this one.
     pub as_default: Option<bool>,
-    /// The entry point that everybody is sent to, in older versions of the chart.
+    /// The entry point that all requests are redirected to, in older versions of the chart.
     pub redirect_to: Option<RedirectTo>,
-    /// Where everybody is sent.
+    /// Redirection of all requests.
     pub redirections: Option<Redirections>,
-    /// TLS for routers that say nothing of it, in older versions of the chart.
+    /// TLS for routers without a tls section, in older versions of the chart.
     pub tls: Option<PortTls>,
-    /// The middlewares that the requests of all its routers pass, in older versions of the chart.
+    /// The middlewares that the requests of all routers on this entry point pass, in older versions of the chart.
     pub middlewares: Option<Vec<String>>,
-    /// What holds for all HTTP routers on it, in newer versions of the chart.
+    /// Settings for all HTTP routers on this entry point, in newer versions of the chart.
     pub http: Option<PortHttp>,
-    /// What holds for its connections.
+    /// Settings for the connections of this entry point.
     pub transport: Option<Transport>,
 }
 
-/// Where everybody is sent, in older versions of the chart.
+/// Redirection of all requests, in older versions of the chart.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["priority"]))]
 pub struct RedirectTo {
     /// The entry point's name.
     pub port: Option<String>,
-    /// Whether browsers may remember it.
+    /// Permanent redirection, which browsers may cache.
     pub permanent: Option<bool>,
 }
 
-/// What holds for all HTTP routers on an entry point of the chart's.
+/// Settings for all HTTP routers on an entry point of the chart's.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["encodeQuerySemicolons", "maxHeaderBytes", "sanitizePath"]))]
 pub struct PortHttp {
-    /// Where everybody is sent.
+    /// Redirection of all requests.
     pub redirections: Option<Redirections>,
-    /// TLS for routers that say nothing of it.
+    /// TLS for routers without a tls section.
     pub tls: Option<PortTls>,
-    /// The middlewares that the requests of all its routers pass.
+    /// The middlewares that the requests of all routers on this entry point pass.
     pub middlewares: Option<Vec<String>>,
-    /// Which characters a path may have encoded.
+    /// Encoded characters that a path may have.
     pub encoded_characters: Option<EncodedCharacters>,
-    /// What becomes of headers with an underscore in their names.
+    /// Handling of headers with an underscore in their names.
     pub underscore_headers_strategy: Option<String>,
 }
 
-/// TLS for routers that say nothing of it.
+/// TLS for routers without a tls section.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct PortTls {
-    /// Whether they have TLS.
+    /// TLS is on.
     pub enabled: Option<bool>,
-    /// The resolver that gets their certificates.
+    /// The certificates resolver of these routers.
     pub cert_resolver: Option<String>,
     /// The certificates to get.
     pub domains: Option<Vec<Domain>>,
-    /// The name of their TLS options.
+    /// The name of the TLS options of these routers.
     pub options: Option<String>,
 }
 
-/// Where the dynamic configuration comes from.
+/// Sources of the dynamic configuration.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&[
     "knative", "kubernetesCRD", "kubernetesGateway", "kubernetesIngress", "kubernetesIngressNginx",
 ]))]
 pub struct HelmProviders {
-    /// From a file whose content stands here.
+    /// A file whose content is in these values.
     pub file: Option<HelmFile>,
 }
 
@@ -148,9 +149,9 @@ pub struct HelmProviders {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct HelmFile {
-    /// Whether it is read.
+    /// The file is read.
     pub enabled: Option<bool>,
-    /// Whether changes are taken over.
+    /// Changes of the file are applied without a restart.
     pub watch: Option<bool>,
     /// The file, in YAML.
     pub content: Option<String>,

@@ -1,4 +1,4 @@
-//! `http`: which requests go where.
+//! `http`: routers, services and middlewares for requests.
 
 use std::collections::BTreeMap;
 
@@ -13,44 +13,45 @@ use super::{LeftOut, RouterTls, left_out};
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["models", "serversTransports"]))]
 pub struct Http {
-    /// Which requests go where, by name.
+    /// Routers, by name.
     pub routers: Option<BTreeMap<String, Router>>,
-    /// Where requests go to, by name.
+    /// Services, by name.
     pub services: Option<BTreeMap<String, Service>>,
-    /// What requests pass on their way, by name.
+    /// Middlewares, by name.
     pub middlewares: Option<BTreeMap<String, Middleware>>,
 }
 
-/// Which requests go where.
+/// A router: matches requests and sends them to a service.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["observability"]))]
 pub struct Router {
-    /// What requests it is for, as in Host(`example.com`) && PathPrefix(`/api`). Required.
+    /// The requests that the router matches, as in Host(`example.com`) && PathPrefix(`/api`). Required.
     pub rule: Option<String>,
     /// The syntax of the rule: v3 (the default) or v2.
     pub rule_syntax: Option<String>,
-    /// The service that they go to. Required.
+    /// The service that matching requests go to. Required.
     pub service: Option<String>,
-    /// The entry points it is on; without it, those with asDefault, or all.
+    /// The router's entry points; without them, those with asDefault, or all.
     pub entry_points: Option<Vec<String>>,
-    /// Routers with a higher one are tried first. The default is the length of the rule.
+    /// Routers with a higher priority are tried first. The default is the length of the rule.
     pub priority: Option<i64>,
-    /// It takes TLS connections; without it, plaintext ones.
+    /// The router takes TLS connections; without this section, plaintext ones.
     pub tls: Option<RouterTls>,
-    /// The middlewares that its requests pass. One that can refuse a request and is not built closes it.
+    /// The middlewares that the router's requests pass. A middleware that could refuse a request, and is not supported,
+    /// closes the router.
     pub middlewares: Option<Vec<String>>,
-    /// Traefik's: the routers that its requests come from. They and it are closed.
+    /// Traefik's: the parent routers. Both the parents and this router are closed.
     pub parent_refs: Option<Vec<String>>,
 }
 
-/// Where requests go to.
+/// A service: the destination of requests.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Service {
-    /// To servers, in turn.
+    /// Load balancing over servers, round robin.
     pub load_balancer: Option<LoadBalancer>,
-    /// The middlewares that its requests pass, as those of a router.
+    /// The middlewares that the service's requests pass, as those of a router.
     pub middlewares: Option<Vec<String>>,
     /// Traefik's: to a fallback when a service is down. Left out; the routers that lead here are closed.
     pub failover: Option<LeftOut>,
@@ -71,7 +72,7 @@ pub struct Service {
 pub struct LoadBalancer {
     /// The servers; at least one.
     pub servers: Option<Vec<Server>>,
-    /// Whether servers get the client's Host header. The default is true.
+    /// Servers get the client's Host header. The default is true.
     pub pass_host_header: Option<bool>,
 }
 
@@ -80,8 +81,8 @@ pub struct LoadBalancer {
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["fenced", "preservePath"]))]
 pub struct Server {
-    /// Where it is: http://10.0.0.1:8080, https://… or h2c://… (HTTP/2 without TLS). Required.
+    /// The server's URL: http://10.0.0.1:8080, https://… or h2c://… (HTTP/2 without TLS). Required.
     pub url: Option<String>,
-    /// Its share of the requests among its siblings. The default is 1; with 0 it gets none.
+    /// Weight in load balancing. The default is 1; a server with weight 0 gets no requests.
     pub weight: Option<u32>,
 }

@@ -1,14 +1,14 @@
-//! `middlewares`: what requests and connections pass on their way to a service.
+//! `middlewares`: steps that requests and connections pass on their way to a service.
 //!
-//! None of them is built here. Which kind each is of is kept all the same: a router whose middleware could have refused a
-//! request is closed.
+//! None of them is supported. Their kinds are read all the same: a router whose middleware could have refused a request
+//! is closed.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{LeftOut, left_out};
 
-/// A middleware for requests; one of these.
+/// A middleware for requests: exactly one of these.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Middleware {
@@ -71,7 +71,7 @@ pub struct Middleware {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Chain {
-    /// Their names.
+    /// The middlewares' names.
     pub middlewares: Option<Vec<String>>,
 }
 
@@ -113,7 +113,7 @@ pub struct Buffering {
     pub max_response_body_bytes: Option<LeftOut>,
 }
 
-/// A middleware for connections; one of these.
+/// A middleware for connections: exactly one of these.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpMiddleware {

@@ -1,8 +1,8 @@
-//! Traefik's configuration, static and dynamic, as types with Traefik's names: the parts of it that we have.
+//! Traefik's configuration, static and dynamic, as types with Traefik's names: the supported part of it.
 //!
-//! The JSON Schema made of these types is what editors complete by, and what [`crate::input`] reads keys in any case,
-//! flags and environment variables by. A docstring here is the help that an editor shows. Keys of Traefik's that we do
-//! not have are listed in `left_out`: they are known, so that they are not taken for misspelt ones.
+//! The JSON Schema derived from these types drives completion in editors, and [`crate::input`] uses it to read keys in
+//! any case, flags and environment variables. A doc comment here is the help that an editor shows. Traefik's
+//! unsupported keys are listed in `left_out`, so that they are not reported as misspelt.
 
 pub mod entry_points;
 pub mod helm;
@@ -26,7 +26,7 @@ use resolvers::CertificatesResolver;
 use tcp::Tcp;
 use tls::Tls;
 
-/// The mark of a key of Traefik's that we do not have.
+/// The mark of an unsupported key of Traefik's.
 pub(crate) const LEFT_OUT: &str = "x-left-out";
 
 /// Traefik's configuration. Static and dynamic parts may stand in one file or in several.
@@ -39,11 +39,11 @@ pub(crate) const LEFT_OUT: &str = "x-left-out";
 pub struct Configuration {
     /// The ports that Envoy listens on, by name.
     pub entry_points: Option<BTreeMap<String, EntryPoint>>,
-    /// Where certificates come from, by name.
+    /// Certificates resolvers, by name.
     pub certificates_resolvers: Option<BTreeMap<String, CertificatesResolver>>,
-    /// Where the dynamic configuration comes from.
+    /// Sources of the dynamic configuration.
     pub providers: Option<Providers>,
-    /// How rules are read.
+    /// Rule parsing.
     pub core: Option<Core>,
     /// HTTP routers and services.
     pub http: Option<Http>,
@@ -53,7 +53,7 @@ pub struct Configuration {
     pub tls: Option<Tls>,
 }
 
-/// How rules are read.
+/// Rule parsing.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Core {
@@ -67,23 +67,23 @@ pub struct Core {
 pub struct Domain {
     /// The certificate's main name.
     pub main: Option<String>,
-    /// Its further names.
+    /// The certificate's further names.
     pub sans: Option<Vec<String>>,
 }
 
-/// How a router's TLS connections are served.
+/// TLS of a router's connections.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct RouterTls {
-    /// The resolver that gets its certificates. Without one, certificates of your own or the default one are served.
+    /// The certificates resolver. Without one, certificates of your own or the default one are served.
     pub cert_resolver: Option<String>,
     /// The certificates to get; without it, one with the names in the rule.
     pub domains: Option<Vec<Domain>>,
-    /// The name of its TLS options.
+    /// The name of the router's TLS options.
     pub options: Option<String>,
 }
 
-/// A part of Traefik's that we do not have, but whose presence matters.
+/// An unsupported part of Traefik's configuration whose presence matters.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LeftOut;
 
@@ -107,7 +107,7 @@ impl JsonSchema for LeftOut {
     }
 }
 
-/// Adds keys of Traefik's that we do not have to the schema of an object.
+/// Adds unsupported keys of Traefik's to the schema of an object.
 pub(crate) fn left_out(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
     move |schema| {
         let properties =

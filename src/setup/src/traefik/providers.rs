@@ -1,11 +1,11 @@
-//! `providers`: where the dynamic configuration comes from.
+//! `providers`: the sources of the dynamic configuration.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::left_out;
 
-/// Where the dynamic configuration comes from.
+/// Sources of the dynamic configuration.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&[
@@ -14,19 +14,19 @@ use super::left_out;
     "providersThrottleDuration", "rancher", "redis", "rest", "swarm", "zooKeeper",
 ]))]
 pub struct Providers {
-    /// From files.
+    /// Files with dynamic configuration.
     pub file: Option<FileProvider>,
 }
 
-/// From files.
+/// Files with dynamic configuration.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["debugLogGeneratedTemplate"]))]
 pub struct FileProvider {
-    /// One file.
+    /// Path of a single file.
     pub filename: Option<String>,
-    /// All .yml, .yaml and .toml files in a directory and below.
+    /// Path of a directory: all .yml, .yaml and .toml files in it and below are read.
     pub directory: Option<String>,
-    /// Whether `envoy-autocert run` takes changes over without a restart. The default is true.
+    /// `envoy-autocert run` applies changes without a restart. The default is true.
     pub watch: Option<bool>,
 }

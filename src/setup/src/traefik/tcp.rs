@@ -1,4 +1,4 @@
-//! `tcp`: which connections go where.
+//! `tcp`: routers, services and middlewares for connections.
 
 use std::collections::BTreeMap;
 
@@ -13,53 +13,53 @@ use super::{Domain, LeftOut, left_out};
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["models", "serversTransports"]))]
 pub struct Tcp {
-    /// Which connections go where, by name.
+    /// Routers, by name.
     pub routers: Option<BTreeMap<String, TcpRouter>>,
-    /// Where connections go to, by name.
+    /// Services, by name.
     pub services: Option<BTreeMap<String, TcpService>>,
-    /// What connections pass on their way, by name.
+    /// Middlewares, by name.
     pub middlewares: Option<BTreeMap<String, TcpMiddleware>>,
 }
 
-/// Which connections go where.
+/// A router: matches connections and sends them to a service.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpRouter {
-    /// What connections it is for, as in HostSNI(`example.com`). Required.
+    /// The connections that the router matches, as in HostSNI(`example.com`). Required.
     pub rule: Option<String>,
     /// The syntax of the rule: v3 (the default) or v2.
     pub rule_syntax: Option<String>,
-    /// The service that they go to. Required.
+    /// The service that matching connections go to. Required.
     pub service: Option<String>,
-    /// The entry points it is on; without it, those with asDefault, or all.
+    /// The router's entry points; without them, those with asDefault, or all.
     pub entry_points: Option<Vec<String>>,
-    /// Routers with a higher one are tried first. The default is the length of the rule.
+    /// Routers with a higher priority are tried first. The default is the length of the rule.
     pub priority: Option<i64>,
-    /// It takes TLS connections; without it, plaintext ones.
+    /// The router takes TLS connections; without this section, plaintext ones.
     pub tls: Option<TcpRouterTls>,
-    /// The middlewares that its connections pass. None is built: one closes it.
+    /// The middlewares that the router's connections pass. None is supported: any of them closes the router.
     pub middlewares: Option<Vec<String>>,
 }
 
-/// How a TCP router's TLS connections are served.
+/// TLS of a TCP router's connections.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpRouterTls {
-    /// The server behind it does TLS.
+    /// TLS is passed through to the server.
     pub passthrough: Option<bool>,
-    /// The resolver that gets its certificates. Without one, certificates of your own or the default one are served.
+    /// The certificates resolver. Without one, certificates of your own or the default one are served.
     pub cert_resolver: Option<String>,
     /// The certificates to get; without it, one with the names in the rule.
     pub domains: Option<Vec<Domain>>,
-    /// The name of its TLS options.
+    /// The name of the router's TLS options.
     pub options: Option<String>,
 }
 
-/// Where connections go to.
+/// A service: the destination of connections.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpService {
-    /// To servers, in turn.
+    /// Load balancing over servers, round robin.
     pub load_balancer: Option<TcpLoadBalancer>,
     /// Traefik's: to several services by weight. Left out; the routers that lead here are closed.
     pub weighted: Option<LeftOut>,
@@ -78,8 +78,8 @@ pub struct TcpLoadBalancer {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct TcpServer {
-    /// Where it is: 10.0.0.1:5432. Required.
+    /// The server's address: 10.0.0.1:5432. Required.
     pub address: Option<String>,
-    /// Whether it is spoken to by TLS.
+    /// Connections to the server use TLS.
     pub tls: Option<bool>,
 }

@@ -13,9 +13,9 @@ use super::{LeftOut, left_out};
 pub struct Tls {
     /// Parameters of TLS connections, by name; `default` is for routers that name none.
     pub options: Option<BTreeMap<String, TlsOptions>>,
-    /// Certificates of your own: they are served for names that no ACME certificate covers.
+    /// Certificates of your own, served for names that no ACME certificate covers.
     pub certificates: Option<Vec<Certificate>>,
-    /// The store named `default` has the certificate for names that nothing covers.
+    /// Certificate stores: the store named `default` has the certificate for names that no certificate covers.
     pub stores: Option<BTreeMap<String, Store>>,
 }
 
@@ -31,17 +31,17 @@ pub struct TlsOptions {
     pub min_version: Option<String>,
     /// The newest version.
     pub max_version: Option<String>,
-    /// Which certificates clients show. It is not built: routers with these options are closed.
+    /// Client certificates. They are not supported: routers with these options are closed.
     pub client_auth: Option<ClientAuth>,
 }
 
-/// Which certificates clients show.
+/// Client certificates.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct ClientAuth {
-    /// Traefik's: who signs them.
+    /// Traefik's: the CAs of client certificates.
     pub ca_files: Option<LeftOut>,
-    /// The same in Kubernetes.
+    /// Traefik's: the CAs of client certificates, in Kubernetes.
     pub secret_names: Option<LeftOut>,
     /// NoClientCert, RequestClientCert, RequireAnyClientCert, VerifyClientCertIfGiven or RequireAndVerifyClientCert.
     pub client_auth_type: Option<String>,
@@ -58,11 +58,11 @@ pub struct Certificate {
     pub key_file: Option<String>,
 }
 
-/// What is served for names that nothing covers.
+/// A certificate store.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = left_out(&["defaultGeneratedCert"]))]
 pub struct Store {
-    /// The certificate.
+    /// The certificate for names that no certificate covers.
     pub default_certificate: Option<Certificate>,
 }

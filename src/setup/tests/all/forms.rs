@@ -1,17 +1,17 @@
-//! One configuration in every form its users write it: the specification's tabs come to the same setup.
+//! One configuration in every form that users write: all tabs of the specification give the same setup.
 
 use crate::common::{file, flags, read, with_environment};
 use setup::model::Setup;
 use setup::{SourceFile, Sources};
 
-/// What the specification leaves out in its further tabs, in none of their forms.
+/// Parts that the specification leaves out in all of its further tabs.
 const REST: &str = "
 entryPoints: {web: {address: ':80'}, websecure: {address: ':443'}}
 certificatesResolvers:
   myresolver: {acme: {email: your-email@example.com, storage: acme.json, httpChallenge: {entryPoint: web}}}
 ";
 
-/// The storage is the one thing that the specification's tabs do not agree in.
+/// The setup without its storage, in which the specification's tabs differ.
 fn without_storage(mut setup: Setup) -> Setup {
     for resolver in &mut setup.resolvers {
         resolver.storage = None;

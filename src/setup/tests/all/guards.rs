@@ -1,4 +1,5 @@
-//! Routers whose guards are not built are closed, in their place and with their priority, unless the user opens them.
+//! Routers whose guards are not supported are closed, in their position and with their priority, unless the user opens
+//! them.
 
 use crate::common::{read, yaml};
 use serde_json::{Value, json};
@@ -26,14 +27,13 @@ fn opened(http: &str, open: &[&str]) -> Reading {
     read(&Sources { open, ..sources(http) })
 }
 
-/// Which routers are closed, with what they lack.
+/// The closed routers, with the unsupported guards of each.
 fn closed(reading: &Reading) -> Vec<(&str, Vec<&str>)> {
     let all = reading.closed.iter();
     all.map(|closed| (closed.router.as_str(), closed.why.iter().map(String::as_str).collect())).collect()
 }
 
-/// The routes of the entry point `web`: host, path, and what becomes of a request. Those for challenges do nothing that the
-/// others do not.
+/// The routes of the entry point `web`: host, path, and action. Routes for challenges act like the others.
 fn routes(setup: &Setup) -> Vec<String> {
     let whole = bootstrap::of(setup, &Options::default(), Layout::Static).unwrap().joined();
     let config = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config/virtual_hosts";
@@ -285,7 +285,7 @@ tcp:
     assert_eq!(with("ClientIP(`10.0.0.0/8`)"), everything);
     assert_eq!(with("HostSNIRegexp(`^.+$`)"), everything);
     assert_eq!(with("!HostSNI(`a.b`)"), everything);
-    // As in Traefik, HTTP goes before whoever takes what is left.
+    // As in Traefik, HTTP routers come before TCP routers that take the rest.
     assert_eq!(with("HostSNI(`*`)"), all_tcp);
     assert_eq!(with("HostSNI(`db.corp.x`)"), "tcp.routers.first");
 }

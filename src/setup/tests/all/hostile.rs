@@ -1,4 +1,4 @@
-//! Whatever stands in an input, reading it ends, without a panic.
+//! Reading any input terminates, without a panic.
 
 use proptest::prelude::*;
 use setup::envoy::Options;
@@ -6,7 +6,7 @@ use setup::input::{file_provider, split_arguments};
 use setup::into::{Wishes, add, infer};
 use setup::{Bootstrap, Quick, SourceFile, Sources, read};
 
-/// Pieces that a configuration is made of, so that more than the first character is reached.
+/// Pieces of configurations, so that more than the first character is reached.
 fn piece() -> impl Strategy<Value = String> {
     let words = [
         "entryPoints",
@@ -118,7 +118,7 @@ proptest! {
     fn a_variable_or_flag_alone_is_read_or_refused(name in "[a-zA-Z0-9_.\\[\\]]{0,60}", value in text()) {
         let flags = vec![format!("--entryPoints.{name}={value}")];
         let environment = vec![(format!("TRAEFIK_ENTRYPOINTS_{name}"), value)];
-        // There is no resolver, so that something is wrong in any case.
+        // There is no resolver, so there is always a mistake.
         let (by_flag, by_variable) =
             (Sources { flags, ..Sources::default() }, Sources { environment, ..Sources::default() });
         prop_assert!(read(&by_flag).is_err());
@@ -135,7 +135,7 @@ const BOOTSTRAPS: [&str; 3] = [
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 60 } else { 1_000 }))]
 
-    /// Lines that are lost, said twice or moved make bootstraps of every kind.
+    /// Lines that are lost, repeated or moved make bootstraps of every kind.
     #[test]
     fn any_bootstrap_is_added_to_or_refused(
         which in 0..3_usize,

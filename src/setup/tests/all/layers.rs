@@ -1,4 +1,4 @@
-//! Several sources: which stands above which, and what each form may say.
+//! Several sources: their precedence, and the values that each form may have.
 
 use crate::common::{lines, read, with_environment, yaml};
 use config::KeyType;
@@ -281,7 +281,7 @@ fn a_few_flags_are_enough() {
     assert_eq!(certificates, [&vec!["example.com", "www.example.com"], &vec!["other.example"]]);
     let server = HttpServer { tls: false, h2c: false, host: "127.0.0.1".into(), port: 8080, weight: 1 };
     assert_eq!(setup.http_services["upstream"].servers, [server]);
-    // Whatever it comes to may be said otherwise.
+    // Any rendered value may be overridden.
     let flags = texts(&[
         "--entryPoints.web.address=127.0.0.1:5002",
         "--certificatesresolvers.le.acme.httpchallenge.entrypoint=web",
@@ -441,7 +441,7 @@ providers:
     );
     assert_eq!(setup.http_routers[0].tls.as_ref().unwrap().certificates, [["shop.example"]]);
     assert_eq!(reading.warnings, ["values.yaml: service: left out, there is nothing like it here"]);
-    // They are known by what is in them too.
+    // Values are also recognized by their content.
     assert_eq!(read(&yaml(values)).setup, *setup);
 }
 

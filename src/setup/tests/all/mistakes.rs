@@ -1,12 +1,12 @@
-//! Wrong inputs of every form: each mistake has one line that says where it is, what was found, what was expected, and
-//! what was probably meant. Nothing wrong becomes a default.
+//! Wrong inputs of every form: each mistake has one line with its position, the value found, the value expected, and
+//! what was probably meant. No mistake becomes a default.
 
 use crate::common::{lines, read, with_environment};
 use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;
 use setup::{Quick, SourceFile, Sources};
 
-/// What all of these have besides, so that nothing else is wrong.
+/// The rest of these configurations, so that nothing else is wrong.
 const REST: &str = "
 entryPoints: {web: {address: ':80'}, websecure: {address: ':443'}}
 certificatesResolvers: {le: {acme: {email: ops@example.com, httpChallenge: {entryPoint: web}}}}
@@ -28,7 +28,7 @@ fn told(sources: &Sources) -> Vec<String> {
     }
 }
 
-/// One wrong input, and the one line it is told in.
+/// A wrong input, and its line.
 type Case = (&'static str, &'static str);
 
 #[track_caller]
@@ -364,7 +364,7 @@ fn in_texts_that_cannot_be_read() {
         &" ".repeat(setup::input::MAX_FILE + 1),
         "a.yml: configuration: found 33554433 bytes, expected a file",
     );
-    // Nine levels of ten times the one before: a billion values of some hundred bytes.
+    // Nine levels, each ten times the one before: a billion values from some hundred bytes.
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..10 {
         let items = format!("*a{}, ", level - 1).repeat(10);
@@ -521,7 +521,7 @@ fn in_helm_values() {
     });
 }
 
-/// Flags of ours without a file: they are enough, unless one of them is wrong.
+/// Our own flags without a file: sufficient, unless one of them is wrong.
 fn quick() -> Quick {
     Quick {
         domains: vec!["a.example".into()],
@@ -646,7 +646,7 @@ fn on_the_command_line() {
     }
 }
 
-/// What is wrong with a flag is told of it beside a file too, and what is wrong with the file is told of that.
+/// Beside a file, mistakes in a flag name the flag, and mistakes in the file name the file.
 #[test]
 fn on_the_command_line_beside_a_file() {
     let resolver = "certificatesResolvers: {le: {acme: {email: ops@example.com, httpChallenge: {entryPoint: web}}}}";
@@ -692,7 +692,7 @@ fn on_the_command_line_beside_a_file() {
     }
 }
 
-/// What looks at the setup after all sources were read.
+/// Checks that run on the setup after all sources were read.
 #[test]
 fn what_is_found_later_is_told_of_the_flag_too() {
     let reading = setup::read(&Sources { quick: Some(quick()), ..Sources::default() }).unwrap();
@@ -758,7 +758,7 @@ fn parts_left_out_are_mistakes_when_the_user_is_strict() {
     );
 }
 
-/// Whoever reaches it reads the configuration with its secrets, and stops Envoy.
+/// Clients of the admin interface can read the configuration with its secrets, and stop Envoy.
 #[test]
 fn no_service_is_envoys_own_admin_interface() {
     let told = |url: &str, admin: &str| {

@@ -1,6 +1,6 @@
-//! What is rendered, whole: a change of it shows in the files under `rendered/`.
+//! Rendered configurations as a whole: changes show in the files under `rendered/`.
 //!
-//! `RENDER=1 cargo test -p setup --test all rendered` writes them anew.
+//! `RENDER=1 cargo test -p setup --test all rendered` writes these files.
 
 use std::fs;
 
@@ -19,7 +19,7 @@ fn rendered(setup: &Setup) -> String {
     bootstrap::bootstrap(setup, &Options::default()).unwrap().text
 }
 
-/// Compares with the file, or writes it.
+/// Compares a text with its file, or writes the file.
 fn compare(name: &str, text: &str) {
     let path = format!("{}/tests/rendered/{name}", env!("CARGO_MANIFEST_DIR"));
     if std::env::var_os("RENDER").is_some() {
@@ -97,7 +97,7 @@ fn a_gateway_of_envoy_gateways() {
     assert!(of_a_file[0].to_string().starts_with("--plugin: found /usr/lib/"), "{}", of_a_file[0]);
 }
 
-/// Gateway API takes sixteen names for a route, and a route with a name takes requests for it from one without.
+/// Gateway API takes sixteen names per route, and a route with a name takes precedence over one without.
 #[test]
 fn challenges_of_many_hosts_have_several_routes() {
     let names: Vec<String> = (0..40).map(|index| format!("Host(`h{index}.example`)")).collect();

@@ -1,4 +1,4 @@
-//! The JSON Schema: the committed one is the current one, and it says of the resolver what its reader says.
+//! The JSON Schema: the committed file is current, and its resolver options are those of the reader.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,14 @@ fn the_committed_schema_is_current() {
     assert!(is_current, "envoy/schema.json is not what the types say: envoy-autocert schema > envoy/schema.json");
 }
 
-/// The keys of an object in the schema, without those that are left out.
+/// The supported keys of an object in the schema.
 fn keys(schema: &Value, name: &str) -> BTreeSet<String> {
     let properties = schema["$defs"][name]["properties"].as_object().unwrap();
     properties.iter().filter(|(_, value)| value.get("x-left-out").is_none()).map(|(key, _)| key.clone()).collect()
 }
 
-/// The keys that the resolver's reader knows at a place: it refuses a made-up one, and lists what it expects. It lists
-/// ten at most, so each key is tried too.
+/// True if the reader refuses a key. The reader lists the keys that it expects, but ten at most, so each key is tried
+/// too.
 fn refuses(path: &[&str], key: &str, value: Value) -> bool {
     let mut acme = json!({ key: value });
     for parent in path.iter().rev() {
@@ -50,7 +50,7 @@ fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
         ("Propagation", &["dnsChallenge", "propagation"]),
         ("RateLimits", &["rateLimits"]),
     ];
-    // Everything that any of the places has, so that a key of the reader's that the schema lacks is seen as well.
+    // The keys of all paths, so that a key that only the reader knows is found as well.
     let all: BTreeSet<String> = places.iter().flat_map(|(name, _)| keys(&schema, name)).collect();
     for (name, path) in places {
         let ours = keys(&schema, name);
@@ -63,7 +63,7 @@ fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
 
 #[test]
 fn the_reader_lists_no_key_that_the_schema_lacks() {
-    // The reader's source names each of its keys where it takes it.
+    // The reader's source names each of its keys in a literal.
     let sources = ["mod.rs", "account.rs", "ca.rs", "challenges.rs", "dns.rs", "fallback.rs", "limits.rs"];
     let room = concat!(env!("CARGO_MANIFEST_DIR"), "/../resolver/src/config/acme_options/");
     let schema = schema();
@@ -80,7 +80,8 @@ fn the_reader_lists_no_key_that_the_schema_lacks() {
     assert!(taken.len() > 10 && taken.is_subset(&ours), "{:?}", taken.difference(&ours));
 }
 
-/// Whether a value is as a schema says, by the few keywords that schemars writes for our types; any other is a failure.
+/// True if a schema accepts a value, by the few keywords that schemars writes for our types; any other keyword fails
+/// the test.
 fn accepts(root: &Value, schema: &Value, value: &Value) -> bool {
     const HELP: [&str; 6] = ["$defs", "$schema", "description", "format", "title", "x-left-out"];
     let Value::Object(keywords) = schema else { return schema.as_bool().unwrap() };

@@ -1,4 +1,4 @@
-//! Ten thousand routers, in every form of a file, right and wrong: nothing takes the square of their number.
+//! Ten thousand routers, in every form of a file, correct and wrong: nothing takes quadratic time.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use setup::{SourceFile, Sources};
 
 const ROUTERS: usize = 10_000;
 
-/// How many times as long as for a tenth of it reading all may take. What is linear takes ten times, and a processor's
-/// caches and neighbours add to that; what takes the square takes a hundred times.
+/// Maximum ratio of the times for the whole and for a tenth of it. Linear work takes ten times as long, and a
+/// processor's caches and neighbours add to that; quadratic work takes a hundred times as long.
 const MOST: u32 = 25;
 
-/// The least that is measured: in less, a clock's grain and the constant part count.
+/// Minimum time to measure: below, a clock's grain and constant costs count.
 const LEAST: Duration = Duration::from_millis(2);
 
 const STATIC: &str = "
@@ -46,7 +46,7 @@ fn in_toml(routers: usize) -> String {
     text
 }
 
-/// The least of three, in this thread's time on a processor: others use the machine too.
+/// The shortest of three runs, in CPU time of this thread: others use the machine too.
 fn fastest(mut run: impl FnMut()) -> Duration {
     let mut once = || {
         let start = on_processor();
@@ -61,7 +61,7 @@ fn on_processor() -> Duration {
     Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
 }
 
-/// That reading all takes no more than it should, beside a tenth of it in the same run.
+/// Asserts that reading everything is linear, compared with a tenth of it in the same run.
 fn is_linear(form: &str, run: impl Fn(usize) -> Duration) {
     let (tenth, whole) = (run(ROUTERS / 10).max(LEAST), run(ROUTERS));
     println!("{form}: {whole:?}, a tenth in {tenth:?}");

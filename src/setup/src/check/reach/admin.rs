@@ -1,4 +1,4 @@
-//! Envoy's admin interface: what of it may be shown to others, and where it listens.
+//! Checks Envoy's admin interface: the pages that may be shown to others, and its listening address.
 
 use super::super::finding::quoted;
 use super::super::gather::Envoy;
@@ -8,10 +8,10 @@ use super::destinations::Destinations;
 use crate::address::Host;
 use crate::located::At;
 
-/// Pages that hold no secret and change nothing, as monitoring asks for them.
+/// Pages for monitoring that contain no secret and change nothing.
 const HARMLESS: [&str; 6] = ["/certs", "/clusters", "/listeners", "/memory", "/ready", "/stats"];
 
-/// Whether what a route asks the admin interface for is harmless, whatever its client writes.
+/// True if a route can only reach harmless pages of the admin interface, whatever its client writes.
 pub(super) fn is_harmless(route: &At<'_>) -> bool {
     let action = |field| route.find("route").and_then(|action| action.get(field));
     if action("regex_rewrite").is_some() || action("path_rewrite_policy").is_some() || action("path_rewrite").is_some()
@@ -30,7 +30,7 @@ pub(super) fn is_harmless(route: &At<'_>) -> bool {
     HARMLESS.iter().any(|page| is_below(path, page))
 }
 
-/// Says where the admin interface can be reached from elsewhere.
+/// Reports an admin interface that can be reached from elsewhere.
 pub(super) fn listens(top: &At<'_>, report: &mut Report) {
     let Some(address) = top.find("admin.address.socket_address.address") else { return };
     let host = address.text().unwrap_or_default();
@@ -41,7 +41,7 @@ pub(super) fn listens(top: &At<'_>, report: &mut Report) {
     }
 }
 
-/// Clusters that go to whatever address their client says go to this machine's own as well.
+/// Reports clusters that connect to any address their client names, and so to this machine's own, too.
 pub(super) fn open_proxies(envoy: &Envoy<'_>, destinations: &Destinations<'_>, report: &mut Report) {
     let Some(port) = destinations.admin_port() else { return };
     for cluster in &envoy.clusters {

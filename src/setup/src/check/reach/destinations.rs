@@ -1,4 +1,4 @@
-//! Which clusters lead to the sidecar, and which to Envoy's admin interface: by their names, and by where they lead.
+//! Finds the clusters that lead to the sidecar or to Envoy's admin interface: by their names, and by their endpoints.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::envoy::Options;
 use crate::envoy::clusters::{API, SDS};
 use crate::located::At;
 
-/// Where nobody's requests may go.
+/// A destination that no client's requests may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Destination {
     /// Envoy's admin interface.
@@ -22,7 +22,7 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// It, for a person.
+    /// The destination's name for people.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Admin => "Envoy's admin interface",
@@ -31,7 +31,7 @@ impl Destination {
         }
     }
 
-    /// What is to stand there instead.
+    /// The instruction to write instead.
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Admin => {
@@ -47,14 +47,14 @@ impl Destination {
     }
 }
 
-/// What leads where.
+/// The clusters and addresses of each destination.
 pub(super) struct Destinations<'a> {
     clusters: BTreeMap<&'a str, Destination>,
     addresses: Vec<(Address, Destination)>,
 }
 
 impl<'a> Destinations<'a> {
-    /// Looks through a configuration.
+    /// Finds all destinations in a configuration.
     pub(super) fn of(tops: &[At<'a>], envoy: &Envoy<'a>, plugins: &[Plugin<'a>]) -> Self {
         let sds = super::super::sds::ours(envoy, plugins);
         let apis = plugins.iter().filter_map(|plugin| plugin.config.as_ref());
@@ -98,19 +98,19 @@ impl<'a> Destinations<'a> {
                 clusters.insert(name, destination);
             }
         }
-        // Also of files that have no clusters.
+        // Also for files without clusters.
         for name in plugins.iter().filter_map(|plugin| plugin.at.text_of("configuration.value.sidecar.cluster")) {
             clusters.entry(name).or_insert(Destination::Api);
         }
         Self { clusters, addresses }
     }
 
-    /// Where this cluster leads, if it is one of those.
+    /// The destination of this cluster, if it has one.
     pub(super) fn of_cluster(&self, name: &str) -> Option<Destination> {
         self.clusters.get(name).copied()
     }
 
-    /// The same of a target as gRPC writes it: `unix:/run/a.sock`, `dns:///localhost:9901`.
+    /// The destination of a gRPC target: `unix:/run/a.sock`, `dns:///localhost:9901`.
     pub(super) fn of_target(&self, target: &str) -> Option<Destination> {
         let address = match target.strip_prefix("unix:") {
             Some(path) => Address::pipe(path),
@@ -122,7 +122,7 @@ impl<'a> Destinations<'a> {
         self.addresses.iter().find(|(known, _)| address.reaches(known)).map(|(_, destination)| *destination)
     }
 
-    /// A cluster that this text has as a word.
+    /// A cluster with a destination whose name occurs in this text as a word.
     pub(super) fn named_in(&self, text: &str) -> Option<(&'a str, Destination)> {
         let is_word = |name: &str| {
             let is_part = |c: char| c.is_alphanumeric() || "-_.".contains(c);
@@ -143,7 +143,7 @@ impl<'a> Destinations<'a> {
     }
 }
 
-/// The endpoints of clusters that stand apart from them (EDS), by the names that clusters ask for them.
+/// The endpoints of clusters that are configured apart from them (EDS), by their service names.
 fn assignments<'a>(top: &At<'a>) -> Vec<(&'a str, At<'a>)> {
     let resources = top.list("resources").into_iter().chain([top.clone()]);
     let of_cluster = |at: At<'a>| {
@@ -153,7 +153,7 @@ fn assignments<'a>(top: &At<'a>) -> Vec<(&'a str, At<'a>)> {
     resources.filter_map(of_cluster).collect()
 }
 
-/// All addresses that stand at this place or below.
+/// All addresses in this node or below.
 fn listed(at: &At<'_>) -> Vec<Address> {
     let mut found = Vec::new();
     let socket = at.get("socket_address");

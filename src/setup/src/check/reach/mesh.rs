@@ -1,4 +1,4 @@
-//! The same in a mesh of Istio's: nobody's requests go to the host of the sidecar's API.
+//! Checks that no requests in an Istio mesh reach the sidecar's API.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::envoy::Options;
 use crate::envoy::istio::SIDECAR;
 use crate::located::At;
 
-/// Looks through Istio's resources.
+/// Checks Istio's resources.
 pub(crate) fn check(resources: &[At<'_>], plugins: &[Plugin<'_>], report: &mut Report) {
     let clusters: BTreeSet<&str> = plugins
         .iter()

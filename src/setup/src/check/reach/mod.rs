@@ -1,14 +1,15 @@
-//! Who can reach the sidecar through Envoy, and Envoy's own admin interface: nobody but the plugin and TLS contexts.
+//! Checks who can reach the sidecar, and Envoy's own admin interface, through Envoy: only the plugin and TLS contexts
+//! may.
 //!
-//! Whatever names a cluster sends somebody's requests there. To the sidecar's sockets they come as Envoy's own, whose user
-//! the sidecar trusts; at the admin interface they read the whole configuration, and stop Envoy.
+//! Every use of a cluster sends somebody's requests there. To the sidecar's sockets they come as Envoy's own, whose
+//! user the sidecar trusts; at the admin interface they can read the whole configuration, and stop Envoy.
 //!
-//! | file | what it does |
+//! | file | its part |
 //! |---|---|
-//! | `destinations.rs` | which clusters lead there |
-//! | `walk.rs` | whatever names a cluster, wherever it stands |
-//! | `mesh.rs` | the same of Istio's resources |
-//! | `admin.rs` | what of the admin interface may be shown, and where it listens |
+//! | `destinations.rs` | the clusters that lead there |
+//! | `walk.rs` | every use of a cluster, wherever it is |
+//! | `mesh.rs` | the same for Istio's resources |
+//! | `admin.rs` | the harmless pages of the admin interface, and its listening address |
 
 mod admin;
 mod destinations;
@@ -38,7 +39,7 @@ pub(super) fn check<'a>(documents: &'a [Document], envoy: &Envoy<'a>, plugins: &
     admin::open_proxies(envoy, &destinations, report);
 }
 
-/// The files that a document takes routes and endpoints from, in a form that can be read.
+/// The files that a document reads routes and endpoints from, as far as their format is known.
 pub(super) fn files<'a>(top: &At<'a>) -> impl Iterator<Item = &'a str> {
     let is_yaml = |file: &&str| [".yaml", ".yml", ".json"].iter().any(|end| file.ends_with(end));
     let elsewhere = |found: Use<'a>| match found.what {
@@ -77,7 +78,7 @@ fn report_use(found: &Use<'_>, destinations: &Destinations<'_>, documents: &[Doc
                             to the sidecar and to the admin interface";
             report.warning(Finding::at(at, format!("a cluster that {how}"), expected));
         }
-        // Such files are read, and these are Istio's alone.
+        // Such files are read, and hosts are Istio's alone.
         What::Endpoints(_) | What::Host(_) => {}
         What::Elsewhere(file) => {
             if file.is_some_and(|file| documents.iter().any(|document| document.source == file)) {

@@ -1,5 +1,5 @@
-//! Every form in which a configuration can lead somebody to the sidecar or to the admin interface is told, with its
-//! place; nothing else is.
+//! Every form in which a configuration can lead a client to the sidecar or to the admin interface is reported with its
+//! position; nothing else is.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -41,17 +41,17 @@ fn manager(fields: &str) -> String {
     typed("filters.network.http_connection_manager.v3.HttpConnectionManager", &fields)
 }
 
-/// One with these routes.
+/// A connection manager with these routes.
 fn routes(routes: &str) -> String {
     manager(&format!("route_config: {{ virtual_hosts: [{{ name: v, domains: ['*'], routes: [{routes}] }}] }}"))
 }
 
-/// One with a route that does this.
+/// A connection manager with one route that has this action.
 fn route(action: &str) -> String {
     routes(&format!("{{ match: {{ prefix: / }}, route: {{ {action} }} }}"))
 }
 
-/// One with this HTTP filter.
+/// A connection manager with this HTTP filter.
 fn http_filter(kind: &str, fields: &str) -> String {
     manager(&format!("http_filters: [{}]", typed(&format!("filters.http.{kind}"), fields)))
 }
@@ -64,7 +64,7 @@ fn cluster(name: &str, address: &str) -> String {
     )
 }
 
-/// The one mistake, as it is told.
+/// The only mistake, as a line.
 fn mistake(report: &Report) -> String {
     assert_eq!(report.warnings, [], "{report:#?}");
     let [mistake] = &report.mistakes[..] else { panic!("{report:#?}") };
@@ -227,7 +227,7 @@ fn a_cluster_of_any_name_that_leads_to_the_sidecar_is_the_sidecars() {
     {
         let said = mistake(&with(&route("cluster: mine"), &cluster("mine", address)));
         assert!(said.contains("the cluster \"mine\", which leads to the sidecar's"), "{said}");
-        // It is there, and nobody is led to it.
+        // The cluster exists, and no route leads to it.
         assert_eq!(with(&route("cluster: backend"), &cluster("mine", address)), Report::default());
     }
     let aggregate = "  - { name: all, cluster_type: { name: envoy.clusters.aggregate, typed_config: { \"@type\": \
@@ -322,7 +322,7 @@ fn the_admin_interface_is_nobodys_server_but_for_what_monitoring_asks() {
         let tcp = typed("filters.network.tcp_proxy.v3.TcpProxy", "cluster: a");
         assert!(mistake(&with(&tcp, &admin)).contains("typed_config.cluster"));
     }
-    // The same action under two matches: an alias is looked at under both.
+    // The same action under two matches: an alias is visited under both.
     let admin = cluster("a", "socket_address: { address: 127.0.0.1, port_value: 9901 }");
     let both = routes("{ match: { path: /stats }, route: &to { cluster: a } }, { match: { prefix: / }, route: *to }");
     assert!(mistake(&with(&both, &admin)).contains("routes[1].route.cluster"));

@@ -1,8 +1,9 @@
-//! Whatever names a cluster, wherever it stands: routes, weights, mirrors, matcher trees, TCP proxies, filters that ask
-//! others, logs, tracing, other plugins' configurations.
+//! Finds every use of a cluster: routes, weights, mirrors, matcher trees, TCP proxies, filters that call out, access
+//! logs, tracing, other plugins' configurations.
 //!
-//! Envoy's fields for it are called `cluster`, `…_cluster`, `cluster_name` and the like in every message, so they are known
-//! by their names, not by where they stand. Left out is what belongs there: secrets' sources, and our plugin's own cluster.
+//! Envoy's fields for it are called `cluster`, `…_cluster`, `cluster_name` and the like in every message, so they are
+//! recognized by their names, not by their position. Legitimate uses are left out: sources of secrets, and our plugin's
+//! own cluster.
 
 use std::collections::HashSet;
 use std::ptr;
@@ -12,19 +13,19 @@ use super::super::plugin::Plugin;
 use super::super::typed::typed;
 use crate::located::{At, Kind, Node};
 
-/// Something that says where requests go.
+/// A field that says where requests go.
 pub(super) struct Use<'a> {
-    /// Where it stands.
+    /// The field.
     pub(super) at: At<'a>,
-    /// What it says.
+    /// The destination in the field.
     pub(super) what: What<'a>,
-    /// The route that it is of, if it is of one.
+    /// The route around the field, if there is one.
     pub(super) route: Option<At<'a>>,
 }
 
-/// What says where requests go.
+/// The destination of requests.
 pub(super) enum What<'a> {
-    /// Whoever sends a request chooses a cluster; how.
+    /// Any cluster: the client chooses it, in this way.
     Chosen(&'static str),
     /// A cluster's name.
     Cluster(&'a str),
@@ -36,29 +37,29 @@ pub(super) enum What<'a> {
     Endpoints(&'a str),
     /// A host of Istio's that requests are routed to.
     Host(&'a str),
-    /// An address without a cluster, as gRPC writes it.
+    /// An address without a cluster, as a gRPC target.
     Target(&'a str),
 }
 
-/// Fields that end like those that name clusters, and name none that requests are sent to.
+/// Fields that end like those that name clusters, but do not name a destination of requests.
 const OTHERS: [&str; 1] = ["local_cluster_name"];
 
-/// Extensions with code that can ask any cluster, by the last part of their type's name.
+/// Extensions with code that can call any cluster, by the last part of their type's name.
 const CODE: [&str; 6] = ["DynamicModuleFilter", "Lua", "LuaConfig", "LuaPerRoute", "Wasm", "WasmService"];
 
-/// The same whose type has a name that says nothing, by its package.
+/// Package of such an extension whose type has the meaningless name `Config`.
 const GOLANG: &str = "golang";
 
-/// The selector of certificates that asks for secrets; where it asks is its `config_source`.
+/// The certificate selector that requests secrets from its `config_source`.
 const SELECTOR: &str = "on_demand_secret";
 
-/// The network filter that takes the name in a handshake for that of a cluster.
+/// The network filter that uses the server name of a handshake as a cluster's name.
 const SNI_CLUSTER: &str = "SniCluster";
 
 /// The name under which the TCP proxy finds a cluster that a filter before it has chosen.
 const CHOSEN_FOR_TCP: &str = "envoy.tcp_proxy.cluster";
 
-/// All that is in these documents.
+/// All uses of clusters in these documents.
 pub(super) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> {
     let own = ["configuration", "pluginConfig"].into_iter();
     let own = own.flat_map(|field| plugins.iter().filter_map(move |plugin| plugin.at.get(field)));
@@ -69,24 +70,24 @@ pub(super) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> 
     walk.found
 }
 
-/// What is known of a place from what stands above it.
+/// Context of a node, from the nodes above it.
 #[derive(Clone, Default)]
 struct Place<'a> {
-    /// The field that it is the value of, or an item of the list of, in snake case.
+    /// The field that the node is the value of, or an item of the list of, in snake case.
     field: String,
-    /// The same of the object around it.
+    /// The field of the object around it.
     around: String,
-    /// It is of an extension with code.
+    /// True below an extension with code.
     is_code: bool,
-    /// The nearest route around it.
+    /// The nearest route around the node.
     route: Option<At<'a>>,
 }
 
-/// A node, and what is known of its place: the field, that around it, whether it is of code, the route.
+/// A node with its context: the field, the field around it, whether it is below code, the route.
 type Seen = (*const Node, String, String, bool, Option<*const Node>);
 
 impl Place<'_> {
-    /// An alias stands in many places, and says the same in all that are alike.
+    /// The key of a visited node: an alias is visited again only in another context.
     fn key(&self, node: &Node) -> Seen {
         let route = self.route.as_ref().map(|route| ptr::from_ref(route.node.shared()));
         (ptr::from_ref(node.shared()), self.field.clone(), self.around.clone(), self.is_code, route)
@@ -140,11 +141,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What an object as a whole says.
+    /// Reads the uses in an object as a whole.
     fn object(&mut self, at: &At<'a>, place: &Place<'a>) {
         let (field, around) = (place.field.as_str(), place.around.as_str());
         match (field, around) {
-            // Everywhere else it is the name of a cluster that is made there.
+            // Everywhere else this field is the name of a cluster that is defined there.
             ("clusters", "weighted_clusters") => {
                 if let Some((name, text)) = at.get("name").and_then(|name| Some((name.clone(), name.text()?))) {
                     self.push(&name, What::Cluster(text), place);
@@ -181,7 +182,7 @@ impl<'a> Walk<'a> {
             ("cluster_specifier_plugin", _) => What::Chosen(BY_A_PLUGIN),
             ("target_uri", _) => What::Target(text),
             ("host", "destination" | "mirror") => What::Host(text),
-            // Whose cluster this Envoy is of, and of which cluster endpoints are.
+            // The cluster that this Envoy belongs to, and the cluster of endpoints.
             ("cluster", "node") | ("cluster_name", "load_assignment" | "resources") => return,
             (field, _) if names_a_cluster(field) => What::Cluster(text),
             _ if place.is_code => What::Code(text),
@@ -195,7 +196,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// How a cluster specifier chooses.
+/// The way in which a cluster specifier chooses.
 const BY_A_PLUGIN: &str = "a plugin chooses, maybe by what the client says";
 
 fn names_a_cluster(field: &str) -> bool {
@@ -205,7 +206,7 @@ fn names_a_cluster(field: &str) -> bool {
     is_called_so && !OTHERS.contains(&field)
 }
 
-/// `staticResources` as `static_resources`.
+/// Converts `staticResources` to `static_resources`.
 fn snake(camel: &str) -> String {
     let mut snake = String::with_capacity(camel.len());
     for letter in camel.chars() {

@@ -1,7 +1,7 @@
 //! A configuration of a few flags: `--domain example.com --upstream 127.0.0.1:8080`.
 //!
-//! Promises: what files, variables and Traefik's flags say of the same stays, and what can't stand beside it is a mistake;
-//! whatever is wrong with a flag's value is told of the flag ([`words`]).
+//! Promises: values in files, variables and Traefik's flags take precedence, and a value that contradicts the flags is
+//! a mistake. A mistake in a flag's value names the flag ([`words`]).
 
 mod options;
 mod upstream;
@@ -18,44 +18,45 @@ use upstream::url;
 pub use words::Flags;
 pub(crate) use words::Words;
 
-/// What the flags are called among the sources.
+/// Name of the source in mistakes about these flags.
 pub(crate) const SOURCE: &str = "command line";
 
-/// The resolver that there is when the rest of the configuration has none.
+/// Name of the resolver if the rest of the configuration has none.
 const RESOLVER: &str = "default";
 
 const SERVICE: &str = "upstream";
 
-/// The entry points for `--domain`.
+/// Names of the entry points for `--domain`.
 pub(crate) const WEB: &str = "web";
 const WEBSECURE: &str = "websecure";
 
-/// The ports unless `--http-port` and `--https-port` say otherwise: where visitors and CAs ask.
+/// Default ports for `--http-port` and `--https-port`: those of browsers and CAs.
 const HTTP: u16 = 80;
 const HTTPS: u16 = 443;
 
-/// What can be said without any of Traefik's configuration.
+/// Flags that need no Traefik configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Quick {
     /// `--domain`: each is a certificate with these names, separated by commas.
     pub domains: Vec<String>,
-    /// `--upstream`: where their requests go, as `host:port`, `:port` (on this machine) or an http, https or h2c URL.
+    /// `--upstream`: the server for these domains, as `host:port`, `:port` (on this machine) or an http, https or h2c
+    /// URL.
     pub upstream: Option<String>,
-    /// `--http-port`: where the entry point without TLS listens.
+    /// `--http-port`: the port of the entry point without TLS.
     pub http_port: Option<u16>,
-    /// `--https-port`: where the entry point with TLS listens.
+    /// `--https-port`: the port of the entry point with TLS.
     pub https_port: Option<u16>,
-    /// `--dns`: the provider by which names are proved, rather than on port 80.
+    /// `--dns`: the DNS provider, to prove names by DNS-01 rather than HTTP-01.
     pub dns: Option<String>,
-    /// `--email`: of every resolver.
+    /// `--email`: sets the mail address of every resolver.
     pub email: Option<String>,
-    /// `--ca-server`: of every resolver.
+    /// `--ca-server`: sets the CA of every resolver.
     pub ca_server: Option<String>,
-    /// `--staging`: every resolver has its CA's test system.
+    /// `--staging`: makes every resolver use its CA's staging environment.
     pub staging: bool,
-    /// `--storage`: of every resolver.
+    /// `--storage`: sets the storage of every resolver.
     pub storage: Option<String>,
-    /// `--key-type`: of every resolver.
+    /// `--key-type`: sets the key type of every resolver.
     pub key_type: Option<String>,
 }
 
@@ -65,15 +66,15 @@ impl Quick {
         (self.http_port.unwrap_or(HTTP), self.https_port.unwrap_or(HTTPS))
     }
 
-    /// The port of HTTPS for visitors who name the port of `--http-port`, and so come by no mapping of ports: those who
-    /// do come by one are sent to port 443. None where everybody is sent to the same.
+    /// The HTTPS port for visitors who name the port of `--http-port`, and so did not come through a port mapping;
+    /// visitors who did are redirected to port 443. `None` if both are redirected to the same port.
     pub(crate) fn unmapped(&self) -> Option<u16> {
         let (http, https) = self.ports();
         (http != HTTP && https != HTTPS).then_some(https)
     }
 }
 
-/// What `--domain` and its like add below everything else.
+/// Configuration from `--domain` and its like, of the lowest rank.
 pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut Report) -> Value {
     let mut flags = Reader { quick, layers, report };
     let nothing = Value::Object(Map::new());
@@ -120,7 +121,7 @@ fn kind(flag: &str) -> &'static str {
     if flag == "--dns" { "a DNS provider" } else { "an upstream" }
 }
 
-/// The flags beside the other sources.
+/// Reads the flags in view of the other sources.
 pub(super) struct Reader<'a> {
     pub(super) quick: &'a Quick,
     /// The other sources.
@@ -135,7 +136,7 @@ impl Reader<'_> {
         self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
     }
 
-    /// Says what is wrong with `--http-port` and `--https-port`.
+    /// Reports mistakes in `--http-port` and `--https-port`.
     fn ports(&mut self) -> bool {
         let quick = self.quick;
         let given = [("--http-port", quick.http_port), ("--https-port", quick.https_port)];
@@ -161,8 +162,7 @@ impl Reader<'_> {
         (given.is_empty() || other.is_none()) && http != https
     }
 
-    /// The name of the one resolver, and what there is to say of it here: this is how names are proved unless a provider is
-    /// given.
+    /// The name of the only resolver, and the options to add to it: `challenge`, unless a DNS provider is given.
     pub(super) fn resolver(&mut self, challenge: Value) -> Option<(String, Value)> {
         let resolvers = resolvers(self.layers);
         match resolvers.as_slice() {
@@ -177,7 +177,7 @@ impl Reader<'_> {
                     return Some((only.clone(), json!({})));
                 }
             }
-            // Flags of Traefik's say more of it.
+            // Flags of Traefik's configure the rest of it.
             [_] => {}
             several => {
                 let found = format!("the resolvers {}", config::listed(several.iter().map(String::as_str)));
@@ -190,7 +190,7 @@ impl Reader<'_> {
             Some(provider) => json!({ "dnsChallenge": { "provider": provider } }),
             None => challenge,
         };
-        // Whoever has written a resolver knows Traefik's default.
+        // A user who has written a resolver knows Traefik's default.
         if !self.is_of_file(RESOLVER) {
             acme["keyType"] = json!("EC256");
         }
@@ -200,7 +200,7 @@ impl Reader<'_> {
         Some((RESOLVER.to_owned(), json!({ RESOLVER: { "acme": acme } })))
     }
 
-    /// CAs take accounts without an address, unless they say otherwise.
+    /// Most CAs take accounts without a mail address.
     fn without_email(&mut self, acme: &mut Value) {
         let path = format!("/certificatesResolvers/{RESOLVER}/acme/email");
         if self.layers.iter().any(|layer| layer.value.pointer(&path).is_some()) {
@@ -216,7 +216,7 @@ impl Reader<'_> {
         files.any(|layer| layer.value.get("certificatesResolvers").is_some_and(|all| has(all, resolver)))
     }
 
-    /// A router for each domain, on one entry point or on all.
+    /// Adds a router for each domain, on one entry point or on all.
     pub(super) fn routers(&mut self, domains: &[String], resolver: &str, on: Option<&str>) -> Map<String, Value> {
         let mut routers = Map::new();
         for domain in domains {
@@ -250,7 +250,7 @@ fn has(value: &Value, key: &str) -> bool {
     value.get(key).is_some_and(|member| member.as_object().is_none_or(|members| !members.is_empty()))
 }
 
-/// A wildcard is for the names of one more label, as its certificate is.
+/// The rule's matcher for a name. A wildcard matches one label, as its certificate does.
 fn matcher(name: &str) -> String {
     match name.strip_prefix("*.") {
         Some(parent) => format!("HostRegexp(`^[^.]+\\.{}$`)", parent.replace('.', "\\.")),

@@ -1,6 +1,7 @@
-//! `--email` and its like: what they set in every resolver, above everything else.
+//! `--email` and its like: options set in every resolver, with the highest rank.
 //!
-//! Refuses: `--staging` for a CA whose test system is not known. Whoever asks for a test must not get what counts.
+//! Refuses: `--staging` for a CA whose staging environment is not known. A user who asks for staging must not get
+//! production certificates.
 
 use config::shortened;
 use config::test_system;
@@ -11,7 +12,7 @@ use crate::input::layers::{Layer, merged};
 use crate::input::mistake::{Mistake, Report, quoted, wrong};
 use crate::input::resolvers;
 
-/// What the flags set in every resolver of these layers.
+/// Layer with the options that the flags set in every resolver of these layers.
 pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut Report) -> Value {
     let flags = [
         ("email", &quick.email),
@@ -36,11 +37,11 @@ pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut Report) -> V
     if all.is_empty() { Value::Object(all) } else { json!({ "certificatesResolvers": all }) }
 }
 
-/// The test system of a resolver's CA. `written` is what other sources say of the resolver.
+/// The staging environment of a resolver's CA. `written` is the resolver's configuration in other sources.
 fn staging(quick: &Quick, name: &str, written: &Value, report: &mut Report) -> Map<String, Value> {
     let text = |key: &str| written.get(key).and_then(Value::as_str).map(str::trim);
     let ca_server = quick.ca_server.as_deref().or_else(|| text("caServer"));
-    // What a file calls the test system is that of the file's CA.
+    // A file's staging server belongs to the file's CA.
     let said = text("stagingServer").filter(|said| said.contains("://") && quick.ca_server.is_none());
     let directory = said.or_else(|| test_system::of(ca_server));
     let Some(directory) = directory else {
@@ -63,13 +64,13 @@ fn staging(quick: &Quick, name: &str, written: &Value, report: &mut Report) -> M
     };
     let mut acme = Map::from_iter([("caServer".to_owned(), json!(directory))]);
     if said.is_some() {
-        // A test system has none of its own.
+        // A staging environment has no staging environment of its own.
         acme.insert("stagingServer".to_owned(), json!("none"));
     }
     acme
 }
 
-/// A URL may have a password in it.
+/// The URL without a password.
 fn shown(url: &str) -> String {
     if url.contains('@') { "a URL with a user name or password".to_owned() } else { quoted(url) }
 }

@@ -1,6 +1,6 @@
 //! `--upstream`: a server in one of the forms that people write.
 //!
-//! Refuses: what leads back to where Envoy itself listens, and a number, which is a port without its colon.
+//! Refuses: an address that Envoy itself listens on, and a bare number, which is a port without its colon.
 
 use std::net::IpAddr;
 
@@ -9,12 +9,12 @@ use config::shortened;
 use super::{HTTP, HTTPS, Reader, SOURCE, has};
 use crate::input::mistake::{Mistake, quoted, wrong};
 
-/// The forms of it.
+/// The forms of `--upstream`, for mistakes.
 pub(super) const UPSTREAM: &str =
     "HOST:PORT, :PORT on this machine, or a URL, as http://10.0.0.1:8080, https://… or h2c://…";
 
 impl Reader<'_> {
-    /// True when requests can go to this server. The rest of a URL is judged where all of them are.
+    /// True if requests can go to this server. The rest of a URL is checked with all other servers' URLs.
     pub(super) fn is_fit(&mut self, upstream: &str) -> bool {
         let upstream = upstream.trim();
         let is_number = !upstream.is_empty() && upstream.bytes().all(|byte| byte.is_ascii_digit());
@@ -37,7 +37,7 @@ impl Reader<'_> {
         let (http, https) = self.quick.ports();
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         let is_here = address.map_or(host == "localhost", |address| address.is_loopback() || address.is_unspecified());
-        // Elsewhere it is said where Envoy listens.
+        // With entry points in other sources, the addresses of Envoy's listeners are given there.
         let is_own = !self.layers.iter().any(|layer| has(&layer.value, "entryPoints"));
         if is_here && is_own && port.is_some_and(|port| port == http || port == https) {
             let found = format!("port {} of this machine, where Envoy itself listens", port.unwrap_or_default());
@@ -48,7 +48,7 @@ impl Reader<'_> {
     }
 }
 
-/// A URL of what may be `host:port` or `:port`.
+/// Makes a URL of `host:port` or `:port`.
 pub(super) fn url(upstream: &str) -> String {
     let upstream = upstream.trim();
     match upstream {

@@ -1,7 +1,7 @@
-//! Mistakes and warnings in the words of the flags that they come from.
+//! Words mistakes and warnings in terms of the flags that the values come from.
 //!
-//! Promises: what comes from a flag is told of the flag, by whomever it is found, and never of the path in Traefik's
-//! configuration that the flag stands for.
+//! Promises: a mistake in a value that comes from a flag names the flag, whichever check finds it, and never the path
+//! in Traefik's configuration that the flag stands for.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use super::upstream::UPSTREAM;
 use super::{Quick, SERVICE, SOURCE, WEBSECURE};
 use crate::input::layers::{Layer, source_of};
 
-/// The way from a path to the flag, while the sources are there.
+/// Maps paths to flags, while the sources are in memory.
 #[derive(Clone, Copy)]
 pub(crate) struct Words<'a> {
     quick: Option<&'a Quick>,
@@ -30,12 +30,12 @@ impl<'a> Words<'a> {
         is_of_flags.then(|| flag(path, quick)).flatten()
     }
 
-    /// A path, or the flag in its place.
+    /// The flag that a path comes from, or the path itself.
     pub(crate) fn path<'p>(&self, path: &'p str) -> &'p str {
         self.flag(path).unwrap_or(path)
     }
 
-    /// A mistake at a path, told of the flag.
+    /// Rewrites a mistake at a path to name the flag.
     pub(crate) fn mistake(&self, mistake: config::Mistake) -> config::Mistake {
         match self.flag(&mistake.path) {
             Some(flag) => told(flag, mistake),
@@ -43,7 +43,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// A line that begins with a path.
+    /// Rewrites a line that begins with a path to name the flag.
     pub(crate) fn line(&self, line: &str) -> String {
         match line.split_once(": ") {
             Some((path, rest)) => format!("{}: {rest}", self.path(path)),
@@ -51,7 +51,7 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// The same for those who look at what was set up later, without the sources.
+    /// The same mapping for checks that run later, without the sources.
     pub(crate) fn kept(&self) -> Flags {
         let mut paths = Vec::new();
         for layer in self.layers.iter().filter(|layer| layer.name == SOURCE) {
@@ -75,7 +75,7 @@ impl Flags {
         self.0.iter().find(|(known, _)| is_in(known, path) || is_in(path, known)).map(|(_, flag)| *flag)
     }
 
-    /// A mistake that was found in the setup, told of the flag where it comes from one.
+    /// Rewrites a mistake that was found in the setup to name the flag, if its value comes from one.
     pub fn told(&self, mistake: config::Mistake) -> config::Mistake {
         match self.of(&mistake.path) {
             Some(flag) => told(flag, mistake),
@@ -84,7 +84,7 @@ impl Flags {
     }
 }
 
-/// The paths of all values that have no parts.
+/// Collects the paths of all leaf values.
 fn leaves(value: &Value, path: String, all: &mut Vec<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(key, value)| {
@@ -121,7 +121,7 @@ fn flag(path: &str, quick: &Quick) -> Option<&'static str> {
     })
 }
 
-/// What of Traefik's stands in the expectations of resolvers, and the flags in its place.
+/// Traefik's words in the expectations of resolvers, and the flags to write in their place.
 const IN_FLAGS: [(&str, &str); 3] = [
     ("a server's URL, as http://10.0.0.1:8080, https://… or h2c://…", UPSTREAM),
     ("a resolver with dnsChallenge", "--dns PROVIDER"),

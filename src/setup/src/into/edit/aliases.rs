@@ -1,4 +1,4 @@
-//! An alias gets a text of its own where what it stands for is edited in one of its places and not in another.
+//! Expands an alias when its anchored content is edited under one path and not under another.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
@@ -11,13 +11,13 @@ use super::site::Sites;
 use super::{Edit, Unfit, find};
 use crate::located::{Kind, Node};
 
-/// The most places of what is edited: more are aliases within aliases.
+/// Maximum number of positions of edited nodes: more come from nested aliases.
 const MAX_PLACES: usize = 100_000;
 
-/// The text with the next alias written out; nothing when every edit can be made where it is.
+/// The text with the next alias expanded; `None` if every edit can be made in place.
 ///
 /// # Errors
-/// When a path leads nowhere, or aliases stand for more than anybody means.
+/// If a path leads nowhere, or if the aliases expand to too many nodes.
 pub(super) fn expanded(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Result<Option<String>, Unfit> {
     let mut edited = HashSet::new();
     for edit in edits {
@@ -34,10 +34,10 @@ pub(super) fn expanded(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Result<Opt
     written_out(text, alias, &Sites::new(text, top)).ok_or(Unfit::Unwritable).map(Some)
 }
 
-/// The places of what is edited, by every path that leads there.
+/// The positions of edited nodes, by every path that leads to them.
 struct Places<'n> {
     edited: HashSet<*const Node>,
-    /// True when something that is edited is in a node.
+    /// True if something below a node is edited.
     holds: HashMap<*const Node, bool>,
     found: Vec<Place<'n>>,
 }
@@ -87,7 +87,7 @@ impl<'n> Places<'n> {
         holds
     }
 
-    /// The alias on the way to a place that is edited in another way than that of the anchor.
+    /// An alias on the path to a node that is edited differently under its anchor.
     fn differing(&self, edits: &[Edit]) -> Option<&'n Node> {
         let of = |path: &str| edits.iter().filter(|edit| edit.path() == path).collect::<Vec<_>>();
         let anchors: HashMap<*const Node, Vec<&Edit>> = self
@@ -104,7 +104,7 @@ impl<'n> Places<'n> {
     }
 }
 
-/// An alias whose anchor goes with what is taken out.
+/// An alias whose anchor is removed.
 fn left_behind<'n>(top: &'n Rc<Node>, edits: &[Edit]) -> Option<&'n Node> {
     let taken: Vec<RangeInclusive<usize>> = edits
         .iter()
@@ -130,7 +130,7 @@ fn left_behind<'n>(top: &'n Rc<Node>, edits: &[Edit]) -> Option<&'n Node> {
     None
 }
 
-/// The text with what an alias stands for in its place.
+/// The text with an alias replaced by the anchored content.
 fn written_out(text: &str, alias: &Node, sites: &Sites) -> Option<String> {
     let (anchor, site) = (alias.origin.as_ref()?, sites.of(alias)?);
     let (before, behind) = (text.get(..alias.start)?, text.get(alias.end..)?);
@@ -147,7 +147,7 @@ fn written_out(text: &str, alias: &Node, sites: &Sites) -> Option<String> {
     if site.key.is_none() && rest.is_empty() {
         return Some(format!("{before}{}{behind}", lines.trim_start_matches(' ')));
     }
-    // What stands behind it in its line stays behind the key or the dash.
+    // A comment at the end of the line stays after the key or the dash.
     let before = before.trim_end_matches(' ');
     Some(format!("{before}{rest}{line_break}{lines}{line_break}{}", text.get(end..)?))
 }

@@ -1,4 +1,4 @@
-//! Changes of what stands in lines.
+//! Edits in block style.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use super::splice::{Change, Page, Splice};
 use crate::envoy::yaml;
 use crate::located::{Entry, Kind};
 
-/// True when something empty can be written in lines: it is the value of a key, and nothing follows it.
+/// True if an empty collection can be written in block style: it is the value of a key, and nothing follows it.
 pub(super) fn can_be_lines(page: &Page<'_>, change: &Change<'_>) -> bool {
     let (node, site) = (change.node, change.site);
     let is_empty = match &node.kind {
@@ -25,7 +25,7 @@ pub(super) fn can_be_lines(page: &Page<'_>, change: &Change<'_>) -> bool {
     is_empty && is_one_line && site.is_in_lines && site.key.is_some() && is_last_of_line(page.text, end)
 }
 
-/// The texts of a change; none when it has no place.
+/// The splices of a change; `None` if it does not fit the layout.
 pub(super) fn splices(page: &mut Page<'_>, change: &Change<'_>) -> Option<Vec<Splice>> {
     let list = || Value::Array(change.first.iter().chain(&change.last).cloned().collect());
     let whole = if change.members.is_empty() { list() } else { Value::Object(change.members.clone()) };
@@ -69,7 +69,7 @@ fn items_of(page: &mut Page<'_>, change: &Change<'_>) -> Option<Vec<Splice>> {
         splices.push(if is_first_of_line(page.text, dash) {
             lines(page, above_comments(page.text, line_start(page.text, dash)), column, &items)?
         } else {
-            // Behind another dash.
+            // After another dash.
             let lines = lines(page, dash, column, &items)?;
             let text = format!("{}{}", lines.text.trim_start_matches(' '), " ".repeat(column));
             Splice { text, is_line: false, ..lines }
@@ -105,12 +105,12 @@ fn table(page: &mut Page<'_>, change: &Change<'_>, entries: &[Entry]) -> Option<
     Some(splices)
 }
 
-/// A value in lines of its own.
+/// A value in block style.
 fn lines(page: &mut Page<'_>, offset: usize, column: usize, value: &Value) -> Option<Splice> {
     let written = yaml::write_beside(value, &mut page.anchors);
     let written = indented(&written, column, line_break(page.text));
     let text = in_lines(&written, page.text, page.top, &page.sites)?;
-    // A list's dashes may stand right below the key.
+    // A list's dashes may be in the key's own column.
     let depth = column * 2 + usize::from(value.is_array());
     Some(Splice { from: offset, to: offset, depth, text, is_line: true })
 }

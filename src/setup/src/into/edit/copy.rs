@@ -1,4 +1,4 @@
-//! A part of the text, repeated elsewhere: as it is written, with its comments, and without its anchors.
+//! Copies a part of the text elsewhere: as written, with its comments, without its anchors.
 
 use std::rc::Rc;
 
@@ -9,20 +9,20 @@ use super::layout::{column, is_first_of_line, line_break, line_start, token};
 use super::site::Sites;
 use crate::located::{Kind, Node};
 
-/// In a value of ours, before the path of what is to be copied.
+/// Marks a value of ours as a copy; the path of the source follows.
 const COPY: &str = "envoy-autocert-copy-of:";
 
-/// Stands for what is at this path of the text.
+/// Placeholder for a copy of the node at this path of the text.
 pub(in crate::into) fn copy_of(path: &str) -> Value {
     json!(format!("{COPY}{path}"))
 }
 
-/// The path of what a text of ours stands for.
+/// The path in a placeholder.
 pub(super) fn source_of(text: &str) -> Option<&str> {
     text.strip_prefix(COPY)
 }
 
-/// Paths of copies, each as this function changes it.
+/// Rewrites the paths of all placeholders by this function.
 pub(super) fn moved(value: &mut Value, change: &impl Fn(&str) -> Option<String>) {
     match value {
         Value::String(text) => {
@@ -36,7 +36,7 @@ pub(super) fn moved(value: &mut Value, change: &impl Fn(&str) -> Option<String>)
     }
 }
 
-/// Lines that were written, with copies in the place of what stands for them.
+/// Replaces the placeholders in lines that were written.
 pub(super) fn in_lines(written: &str, text: &str, top: &Rc<Node>, sites: &Sites) -> Option<String> {
     let mut whole = String::new();
     for line in written.split_inclusive('\n') {
@@ -63,7 +63,7 @@ pub(super) fn in_lines(written: &str, text: &str, top: &Rc<Node>, sites: &Sites)
     Some(whole)
 }
 
-/// A text between brackets, with copies in the place of what stands for them.
+/// Replaces the placeholders in a text in flow style.
 pub(super) fn in_brackets(written: &str, text: &str, top: &Rc<Node>) -> Option<String> {
     let mark = format!("\"{COPY}");
     let mut parts = written.split(&mark);
@@ -76,7 +76,7 @@ pub(super) fn in_brackets(written: &str, text: &str, top: &Rc<Node>) -> Option<S
     Some(whole)
 }
 
-/// True when a value stands in lines of its own.
+/// True if a value is in block style.
 pub(super) fn is_in_lines(node: &Node) -> bool {
     node.block && matches!(node.kind, Kind::List(_) | Kind::Table(_))
 }
@@ -106,7 +106,7 @@ pub(super) fn lines(text: &str, node: &Node, sites: &Sites, to: usize) -> Option
     Some(moved)
 }
 
-/// The text of a node from this place on, without the anchors in it: the first ones stay the only ones.
+/// The text of a node from `start` on, without its anchors, which must stay unique.
 fn without_anchors(text: &str, node: &Node, start: usize) -> String {
     let mut anchors = Vec::new();
     anchors_below(text, node, &mut anchors);
@@ -116,18 +116,18 @@ fn without_anchors(text: &str, node: &Node, start: usize) -> String {
         plain.push_str(text.get(from..anchor).unwrap_or_default());
         from = end;
     }
-    // A block scalar ends where the next line begins, or behind its spaces.
+    // A block scalar ends at the start of the next line, or after its indentation.
     let end = if is_first_of_line(text, node.end) { line_start(text, node.end).saturating_sub(1) } else { node.end };
     plain.push_str(text.get(from..end.max(from)).unwrap_or_default());
     plain
 }
 
-/// The place where the anchors of what is below a node stand, with the space behind them.
+/// Collects the positions of the anchors below a node, with the white space after them.
 fn anchors_below(text: &str, node: &Node, found: &mut Vec<(usize, usize)>) {
     let mut below = |child: &Node| {
         if child.is_anchored {
             let start = text.get(..child.start).unwrap_or_default();
-            // A key that is anchored begins with its anchor.
+            // An anchored key begins with its anchor.
             let at = if text.get(child.start..).is_some_and(|rest| rest.starts_with('&')) {
                 Some(child.start)
             } else {
@@ -151,12 +151,12 @@ fn anchors_below(text: &str, node: &Node, found: &mut Vec<(usize, usize)>) {
     }
 }
 
-/// A value as it can stand between brackets.
+/// A value rewritten in flow style.
 pub(super) fn between_brackets(text: &str, node: &Node) -> Option<String> {
     let slice = || text.get(node.start..node.end).map(str::to_owned);
     Some(match &node.kind {
         Kind::Nothing => "null".to_owned(),
-        // A text in lines may hold what would end it here.
+        // A block scalar may contain characters that would end it in flow style.
         Kind::Scalar(_) if node.block || slice()?.contains('\n') => node.value()?.to_string(),
         Kind::Scalar(Value::String(_)) if is_odd(&slice()?) => node.value()?.to_string(),
         Kind::Scalar(_) => slice()?,
@@ -175,7 +175,7 @@ pub(super) fn between_brackets(text: &str, node: &Node) -> Option<String> {
     })
 }
 
-/// True when a plain text would mean something else between brackets, or where its tag is not.
+/// True if a plain text would have another meaning in flow style, or without its tag.
 fn is_odd(text: &str) -> bool {
     !text.starts_with(['"', '\'']) && (text.contains([',', '[', ']', '{', '}']) || crate::located::is_no_text(text))
 }

@@ -1,4 +1,4 @@
-//! Changes of what stands between brackets: JSON stays JSON.
+//! Edits in flow style: JSON stays JSON.
 
 use std::rc::Rc;
 
@@ -10,10 +10,10 @@ use super::splice::{Change, Page, Splice};
 use crate::envoy::yaml;
 use crate::located::{Entry, Kind, Node};
 
-/// What is longer gets lines of its own.
+/// Maximum width of a value on one line.
 const WIDTH: usize = 80;
 
-/// The texts of a change; none when it has no place.
+/// The splices of a change; `None` if it does not fit the layout.
 pub(super) fn splices(page: &Page<'_>, change: &Change<'_>) -> Option<Vec<Splice>> {
     let node = change.node;
     match &node.kind {
@@ -24,7 +24,7 @@ pub(super) fn splices(page: &Page<'_>, change: &Change<'_>) -> Option<Vec<Splice
     }
 }
 
-/// A text in the place of a part of what stands between brackets.
+/// A replacement of a part of a flow collection.
 struct Put {
     from: usize,
     to: usize,
@@ -37,12 +37,12 @@ impl Put {
     }
 
     fn splice(self, node: &Node) -> Splice {
-        // The inner of two brackets that end at one place ends first.
+        // Of two collections that end at the same position, the inner one ends first.
         Splice { from: self.from, to: self.to, depth: node.start, text: self.text, is_line: false }
     }
 }
 
-/// A value where a key, or a place in a list, has none.
+/// A value for a key, or a list item, that has none.
 fn filled(page: &Page<'_>, change: &Change<'_>) -> Option<Put> {
     let items = || change.first.iter().chain(&change.last).cloned().collect();
     let value = if change.members.is_empty() { Value::Array(items()) } else { Value::Object(change.members.clone()) };
@@ -120,7 +120,7 @@ fn behind_each(texts: &[String], before: &str) -> String {
 }
 
 impl Page<'_> {
-    /// The line break and the spaces before a place, where a line begins with it; nothing where it stands behind others.
+    /// The line break and indentation before an offset that begins a line; empty for any other.
     fn break_before(&self, node: &Node, offset: usize) -> String {
         let start = line_start(self.text, offset);
         if start <= node.start {
@@ -131,7 +131,7 @@ impl Page<'_> {
         format!("{}{indent}", line_break(self.text))
     }
 
-    /// A value between brackets, in lines where it is long.
+    /// A value in flow style, on several lines if it is long.
     fn flow(&self, value: &Value, around: &Node) -> Option<String> {
         let start = line_start(self.text, around.start);
         let line = self.text.get(start..).unwrap_or_default();

@@ -1,15 +1,16 @@
 //! Lines, columns and tokens of a text.
 
-/// What stands at the beginning of some files, and counts as no column.
+/// Byte order mark at the beginning of some files; it takes no column.
 const BOM: char = '\u{feff}';
 
-/// The first byte of the line with this place.
+/// The offset of the first byte of the line with this offset.
 pub(super) fn line_start(text: &str, offset: usize) -> usize {
     let start = text.get(..offset).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     if start == 0 && text.starts_with(BOM) { BOM.len_utf8().min(offset) } else { start }
 }
 
-/// Behind the line with this place, where a value ends. A block scalar ends where the next line begins, or behind its spaces.
+/// The offset after the line in which a value ends. A block scalar ends at the start of the next line, or after its
+/// indentation.
 pub(super) fn line_end(text: &str, offset: usize) -> usize {
     let start = line_start(text, offset);
     if start > 0 && text.get(start..offset).is_some_and(|before| before.bytes().all(|byte| byte == b' ')) {
@@ -18,18 +19,18 @@ pub(super) fn line_end(text: &str, offset: usize) -> usize {
     text.get(offset..).and_then(|behind| behind.find('\n')).map_or(text.len(), |end| offset + end + 1)
 }
 
-/// How far from the beginning of its line a place is, in bytes: before a key or a dash there are only ASCII characters.
+/// The distance of an offset from the beginning of its line, in bytes: only ASCII characters precede a key or a dash.
 pub(super) fn column(text: &str, offset: usize) -> usize {
     offset.saturating_sub(line_start(text, offset))
 }
 
-/// True when nothing but spaces stands before a place in its line.
+/// True if only spaces precede an offset in its line.
 pub(super) fn is_first_of_line(text: &str, offset: usize) -> bool {
     let before = text.get(line_start(text, offset)..offset).unwrap_or_default();
     before.bytes().all(|byte| byte == b' ')
 }
 
-/// True when nothing but a comment stands between a place and the end of its line.
+/// True if only a comment follows an offset in its line.
 pub(super) fn is_last_of_line(text: &str, offset: usize) -> bool {
     let rest = text.get(offset..).unwrap_or_default();
     let rest = rest.split('\n').next().unwrap_or_default().trim_end();
@@ -41,7 +42,7 @@ pub(super) fn line_break(text: &str) -> &'static str {
     if text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r')) { "\r\n" } else { "\n" }
 }
 
-/// The next byte that is not of white space, a comment, an anchor or a tag.
+/// The offset of the next byte that is no white space, comment, anchor or tag.
 pub(super) fn token(text: &str, mut offset: usize) -> usize {
     loop {
         let rest = text.get(offset..).unwrap_or_default();
@@ -58,7 +59,7 @@ pub(super) fn token(text: &str, mut offset: usize) -> usize {
     }
 }
 
-/// Above the comments that stand right above a line: they belong to it.
+/// The offset above the comments directly above a line: they belong to it.
 pub(super) fn above_comments(text: &str, mut start: usize) -> usize {
     while start > 0 {
         let above = line_start(text, start - 1);
@@ -71,7 +72,8 @@ pub(super) fn above_comments(text: &str, mut start: usize) -> usize {
     start
 }
 
-/// Behind the comments that follow a line and stand deeper than this column: they belong to what ends there.
+/// The offset below the comments that follow a line and are indented deeper than this column: they belong to the value
+/// that ends there.
 pub(super) fn below_comments(text: &str, mut end: usize, column: usize) -> usize {
     while let Some(line) = text.get(end..).and_then(|rest| rest.split_inclusive('\n').next()) {
         let indent = line.len() - line.trim_start_matches(' ').len();
@@ -83,7 +85,7 @@ pub(super) fn below_comments(text: &str, mut end: usize, column: usize) -> usize
     end
 }
 
-/// Lines, each moved to a column. The first one has its indentation as well.
+/// Lines, each indented to a column, the first one included.
 pub(super) fn indented(lines: &str, column: usize, line_break: &str) -> String {
     let indent = " ".repeat(column);
     let line = |line: &str| match line.trim_end_matches('\r') {

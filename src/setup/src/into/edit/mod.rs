@@ -1,17 +1,17 @@
-//! Additions to a configuration, made in its text: whatever is not touched stays byte for byte.
+//! Edits a configuration in its text: everything else stays the same byte for byte.
 //!
 //! | file | its part |
 //! |---|---|
-//! | `value.rs` | what the text has to mean afterwards |
-//! | `layout.rs` | where lines, columns and tokens are in a text |
-//! | `copy.rs` | a part of the text, moved to another column |
-//! | `aliases.rs` | an alias gets a text of its own where only one of its places is edited |
-//! | `single.rs` | a message that stands for a list becomes a list |
-//! | `site.rs` | what stands around each node |
-//! | `splice.rs`, `block.rs`, `flow.rs` | the edits as texts at places, in lines or between brackets |
+//! | `value.rs` | the value that the edited text must have |
+//! | `layout.rs` | lines, columns and tokens of a text |
+//! | `copy.rs` | copies a part of the text to another column |
+//! | `aliases.rs` | expands an alias that is edited under one path only |
+//! | `single.rs` | turns a message that stands for a list into a list |
+//! | `site.rs` | the surroundings of each node |
+//! | `splice.rs`, `block.rs`, `flow.rs` | the edits as replacements of text, in block style or in flow style |
 //!
-//! What the text has become is read again and compared with the value that was meant: a layout that nobody foresaw is
-//! refused rather than written wrongly.
+//! The edited text is read again and compared with the intended value: an unforeseen layout is refused rather than
+//! written wrongly.
 
 mod aliases;
 mod block;
@@ -34,22 +34,22 @@ use crate::located::{Kind, Node, read};
 
 pub(super) use copy::copy_of;
 
-/// The most aliases that get a text of their own: a text whose aliases stand in each other would grow without end.
+/// Maximum number of aliases to expand: nested aliases would grow without end.
 const MAX_ALIASES: usize = 1000;
 
 /// A change.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Edit {
-    /// Items at an end of the list at this path; a single message there becomes the list's first item.
+    /// Inserts items at an end of the list at this path; a single message there becomes the list's first item.
     Insert {
         /// The list's path.
         list: String,
-        /// Before its first item, rather than behind its last one.
+        /// True to insert before the first item rather than after the last one.
         first: bool,
         /// The items.
         items: Vec<Value>,
     },
-    /// A member that the object at this path does not have, or that has no value there.
+    /// Sets a member that the object at this path does not have, or that has no value there.
     Set {
         /// The object's path; empty for the whole.
         table: String,
@@ -58,18 +58,18 @@ pub(super) enum Edit {
         /// The value.
         value: Value,
     },
-    /// Another member in the place of one.
+    /// Replaces a member.
     Replace {
         /// The object's path.
         table: String,
-        /// The key of the one that goes.
+        /// The key of the old member.
         old: String,
-        /// The key of the one that comes.
+        /// The key of the new member.
         key: String,
         /// The value.
         value: Value,
     },
-    /// A member that goes.
+    /// Removes a member.
     Remove {
         /// The object's path.
         table: String,
@@ -79,7 +79,7 @@ pub(super) enum Edit {
 }
 
 impl Edit {
-    /// Does to it what [`Options::finish`] does.
+    /// Applies [`Options::finish`] to the edit's values.
     pub(super) fn finish(&mut self, options: &Options) {
         match self {
             Self::Insert { items, .. } => items.iter_mut().for_each(|item| options.finish(item)),
@@ -103,7 +103,7 @@ impl Edit {
         }
     }
 
-    /// The member that is taken out of the object, if one is.
+    /// The key of the member that is removed from the object, if any.
     fn taken(&self) -> Option<&str> {
         match self {
             Self::Replace { old, .. } => Some(old),
@@ -112,7 +112,7 @@ impl Edit {
         }
     }
 
-    /// The same change, made at another path.
+    /// True if both are the same change, made at other paths.
     fn is_like(&self, other: &Self) -> bool {
         let mut moved = other.clone();
         self.path().clone_into(moved.path_mut());
@@ -120,19 +120,19 @@ impl Edit {
     }
 }
 
-/// Why a text could not be edited.
+/// The reason why a text could not be edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// This path leads to nothing, or to a value of another kind.
+    /// No node, or one of another kind, is at this path.
     Nowhere(String),
-    /// The text is laid out in a way that none of the changes fits in.
+    /// The text's layout has no room for any form of the changes.
     Unwritable,
 }
 
-/// The text with all changes made.
+/// Makes all changes in a text.
 ///
 /// # Errors
-/// When a path leads nowhere, or no text says what was meant.
+/// If a path leads nowhere, or if no edited text has the intended value.
 pub(super) fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
     let top = tree(text).ok_or(Unfit::Unwritable)?;
     let meant = value::edited(&top, edits)?;
@@ -151,7 +151,7 @@ pub(super) fn apply(text: &str, edits: &[Edit]) -> Result<String, Unfit> {
     Err(Unfit::Unwritable)
 }
 
-/// What is set where a key stands without a value comes below that key.
+/// Moves members for a key without a value below that key.
 fn below_key(top: &Rc<Node>, edit: &Edit) -> Vec<Edit> {
     let Edit::Set { table, key, value } = edit else { return vec![edit.clone()] };
     let path = if table.is_empty() { key.clone() } else { format!("{table}.{key}") };
@@ -180,14 +180,14 @@ fn tree(text: &str) -> Option<Rc<Node>> {
     documents.pop().filter(|_| documents.is_empty())
 }
 
-/// A step of a path.
+/// A segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step<'p> {
     Index(usize),
     Key(&'p str),
 }
 
-/// `a.b[0].c` in steps. Keys on the way to what is edited have neither dots nor brackets.
+/// Splits `a.b[0].c` into segments. Keys on an edited path have neither dots nor brackets.
 fn steps(path: &str) -> Vec<Step<'_>> {
     let parts = path.split(['.', '[']).filter(|part| !part.is_empty());
     parts
@@ -198,7 +198,7 @@ fn steps(path: &str) -> Vec<Step<'_>> {
         .collect()
 }
 
-/// The node below this one by a step.
+/// The child of a node by one segment.
 fn below<'n>(node: &'n Node, step: &Step<'_>) -> Option<&'n Rc<Node>> {
     match (&node.kind, step) {
         (Kind::List(items), Step::Index(index)) => items.get(*index),

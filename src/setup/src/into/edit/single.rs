@@ -1,4 +1,4 @@
-//! A message that stands where Envoy has a list, and takes it for a list of one, becomes a list before anything is added.
+//! Turns a message that stands for a list of one, as Envoy accepts it, into a list before items are added.
 
 use std::rc::Rc;
 
@@ -7,7 +7,7 @@ use super::site::Sites;
 use super::{Edit, copy, find};
 use crate::located::{Kind, Node};
 
-/// The text with the next one made a list, to which the edits are fitted; nothing when there is none.
+/// The text with the next such message made a list, and the edits' paths adapted; `None` if there is none.
 pub(super) fn listed(text: &str, top: &Rc<Node>, edits: &mut [Edit]) -> Option<String> {
     let is_single = |path: &&str| find(top, path).is_some_and(|node| matches!(node.kind, Kind::Table(_)));
     let lists = edits.iter().filter_map(|edit| match edit {
@@ -42,7 +42,7 @@ fn as_list(text: &str, node: &Node, sites: &Sites) -> Option<String> {
     let Kind::Table(entries) = &node.kind else { return None };
     let first = entries.first()?.start;
     let key = sites.of(node)?.key.map_or(0, |(start, _)| column(text, start));
-    // The dash takes the place of two spaces, where there are two to the right of the key.
+    // The dash takes two columns of the indentation, if the value is indented at least two columns deeper than the key.
     let missing = (key + 2).saturating_sub(column(text, first));
     let start = line_start(text, first);
     let dash = column(text, first).saturating_sub(2 - missing.min(2));

@@ -1,4 +1,4 @@
-//! What stands around each node of a text.
+//! The surroundings of each node of a text.
 
 use std::collections::HashMap;
 use std::ptr;
@@ -10,11 +10,11 @@ use crate::located::{Kind, Node};
 /// The surroundings of a node.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site {
-    /// The key that it is the value of: its first byte, and the byte behind it.
+    /// The span of the key whose value the node is.
     pub(super) key: Option<(usize, usize)>,
-    /// Behind the colon or the dash before it.
+    /// The offset after the colon or the dash before the node.
     pub(super) from: usize,
-    /// It stands in lines, and not between brackets.
+    /// True in block style, false in flow style.
     pub(super) is_in_lines: bool,
 }
 
@@ -22,21 +22,21 @@ pub(super) struct Site {
 pub(super) struct Sites(HashMap<*const Node, Site>);
 
 impl Sites {
-    /// Those of a text with this tree.
+    /// Finds the surroundings of every node in the tree of a text.
     pub(super) fn new(text: &str, top: &Rc<Node>) -> Self {
         let mut sites = Self(HashMap::new());
         sites.add(text, top, Site { key: None, from: top.start, is_in_lines: true });
         sites
     }
 
-    /// That of a node of the text.
+    /// The surroundings of a node.
     pub(super) fn of(&self, node: &Node) -> Option<Site> {
         self.0.get(&ptr::from_ref(node)).copied()
     }
 
     fn add(&mut self, text: &str, node: &Rc<Node>, site: Site) {
         self.0.insert(Rc::as_ptr(node), site);
-        // What is below an alias stands at its anchor.
+        // The content of an alias is at its anchor.
         if node.origin.is_some() {
             return;
         }
@@ -49,7 +49,7 @@ impl Sites {
                         from = token(text, from) + 1;
                     }
                     self.add(text, item, Site { key: None, from, is_in_lines });
-                    // Nothing has no place of its own.
+                    // An absent value has no position of its own.
                     let is_written = item.end > item.start;
                     from = if is_written { from.max(item.end) } else { from };
                 }

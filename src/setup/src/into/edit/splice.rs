@@ -1,4 +1,4 @@
-//! The edits as texts at places of the text.
+//! The edits as replacements of parts of the text.
 
 use std::collections::BTreeSet;
 use std::ptr;
@@ -11,45 +11,45 @@ use super::site::{Site, Sites};
 use super::{Edit, block, find, flow};
 use crate::located::{Kind, Node};
 
-/// A text in the place of a part of the old one.
+/// A replacement of a part of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Splice {
-    /// The first byte that goes.
+    /// The offset of the first byte to remove.
     pub(super) from: usize,
-    /// Behind the last one.
+    /// The offset after the last byte to remove.
     pub(super) to: usize,
-    /// Of what is put at the same place, the deeper belongs to what is before it.
+    /// Depth of the edited node: of several splices at one offset, the deeper one comes first.
     pub(super) depth: usize,
-    /// What comes; lines are whole ones.
+    /// The new text; if it is in block style, whole lines.
     pub(super) text: String,
-    /// It begins a line.
+    /// True if the text begins a line.
     pub(super) is_line: bool,
 }
 
-/// All that becomes of one list or object.
+/// All changes of one list or object.
 pub(super) struct Change<'n> {
     pub(super) node: &'n Node,
     pub(super) site: Site,
-    /// Items before the first one.
+    /// Items to insert before the first one.
     pub(super) first: Vec<Value>,
-    /// Items behind the last one.
+    /// Items to insert after the last one.
     pub(super) last: Vec<Value>,
     /// New members.
     pub(super) members: Map<String, Value>,
-    /// Members that go, with what comes in their place.
+    /// Members to remove, with their replacements.
     pub(super) taken: Vec<(String, Option<(String, Value)>)>,
 }
 
-/// What the writers of texts have to know.
+/// The text and its layout, for the writers of splices.
 pub(super) struct Page<'t> {
     pub(super) text: &'t str,
     pub(super) top: &'t Rc<Node>,
     pub(super) sites: Sites,
-    /// Anchors that are not to be made again.
+    /// Anchors in use, which must not be created again.
     pub(super) anchors: BTreeSet<String>,
 }
 
-/// The text with all changes; none when one has no place.
+/// The text with all changes; `None` if one does not fit the layout.
 pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Option<String> {
     let mut page = Page { text, top, sites: Sites::new(text, top), anchors: anchors(text) };
     let mut splices = Vec::new();
@@ -61,7 +61,7 @@ pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Option<Stri
     let (mut new, mut from) = (String::new(), 0);
     for splice in splices {
         new.push_str(text.get(from..splice.from)?);
-        // The last line may have no end.
+        // The last line may have no line break.
         if splice.is_line && !new.is_empty() && !new.ends_with('\n') {
             new.push_str(line_break(text));
         }
@@ -72,7 +72,7 @@ pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Option<Stri
     Some(new)
 }
 
-/// The edits by what they change; those that reach the same text by several paths are one.
+/// Groups the edits by the node that they change; edits that reach the same text by several paths become one.
 fn changes<'n>(page: &Page<'n>, edits: &[Edit]) -> Option<Vec<Change<'n>>> {
     let mut changes: Vec<Change<'n>> = Vec::new();
     let mut done: Vec<(*const Node, &Edit)> = Vec::new();
@@ -120,7 +120,7 @@ impl Change<'_> {
     }
 }
 
-/// Every word behind `&` or `*`: anchors, and more.
+/// Every word after `&` or `*`: the anchors, and some other words.
 fn anchors(text: &str) -> BTreeSet<String> {
     let words = text.split(['&', '*']).skip(1);
     let word =

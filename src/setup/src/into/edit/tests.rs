@@ -1,4 +1,4 @@
-//! Texts in every layout that YAML has, edited: the value is what was meant, and nothing else has changed.
+//! Edits texts in every layout that YAML has: the value is the intended one, and nothing else changes.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -164,7 +164,7 @@ fn a_path_that_leads_nowhere_is_told() {
     assert_eq!(apply("a: 1\n", &[insert("a", true, json!(1))]), Err(Unfit::Nowhere("a".to_owned())));
 }
 
-/// A source of choices: of layout and of edits.
+/// A source of random choices for layouts and edits.
 struct Dice(u64);
 
 impl Dice {
@@ -180,13 +180,13 @@ impl Dice {
     }
 }
 
-/// Writes a tree in a layout that the dice choose.
+/// Writes a tree in a random layout.
 struct Typist {
     dice: Dice,
     text: String,
     comments: usize,
     anchors: usize,
-    /// The anchors that may be named: their nodes have ended.
+    /// The anchors that aliases may name: their nodes have ended.
     ended: Vec<usize>,
     line_break: &'static str,
 }
@@ -254,7 +254,7 @@ impl Typist {
         Some(self.anchors)
     }
 
-    /// What is behind a key's colon or a dash.
+    /// Writes the value after a key's colon or a dash.
     fn value(&mut self, column: usize, depth: usize, is_item: bool) {
         if let Some(alias) = self.alias() {
             self.text.push(' ');
@@ -418,7 +418,7 @@ fn edits(dice: &mut Dice, top: &Rc<Node>) -> Vec<Edit> {
             }
             Some(_) => set(&path, &format!("new{number}"), value),
         };
-        // Nothing is changed in what goes.
+        // Removed parts are not edited.
         let is_in = |one: &Edit, other: &Edit| {
             let taken = other.taken().map(|key| format!("{}.{key}", other.path()).trim_start_matches('.').to_owned());
             taken.is_some_and(|taken| {
@@ -434,7 +434,7 @@ fn edits(dice: &mut Dice, top: &Rc<Node>) -> Vec<Edit> {
     edits
 }
 
-/// Without what an edit may change around itself: white space, brackets, dashes, and what stood for nothing or an alias.
+/// The text without what an edit may change around itself: white space, brackets, dashes, absent values and aliases.
 fn essence(text: &str) -> Vec<char> {
     let mut essence = String::new();
     let mut rest = text;
@@ -464,7 +464,7 @@ fn judge(seed: u64) {
     }
 }
 
-/// How many texts are edited.
+/// Number of texts to edit.
 const SEEDS: u64 = 3000;
 
 #[test]

@@ -1,4 +1,4 @@
-//! The value that a text has to mean when all changes are made.
+//! The value that an edited text must have.
 
 use std::cmp::Reverse;
 use std::rc::Rc;
@@ -12,11 +12,11 @@ use crate::located::{Kind, Node};
 /// The value with all changes.
 ///
 /// # Errors
-/// When a path leads to nothing, or to a value of another kind.
+/// If no node, or one of another kind, is at a path.
 pub(super) fn edited(top: &Rc<Node>, edits: &[Edit]) -> Result<Value, Unfit> {
     let mut value = top.value().ok_or(Unfit::Unwritable)?;
     let source = Source::new(top, edits);
-    // Paths are those of the text: what changes a list, or makes one, comes after what is changed below it.
+    // Paths are those of the original text, so a list is changed, or created, after the nodes below it.
     let mut deepest_first: Vec<&Edit> = edits.iter().collect();
     let is_first = |edit: &Edit| matches!(edit, Edit::Insert { first: true, .. });
     let is_insert = |edit: &Edit| matches!(edit, Edit::Insert { .. });
@@ -65,10 +65,10 @@ fn change(whole: &mut Value, edit: &Edit, source: &Source<'_>) -> Option<()> {
     Some(())
 }
 
-/// What copies are made of.
+/// The text that copies are made from.
 struct Source<'t> {
     top: &'t Rc<Node>,
-    /// The messages that stand for lists and become lists, the deepest first: so they do in copies.
+    /// The messages that become lists, the deepest first: they do in copies, too.
     singles: Vec<&'t str>,
 }
 
@@ -82,7 +82,7 @@ impl<'t> Source<'t> {
         Self { top, singles }
     }
 
-    /// A value of ours, with the value of what is copied from the text in the place of its path.
+    /// A value of ours, with placeholders replaced by the values they stand for.
     fn filled(&self, value: &Value) -> Option<Value> {
         Some(match value {
             Value::String(text) => match source_of(text) {
@@ -109,7 +109,7 @@ impl<'t> Source<'t> {
     }
 }
 
-/// `a.b[0].c` as `/a/b/0/c`.
+/// Converts `a.b[0].c` to the JSON pointer `/a/b/0/c`.
 fn pointer(path: &str) -> String {
     let steps = steps(path).into_iter().map(|step| match step {
         super::Step::Index(index) => format!("/{index}"),

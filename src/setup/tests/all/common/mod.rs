@@ -1,4 +1,4 @@
-//! What the tests of inputs share.
+//! Helpers shared by the tests of inputs.
 
 #![allow(
     dead_code,
@@ -16,7 +16,7 @@ pub fn file(path: &str) -> SourceFile {
     SourceFile { name: path.to_owned(), text }
 }
 
-/// A file of flags, one a line.
+/// A file of flags, one per line.
 pub fn flags(path: &str) -> Vec<String> {
     file(path).text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
 }
