@@ -1,7 +1,7 @@
 //! Waits for changes of files.
 //!
-//! Promises: a change is told once things are quiet again, since files are often written one after the other; one that
-//! the file system does not tell of is found all the same, a little later.
+//! Promises: a change is reported once no more follow, since files are often written one after the other; a change that
+//! the file system does not report is found a little later.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,32 +11,32 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-/// Several files are often written one after the other: wait until nothing has happened for this long.
+/// Quiet period to wait for after a change: several files are often written one after the other.
 const QUIET: Duration = Duration::from_millis(250);
-/// But no longer than this.
+/// Maximum wait for a quiet period.
 const LONGEST_UNREST: Duration = Duration::from_secs(2);
-/// How often there may be a change without having been told: not every file system tells, nor every link.
+/// Interval of checks without a notification: some file systems, and some links, give none.
 const UNTOLD: Duration = Duration::from_secs(60);
 
-/// A watch over files and directories; it ends when this is dropped.
+/// A watch over files and directories; dropping it ends the watch.
 pub struct Changes {
     events: mpsc::Receiver<()>,
-    /// Something has changed that nobody has been told of yet.
+    /// True if something has changed that has not been reported yet.
     is_unrest: bool,
-    // Held for both: without a sender nobody would wait, without a watcher nobody would send.
+    // Both ends are kept: without the sender the receiver would not wait, without the watcher nothing would be sent.
     _told: mpsc::Sender<()>,
     _watcher: Option<RecommendedWatcher>,
 }
 
 impl Changes {
-    /// Watches these. What can't be watched is looked at now and then.
+    /// Watches these paths. Paths that can't be watched are checked at intervals.
     pub fn of<'a>(paths: impl IntoIterator<Item = (&'a Path, RecursiveMode)>) -> Self {
         let (told, events) = mpsc::channel(1);
         Self { _watcher: watch(paths, &told), events, is_unrest: false, _told: told }
     }
 
-    /// Ends when something has changed and things are quiet again, or when it is time to look without having been told.
-    /// Nothing is lost when this is dropped half-way.
+    /// Waits until something has changed and a quiet period has passed, or until the next check without a notification
+    /// is due. Cancel-safe.
     pub async fn next(&mut self) {
         if !self.is_unrest && timeout_at(Instant::now() + UNTOLD, self.events.recv()).await.is_err() {
             return;
@@ -57,7 +57,7 @@ fn watch<'a>(
     let told = told.clone();
     let on_event = move |event: notify::Result<notify::Event>| {
         if event.is_ok_and(|event| is_change(event.kind)) {
-            // When there is no room, somebody has been told already.
+            // A full channel already holds a notification.
             let _ = told.try_send(());
         }
     };
@@ -76,7 +76,7 @@ fn watch<'a>(
     Some(watcher)
 }
 
-/// Our own reading is none.
+/// True for a change; our own reading is none.
 fn is_change(kind: EventKind) -> bool {
     !matches!(kind, EventKind::Access(access) if access != AccessKind::Close(AccessMode::Write))
 }

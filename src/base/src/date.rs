@@ -1,15 +1,15 @@
-//! Moments, as people read them.
+//! Formats times for people.
 
 use time::OffsetDateTime;
 
-/// Seconds since 1970 as a moment in UTC, as in 2027-02-28T12:00:00Z; the bare number where it is none of this era.
+/// Formats seconds since 1970 as a UTC time, as in 2027-02-28T12:00:00Z; times out of range stay bare numbers.
 pub fn date(seconds: i64) -> String {
     let Ok(date) = OffsetDateTime::from_unix_timestamp(seconds) else { return seconds.to_string() };
     let (day, hour, minute, second) = (date.date(), date.hour(), date.minute(), date.second());
     format!("{day}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// The day alone, as in 2027-02-28.
+/// Formats the day alone, as in 2027-02-28.
 pub fn day(seconds: i64) -> String {
     OffsetDateTime::from_unix_timestamp(seconds).map_or_else(|_| seconds.to_string(), |date| date.date().to_string())
 }

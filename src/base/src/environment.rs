@@ -1,31 +1,31 @@
-//! The environment of the programs that we start: cleared, but for what they need.
+//! The environment of child processes: cleared, except for variables that they need.
 //!
-//! Ours holds the credentials of DNS providers and external accounts.
+//! Our own environment holds the credentials of DNS providers and external accounts.
 //!
-//! Promises: a program gets what any program needs, none of which is a secret; what is its own by name; and what the user
-//! names for it. Flags of this program, which are variables as well, are passed to nobody.
+//! Promises: a child gets common variables, none of which is a secret; its own variables by name; and variables that
+//! the user names for it. Variables of our own flags are passed to nobody.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-/// What any program may need: to find others and its files, to tell the time, to write for people, to trust a CA.
-/// Proxies are not among it: their URLs hold passwords, and Envoy asks none.
+/// Common variables: for finding programs and files, time zone, language, trusted CAs. Proxy variables are not among
+/// them: their URLs contain passwords, and Envoy uses none.
 const COMMON: [&str; 6] = ["HOME", "LANG", "PATH", "SSL_CERT_DIR", "SSL_CERT_FILE", "TZ"];
-/// What the names of locale variables start with.
+/// Prefix of locale variables.
 const LOCALE: &str = "LC_";
-/// What the names of Envoy's own variables start with.
+/// Prefix of Envoy's own variables.
 const ENVOYS: &str = "ENVOY_";
-/// What the names of the variables of the DNS provider `exec` start with; its program's own may too.
+/// Prefix of variables for the DNS provider `exec`, and possibly for its program.
 const PROGRAMS: &str = "EXEC_";
-/// What the names of our flags start with, as variables.
+/// Prefix of the variables of our own flags.
 const FLAGS: &str = "ENVOY_AUTOCERT_";
 
-/// Variables that are passed on, with their values.
+/// The variables to pass on, with their values.
 pub type Passed = Vec<(OsString, OsString)>;
 
-/// The name of a variable that is to be passed on.
+/// The name of a variable to pass on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariableName(String);
 
@@ -43,22 +43,22 @@ impl FromStr for VariableName {
     }
 }
 
-/// What an Envoy gets of our environment.
+/// The environment for Envoy.
 pub fn for_envoy(named: &[VariableName]) -> Passed {
     kept(std::env::vars_os(), |name| name.starts_with(ENVOYS) || named.iter().any(|named| named.0 == name))
 }
 
-/// What a program that makes DNS records gets of our environment.
+/// The environment for a program that makes DNS records.
 pub fn for_dns_program(named: &[VariableName]) -> Passed {
     kept(std::env::vars_os(), |name| name.starts_with(PROGRAMS) || named.iter().any(|named| named.0 == name))
 }
 
-/// The home of the user that root has become.
+/// The home directory of the user that root has switched to.
 static HOME: OnceLock<PathBuf> = OnceLock::new();
 
-/// Says that this process has become another user, whose home this is. The first call counts.
+/// Records that this process has switched to the user with this home directory. The first call counts.
 pub fn home_is(home: &Path) {
-    // A process becomes another user once.
+    // A process switches only once.
     let _ = HOME.set(home.to_owned());
 }
 

@@ -1,5 +1,5 @@
-//! Secrets of the user's in files that everybody may read, or somebody else could replace: they are used, since in a
-//! container that may be all right, and told of once.
+//! Reports user's secrets in files that everybody may read, or that somebody else could replace: they are used, since
+//! they may be acceptable in a container, and reported once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,17 +8,18 @@ use std::sync::{Mutex, PoisonError};
 use crate::files::FileError;
 use crate::files::secret::UserSecret;
 
-/// What was told. As much as there are files and directories that the user has configured, and modes and owners of them.
+/// Messages logged so far. They are bounded by the files and directories that the user has configured, and their modes
+/// and owners.
 static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// Tells of a file that was read, if there is a doubt.
+/// Logs a warning about a file that was read, if there is a doubt.
 pub fn tell(path: &Path, secret: &UserSecret) {
     for doubt in &secret.doubts {
         tell_once(path, doubt);
     }
 }
 
-/// Tells of a file, if it has a mode by which everybody may read it.
+/// Logs a warning about a file, if its mode lets everybody read it.
 pub fn tell_of(path: &Path, mode: Option<u32>) {
     let Some(mode) = mode else { return };
     tell_once(path, &FileError::Exposed { path: path.to_owned(), mode });

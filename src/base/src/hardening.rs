@@ -1,9 +1,9 @@
-//! Keeps the memory of a process that holds keys to itself.
+//! Protects the memory of a process that holds keys.
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 
-/// No core dumps, and no looking in from other processes of the same user. The limit alone does not hold back a dump
-/// that the kernel pipes to a program.
+/// Disables core dumps, and debugging by other processes of the same user. The limit alone does not prevent a dump that
+/// the kernel pipes to a program.
 pub fn keep_memory_private() {
     let limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let private = set_dumpable_behavior(DumpableBehavior::NotDumpable);

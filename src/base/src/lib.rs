@@ -1,8 +1,8 @@
-//! The ground of the native crates: what each of them needs of the machine, once.
+//! Foundations of the native crates: access to the machine.
 //!
 //! - [`clock`]: the time of day, which a test can set.
-//! - [`files`], [`state_file`]: files below a directory that was judged, read whole and replaced whole.
-//! - [`environment`], [`program`], [`hardening`]: what processes are given, and what they keep to themselves.
+//! - [`files`], [`state_file`]: files in a checked directory, read and replaced as a whole.
+//! - [`environment`], [`program`], [`hardening`]: the environment of child processes, and the protection of our own.
 //!
 //! Refuses: to know a certificate, a CA or Envoy.
 

@@ -1,11 +1,11 @@
-//! Work on many things, on every core.
+//! Parallel work on many items.
 
 use std::thread;
 
-/// Below this many things a thread costs more than it saves.
+/// Minimum number of items per thread: for fewer, a thread costs more than it saves.
 const CHUNK: usize = 64;
 
-/// Does `work` on every item, and gives the results in the items' order. It blocks.
+/// Does `work` on every item, and returns the results in the items' order. Blocks.
 pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let chunk = items.len().div_ceil(cores).max(CHUNK);

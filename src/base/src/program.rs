@@ -1,9 +1,8 @@
-//! The program that runs.
+//! The path of the running program.
 
 use std::path::PathBuf;
 
-/// The very program that runs, also when another one has taken its place in the file system, or its place is none that
-/// this user may look into.
+/// The running binary itself, even if its file was replaced, or is in a directory that this user can't access.
 pub fn own_binary() -> PathBuf {
     PathBuf::from("/proc/self/exe")
 }

@@ -1,6 +1,6 @@
-//! A word of a command line that somebody may paste.
+//! Quoting for command lines that users may paste.
 
-/// A text as a shell takes it for one word, whatever is in it.
+/// Quotes a text as a single word of a shell command.
 pub fn quoted(text: &str) -> String {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-=,:@".contains(&byte));
     if is_plain && !text.is_empty() { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }

@@ -1,7 +1,7 @@
-//! Small files of our own beside the storage: JSON, read whole and replaced whole.
+//! Small files of our own next to the storage: JSON, read and replaced as a whole.
 //!
-//! Promises: a file is replaced as [`crate::files::atomic_file`] promises, and has the mode 0600; a file that can't be read is set
-//! aside and never written over.
+//! Promises: a file is replaced by [`crate::files::atomic_file`], and has the mode 0600; an unreadable file is set aside
+//! and never overwritten.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,30 +12,30 @@ use serde::de::DeserializeOwned;
 use crate::files::Directory;
 use crate::files::atomic_file::{replace_locked, sibling};
 
-/// Only the owner may read and write.
+/// Mode of the files: only the owner may read and write.
 const MODE: u32 = 0o600;
 
-/// The path of a file beside a storage.
+/// The path of a file next to a storage.
 pub fn path(storage: &Path, suffix: &str) -> PathBuf {
     let mut path = storage.as_os_str().to_owned();
     path.push(suffix);
     path.into()
 }
 
-/// What is in a file of at most `max` bytes.
+/// Reads a file of at most `max` bytes.
 ///
 /// # Errors
-/// When it is not there, not readable, larger, or something else.
+/// If the file does not exist, is not readable, is larger, or has another content.
 pub fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> {
     let (directory, name) = Directory::beside(path)?;
     let content = directory.read(&name, max)?.ok_or(io::ErrorKind::NotFound)?;
     Ok(serde_json::from_slice(&content.bytes)?)
 }
 
-/// Moves a file out of the way, under a name with this time (seconds since 1970); gives where to.
+/// Moves a file out of the way, under a name with this time (seconds since 1970); returns its new path.
 ///
 /// # Errors
-/// When it can't be moved.
+/// If the file can't be moved.
 pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
     let (directory, name) = Directory::beside(unreadable)?;
     let aside = sibling("", &name, &format!(".unreadable-{now}"));
@@ -43,11 +43,11 @@ pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
     Ok(directory.path_of(&aside))
 }
 
-/// Replaces a file. When it returns `Ok` the new one is on disk; on an error the old one is still there. The storage
-/// beside it must be locked.
+/// Replaces a file. On `Ok` the new file is on disk; on an error the old one is still there. The storage next to it
+/// must be locked.
 ///
 /// # Errors
-/// When it can't be written.
+/// If the file can't be written.
 pub fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
     let (directory, name) = Directory::beside(path)?;
     let temporary = sibling("", &name, ".new");
@@ -56,10 +56,10 @@ pub fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes a file, if it is there.
+/// Removes a file, if it exists.
 ///
 /// # Errors
-/// When it can't be removed.
+/// If the file can't be removed.
 pub fn remove(path: &Path) -> io::Result<()> {
     let (directory, name) = Directory::beside(path)?;
     directory.remove(&name)?;

@@ -1,4 +1,4 @@
-//! Which names a set of certificates covers.
+//! Coverage of names by a set of certificates.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use std::collections::HashSet;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coverage<'a> {
     exact: HashSet<&'a str>,
-    /// What follows `*.` in those that are wildcards.
+    /// The parts after `*.` of the wildcard names.
     parents: HashSet<&'a str>,
 }
 
@@ -24,18 +24,18 @@ impl<'a> Coverage<'a> {
         };
     }
 
-    /// Whether every one of these names is covered.
+    /// True if all of these names are covered.
     pub fn covers_all(&self, names: &[String]) -> bool {
         names.iter().all(|name| self.covers(name))
     }
 
-    /// Whether this name is covered. A wildcard is covered by the same wildcard only.
+    /// True if this name is covered. A wildcard is covered by the same wildcard only.
     pub fn covers(&self, name: &str) -> bool {
         match name.split_once('.') {
             Some(("*", parent)) => self.parents.contains(parent),
             Some((first, parent)) => {
                 self.exact.contains(name)
-                    // An address has labels of no meaning: only names can be covered by a wildcard.
+                    // Only DNS names can be covered by a wildcard: an IP address's labels have no meaning.
                     || (!first.is_empty() && self.parents.contains(parent) && name.parse::<std::net::IpAddr>().is_err())
             }
             None => self.exact.contains(name),

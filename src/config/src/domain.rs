@@ -1,15 +1,15 @@
-//! A name as a user writes it, made the name that a certificate has.
+//! Converts a name as users write it to the name in a certificate.
 //!
-//! International names become ASCII as UTS 46 has it, for the scripts in `SCRIPTS`. The tables for all of Unicode would
-//! be a fifth of the whole plugin; a name with other letters is refused, and can be written in its ASCII form (xn--…).
+//! International names become ASCII by UTS 46, for the scripts in `SCRIPTS`. The tables for all of Unicode would be a
+//! fifth of the whole plugin; a name with other letters is refused, and can be written in its ASCII form (xn--…).
 
 use std::net::IpAddr;
 
-/// A name or a label is longer than DNS allows (RFC 1035 §2.3.4).
+/// Maximum length of a name and of a label (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// A character takes up to four bytes.
+/// Maximum length of a character in UTF-8, in bytes.
 const MAX_UTF8: usize = 4;
 
 const TOO_LONG: &str = "a DNS name of at most 253 characters, with labels of at most 63";
@@ -19,20 +19,20 @@ const TOO_LONG: &str = "a DNS name of at most 253 characters, with labels of at 
 pub struct Domain {
     /// A DNS name in lower-case ASCII, or an IP address in its canonical form.
     pub name: String,
-    /// The user wrote a dot at its end, which certificates do not have.
+    /// True if the user wrote a dot at the end, which certificates do not have.
     pub had_trailing_dot: bool,
 }
 
 impl Domain {
-    /// Whether it is a name as `intranet`, which only a private CA certifies. A wildcard's star counts for nothing.
+    /// True for a name such as `intranet`, which only a private CA certifies. A wildcard's star is no label.
     pub fn is_single_label(&self) -> bool {
         let host = self.name.strip_prefix("*.").unwrap_or(&self.name);
         !host.contains(['.', ':'])
     }
 }
 
-/// Reads a name: spaces around it are dropped, it is made lower case, international names become ASCII (UTS 46), a dot
-/// at the end is removed. The error says what a name must be.
+/// Reads a name: surrounding spaces are dropped, letters become lower case, international names become ASCII (UTS 46),
+/// a dot at the end is removed. The error says what a name must be.
 pub fn parse(text: &str) -> Result<Domain, &'static str> {
     let text = text.trim();
     if let Some(address) = address(text) {
@@ -49,7 +49,7 @@ pub fn parse(text: &str) -> Result<Domain, &'static str> {
     if host.contains('*') {
         return Err("a name with one '*' at most, as its whole first label");
     }
-    // Before the letters are looked at: that takes the square of their number.
+    // Checked before IDNA, which takes quadratic time.
     if host.len() > MAX_NAME * MAX_UTF8 {
         return Err(TOO_LONG);
     }
@@ -68,8 +68,8 @@ pub fn parse(text: &str) -> Result<Domain, &'static str> {
     Ok(Domain { name, had_trailing_dot })
 }
 
-/// An address, IPv6 in brackets too, as it stands in URLs. An IPv4 address in the form of an IPv6 one is the former:
-/// that is what is connected to.
+/// An IP address, also IPv6 in brackets as in URLs. An IPv4-mapped IPv6 address becomes the IPv4 address, which is the
+/// one that clients connect to.
 fn address(text: &str) -> Option<IpAddr> {
     let address: Option<IpAddr> = match text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
         Some(text) => text.parse().ok().map(IpAddr::V6),
@@ -78,9 +78,9 @@ fn address(text: &str) -> Option<IpAddr> {
     address.map(|address| address.to_canonical())
 }
 
-/// Letters that lower-casing alone brings into the form that UTS 46 wants, so that no other tables are needed: Latin,
-/// Greek, Cyrillic, Armenian, Hiragana and Katakana, CJK ideographs, Hangul syllables. A test compares each of them with
-/// a full implementation.
+/// Scripts for which lower-casing alone gives the form of UTS 46, so that no other tables are needed: Latin, Greek,
+/// Cyrillic, Armenian, Hiragana and Katakana, CJK ideographs, Hangul syllables. A test compares each letter with a full
+/// implementation.
 const SCRIPTS: [std::ops::RangeInclusive<char>; 13] = [
     '\u{df}'..='\u{131}',
     '\u{134}'..='\u{13e}',
@@ -107,7 +107,7 @@ fn to_ascii(host: &str) -> Option<String> {
 }
 
 fn label_to_ascii(label: &str) -> Option<String> {
-    // Letter by letter, since a word's last sigma is lower-cased to another letter than UTS 46 wants.
+    // Letter by letter: in a whole word the final sigma would be lower-cased differently than in UTS 46.
     let label: String = label.chars().flat_map(char::to_lowercase).collect();
     if label.is_ascii() {
         return Some(label);
@@ -208,7 +208,7 @@ mod tests {
             &long_label,
             &long_name,
         ] {
-            // A line break at the end is a space around the name, which is dropped.
+            // A line break at the end is white space, which is dropped.
             let is_wrong = parse(text).is_err() || text.ends_with('\n');
             assert!(is_wrong, "{text:?}");
         }
@@ -222,7 +222,7 @@ mod tests {
         assert!(parse(&longest).is_ok());
     }
 
-    /// Every letter of the scripts, alone, doubled, and between others, against a full implementation of UTS 46.
+    /// Compares every letter of the scripts, alone, doubled, and between others, with a full implementation of UTS 46.
     #[cfg(not(target_arch = "wasm32"))]
     #[test]
     fn international_names_are_those_of_uts_46() {

@@ -1,4 +1,4 @@
-//! Durations as Traefik takes them: Go's form (`1m30s`), or a number of seconds.
+//! Durations as Traefik writes them: Go's form (`1m30s`), or a number of seconds.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) fn read(node: &Node<'_>, least: Duration, most: Duration, mistakes: &
     within
 }
 
-/// A wait: zero when it is zero or negative, as Traefik takes it, and bounded above.
+/// A delay: zero and negative values mean none, as in Traefik; the maximum is `most`.
 pub(super) fn read_delay(node: &Node<'_>, most: Duration, mistakes: &mut Vec<Mistake>) -> Option<Duration> {
     let is_negative = match node.value() {
         Value::String(text) => text.trim().strip_prefix('-').is_some_and(|rest| parse(rest).is_some()),
@@ -48,8 +48,8 @@ pub fn parse(text: &str) -> Option<Duration> {
     (!text.is_empty()).then_some(sum)
 }
 
-/// A decimal number of units. Digits beyond the ninth after the point are below a nanosecond for every unit that
-/// matters, and refused.
+/// A decimal number of units. More than nine digits after the point would be below a nanosecond for every relevant
+/// unit, and are refused.
 fn nanos(number: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     if !number.bytes().any(|b| b.is_ascii_digit()) {
@@ -57,7 +57,7 @@ fn nanos(number: &str, unit: u64) -> Option<u64> {
     }
     let digits = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u64>().ok() };
     let scale = 10_u64.checked_pow(u32::try_from(fraction.len()).ok().filter(|len| *len <= 9)?)?;
-    // Nine digits times the nanoseconds of an hour overflow 64 bits, so the fraction is reckoned in two steps.
+    // Nine digits times the nanoseconds of an hour overflow 64 bits, so the fraction is computed in two steps.
     let (quotient, remainder) = (unit.checked_div(scale)?, unit.checked_rem(scale)?);
     let fraction = digits(fraction)?;
     let fraction = fraction.checked_mul(quotient)?.checked_add(fraction.checked_mul(remainder)?.checked_div(scale)?)?;
@@ -76,7 +76,7 @@ fn nanos_of(unit: &str) -> Option<u64> {
     })
 }
 
-/// The shortest form of it.
+/// The shortest form of a duration.
 pub(crate) fn show(duration: Duration) -> String {
     let millis = duration.as_millis();
     match millis {

@@ -1,4 +1,4 @@
-//! `engine`: how the orders are driven. Ours alone; Traefik has no such options.
+//! `engine`: options for processing orders. Traefik has no such options.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use super::duration;
 use super::mistake::Mistake;
 use super::node::Node;
 
-/// More orders at once than this would only queue at the CA: Let's Encrypt takes 20 requests a second.
+/// Maximum of `maxOrders`. More orders would only queue at the CA: Let's Encrypt takes 20 requests a second.
 const MOST_ORDERS: u64 = 1000;
 
-/// The bounds of the waits. The least is for tests: a CA in reach of the Internet has rate limits.
+/// Bounds of the retry delays. The minimum is for tests: public CAs have rate limits.
 const LEAST_RETRY: Duration = Duration::from_millis(100);
 const MOST_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -1,6 +1,6 @@
 //! The plugin's configuration: Traefik's own keys, and a few of ours.
 //!
-//! [`parse`] reads it whole and says every mistake at once: a configuration either has none, or is refused.
+//! [`parse`] reads it as a whole and reports every mistake at once: a configuration with a mistake is refused.
 
 #![forbid(unsafe_code)]
 
@@ -40,23 +40,24 @@ use routers::Wanted;
 pub struct Config {
     /// `certificatesResolvers.<name>.acme`.
     pub resolvers: Vec<Resolver>,
-    /// What the routers want, each once, in the order of the routers' names.
+    /// The certificates that the routers want, without repetitions, in the order of the routers' names.
     pub wants: Vec<CertificateId>,
     /// `sidecar.cluster`: the Envoy cluster of the sidecar's API.
     pub sidecar_cluster: String,
-    /// `sidecar.token`: what requests to the sidecar's API bear. Of several, the first; the others are what it was before.
+    /// `sidecar.token`: the token in requests to the sidecar's API. The first of several is current, the others were
+    /// current before.
     pub sidecar_tokens: Vec<SecretText>,
-    /// `caClusters`. A resolver's `caServer` that is not in it has the cluster named like its host.
+    /// `caClusters`. The cluster of a `caServer` that is not listed has the name of its host.
     pub ca_clusters: Vec<CaCluster>,
     /// `role`.
     pub role: Role,
-    /// `entryPoint`: the one whose challenges this responder answers; unset, any.
+    /// `entryPoint`: the entry point whose challenges this responder answers; unset, any.
     pub entry_point: Option<String>,
-    /// `redirect`: where plaintext requests for hosts with a valid certificate are sent; unset, nowhere.
+    /// `redirect`: the redirection of plaintext requests for hosts with a valid certificate; unset, none.
     pub redirect: Option<Redirect>,
-    /// `engine`: how the orders are driven.
+    /// `engine`: options for processing orders.
     pub engine: EngineOptions,
-    /// What is taken, but deserves a line in the log.
+    /// Warnings for the log, about values that are accepted but deserve attention.
     pub warnings: Vec<String>,
 }
 
@@ -67,7 +68,7 @@ impl Config {
     }
 }
 
-/// One entry of `caClusters`: an origin of a CA, and the Envoy cluster that leads to it.
+/// An entry of `caClusters`: the origin of a CA, and the Envoy cluster that leads to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaCluster {
     /// `host` or `host:port`.
@@ -76,26 +77,26 @@ pub struct CaCluster {
     pub cluster: String,
 }
 
-/// What an instance of the plugin does.
+/// The role of an instance of the plugin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
-    /// Answers challenges and stands for election as the engine.
+    /// Answers challenges, and takes part in the election of the engine.
     #[default]
     Auto,
-    /// Stands for election only.
+    /// Only takes part in the election of the engine.
     Engine,
-    /// Answers challenges only.
+    /// Only answers challenges.
     Responder,
 }
 
-/// How the orders are driven. Traefik has no such options.
+/// Options for processing orders. Traefik has no such options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineOptions {
-    /// `engine.maxOrders`: how many orders are under way at once.
+    /// `engine.maxOrders`: maximum number of concurrent orders.
     pub max_orders: usize,
-    /// `engine.retryMin`: the wait after the first failure of a certificate; it doubles with each further one.
+    /// `engine.retryMin`: the delay after a certificate's first failure; the delay doubles with each further failure.
     pub retry_min: Duration,
-    /// `engine.retryMax`: the longest such wait.
+    /// `engine.retryMax`: the maximum delay.
     pub retry_max: Duration,
 }
 
@@ -107,30 +108,30 @@ impl Default for EngineOptions {
 
 const TOKEN: &str = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";
 
-/// The most tokens: with each, what instances share is looked at.
+/// Maximum number of tokens: shared data is verified with each of them.
 pub const MAX_TOKENS: usize = 4;
 
-/// The shortest token, in bytes: one that can't be guessed. The sidecar takes none that is shorter.
+/// Minimum length of a token, in bytes: shorter tokens could be guessed. The sidecar has the same minimum.
 const MIN_TOKEN: usize = 16;
 
-/// The longest token, in bytes. The sidecar takes none that is longer.
+/// Maximum length of a token, in bytes. The sidecar has the same maximum.
 const MAX_TOKEN: usize = 4096;
 
-/// Says whether the sidecar could have such a token: nobody guesses it, and it can stand in a header.
+/// True if the sidecar could have such a token: long enough not to be guessed, and valid in a header.
 pub fn is_token(text: &str) -> bool {
     (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Takes the name of a router, and a certificate that it wants.
+/// Callback with a router's name and a certificate that the router wants.
 pub type OfRouter<'a> = &'a mut dyn FnMut(&str, &CertificateId);
 
-/// Reads a configuration, or says every mistake in it.
+/// Reads a configuration, or reports every mistake in it.
 pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {
     parse_with(value, &mut |_, _| {})
 }
 
-/// The same, and tells of each router, by its name, which certificates it wants: several may want the same one, which is
-/// in [`Config::wants`] once.
+/// As [`parse`], and calls `wants` with the certificates of each router. Several routers may want the same certificate,
+/// which is in [`Config::wants`] once.
 pub fn parse_with(value: &Value, wants: OfRouter<'_>) -> Result<Config, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let config = read(&Node::root(value), wants, &mut mistakes);
@@ -159,7 +160,7 @@ fn read(root: &Node<'_>, of_router: OfRouter<'_>, mistakes: &mut Vec<Mistake>) -
         top.take("sidecar").and_then(|node| sidecar(&node, mistakes)).unwrap_or_default();
     let ca_clusters = top.take("caClusters").map(|node| ca_clusters(&node, mistakes)).unwrap_or_default();
     let engine = top.take("engine").map(|node| engine_options::read(&node, mistakes)).unwrap_or_default();
-    // A responder needs nothing else; whoever may become the engine needs something to do and somebody to keep it.
+    // A responder needs nothing else; an instance that may become the engine needs resolvers and a sidecar.
     if matches!(role, Some(Role::Auto | Role::Engine)) {
         if has_none {
             mistakes.push(top.missing("certificatesResolvers", "at least one resolver: <name>.acme"));
@@ -211,7 +212,7 @@ fn sidecar(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<Sidecar> {
     Some(Sidecar { cluster, tokens })
 }
 
-/// `sidecar.token`: one or, while it is being replaced, a list: the new one first.
+/// `sidecar.token`: one token or, during a rotation, a list with the new one first.
 fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<SecretText> {
     if !node.value().is_array() {
         return token(node, mistakes).into_iter().collect();
@@ -223,7 +224,7 @@ fn tokens(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<SecretText> {
     items.iter().filter_map(|node| token(node, mistakes)).collect()
 }
 
-/// A token, as it can stand in a header. What is wrong with it is told, never the text.
+/// A token that is valid in a header. A mistake describes the fault, and never quotes the text.
 fn token(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<SecretText> {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
     let is_token = is_token(text);

@@ -1,32 +1,32 @@
-//! `eab.hmacEncoded`: the MAC key of an external account (RFC 8555 §7.3.4), or where the sidecar finds it.
+//! `eab.hmacEncoded`: the MAC key of an external account (RFC 8555 §7.3.4), or its location for the sidecar.
 //!
-//! Promises: a key is never shown, not even one that can't be used. Refuses: to look whether a place is there.
+//! Promises: a key is never shown, not even an invalid one. Refuses: to check whether a location exists.
 
 use protocol::SecretText;
 
-/// The longest MAC key in base64: CAs hand out 32 to 64 bytes.
+/// Maximum length of a MAC key in base64: CAs issue 32 to 64 bytes.
 const MAX_DIGITS: usize = 1024;
 
-/// A MAC key, or its place.
+/// A MAC key, or its location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MacKey {
-    /// `file:PATH`, the path.
+    /// `file:PATH`: the path.
     File(String),
     /// The key itself, in base64url.
     Inline(SecretText),
-    /// `env:NAME`, the variable's name.
+    /// `env:NAME`: the variable's name.
     Variable(String),
 }
 
 impl MacKey {
-    /// The texts that are taken, for a message.
+    /// The accepted texts, for a mistake.
     pub const EXPECTED: &str =
         "the MAC key that the CA gave you, in base64url, or file:PATH or env:NAME of the sidecar";
 
     /// Reads `hmacEncoded`.
     ///
     /// # Errors
-    /// When it is neither a place nor a key.
+    /// If the text is neither a location nor a key.
     pub fn parse(text: &str) -> Result<Self, UnfitMacKey> {
         let text = text.trim();
         match (text.strip_prefix("file:"), text.strip_prefix("env:")) {
@@ -41,23 +41,23 @@ impl MacKey {
     }
 }
 
-/// Why a text is no MAC key.
+/// The reason why a text is no MAC key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnfitMacKey {
     /// `eab` has no `hmacEncoded`.
     Missing,
-    /// `file:` alone.
+    /// `file:` without a path.
     NoPath,
-    /// It is empty, or of another type.
+    /// An empty text, or a value of another type.
     NoText,
     /// `env:` without the name of a variable.
     NoVariable,
-    /// Neither a place nor base64.
+    /// Neither a location nor base64.
     NotBase64,
 }
 
 impl UnfitMacKey {
-    /// What was found, for a message; never the text.
+    /// A description of the value for a mistake, without the value itself.
     pub fn found(self) -> &'static str {
         match self {
             Self::Missing => "nothing",
@@ -69,17 +69,17 @@ impl UnfitMacKey {
     }
 }
 
-/// A name as shells take it (POSIX.1, XBD 8.1).
+/// True for the name of a shell variable (POSIX.1, XBD 8.1).
 fn is_variable(name: &str) -> bool {
     let is_letter = |b: u8| b.is_ascii_alphabetic() || b == b'_';
     name.bytes().next().is_some_and(is_letter) && name.bytes().all(|b| is_letter(b) || b.is_ascii_digit())
 }
 
-/// Base64url with or without padding. CAs have handed out the other alphabet too, and mean the same by it.
+/// True for base64url with or without padding. CAs have issued keys in the other alphabet too, with the same meaning.
 fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
     let padding = text.len().saturating_sub(digits.len());
-    // One digit more than a whole group holds six bits, which are no byte.
+    // A single digit beyond complete groups holds six bits, which are no byte.
     let is_whole = digits.len() % 4 != 1;
     let is_padded = padding == 0 || (padding <= 2 && text.len().is_multiple_of(4));
     let is_digit = |b: u8| b.is_ascii_alphanumeric() || b"-_+/".contains(&b);

@@ -1,17 +1,17 @@
-//! A mistake in a configuration, as the user reads it.
+//! A mistake in a configuration, as shown to the user.
 
 use std::fmt;
 
-/// A mistake in a configuration: where it is, what stands there, what was expected.
+/// A mistake in a configuration: its path, the value found, the value expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     /// The path of the field: `certificatesResolvers.le.acme.keyType`.
     pub path: String,
-    /// What stands there, shortened and escaped; a secret's value never.
+    /// The value found, shortened and escaped; never the value of a secret.
     pub found: String,
-    /// What was expected.
+    /// The value expected.
     pub expected: String,
-    /// The nearest known key or value, when one is near.
+    /// The nearest known key or value, if one is similar.
     pub nearest: Option<String>,
 }
 
@@ -25,20 +25,20 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// How much is shown of a text of the user's, in characters.
+/// Maximum length of a user's text in a message, in characters.
 const MAX_SHOWN: usize = 60;
 
-/// How alike two words must be for the one to be meant by the other, from 0 to 1.
+/// Minimum similarity of a suggested word, from 0 to 1.
 const ALIKE: f64 = 0.6;
 
-/// Longer words are like none of ours. Comparing takes time and memory by the product of both lengths, and a key can be
-/// as long as the whole configuration.
+/// Maximum length of a word to compare. Comparing takes time and memory by the product of both lengths, and a key can
+/// be as long as the whole configuration.
 const MAX_WORD: usize = 64;
 
-/// The most known words that are listed; of more the nearest says enough.
+/// Maximum number of known words to list; with more, the nearest one is enough.
 const MAX_LISTED: usize = 10;
 
-/// The known word that is most like this one, when one is alike.
+/// The most similar known word, if one is similar enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     if word.len() > MAX_WORD {
         return None;

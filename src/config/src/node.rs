@@ -1,4 +1,4 @@
-//! A value of the configuration together with its path, so that every mistake says where it is.
+//! A value of the configuration with its path, for mistakes.
 
 use std::cell::RefCell;
 
@@ -28,17 +28,17 @@ impl<'a> Node<'a> {
         if self.path.is_empty() { "configuration" } else { &self.path }
     }
 
-    /// What is wrong with this value.
+    /// A mistake about this value.
     pub(super) fn mistake(&self, expected: &str) -> Mistake {
         Mistake { path: self.path().to_owned(), found: shown(self.value), expected: expected.to_owned(), nearest: None }
     }
 
-    /// What is wrong with this text in the value.
+    /// A mistake about this text in the value.
     pub(super) fn mistake_in_text(&self, text: &str, expected: &str) -> Mistake {
         Mistake { found: quoted(text), ..self.mistake(expected) }
     }
 
-    /// What is wrong with the key of this value.
+    /// A mistake about the key of this value.
     pub(super) fn mistake_in_key(&self, expected: &str) -> Mistake {
         Mistake { found: "this key".to_owned(), ..self.mistake(expected) }
     }
@@ -52,7 +52,7 @@ impl<'a> Node<'a> {
         Some(Table { node: self.clone(), map, known: RefCell::default() })
     }
 
-    /// The members of an object whose keys are names of the user's.
+    /// The members of an object with user-defined keys.
     pub(super) fn entries(&self, mistakes: &mut Vec<Mistake>) -> Vec<(String, Node<'a>)> {
         let Some(Table { map, .. }) = self.table(mistakes) else { return Vec::new() };
         map.iter().map(|(key, value)| (key.clone(), self.child(key, value))).collect()
@@ -63,7 +63,7 @@ impl<'a> Node<'a> {
         self.value.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// Whether it is an object without members.
+    /// True for an object without members.
     pub(super) fn is_empty_table(&self) -> bool {
         self.value.as_object().is_some_and(Map::is_empty)
     }
@@ -91,7 +91,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// What the text stands for in a list of choices.
+    /// The choice with the value's name, from a list.
     pub(super) fn choice<T: Copy>(&self, choices: &[(&str, T)], mistakes: &mut Vec<Mistake>) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
         let index = self.index_in(&names, mistakes)?;
@@ -109,7 +109,7 @@ impl<'a> Node<'a> {
         found
     }
 
-    /// The value as a whole number within bounds; a decimal without a fraction is one, since a Protobuf Struct knows no
+    /// The value as a whole number within bounds; also a decimal without a fraction, since a Protobuf Struct has no
     /// other numbers.
     pub(super) fn whole(&self, least: u64, most: u64, mistakes: &mut Vec<Mistake>) -> Option<u64> {
         let number = whole_number(self.value).filter(|number| (least..=most).contains(number));
@@ -119,7 +119,7 @@ impl<'a> Node<'a> {
         number
     }
 
-    /// The value as true or false; the words count too, since a command line and the environment know no other form.
+    /// The value as a boolean; also the words, since command lines and environments have only texts.
     pub(super) fn flag(&self, mistakes: &mut Vec<Mistake>) -> Option<bool> {
         let flag = match self.value {
             Value::Bool(flag) => Some(*flag),
@@ -153,7 +153,7 @@ pub(super) fn whole_number(value: &Value) -> Option<u64> {
     })
 }
 
-/// An object whose keys are ours: each is taken once, and what is left is unknown.
+/// An object with fixed keys: each is taken once, and the remaining ones are unknown.
 pub(super) struct Table<'a> {
     node: Node<'a>,
     map: &'a Map<String, Value>,
@@ -161,7 +161,7 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The member of this key. A `null` is as good as none, as in YAML.
+    /// The member with this key. `null` counts as absent, as in YAML.
     pub(super) fn take(&mut self, key: &'static str) -> Option<Node<'a>> {
         let mut known = self.known.borrow_mut();
         if !known.contains(&key) {
@@ -170,13 +170,13 @@ impl<'a> Table<'a> {
         self.map.get(key).filter(|value| !value.is_null()).map(|value| self.node.child(key, value))
     }
 
-    /// That this key is missing.
+    /// A mistake about a missing key.
     pub(super) fn missing(&self, key: &str, expected: &str) -> Mistake {
         let path = self.node.child(key, self.node.value).path;
         Mistake { path, found: "nothing".to_owned(), expected: expected.to_owned(), nearest: None }
     }
 
-    /// Refuses all keys that nobody took.
+    /// Reports all keys that were not taken.
     pub(super) fn finish(self, mistakes: &mut Vec<Mistake>) {
         let known = self.known.into_inner();
         for (key, value) in self.map.iter().filter(|(key, _)| !known.contains(&key.as_str())) {
@@ -192,12 +192,12 @@ fn is_unprintable(c: char) -> bool {
     c.is_control() && !matches!(c, '\n' | '\r' | '\t')
 }
 
-/// The same in quotes.
+/// A shortened text in quotes.
 fn quoted(text: &str) -> String {
     format!("\"{}\"", shortened(text))
 }
 
-/// A wrong value as it is shown: with its type, on one line, shortened.
+/// A wrong value for a mistake: with its type, on one line, shortened.
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "nothing".to_owned(),

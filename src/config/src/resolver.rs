@@ -1,4 +1,4 @@
-//! One `certificatesResolvers.<name>.acme` as types: what the user asked of a CA.
+//! A `certificatesResolvers.<name>.acme` section as types: the options for a CA.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use acme::{ChallengeType, Way};
 
 use crate::Limits;
 
-/// One `certificatesResolvers.<name>.acme`.
+/// A `certificatesResolvers.<name>.acme` section.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolver {
-    /// Its name, unique in a configuration.
+    /// The resolver's name, unique in a configuration.
     pub name: String,
-    /// `email`: the account's contact; none where the user wants none.
+    /// `email`: the account's contact; `None` if the user wants none.
     pub email: Option<String>,
     /// `caServer`: the directory URL.
     pub ca_server: String,
-    /// `keyType`: of the certificates' keys.
+    /// `keyType`: the type of the certificates' keys.
     pub key_type: KeyType,
     /// `eab`: the external account that the registration is bound to (RFC 8555 §7.3.4).
     pub eab: Option<Eab>,
@@ -23,21 +23,21 @@ pub struct Resolver {
     pub preferred_chain: Option<String>,
     /// `profile`: sent with each order (draft-ietf-acme-profiles §4).
     pub profile: Option<String>,
-    /// `emailAddresses`: mail addresses that stand in each certificate beside its names.
+    /// `emailAddresses`: mail addresses in each certificate beside its names.
     pub email_addresses: Vec<String>,
     /// `disableCommonName`: signing requests have no common name.
     pub disable_common_name: bool,
-    /// `certificatesDuration`: what the user says that certificates live, which decides when they are renewed.
+    /// `certificatesDuration`: the lifetime of certificates by the user's word, which decides when they are renewed.
     pub certificates_duration: Option<Duration>,
-    /// `clientTimeout`: bounds one ACME operation with its retries, and the wait for one validation.
+    /// `clientTimeout`: timeout of one ACME operation with its retries, and of the wait for one validation.
     pub client_timeout: Duration,
-    /// `clientResponseHeaderTimeout`: bounds each callout.
+    /// `clientResponseHeaderTimeout`: timeout of each callout.
     pub client_response_header_timeout: Duration,
-    /// `certificateTimeout`: the longest wait from finalize to certificate.
+    /// `certificateTimeout`: timeout of the wait from finalization to certificate.
     pub certificate_timeout: Duration,
-    /// `storage`: where the sidecar keeps this resolver's account and certificates.
+    /// `storage`: path of the sidecar's storage for this resolver's account and certificates.
     pub storage: Option<String>,
-    /// `caCertificates`, `caSystemCertPool`, `caServerName`: whom to trust as the CA's server.
+    /// `caCertificates`, `caSystemCertPool`, `caServerName`: verification of the CA's server.
     pub ca_trust: CaTrust,
     /// `httpChallenge`.
     pub http_challenge: Option<HttpChallenge>,
@@ -47,28 +47,28 @@ pub struct Resolver {
     pub dns_challenge: Option<DnsChallenge>,
     /// `dnsPersistChallenge`: ours, Traefik has none.
     pub dns_persist_challenge: Option<DnsPersistChallenge>,
-    /// `fallback`: ours. The resolvers whose CAs issue when this one's can't, the most preferred first.
+    /// `fallback`: ours. The resolvers whose CAs are used when this one's can't issue, the most preferred first.
     pub fallback: Vec<String>,
-    /// `rateLimits`: ours. The limits of the CA that are kept; those of Let's Encrypt unless the CA is a private one.
+    /// `rateLimits`: ours. The CA's rate limits; those of Let's Encrypt unless the CA is a private one.
     pub limits: Limits,
-    /// `stagingServer`: ours. The directory URL of the CA's test system, where a certificate that keeps failing is
-    /// tried first; that of Let's Encrypt is known.
+    /// `stagingServer`: ours. The directory URL of the CA's staging environment, where a certificate that keeps failing
+    /// is tried first; Let's Encrypt's is known.
     pub staging_server: Option<String>,
 }
 
 impl Resolver {
-    /// Whether it has any challenge.
+    /// True if the resolver has any challenge.
     pub fn has_challenges(&self) -> bool {
         let has_own = self.http_challenge.is_some() || self.tls_challenge.is_some();
         has_own || self.dns_challenge.is_some() || self.dns_persist_challenge.is_some()
     }
 
-    /// The ways by which it proves a name (`*.a.example` for a wildcard), the most preferred first, as in Traefik.
+    /// The challenges usable for a name (`*.a.example` for a wildcard), the most preferred first, as in Traefik.
     pub fn ways(&self, name: &str) -> impl Iterator<Item = Way> {
         let delays = [
             self.tls_challenge.as_ref().map(|challenge| challenge.delay),
             self.http_challenge.as_ref().map(|challenge| challenge.delay),
-            // Its delay comes before the checks, which are the sidecar's.
+            // DNS-01's delay comes before the propagation checks, which are the sidecar's.
             self.dns_challenge.as_ref().map(|_| Duration::ZERO),
             self.dns_persist_challenge.as_ref().map(|_| Duration::ZERO),
         ];
@@ -113,19 +113,20 @@ impl KeyType {
     }
 }
 
-/// The external account that a CA knows its customer by.
+/// An external account, by which a CA knows its customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Eab {
-    /// `kid`: the account's name at the CA. Its MAC key is the sidecar's affair.
+    /// `kid`: the account's name at the CA. The MAC key is known to the sidecar only.
     pub kid: String,
 }
 
-/// Whom to trust as the CA's server. The plugin can't apply this: it belongs in the TLS context of the CA's cluster.
+/// Verification of the CA's server. The plugin can't apply these options: they belong in the TLS context of the CA's
+/// cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CaTrust {
     /// `caCertificates`: PEM files of roots.
     pub certificates: Vec<String>,
-    /// `caSystemCertPool`: the system's roots are trusted beside those of `certificates`.
+    /// `caSystemCertPool`: the system's roots are trusted in addition to `certificates`.
     pub system_cert_pool: bool,
     /// `caServerName`: the name that the server's certificate must have, instead of the URL's.
     pub server_name: Option<String>,
@@ -134,16 +135,16 @@ pub struct CaTrust {
 /// HTTP-01 (RFC 8555 §8.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpChallenge {
-    /// `entryPoint`: which one the CA reaches on port 80.
+    /// `entryPoint`: the entry point that the CA reaches on port 80.
     pub entry_point: String,
-    /// `delay`: the wait between making the answer ready and telling the CA.
+    /// `delay`: the wait between publishing the challenge response and telling the CA.
     pub delay: Duration,
 }
 
 /// TLS-ALPN-01 (RFC 8737).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsChallenge {
-    /// `delay`: the wait between making the answer ready and telling the CA.
+    /// `delay`: the wait between publishing the challenge response and telling the CA.
     pub delay: Duration,
 }
 
@@ -154,7 +155,7 @@ pub struct DnsChallenge {
     pub provider: String,
     /// `resolvers`: recursive servers, `host:port`.
     pub resolvers: Vec<String>,
-    /// `propagation`: how the record is looked for before the CA is told.
+    /// `propagation`: checks of the record before the CA is told.
     pub propagation: Propagation,
 }
 
@@ -165,15 +166,15 @@ pub struct DnsPersistChallenge {
     pub resolvers: Vec<String>,
 }
 
-/// How a TXT record is looked for before the CA is told.
+/// Propagation checks of a TXT record before the CA is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Propagation {
-    /// `delayBeforeChecks`: the wait before the first look.
+    /// `delayBeforeChecks`: the wait before the first check.
     pub delay_before_checks: Duration,
-    /// `disableChecks`: only the delay.
+    /// `disableChecks`: skips the checks and only waits.
     pub disable_checks: bool,
     /// `requireAllRNS`: every recursive server must see the record.
     pub require_all_rns: bool,
-    /// `disableANSChecks`: authoritative servers are not asked.
+    /// `disableANSChecks`: does not ask authoritative servers.
     pub disable_ans_checks: bool,
 }

@@ -1,12 +1,12 @@
-//! CAs' test systems: whose certificates nobody trusts, and which are there so that mistakes cost nothing.
+//! Staging environments of CAs: their certificates are not trusted, and mistakes there cost nothing.
 //!
-//! A stored certificate is known for one by the directory that it was ordered at: the resolver's `stagingServer`, or one
-//! of those that public CAs have. Where that was not kept, as of what was imported, its issuer's name tells. Any other
-//! CA may be somebody's own, and is never taken for a test system.
+//! A stored certificate is recognized by the directory where it was ordered: the resolver's `stagingServer`, or that of
+//! a public CA's staging environment. Without a stored directory, as after an import, the issuer's name decides. Any
+//! other CA may be a private one, and never counts as a staging environment.
 
 use acme::origin::Origin;
 
-/// The hosts of public CAs' test directories.
+/// The hosts of public CAs' staging directories.
 const HOSTS: [&str; 5] = [
     "acme-staging-v02.api.letsencrypt.org",
     "acme-staging-v01.api.letsencrypt.org",
@@ -15,23 +15,23 @@ const HOSTS: [&str; 5] = [
     "dv.acme-v02.test-api.pki.goog",
 ];
 
-/// Public CAs by the host of their directory, each with the directory of its test system.
+/// Public CAs by the host of their directory, each with its staging directory.
 const OF_CAS: [(&str, &str); 3] = [
     ("acme-v02.api.letsencrypt.org", "https://acme-staging-v02.api.letsencrypt.org/directory"),
     ("api.buypass.com", "https://api.test4.buypass.no/acme/directory"),
     ("dv.acme-v02.api.pki.goog", "https://dv.acme-v02.test-api.pki.goog/directory"),
 ];
 
-/// What stands in the names of their issuers: Let's Encrypt's of today, and those of years ago.
+/// Marks in the names of staging issuers: Let's Encrypt's current and former ones, and Buypass's.
 const MARKS: [&str; 3] = ["(STAGING)", "Fake LE ", "Buypass Class 2 Test4"];
 
-/// Whether the directory at this URL is that of a public CA's test system.
+/// True if this URL is a public CA's staging directory.
 pub fn is_directory(url: &str) -> bool {
     Origin::of(url).is_some_and(|origin| HOSTS.contains(&origin.host()))
 }
 
-/// The directory of the test system of the CA with this directory (Let's Encrypt where there is none), or the directory
-/// itself where it is a test system's. None for a CA whose test system is not known.
+/// The staging directory of the CA with this directory (Let's Encrypt's for `None`), or the directory itself if it is a
+/// staging one already. `None` for a CA whose staging environment is not known.
 pub fn of(ca_server: Option<&str>) -> Option<&str> {
     let [(_, lets_encrypts), ..] = OF_CAS;
     let Some(url) = ca_server else { return Some(lets_encrypts) };
@@ -42,15 +42,15 @@ pub fn of(ca_server: Option<&str>) -> Option<&str> {
     OF_CAS.iter().find(|(host, _)| *host == origin.host()).map(|(_, test_system)| *test_system)
 }
 
-/// Whether an issuer's name says that it is a test system's.
+/// True if an issuer's name is that of a staging environment.
 pub fn is_issuer(name: &str) -> bool {
     MARKS.iter().any(|mark| name.contains(mark))
 }
 
-/// Whether what was ordered at `made_at` (none, where that is not known) from this issuer is a test system's, and the
-/// resolver's CA and its test system are these.
+/// True if a certificate that was ordered at `made_at` (`None`: unknown) from this issuer is a staging one, for a
+/// resolver with this CA and this staging server.
 pub fn made(made_at: Option<&str>, issuer: &str, ca_server: &str, staging_server: Option<&str>) -> bool {
-    // Whoever has chosen a test system gets what it issues.
+    // A user who has chosen a staging CA gets its certificates.
     if made_at == Some(ca_server) || is_directory(ca_server) {
         return false;
     }

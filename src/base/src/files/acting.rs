@@ -1,9 +1,9 @@
-//! Root's work in somebody's directory, with that somebody's rights.
+//! Root's work in another user's directory, with that user's rights.
 //!
-//! Root reaches everything, so whoever owns a directory could lead root's work in it to any file. With the user and group
-//! of the directory as the ones that the kernel asks for (credentials(7), "filesystem user ID"), root can do there what
-//! the owner can do anyway, and nothing else; what is made belongs to the owner. They are this thread's alone, unlike
-//! effective ones, which the C library changes for all threads: sockets and the user's own files stay root's business.
+//! Root can access everything, so the owner of a directory could direct root's work in it to any file. With the
+//! directory's user and group as filesystem IDs (credentials(7), "filesystem user ID"), root can do there what the
+//! owner can do anyway, and nothing else; new files belong to the owner. Filesystem IDs are per thread, unlike
+//! effective ones, which the C library changes for all threads: sockets and the user's own files are handled as root.
 
 use std::io;
 
@@ -16,14 +16,14 @@ pub(super) struct Owner {
     pub(super) group: u32,
 }
 
-/// Does the work with the rights of `owner`, or with our own when there is none. Groups that we are in besides stay:
-/// in a directory of its own a user has the owner's rights and needs no group's.
+/// Does the work with the rights of `owner`, or with our own for `None`. Supplementary groups stay: in a directory of
+/// its own a user has the owner's rights and needs no group's.
 pub(super) fn acting<T>(owner: Option<Owner>, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let Some(owner) = owner else { return work() };
     let acting = Acting { user: setfsuid(nobody()), group: setfsgid(no_group()) };
     setfsgid(Gid::from_raw(owner.group));
     setfsuid(Uid::from_raw(owner.user));
-    // Neither call tells of failures.
+    // The calls themselves report no failures.
     if setfsuid(nobody()).as_raw() != owner.user || setfsgid(no_group()).as_raw() != owner.group {
         let why = format!("this process may not act as the uid {} and the gid {}", owner.user, owner.group);
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
@@ -33,7 +33,7 @@ pub(super) fn acting<T>(owner: Option<Owner>, work: impl FnOnce() -> io::Result<
     done
 }
 
-/// The rights there were before, which are taken back when this is dropped, also when the work panics.
+/// The rights from before, restored on drop, also if the work panics.
 struct Acting {
     user: Uid,
     group: Gid,
@@ -46,7 +46,7 @@ impl Drop for Acting {
     }
 }
 
-/// No user's number: asking for it changes nothing, and gives the current one.
+/// An invalid user ID: setting it changes nothing, and returns the current one.
 fn nobody() -> Uid {
     Uid::from_raw(u32::MAX)
 }

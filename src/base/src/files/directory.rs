@@ -1,4 +1,4 @@
-//! An open directory that has been judged, and what can be done in it.
+//! An open directory that has passed the checks, and operations in it.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -18,47 +18,47 @@ use super::new_file::NewFile;
 use super::trust::{Owners, actor, judge_file, judge_way};
 use super::walk::{Last, Walk, is_name, walk};
 
-/// An open directory that has been judged. Whatever happens to its path, it stays this one.
+/// An open directory that has passed the checks. Whatever happens to its path, it stays this directory.
 #[derive(Clone, Debug)]
 pub struct Directory {
     file: Arc<File>,
     path: PathBuf,
-    /// Its owner's uid.
+    /// The owner's uid.
     owner: u32,
-    /// With whose rights things are changed in it, when not with ours.
+    /// The user whose rights are used for changes in the directory, if not our own.
     actor: Option<Owner>,
 }
 
 /// A file's content.
 pub struct Content {
-    /// What the file was when it was opened.
+    /// The file's metadata at the time of opening.
     pub metadata: Metadata,
-    /// All of it.
+    /// The complete content.
     pub bytes: Vec<u8>,
 }
 
 impl Directory {
-    /// The directory at this path.
+    /// Opens the directory at this path.
     ///
     /// # Errors
-    /// When it is not there, or not to be trusted.
+    /// If the directory does not exist, or is not to be trusted.
     pub fn open(path: &Path, owners: Owners) -> Result<Self, FileError> {
         Self::at_end(walk(path, Last::Directory)?, owners)
     }
 
-    /// The directory at this path, which is made when it is not there, and so are those above.
+    /// Opens the directory at this path, and creates it and its parents if they do not exist.
     ///
     /// # Errors
-    /// When it can't be made, or is not to be trusted.
+    /// If the directory can't be created, or is not to be trusted.
     pub fn make(path: &Path, mode: u32, owners: Owners) -> Result<Self, FileError> {
         Self::made(walk(path, Last::Directory)?, mode, owners)
     }
 
-    /// The directory and the name of a file. When the file is a link, it is followed first, if whoever made it and all
-    /// the directories on the way are to be trusted.
+    /// The directory and the name of a file. If the file is a link, it is followed first, provided that its owner and
+    /// all directories on the path are to be trusted.
     ///
     /// # Errors
-    /// When the directory is not there, or not to be trusted.
+    /// If the directory does not exist, or is not to be trusted.
     pub fn of(file: &Path) -> Result<(Self, OsString), FileError> {
         named(file, walk(file, Last::File)?, |walk| Self::at_end(walk, Owners::Anybody))
     }
@@ -66,23 +66,23 @@ impl Directory {
     /// As [`Directory::of`], for a file without secrets: others may write into the directory.
     ///
     /// # Errors
-    /// When the directory is not there, or a link or directory on the way is somebody's who could lead elsewhere.
+    /// If the directory does not exist, or if the owner of a link or directory on the path could redirect it.
     pub fn of_output(file: &Path) -> Result<(Self, OsString), FileError> {
         named(file, walk(file, Last::File)?, |walk| Self::at_end(walk, Owners::AnybodyAmongOthers))
     }
 
-    /// As [`Directory::of`]; the directory is made when it is not there.
+    /// As [`Directory::of`]; creates the directory if it does not exist.
     ///
     /// # Errors
-    /// When it can't be made, or is not to be trusted.
+    /// If the directory can't be created, or is not to be trusted.
     pub fn made_for(file: &Path, mode: u32) -> Result<(Self, OsString), FileError> {
         named(file, walk(file, Last::File)?, |walk| Self::made(walk, mode, Owners::Anybody))
     }
 
-    /// The directory and the name of a file, which is not followed when it is a link.
+    /// The directory and the name of a file, which is not followed if it is a link.
     ///
     /// # Errors
-    /// When the directory is not there, or not to be trusted.
+    /// If the directory does not exist, or is not to be trusted.
     pub fn beside(file: &Path) -> Result<(Self, OsString), FileError> {
         named(file, walk(file, Last::Name)?, |walk| Self::at_end(walk, Owners::Anybody))
     }
@@ -97,7 +97,7 @@ impl Directory {
 
     fn made(mut walk: Walk, mode: u32, owners: Owners) -> Result<Self, FileError> {
         let missing = std::mem::take(&mut walk.missing);
-        // Those above what is missing; what is made there is ours or its owner's.
+        // The parents of missing directories; new directories are ours or their owner's.
         let above = if missing.is_empty() { owners } else { Owners::Anybody };
         let mut directory = Self::at_end(walk, above)?;
         for name in missing {
@@ -109,7 +109,7 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Opens a directory for all that is to be done in it. Where we may only pass through, it is open for that.
+    /// Opens a directory for all operations. If we may only pass through, it is opened for that.
     pub(super) fn opened(at: &File, name: &OsStr, path: PathBuf) -> Result<Self, FileError> {
         let open = |further| {
             let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | further;
@@ -128,29 +128,29 @@ impl Directory {
         Ok(Self { file: Arc::new(file), path, owner: metadata.uid(), actor: actor(&metadata) })
     }
 
-    /// Where it is, absolute and without links.
+    /// The directory's absolute path, without links.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its mode now.
+    /// The directory's current mode.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// If the system reports none.
     pub fn mode(&self) -> Result<u32, FileError> {
         let metadata = self.file.metadata().map_err(|error| FileError::io(&self.path, "look at", error))?;
         Ok(metadata.mode() & 0o7777)
     }
 
-    /// The path of something in it.
+    /// The path of an entry.
     pub fn path_of(&self, name: &OsStr) -> PathBuf {
         self.path.join(name)
     }
 
-    /// What is there under a name, without following or opening it; none when there is nothing.
+    /// The metadata of an entry, without following or opening it; `None` if it does not exist.
     ///
     /// # Errors
-    /// When it can't be looked at.
+    /// If the metadata can't be read.
     pub fn look(&self, name: &OsStr) -> Result<Option<Metadata>, FileError> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         match openat(&*self.file, self.checked(name)?, flags, Mode::empty()) {
@@ -160,10 +160,10 @@ impl Directory {
         }
     }
 
-    /// What a file of ours is, without opening it; none when there is nothing.
+    /// The metadata of a file of ours, without opening it; `None` if it does not exist.
     ///
     /// # Errors
-    /// When there is something that can't be a file of ours.
+    /// If the entry can't be a file of ours.
     pub fn look_at_file(&self, name: &OsStr) -> Result<Option<Metadata>, FileError> {
         let found = self.look(name)?;
         if let Some(metadata) = &found {
@@ -172,10 +172,10 @@ impl Directory {
         Ok(found)
     }
 
-    /// A file's content, of at most `most` bytes; none when it is not there.
+    /// Reads a file of at most `most` bytes; `None` if it does not exist.
     ///
     /// # Errors
-    /// When it can't be read, is larger, or can't be a file of ours.
+    /// If the file can't be read, is larger, or can't be a file of ours.
     pub fn read(&self, name: &OsStr, most: u64) -> Result<Option<Content>, FileError> {
         let Some(file) = self.open_file(name, OFlags::RDONLY)? else { return Ok(None) };
         let failed = |error| self.failed(name, "read", error);
@@ -188,21 +188,21 @@ impl Directory {
         Ok(Some(Content { metadata, bytes }))
     }
 
-    /// A new file that gets its name when it is whole. What a crash has left under `temporary` is removed: nobody else
-    /// may be using that name.
+    /// A new file that gets its name when it is complete. A leftover of a crash under the name `temporary` is removed:
+    /// nobody else may use that name.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// If the file can't be created.
     pub fn new_file(&self, temporary: &OsStr, mode: u32) -> Result<NewFile, FileError> {
         self.remove(temporary)?;
         let file = self.create(temporary, mode)?;
         Ok(NewFile::new(self.clone(), temporary.to_owned(), file))
     }
 
-    /// A new file that gets its name when it is whole. Until then it has one that nobody can foresee.
+    /// A new file that gets its name when it is complete. Its temporary name can't be predicted.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// If the file can't be created.
     pub fn new_file_for(&self, name: &OsStr, mode: u32) -> Result<NewFile, FileError> {
         let mut temporary = OsString::from(".");
         temporary.push(self.checked(name)?);
@@ -210,7 +210,7 @@ impl Directory {
         self.new_file(&temporary, mode)
     }
 
-    /// Makes a file under a name that is free.
+    /// Creates a file under an unused name.
     pub(super) fn create(&self, name: &OsStr, mode: u32) -> Result<File, FileError> {
         let name = self.checked(name)?;
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -218,28 +218,28 @@ impl Directory {
         created.map(File::from).map_err(|error| self.failed(name, "create", error))
     }
 
-    /// Gives something another name. What had that one is gone.
+    /// Renames an entry. An existing entry of the new name is replaced.
     ///
     /// # Errors
-    /// When it can't be renamed.
+    /// If the entry can't be renamed.
     pub fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), FileError> {
         let (from, to) = (self.checked(from)?, self.checked(to)?);
         let renamed = self.acting(|| renameat(&*self.file, from, &*self.file, to));
         renamed.map_err(|error| self.failed(to, "replace", error))
     }
 
-    /// Removes a file or link, if it is there.
+    /// Removes a file or link, if it exists.
     ///
     /// # Errors
-    /// When it can't be removed.
+    /// If it can't be removed.
     pub fn remove(&self, name: &OsStr) -> Result<(), FileError> {
         self.unlink(name, AtFlags::empty())
     }
 
-    /// Removes an empty directory, if it is there.
+    /// Removes an empty directory, if it exists.
     ///
     /// # Errors
-    /// When it can't be removed.
+    /// If it can't be removed.
     pub fn remove_directory(&self, name: &OsStr) -> Result<(), FileError> {
         self.unlink(name, AtFlags::REMOVEDIR)
     }
@@ -252,10 +252,10 @@ impl Directory {
         }
     }
 
-    /// Makes what was made, renamed and removed in it durable. Some file systems know no such thing, and say so.
+    /// Makes creations, renames and removals durable. Some file systems do not support this, and say so.
     ///
     /// # Errors
-    /// When it can't be.
+    /// If the directory can't be synced.
     pub fn sync(&self) -> Result<(), FileError> {
         match self.file.sync_all() {
             Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(FileError::io(&self.path, "write", error)),
@@ -263,10 +263,10 @@ impl Directory {
         }
     }
 
-    /// Gives the directory exactly this mode, whatever the umask is, and to a group. It must have been made by us.
+    /// Sets the directory's exact mode, whatever the umask is, and its group. We must have created it.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn set_access(&self, mode: u32, group: Option<u32>) -> Result<(), FileError> {
         let failed = |error: rustix::io::Errno| FileError::io(&self.path, "set up", error.into());
         if let Some(group) = group {
@@ -275,10 +275,10 @@ impl Directory {
         fchmod(&*self.file, Mode::from_raw_mode(mode)).map_err(failed)
     }
 
-    /// The names of everything in it, sorted.
+    /// The names of all entries, sorted.
     ///
     /// # Errors
-    /// When it can't be listed.
+    /// If the directory can't be listed.
     pub fn names(&self) -> Result<Vec<OsString>, FileError> {
         let failed = |error: rustix::io::Errno| FileError::io(&self.path, "list", error.into());
         let mut names = Vec::new();
@@ -293,12 +293,12 @@ impl Directory {
         Ok(names)
     }
 
-    /// Whether something in it is mounted there by itself, as with `docker run -v ./acme.json:/acme.json`.
+    /// True if an entry is a mount point, as with `docker run -v ./acme.json:/acme.json`.
     pub fn is_mount_point(&self, name: &OsStr) -> bool {
         is_mounted(&self.file, name)
     }
 
-    /// Its owner's uid.
+    /// The owner's uid.
     pub(super) fn owner(&self) -> u32 {
         self.owner
     }
@@ -311,16 +311,17 @@ impl Directory {
         &self.file
     }
 
-    /// Does something with the rights of the directory's owner, when it is root who does it.
+    /// Does something with the rights of the directory's owner, if we are root.
     pub(super) fn acting<T, E: Into<io::Error>>(&self, work: impl FnOnce() -> Result<T, E>) -> io::Result<T> {
         acting(self.actor, || work().map_err(Into::into))
     }
 
-    /// Opens a file that is there, without a wait when it is a FIFO, and judges it. Nothing is changed by that, so it
-    /// takes no other rights than ours: an owner's file that root has made is still root's to read.
+    /// Opens an existing file, without blocking on a FIFO, and checks it. Nothing is changed by that, so our own rights
+    /// are used: root can still read a file in an owner's directory that root has created.
     pub(super) fn open_file(&self, name: &OsStr, access: OFlags) -> Result<Option<File>, FileError> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        // A socket can't be opened, and a FIFO without a reader neither: what it is says more than that.
+        // A socket can't be opened, and neither can a FIFO without a reader; the kind of file explains more than that
+        // error.
         let Some(_) = self.look_at_file(name)? else { return Ok(None) };
         let file: File = match openat(&*self.file, name, flags | access, Mode::empty()) {
             Ok(file) => file.into(),
@@ -342,7 +343,7 @@ impl Directory {
     }
 }
 
-/// Whether something in a directory is mounted there by itself.
+/// True if an entry of a directory is a mount point.
 pub(super) fn is_mounted(directory: &File, name: &OsStr) -> bool {
     statx(directory, name, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::BASIC_STATS).is_ok_and(|statx| {
         let known = statx.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT);
@@ -359,9 +360,9 @@ fn named(
     Ok((open(walk)?, name))
 }
 
-/// A number that nobody can foresee.
+/// An unpredictable number.
 fn unforeseen() -> u64 {
     use std::hash::{BuildHasher, Hasher};
-    // Its keys are random, and others each time.
+    // The hasher has new random keys each time.
     std::hash::RandomState::new().build_hasher().finish()
 }

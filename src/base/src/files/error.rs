@@ -1,4 +1,5 @@
-//! Why something is not done with a file or directory: what was found, what was expected, what to do.
+//! The reason why an operation on a file or directory was refused or failed: what was found, what was expected, what to
+//! do.
 
 use std::fmt;
 use std::io;
@@ -6,89 +7,89 @@ use std::path::{Path, PathBuf};
 
 use super::trust::own_user;
 
-/// Why a file of ours, or a directory for one, is not used. It is as it was.
+/// The reason why a file of ours, or a directory for one, is not used. The file is unchanged.
 #[derive(Debug)]
 pub enum FileError {
-    /// Everybody may read a secret.
+    /// A secret that everybody may read.
     Exposed {
         /// The file.
         path: PathBuf,
-        /// Its mode.
+        /// The file's mode.
         mode: u32,
     },
-    /// A directory of somebody who could put another one in the place of ours.
+    /// A directory whose owner could replace ours.
     ForeignDirectory {
         /// The directory.
         path: PathBuf,
-        /// Whose it is.
+        /// The owner's uid.
         owner: u32,
     },
-    /// A file of somebody else's where ours is to be.
+    /// A file of another user in place of ours.
     ForeignFile {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The file's owner.
         owner: u32,
-        /// Whose the directory is.
+        /// The directory's owner.
         expected: u32,
     },
-    /// A link of somebody who could let it lead elsewhere.
+    /// A link whose owner could redirect it.
     ForeignLink {
         /// The link.
         path: PathBuf,
-        /// Whose it is.
+        /// The owner's uid.
         owner: u32,
     },
-    /// A secret of somebody who could change it.
+    /// A secret whose owner could change it.
     ForeignSecret {
         /// The file.
         path: PathBuf,
-        /// Whose it is.
+        /// The owner's uid.
         owner: u32,
     },
-    /// The system refuses.
+    /// An error of the system.
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// A link where a file of ours is to be.
+    /// A link in place of a file of ours.
     Link(PathBuf),
-    /// Another process holds it.
+    /// A file that another process has locked.
     Locked(PathBuf),
-    /// A file that has other names, which may be others' files.
+    /// A file with further names (hard links), which may be other users' files.
     ManyNames {
         /// The file.
         path: PathBuf,
-        /// How many.
+        /// The number of names.
         count: u64,
     },
-    /// Something else where a directory is to be.
+    /// An entry that is no directory, where one is expected.
     NotADirectory(PathBuf),
-    /// Something else where a file is to be.
+    /// An entry that is no regular file, where one is expected.
     NotAFile(PathBuf),
-    /// A directory into which others may write.
+    /// A directory that others may write to.
     OpenDirectory {
         /// The directory.
         path: PathBuf,
-        /// Its mode.
+        /// The directory's mode.
         mode: u32,
     },
-    /// A file that is larger than any should be.
+    /// A file that is larger than expected.
     TooLarge {
         /// The file.
         path: PathBuf,
-        /// The most bytes that are read.
+        /// The maximum size, in bytes.
         most: u64,
     },
-    /// Others may write a secret.
+    /// A secret that others may write.
     Writable {
         /// The file.
         path: PathBuf,
-        /// Its mode.
+        /// The file's mode.
         mode: u32,
     },
 }
@@ -98,7 +99,7 @@ impl FileError {
         Self::Io { path: path.to_owned(), doing, error }
     }
 
-    /// The kind of the system's error that it is, or is like.
+    /// The kind of the system's error, or the most similar one.
     pub fn kind(&self) -> io::ErrorKind {
         match self {
             Self::Exposed { .. }
@@ -116,7 +117,7 @@ impl FileError {
         }
     }
 
-    /// Whether there is no such file or directory.
+    /// True if there is no such file or directory.
     pub fn is_absent(&self) -> bool {
         self.kind() == io::ErrorKind::NotFound
     }

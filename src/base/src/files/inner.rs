@@ -12,20 +12,20 @@ use super::error::FileError;
 use super::trust::judge_below;
 
 impl Directory {
-    /// Makes a symbolic link under a name that is free.
+    /// Creates a symbolic link under an unused name.
     ///
     /// # Errors
-    /// When it can't be made.
+    /// If the link can't be created.
     pub fn make_link(&self, name: &OsStr, target: &Path) -> Result<(), FileError> {
         let name = self.checked(name)?;
         let made = self.acting(|| symlinkat(target, self.file(), name));
         made.map_err(|error| self.failed(name, "make", error))
     }
 
-    /// The target of a symbolic link; none when there is nothing.
+    /// The target of a symbolic link; `None` if it does not exist.
     ///
     /// # Errors
-    /// When there is something else (`InvalidInput`), or it can't be read.
+    /// If the entry is no link (`InvalidInput`), or can't be read.
     pub fn link(&self, name: &OsStr) -> Result<Option<PathBuf>, FileError> {
         match readlinkat(self.file(), self.checked(name)?, Vec::new()) {
             Ok(target) => Ok(Some(OsString::from_vec(target.into_bytes()).into())),
@@ -34,10 +34,10 @@ impl Directory {
         }
     }
 
-    /// A directory in this one.
+    /// Opens a subdirectory.
     ///
     /// # Errors
-    /// When it is not there, is a link or something else, or is not to be trusted.
+    /// If the subdirectory does not exist, is a link or something else, or is not to be trusted.
     pub fn directory(&self, name: &OsStr) -> Result<Self, FileError> {
         let directory = Self::opened(self.file(), self.checked(name)?, self.path_of(name))?;
         let metadata = directory.metadata()?;
@@ -45,10 +45,10 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Makes a directory in this one; it is as good when it is there.
+    /// Creates a subdirectory, or opens an existing one.
     ///
     /// # Errors
-    /// When it can't be made, or is not to be trusted.
+    /// If the subdirectory can't be created, or is not to be trusted.
     pub fn make_directory(&self, name: &OsStr, mode: u32) -> Result<Self, FileError> {
         let name = self.checked(name)?;
         match self.acting(|| mkdirat(self.file(), name, Mode::from_raw_mode(mode))) {

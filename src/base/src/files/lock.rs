@@ -1,5 +1,5 @@
-//! Locks: of files that are there for nothing else, and that nobody else can open. A directory's own could be held by
-//! whoever may read it.
+//! Locks on dedicated files that no other user can open. A directory's own lock could be held by any user who may read
+//! it.
 
 use std::ffi::OsStr;
 use std::fs::{File, TryLockError};
@@ -12,24 +12,24 @@ use rustix::fs::OFlags;
 use super::directory::Directory;
 use super::error::FileError;
 
-/// Only the owner may read and write.
+/// Mode of lock files: only the owner may read and write.
 const LOCK_MODE: u32 = 0o600;
-/// How often a lock's file is looked for that comes and goes.
+/// Maximum number of attempts to open a lock file that appears and disappears.
 const TRIES: usize = 16;
-/// How long a lock that is held is left alone. Nobody notices such a delay.
+/// Interval between attempts to take a lock. Nobody notices such a delay.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A file's lock, held until this is dropped or the process ends.
+/// A lock on a file, held until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct Lock {
     file: File,
 }
 
 impl Lock {
-    /// Replaces what is in the lock's file: a short note for who takes it next. A crash may leave part of it.
+    /// Replaces the content of the lock file: a short note for its next holder. A crash may leave part of it.
     ///
     /// # Errors
-    /// When it can't be written.
+    /// If the note can't be written.
     pub fn write(&self, note: &[u8]) -> io::Result<()> {
         self.file.write_all_at(note, 0)?;
         self.file.set_len(u64::try_from(note.len()).unwrap_or(u64::MAX))?;
@@ -38,10 +38,10 @@ impl Lock {
 }
 
 impl Directory {
-    /// Locks a file, which is made when it is not there.
+    /// Locks a file, and creates it if it does not exist.
     ///
     /// # Errors
-    /// When another process has locked it, or it can't be a file of ours.
+    /// If another process has locked the file, or if it can't be a file of ours.
     pub fn lock(&self, name: &OsStr) -> Result<Lock, FileError> {
         let file = self.lock_file(name)?;
         match file.try_lock() {
@@ -64,10 +64,10 @@ impl Directory {
         Err(self.failed(name, "lock", io::ErrorKind::ResourceBusy))
     }
 
-    /// As [`Directory::lock`], but waits so long for another process that has locked it. It blocks.
+    /// As [`Directory::lock`], but waits up to `patience` for another process to release the lock. Blocks.
     ///
     /// # Errors
-    /// When it is still locked then, or can't be a file of ours.
+    /// If the file is still locked then, or can't be a file of ours.
     pub fn wait_for_lock(&self, name: &OsStr, patience: Duration) -> Result<Lock, FileError> {
         let start = Instant::now();
         loop {

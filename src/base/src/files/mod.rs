@@ -1,26 +1,27 @@
-//! Files of our own: every one of them is opened, made, replaced, locked and removed here, and nowhere else.
+//! Files of our own: all of them are opened, created, replaced, locked and removed here, and nowhere else.
 //!
-//! Promises: a file is reached by its name in a directory that is open and has been judged, and never through a link; it
-//! is a regular file with one name, of ours, the directory's owner or root; what is new appears whole and under a name
-//! that was free, or takes the place of the old one by one step. Owners are never changed, and groups only of what the
-//! same call has made. As root in somebody's directory, whatever is changed there is changed with that user's rights.
+//! Promises: a file is accessed by its name in an open directory that has passed the checks, and never through a link;
+//! it is a regular file with one name, owned by us, the directory's owner or root; a new file appears complete and
+//! under an unused name, or atomically replaces the old one. Owners are never changed, and groups only of files that
+//! the same call has created. As root in another user's directory, changes are made with that user's rights.
 //!
-//! Refuses: directories in which, or above which, somebody else could put another one in its place. As with sshd's
-//! configuration, every directory from the root on, and every link on the way, must be of root or of whom it is for, and
-//! nobody else may write into it; sticky ones, such as `/tmp`, and ones of a user's private group are fine.
+//! Refuses: directories that another user could replace, or whose parents another user could replace. As with sshd's
+//! configuration, every directory from the root on, and every link on the path, must be owned by root or by the user it
+//! is for, and nobody else may write to it; sticky directories, such as `/tmp`, and those of a user's private group are
+//! fine.
 //!
-//! | file | what it does |
+//! | file | its part |
 //! |---|---|
 //! | `walk.rs` | from a path to an open directory, link by link |
-//! | `trust.rs` | whether directories, links and files are to be trusted |
+//! | `trust.rs` | checks of directories, links and files |
 //! | `directory.rs` | an open directory, and files in it |
 //! | `inner.rs`, `lock.rs` | links and directories in it; locks |
-//! | `new_file.rs` | a file that is not there yet, or is to take the place of another one |
-//! | `atomic_file.rs` | files that are replaced whole, for whoever writes one |
+//! | `new_file.rs` | a new file, or a replacement of one |
+//! | `atomic_file.rs` | atomic creation and replacement of files |
 //! | `acting.rs` | root's work with another user's rights |
-//! | `secret.rs` | files with a secret: the user's, and those that we make |
+//! | `secret.rs` | files with a secret: the user's, and our own |
 //! | `socket.rs` | sockets |
-//! | `users.rs` | the user's files that are only read |
+//! | `users.rs` | the user's files, which are only read |
 //! | `error.rs` | what was found, what was expected, what to do |
 
 mod acting;

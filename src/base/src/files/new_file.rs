@@ -1,4 +1,4 @@
-//! A file that is made under another name, and gets its own when it is whole.
+//! A file that is created under a temporary name, and gets its own when it is complete.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -10,17 +10,17 @@ use rustix::io::Errno;
 use super::directory::Directory;
 use super::error::FileError;
 
-/// How much is handed to the kernel at once.
+/// Buffer size for writes.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// A file that has not got its name yet. It is removed when this is dropped before.
+/// A file that does not have its final name yet. Dropping it removes the file.
 #[derive(Debug)]
 pub struct NewFile {
     directory: Directory,
     temporary: OsString,
     file: File,
     is_synced: bool,
-    /// It has its name, or another one's.
+    /// True once the file has its final name, or another process has taken it.
     is_put: bool,
 }
 
@@ -29,10 +29,10 @@ impl NewFile {
         Self { directory, temporary, file, is_synced: false, is_put: false }
     }
 
-    /// Gives the file exactly this mode, whatever the umask is, and to a group.
+    /// Sets the file's exact mode, whatever the umask is, and its group.
     ///
     /// # Errors
-    /// When the system refuses; the text names the group that this process can't give it to.
+    /// If the system refuses; the message names a group that this process can't assign.
     pub fn set_access(&self, mode: u32, group: Option<u32>) -> Result<(), FileError> {
         if let Some(group) = group {
             let given = fchown(&self.file, None, Some(Gid::from_raw(group)));
@@ -51,30 +51,30 @@ impl NewFile {
         buffered.flush()
     }
 
-    /// Brings the content to the disk.
+    /// Flushes the content to disk.
     ///
     /// # Errors
-    /// When it can't be.
+    /// If the content can't be flushed.
     pub fn sync(&mut self) -> Result<(), FileError> {
         self.file.sync_all().map_err(|error| self.failed("write", error))?;
         self.is_synced = true;
         Ok(())
     }
 
-    /// Puts it in the place of whatever has this name. When it returns `Ok`, all of it is on disk.
+    /// Gives the file its name, replacing any other. On `Ok`, the content and the name are on disk.
     ///
     /// # Errors
-    /// When it can't be put there. What was there still is, unless only making that durable failed.
+    /// If the file can't be renamed. The old file still exists, unless only making the change durable failed.
     pub fn put(self, name: &OsStr) -> Result<(), FileError> {
         let directory = self.directory.clone();
         self.rename_to(name)?;
         directory.sync()
     }
 
-    /// As [`NewFile::put`], but the renaming is not durable before [`Directory::sync`].
+    /// As [`NewFile::put`], but the new name is not durable before [`Directory::sync`].
     ///
     /// # Errors
-    /// When it can't be put there. What was there still is.
+    /// If the file can't be renamed. The old file still exists.
     pub fn rename_to(mut self, name: &OsStr) -> Result<Metadata, FileError> {
         if !self.is_synced {
             self.sync()?;
@@ -85,17 +85,18 @@ impl NewFile {
         Ok(metadata)
     }
 
-    /// Puts it under a name that is free; says whether it was.
+    /// Gives the file its name if the name is unused; returns true if it was.
     ///
     /// # Errors
-    /// When it can't be put there for another reason.
+    /// If the file can't be renamed for another reason.
     pub fn put_if_absent(mut self, name: &OsStr) -> Result<bool, FileError> {
         if !self.is_synced {
             self.sync()?;
         }
         let (at, from, to) = (self.directory.file(), &self.temporary, self.directory.checked(name)?);
         let moved = self.directory.acting(|| match renameat_with(at, from, at, to, RenameFlags::NOREPLACE) {
-            // The file system knows no such renaming: then by a second name. The first one goes with us.
+            // The file system does not support this kind of rename: use a hard link. The temporary name is removed on
+            // drop.
             Err(Errno::INVAL | Errno::NOSYS) => linkat(at, from, at, to, AtFlags::empty()).map(|()| false),
             renamed => renamed.map(|()| true),
         });
@@ -117,7 +118,7 @@ impl NewFile {
 impl Drop for NewFile {
     fn drop(&mut self) {
         if !self.is_put {
-            // On a full disk every block counts. The error that matters is the one before.
+            // On a full disk every block counts. The earlier error is the one to report.
             let _ = self.directory.remove(&self.temporary);
         }
     }

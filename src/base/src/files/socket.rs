@@ -1,4 +1,4 @@
-//! A unix socket in a directory into which nobody else can write.
+//! A unix socket in a directory that no other user can write to.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -12,23 +12,24 @@ use super::directory::Directory;
 use super::error::FileError;
 
 impl Directory {
-    /// Listens on a new socket, which has its mode and group before it has its name. The directory must be one that
-    /// was opened as ours or root's. What has the name is gone then; until then it is `.name`, which must be free.
+    /// Listens on a new socket, which has its mode and group before it has its name. The directory must have been
+    /// opened as ours or root's. An existing entry of this name is replaced; until then the socket's name is `.name`,
+    /// which must be unused.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the system refuses.
     pub fn listen(&self, name: &OsStr, mode: u32, group: Option<u32>) -> Result<UnixListener, FileError> {
         let mut hidden = OsString::from(".");
         hidden.push(self.checked(name)?);
         let bound = match UnixListener::bind(self.path_of(&hidden)) {
-            // Without links the path may be longer than a socket's address can be.
+            // The resolved path may be longer than a socket's address can be.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => UnixListener::bind(self.short_path(&hidden)),
             bound => bound,
         };
         let listener = bound.map_err(|error| self.failed(name, "bind", error))?;
         let restricted = self.restrict(&hidden, mode, group).and_then(|()| self.rename(&hidden, name));
         if let Err(error) = restricted {
-            // It is of no use to anybody.
+            // A socket without its final name is of no use.
             let _ = self.remove(&hidden);
             return Err(error);
         }

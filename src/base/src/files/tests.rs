@@ -1,4 +1,4 @@
-//! What is trusted, and what is left alone.
+//! Trusted files are used; all others are left alone.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ use super::{Directory, FileError, Owners};
 
 /// A user that is neither root nor us.
 const SOMEBODY: u32 = 65_534;
-/// Another one.
+/// A third user.
 const ANOTHER: u32 = 54_321;
 
 struct Place(TempDir);
@@ -109,7 +109,7 @@ fn a_group_may_write_only_when_it_is_the_owners_own() {
     }
     let place = Place::new();
     let path = place.directory("home", 0o775);
-    // Neither has a name, so one of the user's own number is the user's.
+    // Neither has a name, so the group with the user's own number is the user's.
     chown(&path, Some(ANOTHER), Some(ANOTHER)).unwrap();
     assert!(Directory::open(&path, Owners::Anybody).is_ok());
     for group in [ANOTHER + 1, 0] {
@@ -282,11 +282,11 @@ fn root_works_in_somebodys_directory_as_that_user() {
         let metadata = fs::symlink_metadata(place.path("theirs").join(made)).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), (SOMEBODY, SOMEBODY), "{made}");
     }
-    // What the owner can't do, root doesn't do there either.
+    // Root can't do there what the owner can't do.
     fs::set_permissions(place.path("theirs/new"), Permissions::from_mode(0o500)).unwrap();
     assert_eq!(put(&directory, "file", "y").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     assert!(directory.remove(&file).is_err());
-    // Elsewhere it is root again.
+    // Elsewhere root's own rights count again.
     place.file("roots", "");
     assert_eq!(fs::metadata(place.path("roots")).unwrap().uid(), 0);
 }
@@ -330,12 +330,12 @@ fn a_secret_that_others_may_change_is_not_taken_and_one_that_all_may_read_is_tol
     set(0o600);
     assert!(matches!(secret::read(&path, 5), Err(FileError::TooLarge { .. })));
     assert!(matches!(secret::read(place.0.path(), 5), Err(FileError::NotAFile(_))));
-    // As secrets are mounted in containers.
+    // Containers mount secrets in this way.
     symlink("token", place.path("link")).unwrap();
     assert_eq!(secret::read(&place.path("link"), 6).unwrap(), b"secret");
 }
 
-/// M6: whoever owns it, or a directory on the way, decides what it is.
+/// M6: the owner of the file, or of a directory on the path, decides its content.
 #[test]
 fn a_secret_that_a_stranger_can_replace_is_no_token_and_told_of_as_a_key() {
     let place = Place::new();
@@ -357,7 +357,7 @@ fn a_secret_that_a_stranger_can_replace_is_no_token_and_told_of_as_a_key() {
     let error = secret::read(&theirs, 6).err().unwrap();
     assert!(error.to_string().contains(&format!("run: chown 0 {}", theirs.display())), "{error}");
     assert!(matches!(secret::read_exposed(&theirs, 6).unwrap().doubts[..], [FileError::ForeignSecret { .. }]));
-    // A sticky directory keeps others from renaming what is there, not from being first.
+    // A sticky directory keeps others from renaming existing entries, not from creating them first.
     place.directory("sticky", 0o1777);
     fs::rename(&theirs, place.path("sticky/token")).unwrap();
     assert!(matches!(secret::read(&place.path("sticky/token"), 6), Err(FileError::ForeignSecret { .. })));
@@ -371,7 +371,7 @@ fn a_secret_that_a_stranger_can_replace_is_no_token_and_told_of_as_a_key() {
 #[test]
 fn secrets_are_taken_as_kubernetes_and_certbot_have_them_and_from_a_users_own_directory() {
     let place = Place::new();
-    // A volume: everybody may write, by its sticky bit to no effect.
+    // A volume: everybody may write, and the sticky bit has no effect.
     place.directory("volume/..2026", 0o755);
     place.directory("volume", 0o1777);
     fs::set_permissions(place.file("volume/..2026/token", "secret"), Permissions::from_mode(0o400)).unwrap();
@@ -430,8 +430,8 @@ fn a_secret_of_ours_is_never_behind_a_link() {
     assert_eq!(secret::read_own(&place.path("token"), 20).unwrap().len(), 16);
 }
 
-/// Nothing else opens, makes, renames or removes a file of ours: the names by which that could be done stand nowhere
-/// else, but in those that read the user's own files, with what they read.
+/// No other module opens, creates, renames or removes a file of ours: the names of the functions that could do so are
+/// in no other module, except in those that read the user's own files.
 #[test]
 fn nothing_but_this_module_touches_files() {
     const READERS: [(&str, &str); 10] = [
@@ -497,7 +497,7 @@ fn nothing_but_this_module_touches_files() {
             found.push(format!("{name}: {word}"));
         }
     }
-    // Its removal goes by the same descriptors.
+    // The test directory is removed by the same descriptors.
     found.retain(|line| line != "sidecar/src/run/directory.rs: tempfile");
     assert!(found.is_empty() && looked_at > 150, "{looked_at} files, of which use files by themselves: {found:#?}");
 }

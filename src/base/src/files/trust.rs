@@ -1,4 +1,4 @@
-//! Whether what lies on a path, and at its end, is to be trusted.
+//! Checks whether the directories and links of a path, and the file at its end, are to be trusted.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -9,28 +9,28 @@ use nix::unistd::{Gid, Group, Uid, User};
 use super::acting::Owner;
 use super::error::FileError;
 
-/// The bits that let others write.
+/// Mode bits: group and others may write.
 const OTHERS_WRITE: u32 = 0o022;
-/// The one that lets a group write.
+/// Mode bit: the group may write.
 const GROUP_WRITES: u32 = 0o020;
-/// Who may write into such a directory can't rename or remove what others have in it.
+/// Mode bit: users who may write to the directory can't rename or remove other users' entries.
 const STICKY: u32 = 0o1000;
 
-/// Whose a directory may be.
+/// Accepted owners of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owners {
-    /// Ours or root's; as root anybody's, with whose rights the work is done then.
+    /// Us or root; as root, any user, with whose rights the work is then done.
     Anybody,
-    /// As [`Owners::Anybody`], and others may write into it and those above: for what holds no secret, and whose readers
-    /// know where they read.
+    /// As [`Owners::Anybody`], and others may write to the directory and its parents: for files without secrets, whose
+    /// readers know where they read.
     AnybodyAmongOthers,
-    /// Ours alone, and nobody else may write into it, not even where it is sticky.
+    /// Us alone; nobody else may write to the directory, not even if it is sticky.
     Ours,
-    /// Ours or root's, and nobody else may write into it, not even where it is sticky.
+    /// Us or root; nobody else may write to the directory, not even if it is sticky.
     OursOrRoot,
 }
 
-/// A directory or a link on the way.
+/// A directory or a link on a path.
 pub(super) struct Seen {
     pub(super) path: PathBuf,
     pub(super) metadata: Metadata,
@@ -40,13 +40,13 @@ pub(super) fn own_user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// With whose rights things are changed in a directory of this owner; none when our own will do.
+/// The user whose rights are used for changes in a directory of this owner; `None` if our own will do.
 pub(super) fn actor(directory: &Metadata) -> Option<Owner> {
     let is_somebodys = own_user() == 0 && directory.uid() != 0;
     is_somebodys.then(|| Owner { user: directory.uid(), group: directory.gid() })
 }
 
-/// Judges everything on the way to a directory, itself the last.
+/// Checks everything on the path to a directory, the directory last.
 pub(super) fn judge_way(seen: &[Seen], last: &Seen, owners: Owners) -> Result<(), FileError> {
     let mut trusted = vec![0, own_user()];
     let is_anybodys = matches!(owners, Owners::Anybody | Owners::AnybodyAmongOthers);
@@ -79,7 +79,7 @@ pub(super) fn judge_way(seen: &[Seen], last: &Seen, owners: Owners) -> Result<()
     Ok(())
 }
 
-/// Judges a directory in one that has been judged.
+/// Checks a subdirectory of a checked directory.
 pub(super) fn judge_below(path: &Path, metadata: &Metadata, parent: u32) -> Result<(), FileError> {
     if ![0, own_user(), parent].contains(&metadata.uid()) {
         return Err(FileError::ForeignDirectory { path: path.to_owned(), owner: metadata.uid() });
@@ -87,7 +87,7 @@ pub(super) fn judge_below(path: &Path, metadata: &Metadata, parent: u32) -> Resu
     judge_writers(path, metadata)
 }
 
-/// Judges a file of ours in a directory of `owner`.
+/// Checks a file of ours in a directory of `owner`.
 pub(super) fn judge_file(path: &Path, metadata: &Metadata, owner: u32) -> Result<(), FileError> {
     if metadata.is_symlink() {
         return Err(FileError::Link(path.to_owned()));
@@ -95,7 +95,7 @@ pub(super) fn judge_file(path: &Path, metadata: &Metadata, owner: u32) -> Result
     if !metadata.is_file() {
         return Err(FileError::NotAFile(path.to_owned()));
     }
-    // None at all when it was replaced a moment ago.
+    // The count is zero if the file was replaced a moment ago.
     if metadata.nlink() > 1 {
         return Err(FileError::ManyNames { path: path.to_owned(), count: metadata.nlink() });
     }
@@ -105,12 +105,12 @@ pub(super) fn judge_file(path: &Path, metadata: &Metadata, owner: u32) -> Result
     Ok(())
 }
 
-/// Whether a file in a directory of `owner` is root's, ours or that owner's.
+/// True if a file in a directory of `owner` is owned by root, us or that owner.
 pub(super) fn is_trusted(metadata: &Metadata, owner: u32) -> bool {
     [0, own_user(), owner].contains(&metadata.uid())
 }
 
-/// Whether somebody may write who is neither the owner nor alone in the owner's private group.
+/// True if another user may write: others, or a group that is not the owner's private one.
 pub(super) fn others_write(metadata: &Metadata) -> bool {
     let writers = metadata.mode() & OTHERS_WRITE;
     writers != 0 && (writers != GROUP_WRITES || !is_private(metadata.gid(), metadata.uid()))
@@ -123,9 +123,9 @@ fn judge_writers(path: &Path, metadata: &Metadata) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Whether a group has no member but this user. Many systems give each user a group of the same name, and a umask that
-/// lets it write. In a container groups often have no name at all: there it is the one with the user's own number, or
-/// one that this process was given, as by Kubernetes' `fsGroup`.
+/// True if a group has no member but this user. Many systems give each user a group of the same name, and a umask that
+/// lets it write. In a container groups often have no names at all: there it is the group with the user's own number,
+/// or one that this process was given, as by Kubernetes' `fsGroup`.
 fn is_private(group: u32, user: u32) -> bool {
     match Group::from_gid(Gid::from_raw(group)) {
         Ok(Some(named)) => {

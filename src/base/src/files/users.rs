@@ -1,4 +1,4 @@
-//! Files that the user keeps, which are only read: found through any link, and never waited for.
+//! The user's files, which are only read: found through any link, and never blocking.
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
@@ -11,29 +11,29 @@ use rustix::io::Errno;
 
 use super::error::FileError;
 
-/// Reads a regular file of at most `most` bytes. It blocks, but never on a FIFO.
+/// Reads a regular file of at most `most` bytes. Blocks, but never on a FIFO.
 ///
 /// # Errors
-/// When it can't be read, is something else, or is larger.
+/// If the file can't be read, is no regular file, or is larger.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     content(opened(CWD, path.as_os_str(), OFlags::empty(), path)?.0, path, most)
 }
 
-/// Opens something at a path in which all links were followed before: a link that stands there now was put there since,
-/// and is not followed. Where the kernel can't see to that (before 5.6), only the last name's is not.
+/// Opens a path in which all links were resolved before: a link that is there now was created since, and is not
+/// followed. Kernels before 5.6 can only refuse a link in the last name.
 ///
 /// # Errors
-/// When it can't be opened, or there is a link.
+/// If the path can't be opened, or contains a link.
 pub fn open_resolved(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
-        // A sandbox that does not know the call may say that it is not allowed.
+        // A sandbox that does not know the call may say that it is not permitted.
         Err(Errno::NOSYS | Errno::PERM) => Ok(open(path, flags, Mode::empty())?.into()),
         opened => Ok(opened?.into()),
     }
 }
 
-/// Opens the regular file `name` in the directory `at`, which is told of as `path`.
+/// Opens the regular file `name` in the directory `at`; errors name it as `path`.
 pub(super) fn opened(at: impl AsFd, name: &OsStr, further: OFlags, path: &Path) -> Result<(File, Metadata), FileError> {
     let failed = |error| FileError::io(path, "read", error);
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | further;

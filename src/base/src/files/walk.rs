@@ -1,7 +1,7 @@
-//! From a path to an open directory: one name after the other, and links as what they are.
+//! Walks from a path to an open directory: name by name, links included.
 //!
-//! Nothing on the way is opened for more than passing through it, so that nothing but looking happens before all of it
-//! has been judged.
+//! Directories on the path are only opened for passing through, so that nothing else happens before all of them have
+//! passed the checks.
 
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -15,34 +15,34 @@ use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
 use super::error::FileError;
 use super::trust::Seen;
 
-/// How many links are followed, as by Linux.
+/// Maximum number of links to follow, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// What the last name of a path is.
+/// The kind of the last name of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
-    /// A directory, in which something is to be done.
+    /// A directory, to work in.
     Directory,
-    /// A file in the directory before it; when it is a link, the file that it leads to.
+    /// A file in the preceding directory; if it is a link, the link's target.
     File,
-    /// A file in the directory before it, whatever it is.
+    /// A file in the preceding directory, even if it is a link.
     Name,
 }
 
 /// The end of a walk.
 pub(super) struct Walk {
-    /// The last directory that is there. It can only be passed through.
+    /// The last existing directory. It is only open for passing through.
     pub(super) directory: File,
     pub(super) last: Seen,
-    /// The directories above it, and everything that was passed on the way.
+    /// The directories above it, and everything on the path.
     pub(super) seen: Vec<Seen>,
-    /// Directories that are not there yet, each in the one before.
+    /// Directories that do not exist yet, each in the one before.
     pub(super) missing: Vec<OsString>,
-    /// The file's name; none of a directory.
+    /// The file's name; `None` for a directory.
     pub(super) name: Option<OsString>,
 }
 
-/// An open directory on the way, and where it is.
+/// An open directory on the path, and its path.
 struct Step {
     directory: File,
     path: PathBuf,
@@ -117,7 +117,7 @@ fn end(
     let Some(Step { directory, path, metadata }) = steps.pop() else {
         return Err(FileError::NotADirectory(path.to_owned()));
     };
-    // From the root on, so that the first that is told of is the one to mend first.
+    // From the root on, so that the first one to be reported is the first one to repair.
     seen.splice(0..0, steps.into_iter().map(Seen::from));
     Ok(Walk { directory, last: Seen { path, metadata }, seen, missing, name })
 }
@@ -130,7 +130,7 @@ fn step(at: impl rustix::fd::AsFd, name: &OsStr, path: PathBuf) -> Result<Step, 
     Ok(Step { directory, path, metadata })
 }
 
-/// The names of a path, and `..` as one of them.
+/// The names of a path, `..` among them.
 fn names(path: &Path) -> impl Iterator<Item = OsString> {
     path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
@@ -139,7 +139,7 @@ fn names(path: &Path) -> impl Iterator<Item = OsString> {
     })
 }
 
-/// Whether it is one name, of something in a directory.
+/// True for the single name of an entry in a directory.
 pub(super) fn is_name(name: &OsStr) -> bool {
     !matches!(name.as_bytes(), b"" | b"." | b"..") && !name.as_bytes().contains(&b'/')
 }

@@ -1,22 +1,23 @@
-//! `email`, `eab`, `emailAddresses`: who the account is of.
+//! `email`, `eab`, `emailAddresses`: the owner of the account.
 
 use super::super::Eab;
 use super::super::mistake::{Mistake, shortened};
 use super::super::node::{Node, Table};
 
-/// Mail addresses have at most 254 characters (RFC 5321 §4.5.3.1.3, without the brackets).
+/// Maximum length of a mail address (RFC 5321 §4.5.3.1.3, without the brackets).
 const MAX_EMAIL: usize = 254;
 
-/// What is allowed in an address only in quotes, or would need escapes in the mailto URL that the CA gets (RFC 6068 §2).
+/// Characters that an address may have in quotes only, or that would need escapes in the mailto URL for the CA (RFC
+/// 6068 §2).
 const NOT_IN_MAILTO: &[u8] = b",;:<>()[]\\\"?&#%";
 
-/// More would not fit in a signing request that a CA takes.
+/// Maximum number of addresses: more would not fit in a signing request that a CA takes.
 const MAX_ADDRESSES: usize = 100;
 
-/// No address, which a user has to mean: a text that is no address.
+/// The explicit choice of no address; the text is no address itself.
 const NONE: &str = "none";
 
-/// `email`: the address, or none where the user says so.
+/// `email`: the address, or `None` if the user says so.
 pub(super) fn email(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Option<Option<String>> {
     let expected = "a mail address for the CA's notices, as ops@example.com, or none";
     match acme.take("email") {
@@ -49,7 +50,7 @@ fn address(node: &Node<'_>, expected: &str, mistakes: &mut Vec<Mistake>) -> Opti
     is_plausible.then_some(email)
 }
 
-/// `eab`: which external account. Its MAC key is not said here, where Envoy shows it to whoever asks.
+/// `eab`: the external account. Its MAC key must not be given here, since Envoy shows the plugin's configuration.
 pub(super) fn eab(acme: &mut Table<'_>, resolver: &str, mistakes: &mut Vec<Mistake>) -> Option<Eab> {
     let node = acme.take("eab")?;
     let mut table = node.table(mistakes)?;
@@ -66,7 +67,7 @@ pub(super) fn eab(acme: &mut Table<'_>, resolver: &str, mistakes: &mut Vec<Mista
     Some(Eab { kid: kid? })
 }
 
-/// A MAC key, or its place, where only the sidecar should know it. A key is not told.
+/// A MAC key, or its location, which only the sidecar should know. The mistake does not show a key.
 fn not_here(node: &Node<'_>, resolver: &str) -> Mistake {
     let text = node.value().as_str().map(str::trim).unwrap_or_default();
     let is_place = text.starts_with("file:") || text.starts_with("env:");

@@ -1,5 +1,5 @@
-//! `caServer`, `stagingServer`, `caCertificates`, `caSystemCertPool`, `caServerName`: which CA, and whom to trust as its
-//! server.
+//! `caServer`, `stagingServer`, `caCertificates`, `caSystemCertPool`, `caServerName`: the CA, and the verification of
+//! its server.
 
 use acme::origin::Origin;
 
@@ -11,10 +11,10 @@ use super::super::node::{Node, Table};
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 const LETS_ENCRYPT_STAGING: &str = "https://acme-staging-v02.api.letsencrypt.org/directory";
 
-/// That there is no test system.
+/// The explicit choice of no staging environment.
 const NONE: &str = "none";
 
-/// Hosts that Let's Encrypt has left, and where it is now.
+/// Hosts that Let's Encrypt has left, and their successors.
 const LEFT_HOSTS: [(&str, &str); 3] = [
     ("acme-v01.api.letsencrypt.org", LETS_ENCRYPT),
     ("acme-staging.api.letsencrypt.org", LETS_ENCRYPT_STAGING),
@@ -28,8 +28,8 @@ pub(super) fn server(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> Optio
     }
 }
 
-/// Where a certificate that keeps failing is tried first; that of Let's Encrypt is known. It has to be another CA than
-/// the one that issues.
+/// The staging environment, where a certificate that keeps failing is tried first; Let's Encrypt's is known. It must
+/// not be the issuing CA.
 pub(super) fn staging_server(
     acme: &mut Table<'_>,
     ca_server: Option<&str>,
@@ -55,7 +55,7 @@ fn directory(node: &Node<'_>, expected: &str, mistakes: &mut Vec<Mistake>) -> Op
     let url = node.text(expected, mistakes)?;
     let Some(origin) = Origin::of(&url) else {
         let mistake = node.mistake(expected);
-        // It may hold a password, which must not get into a log.
+        // The URL may contain a password, which must not get into a log.
         let has_user = url.contains('@');
         let found = if has_user { "a URL with a user name or password".to_owned() } else { mistake.found };
         mistakes.push(Mistake { found, ..mistake });
@@ -69,7 +69,7 @@ fn directory(node: &Node<'_>, expected: &str, mistakes: &mut Vec<Mistake>) -> Op
     Some(url)
 }
 
-/// Whom to trust.
+/// Verification of the CA's server.
 pub(super) fn trust(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> CaTrust {
     let certificates = acme.take("caCertificates").map(|node| node.texts("a list of PEM files", mistakes));
     let system_cert_pool = acme.take("caSystemCertPool").and_then(|node| node.flag(mistakes));
@@ -88,7 +88,7 @@ pub(super) fn trust(acme: &mut Table<'_>, mistakes: &mut Vec<Mistake>) -> CaTrus
     }
 }
 
-/// A private CA's server may have a name of one label.
+/// True for a host's name, also of one label, as a private CA may have.
 fn is_host(name: &str) -> bool {
     name.len() <= 253 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.:".contains(&b))
 }

@@ -1,4 +1,4 @@
-//! `httpChallenge`, `tlsChallenge`, `dnsChallenge`, and our own `dnsPersistChallenge`: how the names are proved.
+//! `httpChallenge`, `tlsChallenge`, `dnsChallenge`, and our own `dnsPersistChallenge`: the challenges of a resolver.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use super::super::node::{Node, Table};
 use super::super::{DnsChallenge, DnsPersistChallenge, HttpChallenge, TlsChallenge, duration};
 use super::dns;
 
-/// The longest wait before the CA is told: an authorization ends after an hour at some CAs.
+/// Maximum delay before the CA is told: some CAs' authorizations expire after an hour.
 const MOST_DELAY: Duration = Duration::from_secs(60 * 60);
 
 const ENTRY_POINT: &str = "the name of the entry point that the CA reaches on port 80";
@@ -20,7 +20,7 @@ pub(super) struct Challenges {
     pub(super) dns_persist: Option<DnsPersistChallenge>,
 }
 
-/// Reads all of them. One is needed.
+/// Reads all of them; at least one is required.
 pub(super) fn read(acme: &mut Table<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Challenges {
     let before = mistakes.len();
     let http = acme.take("httpChallenge").and_then(|node| http(&node, mistakes));
@@ -60,7 +60,7 @@ fn tls(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<TlsChallenge> {
     Some(TlsChallenge { delay })
 }
 
-/// A wait, none when it is unset, zero or negative.
+/// A delay; `None` if it is unset, zero or negative.
 pub(super) fn delay(table: &mut Table<'_>, key: &'static str, mistakes: &mut Vec<Mistake>) -> Duration {
     let delay = table.take(key).and_then(|node| duration::read_delay(&node, MOST_DELAY, mistakes));
     delay.unwrap_or_default()

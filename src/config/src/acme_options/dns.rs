@@ -7,10 +7,10 @@ use super::super::node::{Node, Table};
 use super::super::{DnsChallenge, DnsPersistChallenge, Propagation};
 use super::challenges::delay;
 
-/// Where a recursive server listens when its port is not given.
+/// Default port of a recursive server.
 const DNS_PORT: &str = "53";
 
-/// The most recursive servers: each is asked at every look.
+/// Maximum number of recursive servers: each of them is asked in every check.
 const MAX_RESOLVERS: usize = 16;
 
 pub(super) fn read(node: &Node<'_>, warnings: &mut Vec<String>, mistakes: &mut Vec<Mistake>) -> Option<DnsChallenge> {
@@ -71,7 +71,7 @@ fn propagation(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Propagation {
     Propagation { delay_before_checks, disable_checks, require_all_rns, disable_ans_checks }
 }
 
-/// `host` or `host:port` each; the answer has a port in any case.
+/// Reads servers as `host` or `host:port`; the result always has a port.
 fn resolvers(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<String> {
     let expected = "a DNS server, as 1.1.1.1:53 or [2606:4700::1111]:53";
     let items = node.items("a list of DNS servers", mistakes);

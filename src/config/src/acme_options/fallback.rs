@@ -1,10 +1,10 @@
-//! `fallback`: the resolvers whose CAs issue when this one's can't. Only a resolver's own list is followed, so two may name
-//! each other.
+//! `fallback`: the resolvers whose CAs are used when this one's can't issue. Only a resolver's own list is followed, so
+//! two resolvers may name each other.
 
 use super::super::mistake::{Mistake, listed, nearest};
 use super::super::node::Table;
 
-/// The names of other resolvers, each once, the most preferred first. `names` are those of all.
+/// The names of other resolvers, without repetitions, the most preferred first. `names` are those of all resolvers.
 pub(super) fn read(acme: &mut Table<'_>, own: &str, names: &[String], mistakes: &mut Vec<Mistake>) -> Vec<String> {
     let mut fallback: Vec<String> = Vec::new();
     let Some(node) = acme.take("fallback") else { return fallback };

@@ -1,16 +1,16 @@
-//! `rateLimits`: the limits of the CA that are kept.
+//! `rateLimits`: the CA's rate limits.
 
 use super::super::mistake::Mistake;
 use super::super::node::{Node, Table};
 use crate::{Limit, Limits};
 
-/// That there is no limit.
+/// The explicit choice of no limit.
 const NONE: &str = "none";
 
-/// What a limit is.
+/// The form of a limit, for mistakes.
 const LIMIT: &str = "so many in so long (a second to a year), as 300/3h or 50/7d, or none";
 
-/// What is not said is as for [`Limits::of_ca`].
+/// Reads the limits. Absent ones are those of [`Limits::of_ca`].
 pub(super) fn read(acme: &mut Table<'_>, ca_server: Option<&str>, mistakes: &mut Vec<Mistake>) -> Limits {
     let limits = ca_server.map(Limits::of_ca).unwrap_or_default();
     match acme.take("rateLimits") {

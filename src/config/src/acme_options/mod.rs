@@ -1,5 +1,4 @@
-//! `certificatesResolvers.<name>.acme`: Traefik's options of the ACME resolver, all of them, and a few of
-//! ours.
+//! `certificatesResolvers.<name>.acme`: all options of Traefik's ACME resolver, and a few of ours.
 
 mod account;
 mod ca;
@@ -15,11 +14,11 @@ use super::mistake::Mistake;
 use super::node::{Node, Table};
 use super::{KeyType, Resolver};
 
-/// The bounds of the timeouts: a CA needs some time, and an order must not hang for a day.
+/// Bounds of the timeouts: a CA needs some time, and an order must not hang for a day.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(100);
 const MOST_TIMEOUT: Duration = Duration::from_secs(60 * 60);
 
-/// The longest `certificatesDuration`, in hours: no CA issues for more than a century.
+/// Maximum of `certificatesDuration`, in hours: no CA issues for more than a century.
 const MOST_HOURS: u64 = 100 * 366 * 24;
 
 /// All resolvers that have no mistake.
@@ -40,7 +39,7 @@ pub(super) fn resolvers(node: &Node<'_>, warnings: &mut Vec<String>, mistakes: &
     resolvers
 }
 
-/// Resolver names end up in file names, logs and metrics.
+/// True for a valid resolver name: it ends up in file names, logs and metrics.
 fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(&b))
 }

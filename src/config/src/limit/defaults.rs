@@ -1,4 +1,4 @@
-//! The limits of a CA that the user says nothing of.
+//! Default rate limits of a CA.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use acme::origin::Origin;
 
 use super::{Limit, Limits};
 
-/// Let's Encrypt's test system.
+/// Host of Let's Encrypt's staging environment.
 const STAGING: &str = "acme-staging-v02.api.letsencrypt.org";
 
 const HOUR: u64 = 60 * 60;
 const WEEK: u64 = 7 * 24 * HOUR;
 
-/// As Let's Encrypt publishes them: <https://letsencrypt.org/docs/rate-limits/>.
+/// Let's Encrypt's published limits: <https://letsencrypt.org/docs/rate-limits/>.
 const LETS_ENCRYPT: Limits = Limits {
     orders: Some(limit(300, 3 * HOUR)),
     certificates: Some(limit(50, WEEK)),
@@ -21,7 +21,7 @@ const LETS_ENCRYPT: Limits = Limits {
     failures: Some(limit(5, HOUR)),
 };
 
-/// The same of its test system: <https://letsencrypt.org/docs/staging-environment/>.
+/// Limits of Let's Encrypt's staging environment: <https://letsencrypt.org/docs/staging-environment/>.
 const LETS_ENCRYPT_STAGING: Limits = Limits {
     orders: Some(limit(1500, 3 * HOUR)),
     certificates: Some(limit(30_000, WEEK)),
@@ -29,8 +29,8 @@ const LETS_ENCRYPT_STAGING: Limits = Limits {
     failures: Some(limit(60, HOUR)),
 };
 
-/// Names under these belong to nobody on the Internet, so a CA there is somebody's own: RFC 6761, RFC 6762 (appendix G
-/// too), RFC 8375, RFC 9476, ICANN's `internal`, and what a Kubernetes cluster calls its services.
+/// Suffixes of names that are not on the Internet, so a CA there is a private one: RFC 6761, RFC 6762 (appendix G too),
+/// RFC 8375, RFC 9476, ICANN's `internal`, and the names of Kubernetes services.
 const NOT_PUBLIC: [&str; 17] = [
     "alt",
     "corp",
@@ -56,9 +56,9 @@ const fn limit(count: u32, seconds: u64) -> Limit {
 }
 
 impl Limits {
-    /// What is kept of a CA's limits when the user says nothing: for any public CA those of Let's Encrypt, which are
-    /// the strictest of the well-known ones; for its test system the test system's; none for a private CA, whose host
-    /// is an IP address, has one label, or is under a name that nobody can register.
+    /// The default limits of a CA: for any public CA those of Let's Encrypt, which are the strictest of the well-known
+    /// ones; for its staging environment those of staging; none for a private CA, whose host is an IP address, has one
+    /// label, or is under a suffix that nobody can register.
     pub fn of_ca(directory: &str) -> Self {
         match Origin::of(directory) {
             Some(origin) if origin.host() == STAGING => LETS_ENCRYPT_STAGING,
@@ -68,7 +68,7 @@ impl Limits {
     }
 }
 
-/// True when a host is nobody's on the Internet: an address, a single label, or under a name that nobody can register.
+/// True if a host is not on the Internet: an IP address, a single label, or under a suffix that nobody can register.
 pub fn is_private(host: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
     let is_under = |parent: &&str| host.strip_suffix(*parent).is_some_and(|below| below.ends_with('.'));

@@ -1,4 +1,4 @@
-//! What a CA allows: so many in so long.
+//! Rate limits of a CA: a count per window.
 
 mod defaults;
 
@@ -10,36 +10,36 @@ use serde::{Deserialize, Serialize};
 use crate::duration;
 pub use defaults::is_private;
 
-/// The longest window. No CA looks back further, and sums of such times fit in 64 bits.
+/// Maximum window. No CA has a longer one, and sums of such times fit in 64 bits.
 const MOST_WINDOW: Duration = Duration::from_secs(366 * DAY);
 
-/// The shortest window: below it, no CA limits what an account orders.
+/// Minimum window: no CA has a shorter one for orders.
 const LEAST_WINDOW: Duration = Duration::from_secs(1);
 
 /// A day, in seconds.
 const DAY: u64 = 24 * 60 * 60;
 
-/// So many in so long, refilled evenly.
+/// A count per window, refilled evenly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Limit {
-    /// How many; at least 1.
+    /// The count; at least 1.
     pub count: u32,
-    /// In how long; at least a second.
+    /// The window; at least a second.
     pub window: Duration,
 }
 
-/// The limits of a CA. What is `None` is not limited.
+/// The rate limits of a CA. `None` means unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
     /// Orders per account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub orders: Option<Limit>,
-    /// New certificates per registered domain, whatever the account.
+    /// New certificates per registered domain, over all accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificates: Option<Limit>,
-    /// Certificates of exactly the same names, whatever the account.
+    /// Certificates with exactly the same names, over all accounts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duplicates: Option<Limit>,
     /// Failed authorizations per account and name.
@@ -48,8 +48,8 @@ pub struct Limits {
 }
 
 impl Limit {
-    /// `COUNT/DURATION`, the duration in Go's form or in whole days: `300/3h`, `50/7d`. `None` for any other text, and
-    /// for what is out of bounds: at least one, in whole seconds from one to those of a year.
+    /// Parses `COUNT/DURATION`, the duration in Go's form or in whole days: `300/3h`, `50/7d`. `None` for any other
+    /// text, and for values out of bounds: a count of at least one, and a window of whole seconds up to a year.
     pub fn parse(text: &str) -> Option<Self> {
         let (count, window) = text.split_once('/')?;
         let count = count.trim().parse().ok().filter(|count| *count > 0)?;
@@ -62,7 +62,7 @@ impl Limit {
         is_bounded.then_some(Self { count, window })
     }
 
-    /// The window as a person writes it: `7d`, `3h`.
+    /// The window for people: `7d`, `3h`.
     pub fn shown_window(&self) -> String {
         match self.window.as_secs().checked_div(DAY) {
             Some(days) if days > 0 && self.window.as_secs().is_multiple_of(DAY) => format!("{days}d"),

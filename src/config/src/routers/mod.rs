@@ -1,7 +1,7 @@
-//! `routers.<name>`: which names want a certificate, and of which resolver.
+//! `routers.<name>`: the names that need certificates, and their resolvers.
 //!
-//! A router of Traefik's can be pasted whole. What it says of requests is Envoy's business: it is taken and changes
-//! nothing, and one warning for each such key says so.
+//! A router of Traefik's can be pasted as it is. Routing is Envoy's business: keys about it have no effect, and one
+//! warning for each such key says so.
 
 mod names;
 
@@ -14,7 +14,7 @@ use super::{OfRouter, Resolver};
 use names::{List, Names};
 use protocol::CertificateId;
 
-/// Keys of Traefik's routers that say nothing of certificates, and what of Envoy's configuration is in their place.
+/// Keys of Traefik's routers that do not concern certificates, and their counterparts in Envoy's configuration.
 const ELSEWHERE: [(&str, &str); 6] = [
     ("service", "clusters"),
     ("entryPoints", "listeners"),
@@ -24,18 +24,18 @@ const ELSEWHERE: [(&str, &str); 6] = [
     ("parentRefs", "routes"),
 ];
 
-/// The same in `tls`.
+/// The same, for keys in `tls`.
 const ELSEWHERE_IN_TLS: [(&str, &str); 2] = [("options", "TLS contexts"), ("passthrough", "filter chains")];
 
-/// What the routers want.
+/// The result of reading the routers.
 #[derive(Default)]
 pub(super) struct Wanted {
-    /// Each certificate once.
+    /// The certificates, without repetitions.
     pub(super) wants: Vec<CertificateId>,
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads all routers. `names` are those of all resolvers, `resolvers` the ones without a mistake.
+/// Reads all routers. `names` are those of all resolvers, `resolvers` are the resolvers without a mistake.
 pub(super) fn wants(
     node: &Node<'_>,
     names: &[String],
@@ -45,7 +45,7 @@ pub(super) fn wants(
 ) -> Wanted {
     let mut reader = Reader { names, resolvers, warned_of: Vec::new(), warnings: Vec::new() };
     let mut wants = Vec::new();
-    // Name → the resolver that is to certify it, and the path where that was said first.
+    // By name: the resolver that certifies it, and the path of the router that said so first.
     let mut owners: HashMap<String, (String, String)> = HashMap::new();
     for (router, node) in node.entries(mistakes) {
         for (id, path) in reader.router(&node, mistakes) {
@@ -73,19 +73,19 @@ fn each_once(wants: Vec<CertificateId>) -> Vec<CertificateId> {
     wants.into_iter().zip(is_first).filter(|(_, is_first)| *is_first).map(|(id, _)| id).collect()
 }
 
-/// Reads one router after the other.
+/// Reads the routers in turn.
 struct Reader<'a> {
-    /// All resolvers' names, in their order.
+    /// The names of all resolvers, in order.
     names: &'a [String],
-    /// Those whose options have no mistake. They are few: a search is fine.
+    /// The resolvers without a mistake. They are few: a linear search is fine.
     resolvers: &'a [Resolver],
-    /// The keys that have been warned of.
+    /// Keys that have been warned about.
     warned_of: Vec<&'static str>,
     warnings: Vec<String>,
 }
 
 impl Reader<'_> {
-    /// The certificates of one router, each with the path that it came from.
+    /// The certificates of one router, each with the path it was read from.
     fn router(&mut self, node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Vec<(CertificateId, String)> {
         let Some(mut table) = node.table(mistakes) else { return Vec::new() };
         let rule = table.take("rule");
@@ -94,14 +94,14 @@ impl Reader<'_> {
         let tls = table.take("tls");
         self.ignore(&mut table, &ELSEWHERE);
         table.finish(mistakes);
-        // Without `tls` a router wants no certificate, as in Traefik.
+        // Without `tls` a router needs no certificate, as in Traefik.
         let Some(mut tls) = tls.and_then(|node| node.table(mistakes)) else { return Vec::new() };
         let resolver = tls.take("certResolver");
         let domains =
             tls.take("domains").map(|node| node.items("a list of domains, each with main and sans", mistakes));
         self.ignore(&mut tls, &ELSEWHERE_IN_TLS);
         tls.finish(mistakes);
-        // Nor without a resolver: then its certificate is from elsewhere.
+        // Without a resolver, the router's certificate comes from elsewhere.
         let Some(resolver_node) = resolver else {
             if self.warns_first_of("certResolver") {
                 let path = node.path();
@@ -141,7 +141,7 @@ impl Reader<'_> {
         None
     }
 
-    /// Takes keys that are without effect here, and warns of each once.
+    /// Takes keys that have no effect here, and warns about each once.
     fn ignore(&mut self, table: &mut Table<'_>, keys: &[(&'static str, &str)]) {
         for (key, place) in keys {
             if let Some(node) = table.take(key)

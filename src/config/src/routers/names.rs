@@ -1,4 +1,4 @@
-//! The names of a router's certificates, as certificates have them.
+//! The names of a router's certificates, in the form that certificates have.
 
 use std::collections::HashSet;
 
@@ -10,19 +10,19 @@ use super::super::rule::{self, Syntax};
 use super::super::{Resolver, domain};
 use crate::coverage::Coverage;
 
-/// The most names in one certificate: Let's Encrypt's limit.
+/// Maximum number of names in one certificate: Let's Encrypt's limit.
 const MAX_NAMES: usize = 100;
 
 /// The names of one certificate. Never empty.
 pub(super) struct List {
     pub(super) names: Vec<String>,
-    /// Where they stand.
+    /// The path that the names were read from.
     pub(super) path: String,
 }
 
 /// Reads a router's names.
 pub(super) struct Names<'a> {
-    /// The router's resolver, when its options have no mistake.
+    /// The router's resolver, if its options have no mistake.
     pub(super) resolver: Option<&'a Resolver>,
     pub(super) warnings: &'a mut Vec<String>,
     pub(super) mistakes: &'a mut Vec<Mistake>,
@@ -35,7 +35,7 @@ impl Names<'_> {
         self.without_needless(lists)
     }
 
-    /// One entry of `tls.domains`: `main`, then `sans`. As in Traefik, the first of `sans` stands in for `main`.
+    /// An entry of `tls.domains`: `main`, then `sans`. As in Traefik, the first of `sans` stands in for `main`.
     fn of_domain(&mut self, node: &Node<'_>) -> Option<List> {
         let mut table = node.table(self.mistakes)?;
         let main = table.take("main");
@@ -105,12 +105,13 @@ impl Names<'_> {
         Some(domain.name)
     }
 
-    /// A resolver without any challenge is a mistake of its own.
+    /// True if the resolver has a challenge for the name. A resolver without any challenge is a mistake of its own.
     fn can_prove(&self, name: &str) -> bool {
         self.resolver.is_none_or(|resolver| !resolver.has_challenges() || resolver.ways(name).next().is_some())
     }
 
-    /// Each name once in all of a router's lists, none that a wildcard there covers, and not too many in one.
+    /// Removes names that occur earlier in the router's lists, or that a wildcard there covers; reports lists with too
+    /// many names.
     fn without_needless(&mut self, mut lists: Vec<List>) -> Vec<List> {
         let names = lists.iter().flat_map(|list| &list.names);
         let all: Vec<String> = names.filter(|name| is_wildcard(name)).cloned().collect();

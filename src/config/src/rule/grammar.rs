@@ -1,4 +1,4 @@
-//! The grammar of rules: terms joined by `&&`, those by `||`.
+//! The grammar of rules: terms joined by `&&`, groups of them joined by `||`.
 
 use std::cell::Cell;
 
@@ -27,9 +27,9 @@ pub(super) fn parse(text: &str, syntax: Syntax) -> Result<Rule, RuleError> {
     })
 }
 
-/// Why a parser does not go on.
+/// The reason why a parser stops.
 enum Stop {
-    /// What it looks for is not there, but something else may be.
+    /// The text is something else; another alternative may match.
     Elsewhere,
     /// The rule is wrong.
     Refused(RuleError),
@@ -51,11 +51,11 @@ impl ParserError<&str> for Stop {
     }
 }
 
-/// What the parsers share. Each is told the rest of the text, and leaves what is behind it.
+/// State shared by the parsers. Each gets the rest of the text, and leaves what follows its match.
 struct Reader<'a> {
     text: &'a str,
     syntax: Syntax,
-    /// The byte whose column was asked for last, and that column: the next one is counted from there.
+    /// The offset whose column was computed last, and that column: the next one is counted from there.
     last: Cell<(usize, usize)>,
 }
 
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         self.expect("(", "an opening parenthesis", rest)?;
         let argument = |rest: &mut &'a str| self.argument(known.kind, rest);
         let arguments: Vec<String> = separated(0.., argument, token(",")).parse_next(rest)?;
-        // Go takes a comma behind the last argument.
+        // Go takes a comma after the last argument.
         opt(token(",")).parse_next(rest)?;
         self.expect(")", "a comma or a closing parenthesis", rest)?;
         if !arity.admits(arguments.len()) {
@@ -174,7 +174,7 @@ fn token<'a>(text: &'static str) -> impl Parser<&'a str, &'a str, Stop> {
     delimited(multispace0, literal(text), multispace0)
 }
 
-/// One rule is itself, more are joined.
+/// Joins several rules; a single one stays as it is.
 fn joined(mut rules: Vec<Rule>, join: fn(Vec<Rule>) -> Rule) -> Rule {
     match rules.pop() {
         Some(only) if rules.is_empty() => only,

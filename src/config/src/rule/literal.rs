@@ -4,13 +4,13 @@ use winnow::error::ParserError;
 use winnow::prelude::*;
 use winnow::token::{any, take, take_till};
 
-/// What is wrong, and the rest of the rule from there.
+/// A malformed literal: the fault, and the rest of the rule from there.
 pub(super) struct Malformed<'a> {
     pub(super) rest: &'a str,
     pub(super) expected: &'static str,
 }
 
-/// Nothing to go back to is left once a quote is open, so all that the parsers within it say is that they failed.
+/// A failure within quotes. Once a quote is open there is no alternative to try, so no details are needed.
 struct Failed;
 
 impl ParserError<&str> for Failed {
@@ -56,7 +56,7 @@ pub(super) fn quoted<'a>(input: &mut &'a str) -> Result<String, Malformed<'a>> {
     }
 }
 
-/// What follows a backslash.
+/// Parses the part of an escape after the backslash.
 fn escape(input: &mut &str, bytes: &mut Vec<u8>) -> Result<(), Failed> {
     let digits = *input;
     let byte = match any(input)? {

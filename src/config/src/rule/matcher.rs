@@ -1,11 +1,11 @@
-//! The matchers of both syntaxes: their names, and how many arguments each takes.
+//! The matchers of both syntaxes: their names, and their numbers of arguments.
 
 /// The syntax of a rule: a router's `ruleSyntax`, else Traefik's `core.defaultRuleSyntax`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Syntax {
-    /// Of Traefik 2. `{name:regexp}` in `Path`, `PathPrefix`, `HostRegexp` and `HostSNIRegexp` stands for what differs.
+    /// Traefik 2's syntax. `{name:regexp}` in `Path`, `PathPrefix`, `HostRegexp` and `HostSNIRegexp` is a placeholder.
     V2,
-    /// Of Traefik 3, and the default there.
+    /// Traefik 3's syntax, and its default.
     #[default]
     V3,
 }
@@ -13,39 +13,39 @@ pub enum Syntax {
 /// A matcher with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Matcher {
-    /// What is looked at.
+    /// The property that is matched.
     pub kind: MatcherKind,
-    /// What is looked for, unquoted; at least one, and none is empty. Of several the matcher takes any one, but `Header`,
-    /// `HeaderRegexp`, `Query` and `QueryRegexp`: see there.
+    /// The values to match, unquoted; at least one, none of them empty. Any one of several matches, except for
+    /// `Header`, `HeaderRegexp`, `Query` and `QueryRegexp`: see there.
     pub arguments: Vec<String>,
-    /// Where its name begins, counted in characters, from 1.
+    /// The column where the matcher's name begins, in characters, from 1.
     pub column: usize,
 }
 
-/// What a matcher looks at.
+/// The property of a request or connection that is matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MatcherKind {
-    /// The first protocols a TLS client offers.
+    /// The application protocols that a TLS client offers.
     Alpn,
-    /// The client's address, or a range of such.
+    /// The client's address: an IP address or a range.
     ClientIp,
     /// A header's name, then its value. v2 (`Headers`) has any number of such pairs, of which all must match.
     Header,
     /// A header's name, then a regular expression for its value; pairs in v2 (`HeadersRegexp`), as in `Header`.
     HeaderRegexp,
-    /// The host of a request; also v2's `HostHeader`. `*` stands for any.
+    /// The host of a request; also v2's `HostHeader`. `*` matches any host.
     Host,
     /// A regular expression for the host of a request; in v2 a template with `{name:regexp}` in it.
     HostRegexp,
-    /// The name that a TLS client asks for. `*` stands for any, and for none.
+    /// The server name of a TLS client. `*` matches any name, and none.
     HostSni,
-    /// A regular expression for the name that a TLS client asks for; in v2 a template.
+    /// A regular expression for the server name of a TLS client; in v2 a template.
     HostSniRegexp,
-    /// The method of a request, in any case.
+    /// The method of a request, ignoring case.
     Method,
-    /// The whole path of a request, which begins with a slash; in v2 a template.
+    /// The whole path of a request, beginning with a slash; in v2 a template.
     Path,
-    /// What the path of a request begins with, from its slash; in v2 a template.
+    /// A prefix of the path of a request, beginning with a slash; in v2 a template.
     PathPrefix,
     /// A regular expression for the path of a request.
     PathRegexp,
@@ -56,7 +56,7 @@ pub enum MatcherKind {
     QueryRegexp,
 }
 
-/// A matcher as it is written.
+/// A known matcher: its spelling, kind and arguments.
 pub(super) struct Known {
     pub(super) name: &'static str,
     pub(super) kind: MatcherKind,
@@ -64,7 +64,7 @@ pub(super) struct Known {
     v3: Option<Arity>,
 }
 
-/// How many arguments.
+/// The number of arguments.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Arity {
     One,
@@ -97,12 +97,12 @@ impl Arity {
 }
 
 impl Known {
-    /// The matcher of this name in this syntax. Traefik takes four spellings of each name; so does this, and any other.
+    /// The matcher of this name in this syntax. Traefik accepts four spellings of each name; here any case matches.
     pub(super) fn find(name: &str, syntax: Syntax) -> Option<&'static Self> {
         Self::of(syntax).find(|known| known.name.eq_ignore_ascii_case(name))
     }
 
-    /// All of a syntax.
+    /// All matchers of a syntax.
     pub(super) fn of(syntax: Syntax) -> impl Iterator<Item = &'static Self> {
         KNOWN.iter().filter(move |known| known.arity(syntax).is_some())
     }
@@ -119,7 +119,7 @@ const fn known(name: &'static str, kind: MatcherKind, v2: Option<Arity>, v3: Opt
     Known { name, kind, v2, v3 }
 }
 
-/// Traefik's `pkg/muxer/http` and `pkg/muxer/tcp`, each `matcher.go` and `matcher_v2.go`.
+/// From Traefik's `pkg/muxer/http` and `pkg/muxer/tcp`, each `matcher.go` and `matcher_v2.go`.
 static KNOWN: [Known; 17] = {
     use Arity::{One, OneOrTwo, Pairs, Some as Several, Two};
     use MatcherKind as Kind;

@@ -1,9 +1,9 @@
-//! A router's `rule`, in Traefik's v3 and v2 syntax: its matchers, and how they are joined.
+//! A router's `rule`, in Traefik's v3 and v2 syntax: a tree of matchers.
 //!
-//! [`parse`] takes what Traefik takes: `!` binds closest, then `&&`, then `||`; names of matchers in any case; arguments
-//! in backticks or double quotes with Go's escapes; as many arguments as each matcher has. It does not look into regular
-//! expressions and addresses: whoever matches by them does. Beyond Traefik, `Host` and `HostSNI` take several arguments
-//! in v3 too, as in v2, and line breaks may stand anywhere between words.
+//! [`parse`] accepts the syntax of Traefik: `!` binds closest, then `&&`, then `||`; names of matchers in any case;
+//! arguments in backticks or double quotes with Go's escapes; as many arguments as each matcher has. Regular
+//! expressions and addresses are not checked here, but where they are matched. Beyond Traefik, `Host` and `HostSNI`
+//! take several arguments in v3 too, as in v2, and line breaks are allowed anywhere between words.
 
 mod grammar;
 mod literal;
@@ -13,33 +13,33 @@ use std::fmt;
 
 pub use matcher::{Matcher, MatcherKind, Syntax};
 
-/// The longest rule, in bytes: more would be a mistake, and a parser's time is bounded by its input.
+/// Maximum length of a rule, in bytes: a longer one is a mistake, and the parser's time is bounded.
 pub const MAX_RULE: usize = 64 * 1024;
 
-/// How deep parentheses and negations may go. Whoever walks a rule that was parsed may recurse.
+/// Maximum nesting of parentheses and negations. Code that walks a parsed rule may recurse.
 pub const MAX_DEPTH: usize = 32;
 
-/// What requests or connections a router is for.
+/// A condition on requests or connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// `&&`: two or more, in their order.
+    /// `&&`: two or more rules, in order.
     All(Vec<Self>),
-    /// `||`: two or more, in their order.
+    /// `||`: two or more rules, in order.
     Any(Vec<Self>),
-    /// `!`.
+    /// `!`: a negated rule.
     Not(Box<Self>),
-    /// One matcher.
+    /// A single matcher.
     Match(Matcher),
 }
 
-/// Where a rule is wrong, and what was expected there.
+/// The position of a syntax error, and what was expected there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleError {
-    /// Counted in characters, from 1; one behind the last when the rule ends too early.
+    /// The column in characters, from 1; one after the last if the rule ends too early.
     pub column: usize,
-    /// What was expected, as part of a sentence.
+    /// The expected syntax, as part of a sentence.
     pub expected: String,
-    /// The known matcher that an unknown one is most like, if it is like any.
+    /// The known matcher that is most similar to an unknown one, if any is similar.
     pub nearest: Option<String>,
 }
 
@@ -58,8 +58,8 @@ pub fn parse(text: &str, syntax: Syntax) -> Result<Rule, RuleError> {
 }
 
 impl Rule {
-    /// The names that a certificate for this rule has: the arguments of `Host` and `HostSNI` in their order, as they
-    /// stand there. Without those that the rule excludes by `!`, and without `*`, which stands for any name.
+    /// The names in a certificate for this rule: the arguments of `Host` and `HostSNI` in order, unchanged; without
+    /// names that the rule excludes by `!`, and without `*`, which stands for any name.
     pub fn hosts(&self) -> Vec<String> {
         let mut hosts = Vec::new();
         self.collect_hosts(false, &mut hosts);

@@ -1,4 +1,5 @@
-//! Configurations, right and wrong: every mistake has its line, and a right one says what it means.
+//! Configurations, correct and wrong: every mistake has its line, and a correct configuration gives the expected
+//! values.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// The least that a configuration needs.
+/// The minimal configuration.
 fn least() -> Value {
     json!({
         "certificatesResolvers": {
@@ -27,7 +28,7 @@ fn lines(value: &Value) -> Vec<String> {
     parse(value).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }
 
-/// The least configuration, with the value at a JSON pointer replaced, added, or (null) removed.
+/// The minimal configuration, with the value at a JSON pointer replaced, added, or (null) removed.
 fn with(pointer: &str, value: Value) -> Value {
     let mut config = least();
     let (parent, key) = pointer.rsplit_once('/').unwrap();
@@ -40,7 +41,7 @@ fn with(pointer: &str, value: Value) -> Value {
     config
 }
 
-/// The least configuration, with more options of the resolver.
+/// The minimal configuration, with more options of the resolver.
 fn with_options(acme: &Value) -> Value {
     let mut config = least();
     let options = config.pointer_mut(ACME).unwrap().as_object_mut().unwrap();

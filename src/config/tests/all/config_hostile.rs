@@ -1,11 +1,12 @@
-//! Configurations made to hurt: no panic, no secret told, no line that is long or breaks, no time or memory wasted.
+//! Hostile configurations cause no panic, reveal no secret, produce no long or broken line, and waste no time or
+//! memory.
 
 use config::parse;
 use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// The longest line that a person still reads.
+/// Maximum length of a readable line.
 const LONGEST_LINE: usize = 1_000;
 
 fn least() -> Value {
@@ -18,7 +19,7 @@ fn least() -> Value {
     })
 }
 
-/// The lines of a configuration's mistakes, each of which is one line that a terminal shows as it is.
+/// The lines of a configuration's mistakes, each checked to be one line that a terminal shows unchanged.
 fn lines(value: &Value) -> Vec<String> {
     let lines: Vec<String> = parse(value).err().unwrap_or_default().iter().map(ToString::to_string).collect();
     for line in &lines {
@@ -245,7 +246,7 @@ mod arbitrary {
             }
         }
 
-        /// A right configuration with one value replaced, so that what is behind the first checks is reached too.
+        /// A correct configuration with one value replaced, so that the code after the first checks is reached too.
         #[test]
         fn any_value_anywhere_is_taken_or_told(place in 0_usize..12, value in value()) {
             let pointers = [

@@ -1,11 +1,11 @@
-//! From routers to the names of certificates, as Traefik has it, and where we go beyond.
+//! The names of certificates for routers, as in Traefik, and where we go beyond.
 
 use config::{Config, parse};
 use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// These routers, beside a resolver of Let's Encrypt's (`le`), a private CA's (`own`), and one with DNS-01 (`dns`).
+/// A configuration with these routers, and a resolver of Let's Encrypt's (`le`), one of a private CA (`own`), and one with DNS-01 (`dns`).
 fn with(routers: &Value) -> Value {
     let http = json!({"entryPoint": "web"});
     let email = "ops@example.com";
@@ -38,7 +38,7 @@ fn of_domains(resolver: &str, domains: &Value) -> Config {
 }
 
 fn warnings(config: &Config) -> Vec<&str> {
-    // Those of the resolvers are not of interest here.
+    // The resolvers' warnings do not matter here.
     config.warnings.iter().map(String::as_str).filter(|line| line.starts_with("routers")).collect()
 }
 
@@ -127,7 +127,7 @@ fn a_wildcard_needs_a_resolver_with_dns() {
         let tls = json!({"certResolver": "dns", "domains": [{"main": main}]});
         assert!(lines(&json!({"shop": {"tls": tls}}))[0].contains("one '*' at most"), "{main}");
     }
-    // Not a second mistake because of the first: what the resolver has can't be known.
+    // No second mistake follows from the first: the resolver's options are unknown.
     let mut config = with(&json!({"shop": {"tls": {"certResolver": "dns", "domains": [{"main": "*.example.com"}]}}}));
     config["certificatesResolvers"]["dns"]["acme"]["keyType"] = json!("EC");
     assert_eq!(parse(&config).unwrap_err().len(), 1);

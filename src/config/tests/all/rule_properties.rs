@@ -1,5 +1,5 @@
-//! What holds of every rule: a printed tree is read back, any text is read or refused at a place within it, and the
-//! hosts are those that Traefik's own way of looking for them leaves.
+//! Properties of every rule: a printed tree is read back, any text is read or refused at a position within it, and the
+//! hosts are those that Traefik's own algorithm finds.
 
 use config::rule::{Matcher, MatcherKind, Rule, Syntax, parse};
 use proptest::prelude::*;
@@ -83,7 +83,7 @@ fn written(forms: &'static [Form]) -> impl Strategy<Value = Written> {
 /// Prints a rule, and gives the tree that reading it must give.
 struct Printer {
     text: String,
-    /// What is put between words, in turn.
+    /// White space to put between words, in rotation.
     spaces: Vec<&'static str>,
     turn: usize,
 }
@@ -185,7 +185,7 @@ fn in_either_syntax() -> impl Strategy<Value = (Syntax, Written)> {
     prop_oneof![written(V3).prop_map(|rule| (Syntax::V3, rule)), written(V2).prop_map(|rule| (Syntax::V2, rule))]
 }
 
-/// As Traefik's parser does it: negations are pushed down to the matchers first, which turns `&&` and `||` around.
+/// As in Traefik's parser: negations are pushed down to the matchers first, which swaps `&&` and `||`.
 fn hosts(rule: &Rule, is_negated: bool) -> Vec<String> {
     match rule {
         Rule::All(rules) if is_negated => hosts(&Rule::Any(rules.iter().map(negated).collect()), false),

@@ -95,7 +95,7 @@ struct Overrides<'a> {
     disabled: Option<String>,
     /// The virtual hosts in which nothing enables the filter.
     without: Vec<At<'a>>,
-    /// The virtual hosts with `require_tls`, which redirects before a route is chosen.
+    /// The `require_tls` fields, whose redirect comes before every route.
     require_tls: Vec<At<'a>>,
 }
 
@@ -125,7 +125,7 @@ impl<'a> Overrides<'a> {
         }
     }
 
-    /// Whether a route, or what has several, enables the filter.
+    /// Returns true if a route, virtual host or route configuration enables the filter; notes one that disables it.
     fn enables(&mut self, owner: &At<'_>, name: &str) -> bool {
         let Some((_, of_filter)) = owner
             .get("typed_per_filter_config")

@@ -107,7 +107,7 @@ fn wasm<'a>(filter: &At<'a>) -> Option<At<'a>> {
     (typed.name == "Wasm").then(|| typed.at.get("config"))?
 }
 
-/// Whether an HTTP filter is the plugin, and in no request's way but where routes enable it.
+/// True if an HTTP filter is the plugin, and disabled except where routes enable it.
 pub(crate) fn is_disabled(filter: &At<'_>) -> bool {
     filter.flag_of("disabled") == Some(true) && wasm(filter).is_some_and(|config| is_ours(&config))
 }

@@ -8,7 +8,7 @@ use super::mistake::{Mistake, Report, TWO_VALUES, wrong};
 use super::quick;
 use config::shortened;
 
-/// One source in canonical form.
+/// A source in canonical form.
 pub(crate) struct Layer {
     pub(crate) name: String,
     pub(crate) value: Value,
@@ -18,7 +18,7 @@ pub(crate) struct Layer {
 /// Precedence of a layer over the layers before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rank {
-    /// This layer's value wins.
+    /// The later layer's value wins.
     Above,
     /// The earlier layer's value wins.
     Below,

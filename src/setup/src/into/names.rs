@@ -50,7 +50,7 @@ pub(super) fn served(listener: &Listener<'_>, chain: &Chain<'_>) -> HashSet<Stri
     of_chain(listener, chain, &mut unsaid).into_iter().flatten().collect()
 }
 
-/// One certificate for each virtual host of a chain.
+/// A certificate for each virtual host of a chain.
 pub(super) fn virtual_hosts(listener: &Listener<'_>, chain: &Chain<'_>, notes: &mut Notes) -> Vec<Vec<String>> {
     let mut certificates = Vec::new();
     for manager in chain.at.list("filters") {

@@ -21,7 +21,7 @@ const OWN: [&str; 4] =
 /// The origin of a chain's certificates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Certificates {
-    /// There are no certificates.
+    /// No certificates.
     None,
     /// The sidecar serves the certificates.
     Ours,

@@ -1,4 +1,4 @@
-//! One configuration in every form that users write: all tabs of the specification give the same setup.
+//! The same configuration in every form that users write: all tabs of the specification give the same setup.
 
 use crate::common::{file, flags, read, with_environment};
 use setup::model::Setup;

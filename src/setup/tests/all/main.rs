@@ -1,5 +1,5 @@
-//! What users write, and the setup and the Envoy configuration made of it. One program: each
-//! further one would be linked anew.
+//! Tests from the user's input to the setup and the Envoy configuration. They are one program, since each program is
+//! linked separately.
 
 #![allow(
     clippy::disallowed_methods,
