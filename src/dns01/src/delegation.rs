@@ -1,7 +1,8 @@
-//! Which names a CNAME may lead a challenge's record to.
+//! CNAME delegation: the names to which a CNAME may lead a challenge's record.
 //!
-//! Whoever has a domain in our certificates chooses where its `_acme-challenge` leads. A provider that replaces what is
-//! there would so be made to take any TXT record away that its credentials reach: a policy on mail, a proof of ownership.
+//! The owner of a domain in our certificates chooses the target of its `_acme-challenge` CNAME. With a provider that
+//! replaces existing records, the owner could have any TXT record removed that the provider's credentials reach: a mail
+//! policy, a proof of ownership.
 
 use std::str::FromStr;
 
@@ -9,27 +10,27 @@ use hickory_resolver::proto::rr::Name;
 
 use super::lookup;
 
-/// The first label of a name that is there for challenges and nothing else.
+/// First label of names that exist for challenges only.
 const LABEL: &[u8] = b"_acme-challenge";
 
-/// Where records are made when CNAMEs lead elsewhere.
+/// Rules for records whose challenge name is a CNAME.
 #[derive(Clone, Debug, Default)]
 pub struct Delegation {
-    /// Whether CNAMEs are followed at all.
+    /// True if CNAMEs are followed at all.
     pub is_followed: bool,
-    /// The zones that are there for challenges, as the user says.
+    /// The zones that the user has dedicated to challenges.
     pub zones: Vec<DelegationZone>,
 }
 
 impl Delegation {
-    /// Whether nothing but a challenge's record can be at this name.
+    /// True if only a challenge's record can be at this name.
     pub(super) fn takes(&self, name: &Name) -> bool {
         name.iter().next().is_some_and(|label| label.eq_ignore_ascii_case(LABEL))
             || self.zones.iter().any(|zone| zone.0.zone_of(name))
     }
 }
 
-/// What is said of a name that is not taken.
+/// The error for a name that is refused.
 pub(super) fn refusal(provider: &str, own: &Name, at: &Name) -> String {
     format!(
         "{own} leads by CNAME to {at}, and the DNS provider {provider} may replace the TXT records there: only names that \

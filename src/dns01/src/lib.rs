@@ -1,23 +1,23 @@
-//! DNS-01 (RFC 8555 §8.4): TXT records, made with a DNS provider, looked for, and removed again. dns-persist-01: TXT
-//! records that the user sets, looked for.
+//! DNS-01 (RFC 8555 §8.4): creates TXT records with a DNS provider, checks their propagation, and removes them.
+//! dns-persist-01: checks TXT records that users set.
 //!
 //! Promises: a record is removed whatever happens to the order, the CA or this process; two orders for one name never
-//! harm each other's; a provider that takes minutes holds up nothing else.
+//! interfere with each other; a provider that takes minutes delays nothing else.
 //!
-//! | folder or file | what it does |
+//! | folder or file | its part |
 //! |---|---|
-//! | `solver.rs` | challenges by token: asked for, waited for, withdrawn |
-//! | `delegation.rs` | which names a CNAME may lead a record to |
-//! | `life.rs` | the life of one challenge's record, from where it goes to its removal |
-//! | `removal.rs` | removes a record for sure, or says what to remove by hand |
-//! | `journal.rs` | the records that are out there, on disk |
-//! | `turns.rs` | who may use a provider now |
-//! | `propagation.rs` | waits until a record is seen |
+//! | `solver.rs` | challenges by token: presented, awaited, withdrawn |
+//! | `delegation.rs` | names to which a CNAME may lead a record |
+//! | `life.rs` | the task of one challenge's record, from finding its name to its removal |
+//! | `removal.rs` | removes a record reliably, or says what to remove by hand |
+//! | `journal.rs` | the records at providers, on disk |
+//! | `turns.rs` | locks per provider and name |
+//! | `propagation.rs` | waits until a record is visible |
 //! | `persist.rs` | dns-persist-01 |
-//! | `servers.rs` | which name servers a request may name |
-//! | `lookup/` | questions to name servers |
-//! | `providers.rs` | what the solver wants of providers |
-//! | `provider/` | DNS providers by lego's codes, with lego's variables: make a record, remove it |
+//! | `servers.rs` | name servers that a request may name |
+//! | `lookup/` | DNS queries |
+//! | `providers.rs` | the solver's interface to providers |
+//! | `provider/` | DNS providers by lego's codes, with lego's variables: create and remove records |
 
 #![forbid(unsafe_code)]
 
@@ -50,10 +50,10 @@ pub use providers::{ByCode, DnsProvider, Providers};
 pub use servers::NameServers;
 pub use solver::{Parts, Solver, Unsolved};
 
-/// lego's switch: `true` when records are made at the challenge's own name, wherever CNAMEs lead.
+/// lego's switch: with `true`, records are made at the challenge's own name, and CNAMEs are ignored.
 const DISABLE_CNAME_SUPPORT: &str = "LEGO_DISABLE_CNAME_SUPPORT";
 
-/// All that the sidecar does with DNS.
+/// The sidecar's DNS challenges.
 pub struct Dns {
     /// DNS-01.
     pub solver: Solver,
@@ -62,8 +62,8 @@ pub struct Dns {
 }
 
 impl Dns {
-    /// With the journal beside this storage. Authoritative name servers are asked on this port; CNAMEs may lead into these
-    /// zones, whatever the provider.
+    /// Opens the journal next to this storage. Authoritative name servers are asked on this port; CNAMEs may lead into
+    /// these zones, whatever the provider.
     pub async fn open(
         storage: &Path,
         name_server_port: u16,
@@ -82,18 +82,18 @@ impl Dns {
         Self { solver: Solver::open(storage, parts).await, persistent }
     }
 
-    /// Sees to the records that are left from before: those that no engine asks for are removed.
+    /// Resumes the records in the journal: those that no engine asks for are removed.
     pub fn resume(&self) {
         self.solver.resume();
     }
 
-    /// Ends everything; records that are being removed get this long.
+    /// Ends all tasks; removals in progress get this much time.
     pub async fn stop(&self, patience: Duration) {
         self.solver.stop(patience).await;
     }
 }
 
-/// As Go's `strconv.ParseBool`, which lego uses.
+/// True for a value that Go's `strconv.ParseBool`, which lego uses, reads as true.
 fn is_true(variable: &str) -> bool {
     std::env::var(variable).is_ok_and(|text| matches!(text.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
 }

@@ -1,4 +1,5 @@
-//! The life of one challenge's record: where it goes, made, seen, and removed in any case.
+//! The task of one challenge's record: finds its name, creates it, waits until it is visible, and removes it in any
+//! case.
 
 use std::time::Duration;
 
@@ -18,20 +19,20 @@ use super::providers::DnsProvider;
 use super::removal::{Counted, Made, remove};
 use super::solver::{Progress, Shared};
 
-/// How long one call to a provider may take. `exec` and slow APIs take minutes.
+/// Maximum time of one call to a provider. `exec` and slow APIs take minutes.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-/// How long it may take to find where a record goes: a dozen questions, with a name server that is dead.
+/// Maximum time of finding a record's name: a dozen queries, with one name server that is down.
 const PLACE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// A challenge that is neither asked for nor withdrawn for this long is given up by its engine: CAs are done sooner.
+/// Time after which an engine has given up a challenge that it neither asks for nor withdraws: CAs are done sooner.
 pub(super) const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
-/// How long a record from before the last start waits for an engine that goes on with its order.
+/// Time that a record from before a restart waits for an engine that resumes its order.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// What the engine wants of a challenge.
+/// The engine's interest in a challenge.
 pub(super) struct Wish {
-    /// When it last asked.
+    /// Time of the last request.
     pub(super) asked: Instant,
-    /// It wants it no more; counted until nothing is left of it.
+    /// Set once the challenge is withdrawn; counts as a removal until the record is gone.
     pub(super) withdrawn: Option<Counted>,
 }
 
@@ -41,7 +42,7 @@ impl Wish {
     }
 }
 
-/// Solves a challenge, and ends when nothing is left of it.
+/// Solves a challenge, and returns once its record is removed.
 pub(super) async fn live(
     shared: &Shared,
     (challenge, need): (&Dns01, Need),
@@ -88,13 +89,13 @@ pub(super) async fn live(
     remove(shared, &place.entry, is_made).await;
 }
 
-/// Waits for the engine of a record from before the last start, and removes it unless it is wanted by then.
+/// Waits for the engine of a record from before a restart, and removes the record unless the engine asks for it.
 pub(super) async fn leftover(shared: &Shared, entry: &Entry, wish: &mut watch::Receiver<Wish>) {
     unwanted(wish, GRACE).await;
     remove(shared, entry, Made::Yes).await;
 }
 
-/// Ends when the engine has withdrawn it, or not asked for it for this long.
+/// Returns when the engine has withdrawn the challenge, or has not asked for it for this long.
 pub(super) async fn unwanted(wish: &mut watch::Receiver<Wish>, patience: Duration) {
     loop {
         let end = {
@@ -109,7 +110,7 @@ pub(super) async fn unwanted(wish: &mut watch::Receiver<Wish>, patience: Duratio
         }
         tokio::select! {
             changed = wish.changed() => if changed.is_err() {
-                // Whoever could ask for it has been told that it failed.
+                // The engine has already received the failure.
                 return;
             },
             () = sleep_until(end) => {}
@@ -117,7 +118,7 @@ pub(super) async fn unwanted(wish: &mut watch::Receiver<Wish>, patience: Duratio
     }
 }
 
-/// Where a challenge's record goes, and where it is looked for.
+/// The names of a challenge's record: at the provider, and for the CA.
 struct Place {
     provider: Box<dyn DnsProvider>,
     lookup: Lookup,
@@ -139,12 +140,12 @@ async fn place(shared: &Shared, challenge: &Dns01) -> Result<Place, String> {
     let checks = &challenge.checks;
     let lookup = Lookup::new(parts.exchange.clone(), &checks.resolvers, parts.name_server_port).await;
     let own = lookup::name(&format!("_acme-challenge.{}.", challenge.domain)).map_err(told)?;
-    // Without checks nothing here must depend on a DNS that may not be reachable, or not show these zones.
+    // Without propagation checks nothing may depend on a DNS that may be unreachable, or may not show these zones.
     let or = |found: Result<Name, LookupError>, otherwise: &Name| match found {
         Err(error) if checks.disable_checks && error.is_of_servers() => Ok(otherwise.clone()),
         found => found.map_err(told),
     };
-    // The CA follows CNAMEs in any case, so that is where the record is looked for.
+    // The CA follows CNAMEs in any case, so the record is looked up at the end of the chain.
     let seen_at = or(lookup.end_of_chain(&own).await, &own)?;
     let at = if parts.delegation.is_followed && provider.follows_cnames() { &seen_at } else { &own };
     if provider.may_replace() && !parts.delegation.takes(at) {
@@ -165,12 +166,12 @@ async fn place(shared: &Shared, challenge: &Dns01) -> Result<Place, String> {
     Ok(Place { provider, lookup, entry, seen_at, zone: seen_zone })
 }
 
-/// What the record holds (RFC 8555 §8.4).
+/// The record's value (RFC 8555 §8.4).
 pub(super) fn value(key_authorization: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, key_authorization.as_bytes()))
 }
 
-/// Once it is begun it is not cut off: what a provider does half-way is not known.
+/// Creates the record. The call is never cancelled once it is started: a provider's state would be unknown.
 async fn make(shared: &Shared, place: &Place, wish: &mut watch::Receiver<Wish>) -> Result<(), String> {
     let Place { provider, entry, .. } = place;
     let interval = provider.timing().sequence_interval;
@@ -184,14 +185,14 @@ async fn make(shared: &Shared, place: &Place, wish: &mut watch::Receiver<Wish>) 
     made.map_err(|why| format!("the TXT record {} can't be made: {}", entry.fqdn, bounded(&why)))
 }
 
-/// What is said of a provider that does not come to an end.
+/// The error for a provider that exceeds its time.
 pub(super) fn late(entry: &Entry) -> String {
     format!("DNS provider {}: not done within {} s", entry.provider, CALL_TIMEOUT.as_secs())
 }
 
-/// A provider's error, cut where it is long.
+/// A provider's error, shortened.
 pub(super) fn bounded(why: &str) -> String {
-    /// As long as an API's own message with its request.
+    /// Long enough for an API's own message with its request.
     const MAX: usize = 1000;
     if why.chars().count() <= MAX {
         why.to_owned()

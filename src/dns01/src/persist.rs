@@ -1,8 +1,8 @@
-//! dns-persist-01 (draft-ietf-acme-dns-persist): a TXT record that the user sets once, and that says which account of
-//! which CA may have certificates.
+//! dns-persist-01 (draft-ietf-acme-dns-persist): a TXT record, set once by the user, that allows an account of a CA to
+//! issue certificates.
 //!
-//! Promises: what is taken to be right here is right for Pebble too, whose parser (RFC 8659 §4.2, with the draft's
-//! parameters) this one follows; what is missing is told as the one line to set.
+//! Promises: a record that is accepted here is accepted by Pebble too, whose parser (RFC 8659 §4.2, with the draft's
+//! parameters) this one follows; a missing record is reported as the one line to set.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -16,33 +16,33 @@ use tokio::time::Instant;
 use super::lookup::{self, Exchange, Look, Lookup, LookupError, lacking};
 use base::clock::Clock;
 
-/// How often a missing record is logged.
+/// Minimum interval between log lines about the same missing record.
 const LOG_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
-/// The most missing records that are remembered, so that each is not logged more often.
+/// Maximum number of missing records to remember for that interval.
 const MAX_LOGGED: usize = 10_000;
 
-/// The most wrong records of one server that are told.
+/// Maximum number of wrong records per server in an error.
 const MAX_TOLD: usize = 4;
 
-/// Looks for the records that users set.
+/// Checks the records that users set.
 pub struct Persistent {
     exchange: Arc<dyn Exchange>,
     name_server_port: u16,
     clock: Clock,
-    /// When a name was last told of.
+    /// Time of the last log line, by name.
     logged: Mutex<HashMap<String, Instant>>,
 }
 
 impl Persistent {
-    /// Authoritative servers are asked on this port; a record's end is judged by this clock.
+    /// Creates the checks. Authoritative servers are asked on this port; a record's expiry is judged by this clock.
     pub fn new(exchange: Arc<dyn Exchange>, name_server_port: u16, clock: Clock) -> Self {
         Self { exchange, name_server_port, clock, logged: Mutex::default() }
     }
 
-    /// Looks whether the record is there, once.
+    /// Checks the record once.
     ///
     /// # Errors
-    /// When it is missing or is not right: which one to set, and what was found.
+    /// If the record is missing or wrong: the record to set, and the records found.
     pub async fn check(&self, challenge: &DnsPersist01) -> Result<(), String> {
         if challenge.checks.disable_checks {
             return Ok(());
@@ -81,10 +81,10 @@ impl Persistent {
         Ok(looks)
     }
 
-    /// Engines try again all day long.
+    /// Logs an error, at intervals: engines try again all day long.
     fn log(&self, challenge: &DnsPersist01, told: &str) {
         let now = Instant::now();
-        // A panic while the lock is held would be a bug of ours; the map is whole at every moment.
+        // Only a bug could cause a panic while the lock is held, and the map is consistent at every moment.
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.retain(|_, at| now.duration_since(*at) < LOG_EVERY);
         let key = Wanted::of(challenge).to_string();
@@ -118,7 +118,7 @@ impl fmt::Display for Wanted {
     }
 }
 
-/// Why the CA would not be content with what this server sees.
+/// The reason why the CA would not accept the records on this server.
 fn unfit(look: &Look, challenge: &DnsPersist01, now: i64) -> String {
     let records = look.sight.records();
     if records.is_empty() {
@@ -129,7 +129,7 @@ fn unfit(look: &Look, challenge: &DnsPersist01, now: i64) -> String {
     format!("{}: {}", look.server, reasons.join(", "))
 }
 
-/// Whether a record gives this account the right.
+/// Checks whether a record allows this account to issue.
 fn judge(record: &str, challenge: &DnsPersist01, now: i64) -> Result<(), Unfit> {
     let mut parts = record.split(';').map(trim);
     let issuer = parts.next().unwrap_or_default();
@@ -141,7 +141,7 @@ fn judge(record: &str, challenge: &DnsPersist01, now: i64) -> Result<(), Unfit> 
     for part in parts {
         let (tag, value) = part.split_once('=').ok_or(Unfit::Syntax)?;
         let (tag, value) = (trim(tag).to_ascii_lowercase(), trim(value));
-        // Printable ASCII without a space or a semicolon (RFC 8659 §4.2).
+        // Printable ASCII without spaces and semicolons (RFC 8659 §4.2).
         if tag.is_empty() || !value.bytes().all(|byte| byte.is_ascii_graphic()) || !seen.insert(tag.clone()) {
             return Err(Unfit::Syntax);
         }
@@ -149,7 +149,7 @@ fn judge(record: &str, challenge: &DnsPersist01, now: i64) -> Result<(), Unfit> 
             "accounturi" => account = Some(value),
             "policy" => is_wildcard = value.eq_ignore_ascii_case("wildcard"),
             "persistuntil" => until = Some(value.parse::<i64>().map_err(|_| Unfit::Syntax)?),
-            // Others have no meaning here.
+            // Unknown parameters have no meaning here.
             _ => {}
         }
     }
@@ -165,12 +165,12 @@ fn judge(record: &str, challenge: &DnsPersist01, now: i64) -> Result<(), Unfit> 
     Ok(())
 }
 
-/// White space as RFC 8659 knows it.
+/// Trims white space by RFC 8659.
 fn trim(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
 }
 
-/// Why a record does not give the right.
+/// The reason why a record does not allow issuance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unfit {
     Account,

@@ -1,8 +1,8 @@
-//! Waits until a TXT record is seen, before the CA is told to look (lego's propagation checks).
+//! Waits until a TXT record is visible, before the CA is told (lego's propagation checks).
 //!
-//! Promises: the first look is at once, then soon, then at the provider's interval, so a fast server costs
-//! milliseconds; when time runs out, the error says what each server saw last. Recursive servers are asked once the
-//! authoritative ones have the record: one that was asked too early remembers that there was none.
+//! Promises: the first check is immediate, the next ones follow soon, then at the provider's interval, so a fast server
+//! costs milliseconds; on a timeout, the error says what each server returned last. Recursive servers are asked once
+//! the authoritative ones have the record: a recursive server that is asked too early caches the absence.
 
 use std::fmt;
 use std::time::Duration;
@@ -15,23 +15,23 @@ use tokio::time::{Instant, sleep};
 use super::lookup::{Look, Lookup, LookupError, NameServer, lacking};
 use super::provider::Timing;
 
-/// The wait after the first look; it doubles up to the provider's interval.
+/// The wait after the first check; it doubles up to the provider's interval.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
-/// A record that is to be seen.
+/// A record that must become visible.
 pub(super) struct Wanted<'a> {
-    /// Its name, where CNAMEs lead.
+    /// The record's name, at the end of the CNAME chain.
     pub(super) name: &'a Name,
-    /// The zone of that name.
+    /// The zone of the name.
     pub(super) zone: &'a Name,
     pub(super) value: &'a str,
 }
 
 impl Wanted<'_> {
-    /// Waits until it is seen, as these checks want it.
+    /// Waits until the record is visible, by the configured checks.
     ///
     /// # Errors
-    /// When it is not within the time that the provider may take.
+    /// If the record is not visible within the provider's propagation timeout.
     pub(super) async fn wait(&self, lookup: &Lookup, checks: &DnsChecks, timing: &Timing) -> Result<(), NotSeen> {
         sleep(Duration::from_millis(checks.delay_millis)).await;
         if checks.disable_checks {
@@ -54,7 +54,7 @@ impl Wanted<'_> {
         }
     }
 
-    /// The servers that must have it and don't.
+    /// The servers that must have the record and do not.
     async fn missing(
         &self,
         lookup: &Lookup,
@@ -85,12 +85,12 @@ fn waits(longest: Duration) -> impl Iterator<Item = Duration> {
     ExponentialBuilder::new().with_min_delay(first).with_max_delay(longest).with_factor(2.0).without_max_times().build()
 }
 
-/// A record was not seen in time.
+/// A timeout of the propagation checks.
 #[derive(Debug)]
 pub(super) struct NotSeen {
     name: Name,
     after: Duration,
-    /// The servers that lack it, or why they could not be asked.
+    /// The servers without the record, or the reason why they could not be asked.
     missing: Result<Vec<Look>, LookupError>,
 }
 

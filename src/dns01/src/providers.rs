@@ -1,4 +1,4 @@
-//! What the solver wants of DNS providers, and where it gets them.
+//! The solver's interface to DNS providers.
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -7,19 +7,20 @@ use tokio::task::spawn_blocking;
 use super::provider::{Provider, Record, Timing, Variables};
 use base::clock::Clock;
 
-/// Makes records at one account of one DNS provider.
+/// Creates records with one account of a DNS provider.
 ///
-/// - Both calls MUST be idempotent: they are made again after a crash. A record that is not there is removed.
-/// - Both MUST leave other values at the name as they are, unless it may replace them.
+/// - Both calls MUST be idempotent: they are repeated after a crash. Removing an absent record succeeds.
+/// - Both MUST leave other values at the name unchanged, unless `may_replace` is true.
 /// - Both may take minutes. An error is one line, without a secret.
 pub trait DnsProvider: Send + Sync {
-    /// How long it takes.
+    /// The provider's timing.
     fn timing(&self) -> Timing;
-    /// Whether a record is made where CNAMEs lead, and not at the challenge's own name.
+    /// True if a record is created at the end of the CNAME chain, and not at the challenge's own name.
     fn follows_cnames(&self) -> bool;
-    /// Whether other values at a record's name may get lost: whoever chooses a CNAME must not choose the name then.
+    /// True if other values at a record's name may get lost: then the owner of a CNAME must not be able to choose the
+    /// name.
     fn may_replace(&self) -> bool;
-    /// Makes a record.
+    /// Creates a record.
     fn present<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>>;
     /// Removes a record.
     fn clean_up<'a>(&'a self, record: &'a Record) -> BoxFuture<'a, Result<(), String>>;
@@ -27,16 +28,16 @@ pub trait DnsProvider: Send + Sync {
 
 /// Finds providers.
 pub trait Providers: Send + Sync {
-    /// The provider of this code, with the credentials of this resolver.
+    /// Returns the provider with this code, with the credentials of this resolver.
     ///
     /// # Errors
-    /// When there is no such provider, or a variable of its is missing: one line, without a secret.
+    /// If there is no such provider, or if one of its variables is missing: one line, without a secret.
     fn find<'a>(&'a self, code: &'a str, resolver: &'a str) -> BoxFuture<'a, Result<Box<dyn DnsProvider>, String>>;
 }
 
-/// lego's codes and variables.
+/// Finds providers by lego's codes and variables.
 pub struct ByCode {
-    /// The time that signed updates bear.
+    /// The clock for signed updates.
     pub clock: Clock,
 }
 
@@ -46,7 +47,7 @@ impl Providers for ByCode {
         // Variables may name files.
         let found = spawn_blocking(move || Provider::find(&code, &resolver, &Variables::new(), &clock));
         async move {
-            // It is cancelled only when the runtime ends, and panics only by a bug.
+            // The task is only cancelled when the runtime ends, and panics only by a bug.
             let provider = found.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
             Ok(Box::new(provider) as Box<dyn DnsProvider>)
         }

@@ -1,4 +1,4 @@
-//! Removes a record for sure, or says what to remove by hand.
+//! Removes a record reliably, or says what to remove by hand.
 
 use std::time::Duration;
 
@@ -10,22 +10,23 @@ use super::journal::Entry;
 use super::life::{CALL_TIMEOUT, bounded, late};
 use super::solver::Shared;
 
-/// The wait after the first attempt that failed; it doubles.
+/// The wait after the first failed attempt; it doubles.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-/// The longest wait.
+/// The maximum wait.
 const LAST_RETRY: Duration = Duration::from_secs(10 * 60);
 
-/// Whether there is a record.
+/// Certainty that a record exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Made {
-    /// Its making failed, which may have been half-way.
+    /// Creating it failed, possibly half-way.
     Perhaps,
-    /// It was made.
+    /// Creating it succeeded.
     Yes,
 }
 
 impl Made {
-    /// How often its removal is tried again: for more than an hour, or only in case the provider is back at once.
+    /// Number of retries of the removal: for more than an hour if the record exists, or only a few in case the provider
+    /// is back at once.
     fn retries(self) -> usize {
         match self {
             Self::Perhaps => 2,
@@ -34,7 +35,7 @@ impl Made {
     }
 }
 
-/// Removes a record that nobody wants any more.
+/// Removes a record that is no longer wanted.
 pub(super) async fn remove(shared: &Shared, entry: &Entry, made: Made) {
     let key = entry.key();
     let _counted = Counted::new(shared.removals.clone());
@@ -60,7 +61,7 @@ pub(super) async fn remove(shared: &Shared, entry: &Entry, made: Made) {
     }
 }
 
-/// Nothing is removed when somebody wants it by now, or it has been removed.
+/// Removes nothing if the record is wanted again, or has been removed.
 async fn attempt(shared: &Shared, entry: &Entry) -> Result<(), String> {
     let provider = shared.parts.providers.find(&entry.provider, &entry.resolver).await?;
     let interval = provider.timing().sequence_interval;
@@ -95,7 +96,7 @@ fn give_up(entry: &Entry, made: Made, why: &str) {
     }
 }
 
-/// Counts a removal as long as it takes.
+/// Counts a removal while it is in progress.
 pub(super) struct Counted(watch::Sender<usize>);
 
 impl Counted {

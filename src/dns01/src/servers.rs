@@ -1,7 +1,7 @@
-//! The name servers that a request may name: any on the port of DNS, and those of the sidecar's own configuration.
+//! The name servers that a request may name: any on the DNS port, and those of the sidecar's own configuration.
 //!
-//! A request can lead questions to any host's port 53 in any case, by a domain of its author's. To other ports it must
-//! not: what their answers and refusals tell is nobody's business.
+//! A request can direct queries to port 53 of any host in any case, by a domain of its author's. Other ports must not
+//! be reachable: their responses and refusals would reveal the services behind them.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 /// The port of DNS.
 pub(super) const PORT: u16 = 53;
 
-/// Name servers that may be asked.
+/// Name servers that requests may name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameServers {
     ports: [u16; 2],
@@ -23,19 +23,19 @@ impl Default for NameServers {
 }
 
 impl NameServers {
-    /// Those on port 53 and on this one, and these, `host:port` each.
+    /// Allows servers on port 53 and on this one, and the named ones, `host:port` each.
     pub fn new(port: u16, named: impl IntoIterator<Item = String>) -> Self {
         Self { ports: [PORT, port], named: named.into_iter().map(|server| server.to_ascii_lowercase()).collect() }
     }
 
-    /// Whether this server may be asked: `host`, `host:port`, or an address.
+    /// True if this server may be asked: `host`, `host:port`, or an address.
     pub fn allow(&self, server: &str) -> bool {
         let port = port(server);
         port.is_some_and(|port| self.ports.contains(&port)) || self.named.contains(&server.to_ascii_lowercase())
     }
 }
 
-/// As [`super::lookup`] reads it.
+/// The server's port, as [`super::lookup`] parses it.
 fn port(server: &str) -> Option<u16> {
     if let Ok(address) = server.parse::<SocketAddr>() {
         return Some(address.port());

@@ -1,7 +1,7 @@
-//! DNS-01 challenges by token: asked for, waited for, withdrawn.
+//! DNS-01 challenges by token: presented, awaited, withdrawn.
 //!
-//! Promises: a challenge is asked for as often as its engine likes, and solved once; one that failed tells so once, and
-//! is begun anew by whoever asks next. Each has a task of its own, so none holds up another.
+//! Promises: an engine may ask for a challenge any number of times, and the challenge is solved once; a failure is
+//! reported once, and the next request starts anew. Each challenge has a task of its own, so none delays another.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,43 +23,43 @@ use super::removal::Counted;
 use super::turns::Turns;
 use base::clock::Clock;
 
-/// The most challenges at once: a thousand orders with ten names each.
+/// Maximum number of concurrent challenges: a thousand orders with ten names each.
 pub(super) const MAX_CHALLENGES: usize = 10_000;
 
 /// Solves DNS-01 challenges.
 #[derive(Clone)]
 pub struct Solver(Arc<Shared>);
 
-/// What the solver works with.
+/// The solver's dependencies.
 pub struct Parts {
-    /// Finds DNS providers.
+    /// The source of DNS providers.
     pub providers: Box<dyn Providers>,
-    /// Asks name servers.
+    /// The transport of DNS queries.
     pub exchange: Arc<dyn Exchange>,
-    /// Where authoritative name servers listen.
+    /// The port of authoritative name servers.
     pub name_server_port: u16,
-    /// Whether records are made where CNAMEs lead, and which of these names are taken.
+    /// Rules for records whose challenge name is a CNAME.
     pub delegation: Delegation,
     /// The time of what is set aside.
     pub clock: Clock,
 }
 
-/// What all challenges share.
+/// State shared by all challenges.
 pub(super) struct Shared {
     pub(super) parts: Parts,
     pub(super) journal: Journal,
     pub(super) turns: Turns,
-    /// How many records are being removed.
+    /// Number of removals in progress.
     pub(super) removals: watch::Sender<usize>,
     tokens: Mutex<Tokens>,
-    /// Turns true when all tasks are to end.
+    /// Becomes true when all tasks are to end.
     ended: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Tokens {
     live: HashMap<String, Challenge>,
-    /// Records from before the last start, which their engine may still withdraw. A token can have several.
+    /// Records from before a restart, which their engine may still withdraw. A token can have several.
     left: HashMap<String, Vec<watch::Sender<Wish>>>,
 }
 
@@ -69,23 +69,23 @@ struct Challenge {
     progress: watch::Receiver<Progress>,
 }
 
-/// How far a challenge is.
+/// Progress of a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It can't be answered.
+    /// The challenge failed, for this reason.
     Failed(String),
-    /// The record is seen.
+    /// The record is visible.
     Ready,
-    /// Something is still to be done.
+    /// The record is not visible yet.
     UnderWay,
 }
 
-/// Why a challenge is not, or can't be, answered.
+/// The reason why a challenge is not solved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unsolved {
-    /// It failed.
+    /// The challenge failed, for this reason.
     Failed(String),
-    /// There is no room for another.
+    /// The maximum number of challenges is reached.
     Full,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Unsolved {
 }
 
 impl Solver {
-    /// Reads the journal beside this storage.
+    /// Reads the journal next to this storage.
     pub async fn open(storage: &Path, parts: Parts) -> Self {
         let journal = Journal::open(storage, &parts.clock).await;
         Self(Arc::new(Shared {
@@ -115,8 +115,8 @@ impl Solver {
         }))
     }
 
-    /// Sees to the records that are left from before: an engine may go on with its order and ask for one or withdraw it;
-    /// the others are removed.
+    /// Resumes the records in the journal: an engine may go on with its order and ask for a record or withdraw it; the
+    /// others are removed.
     pub fn resume(&self) {
         let entries = self.0.journal.unwanted();
         if !entries.is_empty() {
@@ -140,16 +140,16 @@ impl Solver {
         }
     }
 
-    /// Solves a challenge, or waits with those who asked before. Says whether the record is seen; it is not, when that
-    /// takes longer than `patience`.
+    /// Solves a challenge, or joins earlier requests for it. Returns true if the record is visible; false if that takes
+    /// longer than `patience`.
     ///
     /// # Errors
-    /// When it failed; what was made is removed then.
+    /// If the challenge failed; its record is then removed.
     pub async fn put(&self, challenge: Dns01, patience: Duration) -> Result<bool, Unsolved> {
         self.put_for(challenge, patience, Need::OnDisk).await
     }
 
-    /// As [`Solver::put`]; `need` says whether the record must be on disk before it is made.
+    /// As [`Solver::put`]; `need` says whether the record must be in the journal on disk before it is created.
     ///
     /// # Errors
     /// As [`Solver::put`].
@@ -157,7 +157,7 @@ impl Solver {
         let token = challenge.token.clone();
         let mut progress = self.progress_of(challenge, need)?;
         let ended = async {
-            // One whose task has ended without a word was withdrawn meanwhile.
+            // A task that has ended without a result was withdrawn meanwhile.
             progress
                 .wait_for(|progress| *progress != Progress::UnderWay)
                 .await
@@ -173,7 +173,7 @@ impl Solver {
         }
     }
 
-    /// Finds the challenge, or begins it.
+    /// Finds the challenge, or starts it.
     fn progress_of(&self, asked: Dns01, need: Need) -> Result<watch::Receiver<Progress>, Unsolved> {
         let mut tokens = self.0.tokens();
         if let Some(there) = tokens.live.get(&asked.token) {
@@ -194,7 +194,7 @@ impl Solver {
         self.0.spawn(async move {
             live(&shared, (&asked, need), &mut heard, &tell).await;
             if matches!(*this.borrow(), Progress::Failed(_)) {
-                // It stays until somebody has been told, or it is too old to matter.
+                // A failure stays until it is reported, or too old to matter.
                 unwanted(&mut heard, FORGOTTEN).await;
             }
             shared.end(&asked.token, &this);
@@ -211,15 +211,15 @@ impl Solver {
         }
     }
 
-    /// How many records are at providers, or may be.
+    /// Number of records that are, or may be, at providers.
     pub fn records(&self) -> usize {
         self.0.journal.len()
     }
 
-    /// Ends everything, with `patience` for records that are being removed. What is left is in the journal.
+    /// Ends all tasks, with `patience` for removals in progress. Remaining records are in the journal.
     pub async fn stop(&self, patience: Duration) {
         let mut removals = self.0.removals.subscribe();
-        // The sender is ours.
+        // The sender is in `self`, so the channel is never closed.
         let _ = timeout(patience, removals.wait_for(|removals| *removals == 0)).await;
         self.0.ended.send_replace(true);
         self.0.journal.settle().await;
@@ -227,7 +227,7 @@ impl Solver {
 }
 
 impl Shared {
-    /// Runs a task until everything is to end.
+    /// Runs a task until all tasks are to end.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut ended = self.ended.subscribe();
         tokio::spawn(async move {
@@ -243,7 +243,7 @@ impl Shared {
         wish.send_modify(|wish| wish.withdrawn = Some(counted));
     }
 
-    /// Forgets this challenge, and no later one of its token.
+    /// Drops this challenge, but no later one with its token.
     fn end(&self, token: &str, progress: &watch::Receiver<Progress>) {
         let mut tokens = self.tokens();
         if tokens.live.get(token).is_some_and(|there| there.progress.same_channel(progress)) {
@@ -251,7 +251,7 @@ impl Shared {
         }
     }
 
-    // A panic while the lock is held would be a bug of ours; the maps are whole at every moment.
+    // Only a bug could cause a panic while the lock is held, and the maps are consistent at every moment.
     fn tokens(&self) -> MutexGuard<'_, Tokens> {
         self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,8 +1,8 @@
-//! Who may use a provider now.
+//! Locks for calls to providers.
 //!
-//! Promises: one at a time changes a name, since many APIs replace all that is there; one at a time makes records where
-//! the provider wants it so, with its wait between two. Nobody else waits, but that a provider has no more than
-//! [`MAX_CALLS`] at once.
+//! Promises: a name is changed by one call at a time, since many APIs replace all of its records; providers that want
+//! it create records one at a time, with their interval in between. No other call waits, except that a provider gets at
+//! most [`MAX_CALLS`] at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
-/// The most calls to one provider at once. Their limits are tens a second; `exec` has a process for each.
+/// Maximum number of concurrent calls to one provider. Their limits are tens a second; `exec` has a process for each.
 const MAX_CALLS: usize = 32;
 
-/// The turns at all providers.
+/// The locks of all providers.
 #[derive(Default)]
 pub(super) struct Turns {
     queues: Mutex<Queues>,
@@ -22,29 +22,29 @@ pub(super) struct Turns {
 
 #[derive(Default)]
 struct Queues {
-    /// By the provider's code and the name.
+    /// Locks by the provider's code and the name.
     names: HashMap<(String, String), Weak<AsyncMutex<()>>>,
-    /// By the provider's code. There are as many as are configured.
+    /// State by the provider's code. There are as many as are configured.
     providers: HashMap<String, Provider>,
 }
 
 #[derive(Clone)]
 struct Provider {
     calls: Arc<Semaphore>,
-    /// Held while a record is made in sequence: when the next may be.
+    /// Held while a record is created in sequence: the earliest time of the next one.
     next: Arc<AsyncMutex<Option<Instant>>>,
 }
 
-/// The right to change one name at one provider. It ends when this is dropped.
+/// The right to change one name at one provider. Dropping it releases the lock.
 pub(super) struct Turn {
     _name: OwnedMutexGuard<()>,
     sequence: Option<(OwnedMutexGuard<Option<Instant>>, Duration)>,
-    /// None when the semaphore was closed, which it never is.
+    /// The permit for a call; `None` if the semaphore was closed, which never happens.
     _call: Option<OwnedSemaphorePermit>,
 }
 
 impl Turns {
-    /// Waits for the turn to change a name.
+    /// Waits for the right to change a name.
     pub(super) async fn take(&self, provider: &str, fqdn: &str, interval: Option<Duration>) -> Turn {
         let (name, Provider { calls, next }) = self.queues().find(provider, fqdn);
         let name = name.lock_owned().await;
@@ -61,7 +61,7 @@ impl Turns {
         Turn { _name: name, sequence, _call: calls.acquire_owned().await.ok() }
     }
 
-    // A panic while the lock is held would be a bug of ours; the maps are whole at every moment.
+    // Only a bug could cause a panic while the lock is held, and the maps are consistent at every moment.
     fn queues(&self) -> MutexGuard<'_, Queues> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Entry;
 use base::state_file;
 
-/// The schema of the file.
+/// Version of the file's schema.
 const VERSION: u32 = 1;
-/// The largest file that is read, in bytes: several times what all the challenges need that there is room for.
+/// Maximum size of the file, in bytes: several times the size for the maximum number of challenges.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The file's content.
@@ -20,11 +20,11 @@ struct Document {
     records: Vec<Entry>,
 }
 
-/// The records in the file; none when there is no such file. A file that can't be read is set aside, under a name with the
-/// time `now`.
+/// Reads the records in the file; none if it does not exist. An unreadable file is set aside, under a name with the time
+/// `now`.
 ///
 /// # Errors
-/// When it can't be set aside either.
+/// If the file can't be set aside either.
 pub(super) fn read(path: &Path, now: i64) -> Result<Vec<Entry>, String> {
     let why = match parse(path) {
         Ok(entries) => return Ok(entries),
@@ -57,7 +57,7 @@ fn parse(path: &Path) -> io::Result<Vec<Entry>> {
     Ok(document.records)
 }
 
-/// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
+/// Replaces the file. On `Ok` the new file is on disk; on an error the old one is still there.
 pub(super) fn write(path: &Path, records: Vec<Entry>) -> io::Result<()> {
     if records.is_empty() {
         return state_file::remove(path);

@@ -1,10 +1,9 @@
-//! The TXT records that are, or may be, at DNS providers: in a file, so that a sidecar that was killed removes them when
-//! it runs again.
+//! Journal of the TXT records that are, or may be, at DNS providers: a file, so that a sidecar that was killed removes
+//! them after its restart.
 //!
-//! Promises: a record is on disk before it is made, unless it is of a certificate that is near its end and the file can't
-//! be written; the file is the whole old or the whole new one at every moment,
-//! 0600, without credentials, and not there when there are no records. One that can't be read is set aside, and keeps
-//! nobody from starting.
+//! Promises: a record is on disk before it is created, unless its certificate is about to expire and the file can't be
+//! written; the file is the complete old or the complete new one at every moment, with mode 0600, without credentials,
+//! and removed when there are no records. An unreadable file is set aside, and prevents no start.
 
 mod file;
 
@@ -20,10 +19,10 @@ use super::provider::Record;
 use base::clock::Clock;
 use base::state_file;
 
-/// What is added to the path of the storage.
+/// Suffix of the storage's path for the journal.
 const SUFFIX: &str = ".dns-records";
 
-/// A record, and whose it is.
+/// A record, and the challenge it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Entry {
@@ -37,7 +36,7 @@ pub(super) struct Entry {
     pub(super) key_authorization: String,
 }
 
-/// What tells one record from another.
+/// The identity of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     provider: String,
@@ -52,27 +51,27 @@ impl Entry {
         Key { provider, resolver, fqdn, value }
     }
 
-    /// As providers want it.
+    /// The record in the form for providers.
     pub(super) fn record(&self) -> Record {
         let Self { fqdn, zone, value, domain, token, key_authorization, .. } = self.clone();
         Record { fqdn, zone, value, domain, token, key_authorization }
     }
 }
 
-/// Whether a record must be on disk before it is made.
+/// Requirement that a record is on disk before it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
-    /// It must.
+    /// The record must be on disk.
     OnDisk,
-    /// It need not, when the file can't be written: its certificate is near its end.
+    /// The record may be in memory only, if the file can't be written: its certificate is about to expire.
     MayBeInMemory,
 }
 
-/// All records.
+/// The journal of all records.
 pub(super) struct Journal {
     path: PathBuf,
     state: Mutex<State>,
-    /// Held while the file is written: the revision that is on disk.
+    /// Held while the file is written: the revision on disk.
     saved: Arc<AsyncMutex<u64>>,
 }
 
@@ -80,22 +79,22 @@ pub(super) struct Journal {
 struct State {
     records: BTreeMap<Key, Held>,
     revision: u64,
-    /// Why the file can't be used.
+    /// The reason why the file can't be used.
     broken: Option<String>,
 }
 
 struct Held {
     entry: Entry,
-    /// How many want it. It is removed when nobody does any more.
+    /// Number of owners. A record without owners is to be removed.
     owners: usize,
 }
 
 impl Journal {
-    /// Reads the journal beside this storage.
+    /// Reads the journal next to this storage.
     pub(super) async fn open(storage: &Path, clock: &Clock) -> Self {
         let path = state_file::path(storage, SUFFIX);
         let (reading, now) = (path.clone(), clock.now_seconds());
-        // It is cancelled only when the runtime ends, and panics only by a bug.
+        // The task is only cancelled when the runtime ends, and panics only by a bug.
         let read =
             spawn_blocking(move || file::read(&reading, now)).await.unwrap_or_else(|error| Err(error.to_string()));
         let (entries, broken) = match read {
@@ -107,8 +106,8 @@ impl Journal {
         Self { path, state: Mutex::new(state), saved: Arc::default() }
     }
 
-    /// One more wants this record; when it returns, it is on disk, if that is needed. Whoever was told `Ok` calls
-    /// [`Self::release`].
+    /// Adds an owner to this record; on return the record is on disk, if that is required. After `Ok` the caller has to
+    /// call [`Self::release`].
     pub(super) async fn hold(&self, entry: &Entry, need: Need) -> Result<(), String> {
         let is_new = {
             let mut state = self.state();
@@ -133,30 +132,30 @@ impl Journal {
         if saved.is_err() {
             self.release(&entry.key());
             let mut state = self.state();
-            // One that was there before may be at the provider.
+            // A record that was in the journal before may be at the provider.
             state.records.retain(|key, held| !is_new || held.owners > 0 || *key != entry.key());
         }
         saved
     }
 
-    /// One less wants it.
+    /// Removes an owner from this record.
     pub(super) fn release(&self, key: &Key) {
         if let Some(held) = self.state().records.get_mut(key) {
             held.owners = held.owners.saturating_sub(1);
         }
     }
 
-    /// The records that nobody wants.
+    /// The records without owners.
     pub(super) fn unwanted(&self) -> Vec<Entry> {
         self.state().records.values().filter(|held| held.owners == 0).map(|held| held.entry.clone()).collect()
     }
 
-    /// Whether it is there and nobody wants it.
+    /// True if the record is in the journal and has no owner.
     pub(super) fn is_unwanted(&self, key: &Key) -> bool {
         self.state().records.get(key).is_some_and(|held| held.owners == 0)
     }
 
-    /// Forgets it, unless somebody wants it by now.
+    /// Removes the record from the journal, unless it has an owner by now.
     pub(super) async fn forget(&self, key: &Key) {
         {
             let mut state = self.state();
@@ -166,23 +165,23 @@ impl Journal {
             state.records.remove(key);
             state.revision += 1;
         }
-        // What stays in the file is removed once more at the next start, which harms nobody.
+        // A record that stays in the file is removed again at the next start, which is harmless.
         if let Err(error) = self.save().await {
             tracing::warn!(error, "a DNS record was removed, and its line in the journal was not");
         }
     }
 
-    /// How many records there are.
+    /// Number of records.
     pub(super) fn len(&self) -> usize {
         self.state().records.len()
     }
 
-    /// Waits until nothing is being written.
+    /// Waits until no write is in progress.
     pub(super) async fn settle(&self) {
         let _quiet = self.saved.lock().await;
     }
 
-    /// Brings the file up to date. Those who come while it is written are all served by the next write.
+    /// Writes the current state. Callers that arrive during a write share the next one.
     async fn save(&self) -> Result<(), String> {
         let wanted = self.state().revision;
         let mut saved = self.saved.clone().lock_owned().await;
@@ -205,7 +204,7 @@ impl Journal {
         written.await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
     }
 
-    // A panic while the lock is held would be a bug of ours; the state is whole at every moment.
+    // Only a bug could cause a panic while the lock is held, and the state is consistent at every moment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,18 +1,18 @@
-//! CNAMEs: a challenge's name may lead to one in a zone where records are easier to make.
+//! CNAMEs: a challenge's name may be an alias of a name in another zone, where records are easier to make.
 
 use hickory_resolver::proto::op::Message;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
 use super::{Lookup, LookupError};
 
-/// The longest chain. lego follows as many, and CAs fewer.
+/// Maximum length of a CNAME chain. lego follows as many, and CAs fewer.
 pub(super) const MAX_CNAMES: usize = 50;
 
 impl Lookup {
-    /// Where CNAMEs lead from this name: itself when there is none.
+    /// The end of the CNAME chain from this name: the name itself if it has no CNAME.
     ///
     /// # Errors
-    /// When the chain is a circle or too long, or no recursive server answers.
+    /// If the chain is a loop or too long, or if no recursive server answers.
     pub async fn end_of_chain(&self, name: &Name) -> Result<Name, LookupError> {
         let mut chain = vec![name.clone()];
         let mut here = name.clone();

@@ -1,46 +1,46 @@
-//! Why a question has no answer.
+//! The reason why a query has no answer.
 
 use std::fmt;
 
 use config::shortened;
 use hickory_resolver::proto::rr::Name;
 
-/// The most that is told of a chain of CNAMEs.
+/// Maximum number of names of a CNAME chain in an error.
 const MAX_SHOWN: usize = 8;
 
-/// Why a question has no answer.
+/// The reason why a query has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupError {
-    /// CNAMEs lead back to where they came from.
+    /// A CNAME loop.
     Loop(Vec<Name>),
-    /// No DNS name.
+    /// An invalid DNS name.
     Name(String),
-    /// A zone has no name servers.
+    /// A zone without name servers.
     NoNameServers(Name),
-    /// Neither the name nor any above it has a zone.
+    /// A name without a zone, at it or above.
     NoZone(Name),
-    /// There are no recursive servers to ask.
+    /// No recursive servers are configured.
     System(String),
-    /// CNAMEs lead further than anybody follows.
+    /// A CNAME chain that is too long.
     TooLong(Vec<Name>),
-    /// Every recursive server failed.
+    /// A failure of every recursive server.
     Unanswered {
-        /// The type and name asked for.
+        /// The type and name of the query.
         question: String,
-        /// Each server, and what it said.
+        /// The servers, each with its failure.
         servers: String,
     },
-    /// A recursive server's name has no address.
+    /// A recursive server's name without an address.
     UnknownServer {
-        /// As it is configured.
+        /// The server as configured.
         server: String,
-        /// What the system says.
+        /// The system's error.
         why: String,
     },
 }
 
 impl LookupError {
-    /// Whether the servers that were asked, and not what the DNS holds, are the reason.
+    /// True if the queried servers are the reason, rather than the content of the DNS.
     pub(crate) fn is_of_servers(&self) -> bool {
         match self {
             Self::NoZone(_) | Self::System(_) | Self::Unanswered { .. } | Self::UnknownServer { .. } => true,
@@ -78,7 +78,7 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// The chain, without its middle when it is long.
+/// The chain for a message, without its middle if it is long.
 fn arrows(chain: &[Name]) -> String {
     let text = |names: &[Name]| names.iter().map(Name::to_string).collect::<Vec<_>>().join(" -> ");
     if chain.len() <= MAX_SHOWN {

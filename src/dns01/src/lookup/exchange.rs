@@ -1,4 +1,4 @@
-//! One question to one server (RFC 1035 §4.2, RFC 6891, RFC 7766): UDP, and TCP when the answer is cut off.
+//! A single query to one server (RFC 1035 §4.2, RFC 6891, RFC 7766): UDP, and TCP if the response is truncated.
 
 use std::fmt;
 use std::io;
@@ -17,33 +17,34 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// How long one server may take, over UDP and over TCP each: as long as a recursive one that has to ask others.
+/// Timeout of one server, for UDP and for TCP each: as long as a recursive server may take to ask others.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// When a datagram is taken to be lost, and sent again.
+/// Time after which a datagram counts as lost, and is sent again.
 const RETRANSMIT: Duration = Duration::from_secs(1);
-/// The most questions under way at once: each has a socket.
+/// Maximum number of concurrent queries: each has a socket.
 const MAX_QUESTIONS: usize = 128;
 
-/// What is asked.
+/// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
     /// The fully qualified name.
     pub name: Name,
-    /// Which records.
+    /// The type of the records.
     pub kind: RecordType,
-    /// Whether the server is to ask others when it does not know.
+    /// True to request recursion.
     pub recursive: bool,
 }
 
-/// Takes questions to servers.
+/// Transport of queries to servers.
 ///
-/// The answer MUST come within a bounded time, and be that server's, now. Dropping the future ends everything.
+/// The response MUST arrive within a bounded time, and be that server's current one. Dropping the future cancels the
+/// query.
 pub trait Exchange: Send + Sync {
-    /// Asks one server one question.
+    /// Sends one query to one server.
     fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>>;
 }
 
-/// The network of this machine.
+/// This machine's network.
 pub struct Network {
     questions: Semaphore,
 }
@@ -57,7 +58,7 @@ impl Default for Network {
 impl Exchange for Network {
     fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>> {
         Box::pin(async move {
-            // It is never closed.
+            // The semaphore is never closed.
             let _place = self.questions.acquire().await;
             let answer = over_udp(server, request(question)).await?;
             if !answer.metadata.truncation {
@@ -84,23 +85,23 @@ async fn over_udp(server: SocketAddr, request: DnsRequest) -> Result<DnsResponse
 }
 
 async fn over_tcp(server: SocketAddr, request: DnsRequest) -> Result<DnsResponse, Unanswered> {
-    // It holds the task that reads the connection, and ends it when it is dropped.
+    // Holds the task that reads the connection; dropping it ends the task.
     let runtime = TokioRuntimeProvider::new();
     let connection = TcpClientStream::exchange(server, None, TIMEOUT, None, runtime.clone()).await?;
     let mut answers = connection.send(request);
     Ok(answers.next().await.ok_or(Unanswered::Timeout)??)
 }
 
-/// Why a server gave no answer.
+/// The reason why a server gave no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unanswered {
-    /// The system can't send or receive; what it says.
+    /// A system error in sending or receiving.
     Io(String),
-    /// What came is no answer.
+    /// A malformed response.
     Malformed,
-    /// This machine has no way to the address, as with IPv6 on a machine that has IPv4 alone.
+    /// No route to the address, as with IPv6 on a machine that has IPv4 alone.
     NoRoute,
-    /// It does not answer.
+    /// No response in time.
     Timeout,
 }
 
@@ -145,7 +146,7 @@ mod tests {
 
     use super::*;
 
-    /// An answer of this many TXT records of 200 bytes; over UDP it is cut off when it is too long for the client.
+    /// A response with this many TXT records of 200 bytes; over UDP it is truncated to the client's size.
     fn answer(request: &[u8], records: usize, is_udp: bool) -> Vec<u8> {
         let request = Message::from_vec(request).unwrap();
         let mut answer = Message::new(request.id, MessageType::Response, request.op_code);
@@ -162,11 +163,11 @@ mod tests {
         }
     }
 
-    /// A server on UDP and TCP that answers with so many records.
+    /// A server on UDP and TCP whose responses have this many records.
     async fn serve(records: usize) -> SocketAddr {
         let (tcp, udp) = loop {
             let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-            // The same port may be taken on UDP.
+            // The same port may be in use on UDP.
             if let Ok(udp) = UdpSocket::bind(tcp.local_addr().unwrap()).await {
                 break (tcp, udp);
             }

@@ -1,16 +1,16 @@
-//! Questions to name servers, for challenges: where CNAMEs lead, which zone a name is in, who sees a TXT record.
+//! DNS queries for challenges: CNAME chains, zones of names, visibility of TXT records.
 //!
-//! Promises: every look is a fresh one, as nothing is kept between two; every wait, list and chain is bounded; one that
-//! fails says which server said what. Refuses: to judge what a record holds.
+//! Promises: every query is a fresh one, as nothing is cached; every wait, list and chain is bounded; a failure names
+//! each server and its response. Refuses: to judge the content of a record.
 //!
-//! | file | what it does |
+//! | file | its part |
 //! |---|---|
-//! | `exchange.rs` | one question to one server: UDP, and TCP when the answer is cut off |
-//! | `recursive.rs` | which servers answer for the whole DNS, and questions to them |
+//! | `exchange.rs` | a single query to one server: UDP, and TCP if the response is truncated |
+//! | `recursive.rs` | recursive servers, and queries to them |
 //! | `delegation.rs` | chains of CNAMEs |
 //! | `zone.rs` | the zone of a name, and its servers |
-//! | `sight.rs` | what servers see at a name |
-//! | `error.rs` | why there is no answer |
+//! | `sight.rs` | the TXT records that servers return for a name |
+//! | `error.rs` | the reason why there is no answer |
 
 mod delegation;
 mod error;
@@ -36,21 +36,21 @@ pub(super) use zone::NameServer;
 
 use recursive::Server;
 
-/// Asks name servers, for one challenge.
+/// Client of name servers, for one challenge.
 pub struct Lookup {
     exchange: Arc<dyn Exchange>,
-    /// They answer for the whole DNS; or why there are none.
+    /// The recursive servers, or the reason why there are none.
     recursive: Result<Vec<Server>, LookupError>,
-    /// The place of the recursive server that answered last: one that is silent costs its time once.
+    /// The index of the recursive server that answered last, so that a silent one costs its timeout once.
     answering: AtomicUsize,
-    /// Where authoritative servers listen.
+    /// The port of authoritative servers.
     port: u16,
 }
 
-/// The fully qualified name, in lower case.
+/// Parses a fully qualified name, in lower case.
 ///
 /// # Errors
-/// When it is longer than names can be, or none at all.
+/// If the name is too long or invalid.
 pub(super) fn name(text: &str) -> Result<Name, LookupError> {
     let parsed = Name::from_ascii(text).map_err(|_| LookupError::Name(text.to_owned()))?;
     let mut name = parsed.to_lowercase();

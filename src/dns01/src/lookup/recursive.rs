@@ -17,24 +17,24 @@ use super::sight::code;
 use super::{Lookup, LookupError};
 use crate::servers::PORT;
 
-/// Where the system's servers are written down.
+/// Path of the system's list of servers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
-/// How long a recursive server's own name may take to be resolved.
+/// Timeout of resolving a recursive server's own name.
 const NAME_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most recursive servers; further ones are not asked.
+/// Maximum number of recursive servers; further ones are not asked.
 pub const MAX_SERVERS: usize = 16;
 
 /// A recursive server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Server {
-    /// As it is configured, for a person.
+    /// The server as configured, for messages.
     pub(super) label: String,
     pub(super) address: SocketAddr,
 }
 
 impl Lookup {
-    /// Asks these recursive servers, `host:port` each; none: those of the system. Authoritative servers are asked on
-    /// `port`. When there is none to ask, or a name has no address, every question fails and says so.
+    /// Uses these recursive servers, `host:port` each, or those of the system if there are none. Authoritative servers
+    /// are asked on `port`. If there is no server, or a server's name has no address, every query fails and says so.
     pub async fn new(exchange: Arc<dyn Exchange>, resolvers: &[String], port: u16) -> Self {
         let recursive = if resolvers.is_empty() { system().await } else { configured(resolvers).await };
         Self { exchange, recursive, answering: AtomicUsize::new(0), port }
@@ -44,7 +44,7 @@ impl Lookup {
         self.recursive.as_deref().map_err(LookupError::clone)
     }
 
-    /// Asks one recursive server after the other, until one answers; that there is no such record is an answer.
+    /// Asks one recursive server after the other until one answers; the absence of a record is an answer.
     pub(super) async fn ask(&self, name: &Name, kind: RecordType) -> Result<Message, LookupError> {
         let question = Question { name: name.clone(), kind, recursive: true };
         let mut failures = String::new();
@@ -62,7 +62,7 @@ impl Lookup {
                 Err(unanswered) => unanswered.to_string(),
             };
             let separator = if failures.is_empty() { "" } else { "; " };
-            // A String takes all that is written to it.
+            // Writing to a String never fails.
             let _ = write!(failures, "{separator}{label}: {failure}");
         }
         Err(LookupError::Unanswered { question: format!("{kind} {name}"), servers: failures })

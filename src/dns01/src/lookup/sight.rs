@@ -1,4 +1,4 @@
-//! What servers see at a name.
+//! The TXT records that servers return for a name.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,27 +10,27 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use super::exchange::{Question, Unanswered};
 use super::{Lookup, LookupError, NameServer};
 
-/// What one server sees.
+/// The answer of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// It refuses, or has failed.
+    /// An error code: the server refuses, or has failed.
     Code(ResponseCode),
     /// The name server's own name has no address.
     NoAddress,
-    /// The name is there, and no TXT record at it.
+    /// The name exists without TXT records.
     NoRecord,
-    /// The name is not there.
+    /// The name does not exist.
     NoSuchName,
-    /// It does not have the zone, though the zone says so.
+    /// The server does not have the zone, although the zone delegates to it.
     NotAuthoritative,
-    /// These TXT records, each with its strings put together.
+    /// TXT records, each with its strings concatenated.
     Records(Vec<String>),
-    /// It gave no answer.
+    /// No response.
     Unanswered(Unanswered),
 }
 
 impl Sight {
-    /// The TXT records that it sees.
+    /// The TXT records in the answer.
     pub(crate) fn records(&self) -> &[String] {
         match self {
             Self::Records(records) => records,
@@ -54,10 +54,10 @@ impl fmt::Display for Sight {
     }
 }
 
-/// What was seen at one server.
+/// The answer of one server, with the server's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Look {
-    /// The server, for a person.
+    /// The server, for messages.
     pub(crate) server: String,
     pub(crate) sight: Sight,
 }
@@ -68,8 +68,8 @@ impl fmt::Display for Look {
     }
 }
 
-/// The servers that lack what is looked for. One that this machine has no way to, as with IPv6, says nothing if another
-/// has it.
+/// The servers without the wanted record. A server without a route from this machine, as with IPv6, is ignored if
+/// another one has the record.
 pub(crate) fn lacking(looks: Vec<Look>, has: impl Fn(&Sight) -> bool) -> Vec<Look> {
     let (having, mut lacking): (Vec<Look>, Vec<Look>) = looks.into_iter().partition(|look| has(&look.sight));
     if !having.is_empty() {
@@ -79,15 +79,16 @@ pub(crate) fn lacking(looks: Vec<Look>, has: impl Fn(&Sight) -> bool) -> Vec<Loo
 }
 
 impl Lookup {
-    /// What each of a zone's servers sees at a name in it. They are asked themselves, so nothing is out of a cache.
+    /// Asks each of a zone's servers for the TXT records of a name in it. They are asked directly, so no answer comes
+    /// from a cache.
     pub(crate) async fn look_at(&self, servers: &[NameServer], name: &Name) -> Vec<Look> {
         join_all(servers.iter().map(|server| self.look_at_one(server, name))).await
     }
 
-    /// What each recursive server sees at a name.
+    /// Asks each recursive server for the TXT records of a name.
     ///
     /// # Errors
-    /// When there is none.
+    /// If there is no recursive server.
     pub(crate) async fn look_everywhere(&self, name: &Name) -> Result<Vec<Look>, LookupError> {
         let looks = self.recursive()?.iter().map(|server| async {
             let sight = self.look(server.address, name, true).await;
@@ -96,13 +97,13 @@ impl Lookup {
         Ok(join_all(looks).await)
     }
 
-    /// The first of its addresses that answers counts.
+    /// Asks a server's addresses in turn; the first one that answers counts.
     async fn look_at_one(&self, server: &NameServer, name: &Name) -> Look {
         let mut look = Look { server: server.host.to_string(), sight: Sight::NoAddress };
         for address in &server.addresses {
             let sight = self.look(*address, name, false).await;
             let is_answer = !matches!(sight, Sight::Unanswered(_));
-            // A silent address says more than one that can't be reached from here.
+            // A timeout says more than an address without a route.
             let tells_less = sight == Sight::Unanswered(Unanswered::NoRoute) && look.sight != Sight::NoAddress;
             if !tells_less {
                 look = Look { server: format!("{} ({})", server.host, address.ip()), sight };
@@ -143,7 +144,7 @@ fn text(data: &RData) -> Option<String> {
     }
 }
 
-/// The name that everybody knows a response code by (RFC 1035 §4.1.1, RFC 2136 §2.2).
+/// The usual name of a response code (RFC 1035 §4.1.1, RFC 2136 §2.2).
 pub(super) fn code(code: ResponseCode) -> String {
     match code {
         ResponseCode::FormErr => "FORMERR".into(),

@@ -36,14 +36,14 @@ struct Server {
     trouble: Option<Trouble>,
 }
 
-/// What is wrong with a server.
+/// A server's misbehaviour.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
-    /// It answers this to everything.
+    /// Answers every query with this code.
     Code(ResponseCode),
-    /// It answers that it does not have the zone.
+    /// Answers that it does not have the zone.
     Lame,
-    /// There is no answer, after this time.
+    /// Gives no response, but this failure after this time.
     Silent(Duration, Unanswered),
 }
 
@@ -82,7 +82,7 @@ impl FakeDns {
         })
     }
 
-    /// How often a server was asked for such records.
+    /// Number of queries for this type at a server.
     pub(crate) fn asked(&self, server: &str, kind: RecordType) -> usize {
         let asked = &self.world().asked;
         asked.iter().filter(|(at, question)| *at == server.parse().unwrap() && question.kind == kind).count()
@@ -172,7 +172,7 @@ pub(crate) fn soa() -> RData {
     RData::SOA(SOA::new(name("ns1.example."), name("hostmaster.example."), 1, 60, 60, 60, 60))
 }
 
-/// One that is in several strings, as long ones must be.
+/// A TXT record of several strings, as long ones must be.
 pub(crate) fn txt(text: &str) -> RData {
     let (start, end) = text.split_at(text.len() / 2);
     RData::TXT(TXT::new(vec![start.to_owned(), end.to_owned()]))

@@ -1,4 +1,4 @@
-//! Zones: where the one of a name begins, and which servers have it.
+//! Zones: the apex of a name's zone, and the zone's servers.
 
 use std::net::SocketAddr;
 
@@ -8,24 +8,24 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
 use super::{Lookup, LookupError};
 
-/// The most name servers of a zone that are asked: as many as the root has.
+/// Maximum number of name servers of a zone to ask: as many as the root has.
 pub(super) const MAX_NAME_SERVERS: usize = 13;
-/// The most addresses of one family that are tried for one name server.
+/// Maximum number of addresses per family to try for one name server.
 const MAX_ADDRESSES: usize = 2;
 
 /// A name server of a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NameServer {
     pub(super) host: Name,
-    /// Where it may be reached, in the order in which that is tried: IPv4 first, which most machines have.
+    /// The server's addresses in the order of attempts: IPv4 first, which most machines have.
     pub(super) addresses: Vec<SocketAddr>,
 }
 
 impl Lookup {
-    /// The zone of a name: the nearest name above or at it that has a SOA.
+    /// The zone of a name: the nearest name at it or above that has a SOA.
     ///
     /// # Errors
-    /// When there is none, or no recursive server answers.
+    /// If there is none, or if no recursive server answers.
     pub async fn zone_of(&self, name: &Name) -> Result<Name, LookupError> {
         let mut here = name.clone();
         while !here.is_root() {
@@ -38,10 +38,10 @@ impl Lookup {
         Err(LookupError::NoZone(name.clone()))
     }
 
-    /// The servers that have a zone, in the order of their names.
+    /// The servers of a zone, sorted by name.
     ///
     /// # Errors
-    /// When it has none, or no recursive server answers.
+    /// If the zone has none, or if no recursive server answers.
     pub(crate) async fn name_servers(&self, zone: &Name) -> Result<Vec<NameServer>, LookupError> {
         let answer = self.ask(zone, RecordType::NS).await?;
         let mut hosts: Vec<Name> = answer
@@ -61,7 +61,7 @@ impl Lookup {
         Ok(join_all(hosts.into_iter().map(|host| self.name_server(host))).await)
     }
 
-    /// One without an address is asked in vain, and told of.
+    /// Resolves a name server; one without an address is kept, so that its failure is reported.
     async fn name_server(&self, host: Name) -> NameServer {
         let (v4, v6) = tokio::join!(self.ask(&host, RecordType::A), self.ask(&host, RecordType::AAAA));
         let addresses = [v4, v6].into_iter().flatten().flat_map(|answer| addresses(&answer));
@@ -69,7 +69,7 @@ impl Lookup {
     }
 }
 
-/// A CNAME can't stand where a zone begins: what follows one is about another name.
+/// True if the name is a zone's apex. A CNAME is never at an apex: an SOA behind one belongs to another name.
 fn is_apex(answer: &Message, name: &Name) -> bool {
     let has = |kind| answer.answers.iter().any(|record| record.record_type() == kind && record.name == *name);
     has(RecordType::SOA) && !has(RecordType::CNAME)

@@ -1,7 +1,7 @@
-//! A program with bounds: in time, in what it may say, and in how long it may live.
+//! Child processes with bounds: on time, output, and lifetime.
 //!
-//! Promises: when it is not waited for any more, it and what it started are killed; what it says is read to the end, so
-//! that it never waits for us, and kept only up to a bound.
+//! Promises: when the future is dropped, the child and its descendants are killed; output is read to the end, so that
+//! the child never blocks on it, and kept only up to a bound.
 
 use std::fmt;
 use std::pin::pin;
@@ -14,19 +14,19 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-/// The most that is kept of each of its outputs, in bytes: an error fits, and no flood.
+/// Maximum size of each kept output, in bytes: enough for an error.
 const MAX_SAID: usize = 64 * 1024;
-/// How long its outputs are waited for once it has ended: what it left running may hold them open.
+/// Time to wait for outputs after the child has ended: a descendant may hold them open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What became of it.
+/// The result of a child process.
 pub(super) struct Ended {
     pub(super) status: ExitStatus,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
 }
 
-/// Runs it to its end. It gets `input`, or nothing, and is killed after `limit`.
+/// Runs a child to its end. It gets `input`, or nothing, and is killed after `limit`.
 pub(super) async fn run(mut command: Command, input: &[u8], limit: Duration) -> Result<Ended, ChildError> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0).kill_on_drop(true);
@@ -40,7 +40,7 @@ pub(super) async fn run(mut command: Command, input: &[u8], limit: Duration) -> 
         let running = async {
             let telling = async {
                 if let Some(mut stdin) = stdin {
-                    // It need not listen.
+                    // The child need not read its input.
                     let _ = stdin.write_all(input).await;
                 }
             };
@@ -56,7 +56,7 @@ pub(super) async fn run(mut command: Command, input: &[u8], limit: Duration) -> 
         let status = status.map_err(|_| ChildError::TooSlow(limit))?.map_err(ChildError::Start)?;
         group.let_go();
         if !listening.is_terminated() {
-            // What is kept by then is what it said.
+            // The output kept by then is returned.
             let _ = tokio::time::timeout(LAST_WORDS, listening).await;
         }
         status
@@ -73,7 +73,7 @@ async fn keep(output: Option<impl AsyncRead + Unpin>, kept: &mut Vec<u8>) {
     }
 }
 
-/// A process and what it started, killed when this is dropped.
+/// A process group, killed on drop.
 struct Group(Option<Pid>);
 
 impl Group {
@@ -81,7 +81,7 @@ impl Group {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
-    /// It has ended by itself; its number may soon be another's.
+    /// Disarms the kill: the process has ended, and its number may soon be another's.
     fn let_go(&mut self) {
         self.0 = None;
     }
@@ -90,13 +90,13 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(pid) = self.0 {
-            // It may have ended meanwhile.
+            // The group may have ended meanwhile.
             let _ = kill_process_group(pid, Signal::KILL);
         }
     }
 }
 
-/// Why it did not come to its end.
+/// The reason why a child did not end by itself.
 #[derive(Debug)]
 pub(super) enum ChildError {
     Start(std::io::Error),
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(error.to_string(), "it was not done within 1 s and was killed");
         let pid = std::fs::read_to_string(file).unwrap();
         let stat = format!("/proc/{}/stat", pid.trim());
-        // Init buries it when it comes to that; until then it is a zombie.
+        // Until init reaps it, a killed process is a zombie.
         while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -32,7 +32,7 @@ fn sorted() -> Vec<&'static Row> {
     sorted
 }
 
-/// As Markdown.
+/// The table as Markdown.
 pub fn markdown() -> String {
     let mut text = HEAD.to_owned();
     text.push_str("| Code | Provider | Variables | Prefix | Tried against |\n|---|---|---|---|---|\n");
@@ -54,7 +54,7 @@ pub fn markdown() -> String {
     text
 }
 
-/// As JSON, for tools.
+/// The table as JSON, for tools.
 pub fn json() -> String {
     let providers: Vec<Value> = sorted()
         .into_iter()

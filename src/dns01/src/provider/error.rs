@@ -1,12 +1,12 @@
-//! Why a provider did not do it.
+//! The error of a provider.
 //!
-//! Promises: one line, bounded, without a secret; whether trying again helps is a type, not a text.
+//! Promises: one line, bounded, without a secret; whether a retry helps is told by type, not by text.
 
 use std::fmt;
 
 use acme::one_line;
 
-/// Why a record was not made or removed, or why there is no such provider.
+/// The error of creating or removing a record, or of finding a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderError {
     kind: Kind,
@@ -14,14 +14,14 @@ pub struct ProviderError {
     why: String,
 }
 
-/// Whose turn it is.
+/// The cause, and so the party that has to act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// The provider's code or a variable is wrong: the user's.
+    /// A wrong code or variable of the user's.
     Configuration,
-    /// It went wrong, and may go right the next time.
+    /// A temporary failure: a retry may succeed.
     Failed,
-    /// The provider says no, and will until somebody changes something there.
+    /// A refusal by the provider, which stays until somebody changes something there.
     Refused,
 }
 
@@ -42,7 +42,7 @@ impl ProviderError {
         Self { kind, provider: one_line(provider), why: why.to_string() }
     }
 
-    /// Whether it will stay so until somebody changes something: trying again soon is no use.
+    /// True if the error stays until somebody changes something: retrying soon is useless.
     pub fn is_permanent(&self) -> bool {
         match self.kind {
             Kind::Configuration | Kind::Refused => true,

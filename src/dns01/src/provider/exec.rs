@@ -1,13 +1,13 @@
-//! `exec`: a program of the user's makes and removes the record.
+//! `exec`: a program of the user's creates and removes the record.
 //!
-//! It is run as lego runs it: `PROGRAM present|cleanup FQDN VALUE`, or with `EXEC_MODE=RAW`
-//! `PROGRAM present|cleanup -- DOMAIN TOKEN KEY_AUTHORIZATION`. See <https://go-acme.github.io/lego/dns/exec/>.
+//! The program is run as by lego: `PROGRAM present|cleanup FQDN VALUE`, or with `EXEC_MODE=RAW` `PROGRAM
+//! present|cleanup -- DOMAIN TOKEN KEY_AUTHORIZATION`. See <https://go-acme.github.io/lego/dns/exec/>.
 //!
-//! Unlike lego, which passes everything on, of our environment it gets what any program needs, its own variables
-//! (`EXEC_…`) and those that `EXEC_PASS_ENVIRONMENT` lists.
+//! Unlike with lego, which passes on the whole environment, the program gets common variables, its own (`EXEC_…`), and
+//! those that `EXEC_PASS_ENVIRONMENT` lists.
 //!
-//! Promises: there is no shell; a program that hangs is killed with all that it started; it sees no other provider's
-//! credentials.
+//! Promises: no shell is involved; a program that hangs is killed with all its descendants; the program sees no other
+//! provider's credentials.
 
 use std::time::Duration;
 
@@ -21,25 +21,27 @@ use super::variables::VariableError;
 use super::{ProviderError, Record, Timing, child};
 use base::environment::{Passed, VariableName, for_dns_program};
 
-/// The variable that lists what else is passed on.
+/// The variable that lists further variables to pass on.
 const PASS: &str = "EXEC_PASS_ENVIRONMENT";
 
-/// How long it may take at least: many programs wait until the record is to be seen.
+/// Minimum time limit of the program: many programs wait until the record is visible.
 const LEAST_LIMIT: Duration = Duration::from_secs(300);
 
-/// The program.
+/// The user's program.
 pub(super) struct Exec {
     code: &'static str,
     program: String,
     is_raw: bool,
     limit: Duration,
-    /// Its whole environment.
+    /// The program's complete environment.
     environment: Passed,
 }
 
 impl Exec {
+    /// Finds the program and its environment.
+    ///
     /// # Errors
-    /// When `EXEC_PASS_ENVIRONMENT` lists what is no variable's name.
+    /// If `EXEC_PASS_ENVIRONMENT` lists something that is no variable's name.
     pub(super) fn new(row: &'static Row, values: &Values, timing: Timing) -> Result<Self, ProviderError> {
         let listed = values.text(PASS).split(',').map(str::trim).filter(|name| !name.is_empty());
         let named = listed.map(|name| name.parse().map_err(|why: String| wrong(row, name, &why)));
@@ -53,7 +55,7 @@ impl Exec {
         })
     }
 
-    /// Whether the record's name is the program's own choice: of a challenge it is told the domain.
+    /// True if the program chooses the record's name: it gets the challenge's domain.
     pub(super) fn chooses_names(&self) -> bool {
         self.is_raw
     }
@@ -70,10 +72,10 @@ impl Exec {
         let mut command = Command::new(&self.program);
         command.arg(action).env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         if self.is_raw {
-            // A token may start with a dash.
+            // A token may begin with a dash.
             command.args(["--", &record.domain, &record.token, &record.key_authorization]);
         } else {
-            // As with lego there is no `--`: programs take these by their place. A value may start with a dash.
+            // As with lego there is no `--`: programs read these arguments by position. A value may begin with a dash.
             command.args([&record.fqdn, &record.value]);
         }
         let failed = |why: String| ProviderError::failed(self.code, format!("{} {action}: {why}", self.program));

@@ -1,7 +1,7 @@
-//! An HTTP client for APIs of the user's own: one request, one bounded answer.
+//! An HTTP client for APIs of the user's own: one request, one bounded response.
 //!
-//! Promises: nothing follows a redirect; an answer is read up to a bound, within a time; a URL is shown without what may
-//! be a password in it.
+//! Promises: redirects are not followed; a response is read up to a bound, within a time limit; URLs are shown without
+//! parts that may contain a password.
 
 use std::error::Error as _;
 use std::fmt;
@@ -17,7 +17,7 @@ use super::scrub::Scrub;
 use super::table::Row;
 use super::values::Values;
 
-/// The longest answer, in bytes: those of these APIs are a few hundred, and a page of HTML is an error.
+/// Maximum size of a response, in bytes: those of these APIs have a few hundred, and a page of HTML is an error.
 const MAX_BODY: usize = 64 * 1024;
 
 /// A client for one provider.
@@ -27,7 +27,7 @@ pub(super) struct Http {
     scrub: Scrub,
 }
 
-/// An answer.
+/// A response.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Vec<u8>,
@@ -50,7 +50,7 @@ impl Http {
         self.client.post(url).header(CONTENT_TYPE, "application/json").body(body)
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the response.
     pub(super) async fn send(&self, request: RequestBuilder, url: &Url) -> Result<Answer, ProviderError> {
         let failed = |error: reqwest::Error| {
             ProviderError::failed(self.code, format!("{}: {}", Shown(url), chain(&error.without_url())))
@@ -68,8 +68,8 @@ impl Http {
         Ok(Answer { status, body })
     }
 
-    /// The error that an answer is. One of the 4xx stays so until somebody changes something, but for those that ask us
-    /// to come back (RFC 9110 §15.5.9, RFC 6585 §4).
+    /// The error for a response. Most 4xx codes stay until somebody changes something; the exceptions ask for a retry
+    /// (RFC 9110 §15.5.9, RFC 6585 §4).
     pub(super) fn refusal(&self, url: &Url, answer: &Answer) -> ProviderError {
         let text = String::from_utf8_lossy(&answer.body);
         let said = match text.trim() {
@@ -86,7 +86,7 @@ impl Http {
     }
 }
 
-/// A base URL that a variable names.
+/// Parses a base URL from a variable.
 pub(super) fn base(row: &Row, variable: &str, text: &str) -> Result<Url, ProviderError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
@@ -100,14 +100,14 @@ pub(super) fn base(row: &Row, variable: &str, text: &str) -> Result<Url, Provide
 /// A base URL with more segments.
 pub(super) fn below(base: &Url, segments: &[&str]) -> Url {
     let mut url = base.clone();
-    // One with a host can be a base, which `base` has seen to.
+    // `base` has checked that the URL has a host, so it can be a base.
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().extend(segments);
     }
     url
 }
 
-/// A URL without credentials, query and fragment.
+/// Displays a URL without credentials, query and fragment.
 pub(super) struct Shown<'a>(pub(super) &'a Url);
 
 impl fmt::Display for Shown<'_> {
@@ -120,13 +120,13 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The error with its causes: the outermost says only that it did not work.
+/// The error with its causes: the outermost one has no details.
 fn chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let next = error.to_string();
-        // Many repeat the one below.
+        // Many errors repeat their cause.
         if !text.contains(&next) {
             text.push_str(": ");
             text.push_str(&next);

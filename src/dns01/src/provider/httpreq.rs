@@ -1,7 +1,7 @@
-//! `httpreq`: an HTTP server of the user's makes and removes the record.
+//! `httpreq`: an HTTP server of the user's creates and removes the record.
 //!
-//! It gets what lego sends: `POST {endpoint}/present` or `/cleanup` with `{"fqdn", "value"}`, or with `HTTPREQ_MODE=RAW`
-//! `{"domain", "token", "keyAuth"}`. See <https://go-acme.github.io/lego/dns/httpreq/>.
+//! The requests are lego's: `POST {endpoint}/present` or `/cleanup` with `{"fqdn", "value"}`, or with
+//! `HTTPREQ_MODE=RAW` `{"domain", "token", "keyAuth"}`. See <https://go-acme.github.io/lego/dns/httpreq/>.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::table::Row;
 use super::values::Values;
 use super::{ProviderError, Record};
 
-/// The server.
+/// The user's server.
 pub(super) struct HttpReq {
     http: Http,
     endpoint: Url,
@@ -24,7 +24,7 @@ pub(super) struct HttpReq {
 
 impl HttpReq {
     pub(super) fn new(row: &'static Row, values: &Values, timeout: Duration) -> Result<Self, ProviderError> {
-        // As with lego, a name without a password is none.
+        // As with lego, a user name without a password is ignored.
         let user = values.get("HTTPREQ_USERNAME").zip(values.get("HTTPREQ_PASSWORD"));
         Ok(Self {
             http: Http::new(row, values, timeout)?,
@@ -34,7 +34,7 @@ impl HttpReq {
         })
     }
 
-    /// Whether the record's name is the server's own choice: of a challenge it is told the domain.
+    /// True if the server chooses the record's name: it gets the challenge's domain.
     pub(super) fn chooses_names(&self) -> bool {
         self.is_raw
     }

@@ -1,10 +1,10 @@
 //! All other providers: by the library `dns-update`, in a process of its own.
 //!
-//! The library reads answers of any length and may panic, so each change is made by another `envoy-autocert` with little
-//! memory and little time: see `worker`.
+//! The library reads responses of any length and may panic, so each change is made by another `envoy-autocert` process
+//! with little memory and little time: see `worker`.
 //!
-//! Promises: credentials reach that process by its standard input alone; it sees nothing of our environment but proxies
-//! and where CA certificates lie; what it says is bounded, and shown without credentials.
+//! Promises: the process gets credentials on its standard input only; of our environment it gets only proxies and the
+//! locations of CA certificates; its output is bounded, and shown without credentials.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -24,13 +24,13 @@ use super::variables::Environment;
 use super::worker::{Action, MAX_MEMORY, Outcome, Reply, Request};
 use super::{ProviderError, Record, child};
 
-/// The most at work at once: each takes some tens of megabytes.
+/// Maximum number of concurrent processes: each takes some tens of megabytes.
 const MOST_AT_ONCE: usize = 32;
-/// How many HTTP timeouts a change may take: it is a handful of requests, some of them tried again.
+/// Maximum time of a change in HTTP timeouts: a change is a handful of requests, some of them retried.
 const REQUESTS: u32 = 8;
-/// The longest that a change may take, whatever the HTTP timeout.
+/// Maximum time of a change, whatever the HTTP timeout.
 const MAX_LIMIT: Duration = Duration::from_secs(600);
-/// What it sees of our environment.
+/// The variables of our environment that the process gets.
 const SURROUNDINGS: [&str; 10] = [
     "ALL_PROXY",
     "HTTPS_PROXY",
@@ -45,7 +45,7 @@ const SURROUNDINGS: [&str; 10] = [
 ];
 
 static AT_WORK: Semaphore = Semaphore::const_new(MOST_AT_ONCE);
-/// Where a change writes the whole zone, two at once would undo each other.
+/// Lock for APIs where a change writes the whole zone: two at once would undo each other.
 static WHOLE_ZONES: Mutex<()> = Mutex::const_new(());
 
 /// A provider of the library's.
@@ -77,7 +77,7 @@ impl Library {
         Ok(Self { row, values, ttl: lives.ttl, http: lives.http, binary, surroundings, scrub })
     }
 
-    /// Whether a record takes the place of all others of its name.
+    /// True if a new record replaces all others of its name.
     pub(super) fn replaces(&self) -> bool {
         matches!(self.row.means, Means::Library(Api { holds: Holds::One, .. }))
     }

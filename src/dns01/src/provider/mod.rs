@@ -1,19 +1,19 @@
 //! DNS providers, by lego's codes and with lego's variables.
 //!
-//! | folder or file | what it does |
+//! | folder or file | its part |
 //! |---|---|
-//! | `table/` | every provider: its code, its variables with their defaults, and how it is reached |
-//! | `variables` | finds lego's variables, also in files, and for one resolver alone |
-//! | `timing` | how long a provider takes, and the life of its records |
-//! | `rfc2136` | dynamic updates, by a DNS message of our own |
+//! | `table/` | every provider: its code, its variables with their defaults, and how it is called |
+//! | `variables` | finds lego's variables, also in files, and per resolver |
+//! | `timing` | a provider's timeouts and intervals, and the TTL of its records |
+//! | `rfc2136` | dynamic updates, by DNS messages of our own |
 //! | `exec`, `httpreq`, `acme_dns/` | lego's bridges: a program, an HTTP server, acme-dns |
-//! | `library` | all others: `dns-update`, in a process of its own, which `worker` is |
-//! | `child`, `http` | what these are run by: a program with bounds, an HTTP client with bounds |
-//! | `scrub` | takes credentials out of what a provider says |
-//! | `document`, `unknown` | the table for people; which of lego's providers are not in it |
+//! | `library` | all others: `dns-update`, in a process of its own, whose code is in `worker` |
+//! | `child`, `http` | a child process with bounds, an HTTP client with bounds |
+//! | `scrub` | removes credentials from a provider's messages |
+//! | `document`, `unknown` | the table for people; lego's providers that are not in the table |
 //!
-//! Promises: whatever a provider answers is bounded in size and time; no credential is on a command line, in a log or in
-//! an error.
+//! Promises: a provider's response is bounded in size and time; no credential is on a command line, in a log or in an
+//! error.
 
 mod acme_dns;
 mod child;
@@ -48,11 +48,11 @@ use variables::Environment;
 use base::clock::Clock;
 use base::program::own_binary;
 
-/// One TXT record of a challenge.
+/// A TXT record of a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// The record's own name: `_acme-challenge.` and the domain, or where CNAMEs lead from there; lower case, with a
-    /// trailing dot.
+    /// The record's own name: `_acme-challenge.` and the domain, or the end of the CNAME chain from there; lower case,
+    /// with a trailing dot.
     pub fqdn: String,
     /// The zone that the name is in; lower case, with a trailing dot.
     pub zone: String,
@@ -60,21 +60,21 @@ pub struct Record {
     pub value: String,
     /// The DNS name that is proved, without the `*.` of a wildcard.
     pub domain: String,
-    /// The challenge's token, for providers that make the value themselves.
+    /// The challenge's token, for providers that compute the value themselves.
     pub token: String,
     /// The challenge's key authorization, likewise.
     pub key_authorization: String,
 }
 
-/// Whether there is a provider with this code.
+/// Checks that there is a provider with this code.
 ///
 /// # Errors
-/// When there is none: which one may be meant, or what to use instead.
+/// If there is none: the provider that may be meant, or an alternative.
 pub fn recognise(code: &str) -> Result<(), ProviderError> {
     table::row(code).map(|_| ()).ok_or_else(|| unknown::error(code))
 }
 
-/// A provider with its credentials: makes and removes records.
+/// A provider with its credentials: creates and removes records.
 #[derive(Clone)]
 pub struct Provider(Arc<Inner>);
 
@@ -84,7 +84,7 @@ struct Inner {
     reached: Reached,
 }
 
-/// How it is reached.
+/// The implementation that calls the provider.
 enum Reached {
     AcmeDns(acme_dns::AcmeDns),
     Exec(exec::Exec),
@@ -94,11 +94,11 @@ enum Reached {
 }
 
 impl Provider {
-    /// The provider with lego's code `code`, with the credentials that the variables give to the ACME resolver named
-    /// `resolver`. It reads the small files that `_FILE` variables name. What it signs bears the time of `clock`.
+    /// Finds the provider with lego's code `code`, with the credentials that the variables give to the ACME resolver named
+    /// `resolver`. Reads the small files that `_FILE` variables name. Signatures have the time of `clock`.
     ///
     /// # Errors
-    /// When there is no such provider, a variable is missing (all that are, at once) or a value is wrong.
+    /// If there is no such provider, if variables are missing (the error names all of them) or if a value is wrong.
     pub fn find(code: &str, resolver: &str, variables: &Variables, clock: &Clock) -> Result<Self, ProviderError> {
         Self::find_with(code, resolver, variables, clock, own_binary())
     }
@@ -130,20 +130,20 @@ impl Provider {
         Ok(Self(Arc::new(Inner { row, timing: lives.timing, reached })))
     }
 
-    /// How long it takes.
+    /// The provider's timing.
     pub fn timing(&self) -> Timing {
         self.0.timing
     }
 
-    /// Whether the record is to be made where CNAMEs lead to. lego has no provider that does without: those that are
-    /// told the domain, too, take the name from it themselves.
+    /// True if the record is to be created at the end of the CNAME chain. All of lego's providers follow CNAMEs: those
+    /// that also get the domain derive the name from it themselves.
     pub fn follows_cnames(&self) -> bool {
         match self.0.row.means {
             Means::AcmeDns | Means::Exec | Means::HttpReq | Means::Library(_) | Means::Rfc2136 => true,
         }
     }
 
-    /// Whether making or removing a record may take other values of its name away. Programs and servers of the user's
+    /// True if creating or removing a record may remove other values of its name. Programs and servers of the user's
     /// may; acme-dns has names of its own alone, wherever CNAMEs lead.
     pub fn may_replace(&self) -> bool {
         match &self.0.reached {
@@ -154,10 +154,10 @@ impl Provider {
         }
     }
 
-    /// Makes the record, beside others of its name unless the provider may replace them. Doing it again changes nothing.
+    /// Creates the record, beside others of its name unless the provider may replace them. Idempotent.
     ///
     /// # Errors
-    /// When the provider can't be reached, refuses it, or is too slow.
+    /// If the provider can't be reached, refuses the record, or is too slow.
     pub async fn present(&self, record: &Record) -> Result<(), ProviderError> {
         match &self.0.reached {
             Reached::AcmeDns(provider) => provider.present(record).await,
@@ -168,13 +168,14 @@ impl Provider {
         }
     }
 
-    /// Removes this value, and no other of the name's unless the provider may replace them. One that is not there is as good as removed.
+    /// Removes this value, and no other of the name's unless the provider may replace them. Removing an absent value
+    /// succeeds.
     ///
     /// # Errors
     /// Like those of [`Provider::present`].
     pub async fn clean_up(&self, record: &Record) -> Result<(), ProviderError> {
         match &self.0.reached {
-            // acme-dns has no way to remove one: it keeps the two latest.
+            // acme-dns can't remove values: it keeps the latest two.
             Reached::AcmeDns(_) => Ok(()),
             Reached::Exec(provider) => provider.clean_up(record).await,
             Reached::HttpReq(provider) => provider.clean_up(record).await,

@@ -1,7 +1,7 @@
-//! `rfc2136`: the DNS server itself is told, by a dynamic update (RFC 2136), signed with a key (TSIG, RFC 8945) or not.
+//! `rfc2136`: a dynamic update (RFC 2136) of the DNS server itself, signed with a key (TSIG, RFC 8945) or unsigned.
 //!
-//! Promises: it goes over TCP, so that nothing is lost or cut off; the server's answer to a signed update is believed only
-//! if it is signed as well, but for its complaints about the key; each attempt ends in time.
+//! Promises: updates use TCP, so that nothing is lost or truncated; a response to a signed update is trusted only if it
+//! is signed as well, except for errors about the key; each attempt has a time limit.
 
 mod key;
 mod message;
@@ -19,21 +19,21 @@ use super::values::Values;
 use super::{ProviderError, Record};
 use base::clock::Clock;
 
-/// The most addresses of a server that are tried.
+/// Maximum number of a server's addresses to try.
 const MAX_ADDRESSES: usize = 4;
-/// The longest that `RFC2136_DNS_TIMEOUT` may be, in seconds.
+/// Maximum of `RFC2136_DNS_TIMEOUT`, in seconds.
 const MAX_TIMEOUT: u64 = 600;
 
-/// The server.
+/// The DNS server to update.
 pub(super) struct Rfc2136 {
     code: &'static str,
     nameserver: String,
-    /// Zones that are taken instead of the one that was found; the longest names first.
+    /// Zones that take precedence over the one found by DNS; the longest names first.
     zones: Vec<String>,
     key: Option<Key>,
     ttl: u32,
     timeout: Duration,
-    /// For the time that a signed update bears.
+    /// The clock for signed updates.
     clock: Clock,
 }
 

@@ -1,4 +1,4 @@
-//! Takes credentials out of a text that somebody else wrote: an API may say back what it was told.
+//! Removes credentials from a foreign text: an API may echo its input.
 
 use std::fmt::Write as _;
 
@@ -7,9 +7,9 @@ use protocol::SecretText;
 use super::table::Row;
 use super::values::Values;
 
-/// A value shorter than this is no secret, and would be found everywhere.
+/// Minimum length of a credential: shorter values would match everywhere.
 const SHORTEST: usize = 4;
-/// A text may be cut in the middle of a credential: this many bytes of its start are enough to know it by.
+/// Length of a credential's beginning that identifies it, in bytes: a text may be truncated within a credential.
 const KNOWN_BY: usize = 8;
 
 /// The credentials of a provider.
@@ -17,7 +17,7 @@ const KNOWN_BY: usize = 8;
 pub struct Scrub(Vec<SecretText>);
 
 impl Scrub {
-    /// Whatever is not public in the values, as it is and as it stands in a URL, in JSON or in Basic authentication.
+    /// Collects all values that are not public, verbatim and as encoded in a URL, in JSON or in Basic authentication.
     pub(super) fn new(row: &Row, values: &Values) -> Self {
         let is_public = |name: &str| row.variables.iter().any(|variable| variable.is_public && variable.name() == name);
         let mut scrub = Self::default();
@@ -27,7 +27,7 @@ impl Scrub {
         scrub
     }
 
-    /// And this one.
+    /// Adds another credential.
     pub fn and(mut self, secret: &str) -> Self {
         let json = serde_json::to_string(secret).unwrap_or_default();
         let json = json.trim_matches('"').to_owned();
@@ -36,12 +36,12 @@ impl Scrub {
                 self.0.push(SecretText::new(form));
             }
         }
-        // A longer one may have a shorter one in it.
+        // A longer credential may contain a shorter one.
         self.0.sort_by_key(|known| std::cmp::Reverse(known.expose().len()));
         self
     }
 
-    /// The text without them, and without what follows the `?` of a URL: session keys stand there too.
+    /// The text without credentials, and without the query of any URL: session keys are there too.
     pub fn text(&self, text: &str) -> String {
         let mut clean = without_queries(text);
         for secret in &self.0 {
@@ -49,7 +49,7 @@ impl Scrub {
             let start = secret.get(..KNOWN_BY).unwrap_or(secret);
             while let Some(at) = clean.find(start) {
                 let same = clean[at..].bytes().zip(secret.bytes()).take_while(|(one, other)| one == other).count();
-                // Both are the same up to there, so that it is between characters where it is in the secret.
+                // Both texts are the same up to there, so the end is a character boundary in both.
                 let end = (at + same..=clean.len()).find(|end| clean.is_char_boundary(*end)).unwrap_or(clean.len());
                 clean.replace_range(at..end, "…");
             }

@@ -1,5 +1,6 @@
-//! How long a provider takes, and how long its records live, by lego's variables: `<PREFIX>_PROPAGATION_TIMEOUT`,
-//! `_POLLING_INTERVAL`, `_SEQUENCE_INTERVAL`, `_TTL` and `_HTTP_TIMEOUT`, all in seconds.
+//! A provider's timeouts and intervals, and the TTL of its records, by lego's variables:
+//! `<PREFIX>_PROPAGATION_TIMEOUT`, `_POLLING_INTERVAL`, `_SEQUENCE_INTERVAL`, `_TTL` and `_HTTP_TIMEOUT`, all in
+//! seconds.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -8,36 +9,36 @@ use super::ProviderError;
 use super::table::Row;
 use super::variables::Environment;
 
-/// The longest that any of these may be: an order does not live longer than a day or so.
+/// Maximum of these variables: an order does not live longer than a day or so.
 const MAX_SECONDS: u64 = 24 * 60 * 60;
-/// The longest that an HTTP request may take, in seconds: a slow provider takes one or two minutes.
+/// Maximum of the HTTP timeout, in seconds: a slow provider takes one or two minutes.
 const MAX_HTTP_SECONDS: u64 = 600;
-/// The longest life of a record (RFC 2181 §8).
+/// Maximum TTL (RFC 2181 §8).
 const MAX_TTL: u64 = (1 << 31) - 1;
-/// The shortest wait between two looks: no server is to be flooded.
+/// Minimum polling interval: no server is to be flooded.
 const MIN_POLLING_SECONDS: u64 = 1;
 
-/// How long a provider takes.
+/// The timing of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How long the record may take to be seen.
+    /// Maximum time until a record is visible.
     pub propagation_timeout: Duration,
-    /// The wait between two looks.
+    /// The wait between two checks.
     pub polling_interval: Duration,
-    /// Where records can only be made one after the other: the wait between two of them.
+    /// The wait between two records, for providers that create them one after the other.
     pub sequence_interval: Option<Duration>,
 }
 
-/// What the variables say of a provider's time.
+/// All timing variables of a provider.
 pub(super) struct Lives {
     pub(super) timing: Timing,
-    /// The life of a record, in seconds.
+    /// The TTL of a record, in seconds.
     pub(super) ttl: u32,
-    /// How long an HTTP request may take.
+    /// Timeout of an HTTP request.
     pub(super) http: Duration,
 }
 
-/// What the variables say, else what lego takes.
+/// Reads the variables; absent ones have lego's defaults.
 pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Lives, ProviderError> {
     let seconds = |what, otherwise, range| given(row, environment, what, range).map(|said| said.unwrap_or(otherwise));
     let defaults = row.defaults;
@@ -60,7 +61,7 @@ pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Lives, Prov
     })
 }
 
-/// What a variable says, if it is set.
+/// The value of a variable, if it is set.
 fn given(
     row: &Row,
     environment: &Environment<'_>,

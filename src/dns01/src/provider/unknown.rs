@@ -1,11 +1,11 @@
-//! Codes that name no provider of ours: misspelt ones, and those of lego's that nobody has written here.
+//! Codes without a provider of ours: misspelt ones, and those of lego's that are not supported.
 
 use config::{listed, nearest, shortened};
 
 use super::ProviderError;
 use super::table;
 
-/// lego's other providers: what can be used instead is the same for all.
+/// lego's other providers, which all have the same alternatives.
 const OTHERS_OF_LEGO: &[&str] = &[
     "abion",
     "active24",
@@ -157,11 +157,11 @@ const OTHERS_OF_LEGO: &[&str] = &[
     "zonomi",
 ];
 
-/// What can be used for any provider.
+/// The alternatives for any provider.
 const INSTEAD: &str = "use `exec` or `httpreq`, which run a program or call a server of yours, or lead _acme-challenge by a \
                        CNAME to a provider that is there or to `acme-dns`";
 
-/// Why there is no provider with this code, and what to do.
+/// The error for an unknown code, with an alternative.
 pub(super) fn error(code: &str) -> ProviderError {
     let why = if code == "manual" {
         format!("nobody is there to make the record by hand when a certificate is renewed: {INSTEAD}")

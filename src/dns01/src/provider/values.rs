@@ -8,22 +8,22 @@ use super::ProviderError;
 use super::table::{Need, Row, Variable};
 use super::variables::{Environment, VariableError, read};
 
-/// What the variables of a provider say, by each variable's first name.
+/// The values of a provider's variables, by each variable's first name.
 #[derive(Clone, Default)]
 pub(super) struct Values(BTreeMap<String, SecretText>);
 
 impl Values {
-    /// The value of a variable that must be there. Empty when it is not, which [`of`] does not let happen.
+    /// The value of a required variable. Empty if it is missing, which [`of`] rules out.
     pub(super) fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()
     }
 
-    /// The value of a variable that need not be there.
+    /// The value of an optional variable.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(SecretText::expose)
     }
 
-    /// Whether a variable says yes, in one of the spellings that lego takes.
+    /// True if a variable is true, in one of the spellings that lego takes.
     pub(super) fn flag(&self, name: &str) -> bool {
         matches!(self.get(name), Some("1" | "t" | "T" | "true" | "TRUE" | "True"))
     }
@@ -43,7 +43,7 @@ impl FromIterator<(String, SecretText)> for Values {
 /// The values of all variables of a provider.
 ///
 /// # Errors
-/// When some that are needed are missing, all of them named; when one can't be read, or is one that can't be honoured.
+/// If required variables are missing (the error names all of them), or if a value can't be read, or is not supported.
 pub(super) fn of(row: &Row, environment: &Environment<'_>) -> Result<Values, ProviderError> {
     let wrong = |error: VariableError| ProviderError::configuration(row.code, error);
     let mut instead = None;

@@ -1,11 +1,12 @@
-//! lego's variables: from the environment, from files, and for one resolver alone.
+//! lego's variables: from the environment, from files, and per resolver.
 //!
-//! `NAME` is looked for as `<RESOLVER>_NAME`, `<RESOLVER>_NAME_FILE`, `NAME` and `NAME_FILE`, in this order, where
-//! `<RESOLVER>` is the resolver's name in capitals with `_` for everything but letters and digits. So two accounts of one
-//! provider work. An empty variable is as good as none, as with lego, but one of the resolver's own hides the common one.
+//! `NAME` is looked up as `<RESOLVER>_NAME`, `<RESOLVER>_NAME_FILE`, `NAME` and `NAME_FILE`, in this order, where
+//! `<RESOLVER>` is the resolver's name in capitals with `_` for everything but letters and digits. So two accounts of
+//! one provider work. An empty variable counts as absent, as with lego, but an empty variable of the resolver's hides
+//! the common one.
 //!
-//! Promises: files are ordinary ones and read bounded, and not taken when others may write them; no value is shown, not
-//! even in an error.
+//! Promises: files are regular ones, reads are bounded, and files that others may write are refused; no value is shown,
+//! not even in an error.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,13 +18,13 @@ use protocol::SecretText;
 use base::exposed;
 use base::files::{FileError, secret};
 
-/// Variables that stand above those of the environment.
+/// Variables that take precedence over the environment.
 pub type Variables = BTreeMap<String, SecretText>;
 
-/// The longest value, in bytes: a service account's JSON or an RSA key is a few thousand.
+/// Maximum size of a value, in bytes: a service account's JSON or an RSA key has a few thousand.
 const MAX_VALUE: u64 = 64 * 1024;
 
-/// The variables as one resolver sees them.
+/// The variables as seen by one resolver.
 pub(super) struct Environment<'a> {
     prefix: String,
     above: &'a Variables,
@@ -34,12 +35,12 @@ impl<'a> Environment<'a> {
         Self { prefix: prefix(resolver), above }
     }
 
-    /// What the resolver's own variables start with, to name them in a text.
+    /// Prefix of the resolver's own variables, for messages.
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
 
-    /// The first of these variables that has a value. The first name is the one to use; the others mean the same.
+    /// The first of these variables that has a value. The first name is the preferred one; the others are synonyms.
     pub(super) fn first(&self, names: &[&str]) -> Result<Option<SecretText>, VariableError> {
         for name in names {
             if let Some(value) = self.get(name)? {
@@ -57,7 +58,7 @@ impl<'a> Environment<'a> {
                 (Some(value), _) if !value.expose().is_empty() => return Ok(Some(value)),
                 (_, Some(path)) if !path.expose().is_empty() => return read(path.expose(), &file).map(Some),
                 (None, None) => {}
-                // It is there and empty: nothing, whatever the common variable says.
+                // The resolver's variable is empty: no value, whatever the common variable has.
                 (Some(_), _) | (_, Some(_)) => return Ok(None),
             }
         }
@@ -76,18 +77,18 @@ impl<'a> Environment<'a> {
     }
 }
 
-/// `my-resolver` → `MY_RESOLVER_`.
+/// The prefix for a resolver: `MY_RESOLVER_` for `my-resolver`.
 fn prefix(resolver: &str) -> String {
     let letters = resolver.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' });
     letters.chain(['_']).collect()
 }
 
-/// What is in a small file, without the line breaks at its end. `variable` is the one that names it.
+/// The content of a small file, without line breaks at its end. `variable` is the variable that names the file.
 pub(super) fn read(path: &str, variable: &str) -> Result<SecretText, VariableError> {
     let failed = |why: &dyn fmt::Display| VariableError::new(variable, format!("{}: {why}", shortened(path)));
     let read = secret::read_exposed(Path::new(path), MAX_VALUE).map_err(|error| match error {
         FileError::Io { error, .. } => failed(&error),
-        // A pipe could keep us waiting.
+        // A pipe could block.
         FileError::NotAFile(_) => failed(&"it is no ordinary file"),
         FileError::TooLarge { .. } => failed(&format!("it is longer than {MAX_VALUE} bytes")),
         other => VariableError::new(variable, other.to_string()),
@@ -97,7 +98,7 @@ pub(super) fn read(path: &str, variable: &str) -> Result<SecretText, VariableErr
     Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Which variable is wrong, and why.
+/// A variable with a fault.
 #[derive(Debug)]
 pub(super) struct VariableError {
     name: String,

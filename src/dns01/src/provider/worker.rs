@@ -2,7 +2,7 @@
 //!
 //! It reads a [`Request`] on its standard input and writes a [`Reply`] on its standard output.
 //!
-//! Promises: it takes no more memory and no more time than it is given, whatever a provider answers; it leaves no core
+//! Promises: it uses no more memory and no more time than it is given, whatever a provider responds; it leaves no core
 //! dump.
 
 use std::collections::BTreeMap;
@@ -17,17 +17,17 @@ use serde::{Deserialize, Serialize};
 
 use super::table::{self, Api, Holds, Means};
 
-/// The most memory, in bytes: it takes some tens of megabytes, and address space for a few threads.
+/// Maximum memory, in bytes: the process takes some tens of megabytes, and address space for a few threads.
 pub(super) const MAX_MEMORY: u64 = 512 * 1024 * 1024;
-/// The longest request, in bytes: some variables of at most 64 KiB.
+/// Maximum size of a request, in bytes: some variables of at most 64 KiB.
 const MAX_REQUEST: u64 = 1024 * 1024;
 
-/// What is to be done.
+/// The change to make.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Request {
-    /// The code in our table.
+    /// The provider's code in our table.
     pub(super) provider: String,
-    /// By each variable's first name.
+    /// The values by each variable's first name.
     pub(super) values: BTreeMap<String, String>,
     pub(super) http_seconds: u64,
     pub(super) limit_seconds: u64,
@@ -44,11 +44,11 @@ pub(super) enum Action {
     Present,
 }
 
-/// What became of it.
+/// The result of a change.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Reply {
     pub(super) outcome: Outcome,
-    /// As the library says it; empty when it is done.
+    /// The library's error; empty on success.
     pub(super) why: String,
 }
 
@@ -61,7 +61,7 @@ pub(super) enum Outcome {
     Unauthorized,
 }
 
-/// Does what is asked for on the standard input.
+/// Makes the change that is requested on the standard input.
 pub fn run() -> ExitCode {
     base::hardening::keep_memory_private();
     let reply = limited().and_then(|()| request()).map_or_else(failed, |request| done(&request));
@@ -77,7 +77,7 @@ fn limited() -> Result<(), String> {
 fn request() -> Result<Request, String> {
     let mut text = Vec::new();
     std::io::stdin().take(MAX_REQUEST).read_to_end(&mut text).map_err(|error| error.to_string())?;
-    // The parser's own words could show a credential.
+    // The parser's own error could show a credential.
     serde_json::from_slice(&text).map_err(|_| "this command is for the sidecar alone".to_owned())
 }
 
@@ -93,7 +93,7 @@ fn done(request: &Request) -> Reply {
     };
     let limit = Duration::from_secs(request.limit_seconds);
     let outcome = runtime.block_on(async { tokio::time::timeout(limit, change(request)).await });
-    // A look-up of a name may hang in a thread.
+    // A name lookup may hang in a thread.
     runtime.shutdown_background();
     match outcome {
         Ok(Ok(())) => Reply { outcome: Outcome::Done, why: String::new() },
@@ -120,7 +120,7 @@ async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::R
         match (request.action, same) {
             (Action::Present, Some(_)) | (Action::CleanUp, None) => return Ok(()),
             (Action::Present, None) => {}
-            // In the API's own spelling, or it would not be found.
+            // In the API's own spelling: otherwise the record would not be found.
             (Action::CleanUp, Some(record)) => records = vec![record],
         }
     }
@@ -132,7 +132,7 @@ async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::R
     }
 }
 
-/// Some APIs put quotes around a text.
+/// True if both are the same text; some APIs add quotes.
 fn is(text: &str, value: &str) -> bool {
     text == value || text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) == Some(value)
 }

@@ -9,12 +9,12 @@ use super::{A, PATIENCE, World, challenge, failure};
 use crate::Need;
 use crate::solver::Solver;
 
-/// Ends as a process does that is killed: nothing more is done.
+/// Ends the solver like a killed process: nothing more is done.
 async fn kill(solver: Solver) {
     solver.stop(Duration::ZERO).await;
 }
 
-/// A record that a sidecar has made that was killed then.
+/// A record of a sidecar that was killed after creating it.
 async fn killed_with_a_record() -> World {
     let world = World::new();
     let solver = world.solver().await;

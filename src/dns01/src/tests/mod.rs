@@ -26,12 +26,12 @@ use super::providers::{DnsProvider, Providers};
 use super::solver::{Parts, Solver, Unsolved};
 use base::clock::Clock;
 
-/// How long a `PUT` is held.
+/// Time that a `PUT` is held.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The name of most tests.
 const A: &str = "_acme-challenge.a.example.";
 
-/// A sidecar's solver, its files, and all that it talks to.
+/// A sidecar's solver, its files, and everything it talks to.
 struct World {
     directory: TempDir,
     dns: FakeDns,
@@ -53,7 +53,7 @@ impl World {
         self.directory.path().join("acme.json.dns-records")
     }
 
-    /// One that begins where the last has ended.
+    /// A solver that starts from the files of the last one.
     async fn solver(&self) -> Solver {
         self.solver_with(Delegation { is_followed: true, zones: Vec::new() }).await
     }
@@ -71,7 +71,7 @@ impl World {
         solver
     }
 
-    /// What both of the zone's servers have at a name.
+    /// The values of a name on both of the zone's servers.
     fn texts(&self, at: &str) -> Vec<String> {
         let texts = self.dns.texts(NS1, at);
         assert_eq!(texts, self.dns.texts(NS2, at));
@@ -94,15 +94,15 @@ struct FakeProvider(Arc<Mutex<Provider>>);
 struct Provider {
     dns: FakeDns,
     timing: Timing,
-    /// By code: how long a call takes.
+    /// Duration of a call, by code.
     takes: HashMap<String, Duration>,
-    /// How long the second server lags behind.
+    /// Propagation delay of the second server.
     lag: Duration,
-    /// What `present` says.
+    /// The error of `present`.
     refuses: Option<String>,
-    /// What `clean_up` says.
+    /// The error of `clean_up`.
     keeps: Option<String>,
-    /// Records are made, and nobody sees them.
+    /// True if created records never become visible.
     is_blind: bool,
     calls: Vec<Call>,
     /// The names that are being changed.

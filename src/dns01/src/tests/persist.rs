@@ -70,7 +70,7 @@ async fn a_record_may_be_written_in_many_ways() {
     }
 }
 
-/// As Pebble 2.10 judges them.
+/// The verdicts are those of Pebble 2.10.
 #[tokio::test]
 async fn what_the_ca_would_refuse_is_refused_with_a_reason() {
     let past = Clock::system().now_seconds() - 1;

@@ -97,7 +97,7 @@ async fn one_at_a_time_changes_a_name() {
     world.provider.state().takes.insert("fast".into(), Duration::from_secs(1));
     let solver = world.solver().await;
     let started = Instant::now();
-    // The provider itself panics when two do.
+    // The fake provider panics if two calls change a name at once.
     let all = (0..5).map(|number| solver.put(challenge("a.example", number), PATIENCE));
     assert!(join_all(all).await.into_iter().all(|solved| solved == Ok(true)));
     assert!(started.elapsed() >= Duration::from_secs(5));
@@ -148,7 +148,7 @@ async fn a_record_is_made_where_cnames_lead_unless_that_is_switched_off() {
     world.until(|| world.texts(A).len() == 1).await;
 }
 
-/// What a provider that may replace records does with a CNAME to this name.
+/// Presents a challenge whose CNAME leads to this name, with a provider that may replace records.
 async fn replacing(to: &str, zones: &[&str]) -> (World, Result<bool, Unsolved>) {
     let world = World::new();
     world.dns.add(RECURSIVE, A, cname(to));
@@ -165,7 +165,7 @@ async fn a_cname_leads_no_provider_that_replaces_records_to_a_name_for_something
         let (world, solved) = replacing(to, &["other.example"]).await;
         let why = failure(solved);
         assert!(why.contains(&format!("{A} leads by CNAME to {to}")) && why.contains("--delegation-zone"), "{why}");
-        // Neither is anything removed there.
+        // No record is removed there either.
         sleep(Duration::from_secs(3600)).await;
         assert!(world.provider.presents().is_empty() && world.provider.clean_ups().is_empty(), "{to}");
     }
@@ -200,7 +200,7 @@ async fn a_failure_is_told_to_whoever_asks_next_and_then_all_begins_anew() {
     assert_eq!(failure(ask().await), format!("the TXT record {A} can't be made: 403 Forbidden"));
     world.provider.state().refuses = None;
     assert_eq!(ask().await, Ok(false));
-    // The removal of what may have been made comes first.
+    // The removal of a record that may exist comes first.
     while !matches!(ask().await, Ok(true)) {}
     assert_eq!((world.provider.presents().len(), world.texts(A).len()), (2, 1));
 }

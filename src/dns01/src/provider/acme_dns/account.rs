@@ -3,9 +3,9 @@
 use protocol::SecretText;
 use serde_json::{Map, Value};
 
-/// An account: a name for TXT records, and who may write them.
+/// An account: a name for TXT records, and the credentials to write them.
 pub(super) struct Account {
-    /// Where the CNAME is to lead.
+    /// The target of the CNAME.
     pub(super) fulldomain: String,
     pub(super) subdomain: String,
     pub(super) username: String,
@@ -14,7 +14,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// From JSON: of the server or of a storage. None if it is not whole.
+    /// Parses JSON of the server or of a storage. `None` if it is incomplete.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
         Self::from_json(&serde_json::from_slice(text).ok()?)
     }

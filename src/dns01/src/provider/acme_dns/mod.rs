@@ -1,9 +1,9 @@
-//! `acme-dns`: Joohoi's server for TXT records alone, to which a CNAME leads, <https://github.com/joohoi/acme-dns#api>.
+//! `acme-dns`: Joohoi's server for TXT records, to which a CNAME delegates, <https://github.com/joohoi/acme-dns#api>.
 //!
-//! As with lego, a domain without an account gets one, and an error says which CNAME to make. The server keeps the two
-//! latest values, so those of a domain and its wildcard stand side by side; none is ever removed.
+//! As with lego, a domain without an account gets one, and an error names the CNAME to create. The server keeps the
+//! latest two values, so those of a domain and its wildcard coexist; none is ever removed.
 //!
-//! Promises: an account is stored before its CNAME is asked for; what can't be read is never written over.
+//! Promises: an account is stored before its CNAME is requested; an unreadable file is never overwritten.
 
 mod account;
 mod storage;
@@ -22,18 +22,18 @@ use super::table::Row;
 use super::values::Values;
 use super::{ProviderError, Record};
 
-/// One registration at a time, or a domain could get two accounts.
+/// Lock of registrations: a domain could get two accounts.
 static REGISTERING: Mutex<()> = Mutex::const_new(());
 
-/// The server, and where accounts on it are kept.
+/// The server, and the storage of accounts on it.
 pub(super) struct AcmeDns {
     row: &'static Row,
     http: Http,
     api: Url,
-    /// Networks that the new accounts may be used from.
+    /// Networks that new accounts may be used from.
     allowed: Vec<String>,
     storage: Storage,
-    /// Whether CNAMEs are left alone, so that the record's name says nothing of whether there is one.
+    /// True if CNAMEs are ignored, so the record's name does not show whether there is one.
     ignores_cnames: bool,
 }
 
@@ -68,7 +68,7 @@ impl AcmeDns {
         self.update(&account, &record.value).await
     }
 
-    /// The domain's account, a new one if it has none; and whether its CNAME was made this moment.
+    /// The domain's account, a new one if it has none; and true if its CNAME was created just now.
     async fn account(&self, domain: &str) -> Result<(Account, bool), ProviderError> {
         let _alone = REGISTERING.lock().await;
         if let Some(account) = self.storage.find(self.row.code, &self.http, domain).await? {

@@ -1,6 +1,6 @@
-//! Where accounts are kept: lego's JSON file, `{"domain": account}`, or lego's HTTP server for them.
+//! Storage of accounts: lego's JSON file, `{"domain": account}`, or lego's HTTP server for them.
 //!
-//! Promises: the file is ours alone to read (0600) and replaced as a whole; one that can't be read is left as it is.
+//! Promises: the file is readable by us alone (0600) and replaced atomically; an unreadable file is left unchanged.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,13 @@ use base::exposed;
 use base::files::atomic_file;
 use base::files::{Content, Directory, FileError, secret};
 
-/// The longest file, in bytes: tens of thousands of accounts.
+/// Maximum size of the file, in bytes: tens of thousands of accounts.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
 
-/// Only the owner may read and write.
+/// Mode of the file: only the owner may read and write.
 const MODE: u32 = 0o600;
 
-/// Where accounts are kept.
+/// Storage of accounts.
 pub(super) enum Storage {
     File(PathBuf),
     Http(Url),
@@ -56,7 +56,7 @@ impl Storage {
         }
     }
 
-    /// Keeps the account of a domain. Says whether whoever keeps it has made the CNAME, too.
+    /// Stores the account of a domain. Returns true if the storage server has created the CNAME, too.
     pub(super) async fn keep(
         &self,
         code: &str,
@@ -111,7 +111,7 @@ fn read(path: &Path) -> std::io::Result<Map<String, Value>> {
     if text.trim_ascii().is_empty() {
         return Ok(Map::new());
     }
-    // The parser's own words could show a password.
+    // The parser's own error could show a password.
     serde_json::from_slice(&text).map_err(|_| invalid("expected lego's JSON of acme-dns accounts; it is left as it is"))
 }
 

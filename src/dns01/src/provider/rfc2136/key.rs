@@ -9,14 +9,14 @@ use hickory_proto::rr::rdata::tsig::TsigAlgorithm;
 
 use super::super::values::Values;
 
-/// A key.
+/// A TSIG key.
 pub(super) struct Key {
     pub(super) name: Name,
     pub(super) algorithm: TsigAlgorithm,
     mac: hmac::Key,
 }
 
-/// What a key is made of.
+/// The parts of a key, as texts.
 struct Parts {
     name: String,
     algorithm: String,
@@ -24,7 +24,7 @@ struct Parts {
 }
 
 impl Key {
-    /// The key that the variables name; none where none is, and updates are not signed.
+    /// The key from the variables; `None` if there is none, and updates are not signed.
     pub(super) fn from_values(values: &Values) -> Result<Option<Self>, String> {
         let parts = match values.get("RFC2136_TSIG") {
             Some(text) => {
@@ -39,7 +39,7 @@ impl Key {
         match (parts.name.is_empty(), parts.secret.is_empty()) {
             (true, true) => Ok(None),
             (false, false) => Self::new(&parts).map(Some),
-            // lego goes on without a key, and the server's refusal says nothing of why.
+            // lego would go on without a key, and the server's refusal would not give the reason.
             (true, false) => Err("RFC2136_TSIG_SECRET is set, but RFC2136_TSIG_KEY, the key's name, is not".to_owned()),
             (false, true) => Err("RFC2136_TSIG_KEY is set, but RFC2136_TSIG_SECRET is not".to_owned()),
         }
@@ -59,13 +59,13 @@ impl Key {
         hmac::sign(&self.mac, bytes).as_ref().to_vec()
     }
 
-    /// Whether it is the whole signature: RFC 8945 §5.2.2.1 lets us refuse shortened ones.
+    /// Verifies a complete signature: RFC 8945 §5.2.2.1 allows refusing truncated ones.
     pub(super) fn verifies(&self, bytes: &[u8], mac: &[u8]) -> bool {
         hmac::verify(&self.mac, bytes, mac).is_ok()
     }
 }
 
-/// By name, with or without the dot at the end; as with lego, SHA-1 where none is given.
+/// The algorithm by name, with or without the dot at the end; SHA-1 by default, as with lego.
 fn algorithm(name: &str) -> Result<(TsigAlgorithm, hmac::Algorithm), String> {
     let lower = name.trim().trim_end_matches('.').to_ascii_lowercase();
     Ok(match lower.as_str() {
@@ -87,7 +87,7 @@ fn algorithm(name: &str) -> Result<(TsigAlgorithm, hmac::Algorithm), String> {
 }
 
 impl Parts {
-    /// `key "name" { algorithm hmac-sha256; secret "…"; };`
+    /// Parses `key "name" { algorithm hmac-sha256; secret "…"; };`.
     fn read(text: &str) -> Option<Self> {
         let mut words = text.split(|c: char| c.is_whitespace() || "{};".contains(c)).filter(|word| !word.is_empty());
         let unquoted = |word: &str| word.trim_matches('"').to_owned();

@@ -1,4 +1,4 @@
-//! The messages of an update: what is sent, and what the answer means.
+//! The messages of an update: the request, and the meaning of the response.
 
 use hickory_proto::op::update_message::{append, delete_by_rdata};
 use hickory_proto::op::{Message, ResponseCode};
@@ -10,30 +10,30 @@ use hickory_proto::serialize::binary::BinEncodable;
 use super::super::Record;
 use super::key::Key;
 
-/// How far the clocks may be apart, in seconds; RFC 8945 §10 asks for 300.
+/// Allowed difference of the clocks, in seconds; RFC 8945 §10 asks for 300.
 const FUDGE: u16 = 300;
 
-/// What is to become of a record.
+/// The change of a record.
 pub(super) enum Change {
-    /// It is added to those of its name.
+    /// Adds the record to those of its name.
     Add {
-        /// Its life, in seconds.
+        /// The record's TTL, in seconds.
         ttl: u32,
     },
-    /// It is removed, and no other.
+    /// Removes the record, and no other.
     Remove,
 }
 
-/// An update (RFC 2136 §2), and the time it was made.
+/// An update (RFC 2136 §2), and its time of signing.
 pub(super) struct Update {
     message: Message,
     time: u64,
 }
 
-/// Why an answer is no success.
+/// The reason why a response is no success.
 pub(super) struct Verdict {
     pub(super) why: String,
-    /// Whether it stays so until somebody changes something.
+    /// True if the failure stays until somebody changes something.
     pub(super) stays: bool,
 }
 
@@ -55,7 +55,7 @@ impl Update {
         Ok(Self { message, time })
     }
 
-    /// As it is sent.
+    /// The message in wire format.
     pub(super) fn to_bytes(&self, key: Option<&Key>) -> Result<Vec<u8>, String> {
         let mut message = self.message.clone();
         if let Some(key) = key {
@@ -72,7 +72,7 @@ impl Update {
         Ok(unsigned.set_mac(key.sign(&bytes)))
     }
 
-    /// What the answer says.
+    /// Checks the response.
     pub(super) fn judge(&self, answer: &[u8], key: Option<&Key>) -> Result<(), Verdict> {
         let garbled = |why: String| Verdict { why: format!("the answer is garbled: {why}"), stays: false };
         let message = Message::from_vec(answer).map_err(|error| garbled(error.to_string()))?;
@@ -84,7 +84,7 @@ impl Update {
             return Err(complaint(error, key));
         }
         if let Some(key) = key {
-            // A refusal needs no signature to be believed: it changes nothing.
+            // A refusal needs no signature to be trusted: it changes nothing.
             if message.response_code == ResponseCode::NoError && !self.is_signed(answer, key) {
                 let why = format!("the answer is not signed with the key {}", key.name);
                 return Err(Verdict { why, stays: false });
@@ -93,7 +93,7 @@ impl Update {
         outcome(message.response_code, key)
     }
 
-    /// RFC 8945 §5.3 and §5.2: the answer's signature covers ours.
+    /// Verifies the response's signature, which covers ours (RFC 8945 §5.3 and §5.2).
     fn is_signed(&self, answer: &[u8], key: &Key) -> bool {
         let Ok(ours) = self.signature(key) else { return false };
         let Ok((bytes, record)) = signed_bitmessage_to_buf(answer, Some(&ours.mac), true) else { return false };
@@ -103,11 +103,11 @@ impl Update {
     }
 }
 
-/// RFC 8945 §5.2: what the server says of our signature.
+/// The meaning of a TSIG error (RFC 8945 §5.2).
 fn complaint(error: TsigError, key: &Key) -> Verdict {
     let name = &key.name;
     let why = match error {
-        // Knot DNS says so, too, where the key is good for another zone.
+        // Knot DNS also returns this error if the key is valid for another zone.
         TsigError::BadKey => {
             format!("the server does not know the key {name} with this algorithm, or not for this zone (BADKEY)")
         }
@@ -119,7 +119,7 @@ fn complaint(error: TsigError, key: &Key) -> Verdict {
     Verdict { why, stays: true }
 }
 
-/// RFC 2136 §2.2: what the server says of the update.
+/// The meaning of a response code (RFC 2136 §2.2).
 fn outcome(code: ResponseCode, key: Option<&Key>) -> Result<(), Verdict> {
     let (why, stays) = match code {
         ResponseCode::NoError => return Ok(()),

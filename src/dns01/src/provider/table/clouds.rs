@@ -1,4 +1,4 @@
-//! Clouds, whose credentials are of several parts.
+//! Clouds, whose credentials have several parts.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Every provider that we have: a row each.
+//! The table of all supported providers: a row each.
 //!
-//! Codes, variables, aliases and defaults are those of lego, <https://go-acme.github.io/lego/dns/>. Where a variable of
-//! lego's can't be honoured, the row refuses it: to leave it out of account would do something else than was asked for.
+//! Codes, variables, aliases and defaults are those of lego, <https://go-acme.github.io/lego/dns/>. If one of lego's
+//! variables is not supported, the row refuses it: ignoring the variable would do something else than the user asked
+//! for.
 
 mod appliances;
 mod clouds;
@@ -24,58 +25,58 @@ pub(super) struct Row {
     pub(super) aliases: &'static [&'static str],
     /// The provider's own name.
     pub(super) name: &'static str,
-    /// What the names of the variables for its timing start with, without the `_`.
+    /// Prefixes of the timing variables, without the `_`.
     pub(super) prefixes: &'static [&'static str],
-    /// The end of the name of the variable for the HTTP timeout.
+    /// Suffix of the variable for the HTTP timeout.
     pub(super) http_timeout: &'static str,
-    /// What it is told.
+    /// The provider's variables.
     pub(super) variables: &'static [Variable],
-    /// Sets of variables, of which one must be there in full.
+    /// Sets of variables, of which at least one must be complete.
     pub(super) one_of: &'static [&'static [&'static str]],
-    /// Variables of lego's that can't be honoured.
+    /// lego's variables that are not supported.
     pub(super) refused: &'static [Refused],
-    /// lego's defaults for its timing.
+    /// lego's default timing.
     pub(super) defaults: Defaults,
-    /// How it is reached.
+    /// The implementation that calls the provider.
     pub(super) means: Means,
-    /// What it was tried against.
+    /// The kind of test for this row.
     pub(super) tried: Tried,
-    /// What else a user should know; part of a sentence. Empty if nothing.
+    /// A note for users; part of a sentence, or empty.
     pub(super) note: &'static str,
 }
 
 /// A variable of lego's.
 pub(super) struct Variable {
-    /// Its name, then names that mean the same.
+    /// The variable's name, then its synonyms.
     pub(super) names: &'static [&'static str],
     /// Names of variables that hold the path of a file with the value.
     pub(super) paths: &'static [&'static str],
-    /// What happens without it.
+    /// The effect of the variable's absence.
     pub(super) need: Need,
-    /// Whether anybody may see the value.
+    /// True if anybody may see the value.
     pub(super) is_public: bool,
 }
 
-/// What happens without a variable.
+/// The effect of a variable's absence.
 #[derive(Clone, Copy)]
 pub(super) enum Need {
-    /// It counts as this.
+    /// This value is used.
     Default(&'static str),
-    /// It does without.
+    /// The provider does without the variable.
     Optional,
-    /// It can't do without.
+    /// The absence is an error.
     Required,
 }
 
-/// A variable of lego's that can't be honoured.
+/// A variable of lego's that is not supported.
 pub(super) struct Refused {
-    /// Its name.
+    /// The variable's name.
     pub(super) name: &'static str,
-    /// Values that ask for what is done anyway.
+    /// Values that ask for the behaviour that we have anyway.
     pub(super) harmless: &'static [&'static str],
-    /// Whether it matters only where what is needed instead of it is missing.
+    /// True if the variable matters only where its supported alternative is missing.
     pub(super) is_alternative: bool,
-    /// Why not, and what to do instead.
+    /// The reason, and the alternative.
     pub(super) why: &'static str,
 }
 
@@ -91,12 +92,12 @@ pub(super) struct Defaults {
     pub(super) ttl: u64,
     pub(super) propagation: u64,
     pub(super) polling: u64,
-    /// For providers where records can only be made one after the other. Elsewhere they are, if the variable is set.
+    /// The default for providers that create records one after the other; others do so only if the variable is set.
     pub(super) sequence: Option<u64>,
     pub(super) http: u64,
 }
 
-/// How a provider is reached.
+/// The implementation that calls a provider.
 #[derive(Clone, Copy)]
 pub(super) enum Means {
     /// acme-dns, by its API.
@@ -118,11 +119,11 @@ pub(super) type Client = fn(&Values, Option<Duration>) -> dns_update::Result<Dns
 #[derive(Clone, Copy)]
 pub(super) struct Api {
     pub(super) client: Client,
-    /// How many values a name can have.
+    /// Number of values that a name can have.
     pub(super) holds: Holds,
-    /// Whether a change of one name reads and writes the whole zone, so that two at once would undo each other.
+    /// True if a change of one name reads and writes the whole zone, so that two at once would undo each other.
     pub(super) writes_whole_zone: bool,
-    /// Whether the library adds without looking, or does not know its own values again: then we look first.
+    /// True if the library adds without checking, or does not recognize its own values: then we check first.
     pub(super) looks_first: bool,
 }
 
@@ -132,27 +133,27 @@ impl Api {
     }
 }
 
-/// How many TXT values a name can have at a provider.
+/// Number of TXT values that a name can have at a provider.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holds {
-    /// As many as are added.
+    /// Any number.
     Many,
-    /// One: the next one takes its place.
+    /// A single one: a new value replaces it.
     One,
 }
 
-/// What a provider was tried against here.
+/// The kind of test for a provider.
 #[derive(Clone, Copy)]
 pub(super) enum Tried {
-    /// Nothing.
+    /// Not tested.
     No,
-    /// A real server, this one.
+    /// Tested against this real server.
     Real(&'static str),
-    /// A server of the tests' own that plays the documented API.
+    /// Tested against a stub of the documented API.
     Stub,
 }
 
-/// What is the same for most: each row says what is different.
+/// Common defaults: each row gives the differences.
 const ROW: Row = Row {
     code: "",
     aliases: &[],
@@ -204,12 +205,12 @@ const fn refuses(name: &'static str, why: &'static str) -> Refused {
     Refused { name, harmless: &[], is_alternative: false, why }
 }
 
-/// Refuses all values but these.
+/// A variable of which all values but these are refused.
 const fn refuses_but(name: &'static str, harmless: &'static [&'static str], why: &'static str) -> Refused {
     Refused { name, harmless, is_alternative: false, why }
 }
 
-/// Another kind of credentials, which we don't take.
+/// A variable for another kind of credentials, which is not supported.
 const fn instead(name: &'static str, why: &'static str) -> Refused {
     Refused { name, harmless: &[], is_alternative: true, why }
 }
@@ -219,12 +220,12 @@ const fn api(client: Client) -> Means {
     Means::Library(Api::new(client))
 }
 
-/// One more, where we look for the value first.
+/// A provider where a name can have many values, and where we check for the value first.
 const fn api_after_a_look(client: Client) -> Means {
     Means::Library(Api { looks_first: true, ..Api::new(client) })
 }
 
-/// One more, where every change writes the whole zone.
+/// A provider where a name can have many values, and every change writes the whole zone.
 const fn whole_zone_api(client: Client) -> Means {
     Means::Library(Api { writes_whole_zone: true, ..Api::new(client) })
 }
@@ -232,12 +233,12 @@ const fn whole_zone_api(client: Client) -> Means {
 static TABLES: [&[Row]; 6] =
     [appliances::ROWS, clouds::ROWS, hosters_a_to_h::ROWS, hosters_i_to_z::ROWS, own::ROWS, single_value::ROWS];
 
-/// All of them, in no order.
+/// All rows, in no particular order.
 pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.iter().copied().flatten()
 }
 
-/// The one with this code.
+/// The row with this code.
 pub(super) fn row(code: &str) -> Option<&'static Row> {
     rows().find(|row| row.code == code || row.aliases.contains(&code))
 }

@@ -1,4 +1,4 @@
-//! What is spoken here without the library: DNS itself, and lego's bridges to programs and servers of the user's.
+//! Providers without the library: DNS itself, and lego's bridges to programs and servers of the user's.
 
 use super::{DEFAULTS, Defaults, Means, ROW, Row, Tried, optional, refuses, required};
 
@@ -60,7 +60,7 @@ pub(super) static ROWS: &[Row] = &[
             optional(&["RFC2136_TSIG_KEY", "DNSUPDATE_TSIG_KEY"]).public(),
             optional(&["RFC2136_TSIG_SECRET", "DNSUPDATE_TSIG_SECRET"]),
             optional(&["RFC2136_TSIG_ALGORITHM", "DNSUPDATE_TSIG_ALGORITHM"]).public(),
-            // Its own name ends in _FILE: it is the `_FILE` variant of this one.
+            // The variable's own name ends in _FILE: it is the `_FILE` variant of this one.
             optional(&["RFC2136_TSIG", "DNSUPDATE_TSIG"]),
             optional(&["RFC2136_ZONES", "DNSUPDATE_ZONES"]).public(),
             optional(&["RFC2136_DNS_TIMEOUT", "DNSUPDATE_DNS_TIMEOUT"]).or("10").public(),
@@ -70,7 +70,7 @@ pub(super) static ROWS: &[Row] = &[
             refuses("DNSUPDATE_RFC3645_USERNAME", GSS),
             refuses("RFC2136_TSIG_GSS_USERNAME", GSS),
         ],
-        // lego makes one after the other, since it removes other values of the name first; we don't.
+        // lego creates records one after the other, since it first removes other values of the name; we don't.
         means: Means::Rfc2136,
         tried: Tried::Real("BIND and Knot DNS"),
         ..ROW

@@ -1,6 +1,6 @@
-//! Dynamic DNS services where a name has one TXT value, so records are made one after the other.
+//! Dynamic DNS services where a name has one TXT value, so records are created one after the other.
 //!
-//! They can't list what is there either: removing a record empties the name.
+//! These services can't list existing values either: removing a record empties the name.
 
 use dns_update::{DnsUpdater, Error};
 
