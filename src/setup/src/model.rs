@@ -1,6 +1,6 @@
-//! What is to be set up: entry points, resolvers, routers and services, free of the form they were written in.
+//! The setup: entry points, resolvers, routers and services, independent of the form they were written in.
 //!
-//! A [`Setup`] has no mistake: every name it refers to is there, every rule is parsed, every address has a port.
+//! A [`Setup`] has no mistake: every name it refers to exists, every rule is parsed, every address has a port.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,15 +11,15 @@ use serde_json::{Map, Value};
 
 use config::mac_key::MacKey;
 
-/// All of it. Every list is sorted by name, so that equal setups render equally.
+/// The complete setup. Every list is sorted by name, so that equal setups render equally.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setup {
     /// `entryPoints`: the listeners.
     pub entry_points: Vec<EntryPoint>,
     /// `certificatesResolvers`, as types.
     pub resolvers: Vec<Resolver>,
-    /// The same as the user wrote it, with canonical keys: what the plugin gets. `eab.hmacEncoded` is taken out, since
-    /// Envoy shows its configuration to whoever asks its admin interface.
+    /// The resolvers' options as the user wrote them, with canonical keys, for the plugin. `eab.hmacEncoded` is
+    /// removed, since Envoy shows its configuration on the admin interface.
     pub resolver_options: Map<String, Value>,
     /// `eab.hmacEncoded` of the resolvers that have it, for the sidecar.
     pub mac_keys: BTreeMap<String, MacKey>,
@@ -31,26 +31,26 @@ pub struct Setup {
     pub http_services: BTreeMap<String, HttpService>,
     /// `tcp.services`, by name.
     pub tcp_services: BTreeMap<String, TcpService>,
-    /// `tls.options`, by name; `default` is for whoever names none.
+    /// `tls.options`, by name; `default` is for routers that name none.
     pub tls_options: BTreeMap<String, TlsOptions>,
     /// `tls.certificates`: certificates of the user's own.
     pub certificates: Vec<PairOfFiles>,
-    /// `tls.stores.default.defaultCertificate`: what is served for names that nothing covers.
+    /// `tls.stores.default.defaultCertificate`: the certificate for names that no certificate covers.
     pub default_certificate: Option<PairOfFiles>,
 }
 
 /// A listener.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntryPoint {
-    /// Its name.
+    /// The entry point's name.
     pub name: String,
     /// The address it listens on: an IP address, `0.0.0.0` when the user gave a port only.
     pub host: String,
-    /// Its TCP port.
+    /// The TCP port.
     pub port: u16,
-    /// `http.redirections.entryPoint`: everything that no challenge answers is redirected.
+    /// `http.redirections.entryPoint`: redirects everything except answered challenges.
     pub redirect: Option<Redirect>,
-    /// `http.encodedCharacters`: which characters a path may have encoded.
+    /// `http.encodedCharacters`: encoded characters that a path may have.
     pub encoded: EncodedCharacters,
     /// `http.underscoreHeadersStrategy`.
     pub underscore_headers: UnderscoreHeaders,
@@ -58,26 +58,25 @@ pub struct EntryPoint {
     pub timeouts: Timeouts,
 }
 
-/// How long clients may take; none is as long as they want.
+/// Timeouts for clients; `None` disables one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// `readTimeout`: a whole request, with its body.
     pub read: Option<Duration>,
-    /// `writeTimeout`: a whole answer.
+    /// `writeTimeout`: a whole response.
     pub write: Option<Duration>,
     /// `idleTimeout`: between requests.
     pub idle: Option<Duration>,
 }
 
 impl Default for Timeouts {
-    /// Traefik's.
+    /// Traefik's defaults.
     fn default() -> Self {
         Self { read: Some(Duration::from_secs(60)), write: None, idle: Some(Duration::from_secs(180)) }
     }
 }
 
-/// Which characters a path may have encoded, each of which a server may take for the character itself. None, unless the
-/// user says so.
+/// Encoded characters that a path may have; a server may take each of them for the character itself. None by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EncodedCharacters {
     /// `%2F`
@@ -94,112 +93,112 @@ pub struct EncodedCharacters {
     pub hash: bool,
 }
 
-/// What becomes of headers with an underscore in their names, which many servers take for a hyphen. Those that say what
-/// only a proxy may say are removed in any case.
+/// Handling of headers with an underscore in their names, which many servers take for a hyphen. Headers that only a
+/// proxy may set are removed in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnderscoreHeaders {
-    /// They are removed.
+    /// Removes these headers.
     Delete,
-    /// They are passed on.
+    /// Passes these headers on.
     #[default]
     Keep,
-    /// Their requests are refused.
+    /// Refuses requests with these headers.
     Reject,
 }
 
-/// Where an entry point sends everybody.
+/// The redirection of an entry point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     /// `https` unless the user said `http`.
     pub scheme: String,
     /// The port of the target.
     pub port: u16,
-    /// The port of the target for who names this entry point's own port, and so comes by no mapping of ports. None where
-    /// it is the same for everybody.
+    /// The port of the target for visitors who name this entry point's own port, and so did not come through a port
+    /// mapping. `None` if the target is the same for all.
     pub unmapped: Option<u16>,
-    /// 301 or 308, rather than 302 or 307.
+    /// True for 301 or 308, false for 302 or 307.
     pub permanent: bool,
 }
 
 /// An HTTP router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRouter {
-    /// Its name.
+    /// The router's name.
     pub name: String,
-    /// The entry points it is on; never empty.
+    /// The entry points of the router; never empty.
     pub entry_points: Vec<String>,
     /// The rule as the user wrote it.
     pub rule_text: String,
-    /// The same, parsed.
+    /// The parsed rule.
     pub rule: Rule,
-    /// The syntax it is in, which says what its paths and regular expressions mean.
+    /// The rule's syntax, which defines the meaning of its paths and regular expressions.
     pub syntax: Syntax,
     /// Higher goes first. Traefik's default is the length of the rule.
     pub priority: i64,
-    /// What becomes of its requests.
+    /// The destination of the router's requests.
     pub target: Target,
-    /// It takes TLS connections only; `None`, plaintext only (Traefik's rule).
+    /// `Some` for TLS connections only, `None` for plaintext only (Traefik's rule).
     pub tls: Option<RouterTls>,
 }
 
-/// What becomes of the requests of a router.
+/// The destination of a router's requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// They are answered with this status, as by a service of Traefik's own.
+    /// A response with this status, as by a service of Traefik's own.
     Answer(u16),
-    /// They are refused. The router keeps its place and priority, so that no other one gets them.
+    /// A refusal. The router keeps its place and priority, so that no other router gets its requests.
     Closed,
-    /// They go to the service of this name in [`Setup::http_services`].
+    /// The service with this name in [`Setup::http_services`].
     Service(String),
 }
 
-/// How a router does TLS.
+/// The TLS settings of a router.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouterTls {
-    /// The resolver that gets its certificates. `None`: the user's own certificates or the default one are served.
+    /// The certificates resolver. `None`: the user's own certificates or the default one are served.
     pub resolver: Option<String>,
-    /// The names of each certificate, as the plugin reads them; the first is the main one. They name the SDS secrets too.
+    /// The names of each certificate, as the plugin reads them, the main name first. SDS secrets have these names too.
     pub certificates: Vec<Vec<String>>,
-    /// The router's key among those that want certificates.
+    /// The router's key among the routers that want certificates.
     pub(crate) key: Option<String>,
-    /// The name of its options in [`Setup::tls_options`].
+    /// The name of the TLS options in [`Setup::tls_options`].
     pub options: Option<String>,
 }
 
 /// A TCP router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpRouter {
-    /// Its name.
+    /// The router's name.
     pub name: String,
-    /// The entry points it is on; never empty.
+    /// The entry points of the router; never empty.
     pub entry_points: Vec<String>,
     /// The rule as the user wrote it.
     pub rule_text: String,
-    /// The names it is for (`HostSNI`); empty for every name and for connections without one.
+    /// The server names (`HostSNI`); empty for every name and for connections without one.
     pub server_names: Vec<String>,
     /// Higher goes first.
     pub priority: i64,
-    /// The name of its service in [`Setup::tcp_services`]; none when it is closed, and its connections with it.
+    /// The name of the service in [`Setup::tcp_services`]; `None` for a closed router, whose connections are closed.
     pub service: Option<String>,
-    /// It takes TLS connections only.
+    /// `Some` for TLS connections only.
     pub tls: Option<TcpTls>,
 }
 
-/// How a TCP router does TLS.
+/// The TLS settings of a TCP router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TcpTls {
-    /// The server behind it does.
+    /// TLS is passed through to the server.
     Passthrough,
-    /// Envoy does.
+    /// Envoy terminates TLS.
     Terminate(RouterTls),
 }
 
-/// Where HTTP requests go.
+/// A destination of HTTP requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpService {
     /// The servers; never empty.
     pub servers: Vec<HttpServer>,
-    /// `passHostHeader`: the server gets the client's `Host`, as Traefik does it unless told otherwise.
+    /// `passHostHeader`: the server gets the client's `Host`, as in Traefik by default.
     pub pass_host_header: bool,
 }
 
@@ -212,13 +211,13 @@ pub struct HttpServer {
     pub h2c: bool,
     /// A DNS name or an IP address, IPv6 without brackets.
     pub host: String,
-    /// Its port.
+    /// The server's port.
     pub port: u16,
-    /// Its share of the requests among its siblings.
+    /// The server's weight in load balancing.
     pub weight: u32,
 }
 
-/// Where TCP connections go.
+/// A destination of TCP connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TcpService {
     /// The servers; never empty.
@@ -230,7 +229,7 @@ pub struct TcpService {
 pub struct TcpServer {
     /// A DNS name or an IP address, IPv6 without brackets.
     pub host: String,
-    /// Its port.
+    /// The server's port.
     pub port: u16,
     /// TLS to the server.
     pub tls: bool,

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
-/// A configuration with these routers, and a resolver of Let's Encrypt's (`le`), one of a private CA (`own`), and one with DNS-01 (`dns`).
+/// A configuration with these routers, and a resolver of Let's Encrypt's (`le`), one of a private CA (`own`), and one
+/// with DNS-01 (`dns`).
 fn with(routers: &Value) -> Value {
     let http = json!({"entryPoint": "web"});
     let email = "ops@example.com";

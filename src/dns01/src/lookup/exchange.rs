@@ -44,7 +44,7 @@ pub trait Exchange: Send + Sync {
     fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>>;
 }
 
-/// This machine's network.
+/// The network of this machine.
 pub struct Network {
     questions: Semaphore,
 }

@@ -56,7 +56,7 @@ pub struct Record {
     pub fqdn: String,
     /// The zone that the name is in; lower case, with a trailing dot.
     pub zone: String,
-    /// What it holds.
+    /// The record's value.
     pub value: String,
     /// The DNS name that is proved, without the `*.` of a wildcard.
     pub domain: String,

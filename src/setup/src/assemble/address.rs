@@ -10,13 +10,13 @@ pub(super) fn host_and_port(text: &str) -> Option<(&str, u16)> {
         None if host.contains(':') => return None,
         None => host,
     };
-    // Go's parser takes no sign either.
+    // Go's parser accepts no sign either.
     let is_number = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     let port = if is_number { port.parse().ok().filter(|port| *port > 0)? } else { return None };
     Some((host, port))
 }
 
-/// The address that a listener of this host has: any of IPv4 when there is none.
+/// The address for a listener on this host: any IPv4 address if there is no host.
 pub(super) fn listening(host: &str) -> Option<String> {
     match host {
         "" => Some(Ipv4Addr::UNSPECIFIED.to_string()),
@@ -25,7 +25,7 @@ pub(super) fn listening(host: &str) -> Option<String> {
     }
 }
 
-/// Whether a server can be looked up by this: a DNS name, also of one label and with underscores, or an address.
+/// True for a host that can be resolved: a DNS name, also of one label and with underscores, or an IP address.
 pub(super) fn is_host(host: &str) -> bool {
     let is_name = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
     host.parse::<IpAddr>().is_ok() || ((1..=253).contains(&host.len()) && host.bytes().all(is_name))

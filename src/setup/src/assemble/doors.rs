@@ -1,7 +1,7 @@
-//! Closed routers, and which of those the user opens (`--open`).
+//! Closed routers, and those that the user opens (`--open`).
 //!
-//! Promises: a router that lacks something is served only when the user names it, and no other one by the same name; what
-//! is named in vain is told.
+//! Promises: a router with an unsupported guard is served only if the user names it, and no other router by the same
+//! name; a name in `--open` without effect is reported.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use super::Build;
 use super::routers::without_provider;
 use crate::input::{quoted, source_of};
 
-/// A router that is closed: it answers 503, or ends its connections, in its place.
+/// A closed router: in its place, it answers 503 or closes connections.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClosedRouter {
     /// `http.routers.NAME` or `tcp.routers.NAME`.
     pub router: String,
-    /// The source that it stands in.
+    /// The source of the router.
     pub source: Option<String>,
-    /// What it lacks, each with the path of the field.
+    /// The unsupported guards, each with the path of the field.
     pub why: Vec<String>,
-    /// Whether there is a service, which `--open` would let everybody reach.
+    /// True if the router has a service, which `--open` would expose.
     pub can_open: bool,
 }
 
 impl ClosedRouter {
-    /// Its path as `--open` takes it, on one line.
+    /// The router's path as `--open` takes it, on one line.
     pub fn path(&self) -> String {
         acme::one_line(&self.router)
     }
 
-    /// What to do about it.
+    /// The remedy, for a message.
     pub fn advice(&self) -> String {
         if self.can_open {
             let path = self.path();
@@ -40,22 +40,22 @@ impl ClosedRouter {
     }
 }
 
-/// The routers that lack something.
+/// The routers with unsupported guards.
 pub(super) struct Doors<'a> {
-    /// What `--open` names.
+    /// The values of `--open`.
     wanted: &'a [String],
-    /// Which routers each of them is for.
+    /// The routers that each value of `--open` matches.
     used: BTreeMap<&'a str, Vec<String>>,
     closed: Vec<ClosedRouter>,
 }
 
-/// What a router is that may lack something.
+/// A router that may have unsupported guards.
 pub(super) struct Door<'n> {
     /// `http.routers` or `tcp.routers`.
     pub(super) section: &'n str,
-    /// Its name.
+    /// The router's name.
     pub(super) name: &'n str,
-    /// Whether there is a service behind it.
+    /// True if the router has a service.
     pub(super) can_open: bool,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Doors<'a> {
         Self { wanted, used: BTreeMap::new(), closed: Vec::new() }
     }
 
-    /// Whether a router with these lacks is closed.
+    /// Returns true if a router with these unsupported guards is closed.
     pub(super) fn is_closed(&mut self, door: &Door<'_>, why: Vec<String>, build: &mut Build<'_>) -> bool {
         if why.is_empty() {
             return false;
@@ -95,7 +95,7 @@ impl<'a> Doors<'a> {
         true
     }
 
-    /// All that are closed; tells of what was named in vain.
+    /// All closed routers; reports values of `--open` without effect.
     pub(super) fn finish(mut self, build: &mut Build<'_>) -> Vec<ClosedRouter> {
         for wanted in self.wanted.iter().filter(|wanted| !self.used.contains_key(wanted.as_str())) {
             let closed = match self.closed.as_slice() {

@@ -13,27 +13,27 @@ use crate::model::{EncodedCharacters, EntryPoint, Redirect, UnderscoreHeaders};
 use crate::traefik::RouterTls;
 use crate::traefik::entry_points::{EntryPoint as Written, EntryPointHttp, RedirectEntryPoint};
 
-/// The entry point that Traefik keeps for itself: no router is on it unless it says so.
+/// The entry point that Traefik reserves for itself: no router is on it unless it says so.
 const INTERNAL: &str = "traefik";
 
-/// What Traefik listens on when nobody says where.
+/// Traefik's entry point if there are none.
 const DEFAULT: (&str, &str) = ("http", ":80");
 
-/// All entry points, and what holds for routers on them.
+/// All entry points, and defaults for the routers on them.
 pub(super) struct EntryPoints {
     pub(super) list: Vec<EntryPoint>,
-    /// All that the user has written, also those with a mistake in them.
+    /// All entry points' names, including those with a mistake.
     pub(super) names: Vec<String>,
-    /// Those of routers that name none.
+    /// The entry points of routers that name none.
     pub(super) defaults: Vec<String>,
-    /// TLS for routers that say nothing of it, by the entry point.
+    /// TLS for routers without a tls section, by entry point.
     pub(super) tls: HashMap<String, RouterTls>,
-    /// What is missed without the middlewares of an entry point.
+    /// Unsupported guards among the middlewares of an entry point.
     lacks: HashMap<String, Vec<String>>,
 }
 
 impl EntryPoints {
-    /// What HTTP routers on this entry point can't do without.
+    /// The unsupported guards for HTTP routers on this entry point.
     pub(super) fn lacks(&self, name: &str) -> &[String] {
         self.lacks.get(name).map(Vec::as_slice).unwrap_or_default()
     }
@@ -98,7 +98,7 @@ pub(super) fn entry_points(
     all
 }
 
-/// Tells those who come by a mapping of ports, as from port 80 to `--http-port`, from those who do not.
+/// Distinguishes visitors who came through a port mapping, as from port 80 to `--http-port`, from those who did not.
 pub(super) fn map_ports(quick: &Quick, all: &mut EntryPoints, build: &mut Build<'_>) {
     let Some(port) = quick.unmapped() else { return };
     let web = all.list.iter_mut().find(|entry_point| entry_point.name == WEB);
@@ -110,7 +110,7 @@ pub(super) fn map_ports(quick: &Quick, all: &mut EntryPoints, build: &mut Build<
     }
 }
 
-/// Where it listens; none also for UDP, which is left out.
+/// The listening address; `None` also for UDP, which is left out.
 fn address(path: &str, written: &Written, build: &mut Build<'_>) -> Option<(String, u16)> {
     let path = format!("{path}.address");
     let expected = "an IP address and a port, as :80, 192.0.2.1:443 or [2001:db8::1]:443";
@@ -131,7 +131,7 @@ fn address(path: &str, written: &Written, build: &mut Build<'_>) -> Option<(Stri
     found
 }
 
-/// Which requests are taken at all.
+/// Restrictions on requests.
 fn requests(
     path: &str,
     http: Option<&EntryPointHttp>,
@@ -183,7 +183,7 @@ fn redirect(path: &str, written: &RedirectEntryPoint, all: &EntryPoints, build: 
         Some(("", port)) => Some(port),
         _ => all.get(target).map(|entry_point| entry_point.port),
     };
-    // One with a mistake of its own is told already.
+    // A target with a mistake of its own is reported already.
     if port.is_none() && !all.names.iter().any(|name| name == target) {
         build.unknown(&to, target, "entry points", all.names.iter().map(String::as_str));
     }

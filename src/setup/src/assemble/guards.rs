@@ -1,8 +1,8 @@
-//! Which middlewares a router can't do without.
+//! Guards: middlewares that a router can't be served without.
 //!
-//! Promises: a middleware guards unless it is known not to, whatever it is: of a kind that can refuse a request, send it
-//! elsewhere or to another path, or sets headers for servers, of several kinds or of none, a chain with such a part or
-//! within itself, one of another provider or one that is not there.
+//! Promises: a middleware counts as a guard unless it is known not to be one: if it can refuse a request, redirect it
+//! or change its path, or sets headers for servers; if it has several kinds or none; if it is a chain with such a part,
+//! or contains itself; if it is of another provider, or does not exist.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -12,20 +12,20 @@ use super::routers::without_provider;
 use crate::traefik::LeftOut;
 use crate::traefik::middlewares::{Buffering, Headers, Middleware, TcpMiddleware};
 
-/// The most reasons that are told of a middleware: a chain may have any number of parts.
+/// Maximum number of reasons per middleware: a chain may have any number of parts.
 const MOST_TOLD: usize = 8;
 
-/// Why a middleware can't be done without.
+/// A reason why a middleware is a guard.
 const REFUSES: &str = "can refuse requests";
 const REDIRECTS: &str = "sends requests elsewhere";
 const REWRITES: &str = "sends requests to another path";
 const TRUSTS: &str = "has customRequestHeaders: without them servers get these headers as clients send them";
 
-/// All middlewares of one kind, by name, each with what is missed without it.
+/// All middlewares of one kind, by name, each with its reasons to be a guard.
 pub(super) struct Guards(HashMap<String, Vec<String>>);
 
 impl Guards {
-    /// Of requests.
+    /// The middlewares for requests.
     pub(super) fn http(written: &BTreeMap<String, Middleware>) -> Self {
         let mut guards = Self(HashMap::new());
         for name in parts_first(written) {
@@ -45,7 +45,7 @@ impl Guards {
         guards
     }
 
-    /// Of connections: each of them can refuse some.
+    /// The middlewares for connections: each of them can refuse some.
     pub(super) fn tcp(written: &BTreeMap<String, TcpMiddleware>) -> Self {
         let lacks = |(name, middleware): (&String, &TcpMiddleware)| {
             let kinds = [
@@ -62,7 +62,7 @@ impl Guards {
         Self(written.iter().map(lacks).collect())
     }
 
-    /// What is missed without these middlewares, with the path of the field that names them.
+    /// The guards among these middlewares, with the path of the field that names them.
     pub(super) fn lacks(&self, path: &str, names: Option<&[String]>) -> Vec<String> {
         let all = names.unwrap_or_default().iter().flat_map(|name| self.lacks_of(name));
         all.map(|lack| format!("{path}: {lack}")).collect()
@@ -79,7 +79,7 @@ impl Guards {
     }
 }
 
-/// The names, those of a chain's parts before its own; without chains that have themselves among their parts.
+/// The names, a chain's parts before the chain; without chains that contain themselves.
 fn parts_first(written: &BTreeMap<String, Middleware>) -> Vec<&str> {
     let mut chains_of: HashMap<&str, Vec<&str>> = HashMap::new();
     let mut waiting: HashMap<&str, usize> = HashMap::new();
@@ -109,7 +109,7 @@ fn parts(middleware: &Middleware) -> impl Iterator<Item = &str> {
     middleware.chain.iter().filter_map(|chain| chain.middlewares.as_ref()).flatten().map(String::as_str)
 }
 
-/// What is missed of the middleware itself.
+/// The reasons of the middleware itself, without its parts.
 fn own(name: &str, middleware: &Middleware) -> Vec<String> {
     let kinds = kinds(middleware);
     let lack = match kinds.as_slice() {
@@ -124,7 +124,7 @@ fn own(name: &str, middleware: &Middleware) -> Vec<String> {
     vec![format!("{}: {lack}", shortened(name))]
 }
 
-/// The kinds of a middleware, each with why it can't be done without; nothing where it can.
+/// The kinds of a middleware, each with the reason why it is a guard; `None` if it is not.
 fn kinds(middleware: &Middleware) -> Vec<(&'static str, Option<&'static str>)> {
     let guards = |there: bool| there.then_some(REFUSES);
     let known: [(&str, Option<LeftOut>, Option<&str>); 23] = [
@@ -141,7 +141,7 @@ fn kinds(middleware: &Middleware) -> Vec<(&'static str, Option<&'static str>)> {
         ("inFlightReq", middleware.in_flight_req, Some(REFUSES)),
         ("ipAllowList", middleware.ip_allow_list, Some(REFUSES)),
         ("ipWhiteList", middleware.ip_white_list, Some(REFUSES)),
-        // Nobody shows a certificate, so servers are told of none; what clients say of one is removed.
+        // Client certificates are not requested, so servers get none; clients' headers about one are removed.
         ("passTLSClientCert", middleware.pass_tls_client_cert, None),
         ("plugin", middleware.plugin, Some("can do anything")),
         ("rateLimit", middleware.rate_limit, Some(REFUSES)),

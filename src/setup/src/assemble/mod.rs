@@ -1,6 +1,6 @@
-//! From Traefik's configuration to what is to be set up.
+//! Converts Traefik's configuration to the setup.
 //!
-//! Whatever refers to something that is not there is a mistake here, so that nobody behind has to look.
+//! A reference to something that does not exist is reported here, so later code need not check.
 
 mod address;
 mod doors;
@@ -28,13 +28,13 @@ use resolvers::{Read, Resolvers};
 use routers::World;
 use shadows::Shadows;
 
-/// Says what is wrong, and in which source.
+/// Collects mistakes and warnings, with their sources.
 pub(crate) struct Build<'a> {
     layers: &'a [Layer],
     words: Words<'a>,
-    /// Whether what is left out is a mistake.
+    /// True if unsupported parts are mistakes.
     is_strict: bool,
-    /// True when the listeners are those of a bootstrap: whoever adds to it tells of their ports.
+    /// True if the listeners are those of a bootstrap, whose ports are checked elsewhere.
     is_of_bootstrap: bool,
     report: &'a mut Report,
 }
@@ -49,9 +49,9 @@ impl Build<'_> {
         self.push(wrong(path, found, expected));
     }
 
-    /// A name that stands for nothing. `what` is what it should stand for, in the plural.
+    /// Reports a name that does not exist. `what` is the kind of thing that it should name, in the plural.
     fn unknown<'n>(&mut self, path: &str, name: &str, what: &str, known: impl Iterator<Item = &'n str> + Clone) {
-        // Before anything is compared: with many names and as many mistakes that takes long.
+        // Checked before comparing names: with many names and as many mistakes that takes long.
         if self.report.is_full() {
             return self.wrong(path, name, what);
         }
@@ -63,7 +63,7 @@ impl Build<'_> {
         self.push(config::Mistake { nearest, ..wrong(path, &quoted(name), &expected) });
     }
 
-    /// Something that is left out since there is nothing like it here.
+    /// Reports an unsupported part.
     fn left_out(&mut self, path: &str, why: &str) {
         if self.is_strict {
             self.wrong(path, &format!("what is left out here: {why}"), "none with --strict");
@@ -82,7 +82,7 @@ impl Build<'_> {
     }
 }
 
-/// What is to be set up; none when it can't be said. What is wrong is in the report.
+/// The setup; `None` if there are mistakes, which are in the report.
 pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut Report) -> Option<Setup> {
     let words = Words::new(sources.quick.as_ref(), layers);
     let is_of_bootstrap = sources.bootstrap.is_some();
@@ -127,7 +127,7 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
         resolvers: &mut resolvers,
         doors: &mut doors,
     };
-    // Those first that closed ones may keep connections from.
+    // Routers that closed ones may keep connections from come later.
     let mut tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut world, &mut build);
     world.guards = &guards;
     let mut http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);

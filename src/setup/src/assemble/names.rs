@@ -4,8 +4,8 @@ use config::rule::{MatcherKind, Rule};
 
 use crate::traefik::Domain;
 
-/// An international name in its ASCII form, mapped with all of Unicode's tables; any other as it stands. The plugin has
-/// the tables of some scripts only.
+/// An international name in its ASCII form, mapped with all of Unicode's tables; any other name unchanged. The plugin
+/// has the tables of some scripts only.
 pub(super) fn to_ascii(name: &str) -> String {
     if name.is_ascii() {
         return name.to_owned();
@@ -18,7 +18,7 @@ pub(super) fn to_ascii(name: &str) -> String {
     idna::domain_to_ascii(host).map_or_else(|_| name.to_owned(), |host| format!("{prefix}{host}"))
 }
 
-/// The hosts of a rule as requests have them: ASCII, in lower case, without a dot at the end.
+/// Converts the hosts of a rule to the form in requests: ASCII, in lower case, without a dot at the end.
 pub(super) fn with_ascii_hosts(rule: Rule) -> Rule {
     match rule {
         Rule::All(rules) => Rule::All(rules.into_iter().map(with_ascii_hosts).collect()),
@@ -37,7 +37,7 @@ pub(super) fn with_ascii_hosts(rule: Rule) -> Rule {
     }
 }
 
-/// The same in `tls.domains`.
+/// Converts the names in `tls.domains` likewise.
 pub(super) fn with_ascii_names(domains: Vec<Domain>) -> Vec<Domain> {
     let ascii = |domain: Domain| Domain {
         main: domain.main.as_deref().map(to_ascii),

@@ -1,5 +1,5 @@
-//! `certificatesResolvers`, read as the plugin reads them, together with the routers that want certificates: what is
-//! taken here is never refused there.
+//! `certificatesResolvers`, read as the plugin reads them, together with the routers that want certificates: options
+//! accepted here are never refused there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,50 +14,50 @@ use crate::input::go_flag;
 use crate::traefik::Domain;
 use config::mac_key::{MacKey, UnfitMacKey};
 
-/// The port that a CA asks on.
+/// The port of HTTP-01.
 const HTTP_CHALLENGE_PORT: u16 = 80;
 
-/// The same for TLS-ALPN-01 (RFC 8737 §3).
+/// The port of TLS-ALPN-01 (RFC 8737 §3).
 const TLS_CHALLENGE_PORT: u16 = 443;
 
-/// The plugin's configuration puts routers under this key, and theirs have paths.
+/// Prefix of routers' paths in the plugin's configuration; ours have their own paths.
 const ROUTERS: &str = "routers.";
 
-/// A kind of resolver that is not built.
+/// An unsupported kind of resolver.
 const TAILSCALE: &str = "tailscale";
 
-/// Resolvers, and who wants certificates of them.
+/// Resolvers, and the routers that want certificates of them.
 pub(super) struct Resolvers {
     options: Map<String, Value>,
-    /// The names of those that are of a kind which is not built.
+    /// The names of resolvers of an unsupported kind.
     left_out: BTreeSet<String>,
-    /// By the path of the router.
+    /// Routers by their path.
     routers: Map<String, Value>,
 }
 
-/// What is known of a router that wants certificates.
+/// A router that wants certificates.
 pub(super) struct Wanting<'a> {
     pub(super) path: &'a str,
     pub(super) rule: &'a str,
     pub(super) syntax: Syntax,
-    /// `tls.domains`; when it is empty, the names are those of the rule.
+    /// `tls.domains`; if empty, the names are those of the rule.
     pub(super) domains: &'a [Domain],
     pub(super) resolver: &'a str,
 }
 
-/// Resolvers, and what routers want of them.
+/// The result: resolvers, and the certificates that routers want of them.
 pub(super) struct Read {
     pub(super) resolvers: Vec<Resolver>,
     /// The resolvers as the plugin gets them.
     pub(super) options: Map<String, Value>,
-    /// The MAC keys, which it does not get.
+    /// The MAC keys, which the plugin does not get.
     pub(super) mac_keys: BTreeMap<String, MacKey>,
     /// The names of each certificate, by the key of the router.
     pub(super) certificates: BTreeMap<String, Vec<Vec<String>>>,
 }
 
 impl Resolvers {
-    /// The resolvers that are built. lego's variables stand in for what they do not say of the CA's server.
+    /// The supported resolvers. lego's variables provide absent options for the CA's server.
     pub(super) fn new(mut options: Map<String, Value>, environment: &[(String, String)]) -> Self {
         let variable = |name: &str| {
             let value = environment.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim());
@@ -87,8 +87,8 @@ impl Resolvers {
         Self { options, left_out, routers: Map::new() }
     }
 
-    /// True when a router can have certificates of this resolver. Where the kind is not built, it is told which
-    /// ones are served instead; a name that is unknown is told later, with all others.
+    /// True if a router can have certificates of this resolver. For an unsupported kind, a warning names the
+    /// certificates that are served instead; an unknown name is reported later, with all others.
     pub(super) fn can_issue(&self, path: &str, name: &str, build: &mut Build<'_>) -> bool {
         let is_left_out = self.left_out.contains(name);
         if is_left_out {
@@ -104,7 +104,7 @@ impl Resolvers {
         !is_left_out
     }
 
-    /// Notes that a router wants certificates, and gives its key.
+    /// Registers that a router wants certificates, and returns its key.
     pub(super) fn want(&mut self, router: &Wanting<'_>) -> String {
         let domain = |domain: &Domain| {
             let mut value = Map::new();
@@ -122,7 +122,7 @@ impl Resolvers {
             tls.insert("domains".to_owned(), router.domains.iter().map(domain).collect());
         }
         let value = json!({ "rule": router.rule, "ruleSyntax": syntax, "tls": tls });
-        // A router on several entry points may want several things, each as its entry point says.
+        // A router on several entry points may want several certificates, by the entry points' defaults.
         let mut path = router.path.to_owned();
         while self.routers.get(&path).is_some_and(|known| *known != value) {
             path.push('\'');
@@ -131,7 +131,7 @@ impl Resolvers {
         path
     }
 
-    /// Reads all of it.
+    /// Reads all resolvers and routers.
     pub(super) fn read(self, entry_points: &EntryPoints, build: &mut Build<'_>) -> Option<Read> {
         let Self { mut options, routers, left_out: _ } = self;
         let mac_keys = take_mac_keys(&mut options, build);
@@ -184,7 +184,7 @@ fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mu
     }
 }
 
-/// Takes each resolver's MAC key out of its options: Envoy shows its configuration, and the key is the sidecar's affair.
+/// Takes each resolver's MAC key out of its options: Envoy shows its configuration, and only the sidecar needs the key.
 fn take_mac_keys(options: &mut Map<String, Value>, build: &mut Build<'_>) -> BTreeMap<String, MacKey> {
     let mut mac_keys = BTreeMap::new();
     for (resolver, options) in options {

@@ -21,14 +21,14 @@ use crate::model::{HttpRouter, HttpService, RouterTls, Target};
 use crate::traefik;
 use crate::traefik::http::Router;
 
-/// What routers refer to, besides services.
+/// The objects that routers refer to, besides services.
 pub(super) struct World<'a, 's> {
     pub(super) entry_points: &'a EntryPoints,
     pub(super) tls: &'a Tls,
     /// `core.defaultRuleSyntax`.
     pub(super) default_syntax: Syntax,
     pub(super) guards: &'a Guards,
-    /// The closed TCP routers that keep connections from others.
+    /// Closed TCP routers that keep connections from others.
     pub(super) shadows: Shadows,
     pub(super) resolvers: &'a mut Resolvers,
     pub(super) doors: &'a mut Doors<'s>,
@@ -37,7 +37,8 @@ pub(super) struct World<'a, 's> {
 /// The section of these routers.
 const SECTION: &str = "http.routers";
 
-/// All routers that have a place, sorted by name. One that can't be served as it is meant is closed, and keeps its place.
+/// All routers with a valid rule, sorted by name. A router that can't be served as intended is closed, and keeps its
+/// place.
 pub(super) fn routers(
     written: BTreeMap<String, Router>,
     services: &Services<HttpService>,
@@ -58,7 +59,7 @@ pub(super) fn routers(
         if rule.refuse(&path, |kind| !is_of_connections(kind), "a matcher of requests, as Host", build) {
             continue;
         }
-        // Routers that say nothing of TLS do it as each of their entry points says, which makes several of one.
+        // A router without a tls section has that of each of its entry points, which may make several routers of one.
         let mut by_tls: Vec<(Option<traefik::RouterTls>, Vec<String>)> = Vec::new();
         if let Some(tls) = written.tls {
             by_tls.push((Some(tls), entry_points));
@@ -98,21 +99,21 @@ pub(super) fn routers(
     routers
 }
 
-/// A router before it is known whether it is closed.
+/// A router before it is decided whether it is closed.
 struct Prepared {
     name: String,
     path: String,
     rule: Parsed,
     priority: i64,
-    /// How it does TLS, each with entry points where it does.
+    /// The router's TLS settings, each with the entry points that have them.
     by_tls: Vec<(Option<RouterTls>, Vec<String>)>,
     is_child: bool,
-    /// What it lacks on every entry point.
+    /// The unsupported guards on every entry point.
     lacks: Vec<String>,
     target: Target,
 }
 
-/// All routers that have a place, each closed where it lacks something.
+/// All routers with a valid rule, each closed if it has unsupported guards.
 fn closed_or_open(all: &[Prepared], world: &mut World<'_, '_>, build: &mut Build<'_>) -> Vec<HttpRouter> {
     let effective = effective(all);
     let mut routers = Vec::new();
@@ -137,7 +138,7 @@ fn closed_or_open(all: &[Prepared], world: &mut World<'_, '_>, build: &mut Build
         }
         let can_open = matches!(target, Target::Service(_)) && !is_child;
         let is_closed = world.doors.is_closed(&Door { section: SECTION, name, can_open }, why, build);
-        // It would be reached by its parent alone.
+        // Only its parent would lead to it.
         if *is_child && is_closed {
             continue;
         }
@@ -170,7 +171,7 @@ fn closed_or_open(all: &[Prepared], world: &mut World<'_, '_>, build: &mut Build
     routers
 }
 
-/// The TLS options that hosts have in the end, by the entry point.
+/// The effective TLS options of hosts, by entry point.
 fn effective(all: &[Prepared]) -> HashMap<&str, EffectiveOptions<'_>> {
     let all = all.iter().flat_map(|router| router.by_tls.iter().map(move |(tls, points)| (router, tls, points)));
     EffectiveOptions::by_entry_point(all.filter_map(|(router, tls, points)| {
@@ -179,21 +180,21 @@ fn effective(all: &[Prepared]) -> HashMap<&str, EffectiveOptions<'_>> {
     }))
 }
 
-/// The names of the routers that others have for their parents.
+/// The names of routers that are others' parents.
 fn parents(written: &BTreeMap<String, Router>) -> HashSet<String> {
     let names = written.values().filter_map(|router| router.parent_refs.as_ref()).flatten();
     names.map(|name| without_provider(name.trim()).to_owned()).collect()
 }
 
-/// A rule that was read.
+/// A parsed rule.
 pub(super) struct Parsed {
     pub(super) text: String,
-    /// With hosts in ASCII.
+    /// The rule, with hosts in ASCII.
     pub(super) rule: Rule,
     pub(super) syntax: Syntax,
 }
 
-/// Reads a router's rule.
+/// Parses a router's rule.
 pub(super) fn parsed(
     path: &str,
     text: Option<String>,
@@ -218,7 +219,7 @@ pub(super) fn parsed(
 }
 
 impl Parsed {
-    /// Says which matcher a rule of this kind can't have.
+    /// Reports matchers that are not valid in this kind of rule.
     pub(super) fn refuse(
         &self,
         path: &str,
@@ -247,7 +248,7 @@ fn is_of_connections(kind: MatcherKind) -> bool {
     matches!(kind, MatcherKind::Alpn | MatcherKind::HostSni | MatcherKind::HostSniRegexp)
 }
 
-/// `v2` or `v3`.
+/// Parses `v2` or `v3`.
 pub(super) fn syntax(path: &str, name: Option<&str>, default: Syntax, build: &mut Build<'_>) -> Syntax {
     match name.map(str::trim) {
         None | Some("") => default,
@@ -260,27 +261,27 @@ pub(super) fn syntax(path: &str, name: Option<&str>, default: Syntax, build: &mu
     }
 }
 
-/// As in Traefik 0 is as good as none, and the default is the length of the rule.
+/// The priority. As in Traefik 0 counts as absent, and the default is the length of the rule.
 pub(super) fn priority(written: Option<i64>, rule: &str) -> i64 {
     written.filter(|priority| *priority != 0).unwrap_or_else(|| i64::try_from(rule.len()).unwrap_or(i64::MAX))
 }
 
-/// Where a router leads to.
+/// The destination of a router.
 pub(super) enum Leads {
-    /// To the service of this name, whose middlewares do this.
+    /// The service with this name; `lacks` are the guards among its middlewares.
     To { service: String, lacks: Vec<String> },
-    /// It is answered with this status.
+    /// A response with this status.
     Answer(u16),
-    /// To what is not built; why.
+    /// An unsupported service, with the reason.
     Nowhere(String),
-    /// There is a mistake, which was told.
+    /// A mistake, which is already reported.
     Wrong,
 }
 
-/// Traefik's service that does nothing but answer, for routers whose middlewares do all.
+/// Traefik's service that does nothing but answer, for routers with middlewares that answer instead.
 const NOOP: &str = "noop@internal";
 
-/// Where a router leads to.
+/// The destination of a router.
 pub(super) fn leads<T>(path: &str, name: Option<&str>, services: &Services<T>, build: &mut Build<'_>) -> Leads {
     let path = format!("{path}.service");
     let Some(name) = name.map(str::trim).filter(|name| !name.is_empty()) else {
@@ -306,12 +307,12 @@ pub(super) fn leads<T>(path: &str, name: Option<&str>, services: &Services<T>, b
     }
 }
 
-/// Traefik's name for what stands in files.
+/// A name without Traefik's suffix for objects in files.
 pub(super) fn without_provider(name: &str) -> &str {
     name.strip_suffix("@file").unwrap_or(name)
 }
 
-/// The entry points that a router is on; empty when all of them are wrong.
+/// The entry points that a router is on; empty if all of them are wrong.
 pub(super) fn entry_points(
     path: &str,
     names: Option<Vec<String>>,
@@ -336,7 +337,7 @@ pub(super) fn entry_points(
     list
 }
 
-/// How a router does TLS; the resolver hears of it.
+/// The router's TLS settings; registers the certificates that it wants with the resolver.
 pub(super) fn router_tls(
     path: &str,
     written: traefik::RouterTls,
@@ -354,7 +355,7 @@ pub(super) fn router_tls(
     let resolver = written.cert_resolver.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let resolver = resolver.filter(|name| world.resolvers.can_issue(path, name, build));
     let key = resolver.map(|resolver| {
-        // The names as they are now: the plugin does not know all that is known here.
+        // The converted names: the plugin does not have all of Unicode's tables.
         let of_rule = [traefik::Domain { main: None, sans: Some(rule.rule.hosts()) }];
         let is_ascii = rule.text.is_ascii() || rule.rule.hosts().is_empty();
         let domains = if domains.is_empty() && !is_ascii { &of_rule } else { domains.as_slice() };
@@ -362,7 +363,7 @@ pub(super) fn router_tls(
     });
     RouterTls {
         resolver: resolver.map(str::to_owned),
-        // Told when the resolvers are read.
+        // Filled in when the resolvers are read.
         certificates: Vec::new(),
         key,
         options: options.filter(|name| known.contains_key(*name)).map(str::to_owned),

@@ -15,22 +15,22 @@ use crate::traefik::tcp::{TcpServer as WrittenTcpServer, TcpService as WrittenTc
 /// All services of one kind, by name.
 pub(super) struct Services<T>(BTreeMap<String, Entry<T>>);
 
-/// A service that somebody may refer to.
+/// A service that routers may refer to.
 enum Entry<T> {
-    /// The service, and what is missed without its middlewares.
+    /// The service, with the guards among its middlewares.
     Known(T, Vec<String>),
-    /// It is of this kind, which is left out.
+    /// A service of this unsupported kind.
     LeftOut(&'static str),
-    /// It has a mistake, which was told.
+    /// A service with a mistake, which is already reported.
     Wrong,
 }
 
-/// What a router's reference comes to.
+/// The target of a router's reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Reference {
-    /// A service, and what is missed without its middlewares.
+    /// A service, with the guards among its middlewares.
     Known(Vec<String>),
-    /// One of a kind that is left out.
+    /// A service of this unsupported kind.
     LeftOut(&'static str),
     Missing,
 }
@@ -111,7 +111,7 @@ fn without_servers<T>(path: &str, other: Option<&'static str>, build: &mut Build
     Entry::Wrong
 }
 
-/// The servers that get something; none when there is a mistake.
+/// The servers with a positive weight; none if there is a mistake.
 fn servers<W, T>(
     path: &str,
     written: Option<Vec<W>>,
@@ -148,7 +148,7 @@ fn http_server(path: &str, written: &Server, build: &mut Build<'_>) -> Option<Ht
         return None;
     };
     let Some((server, target)) = server(url) else {
-        // It may have a password in it.
+        // The URL may contain a password.
         let found = if url.contains('@') { "a URL with a user name or password".to_owned() } else { quoted(url) };
         build.wrong(&path, &found, expected);
         return None;
@@ -159,7 +159,7 @@ fn http_server(path: &str, written: &Server, build: &mut Build<'_>) -> Option<Ht
     Some(HttpServer { weight: written.weight.unwrap_or(1), ..server })
 }
 
-/// The server of a URL, and what stands behind its host.
+/// The server in a URL, and the rest after its host.
 fn server(url: &str) -> Option<(HttpServer, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let (authority, target) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));

@@ -1,9 +1,9 @@
-//! What closed TCP routers keep from routers that Traefik would ask after them.
+//! Closed TCP routers that shadow routers which Traefik would evaluate after them.
 //!
-//! Envoy chooses a chain by the server's name, and the most exact name wins, whatever the priorities are. So a closed
-//! router whose connections can't be told by exact names would lose some to routers for such names.
+//! Envoy chooses a chain by the server name, and the most exact name wins, whatever the priorities are. So a closed
+//! router that is not limited to exact names would lose some connections to routers for such names.
 //!
-//! Promises: whatever goes after it and may get one of its connections is closed as well, in doubt too.
+//! Promises: every later router that may get one of its connections is closed as well, even in doubt.
 
 use config::rule::{Matcher, MatcherKind, Rule, Syntax};
 use config::shortened;
@@ -12,7 +12,7 @@ use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use crate::model::TcpRouter;
 
-/// What `HostSNI` says of any name, and of none.
+/// The argument of `HostSNI` for any name, and for none.
 pub(super) const ANY: &str = "*";
 
 /// The routers that keep connections from others.
@@ -28,7 +28,7 @@ struct Shadow {
 }
 
 impl Shadows {
-    /// Adds a closed router, if exact names don't tell its connections.
+    /// Adds a closed router, unless it is limited to exact names.
     pub(super) fn add(&mut self, router: &TcpRouter, rule: &Rule, syntax: Syntax) {
         if router.tls.is_none() || is_exact(&router.server_names) {
             return;
@@ -37,7 +37,7 @@ impl Shadows {
         self.0.push(Shadow { name, entry_points, priority: router.priority, rule: rule.clone(), syntax });
     }
 
-    /// Why a TCP router for these names is closed; for connections with TLS.
+    /// The reason why a TCP router for these names is closed; for connections with TLS.
     pub(super) fn of_tcp(&self, entry_points: &[String], priority: i64, names: &[&str]) -> Option<String> {
         let goes_first = |shadow: &&Shadow| {
             shadow.priority >= priority && shadow.entry_points.iter().any(|point| entry_points.contains(point))
@@ -45,8 +45,8 @@ impl Shadows {
         self.0.iter().filter(goes_first).find(|shadow| shadow.takes(names)).map(Shadow::lack)
     }
 
-    /// Why an HTTP router for these hosts is closed on this entry point; for connections with TLS. Traefik asks all TCP
-    /// routers first, but for the one that takes what is left.
+    /// The reason why an HTTP router for these hosts is closed on this entry point; for connections with TLS. Traefik
+    /// evaluates all TCP routers first, except one that takes the rest.
     pub(super) fn of_http(&self, entry_point: &str, hosts: &[&str]) -> Option<String> {
         let goes_first =
             |shadow: &&Shadow| !shadow.takes_what_is_left() && shadow.entry_points.iter().any(|on| on == entry_point);
@@ -67,7 +67,7 @@ impl Shadow {
         arguments.iter().all(|name| name == ANY)
     }
 
-    /// Whether it may take connections for one of these names; none stand for those that nobody names.
+    /// True if the router may take connections for one of these names; no names stand for all other connections.
     fn takes(&self, names: &[&str]) -> bool {
         match names {
             [] => may_match(&self.rule, self.syntax, None),
@@ -76,7 +76,7 @@ impl Shadow {
     }
 }
 
-/// Whether these names tell a router's connections from all others.
+/// True if these names are exact, so that they separate a router's connections from all others.
 pub(super) fn is_exact(names: &[String]) -> bool {
     !names.is_empty() && !names.iter().any(|name| is_wildcard(name))
 }
@@ -85,7 +85,7 @@ fn is_wildcard(name: &str) -> bool {
     name.starts_with(ANY)
 }
 
-/// Whether a rule may be true of a connection for this name, or for one that stands nowhere.
+/// True if a rule may match a connection for this name, or (`None`) for a name in no rule.
 fn may_match(rule: &Rule, syntax: Syntax, name: Option<&str>) -> bool {
     match rule {
         Rule::All(rules) => rules.iter().all(|rule| may_match(rule, syntax, name)),
@@ -106,16 +106,16 @@ fn may_match(rule: &Rule, syntax: Syntax, name: Option<&str>) -> bool {
     }
 }
 
-/// Judged by the texts that a match must end with, where there are some.
+/// Decides by the suffixes that a match must have, if there are some.
 fn regexp_may_match(regexp: &str, name: Option<&str>) -> bool {
-    // Go takes them for letters in a class.
+    // In Go these are literals within a class.
     let is_other_in_go = ["&&", "--", "~~"].iter().any(|operator| regexp.contains(operator));
     let Ok(hir) = regex_syntax::parse(regexp) else { return true };
     let ends = Extractor::new().kind(ExtractKind::Suffix).extract(&hir);
     let Some(ends) = ends.literals().filter(|_| !is_other_in_go) else { return true };
     let is_at_end = hir.properties().look_set_suffix().contains(Look::End);
     let fits = |end: &[u8]| {
-        // An end without a text fits everything.
+        // An empty suffix matches everything.
         let Some(name) = name.filter(|name| !is_wildcard(name)) else { return name.is_some() || end.is_empty() };
         let (name, end) = (name.to_ascii_lowercase().into_bytes(), end.to_ascii_lowercase());
         let has = |text: &[u8]| text == end.as_slice();

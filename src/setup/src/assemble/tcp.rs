@@ -1,8 +1,8 @@
 //! `tcp.routers`.
 //!
-//! A rule here is one or several `HostSNI`, joined by `||`. A router with any other is closed for all connections that it
-//! could be for, since without its other conditions it would let in what Traefik would not; with it those that go after
-//! it and may get some of these ([`super::shadows`]).
+//! A rule here is one or several `HostSNI`, joined by `||`. A router with any other rule is closed for all connections
+//! that it could be for: without its other conditions it would let in connections that Traefik would not. Later routers
+//! that may get some of these connections are closed too ([`super::shadows`]).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -23,7 +23,8 @@ use crate::traefik::tcp::TcpRouter as Written;
 /// The section of these routers.
 const SECTION: &str = "tcp.routers";
 
-/// All routers that have a place, sorted by name. One that can't be served as it is meant is closed, and keeps its place.
+/// All routers with a valid rule, sorted by name. A router that can't be served as intended is closed, and keeps its
+/// place.
 pub(super) fn routers(
     written: BTreeMap<String, Written>,
     services: &Services<TcpService>,
@@ -86,7 +87,7 @@ pub(super) fn routers(
     routers
 }
 
-/// A router before it is known whether it is closed.
+/// A router before it is decided whether it is closed.
 struct Prepared {
     path: String,
     router: TcpRouter,
@@ -95,11 +96,11 @@ struct Prepared {
     lacks: Vec<String>,
 }
 
-/// All routers, each without its service where it lacks something.
+/// All routers, each without its service if it has unsupported guards.
 fn closed_or_open(mut all: Vec<Prepared>, world: &mut World<'_, '_>, build: &mut Build<'_>) -> Vec<TcpRouter> {
     let named: Vec<TcpRouter> = all.iter().map(|prepared| prepared.router.clone()).collect();
     let effective = effective(&named);
-    // In doubt those first that may keep connections from others.
+    // Routers that may keep connections from others come first, even in doubt.
     all.sort_by_key(|one| (Reverse(one.router.priority), is_exact(&one.router.server_names)));
     let mut routers = Vec::new();
     for Prepared { path, mut router, rule, syntax, mut lacks } in all {
@@ -126,8 +127,8 @@ fn closed_or_open(mut all: Vec<Prepared>, world: &mut World<'_, '_>, build: &mut
     routers
 }
 
-/// The TLS options that names have in the end, by the entry point. Traefik asks for those of the router that goes first,
-/// which nothing says where several do: in doubt it is none of them.
+/// The effective TLS options of names, by entry point. Traefik uses those of the first router, but the order of several
+/// is undefined: in doubt the default options count.
 fn effective(all: &[TcpRouter]) -> HashMap<&str, EffectiveOptions<'_>> {
     EffectiveOptions::by_entry_point(all.iter().filter_map(|router| {
         let Some(TcpTls::Terminate(tls)) = &router.tls else { return None };
@@ -135,7 +136,7 @@ fn effective(all: &[TcpRouter]) -> HashMap<&str, EffectiveOptions<'_>> {
     }))
 }
 
-/// The names of a router's connections, as `HostSNI` has them.
+/// The names of a router's connections, in the form of `HostSNI`.
 fn names(router: &TcpRouter) -> Vec<&str> {
     match router.server_names.as_slice() {
         [] => vec![ANY],
@@ -148,7 +149,7 @@ fn is_of_connections(kind: MatcherKind) -> bool {
     matches!(kind, Alpn | ClientIp | HostSni | HostSniRegexp)
 }
 
-/// Whether a rule has nothing but names, any of which will do.
+/// True if a rule consists of names joined by `||`.
 fn is_plain(rule: &Rule) -> bool {
     match rule {
         Rule::Match(matcher) => matcher.kind == MatcherKind::HostSni,
@@ -157,7 +158,7 @@ fn is_plain(rule: &Rule) -> bool {
     }
 }
 
-/// The names that connections of a rule can have; none when it can be any.
+/// The server names of a rule's connections; `None` if there can be any.
 fn server_names(rule: &Rule) -> Option<Vec<String>> {
     match rule {
         Rule::Match(Matcher { kind: MatcherKind::HostSni, arguments, .. }) => {

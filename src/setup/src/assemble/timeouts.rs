@@ -10,10 +10,10 @@ use crate::model::Timeouts;
 use crate::traefik::entry_points::Transport;
 use crate::traefik::resolvers::Period;
 
-/// The longest time that is taken: whoever wants more wants no end.
+/// Maximum timeout: a longer one is as good as none.
 const MOST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Traefik's times where the user says nothing; a mistake counts as nothing said.
+/// Traefik's timeouts, with defaults for absent or wrong ones.
 pub(super) fn timeouts(path: &str, written: Option<&Transport>, build: &mut Build<'_>) -> Timeouts {
     let Some(written) = written.and_then(|transport| transport.responding_timeouts.as_ref()) else {
         return Timeouts::default();

@@ -10,7 +10,7 @@ use crate::input::{quoted, wrong};
 use crate::model::{PairOfFiles, TlsOptions, TlsVersion};
 use crate::traefik::tls::{Certificate, ClientAuth, Tls as Written};
 
-/// The store that is for everybody.
+/// Name of the default store.
 const DEFAULT: &str = "default";
 
 const VERSIONS: [(&str, TlsVersion); 4] = [
@@ -20,18 +20,18 @@ const VERSIONS: [(&str, TlsVersion); 4] = [
     ("VersionTLS13", TlsVersion::V1_3),
 ];
 
-/// What is said of TLS besides routers.
+/// TLS settings outside of routers.
 pub(super) struct Tls {
     pub(super) options: BTreeMap<String, TlsOptions>,
-    /// What is missed without the client certificates of options, by their name.
+    /// Guards by the client certificates of options, by their name.
     lacks: BTreeMap<String, String>,
     pub(super) certificates: Vec<PairOfFiles>,
     pub(super) default_certificate: Option<PairOfFiles>,
 }
 
 impl Tls {
-    /// What a router at this path can't do without that names these options: of those, and of the ones that its hosts
-    /// have in the end.
+    /// The guards of a router at this path that names these options: of those options, and of the effective options of
+    /// its hosts.
     pub(super) fn lacks(
         &self,
         path: &str,
@@ -89,8 +89,8 @@ pub(super) fn tls(written: Written, build: &mut Build<'_>) -> Tls {
     Tls { options, lacks, certificates, default_certificate }
 }
 
-/// Whether a client without a certificate, or with another one, is refused. As in Traefik, whoever names the CAs alone
-/// requires one.
+/// True if a client without a certificate, or with another one, is refused. As in Traefik, CAs without a type require a
+/// certificate.
 fn refuses(client_auth: &ClientAuth) -> bool {
     match client_auth.client_auth_type.as_deref().map(str::trim) {
         None | Some("") => client_auth.ca_files.is_some() || client_auth.secret_names.is_some(),
@@ -110,7 +110,7 @@ fn version(path: &str, text: Option<&str>, build: &mut Build<'_>) -> Option<TlsV
     found
 }
 
-/// Both files. Neither text is shown when it is no path: it may be the key itself.
+/// The paths of both files. Neither text is shown if it is no path: it may be the key itself.
 fn pair(path: &str, written: &Certificate, build: &mut Build<'_>) -> Option<PairOfFiles> {
     let mut file = |key: &str, text: &Option<String>| {
         let text = text.as_deref().map(str::trim).unwrap_or_default();

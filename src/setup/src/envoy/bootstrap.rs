@@ -1,4 +1,4 @@
-//! `--format bootstrap`: all that Envoy needs, in one file.
+//! `--format bootstrap`: a complete Envoy configuration in one file.
 
 use config::{Mistake, shortened};
 use serde_json::{Value, json};
@@ -9,14 +9,15 @@ use super::{HEADER, Layout, Options, Rendered, Wants, ca, limits, plugin, yaml};
 use crate::address::Address;
 use crate::model::Setup;
 
-/// The largest program of a regular expression, which is 100 by default: a rule's text becomes some ten times as long in
-/// all spellings. A rule is the user's own word, and Envoy's programs take time by the length of a request only.
+/// Maximum program size of a regular expression, which is 100 by default: with all spellings, a rule's text becomes
+/// some ten times as long. A rule is the user's own text, and Envoy's programs take time linear in the length of a
+/// request.
 const MAX_PROGRAM: u32 = 32 * 1024;
 
 /// A complete bootstrap as text.
 ///
 /// # Errors
-/// When a setup can't be said in Envoy's terms.
+/// If a setup can't be expressed in Envoy's configuration.
 pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>> {
     let mut bootstrap = of(setup, options, Layout::Static)?;
     let warnings = std::mem::take(&mut bootstrap.resources.warnings);
@@ -34,14 +35,14 @@ pub fn bootstrap(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mista
 pub struct Bootstrap {
     /// The part that Envoy reads once: identity, admin, engine, limits, metrics.
     pub base: Value,
-    /// The part that Envoy can also watch.
+    /// The part that Envoy can also watch for changes.
     pub resources: Resources,
 }
 
-/// A complete bootstrap, with [`yaml`]'s comments and references, which [`Bootstrap::plain`] takes away.
+/// A complete bootstrap, with [`yaml`]'s comments and references, which [`Bootstrap::plain`] removes.
 ///
 /// # Errors
-/// When a setup can't be said in Envoy's terms.
+/// If a setup can't be expressed in Envoy's configuration.
 pub fn of(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<Bootstrap, Vec<Mistake>> {
     options.version.will_do(setup)?;
     let cas = ca::all(&setup.resolvers)?;
@@ -61,8 +62,8 @@ pub fn of(setup: &Setup, options: &Options, layout: Layout<'_>) -> Result<Bootst
 }
 
 impl Bootstrap {
-    /// Takes comments and references away, for whoever does not write YAML. With [`Layout::Static`] the listeners refer to
-    /// the base: there [`Self::joined`] goes first.
+    /// Removes comments and resolves references, for uses other than YAML. With [`Layout::Static`] the listeners refer
+    /// to the base: call [`Self::joined`] first.
     #[must_use]
     pub fn plain(mut self) -> Self {
         yaml::plain(&mut self.base);
@@ -70,7 +71,7 @@ impl Bootstrap {
         self
     }
 
-    /// The bootstrap in one, with all resources in it but route configurations that are apart.
+    /// The bootstrap as one value, with all resources except separate route configurations.
     pub fn joined(self) -> Value {
         let Self { base: mut whole, resources: Resources { listeners, mut own_clusters, mut service_clusters, .. } } =
             self;
@@ -87,7 +88,7 @@ impl Bootstrap {
 pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
     let mut base = json!({
         "node": { "id": "envoy-autocert", "cluster": "edge" },
-        // It answers also when clients have all that there is.
+        // The admin interface answers even if clients have used up all connections.
         "admin": { "address": admin(&options.admin), "ignore_global_conn_limit": true },
     });
     let mut manager = limits::overload_manager(options.connections);
@@ -125,7 +126,7 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
     base
 }
 
-/// `ADDRESS:PORT`, or a unix socket.
+/// An address from `ADDRESS:PORT`, or from the path of a unix socket.
 fn admin(address: &str) -> Value {
     match admin_port(address) {
         Some((host, port)) => socket_address(host, port),
@@ -133,14 +134,14 @@ fn admin(address: &str) -> Value {
     }
 }
 
-/// Host and port, if it is no unix socket.
+/// Host and port, unless the address is a unix socket.
 fn admin_port(address: &str) -> Option<(&str, u16)> {
     let (host, port) =
         address.rsplit_once(':').filter(|_| !address.starts_with('/') && !address.starts_with("unix:"))?;
     Some((host.trim_start_matches('[').trim_end_matches(']'), port.parse().ok()?))
 }
 
-/// Services with a server at the address of Envoy's own admin interface: their routers would open it to their clients.
+/// Reports services with a server at the address of Envoy's own admin interface: their routers would expose it.
 fn services_to_admin(setup: &Setup, admin: &str) -> Vec<Mistake> {
     let Some((host, port)) = admin_port(admin) else { return Vec::new() };
     let admin = Address::tcp(host, port);

@@ -1,6 +1,6 @@
-//! The clusters of the CAs: one for each host and port, with a TLS context that verifies name and chain.
+//! The clusters of the CAs: one per host and port, with a TLS context that verifies name and chain.
 //!
-//! Two resolvers of one CA share its cluster, so they must trust it alike.
+//! Resolvers of one CA share its cluster, so their trust options must be the same.
 
 use std::collections::BTreeMap;
 
@@ -12,24 +12,24 @@ use super::Options;
 use super::clusters::{assignment, is_address, socket_address, upstream_tls};
 use super::limits::BUFFER;
 
-/// The way to a CA.
+/// A CA as an upstream of Envoy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ca {
-    /// Host and port of its directory.
+    /// Host and port of the CA's directory.
     pub origin: Origin,
     /// The host, an IPv6 address without brackets.
     pub host: String,
-    /// The name of its cluster: the host, and the port too where another CA has the same host.
+    /// The cluster's name: the host, followed by the port if another CA has the same host.
     pub cluster: String,
-    /// Whom to trust as its server.
+    /// Verification of the CA's server.
     pub trust: CaTrust,
 }
 
-/// The CAs of all resolvers and their test systems, each once, by their hosts and ports. A test system that is no
-/// resolver's own CA is trusted as the CA is that it is for.
+/// The CAs of all resolvers and their staging environments, without repetitions, sorted by host and port. A staging
+/// environment that is no resolver's own CA has the trust options of its CA.
 ///
 /// # Errors
-/// When resolvers of one CA trust it differently.
+/// If resolvers of one CA have different trust options.
 pub fn all(resolvers: &[Resolver]) -> Result<Vec<Ca>, Vec<Mistake>> {
     let mut cas: BTreeMap<Origin, &Resolver> = BTreeMap::new();
     let mut mistakes = Vec::new();
@@ -58,7 +58,7 @@ pub fn all(resolvers: &[Resolver]) -> Result<Vec<Ca>, Vec<Mistake>> {
     for resolver in resolvers {
         let staging = resolver.staging_server.as_deref().and_then(Origin::of);
         if let Some(origin) = staging {
-            // `caServerName` is of the other server.
+            // `caServerName` is the name of the other server.
             cas.entry(origin).or_insert_with(|| CaTrust { server_name: None, ..trust(resolver) });
         }
     }
@@ -75,7 +75,7 @@ pub fn all(resolvers: &[Resolver]) -> Result<Vec<Ca>, Vec<Mistake>> {
     Ok(cas.into_iter().map(ca).collect())
 }
 
-/// The PEM files that must be read, for [`Options::pem_files`]: those of CAs that are trusted by more than one file.
+/// The PEM files that must be read for [`Options::pem_files`]: those of CAs with more than one file of roots.
 pub fn files(resolvers: &[Resolver], ca_bundle: &str) -> Vec<String> {
     let roots = resolvers.iter().map(|resolver| roots(&resolver.ca_trust, ca_bundle));
     let mut files: Vec<String> = roots.filter(|roots| roots.len() > 1).flatten().map(str::to_owned).collect();
@@ -93,7 +93,7 @@ pub fn cluster(ca: &Ca, options: &Options) -> Value {
         "type": "LOGICAL_DNS",
         "dns_lookup_family": "V4_PREFERRED",
         "connect_timeout": "10s",
-        // What is read at once; its default is 1 MiB a connection.
+        // Bytes to buffer; the default is 1 MiB per connection.
         "per_connection_buffer_limit_bytes": BUFFER,
         "load_assignment": assignment(&ca.cluster, vec![endpoint]),
         "transport_socket": upstream_tls(server_name(ca), &trusted(&ca.trust, options)),
@@ -107,7 +107,7 @@ pub fn cluster(ca: &Ca, options: &Options) -> Value {
     cluster
 }
 
-/// The name that its server's certificate must have.
+/// The name that the server's certificate must have.
 pub fn server_name(ca: &Ca) -> &str {
     ca.trust.server_name.as_deref().unwrap_or(&ca.host)
 }
@@ -122,7 +122,7 @@ fn bare(origin: &Origin) -> String {
     origin.host().trim_start_matches('[').trim_end_matches(']').to_owned()
 }
 
-/// The files of the roots that are trusted; as in Traefik those of the system only when no others are named.
+/// The files of trusted roots; as in Traefik the system's only if no others are named.
 fn roots<'a>(trust: &'a CaTrust, ca_bundle: &'a str) -> Vec<&'a str> {
     let system = trust.system_cert_pool || trust.certificates.is_empty();
     trust.certificates.iter().map(String::as_str).chain(system.then_some(ca_bundle)).collect()

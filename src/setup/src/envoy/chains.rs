@@ -1,8 +1,8 @@
-//! The filter chains of an entry point: which certificate, which routes.
+//! The filter chains of an entry point: certificates and routes.
 //!
-//! Traefik takes plaintext and TLS on one port, and chooses the certificate by SNI and the router by `Host`. So a chain
-//! for TLS has all routes of its entry point; chains differ in their certificates, their TLS options and in what takes
-//! the connection: HTTP (in [`super::https`]), a TCP router, or the server behind a router with passthrough.
+//! Traefik takes plaintext and TLS on one port, and chooses the certificate by SNI and the router by `Host`. So a TLS
+//! chain has all routes of its entry point; chains differ in their certificates, their TLS options and the destination
+//! of connections: HTTP (in [`super::https`]), a TCP router, or the server behind a router with passthrough.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -17,30 +17,30 @@ use super::{Layout, challenge_routes, limits, routes, services, tls_alpn01, untr
 use crate::effective::DEFAULT_OPTIONS;
 use crate::model::{EntryPoint, HttpRouter, Redirect, Setup, Target, TcpRouter, TcpTls, TlsOptions};
 
-/// The chains of an entry point, the route configurations that they refer to, and what could not be done.
+/// The chains of an entry point, their route configurations, and warnings.
 #[derive(Default)]
 pub(super) struct Chains {
     pub(super) chains: Vec<Value>,
     pub(super) route_configs: Vec<Value>,
     pub(super) warnings: Vec<String>,
     pub(super) mistakes: Vec<Mistake>,
-    /// Names that chains have taken: Envoy refuses the same twice.
+    /// Server names in use: Envoy refuses duplicates.
     taken: HashSet<String>,
 }
 
 impl Chains {
-    /// Those of the names that no chain has yet, which have one from now on.
+    /// Claims the names that no chain has yet, and returns them.
     pub(super) fn take<'n>(&mut self, names: impl Iterator<Item = &'n str>) -> Vec<String> {
         names.map(str::to_owned).filter(|name| self.taken.insert(name.clone())).collect()
     }
 }
 
-/// What the chains of an entry point are made from.
+/// Input for the chains of an entry point.
 pub(super) struct Entry<'s> {
     pub(super) setup: &'s Setup,
     pub(super) point: &'s EntryPoint,
     pub(super) layout: Layout<'s>,
-    /// The plugin's filter, where this entry point answers challenges.
+    /// The plugin's filter, if this entry point answers challenges.
     pub(super) plugin: Option<Value>,
 }
 
@@ -57,7 +57,7 @@ impl Entry<'_> {
             .partition(|router| router.tls.is_some());
         let mut tcp: Vec<&TcpRouter> =
             self.setup.tcp_routers.iter().filter(|router| on(&router.entry_points)).collect();
-        // Of those that nothing ranks the closed ones go first, so that none of their connections is another's.
+        // Among equal priorities, closed routers go first, so that no other router gets their connections.
         let rank = |router: &&TcpRouter| (Reverse(router.priority), router.service.is_some());
         tcp.sort_by(|one, other| rank(one).cmp(&rank(other)).then_with(|| one.name.cmp(&other.name)));
         let has_plain = !plain.is_empty() || self.point.redirect.is_some() || self.plugin.is_some();
@@ -161,7 +161,7 @@ impl Entry<'_> {
         chains.chains.push(chain);
     }
 
-    /// What becomes of a router's requests.
+    /// The action of a router's requests.
     pub(super) fn action(&self, router: &HttpRouter) -> Value {
         let answer = |status: u16| json!({ "direct_response": { "status": status } });
         match &router.target {
@@ -177,8 +177,8 @@ impl Entry<'_> {
         }
     }
 
-    /// Routes in the connection manager itself, or in a file that Envoy watches; those for challenges enable the plugin where it
-    /// is.
+    /// Routes in the connection manager itself, or in a file that Envoy watches; routes for challenges enable the
+    /// plugin, if it is there.
     pub(super) fn routes(
         &self,
         name: &str,
@@ -203,7 +203,7 @@ impl Entry<'_> {
         }
     }
 
-    /// The TLS options of this name.
+    /// The TLS options with this name.
     pub(super) fn options(&self, name: Option<&str>) -> TlsOptions {
         self.setup.tls_options.get(name.unwrap_or(DEFAULT_OPTIONS)).cloned().unwrap_or_default()
     }
@@ -217,7 +217,7 @@ pub(super) fn matching(server_names: &[String]) -> Value {
     matching
 }
 
-/// What takes the connections of a router; one that is closed ends them at once, without a word.
+/// The TCP proxy for a router's connections; a closed router ends them at once.
 fn tcp_proxy(router: &TcpRouter) -> Value {
     let Some(service) = &router.service else {
         return json!({
@@ -233,7 +233,7 @@ fn tcp_proxy(router: &TcpRouter) -> Value {
             "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
             "stat_prefix": format!("tcp-{}", router.name),
             "cluster": tcp_cluster_name(service),
-            // As in Traefik, a connection may be silent for as long as it wants.
+            // As in Traefik, a connection may be idle without limit.
             "idle_timeout": "0s",
         },
     })
@@ -245,7 +245,8 @@ fn redirection(redirect: &Redirect, port: u16) -> Value {
     let ordinary = Some(redirect.port).filter(|port| *port != standard);
     let routes: Vec<Value> = match redirect.unmapped {
         None => redirects(redirect, None, ordinary),
-        // The port that is asked for stands in the host. One of neither kind is as good as none, but must be replaced.
+        // The port that the client asks for is in the host. Any other text after the colon counts as no port, but is
+        // replaced.
         Some(unmapped) => [
             redirects(redirect, Some(&format!(".*:{port}")), Some(unmapped)),
             redirects(redirect, Some(".*:[0-9]+"), Some(redirect.port)),
@@ -256,7 +257,7 @@ fn redirection(redirect: &Redirect, port: u16) -> Value {
     json!({ "name": "redirection", "domains": ["*"], "routes": routes })
 }
 
-/// The routes for hosts of this form: the method decides whether a client may change it on the way.
+/// The routes for hosts of this form: the status decides whether a client may change the method.
 fn redirects(redirect: &Redirect, host: Option<&str>, port: Option<u16>) -> Vec<Value> {
     let mut to = json!({ "scheme_redirect": redirect.scheme });
     if let Some(port) = port {

@@ -1,21 +1,21 @@
-//! Routes for challenges over HTTP, which enable the plugin's filter: it is disabled for all other requests, and costs them
-//! nothing.
+//! Routes for HTTP-01 challenges, which enable the plugin's filter: for all other requests the filter is disabled, and
+//! costs nothing.
 //!
-//! Envoy enables a filter by the route that a request takes, so requests for challenges need routes of their own. They are
-//! copies of all routes of their virtual host, each with one more condition, before the first of them.
+//! Envoy enables a filter by the route that a request takes, so challenges need routes of their own. These are copies
+//! of all routes of their virtual host, each with one more condition, before the first of them.
 //!
-//! Promises: a request for a challenge takes the copy of the very route that it would take without them. So whatever the
-//! plugin does not answer is forwarded, redirected, refused or not found as it would be otherwise, and every virtual host
-//! and every other host has such a route.
-//! Refuses: `require_tls` and rewrites of the matched prefix, which routes of ours do not have. The redirect of the one
-//! comes before every route, so that no filter is enabled; the other would depend on the condition.
+//! Promises: a request for a challenge takes the copy of the route that it would take otherwise. So a request that the
+//! plugin does not answer is forwarded, redirected, refused or not found as before, and every virtual host and every
+//! other host has such a route.
+//! Refuses: `require_tls` and rewrites of the matched prefix, which our routes do not have. The redirect of
+//! `require_tls` comes before every route, so that no filter would be enabled; a rewrite would depend on the condition.
 
 use serde_json::{Value, json};
 
 use super::plugin::{self, CHALLENGES};
 use super::yaml;
 
-/// Puts routes for challenges before the others of each virtual host, and adds a virtual host for all other hosts where
+/// Inserts routes for challenges before the others of each virtual host, and adds a virtual host for all other hosts if
 /// there is none.
 pub(super) fn enable(virtual_hosts: &mut Vec<Value>) {
     let is_for_all = |host: &Value| host["domains"].as_array().is_some_and(|domains| domains.contains(&json!("*")));
@@ -34,7 +34,7 @@ pub(super) fn enable(virtual_hosts: &mut Vec<Value>) {
     }
 }
 
-/// The routes that may take requests for challenges, for these requests alone.
+/// Copies of the routes that could match challenges, for challenges only.
 pub(crate) fn copies(routes: &[Value]) -> Vec<Value> {
     let mut copies = Vec::new();
     for route in routes {
@@ -47,7 +47,7 @@ pub(crate) fn copies(routes: &[Value]) -> Vec<Value> {
             return copies;
         }
     }
-    // Without a route there is no filter either.
+    // A filter needs a route.
     let not_found = json!({ "match": all(), "direct_response": { "status": 404 } });
     copies.push(enabled(not_found));
     copies
@@ -58,12 +58,12 @@ fn enabled(mut route: Value) -> Value {
     route
 }
 
-/// The condition of a request for a challenge.
+/// The condition for challenges.
 fn all() -> Value {
     json!({ "prefix": CHALLENGES })
 }
 
-/// The conditions of a route and that the request is for a challenge; none where both exclude each other.
+/// The conditions of a route combined with that for challenges; `None` if they exclude each other.
 fn narrowed(conditions: &Value) -> Option<Value> {
     let text = |key: &str| conditions.get(key).and_then(Value::as_str);
     let mut narrowed = conditions.clone();
@@ -91,7 +91,7 @@ mod tests {
         json!({ "match": conditions, "route": { "cluster": to } })
     }
 
-    /// What the routes for challenges ask for, and where they lead to.
+    /// The matches of the routes for challenges, and their destinations.
     fn of(routes: &[Value]) -> Vec<(Value, Value)> {
         let mut hosts = vec![json!({ "name": "a", "domains": ["a.example", "*"], "routes": routes })];
         enable(&mut hosts);

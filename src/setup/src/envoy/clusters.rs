@@ -10,10 +10,10 @@ pub const API: &str = "envoy-autocert-api";
 /// The cluster of the sidecar's SDS, which TLS listeners get their certificates from.
 pub const SDS: &str = "envoy-autocert-sds";
 
-/// How a cluster speaks to its servers.
+/// The type of the protocol options for upstreams.
 const PROTOCOLS: &str = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
 
-/// A million of anything is no limit.
+/// No limit in practice.
 const NO_LIMIT: u32 = 1_000_000;
 
 /// The sidecar's API, on a unix socket.
@@ -28,7 +28,7 @@ pub fn api(socket: &str) -> Value {
 
 /// The sidecar's SDS, on a unix socket.
 pub fn sds(socket: &str) -> Value {
-    // A secret is a stream of its own, and the default of 1024 would cap their number.
+    // Each secret is a stream of its own, and the default of 1024 would limit their number.
     json!({
         "name": SDS,
         "type": "STATIC",
@@ -54,13 +54,13 @@ pub(crate) fn socket_address(host: &str, port: u16) -> Value {
     json!({ "socket_address": { "address": host, "port_value": port } })
 }
 
-/// HTTP/2 without asking; a broken connection is found within half a minute.
+/// HTTP/2 with prior knowledge; a broken connection is detected within half a minute.
 pub(crate) fn http2() -> Value {
     let keepalive = json!({ "interval": "30s", "timeout": "5s" });
     protocols(&json!({ "http2_protocol_options": { "connection_keepalive": keepalive } }), None)
 }
 
-/// The protocol, and how long an idle connection is kept.
+/// The protocol, and the idle timeout of a connection.
 pub(crate) fn protocols(explicit: &Value, idle: Option<&str>) -> Value {
     let mut options = json!({ "@type": format!("type.googleapis.com/{PROTOCOLS}"), "explicit_http_config": explicit });
     if let Some(idle) = idle {
@@ -69,7 +69,7 @@ pub(crate) fn protocols(explicit: &Value, idle: Option<&str>) -> Value {
     json!({ PROTOCOLS: options })
 }
 
-/// Takes Envoy's default limits of 1024 away.
+/// Removes Envoy's default limits of 1024.
 pub(crate) fn no_limits() -> Value {
     json!({ "thresholds": [{
         "max_connections": NO_LIMIT,
@@ -78,19 +78,19 @@ pub(crate) fn no_limits() -> Value {
     }] })
 }
 
-/// Whether this host needs no DNS.
+/// True for an IP address, which needs no DNS.
 pub(crate) fn is_address(host: &str) -> bool {
     host.parse::<IpAddr>().is_ok()
 }
 
-/// TLS to a server whose certificate must be for `name`, which is a DNS name or an IP address, by these roots.
+/// TLS to a server whose certificate must be for `name`, a DNS name or an IP address, verified with these roots.
 pub(crate) fn upstream_tls(name: &str, trusted_ca: &Value) -> Value {
     let mut validation = json!({ "trusted_ca": trusted_ca });
     let mut context = json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
     });
     if is_address(name) {
-        // An address is no SNI (RFC 6066 §3), so what is compared is said.
+        // An IP address is no SNI (RFC 6066 §3), so the expected SAN is explicit.
         validation["match_typed_subject_alt_names"] =
             json!([{ "san_type": "IP_ADDRESS", "matcher": { "exact": name } }]);
     } else {

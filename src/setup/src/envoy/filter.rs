@@ -1,4 +1,4 @@
-//! `--format filter`: what is to be merged into an Envoy configuration that there is already.
+//! `--format filter`: pieces to merge into an existing Envoy configuration.
 
 use config::Mistake;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::model::{HttpRouter, RouterTls, Setup, TcpTls, Timeouts};
 /// The pieces, each under the key that it belongs under.
 ///
 /// # Errors
-/// When resolvers of one CA trust it differently, or Envoy is too old for what is to be set up.
+/// If resolvers of one CA have different trust options, or Envoy is too old for the setup.
 pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>> {
     options.version.will_do(setup)?;
     let cas = ca::all(&setup.resolvers)?;
@@ -60,7 +60,7 @@ pub fn filter(setup: &Setup, options: &Options) -> Result<Rendered, Vec<Mistake>
     Ok(Rendered { text, warnings: own_options(setup) })
 }
 
-/// Says whose TLS options are not in the pieces: there is one transport socket for all.
+/// Warnings about TLS options that are not in the pieces: there is one transport socket for all.
 fn own_options(setup: &Setup) -> Vec<String> {
     let http = setup.http_routers.iter().map(|router| ("http", &router.name, router.tls.as_ref()));
     let tcp = setup.tcp_routers.iter().map(|router| match &router.tls {
@@ -75,7 +75,7 @@ fn own_options(setup: &Setup) -> Vec<String> {
     http.chain(tcp).filter_map(line).collect()
 }
 
-/// What strangers may hold, in the words of [`limits`].
+/// Adds the limits for clients, by [`limits`].
 fn bounds(whole: &mut Value, setup: &Setup, options: &Options) {
     let challenged = plugin::challenge_entry_points(setup);
     whole["overload_manager"] = commented(

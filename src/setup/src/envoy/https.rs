@@ -1,7 +1,7 @@
 //! The filter chains of HTTP routers with TLS.
 //!
-//! Promises: a connection has the TLS options of the host that it asks for by SNI, and every other request on it is
-//! answered 421, so that nobody gets to a host by another one's options.
+//! Promises: a connection has the TLS options of the host in its SNI; requests on it for a host with other options are
+//! answered 421, so that nobody reaches a host with another one's options.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -15,18 +15,18 @@ use super::{Layout, limits, routes};
 use crate::effective::{DEFAULT_OPTIONS, EffectiveOptions};
 use crate::model::{HttpRouter, TcpRouter};
 
-/// What HTTP clients are offered.
+/// Protocols offered to HTTP clients.
 const ALPN: [&str; 2] = ["h2", "http/1.1"];
 
 impl Entry<'_> {
-    /// The chains: one for each kind of TLS options, or for each certificate of it, and one for whatever no other takes.
+    /// The chains: one for each set of TLS options, or for each certificate of it, and one for all other names.
     pub(super) fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
         let options = effective(routers);
         let groups = options.groups();
         chains.warnings.extend(routers.iter().filter_map(|router| lost(&options, router)));
         let certificates = Certificates::of(routers, &options, !self.setup.certificates.is_empty());
         let needs_client_ip = routers.iter().any(|router| routes::asks_for_client_ip(router));
-        // A TCP router for every name gets what no HTTP router names.
+        // A TCP router for every name takes the names that no HTTP router names.
         let has_rest = !tcp.iter().any(|router| router.server_names.is_empty());
         for (name, hosts) in &groups {
             let is_default = *name == DEFAULT_OPTIONS;
@@ -69,7 +69,7 @@ impl Entry<'_> {
                 false => chains.take(hosts.iter().copied()),
             };
             if is_default && has_rest || !names.is_empty() {
-                // Without SNI and for names that nothing covers; an address is never an SNI (RFC 6066 §3).
+                // Without SNI, and for names that no certificate covers; an IP address is never an SNI (RFC 6066 §3).
                 let is_address = |name: &&str| name.parse::<IpAddr>().is_ok();
                 let of_address = certificates.iter().find(|(_, names)| names.iter().any(is_address));
                 let first = of_address.map_or(secrets::DEFAULT, |(secret, _)| secret);
@@ -93,7 +93,7 @@ impl Entry<'_> {
         groups: &BTreeMap<&str, BTreeSet<&str>>,
         routers: &[&HttpRouter],
     ) -> Result<Vec<Value>, Vec<config::Mistake>> {
-        // A router that is for every host is not asked for by SNI: it has the options of its own hosts, if any.
+        // A router for every host is not selected by SNI: it has the options of its own hosts, if any.
         let action = |router: &HttpRouter, is_for_all: bool| match is_for_all
             && options.of_router(&routes::hosts(&router.rule)) != name
         {
@@ -115,7 +115,7 @@ fn effective<'r>(routers: &[&'r HttpRouter]) -> EffectiveOptions<'r> {
     EffectiveOptions::of(routers.iter().map(named))
 }
 
-/// Says that a router does not have the options that it names.
+/// The warning for a router whose TLS options are not effective.
 fn lost(options: &EffectiveOptions<'_>, router: &HttpRouter) -> Option<String> {
     let named = router.tls.as_ref()?.options.as_deref()?;
     let hosts = routes::hosts(&router.rule);
@@ -130,11 +130,12 @@ fn lost(options: &EffectiveOptions<'_>, router: &HttpRouter) -> Option<String> {
     })
 }
 
-/// The certificates of routers, each by a name by which the sidecar gives that very one.
+/// The certificates of routers, each by a name for which the sidecar serves exactly that certificate.
 struct Certificates<'r>(BTreeMap<&'r str, BTreeSet<&'r str>>);
 
 impl<'r> Certificates<'r> {
-    /// Those that routers order; and one for each host that none of them covers, if the user has some of his own.
+    /// The certificates that routers order; and one for each host that none of them covers, if the user has
+    /// certificates of his own.
     fn of(routers: &[&'r HttpRouter], options: &EffectiveOptions<'r>, has_own: bool) -> Self {
         let wanted: BTreeSet<&[String]> = routers
             .iter()
@@ -150,7 +151,7 @@ impl<'r> Certificates<'r> {
             if uses.get(main.as_str()) == Some(&1) {
                 certificates.insert(main, names.collect());
             } else {
-                // By this name the sidecar may give another certificate, without the other names.
+                // For this name the sidecar may serve another certificate, without the other names.
                 certificates.extend(names.map(|name| (name, BTreeSet::from([name]))));
             }
         }
@@ -162,7 +163,7 @@ impl<'r> Certificates<'r> {
             }
             let wildcard = host.split_once('.').map(|(_, parent)| format!("*.{parent}"));
             match wildcard.and_then(|name| Some((*secrets.get(name.as_str())?, options.of_name(&name)))) {
-                // Connections for it come to the wildcard's chain anyway.
+                // Connections for the host come to the wildcard's chain anyway.
                 Some((_, of_wildcard)) if of_wildcard == options.of_name(host) => {}
                 Some((secret, _)) => drop(certificates.entry(secret).or_default().insert(host)),
                 None if has_own => drop(certificates.insert(host, BTreeSet::from([host]))),
@@ -172,7 +173,7 @@ impl<'r> Certificates<'r> {
         Self(certificates)
     }
 
-    /// Those with names that have these options, and these names.
+    /// The certificates with names that have these options, and those names.
     fn with(&self, name: &str, options: &EffectiveOptions<'_>) -> BTreeMap<&'r str, Vec<&'r str>> {
         let here = |names: &BTreeSet<&'r str>| {
             names.iter().copied().filter(|one| options.of_name(one) == name).collect::<Vec<_>>()
@@ -191,7 +192,7 @@ fn chain(name: &str, server_names: &[String], transport_socket: Value, filters: 
     chain
 }
 
-/// Hosts with other TLS options are not served here: 421, as in Traefik.
+/// Answers 421 for hosts with other TLS options, as Traefik does.
 fn misdirecting(virtual_hosts: Vec<Value>, elsewhere: &BTreeSet<&str>) -> Vec<Value> {
     if elsewhere.is_empty() {
         return virtual_hosts;

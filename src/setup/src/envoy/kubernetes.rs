@@ -1,8 +1,8 @@
-//! What meshes have in common: objects of Kubernetes', and the sidecar in a gateway's pods.
+//! Common parts for meshes: Kubernetes objects, and the sidecar in a gateway's pods.
 //!
-//! The sidecar is an init container that stays, so that its sockets are there before the proxy starts. Another one before
-//! it makes their directory the proxy's own: an `emptyDir` may be written into by every user, and the sidecar puts no
-//! socket into such a directory. It runs as root with the rights to do that and no others.
+//! The sidecar is an init container that keeps running, so that its sockets exist before the proxy starts. Another init
+//! container changes the owner of their directory to the proxy: any user may write to an `emptyDir`, and the sidecar
+//! puts no socket into such a directory. That container runs as root with the capabilities for this and no others.
 
 use serde_json::{Value, json};
 
@@ -10,23 +10,23 @@ use super::plugin::challenge_entry_points;
 use super::{Options, tokens, yaml};
 use crate::model::Setup;
 
-/// Stands for the image until somebody names one.
+/// Placeholder for the image.
 pub const IMAGE: &str = "${ENVOY_AUTOCERT_IMAGE}";
 
-/// Where the sidecar keeps its storage.
+/// Path of the sidecar's storage.
 const STORAGE: &str = "/var/lib/envoy-autocert";
 
-/// Where the Secret with the token is mounted.
+/// Mount path of the Secret with the token.
 const TOKENS: &str = "/etc/envoy-autocert";
 
-/// The name of the Secret, and of the file in it.
+/// Name of the Secret, and of the file in it.
 const TOKEN_SECRET: &str = "envoy-autocert-tokens";
 const TOKEN_FILE: &str = "api-token";
 
-/// The name of the claim.
+/// Name of the PersistentVolumeClaim.
 const CLAIM: &str = "envoy-autocert";
 
-/// The longest name of an object.
+/// Maximum length of an object's name.
 const MAX_NAME: usize = 253;
 
 /// The directory of a socket.
@@ -39,7 +39,7 @@ pub(super) fn directory(socket: &str) -> &str {
 pub struct Sidecar {
     /// The image with `envoy-autocert` on its PATH, the plugin, and a shell.
     pub image: String,
-    /// Further arguments.
+    /// Additional arguments.
     pub arguments: Vec<String>,
 }
 
@@ -49,23 +49,23 @@ impl Default for Sidecar {
     }
 }
 
-/// The sidecar, and what it shares with the proxy of its pod.
+/// The sidecar, and the resources that it shares with the proxy of its pod.
 pub(super) struct Pod<'a> {
     pub(super) sidecar: &'a Sidecar,
-    /// The proxy's user and group, who are the sidecar's too.
+    /// The proxy's user and group, which are the sidecar's too.
     pub(super) user: u32,
-    /// The volume with the sockets, which both have in the directory of the API's.
+    /// The volume with the sockets, mounted in both containers at the directory of the API socket.
     pub(super) volume: &'a str,
     pub(super) api_socket: &'a str,
     pub(super) mesh_sds_socket: &'a str,
-    /// The plugin in the image, and where the proxy reads it.
+    /// The plugin's path in the image, and its path for the proxy.
     pub(super) plugin: Option<(String, String)>,
-    /// Ports on which a request comes to the plugin.
+    /// Ports on which a request reaches the plugin.
     pub(super) wake: Vec<u16>,
 }
 
 impl Pod<'_> {
-    /// The ports of the entry points that challenges are answered on, as the pods have them.
+    /// The ports of the entry points that answer challenges, as the pods have them.
     pub(super) fn wake(setup: &Setup, of_pods: impl Fn(u16) -> u16) -> Vec<u16> {
         let challenged = challenge_entry_points(setup);
         let points = setup.entry_points.iter().filter(|point| challenged.contains(point.name.as_str()));
@@ -117,7 +117,7 @@ impl Pod<'_> {
             "restartPolicy": "Always",
             "command": ["envoy-autocert", "sidecar"],
             "args": arguments,
-            // The proxy starts when the socket is there.
+            // The proxy starts once the socket exists.
             "startupProbe": {
                 "exec": { "command": ["test", "-S", self.mesh_sds_socket] },
                 "periodSeconds": 1,
@@ -143,13 +143,13 @@ impl Pod<'_> {
     pub(super) fn volumes() -> [Value; 2] {
         [
             json!({ "name": CLAIM, "persistentVolumeClaim": { "claimName": CLAIM } }),
-            // Nobody but the pod's own group may read it, or the sidecar refuses it.
+            // Only the pod's own group may read the token; otherwise the sidecar refuses it.
             json!({ "name": TOKEN_SECRET, "secret": { "secretName": TOKEN_SECRET, "defaultMode": 0o440 } }),
         ]
     }
 }
 
-/// An object, with what it has besides its name.
+/// An object, with its fields besides name and namespace.
 pub(super) fn object(api: &str, kind: &str, namespace: &str, name: &str, rest: Value) -> Value {
     let mut object = json!({
         "apiVersion": api,
@@ -162,7 +162,8 @@ pub(super) fn object(api: &str, kind: &str, namespace: &str, name: &str, rest: V
     object
 }
 
-/// The token of the sidecar's API. Whoever reads Secrets of the namespace, or the plugin's configuration, has it.
+/// The token of the sidecar's API. Everybody who can read the namespace's Secrets, or the plugin's configuration, knows
+/// it.
 pub(super) fn token_secret(namespace: &str) -> Value {
     let data = json!({ TOKEN_FILE: format!("{}\n", protocol::tokens::API) });
     let mut secret = object("v1", "Secret", namespace, TOKEN_SECRET, json!({ "type": "Opaque", "stringData": data }));
@@ -174,13 +175,13 @@ pub(super) fn token_secret(namespace: &str) -> Value {
     secret
 }
 
-/// Accounts, keys and certificates.
+/// The claim for accounts, keys and certificates.
 pub(super) fn storage_claim(namespace: &str) -> Value {
     let spec = json!({ "accessModes": ["ReadWriteOnce"], "resources": { "requests": { "storage": "64Mi" } } });
     object("v1", "PersistentVolumeClaim", namespace, CLAIM, json!({ "spec": spec }))
 }
 
-/// The objects as documents, with the tokens that are known.
+/// The objects as documents, with known tokens filled in.
 pub(super) fn documents(objects: Vec<Value>, options: &Options) -> String {
     let mut text = String::new();
     for mut object in objects {
@@ -191,7 +192,7 @@ pub(super) fn documents(objects: Vec<Value>, options: &Options) -> String {
     text
 }
 
-/// A name that Kubernetes takes for this host: of small letters, digits, dots and hyphens.
+/// A valid Kubernetes name for this host: lower-case letters, digits, dots and hyphens.
 pub(super) fn dns_name(host: &str) -> String {
     let host = host.strip_prefix("*.").map_or_else(|| host.to_owned(), |parent| format!("wildcard.{parent}"));
     let safe = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c.to_ascii_lowercase() } else { '-' };

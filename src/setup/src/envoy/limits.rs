@@ -1,12 +1,12 @@
-//! What strangers may hold of Envoy: how many connections, and for how long they may keep what they have begun waiting.
+//! Limits for strangers: the number of connections, and the timeouts for whatever they begin and never end.
 //!
-//! Promises: however many clients there are, descriptors are left for the administration interface, for challenges over
-//! HTTP and for servers; silence, a handshake and a head are never waited for without end, whatever the user says; what
-//! a connection makes Envoy buffer is small. Whoever reads and writes is never cut off by what is here, so upgrades and
-//! long downloads go on.
+//! Promises: however many clients there are, file descriptors are left for the admin interface, for HTTP-01 challenges
+//! and for upstream servers; an idle connection, a handshake and a request's headers always have a timeout, whatever
+//! the user's options are; a connection's buffers are small. Clients that read and write are never cut off by these
+//! limits, so upgrades and long downloads go on.
 //!
-//! Connections of a listener that ignores the global limit are taken from it when they end (seen in Envoy 1.40), so it is
-//! not relied on alone: each listener has a limit of its own too.
+//! Connections of a listener that ignores the global limit are subtracted from its count when they end (seen in Envoy
+//! 1.40), so the global limit is not enough: each listener has a limit of its own too.
 
 use std::time::Duration;
 
@@ -14,56 +14,56 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{Setup, Timeouts};
 
-/// How long the first bytes of a connection may take: whoever connects sends them with his next packet.
+/// Timeout for the first bytes of a connection: a client sends them with its next packet.
 const FIRST_BYTES: Duration = Duration::from_secs(5);
-/// How long the head of a request may take, from its first byte on.
+/// Timeout for the headers of a request, from its first byte on.
 const HEAD: Duration = Duration::from_secs(10);
-/// How long a TLS handshake may take, with the secret that it waits for. CAs give up sooner.
+/// Timeout of a TLS handshake, including the secret that it waits for. CAs give up sooner.
 pub(super) const HANDSHAKE: &str = "10s";
-/// How long the rest of an answer may wait for a client that lets the window of its HTTP/2 stream stay shut, when its
-/// server is done with it: Envoy's own default for silent streams.
+/// Timeout for the rest of a response if a client keeps the window of its HTTP/2 stream closed, and the server is done:
+/// Envoy's own default for idle streams.
 const FLUSH: &str = "300s";
-/// What a connection may make Envoy buffer in each direction, in bytes, as in Envoy's guide for edge proxies.
+/// Buffer of a connection in each direction, in bytes, as in Envoy's guide for edge proxies.
 pub(crate) const BUFFER: u32 = 32 * 1024;
-/// Windows of HTTP/2, in bytes, and streams of a connection, as in Envoy's guide for edge proxies.
+/// HTTP/2 windows, in bytes, and streams per connection, as in Envoy's guide for edge proxies.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 const STREAMS: u32 = 100;
-/// Connections that wait to be accepted, of which Linux allows as many by default: a crowd that comes all at once keeps
-/// nobody waiting for a second SYN.
+/// Backlog of connections to accept, as long as Linux allows by default: in a burst of connections, none has to send a
+/// second SYN.
 const BACKLOG: u32 = 4096;
-/// A client that has vanished is found like by Traefik, that is by Go: silent for 15 s, then asked nine times.
+/// TCP keepalive as in Go, and so in Traefik: after 15 s of silence, nine probes.
 const PROBES: [(&str, u32); 3] = [("keepalive_time", 15), ("keepalive_interval", 15), ("keepalive_probes", 9)];
 
-/// The monitor of the overload manager that has the global limit.
+/// The monitor of the overload manager for the global limit.
 pub const MONITOR: &str = "envoy.resource_monitors.global_downstream_max_connections";
 
-/// Of clients where nobody says how many descriptors there are: Envoy needs some 19,300 descriptors for it.
+/// Clients if the number of file descriptors is unknown: Envoy needs some 19,300 descriptors for them.
 const USUAL: u32 = 7_500;
-/// Descriptors for what Envoy has of its own, such as listeners, threads, logs, the sidecar; of few, a quarter.
+/// Descriptors for Envoy itself, such as listeners, threads, logs, the sidecar; at most a quarter.
 const OWN: u64 = 512;
 
-/// How many connections there may be.
+/// Limits of connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections {
-    /// From clients, to all listeners but those where challenges are answered over HTTP.
+    /// From clients, to all listeners except those that answer HTTP-01 challenges.
     pub clients: u32,
-    /// From clients, to each listener where challenges are answered over HTTP.
+    /// From clients, to each listener that answers HTTP-01 challenges.
     pub challenges: u32,
-    /// To the servers of each service, and requests that wait for one.
+    /// To the servers of each service, and requests that wait for a connection.
     pub servers: u32,
 }
 
 impl Connections {
-    /// With these from clients. They get two fifths of the descriptors, as a request may need another one to its server,
-    /// so that challenges and servers get three tenths each.
+    /// Limits for this number of clients. Clients get two fifths of the descriptors, as a request may need another one
+    /// to its server, so challenges and servers get three tenths each.
     pub fn of_clients(clients: u32) -> Self {
         let clients = clients.max(1);
         let others = u32::try_from(u64::from(clients).saturating_mul(3).div_ceil(4)).unwrap_or(u32::MAX);
         Self { clients, challenges: others, servers: others }
     }
 
-    /// For an Envoy that may have this many files open.
+    /// Limits for an Envoy with this number of file descriptors.
     pub fn of_descriptors(descriptors: u64) -> Self {
         let shared = descriptors.saturating_sub(OWN.min(descriptors / 4));
         Self::of_clients(u32::try_from(shared.saturating_mul(2) / 5).unwrap_or(u32::MAX))
@@ -88,7 +88,7 @@ pub fn overload_manager(connections: Connections) -> Value {
     }] })
 }
 
-/// The limit of each listener, as keys of the runtime.
+/// The limit of each listener, as runtime keys.
 pub(super) fn of_listeners(setup: &Setup, is_challenged: impl Fn(&str) -> bool, of: Connections) -> Map<String, Value> {
     let limit = |name: &String| {
         let most = if is_challenged(name) { of.challenges } else { of.clients };
@@ -97,25 +97,25 @@ pub(super) fn of_listeners(setup: &Setup, is_challenged: impl Fn(&str) -> bool, 
     setup.entry_points.iter().map(|point| limit(&point.name)).collect()
 }
 
-/// The most that Envoy keeps of an answer to a request of its own, such as the plugin's to a CA: what is read of it. No
-/// option of a cluster bounds it, so it is for all that Envoy asks for itself; its default is 32 MiB.
+/// Runtime key for the maximum size of a response to Envoy's own requests, such as the plugin's to a CA. No cluster
+/// option bounds it, so it applies to all of Envoy's asynchronous clients; the default is 32 MiB.
 pub(crate) const ANSWERS: &str = "http.async_response_buffer_limit";
 
-/// What is said of it.
+/// The comment on this key.
 pub(super) const OF_ANSWERS: &str =
     "The most of an answer to the plugin that Envoy keeps, in bytes; its default is 32 MiB.";
 
-/// Bounds answers, as a key of the runtime.
+/// Bounds responses, as a runtime key.
 pub(crate) fn of_answers(runtime: &mut Map<String, Value>) {
     runtime.insert(ANSWERS.to_owned(), json!(acme::MAX_ANSWER));
 }
 
-/// The key of the runtime with the limit of a listener.
+/// The runtime key for the limit of a listener.
 pub(crate) fn runtime_key(listener: &str) -> String {
     format!("envoy.resource_limits.listener.{listener}.connection_limit")
 }
 
-/// What a listener has besides.
+/// Adds the limits of a listener itself.
 pub(super) fn bound(listener: &mut Value, is_challenged: bool) {
     if is_challenged {
         listener["ignore_global_conn_limit"] = json!(true);
@@ -125,7 +125,7 @@ pub(super) fn bound(listener: &mut Value, is_challenged: bool) {
     listener["tcp_keepalive"] = PROBES.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
 }
 
-/// What looks at the first bytes of a connection.
+/// Adds the listener filter that reads the first bytes of a connection.
 pub(super) fn inspector(listener: &mut Value, timeouts: &Timeouts) {
     listener["listener_filters_timeout"] = json!(timeouts.first_bytes());
     listener["listener_filters"] = json!([{
@@ -136,13 +136,13 @@ pub(super) fn inspector(listener: &mut Value, timeouts: &Timeouts) {
     }]);
 }
 
-/// What a connection manager has.
+/// Adds the limits of a connection manager.
 pub(super) fn of_manager(manager: &mut Value, timeouts: &Timeouts) {
     manager["request_headers_timeout"] = json!(timeouts.head());
-    // The whole request, unless its answer has begun: so upgrades and calls of gRPC in both directions go on.
+    // Timeout of the whole request, until its response has begun: so upgrades and bidirectional gRPC calls go on.
     manager["request_timeout"] = json!(timeouts.whole_request());
     manager["common_http_protocol_options"] = json!({ "idle_timeout": timeouts.idle_connection() });
-    // As in Traefik, an answer is waited for and read for as long as it takes.
+    // As in Traefik, responses have no timeout.
     manager["stream_idle_timeout"] = json!("0s");
     manager["stream_flush_timeout"] = json!(FLUSH);
     manager["http2_protocol_options"] = json!({
@@ -152,15 +152,15 @@ pub(super) fn of_manager(manager: &mut Value, timeouts: &Timeouts) {
     });
 }
 
-/// The circuit breakers of a service: its share, in everything.
+/// The circuit breakers of a service: its share of every resource.
 pub(super) fn of_service(connections: Connections) -> Value {
     let most = connections.servers;
     json!({ "thresholds": [{ "max_connections": most, "max_pending_requests": most, "max_requests": most }] })
 }
 
-/// Traefik's times, as Envoy takes them: 0s is without end.
+/// Traefik's timeouts in Envoy's form: 0s disables a timeout.
 impl Timeouts {
-    /// Listener filters wait for these, which every listener with HTTP therefore has.
+    /// The timeout of listener filters, which every listener with HTTP has for this reason.
     fn first_bytes(&self) -> String {
         seconds(Some(self.read.map_or(FIRST_BYTES, |read| read.min(FIRST_BYTES))))
     }

@@ -1,4 +1,4 @@
-//! The resources of a setup: listeners, clusters and, where they are apart, route configurations.
+//! The resources of a setup: listeners, clusters and separate route configurations.
 
 use config::Mistake;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::model::{EntryPoint, Setup};
 /// The resources of Envoy's discovery services.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resources {
-    /// One for each entry point.
+    /// The listeners, one per entry point.
     pub listeners: Vec<Value>,
     /// Clusters of the CAs and the sidecar: the engine and SDS need them before anything else.
     pub own_clusters: Vec<Value>,
@@ -19,15 +19,15 @@ pub struct Resources {
     pub service_clusters: Vec<Value>,
     /// With [`Layout::Dynamic`], the route configurations that the listeners refer to.
     pub route_configs: Vec<Value>,
-    /// What is different from Traefik, one line each.
+    /// Differences from Traefik, one line each.
     pub warnings: Vec<String>,
 }
 
-/// The resources of a setup. `configuration` is the plugin's: see [`plugin::configuration`]. With [`Layout::Static`] it is the one
-/// of the engine, which stands before the listeners.
+/// The resources of a setup. `configuration` is the plugin's: see [`plugin::configuration`]. With [`Layout::Static`] it
+/// is that of the engine, which comes before the listeners.
 ///
 /// # Errors
-/// When a setup can't be said in Envoy's terms, by the path of each router or resolver that can't.
+/// If a setup can't be expressed in Envoy's configuration: the path of each router or resolver at fault.
 pub fn resources(
     setup: &Setup,
     configuration: &Value,
@@ -79,7 +79,7 @@ fn listener(point: &EntryPoint, chains: Vec<Value>, is_challenged: bool) -> Valu
     let is_plain_tcp =
         |chain: &Value| chain["filter_chain_match"]["transport_protocol"] == "raw_buffer" && is_tcp_proxy(chain);
     if let [only] = chains.as_mut_slice() {
-        // Nothing to choose from.
+        // A single chain needs no match.
         if let Some(chain) =
             only.as_object_mut().filter(|chain| chain["filter_chain_match"].get("server_names").is_none())
         {
@@ -87,12 +87,12 @@ fn listener(point: &EntryPoint, chains: Vec<Value>, is_challenged: bool) -> Valu
         }
     }
     let needs_to_look = chains.iter().any(|chain| chain.get("filter_chain_match").is_some());
-    // Where HTTP is spoken without TLS nothing else would wait for the first bytes with a deadline.
+    // For HTTP without TLS, nothing else has a timeout for the first bytes.
     let is_plain_http = |chain: &Value| chain.get("transport_socket").is_none() && !is_tcp_proxy(chain);
     if needs_to_look || chains.iter().any(is_plain_http) {
         limits::inspector(&mut listener, timeouts);
     }
-    // The server may be the one that speaks first.
+    // The server may speak first.
     if chains.iter().any(is_plain_tcp) && needs_to_look {
         listener["continue_on_listener_filters_timeout"] = json!(true);
     }
@@ -102,7 +102,7 @@ fn listener(point: &EntryPoint, chains: Vec<Value>, is_challenged: bool) -> Valu
 }
 
 impl Resources {
-    /// Every resource, to be changed.
+    /// All resources, mutably.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Value> {
         let Self { listeners, own_clusters, service_clusters, route_configs, warnings: _ } = self;
         [listeners, own_clusters, service_clusters, route_configs].into_iter().flatten()

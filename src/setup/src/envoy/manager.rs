@@ -1,6 +1,6 @@
-//! The HTTP connection manager: what Traefik does to every request before it is routed.
+//! The HTTP connection manager: Traefik's handling of every request before routing.
 //!
-//! What is large is moved into its place here and in the neighbours: `json!` would copy it.
+//! Large values are moved into place, here and in the neighbouring files: `json!` would copy them.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use crate::model::EntryPoint;
 /// The client's address in Envoy's format strings.
 const REMOTE_ADDRESS: &str = "%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%";
 
-/// What a connection manager is for.
+/// The parts of a connection manager that differ.
 pub(super) struct Manager<'a> {
     /// The entry point.
     pub(super) point: &'a EntryPoint,
@@ -20,9 +20,9 @@ pub(super) struct Manager<'a> {
     pub(super) plugin: Option<Value>,
     /// `route_config` or `rds`, with its key.
     pub(super) routes: (&'static str, Value),
-    /// Rules and redirects know nothing of the port in the host.
+    /// Rules and redirects ignore the port in the host.
     pub(super) drops_port: bool,
-    /// Rules ask for the client's address.
+    /// Rules match the client's address.
     pub(super) needs_client_ip: bool,
 }
 
@@ -47,7 +47,7 @@ fn connection_manager(manager: Manager<'_>) -> Value {
     let mut config = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": manager.point.name,
-        // The client's address is the connection's; what a client says of itself is not believed.
+        // The client's address is the connection's; addresses in the client's headers are not trusted.
         "use_remote_address": true,
         "normalize_path": true,
         "merge_slashes": true,
@@ -69,7 +69,7 @@ fn connection_manager(manager: Manager<'_>) -> Value {
     filter
 }
 
-/// A route configuration with Traefik's headers for servers.
+/// A route configuration with Traefik's request headers for servers.
 pub(super) fn route_config(name: &str, virtual_hosts: Vec<Value>) -> Value {
     let header = |key: &str, value: &str| {
         let header = json!({ "key": key, "value": value });
@@ -89,7 +89,7 @@ pub(super) fn route_config(name: &str, virtual_hosts: Vec<Value>) -> Value {
     config
 }
 
-/// Puts the client's address where routes can ask for it.
+/// The filter that stores the client's address for routes to match.
 fn client_ip() -> Value {
     json!({
         "name": "envoy.filters.network.set_filter_state",

@@ -1,12 +1,12 @@
 //! The Envoy configuration of a [`Setup`](crate::model::Setup).
 //!
-//! The pieces first, as JSON values to put together: the [`plugin`] as a filter and as a service of the bootstrap, the
-//! [`clusters`] it calls, the [`ca`]'s with whom to trust, the [`secrets`] of TLS listeners and the filter chain that
-//! answers [`tls_alpn01`] beside them, the [`routes`]. Of these
-//! [`listeners`] makes all resources. [`bootstrap`], [`filter`], [`istio`] and [`envoy_gateway`] are the formats, which [`yaml`] writes.
+//! First the pieces, as JSON values: the [`plugin`] as a filter and as a bootstrap service, the [`clusters`] it calls,
+//! the [`ca`]'s clusters with their trust options, the [`secrets`] of TLS listeners, the filter chain for
+//! [`tls_alpn01`], the [`routes`]. [`listeners`] combines them to resources. [`bootstrap`], [`filter`], [`istio`] and
+//! [`envoy_gateway`] are the formats, which [`yaml`] writes.
 //!
-//! Equal setups give equal text. What reaches Envoy holds no secret but the [`tokens`] of its own sidecar: Envoy shows
-//! its configuration to whoever asks.
+//! Equal setups give equal text. Envoy's configuration contains no secret but the [`tokens`] of its own sidecar: Envoy
+//! shows its configuration on the admin interface.
 
 pub mod bootstrap;
 pub mod ca;
@@ -41,16 +41,16 @@ use protocol::tokens::Tokens;
 use serde_json::Value;
 use version::Version;
 
-/// The first line of everything that is written, by which it is known again.
+/// The first line of all output, by which it is recognized.
 pub const HEADER: &str = "# Made by `envoy-autocert render`. Whoever renders it anew loses what was changed by hand.";
 
-/// How the parts of a configuration hang together.
+/// The distribution of a configuration over files.
 #[derive(Clone, Copy)]
 pub enum Layout<'a> {
-    /// In one file that is read once: a listener has its routes in it, and one filter chain with all certificates.
+    /// A single file that is read once: a listener contains its routes, and one filter chain with all certificates.
     Static,
-    /// In files that Envoy watches. Each certificate has a filter chain of its own, and all refer to the routes by their
-    /// names: a new domain adds a chain, and no connection of another one is dropped.
+    /// Files that Envoy watches. Each certificate has a filter chain of its own, and all chains refer to the routes by
+    /// name: a new domain adds a chain, and no connection of another one is dropped.
     Dynamic {
         /// The file of the route configuration with this name.
         routes: &'a dyn Fn(&str) -> String,
@@ -62,48 +62,48 @@ pub enum Layout<'a> {
 pub struct Rendered {
     /// The YAML, with comments.
     pub text: String,
-    /// What is different from Traefik, one line each.
+    /// Differences from Traefik, one line each.
     pub warnings: Vec<String>,
 }
 
-/// Who tells the plugin which certificates routers want.
+/// The source from which the plugin learns the certificates that routers want.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wants {
-    /// The plugin's configuration: a change of routers is a change of listeners.
+    /// The plugin's configuration: a change of routers changes listeners.
     #[default]
     OfConfiguration,
-    /// The sidecar, which is told by whoever runs it: a change of routers changes no listener.
+    /// The sidecar, which gets them from its caller: a change of routers changes no listener.
     OfSidecar,
 }
 
-/// Where things are on the machine that Envoy runs on.
+/// Paths and addresses on Envoy's machine, and further options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// The file of the plugin.
+    /// The plugin's file.
     pub plugin: String,
     /// The sidecar's unix socket for the plugin.
     pub api_socket: String,
     /// The sidecar's unix socket for SDS.
     pub sds_socket: String,
-    /// Where Envoy's admin interface listens: `ADDRESS:PORT`, or the path of a unix socket.
+    /// Address of Envoy's admin interface: `ADDRESS:PORT`, or the path of a unix socket.
     pub admin: String,
-    /// How many connections there may be.
+    /// Limits of connections.
     pub connections: Connections,
-    /// The file with the roots that the system trusts.
+    /// The file with the system's trusted roots.
     pub ca_bundle: String,
-    /// The PEM files of [`ca::files`], by their paths: Envoy takes one file for a connection, so several are put into
-    /// the configuration.
+    /// The PEM files of [`ca::files`], by their paths: Envoy takes one file per validation context, so several are
+    /// inlined.
     pub pem_files: BTreeMap<String, String>,
-    /// What the sidecar knows its clients by; what is absent stays a placeholder.
+    /// The sidecar's tokens; placeholders stay for absent ones.
     pub tokens: Tokens,
-    /// The Envoy that the configuration is for.
+    /// The version of Envoy that the configuration is for.
     pub version: Version,
-    /// Who tells the plugin which certificates routers want.
+    /// The source from which the plugin learns the certificates that routers want.
     pub wants: Wants,
 }
 
 impl Options {
-    /// Does to what was made for everybody what is theirs: tokens, and the words of their Envoy.
+    /// Adapts generated configuration to these options: fills in tokens, and rewrites it for the version of Envoy.
     pub(crate) fn finish(&self, value: &mut Value) {
         tokens::fill(&self.tokens, value);
         if self.version < Version::NEWEST {

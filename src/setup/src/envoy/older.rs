@@ -1,6 +1,6 @@
-//! A configuration for the newest Envoy, put in the words of an older one.
+//! Rewrites a configuration for the newest Envoy to an older version.
 //!
-//! Promises: it means the same there. What has no other words is refused before anything is rendered: see
+//! Promises: the meaning stays the same. Features without an equivalent are refused before anything is rendered: see
 //! [`Version::will_do`].
 
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::ranges::Range;
 use super::version::{Feature, Version};
 
-/// Puts a configuration, or pieces of one, in the words of this version.
+/// Rewrites a configuration, or pieces of one, for this version.
 pub(crate) fn rewrite(value: &mut Value, version: Version) {
     match value {
         Value::Object(table) => {
@@ -18,7 +18,7 @@ pub(crate) fn rewrite(value: &mut Value, version: Version) {
             {
                 table.insert(CAPABILITIES.to_owned(), capabilities);
             }
-            // A cluster's keepalive stands elsewhere.
+            // A cluster's keepalive is another field.
             if !version.has(Feature::ListenerKeepalive)
                 && table.contains_key("tcp_backlog_size")
                 && let Some(keepalive) = table.remove("tcp_keepalive")
@@ -30,7 +30,7 @@ pub(crate) fn rewrite(value: &mut Value, version: Version) {
             {
                 uninvert(addresses);
             }
-            // The plugin's own configuration has the user's words.
+            // The plugin's own configuration is the user's.
             table.iter_mut().filter(|(key, _)| *key != "configuration").for_each(|(_, value)| rewrite(value, version));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, version)),
@@ -40,21 +40,21 @@ pub(crate) fn rewrite(value: &mut Value, version: Version) {
 
 const CAPABILITIES: &str = "capability_restriction_config";
 
-/// `SOL_SOCKET` and `SO_KEEPALIVE` of Linux.
+/// `SOL_SOCKET` and `SO_KEEPALIVE` on Linux.
 const KEEPALIVE: (u32, u32) = (1, 9);
 
-/// `IPPROTO_TCP` with `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and `TCP_KEEPCNT` of Linux.
+/// `IPPROTO_TCP` with `TCP_KEEPIDLE`, `TCP_KEEPINTVL` and `TCP_KEEPCNT` on Linux.
 const PROBES: [(&str, u32, u32); 3] =
     [("keepalive_time", 6, 4), ("keepalive_interval", 6, 5), ("keepalive_probes", 6, 6)];
 
-/// Keepalive as options of the listener's socket, which those of its connections inherit.
+/// Keepalive as options of the listener's socket, which its connections inherit.
 fn socket_options(keepalive: &Value) -> Value {
     let option = |level: u32, name: u32, value: &Value| json!({ "level": level, "name": name, "int_value": value });
     let probes = PROBES.iter().filter_map(|(key, level, name)| Some(option(*level, *name, keepalive.get(key)?)));
     std::iter::once(option(KEEPALIVE.0, KEEPALIVE.1, &json!(1))).chain(probes).collect()
 }
 
-/// Addresses that are in none of the ranges are those in all others.
+/// Replaces an inverted list of ranges by the ranges of all other addresses.
 fn uninvert(addresses: &mut Value) {
     let Some(table) = addresses.as_object_mut().filter(|table| table.get("invert_match") == Some(&json!(true))) else {
         return;

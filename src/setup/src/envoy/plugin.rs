@@ -9,22 +9,22 @@ use super::clusters::API;
 use super::yaml;
 use crate::model::{RouterTls, Setup, TcpTls};
 
-/// The name of the filter.
+/// Name of the filter.
 pub const NAME: &str = "envoy-autocert";
 
-/// The paths of challenges begin with it (RFC 8555 §8.3); no other requests enter the plugin.
+/// Path prefix of HTTP-01 challenges (RFC 8555 §8.3); no other requests reach the plugin.
 pub(super) const CHALLENGES: &str = "/.well-known/acme-challenge/";
 
-/// The type of a filter that looks at the request before it lets another one have it.
+/// The type of a filter that is wrapped in a matcher.
 const MATCHED: &str = "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher";
 
-/// Options of a resolver that others act on: the sidecar (where it keeps things) and the CA's cluster (whom it trusts).
+/// Options of a resolver for other components: the sidecar (its storage) and the CA's cluster (its trust).
 const ELSEWHERE: [&str; 4] = ["storage", "caCertificates", "caSystemCertPool", "caServerName"];
 
-/// What resolvers may have besides `tlsChallenge`.
+/// Challenges of a resolver besides `tlsChallenge`.
 const OTHER_CHALLENGES: [&str; 3] = ["dnsChallenge", "dnsPersistChallenge", "httpChallenge"];
 
-/// All that the plugin calls and that calls it, for `capability_restriction_config`.
+/// The plugin's imports and exports, for `capability_restriction_config`.
 pub(crate) const CAPABILITIES: [&str; 28] = [
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
@@ -60,9 +60,9 @@ pub(crate) const CAPABILITIES: [&str; 28] = [
 pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
     let mut configuration =
         json!({ "certificatesResolvers": resolvers(&setup.resolver_options), "sidecar": sidecar(API) });
-    // Moved rather than put into `json!`, which would copy all of them; so is what holds them below.
+    // Moved rather than put into `json!`, which would copy all of them; so are the values that contain them.
     configuration["routers"] = routers(setup);
-    // The plugin expects a cluster with the name of the CA's host.
+    // Without an entry, the plugin expects a cluster with the name of the CA's host.
     let clusters: BTreeMap<_, _> =
         cas.iter().filter(|ca| ca.cluster != ca.host).map(|ca| (ca.origin.authority(), &ca.cluster)).collect();
     if !clusters.is_empty() {
@@ -71,40 +71,40 @@ pub fn configuration(setup: &Setup, cas: &[Ca]) -> Value {
     configuration
 }
 
-/// Leaves it to the sidecar to tell the plugin which certificates are wanted.
+/// Removes the routers: the plugin learns the wanted certificates from the sidecar.
 pub(super) fn remove_routers(configuration: &mut Value) {
     if let Some(configuration) = configuration.as_object_mut() {
         configuration.remove("routers");
     }
 }
 
-/// The way to the sidecar's API.
+/// The plugin's options for the sidecar's API.
 pub(super) fn sidecar(cluster: &str) -> Value {
     json!({ "cluster": cluster, "token": protocol::tokens::API })
 }
 
-/// The HTTP filter with this configuration. It belongs before every other one, so that neither a redirect nor an
-/// authentication gets in the CA's way. Whatever the routes are, only requests for challenges enter the plugin.
+/// The HTTP filter with this configuration. It belongs before all others, so that neither a redirect nor an
+/// authentication blocks the CA. Whatever the routes are, only challenges reach the plugin.
 pub fn http_filter(configuration: &Value, plugin: &str) -> Value {
     matched(wasm(structure(configuration.clone()), plugin))
 }
 
-/// The same, to be written as text behind the engine, whose configuration stands for its own.
+/// The same filter for YAML output after the engine, whose configuration it refers to.
 pub(super) fn short_http_filter(plugin: &str) -> Value {
     matched(wasm(yaml::same("configuration"), plugin))
 }
 
-/// The HTTP filter where routes enable it, by [`enabling`].
+/// The HTTP filter for routes that enable it by [`enabling`].
 pub(super) fn disabled_http_filter(configuration: &Value, plugin: &str) -> Value {
     disabled(wasm(structure(configuration.clone()), plugin))
 }
 
-/// The same, to be written as text behind the engine, whose configuration stands for its own.
+/// The same filter for YAML output after the engine, whose configuration it refers to.
 pub(super) fn short_disabled_http_filter(plugin: &str) -> Value {
     disabled(wasm(yaml::same("configuration"), plugin))
 }
 
-/// The same filter as this one, for a listener whose routes do not enable it.
+/// Converts the filter for a listener whose routes do not enable it.
 pub(crate) fn for_other_routes(mut filter: Value) -> Value {
     let Some(table) = filter.as_object_mut() else { return filter };
     let is_disabled = table.remove("disabled") == Some(json!(true));
@@ -114,7 +114,7 @@ pub(crate) fn for_other_routes(mut filter: Value) -> Value {
 
 /// The `typed_per_filter_config` of a route that enables the filter.
 pub(super) fn enabling() -> Value {
-    // Envoy takes it for an override of the filter's configuration, and refuses it, without an empty one.
+    // Without an empty configuration, Envoy takes this for an override of the filter's configuration, and refuses it.
     json!({ NAME: { "@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {} } })
 }
 
@@ -124,7 +124,7 @@ fn disabled(wasm: Value) -> Value {
     filter
 }
 
-/// In an HTTP filter that looks at the path first.
+/// Wraps the filter in a matcher on the path.
 fn matched(wasm: Value) -> Value {
     let path = json!({
         "name": "path",
@@ -163,7 +163,8 @@ fn wasm(configuration: Value, plugin: &str) -> Value {
     wasm
 }
 
-/// The engine, for `bootstrap_extensions`: one instance on Envoy's main thread that ticks, orders and renews.
+/// The engine, for `bootstrap_extensions`: a single instance on Envoy's main thread that orders and renews
+/// certificates.
 pub fn engine(configuration: Value, plugin: &str) -> Value {
     let mut engine = json!({
         "name": "envoy.bootstrap.wasm",
@@ -176,7 +177,7 @@ pub fn engine(configuration: Value, plugin: &str) -> Value {
     engine
 }
 
-/// Turns what the plugin's metrics bear into labels, for `stats_config.stats_tags`.
+/// Tag extraction for the plugin's metrics, for `stats_config.stats_tags`.
 pub fn stats_tags() -> Value {
     let tag = |name: &str, regex: &str| json!({ "tag_name": name, "regex": regex });
     json!([
@@ -190,12 +191,12 @@ pub fn stats_tags() -> Value {
     ])
 }
 
-/// The entry points that resolvers answer HTTP-01 on.
+/// The entry points on which resolvers answer HTTP-01.
 pub fn challenge_entry_points(setup: &Setup) -> BTreeSet<&str> {
     setup.resolvers.iter().filter_map(|resolver| Some(resolver.http_challenge.as_ref()?.entry_point.as_str())).collect()
 }
 
-/// A `PluginConfig`. The virtual machines of different roles are apart, so a trap in one never ends the other.
+/// A `PluginConfig`. Different roles have separate virtual machines, so a trap in one never ends the other.
 fn config(name: &str, configuration: Value, plugin: &str, role: &str) -> Value {
     let capabilities: Map<String, Value> = CAPABILITIES.iter().map(|name| ((*name).to_owned(), json!({}))).collect();
     let mut config = json!({
@@ -229,8 +230,8 @@ fn resolvers(options: &Map<String, Value>) -> Value {
     Value::Object(options)
 }
 
-/// What each router wants certificates for. An HTTP and a TCP router may have the same name, and a router that does TLS
-/// in another way on each of its entry points is several.
+/// The certificates that each router wants. An HTTP and a TCP router may have the same name, and a router with
+/// different TLS settings on its entry points counts as several.
 fn routers(setup: &Setup) -> Value {
     let mut routers = Map::new();
     for (name, tls) in terminating(setup) {
@@ -245,7 +246,7 @@ fn routers(setup: &Setup) -> Value {
     Value::Object(routers)
 }
 
-/// The routers that end TLS, with their names.
+/// The routers that terminate TLS, with their names.
 fn terminating(setup: &Setup) -> impl Iterator<Item = (&String, &RouterTls)> {
     let http = setup.http_routers.iter().filter_map(|router| Some((&router.name, router.tls.as_ref()?)));
     let tcp = setup.tcp_routers.iter().filter_map(|router| match &router.tls {
@@ -255,7 +256,7 @@ fn terminating(setup: &Setup) -> impl Iterator<Item = (&String, &RouterTls)> {
     http.chain(tcp)
 }
 
-/// The names of each certificate that routers want, its first one first; each certificate once.
+/// The names of each certificate that routers want, the main name first, without repetitions.
 pub(super) fn certificates(setup: &Setup) -> Vec<Vec<String>> {
     let mut all: Vec<Vec<String>> = Vec::new();
     for (_, tls) in terminating(setup).filter(|(_, tls)| tls.resolver.is_some()) {
@@ -268,7 +269,7 @@ pub(super) fn certificates(setup: &Setup) -> Vec<Vec<String>> {
     all
 }
 
-/// A gateway of a mesh has no filter chain for `acme-tls/1`, so where names can be proved in another way, that is the way.
+/// Removes `tlsChallenge` where another challenge is configured: a mesh's gateway has no filter chain for `acme-tls/1`.
 pub(super) fn without_tls_challenge(configuration: &mut Value) {
     let resolvers = configuration["certificatesResolvers"].as_object_mut().into_iter().flat_map(|all| all.values_mut());
     for acme in resolvers.filter_map(|resolver| resolver["acme"].as_object_mut()) {

@@ -1,14 +1,14 @@
-//! Ranges of IP addresses, and which addresses are in none of them.
+//! Ranges of IP addresses, and their complement.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde_json::{Value, json};
 
-/// The addresses of a family that begin with these bits.
+/// The addresses of a family with this prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
     is_v4: bool,
-    /// The first address, with its bits at the top.
+    /// The first address, left-aligned.
     start: u128,
     length: u32,
 }
@@ -17,7 +17,7 @@ impl Range {
     const ALL_V4: Self = Self { is_v4: true, start: 0, length: 0 };
     const ALL_V6: Self = Self { is_v4: false, start: 0, length: 0 };
 
-    /// An Envoy `CidrRange`. What stands behind the prefix counts for nothing.
+    /// Reads an Envoy `CidrRange`. Bits after the prefix are ignored.
     pub(super) fn read(value: &Value) -> Option<Self> {
         let length = u32::try_from(value.get("prefix_len")?.as_u64()?).ok()?;
         let (is_v4, bits) = match value.get("address_prefix")?.as_str()?.parse().ok()? {
@@ -27,10 +27,10 @@ impl Range {
         Some(Self { is_v4, start: bits & mask(length), length })
     }
 
-    /// The same as Envoy reads it.
+    /// The range as an Envoy `CidrRange`.
     pub(super) fn written(&self) -> Value {
         let address = if self.is_v4 {
-            // The rest of the bits is 0.
+            // The lower bits are 0.
             IpAddr::V4(Ipv4Addr::from_bits((self.start >> 96) as u32))
         } else {
             IpAddr::V6(Ipv6Addr::from_bits(self.start))
@@ -38,7 +38,7 @@ impl Range {
         json!({ "address_prefix": address, "prefix_len": self.length })
     }
 
-    /// Ranges with all addresses that are in none of these, and no others.
+    /// The complement: ranges with all addresses that are in none of these.
     pub(super) fn others(ranges: &[Self]) -> Vec<Self> {
         let mut others = Vec::new();
         for all in [Self::ALL_V4, Self::ALL_V6] {
@@ -48,8 +48,8 @@ impl Range {
         others
     }
 
-    /// Adds what is left of it without ranges of the same family. Each half is looked at alone, so that it ends where the
-    /// longest prefix does.
+    /// Adds the parts of this range outside of `ranges`, which are of the same family. Each half is treated alone, so
+    /// the recursion ends at the longest prefix.
     fn without(self, ranges: &[Self], left: &mut Vec<Self>) {
         let touching: Vec<Self> = ranges.iter().filter(|range| self.has(range) || range.has(&self)).copied().collect();
         if touching.is_empty() {
@@ -59,7 +59,7 @@ impl Range {
         }
     }
 
-    /// Whether all of the other one is in it.
+    /// True if this range contains the other one.
     fn has(&self, other: &Self) -> bool {
         self.length <= other.length && other.start & mask(self.length) == self.start
     }
@@ -71,7 +71,7 @@ impl Range {
     }
 }
 
-/// So many bits at the top.
+/// A mask of this many leading bits.
 fn mask(length: u32) -> u128 {
     u128::MAX.checked_shl(128_u32.saturating_sub(length)).unwrap_or(0)
 }

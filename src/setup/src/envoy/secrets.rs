@@ -6,20 +6,20 @@ use super::clusters::SDS;
 use super::yaml;
 use crate::model::{TlsOptions, TlsVersion};
 
-/// The secret that is the default certificate: a name that no certificate covers.
+/// The secret with the default certificate, for names that no certificate covers.
 pub const DEFAULT: &str = "default";
 
-/// Where the sidecar's secrets come from.
+/// The config source of the sidecar's secrets.
 pub fn source() -> Value {
     json!({
         "resource_api_version": "V3",
-        // Until the sidecar answers, the listener waits: never longer than this.
+        // The maximum time that a listener waits for the sidecar.
         "initial_fetch_timeout": "5s",
         "api_config_source": {
             "api_type": "DELTA_GRPC",
             "transport_api_version": "V3",
             "set_node_on_first_message_only": true,
-            // After a restart of the sidecar: back within a second, not half a minute.
+            // After a restart of the sidecar Envoy reconnects within a second, not half a minute.
             "grpc_services": [{
                 "envoy_grpc": {
                     "cluster_name": SDS,
@@ -31,17 +31,17 @@ pub fn source() -> Value {
     })
 }
 
-/// A secret of this name, for `tls_certificate_sds_secret_configs`.
+/// A secret with this name, for `tls_certificate_sds_secret_configs`.
 pub fn secret(name: &str) -> Value {
     json!({ "name": name, "sds_config": source() })
 }
 
-/// The transport socket of a filter chain with these secrets; of several, Envoy takes by SNI, else the first.
+/// The transport socket of a filter chain with these secrets; Envoy selects one by SNI, or else the first.
 pub fn transport_socket<'a>(names: impl IntoIterator<Item = &'a str>, tls: &TlsOptions, alpn: &[&str]) -> Value {
     tls_socket(names.into_iter().map(secret).collect(), tls, alpn)
 }
 
-/// The same, to be written as text: the source of the first secret stands for those of the others.
+/// The same for YAML output: the other secrets refer to the source of the first one.
 pub(super) fn short_transport_socket(names: &[&str], tls: &TlsOptions, alpn: &[&str]) -> Value {
     let short = |name: &&str| json!({ "name": name, "sds_config": yaml::same("sds_config") });
     let (first, others) = names.split_at(names.len().min(1));

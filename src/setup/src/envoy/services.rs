@@ -1,6 +1,6 @@
-//! Services: a cluster for each, and what a route to it is.
+//! Services: their clusters, and the routes to them.
 //!
-//! A service whose servers are spoken to in different ways (http, https, h2c) has a cluster for each way.
+//! A service whose servers use several protocols (http, https, h2c) has a cluster for each.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::clusters::{assignment, http2, is_address, protocols, socket_address, 
 use super::limits;
 use crate::model::{HttpServer, HttpService, TcpServer, TcpService, Timeouts};
 
-/// How long a server may take to accept a connection, as in Traefik.
+/// Timeout for connecting to a server, as in Traefik.
 const CONNECT: &str = "30s";
 
-/// How long a connection to a server is kept without a request, as in Traefik.
+/// Idle timeout of a connection to a server, as in Traefik.
 const IDLE: &str = "90s";
 
-/// How a server is spoken to.
+/// The protocol towards a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     H2c,
@@ -33,7 +33,7 @@ pub(super) fn http_clusters(name: &str, service: &HttpService, options: &Options
         .collect()
 }
 
-/// What a route to an HTTP service does.
+/// The action of a route to an HTTP service.
 pub(super) fn route(name: &str, service: &HttpService, timeouts: &Timeouts) -> Value {
     let ways = ways(service);
     let mut route = json!({ "timeout": timeouts.whole_answer() });
@@ -70,7 +70,7 @@ pub(super) fn tcp_cluster_name(name: &str) -> String {
     format!("tcp-service-{name}")
 }
 
-/// The servers by how they are spoken to. One that gets no requests is left out.
+/// The servers by protocol. Servers with weight 0 are left out.
 fn ways(service: &HttpService) -> BTreeMap<Way, Vec<&HttpServer>> {
     let mut ways: BTreeMap<Way, Vec<&HttpServer>> = BTreeMap::new();
     for server in service.servers.iter().filter(|server| server.weight > 0) {
@@ -123,7 +123,7 @@ fn http_cluster(name: &str, way: Way, servers: &[&HttpServer], options: &Options
     cluster
 }
 
-/// TLS to the servers of a service, each by its own name.
+/// TLS to the servers of a service, each verified by its own name.
 fn tls(servers: &[&HttpServer], options: &Options) -> Value {
     let roots = json!({ "filename": options.ca_bundle });
     let first = servers.first().map_or("", |server| server.host.as_str());
@@ -141,7 +141,7 @@ fn tls(servers: &[&HttpServer], options: &Options) -> Value {
     socket
 }
 
-/// What the server's URL has for a host. TLS takes it for the server's name, which has no port.
+/// The host in the server's URL. With TLS it is the server's name, which has no port.
 fn hostname(server: &HttpServer) -> String {
     let host = if server.host.contains(':') { format!("[{}]", server.host) } else { server.host.clone() };
     if server.tls || server.port == 80 { host } else { format!("{host}:{}", server.port) }

@@ -1,24 +1,24 @@
-//! The tokens and placeholders that stand in a text of Envoy's, ours or the user's own: the text is a secret or not, and
-//! something is to be filled in or not. A text that can't be read is taken for a secret.
+//! Finds tokens and placeholders in an Envoy configuration, ours or the user's own: tokens make it a secret,
+//! placeholders are to be filled in. An unreadable text counts as a secret.
 
 use serde_json::Value;
 
 use crate::located::read;
 use protocol::tokens::{API, METADATA, SDS, is_placeholder};
 
-/// What stands in a text.
+/// The tokens and placeholders in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    /// A token of the API or of SDS.
+    /// True for a token of the API or of SDS.
     pub has_token: bool,
-    /// The placeholder of the API's token.
+    /// True for the placeholder of the API's token.
     pub has_api_placeholder: bool,
-    /// The placeholder of the token of SDS.
+    /// True for the placeholder of the token of SDS.
     pub has_sds_placeholder: bool,
 }
 
 impl Standing {
-    /// Finds it.
+    /// Searches a text.
     pub fn of(text: &str) -> Self {
         let mut standing = Self { has_token: false, has_api_placeholder: false, has_sds_placeholder: false };
         for document in read(text).ok().into_iter().flatten().map(|node| node.value()) {
@@ -54,7 +54,7 @@ impl Standing {
             Value::String(text) => {
                 self.has_api_placeholder |= text.contains(API);
                 self.has_sds_placeholder |= text.contains(SDS);
-                // The plugin's configuration may be a text with JSON.
+                // The plugin's configuration may be a JSON text.
                 if let Ok(value @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text) {
                     self.look(&value);
                 }
@@ -63,7 +63,7 @@ impl Standing {
         }
     }
 
-    /// One token, or a list of them.
+    /// Notes a token, or a list of them.
     fn token(&mut self, value: &Value) {
         match value {
             Value::Array(items) => items.iter().for_each(|item| self.token(item)),

@@ -1,8 +1,8 @@
-//! The filter chain of TLS-ALPN-01 (RFC 8737): handshakes that offer `acme-tls/1` alone get to it, and it serves the
-//! certificates of live challenges alone.
+//! The filter chain for TLS-ALPN-01 (RFC 8737): it takes only handshakes that offer `acme-tls/1` alone, and serves only
+//! the certificates of pending challenges.
 //!
-//! Whoever stalls is shut out in ten seconds; when the handshake is over, so is the connection, as a CA wants nothing
-//! more of it.
+//! A stalled handshake is closed after ten seconds; after the handshake the connection is closed, as a CA needs no
+//! more.
 
 use std::collections::BTreeSet;
 
@@ -14,26 +14,26 @@ use crate::model::Setup;
 /// The protocol that a CA offers (RFC 8737 §6.2).
 pub const PROTOCOL: &str = "acme-tls/1";
 
-/// The gRPC metadata by which the sidecar knows who asks for certificates of challenges.
+/// The gRPC metadata by which the sidecar recognizes requests for challenge certificates.
 pub const SCOPE: (&str, &str) = ("x-sds-scope", "tls-alpn-01");
 
-/// The secret of a client that says no name: there is none.
+/// The secret for a client without SNI, which does not exist.
 const NO_NAME: &str = "default";
 
-/// A cluster that there is not: a connection that is to go there is closed.
+/// A cluster that does not exist: connections to it are closed.
 const NOWHERE: &str = "envoy-autocert-nowhere";
 
-/// Whether a resolver proves names in this way.
+/// True if a resolver has `tlsChallenge`.
 pub fn is_wanted(setup: &Setup) -> bool {
     setup.resolvers.iter().any(|resolver| resolver.tls_challenge.is_some())
 }
 
 /// The chains that a listener with these others needs.
 ///
-/// Envoy compares what a chain matches in a fixed order, the protocol that a client offers rather late, and never goes
-/// back. So a challenge's chain has all that goes before it in common with chains whose certificates it stands in for:
-/// without that, it would not be reached, or they would no longer be. Names whose server does TLS itself are left to it,
-/// and their challenges with them.
+/// Envoy evaluates the criteria of a match in a fixed order, the client's application protocol rather late, and never
+/// backtracks. So a challenge chain shares all earlier criteria with the ordinary chains beside it: otherwise it would
+/// not be reached, or the ordinary chains would no longer be. Names with passthrough are left to their server,
+/// including their challenges.
 pub fn chains(others: &[Value]) -> Vec<Value> {
     let mut groups: Vec<Group> = Vec::new();
     for other in others.iter().filter(|chain| does_tls(chain)) {
@@ -67,21 +67,21 @@ pub fn chains(others: &[Value]) -> Vec<Value> {
     chains
 }
 
-/// What Envoy compares before names.
+/// Criteria that Envoy evaluates before server names.
 pub(crate) const BEFORE_NAMES: [&str; 2] = ["destination_port", "prefix_ranges"];
 
-/// What Envoy compares before the protocol that a client offers, but for names.
+/// Criteria that Envoy evaluates before the application protocol, except server names.
 const BEFORE_PROTOCOL: [&str; 3] = ["destination_port", "prefix_ranges", "transport_protocol"];
 
-/// Chains that are alike in what is compared before the protocol, but for their names.
+/// Chains with the same criteria before the application protocol, except their server names.
 struct Group {
     before: Value,
     names: BTreeSet<String>,
-    /// One of them has no names.
+    /// True if one of the chains has no server names.
     is_for_all: bool,
 }
 
-/// These members of what a chain matches.
+/// Selects these members of a filter chain match.
 fn part(matching: &Value, keys: &[&str]) -> Value {
     let member = |key: &&str| Some(((*key).to_owned(), matching.get(key)?.clone()));
     Value::Object(keys.iter().filter_map(member).collect())
@@ -103,7 +103,7 @@ fn is_plain(chain: &Value) -> bool {
     matching(chain)["transport_protocol"] == "raw_buffer"
 }
 
-/// One chain, for these names or, without any, for all that no other chain names.
+/// A chain for these names or, if there are none, for all names that no other chain has.
 fn chain(name: &str, before: &Value, server_names: &BTreeSet<String>) -> Value {
     let mut matching = before.clone();
     matching["application_protocols"] = json!([PROTOCOL]);
@@ -119,7 +119,7 @@ fn chain(name: &str, before: &Value, server_names: &BTreeSet<String>) -> Value {
                 "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
                 "stat_prefix": "tls-alpn-01",
                 "cluster": NOWHERE,
-                // In other modes it closes the connection before there was a handshake, or waits for data.
+                // In other modes the proxy closes the connection before the handshake, or waits for data.
                 "upstream_connect_mode": "ON_DOWNSTREAM_TLS_HANDSHAKE",
                 "max_early_data_bytes": 0,
             },
@@ -130,7 +130,7 @@ fn chain(name: &str, before: &Value, server_names: &BTreeSet<String>) -> Value {
     chain
 }
 
-/// A secret by the name in the ClientHello, asked for while the handshake waits.
+/// A secret by the name in the ClientHello, requested during the handshake.
 fn transport_socket() -> Value {
     let package = "type.googleapis.com/envoy.extensions.transport_sockets.tls";
     let mut source = secrets::source();
@@ -143,7 +143,7 @@ fn transport_socket() -> Value {
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
             "@type": format!("{package}.v3.DownstreamTlsContext"),
-            // Envoy takes a selector only with both.
+            // Envoy requires both options for a selector.
             "disable_stateless_session_resumption": true,
             "disable_stateful_session_resumption": true,
             "common_tls_context": {
@@ -181,7 +181,7 @@ mod tests {
         chain
     }
 
-    /// What the chains match, besides the protocol.
+    /// The matches of the chains, without the protocol.
     fn matched(others: &[Value]) -> Vec<Value> {
         let mut matches = Vec::new();
         for mut chain in chains(others) {

@@ -1,21 +1,21 @@
-//! Tokens: by what the sidecar knows its own clients from the other filters of the same Envoy.
+//! Tokens by which the sidecar tells its own clients from the other filters of the same Envoy.
 //!
-//! Envoy sends the one of SDS as gRPC metadata with each stream for secrets, the plugin that of the API with each
-//! request. Both stand in the configuration itself, where no filter reads them: what is in a file or a variable, a
-//! WebAssembly filter can have a gRPC client of Envoy's send to whom it likes (`file_based_metadata`), and metadata of
-//! such streams knows no substitutions. So text that is made here has placeholders, until somebody who may know the
-//! tokens has them [filled in](fill).
+//! Envoy sends the SDS token as gRPC metadata with each stream for secrets, the plugin sends the API token with each
+//! request. Both are in the configuration itself, where no filter can read them: a WebAssembly filter can have Envoy's
+//! gRPC client send the content of a file or a variable anywhere (`file_based_metadata`), and the metadata of such
+//! streams has no substitutions. So generated text has placeholders, until the tokens are [filled in](fill) by a
+//! process that may know them.
 
 use protocol::tokens::{API, SDS, Tokens};
 use serde_json::Value;
 
-/// Puts tokens in the place of the texts that stand for them.
+/// Replaces placeholders by tokens.
 pub fn fill(tokens: &Tokens, value: &mut Value) {
     match value {
         Value::Object(map) => map.values_mut().for_each(|value| fill(tokens, value)),
         Value::Array(list) => list.iter_mut().for_each(|item| fill(tokens, item)),
         Value::String(text) => {
-            // In a file of tokens each has a line, with its end.
+            // In a file of tokens, each is on a line of its own.
             let (placeholder, end) = text.strip_suffix('\n').map_or((text.as_str(), ""), |line| (line, "\n"));
             let token = match placeholder {
                 API => &tokens.api,

@@ -1,15 +1,15 @@
-//! What is not believed of a request, as strangers make it up: headers that only a proxy may set, and characters by
-//! which a path or a host leads elsewhere than its text says.
+//! Parts of a request that are not trusted, as strangers can forge them: headers that only a proxy may set, and
+//! characters by which a path or a host means something else than its text.
 //!
-//! Promises: all of it is seen to before anything is routed, so that no rule is asked of a header that is removed.
+//! Promises: all of them are removed or refused before routing, so that no rule sees a removed header.
 
 use serde_json::{Value, json};
 
 use crate::model::{EncodedCharacters, EntryPoint, UnderscoreHeaders};
 
-/// The names of headers that Traefik removes unless the client is trusted, and others by which servers take a proxy's
-/// word for the scheme, the path or a proxy of their own; in every spelling: many servers take an underscore or a dot for
-/// a hyphen. They are several, as Envoy bounds the size of each.
+/// Patterns for headers that Traefik removes unless the client is trusted, and for others in which servers trust a
+/// proxy about the scheme or the path, or name a proxy to use; in every spelling: many servers take an underscore or a
+/// dot for a hyphen. There are several patterns, as Envoy bounds the size of each.
 const FORWARDED: [&str; 6] = [
     "x[-_.]forwarded[-_.](?:for|host|method|port|prefix|proto|scheme|server|uri)",
     "x[-_.]forwarded[-_.](?:protocol|ssl)",
@@ -19,14 +19,14 @@ const FORWARDED: [&str; 6] = [
     "front[-_.]end[-_.]https",
 ];
 
-/// The same in the words of RFC 7239, which Traefik passes on; and what CGI takes for the variable `HTTP_PROXY`.
+/// The header of RFC 7239, which Traefik passes on, and the one that CGI turns into the variable `HTTP_PROXY`.
 const EXACT: [&str; 2] = ["forwarded", "proxy"];
 
-/// A host that the virtual host for all others takes: a name without a dot at its end, or an address. Anything else could
-/// be a host of another's in disguise, as `user@a.example` or `a.example..`, which servers take for `a.example`.
+/// Hosts that the virtual host for all others accepts: a name without a dot at its end, or an IP address. Anything else
+/// could be a disguised host, such as `user@a.example` or `a.example..`, which servers take for `a.example`.
 const HOST: &str = r"(?:[\w-]+(?:\.[\w-]+)*|\[[0-9A-Fa-f:.]+\])?(?::[0-9]*)?";
 
-/// Puts it into the connection manager of an entry point.
+/// Adds the removals and refusals to the connection manager of an entry point.
 pub(super) fn distrust(manager: &mut Value, point: &EntryPoint) {
     let matching = FORWARDED.iter().map(|regex| json!({ "safe_regex": { "regex": regex } }));
     let removals = matching.chain(EXACT.iter().map(|name| json!({ "exact": name })));
@@ -51,7 +51,8 @@ pub(super) fn distrust(manager: &mut Value, point: &EntryPoint) {
     manager["common_http_protocol_options"]["headers_with_underscores_action"] = json!(action);
 }
 
-/// Puts routes in front of those of each virtual host that refuse what the connection manager does not.
+/// Inserts refusing routes before the others of each virtual host, for requests that the connection manager lets
+/// through.
 pub(super) fn refuse(virtual_hosts: &mut [Value], encoded: &EncodedCharacters) {
     let refusal = |name: &str, conditions: Value| {
         let mut route = json!({ "name": name, "direct_response": { "status": 400 } });
@@ -70,13 +71,13 @@ pub(super) fn refuse(virtual_hosts: &mut [Value], encoded: &EncodedCharacters) {
     }
 }
 
-/// Segments of dots with parameters: servers that know those, such as Tomcat, take them for steps in the path.
+/// Dot segments with parameters: some servers, such as Tomcat, treat them as dot segments.
 const STEPS: &str = r"/(?:\.|%2[Ee]){1,2}(?:;|%3[Bb])";
 
-/// What a refused path matches. `%00` Envoy refuses itself.
+/// The pattern of refused paths. Envoy refuses `%00` itself.
 fn refused(encoded: &EncodedCharacters) -> String {
     let EncodedCharacters { slash, back_slash, semicolon, percent, question_mark, hash } = *encoded;
-    // Both are refused by the connection manager, which knows them together only.
+    // If both are forbidden, the connection manager refuses them; it can't refuse only one of them.
     let one_slash = slash != back_slash;
     let codes = [
         (!hash, "23"),

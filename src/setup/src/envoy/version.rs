@@ -1,7 +1,7 @@
-//! The version of the Envoy that a configuration is for, and what differs between versions.
+//! The version of Envoy that a configuration is for, and the differences between versions.
 //!
-//! Everything is made for the newest Envoy first; `older` says it in the words of an older one.
-//! Refuses: an Envoy older than any that was tried.
+//! Everything is made for the newest Envoy first; `older` rewrites it for an older one.
+//! Refuses: an Envoy older than any that was tested.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,71 +11,71 @@ use config::{Mistake, shortened};
 use super::tls_alpn01;
 use crate::model::Setup;
 
-/// A version of Envoy, as far as configurations depend on it. Patches never change what is taken.
+/// A version of Envoy, as far as configurations depend on it. Patch releases take the same configurations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     major: u32,
     minor: u32,
-    /// False of `1.40.0-dev`: what is between two releases may have what the second one has, or may not. Of
-    /// `1.40.1-dev` it is true, as releases only get corrections.
+    /// False for `1.40.0-dev`: a build between two releases may or may not have the features of the second one. True
+    /// for `1.40.1-dev`, as patch releases only get corrections.
     is_released: bool,
 }
 
-/// What not every version takes, named as in the newest one.
+/// A feature that some versions lack, named as in the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feature {
     /// `invert_match` of an `address_match`.
     InvertedAddresses,
     /// `tcp_keepalive` of a listener.
     ListenerKeepalive,
-    /// The certificate selector `on_demand_secret`, by which challenges of TLS-ALPN-01 are shown.
+    /// The certificate selector `on_demand_secret`, which serves TLS-ALPN-01 challenges.
     OnDemandSecrets,
-    /// `capability_restriction_config` in `vm_config`. Before, it stands in the plugin's `config`, beside `vm_config`;
-    /// newer versions take it there too, and call that deprecated.
+    /// `capability_restriction_config` in `vm_config`. In older versions it is in the plugin's `config`, beside
+    /// `vm_config`; newer versions accept that place as deprecated.
     VmCapabilities,
 }
 
 impl Version {
-    /// The oldest one that was tried.
+    /// The oldest version that was tested.
     pub const OLDEST: Self = Self::released(36);
-    /// The newest one that was tried. Later ones are taken for it.
+    /// The newest version that was tested. Later ones count as this one.
     pub const NEWEST: Self = Self::released(40);
 
     const fn released(minor: u32) -> Self {
         Self { major: 1, minor, is_released: true }
     }
 
-    /// The version in what `envoy --version` says: `envoy  version: HASH/1.38.2/Clean/RELEASE/BoringSSL`.
+    /// The version in the output of `envoy --version`: `envoy  version: HASH/1.38.2/Clean/RELEASE/BoringSSL`.
     pub fn said(text: &str) -> Option<Self> {
         let lines = || text.lines().filter_map(|line| line.split_once("version:").map(|(_, behind)| behind));
         lines().flat_map(|line| line.split(['/', ' ', '\t'])).find_map(|word| word.parse().ok())
     }
 
-    /// Whether all Envoys of this version take it.
+    /// True if all Envoys of this version have the feature.
     pub fn has(self, feature: Feature) -> bool {
         self >= feature.since()
     }
 
-    /// Whether no Envoy of this version takes it.
+    /// True if no Envoy of this version has the feature.
     pub fn lacks(self, feature: Feature) -> bool {
         self < Self { is_released: false, ..feature.since() }
     }
 
-    /// Why it can't be used at all.
+    /// The reason why this version can't be used at all.
     pub fn refusal(self) -> Option<String> {
         let oldest = Self { is_released: false, ..Self::OLDEST };
         (self < oldest).then(|| format!("Envoy {self} is too old: expected {}", needed()))
     }
 
-    /// The Envoys that a configuration for this version is for, for people.
+    /// The versions that a configuration for this version fits, for people.
     pub(super) fn audience(self) -> String {
         if self < Self::NEWEST { format!("Envoy {self}") } else { format!("Envoy {} and newer", Self::NEWEST) }
     }
 
-    /// Whether an Envoy of this version has what a setup needs.
+    /// Checks that Envoys of this version have the features that a setup needs.
     ///
     /// # Errors
-    /// With each thing that it does not have.
+    /// Every missing feature.
     pub fn will_do(self, setup: &Setup) -> Result<(), Vec<Mistake>> {
         if !tls_alpn01::is_wanted(setup) || !self.lacks(Feature::OnDemandSecrets) {
             return Ok(());
@@ -91,14 +91,14 @@ impl Version {
     }
 }
 
-/// The versions that will do, for people.
+/// The supported versions, for people.
 pub fn needed() -> String {
     let full = Feature::OnDemandSecrets.since();
     format!("{full} or newer, or {} without tlsChallenge", Version::OLDEST)
 }
 
 impl Feature {
-    /// The first release that has it.
+    /// The first release with the feature.
     pub fn since(self) -> Version {
         Version::released(match self {
             Self::ListenerKeepalive | Self::OnDemandSecrets => 37,
@@ -115,7 +115,7 @@ impl Default for Version {
 }
 
 impl fmt::Display for Version {
-    /// `1.38`, `1.40-dev`.
+    /// Formats as `1.38`, or `1.40-dev`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let suffix = if self.is_released { "" } else { "-dev" };
         write!(f, "{}.{}{suffix}", self.major, self.minor)
@@ -125,7 +125,7 @@ impl fmt::Display for Version {
 impl FromStr for Version {
     type Err = &'static str;
 
-    /// `1.38`, `1.38.2`, `v1.38.2`, `1.40.0-dev`.
+    /// Parses `1.38`, `1.38.2`, `v1.38.2`, or `1.40.0-dev`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         parse(text).ok_or("expected a version of Envoy, as 1.38 or 1.38.2")
     }
@@ -144,7 +144,7 @@ fn parse(text: &str) -> Option<Version> {
     (major > 0).then_some(Version { major, minor, is_released: !is_development })
 }
 
-/// Digits alone, few enough for a number of a version.
+/// A number of digits alone, and few of them.
 fn number(text: &str) -> Option<u32> {
     let is_one = (1..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     is_one.then(|| text.parse().ok())?

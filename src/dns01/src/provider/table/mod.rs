@@ -60,7 +60,7 @@ pub(super) struct Variable {
 /// The effect of a variable's absence.
 #[derive(Clone, Copy)]
 pub(super) enum Need {
-    /// This value is used.
+    /// The default value.
     Default(&'static str),
     /// The provider does without the variable.
     Optional,

@@ -1,4 +1,4 @@
-//! The Gateway, and the Secrets by which Envoy Gateway has its Envoys ask the sidecar.
+//! The Gateway, and the Secrets by which Envoy Gateway makes its Envoys use the sidecar's SDS.
 
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ pub(super) fn gateway(setup: &Setup, gateway: &EnvoyGatewayOptions) -> Value {
     object(api, "Gateway", &gateway.namespace, &gateway.gateway, json!({ "spec": spec }))
 }
 
-/// One for each certificate: where it is asked for, and by what name.
+/// A Secret for each certificate, with the SDS socket and the name to request.
 pub(super) fn secrets(setup: &Setup, options: &Options, gateway: &EnvoyGatewayOptions) -> Vec<Value> {
     let of = |names: &Vec<String>| {
         let first = names.first()?;

@@ -1,8 +1,8 @@
-//! `--format envoy-gateway`: the plugin on the routes of challenges, the ways to the CA and to the sidecar in the
+//! `--format envoy-gateway`: the plugin on the routes for challenges, the clusters of the CA and of the sidecar in the
 //! bootstrap, the certificates of the listeners, and the sidecar in Envoy's pods.
 //!
-//! Envoy Gateway puts the plugin's filter on a listener disabled, and enables it by route: so challenges have a route of
-//! their own, for each host that a certificate is for. It makes SDS of a Secret that names a socket and a name.
+//! Envoy Gateway adds the plugin's filter to a listener disabled, and enables it per route: so challenges have a route
+//! of their own, for each host with a certificate. A Secret that names a socket and a secret becomes SDS.
 
 mod gateway;
 mod policy;
@@ -18,19 +18,19 @@ use crate::model::Setup;
 /// The user and the group of Envoy Gateway's Envoys.
 const PROXY: u32 = 65532;
 
-/// The port that Envoy Gateway has its Envoys listen on for one below 1024.
+/// Offset of the ports of Envoy's pods: Envoy Gateway adds it to ports below 1024.
 const SHIFT: u16 = 10_000;
 
-/// Where things are in the cluster.
+/// Names of objects in the cluster.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvoyGatewayOptions {
-    /// The namespace of the Gateway.
+    /// The Gateway's namespace.
     pub namespace: String,
-    /// The name of the Gateway.
+    /// The Gateway's name.
     pub gateway: String,
-    /// The name of its GatewayClass.
+    /// The name of the Gateway's GatewayClass.
     pub class: String,
-    /// The namespace of Envoy's pods: Envoy Gateway's own, unless it is told to use that of the Gateway.
+    /// The namespace of Envoy's pods: Envoy Gateway's own, unless it deploys them in the Gateway's.
     pub pods: String,
     /// The sidecar.
     pub sidecar: Sidecar,
@@ -51,7 +51,7 @@ impl Default for EnvoyGatewayOptions {
 /// The objects. [`Options::plugin`] is an `oci://` or `https://` URL, which Envoy Gateway fetches.
 ///
 /// # Errors
-/// When resolvers of one CA trust it differently, or the plugin is no URL.
+/// If resolvers of one CA have different trust options, or the plugin is no URL.
 pub fn envoy_gateway(
     setup: &Setup,
     options: &Options,
@@ -87,12 +87,12 @@ fn warnings(setup: &Setup) -> Vec<String> {
         .collect()
 }
 
-/// The sidecar's socket for SDS without tokens, beside the API's.
+/// The sidecar's socket for SDS without tokens, in the directory of the API socket.
 fn mesh_sds_socket(options: &Options) -> String {
     format!("{}/mesh.sock", directory(&options.api_socket))
 }
 
-/// The port of Envoy's pods for one of a Gateway.
+/// The port of Envoy's pods for a port of the Gateway.
 fn of_pods(port: u16) -> u16 {
     if port < 1024 { port.saturating_add(SHIFT) } else { port }
 }

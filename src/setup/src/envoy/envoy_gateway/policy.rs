@@ -1,4 +1,4 @@
-//! The plugin, and the routes that it is on.
+//! The plugin's policy, and the routes that it applies to.
 
 use config::{Mistake, shortened};
 use serde_json::{Value, json};
@@ -10,13 +10,13 @@ use super::super::yaml;
 use super::EnvoyGatewayOptions;
 use crate::model::Setup;
 
-/// The most hosts of an HTTPRoute.
+/// Maximum number of hosts of an HTTPRoute.
 const MAX_HOSTS: usize = 16;
 
 const GATEWAY: &str = "gateway.networking.k8s.io";
 const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io";
 
-/// Where Envoy Gateway fetches the plugin.
+/// The plugin's source for Envoy Gateway.
 pub(super) fn code(plugin: &str) -> Result<Value, Mistake> {
     if let Some(image) = plugin.strip_prefix("oci://") {
         return Ok(json!({ "type": "Image", "image": { "url": image } }));
@@ -34,7 +34,7 @@ pub(super) fn code(plugin: &str) -> Result<Value, Mistake> {
     })
 }
 
-/// The policy with the plugin, its routes, and what they answer when there is no challenge.
+/// The policy with the plugin, its routes, and their response when there is no challenge.
 pub(super) fn policy(setup: &Setup, cas: &[Ca], code: Value, gateway: &EnvoyGatewayOptions) -> Vec<Value> {
     let mut hosts: Vec<String> = certificates(setup).into_iter().flatten().collect();
     hosts.sort_unstable();
@@ -71,7 +71,7 @@ pub(super) fn policy(setup: &Setup, cas: &[Ca], code: Value, gateway: &EnvoyGate
     objects
 }
 
-/// The route of a challenge: by name of host, because another route with one would take its requests otherwise.
+/// A route for challenges. It names its hosts, because otherwise another route with a host would take their requests.
 fn route(hosts: &[String], gateway: &EnvoyGatewayOptions) -> Value {
     let filter = json!({
         "type": "ExtensionRef",

@@ -1,4 +1,4 @@
-//! The EnvoyProxy: what its bootstrap gets besides Envoy Gateway's own, and the sidecar in its pods.
+//! The EnvoyProxy: additions to Envoy Gateway's own bootstrap, and the sidecar in its pods.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub(super) fn proxy(setup: &Setup, cas: &[Ca], options: &Options, gateway: &Envo
     volumes.extend(Pod::volumes());
     let deployment = json!({
         "replicas": 1,
-        // One at a time has the storage.
+        // Only one pod at a time can use the storage.
         "strategy": { "type": "RollingUpdate", "rollingUpdate": { "maxSurge": 0, "maxUnavailable": 1 } },
         "initContainers": pod.init_containers(),
         "container": { "volumeMounts": [{ "name": VOLUME, "mountPath": directory(&options.api_socket) }] },

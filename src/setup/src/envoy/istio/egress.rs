@@ -1,4 +1,4 @@
-//! The ways out of the gateway: to the CA with TLS, and to the sidecar's sockets.
+//! Egress of the gateway: to the CA with TLS, and to the sidecar's sockets.
 
 use serde_json::{Value, json};
 
@@ -8,13 +8,13 @@ use super::super::kubernetes::dns_name;
 use super::super::{Options, yaml};
 use super::{IstioOptions, mesh_sds_socket};
 
-/// The host of the sidecar's API within the mesh. It leads to a unix socket, so nothing looks it up.
+/// Host of the sidecar's API within the mesh. It leads to a unix socket, and is never resolved.
 pub const SIDECAR: &str = "envoy-autocert.internal";
 
-/// The host of the sidecar's SDS within the mesh, likewise.
+/// Host of the sidecar's SDS within the mesh, likewise.
 pub const SDS_HOST: &str = "envoy-autocert-sds.internal";
 
-/// The port of both, which is part of the cluster's name and of nothing else.
+/// Port of both hosts, which is only a part of the cluster's name.
 pub(super) const PORT: u16 = 80;
 
 const API: &str = "networking.istio.io/v1";
@@ -50,7 +50,7 @@ pub(super) fn service_entry(ca: &Ca, istio: &IstioOptions) -> Value {
         "hosts": [ca.host],
         "location": "MESH_EXTERNAL",
         "resolution": if is_address { "STATIC" } else { "DNS" },
-        // HTTP: TLS is added by the DestinationRule.
+        // HTTP: the DestinationRule adds TLS.
         "ports": [{ "number": ca::port(&ca.origin), "name": "http-acme", "protocol": "HTTP" }],
         "exportTo": ["."],
     });
@@ -72,7 +72,7 @@ pub(super) fn destination_rule(ca: &Ca, options: &Options, istio: &IstioOptions)
     istio.object(API, "DestinationRule", &resource_name(ca), spec)
 }
 
-/// `outbound|443||acme-v02.api.letsencrypt.org`.
+/// The name of a cluster: `outbound|443||acme-v02.api.letsencrypt.org`.
 pub(super) fn cluster(host: &str, port: u16) -> String {
     format!("outbound|{port}||{host}")
 }
@@ -81,7 +81,7 @@ fn resource_name(ca: &Ca) -> String {
     format!("acme-{}-{}", dns_name(&ca.host), ca::port(&ca.origin))
 }
 
-/// Istio takes one file: of several the first, which a warning tells of.
+/// The file of trusted roots. Istio takes one file: of several, the first is used, and a warning says so.
 pub(super) fn trusted<'a>(ca: &'a Ca, options: &'a Options) -> &'a str {
     ca.trust.certificates.first().map_or(options.ca_bundle.as_str(), String::as_str)
 }

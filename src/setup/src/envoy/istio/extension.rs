@@ -1,4 +1,4 @@
-//! The plugin: a TrafficExtension, or a WasmPlugin for an Istio that has none.
+//! The plugin: a TrafficExtension, or a WasmPlugin for versions of Istio without it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,13 @@ use super::IstioOptions;
 use super::egress::{self, cluster};
 use crate::model::Setup;
 
-/// Where gateways listen for plain HTTP: the chart's pods, and those of Istio's older installations.
+/// Ports on which gateways listen for plain HTTP: in the chart's pods, and in those of Istio's older installations.
 const PLAIN_PORTS: [u16; 2] = [80, 8080];
 
-/// Schemes of what Istio's agent fetches, or Envoy reads, by itself.
+/// Schemes of URLs that Istio's agent fetches, or that Envoy reads, without help.
 const SCHEMES: [&str; 4] = ["oci://", "https://", "http://", "file://"];
 
-/// The name of the plugin where the proxy sees it.
+/// The file name of the plugin for the proxy.
 const FILE: &str = "envoy_autocert.wasm";
 
 pub(super) fn extension(setup: &Setup, cas: &[Ca], options: &Options, istio: &IstioOptions) -> Value {
@@ -64,13 +64,13 @@ pub(super) fn extension(setup: &Setup, cas: &[Ca], options: &Options, istio: &Is
     istio.object("extensions.istio.io/v1alpha1", kind, plugin::NAME, spec)
 }
 
-/// The place that a file of the sidecar's image is copied to, for the proxy; none for what is no such file.
+/// The path for the proxy to which a file of the sidecar's image is copied; `None` for a URL.
 pub(super) fn copied(options: &Options) -> Option<String> {
     let is_url = SCHEMES.iter().any(|scheme| options.plugin.starts_with(scheme));
     (!is_url).then(|| format!("{}/{FILE}", directory(&options.api_socket)))
 }
 
-/// Where the pods may listen for challenges.
+/// The ports on which pods may listen for challenges.
 fn ports(setup: &Setup) -> Value {
     let challenged = plugin::challenge_entry_points(setup);
     let points = setup.entry_points.iter().filter(|point| challenged.contains(point.name.as_str()));

@@ -1,8 +1,8 @@
 //! The Gateway: plain HTTP for challenges, and TLS with a credential for each certificate.
 //!
-//! Of `credentialName: sds://NAME` Istio makes one of three things. Where its agent found the credential socket when it
-//! started, the proxy asks that socket, for the whole `sds://NAME`. Else, where the mesh has an extension provider `sds`,
-//! it asks that one for `NAME`. Else istiod answers from a Secret.
+//! Istio implements `credentialName: sds://NAME` in one of three ways. If its agent found the credential socket at its
+//! start, the proxy requests `sds://NAME` from that socket. Otherwise, if the mesh has an extension provider `sds`, the
+//! proxy requests `NAME` from the provider. Otherwise istiod answers from a Secret.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use super::super::yaml;
 use super::{Credentials, IstioOptions};
 use crate::model::Setup;
 
-/// The Gateway with all hosts; none when nothing wants a certificate.
+/// The Gateway with all hosts; `None` if no certificate is wanted.
 pub(super) fn gateway(setup: &Setup, istio: &IstioOptions) -> Option<Value> {
     let certificates = certificates(setup);
     if certificates.is_empty() {
@@ -46,7 +46,7 @@ fn of_istio(certificates: &[Vec<String>], istio: &IstioOptions) -> Value {
     istio.object("networking.istio.io/v1", "Gateway", "envoy-autocert", spec)
 }
 
-/// A Gateway of the Gateway API takes Secrets alone: its references can't name a source.
+/// A Gateway of the Gateway API, which takes Secrets only: its references can't name another source.
 fn of_gateway_api(name: &str, certificates: &[Vec<String>], istio: &IstioOptions) -> Value {
     let mut listeners = vec![json!({ "name": "http", "port": 80, "protocol": "HTTP" })];
     for (index, names) in certificates.iter().enumerate() {

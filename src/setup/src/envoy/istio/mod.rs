@@ -1,9 +1,9 @@
-//! `--format istio`: the plugin on an ingress gateway, the ways to the CA and to the sidecar, the certificates of its
+//! `--format istio`: the plugin on an ingress gateway, egress to the CA and to the sidecar, the certificates of its
 //! hosts, and the sidecar in its pods.
 //!
-//! Istio names a cluster `outbound|PORT||HOST`, and takes no bootstrap extension: instances of the filter elect an
-//! engine. The plugin's calls leave without TLS, so a DestinationRule adds it, with whom to trust. What Istio makes of
-//! certificates' names, and how it comes to them, is in `gateway`.
+//! Istio names a cluster `outbound|PORT||HOST`, and supports no bootstrap extension: instances of the filter elect an
+//! engine. The plugin's calls leave without TLS, so a DestinationRule adds TLS with its trust options. `gateway`
+//! explains the names of certificates in Istio, and their sources.
 
 mod egress;
 mod extension;
@@ -22,23 +22,23 @@ use crate::model::Setup;
 pub use egress::{SDS_HOST, SIDECAR};
 pub use version::Version;
 
-/// The sidecar's API, in the directory that a gateway's pods have for a socket of credentials: Istio looks for `socket`
-/// in it.
+/// Path of the sidecar's API socket, in the directory that a gateway's pods have for a credential socket: Istio looks
+/// for `socket` there.
 pub const API_SOCKET: &str = "/var/run/secrets/credential-uds/api.sock";
 
 /// The user and the group of Istio's proxies.
 const PROXY: u32 = 1337;
 
-/// Where things are in the cluster.
+/// Names of objects in the cluster, and further options.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IstioOptions {
-    /// Where the gateway runs.
+    /// The gateway's namespace.
     pub namespace: String,
     /// The label `istio` of the gateway's pods.
     pub gateway: String,
-    /// The Gateway of the Gateway API that Istio made the pods for, if it did; the label is not looked at then.
+    /// The Gateway API's Gateway that Istio made the pods for, if any; the label is then ignored.
     pub gateway_api: Option<String>,
-    /// How the gateway comes to its certificates.
+    /// The source of the gateway's certificates.
     pub credentials: Credentials,
     /// The version of Istio.
     pub version: Version,
@@ -46,14 +46,14 @@ pub struct IstioOptions {
     pub sidecar: Sidecar,
 }
 
-/// How a gateway comes to the certificates that its `credentialName` names.
+/// The source of the certificates that a gateway's `credentialName` names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Credentials {
-    /// By the extension provider `sds` of the mesh's configuration, which leads to the sidecar's socket.
+    /// The extension provider `sds` in the mesh's configuration, which leads to the sidecar's socket.
     Provider,
-    /// By Secrets of Kubernetes, which istiod reads.
+    /// Kubernetes Secrets, which istiod reads.
     Secret,
-    /// By the socket that Istio's agent finds in the pod when it starts.
+    /// The socket that Istio's agent finds in the pod at its start.
     #[default]
     Socket,
 }
@@ -78,10 +78,10 @@ impl IstioOptions {
 }
 
 /// The resources. The plugin's `url` is [`Options::plugin`]: `oci://…`, `https://…`, or a file of the sidecar's image,
-/// which is copied to where the proxy sees it.
+/// which is copied to a directory that the proxy can read.
 ///
 /// # Errors
-/// When resolvers of one CA trust it differently, or the version is one without the plugin's ways.
+/// If resolvers of one CA have different trust options, or this version does not support the plugin.
 pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<Rendered, Vec<Mistake>> {
     let mistakes: Vec<Mistake> = istio.version.mistake().into_iter().collect();
     if !mistakes.is_empty() {
@@ -105,12 +105,12 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
     Ok(Rendered { text, warnings: warnings(setup, &cas, options, istio) })
 }
 
-/// The sidecar's socket for SDS without tokens, beside the API's.
+/// The sidecar's socket for SDS without tokens, in the directory of the API socket.
 fn mesh_sds_socket(options: &Options) -> String {
     format!("{}/socket", directory(&options.api_socket))
 }
 
-/// What whoever applies it has to know.
+/// Instructions for applying the output.
 fn header(istio: &IstioOptions) -> String {
     let mut text = format!(
         "#\n# For Istio {}. What stands as ${{…}} is filled in before it is applied: the image that has envoy-autocert \

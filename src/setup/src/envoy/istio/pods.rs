@@ -1,7 +1,7 @@
 //! The gateway's pods, with the sidecar in them.
 //!
-//! All its sockets are in the directory that Istio's own template has for a credential socket, so nothing of the proxy's
-//! container changes.
+//! All of its sockets are in the directory that Istio's own template has for a credential socket, so the proxy's
+//! container stays unchanged.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ use super::extension::copied;
 use super::{IstioOptions, PROXY, mesh_sds_socket};
 use crate::model::Setup;
 
-/// The volume of Istio's template.
+/// The volume in Istio's template.
 const VOLUME: &str = "credential-socket";
 
-/// What a Deployment that there is gets, applied on the server's side; or what Istio does to the one it makes.
+/// A patch for an existing Deployment, applied on the server's side; or the patch that Istio applies to its own.
 pub(super) fn pods(setup: &Setup, options: &Options, istio: &IstioOptions) -> Value {
     let pod = Pod {
         sidecar: &istio.sidecar,
@@ -32,7 +32,7 @@ pub(super) fn pods(setup: &Setup, options: &Options, istio: &IstioOptions) -> Va
         "initContainers": pod.init_containers(),
         "volumes": volumes,
     } });
-    // One at a time has the storage.
+    // Only one pod at a time can use the storage.
     let strategy = json!({ "rollingUpdate": { "maxSurge": 0, "maxUnavailable": 1 } });
     let mut spec = json!({ "replicas": 1, "strategy": strategy, "template": template });
     if istio.gateway_api.is_some() {

@@ -1,30 +1,30 @@
-//! Versions of Istio, as far as they tell what it takes.
+//! Versions of Istio, and their features.
 
 use std::fmt;
 use std::str::FromStr;
 
 use config::Mistake;
 
-/// A version: `1.30`, of which what comes behind the second number tells nothing.
+/// A version such as `1.30`; the patch number does not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version {
     major: u32,
     minor: u32,
 }
 
-/// The first whose proxies are an Envoy that runs the plugin.
+/// The first version whose proxies are an Envoy that can run the plugin.
 const OLDEST: Version = Version { major: 1, minor: 28 };
 
-/// The first with TrafficExtension, which supersedes WasmPlugin.
+/// The first version with TrafficExtension, which supersedes WasmPlugin.
 const TRAFFIC_EXTENSION: Version = Version { major: 1, minor: 30 };
 
 impl Version {
-    /// Whether it has TrafficExtension.
+    /// True if this version has TrafficExtension.
     pub(super) fn has_traffic_extension(self) -> bool {
         self >= TRAFFIC_EXTENSION
     }
 
-    /// What is wrong with it, if something is.
+    /// The mistake about an unsupported version.
     pub(super) fn mistake(self) -> Option<Mistake> {
         (self < OLDEST).then(|| Mistake {
             path: "--istio-version".to_owned(),

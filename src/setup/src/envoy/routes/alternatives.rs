@@ -1,20 +1,20 @@
-//! A rule as alternatives, each a list of answers that all must be given: Envoy's routes have no `||` and no
+//! A rule as alternatives, each a list of conditions that all must hold: Envoy's routes have no `||` and no
 //! parentheses.
 
 use super::question::{Question, Tree};
 
-/// The most alternatives of one rule, and the most answers in one of them: `(a || b) && (c || d) && …` doubles with
-/// each pair. Nobody has written a rule by hand that comes near it.
+/// Maximum number of alternatives of one rule, and of conditions in one of them: `(a || b) && (c || d) && …` doubles
+/// with each pair. No rule written by hand comes near it.
 pub(super) const MOST: usize = 1000;
 
-/// A question and whether its answer is to be no.
+/// A question, and the answer that is required.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Answer {
     pub(super) question: Question,
     pub(super) negated: bool,
 }
 
-/// All alternatives; `None` when there are more than [`MOST`].
+/// All alternatives; `None` if there are more than [`MOST`].
 pub(super) fn of(tree: &Tree) -> Option<Vec<Vec<Answer>>> {
     expand(tree, false)
 }

@@ -1,33 +1,33 @@
-//! Texts of a rule as they stand in `:path`, where characters are percent-encoded that Traefik decodes before it asks a
-//! rule. Envoy decodes the unreserved ones of a path only, and none of a query.
+//! Texts of a rule in the form of `:path`, where characters are percent-encoded that Traefik decodes before it
+//! evaluates a rule. Envoy decodes only the unreserved ones of a path, and none of a query.
 //!
-//! Promises: no spelling of a character walks past a rule, whichever of its digits are capitals. What stands encoded in a
-//! rule is asked for so.
+//! Promises: no spelling of a character bypasses a rule, whatever the case of its digits. An encoded character in a
+//! rule is matched in its encoded form.
 //!
-//! Refuses: regular expressions that ask for single bytes of such characters, or for where words end.
+//! Refuses: regular expressions that match single bytes of such characters, or the ends of words.
 
 use super::pattern::{Kind, quote, scan};
 
-/// What a regular expression for a path is to be, when its brackets or escapes are none.
+/// The expected form of a regular expression for a path, if its brackets or escapes are not supported.
 pub(super) const EXPECTED: &str = "a regular expression in which characters that a path has encoded (anything but \
                                    A-Z a-z 0-9 and -._~!$&'()*+,;=:@/) stand outside of brackets, as (é|è), and without \
                                    \\s \\b \\p \\x and (?i) for them";
 
-/// One character that stands encoded, after the `%` of its first byte has not been matched by anything else.
+/// An encoded character, where no earlier part has matched the `%` of its first byte.
 const ENCODED: &str = "(?i:%[0-9a-f]{2}(?:%[89ab][0-9a-f])*)";
 
-/// Whether Envoy leaves a client one way only to write a path: it has unreserved characters and slashes alone.
+/// True if Envoy leaves only one spelling of a path: the path has only unreserved characters and slashes.
 pub(super) fn has_one_spelling(path: &str) -> bool {
     path.chars().all(|c| is_unreserved(c) || c == '/')
 }
 
-/// A regular expression for a path, also for its encoded spellings.
+/// A regular expression for a path, including its encoded spellings.
 pub(super) fn path_regexp(regexp: &str) -> Option<String> {
     let pieces: Vec<(Kind, &str)> = scan(regexp).collect();
     let is_ahead = |index: usize, any: &[&str]| {
         pieces.get(index).is_some_and(|(kind, piece)| *kind == Kind::Plain && any.contains(piece))
     };
-    // How many pieces there are up to the first of these, with it.
+    // The number of pieces up to the first of these, inclusive.
     let up_to = |index: usize, any: &[&str]| {
         let behind = pieces.get(index..).unwrap_or_default();
         behind
@@ -87,7 +87,7 @@ pub(super) fn path_regexp(regexp: &str) -> Option<String> {
     (!(ignores_case && has_foreign)).then_some(written)
 }
 
-/// A name or a value in a query; it may have an equals sign of its own where nothing else begins with one.
+/// A name or a value in a query; it may contain an equals sign where no other part begins with one.
 pub(super) fn in_query(text: &str, may_equal: bool) -> String {
     let of = |c: char| match c {
         ' ' => r"(?:\+|%20)".to_owned(),
@@ -114,22 +114,22 @@ fn either(c: char) -> String {
     format!("(?:{}|{})", quote(c.encode_utf8(&mut [0; 4])), triplets(c))
 }
 
-/// The character, encoded.
+/// The percent-encoded character.
 fn triplets(c: char) -> String {
     let bytes: String = c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02x}")).collect();
     format!("(?i:{bytes})")
 }
 
-/// What stands encoded in a rule.
+/// An encoded character in a rule.
 fn triplet(text: &str) -> Option<String> {
     let code = text.strip_prefix('%').filter(|code| code.len() == 2)?;
     let byte = u8::from_str_radix(code, 16).ok().filter(|_| code.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-    // Envoy has decoded it.
+    // Envoy has decoded the character.
     let c = char::from(byte);
     Some(if is_unreserved(c) { either(c) } else { format!("(?i:%{byte:02x})") })
 }
 
-/// `{2}`, `{2,}` or `{2,3}`; other braces are characters.
+/// True for `{2}`, `{2,}` or `{2,3}`; other braces are literal.
 fn is_repetition(text: &str) -> bool {
     let Some(inner) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) else { return false };
     let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
@@ -140,8 +140,8 @@ fn or_encoded(piece: &str) -> String {
     format!("(?:{piece}|{ENCODED})")
 }
 
-/// A class; one of all characters but some has encoded characters too. `None` when it names a character that a path has
-/// encoded.
+/// A character class; a negated one matches encoded characters too. `None` if the class contains a character that is
+/// encoded in paths.
 fn of_class(class: &str, is_repeated: bool) -> Option<String> {
     let inner = class.strip_prefix('[')?.strip_suffix(']')?;
     let (is_negated, inner) = inner.strip_prefix('^').map_or((false, inner), |inner| (true, inner));
@@ -174,7 +174,7 @@ fn of_class(class: &str, is_repeated: bool) -> Option<String> {
         }
         last = Some(c);
     }
-    // Repeated, it matches an encoded character bit by bit, unless it leaves out some of the bits.
+    // If repeated, the class matches an encoded character piece by piece, unless it excludes some of the pieces.
     let leaves_out_bits = rest.contains(|c: char| c == '%' || c.is_ascii_alphanumeric());
     Some(if is_negated && (leaves_out_bits || !is_repeated) { or_encoded(class) } else { class.to_owned() })
 }

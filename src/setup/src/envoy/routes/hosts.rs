@@ -1,4 +1,4 @@
-//! Virtual hosts: which routes each host has.
+//! Virtual hosts: the routes of each host.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Action, Candidate, MOST_ROUTES, matching};
 
-/// The virtual hosts of candidates in the order of their precedence.
+/// The virtual hosts of candidates, in order of precedence.
 pub(super) fn virtual_hosts(candidates: &[Candidate<'_>], action: Action<'_>) -> Result<Vec<Value>, Mistake> {
     let everywhere: Vec<usize> = indices(candidates, |candidate| candidate.hosts.is_empty());
     let mut of_host: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
@@ -19,7 +19,7 @@ pub(super) fn virtual_hosts(candidates: &[Candidate<'_>], action: Action<'_>) ->
             }
         }
     }
-    // Routes → the hosts that have them.
+    // By routes: the hosts that have them.
     let mut groups: Vec<(Vec<usize>, Vec<&str>)> = Vec::new();
     let mut known: HashMap<Vec<usize>, usize> = HashMap::new();
     let mut total = 0_usize;
@@ -53,14 +53,14 @@ fn indices(candidates: &[Candidate<'_>], wanted: impl Fn(&Candidate<'_>) -> bool
     candidates.iter().enumerate().filter(|(_, candidate)| wanted(candidate)).map(|(index, _)| index).collect()
 }
 
-/// Both in the order of their precedence.
+/// Merges two lists in order of precedence.
 fn merged(one: &[usize], other: &[usize]) -> Vec<usize> {
     let mut all: Vec<usize> = one.iter().chain(other).copied().collect();
     all.sort_unstable();
     all
 }
 
-/// Without those that are not for this host, and those behind one that takes everything.
+/// Removes routes that are not for this host, and routes after one that matches everything.
 fn reachable(candidates: &[Candidate<'_>], routes: Vec<usize>, host: &str) -> Vec<usize> {
     let mut reached = Vec::new();
     for index in routes {
@@ -69,7 +69,7 @@ fn reachable(candidates: &[Candidate<'_>], routes: Vec<usize>, host: &str) -> Ve
             continue;
         }
         reached.push(index);
-        // In the virtual host for all others, hosts that it is not for have one of their own.
+        // In the virtual host for all other hosts, excluded hosts have a virtual host of their own.
         if candidate.answers.is_empty() {
             break;
         }
@@ -98,7 +98,7 @@ fn virtual_host(
     json!({ "name": name, "domains": domains, "routes": routes })
 }
 
-/// As it stands in `:authority`.
+/// A domain in the form of `:authority`.
 fn authority(domain: &str, is_exact: bool) -> String {
     let is_ipv6 = is_exact && domain.parse::<std::net::Ipv6Addr>().is_ok();
     if is_ipv6 { format!("[{domain}]") } else { domain.to_owned() }

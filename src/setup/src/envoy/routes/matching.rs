@@ -1,4 +1,4 @@
-//! Answers as Envoy's `RouteMatch`. The host is no part of it: virtual hosts are.
+//! Conditions as Envoy's `RouteMatch`. Hosts are not included: they select virtual hosts.
 
 use serde_json::{Map, Value, json};
 
@@ -6,10 +6,10 @@ use super::alternatives::Answer;
 use super::pattern::{PORT, of_path, of_query, quote, whole};
 use super::question::{Question, Wanted};
 
-/// Where the filter of [`super::super::manager`] puts the client's address.
+/// The key under which the filter of [`super::super::manager`] stores the client's address.
 pub(crate) const CLIENT_IP: &str = "envoy_autocert.client_ip";
 
-/// The conditions of a route. `Err` is what Envoy can't be asked.
+/// The conditions of a route. `Err` is a condition that Envoy can't evaluate.
 pub(super) fn route_match(answers: &[Answer]) -> Result<Value, &'static str> {
     let mut parts = Parts::default();
     for answer in answers {
@@ -40,7 +40,7 @@ impl Parts {
             Question::PathPattern(regexp) if path_is_free => {
                 self.set_path("safe_regex", json!({ "regex": whole(regexp) }));
             }
-            // `:path` has the query too.
+            // `:path` includes the query.
             Question::Path(path) => self.ask(":path", regex(&format!(r"{}(?:\?.*)?", quote(path))), *negated),
             Question::PathPrefix(prefix) => self.ask(":path", json!({ "prefix": prefix }), *negated),
             Question::PathPattern(regexp) => self.ask(":path", regex(&of_path(regexp)), *negated),
@@ -87,7 +87,7 @@ impl Parts {
         if negated {
             asked["invert_match"] = json!(true);
             if !header.starts_with(':') {
-                // Envoy would say no, rather than yes, of a request without the header.
+                // For a request without the header, Envoy would evaluate the inverted condition as false.
                 asked["treat_missing_header_as_empty"] = json!(true);
             }
         }

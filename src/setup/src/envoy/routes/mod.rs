@@ -1,8 +1,8 @@
-//! From routers to Envoy's routes, so that each request goes where Traefik would send it: of the routers that match, the
-//! one with the highest priority; of those with the same, the first by name. No router: 404.
+//! Converts routers to Envoy's routes, so that each request goes where Traefik would send it: of the matching routers,
+//! to the one with the highest priority; among equals, to the first by name; without a matching router, 404.
 //!
-//! Each host that a rule names has a virtual host with the routes of all routers that may take it, in their order; hosts
-//! with the same routes share one. Routers that name none are in every one, and in the one for all other hosts.
+//! Each host in a rule has a virtual host with the routes of all routers that may take it, in order; hosts with the
+//! same routes share one. Routers without hosts are in every virtual host, and in the one for all other hosts.
 
 mod alternatives;
 mod encoded;
@@ -20,27 +20,28 @@ use self::alternatives::Answer;
 use self::question::Question;
 use crate::model::{HttpRouter, Target};
 
-/// The most routes of one listener: routers without a host are repeated for each host.
+/// Maximum number of routes of a listener: routers without a host are repeated for each host.
 const MOST_ROUTES: usize = 500_000;
 
-/// A route of one alternative of a router's rule.
+/// A route for one alternative of a router's rule.
 struct Candidate<'s> {
     router: &'s HttpRouter,
-    /// Without the hosts.
+    /// The conditions, without hosts.
     answers: Vec<Answer>,
-    /// The hosts it is for; empty for all.
+    /// The hosts that the route is for; empty for all.
     hosts: Vec<String>,
-    /// The hosts it is not for.
+    /// The hosts that are excluded.
     others: Vec<String>,
 }
 
-/// What a router's routes do (`route`, `direct_response` …); the flag says that the route is for every host.
+/// Callback for the action of a router's routes (`route`, `direct_response` …); the flag says that the route is for
+/// every host.
 pub type Action<'a> = &'a dyn Fn(&HttpRouter, bool) -> Value;
 
 /// The virtual hosts of these routers.
 ///
 /// # Errors
-/// When a rule can't be said in Envoy's terms, by the router's name.
+/// If a rule can't be expressed in Envoy's configuration: the router's name.
 pub fn virtual_hosts(routers: &[&HttpRouter], action: Action<'_>) -> Result<Vec<Value>, Vec<Mistake>> {
     let mut mistakes = Vec::new();
     let mut candidates = Vec::new();
@@ -58,7 +59,7 @@ pub fn virtual_hosts(routers: &[&HttpRouter], action: Action<'_>) -> Result<Vec<
     Err(mistakes)
 }
 
-/// Whether a router asks for the client's address.
+/// True if a router's rule matches the client's address.
 pub fn asks_for_client_ip(router: &HttpRouter) -> bool {
     use config::rule::{MatcherKind, Rule};
     fn asks(rule: &Rule) -> bool {
@@ -71,7 +72,7 @@ pub fn asks_for_client_ip(router: &HttpRouter) -> bool {
     asks(&router.rule)
 }
 
-/// The hosts that a rule names, negated ones left out. They are in lower case once a setup is read.
+/// The hosts in a rule, without negated ones. They are in lower case once a setup is read.
 pub(crate) fn hosts(rule: &config::rule::Rule) -> Vec<&str> {
     use config::rule::{MatcherKind, Rule};
     fn collect<'r>(rule: &'r Rule, negated: bool, hosts: &mut Vec<&'r str>) {
@@ -91,7 +92,7 @@ pub(crate) fn hosts(rule: &config::rule::Rule) -> Vec<&str> {
 
 /// A mistake in a router's rule.
 fn mistake(router: &HttpRouter, expected: String) -> Mistake {
-    /// As much of a rule as shows which one it is.
+    /// Length of a rule's beginning that identifies it in a message.
     const SHOWN: usize = 60;
     let mut found: String = router.rule_text.chars().take(SHOWN).collect();
     if found.len() < router.rule_text.len() {
@@ -125,7 +126,8 @@ fn of_router(router: &HttpRouter) -> Result<Vec<Candidate<'_>>, Mistake> {
     Ok(candidates)
 }
 
-/// A closed router takes whatever has the query parameter that a regular expression is for: its value may be encoded.
+/// For a closed router, a regular expression for a query parameter becomes a test of its presence: the value may be
+/// encoded.
 fn in_doubt(answers: Vec<Answer>) -> Vec<Answer> {
     let answer = |answer| match answer {
         Answer { question: Question::QueryPattern(..), negated: true } => None,
@@ -137,7 +139,7 @@ fn in_doubt(answers: Vec<Answer>) -> Vec<Answer> {
     answers.into_iter().filter_map(answer).collect()
 }
 
-/// `Host(a) || Host(b)` is one route of two hosts.
+/// Merges `Host(a) || Host(b)` into one route with two hosts.
 fn merged<'s>(candidates: impl Iterator<Item = Candidate<'s>>) -> Vec<Candidate<'s>> {
     let mut all: Vec<Candidate<'s>> = Vec::new();
     let mut known: HashMap<Vec<Answer>, usize> = HashMap::new();
@@ -156,7 +158,7 @@ fn merged<'s>(candidates: impl Iterator<Item = Candidate<'s>>) -> Vec<Candidate<
     all
 }
 
-/// Takes the hosts out of the answers; `None` when they exclude each other.
+/// Separates the hosts from the conditions; `None` if they exclude each other.
 fn candidate(router: &HttpRouter, answers: Vec<Answer>) -> Option<Candidate<'_>> {
     let mut wanted: Option<Vec<String>> = None;
     let mut others = Vec::new();
@@ -230,7 +232,7 @@ mod tests {
     fn routers_without_a_host_are_in_every_virtual_host_by_their_priority() {
         let found =
             hosts(&["Host(`b.x`) && Path(`/aaaaaaaaaaaaa`)", "Host(`A.x.`)", "Path(`/aaaaaaaaaa`)", "Path(`/`)"]);
-        // Behind a router that takes the whole host nothing is reached.
+        // Routes after a router that takes the whole host are never reached.
         assert_eq!(found, ["a.x: 2 1", "b.x: 0 2 3", "*: 2 3"]);
     }
 

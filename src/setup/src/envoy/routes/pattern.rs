@@ -1,12 +1,12 @@
-//! Go's regular expressions as Envoy needs them. Both are RE2, but Go looks for a match anywhere in the host or the path
-//! alone, and Envoy matches the whole of `:authority` with its port, or of `:path` with its query.
+//! Converts Go's regular expressions for Envoy. Both are RE2, but Go searches for a match anywhere in the host or the
+//! path, and Envoy matches the whole of `:authority` with its port, or of `:path` with its query.
 
 use super::encoded::in_query;
 
-/// What may follow a host in `:authority`: Envoy finds its virtual host whatever stands for a port.
+/// The suffix of a host in `:authority`: Envoy finds its virtual host whatever is in place of a port.
 pub(super) const PORT: &str = r"(?::[^:\]]*)?";
 
-/// What is wrong with a regular expression, as Go would see it. What this parser refuses and Go takes is passed over:
+/// The error in a regular expression, as Go would report it. Syntax that this parser refuses and Go accepts is ignored:
 /// braces that are no repetition, and `\Q`.
 pub(super) fn mistake(regexp: &str) -> Option<String> {
     use regex_syntax::ast::{ErrorKind, parse::Parser};
@@ -31,19 +31,20 @@ pub(super) fn whole(regexp: &str) -> String {
     around(regexp, ".*", ".*")
 }
 
-/// For a host, in any case, in `:authority`.
+/// A regular expression for a host, ignoring case, in `:authority`.
 pub(super) fn of_authority(regexp: &str) -> String {
     let inner = rewrite(regexp, None, &format!("{PORT}$"));
     format!("(?i){}", around(&inner, ".*", ".*"))
 }
 
-/// For a path, in `:path`.
+/// A regular expression for a path, in `:path`.
 pub(super) fn of_path(regexp: &str) -> String {
     let inner = rewrite(regexp, Some('?'), r"(?:\?.*)?$");
     around(&inner, r"[^?]*", ".*")
 }
 
-/// For a value of the query parameter `key`, in `:path`. `None` when it can't be said of a part of a text.
+/// A regular expression for a value of the query parameter `key`, in `:path`. `None` if it can't be applied to a part
+/// of a text.
 pub(super) fn of_query(key: &str, regexp: &str) -> Option<String> {
     let inner = rewrite(regexp, Some('&'), "$");
     if has_alternatives(&inner) || regexp.starts_with("(?") {
@@ -56,7 +57,7 @@ pub(super) fn of_query(key: &str, regexp: &str) -> Option<String> {
     (!has_anchor).then(|| format!("{}{head}(?:{inner}){tail}(?:&.*)?", before_value(key)))
 }
 
-/// This value of the query parameter `key`, in `:path`, as clients encode it.
+/// A regular expression for this value of the query parameter `key`, in `:path`, as clients encode it.
 pub(super) fn of_query_value(key: &str, value: &str) -> String {
     let equals = if value.is_empty() { "=?" } else { "" };
     let before = before_value(key);
@@ -64,7 +65,7 @@ pub(super) fn of_query_value(key: &str, value: &str) -> String {
     format!("{before}{equals}{}(?:&.*)?", in_query(value, true))
 }
 
-/// The text itself.
+/// A regular expression for the literal text.
 pub(super) fn quote(text: &str) -> String {
     let mut quoted = String::new();
     for c in text.chars() {
@@ -76,8 +77,8 @@ pub(super) fn quote(text: &str) -> String {
     quoted
 }
 
-/// The regular expression of a template of v2: `{name}` stands for anything but a separator, `{name:regexp}` for what
-/// the regular expression matches. `None` where a brace is not closed.
+/// The regular expression of a v2 template: `{name}` matches anything but a separator, `{name:regexp}` matches the
+/// regular expression. `None` if a brace is not closed.
 pub(super) fn of_template(template: &str, default: &str) -> Option<String> {
     let mut regexp = String::new();
     let mut rest = template;
@@ -100,7 +101,7 @@ pub(super) fn of_template(template: &str, default: &str) -> Option<String> {
     (!rest.contains('}')).then(|| regexp + &quote(rest))
 }
 
-/// The query parameter `key`, with any value or none, in `:path`.
+/// A regular expression for the query parameter `key`, with any value or none, in `:path`.
 pub(super) fn of_query_key(key: &str) -> String {
     format!(r"{}(?:[=&].*)?", before_value(key).trim_end_matches('='))
 }
@@ -109,7 +110,7 @@ fn before_value(key: &str) -> String {
     format!(r"[^?]*\?(?:.*&)?{}=", in_query(key, false))
 }
 
-/// With what may stand before and behind, unless it says where the text begins and ends.
+/// Allows text before and after a match, unless the expression is anchored.
 fn around(regexp: &str, before: &str, behind: &str) -> String {
     if has_alternatives(regexp) || regexp.starts_with("(?") {
         return format!("{before}(?:{regexp}){behind}");
@@ -135,7 +136,7 @@ fn ends_with_dollar(regexp: &str) -> bool {
     scan(regexp).last() == Some((Kind::Plain, "$"))
 }
 
-/// With another end of the text, and nothing but a literal that matches `never`.
+/// Replaces the anchor at the end of the text, and excludes the character `never` from everything except literals.
 fn rewrite(regexp: &str, never: Option<char>, end: &str) -> String {
     let mut written = String::new();
     for (kind, piece) in scan(regexp) {
@@ -175,7 +176,7 @@ pub(super) fn scan(regexp: &str) -> impl Iterator<Item = (Kind, &str)> {
     })
 }
 
-/// A class may begin with `]`, and have `[:alpha:]` and escapes in it.
+/// The length of a class, which may begin with `]`, and contain `[:alpha:]` and escapes.
 fn class_length(text: &str) -> usize {
     let mut index = if text.starts_with("[^") { 2 } else { 1 };
     let at = |index: usize| text.get(index..).unwrap_or_default();

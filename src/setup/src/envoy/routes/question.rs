@@ -1,4 +1,4 @@
-//! What a matcher asks of a request, one question at a time, free of the rule's syntax.
+//! Questions that a matcher asks about a request, independent of the rule's syntax.
 
 use config::rule::{Matcher, MatcherKind, Rule, Syntax};
 
@@ -7,36 +7,36 @@ use super::{encoded, pattern};
 /// A question about a request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Question {
-    /// Whether the client's address is in one of these ranges: address and length of the prefix.
+    /// The client's address is in one of these ranges: address and prefix length.
     ClientIp(Vec<(String, u32)>),
-    /// Whether a header has this value.
+    /// A header has this value.
     Header(String, Wanted),
-    /// Whether the host is one of these, in lower case.
+    /// The host is one of these, in lower case.
     Host(Vec<String>),
-    /// Whether `:authority` as a whole matches.
+    /// The whole of `:authority` matches.
     HostPattern(String),
-    /// Whether the method is this one.
+    /// The method is this one.
     Method(String),
-    /// Whether the path, without the query, is this one.
+    /// The path, without the query, is this one.
     Path(String),
-    /// Whether the path has a match of this.
+    /// The path has a match of this expression.
     PathPattern(String),
-    /// Whether the path begins so.
+    /// The path begins with this prefix.
     PathPrefix(String),
-    /// Whether the query, as part of `:path`, matches.
+    /// The query, as part of `:path`, matches.
     Query(String),
-    /// Whether a value of a query parameter, as it is encoded, has a match of this.
+    /// An encoded value of a query parameter has a match of this expression.
     QueryPattern(String, String),
 }
 
-/// What a header's value is to be.
+/// The required value of a header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Wanted {
-    /// Any.
+    /// Any value.
     Any,
-    /// This text.
+    /// Exactly this text.
     Exact(String),
-    /// Something that matches as a whole.
+    /// A value that matches as a whole.
     Pattern(String),
 }
 
@@ -49,7 +49,7 @@ pub(super) enum Tree {
     Ask(Question),
 }
 
-/// Why a rule can't be taken: where, what was expected.
+/// The reason why a rule is not supported: the position, and what was expected.
 pub(super) struct Unfit {
     pub(super) column: usize,
     pub(super) expected: String,
@@ -140,7 +140,7 @@ fn hosts(arguments: &[String]) -> Tree {
     Tree::Ask(Question::Host(arguments.iter().map(|host| host.trim_end_matches('.').to_ascii_lowercase()).collect()))
 }
 
-/// Pairs of a name and a value, of which all must match. In v2 an empty value is any.
+/// Pairs of a name and a value, which must all match. In v2 an empty value is any.
 fn headers(matcher: &Matcher, syntax: Syntax) -> Tree {
     let pairs = matcher.arguments.chunks(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
     let question = |(name, value): (&String, &String)| {
@@ -178,7 +178,7 @@ fn query(key: &str, regexp: &str) -> Tree {
     Tree::Ask(Question::QueryPattern(key.to_owned(), regexp.to_owned()))
 }
 
-/// One is itself, more are joined.
+/// Joins several trees; a single one stays as it is.
 fn joined(mut trees: Vec<Tree>, join: fn(Vec<Tree>) -> Tree) -> Tree {
     if trees.len() == 1
         && let Some(only) = trees.pop()
@@ -189,7 +189,7 @@ fn joined(mut trees: Vec<Tree>, join: fn(Vec<Tree>) -> Tree) -> Tree {
     }
 }
 
-/// An address with the length of its prefix.
+/// An address with its prefix length.
 fn range_of(text: &str) -> Option<(String, u32)> {
     let (address, length) = text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
     let address: std::net::IpAddr = address.trim().parse().ok()?;

@@ -1,10 +1,10 @@
-//! Writes a configuration as YAML that a person likes to read: comments, the telling keys first, small things on one
-//! line, and what is the same in many places written once.
+//! Writes a configuration as readable YAML: comments, important keys first, short values on one line, and repeated
+//! values as aliases.
 //!
-//! [`write()`] takes a text under the key `#` of a mapping for a comment above it, and `{"*": key}` for a mapping that
-//! stands elsewhere; [`write_verbatim`] takes nothing for anything else than it is. A text is written so that every reader
-//! reads that very text, and no comment changes what is read. (The crates that write YAML write types; they put comments
-//! behind scalars only.)
+//! [`write()`] takes a text under the key `#` of a mapping as a comment above it, and `{"*": key}` as a reference to a
+//! mapping elsewhere; [`write_verbatim`] gives no key a special meaning. A text is written so that every reader reads
+//! that very text, and no comment changes the content. (The crates that write YAML write types; they support comments
+//! after scalars only.)
 
 mod order;
 mod scalar;
@@ -17,19 +17,19 @@ use serde_json::{Map, Value, json};
 use order::rank;
 use scalar::{comment_line, is_block, scalar};
 
-/// The key of comments.
+/// Key of comments.
 const COMMENT: &str = "#";
 
-/// The key of a mapping that stands for another one: see [`same`].
+/// Key of a reference to another mapping: see [`same`].
 const SAME: &str = "*";
 
-/// The longest line that is not a single text.
+/// Maximum length of a line, except for a single text.
 const WIDTH: usize = 120;
 
-/// The longest mapping or list that is written on one line: longer ones are read more easily below each other.
+/// Maximum length of a mapping or list in flow style: longer ones are easier to read in block style.
 const SHORT: usize = 100;
 
-/// Values under these keys that are the same get an anchor where they are first, and are referred to after.
+/// Keys whose repeated values get an anchor at the first occurrence, and aliases after it.
 const SHARED: [&str; 7] = [
     "capability_restriction_config",
     "code",
@@ -40,23 +40,23 @@ const SHARED: [&str; 7] = [
     "typed_per_filter_config",
 ];
 
-/// How many different values may be shared: each that stands under such a key is compared with all of them.
+/// Maximum number of different shared values: each value under such a key is compared with all of them.
 const MAX_SHARED: usize = 16;
 
-/// Puts a comment above a mapping. Each line of it becomes one of the text.
+/// Adds a comment above a mapping. Each line becomes a line of the comment.
 pub fn comment(value: &mut Value, text: &str) {
     if let Some(map) = value.as_object_mut() {
         map.insert(COMMENT.to_owned(), json!(text));
     }
 }
 
-/// Stands for the first mapping under this key in the text, which must be one of those that are shared. It takes little
-/// memory where the mapping itself, ten thousand times, takes much.
+/// A reference to the first mapping under this key, which must be one of the shared keys. It takes little memory where
+/// ten thousand copies of the mapping would take much.
 pub fn same(key: &str) -> Value {
     json!({ SAME: key })
 }
 
-/// Takes all comments away, and puts mappings where [`same`] stands for them: for whoever does not write text.
+/// Removes all comments, and resolves the references of [`same`]: for uses other than text.
 pub fn plain(value: &mut Value) {
     let mut firsts = Map::new();
     find_firsts(value, &mut firsts);
@@ -92,22 +92,22 @@ fn fill(value: &mut Value, firsts: &Map<String, Value>) {
     }
 }
 
-/// The text of a value of ours, with a line break at its end.
+/// The text of a value of ours, with a final line break.
 pub fn write(value: &Value) -> String {
     text(value, Marks::Ours, &mut BTreeSet::new())
 }
 
-/// The text of a value of somebody else's, in which `#` and `*` are keys as any other.
+/// The text of a foreign value, in which `#` and `*` are ordinary keys.
 pub fn write_verbatim(value: &Value) -> String {
     text(value, Marks::None, &mut BTreeSet::new())
 }
 
-/// The same, to stand in a text that has these anchors; those that are made are added.
+/// The text of a foreign value within a text that has these anchors; new anchors are added to the set.
 pub(crate) fn write_beside(value: &Value, anchors: &mut BTreeSet<String>) -> String {
     text(value, Marks::None, anchors)
 }
 
-/// The text of a value of somebody else's on one line, as it can stand between brackets.
+/// The text of a foreign value in flow style.
 pub(crate) fn flow(value: &Value) -> String {
     Marks::None.flow(value)
 }
@@ -135,19 +135,19 @@ fn text(value: &Value, marks: Marks, anchors: &mut BTreeSet<String>) -> String {
 struct Writer<'v> {
     text: String,
     shared: Vec<Shared<'v>>,
-    /// The keys of what [`same`] stands for.
+    /// The keys that references name.
     referred: BTreeSet<&'v str>,
     marks: Marks,
-    /// The anchors that there are already.
+    /// The anchors in use.
     anchors: &'v mut BTreeSet<String>,
 }
 
-/// Who wrote the keys `#` and `*`.
+/// The meaning of the keys `#` and `*`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Marks {
-    /// We: they are comments and references.
+    /// Comments and references, in values of ours.
     Ours,
-    /// Somebody else: they are keys.
+    /// Ordinary keys, in foreign values.
     None,
 }
 
@@ -159,7 +159,7 @@ struct Shared<'v> {
 }
 
 impl<'v> Writer<'v> {
-    /// Finds what is the same in many places.
+    /// Counts repeated values.
     fn count(&mut self, value: &'v Value) {
         match value {
             Value::Object(map) => {
@@ -190,7 +190,7 @@ impl<'v> Writer<'v> {
         false
     }
 
-    /// The lines of a mapping; the first one begins where the text ends.
+    /// Writes the lines of a mapping; the first one begins at the end of the text.
     fn map(&mut self, map: &'v Map<String, Value>, indent: usize) {
         let mut entries: Vec<(&String, &Value)> =
             map.iter().filter(|(key, value)| !self.marks.is_comment(key, value)).collect();
@@ -206,7 +206,7 @@ impl<'v> Writer<'v> {
         }
     }
 
-    /// What is behind a key.
+    /// Writes the value after a key.
     fn entry(&mut self, key: &str, value: &'v Value, indent: usize) {
         if let Some(key) = self.marks.same_key(value) {
             let _ = writeln!(self.text, " *{key}");
@@ -261,7 +261,7 @@ impl<'v> Writer<'v> {
         }
     }
 
-    /// The comment of a mapping.
+    /// Writes the comment of a mapping.
     fn above(&mut self, value: &Value, indent: usize) {
         let Some(text) = self.marks.comment(value) else { return };
         for line in text.split('\n') {
@@ -279,7 +279,7 @@ impl<'v> Writer<'v> {
         }
     }
 
-    /// Whether it is to stand on lines of its own.
+    /// True if the value is to be in block style.
     fn is_long(&self, value: &Value, indent: usize) -> bool {
         match value {
             Value::Object(map) if self.marks.is_bare(map) => return false,
@@ -310,7 +310,7 @@ impl Marks {
         map.get(SAME)?.as_str()
     }
 
-    /// Whether it has nothing but a comment.
+    /// True if a mapping has nothing but a comment.
     fn is_bare(self, map: &Map<String, Value>) -> bool {
         map.iter().all(|(key, value)| self.is_comment(key, value))
     }
@@ -329,7 +329,7 @@ impl Marks {
         }
     }
 
-    /// On one line.
+    /// The value in flow style.
     fn flow(self, value: &Value) -> String {
         match value {
             Value::Object(map) => {
@@ -355,7 +355,7 @@ fn is_shareable(key: &str, value: &Value) -> bool {
     SHARED.contains(&key) && matches!(value, Value::Array(_) | Value::Object(_))
 }
 
-/// Whether it is at most this long on one line, without writing all of something large.
+/// True if the value fits in this width in flow style; a large value is not written completely.
 fn fits(value: &Value, room: usize) -> bool {
     fn left(value: &Value, room: usize) -> Option<usize> {
         match value {
@@ -380,7 +380,7 @@ mod tests {
 
     use super::*;
 
-    /// What some reader or other takes for the end of a line, or for no text at all.
+    /// Characters that some reader takes for a line break, or refuses.
     const ODD: [char; 13] = [
         '\r', '\n', '\u{85}', '\u{2028}', '\u{2029}', '\u{b}', '\u{c}', '\0', '\u{1b}', '\u{feff}', '\u{fffe}',
         '\u{ffff}', '\t',
@@ -402,7 +402,7 @@ mod tests {
             }
             let text = write(&marked);
             prop_assert_eq!(serde_saphyr::from_str::<Value>(&text).unwrap(), meant);
-            // No reader breaks a line where another does not, and none finds a character that it refuses.
+            // No reader breaks a line where another does not, or finds a character that it refuses.
             prop_assert!(!text.chars().any(|c| c != '\n' && ODD.contains(&c)), "{:?}", text);
         }
 

@@ -1,4 +1,4 @@
-//! The order of keys that a person expects; the others stand between, by the alphabet.
+//! The order of keys for readers; other keys are in between, sorted by name.
 
 /// Keys that come before their siblings, in this order.
 const FIRST: [&str; 30] = [
@@ -34,7 +34,7 @@ const FIRST: [&str; 30] = [
     "xds_matcher",
 ];
 
-/// Keys that come behind their siblings, in this order.
+/// Keys that come after their siblings, in this order.
 const LAST: [&str; 12] = [
     "http_filters",
     "capability_restriction_config",
@@ -50,7 +50,7 @@ const LAST: [&str; 12] = [
     "layered_runtime",
 ];
 
-/// The place of a key among its siblings.
+/// The sort key of a key among its siblings.
 pub(super) fn rank(key: &str) -> (usize, usize, &str) {
     let first = FIRST.iter().position(|first| *first == key).unwrap_or(FIRST.len());
     let last = LAST.iter().position(|last| *last == key).map_or(0, |index| index + 1);

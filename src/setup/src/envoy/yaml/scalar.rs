@@ -1,15 +1,15 @@
-//! Texts, so that every reader takes them for that very text.
+//! Scalars that every reader reads as the very same text.
 
 use std::fmt::Write;
 
-/// A text, in quotes where it would be read as something else.
+/// A text, quoted if it would be read as something else.
 pub(super) fn scalar(text: &str) -> String {
     let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"_./-".contains(&byte);
     let is_word = text.bytes().all(|byte| is_safe(byte) || byte == b':' || byte == b'@');
     let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'/');
     let has_meaning = |word: &&str| word.eq_ignore_ascii_case(text);
     let means_something = ["true", "false", "yes", "no", "on", "off", "y", "n", "null"].iter().any(has_meaning);
-    // A duration is not mistaken for a number by any reader, and `0.05s` is prettier without quotes.
+    // No reader takes a duration for a number, and `0.05s` is prettier without quotes.
     let is_duration = text.strip_suffix('s').is_some_and(|digits| {
         digits.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit() || b == b'.')
     });
@@ -26,12 +26,12 @@ pub(super) fn scalar(text: &str) -> String {
     format!("\"{text}\"")
 }
 
-/// Line breaks, control characters, and what some readers take for such or refuse.
+/// True for line breaks, control characters, and characters that some readers take for such or refuse.
 fn is_odd(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// A line of a comment, in which nothing ends the line for any reader: YAML 1.1 has five line breaks.
+/// A line of a comment, without characters that end a line for any reader: YAML 1.1 has five line breaks.
 pub(super) fn comment_line(text: &str) -> String {
     let mut line = String::from("# ");
     for c in text.chars() {
@@ -46,11 +46,11 @@ pub(super) fn comment_line(text: &str) -> String {
 
 /// All odd characters are below U+10000.
 fn push_escaped(text: &mut String, odd: char) {
-    // A String takes all that is written to it.
+    // Writing to a String never fails.
     let _ = write!(text, "\\u{:04x}", u32::from(odd));
 }
 
-/// In double quotes.
+/// The text in double quotes.
 fn escaped(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -65,8 +65,8 @@ fn escaped(text: &str) -> String {
     quoted
 }
 
-/// Whether a text of several lines is the same when it is indented: it ends its last line, its first one shows how far it
-/// is indented, and no line begins oddly.
+/// True if a text of several lines can be a block scalar: it ends with a line break, its first line shows its
+/// indentation, and no line begins oddly.
 pub(super) fn is_block(text: &str) -> bool {
     let is_indented = |line: &str| line.starts_with(' ');
     let is_plain = |line: &str| !line.starts_with('\t') && !line.chars().any(is_odd);
