@@ -65,7 +65,7 @@ fn the_schema_and_the_reader_of_resolvers_know_the_same_keys() {
 fn the_reader_lists_no_key_that_the_schema_lacks() {
     // The reader's source names each of its keys in a literal.
     let sources = ["mod.rs", "account.rs", "ca.rs", "challenges.rs", "dns.rs", "fallback.rs", "limits.rs"];
-    let room = concat!(env!("CARGO_MANIFEST_DIR"), "/../resolver/src/config/acme_options/");
+    let room = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/src/acme_options/");
     let schema = schema();
     let names = ["Acme", "Eab", "HttpChallenge", "TlsChallenge", "DnsChallenge", "Propagation", "RateLimits"];
     let names = names.into_iter().chain(["CertificatesResolver"]);
