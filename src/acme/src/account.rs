@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::client::{Call, Client, OnSilence, Signed, parse};
+use crate::client::{Call, Client, OnSilence, Signed};
 use crate::error::Error;
 use crate::external_account::Binding;
+use crate::fetch::parse;
 use crate::host::{Host, Response};
 use crate::lenient::Object;
 use crate::origin::resolve;

@@ -2,54 +2,16 @@
 
 use std::time::Duration;
 
-use crate::challenge::{Challenge, ChallengeType, named};
-use crate::client::{Client, parse};
+use crate::challenge::{ChallengeType, named};
+use crate::client::Client;
 use crate::error::{Error, Refusal};
+use crate::fetch::parse;
 use crate::host::Host;
-use crate::identifier::{Identifier, proved_by};
-use crate::issuance::{Custodian, Failure};
+use crate::identifier::Identifier;
 use crate::lenient::Object;
 use crate::order::Order;
 use crate::problem::{self, Problem};
-use crate::resumption::Drive;
 use crate::retry_after;
-use crate::validation::validate;
-
-/// How long an answer to a challenge stands at the longest, in seconds, from when the CA is told; it is withdrawn when
-/// the validation ended.
-const CHALLENGE_LIFETIME: i64 = 60 * 60;
-
-/// The lengths a token may have: 128 bits of entropy need 22 characters (RFC 8555 §8.3), and the bound keeps state small.
-const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 22..=128;
-
-/// The most names by which a CA may find its record (draft-ietf-acme-dns-persist §4: at most ten).
-const MAX_ISSUER_DOMAIN_NAMES: usize = 10;
-
-/// Proves one name of an order, whose authorization is pending: answers a challenge, waits for the CA's verdict.
-pub(crate) async fn fulfil<H: Host, C: Custodian>(
-    client: &Client<H>,
-    drive: &Drive<'_, C>,
-    names: &[Identifier],
-    url: &str,
-    look: &Authorization,
-) -> Result<(), Failure<C::Error>> {
-    let custodian = drive.custodian;
-    let offer = choose(client, custodian, names, &drive.order(), (url, look))?;
-    custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
-    if !offer.is_begun && !offer.delay.is_zero() {
-        client.host.sleep(offer.delay).await;
-    }
-    let verdict = async {
-        drive.count().await?;
-        Ok(validate(client, drive, url, &offer).await?)
-    };
-    let verdict = verdict.await;
-    // A CA that wants to be asked again later may look until then; the answer ends by its own expiry.
-    if !matches!(verdict, Err(Failure::Acme(Error::AskedToWait { .. }))) {
-        custodian.retract(&offer.challenge).await;
-    }
-    verdict
-}
 
 /// What went wrong with the authorizations of an order that the CA gave up.
 pub(crate) async fn problems<H: Host>(client: &Client<H>, urls: &[String]) -> Vec<Refusal> {
@@ -77,77 +39,6 @@ pub(crate) async fn fetch<H: Host>(client: &Client<H>, url: &str) -> Result<Auth
     Ok(Authorization { state: parse(url, &response, AuthorizationState::of)?, retry_after })
 }
 
-/// A challenge to be answered: where to say so, whether that was said already, after which wait, and the answer.
-pub(crate) struct Offer {
-    pub(crate) url: String,
-    pub(crate) is_begun: bool,
-    /// How long the CA asked to be left alone, where it is at it already.
-    pub(crate) asked: Option<Duration>,
-    delay: Duration,
-    pub(crate) challenge: Challenge,
-}
-
-/// Lets the custodian choose among those of the offered challenges that can be used.
-fn choose<H: Host, C: Custodian>(
-    client: &Client<H>,
-    custodian: &C,
-    names: &[Identifier],
-    order: &Order,
-    (base, look): (&str, &Authorization),
-) -> Result<Offer, Error> {
-    let state = &look.state;
-    // No CA would have it so for long; it may be the answer to another question.
-    if state.challenges.is_empty() {
-        let what = "it is pending and offers no challenge".to_owned();
-        return Err(Error::BadAnswer { url: base.to_owned(), what });
-    }
-    let told = state.identifier.as_deref();
-    let Some((host, wildcard)) = proved_by(names, told, state.wildcard) else {
-        let names = told.map(str::to_owned).into_iter().collect();
-        return Err(Error::OrderNamesChanged { order: order.url.clone(), names });
-    };
-    let usable: Vec<(ChallengeType, &ChallengeState, &str)> = state.challenges.iter().filter_map(usable).collect();
-    let offered: Vec<ChallengeType> = usable.iter().map(|(kind, ..)| *kind).collect();
-    let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun()).map(|(kind, ..)| *kind);
-    let way = custodian.choose(&named(&host, wildcard), &offered, begun);
-    let chosen = way.and_then(|way| usable.iter().find(|(kind, ..)| *kind == way.kind).map(|found| (way, found)));
-    let Some((way, (kind, challenge, url))) = chosen else {
-        let offered = state.challenges.iter().map(ChallengeState::described).collect();
-        return Err(Error::NoChallenge { identifier: named(&host, wildcard), offered });
-    };
-    let (url, is_begun) = (client.trusted("challenge.url", base, (*url).to_owned())?, challenge.is_begun());
-    let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
-    let delay = i64::try_from(way.delay.as_secs()).unwrap_or(i64::MAX);
-    let token = challenge.token.clone().unwrap_or_default();
-    let challenge = Challenge {
-        kind: *kind,
-        key_authorization: if token.is_empty() { String::new() } else { client.key.key_authorization(&token) },
-        token,
-        host,
-        wildcard,
-        account: client.kid().unwrap_or_default(),
-        issuer_domain_names: challenge.issuer_domain_names.clone(),
-        expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
-    };
-    let asked = look.retry_after.filter(|_| is_begun);
-    Ok(Offer { url, is_begun, asked, delay: way.delay, challenge })
-}
-
-/// A challenge of a type we know that has all it must have, with its URL.
-fn usable(challenge: &ChallengeState) -> Option<(ChallengeType, &ChallengeState, &str)> {
-    let kind = ChallengeType::from_name(&challenge.kind)?;
-    let is_whole = match kind {
-        ChallengeType::DnsPersist01 => (1..=MAX_ISSUER_DOMAIN_NAMES).contains(&challenge.issuer_domain_names.len()),
-        _ => challenge.token.as_deref().is_some_and(is_token),
-    };
-    Some((kind, challenge, challenge.url.as_deref()?)).filter(|_| is_whole)
-}
-
-/// Whether a text is a token (§8.1): base64url, and long enough to have its 128 bits.
-pub fn is_token(token: &str) -> bool {
-    TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-}
-
 /// Error of an authorization that can't become valid any more, which ends its order. `told` is the type of challenge
 /// that the CA was told of, if any.
 pub(crate) fn invalid(order: &Order, state: AuthorizationState, told: Option<ChallengeType>) -> Error {
@@ -167,11 +58,11 @@ fn refusal(state: AuthorizationState, told: Option<ChallengeType>) -> Option<Ref
 
 /// An authorization as it stands in JSON (§7.1.4).
 pub(crate) struct AuthorizationState {
-    identifier: Option<String>,
+    pub(crate) identifier: Option<String>,
     pub(crate) status: AuthorizationStatus,
     /// Challenges that can be read: one of a type that nobody knows may look like anything (§7.1.5).
-    challenges: Vec<ChallengeState>,
-    wildcard: bool,
+    pub(crate) challenges: Vec<ChallengeState>,
+    pub(crate) wildcard: bool,
 }
 
 impl AuthorizationState {
@@ -238,10 +129,10 @@ pub(crate) struct ChallengeState {
     /// Empty where there is none.
     kind: String,
     url: Option<String>,
-    token: Option<String>,
+    pub(crate) token: Option<String>,
     status: Option<String>,
     error: Option<Problem>,
-    issuer_domain_names: Vec<String>,
+    pub(crate) issuer_domain_names: Vec<String>,
 }
 
 impl ChallengeState {
@@ -262,7 +153,7 @@ impl ChallengeState {
     }
 
     /// True when the CA was told that it can look, and has not said yet what came of it.
-    fn is_begun(&self) -> bool {
+    pub(crate) fn is_begun(&self) -> bool {
         self.status.as_deref() == Some("processing") && self.error.is_none()
     }
 
@@ -277,7 +168,7 @@ impl ChallengeState {
     }
 
     /// Type of the challenge, and why it can't be answered, where that is its own fault.
-    fn described(&self) -> String {
+    pub(crate) fn described(&self) -> String {
         match (ChallengeType::from_name(&self.kind), usable(self)) {
             (Some(ChallengeType::DnsPersist01), None) => format!("{} (without usable issuer-domain-names)", self.kind),
             (Some(_), None) if self.url.is_none() => format!("{} (without a URL)", self.kind),
@@ -285,6 +176,27 @@ impl ChallengeState {
             _ => self.kind.clone(),
         }
     }
+}
+
+/// The lengths a token may have: 128 bits of entropy need 22 characters (RFC 8555 §8.3), and the bound keeps state small.
+const TOKEN_LENGTHS: std::ops::RangeInclusive<usize> = 22..=128;
+
+/// The most names by which a CA may find its record (draft-ietf-acme-dns-persist §4: at most ten).
+const MAX_ISSUER_DOMAIN_NAMES: usize = 10;
+
+/// A challenge of a type we know that has all it must have, with its URL.
+pub(crate) fn usable(challenge: &ChallengeState) -> Option<(ChallengeType, &ChallengeState, &str)> {
+    let kind = ChallengeType::from_name(&challenge.kind)?;
+    let is_whole = match kind {
+        ChallengeType::DnsPersist01 => (1..=MAX_ISSUER_DOMAIN_NAMES).contains(&challenge.issuer_domain_names.len()),
+        _ => challenge.token.as_deref().is_some_and(is_token),
+    };
+    Some((kind, challenge, challenge.url.as_deref()?)).filter(|_| is_whole)
+}
+
+/// Whether a text is a token (§8.1): base64url, and long enough to have its 128 bits.
+pub fn is_token(token: &str) -> bool {
+    TOKEN_LENGTHS.contains(&token.len()) && token.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::directory::{Ca, Directory};
 use crate::error::Error;
@@ -15,7 +14,7 @@ pub use crate::fetch::MAX_ANSWER;
 use crate::fetch::{Repeats, is_allowed, send};
 use crate::host::{Host, Method, Request, Response};
 use crate::jws::{AccountKey, KeyName};
-use crate::lenient::Object;
+use crate::options::Options;
 use crate::origin::{Origin, resolve};
 use crate::patience::Patience;
 use crate::problem::Problem;
@@ -36,23 +35,6 @@ const MAX_NONCES: usize = 64;
 
 /// Nonces are base64url (RFC 8555 §6.5.1); those of real CAs have at most a hundred characters.
 const MAX_NONCE: usize = 256;
-
-/// How a client behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Bounds one operation with its repetitions.
-    pub client_timeout: Duration,
-    /// Bounds each request.
-    pub request_timeout: Duration,
-    /// Bounds the wait from finalize to certificate.
-    pub certificate_timeout: Duration,
-    /// The profile that orders name (draft-ietf-acme-profiles §4).
-    pub profile: Option<String>,
-    /// Whether all chains of a certificate are downloaded, or the default one only (RFC 8555 §7.4.2).
-    pub alternate_chains: bool,
-    /// Origins besides the directory's that the CA may name in its URLs.
-    pub other_origins: Vec<Origin>,
-}
 
 /// A client of one CA with one account key. It may serve many flows at once.
 pub struct Client<H> {
@@ -256,24 +238,6 @@ impl<H: Host> Client<H> {
         }
         nonces.push(nonce);
     }
-}
-
-/// Reads a resource out of the JSON object that an answer is.
-pub(crate) fn parse<T>(url: &str, response: &Response, read: impl FnOnce(Object<'_>) -> T) -> Result<T, Error> {
-    Ok(read(Object(&json(url, response)?)))
-}
-
-fn json(url: &str, response: &Response) -> Result<Map<String, Value>, Error> {
-    match serde_json::from_slice(&response.body) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(_) => Err(unexpected(url, &"it is no object")),
-        Err(error) => Err(unexpected(url, &error)),
-    }
-}
-
-/// Error of an answer that is something else than what was asked for.
-pub(crate) fn unexpected(url: &str, why: &dyn std::fmt::Display) -> Error {
-    Error::BadAnswer { url: url.to_owned(), what: format!("it is not what was asked for: {why}") }
 }
 
 /// The wait after a refused nonce, when this many were refused before it in a row.

@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use crate::client::{Options, parse, unexpected};
 use crate::error::Error;
+use crate::fetch::parse;
+use crate::fetch::unexpected;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
 use crate::lenient::Object;
+use crate::options::Options;
 use crate::origin::{Origin, resolve};
 
 /// A CA whose directory is known.

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use crate::client::Options;
 use crate::error::Error;
+use serde_json::{Map, Value};
+
 use crate::host::{Host, Method, Request, Response, SendError};
+use crate::lenient::Object;
+use crate::options::Options;
 use crate::origin::{Origin, resolve};
 use crate::patience::Patience;
 use crate::problem::Problem;
@@ -132,4 +135,22 @@ impl<'p> Repeats<'p> {
         self.patience.wait(host, wait, asked).await;
         Ok(())
     }
+}
+
+/// Reads a resource out of the JSON object that an answer is.
+pub(crate) fn parse<T>(url: &str, response: &Response, read: impl FnOnce(Object<'_>) -> T) -> Result<T, Error> {
+    Ok(read(Object(&json(url, response)?)))
+}
+
+fn json(url: &str, response: &Response) -> Result<Map<String, Value>, Error> {
+    match serde_json::from_slice(&response.body) {
+        Ok(Value::Object(members)) => Ok(members),
+        Ok(_) => Err(unexpected(url, &"it is no object")),
+        Err(error) => Err(unexpected(url, &error)),
+    }
+}
+
+/// Error of an answer that is something else than what was asked for.
+pub(crate) fn unexpected(url: &str, why: &dyn std::fmt::Display) -> Error {
+    Error::BadAnswer { url: url.to_owned(), what: format!("it is not what was asked for: {why}") }
 }

@@ -3,7 +3,6 @@
 //! It can be gone on with at any point: what a later run needs is given to the [`Custodian`] before the next request is
 //! sent, and a run that is given an order's URL asks the CA how far that order is and continues from there.
 
-use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,13 +10,14 @@ use futures::stream::{self, StreamExt};
 
 use crate::authorization::{self, AuthorizationStatus};
 use crate::certificate::{self, Chains};
-use crate::challenge::{Challenge, ChallengeType, Way};
 use crate::client::Client;
+use crate::custodian::{Custodian, Failure};
 use crate::error::{Class, Error, Refusal};
 use crate::host::Host;
 use crate::order::{self, Course, Identifier, Order, OrderState, OrderStatus};
-use crate::problem::Problem;
+use crate::poll::Poll;
 use crate::resumption::Drive;
+use crate::validation::fulfil;
 
 /// How many authorizations of an order are worked on at once: all of them for nearly every certificate there is.
 const AUTHORIZATIONS_AT_ONCE: usize = 32;
@@ -28,40 +28,8 @@ const MOST_SIGNING_REQUESTS: usize = 3;
 /// How often the state of an order may call for a step. A CA that goes in circles is not followed for ever.
 const MAX_STEPS: usize = 16;
 
-/// The first wait of a poll, what it is multiplied by each time, and the longest without the CA asking for one. A CA on
-/// the same network is done in milliseconds, one on the Internet in seconds; eight looks reach from the one to the other.
-const FIRST_POLL: Duration = Duration::from_millis(5);
-const POLL_GROWTH: u32 = 3;
-const LONGEST_POLL: Duration = Duration::from_secs(5);
-
 /// The wait before a signing request is sent again that did not arrive, or an order that the CA did not take.
 const BEFORE_ANOTHER: Duration = Duration::from_secs(1);
-
-/// What an issuance needs besides the CA: somebody who keeps what must not be lost, and holds the keys.
-pub trait Custodian {
-    /// Why it could not.
-    type Error;
-
-    /// An order was created, or gone on with, of which something is to be kept. MUST be durable when this returns.
-    fn ordered(&self, order: &Order) -> impl Future<Output = Result<(), Self::Error>>;
-
-    /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
-    /// none of them can be gone. The one that the CA was told of by an earlier run, and has not decided, is `begun`.
-    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way>;
-
-    /// The CA could not validate a challenge, and is told again after this time: shows it. MUST NOT fail.
-    fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) -> impl Future<Output = ()>;
-
-    /// Makes the answer to a challenge ready. The CA may ask for it as soon as this returns.
-    fn publish(&self, challenge: &Challenge) -> impl Future<Output = Result<(), Self::Error>>;
-
-    /// Withdraws it: the CA has its verdict, or could not be told.
-    fn retract(&self, challenge: &Challenge) -> impl Future<Output = ()>;
-
-    /// A signing request for this order, in DER. Its key MUST be durable when this returns, and asked again for the
-    /// same order it MUST be for the same key.
-    fn csr(&self, order: &str) -> impl Future<Output = Result<Vec<u8>, Self::Error>>;
-}
 
 /// A certificate, and the order it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,30 +38,6 @@ pub struct Issued {
     pub order: String,
     /// Its chains.
     pub chains: Chains,
-}
-
-/// Why an issuance ended without a chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure<E> {
-    /// The CA, or the way to it.
-    Acme(Error),
-    /// The custodian.
-    Custodian(E),
-}
-
-impl<E> From<Error> for Failure<E> {
-    fn from(error: Error) -> Self {
-        Self::Acme(error)
-    }
-}
-
-impl<E: fmt::Display> fmt::Display for Failure<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Acme(error) => write!(f, "{error}"),
-            Self::Custodian(error) => write!(f, "{error}"),
-        }
-    }
 }
 
 /// How an order begins.
@@ -273,7 +217,7 @@ async fn authorize<H: Host, C: Custodian>(
     }
     drive.proved(valid)?;
     let verdicts = stream::iter(&pending)
-        .map(|(url, look)| authorization::fulfil(client, drive, names, url, look))
+        .map(|(url, look)| fulfil(client, drive, names, url, look))
         .buffer_unordered(AUTHORIZATIONS_AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -424,42 +368,4 @@ async fn given_up<H: Host>(client: &Client<H>, order: Order, state: OrderState) 
 
 fn bad_order(order: &Order, what: &str) -> Error {
     Error::BadAnswer { url: order.url.clone(), what: what.to_owned() }
-}
-
-/// The waits of a poll: short at first, then longer; as long as the CA asks where it does; all within a bound.
-pub(crate) struct Poll<'a, H> {
-    host: &'a H,
-    waiting_for: &'static str,
-    timeout: Duration,
-    waited: Duration,
-    next: Duration,
-}
-
-impl<'a, H: Host> Poll<'a, H> {
-    pub(crate) fn new(host: &'a H, waiting_for: &'static str, timeout: Duration) -> Self {
-        Self { host, waiting_for, timeout, waited: Duration::ZERO, next: FIRST_POLL }
-    }
-
-    /// True when all the waits together have reached the bound.
-    pub(crate) fn is_over(&self) -> bool {
-        self.waited >= self.timeout
-    }
-
-    /// Waits before the next look; an error when all the waits together are over the bound. A CA that asks for more than
-    /// what is left of it is not asked again by this poll: whoever polls comes back when it may.
-    pub(crate) async fn wait(&mut self, asked: Option<Duration>) -> Result<(), Error> {
-        let left = self.timeout.saturating_sub(self.waited);
-        if let Some(asked) = asked.filter(|asked| *asked > left) {
-            let (waiting_for, timeout) = (self.waiting_for.to_owned(), self.timeout);
-            return Err(Error::AskedToWait { waiting_for, timeout, asked });
-        }
-        if left.is_zero() {
-            return Err(Error::TimedOut { waiting_for: self.waiting_for.to_owned(), after: self.timeout });
-        }
-        let wait = asked.unwrap_or(Duration::ZERO).max(self.next).min(left);
-        self.host.sleep(wait).await;
-        self.waited = self.waited.saturating_add(wait);
-        self.next = self.next.saturating_mul(POLL_GROWTH).min(LONGEST_POLL);
-        Ok(())
-    }
 }

@@ -7,9 +7,10 @@
 //!
 //! Read it in this order:
 //! - [`issuance`]: from a list of names to a chain, the flow that all others serve;
-//! - [`order`], [`authorization`] and their validation, [`challenge`], [`certificate`], [`account`],
+//! - [`order`], [`authorization`], [`offer`] and validation, [`challenge`], [`certificate`], [`account`],
 //!   [`external_account`]: its steps, one section of the RFC each;
 //! - [`renewal_info`]: when the CA wants to see it again (RFC 9773);
+//! - [`custodian`]: who keeps what must not be lost;
 //! - [`client`]: one signed request with its nonces and retries;
 //! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts; what CAs write that
 //!   the RFC does not say is read in one of them;
@@ -26,6 +27,7 @@ pub mod authorization;
 pub mod certificate;
 pub mod challenge;
 pub mod client;
+pub mod custodian;
 pub mod directory;
 pub mod error;
 pub mod external_account;
@@ -36,10 +38,13 @@ pub mod issuance;
 pub mod jws;
 mod lenient;
 mod link;
+mod offer;
+mod options;
 pub mod order;
 pub mod origin;
 mod patience;
 mod pkcs8;
+mod poll;
 pub mod problem;
 pub mod renewal_info;
 mod resumption;
@@ -50,9 +55,10 @@ mod text;
 mod validation;
 
 pub use challenge::{Challenge, ChallengeType, Way};
-pub use client::{Client, Options};
+pub use client::Client;
 pub use error::{Class, Error, Refusal};
 pub use host::{Host, Method, Request, Response, SendError};
 pub use jws::AccountKey;
+pub use options::Options;
 pub use order::Identifier;
 pub use text::one_line;

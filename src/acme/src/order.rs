@@ -10,8 +10,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
 use crate::account::location;
-use crate::client::{Client, OnSilence, parse};
+use crate::client::{Client, OnSilence};
 use crate::error::Error;
+use crate::fetch::parse;
 use crate::host::{Host, Response};
 pub use crate::identifier::Identifier;
 use crate::identifier::{IdentifierResource, are_ours, are_same};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use crate::client::{Options, parse};
 use crate::directory::Ca;
 use crate::error::Error;
+use crate::fetch::parse;
 use crate::fetch::{fetch, is_allowed};
 use crate::host::Host;
 use crate::lenient::Object;
+use crate::options::Options;
 use crate::retry_after;
 
 /// The bounds of the wait before the CA is asked again (RFC 9773 §4.3.2 leaves them to the client): a CA that revokes

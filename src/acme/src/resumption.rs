@@ -5,8 +5,9 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::custodian::Custodian;
+use crate::custodian::Failure;
 use crate::error::Error;
-use crate::issuance::{Custodian, Failure};
 use crate::order::{Counts, Course, Order, OrderState, OrderStatus};
 
 /// How often an order is gone on with without having come further. Some CAs know dead orders for days.

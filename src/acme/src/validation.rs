@@ -9,13 +9,17 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, Offer, fetch, invalid};
+use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, fetch, invalid};
 use crate::client::{Client, OnSilence};
+use crate::custodian::{Custodian, Failure};
 use crate::error::{Class, Error, Refusal};
 use crate::host::{Host, Response};
-use crate::issuance::{Custodian, Poll};
+use crate::identifier::Identifier;
 use crate::lenient::Object;
+use crate::offer::Offer;
+use crate::offer::choose;
 use crate::patience::Patience;
+use crate::poll::Poll;
 use crate::problem::Problem;
 use crate::resumption::Drive;
 use crate::retry_after;
@@ -23,6 +27,32 @@ use crate::retry_after;
 /// The first wait before the CA is told again; it doubles. An Envoy that starts listens by then, and DNS may be there
 /// after the third.
 const FIRST_AGAIN: Duration = Duration::from_secs(5);
+
+/// Proves one name of an order, whose authorization is pending: answers a challenge, waits for the CA's verdict.
+pub(crate) async fn fulfil<H: Host, C: Custodian>(
+    client: &Client<H>,
+    drive: &Drive<'_, C>,
+    names: &[Identifier],
+    url: &str,
+    look: &Authorization,
+) -> Result<(), Failure<C::Error>> {
+    let custodian = drive.custodian;
+    let offer = choose(client, custodian, names, &drive.order(), (url, look))?;
+    custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
+    if !offer.is_begun && !offer.delay.is_zero() {
+        client.host.sleep(offer.delay).await;
+    }
+    let verdict = async {
+        drive.count().await?;
+        Ok(validate(client, drive, url, &offer).await?)
+    };
+    let verdict = verdict.await;
+    // A CA that wants to be asked again later may look until then; the answer ends by its own expiry.
+    if !matches!(verdict, Err(Failure::Acme(Error::AskedToWait { .. }))) {
+        custodian.retract(&offer.challenge).await;
+    }
+    verdict
+}
 
 /// Tells the CA that the answer is there, and waits until it has looked, for no longer than `clientTimeout`.
 pub(crate) async fn validate<H: Host, C: Custodian>(

@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use acme::custodian::Custodian;
 use acme::directory::Ca;
-use acme::issuance::{Beginning, Custodian, issue};
+use acme::issuance::{Beginning, issue};
 use acme::order::Order;
 use acme::problem::Problem;
 use acme::{

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::scene::{Keeper, Scene, acme_error, key, options};
-use acme::issuance::{Beginning, Failure, issue};
+use acme::custodian::Failure;
+use acme::issuance::{Beginning, issue};
 use acme::order::Order;
 use acme::scripted::{Certificate, Fault, Faults, Settings, Web};
 use acme::{Client, Error, Host, Identifier, account};

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use acme::issuance::Custodian;
+use acme::custodian::Custodian;
 use acme::order::Order;
 use acme::problem::Problem;
 use acme::{Challenge, ChallengeType, Class, Error, Host, Way};

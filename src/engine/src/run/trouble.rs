@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acme::issuance::Failure;
+use acme::custodian::Failure;
 use acme::{ChallengeType, Class, Error};
 
 use crate::vault::VaultError;

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::issuance::{Beginning, Custodian, Failure, Issued, issue};
+use acme::custodian::Custodian;
+use acme::custodian::Failure;
+use acme::issuance::{Beginning, Issued, issue};
 use acme::order::Order;
 use acme::problem::Problem;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
