@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::EngineOptions;
 use super::duration;
 use super::mistake::Mistake;
 use super::node::Node;
@@ -31,4 +30,21 @@ pub(super) fn read(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> EngineOption
     }
     table.finish(mistakes);
     options
+}
+
+/// Options for processing orders. Traefik has no such options.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// `engine.maxOrders`: maximum number of concurrent orders.
+    pub max_orders: usize,
+    /// `engine.retryMin`: the delay after a certificate's first failure; the delay doubles with each further failure.
+    pub retry_min: Duration,
+    /// `engine.retryMax`: the maximum delay.
+    pub retry_max: Duration,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self { max_orders: 20, retry_min: Duration::from_secs(60), retry_max: Duration::from_secs(6 * 60 * 60) }
+    }
 }

@@ -19,16 +19,14 @@ mod routers;
 pub mod rule;
 pub mod test_system;
 
-use std::time::Duration;
-
 use acme::origin::Origin;
 use serde_json::Value;
 
+pub use engine_options::EngineOptions;
 pub use limit::{Limit, Limits, is_private};
 pub use mistake::{Mistake, listed, nearest, shortened};
 use node::Node;
-use protocol::CertificateId;
-use protocol::SecretText;
+use protocol::{CertificateId, SecretText};
 pub use redirect::{HTTPS_PORT, Redirect};
 pub use resolver::{
     CaTrust, DnsChallenge, DnsPersistChallenge, Eab, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge,
@@ -87,23 +85,6 @@ pub enum Role {
     Engine,
     /// Only answers challenges.
     Responder,
-}
-
-/// Options for processing orders. Traefik has no such options.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EngineOptions {
-    /// `engine.maxOrders`: maximum number of concurrent orders.
-    pub max_orders: usize,
-    /// `engine.retryMin`: the delay after a certificate's first failure; the delay doubles with each further failure.
-    pub retry_min: Duration,
-    /// `engine.retryMax`: the maximum delay.
-    pub retry_max: Duration,
-}
-
-impl Default for EngineOptions {
-    fn default() -> Self {
-        Self { max_orders: 20, retry_min: Duration::from_secs(60), retry_max: Duration::from_secs(6 * 60 * 60) }
-    }
 }
 
 const TOKEN: &str = "one of the tokens of the sidecar's --api-token-file: 16 or more printable ASCII characters";

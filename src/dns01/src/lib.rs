@@ -7,8 +7,11 @@
 //! | folder or file | its part |
 //! |---|---|
 //! | `solver.rs` | challenges by token: presented, awaited, withdrawn |
+//! | `shared.rs`, `counted.rs` | the state that all challenges share |
 //! | `delegation.rs` | names to which a CNAME may lead a record |
 //! | `life.rs` | the task of one challenge's record, from finding its name to its removal |
+//! | `wish.rs` | the engine's wish for it |
+//! | `call.rs` | one call to a provider |
 //! | `removal.rs` | removes a record reliably, or says what to remove by hand |
 //! | `journal.rs` | the records at providers, on disk |
 //! | `turns.rs` | locks per provider and name |
@@ -21,6 +24,8 @@
 
 #![forbid(unsafe_code)]
 
+mod call;
+mod counted;
 mod delegation;
 mod journal;
 mod life;
@@ -31,10 +36,12 @@ pub mod provider;
 mod providers;
 mod removal;
 mod servers;
+mod shared;
 mod solver;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod wish;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -48,7 +55,8 @@ pub use lookup::{Exchange, MAX_SERVERS, Network, Question, Unanswered};
 pub use persist::Persistent;
 pub use providers::{ByCode, DnsProvider, Providers};
 pub use servers::NameServers;
-pub use solver::{Parts, Solver, Unsolved};
+pub use shared::Parts;
+pub use solver::{Solver, Unsolved};
 
 /// lego's switch: with `true`, records are made at the challenge's own name, and CNAMEs are ignored.
 const DISABLE_CNAME_SUPPORT: &str = "LEGO_DISABLE_CNAME_SUPPORT";

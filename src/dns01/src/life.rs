@@ -9,38 +9,22 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hickory_resolver::proto::rr::Name;
 use protocol::Dns01;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::timeout;
 
+use super::call::{CALL_TIMEOUT, bounded, late};
 use super::delegation;
 use super::journal::{Entry, Need};
 use super::lookup::{self, Lookup, LookupError};
 use super::propagation::Wanted;
 use super::providers::DnsProvider;
-use super::removal::{Counted, Made, remove};
-use super::solver::{Progress, Shared};
+use super::removal::{Made, remove};
+use super::shared::{Progress, Shared};
+use super::wish::{FORGOTTEN, Wish, unwanted};
 
-/// Maximum time of one call to a provider. `exec` and slow APIs take minutes.
-pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 /// Maximum time of finding a record's name: a dozen queries, with one name server that is down.
 const PLACE_TIMEOUT: Duration = Duration::from_secs(2 * 60);
-/// Time after which an engine has given up a challenge that it neither asks for nor withdraws: CAs are done sooner.
-pub(super) const FORGOTTEN: Duration = Duration::from_secs(60 * 60);
 /// Time that a record from before a restart waits for an engine that resumes its order.
 const GRACE: Duration = Duration::from_secs(60);
-
-/// The engine's interest in a challenge.
-pub(super) struct Wish {
-    /// Time of the last request.
-    pub(super) asked: Instant,
-    /// Set once the challenge is withdrawn; counts as a removal until the record is gone.
-    pub(super) withdrawn: Option<Counted>,
-}
-
-impl Wish {
-    pub(super) fn now() -> Self {
-        Self { asked: Instant::now(), withdrawn: None }
-    }
-}
 
 /// Solves a challenge, and returns once its record is removed.
 pub(super) async fn live(
@@ -93,29 +77,6 @@ pub(super) async fn live(
 pub(super) async fn leftover(shared: &Shared, entry: &Entry, wish: &mut watch::Receiver<Wish>) {
     unwanted(wish, GRACE).await;
     remove(shared, entry, Made::Yes).await;
-}
-
-/// Returns when the engine has withdrawn the challenge, or has not asked for it for this long.
-pub(super) async fn unwanted(wish: &mut watch::Receiver<Wish>, patience: Duration) {
-    loop {
-        let end = {
-            let wish = wish.borrow_and_update();
-            if wish.withdrawn.is_some() {
-                return;
-            }
-            wish.asked + patience
-        };
-        if Instant::now() >= end {
-            return;
-        }
-        tokio::select! {
-            changed = wish.changed() => if changed.is_err() {
-                // The engine has already received the failure.
-                return;
-            },
-            () = sleep_until(end) => {}
-        }
-    }
 }
 
 /// The names of a challenge's record: at the provider, and for the CA.
@@ -183,20 +144,4 @@ async fn make(shared: &Shared, place: &Place, wish: &mut watch::Receiver<Wish>) 
     let made = timeout(CALL_TIMEOUT, provider.present(&record)).await;
     let made = made.unwrap_or_else(|_| Err(late(entry)));
     made.map_err(|why| format!("the TXT record {} can't be made: {}", entry.fqdn, bounded(&why)))
-}
-
-/// The error for a provider that exceeds its time.
-pub(super) fn late(entry: &Entry) -> String {
-    format!("DNS provider {}: not done within {} s", entry.provider, CALL_TIMEOUT.as_secs())
-}
-
-/// A provider's error, shortened.
-pub(super) fn bounded(why: &str) -> String {
-    /// Long enough for an API's own message with its request.
-    const MAX: usize = 1000;
-    if why.chars().count() <= MAX {
-        why.to_owned()
-    } else {
-        format!("{}…", why.chars().take(MAX).collect::<String>())
-    }
 }

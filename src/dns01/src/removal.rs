@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::call::{CALL_TIMEOUT, bounded, late};
+use super::counted::Counted;
 use super::journal::Entry;
-use super::life::{CALL_TIMEOUT, bounded, late};
-use super::solver::Shared;
+use super::shared::Shared;
 
 /// The wait after the first failed attempt; it doubles.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -93,21 +93,5 @@ fn give_up(entry: &Entry, made: Made, why: &str) {
             "a TXT record can't be removed: remove it by \
             hand"
         ),
-    }
-}
-
-/// Counts a removal while it is in progress.
-pub(super) struct Counted(watch::Sender<usize>);
-
-impl Counted {
-    pub(super) fn new(removals: watch::Sender<usize>) -> Self {
-        removals.send_modify(|removals| *removals += 1);
-        Self(removals)
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.send_modify(|removals| *removals = removals.saturating_sub(1));
     }
 }

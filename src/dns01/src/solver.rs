@@ -3,25 +3,23 @@
 //! Promises: an engine may ask for a challenge any number of times, and the challenge is solved once; a failure is
 //! reported once, and the next request starts anew. Each challenge has a task of its own, so none delays another.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use protocol::Dns01;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::delegation::Delegation;
 use super::journal::{Journal, Need};
-use super::life::{FORGOTTEN, Wish, leftover, live, unwanted};
+use super::life::{leftover, live};
 use super::lookup::Exchange;
 use super::providers::Providers;
-use super::removal::Counted;
+use super::shared::{Challenge, Parts, Progress, Shared};
 use super::turns::Turns;
-use base::clock::Clock;
+use super::wish::{FORGOTTEN, Wish, unwanted};
 
 /// Maximum number of concurrent challenges: a thousand orders with ten names each.
 pub(super) const MAX_CHALLENGES: usize = 10_000;
@@ -29,56 +27,6 @@ pub(super) const MAX_CHALLENGES: usize = 10_000;
 /// Solves DNS-01 challenges.
 #[derive(Clone)]
 pub struct Solver(Arc<Shared>);
-
-/// The solver's dependencies.
-pub struct Parts {
-    /// The source of DNS providers.
-    pub providers: Box<dyn Providers>,
-    /// The transport of DNS queries.
-    pub exchange: Arc<dyn Exchange>,
-    /// The port of authoritative name servers.
-    pub name_server_port: u16,
-    /// Rules for records whose challenge name is a CNAME.
-    pub delegation: Delegation,
-    /// The time of what is set aside.
-    pub clock: Clock,
-}
-
-/// State shared by all challenges.
-pub(super) struct Shared {
-    pub(super) parts: Parts,
-    pub(super) journal: Journal,
-    pub(super) turns: Turns,
-    /// Number of removals in progress.
-    pub(super) removals: watch::Sender<usize>,
-    tokens: Mutex<Tokens>,
-    /// Becomes true when all tasks are to end.
-    ended: watch::Sender<bool>,
-}
-
-#[derive(Default)]
-struct Tokens {
-    live: HashMap<String, Challenge>,
-    /// Records from before a restart, which their engine may still withdraw. A token can have several.
-    left: HashMap<String, Vec<watch::Sender<Wish>>>,
-}
-
-struct Challenge {
-    asked: Dns01,
-    wish: watch::Sender<Wish>,
-    progress: watch::Receiver<Progress>,
-}
-
-/// Progress of a challenge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// The challenge failed, for this reason.
-    Failed(String),
-    /// The record is visible.
-    Ready,
-    /// The record is not visible yet.
-    UnderWay,
-}
 
 /// The reason why a challenge is not solved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,36 +171,5 @@ impl Solver {
         let _ = timeout(patience, removals.wait_for(|removals| *removals == 0)).await;
         self.0.ended.send_replace(true);
         self.0.journal.settle().await;
-    }
-}
-
-impl Shared {
-    /// Runs a task until all tasks are to end.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let mut ended = self.ended.subscribe();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = task => {}
-                _ = ended.wait_for(|ended| *ended) => {}
-            }
-        });
-    }
-
-    fn withdraw(&self, wish: &watch::Sender<Wish>) {
-        let counted = Counted::new(self.removals.clone());
-        wish.send_modify(|wish| wish.withdrawn = Some(counted));
-    }
-
-    /// Drops this challenge, but no later one with its token.
-    fn end(&self, token: &str, progress: &watch::Receiver<Progress>) {
-        let mut tokens = self.tokens();
-        if tokens.live.get(token).is_some_and(|there| there.progress.same_channel(progress)) {
-            tokens.live.remove(token);
-        }
-    }
-
-    // Only a bug could cause a panic while the lock is held, and the maps are consistent at every moment.
-    fn tokens(&self) -> MutexGuard<'_, Tokens> {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,8 +8,6 @@
 //! alike on both sides, and a value that a client sends once and refers to later is right there as well.
 //! Refuses: to decode. A value in Huffman's code passes as it is; none of those clients sends one.
 
-use super::greeting::PREFACE;
-
 /// The length of a frame's head, in bytes (RFC 9113 §4.1).
 const HEAD: usize = 9;
 /// Kinds of frames with fields (RFC 9113 §6.2 and §6.10).
@@ -256,6 +254,9 @@ impl Text {
         }
     }
 }
+
+/// The length of what a client says first, in bytes (RFC 9113 §3.4).
+pub(super) const PREFACE: usize = 24;
 
 #[cfg(test)]
 mod tests {

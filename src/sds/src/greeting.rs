@@ -10,11 +10,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Sleep, sleep};
 use tonic::transport::server::Connected;
 
-use super::authority::Authorities;
+use super::authority::{Authorities, PREFACE};
 use super::limits::GREETING;
-
-/// The length of what a client says first, in bytes (RFC 9113 §3.4).
-pub(super) const PREFACE: usize = 24;
 
 /// A connection with its place, of which reading fails when the client's preface is late.
 pub(super) struct Greeted {

@@ -26,6 +26,7 @@ pub mod catalog;
 mod greeting;
 pub mod limits;
 mod resource_name;
+mod scope;
 mod secret;
 mod service;
 pub mod session;
@@ -45,27 +46,11 @@ use tokio_stream::{Stream, StreamExt};
 use tonic::transport::Server;
 
 pub use admission::{Admission, TOKEN_HEADER};
+pub use scope::{Catalogs, SCOPE_HEADER};
+pub use secret::TYPE_URL;
 pub use status::{Judge, Rejection, Snapshot, Status};
 
-use crate::catalog::Catalog;
 use base::clock::Clock;
-
-/// The only type of resource there is here.
-pub const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
-
-/// The gRPC metadata by which a client says which certificates it wants: `tls-alpn-01` those of live challenges (RFC
-/// 8737), for the filter chain that takes `acme-tls/1`; absent, those that visitors are served. Another value is refused.
-/// Of one kind the other can never be had: a visitor is shown no challenge, and a CA no ordinary certificate.
-pub const SCOPE_HEADER: &str = "x-sds-scope";
-
-/// What there is to be served, by the scope that a client asks in.
-#[derive(Clone)]
-pub struct Catalogs {
-    /// What visitors are served.
-    pub ordinary: Arc<Catalog>,
-    /// Certificates of challenges. They are served while they are valid, and not a second longer.
-    pub tls_alpn01: Arc<Catalog>,
-}
 
 /// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
 /// again, and this returns when the last connection is gone.

@@ -39,3 +39,6 @@ pub(super) fn version_of_set(set: &[(Arc<str>, Option<Arc<Pair>>)]) -> String {
 fn inline(pem: &str) -> DataSource {
     DataSource { specifier: Some(Specifier::InlineBytes(pem.as_bytes().to_vec())), ..DataSource::default() }
 }
+
+/// The only type of resource there is here.
+pub const TYPE_URL: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";

@@ -14,11 +14,11 @@ use tonic::{Request, Response, Status as GrpcStatus, Streaming, async_trait};
 
 use super::admission::{Admission, Door};
 use super::limits;
+use super::scope::{Catalogs, SCOPE_HEADER};
 use super::session::{DeltaSession, Service, SotwSession};
 use super::status::Status;
 use super::stream::{self, Context, Responses, Scope};
 use super::unanswered::Unanswered;
-use super::{Catalogs, SCOPE_HEADER};
 use crate::catalog::Catalog;
 use base::clock::Clock;
 

@@ -19,7 +19,7 @@ use pki::Pair;
 /// The stream of responses, as tonic wants it.
 pub(super) type Responses<R> = ReceiverStream<Result<R, GrpcStatus>>;
 
-/// Which certificates a stream is about. The client says it in the gRPC metadata [`super::SCOPE_HEADER`].
+/// Which certificates a stream is about. The client says it in the gRPC metadata [`super::scope::SCOPE_HEADER`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Those that visitors are served.

@@ -14,7 +14,6 @@ use rustix::fs::{
 
 use super::acting::{Owner, acting};
 use super::error::FileError;
-use super::new_file::NewFile;
 use super::trust::{Owners, actor, judge_file, judge_way};
 use super::walk::{Last, Walk, is_name, walk};
 
@@ -188,28 +187,6 @@ impl Directory {
         Ok(Some(Content { metadata, bytes }))
     }
 
-    /// A new file that gets its name when it is complete. A leftover of a crash under the name `temporary` is removed:
-    /// nobody else may use that name.
-    ///
-    /// # Errors
-    /// If the file can't be created.
-    pub fn new_file(&self, temporary: &OsStr, mode: u32) -> Result<NewFile, FileError> {
-        self.remove(temporary)?;
-        let file = self.create(temporary, mode)?;
-        Ok(NewFile::new(self.clone(), temporary.to_owned(), file))
-    }
-
-    /// A new file that gets its name when it is complete. Its temporary name can't be predicted.
-    ///
-    /// # Errors
-    /// If the file can't be created.
-    pub fn new_file_for(&self, name: &OsStr, mode: u32) -> Result<NewFile, FileError> {
-        let mut temporary = OsString::from(".");
-        temporary.push(self.checked(name)?);
-        temporary.push(format!(".{:016x}.new", unforeseen()));
-        self.new_file(&temporary, mode)
-    }
-
     /// Creates a file under an unused name.
     pub(super) fn create(&self, name: &OsStr, mode: u32) -> Result<File, FileError> {
         let name = self.checked(name)?;
@@ -361,7 +338,7 @@ fn named(
 }
 
 /// An unpredictable number.
-fn unforeseen() -> u64 {
+pub(crate) fn unforeseen() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     // The hasher has new random keys each time.
     std::hash::RandomState::new().build_hasher().finish()

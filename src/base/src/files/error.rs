@@ -1,11 +1,10 @@
 //! The reason why an operation on a file or directory was refused or failed: what was found, what was expected, what to
 //! do.
 
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
-use super::trust::own_user;
+use super::own_user::own_user;
 
 /// The reason why a file of ours, or a directory for one, is not used. The file is unchanged.
 #[derive(Debug)]

@@ -22,6 +22,7 @@
 //! | `secret.rs` | files with a secret: the user's, and our own |
 //! | `socket.rs` | sockets |
 //! | `users.rs` | the user's files, which are only read |
+//! | `own_user.rs` | the user whose rights this process has |
 //! | `error.rs` | what was found, what was expected, what to do |
 
 mod acting;
@@ -31,6 +32,7 @@ mod error;
 mod inner;
 mod lock;
 mod new_file;
+mod own_user;
 pub mod secret;
 mod socket;
 mod trust;

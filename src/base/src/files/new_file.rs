@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use rustix::fs::{AtFlags, Gid, Mode, RenameFlags, fchmod, fchown, linkat, renameat_with};
 use rustix::io::Errno;
 
-use super::directory::Directory;
+use super::directory::{Directory, unforeseen};
 use super::error::FileError;
 
 /// Buffer size for writes.
@@ -22,6 +22,30 @@ pub struct NewFile {
     is_synced: bool,
     /// True once the file has its final name, or another process has taken it.
     is_put: bool,
+}
+
+impl Directory {
+    /// A new file that gets its name when it is complete. A leftover of a crash under the name `temporary` is removed:
+    /// nobody else may use that name.
+    ///
+    /// # Errors
+    /// If the file can't be created.
+    pub fn new_file(&self, temporary: &OsStr, mode: u32) -> Result<NewFile, FileError> {
+        self.remove(temporary)?;
+        let file = self.create(temporary, mode)?;
+        Ok(NewFile::new(self.clone(), temporary.to_owned(), file))
+    }
+
+    /// A new file that gets its name when it is complete. Its temporary name can't be predicted.
+    ///
+    /// # Errors
+    /// If the file can't be created.
+    pub fn new_file_for(&self, name: &OsStr, mode: u32) -> Result<NewFile, FileError> {
+        let mut temporary = OsString::from(".");
+        temporary.push(self.checked(name)?);
+        temporary.push(format!(".{:016x}.new", unforeseen()));
+        self.new_file(&temporary, mode)
+    }
 }
 
 impl NewFile {

@@ -8,6 +8,7 @@ use nix::unistd::{Gid, Group, Uid, User};
 
 use super::acting::Owner;
 use super::error::FileError;
+use super::own_user::own_user;
 
 /// Mode bits: group and others may write.
 const OTHERS_WRITE: u32 = 0o022;
@@ -34,10 +35,6 @@ pub enum Owners {
 pub(super) struct Seen {
     pub(super) path: PathBuf,
     pub(super) metadata: Metadata,
-}
-
-pub(super) fn own_user() -> u32 {
-    rustix::process::geteuid().as_raw()
 }
 
 /// The user whose rights are used for changes in a directory of this owner; `None` if our own will do.

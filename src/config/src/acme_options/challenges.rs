@@ -1,14 +1,10 @@
 //! `httpChallenge`, `tlsChallenge`, `dnsChallenge`, and our own `dnsPersistChallenge`: the challenges of a resolver.
 
-use std::time::Duration;
-
 use super::super::mistake::Mistake;
 use super::super::node::{Node, Table};
-use super::super::{DnsChallenge, DnsPersistChallenge, HttpChallenge, TlsChallenge, duration};
+use super::super::{DnsChallenge, DnsPersistChallenge, HttpChallenge, TlsChallenge};
+use super::delay::delay;
 use super::dns;
-
-/// Maximum delay before the CA is told: some CAs' authorizations expire after an hour.
-const MOST_DELAY: Duration = Duration::from_secs(60 * 60);
 
 const ENTRY_POINT: &str = "the name of the entry point that the CA reaches on port 80";
 
@@ -58,10 +54,4 @@ fn tls(node: &Node<'_>, mistakes: &mut Vec<Mistake>) -> Option<TlsChallenge> {
     let delay = delay(&mut table, "delay", mistakes);
     table.finish(mistakes);
     Some(TlsChallenge { delay })
-}
-
-/// A delay; `None` if it is unset, zero or negative.
-pub(super) fn delay(table: &mut Table<'_>, key: &'static str, mistakes: &mut Vec<Mistake>) -> Duration {
-    let delay = table.take(key).and_then(|node| duration::read_delay(&node, MOST_DELAY, mistakes));
-    delay.unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::mistake::Mistake;
 use super::super::node::{Node, Table};
 use super::super::{DnsChallenge, DnsPersistChallenge, Propagation};
-use super::challenges::delay;
+use super::delay::delay;
 
 /// Default port of a recursive server.
 const DNS_PORT: &str = "53";

@@ -3,16 +3,16 @@
 mod account;
 mod ca;
 mod challenges;
+mod delay;
 mod dns;
 mod fallback;
 mod limits;
 
 use std::time::Duration;
 
-use super::duration;
 use super::mistake::Mistake;
 use super::node::{Node, Table};
-use super::{KeyType, Resolver};
+use super::{KeyType, Resolver, duration};
 
 /// Bounds of the timeouts: a CA needs some time, and an order must not hang for a day.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(100);

@@ -8,9 +8,11 @@ use winnow::error::ParserError;
 use winnow::prelude::*;
 use winnow::token::{literal, take_while};
 
+use super::error::RuleError;
+use super::expression::{MAX_DEPTH, Rule};
 use super::literal::quoted;
 use super::matcher::Known;
-use super::{MAX_DEPTH, Matcher, MatcherKind, Rule, RuleError, Syntax};
+use super::{Matcher, MatcherKind, Syntax};
 use crate::mistake::nearest;
 
 /// Reads a whole rule.

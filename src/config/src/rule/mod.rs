@@ -5,49 +5,18 @@
 //! expressions and addresses are not checked here, but where they are matched. Beyond Traefik, `Host` and `HostSNI`
 //! take several arguments in v3 too, as in v2, and line breaks are allowed anywhere between words.
 
+mod error;
+mod expression;
 mod grammar;
 mod literal;
 mod matcher;
 
-use std::fmt;
-
+pub use error::RuleError;
+pub use expression::{MAX_DEPTH, Rule};
 pub use matcher::{Matcher, MatcherKind, Syntax};
 
 /// Maximum length of a rule, in bytes: a longer one is a mistake, and the parser's time is bounded.
 pub const MAX_RULE: usize = 64 * 1024;
-
-/// Maximum nesting of parentheses and negations. Code that walks a parsed rule may recurse.
-pub const MAX_DEPTH: usize = 32;
-
-/// A condition on requests or connections.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// `&&`: two or more rules, in order.
-    All(Vec<Self>),
-    /// `||`: two or more rules, in order.
-    Any(Vec<Self>),
-    /// `!`: a negated rule.
-    Not(Box<Self>),
-    /// A single matcher.
-    Match(Matcher),
-}
-
-/// The position of a syntax error, and what was expected there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleError {
-    /// The column in characters, from 1; one after the last if the rule ends too early.
-    pub column: usize,
-    /// The expected syntax, as part of a sentence.
-    pub expected: String,
-    /// The known matcher that is most similar to an unknown one, if any is similar.
-    pub nearest: Option<String>,
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "at column {} {}", self.column, self.expected)
-    }
-}
 
 /// Reads a rule of at most [`MAX_RULE`] bytes and [`MAX_DEPTH`] levels.
 pub fn parse(text: &str, syntax: Syntax) -> Result<Rule, RuleError> {
@@ -55,29 +24,6 @@ pub fn parse(text: &str, syntax: Syntax) -> Result<Rule, RuleError> {
         return Err(RuleError { column: 1, expected: format!("a rule of at most {MAX_RULE} bytes"), nearest: None });
     }
     grammar::parse(text, syntax)
-}
-
-impl Rule {
-    /// The names in a certificate for this rule: the arguments of `Host` and `HostSNI` in order, unchanged; without
-    /// names that the rule excludes by `!`, and without `*`, which stands for any name.
-    pub fn hosts(&self) -> Vec<String> {
-        let mut hosts = Vec::new();
-        self.collect_hosts(false, &mut hosts);
-        hosts
-    }
-
-    fn collect_hosts(&self, is_negated: bool, hosts: &mut Vec<String>) {
-        match self {
-            Self::All(rules) | Self::Any(rules) => {
-                rules.iter().for_each(|rule| rule.collect_hosts(is_negated, hosts));
-            }
-            Self::Not(rule) => rule.collect_hosts(!is_negated, hosts),
-            Self::Match(Matcher { kind: MatcherKind::Host | MatcherKind::HostSni, arguments, .. }) if !is_negated => {
-                hosts.extend(arguments.iter().filter(|host| *host != "*").cloned());
-            }
-            Self::Match(_) => {}
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,58 +5,22 @@
 //! written; the file is the complete old or the complete new one at every moment, with mode 0600, without credentials,
 //! and removed when there are no records. An unreadable file is set aside, and prevents no start.
 
+mod entry;
 mod file;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::spawn_blocking;
 
-use super::provider::Record;
 use base::clock::Clock;
 use base::state_file;
+pub(super) use entry::{Entry, Key};
 
 /// Suffix of the storage's path for the journal.
 const SUFFIX: &str = ".dns-records";
-
-/// A record, and the challenge it is for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Entry {
-    pub(super) provider: String,
-    pub(super) resolver: String,
-    pub(super) fqdn: String,
-    pub(super) zone: String,
-    pub(super) value: String,
-    pub(super) domain: String,
-    pub(super) token: String,
-    pub(super) key_authorization: String,
-}
-
-/// The identity of a record.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
-    provider: String,
-    resolver: String,
-    fqdn: String,
-    value: String,
-}
-
-impl Entry {
-    pub(super) fn key(&self) -> Key {
-        let Self { provider, resolver, fqdn, value, .. } = self.clone();
-        Key { provider, resolver, fqdn, value }
-    }
-
-    /// The record in the form for providers.
-    pub(super) fn record(&self) -> Record {
-        let Self { fqdn, zone, value, domain, token, key_authorization, .. } = self.clone();
-        Record { fqdn, zone, value, domain, token, key_authorization }
-    }
-}
 
 /// Requirement that a record is on disk before it is created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `exchange.rs` | a single query to one server: UDP, and TCP if the response is truncated |
 //! | `recursive.rs` | recursive servers, and queries to them |
+//! | `server.rs` | one of them |
 //! | `delegation.rs` | chains of CNAMEs |
 //! | `zone.rs` | the zone of a name, and its servers |
 //! | `sight.rs` | the TXT records that servers return for a name |
@@ -16,6 +17,7 @@ mod delegation;
 mod error;
 mod exchange;
 mod recursive;
+mod server;
 mod sight;
 #[cfg(test)]
 pub(super) mod testing;
@@ -34,7 +36,7 @@ pub use recursive::MAX_SERVERS;
 pub(super) use sight::{Look, lacking};
 pub(super) use zone::NameServer;
 
-use recursive::Server;
+use server::Server;
 
 /// Client of name servers, for one challenge.
 pub struct Lookup {

@@ -13,6 +13,7 @@ use tokio::net::lookup_host;
 use tokio::time::timeout;
 
 use super::exchange::{Exchange, Question};
+use super::server::Server;
 use super::sight::code;
 use super::{Lookup, LookupError};
 use crate::servers::PORT;
@@ -23,14 +24,6 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 const NAME_TIMEOUT: Duration = Duration::from_secs(10);
 /// Maximum number of recursive servers; further ones are not asked.
 pub const MAX_SERVERS: usize = 16;
-
-/// A recursive server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Server {
-    /// The server as configured, for messages.
-    pub(super) label: String,
-    pub(super) address: SocketAddr,
-}
 
 impl Lookup {
     /// Uses these recursive servers, `host:port` each, or those of the system if there are none. Authoritative servers

@@ -15,10 +15,11 @@ use acme::one_line;
 use config::shortened;
 use tokio::process::Command;
 
+use super::record::Record;
 use super::table::Row;
 use super::values::Values;
 use super::variables::VariableError;
-use super::{ProviderError, Record, Timing, child};
+use super::{ProviderError, Timing, child};
 use base::environment::{Passed, VariableName, for_dns_program};
 
 /// The variable that lists further variables to pass on.

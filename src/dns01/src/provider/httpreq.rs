@@ -9,10 +9,11 @@ use protocol::SecretText;
 use reqwest::Url;
 use serde_json::json;
 
+use super::ProviderError;
 use super::http::{Http, base, below};
+use super::record::Record;
 use super::table::Row;
 use super::values::Values;
-use super::{ProviderError, Record};
 
 /// The user's server.
 pub(super) struct HttpReq {

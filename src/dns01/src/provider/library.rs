@@ -16,13 +16,14 @@ use tokio::process::Command;
 use tokio::sync::{Mutex, Semaphore};
 use zeroize::Zeroizing;
 
+use super::record::Record;
 use super::scrub::Scrub;
 use super::table::{Api, Holds, Means, Row, Variable};
 use super::timing::Lives;
 use super::values::Values;
 use super::variables::Environment;
 use super::worker::{Action, MAX_MEMORY, Outcome, Reply, Request};
-use super::{ProviderError, Record, child};
+use super::{ProviderError, child};
 
 /// Maximum number of concurrent processes: each takes some tens of megabytes.
 const MOST_AT_ONCE: usize = 32;

@@ -23,7 +23,9 @@ mod exec;
 mod http;
 mod httpreq;
 mod library;
+mod record;
 mod rfc2136;
+mod row_values;
 mod scrub;
 mod table;
 mod timing;
@@ -37,6 +39,7 @@ use std::sync::Arc;
 
 pub use document::{json, markdown};
 pub use error::ProviderError;
+pub use record::Record;
 pub use scrub::Scrub;
 pub use timing::Timing;
 pub use variables::Variables;
@@ -47,24 +50,6 @@ use variables::Environment;
 
 use base::clock::Clock;
 use base::program::own_binary;
-
-/// A TXT record of a challenge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// The record's own name: `_acme-challenge.` and the domain, or the end of the CNAME chain from there; lower case,
-    /// with a trailing dot.
-    pub fqdn: String,
-    /// The zone that the name is in; lower case, with a trailing dot.
-    pub zone: String,
-    /// The record's value.
-    pub value: String,
-    /// The DNS name that is proved, without the `*.` of a wildcard.
-    pub domain: String,
-    /// The challenge's token, for providers that compute the value themselves.
-    pub token: String,
-    /// The challenge's key authorization, likewise.
-    pub key_authorization: String,
-}
 
 /// Checks that there is a provider with this code.
 ///
@@ -116,7 +101,7 @@ impl Provider {
     ) -> Result<Self, ProviderError> {
         let row = table::row(code).ok_or_else(|| unknown::error(code))?;
         let environment = Environment::new(resolver, variables);
-        let values = values::of(row, &environment)?;
+        let values = row_values::of(row, &environment)?;
         let lives = timing::of(row, &environment)?;
         let reached = match row.means {
             Means::AcmeDns => Reached::AcmeDns(acme_dns::AcmeDns::new(row, &values, lives.http)?),

@@ -14,9 +14,10 @@ use tokio::net::TcpStream;
 
 use self::key::Key;
 use self::message::{Change, Update};
+use super::ProviderError;
+use super::record::Record;
 use super::table::Row;
 use super::values::Values;
-use super::{ProviderError, Record};
 use base::clock::Clock;
 
 /// Maximum number of a server's addresses to try.

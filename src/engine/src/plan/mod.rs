@@ -3,6 +3,7 @@
 //! A timetable is what the engine works with: built in one pass over all certificates when the wants change, then a
 //! heap, so that a tick with nothing due costs one comparison. [`plan`] is one look at everything.
 
+mod due;
 mod issuers;
 mod known;
 mod overlap;
@@ -13,11 +14,12 @@ mod unwanted;
 
 use std::collections::HashSet;
 
+use crate::Census;
 use crate::records::Records;
 use crate::schedule::Schedule;
 use crate::vault::{CertificateId, Inventory};
-use crate::{Census, Why};
 use config::EngineOptions;
+pub use due::Due;
 pub(crate) use issuers::Chains;
 pub(crate) use ready::View;
 pub(crate) use timetable::{Task, Timetable};
@@ -33,15 +35,6 @@ pub struct Plan {
     pub next_wake: Option<i64>,
     /// How many are in which state.
     pub census: Census,
-}
-
-/// A certificate that is to be ordered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Which one.
-    pub id: CertificateId,
-    /// Why.
-    pub why: Why,
 }
 
 /// Compares what is wanted with what there is. `in_flight` are the certificates that are being worked on.

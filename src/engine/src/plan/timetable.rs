@@ -3,10 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
+use super::due::Due;
 use super::ready::View;
 use super::tally::{Kind, Mark, Tally};
 use super::unwanted::Departed;
-use super::{Due, known::Known, overlap};
+use super::{known::Known, overlap};
 use crate::records::Record;
 use crate::schedule::lifetime;
 use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder};

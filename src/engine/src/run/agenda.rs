@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::asks::{self, Told};
-use super::attempt::{Ended, Outcome};
+use super::attempt::Ended;
 use super::event::{Event, Observer};
 use super::inquiries::Inquiries;
+use super::outcome::Outcome;
 use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;

@@ -8,15 +8,14 @@ use acme::{ChallengeType, Error, Host, Identifier};
 
 use super::event::Event;
 use super::keeper::Keeper;
+use super::outcome::{Course, Outcome};
 use super::pauses;
 use super::record::record;
 use super::rehearsal::rehearse;
 use super::session::Session;
 use super::trouble::Trouble;
 use crate::plan::{Due, Task};
-use crate::vault::{
-    Asking, Attempt, Certificate, CertificateId, PendingOrder, Permission, Published, Vault, VaultError,
-};
+use crate::vault::{Asking, CertificateId, PendingOrder, Permission, Published, Vault, VaultError};
 
 /// How often an order may turn out to be lost, or the account unknown, within one try. Each should happen once.
 const MAX_DETOURS: u32 = 3;
@@ -33,33 +32,6 @@ pub(super) struct Ended {
     /// The resolver it was made with.
     pub(super) issuer: String,
     pub(super) outcome: Outcome,
-}
-
-/// What came of a try.
-#[allow(clippy::large_enum_variant, reason = "it is taken apart as soon as it is there")]
-pub(super) enum Outcome {
-    /// It failed; so it is stored. The order, if it can be gone on with.
-    Failed { attempt: Attempt, order: Option<PendingOrder> },
-    /// The CA may not be asked before this time, seconds since 1970; it was not.
-    Held { until: i64 },
-    /// A certificate is being served.
-    Issued(Certificate),
-    /// Somebody else may have placed an order for it meanwhile, so this one did not. What is stored has to be read again.
-    Overtaken,
-    /// The vault is away, so nothing can be done at all.
-    VaultGone(VaultError),
-}
-
-/// A try under way.
-pub(super) struct Course<'t> {
-    pub(super) task: &'t Task,
-    /// The order that there is.
-    pub(super) order: RefCell<Option<PendingOrder>>,
-    /// The names that the CA could not validate.
-    pub(super) refused: RefCell<Vec<String>>,
-    /// Whether an order of this renewal named the certificate that it replaces: the next ones leave that out, whatever
-    /// came of it.
-    pub(super) has_named_replaced: Cell<bool>,
 }
 
 /// Tries once to get the certificate, and stores what came of it.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use acme::Host;
 
-use super::attempt::{Course, Outcome};
 use super::event::Event;
+use super::outcome::{Course, Outcome};
 use super::session::Session;
 use super::trouble::Trouble;
 use crate::backoff;

@@ -6,9 +6,8 @@ use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, Delt
 
 use super::ledger::Ledger;
 use super::{Refusal, Service, Session, Source, Verdict, limits};
-use crate::TYPE_URL;
 use crate::catalog::Changed;
-use crate::secret::{secret, version_of_set};
+use crate::secret::{TYPE_URL, secret, version_of_set};
 use pki::Pair;
 
 /// One stream of `DeltaSecrets`, or the secrets on one of `DeltaAggregatedResources`.

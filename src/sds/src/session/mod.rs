@@ -80,7 +80,7 @@ impl Service {
     /// Whether a request of this type is ours to answer.
     fn accepts(self, type_url: &str) -> Result<bool, Refusal> {
         match self {
-            _ if type_url == super::TYPE_URL => Ok(true),
+            _ if type_url == super::secret::TYPE_URL => Ok(true),
             Self::Secrets if type_url.is_empty() => Ok(true),
             Self::Aggregated if !type_url.is_empty() => Ok(false),
             Self::Aggregated | Self::Secrets => Err(Refusal::Type(type_url.to_owned())),
@@ -126,7 +126,7 @@ impl fmt::Display for Refusal {
                 limits::MAX_NAME_BYTES
             ),
             Self::Type(found) if found.is_empty() => f.write_str("type_url is missing, which ADS requires"),
-            Self::Type(found) => write!(f, "type_url is {found:?}; this server has {} only", super::TYPE_URL),
+            Self::Type(found) => write!(f, "type_url is {found:?}; this server has {} only", super::secret::TYPE_URL),
         }
     }
 }

@@ -11,9 +11,8 @@ use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, Discovery
 
 use super::ledger::Ledger;
 use super::{Refusal, Service, Session, Source, Verdict, limits};
-use crate::TYPE_URL;
 use crate::catalog::Changed;
-use crate::secret::{secret, version_of_set};
+use crate::secret::{TYPE_URL, secret, version_of_set};
 
 /// One stream of `StreamSecrets`, or the secrets on one of `StreamAggregatedResources`.
 pub struct SotwSession {

@@ -6,27 +6,21 @@
 //! 77ab… shop.example *.shop.example
 //! ```
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Grant, Scope, is_placeholder};
-use base::files::FileError;
+use super::error::{MAX_TOKEN, MAX_TOKENS, MIN_TOKEN, TokenError, Unfit};
+use super::grant::{Grant, Scope};
+use super::is_placeholder;
 use base::files::atomic_file::Access;
 use base::files::secret;
 use pki::Name;
 use pki::secret::Secret;
 
-/// The shortest token that is taken, in bytes: one that can't be guessed.
-const MIN_TOKEN: usize = 16;
-/// The longest token, in bytes: Envoy takes some more in a header.
-const MAX_TOKEN: usize = 4096;
 /// The longest file, in bytes: it is read whole. A token that is for a thousand names is well below it.
 const MAX_FILE: u64 = 1024 * 1024;
-/// The most tokens in a file: each is compared with what every stream and request bears.
-const MAX_TOKENS: usize = 1000;
 /// Ours are for whoever runs the sidecar, who gives them to Envoy's configuration.
 const ACCESS: Access = Access { mode: 0o600, group: None };
 
@@ -60,7 +54,7 @@ impl TokenFile {
     /// When it can't be made.
     pub fn own(kind: Kind, path: PathBuf) -> Result<Self, TokenError> {
         let file = Self { kind, path, is_own: true };
-        let mut content = Zeroizing::new(super::random()?.expose().to_vec());
+        let mut content = Zeroizing::new(super::random::random()?.expose().to_vec());
         // Without it, a plugin in Envoy could have a gRPC client of Envoy's send the whole file as a header.
         content.push(b'\n');
         if secret::create(&file.path, ACCESS, &content).map_err(TokenError::File)? {
@@ -158,63 +152,3 @@ fn grant(kind: Kind, line: &[u8]) -> Result<Grant, Unfit> {
 fn name(word: &[u8]) -> Result<Name, Unfit> {
     str::from_utf8(word).ok().and_then(Name::parse).ok_or(Unfit::Name)
 }
-
-/// Why there are no tokens.
-#[derive(Debug)]
-pub enum TokenError {
-    /// Nothing is in the file.
-    Empty,
-    /// The file can't be read or made.
-    File(FileError),
-    /// A line is none.
-    Line {
-        /// Which, from 1 on.
-        number: usize,
-        /// What is wrong with it.
-        why: Unfit,
-    },
-    /// The system gives no random bytes.
-    NoRandomness,
-    /// It has more tokens than any honest one.
-    TooMany,
-}
-
-/// What is wrong with a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unfit {
-    /// What follows the token is no name.
-    Name,
-    /// Names follow a token of the API.
-    Names,
-    /// The token is still to be put in the place of this text.
-    Placeholder,
-    /// The token is too short, too long, or can't stand in a header.
-    Token,
-}
-
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => {
-                write!(f, "found no token, expected a line of {MIN_TOKEN} or more printable ASCII characters")
-            }
-            Self::File(error) => error.fmt(f),
-            Self::Line { number, why } => write!(f, "line {number}: {why}"),
-            Self::NoRandomness => f.write_str("the system gives no random bytes"),
-            Self::TooMany => write!(f, "expected at most {MAX_TOKENS} tokens"),
-        }
-    }
-}
-
-impl fmt::Display for Unfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name => f.write_str("expected a DNS name, an IP address or *.DOMAIN after the token"),
-            Self::Names => f.write_str("expected the token alone: one of the API is for all of it"),
-            Self::Placeholder => f.write_str("found a placeholder that is not filled in, expected the token itself"),
-            Self::Token => write!(f, "expected a token of {MIN_TOKEN} to {MAX_TOKEN} printable ASCII characters"),
-        }
-    }
-}
-
-impl std::error::Error for TokenError {}

@@ -11,7 +11,10 @@
 //! | `refusals.rs` | what is told of those who have none |
 
 mod doors;
+mod error;
 mod file;
+mod grant;
+mod random;
 mod refusals;
 
 use std::path::{Path, PathBuf};
@@ -23,16 +26,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 pub use doors::{Doors, UnfitFile, first};
-pub use file::{Kind, TokenError, TokenFile};
+pub use error::TokenError;
+pub use file::{Kind, TokenFile};
+pub use grant::{Grant, Scope};
 pub use protocol::tokens::is_placeholder;
+pub use random::random;
 pub use refusals::{Refusal, Refusals};
 
 use base::changes::Changes;
-use pki::Name;
 use pki::secret::Secret;
-
-/// How many bytes a token of our own making has, before it is written in hexadecimal digits.
-const RANDOM: usize = 32;
 
 /// The tokens that are good now.
 #[derive(Clone)]
@@ -41,39 +43,6 @@ pub struct Tokens {
     /// Where they stand; none when no file has them.
     file: Option<Arc<Path>>,
     refusals: Arc<Refusals>,
-}
-
-/// A token, and what it is for.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Grant {
-    token: Secret,
-    scope: Scope,
-}
-
-/// The secrets that a token opens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them.
-    All,
-    /// Those of these names; a wildcard stands for itself and for each name with one more label.
-    Names(Arc<[Name]>),
-}
-
-impl Scope {
-    /// Whether a secret of this name is there for it.
-    pub fn has(&self, name: &Name) -> bool {
-        match self {
-            Self::All => true,
-            Self::Names(names) => names.iter().any(|own| own == name || own.covers(name)),
-        }
-    }
-}
-
-impl Grant {
-    /// What it is for.
-    pub fn scope(&self) -> &Scope {
-        &self.scope
-    }
 }
 
 impl Tokens {
@@ -112,17 +81,6 @@ impl Tokens {
             std::future::pending::<()>().await;
         }
     }
-}
-
-/// A new token.
-///
-/// # Errors
-/// When the system gives no random bytes.
-pub fn random() -> Result<Secret, TokenError> {
-    let mut bytes = [0_u8; RANDOM];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| TokenError::NoRandomness)?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Secret::new(digits.into_bytes()))
 }
 
 /// Tokens that follow their file.

@@ -17,10 +17,11 @@ use tokio::sync::Mutex;
 
 use self::account::Account;
 use self::storage::Storage;
+use super::ProviderError;
 use super::http::{Http, base, below};
+use super::record::Record;
 use super::table::Row;
 use super::values::Values;
-use super::{ProviderError, Record};
 
 /// Lock of registrations: a domain could get two accounts.
 static REGISTERING: Mutex<()> = Mutex::const_new(());

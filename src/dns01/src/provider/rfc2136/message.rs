@@ -7,7 +7,7 @@ use hickory_proto::rr::rdata::tsig::{TSIG, TsigError, make_tsig_record, message_
 use hickory_proto::rr::{Name, RData, RecordSet, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
-use super::super::Record;
+use super::super::record::Record;
 use super::key::Key;
 
 /// Allowed difference of the clocks, in seconds; RFC 8945 §10 asks for 300.

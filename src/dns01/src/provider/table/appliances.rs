@@ -5,7 +5,7 @@ use std::time::Duration;
 use dns_update::DnsUpdater;
 use dns_update::providers::{bluecatv2::BluecatV2Config, infoblox::InfobloxConfig};
 
-use super::{DEFAULTS, Defaults, ROW, Row, Tried, api, optional, refuses, refuses_but, required};
+use super::row::{DEFAULTS, Defaults, ROW, Row, Tried, api, optional, refuses, refuses_but, required};
 use crate::provider::values::Values;
 
 pub(super) static ROWS: &[Row] = &[

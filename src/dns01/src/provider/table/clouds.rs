@@ -12,7 +12,7 @@ use dns_update::providers::volcengine::VolcengineConfig;
 use dns_update::providers::yandexcloud::YandexCloudConfig;
 use dns_update::{DnsUpdater, Error};
 
-use super::{DEFAULTS, Defaults, ROW, Row, Tried, api, instead, optional, refuses, refuses_but, required};
+use super::row::{DEFAULTS, Defaults, ROW, Row, Tried, api, instead, optional, refuses, refuses_but, required};
 use crate::provider::values::Values;
 
 const AWS_KEYS: &str = "roles and profiles are not supported: give AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";

@@ -2,7 +2,7 @@
 
 use dns_update::DnsUpdater;
 
-use super::{
+use super::row::{
     DEFAULTS, Defaults, ROW, Row, Tried, api, api_after_a_look, instead, optional, refuses, refuses_but, required,
 };
 

@@ -4,7 +4,7 @@ use dns_update::DnsUpdater;
 use dns_update::providers::joker::JokerAuth;
 use dns_update::providers::ovh::OvhEndpoint;
 
-use super::{
+use super::row::{
     DEFAULTS, Defaults, ROW, Row, Tried, api, api_after_a_look, instead, optional, refuses, refuses_but, required,
     whole_zone_api,
 };

@@ -1,6 +1,6 @@
 //! Providers without the library: DNS itself, and lego's bridges to programs and servers of the user's.
 
-use super::{DEFAULTS, Defaults, Means, ROW, Row, Tried, optional, refuses, required};
+use super::row::{DEFAULTS, Defaults, Means, ROW, Row, Tried, optional, refuses, required};
 
 const GSS: &str = "GSS-TSIG (Kerberos) is not supported: use a key that tsig-keygen makes";
 

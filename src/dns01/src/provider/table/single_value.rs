@@ -4,7 +4,7 @@
 
 use dns_update::{DnsUpdater, Error};
 
-use super::{Api, Client, DEFAULTS, Defaults, Holds, Means, ROW, Row, required};
+use super::row::{Api, Client, DEFAULTS, Defaults, Holds, Means, ROW, Row, required};
 
 const ONE_BY_ONE: Defaults = Defaults { sequence: Some(60), ..DEFAULTS };
 const NOTE: &str = "a name holds one value: a certificate for a domain and its wildcard needs two, one after the other";

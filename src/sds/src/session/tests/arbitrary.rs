@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::super::{DeltaSession, Service, Session, SotwSession};
 use super::{World, content, error, pair};
-use crate::TYPE_URL;
+use crate::secret::TYPE_URL;
 
 /// Any text, now and then one that means something.
 fn text() -> impl Strategy<Value = String> {

@@ -4,8 +4,8 @@ use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, Delt
 
 use super::super::{DeltaSession, Refusal, Service, Session, Verdict, limits};
 use super::{World, content, error, padded_pair, pair, strings};
-use crate::TYPE_URL;
 use crate::catalog::Changed;
+use crate::secret::TYPE_URL;
 use pki::Name;
 
 fn session() -> DeltaSession {

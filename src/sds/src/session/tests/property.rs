@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::super::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
 use super::{World, content, error};
-use crate::TYPE_URL;
 use crate::catalog::Changed;
+use crate::secret::TYPE_URL;
 use pki::Name;
 
 const NAMES: usize = 4;

@@ -4,8 +4,8 @@ use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, Discovery
 
 use super::super::{Refusal, Service, Session, SotwSession, Verdict, limits};
 use super::{World, content, error, padded_pair, strings};
-use crate::TYPE_URL;
 use crate::catalog::Changed;
+use crate::secret::TYPE_URL;
 
 fn session() -> SotwSession {
     SotwSession::new(Service::Secrets, "s".to_owned())

@@ -1,0 +1,23 @@
+//! One call to a provider: its time limit, and its errors.
+
+use super::journal::Entry;
+use std::time::Duration;
+
+/// Maximum time of one call to a provider. `exec` and slow APIs take minutes.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// The error for a provider that exceeds its time.
+pub(super) fn late(entry: &Entry) -> String {
+    format!("DNS provider {}: not done within {} s", entry.provider, CALL_TIMEOUT.as_secs())
+}
+
+/// A provider's error, shortened.
+pub(super) fn bounded(why: &str) -> String {
+    /// Long enough for an API's own message with its request.
+    const MAX: usize = 1000;
+    if why.chars().count() <= MAX {
+        why.to_owned()
+    } else {
+        format!("{}…", why.chars().take(MAX).collect::<String>())
+    }
+}

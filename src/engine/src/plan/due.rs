@@ -1,0 +1,13 @@
+//! A certificate that is due, and why.
+
+use crate::Why;
+use crate::vault::CertificateId;
+
+/// A certificate that is to be ordered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Which one.
+    pub id: CertificateId,
+    /// Why.
+    pub why: Why,
+}

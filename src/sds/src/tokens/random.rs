@@ -1,0 +1,18 @@
+//! Random tokens.
+
+use super::error::TokenError;
+use pki::secret::Secret;
+
+/// How many bytes a token of our own making has, before it is written in hexadecimal digits.
+const RANDOM: usize = 32;
+
+/// A new token.
+///
+/// # Errors
+/// When the system gives no random bytes.
+pub fn random() -> Result<Secret, TokenError> {
+    let mut bytes = [0_u8; RANDOM];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| TokenError::NoRandomness)?;
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(Secret::new(digits.into_bytes()))
+}
