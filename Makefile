@@ -21,7 +21,7 @@ quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_
 # What Rust's compiler emits for the target is what Envoy's V8 takes; no more is enabled.
 wasm-features := --enable-bulk-memory --enable-multivalue --enable-mutable-globals \
 	--enable-nontrapping-float-to-int --enable-reference-types --enable-sign-ext
-# The plugin as the compiler leaves it.
+# The plugin as the compiler leaves it, with the names of its functions: what is trimmed goes by them.
 full-plugin := $(target)/wasm32-wasip1/wasm/envoy_autocert.wasm
 
 # Reloading, traps, callouts, SDS, limits, what is rendered; the examples of that in the repository are for the newest.
@@ -39,12 +39,12 @@ build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autoc
 
 plugin: ## Build target/envoy_autocert.wasm
 	@$(fetch)/wasm-targets.sh
-	cargo build --locked --package plugin --target wasm32-wasip1 --profile wasm
+	cargo rustc --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- -C strip=debuginfo
 	@$(fetch)/wasm-opt.sh
 	@$(or $(WASM_OPT),.tools/bin/wasm-opt) --version
-	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-producers -S $(full-plugin) -o - | \
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) --strip-producers -S -g $(full-plugin) -o - | \
 		awk -f src/plugin/trim.awk >$(full-plugin).wat
-	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) -Oz --strip-producers $(full-plugin).wat \
+	@$(or $(WASM_OPT),.tools/bin/wasm-opt) $(wasm-features) -Oz --strip-producers --strip-debug $(full-plugin).wat \
 		-o $(target)/envoy_autocert.wasm.part
 	@rm $(full-plugin).wat
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
