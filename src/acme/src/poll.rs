@@ -2,7 +2,6 @@
 
 use crate::error::Error;
 use crate::host::Host;
-use futures::stream::StreamExt;
 use std::time::Duration;
 
 /// The first wait of a poll, what it is multiplied by each time, and the longest without the CA asking for one. A CA on

@@ -4,7 +4,6 @@
 //! reported once, and the next request starts anew. Each challenge has a task of its own, so none delays another.
 
 use std::fmt;
-use std::future::Future;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,8 +14,6 @@ use tokio::time::{Instant, timeout};
 
 use super::journal::{Journal, Need};
 use super::life::{leftover, live};
-use super::lookup::Exchange;
-use super::providers::Providers;
 use super::shared::{Challenge, Parts, Progress, Shared};
 use super::turns::Turns;
 use super::wish::{FORGOTTEN, Wish, unwanted};

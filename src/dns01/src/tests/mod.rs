@@ -23,7 +23,8 @@ use super::delegation::Delegation;
 use super::lookup::testing::{FakeDns, NS1, NS2, RECURSIVE, txt};
 use super::provider::{Record, Timing};
 use super::providers::{DnsProvider, Providers};
-use super::solver::{Parts, Solver, Unsolved};
+use super::shared::Parts;
+use super::solver::{Solver, Unsolved};
 use base::clock::Clock;
 
 /// Time that a `PUT` is held.
