@@ -28,6 +28,7 @@ use tonic::{Code, Request, Streaming};
 use super::session::Service;
 use super::*;
 use crate::catalog::DefaultCertificate;
+use crate::catalog::Catalog;
 use crate::tokens::{Followed, Kind, TokenFile, Tokens};
 use base::clock::Clock;
 use pki::Pair;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use tempfile::TempDir;
 
-use super::file::Unfit;
+use super::error::Unfit;
 use super::*;
 
 const ONE: &str = "0123456789abcdef-one";
