@@ -91,7 +91,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(directory: &Path) -> Self {
+    pub fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned() }
     }
 
