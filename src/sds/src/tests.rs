@@ -127,6 +127,7 @@ impl Harness {
 fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
     Arc::new(Pair {
         is_of_test_system: false,
+        chain: Vec::new(),
         chain_pem: version.to_owned(),
         key_pem: String::new(),
         names: vec![name.to_owned()],

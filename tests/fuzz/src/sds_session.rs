@@ -131,6 +131,7 @@ impl World {
         let Some(parsed) = Name::parse(&name) else { return Ok(()) };
         let pair = Pair {
             is_of_test_system: false,
+            chain: Vec::new(),
             chain_pem: version.to_string(),
             key_pem: String::new(),
             names: vec![name],

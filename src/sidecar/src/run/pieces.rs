@@ -91,6 +91,7 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The files in this directory.
     pub fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned() }
     }

@@ -57,6 +57,7 @@ fn pair(version: &str) -> Arc<Pair> {
 fn padded_pair(version: &str, padding: usize) -> Arc<Pair> {
     Arc::new(Pair {
         is_of_test_system: false,
+        chain: Vec::new(),
         chain_pem: format!("{version}{}", " ".repeat(padding)),
         key_pem: String::new(),
         names: Vec::new(),
