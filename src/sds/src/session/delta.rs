@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
-
 use super::ledger::Ledger;
 use super::{Refusal, Service, Session, Source, Verdict, limits};
 use crate::TYPE_URL;
 use crate::catalog::Changed;
+use crate::messages::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use crate::secret::{secret, version_of_set};
 use pki::Pair;
 
@@ -77,7 +76,6 @@ impl Session for DeltaSession {
             type_url: TYPE_URL.to_owned(),
             removed_resources: removed.collect(),
             nonce,
-            ..DeltaDiscoveryResponse::default()
         })
     }
 
@@ -88,7 +86,7 @@ impl Session for DeltaSession {
 
 fn resource(name: &str, pair: &Pair) -> Resource {
     let secret = Some(secret(name, pair));
-    Resource { name: name.to_owned(), version: pair.version.clone(), resource: secret, ..Resource::default() }
+    Resource { name: name.to_owned(), version: pair.version.clone(), resource: secret }
 }
 
 /// Not a wildcard, nor nothing.
