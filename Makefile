@@ -7,14 +7,13 @@ SHELL := /bin/bash
 
 target := $(or $(CARGO_TARGET_DIR),target)
 fetch := tests/tools
-# One profile for everything native: its C library builds once.
-native := --release --locked
-# For tests our own code is hardly optimised: many minutes less to compile, and seconds more to run. They all select the
-# whole workspace, so that what it depends on has the same features and is built once.
-level = --config 'profile.release.package.$(1).opt-level=$(2)'
-quick := $(foreach crate,base dns01 envoy-autocert fuzz pki sds setup storage tests,$(call level,$(crate),0)) \
-	$(foreach crate,acme config engine protocol plugin,$(call level,$(crate),1))
-tests := $(native) $(quick) --workspace
+# What is shipped and measured; everything else that is native has one profile, whose dependencies are built once.
+# That selects the whole workspace, so that they have the same features whatever is built.
+release := --release --locked
+quick := --profile quick --locked
+tests := $(quick) --workspace
+# End-to-end tests at once: they wait for each other's servers more than they work.
+threads := $(or $(THREADS),6)
 # Of the tests with other ACME servers, those that need no further server and take seconds.
 quick-cas := $(addprefix caddy::,http_01 tls_alpn_01 dns_01 its_accounts_lost a_name_whose_dns_comes_late)
 # The plugin's bytes depend on its version, which the build says: the same one makes the same plugin again.
@@ -35,7 +34,7 @@ help: ## Print this
 	@echo '  KEEP=1 make demo leaves everything running until Ctrl-C. WEB_PORT=, WEBSECURE_PORT= choose its ports.'
 
 build: plugin ## Build target/envoy_autocert.wasm and target/release/envoy-autocert
-	cargo build $(native) --package envoy-autocert
+	cargo build $(release) --package envoy-autocert
 
 plugin: ## Build target/envoy_autocert.wasm
 	@$(fetch)/wasm-targets.sh
@@ -49,9 +48,9 @@ plugin: ## Build target/envoy_autocert.wasm
 	@rm $(full-plugin).wat
 	@mv $(target)/envoy_autocert.wasm.part $(target)/envoy_autocert.wasm
 
-demo: servers build ## Get certificates from a test CA with a real Envoy, and show them
-	@cargo build --quiet $(native) --package tests --bin demo
-	@$(target)/release/demo
+demo: servers plugin ## Get certificates from a test CA with a real Envoy, and show them
+	cargo build $(tests) --bin envoy-autocert --bin demo
+	@$(target)/quick/demo
 
 test: format lint licences docs unit purity wasm e2e ## Everything that .ci/run checks
 
@@ -60,8 +59,8 @@ format: ## Check the formatting
 
 lint: ## Run clippy; warnings are errors
 	@$(fetch)/wasm-targets.sh
-	cargo clippy $(native) --workspace --all-targets -- --deny warnings
-	cargo clippy $(native) --workspace --test e2e --test cas -- --deny warnings
+	cargo clippy $(tests) --all-targets -- --deny warnings
+	cargo clippy $(tests) --test e2e --test cas -- --deny warnings
 	cargo clippy --locked --package plugin --lib --target wasm32-wasip1 --profile wasm -- --deny warnings
 
 licences: ## Check licences, banned crates and their sources
@@ -73,7 +72,7 @@ advisories: ## Check the dependencies for known holes: no part of `make test`, a
 	$(or $(CARGO_DENY),.tools/bin/cargo-deny) --locked check advisories
 
 docs: ## Build the documentation; warnings are errors
-	RUSTDOCFLAGS="--deny warnings" cargo doc $(native) --workspace --no-deps --lib
+	RUSTDOCFLAGS="--deny warnings" cargo doc $(tests) --no-deps --lib
 
 unit: plugin ## Run the unit tests and the plugin's ABI tests
 	ENVOY_AUTOCERT_WASM=$(abspath $(target)/envoy_autocert.wasm) cargo test $(tests)
@@ -86,19 +85,19 @@ wasm: ## Run the pure crates' tests as wasm, under Node
 	@$(fetch)/wasm-targets.sh
 	@$(fetch)/wasm-bindgen.sh
 	CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(CURDIR)/.tools/bin/wasm-bindgen-test-runner \
-		cargo test $(native) $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol
+		cargo test $(quick) --target wasm32-unknown-unknown --package acme --package config --package engine --package protocol
 
 e2e: tools plugin ## Run the end-to-end tests: make e2e ONLY=renewal for some of them
 	cargo build $(tests) --bin envoy-autocert --test e2e --test cas
-	cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),4) $(ONLY)
-	$(if $(ONLY),,cargo test $(tests) --test cas -- --test-threads=$(or $(THREADS),4) $(quick-cas))
+	cargo test $(tests) --test e2e -- --test-threads=$(threads) $(ONLY)
+	$(if $(ONLY),,cargo test $(tests) --test cas -- --test-threads=$(threads) $(quick-cas))
 
 cas: tools plugin ## Run against other ACME servers, as root, and print what was proved: make cas ONLY=django_ca
 	@$(fetch)/acme-servers.sh
 	@$(fetch)/postgresql.sh
 	cargo build $(tests) --bin envoy-autocert --test cas
 	$(if $(ONLY),,rm -rf $(target)/cas)
-	cargo test $(tests) --test cas -- --test-threads=$(or $(THREADS),4) $(ONLY)
+	cargo test $(tests) --test cas -- --test-threads=$(threads) $(ONLY)
 	$(if $(ONLY),,cargo test $(tests) --test cas -- --ignored --nocapture)
 
 envoys: tools plugin ## Run the end-to-end tests that Envoy's version may matter to with each older Envoy
@@ -106,14 +105,14 @@ envoys: tools plugin ## Run the end-to-end tests that Envoy's version may matter
 	for series in 1.37 1.38 1.39; do \
 		echo "Envoy $$series"; \
 		ENVOY=$(CURDIR)/.tools/bin/envoy-$$series ENVOY_AUTOCERT_ENVOY=$(CURDIR)/.tools/bin/envoy-$$series \
-			cargo test $(tests) --test e2e -- --test-threads=$(or $(THREADS),4) $(or $(ONLY),$(version-matters)) \
+			cargo test $(tests) --test e2e -- --test-threads=$(threads) $(or $(ONLY),$(version-matters)) \
 			--skip render::envoy_takes_the_rendered_examples; \
 	done
 
 bench: servers build ## Measure, print a table, write target/bench.json
 	@$(fetch)/wrk.sh
 	@$(fetch)/bind.sh
-	@cargo build --quiet $(native) --package tests --bin bench
+	@cargo build --quiet $(release) --package tests --bin bench
 	@$(target)/release/bench
 
 fuzz: ## Fuzz whatever strangers reach, a minute each: make fuzz ONLY=rule EACH=600

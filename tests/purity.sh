@@ -48,5 +48,5 @@ for crate in $crates; do
   done
 done
 
-cargo build --release --locked --quiet "$@" "${pure[@]}" --target wasm32-unknown-unknown
+cargo build --quiet "$@" "${pure[@]}" --target wasm32-unknown-unknown
 echo "pure: acme, config, engine, protocol"

@@ -11,6 +11,7 @@
 //! | `admission.rs` | who is answered, and of which secrets |
 //! | `stream.rs` | drives a session with a gRPC stream |
 //! | `service.rs` | the gRPC services |
+//! | `messages.rs` | the messages of the protocol |
 //! | `secret.rs` | a pair as Envoy's message |
 //! | `status.rs` | who is connected, what was rejected |
 //! | `resource_name.rs`, `unanswered.rs` | what is asked for, and what never has an answer |
@@ -25,6 +26,7 @@ mod authority;
 pub mod catalog;
 mod greeting;
 pub mod limits;
+pub mod messages;
 mod resource_name;
 mod scope;
 mod secret;
@@ -38,8 +40,6 @@ mod unanswered;
 use std::io;
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryServiceServer;
-use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server::SecretDiscoveryServiceServer;
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, watch};
 use tokio_stream::{Stream, StreamExt};
@@ -70,8 +70,6 @@ pub async fn serve(
 ) -> Result<(), tonic::transport::Error> {
     let (stop, stopping) = watch::channel(false);
     let service = service::Secrets::new(admission, catalogs.clone(), clock.clone(), status, stopping);
-    let sds = SecretDiscoveryServiceServer::new(service.clone()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
-    let ads = AggregatedDiscoveryServiceServer::new(service).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
     let stopped = async {
         shutdown.await;
         stop.send_replace(true);
@@ -88,8 +86,7 @@ pub async fn serve(
         .max_concurrent_streams(u32::try_from(limits::MAX_STREAMS).unwrap_or(u32::MAX))
         .http2_keepalive_interval(Some(limits::KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(limits::KEEPALIVE_TIMEOUT))
-        .add_service(sds)
-        .add_service(ads)
+        .add_routes(service::routes(service))
         .serve_with_incoming_shutdown(Box::pin(connections), stopped);
     tokio::select! {
         served = server => served,

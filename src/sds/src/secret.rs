@@ -3,21 +3,18 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest;
-use envoy_types::pb::envoy::config::core::v3::{DataSource, data_source::Specifier};
-use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{Secret, TlsCertificate, secret};
-use envoy_types::pb::google::protobuf::Any;
-use envoy_types::util::pack_any;
-
 use pki::Pair;
+use prost::Message;
+
+use crate::TYPE_URL;
+use crate::messages::{Any, DataSource, Secret, TlsCertificate};
 
 /// The secret of this name, exactly as the client spelt it.
 pub(super) fn secret(name: &str, pair: &Pair) -> Any {
-    let certificate = TlsCertificate {
-        certificate_chain: Some(inline(&pair.chain_pem)),
-        private_key: Some(inline(&pair.key_pem)),
-        ..TlsCertificate::default()
-    };
-    pack_any(Secret { name: name.to_owned(), r#type: Some(secret::Type::TlsCertificate(certificate)) })
+    let certificate =
+        TlsCertificate { certificate_chain: Some(inline(&pair.chain_pem)), private_key: Some(inline(&pair.key_pem)) };
+    let secret = Secret { name: name.to_owned(), tls_certificate: Some(certificate) };
+    Any { type_url: TYPE_URL.to_owned(), value: secret.encode_to_vec() }
 }
 
 /// A version for a set of secrets: the same names with the same contents have the same one, in whatever order.
@@ -37,7 +34,7 @@ pub(super) fn version_of_set(set: &[(Arc<str>, Option<Arc<Pair>>)]) -> String {
 }
 
 fn inline(pem: &str) -> DataSource {
-    DataSource { specifier: Some(Specifier::InlineBytes(pem.as_bytes().to_vec())), ..DataSource::default() }
+    DataSource { inline_bytes: Some(pem.as_bytes().to_vec()) }
 }
 
 /// The only type of resource there is here.

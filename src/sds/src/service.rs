@@ -3,14 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use envoy_types::pb::envoy::service::discovery::v3::aggregated_discovery_service_server::AggregatedDiscoveryService;
-use envoy_types::pb::envoy::service::discovery::v3::{
-    DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-};
-use envoy_types::pb::envoy::service::secret::v3::secret_discovery_service_server::SecretDiscoveryService;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::any;
+use prost::Message;
 use tokio::sync::watch;
+use tonic::body::Body;
 use tonic::metadata::MetadataMap;
-use tonic::{Request, Response, Status as GrpcStatus, Streaming, async_trait};
+use tonic::server::Grpc;
+use tonic::service::Routes;
+use tonic::{Request, Response, Status as GrpcStatus, Streaming};
+use tonic_prost::ProstCodec;
+use tower::service_fn;
 
 use super::admission::{Admission, Door};
 use super::limits;
@@ -20,6 +24,7 @@ use super::status::Status;
 use super::stream::{self, Context, Responses, Scope};
 use super::unanswered::Unanswered;
 use crate::catalog::Catalog;
+use crate::messages::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse};
 use base::clock::Clock;
 
 /// Both services, over the same catalogs.
@@ -96,49 +101,58 @@ impl Secrets {
     }
 }
 
-#[async_trait]
-impl SecretDiscoveryService for Secrets {
-    type DeltaSecretsStream = Responses<DeltaDiscoveryResponse>;
-    type StreamSecretsStream = Responses<DiscoveryResponse>;
+/// A request as HTTP/2 brings it, and what it gets.
+type HttpRequest = http::Request<axum::body::Body>;
+type HttpResponse = http::Response<Body>;
 
-    async fn delta_secrets(
-        &self,
-        request: Request<Streaming<DeltaDiscoveryRequest>>,
-    ) -> Result<Response<Self::DeltaSecretsStream>, GrpcStatus> {
-        self.delta(Service::Secrets, request)
-    }
-
-    async fn stream_secrets(
-        &self,
-        request: Request<Streaming<DiscoveryRequest>>,
-    ) -> Result<Response<Self::StreamSecretsStream>, GrpcStatus> {
-        self.sotw(Service::Secrets, request)
-    }
-
-    /// Envoy never asks in this way, and one callout of somebody else's filter would be enough.
-    async fn fetch_secrets(&self, _: Request<DiscoveryRequest>) -> Result<Response<DiscoveryResponse>, GrpcStatus> {
-        Err(GrpcStatus::unimplemented("use StreamSecrets or DeltaSecrets"))
-    }
+/// The methods of both services, by their paths.
+pub(super) fn routes(secrets: Secrets) -> Routes {
+    let delta = |service| {
+        any(move |State(secrets): State<Secrets>, request: HttpRequest| async move {
+            answer(move |request| secrets.delta(service, request), request).await
+        })
+    };
+    let sotw = |service| {
+        any(move |State(secrets): State<Secrets>, request: HttpRequest| async move {
+            answer(move |request| secrets.sotw(service, request), request).await
+        })
+    };
+    // Envoy never asks in this way, and one callout of somebody else's filter would be enough.
+    let fetch = any(async || refusal("use StreamSecrets or DeltaSecrets"));
+    Router::new()
+        .route("/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets", delta(Service::Secrets))
+        .route("/envoy.service.secret.v3.SecretDiscoveryService/StreamSecrets", sotw(Service::Secrets))
+        .route("/envoy.service.secret.v3.SecretDiscoveryService/FetchSecrets", fetch)
+        .route(
+            "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources",
+            delta(Service::Aggregated),
+        )
+        .route(
+            "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources",
+            sotw(Service::Aggregated),
+        )
+        .fallback(async || refusal("SDS and ADS are served here"))
+        .with_state(secrets)
+        .into()
 }
 
-#[async_trait]
-impl AggregatedDiscoveryService for Secrets {
-    type DeltaAggregatedResourcesStream = Responses<DeltaDiscoveryResponse>;
-    type StreamAggregatedResourcesStream = Responses<DiscoveryResponse>;
+/// One call of a method that takes a stream of requests and gives one of responses.
+async fn answer<Asked, Answer>(
+    mut method: impl FnMut(Request<Streaming<Asked>>) -> Result<Response<Responses<Answer>>, GrpcStatus> + Send,
+    request: HttpRequest,
+) -> HttpResponse
+where
+    Asked: Message + Default + 'static,
+    Answer: Message + 'static,
+{
+    let method = service_fn(move |request| std::future::ready(method(request)));
+    let mut grpc =
+        Grpc::new(ProstCodec::<Answer, Asked>::default()).max_decoding_message_size(limits::MAX_REQUEST_BYTES);
+    grpc.streaming(method, request).await
+}
 
-    async fn delta_aggregated_resources(
-        &self,
-        request: Request<Streaming<DeltaDiscoveryRequest>>,
-    ) -> Result<Response<Self::DeltaAggregatedResourcesStream>, GrpcStatus> {
-        self.delta(Service::Aggregated, request)
-    }
-
-    async fn stream_aggregated_resources(
-        &self,
-        request: Request<Streaming<DiscoveryRequest>>,
-    ) -> Result<Response<Self::StreamAggregatedResourcesStream>, GrpcStatus> {
-        self.sotw(Service::Aggregated, request)
-    }
+fn refusal(advice: &str) -> HttpResponse {
+    GrpcStatus::unimplemented(advice).into_http()
 }
 
 /// A scope we don't know is refused: what it asks for must not be answered with ordinary certificates.

@@ -27,8 +27,8 @@ use tonic::{Code, Request, Streaming};
 
 use super::session::Service;
 use super::*;
-use crate::catalog::DefaultCertificate;
 use crate::catalog::Catalog;
+use crate::catalog::DefaultCertificate;
 use crate::tokens::{Followed, Kind, TokenFile, Tokens};
 use base::clock::Clock;
 use pki::Pair;
@@ -128,6 +128,7 @@ impl Harness {
 fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
     Arc::new(Pair {
         is_of_test_system: false,
+        chain: Vec::new(),
         chain_pem: version.to_owned(),
         key_pem: String::new(),
         names: vec![name.to_owned()],

@@ -17,6 +17,7 @@ pub mod health;
 pub mod holder;
 pub mod logging;
 pub mod metrics;
+pub mod options;
 pub mod peers;
 pub mod permits;
 pub mod privileges;

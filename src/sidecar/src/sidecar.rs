@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,35 +12,27 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use crate::api::{self, Admission, Context, Hosts, Reading};
+use crate::api::{self, Admission, Context, Hosts, Parts};
 use crate::ca_reach::CaReach;
-use crate::challenges::{Challenges, TlsAlpn01Challenges};
-use crate::cli::{self, DefaultChoice, PairChoice, SidecarArgs, Switch};
 use crate::closed::ClosedRouters;
 use crate::configuration::Configuration;
 use crate::deployment::{self, Deployment};
-use crate::engine::Engine;
 use crate::health::{self, Health};
 use crate::holder::{Holder, Protocol};
-use crate::metrics::Metrics;
+use crate::options::{Options, TokenSource};
 use crate::peers::Peers;
-use crate::permits::Permits;
-use crate::provided::{self, Files, Provided};
-use crate::revocation::Revocation;
+use crate::provided::{self, Provided};
 use crate::shelf::Shelf;
 use crate::socket::{BoundSocket, SocketError};
 use crate::standing::{self, Sources, Standing};
 use crate::wants::WantsBoard;
-use crate::watchdog::Watchdog;
 use base::clock::Clock;
 use dns01::{Dns, NameServers};
-use pki::keys::KeyMaker;
-use pki::keys::eab::MacKeys;
 use sds::catalog::Catalog;
 use sds::catalog::DefaultCertificate;
 use sds::tokens::{self, Doors, UnfitFile};
 use sds::{self, Catalogs};
-use storage::{FileStore, LeaseBounds, OpenError, StorageStatus, Storages, Store, StoreError};
+use storage::{FileStore, OpenError, StorageStatus, Store, StoreError};
 
 /// How long requests under way, and DNS records that are being removed, may take when the sidecar is to end. Below the 10 s after which containers are killed,
 /// together with [`SAVE`].
@@ -71,17 +62,9 @@ impl Sidecar {
     ///
     /// # Errors
     /// When something can't be used as it is configured; nothing has been changed then.
-    pub async fn start(args: &SidecarArgs) -> Result<Self, StartError> {
-        let bounds = LeaseBounds { shortest: args.lease_min_seconds, longest: args.lease_max_seconds };
-        if bounds.shortest > bounds.longest {
-            return Err(StartError::LeaseBounds);
-        }
-        let storages = cli::storages(&args.storage).map_err(StartError::Storages)?;
-        let mac_keys = cli::mac_keys(&args.eab).map_err(StartError::MacKeys)?;
-        let storage = storages.default.clone();
-        let clock = Clock::system();
-        let store = open_store(storages, bounds, clock.clone()).await?;
-        let started = Self::serve(args, store.clone(), &storage, mac_keys, clock).await;
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let store = open_store(&options).await?;
+        let started = Self::serve(options, store.clone()).await;
         if started.is_err() {
             // So that its file is free at once. There is nothing to save.
             let _ = store.close().await;
@@ -89,82 +72,51 @@ impl Sidecar {
         started
     }
 
-    async fn serve(
-        args: &SidecarArgs,
-        store: Arc<dyn Store>,
-        storage: &Path,
-        mac_keys: MacKeys,
-        clock: Clock,
-    ) -> Result<Self, StartError> {
-        let catalog = Arc::new(Catalog::new(default_certificate(&args.default_certificate, &clock)?));
-        let deployment = Arc::new(Deployment::open(storage, args.upkeep.verify_addresses.clone(), clock.clone()).await);
+    async fn serve(options: Options, store: Arc<dyn Store>) -> Result<Self, StartError> {
+        let Options { clock, storages, sockets, upkeep, dns, mac_keys, provided, .. } = options;
+        let storage = storages.default.as_path();
+        let catalog = Arc::new(Catalog::new(default_certificate(options.has_default_certificate, &clock)?));
+        let deployment = Arc::new(Deployment::open(storage, upkeep.verify_addresses, clock.clone()).await);
         let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
         let stored = shelf.fill().await?;
-        let provided = read_provided(args, catalog.clone(), clock.clone()).await?;
+        let provided = read_provided(provided, catalog.clone(), clock.clone()).await?;
         mac_keys.warn_of_missing().await;
         let (stop, stopping) = watch::channel(false);
-        let sds_status = Arc::new(sds::Status::with_judge(deployment.clone()));
-        let dns = Dns::open(storage, args.dns.name_server_port, args.dns.delegation_zones.clone(), clock.clone()).await;
-        let metrics = Metrics::new(store.clone(), sds_status.clone(), dns.solver.clone());
-        let engine = Arc::new(Engine::new(store.clone()));
-        let watchdog = Arc::new(Watchdog::new(engine.clone(), args.wake_addresses.clone()));
-        let wants = Arc::new(WantsBoard::new(clock.now_millis().unsigned_abs()));
-        let is_on = args.upkeep.crl_checks == Switch::On;
-        let revocation = Arc::new(Revocation::new(
-            store.clone(),
-            wants.clone(),
-            clock.clone(),
-            is_on,
-            args.upkeep.crl_allow_private,
-        ));
-        let (tokens, token_files) = match &args.tokens {
-            Some(tokens) => (tokens.clone(), Vec::new()),
-            None => Doors::open(storage, args.api_token_file.as_deref(), args.sds_token_file.as_deref())?,
+        let name_servers = NameServers::new(dns.name_server_port, dns.resolvers.into_iter());
+        let dns = Dns::open(storage, dns.name_server_port, dns.delegation_zones, clock.clone()).await;
+        let (tokens, token_files) = match options.tokens {
+            TokenSource::Given(doors) => (doors, Vec::new()),
+            TokenSource::Files { api, sds } => Doors::open(storage, api.as_deref(), sds.as_deref())?,
         };
         let doors = health::Doors { api: tokens.api.refusals().clone(), sds: tokens.sds.refusals().clone() };
-        let health = Health {
+        let context = Arc::new(Context::new(Parts {
+            clock: clock.clone(),
             store: store.clone(),
-            engine: engine.clone(),
-            sds: sds_status.clone(),
-            watchdog: watchdog.clone(),
+            catalog: catalog.clone(),
             deployment: deployment.clone(),
-            revocation: revocation.clone(),
-            closed: Arc::default(),
-            from_memory: Arc::default(),
-            configuration: Arc::new(Configuration::new(clock.clone())),
+            shelf: shelf.clone(),
+            dns,
+            name_servers,
+            hosts: Hosts::new(&options.allowed_hosts),
+            mac_keys,
             doors,
-            ca_reach: Arc::default(),
-        };
+            wake_addresses: options.wake_addresses,
+            checks_crls: upkeep.checks_crls,
+            allows_private_crls: upkeep.allows_private_crls,
+            stopping: stopping.clone(),
+        }));
+        let Health { engine, watchdog, revocation, sds: sds_status, .. } = &context.health;
         let surroundings = deployment::Surroundings {
             shelf: shelf.clone(),
             catalog: catalog.clone(),
             sds: sds_status.clone(),
-            wants: wants.clone(),
+            wants: context.wants.clone(),
         };
-        let context = Arc::new(Context {
-            clock: clock.clone(),
-            store: store.clone(),
-            catalog: catalog.clone(),
-            shelf: shelf.clone(),
-            keys: KeyMaker::default(),
-            challenges: Challenges::default(),
-            tls_alpn01: TlsAlpn01Challenges::default(),
-            dns,
-            wants,
-            permits: Permits::new(health.from_memory.clone()),
-            metrics,
-            health,
-            reading: Reading::default(),
-            stopping: stopping.clone(),
-            mac_keys,
-            hosts: Hosts::new(&args.allowed_hosts),
-            name_servers: NameServers::new(args.dns.name_server_port, args.dns.resolvers.iter().cloned()),
-        });
 
-        let peers = Arc::new(peers(args));
-        let group = args.socket_group.map(|group| group.0);
-        let (api_listener, api_socket) = BoundSocket::bind(&args.api_socket, group)?;
-        let (sds_listener, sds_socket) = BoundSocket::bind(&args.sds_socket, group)?;
+        let own = rustix::process::geteuid().as_raw();
+        let peers = Arc::new(Peers::new([0, own].into_iter().chain(sockets.uids)));
+        let (api_listener, api_socket) = BoundSocket::bind(&sockets.api, sockets.group)?;
+        let (sds_listener, sds_socket) = BoundSocket::bind(&sockets.sds, sockets.group)?;
         let mut servers = JoinSet::new();
         let api = api::router(context.clone(), Admission::Local(peers.clone(), tokens.api.clone()));
         servers.spawn(api::serve(api::Local::new(api_listener, peers.clone()), api, stopping.clone()));
@@ -176,25 +128,26 @@ impl Sidecar {
             serve_sds(listener, peers.clone(), admission, served, stopping.clone())
         };
         sds.spawn(serve(sds_listener, admission));
-        let mut sockets = vec![api_socket, sds_socket];
-        if let Some(path) = &args.mesh_sds_socket {
-            let (listener, socket) = BoundSocket::bind_apart(path, group)?;
+        let mut bound = vec![api_socket, sds_socket];
+        if let Some(path) = &sockets.mesh_sds {
+            let (listener, socket) = BoundSocket::bind_apart(path, sockets.group)?;
             tracing::warn!(path = %path.display(), "SDS asks for no token here: every filter of a connected Envoy gets keys");
             sds.spawn(serve(listener, sds::Admission::Anyone));
-            sockets.push(socket);
+            bound.push(socket);
         }
-        if let Some(address) = args.api_address {
-            let listener = listen(address.0).await?;
+        if let Some(address) = options.api_address {
+            let listener = listen(address).await?;
             let router = api::router(context.clone(), Admission::Token(tokens.api));
             servers.spawn(api::serve(listener, router, stopping.clone()));
         }
-        if let Some(address) = args.status_address {
+        if let Some(address) = options.status_address {
             let router = api::status_router(context.clone());
             servers.spawn(api::serve(listen(address).await?, router, stopping));
         }
 
         context.dns.resume();
         let mut watchers = JoinSet::new();
+        let (engine, watchdog, revocation) = (engine.clone(), watchdog.clone(), revocation.clone());
         watchers.spawn(async move { shelf.follow().await });
         watchers.spawn(async move { engine.watch().await });
         watchers.spawn(async move { watchdog.run().await });
@@ -202,10 +155,10 @@ impl Sidecar {
         watchers.spawn(async move { revocation.run().await });
         watchers.spawn(provided.keep_current(catalog));
         watchers.spawn(tokens::follow(token_files));
-        let (api_path, sds_path) = (args.api_socket.display(), args.sds_socket.display());
+        let (api_path, sds_path) = (sockets.api.display(), sockets.sds.display());
         let storage = storages_of(store.as_ref());
         tracing::info!(storage, certificates = stored, api = %api_path, sds = %sds_path, "sidecar ready");
-        Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: sockets })
+        Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: bound })
     }
 
     /// What is wanted by whomever.
@@ -280,8 +233,9 @@ async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
     ended
 }
 
-async fn open_store(storages: Storages, bounds: LeaseBounds, clock: Clock) -> Result<Arc<dyn Store>, StartError> {
-    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, bounds, clock)).await;
+async fn open_store(options: &Options) -> Result<Arc<dyn Store>, StartError> {
+    let (storages, lease, clock) = (options.storages.clone(), options.lease, options.clock.clone());
+    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, lease, clock)).await;
     // It is cancelled only when the runtime ends, and panics only by a bug.
     let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
     Ok(Arc::new(store))
@@ -297,16 +251,11 @@ fn storages_of(store: &dyn Store) -> String {
 }
 
 /// Reads the user's own certificates, before anybody is served a lesser one.
-async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>, clock: Clock) -> Result<Provided, StartError> {
-    let default = match &args.default_certificate {
-        DefaultChoice::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
-        DefaultChoice::None | DefaultChoice::SelfSigned => None,
-    };
-    let sources = provided::Sources {
-        directories: args.cert_dirs.clone(),
-        pairs: args.certs.iter().map(|PairChoice(files)| files.clone()).collect(),
-        default,
-    };
+async fn read_provided(
+    sources: provided::Sources,
+    catalog: Arc<Catalog>,
+    clock: Clock,
+) -> Result<Provided, StartError> {
     let mut provided = Provided::new(sources, clock);
     let read = tokio::task::spawn_blocking(move || {
         provided.read(&catalog);
@@ -316,18 +265,11 @@ async fn read_provided(args: &SidecarArgs, catalog: Arc<Catalog>, clock: Clock) 
 }
 
 /// Until the user's files are read, and when they can't be, a name that nothing covers gets a self-signed one.
-fn default_certificate(choice: &DefaultChoice, clock: &Clock) -> Result<DefaultCertificate, StartError> {
-    match choice {
-        DefaultChoice::None => Ok(DefaultCertificate::None),
-        DefaultChoice::SelfSigned | DefaultChoice::Files { .. } => {
-            DefaultCertificate::self_signed(clock).map_err(|error| StartError::Task(error.to_string()))
-        }
+fn default_certificate(is_wanted: bool, clock: &Clock) -> Result<DefaultCertificate, StartError> {
+    if !is_wanted {
+        return Ok(DefaultCertificate::None);
     }
-}
-
-fn peers(args: &SidecarArgs) -> Peers {
-    let own = rustix::process::geteuid().as_raw();
-    Peers::new([0, own].into_iter().chain(args.api_uids.iter().copied()))
+    DefaultCertificate::self_signed(clock).map_err(|error| StartError::Task(error.to_string()))
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
@@ -391,16 +333,10 @@ pub enum StartError {
         /// The process that listens there, if one does.
         holder: Option<Holder>,
     },
-    /// The shortest lease is longer than the longest.
-    LeaseBounds,
-    /// It is not clear where a MAC key is.
-    MacKeys(String),
     /// A socket can't be made.
     Socket(SocketError),
     /// The storage can't be used.
     Storage(OpenError),
-    /// It is not clear which storage is whose.
-    Storages(String),
     /// The storage can't be read.
     Store(StoreError),
     /// Something of our own broke.
@@ -425,11 +361,10 @@ impl std::fmt::Display for StartError {
                 };
                 write!(f, "can't listen on {address}: {error}{advice}")
             }
-            Self::LeaseBounds => f.write_str("--lease-min-seconds is larger than --lease-max-seconds"),
             Self::Socket(error) => error.fmt(f),
             Self::Storage(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
-            Self::MacKeys(why) | Self::Storages(why) | Self::Task(why) => f.write_str(why),
+            Self::Task(why) => f.write_str(why),
             Self::Tokens(error) => error.fmt(f),
         }
     }

@@ -103,6 +103,7 @@ mod tests {
     #[test]
     fn a_certificate_for_want_of_anything_better_covers_nothing() {
         let of = |names: &[&str]| Pair {
+            chain: Vec::new(),
             chain_pem: String::new(),
             key_pem: String::new(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),

@@ -5,12 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arbitrary::{Result, Unstructured};
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
-use envoy_types::pb::google::rpc;
 use pki::Name;
 use pki::Pair;
 use sds::TYPE_URL;
 use sds::catalog::Changed;
+use sds::messages::{DeltaDiscoveryRequest, DiscoveryRequest, Status};
 use sds::session::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};
 
 /// More responses to one request than there are names would be a loop.
@@ -116,8 +115,8 @@ fn nonce(input: &mut Unstructured<'_>, given: &BTreeSet<String>) -> Result<Strin
     if given.is_empty() || input.ratio(1, 8)? { input.arbitrary() } else { Ok((*input.choose(&given)?).clone()) }
 }
 
-fn rejection(input: &mut Unstructured<'_>) -> Result<Option<rpc::Status>> {
-    let rejected = || rpc::Status { code: 13, message: "no\r\n\u{1b}[31m".to_owned(), details: Vec::new() };
+fn rejection(input: &mut Unstructured<'_>) -> Result<Option<Status>> {
+    let rejected = || Status { code: 13, message: "no\r\n\u{1b}[31m".to_owned() };
     Ok(input.ratio(1, 3)?.then(rejected))
 }
 
@@ -131,6 +130,7 @@ impl World {
         let Some(parsed) = Name::parse(&name) else { return Ok(()) };
         let pair = Pair {
             is_of_test_system: false,
+            chain: Vec::new(),
             chain_pem: version.to_string(),
             key_pem: String::new(),
             names: vec![name],

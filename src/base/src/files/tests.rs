@@ -401,7 +401,7 @@ fn secrets_are_taken_as_kubernetes_and_certbot_have_them_and_from_a_users_own_di
 #[test]
 fn a_secret_of_ours_is_made_once_and_replaced_whole() {
     let place = Place::new();
-    let path = place.path("sidecar/src/run/token");
+    let path = place.path("run/token");
     let access = Access { mode: 0o640, group: is_root().then_some(ANOTHER) };
     assert!(secret::create(&path, access, b"first").unwrap());
     assert!(!secret::create(&path, access, b"second").unwrap());
@@ -412,8 +412,8 @@ fn a_secret_of_ours_is_made_once_and_replaced_whole() {
     assert_eq!(metadata.mode() & 0o7777, 0o640);
     assert!(!is_root() || metadata.gid() == ANOTHER);
     assert_eq!(fs::read_dir(place.path("run")).unwrap().count(), 1);
-    symlink("token", place.path("sidecar/src/run/link")).unwrap();
-    secret::replace(&place.path("sidecar/src/run/link"), access, b"fourth").unwrap();
+    symlink("token", place.path("run/link")).unwrap();
+    secret::replace(&place.path("run/link"), access, b"fourth").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"fourth");
 }
 

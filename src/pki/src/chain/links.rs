@@ -7,15 +7,14 @@
 use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name, X509Version};
 
-use super::{Refusal, ders, parsed};
+use super::{Refusal, parsed};
 use crate::Pair;
 use crate::signature::{Signed, Unverified};
 
 /// Judges the links of a pair's chain. Where nobody here can tell, that is a line of the log.
 pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
-    let ders = ders(pair)?;
     let mut unchecked = Vec::new();
-    let chain: Vec<X509Certificate<'_>> = ders.iter().map(parsed).collect::<Result<_, _>>()?;
+    let chain: Vec<X509Certificate<'_>> = pair.chain.iter().map(parsed).collect::<Result<_, _>>()?;
     for (place, (issued, issuer)) in chain.iter().zip(chain.iter().skip(1)).enumerate() {
         if is_root(issued) {
             break;

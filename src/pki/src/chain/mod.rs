@@ -61,7 +61,7 @@ pub fn verify_undated(pair: &Pair, names: &[String]) -> Result<(), Refusal> {
 /// Whether this PEM is the chain of this pair.
 pub fn is_same(pair: &Pair, chain_pem: &str) -> bool {
     let other: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
-    matches!((ders(pair), other), (Ok(one), Ok(other)) if one == other)
+    other.is_ok_and(|other| other == pair.chain)
 }
 
 fn verify_names(pair: &Pair, names: &[String]) -> Result<(), Refusal> {
@@ -80,9 +80,8 @@ fn covers(covered: &[String], name: &str) -> bool {
 
 /// True when a pair's leaf names itself as its issuer: no CA has issued it.
 pub fn is_self_signed(pair: &Pair) -> bool {
-    let leaf = CertificateDer::from_pem_slice(pair.chain_pem.as_bytes());
-    let Ok(leaf) = leaf else { return false };
-    X509Certificate::from_der(&leaf).is_ok_and(|(_, leaf)| leaf.issuer().as_raw() == leaf.subject().as_raw())
+    let Some(leaf) = pair.chain.first() else { return false };
+    X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.issuer().as_raw() == leaf.subject().as_raw())
 }
 
 /// The common name of the issuer of a chain's root, or of its last certificate where it has none: the root that it leads
@@ -105,8 +104,7 @@ pub fn root_name(chain_pem: &str) -> String {
 /// # Errors
 /// When the pair's leaf can't be read.
 pub fn facts(id: protocol::CertificateId, pair: &Pair) -> Result<protocol::StoredCertificate, Refusal> {
-    let ders = ders(pair)?;
-    let leaf = parsed(ders.first().ok_or(PairError::NoCertificate)?)?;
+    let leaf = parsed(pair.chain.first().ok_or(PairError::NoCertificate)?)?;
     let common_name = leaf.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
     Ok(protocol::StoredCertificate {
         id,
@@ -154,12 +152,6 @@ fn key_type(leaf: &X509Certificate<'_>) -> String {
         Ok(PublicKey::RSA(rsa)) => format!("RSA{}", rsa.key_size()),
         Ok(_) | Err(_) => "other".to_owned(),
     }
-}
-
-fn ders(pair: &Pair) -> Result<Vec<CertificateDer<'static>>, PairError> {
-    CertificateDer::pem_slice_iter(pair.chain_pem.as_bytes())
-        .collect::<Result<_, _>>()
-        .map_err(|error| PairError::Chain(error.to_string()))
 }
 
 fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PairError> {

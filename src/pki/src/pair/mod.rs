@@ -31,7 +31,9 @@ const CURVES: [usize; 3] = [256, 384, 521];
 
 /// A certificate with its key, ready to be served.
 pub struct Pair {
-    /// The chain in PEM, leaf first.
+    /// The chain in DER, leaf first: what is asked of it later is read from here.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The same chain in PEM, as it is served and stored.
     pub chain_pem: String,
     /// The key in PEM (PKCS#8, or the encoding the user's file has). Secret: no Debug, no Display.
     pub key_pem: String,
@@ -78,7 +80,7 @@ impl Pair {
         names: impl FnOnce(&X509Certificate<'_>) -> Vec<String>,
         nameless: PairError,
     ) -> Result<Self, PairError> {
-        let chain: Vec<CertificateDer<'_>> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
+        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain_pem.as_bytes())
             .collect::<Result<_, _>>()
             .map_err(|error| PairError::Chain(error.to_string()))?;
         if chain.len() > MAX_CHAIN {
@@ -100,14 +102,16 @@ impl Pair {
         if names.is_empty() {
             return Err(nameless);
         }
+        let (not_before, not_after) = (leaf_parsed.validity().not_before, leaf_parsed.validity().not_after);
         Ok(Self {
             chain_pem: chain.iter().map(|der| pem_block("CERTIFICATE", der)).collect(),
             key_pem: key_block(&key_der),
             names,
-            not_before: leaf_parsed.validity().not_before.timestamp(),
-            not_after: leaf_parsed.validity().not_after.timestamp(),
+            not_before: not_before.timestamp(),
+            not_after: not_after.timestamp(),
             is_of_test_system: test_system::is_issuer(&leaf_parsed.issuer().to_string()),
             version: version(&chain),
+            chain,
         })
     }
 

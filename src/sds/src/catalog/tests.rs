@@ -10,7 +10,7 @@ fn pair(version: &str, names: &[&str], not_before: i64, not_after: i64) -> Arc<P
     let (chain_pem, key_pem) = (String::new(), String::new());
     let is_of_test_system = version.starts_with("test");
     let version = version.to_owned();
-    Arc::new(Pair { chain_pem, key_pem, names, not_before, not_after, is_of_test_system, version })
+    Arc::new(Pair { chain: Vec::new(), chain_pem, key_pem, names, not_before, not_after, is_of_test_system, version })
 }
 
 fn id(names: &[&str]) -> protocol::CertificateId {

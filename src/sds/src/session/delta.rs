@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
-
 use super::ledger::Ledger;
 use super::{Refusal, Service, Session, Source, Verdict, limits};
 use crate::catalog::Changed;
+use crate::messages::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use crate::secret::{TYPE_URL, secret, version_of_set};
 use pki::Pair;
 
@@ -76,7 +75,6 @@ impl Session for DeltaSession {
             type_url: TYPE_URL.to_owned(),
             removed_resources: removed.collect(),
             nonce,
-            ..DeltaDiscoveryResponse::default()
         })
     }
 
@@ -87,7 +85,7 @@ impl Session for DeltaSession {
 
 fn resource(name: &str, pair: &Pair) -> Resource {
     let secret = Some(secret(name, pair));
-    Resource { name: name.to_owned(), version: pair.version.clone(), resource: secret, ..Resource::default() }
+    Resource { name: name.to_owned(), version: pair.version.clone(), resource: secret }
 }
 
 /// Not a wildcard, nor nothing.

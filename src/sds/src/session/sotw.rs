@@ -7,11 +7,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
-
 use super::ledger::Ledger;
 use super::{Refusal, Service, Session, Source, Verdict, limits};
 use crate::catalog::Changed;
+use crate::messages::{DiscoveryRequest, DiscoveryResponse};
 use crate::secret::{TYPE_URL, secret, version_of_set};
 
 /// One stream of `StreamSecrets`, or the secrets on one of `StreamAggregatedResources`.
@@ -77,7 +76,7 @@ impl Session for SotwSession {
         self.last_nonce = Some(nonce.clone());
         let resources = contents.iter().filter_map(|(name, pair)| Some(secret(name, pair.as_ref()?))).collect();
         let version_info = version_of_set(&contents);
-        Some(DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce, ..Default::default() })
+        Some(DiscoveryResponse { version_info, resources, type_url: TYPE_URL.to_owned(), nonce })
     }
 
     fn node(request: &DiscoveryRequest) -> Option<&str> {

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use super::error::Unfit;
 use super::*;
+use pki::Name;
 
 const ONE: &str = "0123456789abcdef-one";
 const TWO: &str = "0123456789abcdef-two";

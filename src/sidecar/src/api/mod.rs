@@ -10,12 +10,14 @@
 //! | `host.rs` | whether a request is meant for it |
 //! | `server.rs`, `places.rs` | connections, their places and their end |
 //! | `message.rs`, `page.rs`, `problem.rs` | requests, answers and errors |
+//! | `context.rs` | what it works with |
 //! | the others | one path each |
 
 mod accounts;
 mod admission;
 mod certificates;
 mod challenges;
+mod context;
 mod csr;
 mod dns01;
 mod dns_persist01;
@@ -35,7 +37,6 @@ mod status;
 mod tls_alpn01;
 mod wants;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,144 +47,20 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use protocol::path;
-use tokio::sync::watch;
 
 pub use admission::{Admission, Peer};
+pub use context::{Context, Parts};
 pub use host::Hosts;
 pub use server::{Local, serve};
 pub use state::Reading;
 
-use crate::challenges::{Challenges, TlsAlpn01Challenges};
-use crate::configuration::Configuration;
-use crate::deployment::Deployment;
-use crate::engine::Engine;
-use crate::from_memory::{About, Saved};
-use crate::health::{Doors, Health};
-use crate::metrics::Metrics;
-use crate::permits::Permits;
-use crate::revocation::Revocation;
-use crate::shelf::Shelf;
-use crate::wants::WantsBoard;
-use crate::watchdog::Watchdog;
-use ::dns01::{Dns, NameServers};
 use admission::Door;
-use base::clock::Clock;
-use pki::keys::KeyMaker;
-use pki::keys::eab::MacKeys;
 use problem::Refused;
-use sds;
-use sds::catalog::Catalog;
-use sds::catalog::DefaultCertificate;
-use storage::{Change, CommitError, Fence, Store, StoreError};
 
 /// How long a request may take: longer than a held poll and a slow disk.
 const TIMEOUT: Duration = Duration::from_secs(protocol::MAX_WAIT_SECONDS + 10);
 /// How long the making of a key may take: RSA8192 on a slow machine, behind others.
 const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
-
-/// What the API works with.
-pub struct Context {
-    /// The time of day.
-    pub clock: Clock,
-    /// Where the MAC keys of external accounts are.
-    pub mac_keys: MacKeys,
-    /// Which name servers requests may name.
-    pub name_servers: NameServers,
-    /// The names by which this server is called.
-    pub hosts: Hosts,
-    /// Where keys and state are.
-    pub store: Arc<dyn Store>,
-    /// What SDS serves.
-    pub catalog: Arc<Catalog>,
-    /// The way from the one to the other.
-    pub shelf: Arc<Shelf>,
-    /// Makes keys.
-    pub keys: KeyMaker,
-    /// HTTP-01 challenges.
-    pub challenges: Challenges,
-    /// TLS-ALPN-01 challenges.
-    pub tls_alpn01: TlsAlpn01Challenges,
-    /// DNS-01 and dns-persist-01 challenges.
-    pub dns: Dns,
-    /// What other Envoys want.
-    pub wants: Arc<WantsBoard>,
-    /// Whether CAs may be asked.
-    pub permits: Permits,
-    /// What is told to Prometheus.
-    pub metrics: Metrics,
-    /// What is amiss.
-    pub health: Health,
-    /// What is left of the last reading of the state.
-    pub reading: Reading,
-    /// Turns true when the sidecar is to end.
-    pub stopping: watch::Receiver<bool>,
-}
-
-impl Context {
-    /// One around this store and nothing else: nobody is woken, no revocation list is read, nothing provided is served.
-    /// For simulations.
-    ///
-    /// # Errors
-    /// When the store can't be read.
-    #[doc(hidden)]
-    pub async fn alone(
-        store: Arc<dyn Store>,
-        storage: &Path,
-        clock: Clock,
-        dns: Dns,
-        stopping: watch::Receiver<bool>,
-    ) -> Result<Self, StoreError> {
-        let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
-        let deployment = Arc::new(Deployment::open(storage, Vec::new(), clock.clone()).await);
-        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
-        shelf.fill().await?;
-        let sds = Arc::new(sds::Status::with_judge(deployment.clone()));
-        let metrics = Metrics::new(store.clone(), sds.clone(), dns.solver.clone());
-        let engine = Arc::new(Engine::new(store.clone()));
-        let wants = Arc::new(WantsBoard::new(clock.now_millis().unsigned_abs()));
-        let health = Health {
-            store: store.clone(),
-            engine: engine.clone(),
-            sds,
-            watchdog: Arc::new(Watchdog::new(engine, Vec::new())),
-            deployment,
-            revocation: Arc::new(Revocation::new(store.clone(), wants.clone(), clock.clone(), false, false)),
-            closed: Arc::default(),
-            from_memory: Arc::default(),
-            configuration: Arc::new(Configuration::new(clock.clone())),
-            doors: Doors::default(),
-            ca_reach: Arc::default(),
-        };
-        Ok(Self {
-            clock,
-            mac_keys: MacKeys::default(),
-            name_servers: NameServers::default(),
-            hosts: Hosts::default(),
-            store,
-            catalog,
-            shelf,
-            keys: KeyMaker::default(),
-            challenges: Challenges::default(),
-            tls_alpn01: TlsAlpn01Challenges::default(),
-            dns,
-            wants,
-            permits: Permits::new(health.from_memory.clone()),
-            metrics,
-            health,
-            reading: Reading::default(),
-            stopping,
-        })
-    }
-}
-
-impl Context {
-    /// Makes changes durable; where the storage can't be written, they may be about a certificate whose renewal goes on all
-    /// the same.
-    async fn commit(&self, fence: Fence, changes: Vec<Change>, about: About<'_>) -> Result<Saved, CommitError> {
-        let saved = self.store.commit(fence, changes).await;
-        self.health.from_memory.excuse(self.store.as_ref(), saved, about, self.clock.now_seconds()).await
-    }
-}
 
 /// Everything: the API, and health and metrics. Every request must have its [`Peer`] among its extensions.
 pub fn router(context: Arc<Context>, admission: Admission) -> Router {

@@ -7,6 +7,7 @@ use config::{Mistake, Resolver, shortened};
 use setup::Reading;
 use setup::model::Setup;
 
+use crate::options::DnsOptions;
 use base::clock::Clock;
 use dns01::provider::{self, Provider, Variables};
 use dns01::{DelegationZone, NameServers};
@@ -46,6 +47,17 @@ pub struct DnsArgs {
         help_heading = "DNS"
     )]
     pub delegation_zones: Vec<DelegationZone>,
+}
+
+impl DnsArgs {
+    /// What a sidecar with these flags is told.
+    pub(super) fn options(&self) -> DnsOptions {
+        DnsOptions {
+            name_server_port: self.name_server_port,
+            resolvers: self.resolvers.clone(),
+            delegation_zones: self.delegation_zones.clone(),
+        }
+    }
 }
 
 /// The name servers of all resolvers that listen on another port than that of DNS.

@@ -13,28 +13,29 @@ use setup::envoy::version::Version;
 use setup::model::Setup;
 
 use super::dns::{DnsArgs, other_ports};
-use super::eab::EabChoice;
+use super::eab::{EabChoice, mac_keys};
 use super::envoy_environment::EnvoyEnvironmentArgs;
 use super::inputs::InputArgs;
 use super::logs::LogArgs;
 use super::render::pem;
 use super::rendered::TraefiksWords;
-use super::sidecar::SidecarArgs;
-use super::storages::choices;
+use super::storages::{choices, storages};
 use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
-use super::values::{DefaultChoice, PairChoice, Switch, host, seconds};
-use super::{storages, wake};
+use super::values::{Switch, host, seconds};
+use super::wake;
+use storage::LeaseBounds;
+
+use crate::options::{Options, Sockets, TokenSource};
 use crate::privileges::{self, Keeps, PrivilegeError};
-use crate::provided::Files;
-use crate::run::{Directory, Run, RunError, exec, run as run_all};
+use crate::provided::{self, Files};
+use crate::run::{Directory, Layout, Run, RunError, exec, run as run_all};
+use base::clock::Clock;
 use base::hardening;
 use pki::Name;
 
 /// The place where Debian and others have the roots that the system trusts.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// The bounds of the engine's lease, as the sidecar has them by default.
-const LEASE: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(60)];
 
 /// The flags of `run`.
 ///
@@ -210,10 +211,13 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
     roots(&args.ca_bundle).map_err(|why| RunError::Configuration(vec![why]))?;
     let words = TraefiksWords::read(args.inputs.clone(), &args.ca_bundle, connections(args.max_connections))
         .map_err(RunError::Configuration)?;
-    let sidecar = sidecar(&args, words.first()).map_err(RunError::Sidecar)?;
+    let mut sidecar = sidecar(&args, words.first()).map_err(RunError::Sidecar)?;
+    let directory = Directory::open(args.runtime_dir.as_deref())?;
+    let layout = Layout::new(directory.path());
+    sidecar.sockets = Sockets { api: layout.api_socket(), sds: layout.sds_socket(), ..Sockets::default() };
     Ok(Run {
         sidecar,
-        directory: Directory::open(args.runtime_dir.as_deref())?,
+        directory,
         envoy: args.envoy,
         envoy_version: args.envoy_version,
         envoy_arguments: args.envoy_arguments,
@@ -241,45 +245,35 @@ fn connections(most: Option<u32>) -> Connections {
     most.map_or_else(|| Connections::of_descriptors(files()), Connections::of_clients)
 }
 
-/// The flags that a sidecar for this setup would have.
-fn sidecar(args: &RunArgs, setup: &Setup) -> Result<SidecarArgs, String> {
+/// What the sidecar of this setup is told, but for its sockets and tokens.
+fn sidecar(args: &RunArgs, setup: &Setup) -> Result<Options, String> {
     let files = |pair: &setup::model::PairOfFiles| Files {
         certificate: PathBuf::from(&pair.cert_file),
         key: PathBuf::from(&pair.key_file),
     };
-    let default = setup.default_certificate.as_ref().map(files);
-    let storage = choices(setup);
-    // So that it is named as a mistake of the configuration, and not of a flag that nobody gave.
-    storages(&storage)?;
-    Ok(SidecarArgs {
-        storage,
-        // These are set to the directory's.
-        api_socket: PathBuf::new(),
-        sds_socket: PathBuf::new(),
-        mesh_sds_socket: None,
-        api_uids: Vec::new(),
-        socket_group: None,
+    let eab: Vec<EabChoice> = setup.mac_keys.iter().map(|(resolver, key)| EabChoice::new(resolver, key)).collect();
+    let mut dns = args.dns.options();
+    dns.resolvers.extend(other_ports(setup));
+    Ok(Options {
+        clock: Clock::system(),
+        storages: storages(&choices(setup))?,
+        lease: LeaseBounds::default(),
+        sockets: Sockets::default(),
         api_address: None,
-        api_token_file: None,
-        sds_token_file: None,
         status_address: args.status_address,
         allowed_hosts: args.allowed_hosts.clone(),
-        cert_dirs: Vec::new(),
-        certs: setup.certificates.iter().map(|pair| PairChoice(files(pair))).collect(),
-        default_certificate: default
-            .map_or(DefaultChoice::SelfSigned, |Files { certificate, key }| DefaultChoice::Files { certificate, key }),
-        eab: setup.mac_keys.iter().map(|(resolver, key)| EabChoice::new(resolver, key)).collect(),
-        lease_min_seconds: LEASE[0],
-        lease_max_seconds: LEASE[1],
-        upkeep: args.upkeep.clone(),
-        wake_addresses: wake::addresses(setup),
-        dns: DnsArgs {
-            resolvers: args.dns.resolvers.iter().cloned().chain(other_ports(setup)).collect(),
-            ..args.dns.clone()
+        // `run` gives its own Envoy new ones at each start.
+        tokens: TokenSource::Files { api: None, sds: None },
+        provided: provided::Sources {
+            directories: Vec::new(),
+            pairs: setup.certificates.iter().map(files).collect(),
+            default: setup.default_certificate.as_ref().map(files),
         },
-        user: UserArgs::default(),
-        logs: args.logs.clone(),
-        tokens: None,
+        has_default_certificate: true,
+        mac_keys: mac_keys(&eab)?,
+        upkeep: args.upkeep.options(),
+        wake_addresses: wake::addresses(setup),
+        dns,
     })
 }
 
@@ -291,6 +285,7 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
+    use crate::options::Upkeep;
 
     /// Those that `run` sets itself, and from what.
     const OF_ITS_OWN: [&str; 17] = [
@@ -343,8 +338,8 @@ mod tests {
             ["--crl-checks", "off", "--crl-allow-private", "--verify-address", "127.0.0.1:443,127.0.0.1:8443"];
         let parsed = Cli::try_parse_from(["envoy-autocert", "run"].iter().chain(&arguments)).unwrap();
         let Command::Run(args) = parsed.command else { unreachable!("the command is run") };
-        let UpkeepArgs { verify_addresses, crl_checks, crl_allow_private } =
+        let Upkeep { verify_addresses, checks_crls, allows_private_crls } =
             sidecar(&args, &Setup::default()).unwrap().upkeep;
-        assert_eq!((verify_addresses.len(), crl_checks, crl_allow_private), (2, Switch::Off, true));
+        assert_eq!((verify_addresses.len(), checks_crls, allows_private_crls), (2, false, true));
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &SidecarArgs) -> ExitCode {
 
 async fn serve_until_told(args: &SidecarArgs) -> Result<(), String> {
     let mut ending = Ending::catch()?;
-    let sidecar = Sidecar::start(args).await.map_err(|error| error.to_string())?;
+    let sidecar = Sidecar::start(args.options()?).await.map_err(|error| error.to_string())?;
     tell_systemd(NotifyState::Ready);
     ending.told().await;
     tell_systemd(NotifyState::Stopping);

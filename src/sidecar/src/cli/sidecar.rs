@@ -7,14 +7,17 @@ use std::time::Duration;
 use clap::Args;
 
 use super::dns::DnsArgs;
-use super::eab::EabChoice;
+use super::eab::{EabChoice, mac_keys};
 use super::logs::LogArgs;
-use super::storages::{DEFAULT, StorageChoice};
+use super::storages::{DEFAULT, StorageChoice, storages};
 use super::upkeep::UpkeepArgs;
 use super::user::UserArgs;
 use super::values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, host, seconds, uid};
+use crate::options::{Options, Sockets, TokenSource};
+use crate::provided;
+use base::clock::Clock;
 use pki::Name;
-use sds::tokens::Doors;
+use storage::LeaseBounds;
 
 /// The flags of `sidecar`.
 ///
@@ -215,10 +218,45 @@ pub struct SidecarArgs {
     /// The user to go on as.
     #[command(flatten)]
     pub user: UserArgs,
+}
 
-    /// Tokens instead of those of files, set by `run`.
-    #[arg(skip)]
-    pub tokens: Option<Doors>,
+impl SidecarArgs {
+    /// What a sidecar with these flags is told.
+    ///
+    /// # Errors
+    /// When flags contradict each other: one line.
+    pub fn options(&self) -> Result<Options, String> {
+        let lease = LeaseBounds { shortest: self.lease_min_seconds, longest: self.lease_max_seconds };
+        if lease.shortest > lease.longest {
+            return Err("--lease-min-seconds is larger than --lease-max-seconds".to_owned());
+        }
+        Ok(Options {
+            clock: Clock::system(),
+            storages: storages(&self.storage)?,
+            lease,
+            sockets: Sockets {
+                api: self.api_socket.clone(),
+                sds: self.sds_socket.clone(),
+                mesh_sds: self.mesh_sds_socket.clone(),
+                group: self.socket_group.map(|group| group.0),
+                uids: self.api_uids.clone(),
+            },
+            api_address: self.api_address.map(|address| address.0),
+            status_address: self.status_address,
+            allowed_hosts: self.allowed_hosts.clone(),
+            tokens: TokenSource::Files { api: self.api_token_file.clone(), sds: self.sds_token_file.clone() },
+            provided: provided::Sources {
+                directories: self.cert_dirs.clone(),
+                pairs: self.certs.iter().map(|PairChoice(files)| files.clone()).collect(),
+                default: self.default_certificate.files(),
+            },
+            has_default_certificate: self.default_certificate != DefaultChoice::None,
+            mac_keys: mac_keys(&self.eab)?,
+            upkeep: self.upkeep.options(),
+            wake_addresses: self.wake_addresses.clone(),
+            dns: self.dns.options(),
+        })
+    }
 }
 
 #[cfg(test)]

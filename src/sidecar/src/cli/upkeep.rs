@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 
 use super::values::Switch;
+use crate::options::Upkeep;
 
 /// How certificates are looked after once they are there.
 #[derive(Args, Clone, Debug)]
@@ -37,4 +38,15 @@ pub struct UpkeepArgs {
     /// them.
     #[arg(long, env = "ENVOY_AUTOCERT_CRL_ALLOW_PRIVATE", help_heading = "Certificates")]
     pub crl_allow_private: bool,
+}
+
+impl UpkeepArgs {
+    /// What a sidecar with these flags is told.
+    pub(super) fn options(&self) -> Upkeep {
+        Upkeep {
+            verify_addresses: self.verify_addresses.clone(),
+            checks_crls: self.crl_checks == Switch::On,
+            allows_private_crls: self.crl_allow_private,
+        }
+    }
 }

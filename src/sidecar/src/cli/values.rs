@@ -111,6 +111,16 @@ pub enum DefaultChoice {
     SelfSigned,
 }
 
+impl DefaultChoice {
+    /// The files that hold it.
+    pub(super) fn files(&self) -> Option<Files> {
+        match self {
+            Self::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
+            Self::None | Self::SelfSigned => None,
+        }
+    }
+}
+
 impl FromStr for DefaultChoice {
     type Err = String;
 

@@ -20,6 +20,7 @@ struct Desk {
 fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
     Arc::new(Pair {
         is_of_test_system: false,
+        chain: Vec::new(),
         chain_pem: String::new(),
         key_pem: String::new(),
         names: vec![name.to_owned()],

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use tokio::time::{Instant, sleep};
 
 use super::handshake::{Shown, shake};
@@ -98,7 +96,7 @@ fn outcome(
 
 /// The leaf, DER.
 fn leaf(pair: &Pair) -> Option<Vec<u8>> {
-    CertificateDer::from_pem_slice(pair.chain_pem.as_bytes()).ok().map(|der| der.to_vec())
+    pair.chain.first().map(|der| der.to_vec())
 }
 
 #[cfg(test)]

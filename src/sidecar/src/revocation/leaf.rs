@@ -1,8 +1,6 @@
 //! What of a stored certificate matters to revocation.
 
 use protocol::CertificateId;
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;
@@ -27,9 +25,8 @@ pub(super) struct Leaf {
 impl Leaf {
     /// None of a certificate that names no list that can be fetched, or whose chain has no issuer to verify it by.
     pub(super) fn of(certificate: &Certificate) -> Option<Self> {
-        let mut chain = CertificateDer::pem_slice_iter(certificate.pair.chain_pem.as_bytes()).filter_map(Result::ok);
-        let (leaf, issuer) = (chain.next()?, chain.next()?);
-        let (_, parsed) = X509Certificate::from_der(&leaf).ok()?;
+        let [leaf, issuer, ..] = certificate.pair.chain.as_slice() else { return None };
+        let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
         let url = url(&parsed)?;
         let facts = &certificate.facts;
         let (id, serial, not_after) = (facts.id.clone(), facts.serial.clone(), facts.not_after);

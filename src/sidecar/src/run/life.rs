@@ -23,6 +23,7 @@ use super::publish::write_all;
 use super::reload::tell_of;
 use super::summary::{self, Summary};
 use super::{ASKING, Candidate, Places, Run, RunError, Source, ca_reach, coming_up, log, plugin};
+use crate::options::TokenSource;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 use base::changes::Changes;
@@ -147,7 +148,7 @@ impl Running {
         } = run;
         let layout = Layout::new(directory.path());
         let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
-        sidecar.tokens = Some(doors);
+        sidecar.tokens = TokenSource::Given(doors);
         let binary = Binary {
             path: envoy::find(envoy.as_deref())?,
             arguments: log::arguments(&envoy_arguments, log_level),
@@ -168,11 +169,9 @@ impl Running {
         let watched = source.watched();
         // The thread that waits for them is started by one that has no right of Envoy's.
         let changes = spawn_blocking(move || watch(&watched)).await.map_err(|_| RunError::Bug("the watch ended"))?;
-        sidecar.api_socket = layout.api_socket();
-        sidecar.sds_socket = layout.sds_socket();
         let (is_verifying, status) =
             (is_verifying && sidecar.upkeep.verify_addresses.is_empty(), sidecar.status_address);
-        let sidecar = Sidecar::start(&sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;
+        let sidecar = Sidecar::start(sidecar).await.map_err(|error| RunError::Sidecar(error.to_string()))?;
         sidecar.wants().stand(HOLDER, rendered.wants.clone());
         sidecar.closed().set(&rendered.closed);
         sidecar.configuration().taken();

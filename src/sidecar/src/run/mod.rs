@@ -32,7 +32,7 @@ use setup::envoy::bootstrap::Bootstrap;
 use setup::envoy::version::Version;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::cli::SidecarArgs;
+use crate::options::Options;
 use base::environment::Passed;
 pub use ca_reach::Ca;
 pub use directory::Directory;
@@ -47,8 +47,8 @@ const ASKING: Duration = Duration::from_millis(50);
 
 /// What is to be run.
 pub struct Run {
-    /// The sidecar's flags. Its sockets are those of `directory`.
-    pub sidecar: SidecarArgs,
+    /// What the sidecar is told, but for its tokens. Its sockets are those of `directory`.
+    pub sidecar: Options,
     /// Where sockets and Envoy's files are.
     pub directory: Directory,
     /// Envoy; unset, the one on PATH.

@@ -91,7 +91,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(super) fn new(directory: &Path) -> Self {
+    /// The files in this directory.
+    pub fn new(directory: &Path) -> Self {
         Self { directory: directory.to_owned() }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use crate::messages::{DeltaDiscoveryRequest, DiscoveryRequest};
 use proptest::prelude::*;
 
 use super::super::{DeltaSession, Service, Session, SotwSession};

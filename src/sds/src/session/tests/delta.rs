@@ -1,6 +1,6 @@
 //! The incremental variant.
 
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
+use crate::messages::{DeltaDiscoveryRequest, DeltaDiscoveryResponse};
 
 use super::super::{DeltaSession, Refusal, Service, Session, Verdict, limits};
 use super::{World, content, error, padded_pair, pair, strings};

@@ -13,11 +13,10 @@ use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::core::v3::data_source::Specifier;
 use envoy_types::pb::envoy::extensions::transport_sockets::tls::v3::{Secret, secret};
-use envoy_types::pb::google::protobuf::Any;
-use envoy_types::pb::google::rpc;
 use prost::Message;
 
 use super::{ResourceName, Source};
+use crate::messages::{Any, Status};
 use pki::Pair;
 
 /// Certificates by name; the content of each is its version.
@@ -57,6 +56,7 @@ fn pair(version: &str) -> Arc<Pair> {
 fn padded_pair(version: &str, padding: usize) -> Arc<Pair> {
     Arc::new(Pair {
         is_of_test_system: false,
+        chain: Vec::new(),
         chain_pem: format!("{version}{}", " ".repeat(padding)),
         key_pem: String::new(),
         names: Vec::new(),
@@ -80,6 +80,6 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn error(text: &str) -> Option<rpc::Status> {
-    Some(rpc::Status { code: 13, message: text.to_owned(), details: Vec::new() })
+fn error(text: &str) -> Option<Status> {
+    Some(Status { code: 13, message: text.to_owned() })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use envoy_types::pb::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
+use crate::messages::{DeltaDiscoveryRequest, DiscoveryRequest};
 use proptest::prelude::*;
 
 use super::super::{DeltaSession, ResourceName, Service, Session, SotwSession, Source};

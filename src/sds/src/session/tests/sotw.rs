@@ -1,6 +1,6 @@
 //! The state-of-the-world variant.
 
-use envoy_types::pb::envoy::service::discovery::v3::{DiscoveryRequest, DiscoveryResponse};
+use crate::messages::{DiscoveryRequest, DiscoveryResponse};
 
 use super::super::{Refusal, Service, Session, SotwSession, Verdict, limits};
 use super::{World, content, error, padded_pair, strings};

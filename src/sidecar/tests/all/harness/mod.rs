@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use sidecar::cli::{Cli, Command, SidecarArgs};
-use sidecar::sidecar::{Sidecar, StartError};
+use sidecar::sidecar::Sidecar;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 use tokio::net::{TcpStream, UnixStream};
@@ -68,13 +68,13 @@ impl Home {
         self.start_with(&[]).await.unwrap_or_else(|error| panic!("{error}"))
     }
 
-    pub async fn start_with(&self, more: &[&str]) -> Result<Sidecar, StartError> {
-        Sidecar::start(&self.args(more)).await
+    pub async fn start_with(&self, more: &[&str]) -> Result<Sidecar, String> {
+        Sidecar::start(self.args(more).options()?).await.map_err(|error| error.to_string())
     }
 
     /// Why it does not start.
     pub async fn refusal(&self) -> String {
-        self.start_with(&[]).await.err().unwrap().to_string()
+        self.start_with(&[]).await.err().unwrap()
     }
 
     /// A client that holds the lease.

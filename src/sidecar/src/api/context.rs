@@ -1,0 +1,190 @@
+//! What the API works with: made here, once, for the sidecar and for simulations.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::host::Hosts;
+use super::state::Reading;
+use crate::challenges::{Challenges, TlsAlpn01Challenges};
+use crate::configuration::Configuration;
+use crate::deployment::Deployment;
+use crate::engine::Engine;
+use crate::from_memory::{About, Saved};
+use crate::health::{Doors, Health};
+use crate::metrics::Metrics;
+use crate::permits::Permits;
+use crate::revocation::Revocation;
+use crate::shelf::Shelf;
+use crate::wants::WantsBoard;
+use crate::watchdog::Watchdog;
+use base::clock::Clock;
+use dns01::{Dns, NameServers};
+use pki::keys::KeyMaker;
+use pki::keys::eab::MacKeys;
+use sds::catalog::{Catalog, DefaultCertificate};
+use storage::{Change, CommitError, Fence, Store, StoreError};
+
+/// What the API works with.
+pub struct Context {
+    /// The time of day.
+    pub clock: Clock,
+    /// Where the MAC keys of external accounts are.
+    pub mac_keys: MacKeys,
+    /// Which name servers requests may name.
+    pub name_servers: NameServers,
+    /// The names by which this server is called.
+    pub hosts: Hosts,
+    /// Where keys and state are.
+    pub store: Arc<dyn Store>,
+    /// What SDS serves.
+    pub catalog: Arc<Catalog>,
+    /// The way from the one to the other.
+    pub shelf: Arc<Shelf>,
+    /// Makes keys.
+    pub keys: KeyMaker,
+    /// HTTP-01 challenges.
+    pub challenges: Challenges,
+    /// TLS-ALPN-01 challenges.
+    pub tls_alpn01: TlsAlpn01Challenges,
+    /// DNS-01 and dns-persist-01 challenges.
+    pub dns: Dns,
+    /// What other Envoys want.
+    pub wants: Arc<WantsBoard>,
+    /// Whether CAs may be asked.
+    pub permits: Permits,
+    /// What is told to Prometheus.
+    pub metrics: Metrics,
+    /// What is amiss.
+    pub health: Health,
+    /// What is left of the last reading of the state.
+    pub reading: Reading,
+    /// Turns true when the sidecar is to end.
+    pub stopping: watch::Receiver<bool>,
+}
+
+/// The parts of a [`Context`] that differ between a sidecar and a simulation.
+pub struct Parts {
+    /// The time of day.
+    pub clock: Clock,
+    /// Where keys and state are.
+    pub store: Arc<dyn Store>,
+    /// What SDS serves.
+    pub catalog: Arc<Catalog>,
+    /// Whether new certificates are served.
+    pub deployment: Arc<Deployment>,
+    /// The way from the store to the catalog.
+    pub shelf: Arc<Shelf>,
+    /// DNS-01 and dns-persist-01 challenges.
+    pub dns: Dns,
+    /// Which name servers requests may name.
+    pub name_servers: NameServers,
+    /// The names by which this server is called.
+    pub hosts: Hosts,
+    /// Where the MAC keys of external accounts are.
+    pub mac_keys: MacKeys,
+    /// Who came without a token.
+    pub doors: Doors,
+    /// The addresses at which a silent engine is woken.
+    pub wake_addresses: Vec<SocketAddr>,
+    /// True when revocation lists are looked at.
+    pub checks_crls: bool,
+    /// True when they may be at private addresses.
+    pub allows_private_crls: bool,
+    /// Turns true when the sidecar is to end.
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Context {
+    /// A context of these parts.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { clock, store, catalog, deployment, shelf, dns, .. } = parts;
+        let sds = Arc::new(sds::Status::with_judge(deployment.clone()));
+        let metrics = Metrics::new(store.clone(), sds.clone(), dns.solver.clone());
+        let engine = Arc::new(Engine::new(store.clone()));
+        let wants = Arc::new(WantsBoard::new(clock.now_millis().unsigned_abs()));
+        let revocation =
+            Revocation::new(store.clone(), wants.clone(), clock.clone(), parts.checks_crls, parts.allows_private_crls);
+        let health = Health {
+            store: store.clone(),
+            engine: engine.clone(),
+            sds,
+            watchdog: Arc::new(Watchdog::new(engine, parts.wake_addresses)),
+            deployment,
+            revocation: Arc::new(revocation),
+            closed: Arc::default(),
+            from_memory: Arc::default(),
+            configuration: Arc::new(Configuration::new(clock.clone())),
+            doors: parts.doors,
+            ca_reach: Arc::default(),
+        };
+        Self {
+            clock,
+            mac_keys: parts.mac_keys,
+            name_servers: parts.name_servers,
+            hosts: parts.hosts,
+            store,
+            catalog,
+            shelf,
+            keys: KeyMaker::default(),
+            challenges: Challenges::default(),
+            tls_alpn01: TlsAlpn01Challenges::default(),
+            dns,
+            wants,
+            permits: Permits::new(health.from_memory.clone()),
+            metrics,
+            health,
+            reading: Reading::default(),
+            stopping: parts.stopping,
+        }
+    }
+
+    /// A context around this store and nothing else: nobody is woken, no revocation list is read, nothing provided is
+    /// served. For simulations.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    #[doc(hidden)]
+    pub async fn alone(
+        store: Arc<dyn Store>,
+        storage: &Path,
+        clock: Clock,
+        dns: Dns,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, StoreError> {
+        let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
+        let deployment = Arc::new(Deployment::open(storage, Vec::new(), clock.clone()).await);
+        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
+        shelf.fill().await?;
+        Ok(Self::new(Parts {
+            clock,
+            store,
+            catalog,
+            deployment,
+            shelf,
+            dns,
+            name_servers: NameServers::default(),
+            hosts: Hosts::default(),
+            mac_keys: MacKeys::default(),
+            doors: Doors::default(),
+            wake_addresses: Vec::new(),
+            checks_crls: false,
+            allows_private_crls: false,
+            stopping,
+        }))
+    }
+
+    /// Makes changes durable; where the storage can't be written, they may be about a certificate whose renewal goes on all
+    /// the same.
+    pub(super) async fn commit(
+        &self,
+        fence: Fence,
+        changes: Vec<Change>,
+        about: About<'_>,
+    ) -> Result<Saved, CommitError> {
+        let saved = self.store.commit(fence, changes).await;
+        self.health.from_memory.excuse(self.store.as_ref(), saved, about, self.clock.now_seconds()).await
+    }
+}
