@@ -6,7 +6,6 @@ use aws_lc_rs::digest;
 use pki::Pair;
 use prost::Message;
 
-use crate::TYPE_URL;
 use crate::messages::{Any, DataSource, Secret, TlsCertificate};
 
 /// The secret of this name, exactly as the client spelt it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
 use super::*;
+use crate::Why;
 use crate::vault::{Attempt, Certificate, PendingOrder};
 
 const NOW: i64 = 1_800_000_000;
