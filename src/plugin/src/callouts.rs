@@ -33,13 +33,13 @@ pub(crate) struct Callouts {
     waiting: RefCell<Table<Token, Waiting>>,
 }
 
-/// One who waits for an answer.
+/// A caller that waits for an answer.
 struct Waiting {
     answer: oneshot::Sender<Result<Answer, CallError>>,
     max_body: usize,
 }
 
-/// What to send, and for how long to wait.
+/// A request to send, and how long to wait for its answer.
 pub(crate) struct Call<'a> {
     /// The Envoy cluster.
     pub(crate) cluster: &'a str,
@@ -95,7 +95,7 @@ impl std::fmt::Display for CallError {
 }
 
 impl Callouts {
-    /// None yet.
+    /// An empty list of callouts.
     pub(crate) fn new(proxy: ProxyHandle, timers: Rc<Timers>) -> Self {
         Self { proxy, timers, waiting: RefCell::default() }
     }

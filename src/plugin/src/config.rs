@@ -17,7 +17,7 @@ pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// nothing else may follow each other as the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Configured {
-    /// What is configured.
+    /// The configuration.
     pub(crate) config: Config,
     /// Equal for equal configurations of one version of the plugin.
     pub(crate) fingerprint: u64,

@@ -19,14 +19,14 @@ pub(crate) struct Task {
     waker: Waker,
 }
 
-/// Where a task stands after a step.
+/// The state of a task after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// It waits for a timer or an answer.
+    /// The task waits for a timer or an answer.
     Waits,
-    /// It has used up its polls: come back soon.
+    /// The task has used up its polls: come back soon.
     Restless,
-    /// It is over.
+    /// The task is over.
     Done,
 }
 

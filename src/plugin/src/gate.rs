@@ -1,4 +1,4 @@
-//! Whether somebody can answer challenges yet, and where.
+//! The gate of the first challenges: which entry points have a responder that runs.
 //!
 //! At start the engine may be at work before Envoy's workers are: a CA told to validate then finds port 80 closed, and
 //! the order is lost. So each responder says in shared data that it runs, with its first tick, and the engine waits for
@@ -47,7 +47,7 @@ pub(crate) fn leave(shared: &Shared, fingerprint: u64) {
     });
 }
 
-/// Whether a worker's responder has started: any, or one that serves this entry point.
+/// True once a worker's responder has started: any, or one that serves this entry point.
 pub(crate) fn is_open(shared: &Shared, entry_point: Option<&str>) -> bool {
     let serves = |plugin: &Plugin<'_>| match (entry_point, plugin.entry_point) {
         (Some(wanted), Some(served)) => wanted == served,

@@ -45,7 +45,7 @@ mod table;
 mod timers;
 mod world;
 
-/// What the fuzz targets reach; nothing else is for others.
+/// The entry points of the fuzz targets; nothing else is for others.
 #[cfg(not(target_family = "wasm"))]
 #[doc(hidden)]
 pub mod fuzzing {

@@ -53,7 +53,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// None yet.
+    /// An empty set of metrics.
     pub(crate) fn new(proxy: ProxyHandle) -> Self {
         Self { proxy, ids: RefCell::default(), certificates: RefCell::default() }
     }

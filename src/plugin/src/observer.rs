@@ -1,4 +1,4 @@
-//! What happens in the engine, told as log lines and metrics.
+//! The engine's events as log lines and metrics.
 
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -32,7 +32,7 @@ impl Herald {
         }
     }
 
-    /// What was stored before the engine started.
+    /// The inventory of the storage before the engine started.
     pub(crate) fn inventory(&self, inventory: &Inventory) {
         for certificate in &inventory.certificates {
             self.not_after(&certificate.id, certificate.not_after);

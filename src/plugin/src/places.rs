@@ -14,7 +14,7 @@ pub(crate) struct Places {
 pub(crate) struct Place<'a>(&'a Places);
 
 impl Places {
-    /// That many places.
+    /// As many free places as `count`.
     pub(crate) fn new(count: usize) -> Self {
         Self { free: Cell::new(count), waiting: RefCell::default() }
     }

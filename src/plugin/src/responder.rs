@@ -8,10 +8,10 @@ use crate::authority::host;
 use crate::challenges;
 use crate::world::World;
 
-/// Where the CA asks.
+/// The path that the CA asks for, without the token.
 pub(crate) const PREFIX: &str = "/.well-known/acme-challenge/";
 
-/// What Envoy's access log shows as the response code's details.
+/// The response code's details in Envoy's access log.
 const DETAILS: &str = "envoy_autocert_http_01";
 
 /// Headers of the answer. RFC 8555 asks for this content type; the rest keeps a browser from making anything of it and

@@ -22,19 +22,19 @@ const TICKS: [u32; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, MAX_TICK];
 /// request, so it leads where there is one.
 const ENGINE_VM: &[u8] = b"engine";
 
-/// What becomes of a request.
+/// The fate of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// It goes on to the next filter.
+    /// The request goes on to the next filter.
     Continue,
-    /// It has been answered here.
+    /// The request has been answered here.
     Pause,
 }
 
 /// A root context.
 pub struct Root {
     proxy: ProxyHandle,
-    /// Nothing before it is configured.
+    /// Present once the root context is configured.
     plugin: Option<Plugin>,
 }
 
@@ -44,7 +44,7 @@ pub struct Stream {
     world: Option<Rc<World>>,
 }
 
-/// What a configuration makes of a root context.
+/// The state of a configured root context.
 struct Plugin {
     world: Rc<World>,
     /// Standing for election and leading; `None` for a pure responder.

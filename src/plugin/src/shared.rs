@@ -56,7 +56,7 @@ struct Verified {
     number: u32,
     /// Seconds since 1970.
     at: i64,
-    /// Where the value begins behind its signatures; none when none of them is ours.
+    /// The start of the value behind its signatures; none when none of them is ours.
     start: Option<usize>,
 }
 
@@ -167,7 +167,7 @@ impl Shared {
         Vec::new()
     }
 
-    /// Where the value begins behind its signatures; none when none of them is ours.
+    /// The start of the value behind its signatures; none when none of them is ours.
     fn start(&self, key: &str, signed: &[u8]) -> Option<usize> {
         let (count, rest) = signed.split_first()?;
         let count = usize::from(*count);

@@ -1,4 +1,4 @@
-//! What every part of one root context works with.
+//! The parts that everything in one root context works with.
 
 use std::rc::Rc;
 
@@ -18,19 +18,19 @@ pub(crate) struct World {
     pub(crate) proxy: ProxyHandle,
     /// Data that its instances share.
     pub(crate) shared: Shared,
-    /// Its clocks.
+    /// The host's clocks.
     pub(crate) clock: Clock,
-    /// Who sleeps.
+    /// Timers of what sleeps.
     pub(crate) timers: Rc<Timers>,
-    /// Who waits for an answer.
+    /// Callouts that wait for their answers.
     pub(crate) callouts: Callouts,
-    /// What was counted.
+    /// Metrics of this instance.
     pub(crate) metrics: Rc<Metrics>,
     /// Tells what happens.
     pub(crate) herald: Herald,
     /// The root context's configuration.
     pub(crate) config: Config,
-    /// What it hashes to.
+    /// The configuration's hash.
     pub(crate) fingerprint: u64,
     /// When it came, by [`Clock::shared`].
     pub(crate) born: u64,

@@ -1,4 +1,4 @@
-//! Who of this Envoy's instances may run the engine: the record in shared data, and what follows from it.
+//! The local lease: the record in shared data of which instance may run the engine, and what follows from it.
 //!
 //! All decisions are here, and nothing else is: no clock, no shared data. Times are milliseconds by the clock that all
 //! instances of the process read alike.
@@ -11,21 +11,21 @@ pub(super) const TTL: u64 = 10_000;
 /// The form of the record, so that an older or newer plugin's is not misread.
 const VERSION: &str = "v1";
 
-/// One who stands for election.
+/// An instance that stands for election.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     /// A random number, the instance's own.
     pub(super) instance: u128,
-    /// What its configuration hashes to.
+    /// The hash of the instance's configuration.
     pub(super) fingerprint: u64,
     /// When it was configured.
     pub(super) born: u64,
 }
 
-/// What stands in shared data.
+/// The record in shared data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Record {
-    /// Who holds it.
+    /// The holder of the lease.
     pub(super) holder: Candidate,
     /// Grows with every change of the holder.
     pub(super) epoch: u64,

@@ -9,7 +9,7 @@ use crate::world::World;
 /// The key.
 const KEY: &str = "envoy-autocert/lease";
 
-/// One instance's view of the lease.
+/// The lease as one instance sees it.
 pub(super) struct LocalLease {
     world: Rc<World>,
     me: Candidate,

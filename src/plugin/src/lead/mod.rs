@@ -48,7 +48,7 @@ const ENVOY_KEY: &str = "envoy-autocert/envoy";
 /// In whose name the sidecar is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leader {
-    /// This Envoy's name, the same for all its instances: 32 hexadecimal digits.
+    /// The name of this Envoy, the same for all its instances: 32 hexadecimal digits.
     pub(crate) envoy: String,
     /// The local lease's epoch.
     pub(crate) epoch: u64,
@@ -128,7 +128,7 @@ async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
     }
 }
 
-/// This Envoy's name: the first instance that needs it makes it up.
+/// The name of this Envoy, made up by the first instance that needs it.
 fn envoy_name(world: &World) -> Option<String> {
     let is_name = |value: &[u8]| value.len() == 32 && value.iter().all(u8::is_ascii_hexdigit);
     let mine = format!("{:032x}", world.random());

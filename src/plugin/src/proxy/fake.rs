@@ -42,7 +42,7 @@ impl FakeProxy {
         self.monotonic_refused.set(true);
     }
 
-    /// What has been logged.
+    /// The log.
     pub(crate) fn lines(&self) -> Vec<(Level, String)> {
         self.lines.borrow().clone()
     }

@@ -11,7 +11,7 @@ use log::Level;
 /// A handle that every part of the plugin holds.
 pub type ProxyHandle = Rc<dyn Proxy>;
 
-/// What the host does for us.
+/// The host's services.
 pub trait Proxy {
     /// Writes one line to Envoy's log. Only [`crate::logger`] calls this.
     fn log(&self, level: Level, line: &str);
@@ -50,7 +50,7 @@ pub trait Proxy {
     /// replaced.
     fn answer_headers(&self) -> Result<Vec<(String, String)>, Status>;
 
-    /// One header of the request that is being decoded now.
+    /// A header of the request that is being decoded now.
     fn request_header(&self, name: &str) -> Option<String>;
 
     /// Answers the request that is being decoded now, instead of an upstream.
@@ -74,11 +74,11 @@ pub type Token = u32;
 pub enum Status {
     /// An argument is wrong; of a callout: the cluster is not known to Envoy, or a header is missing.
     BadArgument,
-    /// Somebody else changed the key since it was read.
+    /// The key was changed since it was read.
     CasMismatch,
     /// The host could not; of a callout: the cluster has no healthy host, or a circuit breaker of it is open.
     InternalFailure,
-    /// There is nothing under this key.
+    /// No such key.
     NotFound,
 }
 

@@ -6,7 +6,7 @@ use prost_types::value::Kind;
 use crate::envoy::{Process, Vm};
 use crate::world::configuration;
 
-/// What the plugin logs for a configuration that it refuses.
+/// The plugin's log lines for a configuration that it refuses.
 fn mistakes(configuration: &[u8]) -> Vec<String> {
     let process = Process::default();
     let root = Vm::start(&process).root(configuration);

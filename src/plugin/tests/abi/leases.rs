@@ -1,4 +1,4 @@
-//! Who leads: two instances of one Envoy, two generations of a configuration, two Envoys of one sidecar.
+//! The election of a leader: two instances of one Envoy, two generations of a configuration, two Envoys of one sidecar.
 
 use crate::envoy::{Answer, START};
 use crate::world::{World, configuration, problem};

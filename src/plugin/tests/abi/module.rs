@@ -1,4 +1,4 @@
-//! What the module is, before anything runs.
+//! The module before anything runs: its imports, its exports, its memory.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use wasmi::ExternType;
 use crate::envoy::{Process, Vm, module};
 use crate::world::configuration;
 
-/// What a reference configuration's `capability_restriction_config` has to allow.
+/// The functions that a reference configuration's `capability_restriction_config` has to allow.
 const IMPORTS: [&str; 19] = [
     "clock_time_get",
     "environ_get",

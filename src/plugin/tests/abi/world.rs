@@ -1,4 +1,4 @@
-//! Everything around the plugin: a sidecar and a CA that answer its callouts, and a clock that moves on by itself.
+//! The world around the plugin: a sidecar and a CA that answer its callouts, and a clock that moves on by itself.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -40,7 +40,7 @@ pub(crate) fn configuration(role: &str, names: &[&str]) -> Vec<u8> {
 /// Decides on a callout before the sidecar and the CA do: `Some(None)` leaves it without an answer.
 type Interfere = Box<dyn FnMut(&Callout) -> Option<Option<Answer>>>;
 
-/// One machine: an Envoy with its VMs, a sidecar, a CA.
+/// A machine: an Envoy with its VMs, a sidecar, a CA.
 pub(crate) struct World {
     pub(crate) process: Process,
     /// The VMs that are alive, with their root contexts and when each ticks next.
@@ -170,7 +170,7 @@ impl World {
         }
     }
 
-    /// What the CA finds on the web is what the last instance's responder answers, and what the sidecar does.
+    /// Puts on the CA's web what the last instance's responder answers, and what the sidecar does.
     fn show_challenges(&mut self) {
         for answer in &self.sidecar.answers {
             let text = |key: &str| answer[key].as_str().unwrap_or_default().to_owned();
@@ -215,24 +215,24 @@ impl World {
 /// A sidecar in memory: what `protocol` says, as far as the plugin can tell.
 #[derive(Default)]
 pub(crate) struct Sidecar {
-    /// Who holds the lease: holder, epoch, fence, end.
+    /// The lease: holder, epoch, fence, end.
     pub(crate) lease: Option<(String, u64, u64, u64)>,
     last_fence: u64,
     accounts: BTreeMap<String, Value>,
     /// The orders under way.
     pub(crate) orders: BTreeMap<String, Value>,
     attempts: BTreeMap<String, Value>,
-    /// What has been published: the certificates as `protocol` lists them.
+    /// The published certificates as `protocol` lists them.
     pub(crate) certificates: BTreeMap<String, Value>,
     /// Every challenge that was ever published: token and host.
     challenges_seen: HashSet<(String, String)>,
     /// By how much it shortens the lease, in milliseconds.
     pub(crate) lease_cut: u64,
-    /// Whether another Envoy holds the lease.
+    /// True while another Envoy holds the lease.
     pub(crate) held_elsewhere: bool,
-    /// What other Envoys want, and the revision.
+    /// The wants of other Envoys, and their revision.
     pub(crate) wants: (u64, Vec<Value>),
-    /// What this Envoy has offered.
+    /// The offers of this Envoy.
     pub(crate) offers: Vec<Value>,
     /// The fences under which something was stored.
     pub(crate) fences: Vec<u64>,

@@ -6,11 +6,11 @@ use super::{Answer, Callout, Outcome, START, VmState};
 
 const OK: u32 = 0;
 const NOT_FOUND: u32 = 1;
-/// What Envoy answers for a callout to a cluster that it does not know.
+/// Envoy's answer to a callout to an unknown cluster.
 pub(crate) const BAD_ARGUMENT: u32 = 2;
 const INVALID_MEMORY_ACCESS: u32 = 6;
 const CAS_MISMATCH: u32 = 8;
-/// What Envoy answers for a callout to a cluster without a healthy host, and for a function that
+/// Envoy's answer to a callout to a cluster without a healthy host, and for a function that
 /// `capability_restriction_config` does not allow.
 pub(crate) const INTERNAL_FAILURE: u32 = 10;
 

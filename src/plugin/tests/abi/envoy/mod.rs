@@ -25,7 +25,7 @@ pub(crate) const INFO: u32 = 2;
 /// The token of the sidecar's API in all configurations.
 pub(crate) const TOKEN: &str = "the-token-of-the-abi-tests";
 
-/// What all VMs of a process share.
+/// The state that all VMs of a process share.
 #[derive(Clone, Default)]
 pub(crate) struct Process(Rc<RefCell<ProcessState>>);
 
@@ -43,7 +43,7 @@ pub(crate) struct ProcessState {
     pub(crate) random: u64,
     /// Host functions that are refused, as by `capability_restriction_config`.
     pub(crate) refused: Vec<&'static str>,
-    /// What `proxy_http_call` answers for a cluster, instead of taking the call.
+    /// The status that `proxy_http_call` answers for a cluster, instead of taking the call.
     pub(crate) dispatch: BTreeMap<String, u32>,
 }
 
@@ -137,30 +137,30 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// One that an upstream gave.
+    /// An answer that an upstream gave.
     pub(crate) fn genuine(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let headers = [(":status", status.to_string()), ("x-envoy-upstream-service-time", "1".to_owned())];
         let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
         Self { headers, body: body.into(), ..Self::default() }
     }
 
-    /// One that Envoy made up.
+    /// An answer that Envoy made up.
     pub(crate) fn local(status: u16, body: &str) -> Self {
         let headers = vec![(":status".to_owned(), status.to_string())];
         Self { headers, body: body.as_bytes().to_vec(), ..Self::default() }
     }
 }
 
-/// What became of a request.
+/// The fate of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// It went on to the next filter.
+    /// The request went on to the next filter.
     Continued,
     /// The plugin answered.
     Answered { status: u32, details: String, headers: Vec<(String, String)>, body: String },
 }
 
-/// What the host functions of one VM see.
+/// The state that the host functions of one VM see.
 pub(crate) struct VmState {
     process: Process,
     /// The context that is being called.
@@ -175,7 +175,7 @@ pub(crate) struct VmState {
     next_token: u32,
 }
 
-/// One VM.
+/// A VM.
 pub(crate) struct Vm {
     store: Store<VmState>,
     instance: Instance,
