@@ -31,6 +31,7 @@ pub use redirect::{HTTPS_PORT, Redirect};
 pub use resolver::{
     CaTrust, DnsChallenge, DnsPersistChallenge, Eab, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge,
 };
+pub use routers::OfRouter;
 use routers::Wanted;
 
 /// A configuration without a mistake.
@@ -102,9 +103,6 @@ const MAX_TOKEN: usize = 4096;
 pub fn is_token(text: &str) -> bool {
     (MIN_TOKEN..=MAX_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
-
-/// Callback with a router's name and a certificate that the router wants.
-pub type OfRouter<'a> = &'a mut dyn FnMut(&str, &CertificateId);
 
 /// Reads a configuration, or reports every mistake in it.
 pub fn parse(value: &Value) -> Result<Config, Vec<Mistake>> {

@@ -49,6 +49,11 @@ fn line(closed: &ClosedRouter) -> String {
     format!("{}{source}: {}; {}", closed.path(), closed.why.join("; "), closed.advice())
 }
 
+/// Logs the closed routers as errors: whoever reads nothing else of the log must see them.
+pub(crate) fn report(closed: &[ClosedRouter]) {
+    lines(closed).iter().for_each(|line| tracing::error!("configuration: {line}"));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,14 +4,16 @@
 //! warning for each such key says so.
 
 mod names;
+mod of_router;
 
 use std::collections::{HashMap, HashSet};
 
+use super::Resolver;
 use super::mistake::{Mistake, listed, nearest, shortened};
 use super::node::{Node, Table};
 use super::rule::Syntax;
-use super::{OfRouter, Resolver};
 use names::{List, Names};
+pub use of_router::OfRouter;
 use protocol::CertificateId;
 
 /// Keys of Traefik's routers that do not concern certificates, and their counterparts in Envoy's configuration.

@@ -7,7 +7,8 @@
 use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name, X509Version};
 
-use super::{Refusal, parsed};
+use super::parsed::parsed;
+use super::refusal::Refusal;
 use crate::Pair;
 use crate::signature::{Signed, Unverified};
 

@@ -5,8 +5,11 @@
 //! algorithm is worth that is not known here; the visitor does.
 
 mod links;
+mod parsed;
+mod refusal;
 
-use std::fmt;
+use parsed::parsed;
+pub use refusal::{MAX_CHAIN_BYTES, Refusal};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -18,14 +21,9 @@ use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
-use crate::Name;
-use crate::Pair;
-use crate::PairError;
 use crate::secret::Secret;
-use base::date::date;
+use crate::{Name, Pair, PairError};
 
-/// The largest chain that is taken, in bytes of PEM: ten certificates with many names each.
-pub const MAX_CHAIN_BYTES: usize = 256 * 1024;
 /// How far the CA's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW: i64 = 60;
 
@@ -154,85 +152,11 @@ fn key_type(leaf: &X509Certificate<'_>) -> String {
     }
 }
 
-fn parsed<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>, PairError> {
-    match X509Certificate::from_der(der) {
-        Ok((_, certificate)) => Ok(certificate),
-        Err(error) => Err(PairError::Chain(error.to_string())),
-    }
-}
-
 /// A PKCS#8 key as PEM.
 fn key_pem(key: &Secret) -> String {
     let encoded = STANDARD.encode(key.expose());
     format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n")
 }
-
-/// Why a chain can't be served.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Its time is over.
-    Expired {
-        /// End of validity, seconds since 1970.
-        not_after: i64,
-        /// The time here.
-        now: i64,
-    },
-    /// A certificate is not issued by the next one.
-    Link {
-        /// Which one, counted from 1.
-        place: usize,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// It does not cover a name of the certificate's.
-    NameMissing {
-        /// This one.
-        missing: String,
-        /// What it covers.
-        covered: Vec<String>,
-    },
-    /// Its time has not come.
-    NotYetValid {
-        /// Start of validity, seconds since 1970.
-        not_before: i64,
-        /// The time here.
-        now: i64,
-    },
-    /// The chain with its key is nothing that can be served.
-    Pair(PairError),
-    /// The PEM is larger than what is taken.
-    TooLarge(usize),
-}
-
-impl From<PairError> for Refusal {
-    fn from(error: PairError) -> Self {
-        Self::Pair(error)
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Expired { not_after, now } => {
-                write!(f, "the certificate expired at {}, and it is {} here", date(*not_after), date(*now))
-            }
-            Self::Link { place, why } => write!(f, "certificate {place} of the chain: {why}"),
-            Self::NameMissing { missing, covered } => {
-                write!(f, "the certificate does not cover {missing}; it covers {}", covered.join(", "))
-            }
-            Self::NotYetValid { not_before, now } => write!(
-                f,
-                "the certificate is not valid before {}, and it is {} here: is the clock right?",
-                date(*not_before),
-                date(*now)
-            ),
-            Self::Pair(error) => error.fmt(f),
-            Self::TooLarge(found) => write!(f, "the chain has {found} bytes; at most {MAX_CHAIN_BYTES} are taken"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::host::Hosts;
-use super::state::Reading;
+use super::reading::Reading;
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::configuration::Configuration;
 use crate::deployment::Deployment;

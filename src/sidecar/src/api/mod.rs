@@ -30,6 +30,7 @@ mod page;
 mod permits;
 mod places;
 mod problem;
+mod reading;
 mod renewals;
 mod server;
 mod state;
@@ -51,8 +52,8 @@ use protocol::path;
 pub use admission::{Admission, Peer};
 pub use context::{Context, Parts};
 pub use host::Hosts;
+pub use reading::Reading;
 pub use server::{Local, serve};
-pub use state::Reading;
 
 use admission::Door;
 use problem::Refused;

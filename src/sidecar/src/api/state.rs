@@ -4,24 +4,20 @@
 //! two pages, what was there all the time is on exactly one, and a page's end is a short number.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use protocol::{Attempt, CertificateId, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
-use serde::{Deserialize, Serialize};
-use tokio::time::Instant;
+use protocol::CertificateId;
+use serde::Deserialize;
 
 use super::Context;
 use super::message::Answer;
 use super::page::{PAGE, size_of};
 use super::problem::Refused;
+use super::reading::Item;
 use storage::CertificateKey;
-
-/// How long the rest of what was read for a page is good for the next one: an engine asks for it at once.
-const FRESH: Duration = Duration::from_secs(30);
 
 /// Which page is asked for.
 #[derive(Deserialize)]
@@ -78,46 +74,8 @@ async fn read(context: &Context, after: Option<u64>) -> Result<BTreeMap<u64, Ite
     Ok(items)
 }
 
-/// What is left of the last reading of everything, so that it is not read again for each of many pages.
-#[derive(Default)]
-pub struct Reading(Mutex<Option<Rest>>);
-
-struct Rest {
-    /// The end of the page before.
-    after: u64,
-    since: Instant,
-    items: BTreeMap<u64, Item>,
-}
-
-impl Reading {
-    fn keep(&self, after: u64, items: BTreeMap<u64, Item>) {
-        *self.rest() = Some(Rest { after, since: Instant::now(), items });
-    }
-
-    fn take(&self, after: u64) -> Option<BTreeMap<u64, Item>> {
-        let rest = self.rest().take()?;
-        (rest.after == after && rest.since.elapsed() < FRESH).then_some(rest.items)
-    }
-
-    // A panic while the lock is held would be a bug of ours; without the rest it is read again.
-    fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn bad_page() -> Refused {
     Refused::bad_request("query: after is what `next` of the page before says")
-}
-
-/// What has one number: what is stored under one key.
-#[derive(Default, Serialize)]
-struct Item {
-    certificates: Vec<StoredCertificate>,
-    provided: Vec<ProvidedCertificate>,
-    orders: Vec<Order>,
-    attempts: Vec<Attempt>,
-    renewals: Vec<Renewal>,
-    unwanted: Vec<Unwanted>,
 }
 
 /// Takes the first of these items, up to this many bytes, one in any case; and where the page ends, if there are more.
@@ -148,14 +106,6 @@ fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Opti
     (state, None)
 }
 
-impl Item {
-    /// Of a thousand names they would be larger than the rest. Without them a way that failed is gone again.
-    fn forget_failed_ways(&mut self) {
-        self.orders.iter_mut().for_each(|order| order.failed_ways.clear());
-        self.attempts.iter_mut().for_each(|attempt| attempt.failed_ways.clear());
-    }
-}
-
 fn number_of(id: &CertificateId) -> u64 {
     let key = CertificateKey::from(id);
     number(&[&key.resolver, &key.names().join("\n")])
@@ -171,6 +121,9 @@ fn number(parts: &[&str]) -> u64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use protocol::{Order, Unwanted};
+
+    use super::super::reading::Reading;
     use super::*;
 
     fn unwanted(name: usize) -> Unwanted {

@@ -13,9 +13,10 @@ use setup::ClosedRouter;
 use setup::check::{Finding, Kind, Report, kind};
 use setup::envoy::version::{Version, needed};
 
+use super::InputArgs;
 use super::dns::unknown_providers;
 use super::envoy_environment::EnvoyEnvironmentArgs;
-use super::{InputArgs, failed};
+use super::failure::failed;
 use files::Files;
 use validate::Validator;
 

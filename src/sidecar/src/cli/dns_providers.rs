@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::failed;
+use super::failure::failed;
 use dns01::provider;
 
 /// How the list is printed.

@@ -8,7 +8,7 @@ use clap::Args;
 use notify::RecursiveMode;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::failed;
+use super::failure::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
 use crate::logging::{self, LogFormat, LogLevel};
 use base::changes::Changes;

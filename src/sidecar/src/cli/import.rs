@@ -8,7 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::failed;
+use super::failure::failed;
 use super::storages::{DEFAULT, StorageChoice, storages};
 use base::clock::Clock;
 use base::hardening;

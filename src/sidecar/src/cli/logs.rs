@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::failed;
+use super::failure::failed;
 use crate::logging::{LogFormat, LogLevel, start};
 
 /// What is logged, and how it looks.
@@ -32,7 +32,7 @@ impl LogArgs {
         start(&self.log_level, self.log_format);
     }
 
-    /// As [`super::failed`], but by the log where that is JSON: who reads it takes every line for an object.
+    /// As [`super::failure::failed`], but by the log where that is JSON: who reads it takes every line for an object.
     pub(super) fn failed(&self, why: &str) -> ExitCode {
         if self.log_format == LogFormat::Text || !tracing::enabled!(tracing::Level::ERROR) {
             return failed(why);

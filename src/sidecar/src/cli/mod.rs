@@ -8,6 +8,7 @@ mod dns_providers;
 mod eab;
 mod envoy_environment;
 mod export;
+mod failure;
 mod import;
 mod input_files;
 mod inputs;
@@ -141,12 +142,6 @@ impl Command {
             Self::Sidecar(args) => serve::run(&args),
         }
     }
-}
-
-/// Also where logs are off or JSON: a person starts these commands by hand.
-fn failed(why: &str) -> ExitCode {
-    eprintln!("envoy-autocert: {why}");
-    ExitCode::FAILURE
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use super::failed;
+use super::failure::failed;
 
 /// Prints it.
 pub(super) fn run() -> ExitCode {

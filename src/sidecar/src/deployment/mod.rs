@@ -24,16 +24,19 @@
 mod entry;
 mod handshake;
 mod kept;
+mod rolled_back;
 mod runner;
 mod table;
+mod tally;
 mod verify;
 
+pub use rolled_back::RolledBack;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub use tally::Tally;
 
-use serde::Serialize;
 use tokio::sync::Notify;
 
 pub use runner::Surroundings;
@@ -59,42 +62,6 @@ pub struct Deployment {
     served: Mutex<HashSet<String>>,
     /// Something is to be done.
     work: Notify,
-}
-
-/// A certificate in whose place the last good one is served.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RolledBack {
-    /// Its resolver.
-    pub resolver: String,
-    /// Its names.
-    pub names: Vec<String>,
-    /// The serial number of the one that is no good, in lower-case hexadecimal.
-    pub serial: String,
-    /// What happened to it.
-    pub reason: String,
-    /// When, seconds since 1970.
-    pub since: i64,
-    /// The end of the one that is served instead, seconds since 1970; absent when there is none, and the one that is no
-    /// good is all there is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_good_until: Option<i64>,
-}
-
-/// How deployments went since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Tally {
-    /// New certificates that an Envoy took.
-    pub accepted: u64,
-    /// That were seen to be served.
-    pub served: u64,
-    /// That an Envoy rejected.
-    pub rejected: u64,
-    /// That were not served though an Envoy took them.
-    pub unserved: u64,
-    /// Of which nothing could be seen, as nothing answered.
-    pub unverifiable: u64,
 }
 
 impl Deployment {

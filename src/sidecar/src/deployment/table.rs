@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::entry::{Entry, Rejection, State, is_usable};
 use super::kept::Kept;
-use super::{RolledBack, Tally};
+use super::rolled_back::RolledBack;
+use super::tally::Tally;
 use pki::Pair;
 use storage::{Certificate, CertificateKey};
 

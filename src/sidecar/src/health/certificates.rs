@@ -3,11 +3,10 @@
 use protocol::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 use serde::Serialize;
 
-use super::MAX_LISTED;
+use super::bounds::MAX_LISTED;
 use crate::deployment::RolledBack;
-use crate::from_memory;
-use crate::permits;
 use crate::revocation::Revoked;
+use crate::{from_memory, permits};
 pub(super) use base::date::date;
 use storage::Progress;
 

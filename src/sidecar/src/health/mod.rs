@@ -6,11 +6,13 @@
 //! it is ending, a storage can't be written, or no engine is there to order. A certificate that expired or fails is
 //! listed, as the others are served all the same.
 
+mod bounds;
 mod certificates;
 mod doors;
 mod envoys;
 mod pauses;
 
+use bounds::MAX_LISTED;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -31,8 +33,6 @@ pub use pauses::Paused;
 use sds;
 use storage::{StorageStatus, Store, StoreError};
 
-/// The most entries of a list. Who has more to mend begins with these.
-pub const MAX_LISTED: usize = 100;
 /// The most lines of what is wrong that `/readyz` has: it is read by people on a terminal.
 const MAX_LINES: usize = 20;
 

@@ -3,7 +3,7 @@
 use engine::ledger::{Ledger, Pause};
 use serde::Serialize;
 
-use super::MAX_LISTED;
+use super::bounds::MAX_LISTED;
 use super::certificates::date;
 use storage::CaOrigin;
 

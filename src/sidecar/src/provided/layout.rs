@@ -69,7 +69,7 @@ impl Layout {
         };
         let mut sub_directories = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
-            // SecretText ones are editors' and Kubernetes' own.
+            // Hidden ones are editors' and Kubernetes' own.
             if file_name(&path).starts_with('.') {
                 continue;
             }

@@ -20,8 +20,7 @@ use base::clock::Clock;
 use file::Stamp;
 use layout::Layout;
 use pki::Pair;
-use sds::catalog::Catalog;
-use sds::catalog::DefaultCertificate;
+use sds::catalog::{Catalog, DefaultCertificate};
 
 /// Where the user keeps certificates.
 #[derive(Clone, Debug, Default)]
@@ -65,11 +64,6 @@ impl Provided {
         catalog.replace_provided(self.held.values().cloned().collect());
         self.read_default(catalog, &mut problems);
         self.report(problems);
-    }
-
-    /// Reads now, and again whenever a file changes. Runs until it is dropped.
-    pub async fn keep_current(self, catalog: Arc<Catalog>) {
-        watch::keep_current(self, catalog).await;
     }
 
     fn read_pair(&mut self, files: &Files, problems: &mut BTreeMap<PathBuf, String>) {

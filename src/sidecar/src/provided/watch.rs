@@ -6,20 +6,23 @@ use super::Provided;
 use base::changes::Changes;
 use sds::catalog::Catalog;
 
-/// Reads, then waits for a change, and so on. Runs until it is dropped.
-pub(super) async fn keep_current(mut provided: Provided, catalog: Arc<Catalog>) {
-    let mut changes = Changes::of(provided.watched());
-    loop {
-        let catalog = catalog.clone();
-        let reading = tokio::task::spawn_blocking(move || {
-            provided.read(&catalog);
-            provided
-        });
-        match reading.await {
-            Ok(read) => provided = read,
-            // The runtime is shutting down, or the reading panicked, which would be a bug: what was read stays served.
-            Err(error) => return tracing::error!(%error, "certificate files are no longer watched"),
+impl Provided {
+    /// Reads now, and again whenever a file changes. Runs until the future is dropped.
+    pub async fn keep_current(self, catalog: Arc<Catalog>) {
+        let mut provided = self;
+        let mut changes = Changes::of(provided.watched());
+        loop {
+            let catalog = catalog.clone();
+            let reading = tokio::task::spawn_blocking(move || {
+                provided.read(&catalog);
+                provided
+            });
+            match reading.await {
+                Ok(read) => provided = read,
+                // The runtime is shutting down, or the reading panicked, which would be a bug: what was read stays served.
+                Err(error) => return tracing::error!(%error, "certificate files are no longer watched"),
+            }
+            changes.next().await;
         }
-        changes.next().await;
     }
 }

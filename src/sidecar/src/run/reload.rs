@@ -15,6 +15,7 @@ use super::life::{HOLDER, Running};
 use super::pieces::Pieces;
 use super::ports::{self, Port};
 use super::publish::{publish, write_all};
+use crate::closed;
 
 /// The fate of a configuration that was read anew.
 enum Change {
@@ -72,7 +73,7 @@ impl Running {
         self.ports = ports;
         self.verify_own();
         self.want(rendered.wants, &rendered.closed);
-        tell_of(&rendered.closed);
+        closed::report(&rendered.closed);
         Ok(Change::Made { closed: rendered.closed.len() })
     }
 
@@ -113,9 +114,4 @@ impl Running {
 
 fn names(wants: &[Want]) -> BTreeSet<&str> {
     wants.iter().flat_map(|want| &want.certificate.names).map(String::as_str).collect()
-}
-
-/// Whoever reads nothing else of the log must see which routers are closed.
-pub(super) fn tell_of(closed: &[ClosedRouter]) {
-    crate::closed::lines(closed).iter().for_each(|line| tracing::error!("configuration: {line}"));
 }

@@ -21,6 +21,7 @@
 
 mod accounts;
 mod before;
+mod blank;
 mod committer;
 mod disk;
 mod document;

@@ -4,7 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::before::{Note, is_blank};
+use super::before::Note;
+use super::blank::is_blank;
 use super::committer::{Committer, DiskStatus, Medium, Writing};
 use super::disk::{self, Disk, Found};
 use super::document::{Book, Document};

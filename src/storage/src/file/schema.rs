@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::before::{BYTE_ORDER_MARK, is_blank};
+use super::blank::{BYTE_ORDER_MARK, is_blank};
 use crate::record::{Begun, CountedAt};
 
 /// A whole file.

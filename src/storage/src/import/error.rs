@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::choice::ChoiceError;
-use super::source::Places;
+use super::places::Places;
 use super::tree::ReadError;
 use crate::{CommitError, Damage, OpenError};
 

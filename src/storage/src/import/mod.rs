@@ -20,6 +20,7 @@ pub mod caddy;
 pub mod certbot;
 mod choice;
 pub mod dehydrated;
+mod directory;
 mod error;
 mod found;
 mod kind;
@@ -28,6 +29,7 @@ pub mod lego;
 pub mod mod_md;
 mod nginx_acme;
 mod pem;
+mod places;
 mod plan;
 mod report;
 pub mod shell;
@@ -38,17 +40,17 @@ mod tree;
 mod way_out;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use choice::{ChoiceError, ResolverChoice};
 pub use error::ImportError;
 pub use found::{Found, FoundAccount, FoundCertificate, MAX_CERTIFICATES, Unreadable};
 pub use kind::Kind;
+pub use places::Places;
 pub use report::{AccountLine, CertificateLine, Outcome, Report, shown};
-pub use source::Places;
 pub use tree::ReadError;
 
+use directory::{directory, is_same};
 use source::Source;
 
 use crate::{Offline, Storages};
@@ -162,19 +164,6 @@ fn read(source: &Source, key: Option<&Path>) -> Result<Found, ImportError> {
     Ok(found)
 }
 
-fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
-    match kind {
-        Kind::AcmeSh => acme_sh::read(path),
-        Kind::Caddy => caddy::read(path),
-        Kind::Certbot => certbot::read(path),
-        Kind::Dehydrated => dehydrated::read(path),
-        Kind::Lego => lego::read(path),
-        Kind::ModMd => mod_md::read(path),
-        Kind::NginxAcme => nginx_acme::read(path),
-        Kind::Kubernetes | Kind::Pem | Kind::Traefik => pem::read_directory(path),
-    }
-}
-
 /// A directory in which nothing is, not even something to leave out.
 fn unrecognised(path: &Path) -> ImportError {
     let why = way_out::directory(path).map(|other| other.with(path));
@@ -186,10 +175,6 @@ fn unrecognised(path: &Path) -> ImportError {
             .to_owned()
     });
     ImportError::Unrecognised { path: path.to_owned(), why }
-}
-
-fn is_same(one: &Path, other: &Path) -> bool {
-    fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
 }
 
 #[cfg(test)]

@@ -3,13 +3,12 @@
 //! Promises: a tool's directory is known by what only that tool writes. One that lies further down, as in a home
 //! directory or a container's volume, is found when there is no other one there; of several, each is named.
 
-use std::collections::BTreeSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::kind::DIRECTORIES;
+use super::places::Places;
 use super::tree::{Content, ReadError, entries, is_link, read_file};
 use super::{ImportError, Kind, kubernetes, traefik, way_out};
 
@@ -17,8 +16,6 @@ use super::{ImportError, Kind, kubernetes, traefik, way_out};
 const MAX_DEPTH: usize = 5;
 /// The most directories that are looked at. More is a wrong directory, such as `/`.
 const MAX_DIRECTORIES: usize = 5_000;
-/// The most places that are named.
-const NAMED: usize = 8;
 
 /// A source, recognised.
 pub(super) struct Source {
@@ -149,7 +146,9 @@ fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
             for entry in entries(&directory) {
                 if entry.is_dir() && !is_link(&entry) {
                     further.push(entry);
-                } else if is_traefiks(&entry) && !storages.iter().any(|storage| super::is_same(storage, &entry)) {
+                } else if is_traefiks(&entry)
+                    && !storages.iter().any(|storage| super::directory::is_same(storage, &entry))
+                {
                     found.push((Kind::Traefik, entry));
                 }
             }
@@ -172,30 +171,9 @@ fn part(path: &Path) -> Option<Source> {
     path.ancestors().skip(1).take(MAX_DEPTH).find_map(|above| {
         let kind = DIRECTORIES.into_iter().find(|kind| kind.lies_in(above))?;
         let part = path.strip_prefix(above).ok()?.to_owned();
-        let read = super::directory(kind, above).ok()?;
+        let read = super::directory::directory(kind, above).ok()?;
         let is_in = |place: &str| Path::new(place).starts_with(&part);
         let is_kept = read.certificates.iter().any(|certificate| is_in(&certificate.place));
         is_kept.then(|| Source { kind, path: above.to_owned(), content: None, part: Some(part), is_guess: false })
     })
-}
-
-/// Several tools' directories in one that was named.
-#[derive(Debug)]
-pub struct Places {
-    path: PathBuf,
-    places: BTreeSet<(Kind, PathBuf)>,
-}
-
-impl fmt::Display for Places {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let named = self.places.iter().take(NAMED).map(|(kind, path)| format!("{} ({kind})", path.display()));
-        let named = named.collect::<Vec<_>>().join(", ");
-        let more = self.places.len().saturating_sub(NAMED);
-        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        write!(
-            f,
-            "{}: did you mean one of these: {named}{more}? Name one, or the tool with --from",
-            self.path.display()
-        )
-    }
 }

@@ -7,7 +7,7 @@ use setup::envoy::Options;
 use setup::envoy::standing::Standing;
 use setup::model::{PairOfFiles, Setup};
 
-use super::RenderArgs;
+use super::args::RenderArgs;
 use crate::cli::dns::other_ports;
 use crate::cli::storages::{DEFAULT, StorageChoice, choices};
 pub(super) use base::shell_word::quoted;

@@ -10,9 +10,13 @@ use setup::into::{Added, Inferred, Wishes, add, certifiable, infer};
 use setup::{Bootstrap, Reading};
 
 use super::super::input_files::text;
+use super::args::RenderArgs;
 use super::commands::{Around, notes};
+use super::options::options;
+use super::output::{Written, lines, unguarded, write};
+use super::replaced;
 use super::replaced::Replacements;
-use super::{RenderArgs, Written, known_providers, lines, options, replaced, unguarded, write};
+use crate::cli::dns::known_providers;
 use crate::cli::wake;
 
 /// Writes the bootstrap with what it was missing, and says on stderr what that is and why.

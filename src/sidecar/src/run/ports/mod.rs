@@ -9,6 +9,8 @@
 
 pub(super) mod refusal;
 
+mod port;
+
 use std::ffi::CString;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -24,27 +26,13 @@ use tokio::time::{Instant, sleep};
 use super::RunError;
 use crate::holder::{Holder, OURS, Process, Protocol, overlap, sharing};
 use crate::privileges;
+pub use port::Port;
 pub use refusal::{Refusal, Why};
 
 /// How long an Envoy may take to end whose `run` was killed: it is told to by the kernel, in that moment.
 const LEAVING: Duration = Duration::from_secs(10);
 /// How often it is looked whether it has.
 const ASKING: Duration = Duration::from_millis(50);
-
-/// The place where a listener listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Port {
-    /// The listener's name, which is the entry point's.
-    pub entry_point: String,
-    /// The address.
-    pub address: SocketAddr,
-    /// True for a listener on all IPv6 addresses that is on all IPv4 addresses too.
-    pub is_dual: bool,
-    /// The protocol.
-    pub protocol: Protocol,
-    /// The flag that gives it another address.
-    pub flag: String,
-}
 
 impl Port {
     /// The ports of rendered listeners.
@@ -190,7 +178,7 @@ fn is_leaving(why: &Why) -> bool {
             !is_kept && arguments.iter().any(|argument| argument == "--use-dynamic-base-id")
         }
         // One of ours may have rights that keep others from looking into it.
-        Why::Taken(Holder::SecretText { uid }) => *uid == rustix::process::geteuid().as_raw(),
+        Why::Taken(Holder::Hidden { uid }) => *uid == rustix::process::geteuid().as_raw(),
         // It went away while we looked.
         Why::Taken(Holder::Unknown) => true,
         Why::Elsewhere | Why::Forbidden { .. } | Why::NoIpv6 | Why::Other(_) => false,

@@ -1,9 +1,8 @@
 //! Why Envoy can't listen on a port, and what to do about it.
 
-use std::fmt;
-use std::fs;
+use std::{fmt, fs};
 
-use super::Port;
+use super::port::Port;
 use crate::holder::{Holder, OURS};
 
 /// The first port that everybody may listen on.

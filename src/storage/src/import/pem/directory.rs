@@ -4,16 +4,17 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::{Blocks, Certificate, Key, Keys, take};
+use super::beside::MAX_FILES;
+use super::blocks::{Blocks, Certificate, Key};
+use super::keys::Keys;
+use super::take;
 use crate::import::found::{Found, FoundCertificate};
-use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, entries, is_link, read_file};
+use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, is_link};
 use crate::import::{kubernetes, way_out};
 use base::shell_word::quoted;
 
 /// How many directories deep files are looked for: `live/NAME/fullchain` has two.
 const MAX_DEPTH: usize = 3;
-/// The most files that are looked at: HAProxy has one for each site. More is a wrong directory, such as `/usr`.
-const MAX_FILES: usize = 50_000;
 /// How many files without a partner are named.
 const NAMED: usize = 3;
 
@@ -153,15 +154,4 @@ fn some(all: &[String]) -> String {
     let more = all.len().saturating_sub(NAMED);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     format!("{}{more}", all.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", "))
-}
-
-/// A file beside a chain that has its key.
-pub(super) fn key_beside(chain: &Path, leaf: &Certificate) -> Option<PathBuf> {
-    let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let named = |path: PathBuf| path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
-    let is_key = |path: &PathBuf| {
-        let blocks = read_file(path, MAX_FILE_BYTES).map(|content| Blocks::of(&content.bytes)).unwrap_or_default();
-        blocks.keys.iter().any(|key| key.public == leaf.public)
-    };
-    entries(directory).into_iter().take(MAX_FILES).filter(|path| path.is_file()).find(is_key).map(named)
 }

@@ -4,19 +4,20 @@
 //! Promises: a key is known by its certificate, whatever the files are called; a chain is put in order, and completed by
 //! what lies beside it. What has no partner is named.
 
+mod beside;
 mod blocks;
-mod directory;
+pub(super) mod directory;
+mod keys;
 
-use std::collections::HashMap;
 use std::path::Path;
 
 pub(super) use self::blocks::last_day;
-use self::blocks::{Blocks, Certificate, Key};
-pub(super) use self::directory::read as read_directory;
+use self::blocks::{Blocks, Certificate};
 use super::found::{Found, FoundCertificate};
 use super::tree::{Content, MAX_FILE_BYTES, ReadError, read_file};
 use super::way_out;
 use base::shell_word::quoted;
+use keys::Keys;
 use pki::secret::Secret;
 
 /// The longest chain that is put together.
@@ -61,19 +62,6 @@ fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) 
         let what = what.replace("FILE", &path.display().to_string());
         let binary = way_out::binary(text).map(|other| other.with(path));
         found.leave_out(path.display().to_string(), binary.unwrap_or(what));
-    }
-}
-
-/// Keys by their public halves.
-struct Keys<'a>(HashMap<&'a [u8], &'a Key>);
-
-impl<'a> Keys<'a> {
-    fn of(keys: impl IntoIterator<Item = &'a Key>) -> Self {
-        Self(keys.into_iter().map(|key| (key.public.as_slice(), key)).collect())
-    }
-
-    fn of_certificate(&self, certificate: &Certificate) -> Option<&'a Key> {
-        self.0.get(certificate.public.as_slice()).copied()
     }
 }
 
@@ -137,7 +125,7 @@ fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
         (Some(_), false) if has_named => "the key of --key is not the one of any certificate in it".into(),
         (Some(_), false) => "its private key is not the one of any certificate in it".into(),
         (Some(leaf), true) => {
-            let key = directory::key_beside(path, leaf).unwrap_or_else(|| "KEY.pem".into());
+            let key = beside::key_beside(path, leaf).unwrap_or_else(|| "KEY.pem".into());
             format!(
                 "there is no private key in it: name its file too, with --key {}",
                 quoted(&key.display().to_string())

@@ -1,0 +1,30 @@
+//! Several tools' directories in one that was named.
+
+use super::Kind;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+
+/// Several tools' directories in one that was named.
+#[derive(Debug)]
+pub struct Places {
+    pub(super) path: PathBuf,
+    pub(super) places: BTreeSet<(Kind, PathBuf)>,
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let named = self.places.iter().take(NAMED).map(|(kind, path)| format!("{} ({kind})", path.display()));
+        let named = named.collect::<Vec<_>>().join(", ");
+        let more = self.places.len().saturating_sub(NAMED);
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        write!(
+            f,
+            "{}: did you mean one of these: {named}{more}? Name one, or the tool with --from",
+            self.path.display()
+        )
+    }
+}
+
+/// The most places that are named.
+const NAMED: usize = 8;
