@@ -32,7 +32,7 @@ use sds::catalog::Catalog;
 use sds::catalog::DefaultCertificate;
 use sds::tokens::{self, Doors, UnfitFile};
 use sds::{self, Catalogs};
-use storage::{FileStore, OpenError, StorageStatus, Store, StoreError};
+use storage::{self, OpenError, StorageStatus, Store, StoreError};
 
 /// How long requests under way, and DNS records that are being removed, may take when the sidecar is to end. Below the 10 s after which containers are killed,
 /// together with [`SAVE`].
@@ -235,10 +235,9 @@ async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
 
 async fn open_store(options: &Options) -> Result<Arc<dyn Store>, StartError> {
     let (storages, lease, clock) = (options.storages.clone(), options.lease, options.clock.clone());
-    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, lease, clock)).await;
+    let opened = tokio::task::spawn_blocking(move || storage::open(&storages, lease, clock)).await;
     // It is cancelled only when the runtime ends, and panics only by a bug.
-    let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
-    Ok(Arc::new(store))
+    Ok(opened.map_err(|error| StartError::Task(error.to_string()))??)
 }
 
 /// As they are given on the command line.
