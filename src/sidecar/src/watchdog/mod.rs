@@ -19,6 +19,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 
+use engine::backoff::Backoff;
+
 use crate::engine::{Engine, Sight};
 
 /// How often the heartbeat is looked at.
@@ -72,7 +74,7 @@ impl Watchdog {
 
     /// Sends rounds of requests until the engine is back.
     async fn wake(&self) {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
             let sight = self.engine.look();
             if !is_lost(&sight) {
@@ -87,8 +89,7 @@ impl Watchdog {
                 let addresses = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 tracing::warn!(silence, addresses, "the engine is silent, and Envoy answers at none of --wake-address");
             }
-            tokio::time::sleep(wait).await;
-            wait = wait.saturating_mul(2).min(LAST_WAIT);
+            tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 
