@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use harness::http::Endpoint;
-use harness::{Bootstrap, World, WorldOptions, domains, ports, tokens};
+use harness::{Bootstrap, World, WorldOptions, domains, ports};
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::control_plane::Objects;
 use anyhow::{Context, Result, ensure};
-use harness::{Place, Process, artifacts, tokens, until};
+use harness::{Place, Process, artifacts, until};
 use serde_json::Value;
 
 use crate::PATIENCE;

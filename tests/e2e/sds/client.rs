@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use harness::http::{Endpoint, Reply};
 use harness::tls::{Roots, Served, handshake};
-use harness::{Bootstrap, Envoy, EnvoyOptions, ports, tokens, until};
+use harness::{Bootstrap, Envoy, EnvoyOptions, ports, until};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
