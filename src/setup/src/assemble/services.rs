@@ -154,7 +154,7 @@ fn http_server(path: &str, written: &Server, build: &mut Build<'_>) -> Option<Ht
         return None;
     };
     if !matches!(target, "" | "/") {
-        build.warn(&path, "as in Traefik, what stands behind the host is not used");
+        build.warn(&path, "as in Traefik, the part after the host is ignored");
     }
     Some(HttpServer { weight: written.weight.unwrap_or(1), ..server })
 }

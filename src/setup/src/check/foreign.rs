@@ -69,7 +69,7 @@ fn of_template(text: &str, is_helm: bool) -> Finding {
     let start = ["{{", "{%"].iter().filter_map(|open| text.find(open)).min().unwrap_or_default();
     let code = text.get(start..).unwrap_or(text).trim();
     Finding {
-        expected: format!("what it comes to: {run}; give the result"),
+        expected: format!("the rendered text: {run}; give the result"),
         ..Finding::said(&format!("a template ({})", config::shortened(code)))
     }
 }

@@ -90,13 +90,13 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
         (
             &[("cluster: envoy-autocert-api, token", "cluster: envoy-autocert-apo, token")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.cluster: found the \
-             cluster \"envoy-autocert-apo\", which is not there",
+             cluster \"envoy-autocert-apo\", which does not exist",
             "did you mean envoy-autocert-api?",
         ),
         (
             &[("- name: acme-staging-v02", "- name: acme-v02")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.certificatesResolvers.le.acme.\
-             caServer: found the cluster \"acme-staging-v02.api.letsencrypt.org\", which is not there",
+             caServer: found the cluster \"acme-staging-v02.api.letsencrypt.org\", which does not exist",
             "did you mean acme-v02.api.letsencrypt.org?",
         ),
         (
@@ -205,7 +205,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             )],
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
-             envoy_grpc.cluster_name: found the cluster \"autocert-sds\", which is not there",
+             envoy_grpc.cluster_name: found the cluster \"autocert-sds\", which does not exist",
             "did you mean envoy-autocert-sds?",
         ),
         (
@@ -216,14 +216,14 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
              initial_metadata: found nothing, expected `{ key: x-envoy-autocert-token, value: TOKEN }`",
-            "--sds-token-file: without it no secret is there",
+            "--sds-token-file: without it the sidecar serves no secret",
         ),
         (
             &[("key: x-envoy-autocert-token", "key: x-token")],
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
              initial_metadata: found no x-envoy-autocert-token, expected `{ key: x-envoy-autocert-token, value: TOKEN }`",
-            "without it no secret is there",
+            "without it the sidecar serves no secret",
         ),
         (
             &[("${ENVOY_AUTOCERT_SDS_TOKEN}\" }]", "%ENVIRONMENT(TOKEN)%\" }]")],
@@ -235,7 +235,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
         (
             &[(", token: \"${ENVOY_AUTOCERT_API_TOKEN}\"", "")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.token: found nothing",
-            "without it the sidecar answers nothing, and what instances share is not signed",
+            "without it the sidecar answers nothing, and shared data is not signed",
         ),
         (
             &[("max_requests: 100000", "max_requests: 1")],
@@ -325,7 +325,9 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
         ),
         (
             &[("filters.http.wasm.v3.Wasm", "filters.http.buffer.v3.Buffer")],
-            &["found nobody who answers challenges, expected the plugin first in http_filters of the listener \"web\""],
+            &[
+                "found no filter that answers challenges, expected the plugin first in http_filters of the listener \"web\"",
+            ],
             &[],
         ),
         (
@@ -343,7 +345,7 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
         ),
         (
             &[("  - name: envoy-autocert-sds\n    type", "  - name: envoy-autocert-api\n    type")],
-            &["found a second cluster", "the cluster \"envoy-autocert-sds\", which is not there"],
+            &["found a second cluster", "the cluster \"envoy-autocert-sds\", which does not exist"],
             &[],
         ),
         (&[("  clusters:\n", "  clusters: []\n  none:\n")], &["is not there", "is not there", "is not there"], &[]),
@@ -370,7 +372,7 @@ fn secrets_by_grpcs_own_client_are_looked_at_as_well() {
     assert_eq!(of(&changed(&google)), Report::default());
     let token = "initial_metadata: [{ key: x-envoy-autocert-token, value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\" }]";
     for (change, mistake) in [
-        ((token, ""), "without it no secret is there"),
+        ((token, ""), "without it the sidecar serves no secret"),
         (
             ("- name: shop.example\n              sds", "- name: shop.exmple\n              sds"),
             "found no secret for shop",

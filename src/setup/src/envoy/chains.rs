@@ -68,7 +68,7 @@ impl Entry<'_> {
             if self.plugin.is_some() {
                 chains.mistakes.push(Mistake {
                     path: format!("tcp.routers.{}.entryPoints", router.name),
-                    found: format!("{point}, of which it takes every connection without TLS"),
+                    found: format!("{point}, where it takes every connection without TLS"),
                     expected: "another entry point: the CA's requests for HTTP-01 come to this one".to_owned(),
                     nearest: None,
                 });

@@ -56,7 +56,7 @@ impl Walk<'_> {
             (Shape::Table(_), Value::Null) if !self.path.is_empty() => {
                 let path = &self.path;
                 self.report.warn(format!(
-                    "{}: {path}: stands there without a value, which is as good as absent; {path}: {{}} \
+                    "{}: {path}: has no value, which counts as absent; {path}: {{}} \
                      would be an empty object",
                     shortened(self.source)
                 ));
@@ -213,7 +213,7 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, mistake: config::Mistake) {
-        self.report.push(Mistake { source: Some(self.source.to_owned()), place: None, mistake });
+        self.report.push(Mistake { source: Some(self.source.to_owned()), position: None, mistake });
     }
 }
 

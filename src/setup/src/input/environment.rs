@@ -32,7 +32,7 @@ pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value
         }
         if let Err(clash) = tree.put(&name, value) {
             let mistake = wrong(&shortened(variable), clash.found, clash.expected);
-            report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+            report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
         }
     }
     tree.into_value()

@@ -99,7 +99,7 @@ pub(crate) fn tree(flags: &[String], report: &mut Report) -> Value {
             Some(value) => tree.put(name, &value).err().map(|clash| wrong(&path, clash.found, clash.expected)),
         };
         if let Some(mistake) = clash {
-            report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+            report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
         }
     }
     tree.into_value()

@@ -127,7 +127,7 @@ fn entry_point(
 ) -> Option<Value> {
     let mut push = |path: &str, found: &str, expected: &str| {
         let mistake = wrong(&format!("ports.{}.{path}", config::shortened(name)), found, expected);
-        report.push(Mistake { source: Some(source.to_owned()), place: None, mistake });
+        report.push(Mistake { source: Some(source.to_owned()), position: None, mistake });
     };
     let Some(number) = reached(port) else {
         push("port", "nothing", "the port that the entry point listens on");

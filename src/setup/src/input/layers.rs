@@ -60,7 +60,7 @@ impl Merge<'_> {
                     let key = known.get(key).unwrap_or(key).to_owned();
                     self.path.push_str(&shortened(&key));
                     match whole.get_mut(&key) {
-                        Some(place) => self.value(place, value),
+                        Some(old) => self.value(old, value),
                         None => {
                             whole.insert(key, value.clone());
                         }
@@ -78,7 +78,7 @@ impl Merge<'_> {
                 let other = source_of(self.below, &self.path).unwrap_or_default();
                 let found = format!("{TWO_VALUES} {}", shortened(&other));
                 let mistake = wrong(&self.path, &found, "the same in all files, or in one of them only");
-                self.report.push(Mistake { source: Some(self.layer.name.clone()), place: None, mistake });
+                self.report.push(Mistake { source: Some(self.layer.name.clone()), position: None, mistake });
             }
         }
     }

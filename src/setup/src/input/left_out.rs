@@ -27,10 +27,10 @@ impl LeftOut {
             if is_strict {
                 let found = format!("a part of Traefik's that is left out here{others}");
                 let mistake = wrong(&path, &found, "none with --strict");
-                report.push(Mistake { source: Some(source), place: None, mistake });
+                report.push(Mistake { source: Some(source), position: None, mistake });
                 continue;
             }
-            report.warn(format!("{source}: {path}{others}: left out, there is nothing like it here"));
+            report.warn(format!("{source}: {path}{others}: ignored, it is not supported"));
         }
     }
 }

@@ -202,7 +202,7 @@ impl Reader<'_> {
             }
         };
         if document.is_null() {
-            self.report.warn(format!("{}: nothing stands in it", file.name));
+            self.report.warn(format!("{}: the file is empty", file.name));
             return;
         }
         if is_values || helm::is_values(&document) {
@@ -233,7 +233,7 @@ impl Reader<'_> {
             Ok(values) => values,
             Err(error) => {
                 let mistake = wrong(&error.path().to_string(), "a value", &acme::one_line(&error.inner().to_string()));
-                self.report.push(Mistake { source: Some(file.name.clone()), place: None, mistake });
+                self.report.push(Mistake { source: Some(file.name.clone()), position: None, mistake });
                 return;
             }
         };

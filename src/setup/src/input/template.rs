@@ -4,11 +4,11 @@
 use serde_json::Value;
 
 use super::SourceFile;
-use super::document::place;
+use super::document::position;
 use super::mistake::{Mistake, Report, wrong};
 
 const FOUND: &str = "a template, {{ … }}";
-const EXPECTED: &str = "plain text: templates are not run; write what it comes to, or pass it as a flag or variable";
+const EXPECTED: &str = "plain text: templates are not run; write the result, or pass it as a flag or variable";
 
 /// The first template in a file, outside of comments.
 pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
@@ -26,7 +26,7 @@ pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
             let mistake = wrong("configuration", FOUND, EXPECTED);
             return Some(Mistake {
                 source: Some(file.name.clone()),
-                place: Some(place(&file.text, from + start)),
+                position: Some(position(&file.text, from + start)),
                 mistake,
             });
         }
@@ -42,7 +42,7 @@ pub(crate) fn in_values(source: &str, values: &Value, report: &mut Report) {
         match value {
             Value::String(text) if text.contains("{{") && path != "providers.file.content" => {
                 let mistake = wrong(&path, FOUND, EXPECTED);
-                report.push(Mistake { source: Some(source.to_owned()), place: None, mistake });
+                report.push(Mistake { source: Some(source.to_owned()), position: None, mistake });
             }
             Value::Array(items) => {
                 open.extend(items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)));

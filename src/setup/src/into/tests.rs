@@ -152,7 +152,7 @@ fn what_has_no_place_is_said() {
     let port = unplaced(&FRONT_PROXY.replace("port_value: 80 ", "port_value: 8080 "));
     assert!(port.contains("has port 8080: CAs ask on port 80"), "{port}");
     let taken = unplaced(&FRONT_PROXY.replace("name: site_backend\n", "name: envoy-autocert-sds\n"));
-    assert!(taken.contains("cluster envoy-autocert-sds: there is one of this name already"), "{taken}");
+    assert!(taken.contains("cluster envoy-autocert-sds: this name exists already"), "{taken}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_guarded_router_keeps_its_place_and_answers_503() {
     let expected = [
         ("http.routers.admin", vec!["http.routers.admin.middlewares: lan: ipAllowList, which can refuse requests"]),
         ("http.routers.heavy", vec!["http.routers.heavy.service: the service spread is weighted, which is not built"]),
-        ("http.routers.panel", vec!["http.routers.panel.service: api@internal is Traefik's own, and not there"]),
+        ("http.routers.panel", vec!["http.routers.panel.service: api@internal is Traefik's own, and not supported"]),
     ];
     assert_eq!(closed(&reading), expected);
     let expected =

@@ -173,8 +173,9 @@ fn of_inputs(inputs: &InputArgs, version: Option<Version>) -> Result<Report, Str
     // Two resolvers that trust one CA differently are each right, and can't be beside each other.
     let mut mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
     mistakes.extend(version.and_then(|version| version.will_do(&reading.setup).err()).unwrap_or_default());
-    let mistakes = mistakes.into_iter().map(|mistake| reading.flags.told(mistake)).chain(unknown_providers(&reading));
-    let mistakes = mistakes.map(|mistake| setup::Mistake { source: None, place: None, mistake });
+    let mistakes =
+        mistakes.into_iter().map(|mistake| reading.flags.reworded(mistake)).chain(unknown_providers(&reading));
+    let mistakes = mistakes.map(|mistake| setup::Mistake { source: None, position: None, mistake });
     let closed = reading.closed.iter().map(of_closed);
     Ok(Report { mistakes: mistakes.map(Finding::from).chain(closed).collect(), warnings })
 }

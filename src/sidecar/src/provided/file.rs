@@ -57,7 +57,7 @@ impl Files {
 
     fn read_key(&self) -> Result<String, FileError> {
         let read = secret::read_exposed(&self.key, MAX_FILE_BYTES)?;
-        exposed::tell(&self.key, &read);
+        exposed::warn(&self.key, &read);
         Ok(text(&read.bytes))
     }
 

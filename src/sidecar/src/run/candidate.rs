@@ -26,7 +26,7 @@ struct Passing(PathBuf);
 
 impl Drop for Passing {
     fn drop(&mut self) {
-        if let Err(error) = Directory::beside(&self.0).and_then(|(directory, name)| directory.remove(&name)) {
+        if let Err(error) = Directory::of_entry(&self.0).and_then(|(directory, name)| directory.remove(&name)) {
             tracing::warn!("{error}");
         }
     }

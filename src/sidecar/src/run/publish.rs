@@ -92,7 +92,7 @@ pub(super) fn replace(path: &Path, content: &Value) -> Result<(), RunError> {
     let text = format!("{content}\n");
     let failed = |error| RunError::File { path: path.to_owned(), error };
     let replaced = || {
-        let (directory, name) = Directory::beside(path)?;
+        let (directory, name) = Directory::of_entry(path)?;
         let most = u64::try_from(text.len()).unwrap_or(u64::MAX);
         if directory.read(&name, most).is_ok_and(|there| there.is_some_and(|there| there.bytes == text.as_bytes())) {
             return Ok(());

@@ -291,7 +291,7 @@ fn a_client_that_chooses_the_cluster_is_warned_of() {
             "route.cluster_specifier_plugin: found a cluster that a plugin chooses",
         ),
         (route(inline), "route.inline_cluster_specifier_plugin"),
-        (chosen, "inline_string: found a cluster that is made of what the client says"),
+        (chosen, "inline_string: found a cluster that depends on the client's request"),
         (
             typed("filters.network.sni_cluster.v3.SniCluster", "").replace(", }", " }"),
             "typed_config: found a cluster that the handshake's SNI names",

@@ -133,7 +133,7 @@ impl Reader<'_> {
     pub(super) fn wrong(&mut self, flag: &str, found: &str, expected: &str) {
         self.report.is_partial = true;
         let mistake = wrong(flag, found, expected);
-        self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+        self.report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
     }
 
     /// Reports mistakes in `--http-port` and `--https-port`.

@@ -59,7 +59,7 @@ fn staging(quick: &Quick, name: &str, written: &Value, report: &mut Report) -> M
         };
         report.is_partial = true;
         let mistake = wrong("--staging", &found, &expected);
-        report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+        report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
         return Map::new();
     };
     let mut acme = Map::from_iter([("caServer".to_owned(), json!(directory))]);
