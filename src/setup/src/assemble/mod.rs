@@ -18,7 +18,7 @@ mod tls;
 use config::{self, listed, nearest};
 use serde_json::{Map, Value};
 
-use crate::input::{Layer, Mistake, Report, Sources, Words, quoted, source_of, wrong};
+use crate::input::{InputReport, Layer, Mistake, Sources, Words, quoted, source_of, wrong};
 use crate::model::{Setup, TcpTls};
 use crate::traefik::Configuration;
 pub use doors::ClosedRouter;
@@ -36,7 +36,7 @@ pub(crate) struct Build<'a> {
     is_strict: bool,
     /// True if the listeners are those of a bootstrap, whose ports are checked elsewhere.
     is_of_bootstrap: bool,
-    report: &'a mut Report,
+    report: &'a mut InputReport,
 }
 
 impl Build<'_> {
@@ -83,7 +83,7 @@ impl Build<'_> {
 }
 
 /// The setup; `None` if there are mistakes, which are in the report.
-pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut Report) -> Option<Setup> {
+pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut InputReport) -> Option<Setup> {
     let words = Words::new(sources.quick.as_ref(), layers);
     let is_of_bootstrap = sources.bootstrap.is_some();
     let mut build = Build { layers, words, is_strict: sources.strict, is_of_bootstrap, report };

@@ -40,7 +40,7 @@ use crate::located::{At, Broken, Node, read};
 pub use embedded::Embedded;
 pub use finding::{Finding, Report};
 pub use foreign::{no_bootstrap, template};
-pub use kind::{Kind, kind, may_be_envoys};
+pub use kind::{DocumentKind, kind, may_be_envoys};
 pub use old_api::v2;
 pub use refusal::refused;
 

@@ -570,7 +570,7 @@ fn pieces_to_merge_are_checked_beside_each_other() {
     };
     let setup = crate::read(&crate::Sources { quick: Some(quick), ..crate::Sources::default() }).unwrap().setup;
     let pieces = crate::envoy::filter::filter(&setup, &crate::envoy::Options::default()).unwrap().text;
-    assert_eq!(kind(&Document::all("x", &pieces).unwrap()[0].top()), Kind::Pieces);
+    assert_eq!(kind(&Document::all("x", &pieces).unwrap()[0].top()), DocumentKind::Pieces);
     assert_eq!(of(&pieces), Report::default());
     let broken = of(&pieces.replace("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN"));
     assert_eq!(broken.mistakes.len(), 1, "{:#?}", lines(&broken.mistakes));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::mistake::{Mistake, Report, TWO_VALUES, wrong};
+use super::mistake::{InputReport, Mistake, TWO_VALUES, wrong};
 use super::quick;
 use config::shortened;
 
@@ -30,7 +30,7 @@ pub(crate) enum Rank {
 const ADDED: [&str; 1] = ["tls.certificates"];
 
 /// Merges all layers, the first one first.
-pub(crate) fn merged(layers: &[Layer], report: &mut Report) -> Value {
+pub(crate) fn merged(layers: &[Layer], report: &mut InputReport) -> Value {
     let mut whole = Value::Object(Map::new());
     for (index, layer) in layers.iter().enumerate() {
         let below = layers.get(..index).unwrap_or_default();
@@ -44,7 +44,7 @@ struct Merge<'a> {
     layer: &'a Layer,
     below: &'a [Layer],
     path: String,
-    report: &'a mut Report,
+    report: &'a mut InputReport,
 }
 
 impl Merge<'_> {

@@ -34,7 +34,7 @@ impl fmt::Display for Mistake {
 
 /// Collects mistakes and warnings while the inputs are read.
 #[derive(Default)]
-pub(crate) struct Report {
+pub(crate) struct InputReport {
     pub(crate) mistakes: Vec<Mistake>,
     pub(crate) warnings: Vec<String>,
     /// The routers that are closed, sorted by name.
@@ -44,7 +44,7 @@ pub(crate) struct Report {
     more: usize,
 }
 
-impl Report {
+impl InputReport {
     /// True if the maximum number of mistakes is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.mistakes.len() >= MAX_MISTAKES

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::SourceFile;
 use super::document::position;
-use super::mistake::{Mistake, Report, wrong};
+use super::mistake::{InputReport, Mistake, wrong};
 
 const FOUND: &str = "a template, {{ … }}";
 const EXPECTED: &str = "plain text: templates are not run; write the result, or pass it as a flag or variable";
@@ -36,7 +36,7 @@ pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
 }
 
 /// Reports the templates in supported values; values for Kubernetes objects may be full of them.
-pub(crate) fn in_values(source: &str, values: &Value, report: &mut Report) {
+pub(crate) fn in_values(source: &str, values: &Value, report: &mut InputReport) {
     let mut open: Vec<(String, &Value)> = vec![(String::new(), values)];
     while let Some((path, value)) = open.pop() {
         match value {

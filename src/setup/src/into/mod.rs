@@ -38,7 +38,7 @@ use config::Mistake;
 
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
-use crate::check::{Document, Kind, Report, for_version, kind, no_bootstrap, v2};
+use crate::check::{Document, DocumentKind, Report, for_version, kind, no_bootstrap, v2};
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
@@ -235,7 +235,7 @@ fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, Vec<String>> {
     let old = v2(&documents);
     match documents.as_slice() {
         _ if !old.is_empty() => Err(old.iter().map(ToString::to_string).collect()),
-        [only] if kind(&only.top()) == Kind::Bootstrap => Ok(documents),
+        [only] if kind(&only.top()) == DocumentKind::Bootstrap => Ok(documents),
         _ => Err(vec![format!("{source}: found no bootstrap of Envoy's, expected one with static_resources")]),
     }
 }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use setup::ClosedRouter;
-use setup::check::{Finding, Kind, Report, kind};
+use setup::check::{DocumentKind, Finding, Report, kind};
 use setup::envoy::version::{Version, needed};
 
 use super::dns::unknown_providers;
@@ -135,7 +135,7 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
         let mut found = setup::check::envoy(&embedded.documents);
         found
             .extend(version.map(|version| setup::check::for_version(&embedded.documents, version)).unwrap_or_default());
-        let is_bootstrap = embedded.documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap);
+        let is_bootstrap = embedded.documents.iter().any(|document| kind(&document.top()) == DocumentKind::Bootstrap);
         if let (Some(validator), true) = (&validator, is_bootstrap) {
             validator.validate_embedded(embedded, &mut found)?;
         }
