@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailing_dot_is_removed_and_told() {
+    fn a_trailing_dot_is_removed_and_reported() {
         assert_eq!(parse("a.example.").unwrap(), Domain { name: "a.example".into(), had_trailing_dot: true });
     }
 

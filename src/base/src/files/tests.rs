@@ -140,7 +140,7 @@ fn a_directory_below_one_of_somebody_else_is_no_place() {
 }
 
 #[test]
-fn links_on_the_way_are_followed_when_whoever_made_them_is_to_be_trusted() {
+fn links_on_the_path_are_followed_if_their_owner_is_trusted() {
     let scratch = Scratch::new();
     let real = scratch.directory("real/deep", 0o700);
     symlink("real/../real", scratch.path("relative")).unwrap();
@@ -307,7 +307,7 @@ fn a_file_that_root_has_left_in_somebodys_directory_is_taken_over() {
 }
 
 #[test]
-fn a_secret_that_others_may_change_is_not_taken_and_one_that_all_may_read_is_told_of() {
+fn a_secret_that_others_may_write_is_refused_and_one_that_all_may_read_is_reported() {
     let scratch = Scratch::new();
     let path = scratch.file("token", "secret");
     let set = |mode| fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
@@ -337,7 +337,7 @@ fn a_secret_that_others_may_change_is_not_taken_and_one_that_all_may_read_is_tol
 
 /// M6: the owner of the file, or of a directory on the path, decides its content.
 #[test]
-fn a_secret_that_a_stranger_can_replace_is_no_token_and_told_of_as_a_key() {
+fn a_secret_that_a_stranger_can_replace_is_refused_as_a_token_and_reported_as_a_key() {
     let scratch = Scratch::new();
     let open = scratch.directory("open", 0o777);
     let below = scratch.file("open/token", "secret");

@@ -216,7 +216,7 @@ fn two_resolvers_may_fall_back_to_each_other() {
 }
 
 #[test]
-fn a_mac_key_or_its_place_is_refused_and_the_sidecars_flag_is_told() {
+fn a_mac_key_or_its_location_is_refused_and_the_sidecars_flag_is_named() {
     for (hmac, found, flag) in [
         (json!("file:/run/secrets/eab"), "\"file:/run/secrets/eab\"", "--eab le=file:/run/secrets/eab"),
         (json!("env:EAB_HMAC"), "\"env:EAB_HMAC\"", "--eab le=env:EAB_HMAC"),
@@ -369,7 +369,7 @@ fn each_mistake_has_its_line() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let mut config = with(&format!("{ACME}/keyType"), json!("RSA"));
     config["routers"]["shop"]["rule"] = json!("Host(`*.*.example`)");
     config["x"] = json!(1);

@@ -65,7 +65,7 @@ impl<'a> Envoy<'a> {
                     envoy.bootstrap(&top, documents, report);
                 }
                 super::DocumentKind::Pieces => envoy.pieces(&top),
-                super::DocumentKind::Kubernetes | super::Kind::Other => {}
+                super::DocumentKind::Kubernetes | super::DocumentKind::Other => {}
             }
         }
         envoy.all_listeners &= has_bootstrap;

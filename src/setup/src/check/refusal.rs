@@ -273,7 +273,7 @@ static_resources:
     }
 
     #[test]
-    fn a_place_that_may_be_another_one_is_not_told() {
+    fn an_ambiguous_position_is_not_reported() {
         for said in [
             "No TLS certificates found for server context",
             "Proto constraint validation failed (HttpConnectionManagerValidationError.StatPrefix: value is wrong)",

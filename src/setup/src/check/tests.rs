@@ -532,7 +532,7 @@ fn of_envoy_gateway_the_plugin_its_routes_and_the_bootstrap_are_checked() {
 }
 
 #[test]
-fn what_strangers_may_hold_without_end_is_told_once() {
+fn missing_limits_for_strangers_are_reported_once() {
     let warned = |changes: &[(&str, &str)]| lines(&of(&changed(changes)).warnings);
     let limit = ("envoy.resource_monitors.global_downstream_max_connections", "envoy.resource_monitors.fixed_heap");
     let [no_limit] = &warned(&[limit])[..] else { panic!("{:?}", warned(&[limit])) };
@@ -577,7 +577,7 @@ fn pieces_to_merge_are_checked_beside_each_other() {
 }
 
 #[test]
-fn what_has_no_plugin_is_told_to_have_none() {
+fn a_configuration_without_the_plugin_is_reported() {
     let report = of("static_resources: { listeners: [] }");
     assert!(lines(&report.mistakes)[0].contains("no filter or service with the plugin"), "{report:?}");
 }
@@ -752,7 +752,7 @@ fn a_listener_without_a_name_is_found_without_one() {
 
 /// A11.
 #[test]
-fn who_has_no_port_80_is_told_of_the_challenge_that_needs_none() {
+fn without_port_80_the_challenge_that_needs_none_is_suggested() {
     let of_tls = changed(&[
         ("port_value: 80 ", "port_value: 443 "),
         ("filters.http.wasm.v3.Wasm", "filters.http.buffer.v3.Buffer"),
@@ -765,7 +765,7 @@ fn who_has_no_port_80_is_told_of_the_challenge_that_needs_none() {
 
 /// A10.
 #[test]
-fn what_is_of_the_old_api_is_not_told_to_lack_the_plugin() {
+fn an_old_api_is_not_reported_to_lack_the_plugin() {
     let text = "static_resources: { listeners: [{ filter_chains: [{ filters: [{ name: envoy.http_connection_manager, config: {} }] }] }] }";
     let mistakes = lines(&of(text).mistakes);
     assert!(matches!(&*mistakes, [mistake] if mistake.contains("Envoy's v2 API")), "{mistakes:#?}");

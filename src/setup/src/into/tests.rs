@@ -288,7 +288,7 @@ fn replacing() -> Wishes {
 
 /// A1.
 #[test]
-fn a_bootstrap_with_certificates_of_its_own_is_told_so_or_gives_them_up() {
+fn a_bootstrap_with_certificates_of_its_own_is_refused_or_has_them_replaced() {
     let text = bootstrap_with(OWN_CERTIFICATES, "shop.example.org");
     let why = infer("own.yaml", &text, &Wishes::default()).unwrap_err().join("\n");
     let line = text.lines().position(|line| line.contains("DownstreamTlsContext")).unwrap();
@@ -493,7 +493,7 @@ fn a_redirect_leads_to_the_port_with_tls() {
 
 /// A newcomer's: another CA for what is there already was as if it had been done.
 #[test]
-fn what_a_resolver_has_otherwise_is_told() {
+fn different_options_of_a_resolver_are_reported() {
     let (inferred, once) = added(FRONT_PROXY);
     let quick = Quick {
         domains: inferred.certificates.iter().map(|names| names.join(",")).collect(),

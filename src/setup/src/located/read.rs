@@ -37,7 +37,7 @@ impl fmt::Display for Broken {
 /// Reads every document of a text. JSON is YAML.
 ///
 /// # Errors
-/// When it is no YAML, a key stands in an object twice or is no scalar, or the text is too long or too deep.
+/// If the text is no YAML, is too long or too deep, or has a key that is duplicated or no scalar.
 pub fn read(text: &str) -> Result<Vec<Rc<Node>>, Broken> {
     if text.len() > MAX_TEXT {
         return Err(Broken { line: None, what: format!("found more than {MAX_TEXT} bytes, expected less") });

@@ -443,7 +443,7 @@ providers:
 }
 
 #[test]
-fn what_is_left_out_is_told_once_for_each_part() {
+fn unsupported_parts_are_reported_once_each() {
     let router = "
 http:
   middlewares: {auth: {basicAuth: {users: ['a:b']}}}
@@ -475,7 +475,7 @@ tcp: {routers: {e: {rule: 'HostSNI(`*`) && ClientIP(`10.0.0.0/8`)', service: db}
 
 /// F18.
 #[test]
-fn a_resolver_of_tailscales_is_left_out_and_routers_that_name_it_are_told() {
+fn a_tailscale_resolver_is_ignored_and_its_routers_are_reported() {
     let text = "
 certificatesResolvers: {ts: {tailscale: {}}}
 http:

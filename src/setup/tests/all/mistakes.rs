@@ -693,7 +693,7 @@ fn on_the_command_line_beside_a_file() {
 
 /// Checks that run on the setup after all sources were read.
 #[test]
-fn what_is_found_later_is_told_of_the_flag_too() {
+fn mistakes_found_later_name_the_flag_too() {
     let reading = setup::read(&Sources { quick: Some(quick()), ..Sources::default() }).unwrap();
     let options = Options { admin: "127.0.0.1:8080".to_owned(), ..Options::default() };
     let mistakes = bootstrap(&reading.setup, &options).unwrap_err();

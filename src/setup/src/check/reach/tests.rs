@@ -345,7 +345,7 @@ fn an_admin_interface_that_others_reach_is_warned_of() {
 }
 
 #[test]
-fn a_cluster_that_goes_anywhere_is_warned_of_beside_an_admin_port() {
+fn a_dynamic_forward_proxy_beside_an_admin_port_causes_a_warning() {
     let dynamic = "  - { name: any, cluster_type: { name: envoy.clusters.dynamic_forward_proxy, typed_config: { \"@type\": \
                    type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig } } }\n";
     let original = |by_header: bool| {
