@@ -348,7 +348,11 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
             &["found a second cluster", "the cluster \"envoy-autocert-sds\", which does not exist"],
             &[],
         ),
-        (&[("  clusters:\n", "  clusters: []\n  none:\n")], &["is not there", "is not there", "is not there"], &[]),
+        (
+            &[("  clusters:\n", "  clusters: []\n  none:\n")],
+            &["does not exist", "does not exist", "does not exist"],
+            &[],
+        ),
         (&[("auto_host_sni: true", "sni: other.example")], &[], &["found \"other.example\", expected acme-staging"]),
     ];
     for (changes, mistakes, warnings) in cases {
