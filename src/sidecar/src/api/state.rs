@@ -1,7 +1,7 @@
-//! All that an engine needs to go on, page by page.
+//! The state that an engine starts from, page by page.
 //!
-//! What is stored is in the order of a hash of its key, and a page ends behind one of them. So whatever changes between
-//! two pages, what was there all the time is on exactly one, and a page's end is a short number.
+//! Items are in the order of a hash of their key, and a page ends after one of these hashes. So an item present all the
+//! time is on exactly one page whatever changes between two requests, and the end of a page is a short number.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,17 +20,17 @@ use super::page::{PAGE, size_of};
 use super::problem::Refused;
 use storage::CertificateKey;
 
-/// How long the rest of what was read for a page is good for the next one: an engine asks for it at once.
+/// The time for which the rest of a reading is good for the next page: an engine asks for it at once.
 const FRESH: Duration = Duration::from_secs(30);
 
-/// Which page is asked for.
+/// The page asked for.
 #[derive(Deserialize)]
 pub(super) struct Page {
-    /// The end of the page before; the first page is asked for without it.
+    /// The end of the page before; unset for the first page.
     after: Option<String>,
 }
 
-/// `GET`: everything stored, without any key.
+/// `GET`: returns everything stored, without any key.
 pub(super) async fn state(
     State(context): State<Arc<Context>>,
     page: Result<Query<Page>, QueryRejection>,
@@ -52,7 +52,7 @@ pub(super) async fn state(
     Ok(Answer(page))
 }
 
-/// Everything behind the end of a page, in its order.
+/// Reads everything behind the end of a page, in order.
 async fn read(context: &Context, after: Option<u64>) -> Result<BTreeMap<u64, Item>, Refused> {
     let mut items: BTreeMap<u64, Item> = BTreeMap::new();
     let mut item = |number: u64, put: &mut dyn FnMut(&mut Item)| {
@@ -78,7 +78,7 @@ async fn read(context: &Context, after: Option<u64>) -> Result<BTreeMap<u64, Ite
     Ok(items)
 }
 
-/// What is left of the last reading of everything, so that it is not read again for each of many pages.
+/// The rest of the last reading of everything, so that many pages don't each read everything again.
 #[derive(Default)]
 pub struct Reading(Mutex<Option<Rest>>);
 
@@ -99,7 +99,7 @@ impl Reading {
         (rest.after == after && rest.since.elapsed() < FRESH).then_some(rest.items)
     }
 
-    // A panic while the lock is held would be a bug of ours; without the rest it is read again.
+    // A panic while the lock is held would be our bug; without the rest the store is read again.
     fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,7 +109,7 @@ fn bad_page() -> Refused {
     Refused::bad_request("query: after is what `next` of the page before says")
 }
 
-/// What has one number: what is stored under one key.
+/// The records stored under one key, which has one number.
 #[derive(Default, Serialize)]
 struct Item {
     certificates: Vec<StoredCertificate>,
@@ -120,7 +120,8 @@ struct Item {
     unwanted: Vec<Unwanted>,
 }
 
-/// Takes the first of these items, up to this many bytes, one in any case; and where the page ends, if there are more.
+/// Takes the first of these items, up to this many bytes, but at least one; returns also where the page ends, if there
+/// are more.
 fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Option<u64>) {
     let mut state = protocol::State::default();
     let (mut size, mut last) = (0_usize, None);
@@ -149,7 +150,8 @@ fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Opti
 }
 
 impl Item {
-    /// Of a thousand names they would be larger than the rest. Without them a way that failed is gone again.
+    /// Drops the failed challenge types: for a thousand names they would be larger than the rest. Without them a failed
+    /// type is tried again.
     fn forget_failed_ways(&mut self) {
         self.orders.iter_mut().for_each(|order| order.failed_ways.clear());
         self.attempts.iter_mut().for_each(|attempt| attempt.failed_ways.clear());
@@ -161,7 +163,7 @@ fn number_of(id: &CertificateId) -> u64 {
     number(&[&key.resolver, &key.names().join("\n")])
 }
 
-/// The same after every restart and update, so that an engine can go on with its next page.
+/// Hashes a key. The number is the same after every restart and update, so that an engine can go on with its next page.
 fn number(parts: &[&str]) -> u64 {
     let hash = digest(&SHA256, parts.join("\n\n").as_bytes());
     hash.as_ref().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
