@@ -6,7 +6,7 @@ use super::Provided;
 use base::changes::Changes;
 use sds::catalog::Catalog;
 
-/// Reads, then waits for a change, and so on. Runs until it is dropped.
+/// Reads, waits for a change, and reads again. Runs until dropped.
 pub(super) async fn keep_current(mut provided: Provided, catalog: Arc<Catalog>) {
     let mut changes = Changes::of(provided.watched());
     loop {
@@ -17,7 +17,7 @@ pub(super) async fn keep_current(mut provided: Provided, catalog: Arc<Catalog>) 
         });
         match reading.await {
             Ok(read) => provided = read,
-            // The runtime is shutting down, or the reading panicked, which would be a bug: what was read stays served.
+            // The runtime is shutting down, or the reading panicked by a bug: the pairs read stay served.
             Err(error) => return tracing::error!(%error, "certificate files are no longer watched"),
         }
         changes.next().await;
