@@ -808,3 +808,23 @@ fn a_configuration_in_a_config_map_has_the_lines_of_that() {
     assert_eq!((mistake.source.as_str(), mistake.line), ("map.yaml", line));
     assert!(mistake.path.starts_with("data.envoy.yaml: bootstrap_extensions[0]."), "{mistake}");
 }
+
+#[test]
+fn a_plugin_that_routes_enable_is_enabled_on_every_host_and_before_every_redirect() {
+    let rendered = include_str!("../../tests/rendered/routing.bootstrap.yaml");
+    let told = |text: &str| {
+        let is_of_plugin = |line: &String| line.contains("enables the plugin");
+        lines(&of(text).warnings).into_iter().filter(is_of_plugin).collect::<Vec<_>>()
+    };
+    assert_eq!((of(rendered).mistakes, told(rendered)), (vec![], vec![]));
+    let host = "            - name: redirection\n              domains: [\"*\"]\n";
+    assert!(rendered.contains(host));
+    let required = rendered.replacen(host, &format!("{host}              require_tls: ALL\n"), 1);
+    let [mistake] = &lines(&of(&required).mistakes)[..] else { panic!("{:?}", lines(&of(&required).mistakes)) };
+    assert!(mistake.contains("found require_tls, whose redirect comes before every route"), "{mistake}");
+    let own = "            - { name: own, domains: [own.example], routes: [{ match: { prefix: / }, redirect: {} }] }\n";
+    let another = rendered.replacen(host, &format!("{own}{host}"), 1);
+    assert_eq!(lines(&of(&another).mistakes), [""; 0]);
+    let [warning] = &told(&another)[..] else { panic!("{:?}", told(&another)) };
+    assert!(warning.contains("found a virtual host in which nothing enables the plugin"), "{warning}");
+}
