@@ -64,7 +64,7 @@ fn plugin<'a>(wasm: &At<'a>, report: &mut Report) -> Option<Plugin<'a>> {
         return None;
     };
     let config = parse(&at, at.node.value()?, report);
-    Some(Plugin { at: wasm.clone(), position: Position::Bootstrap { singleton: false }, config })
+    Some(Plugin { at: wasm.clone(), position: Position::Bootstrap { singleton: false }, filter: None, config })
 }
 
 /// The routes that a policy applies to.

@@ -66,7 +66,7 @@ fn plugin<'a>(extension: &Extension<'a>, report: &mut Report) -> Option<Plugin<'
         return None;
     };
     let config = parse(&at, at.node.value()?, report);
-    Some(Plugin { at: wasm.clone(), position: Position::Bootstrap { singleton: false }, config })
+    Some(Plugin { at: wasm.clone(), position: Position::Bootstrap { singleton: false }, filter: None, config })
 }
 
 /// Checks that the plugin is on a gateway's listeners, which are `CLIENT` ones in Istio's selectors.

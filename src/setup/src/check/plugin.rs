@@ -18,6 +18,8 @@ pub(crate) struct Plugin<'a> {
     pub(crate) at: At<'a>,
     /// The instance's position in the configuration.
     pub(crate) position: Position<'a>,
+    /// The HTTP filter that the instance is, with its matcher; `None` for an instance elsewhere.
+    pub(crate) filter: Option<At<'a>>,
     /// The plugin's configuration; `None` if it has mistakes.
     pub(crate) config: Option<Configured<'a>>,
 }
@@ -63,7 +65,7 @@ impl<'a> Plugin<'a> {
         for extension in &envoy.extensions {
             let Some(service) = typed_config(extension).filter(|typed| typed.name == "WasmService") else { continue };
             let singleton = service.at.flag_of("singleton").unwrap_or_default();
-            found.extend(service.at.get("config").map(|at| (at, Position::Bootstrap { singleton })));
+            found.extend(service.at.get("config").map(|at| (at, Position::Bootstrap { singleton }, None)));
         }
         let managers = envoy.managers().enumerate().map(|(manager, (.., filters))| (Some(manager), filters));
         let loose = envoy.loose_filters.iter().map(|filters| (None, filters));
@@ -72,15 +74,15 @@ impl<'a> Plugin<'a> {
                 let name = filter.text_of("name").unwrap_or_default();
                 let disabled = filter.flag_of("disabled").unwrap_or_default();
                 let position = Position::Filter { manager, index, name, disabled };
-                found.extend(wasm(filter).map(|at| (at, position)));
+                found.extend(wasm(filter).map(|at| (at, position, Some(filter.clone()))));
             }
         }
         let mut plugins: Vec<Self> = Vec::new();
-        for (at, position) in found.into_iter().filter(|(at, _)| is_ours(at)) {
+        for (at, position, filter) in found.into_iter().filter(|(at, ..)| is_ours(at)) {
             let known = plugins.iter().any(|known| same(&known.at, &at, "configuration"));
             let mut said_before = Report::default();
             let config = configured(&at, if known { &mut said_before } else { report });
-            plugins.push(Self { at, position, config });
+            plugins.push(Self { at, position, filter, config });
         }
         plugins
     }

@@ -828,3 +828,34 @@ fn a_plugin_that_routes_enable_is_enabled_on_every_host_and_before_every_redirec
     let [warning] = &told(&another)[..] else { panic!("{:?}", told(&another)) };
     assert!(warning.contains("found a virtual host in which nothing enables the plugin"), "{warning}");
 }
+
+const CONFIGURED: &str = "          certificatesResolvers:\n";
+const REDIRECTED: &str = "          redirect: certified\n          certificatesResolvers:\n";
+
+#[test]
+fn a_redirect_of_the_plugin_takes_a_filter_that_sees_the_requests() {
+    let found = |changes: &[(&str, &str)]| lines(&of(&changed(changes)).mistakes);
+    let filter = "          - name: envoy-autocert\n            typed_config:\n";
+    let disabled = "          - name: envoy-autocert\n            disabled: true\n            typed_config:\n";
+    let all = "routes: [{ match: { prefix: / }, redirect: { https_redirect: true } }]";
+    let enabled = "typed_per_filter_config: { envoy-autocert: { \"@type\": \
+                   type.googleapis.com/envoy.config.route.v3.FilterConfig, config: {} } }";
+    let challenges = format!(
+        "routes: [{{ match: {{ prefix: /.well-known/acme-challenge/ }}, direct_response: {{ status: 404 }}, {enabled} }}, \
+         {{ match: {{ prefix: / }}, redirect: {{ https_redirect: true }} }}]"
+    );
+    let everything = format!("routes: [{{ match: {{ prefix: / }}, redirect: {{ https_redirect: true }}, {enabled} }}]");
+
+    let [matcher] = &found(&[(CONFIGURED, REDIRECTED)])[..] else { panic!() };
+    let path = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]";
+    let expected = format!("{path}.typed_config.xds_matcher: found a matcher that keeps all requests but challenges");
+    assert!(matcher.contains(&expected), "{matcher}");
+
+    let by_routes = found(&[(CONFIGURED, REDIRECTED), (filter, disabled), (all, &challenges)]);
+    let is_told = |line: &String| line.contains("found a filter that routes enable for challenges alone");
+    assert_eq!(by_routes.iter().filter(|line| is_told(line)).count(), 1, "{by_routes:#?}");
+    let by_all = found(&[(CONFIGURED, REDIRECTED), (filter, disabled), (all, &everything)]);
+    assert!(!by_all.iter().any(is_told), "{by_all:#?}");
+    let not_asked_for = found(&[(filter, disabled), (all, &challenges)]);
+    assert!(!not_asked_for.iter().any(is_told), "{not_asked_for:#?}");
+}
