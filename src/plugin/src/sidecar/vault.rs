@@ -99,7 +99,7 @@ impl Vault for SidecarVault {
         for _ in 0..MAX_PAGES {
             let state: protocol::State = self.ask(Ok(page)).await?;
             let next = state.next.clone();
-            certified.add(&state, self.world.now_seconds());
+            certified.add(&state, &self.world);
             translate::add(&mut inventory, state);
             let Some(next) = next else {
                 self.sidecar.end_reading(&certified);
