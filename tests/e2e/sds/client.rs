@@ -60,7 +60,7 @@ impl Protocol {
             }
             _ => json!({ "envoy_grpc": { "cluster_name": "sds", "retry_policy": retry } }),
         };
-        service["initial_metadata"] = json!([{ "key": protocol::tokens::METADATA, "value": protocol::tokens::SDS }]);
+        service["initial_metadata"] = json!([{ "key": tokens::METADATA, "value": tokens::SDS }]);
         json!({
             "api_type": api_type,
             "transport_api_version": "V3",
