@@ -5,11 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result, ensure};
 use harness::http::Endpoint;
 use harness::{Backend, Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar};
-use harness::{SidecarOptions, World, domains, ports, until};
+use harness::{SidecarOptions, Stage, World, domains, ports, until};
 use hyper::Method;
 use serde_json::json;
 
 use crate::PATIENCE;
+use crate::run::Scene;
 
 const HOST: &str = "held.example";
 
@@ -153,6 +154,82 @@ fn everything_else_reaches_the_backend_unchanged() -> Result<()> {
         }
     }
     held.elsewhere.hold(false);
+    Ok(())
+}
+
+/// The same with `run`, whose routes enable the plugin for requests for challenges alone.
+fn held_by_run(name: &str, http: &str, dynamic: &str) -> Result<(Scene, Backend, String)> {
+    let stage = Stage::new(name, &PebbleOptions::default())?;
+    let elsewhere = Backend::start(SocketAddr::from(([127, 0, 0, 2], stage.place.web)))?;
+    elsewhere.hold(true);
+    stage.dns.set_address(HOST, Ipv4Addr::new(127, 0, 0, 2))?;
+    let mut scene = Scene::on(stage, http, &[], |backend| {
+        format!(
+            "http:\n  services:\n    own: {{ loadBalancer: {{ servers: [{{ url: 'http://{}' }}] }} }}\n  middlewares:\n    \
+             lan: {{ ipAllowList: {{ sourceRange: [192.0.2.0/24] }} }}\n  routers:\n    held: {{ rule: Host(`{HOST}`), \
+             service: own, entryPoints: [websecure], tls: {{ certResolver: le }} }}\n{dynamic}",
+            backend.address()
+        )
+    })?;
+    let path = until("the CA's look at the challenge", PATIENCE, || {
+        scene.run.check()?;
+        let requests = elsewhere.requests();
+        let line = requests.first().context("not yet")?;
+        Ok(line.split(' ').nth(1).context("no path")?.to_owned())
+    })?;
+    Ok((scene, elsewhere, path))
+}
+
+#[test]
+fn what_the_plugin_of_run_does_not_answer_goes_where_its_router_says() -> Result<()> {
+    let (scene, elsewhere, path) = held_by_run(
+        "held-run",
+        "{}",
+        "    challenges: { rule: 'Host(`held.example`) && PathPrefix(`/.well-known/`)', service: own, entryPoints: [web] }\n    \
+         guarded: { rule: Host(`guarded.example`), service: own, entryPoints: [web], middlewares: [lan] }\n",
+    )?;
+    let web = Endpoint::Tcp(scene.stage.place.web_address());
+    let live = web.request(Method::GET, &path, HOST, "")?;
+    assert_eq!(
+        (live.status, live.header("x-backend"), live.header("content-type")),
+        (200, "", "application/octet-stream")
+    );
+    let (directory, token) = path.rsplit_once('/').context("no token")?;
+    let unknown = format!("{directory}/{}", "u".repeat(token.len()));
+    let odd = format!("{directory}/%23{token}");
+    let cases = [
+        (Method::GET, unknown.as_str(), HOST, 200, "yes"),
+        (Method::POST, path.as_str(), HOST, 200, "yes"),
+        (Method::GET, odd.as_str(), HOST, 400, ""),
+        (Method::GET, "/", HOST, 404, ""),
+        (Method::GET, path.as_str(), "guarded.example", 503, ""),
+        (Method::GET, unknown.as_str(), "guarded.example", 503, ""),
+        (Method::GET, path.as_str(), "other.example", 404, ""),
+        (Method::GET, unknown.as_str(), "other.example", 404, ""),
+        (Method::GET, unknown.as_str(), "user@held.example", 400, ""),
+    ];
+    for (method, path, host, status, backend) in cases {
+        let reply = web.request(method.clone(), path, host, "")?;
+        assert_eq!((reply.status, reply.header("x-backend")), (status, backend), "{method} {path} for {host}");
+    }
+    elsewhere.hold(false);
+    Ok(())
+}
+
+#[test]
+fn a_live_challenge_of_run_comes_before_the_redirect_of_its_entry_point() -> Result<()> {
+    let redirect = "{ redirections: { entryPoint: { to: websecure, scheme: https } } }";
+    let (scene, elsewhere, path) = held_by_run("held-redirect", redirect, "")?;
+    let web = Endpoint::Tcp(scene.stage.place.web_address());
+    assert_eq!(web.request(Method::GET, &path, HOST, "")?.status, 200);
+    let (directory, token) = path.rsplit_once('/').context("no token")?;
+    let unknown = format!("{directory}/{}", "u".repeat(token.len()));
+    for (path, host) in [(unknown.as_str(), HOST), (path.as_str(), "other.example"), ("/", HOST)] {
+        let reply = web.request(Method::GET, path, host, "")?;
+        let location = reply.header("location");
+        ensure!(reply.status == 301 && location.starts_with("https://") && location.ends_with(path), "{location}");
+    }
+    elsewhere.hold(false);
     Ok(())
 }
 

@@ -23,6 +23,7 @@ mod meshes;
 mod options;
 mod other_filters;
 mod privileges;
+mod redirect;
 mod reload;
 mod render;
 mod renewal;

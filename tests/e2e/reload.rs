@@ -167,9 +167,9 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
             Ok(())
         })
     };
-    take(&world, &format!("{API}\n{}\n", protocol::tokens::API), &format!("{SDS}\n{}\n", protocol::tokens::SDS), 2)?;
+    take(&world, &format!("{API}\n{}\n", tokens::API), &format!("{SDS}\n{}\n", tokens::SDS), 2)?;
     let mut both = with_another(listeners, "two.example")?;
-    plugin(&mut both)?["sidecar"]["token"] = json!([API, protocol::tokens::API]);
+    plugin(&mut both)?["sidecar"]["token"] = json!([API, tokens::API]);
     let mut both: Value = serde_json::from_str(&both.to_string().replace("${ENVOY_AUTOCERT_SDS_TOKEN}", SDS))?;
     write(&file, &both, "2")?;
     world.served("two.example", PATIENCE)?;

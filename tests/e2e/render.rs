@@ -300,7 +300,7 @@ fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     ensure!(mode(&twice)? == 0o600, "{:o}", mode(&twice)?);
     ensure!(!told.contains("envsubst") && told.contains("nothing is missing"), "{told}");
     let (text, told) = run(&["--into", &filled], None)?;
-    ensure!(text.contains(harness::protocol::tokens::SDS) && !told.contains(harness::protocol::tokens::SDS), "{told}");
+    ensure!(text.contains(harness::tokens::SDS) && !told.contains(harness::tokens::SDS), "{told}");
     ensure!(told.matches("the sidecar's tokens go to the standard output").count() == 1, "{told}");
     Ok(())
 }

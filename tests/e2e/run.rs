@@ -36,7 +36,16 @@ impl Scene {
         arguments: &[&str],
         dynamic: impl FnOnce(&Backend) -> String,
     ) -> Result<Self> {
-        let stage = Stage::new(name, &PebbleOptions::default())?;
+        Self::on(Stage::new(name, &PebbleOptions::default())?, http, arguments, dynamic)
+    }
+
+    /// The same where a CA runs already.
+    pub(crate) fn on(
+        stage: Stage,
+        http: &str,
+        arguments: &[&str],
+        dynamic: impl FnOnce(&Backend) -> String,
+    ) -> Result<Self> {
         let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let text = format!(
             "entryPoints:\n  web: {{ address: \"{}\", http: {http} }}\n  websecure: {{ address: \"{}\" }}\n\

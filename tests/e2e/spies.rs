@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use harness::http::Endpoint;
-use harness::{Bootstrap, World, WorldOptions, domains, ports, tokens};
+use harness::{Bootstrap, World, WorldOptions, domains, ports};
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -120,9 +120,9 @@ fn no_other_filter_gets_a_key() -> Result<()> {
     for metadata in [
         &[][..],
         &[("x-sds-scope", "tls-alpn-01")],
-        &[(protocol::tokens::METADATA, "")],
-        &[(protocol::tokens::METADATA, "${ENVOY_AUTOCERT_SDS_TOKEN}")],
-        &[(protocol::tokens::METADATA, protocol::tokens::API)],
+        &[(tokens::METADATA, "")],
+        &[(tokens::METADATA, "${ENVOY_AUTOCERT_SDS_TOKEN}")],
+        &[(tokens::METADATA, tokens::API)],
     ] {
         for (method, message) in [("DeltaSecrets", &delta), ("StreamSecrets", &state), ("FetchSecrets", &state)] {
             let told = spy.grpc(method, metadata, message)?;
@@ -131,7 +131,7 @@ fn no_other_filter_gets_a_key() -> Result<()> {
             assert!(told.contains(status), "{method} with {metadata:?}: {told}");
         }
     }
-    let told = spy.grpc("DeltaSecrets", &[(protocol::tokens::METADATA, protocol::tokens::SDS)], &delta)?;
+    let told = spy.grpc("DeltaSecrets", &[(tokens::METADATA, tokens::SDS)], &delta)?;
     assert!(told.contains("PRIVATE KEY"), "the spy would not have seen a key: {told}");
     Ok(())
 }
@@ -141,8 +141,8 @@ fn no_other_filter_gets_a_key() -> Result<()> {
 fn no_other_filter_uses_the_api() -> Result<()> {
     let (world, spy) = world("spy-api")?;
     let lease = json!({ "holder": "spy", "epoch": u64::MAX, "ttlMillis": 60_000 }).to_string();
-    let right = format!("Bearer {}", protocol::tokens::API);
-    let of_sds = format!("Bearer {}", protocol::tokens::SDS);
+    let right = format!("Bearer {}", tokens::API);
+    let of_sds = format!("Bearer {}", tokens::SDS);
     for authorization in ["", "Bearer ", "Bearer ${ENVOY_AUTOCERT_API_TOKEN}", of_sds.as_str()] {
         for (path, body) in [("/v1/state", ""), ("/v1/lease", lease.as_str()), ("/v1/accounts", "{}")] {
             let told = spy.call(API, path, &[("authorization", authorization)], body)?;

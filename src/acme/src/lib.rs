@@ -61,4 +61,4 @@ pub use host::{Host, Method, Request, Response, SendError};
 pub use jws::AccountKey;
 pub use options::Options;
 pub use order::Identifier;
-pub use text::one_line;
+pub use text::{OneLine, one_line};

@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_as_a_date_and_nonsense_as_it_is() {
+    fn a_time_is_formatted_as_a_date_and_nonsense_stays_a_number() {
         assert_eq!((date(1_800_000_000).as_str(), day(1_800_000_000).as_str()), ("2027-01-15T08:00:00Z", "2027-01-15"));
         assert_eq!(date(i64::MAX), i64::MAX.to_string());
     }

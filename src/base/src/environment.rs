@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flag_of_this_program_is_passed_on_whoever_asks() {
+    fn no_flag_of_this_program_is_ever_passed_on() {
         let all = ["ENVOY_AUTOCERT_API_TOKEN_FILE", "ENVOY_UID"];
         assert_eq!(names(&all, |_| true), ["ENVOY_UID"]);
     }

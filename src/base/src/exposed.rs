@@ -10,24 +10,24 @@ use crate::files::secret::UserSecret;
 
 /// Messages logged so far. They are bounded by the files and directories that the user has configured, and their modes
 /// and owners.
-static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+static LOGGED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// Logs a warning about a file that was read, if there is a doubt.
-pub fn tell(path: &Path, secret: &UserSecret) {
+pub fn warn(path: &Path, secret: &UserSecret) {
     for doubt in &secret.doubts {
-        tell_once(path, doubt);
+        warn_once(path, doubt);
     }
 }
 
 /// Logs a warning about a file, if its mode lets everybody read it.
-pub fn tell_of(path: &Path, mode: Option<u32>) {
+pub fn warn_of_mode(path: &Path, mode: Option<u32>) {
     let Some(mode) = mode else { return };
-    tell_once(path, &FileError::Exposed { path: path.to_owned(), mode });
+    warn_once(path, &FileError::Exposed { path: path.to_owned(), mode });
 }
 
-fn tell_once(path: &Path, doubt: &FileError) {
+fn warn_once(path: &Path, doubt: &FileError) {
     let doubt = doubt.to_string();
-    if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(doubt.clone()) {
+    if LOGGED.lock().unwrap_or_else(PoisonError::into_inner).insert(doubt.clone()) {
         tracing::warn!(secret = %path.display(), "{doubt}");
     }
 }

@@ -27,7 +27,7 @@ pub fn path(storage: &Path, suffix: &str) -> PathBuf {
 /// # Errors
 /// If the file does not exist, is not readable, is larger, or has another content.
 pub fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> {
-    let (directory, name) = Directory::beside(path)?;
+    let (directory, name) = Directory::of_entry(path)?;
     let content = directory.read(&name, max)?.ok_or(io::ErrorKind::NotFound)?;
     Ok(serde_json::from_slice(&content.bytes)?)
 }
@@ -37,7 +37,7 @@ pub fn read<T: DeserializeOwned>(path: &Path, max: u64) -> io::Result<T> {
 /// # Errors
 /// If the file can't be moved.
 pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
-    let (directory, name) = Directory::beside(unreadable)?;
+    let (directory, name) = Directory::of_entry(unreadable)?;
     let aside = sibling("", &name, &format!(".unreadable-{now}"));
     directory.rename(&name, &aside)?;
     Ok(directory.path_of(&aside))
@@ -49,7 +49,7 @@ pub fn set_aside(unreadable: &Path, now: i64) -> io::Result<PathBuf> {
 /// # Errors
 /// If the file can't be written.
 pub fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
-    let (directory, name) = Directory::beside(path)?;
+    let (directory, name) = Directory::of_entry(path)?;
     let temporary = sibling("", &name, ".new");
     let content = serde_json::to_vec_pretty(content)?;
     replace_locked(&directory, [&name, &temporary], MODE, |out| out.write_all(&content), || Ok(()))?;
@@ -61,7 +61,7 @@ pub fn replace(path: &Path, content: &impl Serialize) -> io::Result<()> {
 /// # Errors
 /// If the file can't be removed.
 pub fn remove(path: &Path) -> io::Result<()> {
-    let (directory, name) = Directory::beside(path)?;
+    let (directory, name) = Directory::of_entry(path)?;
     directory.remove(&name)?;
     Ok(directory.sync()?)
 }

@@ -5,6 +5,8 @@
 
 use std::net::IpAddr;
 
+use crate::lower_case::lower_case;
+
 /// Maximum length of a name and of a label (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
 const MAX_LABEL: usize = 63;
@@ -81,8 +83,9 @@ fn address(text: &str) -> Option<IpAddr> {
 /// Scripts for which lower-casing alone gives the form of UTS 46, so that no other tables are needed: Latin, Greek,
 /// Cyrillic, Armenian, Hiragana and Katakana, CJK ideographs, Hangul syllables. A test compares each letter with a full
 /// implementation.
-const SCRIPTS: [std::ops::RangeInclusive<char>; 13] = [
-    '\u{df}'..='\u{131}',
+const SCRIPTS: [std::ops::RangeInclusive<char>; 14] = [
+    '\u{df}'..='\u{12f}',
+    '\u{131}'..='\u{131}',
     '\u{134}'..='\u{13e}',
     '\u{141}'..='\u{148}',
     '\u{14a}'..='\u{17e}',
@@ -108,15 +111,19 @@ fn to_ascii(host: &str) -> Option<String> {
 
 fn label_to_ascii(label: &str) -> Option<String> {
     // Letter by letter: in a whole word the final sigma would be lower-cased differently than in UTS 46.
-    let label: String = label.chars().flat_map(char::to_lowercase).collect();
+    let label: String = label.chars().map(lower_case).collect();
     if label.is_ascii() {
         return Some(label);
     }
-    let is_letter = |c: char| c.is_ascii() || (c.is_alphanumeric() && SCRIPTS.iter().any(|script| script.contains(&c)));
     if !label.chars().all(is_letter) {
         return None;
     }
     punycode::encode(&label).ok().map(|ascii| format!("xn--{ascii}"))
+}
+
+/// Whether a label may have this lower-case letter before the label becomes ASCII.
+pub(crate) fn is_letter(letter: char) -> bool {
+    letter.is_ascii() || (letter.is_alphanumeric() && SCRIPTS.iter().any(|script| script.contains(&letter)))
 }
 
 fn is_label(label: &str) -> bool {
@@ -146,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trailing_dot_is_removed_and_told() {
+    fn a_trailing_dot_is_removed_and_reported() {
         assert_eq!(parse("a.example.").unwrap(), Domain { name: "a.example".into(), had_trailing_dot: true });
     }
 

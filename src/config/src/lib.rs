@@ -10,6 +10,7 @@ pub mod domain;
 pub mod duration;
 mod engine_options;
 mod limit;
+mod lower_case;
 pub mod mac_key;
 mod mistake;
 mod node;

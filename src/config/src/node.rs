@@ -98,7 +98,7 @@ impl<'a> Node<'a> {
         choices.get(index).map(|(_, choice)| *choice)
     }
 
-    /// Where the text is in a list of words.
+    /// The index of the text in a list of words.
     fn index_in(&self, words: &[&str], mistakes: &mut Vec<Mistake>) -> Option<usize> {
         let word = self.value.as_str().unwrap_or_default();
         let found = words.iter().position(|known| *known == word);

@@ -1,13 +1,13 @@
 //! One call to a provider: its time limit, and its errors.
 
-use super::journal::Entry;
+use super::journal::JournalEntry;
 use std::time::Duration;
 
 /// Maximum time of one call to a provider. `exec` and slow APIs take minutes.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// The error for a provider that exceeds its time.
-pub(super) fn late(entry: &Entry) -> String {
+pub(super) fn late(entry: &JournalEntry) -> String {
     format!("DNS provider {}: not done within {} s", entry.provider, CALL_TIMEOUT.as_secs())
 }
 

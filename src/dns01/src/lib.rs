@@ -9,12 +9,12 @@
 //! | `solver.rs` | challenges by token: presented, awaited, withdrawn |
 //! | `shared.rs`, `counted.rs` | the state that all challenges share |
 //! | `delegation.rs` | names to which a CNAME may lead a record |
-//! | `life.rs` | the task of one challenge's record, from finding its name to its removal |
-//! | `wish.rs` | the engine's wish for it |
+//! | `record_task.rs` | the task of one challenge's record, from finding its name to its removal |
+//! | `interest.rs` | the engine's interest in a challenge |
 //! | `call.rs` | one call to a provider |
 //! | `removal.rs` | removes a record reliably, or says what to remove by hand |
 //! | `journal.rs` | the records at providers, on disk |
-//! | `turns.rs` | locks per provider and name |
+//! | `locks.rs` | locks per provider and name |
 //! | `propagation.rs` | waits until a record is visible |
 //! | `persist.rs` | dns-persist-01 |
 //! | `servers.rs` | name servers that a request may name |
@@ -27,21 +27,21 @@
 mod call;
 mod counted;
 mod delegation;
+mod interest;
 mod journal;
-mod life;
+mod locks;
 mod lookup;
 mod persist;
 mod propagation;
 pub mod provider;
 mod providers;
+mod record_task;
 mod removal;
 mod servers;
 mod shared;
 mod solver;
 #[cfg(test)]
 mod tests;
-mod turns;
-mod wish;
 
 use std::path::Path;
 use std::sync::Arc;

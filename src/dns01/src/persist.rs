@@ -13,7 +13,7 @@ use config::shortened;
 use protocol::DnsPersist01;
 use tokio::time::Instant;
 
-use super::lookup::{self, Exchange, Look, Lookup, LookupError, lacking};
+use super::lookup::{self, Exchange, Lookup, LookupError, ServerAnswer, lacking};
 use base::clock::Clock;
 
 /// Minimum interval between log lines about the same missing record.
@@ -22,7 +22,7 @@ const LOG_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 const MAX_LOGGED: usize = 10_000;
 
 /// Maximum number of wrong records per server in an error.
-const MAX_TOLD: usize = 4;
+const MAX_WRONG: usize = 4;
 
 /// Checks the records that users set.
 pub struct Persistent {
@@ -47,49 +47,49 @@ impl Persistent {
         if challenge.checks.disable_checks {
             return Ok(());
         }
-        let found = self.look(challenge).await;
+        let found = self.answers(challenge).await;
         let missing = |found: String| {
             let Wanted { name, value } = Wanted::of(challenge);
             format!("set this TXT record: {name} TXT \"{value}\"; found: {found}")
         };
-        let looks = found.map_err(|error| missing(error.to_string()))?;
+        let answers = found.map_err(|error| missing(error.to_string()))?;
         let now = self.clock.now_seconds();
         let is_fit = |record: &String| judge(record, challenge, now).is_ok();
-        let wrong = lacking(looks, |sight| sight.records().iter().any(is_fit));
+        let wrong = lacking(answers, |answer| answer.records().iter().any(is_fit));
         if wrong.is_empty() {
             return Ok(());
         }
-        let wrong: Vec<String> = wrong.iter().map(|look| unfit(look, challenge, now)).collect();
-        let told = missing(wrong.join("; "));
-        self.log(challenge, &told);
-        Err(told)
+        let wrong: Vec<String> = wrong.iter().map(|answer| unfit(answer, challenge, now)).collect();
+        let error = missing(wrong.join("; "));
+        self.log(challenge, &error);
+        Err(error)
     }
 
-    async fn look(&self, challenge: &DnsPersist01) -> Result<Vec<Look>, LookupError> {
+    async fn answers(&self, challenge: &DnsPersist01) -> Result<Vec<ServerAnswer>, LookupError> {
         let checks = &challenge.checks;
         let lookup = Lookup::new(self.exchange.clone(), &checks.resolvers, self.name_server_port).await;
         let own = lookup::name(&Wanted::of(challenge).name)?;
-        let mut looks = Vec::new();
+        let mut answers = Vec::new();
         if !checks.disable_ans_checks {
             let name = lookup.end_of_chain(&own).await?;
             let servers = lookup.name_servers(&lookup.zone_of(&name).await?).await?;
-            looks = lookup.look_at(&servers, &name).await;
+            answers = lookup.ask_authoritative(&servers, &name).await;
         }
         if checks.disable_ans_checks || checks.require_all_rns {
-            looks.extend(lookup.look_everywhere(&own).await?);
+            answers.extend(lookup.ask_recursive(&own).await?);
         }
-        Ok(looks)
+        Ok(answers)
     }
 
     /// Logs an error, at intervals: engines try again all day long.
-    fn log(&self, challenge: &DnsPersist01, told: &str) {
+    fn log(&self, challenge: &DnsPersist01, error: &str) {
         let now = Instant::now();
         // Only a bug could cause a panic while the lock is held, and the map is consistent at every moment.
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.retain(|_, at| now.duration_since(*at) < LOG_EVERY);
         let key = Wanted::of(challenge).to_string();
         if logged.len() < MAX_LOGGED && !logged.contains_key(&key) {
-            tracing::warn!(resolver = challenge.resolver, domain = challenge.domain, "{told}");
+            tracing::warn!(resolver = challenge.resolver, domain = challenge.domain, "{error}");
             logged.insert(key, now);
         }
     }
@@ -119,14 +119,14 @@ impl fmt::Display for Wanted {
 }
 
 /// The reason why the CA would not accept the records on this server.
-fn unfit(look: &Look, challenge: &DnsPersist01, now: i64) -> String {
-    let records = look.sight.records();
+fn unfit(answer: &ServerAnswer, challenge: &DnsPersist01, now: i64) -> String {
+    let records = answer.answer.records();
     if records.is_empty() {
-        return look.to_string();
+        return answer.to_string();
     }
     let reason = |record: &String| Some(format!("{} ({})", shortened(record), judge(record, challenge, now).err()?));
-    let reasons: Vec<String> = records.iter().take(MAX_TOLD).filter_map(reason).collect();
-    format!("{}: {}", look.server, reasons.join(", "))
+    let reasons: Vec<String> = records.iter().take(MAX_WRONG).filter_map(reason).collect();
+    format!("{}: {}", answer.server, reasons.join(", "))
 }
 
 /// Checks whether a record allows this account to issue.

@@ -12,7 +12,7 @@ use hickory_resolver::proto::rr::Name;
 use protocol::DnsChecks;
 use tokio::time::{Instant, sleep};
 
-use super::lookup::{Look, Lookup, LookupError, NameServer, lacking};
+use super::lookup::{Lookup, LookupError, NameServer, ServerAnswer, lacking};
 use super::provider::Timing;
 
 /// The wait after the first check; it doubles up to the provider's interval.
@@ -42,7 +42,7 @@ impl Wanted<'_> {
         let mut authorities = None;
         loop {
             let missing = self.missing(lookup, checks, &mut authorities).await;
-            if matches!(&missing, Ok(looks) if looks.is_empty()) {
+            if matches!(&missing, Ok(answers) if answers.is_empty()) {
                 return Ok(());
             }
             let now = Instant::now();
@@ -60,23 +60,23 @@ impl Wanted<'_> {
         lookup: &Lookup,
         checks: &DnsChecks,
         authorities: &mut Option<Vec<NameServer>>,
-    ) -> Result<Vec<Look>, LookupError> {
+    ) -> Result<Vec<ServerAnswer>, LookupError> {
         if !checks.disable_ans_checks {
             let servers = match authorities.take() {
                 Some(servers) => servers,
                 None => lookup.name_servers(self.zone).await?,
             };
-            let looks = lookup.look_at(authorities.insert(servers), self.name).await;
-            let missing = self.without(looks);
+            let answers = lookup.ask_authoritative(authorities.insert(servers), self.name).await;
+            let missing = self.without(answers);
             if !missing.is_empty() {
                 return Ok(missing);
             }
         }
-        if checks.require_all_rns { Ok(self.without(lookup.look_everywhere(self.name).await?)) } else { Ok(Vec::new()) }
+        if checks.require_all_rns { Ok(self.without(lookup.ask_recursive(self.name).await?)) } else { Ok(Vec::new()) }
     }
 
-    fn without(&self, looks: Vec<Look>) -> Vec<Look> {
-        lacking(looks, |sight| sight.records().iter().any(|record| record == self.value))
+    fn without(&self, answers: Vec<ServerAnswer>) -> Vec<ServerAnswer> {
+        lacking(answers, |answer| answer.records().iter().any(|record| record == self.value))
     }
 }
 
@@ -91,16 +91,16 @@ pub(super) struct NotSeen {
     name: Name,
     after: Duration,
     /// The servers without the record, or the reason why they could not be asked.
-    missing: Result<Vec<Look>, LookupError>,
+    missing: Result<Vec<ServerAnswer>, LookupError>,
 }
 
 impl fmt::Display for NotSeen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} has not its TXT record after {} s: ", self.name, self.after.as_secs())?;
         match &self.missing {
-            Ok(looks) => {
-                let looks: Vec<String> = looks.iter().map(Look::to_string).collect();
-                f.write_str(&looks.join("; "))
+            Ok(answers) => {
+                let answers: Vec<String> = answers.iter().map(ServerAnswer::to_string).collect();
+                f.write_str(&answers.join("; "))
             }
             Err(error) => error.fmt(f),
         }

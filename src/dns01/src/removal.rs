@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use super::call::{CALL_TIMEOUT, bounded, late};
 use super::counted::Counted;
-use super::journal::Entry;
+use super::journal::JournalEntry;
 use super::shared::Shared;
 
 /// The wait after the first failed attempt; it doubles.
@@ -36,7 +36,7 @@ impl Made {
 }
 
 /// Removes a record that is no longer wanted.
-pub(super) async fn remove(shared: &Shared, entry: &Entry, made: Made) {
+pub(super) async fn remove(shared: &Shared, entry: &JournalEntry, made: Made) {
     let key = entry.key();
     let _counted = Counted::new(shared.removals.clone());
     let mut waits = ExponentialBuilder::new()
@@ -62,10 +62,10 @@ pub(super) async fn remove(shared: &Shared, entry: &Entry, made: Made) {
 }
 
 /// Removes nothing if the record is wanted again, or has been removed.
-async fn attempt(shared: &Shared, entry: &Entry) -> Result<(), String> {
+async fn attempt(shared: &Shared, entry: &JournalEntry) -> Result<(), String> {
     let provider = shared.parts.providers.find(&entry.provider, &entry.resolver).await?;
     let interval = provider.timing().sequence_interval;
-    let _turn = shared.turns.take(&entry.provider, &entry.fqdn, interval).await;
+    let _lock = shared.locks.take(&entry.provider, &entry.fqdn, interval).await;
     if !shared.journal.is_unwanted(&entry.key()) {
         return Ok(());
     }
@@ -73,8 +73,8 @@ async fn attempt(shared: &Shared, entry: &Entry) -> Result<(), String> {
     removed.unwrap_or_else(|_| Err(late(entry)))
 }
 
-fn give_up(entry: &Entry, made: Made, why: &str) {
-    let Entry { provider, fqdn, value, .. } = entry;
+fn give_up(entry: &JournalEntry, made: Made, why: &str) {
+    let JournalEntry { provider, fqdn, value, .. } = entry;
     let error = bounded(why);
     match made {
         Made::Perhaps => tracing::warn!(
@@ -82,8 +82,8 @@ fn give_up(entry: &Entry, made: Made, why: &str) {
             record = fqdn,
             value,
             error,
-            "a TXT record that was not made for sure \
-            can't be removed; see whether it is there, and remove it by hand"
+            "can't remove a TXT record \
+            that may exist; check for it, and remove it by hand"
         ),
         Made::Yes => tracing::error!(
             provider,

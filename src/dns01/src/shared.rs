@@ -2,11 +2,11 @@
 
 use super::counted::Counted;
 use super::delegation::Delegation;
+use super::interest::Interest;
 use super::journal::Journal;
+use super::locks::ProviderLocks;
 use super::lookup::Exchange;
 use super::providers::Providers;
-use super::turns::Turns;
-use super::wish::Wish;
 use base::clock::Clock;
 use protocol::Dns01;
 use std::collections::HashMap;
@@ -24,7 +24,7 @@ pub struct Parts {
     pub name_server_port: u16,
     /// Rules for records whose challenge name is a CNAME.
     pub delegation: Delegation,
-    /// The time of what is set aside.
+    /// The clock for the names of files that are set aside.
     pub clock: Clock,
 }
 
@@ -32,7 +32,7 @@ pub struct Parts {
 pub(super) struct Shared {
     pub(super) parts: Parts,
     pub(super) journal: Journal,
-    pub(super) turns: Turns,
+    pub(super) locks: ProviderLocks,
     /// Number of removals in progress.
     pub(super) removals: watch::Sender<usize>,
     pub(crate) tokens: Mutex<Tokens>,
@@ -42,14 +42,14 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(crate) struct Tokens {
-    pub(crate) live: HashMap<String, Challenge>,
+    pub(crate) active: HashMap<String, Challenge>,
     /// Records from before a restart, which their engine may still withdraw. A token can have several.
-    pub(crate) left: HashMap<String, Vec<watch::Sender<Wish>>>,
+    pub(crate) left: HashMap<String, Vec<watch::Sender<Interest>>>,
 }
 
 pub(crate) struct Challenge {
     pub(crate) asked: Dns01,
-    pub(crate) wish: watch::Sender<Wish>,
+    pub(crate) interest: watch::Sender<Interest>,
     pub(crate) progress: watch::Receiver<Progress>,
 }
 
@@ -76,16 +76,16 @@ impl Shared {
         });
     }
 
-    pub(crate) fn withdraw(&self, wish: &watch::Sender<Wish>) {
+    pub(crate) fn withdraw(&self, interest: &watch::Sender<Interest>) {
         let counted = Counted::new(self.removals.clone());
-        wish.send_modify(|wish| wish.withdrawn = Some(counted));
+        interest.send_modify(|interest| interest.withdrawn = Some(counted));
     }
 
     /// Drops this challenge, but no later one with its token.
     pub(crate) fn end(&self, token: &str, progress: &watch::Receiver<Progress>) {
         let mut tokens = self.tokens();
-        if tokens.live.get(token).is_some_and(|there| there.progress.same_channel(progress)) {
-            tokens.live.remove(token);
+        if tokens.active.get(token).is_some_and(|there| there.progress.same_channel(progress)) {
+            tokens.active.remove(token);
         }
     }
 

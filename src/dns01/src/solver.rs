@@ -12,11 +12,11 @@ use protocol::Dns01;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
+use super::interest::{FORGOTTEN, Interest, unwanted};
 use super::journal::{Journal, Need};
-use super::life::{leftover, live};
+use super::locks::ProviderLocks;
+use super::record_task::{leftover, solve};
 use super::shared::{Challenge, Parts, Progress, Shared};
-use super::turns::Turns;
-use super::wish::{FORGOTTEN, Wish, unwanted};
 
 /// Maximum number of concurrent challenges: a thousand orders with ten names each.
 pub(super) const MAX_CHALLENGES: usize = 10_000;
@@ -38,10 +38,9 @@ impl fmt::Display for Unsolved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Failed(why) => f.write_str(why),
-            Self::Full => write!(
-                f,
-                "{MAX_CHALLENGES} DNS-01 challenges are under way, which is all there is room for: try again later"
-            ),
+            Self::Full => {
+                write!(f, "{MAX_CHALLENGES} DNS-01 challenges are pending, which is the maximum: try again later")
+            }
         }
     }
 }
@@ -53,7 +52,7 @@ impl Solver {
         Self(Arc::new(Shared {
             parts,
             journal,
-            turns: Turns::default(),
+            locks: ProviderLocks::default(),
             removals: watch::Sender::new(0),
             tokens: Mutex::default(),
             ended: watch::Sender::new(false),
@@ -68,15 +67,15 @@ impl Solver {
             tracing::info!(records = entries.len(), "TXT records are left from before; they are removed soon");
         }
         for entry in entries {
-            let (wish, mut heard) = watch::channel(Wish::now());
-            self.0.tokens().left.entry(entry.token.clone()).or_default().push(wish);
+            let (interest, mut heard) = watch::channel(Interest::now());
+            self.0.tokens().left.entry(entry.token.clone()).or_default().push(interest);
             let shared = self.0.clone();
             self.0.spawn(async move {
                 leftover(&shared, &entry, &mut heard).await;
                 drop(heard);
                 let mut tokens = shared.tokens();
                 if let Some(left) = tokens.left.get_mut(&entry.token) {
-                    left.retain(|wish| wish.receiver_count() > 0);
+                    left.retain(|interest| interest.receiver_count() > 0);
                     if left.is_empty() {
                         tokens.left.remove(&entry.token);
                     }
@@ -121,23 +120,23 @@ impl Solver {
     /// Finds the challenge, or starts it.
     fn progress_of(&self, asked: Dns01, need: Need) -> Result<watch::Receiver<Progress>, Unsolved> {
         let mut tokens = self.0.tokens();
-        if let Some(there) = tokens.live.get(&asked.token) {
-            if there.asked == asked {
-                there.wish.send_modify(|wish| wish.asked = Instant::now());
-                return Ok(there.progress.clone());
+        if let Some(existing) = tokens.active.get(&asked.token) {
+            if existing.asked == asked {
+                existing.interest.send_modify(|interest| interest.asked = Instant::now());
+                return Ok(existing.progress.clone());
             }
-            self.0.withdraw(&there.wish);
-        } else if tokens.live.len() >= MAX_CHALLENGES {
+            self.0.withdraw(&existing.interest);
+        } else if tokens.active.len() >= MAX_CHALLENGES {
             return Err(Unsolved::Full);
         }
-        let (wish, mut heard) = watch::channel(Wish::now());
+        let (interest, mut heard) = watch::channel(Interest::now());
         let (tell, progress) = watch::channel(Progress::UnderWay);
         let this = progress.clone();
-        let challenge = Challenge { asked: asked.clone(), wish, progress: progress.clone() };
-        tokens.live.insert(asked.token.clone(), challenge);
+        let challenge = Challenge { asked: asked.clone(), interest, progress: progress.clone() };
+        tokens.active.insert(asked.token.clone(), challenge);
         let shared = self.0.clone();
         self.0.spawn(async move {
-            live(&shared, (&asked, need), &mut heard, &tell).await;
+            solve(&shared, (&asked, need), &mut heard, &tell).await;
             if matches!(*this.borrow(), Progress::Failed(_)) {
                 // A failure stays until it is reported, or too old to matter.
                 unwanted(&mut heard, FORGOTTEN).await;
@@ -150,9 +149,9 @@ impl Solver {
     /// Withdraws a challenge: its record is removed soon.
     pub fn retract(&self, token: &str) {
         let mut tokens = self.0.tokens();
-        let live = tokens.live.remove(token).map(|challenge| challenge.wish);
-        for wish in live.into_iter().chain(tokens.left.remove(token).into_iter().flatten()) {
-            self.0.withdraw(&wish);
+        let active = tokens.active.remove(token).map(|challenge| challenge.interest);
+        for interest in active.into_iter().chain(tokens.left.remove(token).into_iter().flatten()) {
+            self.0.withdraw(&interest);
         }
     }
 

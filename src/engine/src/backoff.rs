@@ -18,6 +18,33 @@ const OF_LIFETIME: u32 = 30;
 /// However short a certificate lives, its CA is not asked again sooner, unless `retryMin` says so.
 const LEAST: Duration = Duration::from_secs(1);
 
+/// Waits that double from the first to the longest, for whatever is tried again until it succeeds.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    first: Duration,
+    longest: Duration,
+    next: Duration,
+}
+
+impl Backoff {
+    /// Begins with `first`; no wait is longer than `longest`.
+    pub const fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, next: first }
+    }
+
+    /// The wait after one more failure.
+    pub fn next_wait(&mut self) -> Duration {
+        let wait = self.next;
+        self.next = wait.saturating_mul(2).min(self.longest);
+        wait
+    }
+
+    /// Begins anew, after a success.
+    pub fn reset(&mut self) {
+        self.next = self.first;
+    }
+}
+
 /// The wait before the next try of a certificate that has failed this many times in a row.
 ///
 /// It doubles from `retryMin` to `retryMax`. Below that, up to a quarter is added, the same for the same certificate:
@@ -75,6 +102,14 @@ mod tests {
     fn wait(failures: u32, class: Class, name: &str) -> Duration {
         let id = CertificateId { resolver: "le".into(), names: vec![name.into()] };
         delay(failures, class, &EngineOptions::default(), &id, None)
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_begin_anew_after_a_success() {
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
+        let waits = [(); 4].map(|()| backoff.next_wait().as_secs());
+        backoff.reset();
+        assert_eq!((waits, backoff.next_wait().as_secs()), ([1, 2, 4, 5], 1));
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use crate::spread::{WHOLE, share};
 use crate::vault::{Certificate, OtherCa, Renewal, Suggestion};
-use config::Resolver;
-use config::test_system;
+use config::{Resolver, test_system};
 
 /// Certificates that live no longer than this, in seconds, are renewed in the last half of their life: a third of six
 /// days would leave two for everything that can go wrong.

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 
-use crate::logger::one_line;
 use crate::proxy::{Buffer, ProxyHandle, Status, Token};
 use crate::table::Table;
 use crate::timers::Timers;
+use acme::one_line;
 
 /// The end of what is told where Envoy gives no reason.
 pub(crate) const WITHOUT_REASON: &str = " without a reason";

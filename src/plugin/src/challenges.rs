@@ -5,12 +5,13 @@
 //! and dropped when written.
 
 use engine::vault::Challenge;
+use protocol::fnv;
 
 use crate::proxy::Status;
 use crate::shared::Shared;
 
 /// How many buckets there are. A thousand live challenges make lines of 16 a bucket to search.
-const BUCKETS: u32 = 64;
+const BUCKETS: u64 = 64;
 
 /// The most challenges in a bucket; beyond it those that end first go. 64 times this is far more than an engine's
 /// orders have authorizations.
@@ -106,12 +107,11 @@ fn written(entries: &[Entry<'_>]) -> Vec<u8> {
 }
 
 fn key(token: &str) -> String {
-    // FNV-1a: short, and no secret hangs on it. A CA that makes all tokens collide only fills one bucket.
-    let hash = token.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    bucket_key(hash.checked_rem(BUCKETS).unwrap_or_default())
+    // No secret hangs on the hash: a CA that makes all tokens collide only fills one bucket.
+    bucket_key(fnv::hash(token.as_bytes()).checked_rem(BUCKETS).unwrap_or_default())
 }
 
-fn bucket_key(bucket: u32) -> String {
+fn bucket_key(bucket: u64) -> String {
     format!("envoy-autocert/http-01/{bucket}")
 }
 

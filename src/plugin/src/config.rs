@@ -3,13 +3,17 @@
 //! A user writes the configuration as YAML in Envoy's own (a `google.protobuf.Struct`, which arrives as protobuf bytes)
 //! or as JSON text in a `StringValue`. Both give the same JSON value, which `config` reads.
 
+use std::fmt::Write;
+
 use config::{Config, Mistake};
 use protocol::fnv;
 use serde_json::Value;
 
-use crate::logger::one_line;
 use crate::structs;
+use acme::OneLine;
 
+/// The longest line about a mistake, in bytes: as long as a line of the log.
+const MAX_MISTAKE: usize = 4096;
 /// The longest configuration that is read, in bytes: that of some ten thousand routers.
 pub(crate) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -34,7 +38,13 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Configured, Vec<String>> {
 }
 
 fn lines(mistakes: &[Mistake]) -> Vec<String> {
-    mistakes.iter().map(|mistake| one_line(&mistake.to_string())).collect()
+    let line = |mistake: &Mistake| {
+        let mut line = OneLine::new(String::new(), MAX_MISTAKE);
+        // Fails where the mistake is too long; its beginning says where it is.
+        let _ = write!(line, "{mistake}");
+        line.into_text()
+    };
+    mistakes.iter().map(line).collect()
 }
 
 /// The JSON value of either form.

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::fmt::{self, Write};
 use std::rc::Rc;
 
+use acme::OneLine;
 use log::{LevelFilter, Log, Metadata, Record};
 
 use crate::proxy::ProxyHandle;
@@ -58,49 +59,14 @@ impl Log for Sink {
 }
 
 fn line(text: fmt::Arguments<'_>) -> String {
-    let mut line = OneLine { text: PREFIX.to_owned(), limit: MAX_LINE };
+    let mut line = OneLine::new(PREFIX.to_owned(), MAX_LINE);
     // Fails where the text is too long.
-    if line.write_fmt(text).is_err() {
-        line.text.push('…');
+    let is_cut = line.write_fmt(text).is_err();
+    let mut text = line.into_text();
+    if is_cut {
+        text.push('…');
     }
-    line.text
-}
-
-/// The text with control characters (line ends, terminal escapes) and marks that reorder text written as `\u{…}`.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = OneLine { text: String::with_capacity(text.len()), limit: usize::MAX };
-    // Without a limit, writing does not fail.
-    let _ = line.write_str(text);
-    line.text
-}
-
-struct OneLine {
-    text: String,
-    limit: usize,
-}
-
-impl Write for OneLine {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for character in text.chars() {
-            if self.text.len().saturating_add(character.len_utf8()) > self.limit {
-                return Err(fmt::Error);
-            }
-            match character {
-                '\n' => self.text.push_str("\\n"),
-                '\r' => self.text.push_str("\\r"),
-                '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => self.escape(character),
-                _ if character.is_control() => self.escape(character),
-                _ => self.text.push(character),
-            }
-        }
-        Ok(())
-    }
-}
-
-impl OneLine {
-    fn escape(&mut self, character: char) {
-        self.text.extend(character.escape_unicode());
-    }
+    text
 }
 
 #[cfg(test)]
@@ -110,8 +76,9 @@ mod tests {
 
     #[test]
     fn line_ends_and_terminal_escapes_are_shown_and_not_obeyed() {
-        assert_eq!(one_line("a\r\nb\u{1b}[31mc\u{202e}\u{85}"), "a\\r\\nb\\u{1b}[31mc\\u{202e}\\u{85}");
-        assert_eq!(one_line("déjà 例え"), "déjà 例え");
+        let line = |text: &str| line(format_args!("{text}"));
+        assert_eq!(line("a\r\nb\u{1b}[31mc\u{202e}\u{85}"), "envoy-autocert: a\\r\\nb\\u{1b}[31mc\\u{202e}\\u{85}");
+        assert_eq!(line("déjà 例え"), "envoy-autocert: déjà 例え");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Number, Value};
 
-use crate::logger::one_line;
+use acme::one_line;
 
 /// How deep values may be nested: as deep as `serde_json` reads JSON text.
 const MAX_DEPTH: usize = 128;

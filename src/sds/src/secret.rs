@@ -29,7 +29,9 @@ pub(super) fn version_of_set(set: &[(Arc<str>, Option<Arc<Pair>>)]) -> String {
         context.update(name.as_bytes());
         context.update(version.as_bytes());
     }
-    context.finish().as_ref().iter().take(BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = hex::encode(context.finish());
+    digits.truncate(2 * BYTES);
+    digits
 }
 
 fn inline(pem: &str) -> DataSource {

@@ -39,9 +39,9 @@ impl<'r> EffectiveOptions<'r> {
     fn add(&mut self, (hosts, options): Named<'r>) {
         let options = options.unwrap_or(DEFAULT_OPTIONS);
         for host in hosts {
-            let known = self.of_host.entry(host).or_insert(options);
-            if *known != options {
-                *known = DEFAULT_OPTIONS;
+            let effective = self.of_host.entry(host).or_insert(options);
+            if *effective != options {
+                *effective = DEFAULT_OPTIONS;
             }
         }
     }

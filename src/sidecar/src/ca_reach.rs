@@ -1,5 +1,5 @@
-//! Which CAs Envoy can't reach, and why: for people, for `/status` and for the metrics. Known under `run` alone, which may
-//! ask Envoy; the plugin hears from it no more than that there was no answer.
+//! The CAs that Envoy can't reach, and why: for people, for `/status` and for the metrics. Known only under `run`,
+//! which may ask Envoy; the plugin learns only that there was no answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,22 +14,22 @@ pub struct CaReach(Mutex<BTreeMap<String, Unreachable>>);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unreachable {
-    /// The host and port.
+    /// The CA's host and port.
     pub ca: String,
-    /// Since when, seconds since 1970.
+    /// The time since when, in seconds since 1970.
     pub since: i64,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
 impl CaReach {
-    /// Takes down that a CA answers, and says whether that is new.
+    /// Notes that a CA answers; returns whether that is new.
     pub fn answers(&self, ca: &str) -> bool {
-        // A panic while the lock is held would be a bug of ours; what is known goes on.
+        // A panic while the lock is held would be our bug; the map goes on with its present content.
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(ca).is_some()
     }
 
-    /// Takes down that a CA can't be reached, at `now`, seconds since 1970, and says whether that or the reason is new.
+    /// Notes that a CA can't be reached at `now`, in seconds since 1970; returns whether that or the reason is new.
     pub fn fails(&self, ca: &str, reason: &str, now: i64) -> bool {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let before = all.get(ca);
@@ -39,14 +39,14 @@ impl CaReach {
         is_new
     }
 
-    /// All of them.
+    /// All unreachable CAs.
     pub fn unreachable(&self) -> Vec<Unreachable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 }
 
 impl Unreachable {
-    /// For a person.
+    /// A warning for a person.
     pub fn warning(&self) -> String {
         format!("the CA {} can't be reached: {}", self.ca, self.reason)
     }

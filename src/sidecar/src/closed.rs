@@ -1,38 +1,39 @@
-//! The routers that are closed, since what guards them is not built: for the log, for people, and for `/status`.
+//! The routers that are closed because middlewares guarding them are not supported: for the log, for people, and for
+//! `/status`.
 
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
 use setup::ClosedRouter;
 
-/// A closed router as `/status` tells of it.
+/// A closed router as `/status` shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Closed {
     /// `http.routers.NAME` or `tcp.routers.NAME`.
     pub router: String,
-    /// What it lacks, each with the path of the field.
+    /// The missing features, each with the path of the field.
     pub why: Vec<String>,
 }
 
-/// The closed routers of the configuration that is in force. None without one: Envoy's own is somebody else's.
+/// The closed routers of the configuration in force. Empty without `run`: then Envoy's configuration is not ours.
 #[derive(Debug, Default)]
 pub struct ClosedRouters(Mutex<Vec<Closed>>);
 
 impl ClosedRouters {
-    /// Replaces them all.
+    /// Replaces all closed routers.
     pub fn set(&self, closed: &[ClosedRouter]) {
         let closed = closed.iter().map(|one| Closed { router: one.router.clone(), why: one.why.clone() });
-        // A panic while the lock is held would be a bug of ours; what is known goes on.
+        // A panic while the lock is held would be our bug; the list goes on with its present content.
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = closed.collect();
     }
 
-    /// The first of them, at most this many.
+    /// The first closed routers, at most this many.
     pub fn first(&self, most: usize) -> Vec<Closed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().take(most).cloned().collect()
     }
 }
 
-/// What a person must know of closed routers: a line for all, and one for each; nothing when there are none.
+/// Lines for a person about closed routers: one for all, and one for each; empty if there are none.
 pub fn lines(closed: &[ClosedRouter]) -> Vec<String> {
     let how_many = match closed.len() {
         0 => return Vec::new(),
@@ -43,7 +44,7 @@ pub fn lines(closed: &[ClosedRouter]) -> Vec<String> {
     std::iter::once(first).chain(closed.iter().map(|one| format!("CLOSED {}", line(one)))).collect()
 }
 
-/// A closed router, why, and what to do.
+/// A closed router, the reason, and the remedy.
 fn line(closed: &ClosedRouter) -> String {
     let source = closed.source.as_ref().map(|source| format!(" ({source})")).unwrap_or_default();
     format!("{}{source}: {}; {}", closed.path(), closed.why.join("; "), closed.advice())

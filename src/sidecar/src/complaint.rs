@@ -1,7 +1,7 @@
-//! Envoy's own words on a configuration that it refuses, as they may be shown.
+//! Envoy's messages about a configuration that it refuses, in a form that may be shown.
 //!
-//! Envoy puts the whole message that it finds wrong into its words, field by field. Promises: what is wrong is shown, and
-//! nothing of that message; no token is.
+//! Envoy prints the whole protobuf message that it rejects, field by field. Promises: the fault is shown, and nothing
+//! of the rejected message; no token is.
 
 use protocol::SecretText;
 
@@ -10,20 +10,20 @@ use dns01::provider::Scrub;
 /// The most lines that are shown.
 const MAX_LINES: usize = 20;
 
-/// What a message begins with that is written out for developers.
+/// The prefix of a protobuf message's debug text.
 const WRITTEN_OUT: &str = "goo.gle/debug";
 
-/// What says in brackets why a message is wrong, before or behind the message itself.
+/// The prefixes of a reason in brackets, which precedes or follows the rejected message.
 const REASONS: [&str; 2] = ["Proto constraint validation failed (", "Unable to parse JSON as proto ("];
 
-/// The lines that say what is wrong, without time, thread and place in Envoy's source. `tokens` are those of the
-/// configuration. The last one says why Envoy has ended.
+/// The lines that state the fault, without time, thread and position in Envoy's source. `tokens` are those of the
+/// configuration. The last line is the reason why Envoy ended.
 pub(crate) fn lines(said: &str, tokens: &[SecretText]) -> Vec<String> {
     let scrub = tokens.iter().fold(Scrub::default(), |scrub, token| scrub.and(token.expose()));
     let mut shown: Vec<String> = Vec::new();
     for record in records(said) {
         let told = scrub.text(&headline(&record)).replace(char::is_control, " ");
-        // Protobuf puts more or less of it between its words, so that nobody relies on them.
+        // Protobuf varies the spaces of its debug text, so that nobody relies on them.
         let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
         if !told.is_empty() && !shown.iter().any(|known| known.ends_with(&told)) {
             shown.push(told);
@@ -36,41 +36,42 @@ pub(crate) fn lines(said: &str, tokens: &[SecretText]) -> Vec<String> {
     shown
 }
 
-/// Why Envoy refuses a configuration, as one sentence: what it ends with, and in brackets what it said before that.
+/// Envoy's reason for refusing a configuration, as one sentence: its last error, and in brackets the messages before
+/// it.
 pub(crate) fn refusal(said: &str, tokens: &[SecretText]) -> String {
     let mut lines = lines(said, tokens);
     let last = lines.pop().unwrap_or_default();
-    // The name of the file is known.
+    // The caller knows the name of the file.
     let why = last.strip_prefix('\'').and_then(|rest| rest.split_once("': ")).map_or(last.as_str(), |(_, why)| why);
     if lines.is_empty() { why.to_owned() } else { format!("{why} ({})", lines.join("; ")) }
 }
 
-/// A message of Envoy's log as it may be shown: where it is about a message of the configuration, without that one.
+/// A message of Envoy's log as it may be shown: without the configuration message it is about.
 pub(crate) fn shown(message: &str, tokens: &[SecretText]) -> String {
     let is_complaint = REASONS.iter().chain([&WRITTEN_OUT]).any(|sign| message.contains(sign));
     let told = if is_complaint { headline(&message.lines().collect::<Vec<_>>()) } else { message.to_owned() };
     tokens.iter().fold(Scrub::default(), |scrub, token| scrub.and(token.expose())).text(&told)
 }
 
-/// What an Envoy says that was built without a runtime for WebAssembly, as a warning; or without all of WebAssembly.
+/// The warning of an Envoy built without a runtime for WebAssembly, or without any WebAssembly.
 const NO_RUNTIME: [&str; 2] = ["Wasm VM", "compiled without support for it"];
 const NO_WASM: [&str; 2] = ["could not find @type 'type.googleapis.com/envoy.extensions.", ".wasm.v3."];
-/// What it says as an error when it has not loaded a plugin, whatever the reason.
+/// The error of an Envoy that has not loaded a plugin, whatever the reason.
 const NOT_LOADED: &str = "Failed to load Wasm code";
 
-/// Whether an Envoy with these words may be one that can't run any plugin: it says so where warnings are logged.
+/// True if this output may come from an Envoy that can't run any plugin: that Envoy says so where warnings are logged.
 pub(crate) fn may_lack_wasm(said: &str) -> bool {
     said.contains(NOT_LOADED) || lacks_wasm(said)
 }
 
-/// Whether these are the words of an Envoy that can't run any plugin.
+/// True if this output comes from an Envoy that can't run any plugin.
 pub(crate) fn lacks_wasm(said: &str) -> bool {
     let has = |line: &str, parts: [&str; 2]| parts.iter().all(|part| line.contains(part));
     said.lines().any(|line| has(line, NO_RUNTIME) || has(line, NO_WASM))
 }
 
-/// The lines of each thing that is said. Those before the first of Envoy's log are somebody else's, such as the system's
-/// that can't start it.
+/// The lines of each log record. Lines before Envoy's first record come from others, such as a system that can't start
+/// Envoy.
 fn records(said: &str) -> Vec<Vec<&str>> {
     let mut records: Vec<Vec<&str>> = Vec::new();
     let mut is_in_one = false;
@@ -85,12 +86,12 @@ fn records(said: &str) -> Vec<Vec<&str>> {
     records
 }
 
-/// `[2026-11-24 12:00:00.000][1][critical][main] …`
+/// True for a line that begins a record of Envoy's log: `[2026-11-24 12:00:00.000][1][critical][main] …`
 fn is_logged(line: &str) -> bool {
     line.strip_prefix('[').and_then(|date| date.split_once('-')).is_some_and(|(year, _)| year.parse::<u16>().is_ok())
 }
 
-/// What is said, without what it is said of.
+/// The fault of a record, without the rejected message.
 fn headline(record: &[&str]) -> String {
     let mut told = record.first().copied().unwrap_or_default();
     if is_logged(told) {
@@ -105,7 +106,7 @@ fn headline(record: &[&str]) -> String {
     let lines = || record.iter().copied();
     let reason =
         REASONS.iter().find_map(|reason| lines().find_map(|line| Some(bracketed(line.get(line.find(reason)?..)?))));
-    // Behind a message that is written out stands what is wrong with it; in the message no line begins so.
+    // The reason follows the debug text; no line of the debug text begins like this.
     let reason = reason.or_else(|| lines().skip(1).rev().find_map(|line| line.strip_prefix(": ")));
     match reason {
         Some(reason) if start.is_empty() => reason.to_owned(),
@@ -114,7 +115,7 @@ fn headline(record: &[&str]) -> String {
     }
 }
 
-/// The text up to where its first bracket is closed, or, when a quoted one confuses that, up to a message in JSON.
+/// The text up to its closing bracket, or, if a quoted bracket confuses that, up to a message in JSON.
 fn bracketed(text: &str) -> &str {
     let text = text.find("): {").and_then(|end| text.get(..=end)).unwrap_or(text);
     let mut depth = 0_usize;

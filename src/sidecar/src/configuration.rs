@@ -1,6 +1,6 @@
-//! What became of the configuration that `run` read last: for people, for `/status` and for the metrics.
+//! The result of the last configuration that `run` read: for people, for `/status` and for the metrics.
 //!
-//! Promises: a refused one is known until a good one is taken, also after its lines have left the log.
+//! Promises: a refused configuration is reported until a good one is taken, also after its lines have left the log.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,23 +8,23 @@ use serde::Serialize;
 
 use base::clock::Clock;
 
-/// The most lines that are kept. Who has more to mend begins with these.
+/// The most lines kept; to mend the first ones is a start.
 const MAX_LINES: usize = 100;
 
-/// The configuration that was read last. Nothing is known of it in a sidecar alone: Envoy's is somebody else's.
+/// The last configuration read. Without `run` it is unknown: then Envoy's configuration is not ours.
 #[derive(Debug)]
 pub struct Configuration {
     last: Mutex<Option<Reload>>,
     clock: Clock,
 }
 
-/// What became of it.
+/// The configuration in force, and the refused one read after it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Reload {
-    /// When the one in force was taken, seconds since 1970.
+    /// The time at which the configuration in force was taken, in seconds since 1970.
     pub taken_at: i64,
-    /// The one that was read since and refused; none when that in force is what stands there.
+    /// The configuration read since and refused; `None` if the files are as in force.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
 }
@@ -33,35 +33,35 @@ pub struct Reload {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
-    /// Since when what stands there is refused, seconds since 1970.
+    /// The time since when the files are refused, in seconds since 1970.
     pub since: i64,
-    /// What is wrong with it, a line each.
+    /// The faults, a line each.
     pub lines: Vec<String>,
 }
 
 impl Configuration {
-    /// Nothing is known yet.
+    /// Creates the state before the first configuration.
     pub fn new(clock: Clock) -> Self {
         Self { last: Mutex::default(), clock }
     }
 
-    /// Takes down that what stands there is in force, and says whether it was refused before.
+    /// Notes that the files are in force now; returns whether they were refused before.
     pub fn taken(&self) -> bool {
         self.taken_at(self.clock.now_seconds())
     }
 
-    /// Takes down that what stands there is refused for this, and what was there before stays in force.
+    /// Notes that the files are refused for these reasons, and the previous configuration stays in force.
     pub fn refused(&self, lines: &[String]) {
         self.refused_at(lines, self.clock.now_seconds());
     }
 
-    /// What is known.
+    /// The last result; `None` before the first configuration.
     pub fn last(&self) -> Option<Reload> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn taken_at(&self, now: i64) -> bool {
-        // A panic while the lock is held would be a bug of ours; what is known goes on.
+        // A panic while the lock is held would be our bug; the last result goes on.
         let before =
             self.last.lock().unwrap_or_else(PoisonError::into_inner).replace(Reload { taken_at: now, refused: None });
         before.is_some_and(|before| before.refused.is_some())
@@ -76,7 +76,7 @@ impl Configuration {
 }
 
 impl Reload {
-    /// For a person: that the last one is refused.
+    /// A warning for a person if the last configuration was refused.
     pub fn warning(&self) -> Option<String> {
         let Refused { lines, .. } = self.refused.as_ref()?;
         let (first, others) = lines.split_first()?;

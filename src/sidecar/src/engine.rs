@@ -1,7 +1,7 @@
-//! Whether an engine drives the orders: what the heartbeats of its lease tell.
+//! The presence of an engine, by the heartbeats of its lease.
 //!
-//! Promises: one that is gone is told at once, and counts as a fault only when it had time to come back: an Envoy that
-//! restarts, or another instance that takes over, is no news.
+//! Promises: an absent engine is shown at once, and counts as a fault only after it had time to come back: an Envoy
+//! that restarts, or another instance that takes over, is no news.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,49 +10,49 @@ use tokio::time::Instant;
 
 use storage::{LeaseStatus, Store};
 
-/// How often the heartbeat is looked at.
+/// The interval at which the heartbeat is checked.
 const CHECK: Duration = Duration::from_secs(1);
-/// How long no engine is nothing to speak of after the start: Envoy may be starting too.
+/// The time after the start during which a missing engine is no fault: Envoy may be starting too.
 const FIRST_HEARTBEAT: Duration = Duration::from_secs(60);
-/// How long one that was there may be silent: three times as long as the plugin asks its lease for, so that another
-/// instance can have taken over.
+/// The silence after which a present engine counts as absent: three times the lease that the plugin asks for, so that
+/// another instance can have taken over.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// The engine, seen from here.
+/// The presence of the engine, by its heartbeats.
 pub struct Engine {
     store: Arc<dyn Store>,
     started: Instant,
 }
 
-/// Whether there is an engine.
+/// The states of the engine's presence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// There is none, for too long.
+    /// The engine has been missing for too long.
     Absent,
-    /// There is none, but it may be about to come.
+    /// The engine is missing, but had not enough time to come.
     Awaited,
-    /// It holds the lease.
+    /// An engine holds the lease.
     Present,
 }
 
-/// What is known of the engine at one moment.
+/// The engine's heartbeat at one moment.
 #[derive(Clone, Debug)]
 pub struct Sight {
-    /// Whether there is one.
+    /// The engine's presence.
     pub presence: Presence,
-    /// Who holds the lease, and since when nobody was heard.
+    /// The holder of the lease, and the time of its last heartbeat.
     pub lease: LeaseStatus,
-    /// How long ago it was last heard of, or the sidecar was started if it never was.
+    /// The time since the last heartbeat, or since the sidecar's start if there was none.
     pub silence: Duration,
 }
 
 impl Engine {
-    /// The one that takes its lease from this store. The sidecar is just starting.
+    /// Watches the lease in this store, in a sidecar that is just starting.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, started: Instant::now() }
     }
 
-    /// What is known of it now.
+    /// The heartbeat now.
     pub fn look(&self) -> Sight {
         let lease = self.store.lease();
         let silence = lease.heartbeat_age.unwrap_or_else(|| self.started.elapsed());
@@ -65,9 +65,9 @@ impl Engine {
         Sight { presence, lease, silence }
     }
 
-    /// Says in the log when an engine comes and goes. Runs until it is dropped.
+    /// Logs when an engine comes and goes. Runs until dropped.
     pub async fn watch(&self) {
-        // Nobody has been heard of at all.
+        // No engine has been seen yet.
         let mut told = None;
         loop {
             tokio::time::sleep(CHECK).await;
@@ -93,7 +93,7 @@ impl Engine {
 }
 
 impl Presence {
-    /// In a word.
+    /// The presence in a word.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Absent => "absent",

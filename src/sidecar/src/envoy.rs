@@ -1,4 +1,4 @@
-//! Envoy as it is installed on this machine: where it is, and which version.
+//! The Envoy installed on this machine: its path and version.
 
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,13 +11,14 @@ use setup::envoy::version::Version;
 use crate::complaint;
 use base::environment::Passed;
 
-/// How long it may take to say its version, or that it can run no plugin: a fraction of a second on an idle machine.
+/// The time Envoy has to print its version, or to say that it can run no plugin: on an idle machine it takes a fraction
+/// of a second.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The most that is read of what it says, in bytes.
+/// The most that is read of Envoy's output, in bytes.
 const MAX_SAID: u64 = 1024 * 1024;
 
-/// The one that was asked for, else the first in the directories of PATH. None when it is not there.
+/// The path of the Envoy asked for, else of the first one in the directories of PATH; `None` if there is none.
 pub(crate) fn find(given: Option<&Path>) -> Option<PathBuf> {
     if let Some(path) = given {
         return path.is_file().then(|| path.to_owned());
@@ -26,7 +27,7 @@ pub(crate) fn find(given: Option<&Path>) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join("envoy")).find(|path| path.is_file())
 }
 
-/// Its version; none when it does not say one that is understood.
+/// The version of this Envoy; `None` if its output is not understood.
 ///
 /// # Errors
 /// When it can't be started.
@@ -35,8 +36,8 @@ pub(crate) fn version(path: &Path, environment: &Passed) -> io::Result<Option<Ve
     Ok(answer.and_then(|answer| Version::said(&answer.said)))
 }
 
-/// Whether an Envoy that has refused a bootstrap with these words can run no plugin at all. Envoy says that as a warning
-/// only, so it may be asked again.
+/// Returns whether an Envoy that refused a bootstrap with this output can run no plugin at all. Envoy says so only in a
+/// warning, so it may be run again.
 pub(crate) fn lacks_wasm(path: &Path, environment: &Passed, bootstrap: &Path, said: &str) -> bool {
     let again = ["--mode", "validate", "--use-dynamic-base-id", "--log-level", "warning", "-c"];
     let answer = || ask(path, environment, |command| command.args(again).arg(bootstrap), PATIENCE).ok().flatten();
@@ -44,15 +45,15 @@ pub(crate) fn lacks_wasm(path: &Path, environment: &Passed, bootstrap: &Path, sa
         && (complaint::lacks_wasm(said) || answer().is_some_and(|answer| complaint::lacks_wasm(&answer.said)))
 }
 
-/// What it answered.
+/// The result of a run of Envoy.
 pub(crate) struct Answer {
-    /// Whether it ended well.
+    /// True if Envoy's exit status was success.
     pub(crate) is_fine: bool,
-    /// Everything that it wrote.
+    /// All of Envoy's output.
     pub(crate) said: String,
 }
 
-/// Runs it with these arguments and waits until it ends; none when that takes too long, and it is ended.
+/// Runs Envoy with these arguments until it ends; `None` if it took too long and was killed.
 ///
 /// # Errors
 /// When it can't be started.
@@ -67,12 +68,12 @@ pub(crate) fn ask(
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     arguments(&mut command).stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn()?;
-    // It holds the pipe's other end too.
+    // The command holds the pipe's other end too.
     drop(command);
     let (said, hear) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // It ends when Envoy does; what was read until then counts.
+        // The reader ends when Envoy does; output read before an error counts.
         let _ = reader.take(MAX_SAID).read_to_end(&mut bytes);
         let _ = said.send(bytes);
     });
@@ -93,8 +94,8 @@ mod tests {
 
     use super::*;
 
-    /// A program that says this, started by a shell: a file that a child of another test's still has open for writing
-    /// can't be started itself.
+    /// Runs a program with this output by a shell: a file that a child of another test still has open for writing can't
+    /// be executed.
     fn said(script: &str) -> (io::Result<Option<Answer>>, tempfile::TempDir) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("envoy");

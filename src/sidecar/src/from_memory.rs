@@ -1,12 +1,13 @@
-//! What goes on although the storage can't be written: the renewal of a certificate that is near its end.
+//! Renewals that go on although the storage can't be written: those of certificates near their end.
 //!
-//! Whatever the CA is asked for is counted, and kept with its key, on disk first: what a crash loses would be asked for
-//! again, and a crash loop would ask without end. So on a full disk no order begins, and the administrator has the rest of
-//! the time until the certificate's end to make room. Near the end that would cost visitors their certificate for the sake
-//! of a count. Then the renewal goes on: everything is kept in memory, served from there, and written when there is room.
+//! Whatever the CA is asked for is first counted, and stored with its key, on disk: otherwise it would be asked for
+//! again after a crash, and a crash loop would ask without end. So on a full disk no order begins, and the
+//! administrator has the rest of the certificate's lifetime to make room. Near the end that would cost visitors their
+//! certificate for the sake of a count. Then the renewal goes on: everything is kept in memory, served from there, and
+//! written when there is room.
 //!
-//! Promises: nothing goes on so that is not near its end, nor before the storage was seen failing for a while, which no
-//! crash loop lives to see; each is told in the log, in `/status` and in the metrics.
+//! Promises: a renewal goes on in this way only near the certificate's end, and only after the storage has been failing
+//! for a while, longer than any crash loop lives; each such renewal is in the log, in `/status` and in the metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,39 +16,39 @@ use protocol::StoredCertificate;
 
 use storage::{CertificateKey, CommitError, StorageStatus, Store, StoreError};
 
-/// Near its end is a certificate with this part of its lifetime left: a tenth, nine days of ninety. Renewals are due with a
-/// third or more left, so that two thirds of the time for them have passed without room on the disk; and what is left is
-/// enough for many tries at a CA that is down or refuses.
+/// The part of the lifetime below which a certificate is near its end: a tenth, nine days of ninety. Renewals are due
+/// with a third or more left, so two thirds of the time for them have passed without room on the disk; and the rest is
+/// enough for many attempts at a CA that is down or refuses.
 const NEAR_END: i64 = 10;
-/// How long the storage must have been failing before a renewal goes on without it, in seconds: a full disk is often full
-/// for a moment, and a sidecar that crashes sooner than this asks the CA for nothing.
+/// Seconds the storage must have been failing before a renewal goes on without it: a full disk is often full for a
+/// moment, and a sidecar that crashes sooner than this asks the CA for nothing.
 const PATIENCE: i64 = 60;
-/// Of a short-lived certificate it is this part of the lifetime, if that is less.
+/// The same time as a part of a short-lived certificate's lifetime, if that is less.
 const PATIENCE_PART: i64 = 30;
-/// How often it is looked whether there is room since a certificate has to wait, in seconds at the least.
+/// The shortest interval, in seconds, at which a write is tried while a certificate waits for room.
 const TRY: i64 = 5;
-/// The longest that a certificate that has to wait for room waits before its engine asks again, in seconds.
+/// The longest wait, in seconds, before the engine asks again for a certificate that waits for room.
 const WAIT: i64 = 60;
 /// The most renewals that are listed.
 const MOST: usize = 1000;
 
-/// Whether what was answered is kept.
+/// Where an acknowledged change is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Saved {
-    /// It is on disk.
+    /// The change is on disk.
     OnDisk,
-    /// It is in memory alone, until the storage can be written.
+    /// The change is in memory alone, until the storage can be written.
     InMemory,
 }
 
-/// What a change is about.
+/// The subject of a change.
 #[derive(Clone, Copy)]
 pub(crate) enum About<'a> {
-    /// One certificate.
+    /// A certificate.
     Certificate(&'a CertificateKey),
-    /// The account of a resolver, and so all of its certificates.
+    /// A resolver's account, and so all of its certificates.
     Resolver(&'a str),
-    /// One name of a resolver's.
+    /// A name of a resolver's certificates.
     Name(&'a str, &'a str),
 }
 
@@ -65,18 +66,18 @@ impl About<'_> {
 pub struct Unsaved {
     /// The certificate.
     pub certificate: CertificateKey,
-    /// Since when, seconds since 1970.
+    /// The time since when, in seconds since 1970.
     pub since: i64,
-    /// What keeps it from being saved.
+    /// The reason why it can't be saved.
     pub reason: String,
 }
 
-/// That a certificate waits for room.
+/// A certificate has to wait for room on the disk.
 #[derive(Debug)]
 pub(crate) struct NoRoom {
-    /// When to ask again, seconds since 1970.
+    /// The time to ask again, in seconds since 1970.
     pub(crate) until: i64,
-    /// Why, in one line for a person.
+    /// The reason, in one line for a person.
     pub(crate) why: String,
 }
 
@@ -86,18 +87,18 @@ pub struct FromMemory(Mutex<State>);
 
 #[derive(Default)]
 struct State {
-    /// Since when each place is known to fail, seconds since 1970.
+    /// The time since when each storage is known to fail, in seconds since 1970.
     failing: BTreeMap<String, i64>,
-    /// When it was last tried to write, since somebody had to wait, seconds since 1970.
+    /// The last time a write was tried because a certificate had to wait, in seconds since 1970.
     tried: Option<i64>,
     renewals: BTreeMap<CertificateKey, Unsaved>,
 }
 
 impl FromMemory {
-    /// Whether what could not be saved may go on all the same. `now` is in seconds since 1970.
+    /// Answers whether a change that could not be saved may stand all the same. `now` is in seconds since 1970.
     ///
     /// # Errors
-    /// When it may not, as the commit's.
+    /// The commit's, when it may not.
     pub(crate) async fn excuse(
         &self,
         store: &dyn Store,
@@ -125,7 +126,8 @@ impl FromMemory {
         }
     }
 
-    /// Whether a certificate has to wait, since its storage, or that of whose account is used, is known to fail.
+    /// Answers whether a certificate has to wait because its storage, or the storage of the account used, is known to
+    /// fail.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -155,14 +157,14 @@ impl FromMemory {
         Ok(Some(NoRoom { until: from.min(now.saturating_add(WAIT)), why }))
     }
 
-    /// Whether the name's certificate may be renewed although nothing can be saved.
+    /// True if the subject's certificate may be renewed although nothing can be saved.
     pub(crate) async fn is_urgent(&self, store: &dyn Store, about: About<'_>, now: i64) -> bool {
         let Some(failing) = self.failing(store, &[about.resolver()], now) else { return false };
         let found = certificates(store, about).await.unwrap_or_default();
         found.iter().any(|facts| from_when(facts, failing.since) <= now)
     }
 
-    /// Remembers, and tells once, that something of a certificate's is in memory alone.
+    /// Notes, and logs once, that a part of a certificate's records is in memory alone.
     pub(crate) fn note(&self, key: &CertificateKey, why: &str, now: i64) {
         let mut state = self.state();
         if state.renewals.contains_key(key) || state.renewals.len() >= MOST {
@@ -190,7 +192,7 @@ impl FromMemory {
         state.renewals.values().cloned().collect()
     }
 
-    /// Whether it is time to look whether there is room, for somebody who would have to wait.
+    /// True if a write should be tried again before a certificate has to wait.
     fn is_to_try(&self, now: i64) -> bool {
         let mut state = self.state();
         let is_time = state.tried.is_none_or(|tried| !(tried..tried.saturating_add(TRY)).contains(&now));
@@ -200,7 +202,7 @@ impl FromMemory {
         is_time
     }
 
-    /// What fails of where these resolvers' records are, the first of them.
+    /// The first failing storage among those of these resolvers' records.
     fn failing(&self, store: &dyn Store, resolvers: &[&str], now: i64) -> Option<Failing> {
         let storages = store.storages();
         let state = self.current(&storages, now);
@@ -211,44 +213,44 @@ impl FromMemory {
         })
     }
 
-    /// What is remembered, brought up to date: what can be written again fails no more.
+    /// The state, brought up to date: storages that can be written again no longer fail.
     fn current(&self, storages: &[StorageStatus], now: i64) -> MutexGuard<'_, State> {
         let mut state = self.state();
         let failing = storages.iter().filter(|storage| storage.disk.error.is_some());
-        // A clock that was set back must not make anybody wait longer.
+        // A clock that was set back must not prolong the wait.
         let since = |place: &String| state.failing.get(place).map_or(now, |since| *since.min(&now));
         state.failing = failing.map(|storage| (storage.place.clone(), since(&storage.place))).collect();
         state
     }
 
-    // A panic while the lock is held would be a bug of ours; what it guards is whole at every moment.
+    // A panic while the lock is held would be our bug; the state is consistent at every moment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place that can't be written.
+/// A storage that can't be written.
 struct Failing {
     place: String,
     error: Arc<str>,
-    /// Since when that is known, seconds since 1970.
+    /// The time since when that is known, in seconds since 1970.
     since: i64,
 }
 
-/// Where a resolver's records are.
+/// The storage of a resolver's records.
 fn of<'a>(storages: &'a [StorageStatus], resolver: &str) -> Option<&'a StorageStatus> {
     let own = storages.iter().find(|storage| storage.resolvers.iter().any(|own| own == resolver));
     own.or_else(|| storages.iter().find(|storage| storage.resolvers.is_empty()))
 }
 
-/// From when on a renewal goes on although the storage fails, seconds since 1970.
+/// The time from which a renewal goes on although the storage fails, in seconds since 1970.
 fn from_when(facts: &StoredCertificate, failing_since: i64) -> i64 {
     let lifetime = facts.not_after.saturating_sub(facts.not_before).max(0);
     let near_end = facts.not_after.saturating_sub(lifetime / NEAR_END);
     near_end.max(failing_since.saturating_add(PATIENCE.min(lifetime / PATIENCE_PART)))
 }
 
-/// The stored certificates that something is about.
+/// The stored certificates of a subject.
 async fn certificates(store: &dyn Store, about: About<'_>) -> Result<Vec<StoredCertificate>, StoreError> {
     let (resolver, name) = match about {
         About::Certificate(key) => {
@@ -262,7 +264,7 @@ async fn certificates(store: &dyn Store, about: About<'_>) -> Result<Vec<StoredC
     Ok(all.filter(|facts| is_its(facts) && name.is_none_or(|name| is_of(&facts.id.names, name))).collect())
 }
 
-/// Whether a challenge for this name proves one of these: that of a wildcard is for the name below it.
+/// True if a challenge for this name is one for any of these: a wildcard's challenge is for the name below it.
 fn is_of(names: &[String], name: &str) -> bool {
     names.iter().any(|known| known.strip_prefix("*.").unwrap_or(known) == name)
 }

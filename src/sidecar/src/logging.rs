@@ -10,16 +10,16 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
     /// One JSON object for each line.
     Json,
-    /// For people.
+    /// Text for people.
     Text,
 }
 
-/// Which log lines are written.
+/// The levels of log lines, by module.
 #[derive(Clone, Debug)]
 pub struct LogLevel(Targets);
 
@@ -27,7 +27,7 @@ impl FromStr for LogLevel {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // A level that is misspelt would be taken for a module, and everything else be mute.
+        // A misspelt level would be taken for a module, and all other modules would be silent.
         let is_level = |part: &str| part.contains('=') || LevelFilter::from_str(part.trim()).is_ok();
         let targets = text.split(',').all(is_level).then(|| Targets::from_str(text).ok()).flatten();
         targets.map(Self).ok_or_else(|| {
@@ -38,11 +38,11 @@ impl FromStr for LogLevel {
     }
 }
 
-/// The target of Envoy's lines in our log. What Envoy leaves out its own flags say, so ours take all of it.
+/// The target of Envoy's lines in our log. Envoy's own flags filter its lines, so ours pass all of them on.
 pub const ENVOY: &str = "envoy";
 
 impl LogLevel {
-    /// The level of every module that is not named.
+    /// The level of modules that are not named.
     pub fn default_level(&self) -> LevelFilter {
         self.0.default_level().unwrap_or(LevelFilter::OFF)
     }
@@ -53,14 +53,14 @@ impl LogLevel {
     }
 }
 
-/// Starts to log. Later calls change nothing.
+/// Starts logging. Later calls change nothing.
 pub fn start(level: &LogLevel, format: LogFormat) {
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
     let layer = match format {
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
         LogFormat::Text => layer.with_target(false).boxed(),
     };
-    // It fails when there is one already.
+    // Initialization fails when a logger is set already.
     let _ = tracing_subscriber::registry().with(layer.with_filter(level.with_envoys())).try_init();
 }
 

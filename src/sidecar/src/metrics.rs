@@ -1,4 +1,4 @@
-//! What is told to Prometheus. No label or value is a secret.
+//! The metrics for Prometheus. No label or value is a secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use dns01::Solver;
 use sds;
 use storage::{DiskStatus, StorageStatus, Store};
 
-/// What every name begins with.
+/// The prefix of every metric's name.
 const PREFIX: &str = "envoy_autocert";
 
 /// All metrics.
@@ -35,7 +35,7 @@ struct RequestLabels {
 }
 
 impl Metrics {
-    /// Of this store, this SDS server and this solver of DNS-01 challenges.
+    /// Creates the metrics of this store, this SDS server and this solver of DNS-01 challenges.
     pub fn new(store: Arc<dyn Store>, sds: Arc<sds::Status>, solver: Solver) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let requests = Family::<RequestLabels, Counter>::default();
@@ -45,19 +45,19 @@ impl Metrics {
         Self { registry, requests, report }
     }
 
-    /// A request was answered.
+    /// Counts an answered request.
     pub fn count_request(&self, method: &Method, path: String, status: StatusCode) {
-        // Others are a stranger's text.
+        // Other methods are arbitrary text from the client.
         let known = [Method::GET, Method::PUT, Method::POST, Method::DELETE, Method::HEAD];
         let method = if known.contains(method) { method.as_str() } else { "other" }.to_owned();
         self.requests.get_or_create(&RequestLabels { method, path, status: status.as_u16() }).inc();
     }
 
-    /// Everything in the OpenMetrics text format; what `/status` tells is as it is in this report.
+    /// All metrics in the OpenMetrics text format; `report` supplies those that `/status` shows as well.
     pub fn text(&self, report: Report) -> String {
         *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
         let mut text = String::new();
-        // A String takes all that is written to it; the collector below passes on nothing else.
+        // Writing to a String can't fail; the collector below passes on nothing else.
         match prometheus_client::encoding::text::encode(&mut text, &self.registry) {
             Ok(()) => text,
             Err(fmt::Error) => String::new(),
@@ -65,7 +65,7 @@ impl Metrics {
     }
 }
 
-/// Reads what others count.
+/// Collects the values counted elsewhere.
 struct Sources {
     store: Arc<dyn Store>,
     sds: Arc<sds::Status>,
@@ -140,7 +140,7 @@ fn certificates(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Re
     gauge(encoder, "certificates_revoked", help, as_i64(counts.revoked))?;
     let help = "Certificates near their end whose renewal is in memory alone, as the storage can't be written";
     gauge(encoder, "certificates_unsaved", help, as_i64(counts.unsaved))?;
-    // Several may have the same main name, and a series must be there once: the one that ends first counts.
+    // Certificates may share a main name, and a series must be unique: the earliest end counts.
     let mut ends: BTreeMap<_, i64> = BTreeMap::new();
     for certificate in &report.stored {
         let main = certificate.id.names.first().map_or("", String::as_str);

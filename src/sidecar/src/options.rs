@@ -1,6 +1,7 @@
-//! All that a sidecar is told when it starts, in the types it works with.
+//! The options of a sidecar, in the types it works with.
 //!
-//! The command line ([`crate::cli`]) makes them of flags, and `run` of a configuration; nothing below either knows which.
+//! The command line ([`crate::cli`]) makes them from flags, and `run` from a configuration; the code below knows
+//! neither.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,46 +14,46 @@ use pki::keys::eab::MacKeys;
 use sds::tokens::Doors;
 use storage::{LeaseBounds, Storages};
 
-/// All that a sidecar is told when it starts.
+/// The options of a sidecar.
 pub struct Options {
     /// The clock of the whole sidecar.
     pub clock: Clock,
-    /// Where accounts, keys and certificates are kept. State of other kinds is beside the default storage.
+    /// The storages of accounts, keys and certificates. State of other kinds is beside the default storage.
     pub storages: Storages,
-    /// How long engines may hold the lease without a heartbeat.
+    /// The bounds of the time for which engines hold the lease without a heartbeat.
     pub lease: LeaseBounds,
     /// The unix sockets.
     pub sockets: Sockets,
-    /// A loopback address at which the API is answered as well, for whoever has a token.
+    /// A loopback address at which the API answers as well, to clients with a token.
     pub api_address: Option<SocketAddr>,
-    /// An address at which health and metrics are answered as well.
+    /// An address at which health and metrics are served as well.
     pub status_address: Option<SocketAddr>,
-    /// Names by which the API and the status address are called.
+    /// The host names that the API and the status address accept.
     pub allowed_hosts: Vec<Name>,
     /// The tokens of the API and of SDS.
     pub tokens: TokenSource,
     /// The user's own certificates.
     pub provided: provided::Sources,
-    /// False: a name that nothing covers is served no certificate, not even a self-signed one.
+    /// True if a name without a certificate is served the self-signed default certificate.
     pub has_default_certificate: bool,
     /// The MAC keys of external accounts.
     pub mac_keys: MacKeys,
-    /// How certificates are looked after once they are served.
+    /// The supervision of certificates once they are served.
     pub upkeep: Upkeep,
-    /// Plaintext entry points of Envoy's, through which an engine that fell silent is woken.
+    /// Envoy's plaintext entry points, through which a silent engine is woken.
     pub wake_addresses: Vec<SocketAddr>,
-    /// Questions to name servers.
+    /// The options of DNS look-ups.
     pub dns: DnsOptions,
 }
 
 /// The unix sockets, and who may use them.
 #[derive(Clone, Debug, Default)]
 pub struct Sockets {
-    /// The API's.
+    /// The socket of the API.
     pub api: PathBuf,
-    /// That of SDS and ADS.
+    /// The socket of SDS and ADS.
     pub sds: PathBuf,
-    /// One of SDS that asks for no token, for the control planes of meshes.
+    /// An SDS socket that asks for no token, for the control planes of meshes.
     pub mesh_sds: Option<PathBuf>,
     /// The group that the sockets are given to.
     pub group: Option<u32>,
@@ -60,37 +61,37 @@ pub struct Sockets {
     pub uids: Vec<u32>,
 }
 
-/// Where tokens come from.
+/// The source of the API's and SDS's tokens.
 pub enum TokenSource {
-    /// Files, which are followed; where none is named, a file beside the storage, which is made.
+    /// Files, which are followed; if none is named, a file beside the storage, created if missing.
     Files {
         /// The file of the API's tokens.
         api: Option<PathBuf>,
         /// The file of SDS's tokens.
         sds: Option<PathBuf>,
     },
-    /// These, for as long as the sidecar lives.
+    /// Fixed tokens, for as long as the sidecar lives.
     Given(Doors),
 }
 
-/// How certificates are looked after once they are served.
+/// The supervision of certificates once they are served.
 #[derive(Clone, Debug, Default)]
 pub struct Upkeep {
     /// Envoy's TLS entry points: a handshake there shows whether visitors get a new certificate.
     pub verify_addresses: Vec<SocketAddr>,
-    /// True when the revocation lists that certificates name are looked through.
+    /// True if the revocation lists that certificates name are checked.
     pub checks_crls: bool,
-    /// True when revocation lists may be at private addresses.
+    /// True if revocation lists may be at private addresses.
     pub allows_private_crls: bool,
 }
 
-/// Questions to name servers.
+/// The options of DNS look-ups.
 #[derive(Clone, Debug)]
 pub struct DnsOptions {
     /// The port of a zone's own name servers.
     pub name_server_port: u16,
-    /// Name servers on other ports than 53 that requests may name.
+    /// Name servers that requests may name although their port is not 53.
     pub resolvers: Vec<String>,
-    /// Zones that CNAMEs of challenges may lead into, whatever the provider.
+    /// Zones that CNAMEs of challenges may lead into, with every provider.
     pub delegation_zones: Vec<DelegationZone>,
 }

@@ -1,4 +1,4 @@
-//! The users whose processes may use the sockets: who reaches them gets keys.
+//! The allow-list of uids whose processes may use the sockets: who reaches them gets keys.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,15 +16,15 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// These users and nobody else.
+    /// Allows these users and nobody else.
     pub fn new(allowed: impl IntoIterator<Item = u32>) -> Self {
         Self { allowed: allowed.into_iter().collect(), refused: Mutex::default() }
     }
 
-    /// The next connection of a process that may, with its user; the others are closed.
+    /// Accepts the next connection of an allowed user's process, and returns it with the uid; closes others.
     ///
     /// # Errors
-    /// When the system can't give us a connection.
+    /// When the system can't accept a connection.
     pub async fn next(&self, listener: &UnixListener) -> io::Result<(UnixStream, u32)> {
         loop {
             let (stream, _) = listener.accept().await?;
@@ -35,12 +35,12 @@ impl Peers {
         }
     }
 
-    /// Whether a process of this user may; a refusal is logged once.
+    /// True if this user is allowed; logs a refusal once.
     pub fn admit(&self, uid: u32) -> bool {
         if self.allowed.contains(&uid) {
             return true;
         }
-        // A panic while the lock is held would be a bug of ours; the set is whole at every moment.
+        // A panic while the lock is held would be our bug; the set is consistent at every moment.
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if refused.len() < MAX_REFUSED && refused.insert(uid) {
             tracing::warn!(uid, "a process of this user asked and is refused; --api-uid lets it in");

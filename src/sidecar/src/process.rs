@@ -1,18 +1,18 @@
-//! What the process is told, what it tells whoever started it, and which program it is.
+//! The process's signals, and its messages to systemd.
 
 use std::io;
 
 use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals that ask for an end: SIGTERM and SIGINT.
+/// The signals that ask the process to end: SIGTERM and SIGINT.
 pub struct Ending {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Ending {
-    /// From now on they no longer end the process by themselves.
+    /// Catches the signals, which no longer end the process by themselves.
     ///
     /// # Errors
     /// When they can't be caught; the text says so.
@@ -23,7 +23,7 @@ impl Ending {
         caught().map_err(|error| format!("signals can't be caught: {error}"))
     }
 
-    /// Waits for one of them.
+    /// Waits for one of the signals.
     pub async fn told(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -32,7 +32,7 @@ impl Ending {
     }
 }
 
-/// Tells systemd, which listens only when it started us.
+/// Notifies systemd, which listens only if it started the process.
 pub fn tell_systemd(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "systemd could not be told");

@@ -1,8 +1,8 @@
-//! Where this machine reaches what listens on it.
+//! The address at which a local listener is reached from this machine.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The address by which something that listens on this one is reached: one on every address is reached on the loopback.
+/// The address at which a listener is reached from here: for a listener on every address, the loopback.
 pub(crate) fn from_here(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -1,4 +1,4 @@
-//! Puts what is stored where SDS finds it.
+//! Publishes stored certificates to the catalog that SDS serves.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use crate::deployment::Deployment;
 use sds::catalog::Catalog;
 use storage::{Certificate, CertificateKey, Store, StoreError};
 
-/// The way from the store to the catalog.
+/// Publishes certificates from the store to the catalog.
 pub struct Shelf {
     store: Arc<dyn Store>,
     catalog: Arc<Catalog>,
     deployment: Arc<Deployment>,
-    /// One at a time, so that an older certificate can't overtake a newer one.
+    /// One publication at a time, so that an older certificate can't overtake a newer one.
     turn: Mutex<()>,
 }
 
 impl Shelf {
-    /// Between these two, past whoever knows which certificates turned out to be no good.
+    /// Publishes from this store to this catalog; `deployment` knows which certificates were rolled back.
     pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>, deployment: Arc<Deployment>) -> Self {
         Self { store, catalog, deployment, turn: Mutex::new(()) }
     }
 
-    /// Serves every stored certificate, and gives their number.
+    /// Publishes every stored certificate; returns their number.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -37,7 +37,7 @@ impl Shelf {
         Ok(certificates.len())
     }
 
-    /// Serves a certificate as it is stored now, or the last good one when it was rolled back.
+    /// Publishes a certificate as it is stored now, or the last good one if it was rolled back.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -55,7 +55,7 @@ impl Shelf {
         self.catalog.put_acme(id, Some(self.deployment.choose(certificate, served.as_ref(), is_news)));
     }
 
-    /// Serves what changes in the store, whoever changed it. Runs until the store is closed.
+    /// Publishes whatever changes in the store, until the store is closed.
     pub async fn follow(&self) {
         let mut changes = self.store.watch();
         loop {

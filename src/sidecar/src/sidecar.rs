@@ -32,41 +32,41 @@ use sds::catalog::Catalog;
 use sds::catalog::DefaultCertificate;
 use sds::tokens::{self, Doors, UnfitFile};
 use sds::{self, Catalogs};
-use storage::{FileStore, OpenError, StorageStatus, Store, StoreError};
+use storage::{self, OpenError, StorageStatus, Store, StoreError};
 
-/// How long requests under way, and DNS records that are being removed, may take when the sidecar is to end. Below the 10 s after which containers are killed,
-/// together with [`SAVE`].
+/// The time for running requests, and for DNS records being removed, when the sidecar is to end. Together with [`SAVE`]
+/// it is below the 10 s after which containers are killed.
 const DRAIN: Duration = Duration::from_secs(5);
-/// How long SDS clients may take to go. Their streams have been ended, and nothing of theirs is under way.
+/// The time for SDS clients to disconnect. Their streams have been ended.
 const SDS_DRAIN: Duration = Duration::from_secs(1);
-/// How long the last write may take.
+/// The time for the last write.
 const SAVE: Duration = Duration::from_secs(4);
-/// The wait after the system could not give us a connection: there are too many open files, say.
+/// The wait after the system could not accept a connection, for example for too many open files.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// A sidecar that serves.
+/// A running sidecar.
 pub struct Sidecar {
     stop: watch::Sender<bool>,
-    /// Those that answer requests; they end by themselves.
+    /// The tasks that answer requests; they end by themselves.
     servers: JoinSet<()>,
-    /// The one that serves certificates; it ends by itself.
+    /// The SDS server's task; it ends by itself.
     sds: JoinSet<()>,
-    /// Those that only watch; they are dropped.
+    /// The tasks that only watch; they are aborted on drop.
     _watchers: JoinSet<()>,
     context: Arc<Context>,
     _sockets: Vec<BoundSocket>,
 }
 
 impl Sidecar {
-    /// Opens everything, and returns when it serves.
+    /// Starts the sidecar; returns when it serves.
     ///
     /// # Errors
-    /// When something can't be used as it is configured; nothing has been changed then.
+    /// When something can't be used as configured; nothing has been changed then.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let store = open_store(&options).await?;
         let started = Self::serve(options, store.clone()).await;
         if started.is_err() {
-            // So that its file is free at once. There is nothing to save.
+            // Closing frees the store's file at once. There is nothing to save.
             let _ = store.close().await;
         }
         started
@@ -161,12 +161,12 @@ impl Sidecar {
         Ok(Self { stop, servers, sds, _watchers: watchers, context, _sockets: bound })
     }
 
-    /// What is wanted by whomever.
+    /// The board of wanted certificates.
     pub fn wants(&self) -> &WantsBoard {
         &self.context.wants
     }
 
-    /// How each of these certificates stands; none when the store can't be read.
+    /// The standing of each of these certificates; `None` if the store can't be read.
     pub async fn standings(&self, wants: &[Want]) -> Option<Vec<Standing>> {
         let Context { store, catalog, health, permits, clock, .. } = self.context.as_ref();
         let now = clock.now_seconds();
@@ -175,7 +175,7 @@ impl Sidecar {
         standing::all(wants, Sources { store, catalog, deployment, waiting: &waiting, now }).await.ok()
     }
 
-    /// From now on, what is served at these addresses is looked at.
+    /// Sets the addresses at which served certificates are verified from now on.
     pub fn look_at(&self, addresses: Vec<SocketAddr>) {
         self.context.health.deployment.look_at(addresses);
     }
@@ -185,7 +185,7 @@ impl Sidecar {
         &self.context.health.closed
     }
 
-    /// Which CAs can't be reached.
+    /// The CAs that can't be reached.
     pub fn ca_reach(&self) -> Arc<CaReach> {
         self.context.health.ca_reach.clone()
     }
@@ -195,17 +195,17 @@ impl Sidecar {
         self.context.clock.clone()
     }
 
-    /// What is stored.
+    /// The store.
     pub fn store(&self) -> Arc<dyn Store> {
         self.context.store.clone()
     }
 
-    /// What became of the configuration that was read last.
+    /// The result of the last configuration read.
     pub fn configuration(&self) -> &Configuration {
         &self.context.health.configuration
     }
 
-    /// Takes no more requests, answers those under way, and saves everything.
+    /// Accepts no more requests, answers those under way, and saves everything.
     ///
     /// # Errors
     /// When something could not be saved in time; the text says why.
@@ -226,7 +226,7 @@ impl Sidecar {
     }
 }
 
-/// Waits until all have ended, but no longer than `most`; says whether they have.
+/// Waits until all tasks have ended, `most` at the longest; returns whether they have.
 async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
     let ended = timeout(most, async { while servers.join_next().await.is_some() {} }).await.is_ok();
     servers.abort_all();
@@ -235,13 +235,12 @@ async fn drain(servers: &mut JoinSet<()>, most: Duration) -> bool {
 
 async fn open_store(options: &Options) -> Result<Arc<dyn Store>, StartError> {
     let (storages, lease, clock) = (options.storages.clone(), options.lease, options.clock.clone());
-    let opened = tokio::task::spawn_blocking(move || FileStore::open(&storages, lease, clock)).await;
-    // It is cancelled only when the runtime ends, and panics only by a bug.
-    let store = opened.map_err(|error| StartError::Task(error.to_string()))??;
-    Ok(Arc::new(store))
+    let opened = tokio::task::spawn_blocking(move || storage::open(&storages, lease, clock)).await;
+    // The task is cancelled only when the runtime ends, and panics only by a bug.
+    Ok(opened.map_err(|error| StartError::Task(error.to_string()))??)
 }
 
-/// As they are given on the command line.
+/// The storages as given on the command line.
 fn storages_of(store: &dyn Store) -> String {
     let text = |storage: StorageStatus| match storage.resolvers.as_slice() {
         [] => storage.place,
@@ -250,7 +249,7 @@ fn storages_of(store: &dyn Store) -> String {
     store.storages().into_iter().map(text).collect::<Vec<_>>().join(",")
 }
 
-/// Reads the user's own certificates, before anybody is served a lesser one.
+/// Reads the user's own certificates, before any client is served a lesser one.
 async fn read_provided(
     sources: provided::Sources,
     catalog: Arc<Catalog>,
@@ -264,7 +263,8 @@ async fn read_provided(
     read.await.map_err(|error| StartError::Task(error.to_string()))
 }
 
-/// Until the user's files are read, and when they can't be, a name that nothing covers gets a self-signed one.
+/// The certificate for names that nothing covers. Until the user's files are read, and if they can't be, it is
+/// self-signed.
 fn default_certificate(is_wanted: bool, clock: &Clock) -> Result<DefaultCertificate, StartError> {
     if !is_wanted {
         return Ok(DefaultCertificate::None);
@@ -280,7 +280,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
     })
 }
 
-/// All that SDS serves, whoever asks.
+/// The parts that SDS serves, to all clients.
 struct Served {
     catalogs: Catalogs,
     clock: Clock,
@@ -299,7 +299,7 @@ async fn serve_sds(
         async move { Some((Ok(next_admitted(&listener, &peers).await), listener)) }
     });
     let shutdown = async move {
-        // It turns true, or nobody is left to turn it: both are the end.
+        // Both a true value and a dropped sender are the end.
         let _ = stopping.wait_for(|stopping| *stopping).await;
     };
     let Served { catalogs, clock, status } = served;
@@ -308,7 +308,7 @@ async fn serve_sds(
     }
 }
 
-/// The next connection of a process that may have keys.
+/// Accepts the next connection of a process that may have keys.
 async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
     loop {
         match peers.next(listener).await {
@@ -321,27 +321,27 @@ async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
     }
 }
 
-/// Why the sidecar does not start.
+/// Reasons why the sidecar does not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// An address can't be listened on.
+    /// The address can't be listened on.
     Address {
         /// The address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
-        /// The process that listens there, if one does.
+        /// The process that listens there, if there is one.
         holder: Option<Holder>,
     },
-    /// A socket can't be made.
+    /// The socket can't be created.
     Socket(SocketError),
-    /// The storage can't be used.
+    /// The storage can't be opened.
     Storage(OpenError),
-    /// The storage can't be read.
+    /// The store can't be read.
     Store(StoreError),
-    /// Something of our own broke.
+    /// A task of the sidecar failed by a bug.
     Task(String),
-    /// There are no tokens.
+    /// The tokens can't be had.
     Tokens(UnfitFile),
 }
 

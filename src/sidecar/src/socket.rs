@@ -1,7 +1,7 @@
-//! Unix sockets that only the right peers reach.
+//! Unix sockets that only permitted peers can reach.
 //!
-//! Promises: a socket is never reachable with another mode than its own; one that a crashed sidecar left is replaced,
-//! one that somebody listens on never is, and nothing that is no socket is touched.
+//! Promises: a socket is never reachable with another mode than its own; a socket left by a crashed sidecar is
+//! replaced, one that a process listens on never is, and no other kind of file is touched.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -17,13 +17,13 @@ use base::files::{Directory, FileError, Owners};
 
 /// Owner and group may connect.
 const SOCKET_MODE: u32 = 0o660;
-/// Owner may do all, group may pass.
+/// The owner has all rights, the group may enter.
 const DIRECTORY_MODE: u32 = 0o750;
 
-/// The bits that let others reach a socket in a directory, if not connect to it.
+/// The bits that let others reach a socket in a directory, though not connect to it.
 const OTHERS: u32 = 0o007;
 
-/// A socket at a path; it is removed when this is dropped.
+/// A socket at a path, removed when this is dropped.
 pub struct BoundSocket {
     directory: Directory,
     name: OsString,
@@ -31,10 +31,10 @@ pub struct BoundSocket {
 }
 
 impl BoundSocket {
-    /// Listens at `path`. The directory is made when it is not there. `group` is given both.
+    /// Listens at `path`. Creates the directory if it is missing. Both are given to `group`.
     ///
     /// # Errors
-    /// When it can't be made such that only the right peers reach it.
+    /// When the socket can't be created such that only permitted peers reach it.
     pub fn bind(path: &Path, group: Option<u32>) -> Result<(UnixListener, Self), SocketError> {
         let (Some(name), Some(parent)) = (path.file_name(), path.parent()) else {
             return Err(SocketError::NotASocket(path.to_owned()));
@@ -42,7 +42,7 @@ impl BoundSocket {
         let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
         let directory = directory(parent, group)?;
         remove_stale(&directory, name, path)?;
-        // It gets its mode under this one, so that nobody can connect before.
+        // The socket gets its mode under this hidden name, so that nobody can connect before.
         let mut hidden = OsString::from(".");
         hidden.push(name);
         remove_stale(&directory, &hidden, &path.with_file_name(&hidden))?;
@@ -60,11 +60,11 @@ impl BoundSocket {
 }
 
 impl BoundSocket {
-    /// As [`Self::bind`], in a directory that nobody but its owner and its group can enter: for a socket whose clients
-    /// bear nothing that they are known by.
+    /// Listens as [`Self::bind`] does, in a directory that only its owner and its group can enter: for a socket whose
+    /// clients show no token.
     ///
     /// # Errors
-    /// When it can't be made so.
+    /// When others could reach the socket.
     pub fn bind_apart(path: &Path, group: Option<u32>) -> Result<(UnixListener, Self), SocketError> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mode = directory(parent, group)?.mode()?;
@@ -77,14 +77,14 @@ impl BoundSocket {
 
 impl Drop for BoundSocket {
     fn drop(&mut self) {
-        // Only if it is still ours.
+        // The path may be another process's socket by now.
         if self.directory.look(&self.name).is_ok_and(|found| found.is_some_and(|found| found.ino() == self.inode)) {
             let _ = self.directory.remove(&self.name);
         }
     }
 }
 
-/// The directory, into which nobody else can write; made when it is not there.
+/// Opens the directory, into which nobody else can write; creates it if it is missing.
 fn directory(path: &Path, group: Option<u32>) -> Result<Directory, FileError> {
     match Directory::open(path, Owners::OursOrRoot) {
         Err(error) if error.is_absent() => {
@@ -96,7 +96,7 @@ fn directory(path: &Path, group: Option<u32>) -> Result<Directory, FileError> {
     }
 }
 
-/// Removes what a sidecar left that could not clean up.
+/// Removes a socket left by a sidecar that could not clean up.
 fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), SocketError> {
     let Some(found) = directory.look(name)? else { return Ok(()) };
     if !found.file_type().is_socket() {
@@ -111,9 +111,9 @@ fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), 
             tracing::info!(path = %path.display(), "a socket that nobody listens on is replaced");
             Ok(directory.remove(name)?)
         }
-        // It went away by itself.
+        // The socket has disappeared meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // Its queue is full: somebody listens.
+        // A full queue means that a process listens.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             Err(SocketError::InUse { path: path.to_owned(), holder: Holder::Unknown })
         }
@@ -121,42 +121,42 @@ fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), 
     }
 }
 
-/// Why there is no socket.
+/// Reasons why there is no socket.
 #[derive(Debug)]
 pub enum SocketError {
     /// Others could replace the socket, or its directory can't be used for another reason.
     Directory(FileError),
-    /// Somebody listens there.
+    /// A process listens at the path.
     InUse {
         /// The socket.
         path: PathBuf,
-        /// Who.
+        /// The process.
         holder: Holder,
     },
-    /// The system refuses.
+    /// The system refused.
     Io {
         /// The socket or its directory.
         path: PathBuf,
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
     /// Others can enter the directory of a socket that asks for no token.
     OpenToOthers {
         /// The directory.
         path: PathBuf,
-        /// Its mode.
+        /// The directory's mode.
         mode: u32,
     },
     /// The file system does not keep the mode.
     Mode {
         /// The socket.
         path: PathBuf,
-        /// The mode that it has.
+        /// The mode it has.
         found: u32,
     },
-    /// There is something else at this path.
+    /// The path is no socket.
     NotASocket(PathBuf),
 }
 

@@ -1,4 +1,4 @@
-//! How each wanted certificate stands: served, failing, or under way.
+//! The standing of each wanted certificate: served, failing, or under way.
 
 use protocol::{CertificateId, Want};
 
@@ -8,45 +8,45 @@ use pki::Pair;
 use sds::catalog::Catalog;
 use storage::{Progress, Store, StoreError};
 
-/// In the place of a wildcard's asterisk.
+/// The label in place of a wildcard's asterisk.
 const LABEL: &str = "envoy-autocert";
 
-/// How a wanted certificate stands.
+/// The standing of a wanted certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// No certificate can be got yet.
+    /// The certificate can't be obtained at present.
     Failing {
-        /// Why, in one line for a person.
+        /// The reason, in one line for a person.
         reason: String,
-        /// When it is tried again, seconds since 1970; unset when that is not known.
+        /// The time of the next attempt, in seconds since 1970; unset if unknown.
         again: Option<i64>,
     },
     /// Visitors get a certificate for all of its names.
     Served {
-        /// The end, seconds since 1970; of several the first.
+        /// The certificate's end, in seconds since 1970; of several certificates the first.
         until: i64,
-        /// True for one of a CA's test system, which no browser trusts.
+        /// True if the certificate comes from a CA's test system, which no browser trusts.
         is_of_test_system: bool,
     },
-    /// Stored, but no Envoy has taken it yet, or nobody has seen yet that it is served.
+    /// Stored, but not yet acknowledged by an Envoy, or not yet verified by a handshake.
     Awaited,
-    /// On its way.
+    /// Being obtained.
     Underway,
 }
 
-/// The place where the truth is found.
+/// The sources that standings are read from.
 #[derive(Clone, Copy)]
 pub(crate) struct Sources<'a> {
     pub(crate) store: &'a dyn Store,
     pub(crate) catalog: &'a Catalog,
     pub(crate) deployment: &'a Deployment,
-    /// The certificates that a rate limit holds up.
+    /// The certificates held up by a rate limit.
     pub(crate) waiting: &'a [permits::Waiting],
-    /// Seconds since 1970.
+    /// The time, in seconds since 1970.
     pub(crate) now: i64,
 }
 
-/// How these stand, in their order.
+/// The standings of these certificates, in their order.
 ///
 /// # Errors
 /// When the store can't be read.
@@ -74,7 +74,7 @@ fn served(id: &CertificateId, sources: Sources<'_>) -> Option<Standing> {
     })
 }
 
-/// Says whether a certificate is for this name; one that is served for want of anything better is not.
+/// True if the pair is for this name; a pair served as a fallback is not.
 fn covers(pair: &Pair, name: &str) -> bool {
     let parent = name.split_once('.').map(|(_, parent)| parent);
     let fits = |covered: &String| {

@@ -1,7 +1,7 @@
-//! What the Envoys of this sidecar want, each for as long as it says.
+//! The board of certificates that the Envoys of this sidecar want. Each Envoy's offer holds for the time it names.
 //!
-//! Promises: the revision changes whenever the whole does, and only then, also over restarts; whoever waits for it
-//! learns of an offer that ran out as well as of a new one.
+//! Promises: the revision changes exactly when the whole changes, also over restarts; a waiting caller learns of an
+//! offer that ran out as well as of a new one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,14 +11,13 @@ use protocol::{Replacement, Want, Wants, WantsOffer};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// Offers are sent again before they run out; shorter ones would flap.
+/// The shortest time of an offer. Offers are renewed before they run out; shorter ones would flap.
 const SHORTEST: Duration = Duration::from_secs(5);
-/// An Envoy that is gone for this long is not coming back.
+/// The longest time of an offer: an Envoy gone for this long is not coming back.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// The most Envoys.
 const MAX_HOLDERS: usize = 1024;
-/// The most certificates that are to be replaced at once. When a CA revokes more, the others' turn comes when these are
-/// done.
+/// The most certificates to be replaced at once. When a CA revokes more, the others follow when these are done.
 const MAX_REPLACEMENTS: usize = 10_000;
 
 /// All offers.
@@ -29,18 +28,18 @@ pub struct WantsBoard {
 
 struct Offers {
     by_holder: HashMap<String, Offer>,
-    /// Of each who finds certificates that are no good.
+    /// Certificates to be replaced, by the source that found them.
     replace: BTreeMap<&'static str, Vec<Replacement>>,
     wants: Wants,
 }
 
 struct Offer {
     wants: Vec<Want>,
-    /// None for one that stands.
+    /// `None` for an offer without an end.
     ends: Option<Instant>,
 }
 
-/// There is no room for another Envoy's offer.
+/// The board is full: too many Envoys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -51,7 +50,7 @@ impl std::fmt::Display for Full {
 }
 
 impl WantsBoard {
-    /// Nothing is wanted. `seed` is the first revision: one that grows over restarts, such as the time.
+    /// Creates an empty board. `seed` is the first revision; it must grow over restarts, as the time does.
     pub fn new(seed: u64) -> Self {
         let wants = Wants { revision: seed.max(1), wants: Vec::new(), replace: Vec::new(), next: None };
         Self {
@@ -74,12 +73,12 @@ impl WantsBoard {
         offers.by_holder.insert(offer.holder, Offer { wants: offer.wants, ends: Some(now + ttl) });
         offers.gather();
         drop(offers);
-        // Also when it is the same: whoever waits has to know when it runs out now.
+        // An unchanged offer has a new end, which waiting callers have to know.
         self.changed.notify_waiters();
         Ok(())
     }
 
-    /// Takes wants that stand until others replace them: those of this very process.
+    /// Takes wants without an end, which hold until replaced: those of this very process.
     pub fn stand(&self, holder: &str, wants: Vec<Want>) {
         let mut offers = self.current(Instant::now());
         offers.by_holder.insert(holder.to_owned(), Offer { wants, ends: None });
@@ -88,7 +87,7 @@ impl WantsBoard {
         self.changed.notify_waiters();
     }
 
-    /// Takes what `source` says is to be replaced, in place of what it said last.
+    /// Takes the certificates that `source` wants replaced, in place of its last ones.
     pub fn replace(&self, source: &'static str, mut replacements: Vec<Replacement>) {
         replacements.sort_unstable();
         let mut offers = self.current(Instant::now());
@@ -127,7 +126,7 @@ impl WantsBoard {
 
     /// The offers that have not run out.
     fn current(&self, now: Instant) -> MutexGuard<'_, Offers> {
-        // A panic while the lock is held would be a bug of ours; the board goes on with what it has.
+        // A panic while the lock is held would be our bug; the board goes on with its present content.
         let mut offers = self.offers.lock().unwrap_or_else(PoisonError::into_inner);
         let before = offers.by_holder.len();
         offers.by_holder.retain(|_, offer| offer.ends.is_none_or(|ends| ends > now));
@@ -141,7 +140,7 @@ impl WantsBoard {
 impl Offers {
     fn gather(&mut self) {
         let wants: BTreeSet<&Want> = self.by_holder.values().flat_map(|offer| &offer.wants).collect();
-        // One reason is enough for each.
+        // One reason for each certificate is enough.
         let replace: BTreeMap<_, &Replacement> =
             self.replace.values().flatten().map(|one| ((&one.certificate, &one.serial), one)).collect();
         let replace = || replace.values().copied().take(MAX_REPLACEMENTS);

@@ -17,6 +17,7 @@ mod record;
 
 use std::sync::Arc;
 
+use base::clock::Clock;
 use engine::ledger::Ledger;
 use futures::future::BoxFuture;
 use tokio::sync::broadcast;
@@ -27,6 +28,15 @@ pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storag
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
 pub use pki::CertificateKey;
 pub use record::{Account, Begun, CaOrigin, Certificate, CountedAt, PendingKey, Permitted, Progress, Registration};
+
+/// Opens the store that is meant. Today it is always one in files; whoever works with a store knows the contract alone. It
+/// blocks.
+///
+/// # Errors
+/// When it can't be used; it is as it was then.
+pub fn open(storages: &Storages, bounds: LeaseBounds, clock: Clock) -> Result<Arc<dyn Store>, OpenError> {
+    Ok(Arc::new(FileStore::open(storages, bounds, clock)?))
+}
 
 /// Keeps records: accounts, certificates, what is in progress, and what CAs were asked for.
 ///

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use pki::Pair;
 use pki::secret::Secret;
+use url::Url;
 
 /// A resolver's account at a CA.
 #[derive(Clone, PartialEq, Eq)]
@@ -182,13 +183,8 @@ pub struct CaOrigin {
 impl CaOrigin {
     /// The origin of a URL with the scheme https (or http, for tests against a CA on the loopback).
     pub fn of(url: &str) -> Option<Self> {
-        let uri: axum::http::Uri = url.parse().ok()?;
-        let port = match uri.scheme_str()? {
-            "https" => 443,
-            "http" => 80,
-            _ => return None,
-        };
-        Some(Self { host: uri.host()?.to_ascii_lowercase(), port: uri.port_u16().unwrap_or(port) })
+        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+        Some(Self { host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
     }
 
     /// The origin of what [`Display`](std::fmt::Display) made of one.

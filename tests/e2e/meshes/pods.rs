@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::control_plane::Objects;
 use anyhow::{Context, Result, ensure};
-use harness::{Place, Process, artifacts, tokens, until};
+use harness::{Place, Process, artifacts, until};
 use serde_json::Value;
 
 use crate::PATIENCE;
@@ -40,7 +40,7 @@ impl Pod {
         directory(&secret, 0o1777)?;
         directory(&secret.join("..2026"), 0o755)?;
         let token = secret.join("..2026/api-token");
-        fs::write(&token, format!("{}\n", protocol::tokens::API))?;
+        fs::write(&token, format!("{}\n", tokens::API))?;
         fs::set_permissions(&token, Permissions::from_mode(0o440))?;
         chown(&token, Some(0), Some(PROXY))?;
         symlink("..2026", secret.join("..data"))?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use harness::http::{Endpoint, Reply};
 use harness::tls::{Roots, Served, handshake};
-use harness::{Bootstrap, Envoy, EnvoyOptions, ports, tokens, until};
+use harness::{Bootstrap, Envoy, EnvoyOptions, ports, until};
 use serde_json::{Value, json};
 
 use super::scene::Scene;
@@ -60,7 +60,7 @@ impl Protocol {
             }
             _ => json!({ "envoy_grpc": { "cluster_name": "sds", "retry_policy": retry } }),
         };
-        service["initial_metadata"] = json!([{ "key": protocol::tokens::METADATA, "value": protocol::tokens::SDS }]);
+        service["initial_metadata"] = json!([{ "key": tokens::METADATA, "value": tokens::SDS }]);
         json!({
             "api_type": api_type,
             "transport_api_version": "V3",

@@ -1,11 +1,11 @@
-//! Files that are replaced whole: the one place that knows how.
+//! Atomic creation and replacement of files.
 //!
-//! Promises: at every moment the path holds the whole old or the whole new file, also after a crash at any point; the new
-//! one is written under another name in the same directory, synced, renamed, and the directory is synced, so that on `Ok`
-//! all of it is on disk. On an error the old file is still there (unless only the directory's sync failed), what was
-//! written so far is removed, and the error names the file. The mode is set when the file is made, before it has content:
-//! a secret is never readable by others in between.
-//! Refuses: to find the directory. Whoever calls has opened one that is to be trusted ([`super`]).
+//! Promises: the path has the complete old or the complete new file at every moment, also after a crash. The new file is
+//! written under another name in the same directory, synced, renamed, and the directory is synced, so that on `Ok` it is
+//! completely on disk. On an error the old file is still there (unless only the directory's sync failed), the partial new
+//! file is removed, and the error names the file. The mode is set when the file is created, before it has content: a
+//! secret is never readable by others in between.
+//! Refuses: to find the directory. The caller has to open one that is to be trusted ([`super`]).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
@@ -18,31 +18,31 @@ use super::new_file::NewFile;
 /// Access to a new file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// Its mode, as 0600 or 0640, whatever the umask is.
+    /// The file's mode, such as 0600 or 0640, whatever the umask is.
     pub mode: u32,
-    /// The group that it is given to.
+    /// The file's group.
     pub group: Option<u32>,
 }
 
-/// Replaces the file `name`, or makes it, with this mode less the umask.
+/// Replaces the file `name`, or creates it, with this mode less the umask.
 ///
 /// # Errors
-/// When it can't be written; the old one is as it was.
+/// If the file can't be written; the old file is unchanged.
 pub fn replace(directory: &Directory, name: &OsStr, mode: u32, content: &[u8]) -> Result<(), FileError> {
     written(directory.new_file_for(name, mode)?, directory, name, content)?.put(name)
 }
 
-/// Replaces the file `name`, or makes it, with exactly this access.
+/// Replaces the file `name`, or creates it, with exactly this access.
 ///
 /// # Errors
-/// As [`replace`], and when this process can't give the file to the group.
+/// As [`replace`], and if this process can't assign the group.
 pub fn replace_as(directory: &Directory, name: &OsStr, access: Access, content: &[u8]) -> Result<(), FileError> {
     let new = directory.new_file_for(name, access.mode)?;
     new.set_access(access.mode, access.group)?;
     written(new, directory, name, content)?.put(name)
 }
 
-/// Makes the file `name` with exactly this access; says whether the name was free. What is there is left as it is.
+/// Creates the file `name` with exactly this access; returns false if the name is in use, and leaves that file unchanged.
 ///
 /// # Errors
 /// As [`replace_as`].
@@ -52,11 +52,11 @@ pub fn create(directory: &Directory, name: &OsStr, access: Access, content: &[u8
     written(new, directory, name, content)?.put_if_absent(name)
 }
 
-/// Replaces the file `name` by way of one fixed temporary name, so that crashes leave one file at most. Nobody else may be
-/// replacing it: the caller holds a lock. `before` is done when the new file is on disk and has not got its name yet.
+/// Replaces the file `name` by way of a fixed temporary name, so that crashes leave one file at most. The caller must hold
+/// a lock against concurrent replacements. `before` runs once the new file is on disk, before it gets its name.
 ///
 /// # Errors
-/// When it can't be written, or `before` fails; the old one is as it was.
+/// If the file can't be written, or if `before` fails; the old file is unchanged.
 pub fn replace_locked(
     directory: &Directory,
     [name, temporary]: [&OsStr; 2],
@@ -73,7 +73,7 @@ pub fn replace_locked(
     Ok(metadata)
 }
 
-/// `name` with something before and after it, for a file in the same directory.
+/// `name` with a prefix and a suffix, for a file in the same directory.
 pub fn sibling(before: &str, name: &OsStr, after: &str) -> OsString {
     let mut sibling = OsString::from(before);
     sibling.push(name);
@@ -99,7 +99,7 @@ mod tests {
     fn a_replacement_that_fails_leaves_the_old_file_and_nothing_else() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("a");
-        let (directory, name) = Directory::beside(&path).unwrap();
+        let (directory, name) = Directory::of_entry(&path).unwrap();
         let temporary = sibling(".", &name, ".new");
         let names = [name.as_os_str(), temporary.as_os_str()];
         replace(&directory, &name, 0o600, b"old").unwrap();

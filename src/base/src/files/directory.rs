@@ -82,7 +82,7 @@ impl Directory {
     ///
     /// # Errors
     /// If the directory does not exist, or is not to be trusted.
-    pub fn beside(file: &Path) -> Result<(Self, OsString), FileError> {
+    pub fn of_entry(file: &Path) -> Result<(Self, OsString), FileError> {
         named(file, walk(file, Last::Name)?, |walk| Self::at_end(walk, Owners::Anybody))
     }
 

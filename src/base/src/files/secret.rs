@@ -78,7 +78,7 @@ fn opened(path: &Path) -> Result<(File, Metadata, Vec<FileError>), FileError> {
 /// # Errors
 /// As [`read`], and if it can't be a file of ours.
 pub fn read_own(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
-    let (directory, name) = Directory::beside(path)?;
+    let (directory, name) = Directory::of_entry(path)?;
     let absent = || FileError::io(path, "read", io::ErrorKind::NotFound.into());
     let content = directory.read(&name, most)?.ok_or_else(absent)?;
     let mode = content.metadata.mode() & 0o7777;

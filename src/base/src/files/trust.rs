@@ -136,7 +136,7 @@ fn is_private(group: u32, user: u32) -> bool {
 }
 
 fn is_given(group: u32) -> bool {
-    let is_it = |given: rustix::process::Gid| given.as_raw() == group;
+    let is_group = |given: rustix::process::Gid| given.as_raw() == group;
     let further = rustix::process::getgroups().unwrap_or_default();
-    is_it(rustix::process::getegid()) || further.into_iter().any(is_it)
+    is_group(rustix::process::getegid()) || further.into_iter().any(is_group)
 }

@@ -21,7 +21,7 @@ pub(super) fn read(acme: &mut Table<'_>, own: &str, names: &[String], mistakes: 
             fallback.push(name);
         } else {
             let expected = match others.clone().next() {
-                None => "another resolver, and there is none in certificatesResolvers".to_owned(),
+                None => "another resolver, but there is none in certificatesResolvers".to_owned(),
                 Some(_) => format!("one of the other resolvers {}", listed(others.clone())),
             };
             mistakes.push(Mistake { nearest: nearest(&name, others), ..node.mistake(&expected) });

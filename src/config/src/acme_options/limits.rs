@@ -8,7 +8,7 @@ use crate::{Limit, Limits};
 const NONE: &str = "none";
 
 /// The form of a limit, for mistakes.
-const LIMIT: &str = "so many in so long (a second to a year), as 300/3h or 50/7d, or none";
+const LIMIT: &str = "COUNT/WINDOW (a second to a year), as 300/3h or 50/7d, or none";
 
 /// Reads the limits. Absent ones are those of [`Limits::of_ca`].
 pub(super) fn read(acme: &mut Table<'_>, ca_server: Option<&str>, mistakes: &mut Vec<Mistake>) -> Limits {

@@ -136,7 +136,7 @@ impl Reader<'_> {
         }
         let known = self.names.iter().map(String::as_str);
         let expected = match self.names {
-            [] => "a resolver, and there is none in certificatesResolvers".to_owned(),
+            [] => "a resolver, but there is none in certificatesResolvers".to_owned(),
             _ => format!("one of the resolvers {}", listed(known.clone())),
         };
         mistakes.push(Mistake { nearest: nearest(&name, known), ..node.mistake(&expected) });
@@ -150,8 +150,9 @@ impl Reader<'_> {
                 && self.warns_first_of(key)
             {
                 let path = node.path();
-                self.warnings
-                    .push(format!("{path}: without effect, here and in other routers: see to it in Envoy's {place}"));
+                self.warnings.push(format!(
+                    "{path}: without effect, here and in other routers: configure it in Envoy's {place}"
+                ));
             }
         }
     }

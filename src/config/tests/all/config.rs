@@ -216,7 +216,7 @@ fn two_resolvers_may_fall_back_to_each_other() {
 }
 
 #[test]
-fn a_mac_key_or_its_place_is_refused_and_the_sidecars_flag_is_told() {
+fn a_mac_key_or_its_location_is_refused_and_the_sidecars_flag_is_named() {
     for (hmac, found, flag) in [
         (json!("file:/run/secrets/eab"), "\"file:/run/secrets/eab\"", "--eab le=file:/run/secrets/eab"),
         (json!("env:EAB_HMAC"), "\"env:EAB_HMAC\"", "--eab le=env:EAB_HMAC"),
@@ -336,10 +336,10 @@ fn each_mistake_has_its_line() {
         (with(&acme("dnsChallenge"), json!({"provider": "rfc2136", "propagation": {"requireAllRns": true}})), "certificatesResolvers.le.acme.dnsChallenge.propagation.requireAllRns: found an unknown key, expected one of the keys delayBeforeChecks, disableChecks, requireAllRNS, disableANSChecks; did you mean requireAllRNS?".into()),
         (with(&acme("emial"), json!("a@b.c")), "certificatesResolvers.le.acme.emial: found an unknown key, expected one of the keys email, eab, caServer, caCertificates, caSystemCertPool, caServerName, keyType, httpChallenge, tlsChallenge, dnsChallenge, …; did you mean email?".into()),
         (with(&acme("fallback"), json!("zero")), "certificatesResolvers.le.acme.fallback: found \"zero\", expected a list of other resolvers".into()),
-        (with(&acme("fallback"), json!(["zero"])), "certificatesResolvers.le.acme.fallback[0]: found \"zero\", expected another resolver, and there is none in certificatesResolvers".into()),
+        (with(&acme("fallback"), json!(["zero"])), "certificatesResolvers.le.acme.fallback[0]: found \"zero\", expected another resolver, but there is none in certificatesResolvers".into()),
         (with(&acme("fallback"), json!(["le"])), "certificatesResolvers.le.acme.fallback[0]: found the resolver itself, expected another resolver".into()),
         (with(&acme("rateLimits"), json!("off")), "certificatesResolvers.le.acme.rateLimits: found \"off\", expected an object with limits, or none".into()),
-        (with(&acme("rateLimits"), json!({"ordersPerAccount": "300"})), "certificatesResolvers.le.acme.rateLimits.ordersPerAccount: found \"300\", expected so many in so long (a second to a year), as 300/3h or 50/7d, or none".into()),
+        (with(&acme("rateLimits"), json!({"ordersPerAccount": "300"})), "certificatesResolvers.le.acme.rateLimits.ordersPerAccount: found \"300\", expected COUNT/WINDOW (a second to a year), as 300/3h or 50/7d, or none".into()),
         (with(&acme("rateLimits"), json!({"certificatesPerDomains": "none"})), "certificatesResolvers.le.acme.rateLimits.certificatesPerDomains: found an unknown key, expected one of the keys ordersPerAccount, certificatesPerDomain, duplicateCertificates, failedAuthorizations; did you mean certificatesPerDomain?".into()),
         (with(&acme("stagingServer"), json!("http://ca.example/dir")), "certificatesResolvers.le.acme.stagingServer: found \"http://ca.example/dir\", expected the https URL of the directory of the CA's test system, or none".into()),
         (with(&acme("stagingServer"), json!("https://acme-v02.api.letsencrypt.org/x")), "certificatesResolvers.le.acme.stagingServer: found \"https://acme-v02.api.letsencrypt.org/x\", expected another CA than caServer, or none".into()),
@@ -369,7 +369,7 @@ fn each_mistake_has_its_line() {
 }
 
 #[test]
-fn all_mistakes_are_told_at_once() {
+fn all_mistakes_are_reported_at_once() {
     let mut config = with(&format!("{ACME}/keyType"), json!("RSA"));
     config["routers"]["shop"]["rule"] = json!("Host(`*.*.example`)");
     config["x"] = json!(1);

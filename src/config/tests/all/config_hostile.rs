@@ -30,7 +30,7 @@ fn lines(value: &Value) -> Vec<String> {
 }
 
 #[test]
-fn a_password_in_a_url_is_not_told() {
+fn a_password_in_a_url_is_not_shown() {
     for url in ["https://user:secret@ca.example/dir", "https://secret@ca.example/dir", "http://u:secret@ca.example"] {
         let mut config = least();
         config["certificatesResolvers"]["le"]["acme"]["caServer"] = json!(url);
@@ -44,7 +44,7 @@ fn a_password_in_a_url_is_not_told() {
 }
 
 #[test]
-fn a_secret_under_a_key_that_is_not_taken_is_not_told() {
+fn a_secret_under_an_unknown_key_is_not_shown() {
     let mut config = least();
     config["certificatesResolvers"]["le"]["acme"]["eab"] = json!({"kid": "k", "hmacEncoded": "secret"});
     config["certificatesResolvers"]["le"]["acme"]["hmac"] = json!("secret");
@@ -100,7 +100,7 @@ fn thousands_of_resolvers_are_not_listed_one_by_one() {
 }
 
 #[test]
-fn one_wrong_thing_is_told_once() {
+fn a_mistake_is_reported_once() {
     let cases = [
         ("role", json!("responer"), "role"),
         ("certificatesResolvers", json!([]), "certificatesResolvers"),
@@ -248,7 +248,7 @@ mod arbitrary {
 
         /// A correct configuration with one value replaced, so that the code after the first checks is reached too.
         #[test]
-        fn any_value_anywhere_is_taken_or_told(place in 0_usize..12, value in value()) {
+        fn any_value_anywhere_is_accepted_or_reported(place in 0_usize..12, value in value()) {
             let pointers = [
                 "/role", "/certificatesResolvers/le/acme/email", "/certificatesResolvers/le/acme/httpChallenge",
                 "/certificatesResolvers/le/acme", "/certificatesResolvers/le", "/certificatesResolvers", "/routers",

@@ -167,7 +167,7 @@ fn a_router_of_traefiks_is_taken_whole() {
     assert_eq!(warnings.len(), 7, "one for each key, not for each router: {warnings:#?}");
     assert_eq!(
         warnings[0],
-        "routers.a.service: without effect, here and in other routers: see to it in Envoy's clusters"
+        "routers.a.service: without effect, here and in other routers: configure it in Envoy's clusters"
     );
     assert_eq!(warnings[6], "routers.c.tls: no certResolver, here or in other routers: nothing is ordered");
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// A record, and the challenge it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Entry {
+pub(crate) struct JournalEntry {
     pub(crate) provider: String,
     pub(crate) resolver: String,
     pub(crate) fqdn: String,
@@ -19,17 +19,17 @@ pub(crate) struct Entry {
 
 /// The identity of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct EntryKey {
     pub(crate) provider: String,
     pub(crate) resolver: String,
     pub(crate) fqdn: String,
     pub(crate) value: String,
 }
 
-impl Entry {
-    pub(crate) fn key(&self) -> Key {
+impl JournalEntry {
+    pub(crate) fn key(&self) -> EntryKey {
         let Self { provider, resolver, fqdn, value, .. } = self.clone();
-        Key { provider, resolver, fqdn, value }
+        EntryKey { provider, resolver, fqdn, value }
     }
 
     /// The record in the form for providers.

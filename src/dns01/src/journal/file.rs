@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::Entry;
+use super::entry::JournalEntry;
 use base::state_file;
 
 /// Version of the file's schema.
@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
-    records: Vec<Entry>,
+    records: Vec<JournalEntry>,
 }
 
 /// Reads the records in the file; none if it does not exist. An unreadable file is set aside, under a name with the time
@@ -25,7 +25,7 @@ struct Document {
 ///
 /// # Errors
 /// If the file can't be set aside either.
-pub(super) fn read(path: &Path, now: i64) -> Result<Vec<Entry>, String> {
+pub(super) fn read(path: &Path, now: i64) -> Result<Vec<JournalEntry>, String> {
     let why = match parse(path) {
         Ok(entries) => return Ok(entries),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path, now: i64) -> Result<Vec<Entry>, String> {
     }
 }
 
-fn parse(path: &Path) -> io::Result<Vec<Entry>> {
+fn parse(path: &Path) -> io::Result<Vec<JournalEntry>> {
     let document: Document = state_file::read(path, MAX_BYTES)?;
     if document.version != VERSION {
         return Err(io::Error::other(format!("expected version {VERSION}, found {}", document.version)));
@@ -58,7 +58,7 @@ fn parse(path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// Replaces the file. On `Ok` the new file is on disk; on an error the old one is still there.
-pub(super) fn write(path: &Path, records: Vec<Entry>) -> io::Result<()> {
+pub(super) fn write(path: &Path, records: Vec<JournalEntry>) -> io::Result<()> {
     if records.is_empty() {
         return state_file::remove(path);
     }

@@ -17,7 +17,7 @@ use tokio::task::spawn_blocking;
 
 use base::clock::Clock;
 use base::state_file;
-pub(super) use entry::{Entry, Key};
+pub(super) use entry::{EntryKey, JournalEntry};
 
 /// Suffix of the storage's path for the journal.
 const SUFFIX: &str = ".dns-records";
@@ -41,14 +41,14 @@ pub(super) struct Journal {
 
 #[derive(Default)]
 struct State {
-    records: BTreeMap<Key, Held>,
+    records: BTreeMap<EntryKey, Held>,
     revision: u64,
     /// The reason why the file can't be used.
     broken: Option<String>,
 }
 
 struct Held {
-    entry: Entry,
+    entry: JournalEntry,
     /// Number of owners. A record without owners is to be removed.
     owners: usize,
 }
@@ -72,7 +72,7 @@ impl Journal {
 
     /// Adds an owner to this record; on return the record is on disk, if that is required. After `Ok` the caller has to
     /// call [`Self::release`].
-    pub(super) async fn hold(&self, entry: &Entry, need: Need) -> Result<(), String> {
+    pub(super) async fn hold(&self, entry: &JournalEntry, need: Need) -> Result<(), String> {
         let is_new = {
             let mut state = self.state();
             if let Some(why) = &state.broken {
@@ -87,8 +87,8 @@ impl Journal {
         let saved = match (self.save().await, need) {
             (Err(why), Need::MayBeInMemory) => {
                 let (fqdn, file) = (&entry.fqdn, self.path.display());
-                tracing::error!(fqdn, %file, why, "a TXT record is made that the journal could not keep: if the sidecar is killed, \
-                    it is to be removed by hand");
+                tracing::error!(fqdn, %file, why, "a TXT record is created that could not be saved to the journal; if \
+                    the sidecar is killed, remove the record by hand");
                 Ok(())
             }
             (saved, _) => saved,
@@ -103,24 +103,24 @@ impl Journal {
     }
 
     /// Removes an owner from this record.
-    pub(super) fn release(&self, key: &Key) {
+    pub(super) fn release(&self, key: &EntryKey) {
         if let Some(held) = self.state().records.get_mut(key) {
             held.owners = held.owners.saturating_sub(1);
         }
     }
 
     /// The records without owners.
-    pub(super) fn unwanted(&self) -> Vec<Entry> {
+    pub(super) fn unwanted(&self) -> Vec<JournalEntry> {
         self.state().records.values().filter(|held| held.owners == 0).map(|held| held.entry.clone()).collect()
     }
 
     /// True if the record is in the journal and has no owner.
-    pub(super) fn is_unwanted(&self, key: &Key) -> bool {
+    pub(super) fn is_unwanted(&self, key: &EntryKey) -> bool {
         self.state().records.get(key).is_some_and(|held| held.owners == 0)
     }
 
     /// Removes the record from the journal, unless it has an owner by now.
-    pub(super) async fn forget(&self, key: &Key) {
+    pub(super) async fn forget(&self, key: &EntryKey) {
         {
             let mut state = self.state();
             if state.records.get(key).is_none_or(|held| held.owners > 0) {

@@ -59,7 +59,7 @@ impl Exchange for Network {
     fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>> {
         Box::pin(async move {
             // The semaphore is never closed.
-            let _place = self.questions.acquire().await;
+            let _permit = self.questions.acquire().await;
             let answer = over_udp(server, request(question)).await?;
             if !answer.metadata.truncation {
                 return Ok(answer.into());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_way_to_it_is_told_apart() {
+    fn an_address_without_a_route_is_told_apart() {
         let of = |kind: io::ErrorKind| Unanswered::from(NetError::from(io::Error::from(kind)));
         assert_eq!(of(io::ErrorKind::NetworkUnreachable), Unanswered::NoRoute);
         assert_eq!(of(io::ErrorKind::TimedOut), Unanswered::Timeout);

@@ -10,7 +10,7 @@
 //! | `server.rs` | one of them |
 //! | `delegation.rs` | chains of CNAMEs |
 //! | `zone.rs` | the zone of a name, and its servers |
-//! | `sight.rs` | the TXT records that servers return for a name |
+//! | `txt_answer.rs` | the TXT records that servers return for a name |
 //! | `error.rs` | the reason why there is no answer |
 
 mod delegation;
@@ -18,11 +18,11 @@ mod error;
 mod exchange;
 mod recursive;
 mod server;
-mod sight;
 #[cfg(test)]
 pub(super) mod testing;
 #[cfg(test)]
 mod tests;
+mod txt_answer;
 mod zone;
 
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use hickory_resolver::proto::rr::Name;
 pub use error::LookupError;
 pub use exchange::{Exchange, Network, Question, Unanswered};
 pub use recursive::MAX_SERVERS;
-pub(super) use sight::{Look, lacking};
+pub(super) use txt_answer::{ServerAnswer, lacking};
 pub(super) use zone::NameServer;
 
 use server::Server;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::exchange::{Exchange, Question};
 use super::server::Server;
-use super::sight::code;
+use super::txt_answer::code;
 use super::{Lookup, LookupError};
 use crate::servers::PORT;
 

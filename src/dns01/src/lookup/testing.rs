@@ -22,10 +22,10 @@ pub(crate) const NS2: &str = "192.0.2.2:53";
 
 /// All name servers.
 #[derive(Clone, Default)]
-pub(crate) struct FakeDns(Arc<Mutex<World>>);
+pub(crate) struct FakeDns(Arc<Mutex<State>>);
 
 #[derive(Default)]
-struct World {
+struct State {
     servers: HashMap<SocketAddr, Server>,
     asked: Vec<(SocketAddr, Question)>,
 }
@@ -33,12 +33,12 @@ struct World {
 #[derive(Default)]
 struct Server {
     records: Vec<(Name, RData)>,
-    trouble: Option<Trouble>,
+    fault: Option<Fault>,
 }
 
 /// A server's misbehaviour.
 #[derive(Clone, Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum Fault {
     /// Answers every query with this code.
     Code(ResponseCode),
     /// Answers that it does not have the zone.
@@ -68,8 +68,8 @@ impl FakeDns {
         self.server(server, |server| server.records.retain(|(name_, there)| *name_ != name(at) || there != data));
     }
 
-    pub(crate) fn trouble(&self, server: &str, trouble: Trouble) {
-        self.server(server, |server| server.trouble = Some(trouble));
+    pub(crate) fn fault(&self, server: &str, fault: Fault) {
+        self.server(server, |server| server.fault = Some(fault));
     }
 
     /// The TXT records of a name at a server, in order.
@@ -84,42 +84,42 @@ impl FakeDns {
 
     /// Number of queries for this type at a server.
     pub(crate) fn asked(&self, server: &str, kind: RecordType) -> usize {
-        let asked = &self.world().asked;
+        let asked = &self.state().asked;
         asked.iter().filter(|(at, question)| *at == server.parse().unwrap() && question.kind == kind).count()
     }
 
     fn server<T>(&self, server: &str, change: impl FnOnce(&mut Server) -> T) -> T {
-        change(self.world().servers.entry(server.parse().unwrap()).or_default())
+        change(self.state().servers.entry(server.parse().unwrap()).or_default())
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
 }
 
 impl Exchange for FakeDns {
     fn ask<'a>(&'a self, server: SocketAddr, question: &'a Question) -> BoxFuture<'a, Result<Message, Unanswered>> {
-        self.world().asked.push((server, question.clone()));
+        self.state().asked.push((server, question.clone()));
         Box::pin(async move {
-            let trouble = match self.world().servers.get(&server) {
-                Some(server) => server.trouble.clone(),
-                None => Some(Trouble::Silent(Duration::from_secs(5), Unanswered::Timeout)),
+            let fault = match self.state().servers.get(&server) {
+                Some(server) => server.fault.clone(),
+                None => Some(Fault::Silent(Duration::from_secs(5), Unanswered::Timeout)),
             };
-            if let Some(Trouble::Silent(after, unanswered)) = trouble {
+            if let Some(Fault::Silent(after, unanswered)) = fault {
                 sleep(after).await;
                 return Err(unanswered);
             }
             let mut answer = self.answer(server, question);
-            match trouble {
-                Some(Trouble::Code(code)) => {
+            match fault {
+                Some(Fault::Code(code)) => {
                     answer.answers.clear();
                     answer.metadata.response_code = code;
                 }
-                Some(Trouble::Lame) => {
+                Some(Fault::Lame) => {
                     answer.answers.clear();
                     answer.metadata.authoritative = false;
                 }
-                Some(Trouble::Silent(..)) | None => {}
+                Some(Fault::Silent(..)) | None => {}
             }
             Ok(answer)
         })
@@ -130,8 +130,8 @@ impl FakeDns {
     fn answer(&self, server: SocketAddr, question: &Question) -> Message {
         let mut answer = Message::new(1, MessageType::Response, OpCode::Query);
         answer.metadata.authoritative = !question.recursive;
-        let world = self.world();
-        let records = &world.servers[&server].records;
+        let state = self.state();
+        let records = &state.servers[&server].records;
         let at_name =
             records.iter().filter(|(name, data)| *name == question.name && data.record_type() == question.kind);
         answer.add_answers(at_name.map(|(name, data)| Record::from_rdata(name.clone(), 60, data.clone())));

@@ -9,8 +9,8 @@ use hickory_resolver::proto::rr::RecordType;
 use tokio::time::Instant;
 
 use super::delegation::MAX_CNAMES;
-use super::testing::{FakeDns, NS1, NS2, RECURSIVE, Trouble, a, cname, ns, soa, txt};
-use super::{Look, Lookup, LookupError, name};
+use super::testing::{FakeDns, Fault, NS1, NS2, RECURSIVE, a, cname, ns, soa, txt};
+use super::{Lookup, LookupError, ServerAnswer, name};
 use crate::lookup::exchange::Unanswered;
 
 async fn lookup(dns: &FakeDns) -> Lookup {
@@ -30,7 +30,7 @@ async fn zone_of(dns: &FakeDns, of: &str) -> Result<String, String> {
 async fn looks(dns: &FakeDns, at: &str) -> Vec<String> {
     let lookup = lookup(dns).await;
     let servers = lookup.name_servers(&name("example.").unwrap()).await.unwrap();
-    lookup.look_at(&servers, &name(at).unwrap()).await.iter().map(Look::to_string).collect()
+    lookup.ask_authoritative(&servers, &name(at).unwrap()).await.iter().map(ServerAnswer::to_string).collect()
 }
 
 fn link(dns: &FakeDns, from: &str, to: &str) {
@@ -70,7 +70,7 @@ async fn the_longest_chain_is_followed_and_no_longer_one() {
 }
 
 #[tokio::test]
-async fn a_circle_is_told_with_its_names() {
+async fn a_loop_is_reported_with_its_names() {
     let dns = FakeDns::new();
     link(&dns, "a.example.", "b.example.");
     link(&dns, "b.example.", "a.example.");
@@ -89,7 +89,7 @@ async fn the_zone_is_the_nearest_with_a_soa() {
 }
 
 #[tokio::test]
-async fn a_name_without_a_zone_is_told() {
+async fn a_name_without_a_zone_is_reported() {
     let error = zone_of(&FakeDns::new(), "a.test.").await.unwrap_err();
     assert!(error.contains("no zone was found for a.test."), "{error}");
 }
@@ -97,7 +97,7 @@ async fn a_name_without_a_zone_is_told() {
 #[tokio::test]
 async fn when_one_recursive_server_fails_the_next_is_asked() {
     let dns = FakeDns::new();
-    dns.trouble("198.51.100.1:53", Trouble::Code(ResponseCode::ServFail));
+    dns.fault("198.51.100.1:53", Fault::Code(ResponseCode::ServFail));
     let servers = ["198.51.100.1:53".to_owned(), RECURSIVE.to_owned()];
     let lookup = Lookup::new(Arc::new(dns), &servers, 53).await;
     assert_eq!(lookup.zone_of(&name("a.example.").unwrap()).await.unwrap().to_string(), "example.");
@@ -116,9 +116,9 @@ async fn a_recursive_server_that_is_silent_costs_its_time_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_all_recursive_servers_fail_each_is_told() {
+async fn if_all_recursive_servers_fail_each_is_reported() {
     let dns = FakeDns::new();
-    dns.trouble(RECURSIVE, Trouble::Code(ResponseCode::ServFail));
+    dns.fault(RECURSIVE, Fault::Code(ResponseCode::ServFail));
     let servers = [RECURSIVE.to_owned(), "203.0.113.1:53".to_owned()];
     let lookup = Lookup::new(Arc::new(dns), &servers, 53).await;
     let error = lookup.zone_of(&name("a.example.").unwrap()).await.unwrap_err();
@@ -128,7 +128,7 @@ async fn when_all_recursive_servers_fail_each_is_told() {
 }
 
 #[tokio::test]
-async fn a_recursive_server_may_be_a_name_and_is_told_when_it_has_no_address() {
+async fn a_recursive_server_may_be_a_name_and_is_reported_without_an_address() {
     let dns = Arc::new(FakeDns::new());
     dns.add("127.0.0.1:5353", "example.", soa());
     let lookup = Lookup::new(dns.clone(), &["127.0.0.1:5353".to_owned()], 53).await;
@@ -142,7 +142,7 @@ async fn a_recursive_server_may_be_a_name_and_is_told_when_it_has_no_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_server_of_the_zone_is_asked_itself_and_what_it_sees_is_told() {
+async fn every_server_of_the_zone_is_asked_and_its_answer_is_reported() {
     let dns = FakeDns::new();
     dns.add(NS1, "_acme-challenge.a.example.", txt("one"));
     dns.add(NS1, "_acme-challenge.a.example.", txt("two"));
@@ -152,20 +152,20 @@ async fn every_server_of_the_zone_is_asked_itself_and_what_it_sees_is_told() {
         ["ns1.example. (192.0.2.1): 2 other values", "ns2.example. (192.0.2.2): no such name"]
     );
     assert_eq!(dns.asked(RECURSIVE, RecordType::TXT), 0);
-    let troubles = [
-        (Trouble::Code(ResponseCode::ServFail), "SERVFAIL"),
-        (Trouble::Code(ResponseCode::Refused), "REFUSED"),
-        (Trouble::Lame, "it does not have the zone"),
-        (Trouble::Silent(Duration::from_secs(5), Unanswered::Timeout), "no answer"),
+    let faults = [
+        (Fault::Code(ResponseCode::ServFail), "SERVFAIL"),
+        (Fault::Code(ResponseCode::Refused), "REFUSED"),
+        (Fault::Lame, "it does not have the zone"),
+        (Fault::Silent(Duration::from_secs(5), Unanswered::Timeout), "no answer"),
     ];
-    for (trouble, expected) in troubles {
-        dns.trouble(NS2, trouble);
+    for (fault, expected) in faults {
+        dns.fault(NS2, fault);
         assert_eq!(looks(&dns, at).await[1], format!("ns2.example. (192.0.2.2): {expected}"));
     }
 }
 
 #[tokio::test]
-async fn a_server_without_an_address_is_told() {
+async fn a_server_without_an_address_is_reported() {
     let dns = FakeDns::new();
     dns.add(RECURSIVE, "example.", ns("ns3.example."));
     assert_eq!(looks(&dns, "a.example.").await[2], "ns3.example.: its name has no address");
@@ -176,9 +176,9 @@ async fn a_server_is_asked_at_its_next_address_when_the_first_is_silent() {
     let dns = FakeDns::new();
     dns.add(RECURSIVE, "ns2.example.", a("[2001:db8::2]:53"));
     dns.add("[2001:db8::2]:53", "a.example.", txt("x"));
-    dns.trouble(NS2, Trouble::Silent(Duration::ZERO, Unanswered::Timeout));
+    dns.fault(NS2, Fault::Silent(Duration::ZERO, Unanswered::Timeout));
     assert_eq!(looks(&dns, "a.example.").await[1], "ns2.example. (2001:db8::2): 1 other value");
-    dns.trouble("[2001:db8::2]:53", Trouble::Silent(Duration::ZERO, Unanswered::NoRoute));
+    dns.fault("[2001:db8::2]:53", Fault::Silent(Duration::ZERO, Unanswered::NoRoute));
     assert_eq!(looks(&dns, "a.example.").await[1], "ns2.example. (192.0.2.2): no answer");
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use self::key::Key;
+use self::key::TsigKey;
 use self::message::{Change, Update};
 use super::ProviderError;
 use super::record::Record;
@@ -31,7 +31,7 @@ pub(super) struct Rfc2136 {
     nameserver: String,
     /// Zones that take precedence over the one found by DNS; the longest names first.
     zones: Vec<String>,
-    key: Option<Key>,
+    key: Option<TsigKey>,
     ttl: u32,
     timeout: Duration,
     /// The clock for signed updates.
@@ -58,7 +58,7 @@ impl Rfc2136 {
                 )
             })?,
             zones,
-            key: Key::from_values(values).map_err(wrong)?,
+            key: TsigKey::from_values(values).map_err(wrong)?,
             ttl,
             timeout: Duration::from_secs(seconds),
             clock,

@@ -1,7 +1,6 @@
 //! Removes credentials from a foreign text: an API may echo its input.
 
-use std::fmt::Write as _;
-
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::SecretText;
 
 use super::table::Row;
@@ -58,16 +57,11 @@ impl Scrub {
     }
 }
 
+/// Whatever clients leave as it is in a URL.
+const IN_A_URL: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'*');
+
 fn in_url(secret: &str) -> String {
-    let mut text = String::new();
-    for byte in secret.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.~*".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    text
+    utf8_percent_encode(secret, &IN_A_URL).collect()
 }
 
 fn without_queries(text: &str) -> String {

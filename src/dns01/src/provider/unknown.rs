@@ -182,7 +182,7 @@ pub(super) fn error(code: &str) -> ProviderError {
                 format!("known are {}; `envoy-autocert dns-providers` lists all", listed(sorted))
             }
         };
-        format!("there is no such provider: {hint}")
+        format!("unknown provider: {hint}")
     };
     ProviderError::configuration(&shortened(code), why)
 }
@@ -194,10 +194,7 @@ mod tests {
     #[test]
     fn the_nearest_code_is_named() {
         let text = error("cloudfare").to_string();
-        assert!(
-            text.ends_with("DNS provider cloudfare: there is no such provider: did you mean cloudflare?"),
-            "{text}"
-        );
+        assert!(text.ends_with("DNS provider cloudfare: unknown provider: did you mean cloudflare?"), "{text}");
         let text = error("rout53").to_string();
         assert!(text.contains("did you mean route53?"), "{text}");
         let text = error("grrrrrr").to_string();
@@ -206,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_only_lego_has_is_told_from_a_misspelt_one() {
+    fn a_provider_that_only_lego_has_is_distinguished_from_a_misspelt_one() {
         let text = error("designate").to_string();
         assert!(
             text.contains("of lego's is not supported") && text.contains("`exec`") && text.contains("CNAME"),

@@ -89,11 +89,11 @@ pub(super) fn read(path: &str, variable: &str) -> Result<SecretText, VariableErr
     let read = secret::read_exposed(Path::new(path), MAX_VALUE).map_err(|error| match error {
         FileError::Io { error, .. } => failed(&error),
         // A pipe could block.
-        FileError::NotAFile(_) => failed(&"it is no ordinary file"),
+        FileError::NotAFile(_) => failed(&"it is no regular file"),
         FileError::TooLarge { .. } => failed(&format!("it is longer than {MAX_VALUE} bytes")),
         other => VariableError::new(variable, other.to_string()),
     })?;
-    exposed::tell(Path::new(path), &read);
+    exposed::warn(Path::new(path), &read);
     let text = String::from_utf8(read.bytes).map_err(|_| failed(&"it is no UTF-8 text"))?;
     Ok(SecretText::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }

@@ -115,8 +115,9 @@ async fn made(api: Api, client: &DnsUpdater, request: &Request) -> dns_update::R
     let (name, zone, ttl) = (request.fqdn.as_str(), request.zone.as_str(), request.ttl);
     let mut records = vec![DnsRecord::TXT(request.value.clone())];
     if api.looks_first {
-        let there = dns_api::list(client, name, zone).await?;
-        let same = there.into_iter().find(|record| matches!(record, DnsRecord::TXT(text) if is(text, &request.value)));
+        let existing = dns_api::list(client, name, zone).await?;
+        let same =
+            existing.into_iter().find(|record| matches!(record, DnsRecord::TXT(text) if is(text, &request.value)));
         match (request.action, same) {
             (Action::Present, Some(_)) | (Action::CleanUp, None) => return Ok(()),
             (Action::Present, None) => {}

@@ -33,13 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const A: &str = "_acme-challenge.a.example.";
 
 /// A sidecar's solver, its files, and everything it talks to.
-struct World {
+struct Fixture {
     directory: TempDir,
     dns: FakeDns,
     provider: FakeProvider,
 }
 
-impl World {
+impl Fixture {
     fn new() -> Self {
         let dns = FakeDns::new();
         let provider = FakeProvider(Arc::new(Mutex::new(Provider::new(dns.clone()))));

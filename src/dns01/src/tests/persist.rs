@@ -40,7 +40,7 @@ async fn check_text(text: &str, wildcard: bool) -> Result<(), String> {
 }
 
 #[tokio::test]
-async fn a_missing_record_is_told_as_the_line_to_set() {
+async fn a_missing_record_is_reported_as_the_line_to_set() {
     let dns = FakeDns::new();
     let found = "found: ns1.example. (192.0.2.1): no such name; ns2.example. (192.0.2.2): no such name";
     let value = format!("ca.example; accounturi={ACCOUNT}");
@@ -51,7 +51,7 @@ async fn a_missing_record_is_told_as_the_line_to_set() {
 }
 
 #[tokio::test]
-async fn the_record_that_is_told_is_right() {
+async fn the_reported_record_is_right() {
     assert_eq!(check_text(GOOD, true).await, Ok(()));
     assert_eq!(check_text(&format!("ca.example; accounturi={ACCOUNT}"), false).await, Ok(()));
 }
@@ -130,7 +130,7 @@ async fn recursive_servers_are_asked_when_the_zones_own_are_not_to_be() {
 }
 
 #[tokio::test]
-async fn a_hostile_record_is_told_on_one_line_and_cut() {
+async fn a_hostile_record_is_reported_on_one_line_and_cut() {
     let why = check_text(&format!("x\n\u{1b}[31m{}", "y".repeat(60_000)), true).await.unwrap_err();
     assert!(!why.contains(char::is_control) && why.len() < 1000, "{why}");
 }

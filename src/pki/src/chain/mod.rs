@@ -136,7 +136,7 @@ pub fn serial_text(raw: &[u8]) -> String {
         [0, rest @ ..] if !rest.is_empty() => rest,
         raw => raw,
     };
-    significant.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(significant)
 }
 
 /// By Traefik's names, also for types that we don't make but users bring.

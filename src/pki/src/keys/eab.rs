@@ -81,7 +81,7 @@ async fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, Why> {
     let path = PathBuf::from(path);
     let read = spawn_blocking(move || {
         let read = secret::read_exposed(&path, MAX_ENCODED)?;
-        exposed::tell(&path, &read);
+        exposed::warn(&path, &read);
         Ok(Zeroizing::new(read.bytes))
     });
     // It is cancelled only when the runtime ends, and panics only by a bug.
@@ -136,7 +136,7 @@ impl fmt::Display for MacKeyError {
         }
         match &self.why {
             Why::Io(error) => write!(f, "{error}; does the sidecar's user have access?"),
-            Why::NoFile => f.write_str("it is no ordinary file"),
+            Why::NoFile => f.write_str("it is no regular file"),
             Why::NotBase64 => f.write_str("expected the MAC key that the CA gave you, in base64url, and nothing else"),
             Why::TooLong => write!(f, "it is longer than {MAX_ENCODED} bytes: expected a MAC key in base64url alone"),
             Why::Unconfigured => f.write_str("none is configured; `--eab RESOLVER=file:PATH` says where it is"),
@@ -200,7 +200,7 @@ mod tests {
             assert!(error.contains(&path.display().to_string()) && error.contains(expected), "{error}");
             assert!(text.is_empty() || !error.contains(&text));
         }
-        assert!(error(&format!("file:{}", home.path().display())).await.contains("no ordinary file"));
+        assert!(error(&format!("file:{}", home.path().display())).await.contains("no regular file"));
     }
 
     #[tokio::test]

@@ -215,7 +215,9 @@ fn address(bytes: &[u8]) -> Option<String> {
 fn version(chain: &[CertificateDer<'_>]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     chain.iter().for_each(|der| context.update(der));
-    context.finish().as_ref().iter().take(VERSION_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = hex::encode(context.finish());
+    digits.truncate(2 * VERSION_BYTES);
+    digits
 }
 
 fn key_block(key: &PrivateKeyDer<'_>) -> String {

@@ -52,15 +52,16 @@ impl Snapshot {
     }
 
     /// Adds the names of a certificate.
-    pub(crate) fn add(&mut self, certificate: &Certificate<'_>, now: i64) {
+    pub(crate) fn add(&mut self, shared: &Shared, certificate: &Certificate<'_>, now: i64) {
         for name in certificate.names {
             let Some(line) = certificate.line(name) else { continue };
-            let index = usize::try_from(shard_of(name)).unwrap_or_default();
-            let Some(lines) = self.0.get_mut(index) else { continue };
+            let number = shard_of(name);
+            let Some(lines) = self.0.get_mut(usize::try_from(number).unwrap_or_default()) else { continue };
             line.write(lines);
             // What a shard could not hold is not kept either.
             if lines.len() > 2 * shard::MAX {
-                *lines = shard::joined(shard::lines(lines), 0, now);
+                let value = shared.read(&key(number)).ok().flatten().unwrap_or_default();
+                *lines = shard::joined(Shard::read(&value).ranked(lines), 0, now);
             }
         }
     }
@@ -75,11 +76,7 @@ pub(crate) fn replace(shared: &Shared, epoch: u64, snapshot: &Snapshot, now: i64
         }
         shared.update(&key, |value| {
             let old = Shard::read(value);
-            let mut lines = shard::lines(new);
-            for line in &mut lines {
-                line.rank = old.line(line.name).map_or(line.rank, |old| old.rank.max(line.rank));
-            }
-            old.replaced_by(epoch, lines, now)
+            old.replaced_by(epoch, old.ranked(new), now)
         })?;
     }
     Ok(())

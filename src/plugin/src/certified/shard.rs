@@ -90,6 +90,15 @@ impl<'a> Shard<'a> {
         self.lines.lines().find(is_its_own).and_then(Line::read)
     }
 
+    /// The lines of another text, with the ranks that this one gives their names where these are higher.
+    pub(super) fn ranked(self, other: &str) -> Vec<Line<'_>> {
+        let mut lines = lines(other);
+        for line in &mut lines {
+            line.rank = self.line(line.name).map_or(line.rank, |known| known.rank.max(line.rank));
+        }
+        lines
+    }
+
     /// The value with these lines in place of all; `None` where that changes nothing, or a later leader wrote this one.
     pub(super) fn replaced_by(self, epoch: u64, lines: Vec<Line<'_>>, now: i64) -> Option<Vec<u8>> {
         if self.epoch > epoch {
@@ -109,7 +118,7 @@ impl<'a> Shard<'a> {
 }
 
 /// The lines of a text without its head.
-pub(super) fn lines(text: &str) -> Vec<Line<'_>> {
+fn lines(text: &str) -> Vec<Line<'_>> {
     text.lines().filter_map(Line::read).collect()
 }
 

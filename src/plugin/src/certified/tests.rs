@@ -28,10 +28,10 @@ fn publish_names(shared: &Shared, epoch: u64, wanted: &[&str], not_after: i64) {
 }
 
 /// A snapshot of one certificate a name.
-fn snapshot(certificates: &[(&str, i64, i64)]) -> Snapshot {
+fn snapshot(shared: &Shared, certificates: &[(&str, i64, i64)]) -> Snapshot {
     let mut snapshot = Snapshot::new();
     for (name, not_after, rank) in certificates {
-        snapshot.add(&certificate(&names(&[name]), *not_after, *rank), NOW);
+        snapshot.add(shared, &certificate(&names(&[name]), *not_after, *rank), NOW);
     }
     snapshot
 }
@@ -86,7 +86,7 @@ fn of_two_certificates_for_a_name_the_one_that_ends_last_counts() {
     replace(
         &shared,
         1,
-        &snapshot(&[("a.example", NOW + 5, 3), ("a.example", NOW + 9, 1), ("a.example", NOW + 7, 2)]),
+        &snapshot(&shared, &[("a.example", NOW + 5, 3), ("a.example", NOW + 9, 1), ("a.example", NOW + 7, 2)]),
         NOW,
     )
     .unwrap();
@@ -97,7 +97,7 @@ fn of_two_certificates_for_a_name_the_one_that_ends_last_counts() {
 fn a_certificate_that_is_gone_leaves_the_table() {
     let (_, shared) = table();
     publish_names(&shared, 1, &["a.example", "b.example"], NOW + 10);
-    replace(&shared, 1, &snapshot(&[("b.example", NOW + 20, 1)]), NOW).unwrap();
+    replace(&shared, 1, &snapshot(&shared, &[("b.example", NOW + 20, 1)]), NOW).unwrap();
     assert_eq!(not_after(&shared, "a.example", NOW), None);
     assert_eq!(not_after(&shared, "b.example", NOW), Some(NOW + 20));
 }
@@ -107,14 +107,14 @@ fn a_leader_that_lost_its_lease_overwrites_nothing_of_the_next_one() {
     let (_, shared) = table();
     publish_names(&shared, 7, &["a.example"], NOW + 10);
     publish_names(&shared, 6, &["a.example"], NOW + 99);
-    replace(&shared, 6, &snapshot(&[]), NOW).unwrap();
+    replace(&shared, 6, &snapshot(&shared, &[]), NOW).unwrap();
     assert_eq!(not_after(&shared, "a.example", NOW), Some(NOW + 10));
 }
 
 #[test]
 fn a_table_that_has_not_changed_is_not_written() {
     let (fake, shared) = table();
-    let all = snapshot(&[("a.example", NOW + 10, 1)]);
+    let all = snapshot(&shared, &[("a.example", NOW + 10, 1)]);
     replace(&shared, 1, &all, NOW).unwrap();
     let key = key(shard_of("a.example"));
     let before = fake.shared_data(&key).unwrap();
@@ -130,7 +130,7 @@ fn the_newest_and_those_asked_for_stay_in_a_full_shard() {
     let names = colliding(300);
     let mut all = Snapshot::new();
     for (rank, name) in (1..).zip(&names) {
-        all.add(&certificate(std::slice::from_ref(name), NOW + 10, rank), NOW);
+        all.add(&shared, &certificate(std::slice::from_ref(name), NOW + 10, rank), NOW);
     }
     replace(&shared, 1, &all, NOW).unwrap();
     let known = |name: &str| not_after(&shared, name, NOW).is_some();
@@ -149,6 +149,12 @@ fn the_newest_and_those_asked_for_stay_in_a_full_shard() {
     }
     assert!(known(last), "asked for since the others were issued");
     assert!(known(&newer[0]) && known(&newer[99]));
+    // More than can be kept while the state is read.
+    for (rank, name) in (1..).zip(&newer) {
+        all.add(&shared, &certificate(std::slice::from_ref(name), NOW + 10, rank), NOW);
+    }
+    replace(&shared, 1, &all, NOW).unwrap();
+    assert!(known(last), "asked for");
 }
 
 #[test]
@@ -156,7 +162,7 @@ fn marking_a_name_is_a_write_an_hour_and_only_where_room_is_short() {
     let (fake, shared) = table();
     let key = key(shard_of("a.example"));
     let number = || fake.shared_data(&key).unwrap().unwrap().1;
-    replace(&shared, 1, &snapshot(&[("a.example", NOW + 99_999, 1)]), NOW).unwrap();
+    replace(&shared, 1, &snapshot(&shared, &[("a.example", NOW + 99_999, 1)]), NOW).unwrap();
     let first = number();
     assert!(not_after(&shared, "a.example", NOW).is_some());
     assert_eq!(number(), first);

@@ -19,6 +19,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::backoff::Backoff;
 use futures::future::{Either, select};
 use log::Level;
 
@@ -101,13 +102,13 @@ async fn lead(world: &Rc<World>, epoch: u64) {
 
 /// Asks the sidecar for its lease, and reigns whenever it has it, for ever.
 async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 sidecar.forget_refusal();
                 reign::reign(world, sidecar, &lease).await;
-                pause = FIRST_PAUSE;
+                backoff.reset();
             }
             Ok(lease) => {
                 let why = "another Envoy of this sidecar runs the engine, and is told what is wanted here";
@@ -117,8 +118,7 @@ async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
                 world.timers.sleep(wait.clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
             }
             Err(AskError::Away(_)) => {
-                world.timers.sleep(pause).await;
-                pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                world.timers.sleep(backoff.next_wait()).await;
             }
             Err(AskError::FenceLost(why) | AskError::Refused(why)) => {
                 sidecar.tell_refusal(Level::Warn, &format!("the engine can't run: {why}"));

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use engine::backoff::Backoff;
 use engine::{self, WantsFeed};
 use futures::future::{join, select};
 use protocol::Lease;
@@ -87,17 +88,17 @@ fn beat(lease: &Lease) -> Duration {
 async fn drive(world: &Rc<World>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
     let host = Ca::new(Rc::clone(world));
     let vault = SidecarVault::new(Rc::clone(world), Rc::clone(sidecar));
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let start = world.clock.steady();
         let error = engine::run(&world.config, &host, &vault, wants, &world.herald).await;
         let ran = Duration::from_millis(world.clock.steady().saturating_sub(start));
         if ran > LONGEST_PAUSE {
-            pause = FIRST_PAUSE;
+            backoff.reset();
         }
+        let pause = backoff.next_wait();
         log::warn!("the engine gave up and starts again in {} s: {error}", pause.as_secs());
         world.timers.sleep(pause).await;
-        pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
     }
 }
 

@@ -78,7 +78,7 @@ impl Sidecar {
         let mut page = super::vault::first_page();
         for _ in 0..super::vault::MAX_PAGES {
             let state: State = parse(&page, &self.once(&page).await?).map_err(AskError::Refused)?;
-            reading.add(&state, self.world.now_seconds());
+            reading.add(&state, &self.world);
             let Some(next) = &state.next else {
                 self.end_reading(&reading);
                 break;
@@ -122,13 +122,14 @@ impl Sidecar {
 
 impl Reading {
     /// Adds a page of the state.
-    pub(super) fn add(&mut self, state: &State, now: i64) {
+    pub(super) fn add(&mut self, state: &State, world: &World) {
+        let now = world.now_seconds();
         for stored in &state.certificates {
-            self.snapshot.add(&certificate(stored), now);
+            self.snapshot.add(&world.shared, &certificate(stored), now);
         }
         for ProvidedCertificate { names, not_after } in &state.provided {
             let certificate = Certificate { names, serial: "", issuer: "", not_after: *not_after, rank: 0 };
-            self.snapshot.add(&certificate, now);
+            self.snapshot.add(&world.shared, &certificate, now);
         }
     }
 }

@@ -18,6 +18,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use acme::one_line;
+use engine::backoff::Backoff;
 use engine::vault::VaultError;
 use log::Level;
 use protocol::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
@@ -26,7 +28,6 @@ use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
 use crate::lead::Leader;
-use crate::logger::one_line;
 use crate::places::Places;
 use crate::proxy::Status;
 use crate::world::World;
@@ -188,7 +189,7 @@ impl Sidecar {
     async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, VaultError> {
         let start = self.world.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        let (mut pause, mut fences) = (FIRST_PAUSE, 0_usize);
+        let (mut backoff, mut fences) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_usize);
         loop {
             let place = if ask.is_held { &self.held } else { &self.places }.take().await;
             let result = self.once(ask).await;
@@ -207,8 +208,7 @@ impl Sidecar {
                     if waited >= patience {
                         return Err(VaultError::Unavailable(format!("{why}; tried for {} s", waited / 1000)));
                     }
-                    self.world.timers.sleep(pause).await;
-                    pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+                    self.world.timers.sleep(backoff.next_wait()).await;
                 }
             }
         }

@@ -11,6 +11,7 @@ use engine::vault::{
     Account, Asking, Attempt, CertificateId, Chains, Challenge, Inventory, Pause, PendingOrder, Permission, Published,
     Registration, Renewal, Unwanted, Vault, VaultError,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,7 +99,7 @@ impl Vault for SidecarVault {
         for _ in 0..MAX_PAGES {
             let state: protocol::State = self.ask(Ok(page)).await?;
             let next = state.next.clone();
-            certified.add(&state, self.world.now_seconds());
+            certified.add(&state, &self.world);
             translate::add(&mut inventory, state);
             let Some(next) = next else {
                 self.sidecar.end_reading(&certified);
@@ -227,13 +228,12 @@ pub(super) fn page_after(end: &str) -> Ask {
     Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", format!("{}?after={}", path::STATE, escaped(end))) }
 }
 
+/// Whatever RFC 3986 §2.3 does not leave as it is.
+const IN_A_QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// A text as it stands in a query.
 fn escaped(text: &str) -> String {
-    let byte = |byte: u8| match byte {
-        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-        byte => format!("%{byte:02X}"),
-    };
-    text.bytes().map(byte).collect()
+    utf8_percent_encode(text, &IN_A_QUERY).collect()
 }
 
 /// Bytes of the sidecar's.

@@ -5,15 +5,15 @@
 //! - answers a callout that was never made, or one twice: dispatcher.rs:413. Envoy looks the callout up before it calls
 //!   in, and forgets it then;
 //! - gives out the token of a callout that is not answered yet: dispatcher.rs:103. Envoy counts them, for each VM;
-//! - names a context that it has not created, or has deleted: dispatcher.rs:219-288; or creates one twice, or one of a
-//!   root context that is not there: dispatcher.rs:171-204. Envoy calls in only for contexts that it has created, and
-//!   what it calls of others (dispatcher.rs:352-398, of responses) is not exported;
+//! - names a context that it has not created, or has deleted: dispatcher.rs:243-270, 338; or creates one twice (140, 182), or
+//!   one of a root context that is not there (204). Envoy calls in only for contexts that it has created, and
+//!   what it calls of others (dispatcher.rs:375-398, of responses) is not exported;
 //! - calls in during a call (the `RefCell`s of dispatcher.rs:56-67), but for `proxy_on_memory_allocate`. Envoy defers
 //!   what comes up during a call until its end;
 //! - hands over a header map that is cut short (hostcalls.rs:1333-1344), or a name that is not UTF-8
 //!   (hostcalls.rs:1345). Envoy's names are ASCII;
 //! - answers a host call with a status that the crate does not expect of it: hostcalls.rs:29 (log), 59 (time), 73 (tick
-//!   period), 116 (buffer), 195 (headers), 295 (header), 521 and 548 (shared data), 841 (callout), 1144, 1176 and 1192
+//!   period), 116 (buffer), 196 (headers), 295 (header), 521 and 548 (shared data), 841 (callout), 1144, 1176 and 1192
 //!   (metrics). Envoy gives none of these, *unless its `capability_restriction_config` does not list the function*: then
 //!   it answers 10. The lists that `render` writes have all of them;
 //! - answers with a status that the crate's enum does not have (types.rs:43; 6, 9, 11, 12), which is undefined behaviour;

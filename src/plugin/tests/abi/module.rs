@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use wasmi::ExternType;
 
-use crate::envoy::{Process, Vm, module};
+use crate::envoy::{Process, Vm, bytes, module};
 use crate::world::configuration;
 
 /// The functions that a reference configuration's `capability_restriction_config` has to allow.
@@ -34,6 +34,15 @@ const IMPORTS: [&str; 19] = [
 fn it_imports_nothing_that_the_reference_configuration_does_not_allow() {
     let imports = module().imports().map(|import| import.name()).collect::<BTreeSet<_>>();
     assert_eq!(imports.into_iter().collect::<Vec<_>>(), IMPORTS);
+}
+
+/// The largest module, in bytes. V8's optimising compiler takes the whole module when Envoy starts, and Envoy's start
+/// waits for it: what makes the module larger has to be worth that.
+const MAX_SIZE: usize = 740_000;
+
+#[test]
+fn the_module_is_small() {
+    assert!(bytes().len() <= MAX_SIZE, "{} bytes", bytes().len());
 }
 
 #[test]

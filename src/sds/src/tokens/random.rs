@@ -13,6 +13,5 @@ const RANDOM: usize = 32;
 pub fn random() -> Result<Secret, TokenError> {
     let mut bytes = [0_u8; RANDOM];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| TokenError::NoRandomness)?;
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Secret::new(digits.into_bytes()))
+    Ok(Secret::new(hex::encode(bytes).into_bytes()))
 }

@@ -34,7 +34,7 @@ impl ClosedRouter {
     pub fn advice(&self) -> String {
         if self.can_open {
             let path = self.path();
-            return format!("take it out if nobody needs it, or serve it without, to everybody, by --open {path}");
+            return format!("remove it if it is not needed, or serve it without, to everybody, by --open {path}");
         }
         "mend that, or take the router out".to_owned()
     }
@@ -85,7 +85,7 @@ impl<'a> Doors<'a> {
             return false;
         }
         if is_opened {
-            build.warn("--open", &format!("{path} can't be opened: there is nothing that it could be served by"));
+            build.warn("--open", &format!("{path} can't be opened: it has no service"));
         }
         if build.is_strict {
             build.wrong(&path, &format!("a router that is closed: {}", why.join("; ")), "none with --strict");

@@ -67,9 +67,9 @@ pub(super) fn entry_points(
             build.wrong(&format!("{path}.address"), &format!("{host}:{port}"), &expected);
         }
         if let Some(written) = entry_point.http.as_mut().and_then(|http| http.tls.take()) {
-            let of_router =
+            let router_tls =
                 RouterTls { cert_resolver: written.cert_resolver, domains: written.domains, options: written.options };
-            tls.insert(name.clone(), of_router);
+            tls.insert(name.clone(), router_tls);
         }
         let middlewares = entry_point.http.as_ref().and_then(|http| http.middlewares.as_deref());
         lacks.insert(name.clone(), guards.lacks(&format!("{path}.http.middlewares"), middlewares));
@@ -105,7 +105,7 @@ pub(super) fn map_ports(quick: &Quick, all: &mut EntryPoints, build: &mut Build<
     if let Some(redirect) = web.and_then(|web| web.redirect.as_mut()) {
         redirect.unmapped = Some(port);
         let warning =
-            format!("whoever asks on port 80 is sent to port {}, which must lead to port {port}", redirect.port);
+            format!("requests to port 80 are redirected to port {}, which must lead to port {port}", redirect.port);
         build.report.warn(format!("--https-port: {warning}"));
     }
 }
@@ -120,7 +120,7 @@ fn address(path: &str, written: &Written, build: &mut Build<'_>) -> Option<(Stri
     };
     let (address, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     if protocol.eq_ignore_ascii_case("udp") {
-        build.left_out(&path, "there is no UDP here");
+        build.left_out(&path, "UDP is not supported");
         return None;
     }
     let found = host_and_port(address).and_then(|(host, port)| Some((listening(host)?, port)));

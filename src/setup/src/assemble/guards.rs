@@ -13,7 +13,7 @@ use crate::traefik::LeftOut;
 use crate::traefik::middlewares::{Buffering, Headers, Middleware, TcpMiddleware};
 
 /// Maximum number of reasons per middleware: a chain may have any number of parts.
-const MOST_TOLD: usize = 8;
+const MAX_REASONS: usize = 8;
 
 /// A reason why a middleware is a guard.
 const REFUSES: &str = "can refuse requests";
@@ -34,7 +34,7 @@ impl Guards {
             for part in parts(middleware) {
                 lacks.extend(guards.lacks_of(part));
                 lacks.dedup();
-                lacks.truncate(MOST_TOLD);
+                lacks.truncate(MAX_REASONS);
             }
             guards.0.insert(name.to_owned(), lacks);
         }

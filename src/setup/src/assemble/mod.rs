@@ -18,14 +18,14 @@ mod tls;
 use config::{self, listed, nearest};
 use serde_json::{Map, Value};
 
-use crate::input::{Layer, Mistake, Report, Sources, Words, quoted, source_of, wrong};
+use crate::input::{InputReport, Layer, Mistake, Sources, Words, quoted, source_of, wrong};
 use crate::model::{Setup, TcpTls};
 use crate::traefik::Configuration;
 pub use doors::ClosedRouter;
 use doors::Doors;
 use guards::Guards;
 use resolvers::{Read, Resolvers};
-use routers::World;
+use routers::Context;
 use shadows::Shadows;
 
 /// Collects mistakes and warnings, with their sources.
@@ -36,13 +36,13 @@ pub(crate) struct Build<'a> {
     is_strict: bool,
     /// True if the listeners are those of a bootstrap, whose ports are checked elsewhere.
     is_of_bootstrap: bool,
-    report: &'a mut Report,
+    report: &'a mut InputReport,
 }
 
 impl Build<'_> {
     fn push(&mut self, mistake: config::Mistake) {
         let source = if self.report.is_full() { None } else { source_of(self.layers, &mistake.path) };
-        self.report.push(Mistake { source, place: None, mistake: self.words.mistake(mistake) });
+        self.report.push(Mistake { source, position: None, mistake: self.words.mistake(mistake) });
     }
 
     fn wrong(&mut self, path: &str, found: &str, expected: &str) {
@@ -83,7 +83,7 @@ impl Build<'_> {
 }
 
 /// The setup; `None` if there are mistakes, which are in the report.
-pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut Report) -> Option<Setup> {
+pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut InputReport) -> Option<Setup> {
     let words = Words::new(sources.quick.as_ref(), layers);
     let is_of_bootstrap = sources.bootstrap.is_some();
     let mut build = Build { layers, words, is_strict: sources.strict, is_of_bootstrap, report };
@@ -118,7 +118,7 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
     let default_syntax = core.default_rule_syntax.as_deref();
     let default_syntax = routers::syntax("core.defaultRuleSyntax", default_syntax, Default::default(), &mut build);
     let mut doors = Doors::new(&sources.open);
-    let mut world = World {
+    let mut context = Context {
         entry_points: &entry_points,
         tls: &tls,
         default_syntax,
@@ -128,9 +128,9 @@ pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, repor
         doors: &mut doors,
     };
     // Routers that closed ones may keep connections from come later.
-    let mut tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut world, &mut build);
-    world.guards = &guards;
-    let mut http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut world, &mut build);
+    let mut tcp_routers = tcp::routers(tcp.routers.unwrap_or_default(), &tcp_services, &mut context, &mut build);
+    context.guards = &guards;
+    let mut http_routers = routers::routers(http.routers.unwrap_or_default(), &http_services, &mut context, &mut build);
     let closed = doors.finish(&mut build);
     build.report.closed = closed;
     let Read { resolvers, options, mac_keys, certificates } = resolvers.read(&entry_points, &mut build)?;

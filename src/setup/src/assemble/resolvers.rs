@@ -139,10 +139,10 @@ impl Resolvers {
             "certificatesResolvers": options, "routers": routers, "sidecar": { "cluster": "sidecar" },
         });
         let mut certificates: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
-        let mut of_router = |router: &str, id: &CertificateId| {
+        let mut on_router = |router: &str, id: &CertificateId| {
             certificates.entry(router.to_owned()).or_default().push(id.names.clone());
         };
-        let config = match config::parse_with(&configuration, &mut of_router) {
+        let config = match config::parse_with(&configuration, &mut on_router) {
             Ok(config) => config,
             Err(mistakes) => {
                 for mistake in mistakes {
@@ -165,7 +165,10 @@ impl Resolvers {
 fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mut Build<'_>) {
     if resolver.tls_challenge.is_some() && entry_points.list.iter().all(|point| point.port != TLS_CHALLENGE_PORT) {
         let path = format!("certificatesResolvers.{}.acme.tlsChallenge", shortened(&resolver.name));
-        build.warn(&path, "no entry point listens on port 443; CAs ask on port 443, which must lead to one with TLS");
+        build.warn(
+            &path,
+            "no entry point listens on port 443; CAs connect to port 443, which must be mapped to one with TLS",
+        );
     }
     let Some(challenge) = &resolver.http_challenge else { return };
     let path = format!("certificatesResolvers.{}.acme.httpChallenge.entryPoint", shortened(&resolver.name));
@@ -174,8 +177,9 @@ fn check_entry_point(resolver: &Resolver, entry_points: &EntryPoints, build: &mu
         Some(entry_point) if entry_point.port != HTTP_CHALLENGE_PORT && !build.is_of_bootstrap => {
             let port = entry_point.port;
             let name = shortened(&entry_point.name);
-            let warning =
-                format!("the entry point {name} listens on port {port}; CAs ask on port 80, which must lead there");
+            let warning = format!(
+                "the entry point {name} listens on port {port}; CAs connect to port 80, which must be mapped to it"
+            );
             build.warn(&path, &warning);
         }
         Some(_) => {}

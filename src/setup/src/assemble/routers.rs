@@ -22,7 +22,7 @@ use crate::traefik;
 use crate::traefik::http::Router;
 
 /// The objects that routers refer to, besides services.
-pub(super) struct World<'a, 's> {
+pub(super) struct Context<'a, 's> {
     pub(super) entry_points: &'a EntryPoints,
     pub(super) tls: &'a Tls,
     /// `core.defaultRuleSyntax`.
@@ -42,7 +42,7 @@ const SECTION: &str = "http.routers";
 pub(super) fn routers(
     written: BTreeMap<String, Router>,
     services: &Services<HttpService>,
-    world: &mut World<'_, '_>,
+    context: &mut Context<'_, '_>,
     build: &mut Build<'_>,
 ) -> Vec<HttpRouter> {
     let mut all = Vec::new();
@@ -54,8 +54,8 @@ pub(super) fn routers(
             true => Leads::Nowhere(format!("{path}: other routers have it in their parentRefs, which are not built")),
             false => leads(&path, written.service.as_deref(), services, build),
         };
-        let entry_points = entry_points(&path, written.entry_points, world.entry_points, build);
-        let Some(rule) = parsed(&path, written.rule, written.rule_syntax.as_deref(), world, build) else { continue };
+        let entry_points = entry_points(&path, written.entry_points, context.entry_points, build);
+        let Some(rule) = parsed(&path, written.rule, written.rule_syntax.as_deref(), context, build) else { continue };
         if rule.refuse(&path, |kind| !is_of_connections(kind), "a matcher of requests, as Host", build) {
             continue;
         }
@@ -65,16 +65,16 @@ pub(super) fn routers(
             by_tls.push((Some(tls), entry_points));
         } else {
             let (with, without) =
-                entry_points.into_iter().partition(|name: &String| world.entry_points.tls.contains_key(name));
+                entry_points.into_iter().partition(|name: &String| context.entry_points.tls.contains_key(name));
             by_tls.push((None, without));
-            by_tls.extend(with.into_iter().map(|name| (world.entry_points.tls.get(&name).cloned(), vec![name])));
+            by_tls.extend(with.into_iter().map(|name| (context.entry_points.tls.get(&name).cloned(), vec![name])));
         }
         by_tls.retain(|(_, entry_points)| !entry_points.is_empty());
         let by_tls: Vec<(Option<RouterTls>, Vec<String>)> = by_tls
             .into_iter()
-            .map(|(tls, points)| (tls.map(|tls| router_tls(&path, tls, &rule, world, build)), points))
+            .map(|(tls, points)| (tls.map(|tls| router_tls(&path, tls, &rule, context, build)), points))
             .collect();
-        let mut lacks = world.guards.lacks(&format!("{path}.middlewares"), written.middlewares.as_deref());
+        let mut lacks = context.guards.lacks(&format!("{path}.middlewares"), written.middlewares.as_deref());
         let is_child = written.parent_refs.is_some_and(|parents| !parents.is_empty());
         if is_child {
             lacks.push(format!("{path}.parentRefs: routers behind others are not built"));
@@ -94,7 +94,7 @@ pub(super) fn routers(
         let priority = priority(written.priority, &rule.text);
         all.push(Prepared { name, path, rule, priority, by_tls, is_child, lacks, target });
     }
-    let mut routers = closed_or_open(&all, world, build);
+    let mut routers = closed_or_open(&all, context, build);
     routers.sort_by(|one, other| one.name.cmp(&other.name));
     routers
 }
@@ -114,16 +114,16 @@ struct Prepared {
 }
 
 /// All routers with a valid rule, each closed if it has unsupported guards.
-fn closed_or_open(all: &[Prepared], world: &mut World<'_, '_>, build: &mut Build<'_>) -> Vec<HttpRouter> {
+fn closed_or_open(all: &[Prepared], context: &mut Context<'_, '_>, build: &mut Build<'_>) -> Vec<HttpRouter> {
     let effective = effective(all);
     let mut routers = Vec::new();
     for Prepared { name, path, rule, priority, by_tls, is_child, lacks, target } in all {
         let hosts = hosts(&rule.rule);
         let of_point = |tls: &Option<RouterTls>, point: &str| -> Vec<String> {
-            let mut all = world.entry_points.lacks(point).to_vec();
+            let mut all = context.entry_points.lacks(point).to_vec();
             if let (Some(tls), Some(effective)) = (tls, effective.get(point)) {
-                all.extend(world.tls.lacks(path, tls.options.as_deref(), &hosts, effective));
-                all.extend(world.shadows.of_http(point, &hosts));
+                all.extend(context.tls.lacks(path, tls.options.as_deref(), &hosts, effective));
+                all.extend(context.shadows.of_http(point, &hosts));
             }
             all
         };
@@ -137,7 +137,7 @@ fn closed_or_open(all: &[Prepared], world: &mut World<'_, '_>, build: &mut Build
             }
         }
         let can_open = matches!(target, Target::Service(_)) && !is_child;
-        let is_closed = world.doors.is_closed(&Door { section: SECTION, name, can_open }, why, build);
+        let is_closed = context.doors.is_closed(&Door { section: SECTION, name, can_open }, why, build);
         // Only its parent would lead to it.
         if *is_child && is_closed {
             continue;
@@ -199,10 +199,10 @@ pub(super) fn parsed(
     path: &str,
     text: Option<String>,
     syntax_name: Option<&str>,
-    world: &World<'_, '_>,
+    context: &Context<'_, '_>,
     build: &mut Build<'_>,
 ) -> Option<Parsed> {
-    let syntax = syntax(&format!("{path}.ruleSyntax"), syntax_name, world.default_syntax, build);
+    let syntax = syntax(&format!("{path}.ruleSyntax"), syntax_name, context.default_syntax, build);
     let path = format!("{path}.rule");
     let Some(text) = text.filter(|text| !text.trim().is_empty()) else {
         build.wrong(&path, "nothing", "a rule, as Host(`example.com`)");
@@ -292,7 +292,7 @@ pub(super) fn leads<T>(path: &str, name: Option<&str>, services: &Services<T>, b
         return Leads::Answer(418);
     }
     if name.ends_with("@internal") {
-        return Leads::Nowhere(format!("{path}: {} is Traefik's own, and not there", shortened(name)));
+        return Leads::Nowhere(format!("{path}: {} is Traefik's own, and not supported", shortened(name)));
     }
     let plain = without_provider(name);
     match services.find(plain) {
@@ -342,24 +342,24 @@ pub(super) fn router_tls(
     path: &str,
     written: traefik::RouterTls,
     rule: &Parsed,
-    world: &mut World<'_, '_>,
+    context: &mut Context<'_, '_>,
     build: &mut Build<'_>,
 ) -> RouterTls {
     let options = written.options.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(without_provider);
-    let known = &world.tls.options;
+    let known = &context.tls.options;
     if let Some(name) = options.filter(|name| *name != DEFAULT_OPTIONS && !known.contains_key(*name)) {
         let names = known.keys().map(String::as_str).chain(Some(DEFAULT_OPTIONS));
         build.unknown(&format!("{path}.tls.options"), name, "TLS options", names);
     }
     let domains = with_ascii_names(written.domains.unwrap_or_default());
     let resolver = written.cert_resolver.as_deref().map(str::trim).filter(|name| !name.is_empty());
-    let resolver = resolver.filter(|name| world.resolvers.can_issue(path, name, build));
+    let resolver = resolver.filter(|name| context.resolvers.can_issue(path, name, build));
     let key = resolver.map(|resolver| {
         // The converted names: the plugin does not have all of Unicode's tables.
         let of_rule = [traefik::Domain { main: None, sans: Some(rule.rule.hosts()) }];
         let is_ascii = rule.text.is_ascii() || rule.rule.hosts().is_empty();
         let domains = if domains.is_empty() && !is_ascii { &of_rule } else { domains.as_slice() };
-        world.resolvers.want(&Wanting { path, rule: &rule.text, syntax: rule.syntax, domains, resolver })
+        context.resolvers.want(&Wanting { path, rule: &rule.text, syntax: rule.syntax, domains, resolver })
     });
     RouterTls {
         resolver: resolver.map(str::to_owned),

@@ -13,10 +13,10 @@ use crate::traefik::http::{Server, Service};
 use crate::traefik::tcp::{TcpServer as WrittenTcpServer, TcpService as WrittenTcpService};
 
 /// All services of one kind, by name.
-pub(super) struct Services<T>(BTreeMap<String, Entry<T>>);
+pub(super) struct Services<T>(BTreeMap<String, ServiceEntry<T>>);
 
 /// A service that routers may refer to.
-enum Entry<T> {
+enum ServiceEntry<T> {
     /// The service, with the guards among its middlewares.
     Known(T, Vec<String>),
     /// A service of this unsupported kind.
@@ -38,9 +38,9 @@ pub(super) enum Reference {
 impl<T> Services<T> {
     pub(super) fn find(&self, name: &str) -> Reference {
         match self.0.get(name) {
-            Some(Entry::Known(_, lacks)) => Reference::Known(lacks.clone()),
-            Some(Entry::Wrong) => Reference::Known(Vec::new()),
-            Some(Entry::LeftOut(kind)) => Reference::LeftOut(kind),
+            Some(ServiceEntry::Known(_, lacks)) => Reference::Known(lacks.clone()),
+            Some(ServiceEntry::Wrong) => Reference::Known(Vec::new()),
+            Some(ServiceEntry::LeftOut(kind)) => Reference::LeftOut(kind),
             None => Reference::Missing,
         }
     }
@@ -51,8 +51,8 @@ impl<T> Services<T> {
 
     pub(super) fn into_known(self) -> BTreeMap<String, T> {
         let known = self.0.into_iter().filter_map(|(name, entry)| match entry {
-            Entry::Known(service, _) => Some((name, service)),
-            Entry::LeftOut(_) | Entry::Wrong => None,
+            ServiceEntry::Known(service, _) => Some((name, service)),
+            ServiceEntry::LeftOut(_) | ServiceEntry::Wrong => None,
         });
         known.collect()
     }
@@ -79,7 +79,7 @@ pub(super) fn http(
                 let servers = servers(&path, written.servers, http_server, |server| server.weight > 0, build);
                 let pass_host_header = written.pass_host_header.unwrap_or(true);
                 let service = |servers| HttpService { servers, pass_host_header };
-                servers.map_or(Entry::Wrong, |servers| Entry::Known(service(servers), lacks))
+                servers.map_or(ServiceEntry::Wrong, |servers| ServiceEntry::Known(service(servers), lacks))
             }
             None => without_servers(&path, other, build),
         };
@@ -94,7 +94,7 @@ pub(super) fn tcp(written: BTreeMap<String, WrittenTcpService>, build: &mut Buil
         let entry = match service.load_balancer {
             Some(written) => {
                 let servers = servers(&path, written.servers, tcp_server, |_| true, build);
-                servers.map_or(Entry::Wrong, |servers| Entry::Known(TcpService { servers }, Vec::new()))
+                servers.map_or(ServiceEntry::Wrong, |servers| ServiceEntry::Known(TcpService { servers }, Vec::new()))
             }
             None => without_servers(&path, service.weighted.map(|_| "weighted"), build),
         };
@@ -103,12 +103,12 @@ pub(super) fn tcp(written: BTreeMap<String, WrittenTcpService>, build: &mut Buil
     Services(services.collect())
 }
 
-fn without_servers<T>(path: &str, other: Option<&'static str>, build: &mut Build<'_>) -> Entry<T> {
+fn without_servers<T>(path: &str, other: Option<&'static str>, build: &mut Build<'_>) -> ServiceEntry<T> {
     if let Some(kind) = other {
-        return Entry::LeftOut(kind);
+        return ServiceEntry::LeftOut(kind);
     }
     build.wrong(path, "nothing", "the service's servers");
-    Entry::Wrong
+    ServiceEntry::Wrong
 }
 
 /// The servers with a positive weight; none if there is a mistake.
@@ -154,7 +154,7 @@ fn http_server(path: &str, written: &Server, build: &mut Build<'_>) -> Option<Ht
         return None;
     };
     if !matches!(target, "" | "/") {
-        build.warn(&path, "as in Traefik, what stands behind the host is not used");
+        build.warn(&path, "as in Traefik, the part after the host is ignored");
     }
     Some(HttpServer { weight: written.weight.unwrap_or(1), ..server })
 }

@@ -12,7 +12,7 @@ use config::shortened;
 
 use super::Build;
 use super::doors::Door;
-use super::routers::{Leads, Parsed, World, entry_points, leads, parsed, priority, router_tls};
+use super::routers::{Context, Leads, Parsed, entry_points, leads, parsed, priority, router_tls};
 use super::services::Services;
 use super::shadows::{ANY, is_exact};
 use crate::effective::EffectiveOptions;
@@ -28,19 +28,19 @@ const SECTION: &str = "tcp.routers";
 pub(super) fn routers(
     written: BTreeMap<String, Written>,
     services: &Services<TcpService>,
-    world: &mut World<'_, '_>,
+    context: &mut Context<'_, '_>,
     build: &mut Build<'_>,
 ) -> Vec<TcpRouter> {
     let mut all = Vec::new();
     for (name, written) in written {
         let path = format!("{SECTION}.{}", shortened(&name));
         let leads = leads(&path, written.service.as_deref(), services, build);
-        let entry_points = entry_points(&path, written.entry_points, world.entry_points, build);
-        let Some(rule) = parsed(&path, written.rule, written.rule_syntax.as_deref(), world, build) else { continue };
+        let entry_points = entry_points(&path, written.entry_points, context.entry_points, build);
+        let Some(rule) = parsed(&path, written.rule, written.rule_syntax.as_deref(), context, build) else { continue };
         if rule.refuse(&path, is_of_connections, "a matcher of connections, as HostSNI", build) {
             continue;
         }
-        let mut lacks = world.guards.lacks(&format!("{path}.middlewares"), written.middlewares.as_deref());
+        let mut lacks = context.guards.lacks(&format!("{path}.middlewares"), written.middlewares.as_deref());
         let is_plain = is_plain(&rule.rule);
         if !is_plain {
             lacks.push(format!("{path}.rule: other conditions than HostSNI, joined by ||, are not built"));
@@ -53,11 +53,11 @@ pub(super) fn routers(
         }
         let tls = written.tls.map(|tls| {
             let is_passed = tls.passthrough == Some(true);
-            let of_router = RouterTls { cert_resolver: tls.cert_resolver, domains: tls.domains, options: tls.options };
+            let settings = RouterTls { cert_resolver: tls.cert_resolver, domains: tls.domains, options: tls.options };
             if is_passed {
                 return TcpTls::Passthrough;
             }
-            TcpTls::Terminate(router_tls(&path, of_router, &rule, world, build))
+            TcpTls::Terminate(router_tls(&path, settings, &rule, context, build))
         });
         let service = match leads {
             Leads::To { service, lacks: of_service } => {
@@ -82,7 +82,7 @@ pub(super) fn routers(
         let router = TcpRouter { name, entry_points, rule_text: text, server_names, priority, service, tls };
         all.push(Prepared { path, router, rule, syntax, lacks });
     }
-    let mut routers = closed_or_open(all, world, build);
+    let mut routers = closed_or_open(all, context, build);
     routers.sort_by(|one, other| one.name.cmp(&other.name));
     routers
 }
@@ -97,7 +97,7 @@ struct Prepared {
 }
 
 /// All routers, each without its service if it has unsupported guards.
-fn closed_or_open(mut all: Vec<Prepared>, world: &mut World<'_, '_>, build: &mut Build<'_>) -> Vec<TcpRouter> {
+fn closed_or_open(mut all: Vec<Prepared>, context: &mut Context<'_, '_>, build: &mut Build<'_>) -> Vec<TcpRouter> {
     let named: Vec<TcpRouter> = all.iter().map(|prepared| prepared.router.clone()).collect();
     let effective = effective(&named);
     // Routers that may keep connections from others come first, even in doubt.
@@ -107,20 +107,20 @@ fn closed_or_open(mut all: Vec<Prepared>, world: &mut World<'_, '_>, build: &mut
         if let Some(TcpTls::Terminate(tls)) = &router.tls {
             let names = names(&router);
             for effective in router.entry_points.iter().filter_map(|point| effective.get(point.as_str())) {
-                lacks.extend(world.tls.lacks(&path, tls.options.as_deref(), &names, effective));
+                lacks.extend(context.tls.lacks(&path, tls.options.as_deref(), &names, effective));
             }
         }
         if router.tls.is_some() {
             let names: Vec<&str> = router.server_names.iter().map(String::as_str).collect();
-            lacks.extend(world.shadows.of_tcp(&router.entry_points, router.priority, &names));
+            lacks.extend(context.shadows.of_tcp(&router.entry_points, router.priority, &names));
         }
         lacks.dedup();
         let can_open = router.service.is_some() && is_plain(&rule);
-        if world.doors.is_closed(&Door { section: SECTION, name: &router.name, can_open }, lacks, build) {
+        if context.doors.is_closed(&Door { section: SECTION, name: &router.name, can_open }, lacks, build) {
             router.service = None;
         }
         if router.service.is_none() {
-            world.shadows.add(&router, &rule, syntax);
+            context.shadows.add(&router, &rule, syntax);
         }
         routers.push(router);
     }

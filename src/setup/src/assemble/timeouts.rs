@@ -36,7 +36,7 @@ fn read(path: &str, period: &Period, build: &mut Build<'_>) -> Option<Duration> 
         Period::Text(text) => (quoted(text), duration::parse(text.trim())),
     };
     let Some(time) = time.filter(|time| *time <= MOST) else {
-        build.wrong(path, &found, "a time from 0 to 8760h, as 90s, 1m30s or seconds; 0 is as long as clients want");
+        build.wrong(path, &found, "a duration from 0 to 8760h, as 90s, 1m30s or seconds; 0 disables the timeout");
         return None;
     };
     Some(time).filter(|time| !time.is_zero())

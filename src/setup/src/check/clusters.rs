@@ -121,7 +121,7 @@ fn absent(envoy: &Envoy<'_>, configured: &Configured<'_>, path: &str, name: &str
     let finding = Finding {
         path: format!("{}.{path}", at.path),
         line: Some(at.line_of(path)),
-        ..Finding::at(at, format!("the cluster {}, which is not there", quoted(name)), expected)
+        ..Finding::at(at, format!("the cluster {}, which does not exist", quoted(name)), expected)
     };
     let finding = finding.near(name, envoy.cluster_names());
     if envoy.all_clusters { report.mistake(finding) } else { report.warning(finding) }

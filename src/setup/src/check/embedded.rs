@@ -29,9 +29,9 @@ impl Embedded {
             match Document::all(&document.source, &below(own, &at, is_literal)) {
                 Ok(documents) => found.push(Self { text: own.to_owned(), documents, line, path: at.path.clone() }),
                 Err(broken) => {
-                    let place =
+                    let finding =
                         Finding { line: line.or(broken.line), ..Finding::at(&at, broken.what, "YAML, each key once") };
-                    report.mistake(place);
+                    report.mistake(finding);
                 }
             }
         }
@@ -40,7 +40,7 @@ impl Embedded {
 
     /// Converts findings in the text to findings in the ConfigMap.
     pub fn placed(&self, report: Report) -> Report {
-        let place = |finding: Finding| {
+        let converted = |finding: Finding| {
             let path = match finding.path.as_str() {
                 "" => self.path.clone(),
                 below => format!("{}: {below}", self.path),
@@ -48,8 +48,8 @@ impl Embedded {
             Finding { line: self.line.or(finding.line), path, ..finding }
         };
         Report {
-            mistakes: report.mistakes.into_iter().map(place).collect(),
-            warnings: report.warnings.into_iter().map(place).collect(),
+            mistakes: report.mistakes.into_iter().map(converted).collect(),
+            warnings: report.warnings.into_iter().map(converted).collect(),
         }
     }
 }

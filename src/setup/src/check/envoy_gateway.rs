@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::clusters::cas;
 use super::finding::quoted;
-use super::plugin::{Place, Plugin, parse};
+use super::plugin::{Plugin, Position, parse};
 use super::{Document, Finding, Report, tokens};
 use crate::located::At;
 
@@ -55,7 +55,7 @@ fn is_ours(wasm: &At<'_>) -> bool {
 fn plugin<'a>(wasm: &At<'a>, report: &mut Report) -> Option<Plugin<'a>> {
     if wasm.flag_of("failOpen") == Some(true) {
         let at = wasm.get("failOpen").unwrap_or_else(|| wasm.clone());
-        let expected = "false: a challenge that the plugin can't answer is better told to the CA as that";
+        let expected = "false: the CA must get an error for a challenge that the plugin can't answer";
         report.warning(Finding::at(&at, "failOpen", expected));
     }
     let Some(at) = wasm.get("config") else {
@@ -64,7 +64,7 @@ fn plugin<'a>(wasm: &At<'a>, report: &mut Report) -> Option<Plugin<'a>> {
         return None;
     };
     let config = parse(&at, at.node.value()?, report);
-    Some(Plugin { at: wasm.clone(), place: Place::Bootstrap { singleton: false }, config })
+    Some(Plugin { at: wasm.clone(), position: Position::Bootstrap { singleton: false }, filter: None, config })
 }
 
 /// The routes that a policy applies to.

@@ -1,7 +1,7 @@
 //! Checks the plugin's position among the HTTP filters: before every filter that may answer instead.
 
 use super::gather::Envoy;
-use super::plugin::{Place, Plugin};
+use super::plugin::{Plugin, Position};
 use super::typed::typed_config;
 use super::{Finding, Report};
 use crate::located::At;
@@ -36,7 +36,7 @@ const GOLANG: &str = "golang";
 pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let managers: Vec<_> = envoy.managers().collect();
     for plugin in plugins {
-        let Place::Filter { manager, index, name, disabled } = plugin.place else { continue };
+        let Position::Filter { manager, index, name, disabled } = plugin.position else { continue };
         let of_manager = manager.and_then(|manager| managers.get(manager));
         let filters = match of_manager {
             Some((.., filters)) => *filters,

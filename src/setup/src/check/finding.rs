@@ -53,14 +53,14 @@ impl fmt::Display for Finding {
 
 impl From<Mistake> for Finding {
     /// Converts a mistake in an input: its file, or the kind of input.
-    fn from(Mistake { source, place, mistake }: Mistake) -> Self {
+    fn from(Mistake { source, position, mistake }: Mistake) -> Self {
         Self {
             source: source.unwrap_or_else(|| "configuration".to_owned()),
             path: mistake.path,
             found: mistake.found,
             expected: mistake.expected,
             nearest: mistake.nearest,
-            line: place.and_then(|(line, _)| usize::try_from(line).ok()),
+            line: position.and_then(|(line, _)| usize::try_from(line).ok()),
         }
     }
 }

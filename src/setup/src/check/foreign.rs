@@ -6,7 +6,7 @@
 use super::everything::each;
 use super::old_api::v1;
 use super::typed::typed;
-use super::{Document, Finding, Kind, Report, kind};
+use super::{Document, DocumentKind, Finding, Report, kind};
 use crate::located::{At, read};
 
 /// Resources in Envoy's files: the type, its name for people, and the discovery service that reads such files.
@@ -69,7 +69,7 @@ fn of_template(text: &str, is_helm: bool) -> Finding {
     let start = ["{{", "{%"].iter().filter_map(|open| text.find(open)).min().unwrap_or_default();
     let code = text.get(start..).unwrap_or(text).trim();
     Finding {
-        expected: format!("what it comes to: {run}; give the result"),
+        expected: format!("the rendered text: {run}; give the result"),
         ..Finding::said(&format!("a template ({})", config::shortened(code)))
     }
 }
@@ -104,7 +104,7 @@ pub(super) fn resources(top: &At<'_>) -> Option<Finding> {
 
 /// Warns about files of single resources that were given without the bootstrap that reads them.
 pub(super) fn alone(documents: &[Document], report: &mut Report) {
-    if !documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap) {
+    if !documents.iter().any(|document| kind(&document.top()) == DocumentKind::Bootstrap) {
         documents.iter().filter_map(|document| resources(&document.top())).for_each(|file| report.warning(file));
     }
 }
@@ -112,7 +112,7 @@ pub(super) fn alone(documents: &[Document], report: &mut Report) {
 /// The Envoy configurations in a Kubernetes ConfigMap or Secret, with their keys.
 pub(super) fn texts<'a>(document: &'a Document) -> Vec<(&'a str, At<'a>)> {
     let top = document.top();
-    if kind(&top) != Kind::Kubernetes || !matches!(top.text_of("kind"), Some("ConfigMap" | "Secret")) {
+    if kind(&top) != DocumentKind::Kubernetes || !matches!(top.text_of("kind"), Some("ConfigMap" | "Secret")) {
         return Vec::new();
     }
     let data = ["data", "stringData"].into_iter().filter_map(|field| top.get(field));

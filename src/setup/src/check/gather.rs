@@ -60,12 +60,12 @@ impl<'a> Envoy<'a> {
         for document in documents {
             let top = document.top();
             match super::kind(&top) {
-                super::Kind::Bootstrap => {
+                super::DocumentKind::Bootstrap => {
                     has_bootstrap = true;
                     envoy.bootstrap(&top, documents, report);
                 }
-                super::Kind::Pieces => envoy.pieces(&top),
-                super::Kind::Kubernetes | super::Kind::Other => {}
+                super::DocumentKind::Pieces => envoy.pieces(&top),
+                super::DocumentKind::Kubernetes | super::DocumentKind::Other => {}
             }
         }
         envoy.all_listeners &= has_bootstrap;

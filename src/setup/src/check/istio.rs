@@ -6,7 +6,7 @@
 
 use super::clusters::{CaUse, cas};
 use super::finding::quoted;
-use super::plugin::{Place, Plugin, parse};
+use super::plugin::{Plugin, Position, parse};
 use super::{Document, Finding, Report, tokens};
 use crate::located::At;
 
@@ -22,7 +22,7 @@ pub(super) fn check(documents: &[Document], report: &mut Report) {
     let plugins: Vec<Plugin<'_>> = ours.iter().filter_map(|extension| plugin(extension, report)).collect();
     tokens::check(&plugins, report);
     for ca in cas(&plugins) {
-        way(&ca, &resources, report);
+        egress(&ca, &resources, report);
     }
     super::reach::mesh::check(&resources, &plugins, report);
 }
@@ -66,7 +66,7 @@ fn plugin<'a>(extension: &Extension<'a>, report: &mut Report) -> Option<Plugin<'
         return None;
     };
     let config = parse(&at, at.node.value()?, report);
-    Some(Plugin { at: wasm.clone(), place: Place::Bootstrap { singleton: false }, config })
+    Some(Plugin { at: wasm.clone(), position: Position::Bootstrap { singleton: false }, filter: None, config })
 }
 
 /// Checks that the plugin is on a gateway's listeners, which are `CLIENT` ones in Istio's selectors.
@@ -93,7 +93,7 @@ fn choice(spec: &At<'_>, field: &str, wanted: &str, why: &str, report: &mut Repo
 }
 
 /// Checks the resources that make and protect a CA's cluster.
-fn way(ca: &CaUse<'_, '_>, resources: &[At<'_>], report: &mut Report) {
+fn egress(ca: &CaUse<'_, '_>, resources: &[At<'_>], report: &mut Report) {
     let Some((port, host)) = outbound(&ca.cluster) else {
         let at = &ca.configured.at;
         let host = super::clusters::bare(&ca.origin);

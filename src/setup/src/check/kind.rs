@@ -5,7 +5,7 @@ use crate::located::At;
 
 /// The kind of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum DocumentKind {
     /// Envoy's bootstrap.
     Bootstrap,
     /// Parts of an Envoy configuration: a file for LDS or CDS, HTTP filters, listeners and clusters to merge.
@@ -45,25 +45,25 @@ const WORDS: [&str; 18] = [
     "typed_config",
 ];
 
-/// True if a text may be anything but [`Kind::Other`]. Searching for words is cheaper than parsing.
+/// True if a text may be anything but [`DocumentKind::Other`]. Searching for words is cheaper than parsing.
 pub fn may_be_envoys(text: &str) -> bool {
     WORDS.iter().any(|word| text.contains(word))
 }
 
 /// The kind of this document.
-pub fn kind(top: &At<'_>) -> Kind {
+pub fn kind(top: &At<'_>) -> DocumentKind {
     let has_pieces = || PIECES.iter().any(|field| top.entry(field).is_some());
     // No bootstrap has these fields, so a document with both is a part as well.
     if BOOTSTRAP.iter().any(|field| top.entry(field).is_some()) && !has_pieces() {
-        return Kind::Bootstrap;
+        return DocumentKind::Bootstrap;
     }
     if top.entry("apiVersion").is_some() && top.entry("kind").is_some() {
-        return Kind::Kubernetes;
+        return DocumentKind::Kubernetes;
     }
     let is_resources = || top.list("resources").first().is_some_and(|first| typed(first).is_some());
     let is_filters = || top.items().first().is_some_and(|first| first.entry("typed_config").is_some());
     if typed(top).is_some() || is_resources() || is_filters() || has_pieces() {
-        return Kind::Pieces;
+        return DocumentKind::Pieces;
     }
-    Kind::Other
+    DocumentKind::Other
 }

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use super::gather::{Chain, Envoy, Listener};
-use super::kind::{Kind, kind};
+use super::kind::{DocumentKind, kind};
 use super::{Document, Finding, Report};
 use crate::envoy::limits::MONITOR;
 use crate::located::At;
@@ -14,7 +14,9 @@ const RUNTIME: &str = "overload.global_downstream_max_connections";
 
 /// Reports one finding for each kind of missing limit: the rest is alike.
 pub(super) fn check(documents: &[Document], envoy: &Envoy<'_>, report: &mut Report) {
-    let Some(bootstrap) = documents.iter().map(Document::top).find(|top| kind(top) == Kind::Bootstrap) else { return };
+    let Some(bootstrap) = documents.iter().map(Document::top).find(|top| kind(top) == DocumentKind::Bootstrap) else {
+        return;
+    };
     let public = || envoy.listeners.iter().filter(|listener| is_public(listener));
     if public().next().is_none() {
         return;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::finding::quoted;
 use super::gather::{Chain, Envoy, Listener};
-use super::plugin::{Place, Plugin};
+use super::plugin::{Plugin, Position};
 use super::{Finding, Report};
 use crate::located::At;
 
@@ -21,7 +21,7 @@ pub(crate) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Repo
     }
     let responders: Vec<Responder<'_, '_>> = plugins.iter().filter_map(|plugin| responder(envoy, plugin)).collect();
     // Filters without a listener can't be checked any further.
-    let is_loose = plugins.iter().any(|plugin| matches!(plugin.place, Place::Filter { manager: None, .. }));
+    let is_loose = plugins.iter().any(|plugin| matches!(plugin.position, Position::Filter { manager: None, .. }));
     if responders.is_empty() {
         if envoy.all_listeners && !is_loose {
             nobody_answers(envoy, plugins, report);
@@ -49,7 +49,7 @@ struct Responder<'p, 'a> {
 }
 
 fn responder<'p, 'a>(envoy: &'p Envoy<'a>, plugin: &'p Plugin<'a>) -> Option<Responder<'p, 'a>> {
-    let Place::Filter { manager: Some(manager), .. } = plugin.place else { return None };
+    let Position::Filter { manager: Some(manager), .. } = plugin.position else { return None };
     let (listener, chain, _) = envoy.managers().nth(manager).filter(|_| plugin.answers())?;
     Some(Responder { plugin, listener, is_encrypted: chain.has_socket })
 }
@@ -72,7 +72,7 @@ fn nobody_answers(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report
                  which needs none"
             .to_owned(),
     };
-    report.mistake(Finding::at(&first.at, "nobody who answers challenges", expected));
+    report.mistake(Finding::at(&first.at, "no filter that answers challenges", expected));
 }
 
 /// Warns about other ports than 80, which the CA connects to; port 80 may be mapped to them.
@@ -83,7 +83,11 @@ fn port(plain: &[&Responder<'_, '_>], report: &mut Report) {
     let Some(first) = plain.first() else { return };
     let at = first.listener.at.find("address.socket_address").unwrap_or_else(|| first.listener.at.clone());
     let found = tcp_port(first.listener).map_or_else(|| "no port".to_owned(), |port| format!("port {port}"));
-    report.warning(Finding::at(&at, found, "port 80, or port 80 of the public address mapped to it: CAs ask there"));
+    report.warning(Finding::at(
+        &at,
+        found,
+        "port 80, or port 80 of the public address mapped to it: CAs connect there",
+    ));
 }
 
 /// Reports listeners on port 80 without the plugin: they would answer instead.
@@ -92,7 +96,7 @@ fn bypassed(envoy: &Envoy<'_>, plain: &[&Responder<'_, '_>], report: &mut Report
         let has_plugin = plain.iter().any(|responder| responder.listener.at.path == listener.at.path);
         if !has_plugin {
             let found = format!("{} on port 80 without the plugin", title(listener));
-            report.warning(Finding::at(&listener.at, found, "the plugin first in its http_filters: CAs ask there"));
+            report.warning(Finding::at(&listener.at, found, "the plugin first in its http_filters: CAs connect there"));
         }
     }
 }
@@ -110,8 +114,9 @@ fn entry_point(name: &str, resolver: &str, plain: &[&Responder<'_, '_>], report:
     }
     if !any {
         let found = format!("the entry point {}", names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", "));
-        let expected =
-            format!("{name}, as in httpChallenge.entryPoint of the resolver {resolver}: nobody else answers for it");
+        let expected = format!(
+            "{name}, as in httpChallenge.entryPoint of the resolver {resolver}: no other listener answers its challenges"
+        );
         let at = first.plugin.config.as_ref().map_or(&first.plugin.at, |configured| &configured.at);
         let finding = Finding { path: format!("{}.entryPoint", at.path), ..Finding::at(at, found, expected) };
         return report.mistake(Finding {

@@ -1,7 +1,7 @@
 //! Reports that the plugin is missing, and how to add it to the listeners.
 
 use super::gather::Envoy;
-use super::kind::{Kind, kind};
+use super::kind::{DocumentKind, kind};
 use super::listeners::is_asked;
 use super::typed::typed;
 use super::{Document, Finding, Report, foreign};
@@ -14,7 +14,7 @@ const PIECES: &str = "`envoy-autocert render --format filter` prints it";
 /// Reports a configuration without the plugin, in the bootstrap or in files that were given without one.
 pub(super) fn check(envoy: &Envoy<'_>, documents: &[Document], report: &mut Report) {
     let Some(top) = documents.first().map(Document::top) else { return };
-    let has_bootstrap = documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap);
+    let has_bootstrap = documents.iter().any(|document| kind(&document.top()) == DocumentKind::Bootstrap);
     let before = report.mistakes.len();
     if !has_bootstrap {
         documents
@@ -35,7 +35,7 @@ fn expected(envoy: &Envoy<'_>, documents: &[Document]) -> String {
     let is_file = |document: &&Document| {
         let top = document.top();
         let is_listener = |at: &_| typed(at).is_some_and(|typed| typed.name == "Listener");
-        kind(&top) == Kind::Pieces && top.list("resources").iter().chain([&top]).any(is_listener)
+        kind(&top) == DocumentKind::Pieces && top.list("resources").iter().chain([&top]).any(is_listener)
     };
     if let Some(file) = documents.iter().find(is_file) {
         return format!("{PLUGIN} the listener on port 80, in {}: {PIECES}", file.source);

@@ -22,6 +22,7 @@ mod missing;
 mod old_api;
 pub(crate) mod plugin;
 pub(crate) mod reach;
+mod redirect;
 mod refusal;
 mod resource_names;
 pub(crate) mod sds;
@@ -40,7 +41,7 @@ use crate::located::{At, Broken, Node, read};
 pub use embedded::Embedded;
 pub use finding::{Finding, Report};
 pub use foreign::{no_bootstrap, template};
-pub use kind::{Kind, kind, may_be_envoys};
+pub use kind::{DocumentKind, kind, may_be_envoys};
 pub use old_api::v2;
 pub use refusal::refused;
 
@@ -101,6 +102,7 @@ pub fn envoy(documents: &[Document]) -> Report {
     foreign::alone(documents, &mut report);
     plugin::check(&plugins, &mut report);
     filters::check(&envoy, &plugins, &mut report);
+    redirect::check(&envoy, &plugins, &mut report);
     clusters::check(&envoy, &plugins, &mut report);
     ca_tls::check(&envoy, &plugins, &mut report);
     listeners::check(&envoy, &plugins, &mut report);

@@ -17,7 +17,9 @@ pub(crate) struct Plugin<'a> {
     /// The `PluginConfig`.
     pub(crate) at: At<'a>,
     /// The instance's position in the configuration.
-    pub(crate) place: Place<'a>,
+    pub(crate) position: Position<'a>,
+    /// The HTTP filter that the instance is, with its matcher; `None` for an instance elsewhere.
+    pub(crate) filter: Option<At<'a>>,
     /// The plugin's configuration; `None` if it has mistakes.
     pub(crate) config: Option<Configured<'a>>,
 }
@@ -34,7 +36,7 @@ pub(crate) struct Configured<'a> {
 
 /// An instance's position in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place<'a> {
+pub(crate) enum Position<'a> {
     /// A service of the bootstrap.
     Bootstrap {
         /// True for a single instance, on the main thread.
@@ -63,7 +65,7 @@ impl<'a> Plugin<'a> {
         for extension in &envoy.extensions {
             let Some(service) = typed_config(extension).filter(|typed| typed.name == "WasmService") else { continue };
             let singleton = service.at.flag_of("singleton").unwrap_or_default();
-            found.extend(service.at.get("config").map(|at| (at, Place::Bootstrap { singleton })));
+            found.extend(service.at.get("config").map(|at| (at, Position::Bootstrap { singleton }, None)));
         }
         let managers = envoy.managers().enumerate().map(|(manager, (.., filters))| (Some(manager), filters));
         let loose = envoy.loose_filters.iter().map(|filters| (None, filters));
@@ -71,16 +73,16 @@ impl<'a> Plugin<'a> {
             for (index, filter) in filters.iter().enumerate() {
                 let name = filter.text_of("name").unwrap_or_default();
                 let disabled = filter.flag_of("disabled").unwrap_or_default();
-                let place = Place::Filter { manager, index, name, disabled };
-                found.extend(wasm(filter).map(|at| (at, place)));
+                let position = Position::Filter { manager, index, name, disabled };
+                found.extend(wasm(filter).map(|at| (at, position, Some(filter.clone()))));
             }
         }
         let mut plugins: Vec<Self> = Vec::new();
-        for (at, place) in found.into_iter().filter(|(at, _)| is_ours(at)) {
+        for (at, position, filter) in found.into_iter().filter(|(at, ..)| is_ours(at)) {
             let known = plugins.iter().any(|known| same(&known.at, &at, "configuration"));
             let mut said_before = Report::default();
             let config = configured(&at, if known { &mut said_before } else { report });
-            plugins.push(Self { at, place, config });
+            plugins.push(Self { at, position, filter, config });
         }
         plugins
     }
@@ -88,7 +90,7 @@ impl<'a> Plugin<'a> {
     /// True if the instance answers challenges.
     pub(crate) fn answers(&self) -> bool {
         let role = self.config.as_ref().map_or(Role::Auto, |configured| configured.config.role);
-        matches!(self.place, Place::Filter { .. }) && role != Role::Engine
+        matches!(self.position, Position::Filter { .. }) && role != Role::Engine
     }
 }
 
@@ -193,9 +195,9 @@ pub(crate) fn parse<'a>(at: &At<'a>, value: Value, report: &mut Report) -> Optio
 /// Checks the setup of the instances, each alone and all together.
 pub(crate) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
     for plugin in plugins {
-        match plugin.place {
-            Place::Filter { .. } => failure_policy(plugin, report),
-            Place::Bootstrap { singleton } => engine(plugin, singleton, report),
+        match plugin.position {
+            Position::Filter { .. } => failure_policy(plugin, report),
+            Position::Bootstrap { singleton } => engine(plugin, singleton, report),
         }
     }
     capabilities(plugins, report);
@@ -243,18 +245,18 @@ const CAPABILITIES_OF: [&str; 2] = [
 fn capabilities(plugins: &[Plugin<'_>], report: &mut Report) {
     // `version` checks which of the paths a version takes.
     let lists = plugins.iter().flat_map(|plugin| CAPABILITIES_OF.map(|path| plugin.at.find(path))).flatten();
-    let mut told: Vec<&Node> = Vec::new();
+    let mut reported: Vec<&Node> = Vec::new();
     for allowed in lists {
         // An empty list restricts nothing, and an alias has been reported at its anchor.
         let is_restricting = matches!(&allowed.node.kind, Kind::Table(entries) if !entries.is_empty());
-        if !is_restricting || told.iter().any(|told| ptr::eq(told.shared(), allowed.node.shared())) {
+        if !is_restricting || reported.iter().any(|reported| ptr::eq(reported.shared(), allowed.node.shared())) {
             continue;
         }
         let missing: Vec<&str> = CAPABILITIES.into_iter().filter(|name| allowed.entry(name).is_none()).collect();
         if !missing.is_empty() {
             let found = "a list without what the plugin needs";
             report.mistake(Finding::at(&allowed, found, format!("also {}", missing.join(", "))));
-            told.push(allowed.node);
+            reported.push(allowed.node);
         }
     }
 }

@@ -23,8 +23,8 @@ pub fn refused(documents: &[Document], source: &str, said: &str) -> Finding {
         expected: "one that `envoy --mode validate` takes".to_owned(),
         ..Finding::said(&format!("a configuration that Envoy refuses ({said})"))
     };
-    match place(documents, said) {
-        Some(Place { source, path, line }) => Finding { source, path, line: Some(line), ..finding },
+    match locate(documents, said) {
+        Some(Location { source, path, line }) => Finding { source, path, line: Some(line), ..finding },
         None => {
             Finding { line: said.split_once("yaml-cpp: error at line ").and_then(|(_, rest)| number(rest)), ..finding }
         }
@@ -32,19 +32,19 @@ pub fn refused(documents: &[Document], source: &str, said: &str) -> Finding {
 }
 
 /// The position of a value, or of a missing one.
-struct Place {
+struct Location {
     source: String,
     path: String,
     line: usize,
 }
 
-impl From<At<'_>> for Place {
+impl From<At<'_>> for Location {
     fn from(At { source, path, line, .. }: At<'_>) -> Self {
         Self { source: source.to_owned(), path, line }
     }
 }
 
-fn place(documents: &[Document], said: &str) -> Option<Place> {
+fn locate(documents: &[Document], said: &str) -> Option<Location> {
     by_path(documents, said)
         .or_else(|| by_messages(documents, said))
         .or_else(|| by_type(documents, said))
@@ -62,7 +62,7 @@ fn quoted_behind<'s>(said: &'s str, words: &str) -> Option<&'s str> {
 }
 
 /// Locates `… @ static_resources.listeners[1].filter_chains[0].filters[0].typed_config.<any>: …: no such field: 'x'`.
-fn by_path(documents: &[Document], said: &str) -> Option<Place> {
+fn by_path(documents: &[Document], said: &str) -> Option<Location> {
     let (_, rest) = said.split_once(INVALID_JSON)?;
     let (message, rest) = rest.split_once(" @ ")?;
     let (path, rest) = rest.split_once(": ")?;
@@ -83,7 +83,7 @@ fn member<'a>(at: &At<'a>, name: &str) -> Option<At<'a>> {
 }
 
 /// Locates `BootstrapValidationError.Admin: … | caused by AdminValidationError.Address: …`.
-fn by_messages(documents: &[Document], said: &str) -> Option<Place> {
+fn by_messages(documents: &[Document], said: &str) -> Option<Location> {
     let start = said.split(['(', ' ']).find(|word| word.contains(INVALID))?;
     let (message, _) = start.split_once(INVALID)?;
     let fields = said.split(INVALID).skip(1).filter_map(|rest| rest.split(':').next()).map(snake);
@@ -105,7 +105,7 @@ fn by_messages(documents: &[Document], said: &str) -> Option<Place> {
     }
     let [(at, left)] = <[_; 1]>::try_from(places).ok()?;
     let path = if left.is_empty() { at.path.clone() } else { at.path_of(&left) };
-    Some(Place { path, ..at.into() })
+    Some(Location { path, ..at.into() })
 }
 
 /// The messages of this type: the bootstrap, and all that have the type in `@type`.
@@ -145,31 +145,31 @@ fn snake(camel: &str) -> String {
 }
 
 /// Locates `could not find @type 'type.googleapis.com/…'`.
-fn by_type(documents: &[Document], said: &str) -> Option<Place> {
+fn by_type(documents: &[Document], said: &str) -> Option<Location> {
     let name = quoted_behind(said, "could not find @type '")?;
     let mut found = None;
     each(documents, |at| {
         let kind = at.get("@type").filter(|kind| kind.text() == Some(name));
-        found = found.take().or_else(|| kind.map(Place::from));
+        found = found.take().or_else(|| kind.map(Location::from));
     });
     found
 }
 
 /// Locates `Didn't find a registered implementation for 'envoy.router' with type URL: ''`.
-fn by_name(documents: &[Document], said: &str) -> Option<Place> {
+fn by_name(documents: &[Document], said: &str) -> Option<Location> {
     let name = quoted_behind(said, "registered implementation for '")?;
     let kind = quoted_behind(said, "with type URL: '").unwrap_or_default();
     let mut found = None;
     each(documents, |at| {
         let own = at.get("typed_config").and_then(|typed| typed.text_of("@type")).unwrap_or_default();
         let is_meant = at.text_of("name") == Some(name) && own.trim_start_matches("type.googleapis.com/") == kind;
-        found = found.take().or_else(|| is_meant.then(|| Place::from(at.clone())));
+        found = found.take().or_else(|| is_meant.then(|| Location::from(at.clone())));
     });
     found
 }
 
 /// Locates a quoted value that occurs only once.
-fn by_value(documents: &[Document], said: &str) -> Option<Place> {
+fn by_value(documents: &[Document], said: &str) -> Option<Location> {
     let in_quotes = said.split('\'').skip(1).step_by(2);
     let is_long = |word: &&str| word.contains(['.', '/']) && word.len() > 3;
     let words: Vec<&str> = in_quotes
@@ -216,7 +216,7 @@ static_resources:
 ";
 
     /// The line and path that a sentence of Envoy 1.40's is about.
-    fn told(said: &str) -> Option<(usize, String)> {
+    fn parsed(said: &str) -> Option<(usize, String)> {
         let documents = Document::all("envoy.yaml", TEXT).unwrap();
         let Finding { line, path, source, .. } = refused(&documents, "envoy.yaml", said);
         assert_eq!(source, "envoy.yaml");
@@ -268,18 +268,18 @@ static_resources:
             ),
             ("yaml-cpp: error at line 66, column 3: end of map not found", 66, String::new()),
         ] {
-            assert_eq!(told(said), Some((line, path)), "{said}");
+            assert_eq!(parsed(said), Some((line, path)), "{said}");
         }
     }
 
     #[test]
-    fn a_place_that_may_be_another_one_is_not_told() {
+    fn an_ambiguous_position_is_not_reported() {
         for said in [
             "No TLS certificates found for server context",
             "Proto constraint validation failed (HttpConnectionManagerValidationError.StatPrefix: value is wrong)",
             "malformed IP address: envoy.filters.network.http_connection_manager",
         ] {
-            assert_eq!(told(said), None, "{said}");
+            assert_eq!(parsed(said), None, "{said}");
         }
     }
 }

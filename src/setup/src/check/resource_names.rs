@@ -34,9 +34,9 @@ pub(super) fn check(secret: &At<'_>, resource: &str, report: &mut Report) {
 
 /// The secrets of a TLS context for the verification of peers.
 pub(super) fn of_cas<'a>(common: &At<'a>) -> impl Iterator<Item = At<'a>> {
-    let places =
+    let paths =
         ["validation_context_sds_secret_config", "combined_validation_context.validation_context_sds_secret_config"];
-    places.into_iter().filter_map(|place| common.find(place))
+    paths.into_iter().filter_map(|path| common.find(path))
 }
 
 /// Reports CA certificates that are requested from the sidecar, which has none.

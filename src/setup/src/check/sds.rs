@@ -155,7 +155,7 @@ fn cluster(envoy: &Envoy<'_>, name: &str, users: &[At<'_>], report: &mut Report)
     let Some(first) = users.first() else { return };
     let Some(cluster) = envoy.cluster(name) else {
         let expected = "a cluster that leads to the sidecar's SDS, as `envoy-autocert render` writes it";
-        let found = format!("the cluster {}, which is not there", quoted(name));
+        let found = format!("the cluster {}, which does not exist", quoted(name));
         let finding = Finding::at(first, found, expected).near(name, envoy.cluster_names());
         return if envoy.all_clusters { report.mistake(finding) } else { report.warning(finding) };
     };
@@ -180,7 +180,7 @@ fn challenge_limits(envoy: &Envoy<'_>, selectors: &[At<'_>], report: &mut Report
         if max_requests(cluster) <= MAX_REQUESTS {
             let found = format!("at most {} requests at once", max_requests(cluster));
             let expected = "circuit_breakers with far more max_requests: each name in a handshake for acme-tls/1 is one, \
-                            and when there is no room, nobody's certificate comes";
+                            and beyond the limit no certificate is served";
             report.warning(Finding { found, ..Finding::missing(cluster, "circuit_breakers", expected) });
         }
     }
@@ -255,10 +255,10 @@ fn cluster_name(source: Source<'_>) -> Option<&str> {
 
 /// Checks how long listeners wait for secrets, and the API of the requests.
 fn waits(secrets: &[Secret<'_>], report: &mut Report) {
-    let mut told: HashSet<usize> = HashSet::new();
+    let mut reported: HashSet<usize> = HashSet::new();
     for config in secrets.iter().filter_map(|secret| secret.at.get("sds_config")) {
         // An alias occurs in many places.
-        if !told.insert(config.node.shared().start) {
+        if !reported.insert(config.node.shared().start) {
             continue;
         }
         if config.text_of("initial_fetch_timeout").is_some_and(is_zero) {
@@ -281,7 +281,7 @@ fn is_zero(duration: &str) -> bool {
 fn selector_config(config: &At<'_>, report: &mut Report) {
     let api_type = config.find("config_source.api_config_source.api_type");
     if let Some(at) = api_type.filter(|at| at.text() != Some("DELTA_GRPC")) {
-        let expected = "DELTA_GRPC: no other can say that there is no certificate, and the handshake hangs";
+        let expected = "DELTA_GRPC: other APIs can't report that there is no certificate, and the handshake hangs";
         report.mistake(Finding::at(&at, at.text().unwrap_or_default(), expected));
     }
 }
@@ -296,7 +296,7 @@ fn names(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], secrets: &[Secret<'_>], repo
             let Some(main) = want.names.first().filter(|_| envoy.all_listeners && !is_asked) else { continue };
             let at = &configured.at;
             let expected = format!("`- name: {main}` in tls_certificate_sds_secret_configs of a TLS listener");
-            let found = format!("no secret for {main}: its certificate would be ordered, and served by nobody");
+            let found = format!("no secret for {main}: its certificate would be ordered, and never served");
             let finding = Finding {
                 path: format!("{}.routers", at.path),
                 line: Some(at.line_of("routers")),

@@ -90,13 +90,13 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
         (
             &[("cluster: envoy-autocert-api, token", "cluster: envoy-autocert-apo, token")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.cluster: found the \
-             cluster \"envoy-autocert-apo\", which is not there",
+             cluster \"envoy-autocert-apo\", which does not exist",
             "did you mean envoy-autocert-api?",
         ),
         (
             &[("- name: acme-staging-v02", "- name: acme-v02")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.certificatesResolvers.le.acme.\
-             caServer: found the cluster \"acme-staging-v02.api.letsencrypt.org\", which is not there",
+             caServer: found the cluster \"acme-staging-v02.api.letsencrypt.org\", which does not exist",
             "did you mean acme-v02.api.letsencrypt.org?",
         ),
         (
@@ -205,7 +205,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             )],
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
-             envoy_grpc.cluster_name: found the cluster \"autocert-sds\", which is not there",
+             envoy_grpc.cluster_name: found the cluster \"autocert-sds\", which does not exist",
             "did you mean envoy-autocert-sds?",
         ),
         (
@@ -216,14 +216,14 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
              initial_metadata: found nothing, expected `{ key: x-envoy-autocert-token, value: TOKEN }`",
-            "--sds-token-file: without it no secret is there",
+            "--sds-token-file: without it the sidecar serves no secret",
         ),
         (
             &[("key: x-envoy-autocert-token", "key: x-token")],
             "static_resources.listeners[1].filter_chains[0].transport_socket.typed_config.\
              common_tls_context.tls_certificate_sds_secret_configs[0].sds_config.api_config_source.grpc_services[0].\
              initial_metadata: found no x-envoy-autocert-token, expected `{ key: x-envoy-autocert-token, value: TOKEN }`",
-            "without it no secret is there",
+            "without it the sidecar serves no secret",
         ),
         (
             &[("${ENVOY_AUTOCERT_SDS_TOKEN}\" }]", "%ENVIRONMENT(TOKEN)%\" }]")],
@@ -235,7 +235,7 @@ fn each_mistake_is_one_line_with_its_place_and_what_to_write() {
         (
             &[(", token: \"${ENVOY_AUTOCERT_API_TOKEN}\"", "")],
             "bootstrap_extensions[0].typed_config.config.configuration.value.sidecar.token: found nothing",
-            "without it the sidecar answers nothing, and what instances share is not signed",
+            "without it the sidecar answers nothing, and shared data is not signed",
         ),
         (
             &[("max_requests: 100000", "max_requests: 1")],
@@ -325,7 +325,9 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
         ),
         (
             &[("filters.http.wasm.v3.Wasm", "filters.http.buffer.v3.Buffer")],
-            &["found nobody who answers challenges, expected the plugin first in http_filters of the listener \"web\""],
+            &[
+                "found no filter that answers challenges, expected the plugin first in http_filters of the listener \"web\"",
+            ],
             &[],
         ),
         (
@@ -343,10 +345,14 @@ fn challenges_come_to_port_80_without_tls_and_under_the_name_of_the_entry_point(
         ),
         (
             &[("  - name: envoy-autocert-sds\n    type", "  - name: envoy-autocert-api\n    type")],
-            &["found a second cluster", "the cluster \"envoy-autocert-sds\", which is not there"],
+            &["found a second cluster", "the cluster \"envoy-autocert-sds\", which does not exist"],
             &[],
         ),
-        (&[("  clusters:\n", "  clusters: []\n  none:\n")], &["is not there", "is not there", "is not there"], &[]),
+        (
+            &[("  clusters:\n", "  clusters: []\n  none:\n")],
+            &["does not exist", "does not exist", "does not exist"],
+            &[],
+        ),
         (&[("auto_host_sni: true", "sni: other.example")], &[], &["found \"other.example\", expected acme-staging"]),
     ];
     for (changes, mistakes, warnings) in cases {
@@ -370,7 +376,7 @@ fn secrets_by_grpcs_own_client_are_looked_at_as_well() {
     assert_eq!(of(&changed(&google)), Report::default());
     let token = "initial_metadata: [{ key: x-envoy-autocert-token, value: \"${ENVOY_AUTOCERT_SDS_TOKEN}\" }]";
     for (change, mistake) in [
-        ((token, ""), "without it no secret is there"),
+        ((token, ""), "without it the sidecar serves no secret"),
         (
             ("- name: shop.example\n              sds", "- name: shop.exmple\n              sds"),
             "found no secret for shop",
@@ -530,7 +536,7 @@ fn of_envoy_gateway_the_plugin_its_routes_and_the_bootstrap_are_checked() {
 }
 
 #[test]
-fn what_strangers_may_hold_without_end_is_told_once() {
+fn missing_limits_for_strangers_are_reported_once() {
     let warned = |changes: &[(&str, &str)]| lines(&of(&changed(changes)).warnings);
     let limit = ("envoy.resource_monitors.global_downstream_max_connections", "envoy.resource_monitors.fixed_heap");
     let [no_limit] = &warned(&[limit])[..] else { panic!("{:?}", warned(&[limit])) };
@@ -568,14 +574,14 @@ fn pieces_to_merge_are_checked_beside_each_other() {
     };
     let setup = crate::read(&crate::Sources { quick: Some(quick), ..crate::Sources::default() }).unwrap().setup;
     let pieces = crate::envoy::filter::filter(&setup, &crate::envoy::Options::default()).unwrap().text;
-    assert_eq!(kind(&Document::all("x", &pieces).unwrap()[0].top()), Kind::Pieces);
+    assert_eq!(kind(&Document::all("x", &pieces).unwrap()[0].top()), DocumentKind::Pieces);
     assert_eq!(of(&pieces), Report::default());
     let broken = of(&pieces.replace("failure_policy: FAIL_RELOAD", "failure_policy: FAIL_OPEN"));
     assert_eq!(broken.mistakes.len(), 1, "{:#?}", lines(&broken.mistakes));
 }
 
 #[test]
-fn what_has_no_plugin_is_told_to_have_none() {
+fn a_configuration_without_the_plugin_is_reported() {
     let report = of("static_resources: { listeners: [] }");
     assert!(lines(&report.mistakes)[0].contains("no filter or service with the plugin"), "{report:?}");
 }
@@ -750,7 +756,7 @@ fn a_listener_without_a_name_is_found_without_one() {
 
 /// A11.
 #[test]
-fn who_has_no_port_80_is_told_of_the_challenge_that_needs_none() {
+fn without_port_80_the_challenge_that_needs_none_is_suggested() {
     let of_tls = changed(&[
         ("port_value: 80 ", "port_value: 443 "),
         ("filters.http.wasm.v3.Wasm", "filters.http.buffer.v3.Buffer"),
@@ -763,7 +769,7 @@ fn who_has_no_port_80_is_told_of_the_challenge_that_needs_none() {
 
 /// A10.
 #[test]
-fn what_is_of_the_old_api_is_not_told_to_lack_the_plugin() {
+fn an_old_api_is_not_reported_to_lack_the_plugin() {
     let text = "static_resources: { listeners: [{ filter_chains: [{ filters: [{ name: envoy.http_connection_manager, config: {} }] }] }] }";
     let mistakes = lines(&of(text).mistakes);
     assert!(matches!(&*mistakes, [mistake] if mistake.contains("Envoy's v2 API")), "{mistakes:#?}");
@@ -801,4 +807,55 @@ fn a_configuration_in_a_config_map_has_the_lines_of_that() {
     let [mistake] = report.mistakes.as_slice() else { panic!("{report:#?}") };
     assert_eq!((mistake.source.as_str(), mistake.line), ("map.yaml", line));
     assert!(mistake.path.starts_with("data.envoy.yaml: bootstrap_extensions[0]."), "{mistake}");
+}
+
+#[test]
+fn a_plugin_that_routes_enable_is_enabled_on_every_host_and_before_every_redirect() {
+    let rendered = include_str!("../../tests/rendered/routing.bootstrap.yaml");
+    let told = |text: &str| {
+        let is_of_plugin = |line: &String| line.contains("enables the plugin");
+        lines(&of(text).warnings).into_iter().filter(is_of_plugin).collect::<Vec<_>>()
+    };
+    assert_eq!((of(rendered).mistakes, told(rendered)), (vec![], vec![]));
+    let host = "            - name: redirection\n              domains: [\"*\"]\n";
+    assert!(rendered.contains(host));
+    let required = rendered.replacen(host, &format!("{host}              require_tls: ALL\n"), 1);
+    let [mistake] = &lines(&of(&required).mistakes)[..] else { panic!("{:?}", lines(&of(&required).mistakes)) };
+    assert!(mistake.contains("found require_tls, whose redirect comes before every route"), "{mistake}");
+    let own = "            - { name: own, domains: [own.example], routes: [{ match: { prefix: / }, redirect: {} }] }\n";
+    let another = rendered.replacen(host, &format!("{own}{host}"), 1);
+    assert_eq!(lines(&of(&another).mistakes), [""; 0]);
+    let [warning] = &told(&another)[..] else { panic!("{:?}", told(&another)) };
+    assert!(warning.contains("found a virtual host in which nothing enables the plugin"), "{warning}");
+}
+
+const CONFIGURED: &str = "          certificatesResolvers:\n";
+const REDIRECTED: &str = "          redirect: certified\n          certificatesResolvers:\n";
+
+#[test]
+fn a_redirect_of_the_plugin_takes_a_filter_that_sees_the_requests() {
+    let found = |changes: &[(&str, &str)]| lines(&of(&changed(changes)).mistakes);
+    let filter = "          - name: envoy-autocert\n            typed_config:\n";
+    let disabled = "          - name: envoy-autocert\n            disabled: true\n            typed_config:\n";
+    let all = "routes: [{ match: { prefix: / }, redirect: { https_redirect: true } }]";
+    let enabled = "typed_per_filter_config: { envoy-autocert: { \"@type\": \
+                   type.googleapis.com/envoy.config.route.v3.FilterConfig, config: {} } }";
+    let challenges = format!(
+        "routes: [{{ match: {{ prefix: /.well-known/acme-challenge/ }}, direct_response: {{ status: 404 }}, {enabled} }}, \
+         {{ match: {{ prefix: / }}, redirect: {{ https_redirect: true }} }}]"
+    );
+    let everything = format!("routes: [{{ match: {{ prefix: / }}, redirect: {{ https_redirect: true }}, {enabled} }}]");
+
+    let [matcher] = &found(&[(CONFIGURED, REDIRECTED)])[..] else { panic!() };
+    let path = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.http_filters[0]";
+    let expected = format!("{path}.typed_config.xds_matcher: found a matcher that keeps all requests but challenges");
+    assert!(matcher.contains(&expected), "{matcher}");
+
+    let by_routes = found(&[(CONFIGURED, REDIRECTED), (filter, disabled), (all, &challenges)]);
+    let is_told = |line: &String| line.contains("found a filter that routes enable for challenges alone");
+    assert_eq!(by_routes.iter().filter(|line| is_told(line)).count(), 1, "{by_routes:#?}");
+    let by_all = found(&[(CONFIGURED, REDIRECTED), (filter, disabled), (all, &everything)]);
+    assert!(!by_all.iter().any(is_told), "{by_all:#?}");
+    let not_asked_for = found(&[(filter, disabled), (all, &challenges)]);
+    assert!(!not_asked_for.iter().any(is_told), "{not_asked_for:#?}");
 }

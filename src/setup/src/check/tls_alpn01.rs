@@ -17,7 +17,7 @@ use crate::envoy::tls_alpn01::{BEFORE_NAMES, PROTOCOL, SCOPE};
 use crate::located::At;
 
 /// Maximum number of names in a finding; more add nothing.
-const MAX_TOLD: usize = 10;
+const MAX_NAMES: usize = 10;
 
 pub(super) fn check(envoy: &Envoy<'_>, plugins: &[Plugin<'_>], report: &mut Report) {
     let Some((resolver, plugin)) = wanted(plugins) else { return };
@@ -129,7 +129,7 @@ fn matches(listener: &Listener<'_>, report: &mut Report) {
         let missing: Vec<String> =
             matches_of(other).into_iter().filter(|found| !taken.contains(found)).map(|found| title(&found)).collect();
         if !missing.is_empty() {
-            let found = format!("a filter chain for {}, which no chain for {PROTOCOL} repeats", told(&missing));
+            let found = format!("a filter chain for {}, which no chain for {PROTOCOL} repeats", listed(&missing));
             let expected = format!(
                 "the same server_names and transport_protocol in a chain for {PROTOCOL}: Envoy compares them first, and \
                  a CA that asks for such a name comes here"
@@ -142,7 +142,7 @@ fn matches(listener: &Listener<'_>, report: &mut Report) {
         let shadows = matches_of(challenge);
         let shadows: Vec<String> = shadows.iter().filter(|found| is_shadow(found, &ordinary)).map(title).collect();
         if !shadows.is_empty() {
-            let found = format!("{}, which no other chain matches in the same way", told(&shadows));
+            let found = format!("{}, which no other chain matches in the same way", listed(&shadows));
             let expected = "server_names and transport_protocol that another chain has too: Envoy compares them first, \
                             and ordinary handshakes would find no chain";
             report.mistake(Finding::at(&challenge.at, found, expected));
@@ -178,7 +178,7 @@ fn title(((_, transport), name): &Match) -> String {
     if transport.is_empty() { name } else { format!("{name} over {}", acme::one_line(transport)) }
 }
 
-fn told(names: &[String]) -> String {
-    let first = names.iter().take(MAX_TOLD).cloned().collect::<Vec<_>>().join(", ");
-    if names.len() > MAX_TOLD { format!("{first} and {} more", names.len() - MAX_TOLD) } else { first }
+fn listed(names: &[String]) -> String {
+    let first = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > MAX_NAMES { format!("{first} and {} more", names.len() - MAX_NAMES) } else { first }
 }

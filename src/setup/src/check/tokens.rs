@@ -23,7 +23,7 @@ pub(super) fn check(plugins: &[Plugin<'_>], report: &mut Report) {
     let all = once(plugins);
     for Configured { at, .. } in all.iter().filter(|configured| configured.config.sidecar_tokens.is_empty()) {
         let expected = "one of the tokens of the sidecar's --api-token-file: without it the sidecar answers nothing, and \
-                        what instances share is not signed";
+                        shared data is not signed";
         let finding = Finding {
             path: format!("{}.sidecar.token", at.path),
             line: Some(at.line_of("sidecar")),
@@ -66,11 +66,11 @@ pub(super) fn all(documents: &[Document], plugins: &[Plugin<'_>]) -> Vec<SecretT
 
 /// Checks the tokens of streams: `sources` are configurations that lead to the sidecar's SDS.
 pub(super) fn streams<'a>(sources: impl IntoIterator<Item = At<'a>>, report: &mut Report) {
-    let mut told: HashSet<usize> = HashSet::new();
+    let mut reported: HashSet<usize> = HashSet::new();
     let mut placeholder = None;
     for source in sources {
         // An alias occurs in many places.
-        if told.insert(source.node.shared().start) {
+        if reported.insert(source.node.shared().start) {
             let found = stream(&source, report);
             placeholder = placeholder.or(found);
         }
@@ -86,7 +86,7 @@ fn stream<'a>(source: &At<'a>, report: &mut Report) -> Option<At<'a>> {
     let source = source.get("api_config_source").unwrap_or_else(|| source.clone());
     let service = source.list("grpc_services").into_iter().next()?;
     let is_token = |entry: &At<'_>| entry.text_of("key").is_some_and(|key| key.eq_ignore_ascii_case(METADATA));
-    let expected = "one of the tokens of the sidecar's --sds-token-file: without it no secret is there";
+    let expected = "one of the tokens of the sidecar's --sds-token-file: without it the sidecar serves no secret";
     match service.list("initial_metadata").iter().find(|entry| is_token(entry)) {
         None => {
             let expected = format!("`{{ key: {METADATA}, value: TOKEN }}` with {expected}");

@@ -52,15 +52,13 @@ impl Walk<'_> {
         let Some(vm) = plugin.get("vm_config") else { return };
         let (since, version) = (Feature::VmCapabilities.since(), self.version);
         if let Some(at) = vm.get(CAPABILITIES).filter(|_| version.lacks(Feature::VmCapabilities)) {
-            let found = format!("a place where Envoy {version} does not take it");
-            let expected = format!(
-                "it one level up, in {} beside vm_config: in vm_config it stands from {since} on",
-                owner(plugin)
-            );
+            let found = format!("a field that Envoy {version} does not have here");
+            let expected =
+                format!("it one level up, in {} beside vm_config: vm_config has it since {since}", owner(plugin));
             self.report.mistake(Finding::at(&at, found, expected));
         }
         if let Some(at) = plugin.get(CAPABILITIES).filter(|_| version.has(Feature::VmCapabilities)) {
-            let found = format!("a place that is deprecated from Envoy {since} on");
+            let found = format!("a field that is deprecated here since Envoy {since}");
             self.report.warning(Finding::at(&at, found, "it one level down, in vm_config".to_owned()));
         }
     }
@@ -68,7 +66,7 @@ impl Walk<'_> {
     /// Reports a field or message that an older version does not know.
     fn unknown(&mut self, at: Option<At<'_>>, feature: Feature, instead: &str) {
         if let Some(at) = at.filter(|_| self.version.lacks(feature)) {
-            let found = format!("what Envoy {} does not know", self.version);
+            let found = format!("a feature that Envoy {} does not have", self.version);
             let expected = format!("Envoy {} or newer, or {instead}", feature.since());
             self.report.mistake(Finding::at(&at, found, expected));
         }
@@ -116,13 +114,13 @@ mod tests {
             "{mistakes:#?}"
         );
         let path = "bootstrap_extensions[0].typed_config.config.vm_config.capability_restriction_config: ";
-        let told = "found a place where Envoy 1.39 does not take it, expected it one level up, in config beside vm_config: in \
-                    vm_config it stands from 1.40 on";
-        assert_eq!(mistakes[0], format!("{engine}{path}{told}"));
+        let expected = "found a field that Envoy 1.39 does not have here, expected it one level up, in config beside vm_config: \
+                        vm_config has it since 1.40";
+        assert_eq!(mistakes[0], format!("{engine}{path}{expected}"));
         let [mistakes, _] = found(REFERENCE, "1.36");
         let keepalive = line(REFERENCE, "tcp_keepalive");
         let expected = format!(
-            "envoy.yaml:{keepalive}: static_resources.listeners[0].tcp_keepalive: found what Envoy 1.36 does not know, \
+            "envoy.yaml:{keepalive}: static_resources.listeners[0].tcp_keepalive: found a feature that Envoy 1.36 does not have, \
              expected Envoy 1.37 or newer, or socket_options, as `envoy-autocert render` writes them"
         );
         assert!(mistakes.contains(&expected), "{mistakes:#?}");
@@ -137,7 +135,7 @@ mod tests {
             [
                 vec![],
                 vec![
-                    "envoy.yaml:3: config.capabilityRestrictionConfig: found a place that is deprecated from Envoy 1.40 on, \
+                    "envoy.yaml:3: config.capabilityRestrictionConfig: found a field that is deprecated here since Envoy 1.40, \
              expected it one level down, in vm_config"
                 ]
             ]

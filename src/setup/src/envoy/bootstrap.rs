@@ -113,7 +113,7 @@ pub fn base(setup: &Setup, configuration: Value, options: &Options) -> Value {
         let mut stats = json!({ "stats_tags": plugin::stats_tags() });
         yaml::comment(
             &mut stats,
-            "The plugin's metrics are called wasmcustom.envoy_autocert.*; this turns what they bear into labels.",
+            "The plugin's metrics are called wasmcustom.envoy_autocert.*; these tags turn parts of their names into labels.",
         );
         base["stats_config"] = stats;
         limits::of_answers(&mut runtime);
@@ -157,8 +157,8 @@ fn services_to_admin(setup: &Setup, admin: &str) -> Vec<Mistake> {
             path: format!("{kind}.services.{}.loadBalancer.servers", shortened(name)),
             found: format!("{}:{port}, where Envoy's own admin interface listens", shortened(host)),
             expected:
-                "another server, or the admin interface elsewhere (`--admin /run/envoy/admin.sock`): who comes this \
-                       way reads the whole configuration, and stops Envoy"
+                "another server, or the admin interface elsewhere (`--admin /run/envoy/admin.sock`): clients that \
+                       come this way can read the whole configuration, and stop Envoy"
                     .to_owned(),
             nearest: None,
         })

@@ -36,7 +36,7 @@ impl Chains {
 }
 
 /// Input for the chains of an entry point.
-pub(super) struct Entry<'s> {
+pub(super) struct EntryChains<'s> {
     pub(super) setup: &'s Setup,
     pub(super) point: &'s EntryPoint,
     pub(super) layout: Layout<'s>,
@@ -44,7 +44,7 @@ pub(super) struct Entry<'s> {
     pub(super) plugin: Option<Value>,
 }
 
-impl Entry<'_> {
+impl EntryChains<'_> {
     /// All chains.
     pub(super) fn chains(self) -> Chains {
         let mut chains = Chains::default();
@@ -68,7 +68,7 @@ impl Entry<'_> {
             if self.plugin.is_some() {
                 chains.mistakes.push(Mistake {
                     path: format!("tcp.routers.{}.entryPoints", router.name),
-                    found: format!("{point}, of which it takes every connection without TLS"),
+                    found: format!("{point}, where it takes every connection without TLS"),
                     expected: "another entry point: the CA's requests for HTTP-01 come to this one".to_owned(),
                     nearest: None,
                 });

@@ -99,14 +99,14 @@ mod tests {
         let all = hosts[0]["routes"].as_array().unwrap();
         let (copies, originals) = all.split_at(all.len() - routes.len());
         assert_eq!(originals, routes);
-        let told = |copy: &Value| {
+        let summary = |copy: &Value| {
             assert_eq!(copy["typed_per_filter_config"], plugin::enabling());
             (
                 copy["match"].clone(),
                 copy.pointer("/route/cluster").unwrap_or(&copy["direct_response"]["status"]).clone(),
             )
         };
-        copies.iter().map(told).collect()
+        copies.iter().map(summary).collect()
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-use super::chains::{Chains, Entry, matching};
+use super::chains::{Chains, EntryChains, matching};
 use super::manager::{self, Manager};
 use super::secrets::{self, short_transport_socket, transport_socket};
 use super::{Layout, limits, routes};
@@ -18,7 +18,7 @@ use crate::model::{HttpRouter, TcpRouter};
 /// Protocols offered to HTTP clients.
 const ALPN: [&str; 2] = ["h2", "http/1.1"];
 
-impl Entry<'_> {
+impl EntryChains<'_> {
     /// The chains: one for each set of TLS options, or for each certificate of it, and one for all other names.
     pub(super) fn https(&self, routers: &[&HttpRouter], tcp: &[&TcpRouter], chains: &mut Chains) {
         let options = effective(routers);

@@ -3,7 +3,7 @@
 use config::Mistake;
 use serde_json::{Value, json};
 
-use super::chains::{Chains, Entry};
+use super::chains::{Chains, EntryChains};
 use super::clusters::socket_address;
 use super::{Layout, Options, ca, clusters, limits, plugin, services, yaml};
 use crate::model::{EntryPoint, Setup};
@@ -50,7 +50,7 @@ pub fn resources(
             filter
         });
         let Chains { chains, route_configs, warnings, mistakes: of_rules, .. } =
-            Entry { setup, point, layout, plugin }.chains();
+            EntryChains { setup, point, layout, plugin }.chains();
         mistakes.extend(of_rules);
         resources.warnings.extend(warnings);
         resources.route_configs.extend(route_configs);

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_plugin_is_told_is_the_users() {
+    fn the_plugin_gets_the_users_options() {
         let value = json!({ "configuration": { "vm_config": { CAPABILITIES: {} }, "address_match": { "invert_match": true } } });
         assert_eq!(rewritten(value.clone(), "1.36"), value);
     }

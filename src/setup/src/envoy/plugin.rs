@@ -25,7 +25,7 @@ const ELSEWHERE: [&str; 4] = ["storage", "caCertificates", "caSystemCertPool", "
 const OTHER_CHALLENGES: [&str; 3] = ["dnsChallenge", "dnsPersistChallenge", "httpChallenge"];
 
 /// The plugin's imports and exports, for `capability_restriction_config`.
-pub(crate) const CAPABILITIES: [&str; 28] = [
+pub(crate) const CAPABILITIES: [&str; 26] = [
     "proxy_define_metric",
     "proxy_get_buffer_bytes",
     "proxy_get_current_time_nanoseconds",
@@ -42,9 +42,7 @@ pub(crate) const CAPABILITIES: [&str; 28] = [
     "proxy_on_configure",
     "proxy_on_context_create",
     "proxy_on_delete",
-    "proxy_on_done",
     "proxy_on_http_call_response",
-    "proxy_on_log",
     "proxy_on_request_headers",
     "proxy_on_tick",
     "proxy_on_vm_start",
@@ -347,6 +345,17 @@ mod tests {
         let names: Vec<_> = parsed.wants.iter().map(|want| want.names.join(",")).collect();
         assert_eq!(names, ["a.example,b.example", "c.example"]);
         assert!(parsed.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_filter_that_routes_enable_has_the_matcher_where_they_do_not() {
+        let configuration = json!({ "sidecar": {} });
+        let matched = http_filter(&configuration, "a.wasm");
+        assert_eq!(for_other_routes(disabled_http_filter(&configuration, "a.wasm")), matched);
+        assert_eq!(for_other_routes(matched.clone()), matched);
+        let mut both = matched.clone();
+        both["disabled"] = json!(true);
+        assert_eq!(for_other_routes(both), matched);
     }
 
     #[test]

@@ -19,7 +19,7 @@ const IDLE: &str = "90s";
 
 /// The protocol towards a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way {
+enum Protocol {
     H2c,
     Http,
     Https,
@@ -27,23 +27,26 @@ enum Way {
 
 /// The clusters of an HTTP service.
 pub(super) fn http_clusters(name: &str, service: &HttpService, options: &Options) -> Vec<Value> {
-    let ways = ways(service);
-    ways.iter()
-        .map(|(way, servers)| http_cluster(&cluster_name(name, *way, ways.len()), *way, servers, options))
+    let by_protocol = by_protocol(service);
+    by_protocol
+        .iter()
+        .map(|(protocol, servers)| {
+            http_cluster(&cluster_name(name, *protocol, by_protocol.len()), *protocol, servers, options)
+        })
         .collect()
 }
 
 /// The action of a route to an HTTP service.
 pub(super) fn route(name: &str, service: &HttpService, timeouts: &Timeouts) -> Value {
-    let ways = ways(service);
+    let by_protocol = by_protocol(service);
     let mut route = json!({ "timeout": timeouts.whole_answer() });
-    if ways.len() == 1 {
-        let way = ways.keys().next().copied().unwrap_or(Way::Http);
-        route["cluster"] = json!(cluster_name(name, way, 1));
+    if by_protocol.len() == 1 {
+        let protocol = by_protocol.keys().next().copied().unwrap_or(Protocol::Http);
+        route["cluster"] = json!(cluster_name(name, protocol, 1));
     } else {
-        let clusters = ways.iter().map(|(way, servers)| {
+        let clusters = by_protocol.iter().map(|(protocol, servers)| {
             let weight: u64 = servers.iter().map(|server| u64::from(server.weight)).sum();
-            json!({ "name": cluster_name(name, *way, ways.len()), "weight": weight })
+            json!({ "name": cluster_name(name, *protocol, by_protocol.len()), "weight": weight })
         });
         route["weighted_clusters"] = json!({ "clusters": clusters.collect::<Vec<_>>() });
     }
@@ -71,33 +74,33 @@ pub(super) fn tcp_cluster_name(name: &str) -> String {
 }
 
 /// The servers by protocol. Servers with weight 0 are left out.
-fn ways(service: &HttpService) -> BTreeMap<Way, Vec<&HttpServer>> {
-    let mut ways: BTreeMap<Way, Vec<&HttpServer>> = BTreeMap::new();
+fn by_protocol(service: &HttpService) -> BTreeMap<Protocol, Vec<&HttpServer>> {
+    let mut by_protocol: BTreeMap<Protocol, Vec<&HttpServer>> = BTreeMap::new();
     for server in service.servers.iter().filter(|server| server.weight > 0) {
-        let way = match server {
-            HttpServer { tls: true, .. } => Way::Https,
-            HttpServer { h2c: true, .. } => Way::H2c,
-            HttpServer { .. } => Way::Http,
+        let protocol = match server {
+            HttpServer { tls: true, .. } => Protocol::Https,
+            HttpServer { h2c: true, .. } => Protocol::H2c,
+            HttpServer { .. } => Protocol::Http,
         };
-        ways.entry(way).or_default().push(server);
+        by_protocol.entry(protocol).or_default().push(server);
     }
-    if ways.is_empty() {
-        ways.insert(Way::Http, Vec::new());
+    if by_protocol.is_empty() {
+        by_protocol.insert(Protocol::Http, Vec::new());
     }
-    ways
+    by_protocol
 }
 
-fn cluster_name(service: &str, way: Way, ways: usize) -> String {
-    let way = match way {
-        _ if ways == 1 => "",
-        Way::H2c => "-h2c",
-        Way::Http => "-http",
-        Way::Https => "-https",
+fn cluster_name(service: &str, protocol: Protocol, protocols: usize) -> String {
+    let suffix = match protocol {
+        _ if protocols == 1 => "",
+        Protocol::H2c => "-h2c",
+        Protocol::Http => "-http",
+        Protocol::Https => "-https",
     };
-    format!("service-{service}{way}")
+    format!("service-{service}{suffix}")
 }
 
-fn http_cluster(name: &str, way: Way, servers: &[&HttpServer], options: &Options) -> Value {
+fn http_cluster(name: &str, protocol: Protocol, servers: &[&HttpServer], options: &Options) -> Value {
     let is_weighted = servers.iter().any(|server| Some(server.weight) != servers.first().map(|first| first.weight));
     let endpoint = |server: &&HttpServer| {
         let address = socket_address(&server.host, server.port);
@@ -113,11 +116,11 @@ fn http_cluster(name: &str, way: Way, servers: &[&HttpServer], options: &Options
         servers.iter().map(endpoint).collect(),
         options,
     );
-    cluster["typed_extension_protocol_options"] = match way {
-        Way::H2c => http2(),
-        Way::Http | Way::Https => protocols(&json!({ "http_protocol_options": {} }), Some(IDLE)),
+    cluster["typed_extension_protocol_options"] = match protocol {
+        Protocol::H2c => http2(),
+        Protocol::Http | Protocol::Https => protocols(&json!({ "http_protocol_options": {} }), Some(IDLE)),
     };
-    if way == Way::Https {
+    if protocol == Protocol::Https {
         cluster["transport_socket"] = tls(servers, options);
     }
     cluster

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_too_old_is_told_what_will_do() {
+    fn a_version_that_is_too_old_is_refused_with_the_supported_ones() {
         assert_eq!(
             version("1.35").refusal().unwrap(),
             "Envoy 1.35 is too old: expected 1.37 or newer, or 1.36 without tlsChallenge"

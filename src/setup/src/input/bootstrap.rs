@@ -7,7 +7,7 @@ use config::shortened;
 use serde_json::{Map, Value, json};
 
 use super::layers::{Layer, merged};
-use super::mistake::{Report, quoted};
+use super::mistake::{InputReport, quoted};
 use super::quick::{Quick, Reader, service};
 use super::resolvers;
 
@@ -32,7 +32,7 @@ pub struct Bootstrap {
 }
 
 /// Configuration derived from a bootstrap and the flags, of the lowest rank.
-pub(super) fn base(bootstrap: &Bootstrap, quick: Option<&Quick>, layers: &[Layer], report: &mut Report) -> Value {
+pub(super) fn base(bootstrap: &Bootstrap, quick: Option<&Quick>, layers: &[Layer], report: &mut InputReport) -> Value {
     let quick = Quick { dns: bootstrap.dns.clone(), ..quick.cloned().unwrap_or_default() };
     let mut reader = Reader { quick: &quick, layers, report };
     let Some((resolver, own)) = resolver(bootstrap, &mut reader) else { return json!({}) };
@@ -46,7 +46,7 @@ pub(super) fn base(bootstrap: &Bootstrap, quick: Option<&Quick>, layers: &[Layer
 
 /// The bootstrap's listeners as entry points, except those that another source has by another name.
 pub(super) fn listeners(bootstrap: &Bootstrap, layers: &[Layer]) -> Value {
-    let whole = merged(layers, &mut Report::default());
+    let whole = merged(layers, &mut InputReport::default());
     let written = whole.get("entryPoints").and_then(Value::as_object);
     let addresses = written.into_iter().flatten().filter_map(|(_, point)| point.get("address")?.as_str());
     let port = |address: &str| {
@@ -70,7 +70,7 @@ pub(super) fn listeners(bootstrap: &Bootstrap, layers: &[Layer]) -> Value {
 /// The resolver of the certificates, and its options that are derived here.
 fn resolver(bootstrap: &Bootstrap, reader: &mut Reader<'_>) -> Option<(String, Value)> {
     let names = resolvers(reader.layers);
-    let whole = merged(reader.layers, &mut Report::default());
+    let whole = merged(reader.layers, &mut InputReport::default());
     let fallbacks = |name: &String| {
         let path = format!("/certificatesResolvers/{name}/acme/fallback");
         whole.pointer(&path).and_then(Value::as_array).cloned().unwrap_or_default()

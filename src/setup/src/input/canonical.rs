@@ -7,7 +7,7 @@ use config::{self, listed, nearest, shortened};
 use serde_json::{Map, Value};
 
 use super::left_out::LeftOut;
-use super::mistake::{Mistake, Report, quoted, wrong};
+use super::mistake::{InputReport, Mistake, quoted, wrong};
 use super::shape::{Shape, Table};
 
 /// The kind of source, which decides how texts are read.
@@ -29,7 +29,7 @@ pub(crate) fn canonical(
     shape: &Shape,
     value: Value,
     left_out: &mut LeftOut,
-    report: &mut Report,
+    report: &mut InputReport,
 ) -> Value {
     let mut walk = Walk { source, form, path: String::new(), is_elsewhere: false, left_out, report };
     if !matches!(value, Value::Object(_) | Value::Null) {
@@ -46,7 +46,7 @@ struct Walk<'a> {
     /// True while mistakes are reported by `config` instead.
     is_elsewhere: bool,
     left_out: &'a mut LeftOut,
-    report: &'a mut Report,
+    report: &'a mut InputReport,
 }
 
 impl Walk<'_> {
@@ -56,7 +56,7 @@ impl Walk<'_> {
             (Shape::Table(_), Value::Null) if !self.path.is_empty() => {
                 let path = &self.path;
                 self.report.warn(format!(
-                    "{}: {path}: stands there without a value, which is as good as absent; {path}: {{}} \
+                    "{}: {path}: has no value, which counts as absent; {path}: {{}} \
                      would be an empty object",
                     shortened(self.source)
                 ));
@@ -213,7 +213,7 @@ impl Walk<'_> {
     }
 
     fn push(&mut self, mistake: config::Mistake) {
-        self.report.push(Mistake { source: Some(self.source.to_owned()), place: None, mistake });
+        self.report.push(Mistake { source: Some(self.source.to_owned()), position: None, mistake });
     }
 }
 

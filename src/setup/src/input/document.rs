@@ -42,14 +42,14 @@ fn read_as(form: Form, name: &str, text: &str) -> Result<Value, Box<Mistake>> {
         Form::Toml => toml(text),
         Form::Yaml => yaml(text),
     };
-    read.map_err(|(place, found)| {
+    read.map_err(|(position, found)| {
         let expected = format!("{}, each key once", form.name());
-        mistake(name, place, wrong("configuration", &acme::one_line(&found), &expected))
+        mistake(name, position, wrong("configuration", &acme::one_line(&found), &expected))
     })
 }
 
-fn mistake(name: &str, place: Option<(u64, u64)>, mistake: config::Mistake) -> Box<Mistake> {
-    Box::new(Mistake { source: Some(name.to_owned()), place, mistake })
+fn mistake(name: &str, position: Option<(u64, u64)>, mistake: config::Mistake) -> Box<Mistake> {
+    Box::new(Mistake { source: Some(name.to_owned()), position, mistake })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -106,19 +106,19 @@ fn yaml(text: &str) -> Result<Value, Unreadable> {
         emit_comments: false,
     };
     serde_saphyr::from_str_with_options::<Document>(text, options).map(|document| document.0).map_err(|error| {
-        let place = error.location().map(|at| (at.line(), at.column()));
-        (place, without_place(&error.without_snippet().to_string()))
+        let position = error.location().map(|at| (at.line(), at.column()));
+        (position, without_position(&error.without_snippet().to_string()))
     })
 }
 
 /// Removes the position that the parser writes into its messages, in front or at the end.
-fn without_place(message: &str) -> String {
+fn without_position(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
     // Advice for programmers is of no use to a user.
     let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
     let message = message.strip_prefix("error: ").unwrap_or(message);
     match message.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
-        Some((place, rest)) if place.bytes().all(|b| b.is_ascii_digit() || b" column,:".contains(&b)) => {
+        Some((position, rest)) if position.bytes().all(|b| b.is_ascii_digit() || b" column,:".contains(&b)) => {
             rest.to_owned()
         }
         _ => message.to_owned(),
@@ -127,19 +127,19 @@ fn without_place(message: &str) -> String {
 
 fn toml(text: &str) -> Result<Value, Unreadable> {
     toml::from_str::<Document>(text).map(|document| document.0).map_err(|error| {
-        (error.span().map(|span| place(text, span.start)), error.message().lines().collect::<Vec<_>>().join(", "))
+        (error.span().map(|span| position(text, span.start)), error.message().lines().collect::<Vec<_>>().join(", "))
     })
 }
 
 fn json(text: &str) -> Result<Value, Unreadable> {
     serde_json::from_str::<Document>(text).map(|document| document.0).map_err(|error| {
-        let place = (error.line() as u64, error.column() as u64);
-        (Some(place), without_place(&error.to_string()))
+        let position = (error.line() as u64, error.column() as u64);
+        (Some(position), without_position(&error.to_string()))
     })
 }
 
 /// Line and column of a byte, in characters, from 1.
-pub(crate) fn place(text: &str, byte: usize) -> (u64, u64) {
+pub(crate) fn position(text: &str, byte: usize) -> (u64, u64) {
     let before = text.get(..byte).unwrap_or(text);
     let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;

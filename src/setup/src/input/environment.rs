@@ -7,7 +7,7 @@ use config::shortened;
 use serde_json::Value;
 
 use super::flat::Tree;
-use super::mistake::{Mistake, Report, wrong};
+use super::mistake::{InputReport, Mistake, wrong};
 use super::shape::{CONFIGURATION, Shape};
 
 /// Name of the source in mistakes about variables.
@@ -16,7 +16,7 @@ pub(crate) const SOURCE: &str = "environment";
 const PREFIX: &str = "TRAEFIK_";
 
 /// The tree of all variables. Their values are never shown: any may be a secret.
-pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value {
+pub(crate) fn tree(variables: &[(String, String)], report: &mut InputReport) -> Value {
     let Shape::Table(root) = &*CONFIGURATION else { return Value::Null };
     let mut tree = Tree::default();
     // Sorted, so that the result does not depend on the order of the environment.
@@ -32,7 +32,7 @@ pub(crate) fn tree(variables: &[(String, String)], report: &mut Report) -> Value
         }
         if let Err(clash) = tree.put(&name, value) {
             let mistake = wrong(&shortened(variable), clash.found, clash.expected);
-            report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+            report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
         }
     }
     tree.into_value()

@@ -4,7 +4,7 @@ use config::shortened;
 use serde_json::Value;
 
 use super::flat::{Tree, shape_of};
-use super::mistake::{Mistake, Report, wrong};
+use super::mistake::{InputReport, Mistake, wrong};
 use super::shape::{CONFIGURATION, Shape};
 
 /// Name of the source in mistakes about flags.
@@ -79,7 +79,7 @@ fn keys(name: &str) -> Vec<&str> {
 }
 
 /// The tree of all flags. Their values are never shown: any may be a secret.
-pub(crate) fn tree(flags: &[String], report: &mut Report) -> Value {
+pub(crate) fn tree(flags: &[String], report: &mut InputReport) -> Value {
     let mut tree = Tree::default();
     for flag in flags {
         let text = flag.trim_start_matches('-');
@@ -99,7 +99,7 @@ pub(crate) fn tree(flags: &[String], report: &mut Report) -> Value {
             Some(value) => tree.put(name, &value).err().map(|clash| wrong(&path, clash.found, clash.expected)),
         };
         if let Some(mistake) = clash {
-            report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+            report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
         }
     }
     tree.into_value()

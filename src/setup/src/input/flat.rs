@@ -62,7 +62,7 @@ impl Tree {
             // The object exists already: its fields were given.
             Value::Object(_) if go_flag(value) == Some(true) => {}
             Value::Object(_) => return Err(Clash::TWOFOLD),
-            place => *place = Value::String(value.to_owned()),
+            old => *old = Value::String(value.to_owned()),
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::document;
-use super::mistake::{Mistake, Report, wrong};
+use super::mistake::{InputReport, Mistake, wrong};
 use crate::traefik::helm::{Port, PortTls, Values};
 
 /// Keys that Traefik's own files do not have, by which Helm values are recognized.
@@ -48,7 +48,7 @@ pub(crate) struct Chart {
 }
 
 /// Reads values in canonical form. `value` is the document itself, for parts that are passed on unchanged.
-pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut Report) -> Chart {
+pub(crate) fn chart(source: &str, values: Values, value: &Value, report: &mut InputReport) -> Chart {
     let mut configuration = Map::new();
     for key in ["certificatesResolvers", "core"] {
         if let Some(part) = value.get(key) {
@@ -123,11 +123,11 @@ fn entry_point(
     name: &str,
     port: &Port,
     known: &BTreeMap<String, Port>,
-    report: &mut Report,
+    report: &mut InputReport,
 ) -> Option<Value> {
     let mut push = |path: &str, found: &str, expected: &str| {
         let mistake = wrong(&format!("ports.{}.{path}", config::shortened(name)), found, expected);
-        report.push(Mistake { source: Some(source.to_owned()), place: None, mistake });
+        report.push(Mistake { source: Some(source.to_owned()), position: None, mistake });
     };
     let Some(number) = reached(port) else {
         push("port", "nothing", "the port that the entry point listens on");

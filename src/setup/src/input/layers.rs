@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value};
 
-use super::mistake::{Mistake, Report, TWO_VALUES, wrong};
+use super::mistake::{InputReport, Mistake, TWO_VALUES, wrong};
 use super::quick;
 use config::shortened;
 
@@ -30,7 +30,7 @@ pub(crate) enum Rank {
 const ADDED: [&str; 1] = ["tls.certificates"];
 
 /// Merges all layers, the first one first.
-pub(crate) fn merged(layers: &[Layer], report: &mut Report) -> Value {
+pub(crate) fn merged(layers: &[Layer], report: &mut InputReport) -> Value {
     let mut whole = Value::Object(Map::new());
     for (index, layer) in layers.iter().enumerate() {
         let below = layers.get(..index).unwrap_or_default();
@@ -44,7 +44,7 @@ struct Merge<'a> {
     layer: &'a Layer,
     below: &'a [Layer],
     path: String,
-    report: &'a mut Report,
+    report: &'a mut InputReport,
 }
 
 impl Merge<'_> {
@@ -60,7 +60,7 @@ impl Merge<'_> {
                     let key = known.get(key).unwrap_or(key).to_owned();
                     self.path.push_str(&shortened(&key));
                     match whole.get_mut(&key) {
-                        Some(place) => self.value(place, value),
+                        Some(old) => self.value(old, value),
                         None => {
                             whole.insert(key, value.clone());
                         }
@@ -78,7 +78,7 @@ impl Merge<'_> {
                 let other = source_of(self.below, &self.path).unwrap_or_default();
                 let found = format!("{TWO_VALUES} {}", shortened(&other));
                 let mistake = wrong(&self.path, &found, "the same in all files, or in one of them only");
-                self.report.push(Mistake { source: Some(self.layer.name.clone()), place: None, mistake });
+                self.report.push(Mistake { source: Some(self.layer.name.clone()), position: None, mistake });
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::mistake::{Mistake, Report, wrong};
+use super::mistake::{InputReport, Mistake, wrong};
 
 /// The unsupported parts that were found.
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl LeftOut {
     }
 
     /// Warns of each part; if the user is strict, reports it as a mistake.
-    pub(crate) fn report(self, is_strict: bool, report: &mut Report) {
+    pub(crate) fn report(self, is_strict: bool, report: &mut InputReport) {
         for (source, path, count) in self.parts.into_values() {
             let others = match count {
                 1 => String::new(),
@@ -27,10 +27,10 @@ impl LeftOut {
             if is_strict {
                 let found = format!("a part of Traefik's that is left out here{others}");
                 let mistake = wrong(&path, &found, "none with --strict");
-                report.push(Mistake { source: Some(source), place: None, mistake });
+                report.push(Mistake { source: Some(source), position: None, mistake });
                 continue;
             }
-            report.warn(format!("{source}: {path}{others}: left out, there is nothing like it here"));
+            report.warn(format!("{source}: {path}{others}: ignored, it is not supported"));
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct Mistake {
     /// The file's name, `environment`, `flags` or `command line`; `None` if the mistake is in no single source.
     pub source: Option<String>,
     /// Line and column in the file, from 1, if its text can't be read.
-    pub place: Option<(u64, u64)>,
+    pub position: Option<(u64, u64)>,
     /// The path of the field, the value found, the value expected, and the nearest known name.
     pub mistake: config::Mistake,
 }
@@ -23,7 +23,7 @@ impl fmt::Display for Mistake {
         // A flag is recognizable as one by its dashes.
         if let Some(source) = self.source.as_ref().filter(|_| !self.mistake.path.starts_with("--")) {
             f.write_str(&config::shortened(source))?;
-            if let Some((line, column)) = self.place {
+            if let Some((line, column)) = self.position {
                 write!(f, ":{line}:{column}")?;
             }
             f.write_str(": ")?;
@@ -34,7 +34,7 @@ impl fmt::Display for Mistake {
 
 /// Collects mistakes and warnings while the inputs are read.
 #[derive(Default)]
-pub(crate) struct Report {
+pub(crate) struct InputReport {
     pub(crate) mistakes: Vec<Mistake>,
     pub(crate) warnings: Vec<String>,
     /// The routers that are closed, sorted by name.
@@ -44,7 +44,7 @@ pub(crate) struct Report {
     more: usize,
 }
 
-impl Report {
+impl InputReport {
     /// True if the maximum number of mistakes is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.mistakes.len() >= MAX_MISTAKES
@@ -66,7 +66,11 @@ impl Report {
     pub(crate) fn into_mistakes(mut self) -> Vec<Mistake> {
         if self.more > 0 {
             let found = format!("{} more mistakes", self.more);
-            self.mistakes.push(Mistake { source: None, place: None, mistake: wrong("configuration", &found, "none") });
+            self.mistakes.push(Mistake {
+                source: None,
+                position: None,
+                mistake: wrong("configuration", &found, "none"),
+            });
         }
         self.mistakes
     }

@@ -31,7 +31,7 @@ pub use quick::{Flags, Quick};
 pub(crate) use canonical::go_flag;
 use layers::Rank;
 pub(crate) use layers::{Layer, source_of};
-pub(crate) use mistake::{Report, quoted, wrong};
+pub(crate) use mistake::{InputReport, quoted, wrong};
 pub(crate) use quick::{WEB, Words};
 
 use crate::assemble::ClosedRouter;
@@ -90,7 +90,7 @@ pub struct Reading {
 /// # Errors
 /// Returns some hundred mistakes at most, if anything is wrong in any source.
 pub fn read(sources: &Sources) -> Result<Reading, Vec<Mistake>> {
-    let mut report = Report::default();
+    let mut report = InputReport::default();
     let layers = layers(sources, &mut report);
     let whole = layers::merged(&layers, &mut report);
     if report.is_partial {
@@ -119,7 +119,7 @@ pub struct FileProvider {
 
 /// The further files that the sources name. Mistakes are not reported here: [`read`] does that.
 pub fn file_provider(sources: &Sources) -> FileProvider {
-    let mut report = Report::default();
+    let mut report = InputReport::default();
     let layers = layers(sources, &mut report);
     let whole = layers::merged(&layers, &mut report);
     let text = |key: &str| {
@@ -131,7 +131,7 @@ pub fn file_provider(sources: &Sources) -> FileProvider {
 }
 
 /// Every source in canonical form, in the order of precedence.
-fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
+fn layers(sources: &Sources, report: &mut InputReport) -> Vec<Layer> {
     let mut left_out = LeftOut::default();
     let mut reader = Reader { left_out: &mut left_out, report };
     let mut layers = Vec::new();
@@ -163,7 +163,7 @@ fn layers(sources: &Sources, report: &mut Report) -> Vec<Layer> {
 
 /// True if wildcard names can be proved: a resolver has a DNS challenge.
 pub fn proves_wildcards(sources: &Sources) -> bool {
-    let mut report = Report::default();
+    let mut report = InputReport::default();
     let layers = layers(sources, &mut report);
     let whole = layers::merged(&layers, &mut report);
     let resolvers = whole.get("certificatesResolvers").and_then(Value::as_object);
@@ -187,7 +187,7 @@ fn resolvers(layers: &[Layer]) -> Vec<String> {
 
 struct Reader<'a> {
     left_out: &'a mut LeftOut,
-    report: &'a mut Report,
+    report: &'a mut InputReport,
 }
 
 impl Reader<'_> {
@@ -202,7 +202,7 @@ impl Reader<'_> {
             }
         };
         if document.is_null() {
-            self.report.warn(format!("{}: nothing stands in it", file.name));
+            self.report.warn(format!("{}: the file is empty", file.name));
             return;
         }
         if is_values || helm::is_values(&document) {
@@ -233,7 +233,7 @@ impl Reader<'_> {
             Ok(values) => values,
             Err(error) => {
                 let mistake = wrong(&error.path().to_string(), "a value", &acme::one_line(&error.inner().to_string()));
-                self.report.push(Mistake { source: Some(file.name.clone()), place: None, mistake });
+                self.report.push(Mistake { source: Some(file.name.clone()), position: None, mistake });
                 return;
             }
         };

@@ -4,11 +4,11 @@
 use serde_json::Value;
 
 use super::SourceFile;
-use super::document::place;
-use super::mistake::{Mistake, Report, wrong};
+use super::document::position;
+use super::mistake::{InputReport, Mistake, wrong};
 
 const FOUND: &str = "a template, {{ … }}";
-const EXPECTED: &str = "plain text: templates are not run; write what it comes to, or pass it as a flag or variable";
+const EXPECTED: &str = "plain text: templates are not run; write the result, or pass it as a flag or variable";
 
 /// The first template in a file, outside of comments.
 pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
@@ -26,7 +26,7 @@ pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
             let mistake = wrong("configuration", FOUND, EXPECTED);
             return Some(Mistake {
                 source: Some(file.name.clone()),
-                place: Some(place(&file.text, from + start)),
+                position: Some(position(&file.text, from + start)),
                 mistake,
             });
         }
@@ -36,13 +36,13 @@ pub(crate) fn first(file: &SourceFile) -> Option<Mistake> {
 }
 
 /// Reports the templates in supported values; values for Kubernetes objects may be full of them.
-pub(crate) fn in_values(source: &str, values: &Value, report: &mut Report) {
+pub(crate) fn in_values(source: &str, values: &Value, report: &mut InputReport) {
     let mut open: Vec<(String, &Value)> = vec![(String::new(), values)];
     while let Some((path, value)) = open.pop() {
         match value {
             Value::String(text) if text.contains("{{") && path != "providers.file.content" => {
                 let mistake = wrong(&path, FOUND, EXPECTED);
-                report.push(Mistake { source: Some(source.to_owned()), place: None, mistake });
+                report.push(Mistake { source: Some(source.to_owned()), position: None, mistake });
             }
             Value::Array(items) => {
                 open.extend(items.iter().enumerate().map(|(index, item)| (format!("{path}[{index}]"), item)));

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 
 use super::Wishes;
+use super::additions::Additions;
 use super::edit::{Edit, copy_of};
 use super::names::{served, title};
-use super::place::Place;
 use super::plain::{HTTP, address, nearest_to_cas, speaks_http};
 use super::secrets::is_for;
 use super::tls::SECRETS;
@@ -61,21 +61,21 @@ pub(super) fn obstacles(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<String> {
 
 /// Parts of a listener that would behave differently behind TLS.
 fn refused(listener: &Listener<'_>) -> Vec<String> {
-    let place = |line: usize| format!("--add-https: {}, line {line}", title(listener));
+    let heading = |line: usize| format!("--add-https: {}, line {line}", title(listener));
     if listener.at.get("filter_chain_matcher").is_some() {
         let expected = "chains that match by themselves: a matcher is not repeated, and what it guards would be open";
-        return vec![format!("{}: found a filter_chain_matcher, expected {expected}", place(listener.at.line))];
+        return vec![format!("{}: found a filter_chain_matcher, expected {expected}", heading(listener.at.line))];
     }
     if redirects_only(listener) {
         let line = listener.at.line;
-        return vec![format!("{}, only redirects to HTTPS, expected routes to serve there", place(line))];
+        return vec![format!("{}, only redirects to HTTPS, expected routes to serve there", heading(line))];
     }
     let plain = listener.chains.iter().filter(|chain| !chain.has_socket);
     let found = plain.filter_map(|chain| redirect_in(&chain.at.get("filters")?));
     found
         .map(|line| {
             let expected = "none beside other routes: behind TLS it leads to itself; take it out, and give --redirect";
-            format!("{}: found a redirect to HTTPS, expected {expected}", place(line))
+            format!("{}: found a redirect to HTTPS, expected {expected}", heading(line))
         })
         .collect()
 }
@@ -116,7 +116,7 @@ fn managers<'a>(chain: &Chain<'a>) -> Vec<At<'a>> {
     typed.filter(|typed| typed.name == "HttpConnectionManager").map(|typed| typed.at).collect()
 }
 
-impl<'p, 'a> Place<'p, 'a> {
+impl<'p, 'a> Additions<'p, 'a> {
     /// Adds the listener, if requested; returns true if it serves certificates.
     pub(super) fn https(&mut self, certificates: &[Vec<String>]) -> bool {
         let Some(port) = self.wishes.add_https else { return false };

@@ -3,9 +3,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::additions::Additions;
 use super::edit::Edit;
 use super::names::title;
-use super::place::Place;
 use crate::check::gather::Listener;
 use crate::check::limits::has_limit;
 use crate::envoy::Options;
@@ -17,7 +17,7 @@ const LAYER: &str = "envoy-autocert-limits";
 /// Name of the runtime layer with the bound of responses alone: layers' names are unique.
 const ANSWERS_LAYER: &str = "envoy-autocert-answers";
 
-impl<'p, 'a> Place<'p, 'a> {
+impl<'p, 'a> Additions<'p, 'a> {
     /// Adds the limits, unless the user has them.
     pub(super) fn limits(&mut self, options: &Options) {
         let mut runtime = self.connections(options);

@@ -11,18 +11,18 @@
 //! | `tls.rs` | filter chains that terminate TLS, and the origin of their certificates |
 //! | `plain.rs` | listeners without TLS, which receive challenges |
 //! | `obstacles.rs` | reasons why nothing would be served |
-//! | `place.rs` | finds where each addition belongs |
+//! | `additions.rs` | finds where each addition belongs |
 //! | `resolvers.rs` | reports options that stay different from the requested ones |
 //! | `responders.rs`, `routers.rs`, `secrets.rs`, `tls_alpn01.rs`, `limits.rs` | additions to existing parts |
 //! | `https.rs` | a TLS listener for bootstraps without one |
 //! | `edit/` | edits of the text |
 
+mod additions;
 mod edit;
 mod https;
 mod limits;
 mod names;
 mod obstacles;
-mod place;
 mod plain;
 mod resolvers;
 mod responders;
@@ -38,7 +38,7 @@ use config::Mistake;
 
 use crate::check::gather::Envoy;
 use crate::check::plugin::Plugin;
-use crate::check::{Document, Kind, Report, for_version, kind, no_bootstrap, v2};
+use crate::check::{Document, DocumentKind, Report, for_version, kind, no_bootstrap, v2};
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
@@ -156,7 +156,7 @@ pub fn infer(source: &str, text: &str, wishes: &Wishes) -> Result<Inferred, Vec<
         let configured = plugins.first().and_then(|plugin| plugin.config.as_ref());
         found = configured.into_iter().flat_map(|c| &c.config.wants).map(|want| want.names.clone()).collect();
         if !found.is_empty() {
-            notes.say("the names are those of the plugin that is there already".to_owned());
+            notes.say("the names are those of the existing plugin".to_owned());
         }
     }
     let mut known = HashSet::new();
@@ -196,14 +196,14 @@ pub fn add(source: &str, text: &str, setup: &Setup, options: &Options, wishes: &
     if !obstacles.is_empty() {
         return Err(obstacles);
     }
-    let mut place = place::Place::new(&envoy, &plugins, &top, &chains, wishes);
-    place.all(setup, &cas, options);
-    if !place.is_served {
+    let mut additions = additions::Additions::new(&envoy, &plugins, &top, &chains, wishes);
+    additions.all(setup, &cas, options);
+    if !additions.is_served {
         let why = "nothing is written, since nothing would be served";
-        return Err(place.unplaced.lines.into_iter().chain([format!("{source}: {why}")]).collect());
+        return Err(additions.unplaced.lines.into_iter().chain([format!("{source}: {why}")]).collect());
     }
-    let challenged = place.challenged().into_iter().filter_map(plain::address).collect();
-    let place::Place { mut edits, mut notes, mut unplaced, served, replaced, .. } = place;
+    let challenged = additions.challenged().into_iter().filter_map(plain::address).collect();
+    let additions::Additions { mut edits, mut notes, mut unplaced, served, replaced, .. } = additions;
     edits.iter_mut().for_each(|edit| edit.finish(options));
     let of_others = for_version(&documents, options.version);
     of_others.mistakes.iter().chain(&of_others.warnings).for_each(|finding| unplaced.say(finding.to_string()));
@@ -235,7 +235,7 @@ fn bootstrap(source: &str, text: &str) -> Result<Vec<Document>, Vec<String>> {
     let old = v2(&documents);
     match documents.as_slice() {
         _ if !old.is_empty() => Err(old.iter().map(ToString::to_string).collect()),
-        [only] if kind(&only.top()) == Kind::Bootstrap => Ok(documents),
+        [only] if kind(&only.top()) == DocumentKind::Bootstrap => Ok(documents),
         _ => Err(vec![format!("{source}: found no bootstrap of Envoy's, expected one with static_resources")]),
     }
 }

@@ -85,7 +85,7 @@ pub(super) fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String
         let mut left_out = |why: String| notes.say(format!("{}: left out, {why} ({from})", acme::one_line(text)));
         let host = without_port(text);
         if host == "*" {
-            left_out("it stands for every name; --domain takes those that are meant".to_owned());
+            left_out("it matches every name; give the intended names by --domain".to_owned());
             continue;
         }
         match domain::parse(host) {
@@ -93,10 +93,10 @@ pub(super) fn names(texts: &[&str], from: &str, notes: &mut Notes) -> Vec<String
                 left_out("a wildcard needs DNS-01; --domain takes the names that are meant".to_owned());
             }
             Ok(domain) if !with_private && domain.name.parse::<IpAddr>().is_ok() => {
-                left_out("it is an address; --domain takes it, where the CA certifies addresses".to_owned());
+                left_out("it is an IP address; give it by --domain if the CA certifies addresses".to_owned());
             }
             Ok(domain) if !with_private && is_of_nobody(&domain.name) => {
-                left_out("no public CA certifies such a name; --domain takes it, where yours does".to_owned());
+                left_out("no public CA certifies such a name; give it by --domain if yours does".to_owned());
             }
             Ok(domain) if known.insert(domain.name.clone()) => names.push(domain.name),
             Ok(_) => {}

@@ -17,7 +17,7 @@ pub(super) fn all(source: &str, envoy: &Envoy<'_>, chains: &[TlsChain<'_, '_>], 
             all.push(format!(
                 "{source}: {}: has certificates of its own ({}), so that nothing would be served from here; \
                  --replace-certificates puts the sidecar's in their place, or delete these lines",
-                chain.place(),
+                chain.designation(),
                 keys.join(", ")
             ));
         }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
+use super::additions::Additions;
 use super::edit::Edit;
 use super::names::title;
-use super::place::Place;
 use super::plain::{HTTP, speaks_http};
 use crate::check::gather::Listener;
 use crate::check::listeners::tcp_port;
@@ -17,7 +17,7 @@ use crate::model::Setup;
 /// Name of the filter that ends every list of HTTP filters.
 const ROUTER: &str = "envoy.filters.http.router";
 
-impl<'p, 'a> Place<'p, 'a> {
+impl<'p, 'a> Additions<'p, 'a> {
     /// Adds the plugin where it is missing; returns true if HTTP-01 challenges are answered.
     pub(super) fn responders(&mut self, setup: &Setup, configuration: &mut Value, options: &Options) -> bool {
         let wanted = pieces::challenge_entry_points(setup);
@@ -30,8 +30,8 @@ impl<'p, 'a> Place<'p, 'a> {
         if listeners.is_empty() {
             if answering.is_empty() {
                 self.unplaced.say(
-                    "the plugin: no listener here speaks HTTP without TLS; add one on port 80, where CAs ask, with an \
-                     http_connection_manager, or take tlsChallenge, which needs none"
+                    "the plugin: no listener here speaks HTTP without TLS; add one on port 80, where CAs \
+                     connect, with an http_connection_manager, or take tlsChallenge, which needs none"
                         .to_owned(),
                 );
             }
@@ -41,14 +41,14 @@ impl<'p, 'a> Place<'p, 'a> {
             self.entry_point(&listeners, setup, configuration);
         }
         // Reuse the name of an existing filter, if there is one.
-        let there = self.plugins.iter().find_map(|plugin| match plugin.place {
-            plugin::Place::Filter { manager: Some(manager), index, .. } => {
+        let existing = self.plugins.iter().find_map(|plugin| match plugin.position {
+            plugin::Position::Filter { manager: Some(manager), index, .. } => {
                 self.envoy.managers().nth(manager)?.2.get(index)?.node.value()
             }
             _ => None,
         });
         let filter =
-            there.map_or_else(|| pieces::http_filter(configuration, &options.plugin), pieces::for_other_routes);
+            existing.map_or_else(|| pieces::http_filter(configuration, &options.plugin), pieces::for_other_routes);
         let missing =
             listeners.iter().filter(|listener| !answering.iter().any(|other| other.at.path == listener.at.path));
         for listener in missing {
@@ -60,8 +60,8 @@ impl<'p, 'a> Place<'p, 'a> {
 
     /// The listeners on which the plugin already answers challenges.
     pub(super) fn answering(&self) -> Vec<&'p Listener<'a>> {
-        let of = |plugin: &plugin::Plugin<'a>| match plugin.place {
-            plugin::Place::Filter { manager: Some(manager), .. } => {
+        let of = |plugin: &plugin::Plugin<'a>| match plugin.position {
+            plugin::Position::Filter { manager: Some(manager), .. } => {
                 self.envoy.managers().nth(manager).map(|(listener, ..)| listener)
             }
             _ => None,

@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
+use super::additions::Additions;
 use super::edit::Edit;
-use super::place::Place;
 use crate::check::plugin::Configured;
 use crate::located::Kind;
 
-impl Place<'_, '_> {
+impl Additions<'_, '_> {
     /// The certificates in the existing plugin's configuration.
     pub(super) fn wanted(&self) -> Vec<Vec<String>> {
         let configured = self.plugins.iter().filter_map(|plugin| plugin.config.as_ref());
@@ -38,11 +38,11 @@ impl Place<'_, '_> {
         let configured: Vec<&Configured<'_>> = plugins.iter().filter_map(|plugin| plugin.config.as_ref()).collect();
         let with_resolvers = configured.iter().filter(|configured| !configured.config.resolvers.is_empty());
         for configured in with_resolvers {
-            let place = &configured.at.path;
+            let path = &configured.at.path;
             let (Some(resolver), Kind::Table(_)) = (resolver(configured, configuration), &configured.at.node.kind)
             else {
                 self.unplaced.say(format!(
-                    "{}: not in the routers of the plugin that is there already ({place}); add a router",
+                    "{}: not in the routers of the existing plugin ({path}); add a router",
                     new.iter().flatten().cloned().collect::<Vec<_>>().join(", ")
                 ));
                 continue;
@@ -53,12 +53,13 @@ impl Place<'_, '_> {
     }
 
     fn add_routers(&mut self, configured: &Configured<'_>, new: &[Vec<String>], resolver: &str) {
-        let there = configured.value.get("routers").and_then(Value::as_object);
+        let existing = configured.value.get("routers").and_then(Value::as_object);
         let mut routers = Map::new();
         for names in new {
             let Some(main) = names.first() else { continue };
-            let is_free =
-                |name: &String| !there.is_some_and(|there| there.contains_key(name)) && !routers.contains_key(name);
+            let is_free = |name: &String| {
+                !existing.is_some_and(|existing| existing.contains_key(name)) && !routers.contains_key(name)
+            };
             let numbered = (2..).map(|number| format!("{main}-{number}"));
             let Some(name) = std::iter::once(main.clone()).chain(numbered).find(is_free) else { continue };
             routers.insert(name, router(names, resolver));

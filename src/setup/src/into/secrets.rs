@@ -5,25 +5,25 @@ use std::collections::HashSet;
 use serde_json::{Value, json};
 
 use super::Replaced;
+use super::additions::Additions;
 use super::edit::Edit;
-use super::place::Place;
 use super::plain::address;
 use super::routers::is_covered;
 use super::tls::{Certificates, SECRETS, TlsChain};
 use crate::envoy::secrets;
 
-impl<'p, 'a> Place<'p, 'a> {
+impl<'p, 'a> Additions<'p, 'a> {
     /// Adds missing secrets; returns true if any chain has the sidecar's certificates.
     pub(super) fn secrets(&mut self, certificates: &[Vec<String>]) -> bool {
         let mut is_served = false;
         let homeless = self.homeless(certificates);
         for chain in self.chains {
-            let place = chain.place();
+            let designation = chain.designation();
             match &chain.certificates {
                 Certificates::Users(keys) if !self.wishes.replace_certificates => {
                     let keys = keys.join(", ");
                     self.notes.say(format!(
-                        "kept: {place}: its own certificates ({keys}); --replace-certificates puts the sidecar's in their \
+                        "kept: {designation}: its own certificates ({keys}); --replace-certificates puts the sidecar's in their \
                          place"
                     ));
                     continue;
@@ -38,12 +38,11 @@ impl<'p, 'a> Place<'p, 'a> {
             }
             let mains = mains(chain, certificates, &homeless);
             if mains.is_empty() {
-                self.unplaced
-                    .say(format!("{place}: no certificate is for what it serves; --domain takes names for it"));
+                self.unplaced.say(format!("{designation}: no certificate is for its names; give names by --domain"));
                 continue;
             }
             self.put(chain, mains.iter().map(|name| secrets::secret(name)).collect());
-            self.notes.say(format!("certificates by SDS for {}: {place}", mains.join(", ")));
+            self.notes.say(format!("certificates by SDS for {}: {designation}", mains.join(", ")));
             self.serves(chain);
             is_served = true;
         }
@@ -76,7 +75,7 @@ impl<'p, 'a> Place<'p, 'a> {
             self.edits.push(Edit::Replace { table: table.clone(), old, key, value });
         }
         self.edits.extend(own.map(|key| Edit::Remove { table: table.clone(), key }));
-        self.notes.say(format!("taken out: the certificates of {}", chain.place()));
+        self.notes.say(format!("taken out: the certificates of {}", chain.designation()));
         for (chain, key) in chain.files() {
             let replaced = Replaced { chain, key };
             if !self.replaced.contains(&replaced) {
@@ -97,8 +96,7 @@ impl<'p, 'a> Place<'p, 'a> {
         if !ours.iter().any(|chain| takes_all(chain)) {
             for names in &homeless {
                 let names = names.join(", ");
-                self.unplaced
-                    .say(format!("{names}: no filter chain here is for it, so that it would be served by nobody"));
+                self.unplaced.say(format!("{names}: no filter chain is for it, so it would never be served"));
             }
         }
         homeless.into_iter().filter_map(|names| names.first()).map(String::as_str).collect()
@@ -107,8 +105,8 @@ impl<'p, 'a> Place<'p, 'a> {
     /// Adds secrets for a chain's names that none of its secrets covers.
     fn complete(&mut self, chain: &TlsChain<'_, 'a>, certificates: &[Vec<String>], homeless: &HashSet<&str>) {
         let Some(list) = chain.common.as_ref().and_then(|common| common.get(SECRETS)) else { return };
-        let there = chain.common.as_ref().map(|common| common.list(SECRETS)).unwrap_or_default();
-        let asked: HashSet<&str> = there.iter().filter_map(|secret| secret.text_of("name")).collect();
+        let existing = chain.common.as_ref().map(|common| common.list(SECRETS)).unwrap_or_default();
+        let asked: HashSet<&str> = existing.iter().filter_map(|secret| secret.text_of("name")).collect();
         // Any name of a certificate selects its secret.
         let is_asked = |names: &&Vec<String>| names.iter().any(|name| asked.contains(name.as_str()));
         let wanted = self.wanted();
@@ -132,7 +130,7 @@ impl<'p, 'a> Place<'p, 'a> {
         if missing.is_empty() {
             return;
         }
-        let source = there.iter().find_map(|secret| secret.get("sds_config")?.node.value());
+        let source = existing.iter().find_map(|secret| secret.get("sds_config")?.node.value());
         let secret = |name: &&String| match &source {
             Some(source) => json!({ "name": name, "sds_config": source }),
             None => secrets::secret(name),
@@ -140,7 +138,7 @@ impl<'p, 'a> Place<'p, 'a> {
         let items = missing.iter().map(secret).collect();
         self.edits.push(Edit::Insert { list: list.path, first: false, items });
         let missing: Vec<&str> = missing.into_iter().map(String::as_str).collect();
-        self.notes.say(format!("certificates by SDS for {}: {}", missing.join(", "), chain.place()));
+        self.notes.say(format!("certificates by SDS for {}: {}", missing.join(", "), chain.designation()));
     }
 }
 

@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::check::{Finding, envoy as check};
+use crate::envoy::challenge_routes;
 use crate::envoy::limits::{ANSWERS, MONITOR, runtime_key};
 use crate::{Quick, Sources};
 
@@ -152,7 +153,7 @@ fn what_has_no_place_is_said() {
     let port = unplaced(&FRONT_PROXY.replace("port_value: 80 ", "port_value: 8080 "));
     assert!(port.contains("has port 8080: CAs ask on port 80"), "{port}");
     let taken = unplaced(&FRONT_PROXY.replace("name: site_backend\n", "name: envoy-autocert-sds\n"));
-    assert!(taken.contains("cluster envoy-autocert-sds: there is one of this name already"), "{taken}");
+    assert!(taken.contains("cluster envoy-autocert-sds: this name exists already"), "{taken}");
 }
 
 #[test]
@@ -288,7 +289,7 @@ fn replacing() -> Wishes {
 
 /// A1.
 #[test]
-fn a_bootstrap_with_certificates_of_its_own_is_told_so_or_gives_them_up() {
+fn a_bootstrap_with_certificates_of_its_own_is_refused_or_has_them_replaced() {
     let text = bootstrap_with(OWN_CERTIFICATES, "shop.example.org");
     let why = infer("own.yaml", &text, &Wishes::default()).unwrap_err().join("\n");
     let line = text.lines().position(|line| line.contains("DownstreamTlsContext")).unwrap();
@@ -493,7 +494,7 @@ fn a_redirect_leads_to_the_port_with_tls() {
 
 /// A newcomer's: another CA for what is there already was as if it had been done.
 #[test]
-fn what_a_resolver_has_otherwise_is_told() {
+fn different_options_of_a_resolver_are_reported() {
     let (inferred, once) = added(FRONT_PROXY);
     let quick = Quick {
         domains: inferred.certificates.iter().map(|names| names.join(",")).collect(),
@@ -562,4 +563,29 @@ fn the_listener_that_is_added_has_the_certificates_of_its_routes() {
     };
     assert_eq!(secrets(1), ["admin.example.com"]);
     assert_eq!(secrets(2), ["a.example.com"]);
+}
+
+/// The redirect of `require_tls` comes before every route, and so would a route in front of those for challenges.
+#[test]
+fn a_redirect_leaves_challenges_to_a_plugin_that_routes_enable() {
+    let text = include_str!("../../../../tests/e2e/into/corpus/12-port-8080-in-a-container.yaml");
+    let wishes = |port, redirect| Wishes { add_https: Some(port), redirect, ..Wishes::default() };
+    let with = |text: &str, wishes: &Wishes| {
+        let inferred = infer("plain.yaml", text, wishes).unwrap();
+        add("plain.yaml", text, &setup(&inferred.certificates), &Options::default(), wishes).unwrap().text
+    };
+    let mut value = crate::located::read(&with(text, &wishes(8443, false))).unwrap().remove(0).value().unwrap();
+    let manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+    let filter = value.pointer_mut(&format!("{manager}/http_filters/0")).unwrap();
+    let wasm = filter["typed_config"]["extension_config"]["typed_config"].take();
+    *filter = json!({ "name": "envoy-autocert", "disabled": true, "typed_config": wasm });
+    let routes = value.pointer_mut(&format!("{manager}/route_config/virtual_hosts/0/routes")).unwrap();
+    let routes = routes.as_array_mut().unwrap();
+    routes.splice(0..0, challenge_routes::copies(routes));
+    let redirected = with(&value.to_string(), &wishes(9443, true));
+    assert_eq!(mistakes(&redirected), [""; 0], "{redirected}");
+    let value = crate::located::read(&redirected).unwrap().remove(0).value().unwrap();
+    let first = value.pointer(&format!("{manager}/route_config/virtual_hosts/0/routes/0")).unwrap();
+    assert_eq!(first["match"]["prefix"], "/.well-known/acme-challenge/");
+    assert!(first["redirect"]["https_redirect"] == true && first.get("typed_per_filter_config").is_some(), "{first}");
 }

@@ -49,7 +49,7 @@ pub(super) struct TlsChain<'c, 'a> {
 
 impl TlsChain<'_, '_> {
     /// The chain's designation in a message.
-    pub(super) fn place(&self) -> String {
+    pub(super) fn designation(&self) -> String {
         format!("{}, line {}", title(self.listener), self.context.line)
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::additions::Additions;
 use super::edit::Edit;
 use super::names::title;
-use super::place::Place;
 use crate::check::gather::{Chain, Listener};
 use crate::check::tls_alpn01::offers;
 use crate::envoy::tls_alpn01::{self, PROTOCOL};
@@ -18,7 +18,7 @@ const MATCHED: [&str; 4] = ["destination_port", "prefix_ranges", "server_names",
 /// The listener filter that reads a ClientHello before a chain is chosen.
 const INSPECTOR: &str = "envoy.filters.listener.tls_inspector";
 
-impl Place<'_, '_> {
+impl Additions<'_, '_> {
     /// Adds the chain if a resolver has `tlsChallenge`; returns true if the chain exists.
     pub(super) fn tls_alpn01(&mut self, setup: &Setup) -> bool {
         if !tls_alpn01::is_wanted(setup) {

@@ -37,7 +37,7 @@ impl fmt::Display for Broken {
 /// Reads every document of a text. JSON is YAML.
 ///
 /// # Errors
-/// When it is no YAML, a key stands in an object twice or is no scalar, or the text is too long or too deep.
+/// If the text is no YAML, is too long or too deep, or has a key that is duplicated or no scalar.
 pub fn read(text: &str) -> Result<Vec<Rc<Node>>, Broken> {
     if text.len() > MAX_TEXT {
         return Err(Broken { line: None, what: format!("found more than {MAX_TEXT} bytes, expected less") });
@@ -72,7 +72,7 @@ struct Open {
 }
 
 /// The position of a value in the text.
-struct Place {
+struct Position {
     start: usize,
     end: usize,
     line: usize,
@@ -103,8 +103,8 @@ impl Reader<'_> {
                 let block = matches!(style, ScalarStyle::Literal | ScalarStyle::Folded);
                 let (start, end) = (offset(span), span.end.byte_offset().unwrap_or_default());
                 let nothing = (start == end).then(|| self.behind_colon()).flatten();
-                let (start, end) = nothing.map_or((start, end), |place| (place, place));
-                self.close(Place { start, end, line: span.start.line(), block }, kind, anchor)?;
+                let (start, end) = nothing.map_or((start, end), |position| (position, position));
+                self.close(Position { start, end, line: span.start.line(), block }, kind, anchor)?;
             }
             Event::SequenceStart(style, anchor, _) => self.begin(Content::List(Vec::new()), style, anchor, span)?,
             Event::MappingStart(style, anchor, _) => {
@@ -114,7 +114,7 @@ impl Reader<'_> {
             Event::SequenceEnd | Event::MappingEnd => self.end(span)?,
             Event::Alias(anchor) => {
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    return Err(wrong(span, "an alias stands within what it stands for"));
+                    return Err(wrong(span, "an alias is inside its own anchor"));
                 };
                 let (start, end) = (offset(span), span.end.byte_offset().unwrap_or_default());
                 let (kind, line, block) = (node.kind.clone(), span.start.line(), node.block);
@@ -158,11 +158,11 @@ impl Reader<'_> {
             }
         };
         let end = if block { last.unwrap_or(start) } else { span.end.byte_offset().unwrap_or(start) };
-        self.close(Place { start, end, line, block }, kind, anchor)
+        self.close(Position { start, end, line, block }, kind, anchor)
     }
 
-    fn close(&mut self, place: Place, kind: Kind, anchor: usize) -> Result<(), Broken> {
-        let Place { start, end, line, block } = place;
+    fn close(&mut self, position: Position, kind: Kind, anchor: usize) -> Result<(), Broken> {
+        let Position { start, end, line, block } = position;
         let node = Rc::new(Node { kind, start, end, line, block, is_anchored: anchor != 0, origin: None });
         if anchor != 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
@@ -182,7 +182,7 @@ impl Reader<'_> {
                     let line = node.line;
                     let name = name(&node, line)?;
                     if !keys.insert(name.clone()) {
-                        let what = format!("the key {} stands in the same object twice", acme::one_line(&name));
+                        let what = format!("the key {} is duplicated in the same object", acme::one_line(&name));
                         return Err(Broken { line: Some(line), what });
                     }
                     *key = Some(Key { name, start: node.start, end: node.end, line });

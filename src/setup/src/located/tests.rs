@@ -65,9 +65,9 @@ fn every_document_is_read() {
 fn what_is_no_tree_is_refused_with_its_line() {
     for (text, line, what) in [
         ("a: [1", 1, "YAML"),
-        ("a: 1\nb: 2\na: 3\n", 3, "the key a stands"),
+        ("a: 1\nb: 2\na: 3\n", 3, "the key a is duplicated"),
         ("a: 1\n[x]: 2\n", 2, "a key is"),
-        ("a: &x [*x]", 1, "within what it stands for"),
+        ("a: &x [*x]", 1, "inside its own anchor"),
         ("a: *x", 1, "YAML"),
         (&format!("{}{}", "[".repeat(101), "]".repeat(101)), 1, "more than 100"),
         ("a:\n\t- b", 2, "YAML"),

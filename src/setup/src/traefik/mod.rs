@@ -114,7 +114,7 @@ pub(crate) fn left_out(keys: &'static [&'static str]) -> impl FnMut(&mut Schema)
             schema.ensure_object().entry("properties").or_insert_with(|| Value::Object(Default::default()));
         if let Value::Object(properties) = properties {
             for key in keys {
-                let help = "Traefik's. There is nothing like it here: it is left out, with a warning.";
+                let help = "Traefik's; not supported, and ignored with a warning.";
                 properties.insert((*key).to_owned(), serde_json::json!({ "description": help, LEFT_OUT: true }));
             }
         }

@@ -78,7 +78,7 @@ fn a_guarded_router_keeps_its_place_and_answers_503() {
     let expected = [
         ("http.routers.admin", vec!["http.routers.admin.middlewares: lan: ipAllowList, which can refuse requests"]),
         ("http.routers.heavy", vec!["http.routers.heavy.service: the service spread is weighted, which is not built"]),
-        ("http.routers.panel", vec!["http.routers.panel.service: api@internal is Traefik's own, and not there"]),
+        ("http.routers.panel", vec!["http.routers.panel.service: api@internal is Traefik's own, and not supported"]),
     ];
     assert_eq!(closed(&reading), expected);
     let expected =
@@ -168,7 +168,7 @@ tls:
 }
 
 #[test]
-fn the_client_certificates_of_default_options_close_whoever_has_these_in_the_end() {
+fn the_client_certificates_of_default_options_close_all_routers_with_these_options() {
     let reading = opened(
         "  routers:
     path: { rule: Host(`a.x`) && PathPrefix(`/m`), entryPoints: [websecure], service: s, tls: { options: modern } }
@@ -201,7 +201,7 @@ tls:
 }
 
 #[test]
-fn options_that_do_not_count_are_told_and_the_default_ones_are_in_the_pieces_too() {
+fn options_without_effect_are_reported_and_the_default_ones_are_in_the_pieces_too() {
     let reading = opened(
         "  routers:
     path: { rule: PathPrefix(`/a`), entryPoints: [websecure], service: s, tls: { options: modern } }
@@ -291,7 +291,7 @@ tcp:
 }
 
 #[test]
-fn of_tcp_routers_that_nothing_ranks_the_closed_one_goes_first() {
+fn among_tcp_routers_of_equal_priority_the_closed_one_comes_first() {
     let reading = opened(
         "tcp:
   routers:
@@ -343,7 +343,7 @@ fn routers_behind_others_are_not_served_and_their_parents_are_closed() {
 }
 
 #[test]
-fn who_opens_a_router_is_told_what_it_lacks() {
+fn opening_a_router_reports_its_unsupported_guards() {
     let http = "  routers:
     site: { rule: Host(`a.x`), entryPoints: [web], service: s, middlewares: [auth] }
     more: { rule: Host(`b.x`), entryPoints: [web], service: s, middlewares: [auth] }

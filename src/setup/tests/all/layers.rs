@@ -173,10 +173,7 @@ fn responding_timeouts_are_traefiks_in_every_form() {
     }
     let without = read(&given("{address: ':80', transport: {lifeCycle: {graceTimeOut: 5s}}}"));
     assert_eq!(without.setup.entry_points[0].timeouts, Default::default());
-    assert_eq!(
-        without.warnings,
-        ["a.yml: entryPoints.web.transport.lifeCycle: left out, there is nothing like it here"]
-    );
+    assert_eq!(without.warnings, ["a.yml: entryPoints.web.transport.lifeCycle: ignored, it is not supported"]);
 }
 
 #[test]
@@ -440,13 +437,13 @@ providers:
         (KeyType::Ec256, Some("ops@example.com"))
     );
     assert_eq!(setup.http_routers[0].tls.as_ref().unwrap().certificates, [["shop.example"]]);
-    assert_eq!(reading.warnings, ["values.yaml: service: left out, there is nothing like it here"]);
+    assert_eq!(reading.warnings, ["values.yaml: service: ignored, it is not supported"]);
     // Values are also recognized by their content.
     assert_eq!(read(&yaml(values)).setup, *setup);
 }
 
 #[test]
-fn what_is_left_out_is_told_once_for_each_part() {
+fn unsupported_parts_are_reported_once_each() {
     let router = "
 http:
   middlewares: {auth: {basicAuth: {users: ['a:b']}}}
@@ -463,10 +460,10 @@ tcp: {routers: {e: {rule: 'HostSNI(`*`) && ClientIP(`10.0.0.0/8`)', service: db}
     let files = vec![file("a.yml", STATIC), file("b.yml", SERVICES), file("c.yml", router)];
     let reading = read(&Sources { files: files.clone(), ..Sources::default() });
     let expected = [
-        "c.yml: http.middlewares.auth.basicAuth: left out, there is nothing like it here",
-        "c.yml: http.services.spread.weighted: left out, there is nothing like it here",
-        "c.yml: log: left out, there is nothing like it here",
-        "c.yml: tls.options.default.sniStrict: left out, there is nothing like it here",
+        "c.yml: http.middlewares.auth.basicAuth: ignored, it is not supported",
+        "c.yml: http.services.spread.weighted: ignored, it is not supported",
+        "c.yml: log: ignored, it is not supported",
+        "c.yml: tls.options.default.sniStrict: ignored, it is not supported",
     ];
     assert_eq!(reading.warnings, expected);
     let closed: Vec<&str> = reading.closed.iter().map(|closed| closed.router.as_str()).collect();
@@ -478,7 +475,7 @@ tcp: {routers: {e: {rule: 'HostSNI(`*`) && ClientIP(`10.0.0.0/8`)', service: db}
 
 /// F18.
 #[test]
-fn a_resolver_of_tailscales_is_left_out_and_routers_that_name_it_are_told() {
+fn a_tailscale_resolver_is_ignored_and_its_routers_are_reported() {
     let text = "
 certificatesResolvers: {ts: {tailscale: {}}}
 http:
@@ -498,7 +495,7 @@ http:
     assert_eq!(
         reading.warnings,
         [
-            "b.yml: certificatesResolvers.ts.tailscale: left out, there is nothing like it here",
+            "b.yml: certificatesResolvers.ts.tailscale: ignored, it is not supported",
             "http.routers.a.tls.certResolver: orders nothing: the resolver ts is Tailscale's, which is not built; a \
              certificate of tls.certificates or the default one is served",
         ]

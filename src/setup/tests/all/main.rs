@@ -18,3 +18,4 @@ mod mistakes;
 mod rendered;
 mod schema;
 mod speed;
+mod wants;

@@ -80,11 +80,11 @@ fn in_yaml_files() {
         ),
         (
             "entryPoints: {other: {address: ':81', transport: {respondingTimeouts: {readTimeout: soon}}}}",
-            "a.yml: entryPoints.other.transport.respondingTimeouts.readTimeout: found \"soon\", expected a time from 0 to 8760h, as 90s, 1m30s or seconds; 0 is as long as clients want",
+            "a.yml: entryPoints.other.transport.respondingTimeouts.readTimeout: found \"soon\", expected a duration from 0 to 8760h, as 90s, 1m30s or seconds; 0 disables the timeout",
         ),
         (
             "entryPoints: {other: {address: ':81', transport: {respondingTimeouts: {idleTimeout: -1}}}}",
-            "a.yml: entryPoints.other.transport.respondingTimeouts.idleTimeout: found -1, expected a time from 0 to 8760h, as 90s, 1m30s or seconds; 0 is as long as clients want",
+            "a.yml: entryPoints.other.transport.respondingTimeouts.idleTimeout: found -1, expected a duration from 0 to 8760h, as 90s, 1m30s or seconds; 0 disables the timeout",
         ),
         (
             "http: {routers: {a: {rule: 'Host(`a.example`)', service: shop, priority: high}}}",
@@ -375,8 +375,7 @@ fn in_texts_that_cannot_be_read() {
 
 #[test]
 fn in_templates() {
-    let template =
-        "expected plain text: templates are not run; write what it comes to, or pass it as a flag or variable";
+    let template = "expected plain text: templates are not run; write the result, or pass it as a flag or variable";
     let cases: &[(&str, &str, &str)] = &[
         ("a.yml", "entryPoints:\n  web:\n    address: {{ env \"ADDRESS\" }}\n", "a.yml:3:14"),
         ("a.yml", "http:\n  routers:\n{{ range .Hosts }}\n{{ end }}\n", "a.yml:3:1"),
@@ -501,7 +500,7 @@ fn in_helm_values() {
         ),
         (
             "certificatesResolvers: {le: {acme: {email: '{{ .Values.email }}'}}}",
-            "values.yaml: certificatesResolvers.le.acme.email: found a template, {{ … }}, expected plain text: templates are not run; write what it comes to, or pass it as a flag or variable",
+            "values.yaml: certificatesResolvers.le.acme.email: found a template, {{ … }}, expected plain text: templates are not run; write the result, or pass it as a flag or variable",
         ),
         (
             "providers: {file: {enabled: true, content: 'http: {router: {}}'}}",
@@ -694,11 +693,11 @@ fn on_the_command_line_beside_a_file() {
 
 /// Checks that run on the setup after all sources were read.
 #[test]
-fn what_is_found_later_is_told_of_the_flag_too() {
+fn mistakes_found_later_name_the_flag_too() {
     let reading = setup::read(&Sources { quick: Some(quick()), ..Sources::default() }).unwrap();
     let options = Options { admin: "127.0.0.1:8080".to_owned(), ..Options::default() };
     let mistakes = bootstrap(&reading.setup, &options).unwrap_err();
-    let told: Vec<String> = mistakes.into_iter().map(|mistake| reading.flags.told(mistake).to_string()).collect();
+    let told: Vec<String> = mistakes.into_iter().map(|mistake| reading.flags.reworded(mistake).to_string()).collect();
     assert!(told[0].starts_with("--upstream: found 127.0.0.1:8080, where Envoy's own admin"), "{told:#?}");
     let other = Quick { domains: texts(&["a"]), ca_server: Some("https://ca.test/dir".into()), ..quick() };
     let reading = setup::read(&Sources { quick: Some(other), ..Sources::default() }).unwrap();
@@ -715,8 +714,8 @@ fn warnings_name_flags_too() {
     assert_eq!(
         warnings(Quick { upstream: Some("http://127.0.0.1:9000/app".into()), http_port: Some(8080), ..other.clone() }),
         [
-            "--upstream: as in Traefik, what stands behind the host is not used",
-            "--http-port: the entry point web listens on port 8080; CAs ask on port 80, which must lead there",
+            "--upstream: as in Traefik, the part after the host is ignored",
+            "--http-port: the entry point web listens on port 8080; CAs connect to port 80, which must be mapped to it",
         ]
     );
     assert_eq!(
@@ -750,7 +749,7 @@ fn all_of_them_at_once() {
 fn parts_left_out_are_mistakes_when_the_user_is_strict() {
     let text = format!("{REST}\napi: {{insecure: true}}\n");
     let lax = sources(&[("a.yml", text.as_str())]);
-    assert_eq!(setup::read(&lax).unwrap().warnings, ["a.yml: api: left out, there is nothing like it here"]);
+    assert_eq!(setup::read(&lax).unwrap().warnings, ["a.yml: api: ignored, it is not supported"]);
     let strict = Sources { strict: true, ..lax };
     assert_eq!(
         told(&strict),

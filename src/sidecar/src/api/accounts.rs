@@ -1,6 +1,7 @@
 //! Account keys and registrations.
 //!
-//! A resolver has one account for each CA and external account: bound to another one, it is registered anew.
+//! A resolver has one account for each CA and external account: when it is bound to another external account, it is
+//! registered anew.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::from_memory::About;
 use pki::keys;
 use storage::{self, Account, Change, CommitError, Revision};
 
-/// `POST`: the account of a resolver at a CA; its key is made when there is none.
+/// `POST`: returns the account of a resolver at a CA; creates the key if there is none.
 pub(super) async fn account(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -34,7 +35,7 @@ pub(super) async fn account(
         let expected = Revision::of(stored.as_ref());
         let fresh = stored.is_none();
         let account = match stored {
-            // The directory may have moved within its CA.
+            // The directory's URL may have changed within its CA.
             Some(stored) => Account { ca_server: request.ca_server.clone(), ..stored.value },
             None => new_account(&request)?,
         };
@@ -70,7 +71,7 @@ fn answer(account: &Account, fresh: bool) -> protocol::Account {
     }
 }
 
-/// `PUT`: what the CA answered to newAccount.
+/// `PUT`: stores the CA's response to newAccount.
 pub(super) async fn register(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -80,7 +81,7 @@ pub(super) async fn register(
     let ca = url("caServer", &registration.ca_server)?;
     url("url", &registration.url)?;
     loop {
-        // The account that was asked for last is the one in use.
+        // The account asked for last is the one in use.
         let stored = context.store.account(&registration.resolver, &ca, None).await?;
         let expected = Revision::of(stored.as_ref());
         let Some(stored) = stored else {

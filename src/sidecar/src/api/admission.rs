@@ -1,4 +1,4 @@
-//! Who may use the API: on a unix socket processes of some users that know a token, over TCP whoever knows one.
+//! Admission to the API: on a unix socket, processes of allowed users with a token; over TCP, anybody with a token.
 //!
 //! Health and metrics on the unix socket need no token: they hold no secret.
 
@@ -15,27 +15,27 @@ use super::problem::Refused;
 use crate::peers::Peers;
 use sds::tokens::{Tokens, is_placeholder};
 
-/// Who is let in.
+/// The rule by which peers are admitted.
 #[derive(Clone)]
 pub enum Admission {
-    /// Everybody who reaches it.
+    /// Admits everybody.
     Anyone,
-    /// Processes of these users that know a token: the user tells processes apart, the token filters of one Envoy.
+    /// Admits processes of these users with a token: the uid tells processes apart, the token the filters of one Envoy.
     Local(Arc<Peers>, Tokens),
-    /// Who knows a token.
+    /// Admits peers with a token.
     Token(Tokens),
 }
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Somebody on a network.
+    /// A peer on a network.
     Network,
     /// A process of this user.
     Uid(u32),
 }
 
-/// What a request must pass.
+/// The check of a request.
 #[derive(Clone)]
 pub(super) enum Door {
     Open,
@@ -44,7 +44,7 @@ pub(super) enum Door {
 }
 
 impl Admission {
-    /// The door to everything, and the one behind it to all but health and metrics.
+    /// The check of every request, and the further check of all but health's and metrics'.
     pub(super) fn doors(self) -> (Door, Door) {
         match self {
             Self::Anyone => (Door::Open, Door::Open),
@@ -54,7 +54,7 @@ impl Admission {
     }
 }
 
-/// Lets a request in, or answers that it may not.
+/// Passes a request on, or refuses it.
 pub(super) async fn admit(
     State(door): State<Door>,
     Extension(peer): Extension<Peer>,
@@ -117,7 +117,7 @@ mod tests {
 
     const TOKEN: &str = "0123456789abcdef";
 
-    /// The status for a path of the API, and for one of health's.
+    /// The status of a path of the API, and of one of health.
     async fn status(admission: Admission, peer: Peer, authorization: Option<&str>) -> [u16; 2] {
         let (outer, inner) = admission.doors();
         let answer = || get(|| async { "in" });

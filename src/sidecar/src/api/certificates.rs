@@ -15,7 +15,7 @@ use pki::chain::{self, Refusal};
 use pki::secret::Secret;
 use storage::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
 
-/// `POST`: takes a chain and serves it. One that does not fit is refused, and the one before stays.
+/// `POST`: takes a chain and serves it. A chain that does not fit is refused, and the previous certificate stays.
 pub(super) async fn publish(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -55,13 +55,14 @@ pub(super) async fn publish(
     }
 }
 
-/// Whether this is a repetition: the certificate came from one of these chains.
+/// True if the publication is a repetition: the stored certificate came from one of these chains.
 fn is_one_of(publication: &Publication, stored: &Certificate) -> bool {
     let mut chains = iter::once(&publication.chain).chain(&publication.alternates);
     chains.any(|chain| chain::is_same(&stored.pair, chain))
 }
 
-/// The certificate first: if a store can only make one change at a time, the key must never be gone in between.
+/// The changes of a publication, the certificate first: if a store makes one change at a time, the key must never be
+/// missing in between.
 async fn changes(
     context: &Context,
     publication: &Publication,
@@ -72,7 +73,7 @@ async fn changes(
     let mut changes = vec![Change::Certificate { expected: Revision::of(stored), certificate: certificate.clone() }];
     let expected = Revision::of(progress.as_ref());
     let mut progress = progress.map_or_else(|| Progress::none(publication.certificate.clone()), |stored| stored.value);
-    // When this is a repetition, another order may be under way already.
+    // If this is a repetition, another order may be under way already.
     let order = progress.order.as_ref().map(|order| &order.url).or(progress.key.as_ref().map(|key| &key.order));
     let ca_server = progress.order.as_ref().filter(|order| order.url == publication.order);
     let ca_server = ca_server.map(|order| order.ca_server.clone());
@@ -86,7 +87,7 @@ async fn changes(
     Ok(changes)
 }
 
-/// What is known of the renewal: what was said of this very certificate, or at least whose it is.
+/// The renewal information to keep: what was said of this very certificate, or at least whose it is.
 fn renewal(
     publication: &Publication,
     facts: &StoredCertificate,
@@ -108,10 +109,10 @@ fn renewal(
     })
 }
 
-/// A certificate that fits.
+/// A certificate that fits its key and names.
 struct Taken {
     certificate: Certificate,
-    /// The issuers of the chains that were offered, when the one that is preferred could not be taken.
+    /// The issuers of the chains offered, if the preferred one could not be taken.
     other_chains: Vec<String>,
 }
 
@@ -140,7 +141,7 @@ async fn verified(
     }
 }
 
-/// The chain of the preferred issuer, if it fits; else the default one, if it does.
+/// The chain of the preferred issuer if it fits, else the default chain if that fits.
 fn taken(publication: &Publication, key: &Secret, now: i64) -> Result<Taken, Refusal> {
     let Publication { certificate: id, chain, alternates, preferred_chain, .. } = publication;
     let verified = |chain: &str| {

@@ -13,10 +13,10 @@ use super::problem::Refused;
 use crate::challenges::{Full, is_token};
 use pki::Name;
 
-/// Twice the longest token with a dot and a thumbprint (RFC 8555 §8.1), in bytes.
+/// Twice the length of the longest token with a dot and a thumbprint (RFC 8555 §8.1), in bytes.
 const MAX_KEY_AUTHORIZATION: usize = 512;
 
-/// `PUT`: a challenge that any instance may answer from now on.
+/// `PUT`: publishes a challenge that any instance may answer from now on.
 pub(super) async fn publish(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -31,7 +31,7 @@ pub(super) async fn publish(
     }
 }
 
-/// `GET`: the challenge of this token.
+/// `GET`: returns the challenge of this token.
 pub(super) async fn find(
     State(context): State<Arc<Context>>,
     token: Result<Path<String>, PathRejection>,
@@ -40,21 +40,21 @@ pub(super) async fn find(
     found.map(Answer).ok_or_else(|| Refused::not_found(StatusCode::NOT_FOUND, "no live challenge has this token"))
 }
 
-/// `DELETE`: ends a challenge.
+/// `DELETE`: removes a challenge.
 pub(super) async fn retract(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     token: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Refused> {
     context.store.check(fence)?;
-    // What is no text can't be there.
+    // A path that is not UTF-8 names no challenge.
     if let Ok(Path(token)) = token {
         context.challenges.remove(&token);
     }
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A challenge's token, and what it is answered with.
+/// Checks a challenge's token and key authorization.
 pub(super) fn check_key_authorization(token: &str, key_authorization: &str) -> Result<(), Refused> {
     if !is_token(token) {
         return Err(expected("token", "22 to 128 characters of base64url"));
@@ -66,7 +66,7 @@ pub(super) fn check_key_authorization(token: &str, key_authorization: &str) -> R
     Ok(())
 }
 
-/// What a challenge is for.
+/// Checks the host of a challenge.
 pub(super) fn check_host(host: &str) -> Result<(), Refused> {
     if Name::parse(host).is_none_or(|parsed| parsed.as_str() != host) {
         return Err(expected("host", "a DNS name in lower-case ASCII, or an IP address"));

@@ -1,4 +1,4 @@
-//! What the API works with: made here, once, for the sidecar and for simulations.
+//! The context of the API's handlers: created here for the sidecar and for simulations.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -27,21 +27,21 @@ use pki::keys::eab::MacKeys;
 use sds::catalog::{Catalog, DefaultCertificate};
 use storage::{Change, CommitError, Fence, Store, StoreError};
 
-/// What the API works with.
+/// The context of the API's handlers.
 pub struct Context {
     /// The time of day.
     pub clock: Clock,
-    /// Where the MAC keys of external accounts are.
+    /// The MAC keys of external accounts.
     pub mac_keys: MacKeys,
-    /// Which name servers requests may name.
+    /// The name servers that requests may name.
     pub name_servers: NameServers,
-    /// The names by which this server is called.
+    /// The names that this server accepts as its own.
     pub hosts: Hosts,
-    /// Where keys and state are.
+    /// The store of keys and state.
     pub store: Arc<dyn Store>,
-    /// What SDS serves.
+    /// The catalog that SDS serves.
     pub catalog: Arc<Catalog>,
-    /// The way from the one to the other.
+    /// The publisher from the store to the catalog.
     pub shelf: Arc<Shelf>,
     /// Makes keys.
     pub keys: KeyMaker,
@@ -51,15 +51,15 @@ pub struct Context {
     pub tls_alpn01: TlsAlpn01Challenges,
     /// DNS-01 and dns-persist-01 challenges.
     pub dns: Dns,
-    /// What other Envoys want.
+    /// The wants of all Envoys.
     pub wants: Arc<WantsBoard>,
-    /// Whether CAs may be asked.
+    /// The reservations of rate limits.
     pub permits: Permits,
-    /// What is told to Prometheus.
+    /// The metrics for Prometheus.
     pub metrics: Metrics,
-    /// What is amiss.
+    /// The sources of the status.
     pub health: Health,
-    /// What is left of the last reading of the state.
+    /// The rest of the last reading of the state.
     pub reading: Reading,
     /// Turns true when the sidecar is to end.
     pub stopping: watch::Receiver<bool>,
@@ -69,36 +69,36 @@ pub struct Context {
 pub struct Parts {
     /// The time of day.
     pub clock: Clock,
-    /// Where keys and state are.
+    /// The store of keys and state.
     pub store: Arc<dyn Store>,
-    /// What SDS serves.
+    /// The catalog that SDS serves.
     pub catalog: Arc<Catalog>,
-    /// Whether new certificates are served.
+    /// The deployment of new certificates.
     pub deployment: Arc<Deployment>,
-    /// The way from the store to the catalog.
+    /// The publisher from the store to the catalog.
     pub shelf: Arc<Shelf>,
     /// DNS-01 and dns-persist-01 challenges.
     pub dns: Dns,
-    /// Which name servers requests may name.
+    /// The name servers that requests may name.
     pub name_servers: NameServers,
-    /// The names by which this server is called.
+    /// The names that this server accepts as its own.
     pub hosts: Hosts,
-    /// Where the MAC keys of external accounts are.
+    /// The MAC keys of external accounts.
     pub mac_keys: MacKeys,
-    /// Who came without a token.
+    /// The counts of requests refused for want of a token.
     pub doors: Doors,
     /// The addresses at which a silent engine is woken.
     pub wake_addresses: Vec<SocketAddr>,
-    /// True when revocation lists are looked at.
+    /// True if revocation lists are checked.
     pub checks_crls: bool,
-    /// True when they may be at private addresses.
+    /// True if revocation lists may be at private addresses.
     pub allows_private_crls: bool,
     /// Turns true when the sidecar is to end.
     pub stopping: watch::Receiver<bool>,
 }
 
 impl Context {
-    /// A context of these parts.
+    /// Creates a context of these parts.
     pub fn new(parts: Parts) -> Self {
         let Parts { clock, store, catalog, deployment, shelf, dns, .. } = parts;
         let sds = Arc::new(sds::Status::with_judge(deployment.clone()));
@@ -141,8 +141,8 @@ impl Context {
         }
     }
 
-    /// A context around this store and nothing else: nobody is woken, no revocation list is read, nothing provided is
-    /// served. For simulations.
+    /// Creates a context around this store and nothing else: no engine is woken, no revocation list is read, no
+    /// provided certificate is served. For simulations.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -176,8 +176,8 @@ impl Context {
         }))
     }
 
-    /// Makes changes durable; where the storage can't be written, they may be about a certificate whose renewal goes on all
-    /// the same.
+    /// Makes changes durable. Where the storage can't be written, changes of a certificate whose renewal goes on all
+    /// the same are kept in memory.
     pub(super) async fn commit(
         &self,
         fence: Fence,

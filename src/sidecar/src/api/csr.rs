@@ -1,6 +1,6 @@
 //! Signing requests.
 //!
-//! An order has one key, whatever type is asked for later: a changed key type takes effect with the next order.
+//! An order keeps its key: a changed key type takes effect with the next order.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use storage::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, 
 /// The most mail addresses in one request: as many as a configuration may have.
 const MAX_ADDRESSES: usize = 100;
 
-/// `POST`: a signing request for an order. Its key is on disk when this is answered, unless the answer says otherwise.
+/// `POST`: returns a signing request for an order. Its key is on disk before the answer, unless the answer says
+/// otherwise.
 pub(super) async fn csr(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -44,7 +45,7 @@ pub(super) async fn csr(
             return Err(Refused::bad_request(format!("emailAddresses[{place}]: expected ASCII")));
         }
     }
-    // Before a key is made that nobody could use.
+    // The fence is checked before a key is made that nobody could use.
     context.store.check(fence)?;
     let (key, saved) = stored_key(&context, fence, &request, &id, key_type).await?;
     context.keys.forget(&id, &request.order);
@@ -63,7 +64,7 @@ pub(super) async fn csr(
     }
 }
 
-/// The key of this order, which is made if need be, and whether it is durable.
+/// The order's key, created if need be, and whether it is durable.
 async fn stored_key(
     context: &Context,
     fence: Fence,

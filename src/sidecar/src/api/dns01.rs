@@ -18,10 +18,10 @@ use crate::from_memory::About;
 use dns01::{MAX_SERVERS, NameServers, Need, Unsolved};
 use pki::Name;
 
-/// How long a request is held.
+/// The longest time that a request is held.
 pub(super) const PATIENCE: Duration = Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS);
 
-/// `PUT`: makes the record, and waits until it is seen, or for as long as requests are held.
+/// `PUT`: creates the record, and waits until it is visible or the time of held requests is over.
 pub(super) async fn publish(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -52,7 +52,7 @@ pub(super) async fn retract(
     token: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Refused> {
     context.store.check(fence)?;
-    // What is no text can't be there.
+    // A path that is not UTF-8 names no challenge.
     if let Ok(Path(token)) = token {
         context.dns.solver.retract(&token);
     }

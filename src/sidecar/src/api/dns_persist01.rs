@@ -12,10 +12,10 @@ use super::message::{Answer, Fenced, Message, SMALL, short, url};
 use super::problem::Refused;
 use pki::Name;
 
-/// The most names by which a CA finds its records (draft-ietf-acme-dns-persist: at most 10).
+/// The most issuer domain names of a CA (draft-ietf-acme-dns-persist: at most 10).
 const MAX_ISSUERS: usize = 10;
 
-/// `PUT`: looks whether the user has set the record.
+/// `PUT`: looks up whether the user has set the record.
 pub(super) async fn look(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -38,7 +38,7 @@ pub(super) async fn look(
     Ok(Answer(Readiness { ready: true }))
 }
 
-/// Whether a parameter of a record can have this value (RFC 8659 §4.2).
+/// True if a record's parameter can have this value (RFC 8659 §4.2).
 fn is_parameter(value: &str) -> bool {
     value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
 }

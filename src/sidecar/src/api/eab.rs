@@ -1,7 +1,7 @@
-//! The MACs that bind accounts to external ones.
+//! The MACs of external account bindings.
 //!
-//! Promises: nothing is signed but the binding of an account that is kept here, to the external account and the CA that
-//! it is kept for. Where the MAC key is, the sidecar's own configuration says; why it can't be had, its log alone.
+//! Promises: the only thing signed is the binding of an account kept here, to the external account and the CA that it
+//! is kept for. The sidecar's own configuration says where the MAC key is; only its log says why the key can't be had.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use pki::keys::account::PublicJwk;
 use pki::keys::eab;
 use storage::CaOrigin;
 
-/// `POST`: the MAC of a binding.
+/// `POST`: returns the MAC of a binding.
 pub(super) async fn bind(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -42,7 +42,7 @@ pub(super) async fn bind(
                         the resolver's account, in base64url each";
         return Err(Refused::bad_request(format!("signingInput: expected {expected}")));
     }
-    // The same text whatever is wrong, so that nobody learns which files and variables there are.
+    // The text is the same whatever is wrong, so that it does not reveal which files and variables there are.
     let key = context.mac_keys.of(&resolver).await.map_err(|error| {
         tracing::warn!(resolver, kid, "{error}");
         Refused::eab_key(format!(
@@ -54,7 +54,7 @@ pub(super) async fn bind(
     Ok(Answer(EabMac { mac: URL_SAFE_NO_PAD.encode(eab::mac(&key, &signing_input)) }))
 }
 
-/// The protected header of a binding (RFC 8555 §7.3.4), and nothing besides.
+/// The protected header of a binding (RFC 8555 §7.3.4), without any other member.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Protected {
@@ -63,7 +63,7 @@ struct Protected {
     url: String,
 }
 
-/// Whether a text is what RFC 8555 §7.3.4 says is signed: for this external account, CA and account key.
+/// True if the text is what RFC 8555 §7.3.4 signs, for this external account, CA and account key.
 fn is_binding(signing_input: &str, kid: &str, ca: &CaOrigin, jwk: &PublicJwk) -> bool {
     let Some((protected, payload)) = signing_input.split_once('.') else { return false };
     let is_header = |header: Protected| {
@@ -73,9 +73,9 @@ fn is_binding(signing_input: &str, kid: &str, ca: &CaOrigin, jwk: &PublicJwk) ->
     object(protected).is_some_and(is_header) && object(payload).as_ref() == Some(jwk)
 }
 
-/// A JSON object in base64url, with each member once: another reader would not take another one of two.
+/// Parses a JSON object in base64url. Repeated members are refused: another reader might take the other one.
 fn object<T: DeserializeOwned>(part: &str) -> Option<T> {
     let text = URL_SAFE_NO_PAD.decode(part).ok()?;
-    // serde takes a list for a struct as well.
+    // serde would take an array for a struct as well.
     text.starts_with(b"{").then(|| serde_json::from_slice(&text).ok())?
 }

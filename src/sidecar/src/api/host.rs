@@ -1,10 +1,10 @@
-//! Whether a request is meant for this server: by its Host (RFC 9110 §7.2).
+//! Checks by its Host that a request is meant for this server (RFC 9110 §7.2).
 //!
-//! A browser sends what a page of a stranger asks it to, also to addresses that only this machine reaches, once the
-//! stranger's own name leads there (DNS rebinding); and a proxy may lead a site's requests here by mistake. Both bear the
-//! stranger's or the site's name. So answers go only to those who call this server by an address, by `localhost`, by the
-//! name that the plugin calls it, by this machine's own name, or by one of `--allowed-host`. On a unix socket, which no
-//! browser reaches, a name without a dot will do too: it is no site's.
+//! A browser sends the requests of a hostile page also to addresses that only this machine reaches, once the page's own
+//! name resolves to them (DNS rebinding); and a misconfigured proxy may send a site's requests here. Both carry a
+//! foreign name. So the server answers only requests for an address, for `localhost`, for the plugin's name of the
+//! server, for this machine's own name, or for one of `--allowed-host`. On a unix socket, which no browser reaches, any
+//! name without a dot is accepted too: it is no site's.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::Path;
@@ -24,15 +24,15 @@ use base::files::users;
 use pki::Name;
 use sds::tokens::Refusals;
 
-/// The names that are always this server's: what everybody calls the own machine, and what the plugin calls the sidecar.
+/// The names that are always this server's: the machine's usual one, and the plugin's for the sidecar.
 const OWN: [&str; 2] = ["localhost", "sidecar"];
 
-/// Where Linux has the machine's name, which is a pod's in Kubernetes.
+/// The file with the machine's name, which is the pod's in Kubernetes.
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
-/// The longest such name that is read, in bytes; Linux allows 64.
+/// The longest machine name that is read, in bytes; Linux allows 64.
 const MAX_HOST_NAME: u64 = 256;
 
-/// The names by which this server is called.
+/// The names that this server accepts as its own.
 #[derive(Clone, Debug)]
 pub struct Hosts {
     names: Arc<[String]>,
@@ -40,7 +40,7 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// The usual ones, this machine's own, and these.
+    /// Accepts the usual names, this machine's own, and these.
     pub fn new<'a>(allowed: impl IntoIterator<Item = &'a Name>) -> Self {
         let machine = users::read(Path::new(HOST_NAME), MAX_HOST_NAME).ok();
         let machine = machine.as_deref().and_then(|text| Name::parse(str::from_utf8(text).ok()?.trim()));
@@ -50,14 +50,15 @@ impl Hosts {
         Self { names: names.collect(), refusals: Arc::default() }
     }
 
-    /// Judges the target and the headers of a request.
+    /// Checks the target and the headers of a request.
     fn judge(&self, request: &Request, peer: Peer) -> Result<(), Misdirected> {
         let mut fields = request.headers().get_all(HOST).iter().map(|value| value.as_bytes());
         let field = fields.next();
         if fields.next().is_some() {
             return Err(Misdirected::Unclear("several Host headers, expected one"));
         }
-        // Of a target that is a whole URL the name counts (RFC 9112 §3.2.2), but no honest client sends another beside it.
+        // In absolute form the target's authority counts (RFC 9112 §3.2.2), but no honest client sends a different
+        // Host.
         let target = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         if field.is_none() && target.is_none() && request.version() >= Version::HTTP_11 {
             return Err(Misdirected::Unclear("no Host header, expected one (RFC 9112 §3.2)"));
@@ -90,7 +91,7 @@ impl Default for Hosts {
 #[derive(Debug, PartialEq, Eq)]
 enum Host {
     Address,
-    /// In lower case, without a dot at its end.
+    /// The name in lower case, without a trailing dot.
     Name(String),
 }
 
@@ -98,7 +99,7 @@ impl Host {
     fn parse(text: &str) -> Option<Self> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, port) = rest.split_once(']')?;
-            // A zone is of no matter to anybody but the client.
+            // A zone id matters to the client alone.
             let address = address.split_once('%').map_or(address, |(address, _)| address);
             return (is_port(port) && address.parse::<Ipv6Addr>().is_ok()).then_some(Self::Address);
         }
@@ -112,21 +113,21 @@ impl Host {
     }
 }
 
-/// Whether this is `:PORT`, or nothing.
+/// True if the text is `:PORT`, or empty.
 fn is_port(text: &str) -> bool {
     text.is_empty() || text.strip_prefix(':').is_some_and(|port| port.is_empty() || port.parse::<u16>().is_ok())
 }
 
-/// Why a request is not answered.
+/// Reasons why a request is not answered.
 #[derive(Debug, PartialEq, Eq)]
 enum Misdirected {
-    /// It is for another server.
+    /// The request is for another server.
     To(String),
-    /// It does not say whom it is for, or not in one way.
+    /// The request names no host, or several.
     Unclear(&'static str),
 }
 
-/// Passes a request on, or answers that it came to the wrong server.
+/// Passes a request on, or answers that it is for another server.
 pub(super) async fn ours(
     State(hosts): State<Hosts>,
     Extension(peer): Extension<Peer>,

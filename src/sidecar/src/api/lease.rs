@@ -11,7 +11,7 @@ use super::message::{Answer, Message, SMALL, short};
 use super::problem::Refused;
 use storage::Claim;
 
-/// `POST`: takes the lease, or keeps it.
+/// `POST`: acquires or renews the lease.
 pub(super) async fn claim(
     State(context): State<Arc<Context>>,
     Message(request): Message<LeaseRequest, SMALL>,

@@ -1,4 +1,4 @@
-//! Requests out of bytes, and answers into them.
+//! Parsing of requests, and serialization of answers.
 
 use std::time::Duration;
 
@@ -17,14 +17,15 @@ use crate::from_memory::Saved;
 use pki::Name;
 use storage::{CertificateKey, Fence};
 
-/// Most requests: a certificate of a hundred names of full length, and some URLs.
+/// The limit of most bodies, in bytes: a certificate of a hundred names of full length, and some URLs.
 pub(super) const SMALL: usize = 64 * 1024;
-/// A publication: the largest chain, and as much of other chains, with room for their quoting.
+/// The limit of a publication, in bytes: the largest chain, and as much of alternative chains, with room for JSON's
+/// escapes.
 pub(super) const CHAINS: usize = 4 * pki::chain::MAX_CHAIN_BYTES;
-/// Offered wants: 100,000 certificates with names of common length.
+/// The limit of offered wants, in bytes: 100,000 certificates with names of common length.
 pub(super) const WANTS: usize = 16 * 1024 * 1024;
 
-/// How long a body may take to arrive. It comes from a proxy on this machine, which has it whole already.
+/// The time in which a body must arrive. It comes from a proxy on this machine, which has received all of it already.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest name of a resolver or a holder, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 256;
@@ -43,7 +44,7 @@ impl<S: Sync, T: DeserializeOwned, const MAX: usize> FromRequest<S> for Message<
         let body = collect(request.into_body(), MAX).await?;
         let mut json = serde_json::Deserializer::from_slice(&body);
         let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-            // What stands there may be a secret, so only the place is told.
+            // The value may be a secret, so only its path is reported.
             let (path, inner) = (error.path().to_string(), error.inner());
             let place = format!("{path} (line {}, column {})", inner.line(), inner.column());
             match inner.classify() {
@@ -94,7 +95,7 @@ impl<S: Sync> FromRequestParts<S> for Fenced {
     }
 }
 
-/// An answer as JSON.
+/// A JSON answer.
 pub(super) struct Answer<T>(pub(super) T);
 
 impl<T: Serialize> IntoResponse for Answer<T> {
@@ -110,7 +111,7 @@ impl<T: Serialize> IntoResponse for Answer<T> {
     }
 }
 
-/// An answer, and whether what was asked for is on disk.
+/// An answer, and where the change it acknowledges is kept.
 pub(super) struct Kept<T>(pub(super) T, pub(super) Saved);
 
 impl<T: IntoResponse> IntoResponse for Kept<T> {
@@ -124,7 +125,7 @@ impl<T: IntoResponse> IntoResponse for Kept<T> {
     }
 }
 
-/// Checks which certificate is meant, named by the field `path`.
+/// Checks the certificate identified by the field `path`.
 pub(super) fn certificate_key(path: &str, id: &protocol::CertificateId) -> Result<CertificateKey, Refused> {
     short(&format!("{path}.resolver"), &id.resolver)?;
     if id.names.is_empty() || id.names.len() > MAX_NAMES {

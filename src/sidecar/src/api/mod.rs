@@ -1,16 +1,16 @@
 //! The API for the plugin: version 1 of [`protocol`], HTTP/1.1 with JSON.
 //!
-//! Promises: what is answered with a 2xx is on disk, unless the answer says otherwise; every error is a problem
+//! Promises: a change answered with a 2xx is on disk, unless the answer says otherwise; every error is a problem
 //! document; every body, answer and wait is bounded. Refuses: peers that are not on its list, those without a token, and
 //! requests for other hosts.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `admission.rs` | who may use it |
-//! | `host.rs` | whether a request is meant for it |
-//! | `server.rs`, `places.rs` | connections, their places and their end |
+//! | `admission.rs` | admission of peers |
+//! | `host.rs` | check of the request's host |
+//! | `server.rs`, `places.rs` | connections, their limits and their end |
 //! | `message.rs`, `page.rs`, `problem.rs` | requests, answers and errors |
-//! | `context.rs` | what it works with |
+//! | `context.rs` | the handlers' context |
 //! | the others | one path each |
 
 mod accounts;
@@ -58,12 +58,12 @@ pub use server::{Local, serve};
 use admission::Door;
 use problem::Refused;
 
-/// How long a request may take: longer than a held poll and a slow disk.
+/// The timeout of a request: longer than a held poll and a slow disk.
 const TIMEOUT: Duration = Duration::from_secs(protocol::MAX_WAIT_SECONDS + 10);
-/// How long the making of a key may take: RSA8192 on a slow machine, behind others.
+/// The timeout of a request that makes a key: RSA8192 on a slow machine, behind others.
 const KEY_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// Everything: the API, and health and metrics. Every request must have its [`Peer`] among its extensions.
+/// The whole API, with health and metrics. Every request must have its [`Peer`] among its extensions.
 pub fn router(context: Arc<Context>, admission: Admission) -> Router {
     let one = format!("{}/{{token}}", path::HTTP_01);
     let api = Router::new()
@@ -93,7 +93,7 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
     finished(api.merge(status), context, outer)
 }
 
-/// Health and metrics alone: they hold no secret, and are for anybody who reaches them.
+/// Health and metrics alone: they hold no secret, and need no token.
 pub fn status_router(context: Arc<Context>) -> Router {
     finished(status::routes(), context, Door::Open)
 }
@@ -119,7 +119,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Refused {
 /// Counts requests by path and status, and ends those that take too long.
 async fn count_and_bound(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    // A path that is none of ours is a stranger's text.
+    // An unknown path is arbitrary text from the client.
     let path = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
     let timeout = if path == path::CSR { KEY_TIMEOUT } else { TIMEOUT };
     let answered = tokio::time::timeout(timeout, next.run(request)).await;

@@ -1,4 +1,4 @@
-//! Orders under way, and what came of failed tries.
+//! Orders under way, and failed attempts.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::from_memory::About;
 use crate::permits;
 use storage::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
-/// The longest reason that is kept, in characters. It is for a person, and written by a CA.
+/// The longest reason kept, in characters. It is for a person, and written by a CA.
 const MAX_REASON: usize = 1000;
 
-/// `PUT`: an order that the CA has created. The key of another order goes.
+/// `PUT`: stores an order that the CA has created. Another order's key is dropped.
 pub(super) async fn order(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -36,8 +36,8 @@ pub(super) async fn order(
     .await
 }
 
-/// `PUT`: a try that failed. A dead order goes, and its key. Names that were refused are counted as failed
-/// authorizations, and what no certificate can come of any more is given back.
+/// `PUT`: ends an attempt that failed. A dead order is dropped with its key. Refused names are counted as failed
+/// authorizations; reservations that no certificate can come of any more are given back.
 pub(super) async fn attempt(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -73,7 +73,7 @@ pub(super) async fn attempt(
     }
 }
 
-/// What is kept of it: what else it says has had its effect.
+/// The part of an attempt to be stored; the rest has had its effect.
 fn kept(attempt: &Attempt, reason: &str) -> Attempt {
     Attempt {
         reason: reason.to_owned(),

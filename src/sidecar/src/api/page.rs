@@ -1,14 +1,14 @@
-//! Pages of long answers: as much as fits into what Envoy keeps of one.
+//! Pages of long answers: as much as fits into Envoy's buffer for one answer.
 
 use std::io;
 
 use serde::Serialize;
 
-/// How large a page may become, in bytes of JSON, before it ends: half of what Envoy keeps of an answer where it is
-/// configured as `render` does, so that one thing more never makes it too large.
+/// The size at which a page ends, in bytes of JSON: half of Envoy's buffer where it is configured as `render` does, so
+/// that one more item never makes the page too large.
 pub(super) const PAGE: usize = acme::MAX_ANSWER / 2;
 
-/// The size of something in bytes of JSON.
+/// The size of a value in bytes of JSON.
 pub(super) fn size_of(value: &impl Serialize) -> usize {
     let mut counter = Counter(0);
     // Counting never fails, and our types always have a JSON form.

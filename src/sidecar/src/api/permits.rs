@@ -1,4 +1,4 @@
-//! Whether a CA may be asked now, and that one asked to be left alone.
+//! Rate-limit reservations, and pauses that a CA asked for.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::permits::{self, AskError};
 /// The longest window of a limit, in seconds: no CA looks back further than a year.
 const MAX_WINDOW: u64 = 366 * 24 * 60 * 60;
 
-/// `POST`: asks. What is granted is counted on disk before it is answered.
+/// `POST`: asks for a permit. A grant is counted on disk before it is answered.
 pub(super) async fn ask(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -40,7 +40,7 @@ pub(super) async fn ask(
     Ok(Answer(asked?))
 }
 
-/// `PUT`: a pause that a CA asked for.
+/// `PUT`: stores a pause that a CA asked for.
 pub(super) async fn pause(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,

@@ -1,7 +1,9 @@
-//! Places for connections: a stranger gets one for seconds, whoever was admitted one of another kind for long.
+//! Limits the connections: a connection has an unauthenticated slot for seconds, and an admitted peer another kind of
+//! slot for long.
 //!
-//! Promises: who was admitted never waits for a stranger, and a stranger who asks at once is served however many others
-//! sit silent, as the oldest of them gives way. Refuses: places to strangers who all have a request under way.
+//! Promises: an admitted peer never waits for unauthenticated ones; a peer that sends its request at once is served
+//! however many others sit idle, as the oldest idle one is closed. Refuses: connections while every unauthenticated
+//! slot has a request under way.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,25 +13,25 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until};
 
-/// The most connections of admitted peers at once. Envoy opens one for each callout under way on each of its threads.
+/// The most connections of admitted peers. Envoy opens one for each callout under way on each of its threads.
 const MAX_ADMITTED: usize = 1024;
-/// The most connections at once of those that were not admitted: probes and scrapers by the dozen.
+/// The most connections of unauthenticated peers: probes and scrapers by the dozen.
 const MAX_STRANGERS: usize = 256;
-/// The most of these from one address, so that no host holds all of them.
+/// The most unauthenticated connections from one address, so that no host occupies all slots.
 const MAX_STRANGERS_OF_ONE: usize = 64;
-/// How long a stranger may take for the head of a request, from the connection or the answer before on.
+/// The time an unauthenticated peer has for the head of a request, since its connection or its last answer.
 const STRANGER_WAIT: Duration = Duration::from_secs(10);
-/// How long a connection that was admitted may wait for a request: longer than the hour after which Envoy closes an idle
-/// connection itself, as a request could be on its way when we did.
+/// The time an admitted connection may be idle: longer than the hour after which Envoy closes an idle connection
+/// itself, as a request could be on its way when we did.
 pub(super) const ADMITTED_WAIT: Duration = Duration::from_secs(65 * 60);
 
-/// All places of one listener.
+/// All slots of a listener.
 pub(super) struct Places {
     admitted: Arc<Semaphore>,
     strangers: Mutex<Strangers>,
 }
 
-/// The places of strangers, the oldest first.
+/// The unauthenticated slots, the oldest first.
 #[derive(Default)]
 struct Strangers {
     taken: u64,
@@ -41,7 +43,7 @@ struct Sitting {
     until: watch::Sender<Until>,
 }
 
-/// When a connection has to go.
+/// The time when a connection has to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Until {
     /// Not while its request is under way.
@@ -57,11 +59,11 @@ impl Places {
         Arc::new(Self { admitted: Arc::new(Semaphore::new(MAX_ADMITTED)), strangers: Mutex::default() })
     }
 
-    /// The most connections at once.
+    /// The most connections.
     pub(super) const MOST: usize = MAX_ADMITTED + MAX_STRANGERS;
 
-    /// A place for a new connection, which is a stranger's. When there are too many, the one that has waited for longest
-    /// loses his; none is given when all of them are being answered.
+    /// Returns an unauthenticated slot for a new connection. If all are taken, the connection idle for longest loses
+    /// its slot; returns `None` if all have a request under way.
     pub(super) fn take(self: &Arc<Self>, from: Option<IpAddr>) -> Option<Seat> {
         let until = watch::Sender::new(Until::At(Instant::now() + STRANGER_WAIT));
         let mut strangers = self.strangers();
@@ -79,13 +81,13 @@ impl Places {
     }
 
     fn strangers(&self) -> MutexGuard<'_, Strangers> {
-        // A panic while the lock is held would be a bug of ours; the map is whole at every moment.
+        // A panic while the lock is held would be our bug; the map is consistent at every moment.
         self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Strangers {
-    /// Sends away the one of these who has sat for longest without a request under way.
+    /// Closes the longest idle one of the matching connections.
     fn make_room(&mut self, is_meant: impl Fn(&Sitting) -> bool) -> Option<()> {
         let waits = |sitting: &Sitting| *sitting.until.borrow() != Until::Answered;
         let oldest = self.sitting.iter().find(|(_, sitting)| is_meant(sitting) && waits(sitting));
@@ -95,7 +97,7 @@ impl Strangers {
     }
 }
 
-/// The place of one connection.
+/// The slot of a connection.
 pub(super) struct Seat {
     places: Arc<Places>,
     number: u64,
@@ -104,7 +106,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// The peer has been admitted: the place is one of another kind from now on, unless all of those are taken.
+    /// Moves an admitted peer's connection to an admitted slot, unless all of those are taken.
     pub(super) fn admit(&self) {
         let mut admitted = self.admitted();
         if admitted.is_none()
@@ -115,25 +117,25 @@ impl Seat {
         }
     }
 
-    /// A request has come.
+    /// Notes that a request has come.
     pub(super) fn begin(&self) {
         self.go_on(Until::Answered);
     }
 
-    /// Its answer is on its way; the next one is waited for.
+    /// Notes that the answer is being sent, and the next request is awaited.
     pub(super) fn end(&self) {
         let wait = if self.admitted().is_some() { ADMITTED_WAIT } else { STRANGER_WAIT };
         self.go_on(Until::At(Instant::now() + wait));
     }
 
-    /// Ends when the connection has to go.
+    /// Ends when the connection has to be closed.
     pub(super) async fn overstayed(&self) {
         let mut until = self.until.subscribe();
         loop {
             let now = *until.borrow_and_update();
             match now {
                 Until::Now => return,
-                // The sender is ours, so `changed` never fails.
+                // The sender is our own, so `changed` never fails.
                 Until::Answered => drop(until.changed().await),
                 Until::At(time) => tokio::select! {
                     () = sleep_until(time) => return,
@@ -143,7 +145,7 @@ impl Seat {
         }
     }
 
-    /// Who was sent away stays so.
+    /// Sets the next deadline; a connection to be closed remains so.
     fn go_on(&self, next: Until) {
         self.until.send_if_modified(|until| {
             let may = *until != Until::Now;

@@ -1,4 +1,4 @@
-//! Errors of the API: what happened, where, what to do.
+//! Errors of the API: what happened, where, and what to do.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderValue, StatusCode};
@@ -7,7 +7,7 @@ use protocol::{Problem, problem};
 
 use storage::{CommitError, StoreError};
 
-/// An answer that is an error (RFC 9457).
+/// An error answer (RFC 9457).
 #[derive(Debug)]
 pub(super) struct Refused {
     kind: &'static str,
@@ -21,7 +21,7 @@ impl Refused {
         Self::with_status(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// For 400, 408, 413 and the like.
+    /// Creates an error with a status such as 400, 408 or 413.
     pub(super) fn with_status(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { kind: problem::BAD_REQUEST, title: "The request can't be used", status, detail: detail.into() }
     }

@@ -1,4 +1,4 @@
-//! A reading of the state, page by page.
+//! The rest of a reading of the state, for its next page.
 
 use protocol::{Attempt, Order, ProvidedCertificate, Renewal, StoredCertificate, Unwanted};
 use serde::Serialize;
@@ -7,9 +7,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What is left of the last reading of everything, so that it is not read again for each of many pages.
+/// The time for which the rest of a reading is good for the next page: an engine asks for it at once.
+const FRESH: Duration = Duration::from_secs(30);
+
+/// The rest of the last reading of everything, so that many pages don't each read everything again.
 #[derive(Default)]
 pub struct Reading(Mutex<Option<Rest>>);
+
+pub(crate) struct Rest {
+    /// The end of the page before.
+    after: u64,
+    since: Instant,
+    items: BTreeMap<u64, Item>,
+}
 
 impl Reading {
     pub(crate) fn keep(&self, after: u64, items: BTreeMap<u64, Item>) {
@@ -21,23 +31,13 @@ impl Reading {
         (rest.after == after && rest.since.elapsed() < FRESH).then_some(rest.items)
     }
 
-    // A panic while the lock is held would be a bug of ours; without the rest it is read again.
-    fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
+    // A panic while the lock is held would be our bug; without the rest the store is read again.
+    pub(crate) fn rest(&self) -> MutexGuard<'_, Option<Rest>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// How long the rest of what was read for a page is good for the next one: an engine asks for it at once.
-const FRESH: Duration = Duration::from_secs(30);
-
-pub(crate) struct Rest {
-    /// The end of the page before.
-    after: u64,
-    since: Instant,
-    items: BTreeMap<u64, Item>,
-}
-
-/// What has one number: what is stored under one key.
+/// The records stored under one key, which has one number.
 #[derive(Default, Serialize)]
 pub(crate) struct Item {
     pub(crate) certificates: Vec<StoredCertificate>,
@@ -49,7 +49,8 @@ pub(crate) struct Item {
 }
 
 impl Item {
-    /// Of a thousand names they would be larger than the rest. Without them a way that failed is gone again.
+    /// Drops the failed challenge types: for a thousand names they would be larger than the rest. Without them a failed
+    /// type is tried again.
     pub(crate) fn forget_failed_ways(&mut self) {
         self.orders.iter_mut().for_each(|order| order.failed_ways.clear());
         self.attempts.iter_mut().for_each(|attempt| attempt.failed_ways.clear());

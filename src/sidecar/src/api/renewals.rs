@@ -1,4 +1,4 @@
-//! What CAs said of renewals, and certificates that nothing wants.
+//! The CAs' renewal information, and certificates that are no longer wanted.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use super::problem::Refused;
 use crate::from_memory::Saved;
 use storage::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
 
-/// The longest serial number in hexadecimal: those of 20 bytes are the longest allowed (RFC 5280 §4.1.2.2), and some
-/// CAs had longer ones.
+/// The longest serial number in hexadecimal: RFC 5280 §4.1.2.2 allows 20 bytes, and some CAs have had longer ones.
 const MAX_SERIAL: usize = 128;
-/// The longest explanation's URL that is kept, in bytes; a longer one is left out. It is for a person.
+/// The longest URL of an explanation kept, in bytes; a longer one is left out. It is for a person.
 const MAX_EXPLANATION: usize = 2048;
 
-/// `PUT`: what CAs said of some renewals. What is about a certificate that is not the stored one is not kept.
+/// `PUT`: stores the CAs' answers about some renewals. An answer about another certificate than the stored one is
+/// dropped.
 pub(super) async fn renewals(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -48,7 +48,7 @@ pub(super) async fn renewals(
     .await
 }
 
-/// `PUT`: since when nothing wants some certificates, or that they are wanted again.
+/// `PUT`: stores since when some certificates are not wanted, or that they are wanted again.
 pub(super) async fn unwanted(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -66,9 +66,9 @@ pub(super) async fn unwanted(
     .await
 }
 
-/// Changes what is remembered of some certificates, all or none. `change` gets the serial number of the stored one. What
-/// can't be saved is remembered all the same: a crash that forgets it costs a question, and a renewal in progress must not
-/// wait for it.
+/// Changes the records of some certificates, all or none. `change` gets the serial number of the stored certificate. A
+/// change that can't be saved is remembered all the same: a crash that forgets it costs one request, and a renewal in
+/// progress must not wait for it.
 async fn keep<T>(
     context: &Context,
     fence: Fence,
@@ -99,7 +99,7 @@ where
     }
 }
 
-/// What is about one certificate.
+/// A record about one certificate.
 trait AboutCertificate {
     fn certificate(&self) -> &CertificateId;
 }

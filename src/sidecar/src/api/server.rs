@@ -1,7 +1,7 @@
-//! Connections of the API: taken, served, and ended in good order.
+//! The API's connections: accepted, served, and closed gracefully.
 //!
-//! Promises: a stranger has seconds for a request, and takes nobody's place ([`super::places`]). Refuses: processes of
-//! users that are not on the list of a unix socket, before they take a place.
+//! Promises: an unauthenticated peer has seconds for a request, and takes no admitted peer's slot ([`super::places`]).
+//! Refuses: processes of users that are not on the allow-list of a unix socket, before they take a slot.
 
 use std::io;
 use std::net::IpAddr;
@@ -29,15 +29,15 @@ use crate::peers::Peers;
 
 /// The largest head of a request, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
-/// The wait after the system could not give us a connection: there are too many open files, say.
+/// The wait after the system could not accept a connection, for example for too many open files.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Where connections come from.
+/// A source of connections.
 pub trait Listener: Send + 'static {
     /// The connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next connection, with its other end and, over a network, the address of that.
+    /// Accepts the next connection; returns it with its peer and, over a network, the peer's address.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Peer, Option<IpAddr>)>> + Send;
 }
 
@@ -48,7 +48,7 @@ pub struct Local {
 }
 
 impl Local {
-    /// This socket for these users; the connections of others are closed.
+    /// Listens on this socket for these users; other connections are closed.
     pub fn new(listener: UnixListener, peers: Arc<Peers>) -> Self {
         Self { listener, peers }
     }
@@ -73,8 +73,8 @@ impl Listener for TcpListener {
     }
 }
 
-/// Serves until `stopping` turns true; then takes no more connections, and returns when every request under way has
-/// its answer.
+/// Serves until `stopping` turns true; then accepts no more connections, and returns when every request under way is
+/// answered.
 pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch::Receiver<bool>) {
     let places = Places::new();
     let mut connections = JoinSet::new();
@@ -95,7 +95,7 @@ pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch:
             }
         }
         while connections.try_join_next().is_some() {}
-        // Those that were sent away go before the next one comes.
+        // Closed connections end before the next one is accepted.
         while connections.len() > Places::MOST && connections.join_next().await.is_some() {}
     }
     drop(listener);
@@ -143,7 +143,7 @@ async fn connection(
     }
 }
 
-/// Gives a request's connection the place of an admitted one. It stands behind the admission.
+/// Moves an admitted request's connection to an admitted slot. This layer is behind the admission.
 pub(super) async fn seat_admitted(request: Request, next: Next) -> Response {
     if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
         seat.admit();
@@ -151,8 +151,8 @@ pub(super) async fn seat_admitted(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Ends when `stopping` turns true, or nobody is left to turn it.
+/// Ends when `stopping` turns true, or its sender is dropped.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // Neither outcome has anything to tell; the value it lends must not be held over an await.
+    // Both outcomes are the end; the borrowed value must not be held over an await.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

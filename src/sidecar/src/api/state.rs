@@ -1,7 +1,7 @@
-//! All that an engine needs to go on, page by page.
+//! The state that an engine starts from, page by page.
 //!
-//! What is stored is in the order of a hash of its key, and a page ends behind one of them. So whatever changes between
-//! two pages, what was there all the time is on exactly one, and a page's end is a short number.
+//! Items are in the order of a hash of their key, and a page ends after one of these hashes. So an item present all the
+//! time is on exactly one page whatever changes between two requests, and the end of a page is a short number.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,14 +19,14 @@ use super::problem::Refused;
 use super::reading::Item;
 use storage::CertificateKey;
 
-/// Which page is asked for.
+/// The page asked for.
 #[derive(Deserialize)]
 pub(super) struct Page {
-    /// The end of the page before; the first page is asked for without it.
+    /// The end of the page before; unset for the first page.
     after: Option<String>,
 }
 
-/// `GET`: everything stored, without any key.
+/// `GET`: returns everything stored, without any key.
 pub(super) async fn state(
     State(context): State<Arc<Context>>,
     page: Result<Query<Page>, QueryRejection>,
@@ -48,7 +48,7 @@ pub(super) async fn state(
     Ok(Answer(page))
 }
 
-/// Everything behind the end of a page, in its order.
+/// Reads everything behind the end of a page, in order.
 async fn read(context: &Context, after: Option<u64>) -> Result<BTreeMap<u64, Item>, Refused> {
     let mut items: BTreeMap<u64, Item> = BTreeMap::new();
     let mut item = |number: u64, put: &mut dyn FnMut(&mut Item)| {
@@ -78,7 +78,8 @@ fn bad_page() -> Refused {
     Refused::bad_request("query: after is what `next` of the page before says")
 }
 
-/// Takes the first of these items, up to this many bytes, one in any case; and where the page ends, if there are more.
+/// Takes the first of these items, up to this many bytes, but at least one; returns also where the page ends, if there
+/// are more.
 fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Option<u64>) {
     let mut state = protocol::State::default();
     let (mut size, mut last) = (0_usize, None);
@@ -111,7 +112,7 @@ fn number_of(id: &CertificateId) -> u64 {
     number(&[&key.resolver, &key.names().join("\n")])
 }
 
-/// The same after every restart and update, so that an engine can go on with its next page.
+/// Hashes a key. The number is the same after every restart and update, so that an engine can go on with its next page.
 fn number(parts: &[&str]) -> u64 {
     let hash = digest(&SHA256, parts.join("\n\n").as_bytes());
     hash.as_ref().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))

@@ -22,12 +22,12 @@ pub(super) fn routes() -> Router<Arc<Context>> {
         .route("/status", get(status))
 }
 
-/// Whether the process runs.
+/// Liveness: the process runs.
 async fn alive() -> &'static str {
     "ok\n"
 }
 
-/// Whether it does all it should, and what is amiss besides. The sockets are opened only after every stored certificate
+/// Readiness: the sidecar does all it should; with warnings. The sockets are opened only after every stored certificate
 /// can be served.
 async fn ready(State(context): State<Arc<Context>>) -> Result<String, Refused> {
     let report = report(&context).await?;
@@ -36,18 +36,18 @@ async fn ready(State(context): State<Arc<Context>>) -> Result<String, Refused> {
     }
     let mut text = "ready\n".to_owned();
     for warning in report.warnings() {
-        // A String takes all that is written to it.
+        // Writing to a String can't fail.
         let _ = writeln!(text, "{warning}");
     }
     Ok(text)
 }
 
-/// All that is known.
+/// Returns the whole status.
 async fn status(State(context): State<Arc<Context>>) -> Result<Answer<Report>, Refused> {
     Ok(Answer(report(&context).await?))
 }
 
-/// Everything that is counted, in the OpenMetrics text format.
+/// Returns the metrics in the OpenMetrics text format.
 async fn metrics(State(context): State<Arc<Context>>) -> Result<Response, Refused> {
     let text = context.metrics.text(report(&context).await?);
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";

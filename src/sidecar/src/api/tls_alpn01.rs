@@ -15,7 +15,7 @@ use super::message::{Answer, Fenced, Message, SMALL};
 use super::problem::Refused;
 use crate::challenges::{self, Placing};
 
-/// `PUT`: a challenge whose certificate is served from now on, as soon as no other one has its name.
+/// `PUT`: publishes a challenge, whose certificate is served as soon as no other challenge has its name.
 pub(super) async fn publish(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
@@ -27,12 +27,12 @@ pub(super) async fn publish(
     let mut stopping = context.stopping.clone();
     loop {
         let freed = context.tls_alpn01.freed();
-        // Each time: another engine may have taken over while this one waited.
+        // The fence is checked each time: another engine may have taken over while this one waited.
         context.store.check(fence)?;
         let now = context.clock.now_seconds();
         let until = match context.tls_alpn01.put(challenge.clone(), fence, now)? {
             Placing::Served => {
-                // An Envoy that still has the one before would show it to the CA.
+                // An Envoy that still has the previous certificate would show it to the CA.
                 context.tls_alpn01.arrived().await;
                 return Ok(Answer(Readiness { ready: true }));
             }
@@ -52,14 +52,14 @@ pub(super) async fn publish(
     }
 }
 
-/// `DELETE`: ends a challenge.
+/// `DELETE`: removes a challenge.
 pub(super) async fn retract(
     State(context): State<Arc<Context>>,
     Fenced(fence): Fenced,
     token: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, Refused> {
     context.store.check(fence)?;
-    // What is no text can't be there.
+    // A path that is not UTF-8 names no challenge.
     if let Ok(Path(token)) = token {
         context.tls_alpn01.remove(&token);
     }

@@ -1,4 +1,4 @@
-//! Wants of Envoys that don't hold the lease.
+//! The wants of Envoys that don't hold the lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use super::page::{PAGE, size_of};
 use super::problem::Refused;
 use crate::wants::Full;
 
-/// What a long poll asks for.
+/// The parameters of a long poll.
 #[derive(Deserialize)]
 pub(super) struct Poll {
-    /// The revision that is known.
+    /// The revision the client knows.
     #[serde(default)]
     after: u64,
-    /// How long to wait for another, in seconds.
+    /// The longest wait for another revision, in seconds.
     #[serde(default)]
     wait: u64,
-    /// How much is known already of what this revision has: the answer is a page then.
+    /// The number of this revision's wants that the client has already; the answer is a page then.
     from: Option<u64>,
 }
 
-/// `PUT`: what an Envoy wants.
+/// `PUT`: stores an Envoy's wants.
 pub(super) async fn offer(
     State(context): State<Arc<Context>>,
     Message(offer): Message<WantsOffer, WANTS>,
@@ -43,7 +43,7 @@ pub(super) async fn offer(
     }
 }
 
-/// `GET`: all that is wanted, as soon as its revision is another than the one that is known.
+/// `GET`: returns all wants, as soon as their revision differs from the client's.
 pub(super) async fn poll(
     State(context): State<Arc<Context>>,
     poll: Result<Query<Poll>, QueryRejection>,
@@ -61,7 +61,7 @@ pub(super) async fn poll(
     }))
 }
 
-/// What follows the first `from`, up to this many bytes, one in any case.
+/// The wants after the first `from`, up to this many bytes, but at least one.
 fn page(wants: Wants, from: usize, most: usize) -> Wants {
     let Wants { revision, wants, replace, .. } = wants;
     let (count, all) = (wants.len(), wants.len().saturating_add(replace.len()));

@@ -1,13 +1,13 @@
-//! HTTP-01 challenges that are being validated, in memory: they live for minutes, and the engine publishes them again.
+//! HTTP-01 challenges under validation, in memory: they live for minutes, and the engine publishes them again.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use protocol::Http01;
 
-/// The most at once: a hundred times the orders an engine has under way, with a hundred names each.
+/// The most challenges at once: a hundred times the orders of an engine, with a hundred names each.
 const MAX_CHALLENGES: usize = 200_000;
-/// The longest a challenge lives, in seconds, whatever was asked for. CAs validate within minutes.
+/// The longest life of a challenge, in seconds, whatever was asked for. CAs validate within minutes.
 const MAX_LIFE: i64 = 24 * 60 * 60;
 
 /// Challenges by token.
@@ -16,7 +16,7 @@ pub struct Challenges {
     live: Mutex<HashMap<String, Http01>>,
 }
 
-/// There is no room for another challenge.
+/// The table is full: too many challenges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
 
@@ -27,7 +27,7 @@ impl std::fmt::Display for Full {
 }
 
 impl Challenges {
-    /// Adds one, or replaces the one with its token.
+    /// Adds a challenge, or replaces the one with the same token.
     ///
     /// # Errors
     /// When there are too many.
@@ -44,7 +44,7 @@ impl Challenges {
         Ok(())
     }
 
-    /// The live challenge of this token.
+    /// Returns the live challenge of this token.
     pub fn find(&self, token: &str, now: i64) -> Option<Http01> {
         let mut live = self.live();
         if live.get(token)?.expires <= now {
@@ -53,12 +53,12 @@ impl Challenges {
         live.get(token).cloned()
     }
 
-    /// Ends one.
+    /// Removes the challenge of this token.
     pub fn remove(&self, token: &str) {
         self.live().remove(token);
     }
 
-    // A panic while the lock is held would be a bug of ours; the map is whole at every moment.
+    // A panic while the lock is held would be our bug; the map is consistent at every moment.
     fn live(&self) -> MutexGuard<'_, HashMap<String, Http01>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 use setup::ClosedRouter;
-use setup::check::{Finding, Kind, Report, kind};
+use setup::check::{DocumentKind, Finding, Report, kind};
 use setup::envoy::version::{Version, needed};
 
 use super::InputArgs;
@@ -136,7 +136,7 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
         let mut found = setup::check::envoy(&embedded.documents);
         found
             .extend(version.map(|version| setup::check::for_version(&embedded.documents, version)).unwrap_or_default());
-        let is_bootstrap = embedded.documents.iter().any(|document| kind(&document.top()) == Kind::Bootstrap);
+        let is_bootstrap = embedded.documents.iter().any(|document| kind(&document.top()) == DocumentKind::Bootstrap);
         if let (Some(validator), true) = (&validator, is_bootstrap) {
             validator.validate_embedded(embedded, &mut found)?;
         }
@@ -174,8 +174,9 @@ fn of_inputs(inputs: &InputArgs, version: Option<Version>) -> Result<Report, Str
     // Two resolvers that trust one CA differently are each right, and can't be beside each other.
     let mut mistakes = setup::envoy::ca::all(&reading.setup.resolvers).err().unwrap_or_default();
     mistakes.extend(version.and_then(|version| version.will_do(&reading.setup).err()).unwrap_or_default());
-    let mistakes = mistakes.into_iter().map(|mistake| reading.flags.told(mistake)).chain(unknown_providers(&reading));
-    let mistakes = mistakes.map(|mistake| setup::Mistake { source: None, place: None, mistake });
+    let mistakes =
+        mistakes.into_iter().map(|mistake| reading.flags.reworded(mistake)).chain(unknown_providers(&reading));
+    let mistakes = mistakes.map(|mistake| setup::Mistake { source: None, position: None, mistake });
     let closed = reading.closed.iter().map(of_closed);
     Ok(Report { mistakes: mistakes.map(Finding::from).chain(closed).collect(), warnings })
 }

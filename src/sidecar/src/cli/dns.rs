@@ -76,7 +76,7 @@ pub(super) fn unknown_providers(reading: &Reading) -> Vec<Mistake> {
     let of_resolvers = reading.setup.resolvers.iter().filter_map(|resolver| {
         let code = &resolver.dns_challenge.as_ref()?.provider;
         let why = provider::recognise(code).err()?;
-        Some(reading.flags.told(Mistake {
+        Some(reading.flags.reworded(Mistake {
             path: format!("certificatesResolvers.{}.acme.dnsChallenge.provider", shortened(&resolver.name)),
             found: format!("\"{}\"", shortened(code)),
             expected: format!("one that `envoy-autocert dns-providers` lists ({why})"),

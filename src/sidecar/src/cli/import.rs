@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 use serde_json::json;
 
@@ -48,7 +49,7 @@ pub struct ImportArgs {
     pub key: Option<PathBuf>,
 
     /// Whose files these are; without it, that is recognised.
-    #[arg(long, env = "ENVOY_AUTOCERT_FROM", value_name = "TOOL")]
+    #[arg(long, env = "ENVOY_AUTOCERT_FROM", value_name = "TOOL", value_parser = kinds())]
     pub from: Option<Kind>,
 
     /// The resolver they are for, by its name in your configuration. Traefik 2 and 3 name their resolvers in the file:
@@ -77,6 +78,12 @@ pub struct ImportArgs {
     /// Tell it as JSON.
     #[arg(long, env = "ENVOY_AUTOCERT_JSON")]
     pub json: bool,
+}
+
+/// The words by which tools are named, each with its help.
+fn kinds() -> impl TypedValueParser<Value = Kind> {
+    let words = Kind::ALL.map(|kind| PossibleValue::new(kind.word()).help(kind.described()));
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<Kind>())
 }
 
 /// Takes over what there is, and tells of it.

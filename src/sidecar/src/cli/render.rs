@@ -81,6 +81,7 @@ fn rendered(reading: &Reading, args: &RenderArgs) -> Result<Rendered, Vec<String
         Format::Istio => args.mesh.istio(setup, &options),
         Format::EnvoyGateway => args.mesh.envoy_gateway(setup, &options),
     };
-    rendered
-        .map_err(|mistakes| lines(&mistakes.into_iter().map(|mistake| reading.flags.told(mistake)).collect::<Vec<_>>()))
+    rendered.map_err(|mistakes| {
+        lines(&mistakes.into_iter().map(|mistake| reading.flags.reworded(mistake)).collect::<Vec<_>>())
+    })
 }

@@ -141,7 +141,7 @@ fn candidate(setup: &Setup, options: &Options, flags: &Flags) -> Result<Value, V
 
 /// A line for each mistake, in the words of the flags that it comes from.
 fn lines(mistakes: Vec<Mistake>, flags: &Flags) -> Vec<String> {
-    mistakes.into_iter().map(|mistake| flags.told(mistake).to_string()).collect()
+    mistakes.into_iter().map(|mistake| flags.reworded(mistake).to_string()).collect()
 }
 
 /// The certificates that the routers want, each once.

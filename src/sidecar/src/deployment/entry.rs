@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use pki::Pair;
 
-/// How long before its end the last good one is served no longer, in seconds: visitors' clocks go wrong by minutes.
+/// Seconds before its end from which the last good certificate is no longer served: visitors' clocks are off by
+/// minutes.
 const NEAR_THE_END: i64 = 60 * 60;
-/// Of a short-lived one it is this part of its life.
+/// The same time as a part of a short-lived certificate's lifetime.
 const NEAR_THE_END_PART: i64 = 10;
-/// How long the engine is not asked for another one after the first rejection, in seconds: the blame may turn out to lie
-/// elsewhere when the rollback does not help.
+/// Seconds after the first rejection during which the engine is not asked for a replacement: if the rollback does not
+/// help, the fault lies elsewhere.
 const SECOND_THOUGHTS: i64 = 2;
-/// The same after the second one in a row, doubling: a cause that a new certificate does not mend must not use up what
-/// the CA allows.
+/// The same wait after the second rejection in a row, in seconds; it doubles. A fault that a new certificate does not
+/// mend must not use up the CA's rate limits.
 const FIRST_WAIT: i64 = 60 * 60;
 /// The longest such wait.
 const LAST_WAIT: i64 = 24 * 60 * 60;
@@ -23,46 +24,46 @@ const LAST_WAIT: i64 = 24 * 60 * 60;
 /// A certificate whose deployment is followed.
 pub(super) struct Entry {
     pub(super) id: CertificateId,
-    /// What is stored, and its serial number.
+    /// The stored certificate.
     pub(super) newest: Arc<Pair>,
     pub(super) serial: String,
-    /// What was served before and was not rejected.
+    /// The certificate served before, if it was not rejected.
     pub(super) last_good: Option<Arc<Pair>>,
     pub(super) state: State,
-    /// How many were rejected one after the other, this one with them.
+    /// The number of rejections in a row, this one included.
     pub(super) rejections: u32,
 }
 
-/// How far it is.
+/// The progress of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// No Envoy has said anything of it.
+    /// No Envoy has acknowledged or rejected the certificate yet.
     Pushed,
-    /// An Envoy took it.
+    /// An Envoy acknowledged the certificate.
     Accepted,
-    /// All that could be seen is well, since this moment, seconds since 1970.
+    /// Every check that can be made has succeeded, since this time, in seconds since 1970.
     Proven(i64),
-    /// It is no good.
+    /// The certificate was rejected, or is not served.
     Rejected(Rejection),
 }
 
-/// Why one is no good.
+/// The rejection of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rejection {
-    /// The Envoy that rejected it; none when a handshake showed it.
+    /// The Envoy that rejected it; `None` if a handshake showed the fault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) node: Option<String>,
-    /// What happened, in one line for a person.
+    /// The reason, in one line for a person.
     pub(super) reason: String,
-    /// When, seconds since 1970.
+    /// The time, in seconds since 1970.
     pub(super) at: i64,
-    /// Whether another certificate may mend it.
+    /// True if another certificate may mend the fault.
     pub(super) mendable: bool,
 }
 
 impl Entry {
-    /// What is served at `now`, seconds since 1970.
+    /// The certificate to serve at `now`, in seconds since 1970.
     pub(super) fn serving(&self, now: i64) -> Arc<Pair> {
         match &self.last_good {
             Some(good) if self.is_rejected() && is_usable(good, now) => good.clone(),
@@ -79,7 +80,7 @@ impl Entry {
         self.state = State::Rejected(rejection);
     }
 
-    /// The request for another one, if it is time for it.
+    /// The request for a replacement, if it is due.
     pub(super) fn replacement(&self, now: i64) -> Option<protocol::Replacement> {
         let State::Rejected(rejection) = &self.state else { return None };
         let due = rejection.at.saturating_add(wait(self.rejections));
@@ -91,7 +92,7 @@ impl Entry {
     }
 }
 
-/// Whether this one can be served instead of a newer one.
+/// True if this certificate can be served instead of a newer one.
 pub(super) fn is_usable(good: &Pair, now: i64) -> bool {
     let life = good.not_after.saturating_sub(good.not_before);
     let margin = NEAR_THE_END.min(life / NEAR_THE_END_PART);

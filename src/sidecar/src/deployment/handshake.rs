@@ -1,7 +1,7 @@
-//! One handshake: which certificate a visitor is shown.
+//! A TLS handshake that shows which certificate visitors get.
 //!
-//! Promises: a certificate that was shown counts, also where the handshake fails after it, as it does without a client's
-//! certificate; listeners that are told apart by ALPN, and those behind a balancer with the PROXY protocol, are reached.
+//! Promises: a certificate that was shown counts even if the handshake fails after it, as without a client certificate;
+//! listeners selected by ALPN, and those behind a load balancer with the PROXY protocol, are reached.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -17,32 +17,31 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-/// How long a connection may take: the address is on this machine or near it.
+/// The timeout of a connection: the address is on this machine or near it.
 const CONNECT: Duration = Duration::from_secs(2);
-/// How long the handshake may take.
+/// The timeout of a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 
-/// The protocols that browsers offer: listeners may choose by them. Never that of TLS-ALPN-01.
+/// The protocols that browsers offer: listeners may be selected by them. Never that of TLS-ALPN-01.
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
-/// The PROXY protocol's header of a connection that is not passed on but the balancer's own: version 2, command LOCAL,
-/// no addresses.
+/// The PROXY protocol's header of a load balancer's own connection: version 2, command LOCAL, no addresses.
 const PROXY_V2: [u8; 16] = *b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
-/// The same in version 1.
+/// The same header in version 1.
 const PROXY_V1: &[u8] = b"PROXY UNKNOWN\r\n";
-/// How a connection ends whose first bytes nobody understands.
+/// The errors of a connection whose first bytes the server does not understand.
 const HUNG_UP: [ErrorKind; 4] =
     [ErrorKind::BrokenPipe, ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::UnexpectedEof];
 
-/// What came of a handshake.
+/// The outcome of a handshake.
 #[derive(Debug)]
 pub(super) enum Shown {
-    /// This leaf, DER.
+    /// The leaf that was shown, DER.
     Leaf(Vec<u8>),
-    /// There was a connection, and no certificate: why.
+    /// The server was reached, but showed no certificate; the reason.
     Failed(String),
-    /// The other end ended the connection without a word of TLS.
+    /// The server closed the connection without any TLS message; the reason.
     HungUp(String),
-    /// There was no connection: why.
+    /// The server was not reached; the reason.
     Unreachable(String),
 }
 
@@ -51,14 +50,14 @@ impl Shown {
         matches!(self, Self::HungUp(_))
     }
 
-    /// The better of two tries: the one that came further.
+    /// The better of two outcomes: the one that got further.
     fn after(self, again: Self) -> Self {
         if matches!(again, Self::Failed(_)) { again } else { self }
     }
 }
 
-/// Shakes hands as a visitor who asks for this name would. Where the other end hangs up on the first bytes, it is tried
-/// again as a load balancer would come that speaks the PROXY protocol.
+/// Makes a handshake with this server name, as a visitor would. If the server hangs up on the first bytes, tries again
+/// with the PROXY protocol, as a load balancer would.
 pub(super) async fn shake(address: SocketAddr, name: &str) -> Shown {
     let mut shown = once(address, name, &[]).await;
     for header in [&PROXY_V2[..], PROXY_V1] {
@@ -74,7 +73,7 @@ pub(super) async fn shake(address: SocketAddr, name: &str) -> Shown {
     shown
 }
 
-/// One connection, which begins with this header.
+/// Makes one connection, which begins with this header.
 async fn once(address: SocketAddr, name: &str, header: &[u8]) -> Shown {
     let mut stream = match timeout(CONNECT, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
@@ -95,7 +94,7 @@ async fn once(address: SocketAddr, name: &str, header: &[u8]) -> Shown {
         Ok(Err(error)) => Shown::Failed(error.to_string()),
         Err(_) => Shown::Failed(format!("no handshake within {} s", HANDSHAKE.as_secs())),
     };
-    // What came after it, such as the wish for a certificate of ours, is nothing to the one that was shown.
+    // A later failure, such as a missing client certificate, does not matter once a leaf was shown.
     seen.leaf().map_or(failed, Shown::Leaf)
 }
 
@@ -107,8 +106,8 @@ fn config(verifier: Arc<Anybody>) -> Result<Arc<ClientConfig>, Error> {
     Ok(Arc::new(config))
 }
 
-/// Takes whatever is shown, since what is looked at is which one it is: nothing is sent over the connection. Keeps the
-/// leaf once the other end has proved to have its key.
+/// A verifier that accepts any certificate, since nothing is sent over the connection. Keeps the leaf once the server
+/// has proved to have its key.
 #[derive(Debug)]
 struct Anybody {
     provider: Arc<CryptoProvider>,
@@ -127,7 +126,7 @@ impl Anybody {
     }
 
     fn prove(&self, leaf: &CertificateDer<'_>) {
-        // The first one stays: there is one in a handshake.
+        // A handshake has one leaf: the first one stays.
         let _ = self.proven.set(leaf.to_vec());
     }
 }
@@ -183,8 +182,8 @@ mod tests {
 
     use super::*;
 
-    /// A listener that hangs up on whoever does not begin with this header, and its leaf. It speaks TLS 1.2, in which a
-    /// client without a certificate is refused within the handshake.
+    /// A listener that hangs up on connections without this header, and its leaf. It speaks TLS 1.2, in which a client
+    /// without a certificate is refused within the handshake.
     async fn listener(header: &'static [u8], has_clients_with_certificates: bool) -> (SocketAddr, Vec<u8>) {
         let own = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
         let (leaf, key) = (own.cert.der().clone(), PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap());

@@ -1,7 +1,7 @@
 //! The last good certificates, in a file beside the storage, as long as they may be needed.
 //!
-//! Promises: the file is 0600, since there are keys in it, and not there when there is nothing to keep. One that can't be
-//! read is set aside and keeps nobody from starting.
+//! Promises: the file has mode 0600, since it holds keys, and is absent when there is nothing to keep. A file that
+//! can't be read is set aside and prevents no start.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,17 +16,17 @@ use super::entry::{Entry, Rejection, State};
 use base::state_file;
 use pki::Pair;
 
-/// What is added to the path of the storage.
+/// The suffix that is added to the path of the storage.
 const SUFFIX: &str = ".last-good";
-/// The schema of the file.
+/// The version of the file's schema.
 const VERSION: u32 = 1;
 /// The largest file that is read, in bytes: 8 KiB for each certificate that is followed.
 const MAX_BYTES: u64 = 160 * 1024 * 1024;
 
-/// What is known of a certificate over a restart.
+/// The records of a certificate that outlive a restart.
 pub(super) struct Kept {
     pub(super) id: CertificateId,
-    /// The newest one's version.
+    /// The version of the newest certificate.
     pub(super) version: String,
     pub(super) rejection: Option<Rejection>,
     pub(super) rejections: u32,
@@ -61,7 +61,7 @@ struct Pem {
 /// Reads and writes the file.
 pub(super) struct Keeper {
     path: PathBuf,
-    /// Held while the file is written: whether there is one.
+    /// Held while the file is written; true if there is a file.
     writing: Arc<Mutex<bool>>,
 }
 
@@ -70,13 +70,13 @@ impl Keeper {
     pub(super) async fn open(storage: &Path, now: i64) -> (Self, Vec<Kept>) {
         let path = state_file::path(storage, SUFFIX);
         let reading = path.clone();
-        // It is cancelled only when the runtime ends, and panics only by a bug.
+        // The task is cancelled only when the runtime ends, and panics only by a bug.
         let kept = spawn_blocking(move || read(&reading, now)).await.unwrap_or_default();
         let is_there = !kept.is_empty();
         (Self { path, writing: Arc::new(Mutex::new(is_there)) }, kept)
     }
 
-    /// Replaces what is kept. A failure is logged: what is kept in memory still serves.
+    /// Replaces the file. A failure is logged: the records in memory still serve.
     pub(super) async fn write(&self, kept: Vec<Kept>) {
         let mut is_there = self.writing.clone().lock_owned().await;
         if kept.is_empty() && !*is_there {
@@ -100,7 +100,7 @@ impl Keeper {
     }
 }
 
-/// What is in the file; nothing when there is none, or none that can be read.
+/// Reads the file; empty if there is none, or it can't be read.
 fn read(path: &Path, now: i64) -> Vec<Kept> {
     let why = match state_file::read::<Document>(path, MAX_BYTES) {
         Ok(document) if document.version == VERSION => {
@@ -148,7 +148,7 @@ impl From<Kept> for Record {
 
 impl From<Record> for Kept {
     fn from(record: Record) -> Self {
-        // One that was altered is none.
+        // An altered pair is dropped.
         let pair = |pem: Pem| Pair::parse(&pem.chain, &pem.key).ok().map(Arc::new);
         Self {
             id: record.certificate,

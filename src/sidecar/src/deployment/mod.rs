@@ -1,25 +1,25 @@
-//! Proof of deployment: whether a new certificate really is served, and the way back when it is not.
+//! Proof of deployment: a new certificate is verified to be served, and rolled back if it is not.
 //!
-//! A new certificate is pushed to the Envoys. Each says whether it takes it; with `--verify-address`, a handshake shows
-//! whether visitors get it. One that an Envoy rejects, or that is not served in time, is rolled back to the last good one,
-//! told in the log, the metrics and the status, and to the engine, which gets another.
+//! A new certificate is pushed to the Envoys. Each acknowledges or rejects it; with `--verify-address`, a handshake shows
+//! whether visitors get it. A certificate that an Envoy rejects, or that is not served in time, is rolled back to the
+//! last good one, reported in the log, the metrics and the status, and to the engine, which orders a replacement.
 //!
 //! Promises:
 //! - A rejection blames a certificate only when nothing else was new in the response, and nothing else that this Envoy
 //!   holds is to blame: in a TLS context with several certificates Envoy rejects every update as long as one is bad.
-//! - What was rolled back is not pushed to anybody again, until the last good one nears its end and it is the only one.
-//! - The last good one survives a restart. A rejected one is never taken for good.
-//! - However often new ones are rejected, the engine is asked for another less and less often.
+//! - A certificate that was rolled back is not pushed again, until the last good one nears its end and there is no other.
+//! - The last good certificate survives a restart. A rejected one is never taken for good.
+//! - However often replacements are rejected, the engine is asked for another less and less often.
 //!
-//! Refuses: to judge a certificate by what is in it; that was done before it was stored. To roll back because nothing
-//! answers at an address, or something that was never seen to serve that name: this proves nothing.
+//! Refuses: to judge a certificate by its content; that was done before it was stored. To roll back because no listener
+//! answers at an address, or a listener was never seen to serve the name: this proves nothing.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `table.rs`, `entry.rs` | decides: a pure state machine |
-//! | `kept.rs` | the last good ones, on disk |
-//! | `verify.rs`, `handshake.rs` | looks at what is served |
-//! | `runner.rs` | carries out what was decided |
+//! | `kept.rs` | the last good certificates, on disk |
+//! | `verify.rs`, `handshake.rs` | verifies what is served |
+//! | `runner.rs` | carries out the decisions |
 
 mod entry;
 mod handshake;
@@ -48,24 +48,24 @@ use pki::Pair;
 use sds::Judge;
 use storage::Certificate;
 
-/// The most names that are known to have been served. Of others no failure is held against a certificate.
+/// The most names remembered as served. For other names a failed handshake proves nothing.
 const MAX_SERVED: usize = 20_000;
 
-/// What is known of the deployment of new certificates.
+/// The deployment of new certificates.
 pub struct Deployment {
     table: Mutex<Table>,
     keeper: Keeper,
     clock: Clock,
-    /// Where visitors are served; none: what Envoys say is all there is.
+    /// The addresses where visitors are served; if empty, only Envoys' acknowledgements count.
     addresses: Mutex<Vec<SocketAddr>>,
-    /// The names that were seen to be served.
+    /// The names that handshakes have shown to be served.
     served: Mutex<HashSet<String>>,
-    /// Something is to be done.
+    /// Notified when there is work.
     work: Notify,
 }
 
 impl Deployment {
-    /// Reads what was kept beside this storage. With addresses, what is served there is looked at.
+    /// Reads the file beside this storage. If there are addresses, handshakes there verify new certificates.
     pub async fn open(storage: &Path, addresses: Vec<SocketAddr>, clock: Clock) -> Self {
         let (keeper, kept) = Keeper::open(storage, clock.now_seconds()).await;
         Self {
@@ -78,12 +78,12 @@ impl Deployment {
         }
     }
 
-    /// From now on, what is served at these addresses is looked at.
+    /// Sets the addresses where handshakes verify new certificates from now on.
     pub fn look_at(&self, addresses: Vec<SocketAddr>) {
         *whole(&self.addresses) = addresses;
     }
 
-    /// Says whether an Envoy has still to take this version, or nobody has seen yet that it is served.
+    /// True if an Envoy has still to acknowledge this version, or no handshake has shown it yet.
     pub fn is_awaited(&self, version: &str) -> bool {
         self.table().is_awaited(version)
     }
@@ -103,26 +103,26 @@ impl Deployment {
         }
     }
 
-    /// What is to be served of a stored certificate: itself, or the last good one. `served` is what is served now;
-    /// `is_news` says whether it was stored just now, and not read at the start.
+    /// Chooses the pair to serve for a stored certificate: itself, or the last good one. `served` is the pair served
+    /// now; `is_news` is true if the certificate was stored just now, not read at the start.
     pub fn choose(&self, certificate: &Certificate, served: Option<&Arc<Pair>>, is_news: bool) -> Arc<Pair> {
         let chosen = self.table().choose(certificate, Sight { served, is_news }, self.clock.now_seconds());
         self.work.notify_one();
         chosen
     }
 
-    /// Saves what a restart needs. It is saved now and then in any case.
+    /// Saves the records that a restart needs, at once. They are saved now and then in any case.
     pub async fn save(&self) {
         let kept = self.table().kept();
         self.keeper.write(kept).await;
     }
 
-    /// The certificates that are rolled back, or would be if there were a last good one.
+    /// The certificates rolled back, or that would be if there were a last good one.
     pub fn rolled_back(&self) -> Vec<RolledBack> {
         self.table().rolled_back(self.clock.now_seconds())
     }
 
-    /// How it went so far.
+    /// The outcomes so far.
     pub fn tally(&self) -> Tally {
         self.table().tally
     }
@@ -132,7 +132,7 @@ impl Deployment {
     }
 }
 
-// A panic while the lock is held would be a bug of ours; things go on with what there is.
+// A panic while the lock is held would be our bug; the deployment goes on with the present state.
 fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

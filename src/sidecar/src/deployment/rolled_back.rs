@@ -6,18 +6,18 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RolledBack {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// The serial number of the one that is no good, in lower-case hexadecimal.
+    /// The serial number of the rejected certificate, in lower-case hexadecimal.
     pub serial: String,
-    /// What happened to it.
+    /// The reason.
     pub reason: String,
-    /// When, seconds since 1970.
+    /// The time, in seconds since 1970.
     pub since: i64,
-    /// The end of the one that is served instead, seconds since 1970; absent when there is none, and the one that is no
-    /// good is all there is.
+    /// The end of the certificate served instead, in seconds since 1970; absent if there is none, and the rejected
+    /// certificate is all there is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_good_until: Option<i64>,
 }

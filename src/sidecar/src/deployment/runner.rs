@@ -1,4 +1,4 @@
-//! Carries out what the table decides.
+//! Carries out the table's decisions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,27 +15,27 @@ use sds;
 use sds::catalog::Catalog;
 use storage::CertificateKey;
 
-/// How often time is looked at, and at most how often the file is written.
+/// The interval of the table's clock, and the shortest interval at which the file is written.
 const TICK: Duration = Duration::from_secs(1);
-/// The most certificates that are looked at at once.
+/// The most certificates verified at once.
 const AT_ONCE: usize = 8;
-/// Whose replacements these are, on the board.
+/// The source of these replacements on the wants board.
 const SOURCE: &str = "deployment";
 
-/// What is acted upon.
+/// The parts that decisions act upon.
 pub struct Surroundings {
-    /// Where another one is to be served.
+    /// The publisher of another certificate.
     pub shelf: Arc<Shelf>,
-    /// What is served.
+    /// The certificates served.
     pub catalog: Arc<Catalog>,
-    /// Where rejected ones are sent again.
+    /// The SDS server, which sends rejected secrets again.
     pub sds: Arc<sds::Status>,
-    /// Where the engine is asked for others.
+    /// The board where the engine is asked for replacements.
     pub wants: Arc<WantsBoard>,
 }
 
 impl Deployment {
-    /// Follows deployments. Runs until it is dropped.
+    /// Follows deployments. Runs until dropped.
     pub async fn run(&self, around: &Surroundings) {
         let mut waiting: Vec<(CertificateKey, Arc<str>)> = Vec::new();
         let mut looking = FuturesUnordered::new();
@@ -77,13 +77,13 @@ impl Deployment {
         }
     }
 
-    /// Tells the engine what is to be replaced.
+    /// Tells the engine which certificates to replace.
     fn ask(&self, around: &Surroundings) {
         let replacements = self.table().replacements(self.clock.now_seconds());
         around.wants.replace(SOURCE, replacements);
     }
 
-    /// Looks whether one is served.
+    /// Verifies by handshakes that a certificate is served.
     async fn look(&self, around: &Surroundings, key: CertificateKey, version: Arc<str>) {
         let Some(expected) = self.table().expected(&key, &version) else { return };
         let addresses = self.addresses();
@@ -91,7 +91,7 @@ impl Deployment {
             name_of(&expected.newest, &around.catalog, self.clock.now_seconds()).filter(|_| !addresses.is_empty());
         let outcome = match &name {
             Some(name) => verify(&expected, name, &addresses, self.was_served(name)).await,
-            // What Envoy said has to do.
+            // Without a name to ask for, Envoy's acknowledgement has to do.
             None => return self.table().proven(&key, &version, self.clock.now_seconds()),
         };
         let main = key.names().first().map_or("", String::as_str);

@@ -1,4 +1,5 @@
-//! What is followed, and what comes of what Envoys and handshakes say: a pure state machine.
+//! The certificates followed, and the consequences of acknowledgements, rejections and handshakes: a pure state
+//! machine.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -10,64 +11,64 @@ use super::tally::Tally;
 use pki::Pair;
 use storage::{Certificate, CertificateKey};
 
-/// How long a rejection still counts after all was well, in seconds: other Envoys may be slower. Then the certificate
-/// before is forgotten.
+/// Seconds during which a rejection still counts after every check has succeeded: other Envoys may be slower. Then the
+/// previous certificate is forgotten.
 const SETTLING: i64 = 10 * 60;
-/// The most certificates that are followed. Beyond it new ones are served as they come.
+/// The most certificates followed. Beyond it, new ones are served without a rollback.
 const MAX_ENTRIES: usize = 20_000;
-/// The most Envoys whose rejections are told apart.
+/// The most Envoys whose rejections are kept apart.
 const MAX_NODES: usize = 1024;
 
 /// All deployments that are followed.
 pub(super) struct Table {
     entries: HashMap<CertificateKey, Entry>,
-    /// Whose each version is, of the newest and of the last good ones.
+    /// The certificate of each version, of the newest and the last good ones.
     by_version: HashMap<Arc<str>, CertificateKey>,
-    /// Of each Envoy, what it holds that is no good.
+    /// The bad versions that each Envoy holds.
     blames: HashMap<String, Blame>,
-    /// From before the start, and not seen since.
+    /// Records from before the start whose certificate has not been chosen since.
     restored: HashMap<CertificateKey, Kept>,
     pub(super) tally: Tally,
     orders: Orders,
 }
 
-/// What an Envoy holds that is no good. While it does, it rejects everything in the same TLS context.
+/// A bad version that an Envoy holds. As long as it does, it rejects every update of the same TLS context.
 struct Blame {
     key: CertificateKey,
-    /// What it rejected since.
+    /// The versions the Envoy has rejected since.
     held: HashSet<Arc<str>>,
 }
 
-/// What is to be done.
+/// The decisions to carry out.
 #[derive(Default)]
 pub(super) struct Orders {
-    /// Something else is to be served of these.
+    /// Certificates whose served pair has to be changed.
     pub(super) refresh: Vec<CertificateKey>,
-    /// It is to be seen whether these versions are served.
+    /// Versions to be verified by handshakes.
     pub(super) verify: Vec<(CertificateKey, Arc<str>)>,
-    /// These are to be sent again to whoever rejected them.
+    /// Versions to be sent again to the Envoys that rejected them.
     pub(super) appeal: Vec<Arc<str>>,
-    /// What is kept on disk has changed.
+    /// True if the records on disk have to be written.
     pub(super) keep: bool,
 }
 
-/// What is known when one is chosen.
+/// The circumstances of a choice.
 #[derive(Clone, Copy)]
 pub(super) struct Sight<'a> {
-    /// What is served now.
+    /// The pair served now.
     pub(super) served: Option<&'a Arc<Pair>>,
-    /// Whether it was stored just now; else it is read at the start.
+    /// True if the certificate was stored just now; false if it was read at the start.
     pub(super) is_news: bool,
 }
 
-/// What a handshake is compared with.
+/// The certificate a handshake is compared with.
 pub(super) struct Expected {
     pub(super) newest: Arc<Pair>,
     pub(super) last_good: Option<Arc<Pair>>,
 }
 
 impl Table {
-    /// With what was kept.
+    /// Creates a table of the records read from disk.
     pub(super) fn new(kept: Vec<Kept>) -> Self {
         Self {
             entries: HashMap::new(),
@@ -79,7 +80,7 @@ impl Table {
         }
     }
 
-    /// What is to be done since the last time.
+    /// Takes the decisions made since the last call.
     pub(super) fn orders(&mut self) -> Orders {
         std::mem::take(&mut self.orders)
     }
@@ -95,7 +96,7 @@ impl Table {
         before.iter().for_each(|entry| self.forget(entry));
         let kept = self.restored.remove(&key);
         if before.is_none() && sight.served.is_some_and(|served| served.version == version) {
-            // Its deployment is over.
+            // The deployment of this certificate is over.
             return certificate.pair.clone();
         }
         let (last_good, state, rejections) = match (before, kept) {
@@ -133,7 +134,7 @@ impl Table {
         self.entries.insert(key, entry);
     }
 
-    /// It is followed no longer, as it was.
+    /// Forgets the versions of an entry.
     fn forget(&mut self, entry: &Entry) {
         for pair in [Some(&entry.newest), entry.last_good.as_ref()].into_iter().flatten() {
             self.by_version.remove(pair.version.as_str());
@@ -141,7 +142,7 @@ impl Table {
         self.orders.keep = true;
     }
 
-    /// An Envoy uses this version. Says whether that changes anything.
+    /// Notes that an Envoy uses this version; returns whether that changes anything.
     pub(super) fn accepted(&mut self, node: &str, version: &str) -> bool {
         let Some(key) = self.by_version.get(version).cloned() else { return false };
         let is_mended = self.blames.get(node).is_some_and(|blame| blame.key == key);
@@ -164,7 +165,8 @@ impl Table {
         true
     }
 
-    /// An Envoy rejected a response in which only this version was new. Says whether that changes anything.
+    /// Notes that an Envoy rejected a response in which only this version was new; returns whether that changes
+    /// anything.
     pub(super) fn rejected(&mut self, node: &str, version: &str, error: &str, now: i64) -> bool {
         let Some(key) = self.by_version.get(version).cloned() else { return false };
         let Some(entry) = self.entries.get_mut(&key) else { return false };
@@ -175,7 +177,7 @@ impl Table {
                 return false;
             }
             if !is_newest {
-                // The one before is rejected as well: it is no good either, or something else is to blame.
+                // The previous certificate is rejected as well: it is bad too, or the fault lies elsewhere.
                 entry.last_good = None;
                 self.by_version.remove(version);
                 self.orders.refresh.push(key);
@@ -197,7 +199,7 @@ impl Table {
         self.roll_back(&key, rejection)
     }
 
-    /// It was looked for and not found.
+    /// Notes that handshakes did not find this version.
     pub(super) fn unserved(&mut self, key: &CertificateKey, version: &str, reason: &str, mendable: bool, now: i64) {
         if self.entries.get(key).is_some_and(|entry| entry.newest.version == version) {
             self.tally.unserved += 1;
@@ -212,7 +214,7 @@ impl Table {
         newest.is_some_and(|entry| matches!(entry.state, State::Pushed | State::Accepted))
     }
 
-    /// All that could be seen of it is well.
+    /// Notes that every check of this version that can be made has succeeded.
     pub(super) fn proven(&mut self, key: &CertificateKey, version: &str, now: i64) {
         let is_it = |entry: &&mut Entry| entry.newest.version == version && entry.state == State::Accepted;
         if let Some(entry) = self.entries.get_mut(key).filter(is_it) {
@@ -222,15 +224,15 @@ impl Table {
         }
     }
 
-    /// What a handshake for this one is compared with, unless it has been overtaken.
+    /// The certificate a handshake is compared with; `None` if a newer version has replaced this one.
     pub(super) fn expected(&self, key: &CertificateKey, version: &str) -> Option<Expected> {
         let entry = self.entries.get(key).filter(|entry| entry.newest.version == version && !entry.is_rejected())?;
         Some(Expected { newest: entry.newest.clone(), last_good: entry.last_good.clone() })
     }
 
-    /// Time has passed. All that is stored has been looked at by now.
+    /// Advances the time. By now, everything stored has been chosen once.
     pub(super) fn keep_time(&mut self, now: i64) {
-        // Of certificates that are stored no longer.
+        // The rest belongs to certificates that are no longer stored.
         self.orders.keep |= !std::mem::take(&mut self.restored).is_empty();
         let is_over = |entry: &Entry| matches!(entry.state, State::Proven(at) if now.saturating_sub(at) > SETTLING);
         let over: Vec<CertificateKey> =
@@ -258,12 +260,12 @@ impl Table {
         }
     }
 
-    /// What the engine is asked for at `now`, seconds since 1970.
+    /// The replacements the engine is asked for at `now`, in seconds since 1970.
     pub(super) fn replacements(&self, now: i64) -> Vec<protocol::Replacement> {
         self.entries.values().filter_map(|entry| entry.replacement(now)).collect()
     }
 
-    /// What is to survive a restart.
+    /// The records that must survive a restart.
     pub(super) fn kept(&self) -> Vec<Kept> {
         let followed = self.entries.values().filter(|entry| {
             let is_at_stake = entry.last_good.is_some() && !matches!(entry.state, State::Proven(_));
@@ -313,7 +315,7 @@ impl Table {
         true
     }
 
-    /// What this Envoy holds is good again: what it rejected since is sent once more.
+    /// Clears an Envoy's bad version: the versions it rejected since are sent again.
     fn acquit(&mut self, node: &str) {
         if let Some(blame) = self.blames.remove(node) {
             self.orders.appeal.extend(blame.held);

@@ -1,20 +1,20 @@
-//! Counts of what Envoys have of the served certificates.
+//! The outcomes of deployments.
 
 use sds::Judge;
 use serde::Serialize;
 
-/// How deployments went since the start.
+/// The outcomes of deployments since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tally {
-    /// New certificates that an Envoy took.
+    /// New certificates acknowledged by an Envoy.
     pub accepted: u64,
-    /// That were seen to be served.
+    /// New certificates that a handshake has shown.
     pub served: u64,
-    /// That an Envoy rejected.
+    /// New certificates rejected by an Envoy.
     pub rejected: u64,
-    /// That were not served though an Envoy took them.
+    /// New certificates not served although an Envoy acknowledged them.
     pub unserved: u64,
-    /// Of which nothing could be seen, as nothing answered.
+    /// New certificates that could not be verified, as no listener answered.
     pub unverifiable: u64,
 }

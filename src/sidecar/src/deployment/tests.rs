@@ -1,4 +1,4 @@
-//! What comes of acknowledgements, rejections and handshakes, without a network or a clock.
+//! Consequences of acknowledgements, rejections and handshakes, without a network or a clock.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use storage::{Certificate, CertificateKey};
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 60 * 60;
 
-/// A table, and what it has served.
+/// A table, and the versions it has served.
 struct Desk {
     table: Table,
     served: std::collections::BTreeMap<String, Arc<Pair>>,
@@ -53,7 +53,7 @@ impl Desk {
         Self { table: Table::new(Vec::new()), served: std::collections::BTreeMap::new() }
     }
 
-    /// One whose table has been read from disk.
+    /// Restarts with the table read from disk.
     fn restarted(self) -> Self {
         Self { table: Table::new(self.table.kept()), ..Self::new() }
     }
@@ -62,7 +62,7 @@ impl Desk {
         self.store_until(name, version, NOW + 90 * DAY, NOW)
     }
 
-    /// It is stored, or looked at again: what is served then.
+    /// Stores a certificate, or looks at it again; returns the version served then.
     fn store_until(&mut self, name: &str, version: &str, not_after: i64, now: i64) -> String {
         let served = self.served.get(name).cloned();
         let sight = Sight { served: served.as_ref(), is_news: true };
@@ -71,7 +71,7 @@ impl Desk {
         chosen.version.clone()
     }
 
-    /// One that all Envoys took.
+    /// Stores a version that every Envoy acknowledges.
     fn proven(&mut self, name: &str, version: &str) {
         self.store(name, version);
         assert!(self.table.accepted("envoy", version));
@@ -176,7 +176,7 @@ fn an_innocent_one_is_not_rolled_back_and_is_sent_again_when_the_bad_one_is() {
     assert_eq!(desk.table.rolled_back(NOW).len(), 1);
 }
 
-/// The answers of several streams come in any order.
+/// The acknowledgements of several streams come in any order.
 #[test]
 fn when_the_rollback_is_rejected_too_the_blame_goes_to_the_next_one() {
     let mut desk = Desk::new();

@@ -1,4 +1,5 @@
-//! Whether a new certificate is served: handshakes at every address, until one shows it or the time is over.
+//! Verifies that a new certificate is served: handshakes at every address, until one shows the certificate or the time
+//! is over.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,42 +14,42 @@ use pki::Pair;
 use pki::chain;
 use sds::catalog::Catalog;
 
-/// How long a certificate that an Envoy took may take to be served: its threads take it over one after the other.
+/// The time in which an acknowledged certificate must be served: Envoy's threads take it over one after the other.
 const WITHIN: Duration = Duration::from_secs(20);
-/// The wait between looks.
+/// The wait between handshakes.
 const AGAIN: Duration = Duration::from_millis(500);
-/// In the place of a wildcard's asterisk.
+/// The label in place of a wildcard's asterisk.
 const LABEL: &str = "envoy-autocert-verify";
 
-/// What came of it.
+/// The outcome of a verification.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It is served.
+    /// The certificate is served.
     Served,
-    /// Nothing is known, and why: nothing answers, or what does was never seen to serve this name, so that it may be none
-    /// of its listeners, or one that can't be looked at.
+    /// Nothing is proved, with the reason: no listener answers, or those that do were never seen to serve this name,
+    /// and may not be meant to.
     Unknown(String),
-    /// Another one is, or none, where the name was served before.
+    /// Another certificate is served, or none, at a name that was served before.
     Unserved {
-        /// What was seen, for a person.
+        /// The observation, for a person.
         reason: String,
-        /// True when another certificate may mend it: visitors get the one before, or no handshake.
+        /// True if another certificate may mend it: visitors get the previous one, or no handshake.
         mendable: bool,
     },
 }
 
-/// The name by which a certificate can be asked for: the first one that it is the best for.
+/// The name to ask for a certificate with: the first for which the catalog prefers the certificate.
 pub(super) fn name_of(pair: &Pair, catalog: &Catalog, now: i64) -> Option<String> {
     let askable = pair.names.iter().filter_map(|name| {
         let asked = name.strip_prefix('*').map_or_else(|| name.clone(), |rest| format!("{LABEL}{rest}"));
-        // Without a DNS name there is no SNI to choose by.
+        // Without a DNS name there is no SNI to select the certificate by.
         Name::parse(&asked).filter(|_| asked.parse::<std::net::IpAddr>().is_err()).map(|_| asked)
     });
     askable.into_iter().find(|name| catalog.best(name, now).is_some_and(|best| best.version == pair.version))
 }
 
-/// Looks until it is served at one of the addresses, or the time is over. `was_served` says whether the name was seen to be
-/// served before.
+/// Makes handshakes until the certificate is served at one of the addresses, or the time is over. `was_served` says
+/// whether the name was served before.
 pub(super) async fn verify(expected: &Expected, name: &str, addresses: &[SocketAddr], was_served: bool) -> Outcome {
     let (newest, last_good) = (leaf(&expected.newest), expected.last_good.as_deref().and_then(leaf));
     let deadline = Instant::now() + WITHIN;

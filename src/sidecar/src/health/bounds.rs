@@ -1,4 +1,4 @@
-//! How much is listed.
+//! The length of lists.
 
-/// The most entries of a list. Who has more to mend begins with these.
+/// The most entries of a list; to mend the first ones is a start.
 pub const MAX_LISTED: usize = 100;

@@ -1,4 +1,4 @@
-//! What is amiss with certificates: counted all, listed up to a bound, the most urgent first.
+//! Faults of certificates: all are counted; up to a bound they are listed, the most urgent first.
 
 use protocol::{Attempt, CertificateId, OtherCa, Renewal, StoredCertificate};
 use serde::Serialize;
@@ -10,36 +10,36 @@ use crate::{from_memory, permits};
 pub(super) use base::date::date;
 use storage::Progress;
 
-/// From when on a certificate counts as expiring, in seconds before its end. With the defaults it is renewed long before.
+/// Seconds before its end from which a certificate counts as expiring. With the defaults it is renewed long before.
 const EXPIRING: i64 = 24 * 60 * 60;
 
-/// How the certificates from CAs are.
+/// The certificates from CAs that need attention.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Certificates {
-    /// How many of each.
+    /// The counts.
     pub counts: Counts,
-    /// Those whose time is over, the oldest first.
+    /// Expired certificates, the oldest first.
     pub expired: Vec<Dated>,
-    /// Those whose time is over within a day, the next first.
+    /// Certificates that expire within a day, the next first.
     pub expiring: Vec<Dated>,
-    /// Those that could not be got or renewed the last time, with the most failures first.
+    /// Certificates whose last attempt failed, with the most failures first.
     pub failing: Vec<Failing>,
-    /// Certificates that their CA could not validate yet, and is told of again.
+    /// Certificates that their CA could not validate yet, and will be asked to validate again.
     pub complaints: Vec<Complaint>,
-    /// Certificates of another CA than their resolver has by now.
+    /// Certificates of another CA than their resolver's present one.
     pub of_other_cas: Vec<OfOtherCa>,
-    /// Those that a rate limit holds up, the next first.
+    /// Certificates held up by a rate limit, the next first.
     pub waiting: Vec<Waiting>,
-    /// Those in whose place the last good one is served, or would be if there were one; the latest first.
+    /// Certificates in whose place the last good one is served, or would be if there were one; the latest first.
     pub rolled_back: Vec<RolledBack>,
-    /// Those that their CA revoked, as its list says.
+    /// Certificates that their CA revoked, according to its list.
     pub revoked: Vec<Revoked>,
-    /// Those whose renewal is in memory alone, since the storage can't be written; the oldest first.
+    /// Certificates whose renewal is in memory alone, since the storage can't be written; the oldest first.
     pub unsaved: Vec<Unsaved>,
 }
 
-/// What others found wrong with certificates.
+/// Faults that other parts found.
 #[derive(Default)]
 pub(super) struct Faults {
     pub(super) waiting: Vec<Waiting>,
@@ -48,29 +48,29 @@ pub(super) struct Faults {
     pub(super) unsaved: Vec<Unsaved>,
 }
 
-/// How many there are. Each certificate is valid, expiring or expired, and may be failing besides, or not there yet.
+/// The counts. Each certificate is valid, expiring or expired, and may be failing besides, or not issued yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Valid for more than a day.
+    /// Certificates valid for more than a day.
     pub valid: usize,
-    /// Valid for less than a day.
+    /// Certificates valid for less than a day.
     pub expiring: usize,
-    /// Valid no longer.
+    /// Certificates no longer valid.
     pub expired: usize,
-    /// That could not be got or renewed the last time.
+    /// Certificates whose last attempt failed.
     pub failing: usize,
     /// Certificates that their CA could not validate yet.
     pub complaints: usize,
-    /// Certificates that another CA issued than their resolver has by now.
+    /// Certificates of another CA than their resolver's present one.
     pub of_other_cas: usize,
-    /// That a rate limit holds up.
+    /// Certificates held up by a rate limit.
     pub waiting: usize,
-    /// That turned out to be no good.
+    /// Certificates rolled back.
     pub rolled_back: usize,
-    /// That their CA revoked.
+    /// Certificates that their CA revoked.
     pub revoked: usize,
-    /// Whose renewal is in memory alone.
+    /// Certificates whose renewal is in memory alone.
     pub unsaved: usize,
 }
 
@@ -78,27 +78,27 @@ pub struct Counts {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dated {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// Its end, seconds since 1970.
+    /// The certificate's end, in seconds since 1970.
     pub not_after: i64,
 }
 
-/// A certificate that could not be got or renewed.
+/// A certificate whose last attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Failing {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// How many tries have failed since the last success.
+    /// The number of failed attempts since the last success.
     pub failures: u32,
-    /// Why the last one did.
+    /// The reason of the last failure.
     pub reason: String,
-    /// When the next one is, seconds since 1970.
+    /// The time of the next attempt, in seconds since 1970.
     pub retry_at: i64,
 }
 
@@ -106,44 +106,44 @@ pub struct Failing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Complaint {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
     /// The CA's last complaint: the name, the challenge and the reason.
     pub reason: String,
 }
 
-/// A certificate of another CA than its resolver has by now.
+/// A certificate of another CA than its resolver's present one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OfOtherCa {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// The directory of the CA that it was ordered at, where that was kept.
+    /// The directory of the CA that issued it, if it was stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_server: Option<String>,
-    /// The directory that its resolver has.
+    /// The directory of the resolver's present CA.
     pub resolver_has: String,
-    /// True when it is replaced at once, as a test system's is; else when it is due.
+    /// True if it is replaced at once, as a test system's certificate is; else it is replaced when due.
     pub at_once: bool,
 }
 
-/// A certificate that waits, since its order would be refused.
+/// A certificate that waits because its order would be refused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Waiting {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
     /// The resolver whose CA may not be asked.
     pub issuer: String,
-    /// Until when, seconds since 1970.
+    /// The end of the wait, in seconds since 1970.
     pub until: i64,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
@@ -151,18 +151,18 @@ pub struct Waiting {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unsaved {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// Since when, seconds since 1970.
+    /// The time since when, in seconds since 1970.
     pub since: i64,
-    /// What keeps it from being saved.
+    /// The reason why it can't be saved.
     pub reason: String,
 }
 
 impl Certificates {
-    /// That there are renewals in memory alone, for a person.
+    /// The problem of renewals in memory alone, for a person.
     pub(super) fn unsaved_problem(&self) -> Option<String> {
         let first = self.unsaved.first()?;
         let (count, main) = (self.counts.unsaved, first.names.first().map_or("", String::as_str));
@@ -172,7 +172,7 @@ impl Certificates {
         ))
     }
 
-    /// How these are at `now`, seconds since 1970.
+    /// The certificates that need attention at `now`, in seconds since 1970.
     pub(super) fn of(stored: &[StoredCertificate], progress: &[Progress], faults: Faults, now: i64) -> Self {
         let mut all = Self::default();
         for StoredCertificate { id, not_after, .. } in stored {
@@ -203,7 +203,7 @@ impl Certificates {
         all
     }
 
-    /// For a person, a line each.
+    /// Warnings for a person, a line each.
     pub(super) fn warnings(&self) -> impl Iterator<Item = String> {
         let of = |resolver: &str, names: &[String]| {
             let main = names.first().map_or("", String::as_str);
@@ -287,7 +287,7 @@ impl From<permits::Waiting> for Waiting {
     }
 }
 
-/// Sorts a list by urgency, cuts it, and gives how long it was.
+/// Sorts a list by urgency and cuts it; returns its former length.
 fn cut<T, K: Ord>(list: &mut Vec<T>, urgency: impl Fn(&T) -> K) -> usize {
     let count = list.len();
     list.sort_by_key(urgency);
@@ -338,7 +338,7 @@ mod tests {
         Progress { attempt: Some(attempt), ..Progress::none(id(name)) }
     }
 
-    /// What a CA says of an open order, and that a certificate is of another CA.
+    /// The progress of a certificate with an open order, a complaint of its CA, and a certificate of another CA.
     fn told(name: &str, complaint: &str, at_once: bool) -> Progress {
         let order = protocol::Order {
             certificate: id(name),

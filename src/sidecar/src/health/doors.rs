@@ -1,4 +1,4 @@
-//! Who comes to the sidecar without a good token: an Envoy or a plugin that never gets anything, and often cannot say so.
+//! Clients refused for want of a good token: an Envoy or a plugin that never gets anything, and often cannot say so.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use sds::tokens::{Refusal, Refusals};
 
-/// The refusals at the doors.
+/// The counts of refused clients.
 #[derive(Clone, Debug, Default)]
 pub struct Doors {
     /// Requests to the API.
@@ -15,22 +15,22 @@ pub struct Doors {
     pub sds: Arc<Refusals>,
 }
 
-/// Those who are refused now at one door.
+/// The clients refused at present, by the API or by SDS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RefusedTokens {
     /// `api` or `sds`.
     pub door: &'static str,
-    /// How many times somebody was refused since the start.
+    /// The number of refusals since the start.
     pub count: u64,
-    /// How long ago the last one was, in seconds.
+    /// Seconds since the last refusal.
     pub age_seconds: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
 impl Doors {
-    /// The doors by their names.
+    /// The counts by name.
     pub fn all(&self) -> [(&'static str, &Refusals); 2] {
         [("api", &self.api), ("sds", &self.sds)]
     }
@@ -45,7 +45,7 @@ impl Doors {
 }
 
 impl RefusedTokens {
-    /// For a person.
+    /// A warning for a person.
     pub(super) fn warning(&self) -> String {
         let Self { count, age_seconds, reason, .. } = self;
         match count {

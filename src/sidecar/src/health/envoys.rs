@@ -1,20 +1,20 @@
-//! The Envoys that are connected, and what they did not take.
+//! The connected Envoys, and the secrets they rejected.
 
 use serde::Serialize;
 
 use sds::{Rejection, Snapshot};
 
-/// An Envoy that is connected.
+/// A connected Envoy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envoy {
-    /// Its node id.
+    /// The node id.
     pub node: String,
-    /// Its open streams.
+    /// The number of open streams.
     pub streams: usize,
-    /// How many secrets it has rejected and not accepted since.
+    /// The number of secrets rejected and not accepted since.
     pub rejected: usize,
-    /// What it rejected last, also when it has accepted it since.
+    /// The last rejection, even if the secret has been accepted since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_rejection: Option<Rejected>,
 }
@@ -25,13 +25,13 @@ pub struct Envoy {
 pub struct Rejected {
     /// The secret's name.
     pub secret: String,
-    /// Why, in Envoy's words.
+    /// The reason, in Envoy's words.
     pub error: String,
-    /// When, seconds since 1970.
+    /// The time, in seconds since 1970.
     pub at: i64,
 }
 
-/// All of them, by node.
+/// All connected Envoys, by node.
 pub(super) fn of(sds: &Snapshot) -> Vec<Envoy> {
     let envoy = |(node, streams): &(String, usize)| Envoy {
         node: node.clone(),
@@ -43,7 +43,7 @@ pub(super) fn of(sds: &Snapshot) -> Vec<Envoy> {
 }
 
 impl Envoy {
-    /// For a person: what it does not take now.
+    /// A warning for a person about secrets rejected at present.
     pub(super) fn warning(&self) -> Option<String> {
         let Rejected { secret, error, .. } = self.last_rejection.as_ref().filter(|_| self.rejected > 0)?;
         let (node, count) = (&self.node, self.rejected);

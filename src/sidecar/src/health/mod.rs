@@ -1,10 +1,9 @@
-//! The truth about the sidecar at one moment: for `/readyz`, `/status` and the metrics, which all tell the same.
+//! The sidecar's status at one moment: the same for `/readyz`, `/status` and the metrics.
 //!
-//! Promises: what is wrong is told with its reason and what comes next; lists are bounded, their counts are not; no
-//! secret is in it.
-//! Refuses: to take a sidecar out of service for one certificate. It is not ready when it can't do its work for anybody:
-//! it is ending, a storage can't be written, or no engine is there to order. A certificate that expired or fails is
-//! listed, as the others are served all the same.
+//! Promises: each fault comes with its reason and its consequence; lists are bounded, their counts are not; it holds no
+//! secret. Refuses: to take a sidecar out of service for one certificate. The sidecar is unready only when it can't do
+//! its work at all: it is ending, a storage can't be written, or no engine is there to order. A certificate that
+//! expired or fails is listed, as the others are served all the same.
 
 mod bounds;
 mod certificates;
@@ -12,7 +11,7 @@ mod doors;
 mod envoys;
 mod pauses;
 
-use bounds::MAX_LISTED;
+pub use bounds::MAX_LISTED;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -33,67 +32,67 @@ pub use pauses::Paused;
 use sds;
 use storage::{StorageStatus, Store, StoreError};
 
-/// The most lines of what is wrong that `/readyz` has: it is read by people on a terminal.
+/// The most lines of warnings in `/readyz`: people read it on a terminal.
 const MAX_LINES: usize = 20;
 
-/// Where the truth is found.
+/// The sources of the status.
 pub struct Health {
-    /// What is stored.
+    /// The store.
     pub store: Arc<dyn Store>,
-    /// Who orders.
+    /// The presence of the engine.
     pub engine: Arc<Engine>,
-    /// Who is served.
+    /// The SDS server's clients.
     pub sds: Arc<sds::Status>,
-    /// Who wakes the engine.
+    /// The watchdog.
     pub watchdog: Arc<Watchdog>,
-    /// Whether new certificates are served.
+    /// The deployment of new certificates.
     pub deployment: Arc<Deployment>,
-    /// Which certificates were revoked.
+    /// The revoked certificates.
     pub revocation: Arc<Revocation>,
-    /// Which routers are closed.
+    /// The closed routers.
     pub closed: Arc<ClosedRouters>,
-    /// What goes on though the storage can't be written.
+    /// The renewals that go on though the storage can't be written.
     pub from_memory: Arc<FromMemory>,
-    /// What became of the configuration that was read last.
+    /// The result of the last configuration read.
     pub configuration: Arc<Configuration>,
-    /// Who came without a token.
+    /// The counts of requests refused for want of a token.
     pub doors: Doors,
-    /// Which CAs can't be reached.
+    /// The unreachable CAs.
     pub ca_reach: Arc<CaReach>,
 }
 
-/// Everything that is told.
+/// The whole status.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whether the sidecar does what it should.
+    /// True if the sidecar does its work.
     pub ready: bool,
-    /// Why not, a line each.
+    /// The reasons for not being ready, a line each.
     pub problems: Vec<String>,
-    /// Who orders.
+    /// The engine.
     pub engine: EngineReport,
-    /// What is amiss with certificates.
+    /// The certificates that need attention.
     pub certificates: Certificates,
-    /// Which CAs are left alone, as they asked.
+    /// The pauses that CAs asked for.
     pub pauses: Vec<Paused>,
-    /// Where things are kept.
+    /// The storages.
     pub storages: Vec<Storage>,
-    /// How deployments of new certificates went since the start.
+    /// The outcomes of deployments of new certificates since the start.
     pub deployments: Tally,
     /// The revocation lists.
     pub revocation_lists: Lists,
-    /// The routers that are closed, since what guards them is not built.
+    /// The routers closed because middlewares guarding them are not supported.
     pub closed_routers: Vec<Closed>,
-    /// What became of the configuration that was read last; none in a sidecar alone.
+    /// The result of the last configuration read; `None` without `run`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub configuration: Option<Reload>,
     /// The CAs that Envoy can't reach; known under `run` alone.
     pub unreachable_cas: Vec<Unreachable>,
-    /// Who is refused now, for want of a good token.
+    /// The clients refused at present for want of a good token.
     pub refused_tokens: Vec<RefusedTokens>,
-    /// The Envoys that are connected, by node.
+    /// The connected Envoys, by node.
     pub envoys: Vec<Envoy>,
-    /// How many were refused at each door since the start.
+    /// The numbers of refusals since the start.
     #[serde(skip)]
     pub refusals: [(&'static str, u64); 2],
     /// All certificates from CAs.
@@ -101,45 +100,45 @@ pub struct Report {
     pub stored: Vec<protocol::StoredCertificate>,
 }
 
-/// What is known of the engine.
+/// The engine's presence.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EngineReport {
-    /// `present`; `awaited`, when it may be about to come; `absent`.
+    /// `present`, `awaited` (it may still come), or `absent`.
     pub presence: &'static str,
     /// The instance that holds the lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<String>,
-    /// Since it, or the one before it, was last heard of, in seconds.
+    /// Seconds since the last heartbeat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heartbeat_age_seconds: Option<u64>,
-    /// The number of its holding: it grows with every change of the engine.
+    /// The fencing token: it grows whenever another engine takes the lease.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fence: Option<u64>,
-    /// How many rounds of requests were sent through Envoy to wake it.
+    /// The rounds of requests sent through Envoy to wake the engine.
     pub wakes: u64,
 }
 
-/// A place where things are kept.
+/// A storage.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
-    /// Which one it is.
+    /// The storage's file.
     pub place: String,
-    /// The resolvers whose own it is; none when it is for all that have none of their own.
+    /// The resolvers that have this storage as their own; empty for the storage of all others.
     pub resolvers: Vec<String>,
-    /// Whether the last write succeeded.
+    /// True if the last write succeeded.
     pub writable: bool,
-    /// Why not.
+    /// The reason of the last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// What is wrong with what is kept there: an account whose key is lost.
+    /// Faults of the stored records: an account whose key is lost.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<String>,
 }
 
 impl Health {
-    /// Looks at everything. `waiting` are the certificates that a rate limit holds up; `now` is in seconds since 1970.
+    /// Collects the status. `waiting` are the certificates held up by a rate limit; `now` is in seconds since 1970.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -167,7 +166,7 @@ impl Health {
         problems.extend(certificates.unsaved_problem());
         let refused_tokens = self.doors.refused();
         if sight.presence == Presence::Absent {
-            // Its engine may be the very one that is refused.
+            // The refused client may be the missing engine.
             problems.extend(refused_tokens.iter().filter(|refused| refused.door == "api").map(RefusedTokens::warning));
             let advice = if self.watchdog.is_armed() { "" } else { " (with --wake-address one that trapped is woken)" };
             problems.push(format!(
@@ -206,7 +205,7 @@ impl Health {
 }
 
 impl Report {
-    /// What is wrong with single certificates, CAs and Envoys, for a person: a line each, the worst first.
+    /// Warnings about single certificates, CAs and Envoys, for a person: a line each, the worst first.
     pub fn warnings(&self) -> Vec<String> {
         let rejected = self.envoys.iter().filter_map(Envoy::warning);
         let paused = self.pauses.iter().map(Paused::warning);

@@ -1,4 +1,4 @@
-//! Which CAs asked to be left alone, with what and until when: all that waits for that has no line of its own.
+//! The pauses that CAs asked for. Certificates that wait for the end of a pause have no line of their own.
 
 use engine::ledger::{Ledger, Pause};
 use serde::Serialize;
@@ -7,32 +7,32 @@ use super::bounds::MAX_LISTED;
 use super::certificates::date;
 use storage::CaOrigin;
 
-/// That a CA is left alone for a while, as it asked.
+/// A pause that a CA asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Paused {
-    /// The resolver whose account it is about.
+    /// The resolver whose account the pause is about.
     pub resolver: String,
     /// The CA's host, with its port where that is not 443.
     pub ca: String,
-    /// The names that it is about, and all below them; none: everything of this account.
+    /// The names that the pause is about, with all names below them; empty for the whole account.
     pub names: Vec<String>,
-    /// Until when, seconds since 1970.
+    /// The end of the pause, in seconds since 1970.
     pub until: i64,
-    /// What the CA said.
+    /// The CA's reason.
     pub reason: String,
 }
 
 impl Paused {
-    /// Those that are not over at `now`, seconds since 1970; what concerns a whole account first, and then what is over
-    /// last.
+    /// The pauses that are not over at `now`, in seconds since 1970: those of whole accounts first, and then the latest
+    /// to end first.
     pub(super) fn all<'a>(ledgers: impl Iterator<Item = (&'a str, &'a CaOrigin, &'a Ledger)>, now: i64) -> Vec<Self> {
         let of = |(resolver, ca, ledger): (&'a str, &'a CaOrigin, &'a Ledger)| {
             ledger.pauses().iter().map(move |Pause { names, until, why }| Self {
                 resolver: resolver.to_owned(),
                 ca: ca.to_string(),
                 names: names.clone(),
-                // The next whole second, so that no wait becomes shorter.
+                // Rounded up, so that no wait becomes shorter.
                 until: until.saturating_add(999).div_euclid(1000),
                 reason: why.clone(),
             })
@@ -43,7 +43,7 @@ impl Paused {
         all
     }
 
-    /// For a person.
+    /// A warning for a person.
     pub(super) fn warning(&self) -> String {
         let Self { resolver, ca, names, until, reason } = self;
         let what = match names.first() {

@@ -1,6 +1,6 @@
-//! The process that listens on an address, by what the kernel tells in /proc.
+//! The process that listens on an address, found in /proc.
 //!
-//! Promises: to say nothing that is not so. Where it can't be known whose a socket is, that is said.
+//! Promises: no guess. Where the owner of a socket can't be known, that is said.
 
 mod owner;
 mod sockets;
@@ -16,19 +16,19 @@ pub use sockets::{Protocol, overlap};
 /// The holder of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
-    /// A process of this user, which this one may not look into.
+    /// A process of this user, which this process may not inspect.
     Hidden {
         /// The user.
         uid: u32,
     },
-    /// A process that can be named.
+    /// A known process.
     Process(Process),
-    /// Nobody that the kernel would name: it went away, or is bound and does not listen.
+    /// No process that the kernel would name: it went away, or is bound without listening.
     Unknown,
 }
 
 impl Holder {
-    /// The holder of this address: whoever listens such that nobody else can. Blocks.
+    /// The holder of this address: a process whose listening there excludes others. Blocks.
     pub fn of(address: SocketAddr, protocol: Protocol) -> Self {
         let found: Vec<Listening> = listening(protocol).into_iter().filter(|found| found.hinders(address)).collect();
         let inodes: Vec<u64> = found.iter().map(|found| found.inode).collect();
@@ -40,14 +40,14 @@ impl Holder {
         }
     }
 
-    /// The process at the other end of a unix socket, as the kernel noted it when it began to listen.
+    /// The process at the other end of a unix socket, as the kernel recorded it when it began to listen.
     pub fn at_the_other_end(pid: Option<u32>) -> Self {
         pid.and_then(Process::of).map_or(Self::Unknown, Self::Process)
     }
 }
 
-/// Another process than `own` that listens on the very same address, as the kernel lets those of one user who ask for
-/// it. It blocks. None where it can't be seen.
+/// Another process than `own` that listens on the very same address, which the kernel allows to processes of one user
+/// that ask for it (SO_REUSEPORT). Blocks. `None` if there is none, or it can't be seen.
 pub fn sharing(own: u32, address: SocketAddr, protocol: Protocol) -> Option<Process> {
     let inodes: Vec<u64> = listening(protocol)
         .into_iter()

@@ -1,4 +1,4 @@
-//! Processes, and the sockets that they have: /proc/PID/fd.
+//! Processes and their sockets: /proc/PID/fd.
 
 use std::fmt;
 use std::fs;
@@ -10,18 +10,18 @@ pub const OURS: &str = "envoy-autocert";
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// The number.
+    /// The process's id.
     pub pid: u32,
-    /// The process's own name: the first 15 bytes of its program's, unless it says otherwise.
+    /// The process's own name: the first 15 bytes of its program's, unless it was changed.
     pub name: String,
-    /// The process that started it, and that one's name.
+    /// The parent's id and name.
     pub parent: Option<(u32, String)>,
-    /// When it was started, in ticks since the machine's start.
+    /// The start time, in ticks since the machine's start.
     pub started: u64,
 }
 
 impl Process {
-    /// The process of this number, if it is there.
+    /// The process of this id, if it exists.
     pub fn of(pid: u32) -> Option<Self> {
         Self::at(Path::new("/proc"), pid)
     }
@@ -33,7 +33,7 @@ impl Process {
         Some(Self { pid, name: own.name, parent, started: own.started })
     }
 
-    /// The arguments, the program's name first. Empty where they can't be read.
+    /// The arguments, the program's name first. Empty if they can't be read.
     pub fn arguments(&self) -> Vec<String> {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         line.split(|byte| *byte == 0).map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
@@ -44,14 +44,14 @@ impl fmt::Display for Process {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pid {})", self.name, self.pid)?;
         match &self.parent {
-            // It would only start it again, so it is the one to be ended.
+            // The parent would only start the process again, so the parent has to be ended.
             Some((pid, name)) if name == OURS => write!(f, ", which {name} (pid {pid}) started"),
             _ => Ok(()),
         }
     }
 }
 
-/// The fields of /proc/PID/stat that are used.
+/// The fields used of /proc/PID/stat.
 struct Stat {
     name: String,
     parent: u32,
@@ -59,12 +59,12 @@ struct Stat {
 }
 
 impl Stat {
-    /// `PID (NAME) STATE PPID …`. The name may have anything in it, brackets and blanks too.
+    /// Parses `PID (NAME) STATE PPID …`. The name may contain anything, brackets and blanks too.
     fn parse(text: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(text);
         let (_, rest) = text.split_once('(')?;
         let (name, rest) = rest.rsplit_once(')')?;
-        // From the third one on, of which the fourth is the parent and the 22nd the time of the start.
+        // From the third field on; the fourth is the parent and the 22nd the start time.
         let mut fields = rest.split_ascii_whitespace();
         let parent = fields.nth(1)?.parse().ok()?;
         let started = fields.nth(17)?.parse().ok()?;
@@ -72,8 +72,8 @@ impl Stat {
     }
 }
 
-/// The processes that have one of these sockets, each with the socket's number. Those that this process may not look into
-/// are not among them.
+/// The processes that have one of these sockets, each with the socket's inode. Processes that can't be inspected are
+/// left out.
 pub(super) fn owners(inodes: &[u64]) -> Vec<(u64, Process)> {
     if inodes.is_empty() {
         return Vec::new();
@@ -97,7 +97,7 @@ fn socket(link: &str) -> Option<u64> {
     link.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
-/// The entries of a directory; none where it may not be looked into.
+/// The entries of a directory; empty if it can't be read.
 fn entries(path: &Path) -> Vec<PathBuf> {
     fs::read_dir(path).map(|entries| entries.flatten().map(|entry| entry.path()).collect()).unwrap_or_default()
 }

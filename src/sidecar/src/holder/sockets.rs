@@ -1,10 +1,10 @@
-//! The sockets that wait for connections or datagrams: /proc/net/tcp, tcp6, udp and udp6, as proc(5) describes them.
+//! Listening sockets: /proc/net/tcp, tcp6, udp and udp6, as proc(5) describes them.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The most bytes that are read of a table: with a million connections it has 150 MB.
+/// The most bytes read of a table: with a million connections it has 150 MB.
 const MAX_TABLE: u64 = 256 * 1024 * 1024;
 
 /// A protocol that has ports.
@@ -24,7 +24,7 @@ impl Protocol {
         }
     }
 
-    /// The state of sockets that wait for whoever comes: TCP_LISTEN, and of UDP TCP_CLOSE.
+    /// The state of a listening socket: TCP_LISTEN, or for UDP TCP_CLOSE.
     fn state(self) -> &'static str {
         match self {
             Self::Tcp => "0A",
@@ -33,18 +33,18 @@ impl Protocol {
     }
 }
 
-/// A socket that waits for whoever comes.
+/// A listening socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listening {
     pub(super) address: SocketAddr,
-    /// Whose it is.
+    /// The owner's uid.
     pub(super) uid: u32,
-    /// The number, by which processes refer to it.
+    /// The inode, by which processes refer to the socket.
     pub(super) inode: u64,
 }
 
 impl Listening {
-    /// Says whether this socket may be why nobody can listen on an address.
+    /// True if this socket may be why the address can't be listened on.
     pub(super) fn hinders(&self, address: SocketAddr) -> bool {
         overlap(self.address, address)
     }
@@ -54,22 +54,22 @@ impl Listening {
     }
 }
 
-/// Says whether a listener on one address may be why nobody can listen on the other.
+/// True if a listener on one address may be why the other can't be listened on.
 pub fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (ip, wanted) = (one.ip().to_canonical(), other.ip().to_canonical());
-    // One on all IPv6 addresses may be on all IPv4 addresses as well; that can't be seen from outside.
+    // A socket on all IPv6 addresses may be on all IPv4 addresses as well; that can't be seen from outside.
     let covers = |every: IpAddr, ip: IpAddr| every.is_unspecified() && (every.is_ipv6() || ip.is_ipv4());
     one.port() == other.port() && (ip == wanted || covers(ip, wanted) || covers(wanted, ip))
 }
 
-/// All of a protocol that this network namespace has; none of a table that can't be read.
+/// All of a protocol's listening sockets in this network namespace; empty if the table can't be read.
 pub(super) fn listening(protocol: Protocol) -> Vec<Listening> {
     let table = |path: &str| File::open(path).map(|file| BufReader::new(file.take(MAX_TABLE)).lines()).ok();
     let lines = protocol.tables().into_iter().filter_map(table).flatten();
     lines.map_while(Result::ok).filter_map(|line| parse(&line, protocol.state())).collect()
 }
 
-/// A line of a table, if it is one of a socket in this state.
+/// Parses a line of a table; `None` if the socket is not in this state.
 fn parse(line: &str, state: &str) -> Option<Listening> {
     // sl, local_address, rem_address, st, tx_queue:rx_queue, tr:tm->when, retrnsmt, uid, timeout, inode
     let mut fields = line.split_ascii_whitespace();
@@ -82,7 +82,7 @@ fn parse(line: &str, state: &str) -> Option<Listening> {
     Some(Listening { address: address(local)?, uid, inode })
 }
 
-/// Words of 32 bits in hexadecimal, each in the order of this machine's bytes; and the port.
+/// Parses an address in words of 32 bits in hexadecimal, each in this machine's byte order, and a port.
 fn address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let word = |at: usize| u32::from_str_radix(ip.get(at..at.saturating_add(8))?, 16).ok().map(u32::to_ne_bytes);

@@ -1,4 +1,4 @@
-//! What is granted, and what is kept of it.
+//! Grants or refuses one reservation of rate limits, and lists the records to keep.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use protocol::{Permit, PermitRequest};
 
 use storage::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
 
-/// How long the same question under the same fence is the one that was answered before, in seconds: the plugin sends a
-/// request again until it is answered, and does so for a minute or two.
+/// Seconds during which a request under the same fence counts as a repetition of the one already answered: the plugin
+/// resends a request until it is answered, for a minute or two.
 const REPETITION: i64 = 5 * 60;
 
-/// What is asked, and when.
+/// The certificate asked for, and when.
 pub(super) struct Asked<'a> {
     pub(super) request: &'a PermitRequest,
     pub(super) ca: &'a CaOrigin,
     pub(super) domains: &'a [String],
     pub(super) fence: Fence,
-    /// Milliseconds since 1970.
+    /// The time, in milliseconds since 1970.
     pub(super) now: i64,
 }
 
@@ -40,14 +40,14 @@ impl Asked<'_> {
         }
     }
 
-    /// Whether this was permitted already.
+    /// True if this attempt was permitted already.
     fn is_repetition_of(&self, begun: &Begun, permitted: &Permitted) -> bool {
         let is_recent = (0..REPETITION).contains(&self.seconds().saturating_sub(begun.interruption.since));
         begun.fence == self.fence.0 && is_recent && begun.permitted == *permitted
     }
 }
 
-/// The answer, and what must be on disk before it is given.
+/// Returns the answer, and the records that must be on disk before it is given.
 pub(super) fn decided(
     asked: &Asked<'_>,
     ledgers: Ledgers,
@@ -72,7 +72,7 @@ pub(super) fn decided(
         ca: &ca_text,
         names: &request.certificate.names,
         domains,
-        // What is permitted already is stopped by nothing but a pause that came since.
+        // An attempt already permitted is stopped only by a pause that came since.
         places_order: request.places_order && !is_repetition,
         renews: request.renews,
         replaces: request.replaces,
@@ -90,7 +90,7 @@ pub(super) fn decided(
         let (issuer, ca_server) = (request.issuer.clone(), request.ca_server.clone());
         progress.counted.push(CountedAt { issuer, ca_server, counted });
     }
-    // Under the same fence it is the same try.
+    // The same fence means the same attempt.
     let same_try = before.as_ref().filter(|before| before.fence == fence.0);
     let interruption = match same_try {
         Some(before) if is_repetition => before.interruption,
@@ -99,13 +99,14 @@ pub(super) fn decided(
     };
     progress.id = request.certificate.clone();
     progress.begun = Some(Begun { interruption, fence: fence.0, permitted, failures: limits.failures });
-    // What is counted goes first: where only one change at a time can be made, none is granted that is not counted.
+    // The attempt's own count goes first: where only one change at a time can be made, nothing is granted uncounted.
     changes.push(own.change(asked));
     changes.push(Change::Progress { expected: expected_progress, progress });
     (Permit { granted: true, until: 0, why: String::new(), whole_account: false }, changes)
 }
 
-/// Of an order that another takes the place of, as of one that was cut off before it was kept, no certificate comes.
+/// Gives back what was counted for an order that is being replaced, or was cut off before it was stored: no certificate
+/// comes of it.
 fn give_back(asked: &Asked<'_>, counted: &mut Vec<CountedAt>, ledger: &mut Ledger) {
     let Asked { request, ca, domains, .. } = asked;
     let is_of_it = |at: &CountedAt| at.issuer == request.issuer && CaOrigin::of(&at.ca_server).as_ref() == Some(*ca);
@@ -119,7 +120,7 @@ fn give_back(asked: &Asked<'_>, counted: &mut Vec<CountedAt>, ledger: &mut Ledge
 struct Own {
     expected: Revision,
     ledger: Arc<Ledger>,
-    /// Whether it has to be kept though nothing is granted.
+    /// True if the ledger must be stored even though nothing is granted.
     is_shortened: bool,
 }
 
@@ -130,7 +131,8 @@ impl Own {
     }
 }
 
-/// All ledgers of the CA at this time, and those of others that have to be kept.
+/// Brings all of the CA's ledgers up to this time. Returns the asking account's, and those of other accounts that must
+/// be stored.
 fn settled(asked: &Asked<'_>, ledgers: Ledgers, limits: &Limits) -> (Own, Vec<Arc<Ledger>>, Vec<Change>) {
     let mut own = Own { expected: Revision::ABSENT, ledger: Arc::default(), is_shortened: false };
     let (mut others, mut changes) = (Vec::new(), Vec::new());
@@ -146,7 +148,7 @@ fn settled(asked: &Asked<'_>, ledgers: Ledgers, limits: &Limits) -> (Own, Vec<Ar
             changes.push(Change::Ledger { resolver, ca: asked.ca.clone(), expected, ledger });
         }
     }
-    // One that is new knows its limits too.
+    // A new ledger needs the limits too.
     Arc::make_mut(&mut own.ledger).settle(limits, asked.now);
     (own, others, changes)
 }
@@ -155,7 +157,7 @@ fn longer(one: Option<Refusal>, other: Option<Refusal>) -> Option<Refusal> {
     one.into_iter().chain(other).max_by_key(|refusal| refusal.until)
 }
 
-/// As the ledger has them. A limit out of bounds is none: nobody could order anything under it.
+/// Limits as the ledger takes them. A limit out of bounds is ignored: under it nobody could order anything.
 fn limits(limits: &protocol::Limits) -> Limits {
     let limit = |limit: Option<protocol::Limit>| {
         let protocol::Limit { count, window_seconds } =

@@ -12,7 +12,7 @@ pub(super) fn registered(names: &[String]) -> Vec<String> {
     domains.into_iter().collect()
 }
 
-/// A name that is itself a public suffix is its own; so is an IPv4 address.
+/// The registered domain of a name. A public suffix, or an IPv4 address, is its own.
 fn of(name: &str) -> String {
     let name = name.strip_prefix("*.").unwrap_or(name);
     match name.parse() {

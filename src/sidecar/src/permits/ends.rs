@@ -1,4 +1,4 @@
-//! What the end of a try changes: failures are counted, and what no certificate came of is given back.
+//! Ends attempts: failures are counted, and reservations that no certificate came of are given back.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,11 +8,11 @@ use engine::ledger::Ledger;
 use super::domains;
 use storage::{CaOrigin, Change, CountedAt, Progress, Revision, Store, StoreError, Versioned};
 
-/// A try failed: what has to be changed besides what is in progress, which is changed here. `now` is in milliseconds
-/// since 1970.
+/// Ends an attempt that failed. Changes `progress` in place and returns the other records to store. `now` is in
+/// milliseconds since 1970.
 ///
-/// An order that can still be gone on with may become a certificate, so nothing is given back of it. Told again, nothing
-/// changes: only a try that has begun can end.
+/// Nothing is given back for an order that can still be resumed, since it may become a certificate. Reporting the same
+/// failure twice changes nothing: only an attempt that has begun can end.
 pub(crate) async fn failed(
     store: &dyn Store,
     progress: &mut Progress,
@@ -37,8 +37,8 @@ pub(crate) async fn failed(
     Ok(ledgers.changes())
 }
 
-/// A certificate came of a try: what has to be changed besides what is in progress. What was counted at other CAs is
-/// given back; what was counted at the one that issued it stays.
+/// Ends an attempt that published a certificate. Changes `progress` in place and returns the other records to store.
+/// Reservations at other CAs are given back; those at the issuing CA stay.
 pub(crate) async fn published(
     store: &dyn Store,
     progress: &Progress,
@@ -56,12 +56,12 @@ pub(crate) async fn published(
     Ok(ledgers.changes())
 }
 
-/// Ledgers that are being changed.
+/// Ledgers being changed.
 #[derive(Default)]
 struct Touched(BTreeMap<(String, CaOrigin), Versioned<Arc<Ledger>>>);
 
 impl Touched {
-    /// The ledger of an account; none when this is no CA's URL.
+    /// The ledger of an account; `None` if the URL is no CA's.
     async fn get(
         &mut self,
         store: &dyn Store,

@@ -1,16 +1,16 @@
-//! Whether a CA may be asked now: the ledgers in the storage, asked, counted in, and kept.
+//! Rate-limit reservations: whether a CA may be asked now, by the ledgers in the storage.
 //!
-//! Promises: what is granted is counted on disk before it is answered, unless the certificate is near its end and the
-//! storage can't be written; asked again under the same fence, the same is
-//! granted and not counted twice; a try that was interrupted makes the next ones wait, so that a crash loop reaches the
-//! CA no more often than a healthy instance. What no certificate came of is given back.
+//! Promises: a grant is counted on disk before it is answered, unless the certificate is near its end and the storage
+//! can't be written; a request repeated under the same fence is granted again and not counted twice; an interrupted
+//! attempt makes the next ones wait, so that a crash loop reaches the CA no more often than a healthy instance.
+//! Reservations that no certificate came of are given back.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `decision.rs` | what is granted, and what is kept of it |
+//! | `decision.rs` | grants or refuses, and lists the records to keep |
 //! | `domains.rs` | registered domains |
-//! | `ends.rs` | what the end of a try changes: failures are counted, the rest is given back |
-//! | `waiting.rs` | what waits, for a person |
+//! | `ends.rs` | ends attempts: failures are counted, the rest is given back |
+//! | `waiting.rs` | the waiting certificates, for people |
 
 mod decision;
 mod domains;
@@ -37,14 +37,14 @@ use waiting::WaitingList;
 /// Grants permits.
 #[derive(Default)]
 pub struct Permits {
-    /// Held from the reading of a CA's ledgers until what is granted can be seen in them: some limits are for all
-    /// accounts of a CA, so two of them must not be granted the last one at once.
+    /// Held from reading a CA's ledgers until the grant is visible in them: some limits span all accounts of a CA, so
+    /// the last reservation must not be granted twice.
     turn: Mutex<()>,
     waiting: WaitingList,
     from_memory: Arc<FromMemory>,
 }
 
-/// Why a permit can be neither granted nor refused.
+/// Reasons why a permit can be neither granted nor refused.
 #[derive(Debug)]
 pub(crate) enum AskError {
     Commit(CommitError),
@@ -52,12 +52,12 @@ pub(crate) enum AskError {
 }
 
 impl Permits {
-    /// Grants permits; `from_memory` knows what goes on though the storage can't be written.
+    /// Creates the permits; `from_memory` decides what may go on while the storage can't be written.
     pub fn new(from_memory: Arc<FromMemory>) -> Self {
         Self { from_memory, ..Self::default() }
     }
 
-    /// Whether the CA may be asked for a certificate now. `now` is in milliseconds since 1970.
+    /// Answers whether the CA may be asked for a certificate now. `now` is in milliseconds since 1970.
     pub(crate) async fn ask(
         &self,
         store: &dyn Store,
@@ -99,7 +99,7 @@ impl Permits {
         }
     }
 
-    /// What waits since a CA may not be asked now: at most a thousand certificates. `now` is in seconds since 1970.
+    /// The certificates waiting until their CA may be asked, at most a thousand. `now` is in seconds since 1970.
     pub fn waiting(&self, now: i64) -> Vec<Waiting> {
         self.waiting.all(now)
     }
@@ -135,7 +135,7 @@ impl Permits {
     }
 }
 
-/// Keeps that a CA asked to be left alone. `now` is in milliseconds since 1970.
+/// Stores a pause that a CA asked for. `now` is in milliseconds since 1970.
 pub(crate) async fn pause(
     store: &dyn Store,
     fence: Fence,
@@ -155,7 +155,7 @@ pub(crate) async fn pause(
         let change = Change::Ledger { resolver: pause.issuer.clone(), ca: ca.clone(), expected, ledger };
         match store.commit(fence, vec![change]).await {
             Err(CommitError::Conflict) => {}
-            // It counts all the same; a CA whose word a crash forgets says it again.
+            // The pause counts all the same. If a crash forgets it, the CA says so again.
             Err(CommitError::Unsaved(_)) => return Ok(()),
             done => return Ok(done?),
         }

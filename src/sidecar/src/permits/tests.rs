@@ -15,13 +15,13 @@ const CA: &str = "https://ca.example.com/directory";
 const OTHER: &str = "https://other.example.com/directory";
 const HOUR: i64 = 3600;
 
-/// A storage, somebody who asks, and a clock.
+/// A storage, an engine that asks, and a clock.
 struct World {
     directory: TempDir,
     store: FileStore,
     permits: Permits,
     fence: Fence,
-    /// Seconds since 1970.
+    /// The time, in seconds since 1970.
     now: i64,
 }
 
@@ -33,7 +33,7 @@ impl World {
         Self { store, directory, permits: Permits::default(), fence, now: 1_800_000_000 }
     }
 
-    /// Everything begins anew, with what is on disk.
+    /// Restarts with the state on disk.
     async fn restart(&mut self) {
         self.store.close().await.unwrap();
         self.store = open(&self.directory);
@@ -50,7 +50,7 @@ impl World {
         self.ask(request).await.granted
     }
 
-    /// A try fails; the order is dead where there is none.
+    /// Reports a failed attempt; the order is dead if there is none.
     async fn fail(&self, request: &PermitRequest, refused: &[&str]) {
         let attempt = protocol::Attempt {
             refused: refused.iter().map(|name| (*name).to_owned()).collect(),

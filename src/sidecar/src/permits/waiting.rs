@@ -1,30 +1,30 @@
-//! What waits since a CA may not be asked now, for a person.
+//! The certificates that wait because their CA may not be asked now, for people.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use storage::CertificateKey;
 
-/// The most certificates that are remembered. Of more, those that may go on first are forgotten first.
+/// The most waiting certificates remembered. Beyond it, those that may go on first are forgotten first.
 const MOST: usize = 1000;
-/// How long after its time one is remembered, in seconds: the engine asks again then, and is granted or refused anew.
-/// Who does not ask any more wants it no longer.
+/// Seconds a waiting certificate is remembered after its time: the engine asks again by then, and is granted or refused
+/// anew. A certificate that is not asked for again is no longer wanted.
 const AFTERWARDS: i64 = 60 * 60;
 
 /// A certificate that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
-    /// Which one.
+    /// The certificate.
     pub certificate: protocol::CertificateId,
     /// The resolver whose CA may not be asked.
     pub issuer: String,
-    /// Until when, seconds since 1970.
+    /// The end of the wait, in seconds since 1970.
     pub until: i64,
-    /// Why, in one line for a person.
+    /// The reason, in one line for a person.
     pub why: String,
 }
 
-/// Those that wait.
+/// The certificates that wait.
 #[derive(Default)]
 pub(super) struct WaitingList(Mutex<BTreeMap<(CertificateKey, String), Waiting>>);
 
@@ -38,7 +38,7 @@ impl WaitingList {
         }
     }
 
-    /// It goes on, with whichever CA.
+    /// Removes a certificate that goes on, with whichever CA.
     pub(super) fn remove(&self, key: &CertificateKey) {
         self.lock().retain(|(known, _), _| known != key);
     }
@@ -49,7 +49,7 @@ impl WaitingList {
         list.values().cloned().collect()
     }
 
-    // A panic while the lock is held would be a bug of ours; a list for people goes on with what it has.
+    // A panic while the lock is held would be our bug; a list for people goes on with its present content.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<(CertificateKey, String), Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

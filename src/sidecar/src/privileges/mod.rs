@@ -1,11 +1,11 @@
-//! Root given up for good, but for the one right of root's that Envoy needs: to listen on ports below 1024.
+//! Gives up root for good, except the one capability that Envoy needs: to listen on ports below 1024.
 //!
-//! Promises: who becomes another user has that user's groups and no others, no capability in effect, and gets none back,
-//! neither itself nor by any program that it starts. The right to listen is kept out of effect, by the thread that starts
-//! Envoy alone, and is given to Envoy alone.
+//! Promises: a process that becomes another user has that user's groups and no others, has no effective capability, and
+//! regains none, neither itself nor by any program that it starts. The capability to listen is kept, not in effect, by
+//! the thread that starts Envoy alone, and is given to Envoy alone.
 //!
-//! In Linux each thread has credentials of its own, which it hands on to those that it starts. So all of this comes
-//! before there is a second thread.
+//! In Linux each thread has credentials of its own, which its child threads inherit. So all of this happens before
+//! there is a second thread.
 
 mod user;
 
@@ -25,23 +25,23 @@ pub use user::User;
 
 use base::environment;
 
-/// The right to listen on ports below 1024.
+/// The capability to listen on ports below 1024.
 const LISTENS: CapabilitySet = CapabilitySet::NET_BIND_SERVICE;
 
-/// What is kept of root's rights.
+/// The capabilities kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeps {
-    /// None.
+    /// No capability.
     Nothing,
-    /// The right to listen on ports below 1024, for an Envoy that this thread is to start.
+    /// The capability to listen on ports below 1024, for an Envoy that this thread will start.
     Ports,
 }
 
-/// Becomes this user, for good. To be called before there is a second thread.
+/// Becomes this user, for good. Call it before there is a second thread.
 ///
 /// # Errors
-/// When this is not started as root, or the system refuses a step. What has been given up by then is not taken back:
-/// the process is to end.
+/// When the process is not root, or the system refuses a step. The rights given up by then are lost: the process has to
+/// end.
 pub fn become_user(user: &User, keeps: Keeps) -> Result<(), PrivilegeError> {
     environment::home_is(&user.home);
     if !geteuid().is_root() {
@@ -70,14 +70,14 @@ pub fn become_user(user: &User, keeps: Keeps) -> Result<(), PrivilegeError> {
     Ok(())
 }
 
-/// Gives up all capabilities but those that are kept, which are no longer in effect.
+/// Gives up all capabilities except those kept, which are no longer in effect.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn give_up(keeps: Keeps) -> Result<(), PrivilegeError> {
     let held = held()?;
     if held.permitted.is_empty() && held.inheritable.is_empty() {
-        // Some sandboxes let nobody even ask.
+        // Some sandboxes refuse even to list capabilities.
         return Ok(());
     }
     let kept = held.permitted & kept(keeps);
@@ -86,12 +86,12 @@ pub fn give_up(keeps: Keeps) -> Result<(), PrivilegeError> {
     step("to hand no capability on", ambient(clear_ambient_capability_set()))
 }
 
-/// Whether the process is root, and so has not given up anything.
+/// True if the process is root, and so has given up nothing.
 pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
-/// To be called on each new thread: what is kept for Envoy is kept by the first thread alone.
+/// Gives up the capability kept for Envoy, on each new thread: only the first thread keeps it.
 pub fn on_thread_start() {
     if !is_root()
         && let Err(error) = give_up(Keeps::Nothing)
@@ -100,10 +100,11 @@ pub fn on_thread_start() {
     }
 }
 
-/// Starts Envoy, with the right to listen on ports below 1024 if this thread has kept it.
+/// Starts Envoy, with the capability to listen on ports below 1024 if this thread has kept it.
 ///
 /// # Errors
-/// Those of `start`; and when the right can't be given or taken back, in which case nothing else may be started.
+/// Those of `start`; and when the capability can't be given or taken back, in which case no other program may be
+/// started.
 pub fn lending<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let is_kept = !is_root() && capabilities(None)?.permitted.contains(LISTENS);
     if !is_kept {
@@ -115,13 +116,13 @@ pub fn lending<T>(start: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     started
 }
 
-/// Does something with the right to listen on ports below 1024 in effect, if this thread has kept it: what Envoy could do,
-/// and nobody else here.
+/// Calls `look` with the capability to listen on ports below 1024 in effect, if this thread has kept it: so that it can
+/// do what Envoy could.
 ///
 /// # Errors
-/// When the right can't be put into effect or out of it, in which case nothing else may be done.
+/// When the capability can't be put into effect or out of it; the process must do nothing else then.
 pub fn exercising<T>(look: impl FnOnce() -> T) -> io::Result<T> {
-    // Some sandboxes let nobody even ask.
+    // Some sandboxes refuse even to list capabilities.
     let Some(held) = capabilities(None).ok().filter(|held| !is_root() && held.permitted.contains(LISTENS)) else {
         return Ok(look());
     };
@@ -132,8 +133,8 @@ pub fn exercising<T>(look: impl FnOnce() -> T) -> io::Result<T> {
     Ok(seen)
 }
 
-/// Lends Envoy once more what was lent to this process, which is to become Envoy: the system takes it from a program
-/// whose own file gives it (`setcap`).
+/// Passes on to Envoy the capability lent to this process, which is about to become Envoy: the system drops it from a
+/// program whose own file grants it (`setcap`).
 ///
 /// # Errors
 /// When the system refuses.
@@ -156,27 +157,26 @@ fn held() -> Result<CapabilitySets, PrivilegeError> {
     step("to look at capabilities", capabilities(None))
 }
 
-/// Takes all other capabilities out of what programs could ever get. Containers may forbid that; then it is enough that
-/// programs give no rights.
+/// Removes all other capabilities from the bounding set. Containers may forbid that; then `no_new_privs` must do.
 fn forget_others(kept: CapabilitySet) -> Result<(), PrivilegeError> {
     if !held()?.effective.contains(CapabilitySet::SETPCAP) {
         return Ok(());
     }
-    // Each bit by itself: the kernel may know some that have no name yet.
+    // Bit by bit: the kernel may know capabilities that have no name here.
     for capability in (0..u64::BITS).map(|bit| CapabilitySet::from_bits_retain(1 << bit)) {
         match capability_is_in_bounding_set(capability) {
             Ok(true) if !kept.contains(capability) => {
                 step("to forget a capability", remove_capability_from_bounding_set(capability))?;
             }
             Ok(_) => {}
-            // The kernel knows no more.
+            // The kernel knows no higher capability.
             Err(_) => break,
         }
     }
     Ok(())
 }
 
-/// Kernels before 4.3 have no ambient set, and nothing in it.
+/// Treats kernels before 4.3 as having an empty ambient set.
 fn ambient(done: Result<(), Errno>) -> Result<(), Errno> {
     if done == Err(Errno::INVAL) { Ok(()) } else { done }
 }
@@ -185,24 +185,24 @@ fn step<T>(what: &'static str, done: Result<T, impl Into<io::Error>>) -> Result<
     done.map_err(|error| PrivilegeError::Refused { what, error: error.into() })
 }
 
-/// Why root is not given up.
+/// Reasons why root is not given up.
 #[derive(Debug)]
 pub enum PrivilegeError {
-    /// This is not root, and not the user either.
+    /// The process is neither root nor the user.
     NotRoot {
-        /// Its uid.
+        /// The process's uid.
         uid: u32,
-        /// Its gid.
+        /// The process's gid.
         gid: u32,
     },
-    /// The system refuses a step.
+    /// The system refused a step.
     Refused {
-        /// What it refuses.
+        /// The step.
         what: &'static str,
-        /// What it says.
+        /// The system's error.
         error: io::Error,
     },
-    /// It is given up, and can be had back.
+    /// Root was given up, and can be regained.
     StillRoot,
 }
 

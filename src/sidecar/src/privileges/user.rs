@@ -11,7 +11,7 @@ use nix::unistd::{self, Gid, Group, Uid, getgrouplist};
 pub struct User {
     pub(super) uid: u32,
     pub(super) gid: u32,
-    /// Further groups.
+    /// The supplementary groups.
     pub(super) groups: Vec<u32>,
     pub(super) home: PathBuf,
 }
@@ -19,8 +19,8 @@ pub struct User {
 impl FromStr for User {
     type Err = String;
 
-    /// `NAME` and `UID` of a user that the system knows have the groups that it lists. With a group after a colon that is
-    /// the only one; a UID that the system does not know has the group of the same number.
+    /// Parses `NAME` or `UID`, with the groups that the system lists for the user; a group after a colon is the only
+    /// one. A UID unknown to the system has the group of the same number.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, group) = match text.split_once(':') {
             Some((name, group)) => (name, Some(group)),
@@ -43,7 +43,7 @@ impl FromStr for User {
             (None, Some(known)) => (known.gid.as_raw(), of_user(&known)?),
             (None, None) => (uid, Vec::new()),
         };
-        // For the system calls, the largest number means that nothing is changed.
+        // In the system calls, the largest number means "leave unchanged".
         if uid == 0 || uid == u32::MAX || gid == u32::MAX {
             return Err("expected a user other than root, as in nobody, 65534 or 1000:1000".to_owned());
         }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn root_and_what_is_no_user_are_refused() {
-        // The last one changes nothing when it is given to setresuid, so root would stay.
+        // setresuid takes the last one as "leave unchanged", so root would stay.
         for text in ["root", "0", "0:1000", "4294967295", "1000:4294967295", "-1"] {
             assert!(user(text).is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! One certificate of the user's, in one file or two.
+//! A certificate of the user's, in one file or two.
 
 use std::fmt;
 use std::fs::{self, Metadata};
@@ -15,7 +15,7 @@ use pki::PairError;
 /// The largest file that is read, in bytes. A chain of ten certificates has some 20 KiB.
 pub(super) const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// Where a pair lies. Both paths are the same when one file holds both.
+/// The files of a pair. Both paths are the same if one file holds both.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Files {
     /// The file with the chain, leaf first.
@@ -24,7 +24,7 @@ pub struct Files {
     pub key: PathBuf,
 }
 
-/// What tells that files have changed without reading them.
+/// The stamps of a pair's files, by which a change is noticed without reading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp([FileStamp; 2]);
 
@@ -34,22 +34,22 @@ struct FileStamp {
     inode: u64,
     size: u64,
     modified: (i64, i64),
-    /// Also changes with the permissions, so that a file that became readable is tried again.
+    /// The change time, which also changes with the permissions: a file that became readable is tried again.
     changed: (i64, i64),
 }
 
 impl Files {
-    /// Reads both and checks that they fit. Validity dates are not looked at.
+    /// Reads both files and checks that they match. Ignores the validity dates.
     ///
     /// # Errors
-    /// When one can't be read, or they are not a pair that Envoy takes.
+    /// When a file can't be read, or Envoy would not take the pair.
     pub fn load(&self) -> Result<Pair, FileError> {
         let key = self.read_key()?;
         let certificate = if self.key == self.certificate { key.clone() } else { read(&self.certificate)? };
         Pair::parse(&certificate, &key).map_err(|error| FileError::Pair { key: self.key.clone(), error })
     }
 
-    /// [`Files::load`], but refuses a certificate that has expired. One that is not valid yet is fine.
+    /// Loads as [`Files::load`] does, but refuses an expired certificate. A certificate that is not valid yet is fine.
     pub(super) fn load_valid_at(&self, now: i64) -> Result<Pair, FileError> {
         let pair = self.load()?;
         if pair.not_after < now { Err(FileError::Expired(pair.not_after)) } else { Ok(pair) }
@@ -57,11 +57,11 @@ impl Files {
 
     fn read_key(&self) -> Result<String, FileError> {
         let read = secret::read_exposed(&self.key, MAX_FILE_BYTES)?;
-        exposed::tell(&self.key, &read);
+        exposed::warn(&self.key, &read);
         Ok(text(&read.bytes))
     }
 
-    /// `None` when one of them is not there.
+    /// The files' stamps; `None` if a file is missing.
     pub(super) fn stamp(&self) -> Option<Stamp> {
         let stamp = |path: &Path| fs::metadata(path).ok().map(|metadata| FileStamp::of(&metadata));
         Some(Stamp([stamp(&self.certificate)?, stamp(&self.key)?]))
@@ -84,7 +84,7 @@ fn read(path: &Path) -> Result<String, FileError> {
     Ok(text(&users::read(path, MAX_FILE_BYTES)?))
 }
 
-/// PEM is ASCII; whatever else is in the file is not looked at.
+/// Converts a file's content to text. PEM is ASCII; other parts of the file are ignored.
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -99,27 +99,27 @@ impl From<files::FileError> for FileError {
     }
 }
 
-/// Why files are not served.
+/// Reasons why files are not served.
 #[derive(Debug)]
 pub enum FileError {
-    /// The certificate's validity has ended, at these seconds since 1970.
+    /// The certificate expired at this time, in seconds since 1970.
     Expired(i64),
-    /// They are not a pair that can be served.
+    /// The files are not a pair that can be served.
     Pair {
-        /// The file the key was looked for in.
+        /// The file that should hold the key.
         key: PathBuf,
-        /// What is wrong.
+        /// The fault.
         error: PairError,
     },
     /// A file is larger than any certificate.
     TooLarge(PathBuf),
-    /// Something that is no file, or a key that is not to be trusted.
+    /// The path is no regular file, or the key's owner or mode is unsafe.
     Unfit(files::FileError),
     /// A file can't be read.
     Unreadable {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
 }

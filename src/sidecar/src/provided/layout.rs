@@ -1,4 +1,4 @@
-//! Which files of a directory belong together, by the names that common tools give them.
+//! Finds the pairs in a directory, by the file names that common tools use.
 //!
 //! | certificate | key | written by |
 //! |---|---|---|
@@ -15,24 +15,24 @@ use super::Files;
 use super::file::MAX_FILE_BYTES;
 use base::files::{FileError, users};
 
-/// The most files that are looked at. More is a wrong directory, such as `/`.
+/// The most files looked at. More is a wrong directory, such as `/`.
 const MAX_FILES: usize = 100_000;
 
-/// What certbot writes beside `fullchain.pem`, and lego beside `NAME.crt`: parts of a chain without a key.
+/// Chains without a key, which certbot writes beside `fullchain.pem`, and lego beside `NAME.crt`.
 const PARTS: [&str; 2] = ["cert.pem", "chain.pem"];
 const ISSUER: &str = ".issuer.crt";
 
 /// The pairs found in some directories.
 pub(super) struct Layout {
     pub(super) pairs: BTreeSet<Files>,
-    /// Every file there is.
+    /// All files found.
     files: BTreeSet<PathBuf>,
-    /// Directories that couldn't be listed: nothing is known of their files.
+    /// Directories that couldn't be listed: their files are unknown.
     unknown: Vec<PathBuf>,
 }
 
 impl Layout {
-    /// Lists the directories and their sub-directories, and says in `problems` which files are of no use.
+    /// Lists the directories and their sub-directories, and notes in `problems` which files can't be used.
     pub(super) fn of(directories: &[PathBuf], problems: &mut BTreeMap<PathBuf, String>) -> Self {
         let mut layout = Self { pairs: BTreeSet::new(), files: BTreeSet::new(), unknown: Vec::new() };
         for directory in directories {
@@ -51,13 +51,14 @@ impl Layout {
         layout
     }
 
-    /// Whether a pair that is no longer complete is to be kept: while either file is there, it may be being replaced.
+    /// True if a pair that is no longer complete is to be kept: while either file exists, the pair may be being
+    /// replaced.
     pub(super) fn keeps(&self, files: &Files) -> bool {
         let hidden = self.unknown.iter().any(|directory| files.certificate.starts_with(directory));
         hidden || self.files.contains(&files.certificate) || self.files.contains(&files.key)
     }
 
-    /// Takes in a directory's files and gives its sub-directories.
+    /// Adds a directory's files; returns its sub-directories.
     fn list(&mut self, directory: &Path, problems: &mut BTreeMap<PathBuf, String>) -> Vec<PathBuf> {
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
@@ -69,7 +70,7 @@ impl Layout {
         };
         let mut sub_directories = Vec::new();
         for path in entries.flatten().map(|entry| entry.path()) {
-            // Hidden ones are editors' and Kubernetes' own.
+            // Hidden files are editors' and Kubernetes' own.
             if file_name(&path).starts_with('.') {
                 continue;
             }
@@ -78,7 +79,7 @@ impl Layout {
                     .insert(directory.to_owned(), format!("more than {MAX_FILES} files; the rest is not looked at"));
                 break;
             }
-            // Following links, as certbot's files are.
+            // Symbolic links are followed, as certbot's files are links.
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_dir() => sub_directories.push(path),
                 Ok(metadata) if metadata.is_file() => drop(self.files.insert(path)),
@@ -120,12 +121,12 @@ fn is_certificate(file: &Path) -> bool {
     !is_key && ["crt", "cer", "pem"].iter().any(|known| extension == *known)
 }
 
-/// Whether a key's PEM block is in this file too.
+/// True if the file holds a key's PEM block too.
 fn holds_key(file: &Path) -> bool {
-    // It may be another file by now, also one that nothing comes out of.
+    // The file may have been replaced meanwhile, even by a FIFO that nothing writes to.
     match users::read(file, MAX_FILE_BYTES) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).contains("PRIVATE KEY-----"),
-        // Whoever reads the pair says so.
+        // Reading the pair reports the same error.
         Err(FileError::TooLarge { .. }) => true,
         Err(_) => false,
     }

@@ -1,8 +1,8 @@
-//! The user's own certificates: directories of PEM files, and the default certificate when it is a file.
+//! The user's own certificates: directories of PEM files, and a default certificate in a file.
 //!
-//! Promises: a change is picked up by itself within seconds; a bad update (half-written, mismatched, expired,
-//! unreadable) never evicts the good certificate before it; every file that is not served is named in the log with the
-//! reason, once. Refuses: to write anything into these directories.
+//! Promises: a change is picked up within seconds; a bad update (half-written, mismatched, expired, unreadable) never
+//! evicts the previous good certificate; every file that is not served is named in the log with the reason, once.
+//! Refuses: to write anything into these directories.
 
 mod file;
 mod layout;
@@ -22,36 +22,36 @@ use layout::Layout;
 use pki::Pair;
 use sds::catalog::{Catalog, DefaultCertificate};
 
-/// Where the user keeps certificates.
+/// The places of the user's certificates.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Directories with pairs, each with its sub-directories, one level deep.
+    /// Directories of pairs, each with its sub-directories, one level deep.
     pub directories: Vec<PathBuf>,
     /// Single pairs.
     pub pairs: Vec<Files>,
-    /// The default certificate, when it is the user's.
+    /// The default certificate, if it is the user's.
     pub default: Option<Files>,
 }
 
-/// The user's certificates as they were read last.
+/// The user's certificates as last read.
 pub struct Provided {
     sources: Sources,
     clock: Clock,
-    /// What is served, and from which files.
+    /// The pairs served, by their files.
     held: BTreeMap<Files, Arc<Pair>>,
-    /// What each file pair was when it was last looked at, so that an unchanged one is not parsed again.
+    /// The stamps of each pair's files when they were last looked at, so that unchanged files are not parsed again.
     stamps: HashMap<Files, Stamp>,
-    /// What is wrong with which file, as it was logged last.
+    /// The faults by file, as last logged.
     problems: BTreeMap<PathBuf, String>,
 }
 
 impl Provided {
-    /// Nothing is read yet.
+    /// Creates a reader that has read nothing yet.
     pub fn new(sources: Sources, clock: Clock) -> Self {
         Self { sources, clock, held: BTreeMap::new(), stamps: HashMap::new(), problems: BTreeMap::new() }
     }
 
-    /// Reads everything that has changed and puts it into the catalog. It blocks on the file system.
+    /// Reads every changed file and publishes it to the catalog. Blocks on the file system.
     pub fn read(&mut self, catalog: &Catalog) {
         let mut problems = BTreeMap::new();
         let mut layout = Layout::of(&self.sources.directories, &mut problems);
@@ -78,7 +78,7 @@ impl Provided {
                 problems.insert(files.certificate.clone(), self.explain(files, &error));
             }
         }
-        // A file that changes while it is read gets another stamp, so the next reading looks at it again.
+        // A file that changes during the reading gets another stamp, so the next reading looks at it again.
         match stamp {
             Some(stamp) => self.stamps.insert(files.clone(), stamp),
             None => self.stamps.remove(files),
@@ -103,7 +103,7 @@ impl Provided {
         }
     }
 
-    /// The default certificate stays what it was when its files turn bad.
+    /// Reads the default certificate. It stays as it was when its files turn bad.
     fn read_default(&mut self, catalog: &Catalog, problems: &mut BTreeMap<PathBuf, String>) {
         let Some(files) = self.sources.default.clone() else { return };
         let stamp = files.stamp();
@@ -122,7 +122,7 @@ impl Provided {
         }
     }
 
-    /// Logs what is wrong now and was not before, and what is right again.
+    /// Logs new faults, and those that are mended.
     fn report(&mut self, problems: BTreeMap<PathBuf, String>) {
         for (path, problem) in &problems {
             if self.problems.get(path) != Some(problem) {
@@ -135,7 +135,7 @@ impl Provided {
         self.problems = problems;
     }
 
-    /// All directories to watch. A single certificate may lie in one full of other things.
+    /// All directories to watch. A single pair's directory may be full of other files.
     fn watched(&self) -> Vec<(&Path, RecursiveMode)> {
         let directories = self.sources.directories.iter().map(|path| (path.as_path(), RecursiveMode::Recursive));
         let single = self.sources.pairs.iter().chain(&self.sources.default);

@@ -7,7 +7,7 @@ use base::changes::Changes;
 use sds::catalog::Catalog;
 
 impl Provided {
-    /// Reads now, and again whenever a file changes. Runs until the future is dropped.
+    /// Reads now, and again whenever a file changes. Runs until dropped.
     pub async fn keep_current(self, catalog: Arc<Catalog>) {
         let mut provided = self;
         let mut changes = Changes::of(provided.watched());
@@ -19,7 +19,7 @@ impl Provided {
             });
             match reading.await {
                 Ok(read) => provided = read,
-                // The runtime is shutting down, or the reading panicked, which would be a bug: what was read stays served.
+                // The runtime is shutting down, or the reading panicked by a bug: the pairs read stay served.
                 Err(error) => return tracing::error!(%error, "certificate files are no longer watched"),
             }
             changes.next().await;

@@ -1,8 +1,8 @@
-//! Which addresses a URL from a CA may lead to.
+//! Decides which addresses a CA's URL may lead to.
 //!
-//! The URL of a revocation list stands in the certificate. A CA that is broken or hostile must not make the sidecar knock
-//! on doors inside: so only public addresses are asked, and names are resolved here, so that what was checked is what is
-//! connected to.
+//! The URL of a revocation list is in the certificate. A broken or hostile CA must not make the sidecar probe internal
+//! hosts. So only public addresses are connected to, and names are resolved here: the address checked is the address
+//! used.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -25,7 +25,7 @@ impl Resolve for Public {
     }
 }
 
-/// Whether an address is one of the public Internet (RFC 6890 and the IANA's registries of special addresses).
+/// True if an address is public (RFC 6890 and IANA's registries of special-purpose addresses).
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -42,10 +42,10 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
         || address.is_documentation()
         || a == 0
         || a >= 240
-        // Carriers' own, protocol assignments, benchmarks.
+        // Carrier-grade NAT, protocol assignments, benchmarks.
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
-        // The nearest relay of 6to4 (RFC 7526), whoever runs it.
+        // The 6to4 relay anycast prefix (RFC 7526): whoever runs the nearest relay answers.
         || (a == 192 && b == 88 && c == 99)
         || (a == 198 && (18..20).contains(&b));
     !is_special
@@ -56,8 +56,8 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         return is_public_v4(inner);
     }
     let [first, second, third, ..] = address.segments();
-    // NAT64 (RFC 6052 §2.1) and 6to4 (RFC 3056 §2) have an IPv4 address within. NAT64's prefix for local use,
-    // 64:ff9b:1::/48 (RFC 8215), falls through: where in it the address stands is known to the translator alone.
+    // NAT64 (RFC 6052 §2.1) and 6to4 (RFC 3056 §2) embed an IPv4 address. NAT64's local-use prefix, 64:ff9b:1::/48 (RFC
+    // 8215), is refused below: only the translator knows where in it the IPv4 address is.
     if let [0x0064, 0xff9b, 0, 0, 0, 0, high, low] = address.segments() {
         return is_public_v4(embedded(high, low));
     }
@@ -111,7 +111,7 @@ mod tests {
             "2001:db8::1",
             "3fff::1",
             "::7f00:1",
-            // Other ways to write IPv4 into IPv6, or to leave the public Internet by it.
+            // Other ways to embed IPv4 in IPv6, or to leave the public Internet with it.
             "::ffff:0:1.1.1.1",
             "2001::101:101",
             "2001:20::1",

@@ -12,11 +12,11 @@ use reqwest::{Client, StatusCode, Url};
 
 use super::address::{Public, is_public};
 
-/// The largest list, in bytes: those of CAs that don't split theirs have some 10 MiB after a mass revocation.
+/// The largest list, in bytes: CAs that don't shard theirs reach some 10 MiB after a mass revocation.
 const MAX_BODY: usize = 20 * 1024 * 1024;
-/// How long a connection may take.
+/// The timeout of a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long all of it may take.
+/// The timeout of a whole request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Fetches lists.
@@ -25,25 +25,25 @@ pub(super) struct Fetcher {
     allow_private: bool,
 }
 
-/// Why there is no list.
+/// Reasons why a list could not be fetched.
 #[derive(Debug)]
 pub(super) enum FetchError {
-    /// It leads inside.
+    /// The URL leads to an address that is not public.
     NotPublic,
-    /// It leads to this port, where something else than a web server may listen.
+    /// The URL leads to this port, which is not a web server's own: another service may listen there.
     Port(u16),
     /// The server or the network failed.
     Request(reqwest::Error),
-    /// The server answered with this.
+    /// The server answered with this status.
     Status(StatusCode),
-    /// It is larger than what is read.
+    /// The list is larger than [`MAX_BODY`].
     TooLarge,
-    /// It is no URL that is fetched.
+    /// The URL can't be used.
     Url,
 }
 
 impl Fetcher {
-    /// One that goes to public addresses and the schemes' own ports only, or to any.
+    /// Creates a fetcher limited to public addresses and the schemes' own ports, or without that limit.
     ///
     /// # Errors
     /// When TLS can't be set up.
@@ -57,12 +57,12 @@ impl Fetcher {
         Ok(Self { client: client.build()?, allow_private })
     }
 
-    /// The list at a URL, as it is.
+    /// Fetches the list at a URL; returns its bytes unparsed.
     pub(super) async fn fetch(&self, url: &str) -> Result<Vec<u8>, FetchError> {
         let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
         let url = url.ok_or(FetchError::Url)?;
         let host = url.host_str().ok_or(FetchError::Url)?;
-        // An address is not resolved.
+        // A literal address is never resolved, so it is checked here.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         if !self.allow_private && literal.is_ok_and(|address| !is_public(address)) {
             return Err(FetchError::NotPublic);
@@ -131,7 +131,7 @@ mod tests {
             let error = refusal(url, false).await;
             assert!(matches!(error, FetchError::Port(_)), "{url}: {error}");
         }
-        // The answer to who goes there is another matter: nothing listens.
+        // Nothing listens where the permitted fetcher goes.
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         assert!(matches!(refusal(&format!("http://{taken}/"), true).await, FetchError::Request(_)));
     }

@@ -1,4 +1,4 @@
-//! What of a stored certificate matters to revocation.
+//! The parts of a stored certificate that matter to revocation.
 
 use protocol::CertificateId;
 use x509_parser::certificate::X509Certificate;
@@ -16,14 +16,15 @@ pub(super) struct Leaf {
     pub(super) id: CertificateId,
     pub(super) serial: String,
     pub(super) not_after: i64,
-    /// Where its CA tells what it revoked.
+    /// The URL of its CA's revocation list.
     pub(super) url: String,
-    /// Its issuer's certificate, DER.
+    /// The issuer's certificate, DER.
     pub(super) issuer: Vec<u8>,
 }
 
 impl Leaf {
-    /// None of a certificate that names no list that can be fetched, or whose chain has no issuer to verify it by.
+    /// Returns `None` if the certificate names no list that can be fetched, or its chain has no issuer to verify the
+    /// list by.
     pub(super) fn of(certificate: &Certificate) -> Option<Self> {
         let [leaf, issuer, ..] = certificate.pair.chain.as_slice() else { return None };
         let (_, parsed) = X509Certificate::from_der(leaf).ok()?;
@@ -41,7 +42,7 @@ fn url(leaf: &X509Certificate<'_>) -> Option<String> {
         _ => None,
     })?;
     let names = points.points.iter().filter_map(|point| match point.distribution_point.as_ref()? {
-        // One whose list is signed by somebody else could not be verified.
+        // A list signed by another issuer could not be verified.
         DistributionPointName::FullName(names) if point.crl_issuer.is_none() => Some(names),
         _ => None,
     });

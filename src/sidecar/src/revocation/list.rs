@@ -1,7 +1,7 @@
 //! Reads a revocation list (RFC 5280 §5), and finds certificates in it.
 //!
-//! Promises: a list says something only when the certificate's issuer is known to have signed it, it is of now, and it is
-//! about the certificate. Refuses: delta lists and lists of others' certificates.
+//! Promises: a list counts only when the certificate's issuer signed it, it is current, and its scope includes the
+//! certificate. Refuses: delta lists and indirect lists.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -17,29 +17,29 @@ use pki::signature::{Signed, Unverified};
 /// How far the CA's clock may be ahead of ours, in seconds.
 const CLOCK_SKEW: i64 = 5 * 60;
 
-/// What a list says.
+/// The result of reading a list.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Reading {
-    /// Which of the serial numbers asked for are revoked, and why, for a person.
+    /// The reasons, for a person, by serial number: those of the serial numbers asked for that are revoked.
     pub(super) revoked: HashMap<String, String>,
-    /// When the next list is there at the latest, seconds since 1970.
+    /// The latest time at which the next list is published, in seconds since 1970.
     pub(super) next_update: Option<i64>,
 }
 
-/// Why a list says nothing.
+/// Reasons why a list is ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ListError {
-    /// It is about other certificates.
+    /// The list's scope does not include the certificate.
     NotOurs(&'static str),
-    /// Its time has not come, or is over.
+    /// The list is not yet valid, or out of date.
     OutOfDate,
-    /// It can't be read.
+    /// The list can't be parsed.
     Parse(String),
-    /// The issuer's key did not sign it, or nobody here can tell: then it is anybody's word.
+    /// The issuer's key did not sign the list, or the signature can't be verified here.
     Signature(Unverified),
 }
 
-/// Looks for certificates of one issuer, given by its certificate in DER, in the list that was fetched from `url`.
+/// Looks for certificates of one issuer, given by its certificate in DER, in the list fetched from `url`.
 pub(super) fn read(der: &[u8], url: &str, issuer: &[u8], serials: &[&str], now: i64) -> Result<Reading, ListError> {
     let parse = |error: &dyn fmt::Display| ListError::Parse(error.to_string());
     let (rest, list) = CertificateRevocationList::from_der(der).map_err(|error| parse(&error))?;
@@ -68,8 +68,8 @@ pub(super) fn read(der: &[u8], url: &str, issuer: &[u8], serials: &[&str], now: 
     Ok(Reading { revoked: revoked.collect(), next_update })
 }
 
-/// Whether the list is a whole one and about servers' certificates; of one that is split, whether it is the part that
-/// the certificate names (RFC 5280 §6.3.3 (b) (2)).
+/// Checks the list's scope: complete, and of servers' certificates. A sharded list must be the shard that the
+/// certificate names (RFC 5280 §6.3.3 (b) (2)).
 fn scope(list: &CertificateRevocationList<'_>, url: &str) -> Result<(), ListError> {
     for extension in list.extensions() {
         match extension.parsed_extension() {

@@ -1,19 +1,20 @@
 //! Revocation lists: a certificate that its CA revoked is replaced at once.
 //!
-//! Where a stored certificate names a revocation list (CRL, RFC 5280 §5), the list is fetched and looked through, once for
-//! all certificates that share it, and again when its next one is due. Where CAs tell it by ARI, the engine asks them.
+//! If a stored certificate names a revocation list (CRL, RFC 5280 §5), the list is fetched and searched, once for all
+//! certificates that share it, and again when its next update is due. Revocations announced by ARI are the engine's
+//! business.
 //!
-//! Promises: a list counts only when the certificate's issuer signed it and it is of now; failures are told in the log,
-//! the metrics and the status, and change nothing else; what is fetched is bounded, in size, time and number.
-//! Refuses: to stop serving a revoked certificate: a visitor who does not look at revocations gets in, and the next one
-//! is on its way.
+//! Promises: a list counts only when the certificate's issuer signed it and it is current; failures are shown in the log,
+//! the metrics and the status, and change nothing else; size, time and number of fetches are bounded.
+//! Refuses: to stop serving a revoked certificate: visitors whose browsers don't check revocation get in, and the
+//! replacement is on its way.
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `leaf.rs` | what of a certificate matters |
-//! | `fetch.rs`, `address.rs` | gets a list, and from where |
+//! | `leaf.rs` | the parts of a certificate that matter |
+//! | `fetch.rs`, `address.rs` | fetches a list, from permitted addresses |
 //! | `list.rs` | reads a list |
-//! | `schedule.rs` | when to get which |
+//! | `schedule.rs` | schedules the fetches |
 
 mod address;
 mod fetch;
@@ -25,8 +26,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
@@ -41,13 +41,14 @@ use list::Reading;
 use schedule::Schedule;
 use storage::{CertificateKey, Store, StoreError};
 
-/// How long certificates that are stored may follow each other before their lists are looked for.
+/// The quiet time after a stored certificate before the lists are looked for: certificates stored meanwhile are taken
+/// along.
 const QUIET: Duration = Duration::from_secs(1);
-/// The longest rest: the wall clock may have been set in the meantime.
+/// The longest sleep: the wall clock may have been set in the meantime.
 const LONGEST_REST: Duration = Duration::from_secs(60);
-/// The most lists that are fetched at once: each may take tens of megabytes of memory.
+/// The most lists fetched at once: each may take tens of megabytes of memory.
 const AT_ONCE: usize = 2;
-/// Whose replacements these are, on the board.
+/// The source of these replacements on the wants board.
 const SOURCE: &str = "revocation";
 
 /// Watches the revocation lists.
@@ -55,16 +56,16 @@ pub struct Revocation {
     store: Arc<dyn Store>,
     wants: Arc<WantsBoard>,
     clock: Clock,
-    /// None: no list is looked at.
+    /// `None` if revocation lists are not looked at.
     fetcher: Option<Fetcher>,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    /// What was found of stored certificates, by resolver, names and serial number.
+    /// The revoked certificates found, by resolver, names and serial number.
     revoked: BTreeMap<(CertificateKey, String), Revoked>,
-    /// Lists that could not be had the last time, and why.
+    /// The URLs of lists that failed the last time, and why.
     failing: BTreeMap<String, String>,
     fetched: u64,
     failed: u64,
@@ -74,30 +75,31 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revoked {
-    /// Its resolver.
+    /// The certificate's resolver.
     pub resolver: String,
-    /// Its names.
+    /// The certificate's names.
     pub names: Vec<String>,
-    /// Its serial number, in lower-case hexadecimal.
+    /// The certificate's serial number, in lower-case hexadecimal.
     pub serial: String,
-    /// When and why, for a person.
+    /// The time and reason of the revocation, for a person.
     pub reason: String,
 }
 
-/// How the lists are.
+/// Counts of the lists, and their present failures.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lists {
-    /// How many were read since the start.
+    /// The number of lists read since the start.
     pub read: u64,
-    /// How many could not be had or read.
+    /// The number of lists that could not be fetched or read.
     pub failed: u64,
-    /// Those that could not the last time, by their URLs, and why.
+    /// The URLs of lists that failed the last time, and why.
     pub failing: BTreeMap<String, String>,
 }
 
 impl Revocation {
-    /// Of what is in this store. With `enabled` off, nothing is looked at; `allow_private` allows URLs that lead inside.
+    /// Watches the lists of certificates in this store. With `enabled` off, nothing is watched; `allow_private` allows
+    /// URLs to addresses that are not public.
     pub fn new(
         store: Arc<dyn Store>,
         wants: Arc<WantsBoard>,
@@ -116,13 +118,13 @@ impl Revocation {
         self.state().revoked.values().cloned().collect()
     }
 
-    /// How the lists are.
+    /// Counts of the lists, and their present failures.
     pub fn lists(&self) -> Lists {
         let state = self.state();
         Lists { read: state.fetched, failed: state.failed, failing: state.failing.clone() }
     }
 
-    /// Watches. Runs until the store is closed or this is dropped; ends at once when there is nothing to do.
+    /// Watches until the store is closed or the future dropped; ends at once when there is nothing to do.
     pub async fn run(&self) {
         let Some(fetcher) = &self.fetcher else { return };
         let mut changes = self.store.watch();
@@ -155,7 +157,7 @@ impl Revocation {
         }
     }
 
-    /// Brings what is known of the stored certificates up to date, by their versions.
+    /// Brings the known leaves up to date with the stored certificates, by their versions.
     async fn leaves(&self, leaves: &mut HashMap<String, Option<Leaf>>) -> Result<(), StoreError> {
         let certificates = self.store.certificates().await?;
         let now = self.clock.now_seconds();
@@ -163,7 +165,7 @@ impl Revocation {
         for certificate in certificates.into_iter().filter(|certificate| certificate.facts.not_after > now) {
             let version = certificate.pair.version.clone();
             let known = leaves.remove(&version);
-            // One after the other: the names of one may have been altered, with the chain the same.
+            // Leaves are replaced one by one: the names of a certificate may have changed with the chain the same.
             let leaf = known.filter(|leaf| leaf.as_ref().is_none_or(|leaf| leaf.id == certificate.facts.id));
             current.insert(version, leaf.unwrap_or_else(|| Leaf::of(&certificate)));
         }
@@ -171,7 +173,7 @@ impl Revocation {
         Ok(())
     }
 
-    /// What is stored no longer is of no interest.
+    /// Forgets certificates and lists that are no longer stored.
     fn forget(&self, leaves: &HashMap<String, Option<Leaf>>) {
         let stored: HashSet<(CertificateKey, String)> = leaves.values().flatten().map(key).collect();
         let named: HashSet<&str> = leaves.values().flatten().map(|leaf| leaf.url.as_str()).collect();
@@ -195,7 +197,7 @@ impl Revocation {
                 state.failing.remove(url);
                 schedule.was_read(url, next_update, now);
                 for leaf in leaves {
-                    // One that was on hold may be good again.
+                    // A certificate on hold may have been released.
                     let Some(reason) = revoked.get(&leaf.serial) else {
                         state.revoked.remove(&key(leaf));
                         continue;
@@ -231,7 +233,7 @@ impl Revocation {
         }
     }
 
-    /// Tells the engine what is to be replaced.
+    /// Tells the engine which certificates to replace.
     fn tell(&self) {
         let replacement = |((_, _), revoked): (&(CertificateKey, String), &Revoked)| protocol::Replacement {
             certificate: protocol::CertificateId { resolver: revoked.resolver.clone(), names: revoked.names.clone() },
@@ -242,7 +244,7 @@ impl Revocation {
         self.wants.replace(SOURCE, replacements);
     }
 
-    // A panic while the lock is held would be a bug of ours; the state is whole at every moment.
+    // A panic while the lock is held would be our bug; the state is consistent at every moment.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -272,12 +274,12 @@ async fn look(
         Err(error) => return (url, leaves, Err(error.to_string())),
     };
     let (from, wanted, now) = (url.clone(), leaves.clone(), clock.now_seconds());
-    // A large list takes a while to read. It is cancelled only when the runtime ends, and panics only by a bug.
+    // Reading a large list takes a while. The task is cancelled only when the runtime ends, and panics only by a bug.
     let read = spawn_blocking(move || read_for_all(&body, &from, &wanted, now)).await;
     (url, leaves, read.unwrap_or_else(|error| Err(error.to_string())))
 }
 
-/// The certificates that share a list have one issuer, or several certificates of it.
+/// Reads a list for all certificates that share it: they have one issuer, or several certificates of the issuer.
 fn read_for_all(body: &[u8], url: &str, leaves: &[Leaf], now: i64) -> Result<Reading, String> {
     let mut by_issuer: BTreeMap<&[u8], Vec<&str>> = BTreeMap::new();
     for leaf in leaves {
@@ -292,7 +294,7 @@ fn read_for_all(body: &[u8], url: &str, leaves: &[Leaf], now: i64) -> Result<Rea
     Ok(all)
 }
 
-/// Waits for a change of the stored certificates, and for those that follow it at once; says whether the store is open.
+/// Waits for a change of the stored certificates, and for those that follow at once; returns whether the store is open.
 async fn changed(changes: &mut Receiver<CertificateKey>) -> bool {
     match changes.recv().await {
         Err(RecvError::Closed) => return false,

@@ -1,10 +1,10 @@
-//! When to fetch which list.
+//! Schedules when to fetch which list.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-/// The bounds of the wait for the next list, in seconds: some CAs say minutes, some weeks, and all of them publish early
-/// when they revoke in bulk.
+/// The bounds of the wait for the next list, in seconds: some CAs announce minutes, some weeks, and all of them publish
+/// early when they revoke in bulk.
 const SHORTEST: i64 = 60 * 60;
 /// See [`SHORTEST`].
 const LONGEST: i64 = 24 * 60 * 60;
@@ -12,11 +12,11 @@ const LONGEST: i64 = 24 * 60 * 60;
 const FIRST_RETRY: i64 = 10 * 60;
 /// See [`FIRST_RETRY`].
 const LAST_RETRY: i64 = 6 * 60 * 60;
-/// How much earlier than that at most, as one part of so many: many sidecars share a list.
+/// The jitter, as one part of so many of the wait: many sidecars share a list.
 const JITTER_PART: i64 = 5;
-/// How long a list that is new here waits at most, in seconds.
+/// The longest wait of a list that is new, in seconds.
 const FIRST_SPREAD: i64 = 5;
-/// The most lists. The CAs that split theirs the most have some hundred parts.
+/// The most lists. The CAs that shard theirs the most have some hundred shards.
 const MAX_LISTS: usize = 10_000;
 
 /// The lists that are followed.
@@ -27,7 +27,7 @@ pub(super) struct Schedule {
 
 #[derive(Default)]
 struct Turn {
-    /// Seconds since 1970.
+    /// The time of the next fetch, in seconds since 1970.
     at: i64,
     failures: u32,
 }
@@ -45,26 +45,26 @@ impl Schedule {
         }
     }
 
-    /// Those whose time has come.
+    /// The lists that are due.
     pub(super) fn due(&self, now: i64) -> Vec<&str> {
-        // A clock that went back must not make anybody wait for years.
+        // A clock that went back must not make a list wait for years.
         let is_due = |turn: &Turn| turn.at <= now || turn.at.saturating_sub(now) > LONGEST;
         self.lists.iter().filter(|(_, turn)| is_due(turn)).map(|(url, _)| url.as_str()).collect()
     }
 
-    /// How long until the next one is due; none when there are none.
+    /// The time until the next list is due; `None` if there are no lists.
     pub(super) fn rest(&self, now: i64) -> Option<Duration> {
         let next = self.lists.values().map(|turn| turn.at).min()?;
         Some(Duration::from_secs(u64::try_from(next.saturating_sub(now)).unwrap_or(0)))
     }
 
-    /// A list was read, whose next one is there at this time, in seconds since 1970.
+    /// Reschedules a list that was read; `next_update` is in seconds since 1970.
     pub(super) fn was_read(&mut self, url: &str, next_update: Option<i64>, now: i64) {
         let wait = next_update.map_or(LONGEST, |next| next.saturating_sub(now)).clamp(SHORTEST, LONGEST);
         self.wait(url, wait, now, 0);
     }
 
-    /// It could not be had, or says nothing.
+    /// Reschedules a list that could not be fetched or is ignored.
     pub(super) fn has_failed(&mut self, url: &str, now: i64) {
         let failures = self.lists.get(url).map_or(0, |turn| turn.failures).saturating_add(1);
         let doublings = failures.saturating_sub(1).min(10);
@@ -80,7 +80,7 @@ impl Schedule {
     }
 }
 
-/// A random number from 0 to below `bound`. Without randomness it is 0, which spreads nothing and harms nobody.
+/// A random number from 0 to below `bound`. Without randomness it is 0: no jitter, no harm.
 fn random_below(bound: i64) -> i64 {
     let mut bytes = [0; 8];
     if aws_lc_rs::rand::fill(&mut bytes).is_err() {

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-/// It answers from memory; whoever takes longer hangs.
+/// The timeout of a request: Envoy answers from memory, so a slower one hangs.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// The most that is read of an answer: statistics of one filter are a few lines.
 const MAX_ANSWER: usize = 1024 * 1024;
@@ -26,12 +26,12 @@ impl Admin {
         Self { socket: socket.to_owned() }
     }
 
-    /// Whether it serves.
+    /// Returns whether Envoy is ready.
     pub(super) async fn is_ready(&self) -> bool {
         self.ask(Method::GET, "/ready").await.is_some_and(|(status, _)| status == 200)
     }
 
-    /// Takes no new connections, and asks the clients of the old ones to leave.
+    /// Drains the listeners: no new connections, and clients of the old ones are asked to leave.
     pub(super) async fn drain(&self) -> bool {
         self.ask(Method::POST, "/drain_listeners?graceful&skip_exit").await.is_some_and(|(status, _)| status == 200)
     }
@@ -42,14 +42,14 @@ impl Admin {
         all.into_iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    /// How many requests are under way, those to this interface aside.
+    /// The number of requests under way, except those to this interface.
     pub(super) async fn requests(&self) -> Option<u64> {
         let active = self.statistics("downstream_rq_active").await?;
         let others = active.iter().filter(|(name, _)| name.starts_with("http.") && !name.starts_with("http.admin."));
         Some(others.filter_map(|(_, value)| value.parse::<u64>().ok()).sum())
     }
 
-    /// Statistics with this in their names. Dots stand for anything here, so there may be more.
+    /// Statistics with this in their names. Dots match any character, so there may be more.
     pub(super) async fn statistics(&self, part: &str) -> Option<Vec<(String, String)>> {
         let (_, text) = self.ask(Method::GET, &format!("/stats?filter={part}")).await?;
         let lines = text.lines().filter_map(|line| line.split_once(": "));
@@ -65,7 +65,7 @@ impl Admin {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
         let request = Request::builder().method(method).uri(path).header("host", "admin");
         let request = request.body(Empty::<Bytes>::new()).ok()?;
-        // It ends with the answer: this is the only request.
+        // The connection ends with the answer to its only request.
         tokio::spawn(connection);
         let response = sender.send_request(request).await.ok()?;
         let status = response.status().as_u16();

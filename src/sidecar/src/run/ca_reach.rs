@@ -1,7 +1,7 @@
-//! Why Envoy can't reach a CA, by the statistics of its cluster: to the plugin a server that is down and a certificate
-//! that is refused look alike (envoyproxy/envoy#44746).
+//! Finds out why Envoy can't reach a CA, from the statistics of its cluster: for the plugin a server that is down and a
+//! certificate that is refused look alike (envoyproxy/envoy#44746).
 //!
-//! Promises: what is wrong is told within seconds after the first try, and that it is over with the next one.
+//! Promises: a fault is reported within seconds after the first attempt, and its end after the next successful one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,27 +15,27 @@ use crate::ca_reach::CaReach;
 use base::clock::Clock;
 use storage::Store;
 
-/// How often the statistics are looked at, as long as no CA was asked after the start, and later while something fails.
+/// The interval of the statistics, until a CA was asked after the start, and while a certificate fails.
 const AT_THE_START: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(5);
-/// How long the start is: who has nothing to order asks no CA.
+/// The length of the start: an instance with nothing to order asks no CA.
 const START: Duration = Duration::from_secs(60);
 
 /// A CA, as people know it.
 #[derive(Clone, Debug)]
 pub struct Ca {
-    /// The name of its cluster.
+    /// The name of the CA's cluster.
     pub cluster: String,
     /// The host and port.
     pub at: String,
-    /// The name that its certificate must have.
+    /// The name that the CA's certificate must have.
     pub name: String,
-    /// The place where the roots stand that it is trusted by.
+    /// The source of the trusted roots.
     pub roots: String,
 }
 
 impl Ca {
-    /// That CA. `ca_bundle` is what the system trusts.
+    /// Describes this CA. `ca_bundle` is the file that the system trusts.
     pub fn new(ca: &ca::Ca, ca_bundle: &str) -> Self {
         let trust = &ca.trust;
         let system = format!("--ca-bundle {ca_bundle}");
@@ -50,7 +50,7 @@ impl Ca {
     }
 }
 
-/// Looks at these CAs for as long as it is polled.
+/// Watches these CAs for as long as it is polled.
 pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store: Arc<dyn Store>, clock: Clock) {
     let started = Instant::now();
     let mut watched: Vec<(Ca, Counters, bool)> = cas.into_iter().map(|ca| (ca, Counters::default(), false)).collect();
@@ -61,7 +61,7 @@ pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store
             continue;
         }
         for (ca, before, is_known) in &mut watched {
-            // None while Envoy is down.
+            // There are no counters while Envoy is down.
             let Some(now) = counters(&ca.cluster, &admin).await else { continue };
             if let Some(sight) = judge(before, &now) {
                 *is_known = true;
@@ -72,7 +72,7 @@ pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store
     }
 }
 
-/// True when a certificate could not be got.
+/// True if the last attempt for a certificate failed.
 async fn is_failing(store: &dyn Store) -> bool {
     let progress = store.all_progress().await.unwrap_or_default();
     progress.iter().any(|progress| progress.attempt.as_ref().is_some_and(|attempt| attempt.failures > 0))
@@ -91,11 +91,11 @@ fn tell(ca: &Ca, sight: Result<(), Trouble>, reach: &CaReach, now: i64) {
     }
 }
 
-/// Statistics of a cluster by their names behind its own.
+/// The statistics of a cluster, by their names without the cluster's prefix.
 type Counters = BTreeMap<String, u64>;
 
 async fn counters(cluster: &str, admin: &Admin) -> Option<Counters> {
-    // As Envoy writes it.
+    // Envoy replaces colons in statistics' names.
     let prefix = format!("cluster.{}.", cluster.replace(':', "_"));
     let all = admin.statistics(&prefix).await?;
     let of_cluster = all.into_iter().filter_map(|(name, value)| {
@@ -105,25 +105,25 @@ async fn counters(cluster: &str, admin: &Admin) -> Option<Counters> {
     Some(of_cluster.collect())
 }
 
-/// What keeps Envoy from a CA.
+/// The obstacles between Envoy and a CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
-    /// Nothing answers in time.
+    /// Connections time out.
     Silence,
-    /// Nothing listens.
+    /// Connections are refused.
     Nobody,
-    /// What listens does not speak TLS, or not as we do.
+    /// The server does not speak TLS, or no common version.
     NoTls,
     /// The name has no address.
     NoAddress,
     /// The certificate is for another name.
     OtherName,
-    /// No root vouches for its certificate.
+    /// The certificate is issued by no trusted root.
     Untrusted,
 }
 
-/// The counters of what goes wrong; those first that say more, since a connection that fails for them counts as failed
-/// besides.
+/// The counters of each obstacle, the more specific first, since a connection that fails for one of them counts as
+/// failed besides.
 const TROUBLES: [(&str, Trouble); 5] = [
     ("ssl.fail_verify_error", Trouble::Untrusted),
     ("ssl.fail_verify_san", Trouble::OtherName),
@@ -132,10 +132,10 @@ const TROUBLES: [(&str, Trouble); 5] = [
     ("upstream_cx_connect_fail", Trouble::Nobody),
 ];
 
-/// What has happened between two looks; none when nobody has tried.
+/// Compares two readings; `None` if Envoy made no attempt in between.
 fn judge(before: &Counters, now: &Counters) -> Option<Result<(), Trouble>> {
     let value = |counters: &Counters, name: &str| counters.get(name).copied().unwrap_or_default();
-    // An Envoy that was started again counts from 0.
+    // A restarted Envoy counts from 0.
     let has_grown = |name: &str| match (value(before, name), value(now, name)) {
         (before, now) if now < before => now > 0,
         (before, now) => now > before,
@@ -152,7 +152,7 @@ fn judge(before: &Counters, now: &Counters) -> Option<Result<(), Trouble>> {
 }
 
 impl Trouble {
-    /// For a person.
+    /// The reason for a person.
     fn reason(self, ca: &Ca) -> String {
         let Ca { at, name, roots, .. } = ca;
         match self {

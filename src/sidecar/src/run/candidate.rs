@@ -1,6 +1,6 @@
 //! A configuration that Envoy is asked to validate.
 //!
-//! Promises: the file with it, in which tokens are, is there only as long as Envoy reads it, however that ends.
+//! Promises: the file with the configuration, which holds tokens, exists only while Envoy reads it, however that ends.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use base::files::Directory;
 /// Has Envoy validate a configuration, without starting anything.
 ///
 /// # Errors
-/// With Envoy's own words when it refuses it.
+/// With Envoy's own words when it refuses the configuration.
 pub(super) async fn validate(candidate: &Candidate, binary: &Binary, layout: &Layout) -> Result<(), RunError> {
     let whole = candidate().map_err(RunError::Configuration)?;
     let file = Passing(layout.candidate());
@@ -21,12 +21,12 @@ pub(super) async fn validate(candidate: &Candidate, binary: &Binary, layout: &La
     envoy::validate(binary, &file.0).await
 }
 
-/// A file that goes with this.
+/// A file that is removed on drop.
 struct Passing(PathBuf);
 
 impl Drop for Passing {
     fn drop(&mut self) {
-        if let Err(error) = Directory::beside(&self.0).and_then(|(directory, name)| directory.remove(&name)) {
+        if let Err(error) = Directory::of_entry(&self.0).and_then(|(directory, name)| directory.remove(&name)) {
             tracing::warn!("{error}");
         }
     }
@@ -44,12 +44,12 @@ mod tests {
     use super::*;
     use base::environment::Passed;
 
-    /// Reads its file, says it back and ends with this.
+    /// Runs a validation that prints the file and exits with this status.
     async fn asked(ends_with: u8) -> (Result<(), RunError>, tempfile::TempDir) {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("envoy");
         let script = format!("#!/bin/sh\nfor file; do :; done\n/bin/cat \"$file\"\nexit {ends_with}\n");
-        // Written by another process: a file that a child of another test's still has open for writing can't be started.
+        // Written by another process: a file that a child of another test still has open for writing can't be executed.
         let write = "printf %s \"$1\" > \"$0\" && chmod 700 \"$0\"";
         assert!(Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(script).status().unwrap().success());
         let hidden = vec![SecretText::new("0123456789abcdef-token".to_owned())];

@@ -9,20 +9,20 @@ use super::admin::Admin;
 use super::envoy::Envoy;
 use super::ports::{self, Port};
 
-/// How long Envoy may take to come up: it compiles the plugin, and waits for certificates and DNS.
+/// The time Envoy has to come up: it compiles the plugin, and waits for certificates and DNS.
 const COMING_UP: Duration = Duration::from_secs(60);
-/// The reason that is told when Envoy refuses what it has found valid, and every port is free.
+/// The reason reported when Envoy refuses a configuration that it validated before, and every port is free.
 const CANNOT_SERVE: &str = "it can't listen and route as configured";
-/// Statistics of clusters, listeners and routes, which come from files of ours. Certificates are none: one that is refused is
-/// replaced.
+/// The update counters of clusters, listeners and routes, which come from our files. Certificates are left out: a
+/// rejected one is replaced.
 const UPDATES: &str = "^(cluster_manager.cds|listener_manager.lds|http[.].*[.]rds[.].*)[.]update_(rejected|success)$";
-/// How often Envoy is asked meanwhile.
+/// The interval at which Envoy is asked.
 const ASKING: Duration = Duration::from_millis(20);
 
-/// Waits until Envoy serves with all its listeners. To be called on the thread that starts Envoy.
+/// Waits until Envoy serves with all its listeners. Call it on the thread that starts Envoy.
 ///
 /// # Errors
-/// When it does not, or not alone.
+/// When Envoy does not come up, or another one listens on the same ports.
 pub(super) async fn is_up(envoy: &mut Envoy, admin: &Admin, ports: &[Port]) -> Result<(), RunError> {
     let deadline = Instant::now() + COMING_UP;
     let serves = tokio::select! {
@@ -32,10 +32,10 @@ pub(super) async fn is_up(envoy: &mut Envoy, admin: &Admin, ports: &[Port]) -> R
     };
     let own = envoy.pid();
     if serves {
-        // One that was started in the same moment.
+        // Another Envoy may have been started at the same moment.
         return own.map_or(Ok(()), |pid| ports::alone(ports, pid));
     }
-    // Somebody took one meanwhile, or the sidecar did.
+    // Another process took a port meanwhile, or the sidecar did.
     let mut refused = ports::refused(ports, None).map_err(RunError::Rights)?;
     refused.retain(|refusal| refusal.holder() != own || own.is_none());
     Err(match refused.is_empty() {
@@ -44,10 +44,10 @@ pub(super) async fn is_up(envoy: &mut Envoy, admin: &Admin, ports: &[Port]) -> R
     })
 }
 
-/// Waits until Envoy has taken all that it watches, or refused some of it, and says which.
+/// Waits until Envoy has accepted all watched files or rejected one; returns whether all were accepted.
 async fn serves(admin: &Admin) -> bool {
     loop {
-        // Asked first: everything that Envoy was given at its start has been taken or refused when it is ready.
+        // Asked first: once Envoy is ready, everything given to it at its start has been accepted or rejected.
         let is_ready = admin.is_ready().await;
         let updates = admin.statistics(UPDATES).await.unwrap_or_default();
         let has = |end: &str| updates.iter().any(|(name, count)| name.ends_with(end) && count != "0");

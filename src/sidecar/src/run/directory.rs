@@ -1,7 +1,7 @@
 //! The directory of a running `run`: its sockets, Envoy's files, and a lock.
 //!
-//! Promises: nobody else can look into it; one `run` uses it at a time; what a killed one left in the place for temporary
-//! files is removed by the next.
+//! Promises: no other user can look into it; one `run` uses it at a time; the temporary directory of a killed `run` is
+//! removed by the next.
 
 use std::ffi::OsStr;
 use std::fs::{Metadata, Permissions};
@@ -12,44 +12,44 @@ use super::RunError;
 use base::files::atomic_file;
 use base::files::{self, FileError, Lock, Owners};
 
-/// Only the owner may pass: Envoy runs as the same user.
+/// The directory's mode: only the owner may enter, since Envoy runs as the same user.
 const MODE: u32 = 0o700;
-/// The mark's own.
+/// The mode of the mark.
 const MARK_MODE: u32 = 0o600;
-/// How the names of temporary ones begin.
+/// The prefix of temporary directories' names.
 const PREFIX: &str = "envoy-autocert-";
 /// The name of the lock's file.
 const LOCK: &str = "lock";
-/// The name of a file that says that a directory is a temporary one: those that a user has named are never removed.
+/// The name of the file that marks a directory as temporary: directories that a user has named are never removed.
 const MARK: &str = "temporary";
 
 /// A directory that is ours as long as this lives.
 pub struct Directory {
     path: PathBuf,
-    /// Let go of by the system, however the process ends.
+    /// The lock, released by the system however the process ends.
     _lock: Lock,
-    /// Removed at the end, when it is only for this run.
+    /// The temporary directory, removed at the end.
     _temporary: Option<tempfile::TempDir>,
 }
 
 impl Directory {
-    /// This directory; it is made when it is not there. Unset, one that is removed at the end.
+    /// Opens this directory; creates it if it is missing. If unset, creates a temporary directory.
     ///
     /// # Errors
-    /// When it can't be made, belongs to somebody else, or is in use.
+    /// When it can't be created, belongs to another user, or is in use.
     pub fn open(path: Option<&Path>) -> Result<Self, RunError> {
         match path {
             Some(path) => Self::at(path, None),
             None => {
                 let in_which = std::env::temp_dir();
-                // Whatever the umask is.
+                // The mode must not depend on the umask.
                 let mode = Permissions::from_mode(MODE);
                 sweep(&in_which);
                 let temporary = tempfile::Builder::new().prefix(PREFIX).permissions(mode).tempdir();
                 let temporary = temporary.map_err(|error| RunError::File { path: in_which, error })?;
                 let path = temporary.path().to_owned();
                 let directory = Self::at(&path, Some(temporary))?;
-                // Behind the lock: whoever sweeps must not come between.
+                // Marked under the lock, so that a sweep can't come between.
                 directory.mark()?;
                 Ok(directory)
             }
@@ -73,15 +73,15 @@ impl Directory {
         marked().map_err(RunError::Directory)
     }
 
-    /// Where it is, absolute.
+    /// The directory's absolute path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Removes the directories of those that were killed: ours, and their locks let go of.
+/// Removes the temporary directories of killed runs: ours, and unlocked.
 fn sweep(place: &Path) {
-    // Others may write into it as well; what is removed is judged by itself.
+    // Others may write into it as well; each directory in it is checked by itself.
     let Ok(place) = files::Directory::open(place, Owners::AnybodyAmongOthers) else { return };
     let names = place.names().unwrap_or_default();
     for name in names.iter().filter(|name| name.to_string_lossy().starts_with(PREFIX)) {
@@ -94,7 +94,7 @@ fn sweep(place: &Path) {
     }
 }
 
-/// Removes the directory of this name, if it is ours and nobody uses it; says whether it was.
+/// Removes the directory of this name if it is ours and unused; returns whether it was.
 fn remove_dead(place: &files::Directory, name: &OsStr) -> Result<bool, FileError> {
     let own = rustix::process::geteuid().as_raw();
     let is_ours = |found: &Metadata| found.is_dir() && found.uid() == own && found.mode() & 0o7777 == MODE;
@@ -103,11 +103,11 @@ fn remove_dead(place: &files::Directory, name: &OsStr) -> Result<bool, FileError
     }
     let directory = files::Directory::open(&place.path_of(name), Owners::Ours)?;
     let lock = OsStr::new(LOCK);
-    // One without a lock's file is about to be used, and one without the mark is somebody's own.
+    // A directory without a lock file is about to be used, and one without the mark is the user's own.
     if directory.look(lock)?.is_none() || directory.look(OsStr::new(MARK))?.is_none() {
         return Ok(false);
     }
-    // Held until all is removed, so that nobody uses it meanwhile.
+    // Held until everything is removed, so that no `run` uses the directory meanwhile.
     let _lock = match directory.lock(lock) {
         Err(FileError::Locked(_)) => return Ok(false),
         locked => locked?,
@@ -171,7 +171,7 @@ mod tests {
         let marked = Directory::at(&dead, None).unwrap();
         marked.mark().unwrap();
         drop(marked);
-        // As `mktemp -d` of a user's makes it.
+        // The directory is like one of `mktemp -d`.
         let named = make("envoy-autocert-named", MODE);
         fs::write(named.join("acme.json"), "{}").unwrap();
         drop(Directory::at(&named, None).unwrap());
@@ -184,7 +184,7 @@ mod tests {
         fs::write(other.join(LOCK), "").unwrap();
         let link = place.path().join("envoy-autocert-link");
         std::os::unix::fs::symlink(&other, &link).unwrap();
-        // As the system's own place is.
+        // The mode is that of the system's directory.
         fs::set_permissions(place.path(), Permissions::from_mode(0o1777)).unwrap();
         sweep(place.path());
         assert!(!dead.exists());

@@ -1,7 +1,7 @@
 //! Envoy as a child process.
 //!
-//! Promises: it never outlives us, also when we are killed; a signal of the terminal reaches it by us alone, so that it
-//! ends in order; it gets no more of our environment than it is said to; what it logs is in our log.
+//! Promises: Envoy never outlives us, even if we are killed; a signal from the terminal reaches Envoy through us alone,
+//! so that it ends gracefully; Envoy gets only the permitted part of our environment; Envoy's log is in our log.
 
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -24,21 +24,21 @@ use crate::privileges;
 use base::environment::Passed;
 use base::program::own_binary;
 
-/// How long it may take to end once it was asked to.
+/// The time Envoy has to end after SIGTERM.
 const ENDING: Duration = Duration::from_secs(5);
-/// How long validating may take: with ten thousand routers it is a few seconds.
+/// The timeout of a validation: with ten thousand routers it takes a few seconds.
 const VALIDATING: Duration = Duration::from_secs(120);
 
-/// How it is started.
+/// The way Envoy is started.
 #[derive(Clone)]
 pub(super) struct Binary {
-    /// Envoy.
+    /// Envoy's path.
     pub(super) path: PathBuf,
-    /// Arguments of the user's.
+    /// The user's arguments.
     pub(super) arguments: Vec<String>,
-    /// Its whole environment.
+    /// Envoy's whole environment.
     pub(super) environment: Passed,
-    /// Tokens of its configuration: nothing that it says is shown with them.
+    /// The tokens of the configuration, which are removed from any shown output.
     pub(super) hidden: Vec<SecretText>,
 }
 
@@ -49,17 +49,17 @@ pub(super) struct Envoy {
 }
 
 impl Envoy {
-    /// Starts it. To be called on the main thread: the system ends it when the thread that started it ends, and the right
-    /// to listen on ports below 1024 is that thread's to give.
+    /// Starts Envoy. Call it on the main thread: the system ends Envoy when the thread that started it ends, and only
+    /// that thread can pass on the right to listen on ports below 1024.
     ///
     /// # Errors
-    /// When it can't be started.
+    /// When Envoy can't be started.
     pub(super) fn start(binary: &Binary, bootstrap: &Path) -> Result<Self, RunError> {
         let failed = |error| RunError::Start { path: binary.path.clone(), error };
         let mut command = Command::new(own_binary());
         command.arg("exec-envoy").arg(std::process::id().to_string()).arg(&binary.path);
         command.args(["--use-dynamic-base-id", "-c"]).arg(bootstrap).args(&binary.arguments);
-        // What becomes Envoy passes its own environment on.
+        // The process that becomes Envoy passes its own environment on.
         command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
         let (read, write) = io::pipe().map_err(failed)?;
@@ -68,12 +68,12 @@ impl Envoy {
         Ok(Self { child: privileges::lending(|| command.spawn()).map_err(failed)?, log })
     }
 
-    /// The process, unless it has ended.
+    /// The process id, unless Envoy has ended.
     pub(super) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until Envoy ends by itself; returns its exit status in words.
     pub(super) async fn ended(&mut self) -> String {
         let how = match self.child.wait().await {
             Ok(status) => said(status),
@@ -83,38 +83,38 @@ impl Envoy {
         how
     }
 
-    /// Sends it a signal, if it is there.
+    /// Sends Envoy a signal, if it still runs.
     pub(super) fn signal(&self, signal: Signal) {
         let pid = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         if let Some(pid) = pid {
-            // It may have ended meanwhile.
+            // Envoy may have ended meanwhile.
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// Ends it: politely, then not.
+    /// Ends Envoy: by SIGTERM, and after a while by SIGKILL.
     pub(super) async fn end(mut self) {
         self.log.end();
         self.signal(Signal::TERM);
         if timeout(ENDING, self.child.wait()).await.is_err() {
             tracing::warn!("Envoy did not end within {ENDING:?} and is killed");
-            // It is ours and not waited for, so it can be killed.
+            // Our own child that has not been waited for can be killed.
             let _ = self.child.kill().await;
         }
         self.log.done().await;
     }
 }
 
-/// Whether Envoy takes a configuration, without starting anything.
+/// Has Envoy validate a configuration, without starting anything.
 ///
 /// # Errors
-/// With Envoy's own words when it does not.
+/// With Envoy's own words when it refuses the configuration.
 pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<(), RunError> {
     let mut command = Command::new(&binary.path);
     command.args(["--mode", "validate", "--log-level", "error", "-c"]).arg(configuration);
     command.env_clear().envs(binary.environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    // A signal of the terminal is for us, and would look like a refusal.
+    // A signal from the terminal is for us, and would look like a refusal.
     command.process_group(0);
     let failed = |error| RunError::Start { path: binary.path.clone(), error };
     let output = match timeout(VALIDATING, command.output()).await {
@@ -136,12 +136,12 @@ pub(super) async fn validate(binary: &Binary, configuration: &Path) -> Result<()
     })
 }
 
-/// The process between us and Envoy: asks the system to end it when `parent` ends, and becomes Envoy. Returns only when
-/// that fails.
+/// The intermediate process between us and Envoy: asks the system to end it when `parent` ends, and becomes Envoy.
+/// Returns only if that fails.
 pub fn exec(parent: u32, binary: &Path, arguments: &[std::ffi::OsString]) -> ExitCode {
     let own_parent = || rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
     let asked = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
-    // It may have ended before that.
+    // The parent may have ended before that.
     if own_parent() != Some(parent) {
         return ExitCode::FAILURE;
     }
@@ -160,7 +160,7 @@ fn said(status: ExitStatus) -> String {
     status.to_string()
 }
 
-/// Envoy where the user said it is, else in the directories of PATH.
+/// Finds Envoy: the given path, else in the directories of PATH.
 ///
 /// # Errors
 /// When there is none.
@@ -168,7 +168,7 @@ pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, RunError> {
     installed::find(given).ok_or_else(|| RunError::NoEnvoy(given.map(Path::to_owned)))
 }
 
-/// The version of an Envoy: the one that was given, else the one that it says, else the newest.
+/// The version of an Envoy: the given one, else the one that it reports, else the newest.
 ///
 /// # Errors
 /// When it is too old, or can't be started.

@@ -1,4 +1,4 @@
-//! Why it does not run, or not with another configuration.
+//! The errors of `run`, at its start and at a change of the configuration.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,49 +7,49 @@ use std::path::PathBuf;
 use super::ports::{Refusal, refusal};
 use base::files::FileError;
 
-/// The break before each further line of several, which begins as the first one does.
+/// The separator between several lines, each of which begins as the first one does.
 const NEXT_LINE: &str = "\nenvoy-autocert: ";
 
-/// Why it does not run, or not with another configuration.
+/// Reasons why `run` does not start, or does not take a changed configuration.
 #[derive(Debug)]
 pub enum RunError {
-    /// Something of our own is broken.
+    /// A bug of ours.
     Bug(&'static str),
-    /// The configuration has mistakes, a line each.
+    /// The configuration's mistakes, a line each.
     Configuration(Vec<String>),
     /// The directory for sockets and Envoy's files can't be used.
     Directory(FileError),
     /// A file or directory can't be used.
     File {
-        /// It.
+        /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Another one runs in this directory.
+    /// Another `run` uses this directory.
     InUse(PathBuf),
-    /// Envoy does not take the configuration; in its words.
+    /// Envoy refused the configuration; in its words.
     Invalid(String),
-    /// Envoy is not there, or not on PATH.
+    /// Envoy is missing, or not on PATH.
     NoEnvoy(Option<PathBuf>),
     /// Envoy can't run any plugin.
     NoWasm {
-        /// Envoy.
+        /// Envoy's path.
         path: PathBuf,
-        /// Its words.
+        /// Envoy's output.
         words: String,
     },
-    /// The plugin is in none of these places.
+    /// The plugin is at none of these paths.
     NoPlugin(Vec<PathBuf>),
     /// Envoy did not read a file in time.
     NotTaken(PathBuf),
-    /// Envoy came up, but not with what it was given.
+    /// Envoy came up, but not with the configuration it was given.
     NotUp(String),
     /// Envoy can't listen on these ports.
     Ports(Vec<Refusal>),
     /// Envoy refused a file.
     Refused(PathBuf),
-    /// The right to listen on ports can't be put into effect or out of it.
+    /// The capability to listen on ports can't be put into effect or out of it.
     Rights(io::Error),
     /// The sidecar does not start, or could not save everything.
     Sidecar(String),
@@ -57,23 +57,23 @@ pub enum RunError {
     Signals(io::Error),
     /// Envoy can't be started.
     Start {
-        /// Envoy.
+        /// Envoy's path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The sidecar's status address is one that Envoy listens on.
+    /// The sidecar's status address is one of Envoy's.
     StatusAddress {
         /// The address.
         address: SocketAddr,
-        /// Whose it is.
+        /// The entry point with the same address.
         entry_point: String,
     },
     /// Envoy is too old.
     TooOld {
-        /// Envoy.
+        /// Envoy's path.
         path: PathBuf,
-        /// Its version, and what will do.
+        /// Its version, and the versions supported.
         why: String,
     },
 }
@@ -122,7 +122,7 @@ impl std::fmt::Display for RunError {
 }
 
 impl RunError {
-    /// A line of a log for each thing that is wrong.
+    /// A log line for each fault.
     pub(super) fn lines(&self) -> Vec<String> {
         match self {
             Self::Configuration(lines) => lines.clone(),

@@ -1,4 +1,4 @@
-//! The life of a `run`, from the first reading to the last save.
+//! The life of a `run`, from the first reading of the configuration to the last save.
 
 use std::io;
 use std::net::SocketAddr;
@@ -29,18 +29,18 @@ use crate::sidecar::Sidecar;
 use base::changes::Changes;
 use sds::tokens::Doors;
 
-/// The waits before Envoy is started again. One that can't live must not keep the machine busy.
+/// The shortest wait before Envoy is restarted: an Envoy that can't start must not keep the machine busy.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
 const LAST_RESTART: Duration = Duration::from_secs(30);
-/// An Envoy that has lived this long has died of something new.
+/// The lifetime after which an Envoy's end is a new fault, and the backoff begins anew.
 const HEALTHY: Duration = Duration::from_secs(60);
-/// Who wants the routers' certificates, as the sidecar knows it.
+/// The holder of the routers' wants in the sidecar.
 pub(super) const HOLDER: &str = "run";
 
-/// Runs until it is told to end.
+/// Runs until a signal asks for the end.
 ///
 /// # Errors
-/// When it can't start, or when not everything could be saved at the end.
+/// When it can't start, or something could not be saved at the end.
 pub async fn run(run: Run) -> Result<(), RunError> {
     let mut ending = Ending::catch().map_err(RunError::Sidecar)?;
     let signals = || -> io::Result<_> { Ok((signal(SignalKind::hangup())?, signal(SignalKind::user_defined1())?)) };
@@ -73,7 +73,7 @@ pub async fn run(run: Run) -> Result<(), RunError> {
             _ = hangup.recv() => Event::Change,
             () = changes.next() => Event::Change,
             () = sleep(pace.unwrap_or_default()), if pace.is_some() => Event::Look,
-            // By which Envoy opens its log files anew.
+            // The signal by which Envoy reopens its log files.
             _ = user.recv() => Event::Rotate,
         };
         let work = async {
@@ -90,17 +90,17 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     }
 }
 
-/// Something to do.
+/// An event to handle.
 enum Event {
     /// The configuration may have changed.
     Change,
-    /// Time to look what is served.
+    /// The summary is due.
     Look,
-    /// Log files are to be opened anew.
+    /// Log files have to be reopened.
     Rotate,
 }
 
-/// A `run` whose Envoy was started.
+/// A `run` with a started Envoy.
 pub(super) struct Running {
     pub(super) sidecar: Sidecar,
     pub(super) source: Box<dyn Source>,
@@ -108,25 +108,25 @@ pub(super) struct Running {
     pub(super) layout: Layout,
     pub(super) places: Places,
     pub(super) admin: Admin,
-    /// What Envoy has.
+    /// The configuration that Envoy has.
     pub(super) pieces: Pieces,
-    /// The place where it listens.
+    /// The ports of its listeners.
     pub(super) ports: Vec<Port>,
     /// The certificates that the routers want.
     pub(super) wants: Vec<Want>,
-    /// The warnings that were told of the configuration.
+    /// The warnings already logged.
     pub(super) warnings: Vec<String>,
-    /// None while it is down.
+    /// `None` while Envoy is down.
     pub(super) envoy: Option<Envoy>,
     pub(super) summary: Summary,
-    /// True when handshakes where Envoy listens show what is served.
+    /// True if handshakes at Envoy's listeners verify new certificates.
     is_verifying: bool,
     status: Option<SocketAddr>,
     started: Instant,
     restarts: ExponentialBackoff,
     grace: Duration,
     _directory: super::Directory,
-    /// Those that only watch; they are dropped.
+    /// The tasks that only watch; they are aborted on drop.
     _watchers: JoinSet<()>,
 }
 
@@ -163,11 +163,11 @@ impl Running {
         let ports = rendered.ports();
         ports::apart(&ports, sidecar.status_address)?;
         ports::free(&ports, &binary.path).await?;
-        // Nothing is validated before: nothing runs yet that it could break, and Envoy compiles the plugin each time.
+        // Not validated beforehand: nothing runs yet that it could break, and Envoy compiles the plugin each time.
         let pieces = Pieces::new(rendered.bootstrap, &layout);
-        // Whatever changes from here on is noticed.
+        // Watched before the start, so that no change from here on is missed.
         let watched = source.watched();
-        // The thread that waits for them is started by one that has no right of Envoy's.
+        // The thread that waits for changes is started by one without Envoy's capability.
         let changes = spawn_blocking(move || watch(&watched)).await.map_err(|_| RunError::Bug("the watch ended"))?;
         let (is_verifying, status) =
             (is_verifying && sidecar.upkeep.verify_addresses.is_empty(), sidecar.status_address);
@@ -217,14 +217,14 @@ impl Running {
         coming_up::is_up(envoy, &self.admin, &self.ports).await
     }
 
-    /// Has handshakes show what is served where Envoy listens now.
+    /// Has handshakes verify certificates at Envoy's present listeners.
     pub(super) fn verify_own(&self) {
         if self.is_verifying {
             self.sidecar.look_at(self.pieces.tls_addresses());
         }
     }
 
-    /// Says what is served, and what is not, if there is something to say.
+    /// Logs which certificates are served and which are not, if there is news.
     async fn tell(&mut self) {
         let Some(standings) = self.sidecar.standings(&self.wants).await else { return };
         let port = self.pieces.tls_addresses().iter().map(SocketAddr::port).min_by_key(|port| (*port != 443, *port));
@@ -236,7 +236,7 @@ impl Running {
         }
     }
 
-    /// Waits until Envoy dies, and starts it again after a while. Nothing is lost when this is dropped half-way.
+    /// Waits until Envoy dies, and restarts it after a while. Cancel safe.
     async fn keep_envoy(&mut self) {
         if let Some(envoy) = &mut self.envoy {
             let how = envoy.ended().await;
@@ -259,7 +259,7 @@ impl Running {
         }
     }
 
-    /// Starts Envoy again, unless somebody else has taken one of its ports meanwhile.
+    /// Restarts Envoy, unless another process has taken one of its ports meanwhile.
     fn restart(&self) -> Result<Envoy, RunError> {
         let refused = ports::refused(&self.ports, Some(&self.binary.path)).map_err(RunError::Rights)?;
         if !refused.is_empty() {
@@ -268,8 +268,8 @@ impl Running {
         Envoy::start(&self.binary, &self.layout.bootstrap())
     }
 
-    /// Ends all of it, as Envoy did not come up, and says why: in the words of an Envoy that validates the configuration,
-    /// where it refuses it.
+    /// Ends everything because Envoy did not come up, and returns the reason: if Envoy refuses to validate the
+    /// configuration, in Envoy's words.
     async fn give_up(self, error: RunError, candidate: &Candidate) -> RunError {
         let Self { envoy, sidecar, binary, layout, _directory, .. } = self;
         if let Some(envoy) = envoy {
@@ -282,13 +282,13 @@ impl Running {
         }
     }
 
-    /// Lets requests under way end, then Envoy, then the sidecar.
+    /// Drains requests, then ends Envoy, then the sidecar.
     async fn stop(self) -> Result<(), RunError> {
         tell_systemd(NotifyState::Stopping);
         tracing::info!("told to end");
         if let Some(envoy) = self.envoy {
             if self.admin.drain().await {
-                // Whatever is under way longer is cut off.
+                // Requests that take longer are cut off.
                 let _ = tokio::time::timeout(self.grace, idle(&self.admin)).await;
             }
             envoy.end().await;
@@ -299,7 +299,7 @@ impl Running {
     }
 }
 
-/// Ends a sidecar that served nobody; what it has made is whole then.
+/// Ends a sidecar that has served no client; its records are complete.
 async fn save(sidecar: Sidecar) {
     if let Err(why) = sidecar.stop().await {
         tracing::error!("{why}");
@@ -313,7 +313,7 @@ async fn idle(admin: &Admin) {
     }
 }
 
-/// Directories are watched rather than files: editors replace files, and a watch would stay with the old one.
+/// Watches directories rather than files: editors replace files, and a watch would stay with the old one.
 fn watch(paths: &[PathBuf]) -> Changes {
     let directory = |path: &PathBuf| {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

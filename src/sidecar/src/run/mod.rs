@@ -1,9 +1,9 @@
 //! `run`: sidecar, Envoy and configuration in one command.
 //!
-//! Promises: a running Envoy is given only what another one has validated; a bad change is reported and what was there
-//! stays; a change of routers and services drops no connection; an Envoy that dies is started again, with backoff; everything
-//! ends in order, and Envoy never outlives us.
-//! Refuses: to know what configurations look like. Whoever calls it renders them.
+//! Promises: a running Envoy gets only configurations that another Envoy has validated; a bad change is reported and
+//! the previous configuration stays; a change of routers and services drops no connection; an Envoy that dies is
+//! restarted, with backoff; shutdown is graceful, and Envoy never outlives us. Refuses: to know what configurations
+//! look like. The caller renders them.
 
 mod admin;
 mod ca_reach;
@@ -42,18 +42,18 @@ pub use life::run;
 pub use pieces::Layout;
 use ports::Port;
 
-/// How often Envoy is asked something while we wait.
+/// The interval at which Envoy is asked while we wait.
 const ASKING: Duration = Duration::from_millis(50);
 
-/// What is to be run.
+/// The options of a `run`.
 pub struct Run {
-    /// What the sidecar is told, but for its tokens. Its sockets are those of `directory`.
+    /// The sidecar's options, except its tokens. Its sockets are in `directory`.
     pub sidecar: Options,
-    /// Where sockets and Envoy's files are.
+    /// The directory of sockets and Envoy's files.
     pub directory: Directory,
-    /// Envoy; unset, the one on PATH.
+    /// Envoy's path; if unset, the Envoy on PATH.
     pub envoy: Option<PathBuf>,
-    /// Its version; unset, the one that it says.
+    /// Envoy's version; if unset, the version it reports.
     pub envoy_version: Option<Version>,
     /// More arguments for Envoy.
     pub envoy_arguments: Vec<String>,
@@ -61,53 +61,53 @@ pub struct Run {
     pub log_level: LevelFilter,
     /// Envoy's whole environment.
     pub envoy_environment: Passed,
-    /// The plugin; unset, where it is looked for.
+    /// The plugin's path; if unset, it is searched for.
     pub plugin: Option<PathBuf>,
-    /// True when a handshake is to show that new certificates are served, also where the sidecar's flags name no address.
+    /// True if handshakes verify new certificates even if the sidecar's flags name no address.
     pub is_verifying: bool,
-    /// How long requests under way may take when all ends.
+    /// The time for requests under way at the end.
     pub grace: Duration,
-    /// Where the configuration comes from.
+    /// The source of the configuration.
     pub source: Box<dyn Source>,
-    /// The CAs of its resolvers, which are as they were at the start.
+    /// The CAs of its resolvers, which don't change after the start.
     pub cas: Vec<Ca>,
 }
 
-/// Where the configuration comes from.
+/// A source of configurations.
 pub trait Source: Send {
-    /// Reads and renders it, as it is now.
+    /// Reads and renders the configuration as it is now.
     ///
     /// # Errors
     /// With a line for each mistake.
     fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>>;
 
-    /// The files and directories whose changes count.
+    /// The files and directories whose changes matter.
     fn watched(&self) -> Vec<PathBuf>;
 }
 
-/// What a configuration has to name.
+/// The paths and tokens that a configuration has to name.
 #[derive(Clone, Debug)]
 pub struct Places {
     /// The plugin.
     pub plugin: PathBuf,
     /// Sockets, and the files that Envoy watches.
     pub files: Layout,
-    /// What opens the sidecar's doors: for this `run` alone.
+    /// The tokens of the sidecar's sockets, for this `run` alone.
     pub tokens: Tokens,
-    /// The Envoy that is to take it.
+    /// The version of the Envoy that the configuration is for.
     pub version: Version,
 }
 
 /// A rendered configuration.
 pub struct Rendered {
-    /// The configuration for files that Envoy watches. Its plugins have no routers: they learn from the sidecar what is
+    /// The configuration for files that Envoy watches. Its plugins have no routers: the sidecar tells them what is
     /// wanted.
     pub bootstrap: Bootstrap,
     /// The certificates that the routers want.
     pub wants: Vec<Want>,
-    /// What is taken, but deserves a line in the log.
+    /// Warnings about a valid configuration, for the log.
     pub warnings: Vec<String>,
-    /// By entry point, the flag that gives it another address, where that is no flag of Traefik's.
+    /// By entry point, the flag that changes its address, if it is no flag of Traefik's.
     pub address_flags: BTreeMap<String, String>,
     /// The routers that are closed.
     pub closed: Vec<setup::ClosedRouter>,
@@ -115,7 +115,7 @@ pub struct Rendered {
     pub candidate: Candidate,
 }
 
-/// Renders a configuration in one file, or says what is wrong with it, a line for each mistake.
+/// Renders a configuration in one file, or returns a line for each mistake.
 pub type Candidate = Box<dyn Fn() -> Result<Value, Vec<String>> + Send + Sync>;
 
 impl Rendered {

@@ -1,7 +1,7 @@
-//! The rendered configuration in the files that Envoy reads: the one that it reads once, and those that it watches.
+//! The rendered configuration in the files that Envoy reads: the bootstrap, read once, and the files it watches.
 //!
-//! Promises: a change of routers and services changes only what Envoy watches; routes are apart from listeners, so that
-//! a change of them touches no connection; equal configurations give equal pieces.
+//! Promises: a change of routers and services changes only watched files; routes are apart from listeners, so that a
+//! change of routes touches no connection; equal configurations give equal pieces.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -21,10 +21,10 @@ const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 
-/// What Envoy is given.
+/// The pieces of a configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Pieces {
-    /// Read once: a change needs another Envoy.
+    /// The bootstrap, read once: a change of it needs a restart of Envoy.
     pub(super) bootstrap: Value,
     /// Clusters of services, by name.
     pub(super) clusters: BTreeMap<String, Value>,
@@ -35,7 +35,7 @@ pub(super) struct Pieces {
 }
 
 impl Pieces {
-    /// The pieces of a bootstrap. The clusters of the CAs and the sidecar stay in what is read once: the engine and SDS
+    /// Splits a bootstrap. The clusters of the CAs and the sidecar stay in the bootstrap proper: the engine and SDS
     /// need them before anything else.
     pub(super) fn new(bootstrap: Bootstrap, layout: &Layout) -> Self {
         let Bootstrap { base: mut bootstrap, resources } = bootstrap;
@@ -54,7 +54,7 @@ impl Pieces {
         }
     }
 
-    /// The place where visitors are served by TLS, as this machine reaches it.
+    /// The addresses of listeners with TLS for visitors, as this machine reaches them.
     pub(super) fn tls_addresses(&self) -> Vec<SocketAddr> {
         let is_tls = |listener: &&Value| {
             let chains = listener.get("filter_chains").and_then(Value::as_array);
@@ -68,23 +68,23 @@ impl Pieces {
             .collect()
     }
 
-    /// What is in the file of clusters.
+    /// The content of the file of clusters.
     pub(super) fn cluster_file(&self) -> Value {
         response(CLUSTER, self.clusters.values().cloned())
     }
 
-    /// What is in the file of listeners.
+    /// The content of the file of listeners.
     pub(super) fn listener_file(&self) -> Value {
         response(LISTENER, self.listeners.iter().cloned())
     }
 
-    /// What is in the file of each route configuration.
+    /// The content of the file of each route configuration.
     pub(super) fn route_files(&self) -> impl Iterator<Item = (&str, Value)> {
         self.routes.iter().map(|(name, routes)| (name.as_str(), response(ROUTES, [routes.clone()])))
     }
 }
 
-/// Where the files of a running `run` are.
+/// The files of a running `run`.
 #[derive(Clone, Debug)]
 pub struct Layout {
     directory: PathBuf,
@@ -100,7 +100,7 @@ impl Layout {
         self.directory.join("bootstrap.json")
     }
 
-    /// The whole configuration in one, to be validated.
+    /// The whole configuration in one file, to be validated.
     pub(super) fn candidate(&self) -> PathBuf {
         self.directory.join("candidate.json")
     }
@@ -137,14 +137,14 @@ impl Layout {
     }
 }
 
-/// Says whether a filter chain has certificates for visitors; the one of TLS-ALPN-01 is for the CA alone.
+/// True if a filter chain has certificates for visitors; the chain of TLS-ALPN-01 is for the CA alone.
 fn serves_visitors(chain: &Value) -> bool {
     let protocols = chain.pointer("/filter_chain_match/application_protocols").and_then(Value::as_array);
     let is_challenge = protocols.is_some_and(|protocols| protocols.iter().all(|protocol| protocol == ACME_TLS));
     chain.get("transport_socket").is_some() && !is_challenge
 }
 
-/// A DiscoveryResponse. Its version is its content's, by which Envoy's statistics show what it has taken.
+/// A DiscoveryResponse. Its version is derived from its content; Envoy's statistics show the version taken.
 fn response(type_url: &str, resources: impl IntoIterator<Item = Value>) -> Value {
     let typed = resources.into_iter().map(|mut resource| {
         if let Some(resource) = resource.as_object_mut() {
@@ -156,7 +156,7 @@ fn response(type_url: &str, resources: impl IntoIterator<Item = Value>) -> Value
     json!({"version_info": version(&resources), "resources": resources})
 }
 
-/// Equal for equal content. It need not withstand anybody: it only tells one of our own files from the next.
+/// Equal for equal content. Collisions by intent don't matter: the version only tells our own files apart.
 fn version(resources: &[Value]) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! Where the plugin lies: where the user said, else beside this program or where packages put it.
+//! Finds the plugin: at the given path, else beside this program or where packages put it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,13 +6,13 @@ use super::RunError;
 
 const NAME: &str = "envoy_autocert.wasm";
 
-/// Where packages put it.
+/// The path where packages install the plugin.
 const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
 
 /// The plugin's absolute path.
 ///
 /// # Errors
-/// When there is none; they name where it was looked for.
+/// When there is none; it names the paths searched.
 pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, RunError> {
     let places = match given {
         Some(path) => vec![path.to_owned()],
@@ -22,7 +22,8 @@ pub(super) fn find(given: Option<&Path>) -> Result<PathBuf, RunError> {
     found.ok_or(RunError::NoPlugin(places))
 }
 
-/// Beside the program, one above (as a build leaves them), in `lib` beside `bin`, and where packages put it.
+/// The paths searched: beside the program, one directory above (as a build leaves it), in `lib` beside `bin`, and where
+/// packages put it.
 fn places(program: Option<&Path>) -> Vec<PathBuf> {
     let beside = program.and_then(Path::parent);
     let above = beside.and_then(Path::parent);

@@ -1,7 +1,7 @@
 //! Gives a running Envoy another configuration, without a restart.
 //!
-//! Promises: clusters come before the routes that name them and go after them; a file is replaced whole, and only when
-//! it is another; when Envoy refuses something, what was there before is put back.
+//! Promises: clusters are added before the routes that name them and removed after them; a file is replaced atomically,
+//! and only if it differs; if Envoy rejects a file, the previous one is restored.
 
 use std::io;
 use std::path::Path;
@@ -16,18 +16,18 @@ use super::pieces::{Layout, Pieces};
 use base::files::Directory;
 use base::files::atomic_file;
 
-/// Only the owner may read and write: Envoy runs as the same user.
+/// The files' mode: Envoy runs as the same user.
 const MODE: u32 = 0o600;
-/// How long Envoy may take to read a file: it is told of it by the kernel, and reads it at once. New clusters are looked
-/// up in DNS first.
+/// The time Envoy has to read a file: it watches the directory, and reads at once. New clusters are looked up in DNS
+/// first.
 const TAKING: Duration = Duration::from_secs(15);
-/// How often it is asked.
+/// The interval at which Envoy is asked.
 const ASKING: Duration = Duration::from_millis(20);
 
-/// Writes all files, for an Envoy that is to be started.
+/// Writes all files, for an Envoy about to start.
 ///
 /// # Errors
-/// When one can't be written.
+/// When a file can't be written.
 pub(super) fn write_all(pieces: &Pieces, layout: &Layout) -> Result<(), RunError> {
     replace(&layout.clusters(), &pieces.cluster_file())?;
     for (name, routes) in pieces.route_files() {
@@ -40,14 +40,15 @@ pub(super) fn write_all(pieces: &Pieces, layout: &Layout) -> Result<(), RunError
 /// Replaces `old`, which Envoy has, by `new`.
 ///
 /// # Errors
-/// When Envoy does not take it; it has `old` again then.
+/// When Envoy rejects `new`; it has `old` again then.
 pub(super) async fn publish(old: &Pieces, new: &Pieces, layout: &Layout, admin: &Admin) -> Result<(), RunError> {
     let mut both = new.clone();
     both.clusters.extend(old.clusters.iter().filter(|(name, _)| !new.clusters.contains_key(*name)).map(owned));
     let published = async {
         give(&layout.clusters(), &both.cluster_file(), "cluster_manager.cds", admin).await?;
         for (name, routes) in new.route_files() {
-            // Envoy counts for each listener that uses them, so it is not asked: the renderer's routes are validated.
+            // Envoy counts route updates for each listener that uses them, so it is not asked: the renderer's routes
+            // are validated.
             replace(&layout.routes(name), &routes)?;
         }
         give(&layout.listeners(), &new.listener_file(), "listener_manager.lds", admin).await?;
@@ -60,7 +61,7 @@ pub(super) async fn publish(old: &Pieces, new: &Pieces, layout: &Layout, admin: 
     published
 }
 
-/// Replaces a file, and waits until Envoy has taken or refused it.
+/// Replaces a file, and waits until Envoy has accepted or rejected it.
 async fn give(path: &Path, content: &Value, subscription: &str, admin: &Admin) -> Result<(), RunError> {
     let version = content.get("version_info").and_then(Value::as_str).unwrap_or_default();
     let is_taken = format!("{subscription}.version_text");
@@ -85,14 +86,14 @@ async fn give(path: &Path, content: &Value, subscription: &str, admin: &Admin) -
     }
 }
 
-/// Replaces a file by renaming another one over it, which is what Envoy watches for. The same content is left alone.
+/// Replaces a file by renaming another one over it, which is what Envoy watches for. Equal content is left alone.
 pub(super) fn replace(path: &Path, content: &Value) -> Result<(), RunError> {
-    // Without a line break, a WebAssembly filter could have a gRPC client of Envoy's send the file, with its tokens, as a
-    // header.
+    // Without a line break, a WebAssembly filter could have a gRPC client of Envoy's send the file, with its tokens, as
+    // a header.
     let text = format!("{content}\n");
     let failed = |error| RunError::File { path: path.to_owned(), error };
     let replaced = || {
-        let (directory, name) = Directory::beside(path)?;
+        let (directory, name) = Directory::of_entry(path)?;
         let most = u64::try_from(text.len()).unwrap_or(u64::MAX);
         if directory.read(&name, most).is_ok_and(|there| there.is_some_and(|there| there.bytes == text.as_bytes())) {
             return Ok(());
@@ -137,7 +138,7 @@ mod tests {
         let files: Vec<_> = fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert_eq!(files.len(), 5, "{files:?}");
         for file in files {
-            // What gRPC takes for a header's value.
+            // The characters that gRPC accepts in a header's value.
             let is_legal = fs::read(&file).unwrap().iter().all(|byte| (b' '..=b'~').contains(byte));
             assert!(!is_legal, "{}", file.display());
         }

@@ -1,7 +1,7 @@
-//! Takes over a changed configuration, or says why not.
+//! Takes over a changed configuration, or logs why not.
 //!
-//! Promises: whoever changes a file reads in the log what came of it: that it is in force, why it is not, that it is
-//! mended, or what of it needs a restart.
+//! Promises: after each change of a file the log says what came of it: in force, refused and why, mended, or in need of
+//! a restart.
 
 use std::collections::BTreeSet;
 
@@ -17,16 +17,16 @@ use super::ports::{self, Port};
 use super::publish::{publish, write_all};
 use crate::closed;
 
-/// The fate of a configuration that was read anew.
+/// The outcome of reading a configuration anew.
 enum Change {
     /// In force; so many of its routers are closed.
     Made { closed: usize },
-    /// The same to Envoy as the one before.
+    /// Envoy's configuration is unchanged.
     None,
 }
 
 impl Running {
-    /// Takes over a changed configuration, or says why not. What was there before stays then.
+    /// Takes over a changed configuration, or logs why not; the previous configuration stays then.
     pub(super) async fn reload(&mut self) {
         let changed = self.change().await;
         let was_refused = changed.is_ok() && self.sidecar.configuration().taken();
@@ -48,7 +48,7 @@ impl Running {
         }
     }
 
-    /// Reads the configuration anew, and gives Envoy what has changed.
+    /// Reads the configuration anew, and gives Envoy the changes.
     async fn change(&mut self) -> Result<Change, RunError> {
         let rendered = self.source.read(&self.places).map_err(RunError::Configuration)?;
         self.warn(&rendered.warnings);
@@ -77,17 +77,17 @@ impl Running {
         Ok(Change::Made { closed: rendered.closed.len() })
     }
 
-    /// Makes sure that Envoy can listen on the ports that it has not got yet.
+    /// Checks that Envoy can listen on its new ports.
     fn may_listen(&self, ports: &[Port]) -> Result<(), RunError> {
         let new: Vec<Port> = ports.iter().filter(|new| !self.ports.contains(new)).cloned().collect();
         let mut refused = ports::refused(&new, Some(&self.binary.path)).map_err(RunError::Rights)?;
-        // It may go from one address to all, or back.
+        // The listener may move from one address to all addresses, or back.
         let envoy = self.envoy.as_ref().and_then(Envoy::pid);
         refused.retain(|refusal| refusal.holder().is_none_or(|pid| Some(pid) != envoy));
         if refused.is_empty() { Ok(()) } else { Err(RunError::Ports(refused)) }
     }
 
-    /// Says what has not been said of the configuration as it is.
+    /// Logs the warnings that have not been logged yet.
     pub(super) fn warn(&mut self, warnings: &[String]) {
         for warning in warnings.iter().filter(|warning| !self.warnings.contains(warning)) {
             tracing::warn!("configuration: {warning}");
@@ -95,7 +95,7 @@ impl Running {
         self.warnings = warnings.to_vec();
     }
 
-    /// From now on, these are the certificates that are wanted.
+    /// Replaces the wanted certificates and the closed routers.
     fn want(&mut self, wants: Vec<Want>, closed: &[ClosedRouter]) {
         self.sidecar.closed().set(closed);
         let (before, now) = (names(&self.wants), names(&wants));

@@ -1,7 +1,7 @@
-//! The last line of a start: what is served, until when, and where to look; or what is not, and why.
+//! The last lines of a start: which certificates are served, until when, and where to look; or which are not, and why.
 //!
-//! Promises: it comes once everything that is wanted is served or has failed once; again when the last that failed is
-//! served, and when other certificates are wanted.
+//! Promises: the summary comes once every wanted certificate is served or has failed once; again when the last failing
+//! one is served, and when other certificates are wanted.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -17,34 +17,34 @@ use base::date::{date, day};
 /// The most names in a line, and the most lines.
 const MAX_SHOWN: usize = 5;
 const MAX_LINES: usize = 10;
-/// How often it is looked how certificates stand, and how often once it was told which fail.
+/// The interval at which standings are read, before and after failures were logged.
 const LOOKING: Duration = Duration::from_millis(500);
 const LOOKING_ON: Duration = Duration::from_secs(5);
-/// How long it is waited for Envoy to take what is there.
+/// The time for which an acknowledgement by Envoy is awaited.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// The summary of a start: what was said last, and what is still to be said.
+/// The summary of a start: the last lines logged, and whether more are due.
 pub(super) struct Summary {
-    /// Since when nothing is under way but what Envoy has to take.
+    /// The time since when every certificate is settled, except those that Envoy has to acknowledge.
     settled: Option<Instant>,
-    /// The failures that were told; unset before anything was.
+    /// The failures logged; unset before any line was.
     told: Option<Vec<Want>>,
 }
 
-/// Lines to be said.
+/// Lines to log.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Said {
-    /// All of it is served.
+    /// True if every certificate is served.
     pub(super) is_well: bool,
-    /// Line by line.
+    /// The lines.
     pub(super) lines: Vec<String>,
 }
 
-/// The place where visitors and operators look.
+/// The addresses for visitors and operators.
 pub(super) struct Places<'a> {
     /// The port of the URLs.
     pub(super) port: Option<u16>,
-    /// The place where the status is, besides the socket.
+    /// The address of the status, besides the socket.
     pub(super) status: Option<SocketAddr>,
     pub(super) layout: &'a Layout,
 }
@@ -54,12 +54,12 @@ impl Summary {
         Self { settled: None, told: None }
     }
 
-    /// Other certificates are wanted.
+    /// Starts anew because other certificates are wanted.
     pub(super) fn start_anew(&mut self) {
         *self = Self::new();
     }
 
-    /// How long until it is to be looked again; none when there is nothing more to say.
+    /// The wait before the next look; `None` when no line is due any more.
     pub(super) fn pace(&self) -> Option<Duration> {
         match &self.told {
             None => Some(LOOKING),
@@ -68,7 +68,7 @@ impl Summary {
         }
     }
 
-    /// Gives the lines that are to be said now, if any.
+    /// Returns the lines that are due now, if any.
     pub(super) fn look(&mut self, wants: &[Want], standings: &[Standing], places: &Places<'_>) -> Option<Said> {
         if standings.contains(&Standing::Underway) {
             self.settled = None;
@@ -83,7 +83,7 @@ impl Summary {
         let failing: Vec<Want> =
             all().filter(|(_, standing)| !is_served(standing)).map(|(want, _)| want.clone()).collect();
         let is_well = failing.is_empty();
-        // What is told once is not told again until it is well.
+        // Failures are logged once, and then nothing until every certificate is served.
         if self.told.as_ref().is_some_and(|_| !is_well) {
             return None;
         }
@@ -143,7 +143,7 @@ fn last(all: &[(&Want, &Standing)], places: &Places<'_>) -> String {
     format!("{what}{test}; {}", looks(places))
 }
 
-/// How to look at it from outside.
+/// The command or URL for a look from outside.
 fn looks(places: &Places<'_>) -> String {
     let curl = |socket: &Path, path: &str| format!("curl --unix-socket {} http://localhost{path}", socket.display());
     let status = match places.status {

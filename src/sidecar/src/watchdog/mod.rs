@@ -1,13 +1,12 @@
-//! The watchdog: brings an engine back that trapped.
+//! The watchdog: revives an engine whose virtual machine trapped.
 //!
-//! When the plugin's virtual machine traps, Envoy makes it anew only when the next HTTP request reaches its thread
-//! (`failure_policy: FAIL_RELOAD`), and nothing of it ticks until then. On an entry point that hardly anybody visits this
-//! can be a long time. So, when the engine's heartbeat is lost, the watchdog sends plain requests through the entry point
-//! `web`, each on a connection of its own, since Envoy spreads connections over its threads.
+//! When the plugin's virtual machine traps, Envoy recreates it only when the next HTTP request reaches its thread
+//! (`failure_policy: FAIL_RELOAD`); until then it gets no ticks. On an entry point with few visitors this can take
+//! long. So, when the engine's heartbeat is lost, the watchdog sends plain requests through the entry point `web`, each
+//! on a connection of its own, since Envoy spreads connections over its threads.
 //!
-//! Promises: it sends nothing while the engine is heard of; rounds are further and further apart, and each is bounded; it
-//! says what it does.
-//! Refuses: to restart anything. An Envoy that is gone is the business of whoever started it.
+//! Promises: sends nothing while there are heartbeats; rounds are further and further apart, and each is bounded; every
+//! round is logged. Refuses: to restart anything. An Envoy that has stopped is the business of whatever started it.
 
 mod request;
 
@@ -19,48 +18,50 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream;
 
+use engine::backoff::Backoff;
+
 use crate::engine::{Engine, Sight};
 
-/// How often the heartbeat is looked at.
+/// The interval at which the heartbeat is checked.
 const CHECK: Duration = Duration::from_secs(1);
-/// How long the engine has been silent before it is woken: the plugin asks its lease for 10 s, and another instance that
-/// ticks takes it over within seconds.
+/// The silence after which the engine is woken: the plugin asks for leases of 10 s, and another instance that ticks
+/// takes the lease over within seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Connections of a round. With 16 threads, all but one in a thousand rounds reach any given one; one that does is enough
-/// for an engine.
+/// The connections of a round. With 16 threads, all but one in a thousand rounds reach any given thread; one working
+/// thread is enough for an engine.
 const CONNECTIONS: usize = 96;
-/// How many of them at once: what a visitor's browser opens, a few times.
+/// The connections opened at once: a few times what a visitor's browser opens.
 const AT_ONCE: usize = 16;
-/// The waits between rounds, doubling: an engine takes seconds to come up, and an Envoy that is gone may be so for long.
+/// The shortest wait between rounds; waits double. An engine starts within seconds.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// See [`FIRST_WAIT`].
+/// The longest wait between rounds: a stopped Envoy may stay stopped for long.
 const LAST_WAIT: Duration = Duration::from_secs(60);
 
 /// Wakes the engine.
 pub struct Watchdog {
     engine: Arc<Engine>,
-    /// Where Envoy's plaintext entry point listens; none: nobody is woken.
+    /// The addresses of Envoy's plaintext entry point; if there are none, the watchdog is off.
     addresses: Vec<SocketAddr>,
     rounds: AtomicU64,
 }
 
 impl Watchdog {
-    /// Of this engine, through these entry points.
+    /// Creates a watchdog of this engine, which sends requests to these addresses.
     pub fn new(engine: Arc<Engine>, addresses: Vec<SocketAddr>) -> Self {
         Self { engine, addresses, rounds: AtomicU64::new(0) }
     }
 
-    /// How many rounds of requests it has sent.
+    /// The number of rounds sent.
     pub fn wakes(&self) -> u64 {
         self.rounds.load(Ordering::Relaxed)
     }
 
-    /// Whether it can wake anybody.
+    /// True if there is an address to send requests to.
     pub fn is_armed(&self) -> bool {
         !self.addresses.is_empty()
     }
 
-    /// Watches, and wakes. Runs until it is dropped; with no address it ends at once.
+    /// Watches the heartbeat until dropped; ends at once when there is no address.
     pub async fn run(&self) {
         while self.is_armed() {
             tokio::time::sleep(CHECK).await;
@@ -72,7 +73,7 @@ impl Watchdog {
 
     /// Sends rounds of requests until the engine is back.
     async fn wake(&self) {
-        let mut wait = FIRST_WAIT;
+        let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
             let sight = self.engine.look();
             if !is_lost(&sight) {
@@ -87,12 +88,11 @@ impl Watchdog {
                 let addresses = self.addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 tracing::warn!(silence, addresses, "the engine is silent, and Envoy answers at none of --wake-address");
             }
-            tokio::time::sleep(wait).await;
-            wait = wait.saturating_mul(2).min(LAST_WAIT);
+            tokio::time::sleep(backoff.next_wait()).await;
         }
     }
 
-    /// One round; how many requests were answered.
+    /// Sends one round; returns the number of requests answered.
     async fn round(&self) -> usize {
         let each = self.addresses.repeat(CONNECTIONS);
         let answers = stream::iter(each).map(request::send).buffer_unordered(AT_ONCE);
@@ -100,7 +100,7 @@ impl Watchdog {
     }
 }
 
-/// Whether the engine needs to be woken.
+/// True if the engine needs to be woken.
 fn is_lost(sight: &Sight) -> bool {
     sight.lease.holder.is_none() && sight.silence >= PATIENCE
 }
@@ -135,7 +135,7 @@ mod tests {
             Self { store, watchdog, listener, _directory: directory }
         }
 
-        /// Answers one connection; gives what was asked.
+        /// Answers one connection; returns the request.
         async fn answer(&self) -> String {
             let (mut stream, _) = self.listener.accept().await.unwrap();
             let mut asked = [0; 1024];

@@ -12,12 +12,13 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A challenge's path, since the plugin sees no other. The token is as long as a token must be, and nobody's.
+/// The path of a challenge, since the plugin sees no other requests. The token has a valid length and belongs to no
+/// challenge.
 const PATH: &str = "/.well-known/acme-challenge/envoy-autocert-watchdog";
-/// How long it may take. Envoy makes a virtual machine in less than one.
+/// The timeout of a request. Envoy creates a virtual machine in less than a second.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Whether the request was answered, however.
+/// Returns whether the request was answered, with any status.
 pub(super) async fn send(address: SocketAddr) -> bool {
     timeout(TIMEOUT, exchange(address)).await.is_ok_and(|answered| answered.is_some())
 }
@@ -31,7 +32,7 @@ async fn exchange(address: SocketAddr) -> Option<()> {
         .header(CONNECTION, "close")
         .body(Empty::<Bytes>::new())
         .ok()?;
-    // The answer's body is of no interest; without it and the sender the connection ends.
+    // The body is ignored: dropping it and the sender closes the connection.
     let answer = async move { sender.send_request(request).await.map(drop) };
     let (answer, _) = tokio::join!(answer, connection);
     answer.ok()

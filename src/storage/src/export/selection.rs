@@ -81,5 +81,7 @@ fn suffix(certificate: &Certificate) -> String {
         context.update(text.as_bytes());
         context.update(&[0]);
     }
-    context.finish().as_ref().iter().take(SUFFIX_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    let mut digits = hex::encode(context.finish());
+    digits.truncate(2 * SUFFIX_BYTES);
+    digits
 }

@@ -12,9 +12,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{CertificateKey, Change, Claim, Fence, FileStore, LeaseBounds, Revision, Store};
 use base::clock::Clock;
-use pki::Name;
-use pki::Pair;
-use pki::chain;
+use pki::{Name, Pair, chain};
 
 /// A storage in use, and a directory.
 struct Desk {

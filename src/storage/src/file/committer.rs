@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use engine::backoff::Backoff;
 use tokio::sync::watch;
 
 /// The wait after the first failed write.
@@ -156,7 +157,7 @@ struct Writer {
     shared: Arc<Shared>,
     outcome: watch::Sender<Outcome>,
     /// After a failed write: when to try again, and the wait before that.
-    failing: Option<(Instant, Duration)>,
+    failing: Option<(Instant, Backoff)>,
 }
 
 impl Writer {
@@ -185,7 +186,7 @@ impl Writer {
     fn wait(&self, served: u64) -> (u64, bool) {
         let mut orders = lock(&self.shared.orders);
         while orders.tickets <= served && !orders.closing {
-            let wait = self.failing.map(|(due, _)| due.saturating_duration_since(Instant::now()));
+            let wait = self.failing.as_ref().map(|(due, _)| due.saturating_duration_since(Instant::now()));
             orders = match wait {
                 Some(Duration::ZERO) => break,
                 Some(wait) => self.shared.ordered.wait_timeout(orders, wait).unwrap_or_else(PoisonError::into_inner).0,
@@ -198,9 +199,12 @@ impl Writer {
     fn write(&mut self, tickets: u64) {
         let started = Instant::now();
         let (count, result) = self.medium.write();
-        let wait = self.failing.map_or(RETRY_MIN, |(_, wait)| wait.saturating_mul(2).min(RETRY_MAX));
-        let was_failing = self.failing.is_some();
-        self.failing = result.is_err().then(|| (Instant::now() + wait, wait));
+        let before = self.failing.take();
+        let was_failing = before.is_some();
+        if result.is_err() {
+            let mut backoff = before.map_or_else(|| Backoff::new(RETRY_MIN, RETRY_MAX), |(_, backoff)| backoff);
+            self.failing = Some((Instant::now() + backoff.next_wait(), backoff));
+        }
         match &result {
             Ok(()) if was_failing => {
                 tracing::info!(storage = %self.place, "the storage can be written again; everything is saved");

@@ -15,10 +15,7 @@ use super::schema::{self, CertificateIn};
 use crate::record::Certificate;
 use crate::{Revision, Versioned};
 use base::parallel::in_parallel;
-use pki::CertificateKey;
-use pki::Name;
-use pki::Pair;
-use pki::chain;
+use pki::{CertificateKey, Name, Pair, chain};
 
 /// Reads a resolver's list. What can't be read is named in the log and stays as it was; so do those that another
 /// certificate of the same names outlasts.

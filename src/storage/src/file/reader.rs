@@ -3,9 +3,8 @@
 //! A file is replaced as a whole, so what is read is whole as well.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::disk::{self, Stamp};
 use super::document::Book;

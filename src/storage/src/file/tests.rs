@@ -12,8 +12,7 @@ use super::super::contract;
 use super::disk::Disk;
 use super::*;
 use base::clock::Clock;
-use pki::Pair;
-use pki::chain;
+use pki::{Pair, chain};
 
 /// Files for the resolvers `le` and `zero`, and one for all others.
 struct Desk {

@@ -2,19 +2,18 @@
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
-use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{acme_sh, caddy, certbot, dehydrated, lego, mod_md, nginx_acme};
 
 /// A tool whose files can be taken over, or a form of files that no tool owns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// acme.sh's directory, ~/.acme.sh.
     #[serde(rename = "acme.sh")]
-    #[value(name = "acme.sh")]
     AcmeSh,
     /// Caddy's data directory.
     Caddy,
@@ -28,11 +27,9 @@ pub enum Kind {
     Lego,
     /// Apache's mod_md: its MDStoreDir, md.
     #[serde(rename = "mod_md")]
-    #[value(name = "mod_md")]
     ModMd,
     /// nginx's own ACME module: an issuer's state_path.
     #[serde(rename = "nginx-acme")]
-    #[value(name = "nginx-acme")]
     NginxAcme,
     /// Chains and keys in PEM: a bundle of both, a chain with --key, or a directory of such.
     Pem,
@@ -45,6 +42,52 @@ pub(super) const DIRECTORIES: [Kind; 7] =
     [Kind::ModMd, Kind::AcmeSh, Kind::Certbot, Kind::Dehydrated, Kind::Caddy, Kind::Lego, Kind::NginxAcme];
 
 impl Kind {
+    /// All kinds, by their names.
+    pub const ALL: [Self; 10] = [
+        Self::AcmeSh,
+        Self::Caddy,
+        Self::Certbot,
+        Self::Dehydrated,
+        Self::Kubernetes,
+        Self::Lego,
+        Self::ModMd,
+        Self::NginxAcme,
+        Self::Pem,
+        Self::Traefik,
+    ];
+
+    /// The word by which a user names the kind, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::AcmeSh => "acme.sh",
+            Self::Caddy => "caddy",
+            Self::Certbot => "certbot",
+            Self::Dehydrated => "dehydrated",
+            Self::Kubernetes => "kubernetes",
+            Self::Lego => "lego",
+            Self::ModMd => "mod_md",
+            Self::NginxAcme => "nginx-acme",
+            Self::Pem => "pem",
+            Self::Traefik => "traefik",
+        }
+    }
+
+    /// The files of this kind, for a user who chooses one.
+    pub fn described(self) -> &'static str {
+        match self {
+            Self::AcmeSh => "acme.sh's directory, ~/.acme.sh",
+            Self::Caddy => "Caddy's data directory",
+            Self::Certbot => "certbot's configuration directory, /etc/letsencrypt",
+            Self::Dehydrated => "dehydrated's directory, /var/lib/dehydrated",
+            Self::Kubernetes => "Secrets of Kubernetes, in YAML or JSON",
+            Self::Lego => "lego's .lego",
+            Self::ModMd => "Apache's mod_md: its MDStoreDir, md",
+            Self::NginxAcme => "nginx's own ACME module: an issuer's state_path",
+            Self::Pem => "Chains and keys in PEM: a bundle of both, a chain with --key, or a directory of such",
+            Self::Traefik => "Traefik's acme.json, of version 1, 2 or 3",
+        }
+    }
+
     /// True when a directory is one of this kind, by what lies there.
     pub(super) fn lies_in(self, directory: &Path) -> bool {
         match self {
@@ -78,6 +121,15 @@ impl Kind {
     }
 }
 
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::word).join(", ");
+        Self::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(|| format!("expected one of {}", known()))
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -92,5 +144,18 @@ impl fmt::Display for Kind {
             Self::Pem => "PEM",
             Self::Traefik => "Traefik",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_named_as_it_stands_in_json() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).ok().as_ref().and_then(serde_json::Value::as_str), Some(kind.word()));
+            assert_eq!(kind.word().parse(), Ok(kind));
+        }
     }
 }

@@ -9,9 +9,8 @@ use super::found::{Found, FoundAccount, FoundCertificate};
 use super::report::{AccountLine, CertificateLine, Outcome, day};
 use crate::{Account, CaOrigin, Certificate, CertificateKey, Change, Offline, Registration, Revision};
 use base::parallel::in_parallel;
-use pki::Name;
-use pki::Pair;
 use pki::chain::{self, MAX_CHAIN_BYTES, Refusal};
+use pki::{Name, Pair};
 
 /// What an account that can't be taken costs: one request of the engine's.
 const NEW_ACCOUNT: &str = "a new account is registered at the next order";

@@ -1,8 +1,8 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
 //! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `requests`, `run`,
-//! `sizes`, `slow`, `wildcards`.
+//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `redirect`, `requests`,
+//! `run`, `sizes`, `slow`, `wildcards`.
 
 mod alpn;
 mod figure;
@@ -11,6 +11,7 @@ mod forms;
 mod hundred;
 mod minimal;
 mod plan;
+mod redirect;
 mod requests;
 mod run;
 mod sizes;
@@ -19,6 +20,8 @@ mod stage;
 mod storage;
 mod wildcards;
 
+use std::time::Duration;
+
 use anyhow::Result;
 
 use figure::{Figure, table};
@@ -26,12 +29,15 @@ use figure::{Figure, table};
 /// How often each thing is measured; the median counts.
 const ROUNDS: usize = 5;
 
+/// How long something may take that takes a second or two on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Measures a group of figures.
 type Measure = fn() -> Result<Vec<Figure>>;
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    let groups: [(&str, Measure); 10] = [
+    let groups: [(&str, Measure); 11] = [
         ("sizes", sizes::measure),
         ("first", first::measure),
         ("run", run::measure),
@@ -40,6 +46,7 @@ fn main() -> Result<()> {
         ("wildcards", wildcards::measure),
         ("forms", forms::measure),
         ("plan", plan::measure),
+        ("redirect", redirect::measure),
         ("requests", requests::measure),
         ("slow", slow::measure),
     ];

@@ -94,7 +94,7 @@ fn without_plugin(place: &Place, port: u16) -> Result<Value> {
     Ok(listener)
 }
 
-fn direct_response(body: &str) -> Value {
+pub(crate) fn direct_response(body: &str) -> Value {
     json!([{ "match": { "prefix": "/" }, "direct_response": { "status": 200, "body": { "inline_string": body } } }])
 }
 
@@ -109,13 +109,13 @@ fn open_challenge(listener: &TcpListener) -> Result<(String, TcpStream)> {
 }
 
 /// An Envoy without the plugin.
-struct Plain {
+pub(crate) struct Plain {
     _envoy: Envoy,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
 }
 
 impl Plain {
-    fn start(world: &World, answer: &str) -> Result<Self> {
+    pub(crate) fn start(world: &World, answer: &str) -> Result<Self> {
         let port = harness::ports::free()?;
         let mut bootstrap = Bootstrap::placed(&world.place, &world.pebble)?.without_singleton();
         bootstrap.web_filters()?.remove(0);
@@ -135,15 +135,20 @@ impl Plain {
 }
 
 /// What wrk tells of one run.
-struct Load {
+pub(crate) struct Load {
     per_second: f64,
     p99_millis: f64,
 }
 
 fn load(address: SocketAddr, path: &str) -> Result<Load> {
+    load_for(OPEN, address, path)
+}
+
+/// The same for another host. The answers may be redirects.
+pub(crate) fn load_for(host: &str, address: SocketAddr, path: &str) -> Result<Load> {
     let output = Command::new(artifacts::wrk()?)
         .args(["--threads", "1", "--connections", "16", "--duration", "2s", "--latency"])
-        .args(["--header", &format!("Host: {OPEN}")])
+        .args(["--header", &format!("Host: {host}")])
         .arg(format!("http://{address}{path}"))
         .output()
         .context("wrk")?;
@@ -163,14 +168,15 @@ fn millis(text: &str) -> Result<f64> {
     anyhow::bail!("{text} is no duration of wrk's")
 }
 
+/// Runs of wrk in turn, with what is measured and without.
 #[derive(Default)]
-struct Pair {
-    baseline: Vec<Load>,
-    measured: Vec<Load>,
+pub(crate) struct Pair {
+    pub(crate) baseline: Vec<Load>,
+    pub(crate) measured: Vec<Load>,
 }
 
 impl Pair {
-    fn figures(&self, name: &str, least: f64) -> Vec<Figure> {
+    pub(crate) fn figures(&self, name: &str, least: f64) -> Vec<Figure> {
         let middle = |loads: &[Load], part: fn(&Load) -> f64| median(&loads.iter().map(part).collect::<Vec<_>>());
         let rate = |loads| middle(loads, |load| load.per_second);
         let p99 = |loads| middle(loads, |load| load.p99_millis);

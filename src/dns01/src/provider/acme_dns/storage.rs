@@ -103,11 +103,11 @@ fn read(path: &Path) -> std::io::Result<Map<String, Value>> {
     let (directory, name) = Directory::of(path)?;
     let content = match directory.read(&name, MAX_FILE) {
         Err(FileError::TooLarge { .. }) => return Err(invalid("it is too long to be a file of accounts")),
-        Err(FileError::NotAFile(_)) => return Err(invalid("it is no ordinary file")),
+        Err(FileError::NotAFile(_)) => return Err(invalid("it is no regular file")),
         read => read?,
     };
     let Some(Content { metadata, bytes: text }) = content else { return Ok(Map::new()) };
-    exposed::tell_of(path, secret::exposed(&metadata));
+    exposed::warn_of_mode(path, secret::exposed(&metadata));
     if text.trim_ascii().is_empty() {
         return Ok(Map::new());
     }

@@ -10,7 +10,7 @@ use hickory_proto::rr::rdata::tsig::TsigAlgorithm;
 use super::super::values::Values;
 
 /// A TSIG key.
-pub(super) struct Key {
+pub(super) struct TsigKey {
     pub(super) name: Name,
     pub(super) algorithm: TsigAlgorithm,
     mac: hmac::Key,
@@ -23,7 +23,7 @@ struct Parts {
     secret: String,
 }
 
-impl Key {
+impl TsigKey {
     /// The key from the variables; `None` if there is none, and updates are not signed.
     pub(super) fn from_values(values: &Values) -> Result<Option<Self>, String> {
         let parts = match values.get("RFC2136_TSIG") {
@@ -113,10 +113,10 @@ mod tests {
 
     use super::*;
 
-    fn key(pairs: &[(&str, &str)]) -> Result<Option<Key>, String> {
+    fn key(pairs: &[(&str, &str)]) -> Result<Option<TsigKey>, String> {
         let values =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), SecretText::new((*value).to_owned()))).collect();
-        Key::from_values(&values)
+        TsigKey::from_values(&values)
     }
 
     #[test]

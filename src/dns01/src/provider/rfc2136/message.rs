@@ -8,7 +8,7 @@ use hickory_proto::rr::{Name, RData, RecordSet, RecordType};
 use hickory_proto::serialize::binary::BinEncodable;
 
 use super::super::record::Record;
-use super::key::Key;
+use super::key::TsigKey;
 
 /// Allowed difference of the clocks, in seconds; RFC 8945 §10 asks for 300.
 const FUDGE: u16 = 300;
@@ -56,7 +56,7 @@ impl Update {
     }
 
     /// The message in wire format.
-    pub(super) fn to_bytes(&self, key: Option<&Key>) -> Result<Vec<u8>, String> {
+    pub(super) fn to_bytes(&self, key: Option<&TsigKey>) -> Result<Vec<u8>, String> {
         let mut message = self.message.clone();
         if let Some(key) = key {
             let signature = self.signature(key)?;
@@ -65,7 +65,7 @@ impl Update {
         message.to_bytes().map_err(|error| error.to_string())
     }
 
-    fn signature(&self, key: &Key) -> Result<TSIG, String> {
+    fn signature(&self, key: &TsigKey) -> Result<TSIG, String> {
         let id = self.message.id;
         let unsigned = TSIG::new(key.algorithm.clone(), self.time, FUDGE, Vec::new(), id, None, Vec::new());
         let bytes = message_tbs(&self.message, &unsigned, &key.name).map_err(|error| error.to_string())?;
@@ -73,7 +73,7 @@ impl Update {
     }
 
     /// Checks the response.
-    pub(super) fn judge(&self, answer: &[u8], key: Option<&Key>) -> Result<(), Verdict> {
+    pub(super) fn judge(&self, answer: &[u8], key: Option<&TsigKey>) -> Result<(), Verdict> {
         let garbled = |why: String| Verdict { why: format!("the answer is garbled: {why}"), stays: false };
         let message = Message::from_vec(answer).map_err(|error| garbled(error.to_string()))?;
         if message.id != self.message.id {
@@ -94,7 +94,7 @@ impl Update {
     }
 
     /// Verifies the response's signature, which covers ours (RFC 8945 §5.3 and §5.2).
-    fn is_signed(&self, answer: &[u8], key: &Key) -> bool {
+    fn is_signed(&self, answer: &[u8], key: &TsigKey) -> bool {
         let Ok(ours) = self.signature(key) else { return false };
         let Ok((bytes, record)) = signed_bitmessage_to_buf(answer, Some(&ours.mac), true) else { return false };
         let theirs = &record.data;
@@ -104,7 +104,7 @@ impl Update {
 }
 
 /// The meaning of a TSIG error (RFC 8945 §5.2).
-fn complaint(error: TsigError, key: &Key) -> Verdict {
+fn complaint(error: TsigError, key: &TsigKey) -> Verdict {
     let name = &key.name;
     let why = match error {
         // Knot DNS also returns this error if the key is valid for another zone.
@@ -120,7 +120,7 @@ fn complaint(error: TsigError, key: &Key) -> Verdict {
 }
 
 /// The meaning of a response code (RFC 2136 §2.2).
-fn outcome(code: ResponseCode, key: Option<&Key>) -> Result<(), Verdict> {
+fn outcome(code: ResponseCode, key: Option<&TsigKey>) -> Result<(), Verdict> {
     let (why, stays) = match code {
         ResponseCode::NoError => return Ok(()),
         ResponseCode::Refused => {

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use wasmi::{Instance, Linker, Store, TypedFunc, WasmParams, WasmResults};
 
 pub(crate) use self::imports::{BAD_ARGUMENT, INTERNAL_FAILURE};
-pub(crate) use self::wasm::module;
+pub(crate) use self::wasm::{bytes, module};
 
 /// 2026-01-01T00:00:00Z in milliseconds.
 pub(crate) const START: u64 = 1_767_225_600_000;

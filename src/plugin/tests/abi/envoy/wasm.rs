@@ -6,14 +6,19 @@ use std::sync::OnceLock;
 
 use wasmi::{Engine, Module};
 
+/// The module's file.
+pub(crate) fn bytes() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| {
+        let path = std::env::var_os("ENVOY_AUTOCERT_WASM").map_or_else(build, PathBuf::from);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    })
+}
+
 /// The module, ready to be instantiated.
 pub(crate) fn module() -> &'static Module {
     static MODULE: OnceLock<Module> = OnceLock::new();
-    MODULE.get_or_init(|| {
-        let path = std::env::var_os("ENVOY_AUTOCERT_WASM").map_or_else(build, PathBuf::from);
-        let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Module::new(&Engine::default(), bytes).expect("the module is valid")
-    })
+    MODULE.get_or_init(|| Module::new(&Engine::default(), bytes()).expect("the module is valid"))
 }
 
 /// Brings the module up to date.

@@ -35,8 +35,8 @@ pub(super) fn listens(top: &At<'_>, report: &mut Report) {
     let Some(address) = top.find("admin.address.socket_address.address") else { return };
     let host = address.text().unwrap_or_default();
     if Host::of(host) != Host::Loopback {
-        let expected = "127.0.0.1, or a unix socket (`pipe`): whoever reaches it reads the whole configuration with its \
-                        secrets, and stops Envoy";
+        let expected = "127.0.0.1, or a unix socket (`pipe`): its clients can read the whole configuration \
+                        with its secrets, and stop Envoy";
         report.warning(Finding::at(&address, quoted(host), expected));
     }
 }
@@ -54,7 +54,7 @@ pub(super) fn open_proxies(envoy: &Envoy<'_>, destinations: &Destinations<'_>, r
             || cluster.find("original_dst_lb_config").is_some_and(|at| at.flag_of("use_http_header") == Some(true))
         {
             let found = format!("a cluster that goes where its client says, to localhost:{port} too");
-            let expected = "the admin interface on a unix socket (`pipe`): nobody's requests lead there then";
+            let expected = "the admin interface on a unix socket (`pipe`): no route leads there then";
             report.warning(Finding::at(cluster, found, expected));
         }
     }

@@ -35,14 +35,14 @@ impl Destination {
     pub(super) fn expected(self) -> &'static str {
         match self {
             Self::Admin => {
-                "no way there but exact ones to /stats or /ready: who comes this way reads the whole configuration with \
-                 its secrets, and stops Envoy"
+                "no route there except exact ones to /stats or /ready: clients that come this way can read the whole \
+                 configuration with its secrets, and stop Envoy"
             }
             Self::Api => {
-                "no way there but the plugin's own (sidecar.cluster): behind it are account keys and orders; for /metrics \
+                "no route there except the plugin's own calls (sidecar.cluster): behind it are account keys and orders; for /metrics \
                  and /status there is --status-address"
             }
-            Self::Sds => "no way there but the SDS configurations of TLS contexts: behind it are private keys",
+            Self::Sds => "no use except in SDS configurations of TLS contexts: behind it are private keys",
         }
     }
 }

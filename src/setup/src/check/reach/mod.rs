@@ -20,7 +20,7 @@ mod walk;
 
 use super::finding::quoted;
 use super::gather::Envoy;
-use super::kind::Kind;
+use super::kind::DocumentKind;
 use super::plugin::Plugin;
 use super::{Document, Finding, Report};
 use crate::located::At;
@@ -29,8 +29,11 @@ use walk::{Use, What};
 
 pub(super) fn check<'a>(documents: &'a [Document], envoy: &Envoy<'a>, plugins: &[Plugin<'a>], report: &mut Report) {
     let tops: Vec<_> = documents.iter().map(Document::top).collect();
-    let envoys: Vec<_> =
-        tops.iter().filter(|top| matches!(super::kind(top), Kind::Bootstrap | Kind::Pieces)).cloned().collect();
+    let envoys: Vec<_> = tops
+        .iter()
+        .filter(|top| matches!(super::kind(top), DocumentKind::Bootstrap | DocumentKind::Pieces))
+        .cloned()
+        .collect();
     let destinations = Destinations::of(&envoys, envoy, plugins);
     for found in walk::uses(&envoys, plugins) {
         report_use(&found, &destinations, documents, report);

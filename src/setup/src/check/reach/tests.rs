@@ -291,7 +291,7 @@ fn a_client_that_chooses_the_cluster_is_warned_of() {
             "route.cluster_specifier_plugin: found a cluster that a plugin chooses",
         ),
         (route(inline), "route.inline_cluster_specifier_plugin"),
-        (chosen, "inline_string: found a cluster that is made of what the client says"),
+        (chosen, "inline_string: found a cluster that depends on the client's request"),
         (
             typed("filters.network.sni_cluster.v3.SniCluster", "").replace(", }", " }"),
             "typed_config: found a cluster that the handshake's SNI names",
@@ -345,7 +345,7 @@ fn an_admin_interface_that_others_reach_is_warned_of() {
 }
 
 #[test]
-fn a_cluster_that_goes_anywhere_is_warned_of_beside_an_admin_port() {
+fn a_dynamic_forward_proxy_beside_an_admin_port_causes_a_warning() {
     let dynamic = "  - { name: any, cluster_type: { name: envoy.clusters.dynamic_forward_proxy, typed_config: { \"@type\": \
                    type.googleapis.com/envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig } } }\n";
     let original = |by_header: bool| {

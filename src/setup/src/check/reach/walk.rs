@@ -65,14 +65,14 @@ pub(super) fn uses<'a>(tops: &[At<'a>], plugins: &[Plugin<'a>]) -> Vec<Use<'a>> 
     let own = own.flat_map(|field| plugins.iter().filter_map(move |plugin| plugin.at.get(field)));
     let mut walk = Walk { own: own.map(|at| ptr::from_ref(at.node.shared())).collect(), ..Walk::default() };
     for top in tops {
-        walk.value(top, &Place::default());
+        walk.value(top, &Context::default());
     }
     walk.found
 }
 
 /// Context of a node, from the nodes above it.
 #[derive(Clone, Default)]
-struct Place<'a> {
+struct Context<'a> {
     /// The field that the node is the value of, or an item of the list of, in snake case.
     field: String,
     /// The field of the object around it.
@@ -86,7 +86,7 @@ struct Place<'a> {
 /// A node with its context: the field, the field around it, whether it is below code, the route.
 type Seen = (*const Node, String, String, bool, Option<*const Node>);
 
-impl Place<'_> {
+impl Context<'_> {
     /// The key of a visited node: an alias is visited again only in another context.
     fn key(&self, node: &Node) -> Seen {
         let route = self.route.as_ref().map(|route| ptr::from_ref(route.node.shared()));
@@ -103,66 +103,66 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, at: &At<'a>, place: &Place<'a>) {
+    fn value(&mut self, at: &At<'a>, context: &Context<'a>) {
         if self.own.contains(&ptr::from_ref(at.node.shared())) {
             return;
         }
         match &at.node.kind {
             Kind::Nothing => {}
-            Kind::Scalar(_) => self.text(at, place),
-            Kind::List(_) | Kind::Table(_) if !self.seen.insert(place.key(at.node)) => {}
-            Kind::List(_) => at.items().iter().for_each(|item| self.value(item, place)),
-            Kind::Table(_) => self.table(at, place),
+            Kind::Scalar(_) => self.text(at, context),
+            Kind::List(_) | Kind::Table(_) if !self.seen.insert(context.key(at.node)) => {}
+            Kind::List(_) => at.items().iter().for_each(|item| self.value(item, context)),
+            Kind::Table(_) => self.table(at, context),
         }
     }
 
-    fn table(&mut self, at: &At<'a>, place: &Place<'a>) {
+    fn table(&mut self, at: &At<'a>, context: &Context<'a>) {
         let typed = typed(at);
         let is_code = typed.as_ref().is_some_and(|typed| CODE.contains(&typed.name) || typed.full.contains(GOLANG));
         let is_selector = typed.as_ref().is_some_and(|typed| typed.full.contains(SELECTOR));
         if typed.as_ref().is_some_and(|typed| typed.name == SNI_CLUSTER) {
-            self.push(at, What::Chosen("the handshake's SNI names"), place);
+            self.push(at, What::Chosen("the handshake's SNI names"), context);
         }
         let is_route = at.entry("match").is_some() && at.entry("route").is_some();
-        let route = if is_route { Some(at.clone()) } else { place.route.clone() };
-        self.object(at, place);
+        let route = if is_route { Some(at.clone()) } else { context.route.clone() };
+        self.object(at, context);
         for (key, member) in at.members() {
             let field = snake(key);
             let is_of_secrets = match field.as_str() {
                 "sds_config" => true,
-                "ads_config" => place.field == "dynamic_resources",
+                "ads_config" => context.field == "dynamic_resources",
                 "config_source" => is_selector,
                 _ => false,
             };
             if !is_of_secrets {
-                let (around, is_code) = (place.field.clone(), place.is_code || is_code);
-                self.value(&member, &Place { field, around, is_code, route: route.clone() });
+                let (around, is_code) = (context.field.clone(), context.is_code || is_code);
+                self.value(&member, &Context { field, around, is_code, route: route.clone() });
             }
         }
     }
 
     /// Reads the uses in an object as a whole.
-    fn object(&mut self, at: &At<'a>, place: &Place<'a>) {
-        let (field, around) = (place.field.as_str(), place.around.as_str());
+    fn object(&mut self, at: &At<'a>, context: &Context<'a>) {
+        let (field, around) = (context.field.as_str(), context.around.as_str());
         match (field, around) {
             // Everywhere else this field is the name of a cluster that is defined there.
             ("clusters", "weighted_clusters") => {
                 if let Some((name, text)) = at.get("name").and_then(|name| Some((name.clone(), name.text()?))) {
-                    self.push(&name, What::Cluster(text), place);
+                    self.push(&name, What::Cluster(text), context);
                 }
             }
-            ("inline_cluster_specifier_plugin", _) => self.push(at, What::Chosen(BY_A_PLUGIN), place),
+            ("inline_cluster_specifier_plugin", _) => self.push(at, What::Chosen(BY_A_PLUGIN), context),
             ("rds" | "vhds", _) => {
                 if let Some(source) = at.get("config_source") {
-                    self.push(&source, What::Elsewhere(file(&source)), place);
+                    self.push(&source, What::Elsewhere(file(&source)), context);
                 }
             }
             ("eds_config", _) => {
                 if let Some(file) = file(at) {
-                    self.push(at, What::Endpoints(file), place);
+                    self.push(at, What::Endpoints(file), context);
                 }
             }
-            ("rds_config_source", _) => self.push(at, What::Elsewhere(file(at)), place),
+            ("rds_config_source", _) => self.push(at, What::Elsewhere(file(at)), context),
             _ => {}
         }
         if at.text_of("object_key") == Some(CHOSEN_FOR_TCP)
@@ -170,14 +170,14 @@ impl<'a> Walk<'a> {
             && let Some(text) = format.text()
         {
             let what =
-                if text.contains('%') { What::Chosen("is made of what the client says") } else { What::Cluster(text) };
-            self.push(&format, what, place);
+                if text.contains('%') { What::Chosen("depends on the client's request") } else { What::Cluster(text) };
+            self.push(&format, what, context);
         }
     }
 
-    fn text(&mut self, at: &At<'a>, place: &Place<'a>) {
+    fn text(&mut self, at: &At<'a>, context: &Context<'a>) {
         let Some(text) = at.text().filter(|text| !text.is_empty()) else { return };
-        let what = match (place.field.as_str(), place.around.as_str()) {
+        let what = match (context.field.as_str(), context.around.as_str()) {
             ("cluster_header", _) => What::Chosen("a header names"),
             ("cluster_specifier_plugin", _) => What::Chosen(BY_A_PLUGIN),
             ("target_uri", _) => What::Target(text),
@@ -185,19 +185,19 @@ impl<'a> Walk<'a> {
             // The cluster that this Envoy belongs to, and the cluster of endpoints.
             ("cluster", "node") | ("cluster_name", "load_assignment" | "resources") => return,
             (field, _) if names_a_cluster(field) => What::Cluster(text),
-            _ if place.is_code => What::Code(text),
+            _ if context.is_code => What::Code(text),
             _ => return,
         };
-        self.push(at, what, place);
+        self.push(at, what, context);
     }
 
-    fn push(&mut self, at: &At<'a>, what: What<'a>, place: &Place<'a>) {
-        self.found.push(Use { at: at.clone(), what, route: place.route.clone() });
+    fn push(&mut self, at: &At<'a>, what: What<'a>, context: &Context<'a>) {
+        self.found.push(Use { at: at.clone(), what, route: context.route.clone() });
     }
 }
 
 /// The way in which a cluster specifier chooses.
-const BY_A_PLUGIN: &str = "a plugin chooses, maybe by what the client says";
+const BY_A_PLUGIN: &str = "a plugin chooses, maybe by the client's request";
 
 fn names_a_cluster(field: &str) -> bool {
     let is_called_so = matches!(field, "cluster" | "clusters" | "cluster_name" | "cluster_names")

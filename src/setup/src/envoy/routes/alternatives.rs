@@ -9,19 +9,19 @@ pub(super) const MOST: usize = 1000;
 
 /// A question, and the answer that is required.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Answer {
+pub(super) struct Condition {
     pub(super) question: Question,
     pub(super) negated: bool,
 }
 
 /// All alternatives; `None` if there are more than [`MOST`].
-pub(super) fn of(tree: &Tree) -> Option<Vec<Vec<Answer>>> {
+pub(super) fn of(tree: &Tree) -> Option<Vec<Vec<Condition>>> {
     expand(tree, false)
 }
 
-fn expand(tree: &Tree, negated: bool) -> Option<Vec<Vec<Answer>>> {
+fn expand(tree: &Tree, negated: bool) -> Option<Vec<Vec<Condition>>> {
     match (tree, negated) {
-        (Tree::Ask(question), _) => Some(vec![vec![Answer { question: question.clone(), negated }]]),
+        (Tree::Ask(question), _) => Some(vec![vec![Condition { question: question.clone(), negated }]]),
         (Tree::Not(inner), _) => expand(inner, !negated),
         (Tree::Any(trees), false) | (Tree::All(trees), true) => {
             let mut all = Vec::new();
@@ -34,15 +34,16 @@ fn expand(tree: &Tree, negated: bool) -> Option<Vec<Vec<Answer>>> {
             Some(all)
         }
         (Tree::All(trees), false) | (Tree::Any(trees), true) => {
-            let mut all: Vec<Vec<Answer>> = vec![Vec::new()];
+            let mut all: Vec<Vec<Condition>> = vec![Vec::new()];
             for tree in trees {
                 let further = expand(tree, negated)?;
                 if all.len().saturating_mul(further.len()) > MOST {
                     return None;
                 }
-                let with = |one: &Vec<Answer>, more: &Vec<Answer>| one.iter().chain(more).cloned().collect::<Vec<_>>();
+                let with =
+                    |one: &Vec<Condition>, more: &Vec<Condition>| one.iter().chain(more).cloned().collect::<Vec<_>>();
                 all = all.iter().flat_map(|one| further.iter().map(move |more| with(one, more))).collect();
-                if all.iter().any(|answers| answers.len() > MOST) {
+                if all.iter().any(|conditions| conditions.len() > MOST) {
                     return None;
                 }
             }
@@ -62,12 +63,12 @@ mod tests {
 
     fn written(rule: &str) -> String {
         let tree = tree(&parse(rule, Syntax::V3).unwrap(), Syntax::V3).ok().unwrap();
-        let answer = |answer: &Answer| {
-            let Question::Path(path) = &answer.question else { panic!("{answer:?}") };
-            format!("{}{}", if answer.negated { "!" } else { "" }, path.trim_start_matches('/'))
+        let condition = |condition: &Condition| {
+            let Question::Path(path) = &condition.question else { panic!("{condition:?}") };
+            format!("{}{}", if condition.negated { "!" } else { "" }, path.trim_start_matches('/'))
         };
         let all = of(&tree).unwrap();
-        all.iter().map(|all| all.iter().map(answer).collect::<String>()).collect::<Vec<_>>().join(" ")
+        all.iter().map(|all| all.iter().map(condition).collect::<String>()).collect::<Vec<_>>().join(" ")
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!
 //! Refuses: regular expressions that match single bytes of such characters, or the ends of words.
 
-use super::pattern::{Kind, quote, scan};
+use super::pattern::{PieceKind, quote, scan};
 
 /// The expected form of a regular expression for a path, if its brackets or escapes are not supported.
 pub(super) const EXPECTED: &str = "a regular expression in which characters that a path has encoded (anything but \
@@ -23,16 +23,16 @@ pub(super) fn has_one_spelling(path: &str) -> bool {
 
 /// A regular expression for a path, including its encoded spellings.
 pub(super) fn path_regexp(regexp: &str) -> Option<String> {
-    let pieces: Vec<(Kind, &str)> = scan(regexp).collect();
+    let pieces: Vec<(PieceKind, &str)> = scan(regexp).collect();
     let is_ahead = |index: usize, any: &[&str]| {
-        pieces.get(index).is_some_and(|(kind, piece)| *kind == Kind::Plain && any.contains(piece))
+        pieces.get(index).is_some_and(|(kind, piece)| *kind == PieceKind::Plain && any.contains(piece))
     };
     // The number of pieces up to the first of these, inclusive.
     let up_to = |index: usize, any: &[&str]| {
         let behind = pieces.get(index..).unwrap_or_default();
         behind
             .iter()
-            .position(|(kind, piece)| *kind == Kind::Plain && any.contains(piece))
+            .position(|(kind, piece)| *kind == PieceKind::Plain && any.contains(piece))
             .map_or(behind.len(), |at| at + 1)
     };
     let text =
@@ -43,41 +43,43 @@ pub(super) fn path_regexp(regexp: &str) -> Option<String> {
         let is_repeated = is_ahead(index + 1, &["*", "+"]);
         let mut count = 1;
         match (kind, *piece) {
-            (Kind::Plain, "(") if is_ahead(index + 1, &["?"]) => {
+            (PieceKind::Plain, "(") if is_ahead(index + 1, &["?"]) => {
                 count = up_to(index, &[":", ")", ">"]);
                 let head = text(index, count);
                 ignores_case |= !head.ends_with('>') && head.contains('i');
                 written.push_str(&head);
             }
-            (Kind::Plain, "{") if is_repetition(&text(index, up_to(index, &["}"]))) => {
+            (PieceKind::Plain, "{") if is_repetition(&text(index, up_to(index, &["}"]))) => {
                 count = up_to(index, &["}"]);
                 written.push_str(&text(index, count));
             }
-            (Kind::Plain, "%") => match triplet(&text(index, 3)) {
+            (PieceKind::Plain, "%") => match triplet(&text(index, 3)) {
                 Some(encoded) => {
                     count = 3;
                     written.push_str(&encoded);
                 }
                 None => written.push('%'),
             },
-            (Kind::Plain, "(" | ")" | "|" | "*" | "+" | "?" | "^" | "$")
-            | (Kind::Escape, r"\d" | r"\w" | r"\A" | r"\z") => {
+            (PieceKind::Plain, "(" | ")" | "|" | "*" | "+" | "?" | "^" | "$")
+            | (PieceKind::Escape, r"\d" | r"\w" | r"\A" | r"\z") => {
                 written.push_str(piece);
             }
-            (Kind::Plain, ".") if is_repeated => written.push('.'),
-            (Kind::Plain, ".") | (Kind::Escape, r"\D" | r"\W" | r"\S") => written.push_str(&or_encoded(piece)),
-            (Kind::Class, class) => written.push_str(&of_class(class, is_repeated)?),
-            (Kind::Escape, escape) if escape.starts_with(r"\Q") => {
+            (PieceKind::Plain, ".") if is_repeated => written.push('.'),
+            (PieceKind::Plain, ".") | (PieceKind::Escape, r"\D" | r"\W" | r"\S") => {
+                written.push_str(&or_encoded(piece))
+            }
+            (PieceKind::Class, class) => written.push_str(&of_class(class, is_repeated)?),
+            (PieceKind::Escape, escape) if escape.starts_with(r"\Q") => {
                 let inner = escape.get(2..).unwrap_or_default();
                 let inner = inner.strip_suffix(r"\E").unwrap_or(inner);
                 has_foreign |= !inner.is_ascii();
                 written.extend(inner.chars().map(in_path));
             }
-            (Kind::Plain, literal) => {
+            (PieceKind::Plain, literal) => {
                 has_foreign |= !literal.is_ascii();
                 written.extend(literal.chars().map(in_path));
             }
-            (Kind::Escape, escape) => {
+            (PieceKind::Escape, escape) => {
                 let c = escape.chars().nth(1).filter(char::is_ascii_punctuation)?;
                 written.push_str(&in_path(c));
             }

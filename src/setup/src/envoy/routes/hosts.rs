@@ -70,7 +70,7 @@ fn reachable(candidates: &[Candidate<'_>], routes: Vec<usize>, host: &str) -> Ve
         }
         reached.push(index);
         // In the virtual host for all other hosts, excluded hosts have a virtual host of their own.
-        if candidate.answers.is_empty() {
+        if candidate.conditions.is_empty() {
             break;
         }
     }
@@ -87,7 +87,7 @@ fn virtual_host(
 ) -> Value {
     let route = |index: &usize| {
         let candidate = candidates.get(*index)?;
-        let conditions = matching::route_match(&candidate.answers).ok()?;
+        let conditions = matching::route_match(&candidate.conditions).ok()?;
         let mut route = action(candidate.router, candidate.hosts.is_empty());
         route["name"] = json!(candidate.router.name);
         route["match"] = conditions;

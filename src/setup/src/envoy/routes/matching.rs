@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::alternatives::Answer;
+use super::alternatives::Condition;
 use super::pattern::{PORT, of_path, of_query, quote, whole};
 use super::question::{Question, Wanted};
 
@@ -10,10 +10,10 @@ use super::question::{Question, Wanted};
 pub(crate) const CLIENT_IP: &str = "envoy_autocert.client_ip";
 
 /// The conditions of a route. `Err` is a condition that Envoy can't evaluate.
-pub(super) fn route_match(answers: &[Answer]) -> Result<Value, &'static str> {
+pub(super) fn route_match(conditions: &[Condition]) -> Result<Value, &'static str> {
     let mut parts = Parts::default();
-    for answer in answers {
-        parts.add(answer)?;
+    for condition in conditions {
+        parts.add(condition)?;
     }
     let mut route = parts.path.unwrap_or_else(|| Map::from_iter([("prefix".to_owned(), json!("/"))]));
     let lists = [("filter_state", parts.states), ("headers", parts.headers), ("query_parameters", parts.queries)];
@@ -32,7 +32,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, Answer { question, negated }: &Answer) -> Result<(), &'static str> {
+    fn add(&mut self, Condition { question, negated }: &Condition) -> Result<(), &'static str> {
         let path_is_free = self.path.is_none() && !negated;
         match question {
             Question::Path(path) if path_is_free => self.set_path("path", json!(path)),

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use config::Mistake;
 use serde_json::Value;
 
-use self::alternatives::Answer;
+use self::alternatives::Condition;
 use self::question::Question;
 use crate::model::{HttpRouter, Target};
 
@@ -27,7 +27,7 @@ const MOST_ROUTES: usize = 500_000;
 struct Candidate<'s> {
     router: &'s HttpRouter,
     /// The conditions, without hosts.
-    answers: Vec<Answer>,
+    conditions: Vec<Condition>,
     /// The hosts that the route is for; empty for all.
     hosts: Vec<String>,
     /// The hosts that are excluded.
@@ -115,41 +115,41 @@ fn of_router(router: &HttpRouter) -> Result<Vec<Candidate<'_>>, Mistake> {
             format!("a rule of at most {} alternatives once || is drawn out", alternatives::MOST),
         ));
     };
-    let alternatives = alternatives.into_iter().map(|answers| match router.target {
-        Target::Closed => in_doubt(answers),
-        _ => answers,
+    let alternatives = alternatives.into_iter().map(|conditions| match router.target {
+        Target::Closed => in_doubt(conditions),
+        _ => conditions,
     });
-    let candidates = merged(alternatives.filter_map(|answers| candidate(router, answers)));
+    let candidates = merged(alternatives.filter_map(|conditions| candidate(router, conditions)));
     for candidate in &candidates {
-        matching::route_match(&candidate.answers).map_err(|expected| mistake(router, expected.to_owned()))?;
+        matching::route_match(&candidate.conditions).map_err(|expected| mistake(router, expected.to_owned()))?;
     }
     Ok(candidates)
 }
 
 /// For a closed router, a regular expression for a query parameter becomes a test of its presence: the value may be
 /// encoded.
-fn in_doubt(answers: Vec<Answer>) -> Vec<Answer> {
-    let answer = |answer| match answer {
-        Answer { question: Question::QueryPattern(..), negated: true } => None,
-        Answer { question: Question::QueryPattern(key, _), negated } => {
-            Some(Answer { question: Question::Query(pattern::of_query_key(&key)), negated })
+fn in_doubt(conditions: Vec<Condition>) -> Vec<Condition> {
+    let condition = |condition| match condition {
+        Condition { question: Question::QueryPattern(..), negated: true } => None,
+        Condition { question: Question::QueryPattern(key, _), negated } => {
+            Some(Condition { question: Question::Query(pattern::of_query_key(&key)), negated })
         }
         other => Some(other),
     };
-    answers.into_iter().filter_map(answer).collect()
+    conditions.into_iter().filter_map(condition).collect()
 }
 
 /// Merges `Host(a) || Host(b)` into one route with two hosts.
 fn merged<'s>(candidates: impl Iterator<Item = Candidate<'s>>) -> Vec<Candidate<'s>> {
     let mut all: Vec<Candidate<'s>> = Vec::new();
-    let mut known: HashMap<Vec<Answer>, usize> = HashMap::new();
+    let mut known: HashMap<Vec<Condition>, usize> = HashMap::new();
     for candidate in candidates {
         let is_for_hosts = !candidate.hosts.is_empty();
-        match known.get(&candidate.answers).and_then(|index| all.get_mut(*index)) {
+        match known.get(&candidate.conditions).and_then(|index| all.get_mut(*index)) {
             Some(same) if is_for_hosts => same.hosts.extend(candidate.hosts),
             _ => {
                 if is_for_hosts {
-                    known.insert(candidate.answers.clone(), all.len());
+                    known.insert(candidate.conditions.clone(), all.len());
                 }
                 all.push(candidate);
             }
@@ -159,14 +159,14 @@ fn merged<'s>(candidates: impl Iterator<Item = Candidate<'s>>) -> Vec<Candidate<
 }
 
 /// Separates the hosts from the conditions; `None` if they exclude each other.
-fn candidate(router: &HttpRouter, answers: Vec<Answer>) -> Option<Candidate<'_>> {
+fn candidate(router: &HttpRouter, conditions: Vec<Condition>) -> Option<Candidate<'_>> {
     let mut wanted: Option<Vec<String>> = None;
     let mut others = Vec::new();
     let mut rest = Vec::new();
-    for answer in answers {
-        match answer {
-            Answer { question: Question::Host(hosts), negated: true } => others.extend(hosts),
-            Answer { question: Question::Host(hosts), negated: false } => {
+    for condition in conditions {
+        match condition {
+            Condition { question: Question::Host(hosts), negated: true } => others.extend(hosts),
+            Condition { question: Question::Host(hosts), negated: false } => {
                 wanted = Some(match wanted {
                     Some(wanted) => wanted.into_iter().filter(|host| hosts.contains(host)).collect(),
                     None => hosts,
@@ -186,7 +186,7 @@ fn candidate(router: &HttpRouter, answers: Vec<Answer>) -> Option<Candidate<'_>>
         }
         None => Vec::new(),
     };
-    Some(Candidate { router, answers: rest, hosts, others })
+    Some(Candidate { router, conditions: rest, hosts, others })
 }
 
 #[cfg(test)]

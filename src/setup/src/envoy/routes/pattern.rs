@@ -124,16 +124,16 @@ fn has_alternatives(regexp: &str) -> bool {
     let mut depth = 0_usize;
     scan(regexp).any(|(kind, piece)| {
         match (kind, piece) {
-            (Kind::Plain, "(") => depth += 1,
-            (Kind::Plain, ")") => depth = depth.saturating_sub(1),
+            (PieceKind::Plain, "(") => depth += 1,
+            (PieceKind::Plain, ")") => depth = depth.saturating_sub(1),
             _ => {}
         }
-        kind == Kind::Plain && piece == "|" && depth == 0
+        kind == PieceKind::Plain && piece == "|" && depth == 0
     })
 }
 
 fn ends_with_dollar(regexp: &str) -> bool {
-    scan(regexp).last() == Some((Kind::Plain, "$"))
+    scan(regexp).last() == Some((PieceKind::Plain, "$"))
 }
 
 /// Replaces the anchor at the end of the text, and excludes the character `never` from everything except literals.
@@ -141,9 +141,9 @@ fn rewrite(regexp: &str, never: Option<char>, end: &str) -> String {
     let mut written = String::new();
     for (kind, piece) in scan(regexp) {
         match (kind, piece, never) {
-            (Kind::Plain, "$", _) | (Kind::Escape, r"\z", _) => written.push_str(end),
-            (Kind::Plain, ".", Some(never)) => written.push_str(&format!("[^{never}]")),
-            (Kind::Class, class, Some(never)) if class.starts_with("[^") => {
+            (PieceKind::Plain, "$", _) | (PieceKind::Escape, r"\z", _) => written.push_str(end),
+            (PieceKind::Plain, ".", Some(never)) => written.push_str(&format!("[^{never}]")),
+            (PieceKind::Class, class, Some(never)) if class.starts_with("[^") => {
                 written.push_str(&format!("[^{never}{}", class.get(2..).unwrap_or_default()));
             }
             (_, piece, _) => written.push_str(piece),
@@ -153,22 +153,22 @@ fn rewrite(regexp: &str, never: Option<char>, end: &str) -> String {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PieceKind {
     Class,
     Escape,
     Plain,
 }
 
 /// The pieces of a regular expression: a class, an escape, or one character.
-pub(super) fn scan(regexp: &str) -> impl Iterator<Item = (Kind, &str)> {
+pub(super) fn scan(regexp: &str) -> impl Iterator<Item = (PieceKind, &str)> {
     let mut rest = regexp;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?;
         let (kind, length) = match first {
-            '\\' if rest.starts_with(r"\Q") => (Kind::Escape, rest.find(r"\E").map_or(rest.len(), |end| end + 2)),
-            '\\' => (Kind::Escape, 1 + rest.chars().nth(1).map_or(0, char::len_utf8)),
-            '[' => (Kind::Class, class_length(rest)),
-            other => (Kind::Plain, other.len_utf8()),
+            '\\' if rest.starts_with(r"\Q") => (PieceKind::Escape, rest.find(r"\E").map_or(rest.len(), |end| end + 2)),
+            '\\' => (PieceKind::Escape, 1 + rest.chars().nth(1).map_or(0, char::len_utf8)),
+            '[' => (PieceKind::Class, class_length(rest)),
+            other => (PieceKind::Plain, other.len_utf8()),
         };
         let (piece, behind) = rest.split_at(length);
         rest = behind;

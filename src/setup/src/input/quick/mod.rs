@@ -10,7 +10,7 @@ mod words;
 use serde_json::{Map, Value, json};
 
 use super::layers::{Layer, Rank};
-use super::mistake::{Mistake, Report, quoted, wrong};
+use super::mistake::{InputReport, Mistake, quoted, wrong};
 use super::resolvers;
 use config::shortened;
 pub(crate) use options::options;
@@ -75,7 +75,7 @@ impl Quick {
 }
 
 /// Configuration from `--domain` and its like, of the lowest rank.
-pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut Report) -> Value {
+pub(crate) fn base(quick: &Quick, layers: &[Layer], report: &mut InputReport) -> Value {
     let mut flags = Reader { quick, layers, report };
     let nothing = Value::Object(Map::new());
     let is_fine = flags.ports();
@@ -126,14 +126,14 @@ pub(super) struct Reader<'a> {
     pub(super) quick: &'a Quick,
     /// The other sources.
     pub(super) layers: &'a [Layer],
-    pub(super) report: &'a mut Report,
+    pub(super) report: &'a mut InputReport,
 }
 
 impl Reader<'_> {
     pub(super) fn wrong(&mut self, flag: &str, found: &str, expected: &str) {
         self.report.is_partial = true;
         let mistake = wrong(flag, found, expected);
-        self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+        self.report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
     }
 
     /// Reports mistakes in `--http-port` and `--https-port`.

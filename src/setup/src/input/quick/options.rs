@@ -3,17 +3,16 @@
 //! Refuses: `--staging` for a CA whose staging environment is not known. A user who asks for staging must not get
 //! production certificates.
 
-use config::shortened;
-use config::test_system;
+use config::{shortened, test_system};
 use serde_json::{Map, Value, json};
 
 use super::{Quick, SOURCE};
 use crate::input::layers::{Layer, merged};
-use crate::input::mistake::{Mistake, Report, quoted, wrong};
+use crate::input::mistake::{InputReport, Mistake, quoted, wrong};
 use crate::input::resolvers;
 
 /// Layer with the options that the flags set in every resolver of these layers.
-pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut Report) -> Value {
+pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut InputReport) -> Value {
     let flags = [
         ("email", &quick.email),
         ("caServer", &quick.ca_server),
@@ -22,7 +21,7 @@ pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut Report) -> V
     ];
     let set = |(key, value): (&str, &Option<String>)| value.clone().map(|value| (key.to_owned(), Value::String(value)));
     let of_all: Map<String, Value> = flags.into_iter().filter_map(set).collect();
-    let whole = if quick.staging { merged(layers, &mut Report::default()) } else { Value::Null };
+    let whole = if quick.staging { merged(layers, &mut InputReport::default()) } else { Value::Null };
     let mut all = Map::new();
     for name in resolvers(layers) {
         let mut acme = of_all.clone();
@@ -38,7 +37,7 @@ pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut Report) -> V
 }
 
 /// The staging environment of a resolver's CA. `written` is the resolver's configuration in other sources.
-fn staging(quick: &Quick, name: &str, written: &Value, report: &mut Report) -> Map<String, Value> {
+fn staging(quick: &Quick, name: &str, written: &Value, report: &mut InputReport) -> Map<String, Value> {
     let text = |key: &str| written.get(key).and_then(Value::as_str).map(str::trim);
     let ca_server = quick.ca_server.as_deref().or_else(|| text("caServer"));
     // A file's staging server belongs to the file's CA.
@@ -59,7 +58,7 @@ fn staging(quick: &Quick, name: &str, written: &Value, report: &mut Report) -> M
         };
         report.is_partial = true;
         let mistake = wrong("--staging", &found, &expected);
-        report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+        report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
         return Map::new();
     };
     let mut acme = Map::from_iter([("caServer".to_owned(), json!(directory))]);

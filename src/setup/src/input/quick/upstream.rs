@@ -31,7 +31,7 @@ impl Reader<'_> {
             let nearest = is_number.then(|| format!(":{}", shortened(upstream)));
             let mistake = config::Mistake { nearest, ..wrong("--upstream", &quoted(upstream), UPSTREAM) };
             self.report.is_partial = true;
-            self.report.push(Mistake { source: Some(SOURCE.to_owned()), place: None, mistake });
+            self.report.push(Mistake { source: Some(SOURCE.to_owned()), position: None, mistake });
             return false;
         }
         let (http, https) = self.quick.ports();

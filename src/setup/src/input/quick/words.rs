@@ -38,7 +38,7 @@ impl<'a> Words<'a> {
     /// Rewrites a mistake at a path to name the flag.
     pub(crate) fn mistake(&self, mistake: config::Mistake) -> config::Mistake {
         match self.flag(&mistake.path) {
-            Some(flag) => told(flag, mistake),
+            Some(flag) => reworded(flag, mistake),
             None => mistake,
         }
     }
@@ -76,9 +76,9 @@ impl Flags {
     }
 
     /// Rewrites a mistake that was found in the setup to name the flag, if its value comes from one.
-    pub fn told(&self, mistake: config::Mistake) -> config::Mistake {
+    pub fn reworded(&self, mistake: config::Mistake) -> config::Mistake {
         match self.of(&mistake.path) {
-            Some(flag) => told(flag, mistake),
+            Some(flag) => reworded(flag, mistake),
             None => mistake,
         }
     }
@@ -128,7 +128,7 @@ const IN_FLAGS: [(&str, &str); 3] = [
     ("a resolver with httpChallenge or tlsChallenge", "HTTP-01, which is without --dns"),
 ];
 
-fn told(flag: &str, mistake: config::Mistake) -> config::Mistake {
+fn reworded(flag: &str, mistake: config::Mistake) -> config::Mistake {
     let in_flags = |text: Cow<'static, str>, (traefiks, ours): &(&str, &str)| Cow::Owned(text.replace(traefiks, ours));
     let expected = IN_FLAGS.iter().fold(Cow::Owned(mistake.expected), in_flags).into_owned();
     config::Mistake { path: flag.to_owned(), expected, ..mistake }

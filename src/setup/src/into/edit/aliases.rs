@@ -12,7 +12,7 @@ use super::{Edit, Unfit, find};
 use crate::located::{Kind, Node};
 
 /// Maximum number of positions of edited nodes: more come from nested aliases.
-const MAX_PLACES: usize = 100_000;
+const MAX_OCCURRENCES: usize = 100_000;
 
 /// The text with the next alias expanded; `None` if every edit can be made in place.
 ///
@@ -24,39 +24,39 @@ pub(super) fn expanded(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Result<Opt
         let node = find(top, edit.path()).ok_or_else(|| Unfit::Nowhere(edit.path().to_owned()))?;
         edited.insert(ptr::from_ref(node.shared()));
     }
-    let mut places = Places { edited, holds: HashMap::new(), found: Vec::new() };
-    places.look(top, String::new(), None);
-    if places.found.len() >= MAX_PLACES {
+    let mut occurrences = Occurrences { edited, holds: HashMap::new(), found: Vec::new() };
+    occurrences.look(top, String::new(), None);
+    if occurrences.found.len() >= MAX_OCCURRENCES {
         return Err(Unfit::Unwritable);
     }
-    let alias = places.differing(edits).or_else(|| left_behind(top, edits));
+    let alias = occurrences.differing(edits).or_else(|| left_behind(top, edits));
     let Some(alias) = alias else { return Ok(None) };
     written_out(text, alias, &Sites::new(text, top)).ok_or(Unfit::Unwritable).map(Some)
 }
 
 /// The positions of edited nodes, by every path that leads to them.
-struct Places<'n> {
+struct Occurrences<'n> {
     edited: HashSet<*const Node>,
     /// True if something below a node is edited.
     holds: HashMap<*const Node, bool>,
-    found: Vec<Place<'n>>,
+    found: Vec<Occurrence<'n>>,
 }
 
-struct Place<'n> {
+struct Occurrence<'n> {
     node: *const Node,
     path: String,
     /// The first alias on the path.
     alias: Option<&'n Node>,
 }
 
-impl<'n> Places<'n> {
+impl<'n> Occurrences<'n> {
     fn look(&mut self, node: &'n Node, path: String, alias: Option<&'n Node>) {
-        if !self.holds(node) || self.found.len() >= MAX_PLACES {
+        if !self.holds(node) || self.found.len() >= MAX_OCCURRENCES {
             return;
         }
         let alias = alias.or_else(|| node.origin.is_some().then_some(node));
         if self.edited.contains(&ptr::from_ref(node.shared())) {
-            self.found.push(Place { node: node.shared(), path: path.clone(), alias });
+            self.found.push(Occurrence { node: node.shared(), path: path.clone(), alias });
         }
         match &node.kind {
             Kind::List(items) => {
@@ -93,11 +93,11 @@ impl<'n> Places<'n> {
         let anchors: HashMap<*const Node, Vec<&Edit>> = self
             .found
             .iter()
-            .filter(|place| place.alias.is_none())
-            .map(|place| (place.node, of(&place.path)))
+            .filter(|occurrence| occurrence.alias.is_none())
+            .map(|occurrence| (occurrence.node, of(&occurrence.path)))
             .collect();
-        self.found.iter().find_map(|place| {
-            let (alias, own, anchors) = (place.alias?, of(&place.path), anchors.get(&place.node)?);
+        self.found.iter().find_map(|occurrence| {
+            let (alias, own, anchors) = (occurrence.alias?, of(&occurrence.path), anchors.get(&occurrence.node)?);
             let is_same = own.len() == anchors.len() && own.iter().zip(anchors).all(|(own, other)| own.is_like(other));
             (!is_same).then_some(alias)
         })

@@ -159,7 +159,7 @@ fn a_part_of_the_text_is_repeated_as_it_is_written() {
 }
 
 #[test]
-fn a_path_that_leads_nowhere_is_told() {
+fn a_path_that_leads_nowhere_is_reported() {
     assert_eq!(apply("a: 1\n", &[set("b", "k", json!(1))]), Err(Unfit::Nowhere("b".to_owned())));
     assert_eq!(apply("a: 1\n", &[insert("a", true, json!(1))]), Err(Unfit::Nowhere("a".to_owned())));
 }

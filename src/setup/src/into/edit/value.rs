@@ -28,38 +28,38 @@ pub(super) fn edited(top: &Rc<Node>, edits: &[Edit]) -> Result<Value, Unfit> {
 }
 
 fn change(whole: &mut Value, edit: &Edit, source: &Source<'_>) -> Option<()> {
-    let place = whole.pointer_mut(&pointer(edit.path()))?;
+    let target = whole.pointer_mut(&pointer(edit.path()))?;
     match edit {
         Edit::Insert { first, items, .. } => {
             let items = items.iter().map(|item| source.filled(item)).collect::<Option<Vec<_>>>()?;
-            match place {
+            match target {
                 Value::Array(list) => {
                     let at = if *first { 0 } else { list.len() };
                     list.splice(at..at, items);
                 }
-                Value::Null => *place = Value::Array(items),
+                Value::Null => *target = Value::Array(items),
                 Value::Object(_) => {
-                    let single = place.take();
+                    let single = target.take();
                     let (mut list, single) = if *first { (items, vec![single]) } else { (vec![single], items) };
                     list.extend(single);
-                    *place = Value::Array(list);
+                    *target = Value::Array(list);
                 }
                 _ => return None,
             }
         }
         Edit::Set { key, value, .. } => {
-            if place.is_null() {
-                *place = json!({});
+            if target.is_null() {
+                *target = json!({});
             }
-            place.as_object_mut()?.insert(key.clone(), source.filled(value)?);
+            target.as_object_mut()?.insert(key.clone(), source.filled(value)?);
         }
         Edit::Replace { old, key, value, .. } => {
-            let table = place.as_object_mut()?;
+            let table = target.as_object_mut()?;
             table.remove(old)?;
             table.insert(key.clone(), source.filled(value)?);
         }
         Edit::Remove { key, .. } => {
-            place.as_object_mut()?.remove(key)?;
+            target.as_object_mut()?.remove(key)?;
         }
     }
     Some(())
@@ -102,8 +102,8 @@ impl<'t> Source<'t> {
         let mut copied = find(self.top, path)?.value()?;
         let below = self.singles.iter().filter_map(|single| single.strip_prefix(path));
         for single in below.filter(|rest| rest.starts_with(['.', '['])) {
-            let place = copied.pointer_mut(&pointer(single))?;
-            *place = Value::Array(vec![place.take()]);
+            let target = copied.pointer_mut(&pointer(single))?;
+            *target = Value::Array(vec![target.take()]);
         }
         Some(copied)
     }

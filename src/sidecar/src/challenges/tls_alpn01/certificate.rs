@@ -11,8 +11,8 @@ use pki::Name;
 use pki::Pair;
 use pki::PairError;
 
-/// The name in the CA's ClientHello: the host's own, of an address the one for reverse look-ups (RFC 8738 §6).
-/// Wildcards have none.
+/// The server name in the CA's ClientHello: the host itself, or for an address the name for reverse look-ups (RFC 8738
+/// §6). Wildcards have none.
 pub(super) fn asked_name(host: &str) -> Option<Name> {
     let name = Name::parse(host).filter(|name| name.as_str() == host && !name.is_wildcard())?;
     match host.parse() {
@@ -22,46 +22,46 @@ pub(super) fn asked_name(host: &str) -> Option<Name> {
     }
 }
 
-/// RFC 1035 §3.5.
+/// The reverse look-up name of an IPv4 address (RFC 1035 §3.5).
 fn reverse_v4(address: Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
     format!("{d}.{c}.{b}.{a}.in-addr.arpa")
 }
 
-/// RFC 3596 §2.5.
+/// The reverse look-up name of an IPv6 address (RFC 3596 §2.5).
 fn reverse_v6(address: Ipv6Addr) -> String {
     let digits = address.octets().into_iter().rev().flat_map(|byte| [byte & 0xf, byte >> 4]);
     let labels: String = digits.map(|digit| format!("{digit:x}.")).collect();
     labels + "ip6.arpa"
 }
 
-/// A self-signed certificate with a key of its own that ends with the challenge. The CA looks at its one SAN and at the
-/// hash, and trusts nothing else in it.
+/// Creates a self-signed certificate with a key of its own, which ends with the challenge. The CA looks only at its
+/// single SAN and at the hash.
 pub(super) fn make(challenge: &TlsAlpn01, asked: &Name, now: i64) -> Result<Pair, MakeError> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::new(vec![challenge.host.clone()])?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "envoy-autocert TLS-ALPN-01 challenge");
-    // A day back, for CAs whose clock is slow.
+    // Backdated by a day, for CAs whose clock is slow.
     params.not_before = OffsetDateTime::from_unix_timestamp(now)? - Duration::days(1);
-    // The last second is one of validity (RFC 5280 §4.1.2.5).
+    // `notAfter` is the last second of validity (RFC 5280 §4.1.2.5).
     params.not_after = OffsetDateTime::from_unix_timestamp(challenge.expires)? - Duration::seconds(1);
     let hash = digest(&SHA256, challenge.key_authorization.as_bytes());
     params.custom_extensions = vec![CustomExtension::new_acme_identifier(hash.as_ref())];
     let certificate = params.self_signed(&key)?;
     let pair = Pair::parse(&certificate.pem(), &key.serialize_pem())?;
-    // It is looked up by what the CA asks for, which for an address is not the name it bears.
+    // The pair is looked up by the CA's server name, which for an address is not the certificate's SAN.
     Ok(Pair { names: vec![asked.as_str().to_owned()], ..pair })
 }
 
-/// Why there is no certificate.
+/// Reasons why there is no certificate.
 #[derive(Debug)]
 pub(super) enum MakeError {
     /// The crypto library failed.
     Crypto(rcgen::Error),
-    /// The clock shows a time that certificates can't have.
+    /// The clock shows a time that certificates can't represent.
     Time(time::error::ComponentRange),
-    /// What was made is not what we serve.
+    /// The certificate made is not fit to be served.
     Unfit(PairError),
 }
 

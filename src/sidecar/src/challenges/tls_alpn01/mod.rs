@@ -1,8 +1,8 @@
-//! TLS-ALPN-01 challenges (RFC 8737): for each live one a certificate, in a catalog of their own.
+//! TLS-ALPN-01 challenges (RFC 8737): a certificate for each live challenge, in a catalog of their own.
 //!
-//! Promises: a name has the certificate of one challenge at a time, and none as soon as that is withdrawn or dead; the
-//! catalog never answers with another name's, nor with a default one, since it holds no wildcards. Refuses: to wait.
-//! Who has to ([`Placing::Taken`]) asks again when [`TlsAlpn01Challenges::freed`] ends.
+//! Promises: a name has the certificate of one challenge at a time, and none as soon as the challenge is withdrawn or
+//! expired; the catalog never answers with another name's certificate or a default one, since it holds no wildcards.
+//! Refuses: to wait. A caller that has to ([`Placing::Taken`]) asks again when [`TlsAlpn01Challenges::freed`] ends.
 
 mod certificate;
 
@@ -19,15 +19,15 @@ use sds::catalog::Catalog;
 use sds::catalog::DefaultCertificate;
 use storage::Fence;
 
-/// The most at once: ten times the orders an engine has under way, with a hundred names each. Every one is a key and a
+/// The most challenges at once: ten times the orders of an engine, with a hundred names each. Each is a key and a
 /// certificate, about 3 KiB.
 const MAX_CHALLENGES: usize = 20_000;
-/// The longest a challenge lives, in seconds, whatever was asked for. CAs validate within minutes.
+/// The longest life of a challenge, in seconds, whatever was asked for. CAs validate within minutes.
 const MAX_LIFE: i64 = 24 * 60 * 60;
-/// How long an Envoy may take to say that it has a certificate: one that is busy, but not one that hangs.
+/// The time an Envoy has to acknowledge a certificate: enough for a busy Envoy, and a bound for one that hangs.
 const MAX_ARRIVAL: Duration = Duration::from_secs(2);
 
-/// Challenges by the name that the CA asks for.
+/// Challenges by the server name in the CA's ClientHello.
 pub struct TlsAlpn01Challenges {
     catalog: Arc<Catalog>,
     live: Mutex<Table>,
@@ -37,7 +37,7 @@ pub struct TlsAlpn01Challenges {
 #[derive(Default)]
 struct Table {
     by_name: HashMap<Name, Live>,
-    /// The name of each token.
+    /// The server name of each token's challenge.
     names: HashMap<String, Name>,
 }
 
@@ -46,26 +46,26 @@ struct Live {
     fence: Fence,
 }
 
-/// What came of a challenge that was not refused.
+/// The outcome of a challenge that was not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placing {
-    /// Its certificate can be had.
+    /// The challenge's certificate is served.
     Served,
-    /// The name has another challenge, which is dead at this time at the latest, seconds since 1970.
+    /// The name has another challenge.
     Taken {
-        /// That time.
+        /// The latest time at which the other challenge expires, in seconds since 1970.
         until: i64,
     },
 }
 
-/// Why a challenge is not served.
+/// Reasons why a challenge is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The crypto library failed; the text says at what.
+    /// The crypto library failed; the text says at which step.
     Crypto(String),
-    /// Its time was over before it was asked for.
+    /// The challenge had expired before it was asked for.
     Dead,
-    /// There is no room for another one.
+    /// There are too many challenges.
     Full,
     /// No client can ask for this host.
     Host,
@@ -94,17 +94,17 @@ impl Default for TlsAlpn01Challenges {
 }
 
 impl TlsAlpn01Challenges {
-    /// The certificates, by the name in the CA's ClientHello. One counts only while it is valid: it ends with its
-    /// challenge.
+    /// The certificates, by the server name in the CA's ClientHello. A certificate counts only while it is valid: it
+    /// ends with its challenge.
     pub fn catalog(&self) -> &Arc<Catalog> {
         &self.catalog
     }
 
-    /// Serves a challenge's certificate, in place of the one its token had. A name that another token has is taken from
-    /// it only when that was published under an older fence, or is dead.
+    /// Serves a challenge's certificate, in place of the one its token had. A name of another token's challenge is
+    /// taken over only if that challenge was published under an older fence, or has expired.
     ///
     /// # Errors
-    /// When it can't be served, now or ever.
+    /// When the certificate can't be served.
     pub fn put(&self, mut challenge: TlsAlpn01, fence: Fence, now: i64) -> Result<Placing, Refused> {
         challenge.expires = challenge.expires.min(now.saturating_add(MAX_LIFE));
         if challenge.expires <= now {
@@ -141,14 +141,14 @@ impl TlsAlpn01Challenges {
         Ok(Placing::Served)
     }
 
-    /// Ends when the Envoys that have asked for a name have the certificate it has now, or have given it up; but in
-    /// two seconds at the latest.
+    /// Waits until each Envoy that asked for a name has acknowledged or rejected the name's present certificate; two
+    /// seconds at the most.
     pub async fn arrived(&self) {
-        // Whoever does not answer can't be helped by waiting longer.
+        // An Envoy that does not answer by now is not waited for any longer.
         let _ = timeout(MAX_ARRIVAL, self.catalog.arrived()).await;
     }
 
-    /// Ends one.
+    /// Removes the challenge of this token.
     pub fn remove(&self, token: &str) {
         let mut live = self.live();
         if let Some(name) = live.names.remove(token) {
@@ -156,12 +156,12 @@ impl TlsAlpn01Challenges {
         }
     }
 
-    /// Ends as soon as some name has become free after this call.
+    /// Ends as soon as any name becomes free after this call.
     pub fn freed(&self) -> impl Future<Output = ()> {
         self.freed.notified()
     }
 
-    /// Takes what is dead away.
+    /// Removes expired challenges.
     fn bury(&self, live: &mut Table, now: i64) {
         let dead = live.by_name.iter().filter(|(_, held)| held.challenge.expires <= now);
         let dead: Vec<Name> = dead.map(|(name, _)| name.clone()).collect();
@@ -176,13 +176,13 @@ impl TlsAlpn01Challenges {
         }
     }
 
-    // A panic while the lock is held would be a bug of ours; each table is whole at every moment.
+    // A panic while the lock is held would be our bug; each table is consistent at every moment.
     fn live(&self) -> MutexGuard<'_, Table> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Under which id the catalog has the certificate for a name.
+/// The id of a name's certificate in the catalog.
 fn id(name: &Name) -> protocol::CertificateId {
     protocol::CertificateId { resolver: String::new(), names: vec![name.as_str().to_owned()] }
 }

@@ -1,4 +1,4 @@
-//! Who has a name, and for how long.
+//! Which challenge has a name, and for how long.
 
 #![allow(clippy::unwrap_used)]
 

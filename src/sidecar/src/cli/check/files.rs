@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use setup::check::{Document, Embedded, Finding, Kind, Report, kind, may_be_envoys, template};
+use setup::check::{Document, DocumentKind, Embedded, Finding, Report, kind, may_be_envoys, template};
 
 use super::super::input_files::text;
 
@@ -57,12 +57,12 @@ impl Files {
             }
             // What is no YAML may be TOML, or a template of Traefik's; whoever reads those says what is wrong.
             let documents = Document::all(&path.display().to_string(), &text).unwrap_or_default();
-            let kinds: Vec<Kind> = documents.iter().map(|document| kind(&document.top())).collect();
-            if kinds.contains(&Kind::Bootstrap) {
+            let kinds: Vec<DocumentKind> = documents.iter().map(|document| kind(&document.top())).collect();
+            if kinds.contains(&DocumentKind::Bootstrap) {
                 files.bootstrap(path, documents);
-            } else if kinds.contains(&Kind::Pieces) {
+            } else if kinds.contains(&DocumentKind::Pieces) {
                 loose.extend(documents);
-            } else if kinds.contains(&Kind::Kubernetes) {
+            } else if kinds.contains(&DocumentKind::Kubernetes) {
                 files.kubernetes(&text, documents);
             } else {
                 files.others.push(path);

@@ -113,6 +113,6 @@ impl Validator {
 }
 
 fn written(file: &Path, text: &str) -> io::Result<()> {
-    let (directory, name) = Directory::beside(file)?;
+    let (directory, name) = Directory::of_entry(file)?;
     Ok(atomic_file::replace(&directory, &name, MODE, text.as_bytes())?)
 }

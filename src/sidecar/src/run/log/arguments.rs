@@ -1,11 +1,11 @@
-//! The flags by which Envoy says what is to be heard, in a form that is understood here.
+//! The flags that make Envoy log in a format understood here.
 
 use tracing_subscriber::filter::LevelFilter;
 
-/// How Envoy writes a line: an object that [`super::line::Line`] reads. The message is escaped, so it is one line.
+/// The format of Envoy's lines: an object that [`super::line::Line`] parses. The message is escaped, so it is one line.
 const FORMAT: &str = r#"{"level":"%l","component":"%n","message":"%j"}"#;
 
-/// The flags, with the user's own, which are not contradicted. `level` is that of our log.
+/// The flags, together with the user's own, which take precedence. `level` is that of our log.
 pub(in crate::run) fn arguments(own: &[String], level: LevelFilter) -> Vec<String> {
     let has = |names: &[&str]| {
         own.iter().any(|argument| {
@@ -20,7 +20,7 @@ pub(in crate::run) fn arguments(own: &[String], level: LevelFilter) -> Vec<Strin
     if !has(&["-l", "--log-level"]) {
         all.extend(["--log-level".to_owned(), envoys(level.min(LevelFilter::WARN)).to_owned()]);
         if !has(&["--component-log-level", "--enable-fine-grain-logging"]) {
-            // The plugin's lines: what is ordered, issued, and what fails.
+            // The plugin's lines: orders, certificates and failures.
             all.extend(["--component-log-level".to_owned(), format!("wasm:{}", envoys(level))]);
         }
     }
@@ -28,7 +28,7 @@ pub(in crate::run) fn arguments(own: &[String], level: LevelFilter) -> Vec<Strin
     all
 }
 
-/// Envoy's word for a level.
+/// Envoy's name of a level.
 fn envoys(level: LevelFilter) -> &'static str {
     match level.into_level() {
         None => "off",

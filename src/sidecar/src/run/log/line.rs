@@ -1,4 +1,4 @@
-//! One line of Envoy's log.
+//! A line of Envoy's log.
 
 use protocol::SecretText;
 use serde::Deserialize;
@@ -7,20 +7,20 @@ use tracing::Level;
 use crate::complaint;
 use crate::logging::ENVOY;
 
-/// How the lines of this program's plugin begin, and how Envoy introduces those of any plugin.
+/// The prefix of this program's plugin's lines, and Envoy's own prefix of any plugin's lines.
 const PLUGIN: &str = "envoy-autocert: ";
 const OF_A_PLUGIN: &str = "wasm log ";
 
-/// One line of Envoy's log.
+/// A line of Envoy's log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     level: Level,
-    /// The part of Envoy that says it; none when it is no line of its log, but the system's, say.
+    /// The component of Envoy; `None` if the line is no part of its log, but the system's, for example.
     component: Option<String>,
     message: String,
 }
 
-/// As [`super::arguments`] has Envoy write it.
+/// The line in the format of [`super::arguments`].
 #[derive(Deserialize)]
 struct Written {
     level: String,
@@ -29,8 +29,7 @@ struct Written {
 }
 
 impl Line {
-    /// Reads a line. One that is none of Envoy's log is a warning: what is written past the log at the end of a program
-    /// that breaks down.
+    /// Parses a line. A line outside of Envoy's format becomes a warning: a crashing program writes such lines.
     pub(super) fn parse(text: &str) -> Self {
         match serde_json::from_str(text) {
             Ok(Written { level, component, message }) => {
@@ -40,13 +39,13 @@ impl Line {
         }
     }
 
-    /// The words of this program's plugin.
+    /// The message of this program's plugin.
     fn of_plugin(&self) -> Option<&str> {
         let (_, said) = self.message.strip_prefix(OF_A_PLUGIN)?.split_once(": ")?;
         said.starts_with(PLUGIN).then_some(said)
     }
 
-    /// Writes it to our log, without these.
+    /// Writes the line to our log, with these tokens removed.
     pub(super) fn write(&self, hidden: &[SecretText]) {
         let component = self.component.as_deref();
         let text = match self.of_plugin() {
@@ -57,7 +56,7 @@ impl Line {
         self.log(&acme::one_line(&text), component);
     }
 
-    /// True when it is a warning, which is neither an error nor news.
+    /// True if the line is a warning.
     pub(super) fn is_warning(&self) -> bool {
         self.level == Level::WARN
     }
@@ -73,7 +72,7 @@ impl Line {
     }
 }
 
-/// Our level for Envoy's word.
+/// Our level for Envoy's name of a level.
 fn ours(level: &str) -> Level {
     match level {
         "trace" => Level::TRACE,

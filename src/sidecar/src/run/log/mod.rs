@@ -1,8 +1,8 @@
-//! Envoy's log, taken over line by line into ours: the same times, the same format, and JSON where that is asked for.
+//! Envoy's log, passed line by line into ours: the same times, the same format, and JSON where that is asked for.
 //!
-//! Promises: what Envoy says at its start and about its own business is left out below warnings, unless Envoy's own flags
-//! ask for it; what the plugin says is not. A line stays a line, whatever is in it. Envoy never waits for whoever reads
-//! our log: what that one does not take in time is counted and left out.
+//! Promises: Envoy's lines about its start and its own business are dropped below warnings, unless Envoy's own flags
+//! ask for them; the plugin's lines are not. A line stays a line, whatever it contains. Envoy never waits for the
+//! reader of our log: lines that are not read in time are counted and dropped.
 
 mod arguments;
 mod line;

@@ -1,4 +1,4 @@
-//! From the pipe that Envoy writes to, into our log.
+//! Relays lines from the pipe that Envoy writes to, into our log.
 
 use std::io::{self, BufRead, BufReader, PipeReader, Read};
 use std::sync::Arc;
@@ -15,55 +15,54 @@ use super::line::Line;
 use crate::logging::ENVOY;
 use crate::privileges;
 
-/// The most bytes of a line; what is behind them is left out. A plugin's have 4 KiB at most.
+/// The most bytes of a line; the rest is cut off. A plugin's have 4 KiB at most.
 const MAX_LINE: usize = 16 * 1024;
-/// How many lines wait for whoever reads our log. More are left out rather than waited with.
+/// The most lines that wait for the reader of our log. Further lines are dropped, so that Envoy does not wait.
 const MAX_WAITING: usize = 4096;
-/// How long the last lines of an Envoy that has ended may take.
+/// The time for the last lines of an Envoy that has ended.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// The way of one Envoy's lines into our log.
+/// The relay of one Envoy's lines.
 pub(in crate::run) struct Relay {
-    /// Envoy was told to end.
+    /// True once Envoy was told to end.
     is_ending: Arc<AtomicBool>,
-    /// Told, or dropped, when the last one is written.
+    /// Completes, or is dropped, when the last line is written.
     done: Option<oneshot::Receiver<()>>,
 }
 
-/// Something to be written.
+/// A line or a gap to be written.
 enum Said {
     Line(String),
-    /// So many lines were left out.
+    /// This many lines were dropped.
     Lost(u64),
 }
 
 impl Relay {
-    /// Takes over what comes through this pipe, until all who could write to it are gone. No token is shown.
+    /// Relays lines from this pipe until all its writers are gone. No token is shown.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(in crate::run) fn start(pipe: PipeReader, hidden: Vec<SecretText>) -> io::Result<Self> {
         let (said, hear) = sync_channel(MAX_WAITING);
         let (tell, done) = oneshot::channel();
-        // Threads of their own, as both may have to wait for long: one for Envoy, the other for whoever reads our log.
+        // Two threads, as both may block for long: one on Envoy, the other on the reader of our log.
         spawn("envoy-log-in", move || listen(BufReader::new(pipe), &said))?;
         let is_ending = Arc::new(AtomicBool::new(false));
         let ending = Arc::clone(&is_ending);
         spawn("envoy-log-out", move || {
             write(&hear, &ending, &hidden);
-            // Nobody may be there to hear it any more.
+            // The receiver may be gone.
             let _ = tell.send(());
         })?;
         Ok(Self { is_ending, done: Some(done) })
     }
 
-    /// Leaves warnings out from now on: Envoy, which is told to end, warns of that, and of what it misses meanwhile.
+    /// Drops warnings from now on: an Envoy that is told to end warns of that, and of servers it misses meanwhile.
     pub(in crate::run) fn end(&self) {
         self.is_ending.store(true, Ordering::Relaxed);
     }
 
-    /// Waits until all is written that an Envoy said which has ended, but not for long. Nothing is lost when this is
-    /// dropped half-way.
+    /// Waits, but not for long, until all lines of an Envoy that has ended are written. Cancel safe.
     pub(in crate::run) async fn done(&mut self) {
         if let Some(done) = &mut self.done {
             let _ = timeout(LAST_LINES, done).await;
@@ -80,10 +79,10 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
-/// Reads lines as long as there are any. Never waits for who takes them.
+/// Reads lines to the end. Never waits for the writer.
 fn listen(mut pipe: impl BufRead, said: &SyncSender<Said>) {
     let mut lost = 0_u64;
-    // A pipe that can't be read has nothing more to say.
+    // A pipe that can't be read has no more lines.
     while let Ok(Some(line)) = next(&mut pipe) {
         let is_told = lost == 0 || said.try_send(Said::Lost(lost)).is_ok();
         if is_told {
@@ -100,7 +99,7 @@ fn listen(mut pipe: impl BufRead, said: &SyncSender<Said>) {
     }
 }
 
-/// The next line without its end, cut to [`MAX_LINE`]; none at the end.
+/// The next line without its end, cut to [`MAX_LINE`]; `None` at the end.
 fn next(pipe: &mut impl BufRead) -> io::Result<Option<String>> {
     let mut line = Vec::new();
     let most = u64::try_from(MAX_LINE).unwrap_or(u64::MAX);
@@ -153,13 +152,13 @@ mod tests {
         assert_eq!(lines(b""), [""; 0]);
     }
 
-    /// Envoy's threads write their log themselves, and would wait.
+    /// Envoy's threads write the log themselves, so they would wait.
     #[test]
     fn who_does_not_take_the_lines_keeps_nobody_waiting() {
         let (mut envoy, (said, hear)) = (io::pipe().unwrap(), sync_channel(2));
         let text = "0123456789abcdef\n".repeat(64 * 1024);
         let reader = thread::spawn(move || listen(BufReader::new(envoy.0), &said));
-        // Sixteen times what a pipe holds: it ends only if somebody reads.
+        // Sixteen times a pipe's capacity: writing ends only if the pipe is read.
         io::Write::write_all(&mut envoy.1, text.as_bytes()).unwrap();
         drop(envoy.1);
         let heard: Vec<Said> = hear.iter().collect();

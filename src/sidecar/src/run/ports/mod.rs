@@ -1,11 +1,12 @@
-//! The ports that Envoy is to listen on: whether they are free, before Envoy is started.
+//! The ports of Envoy's listeners, checked before Envoy is started.
 //!
-//! Envoy listens with SO_REUSEPORT, so that two of one user come up on the same port, and each gets a part of the
-//! connections: nobody is told, and every other request goes to the wrong one.
+//! Envoy listens with SO_REUSEPORT, so two Envoys of one user can listen on the same port, and each gets a part of the
+//! connections: without an error, every other request goes to the wrong Envoy.
 //!
-//! Promises: each port is tried as Envoy would listen but without that option, with the rights that Envoy gets, for a
-//! moment, and without taking a connection. Connections that still end are in nobody's way. Who holds a port is named.
-//! Refuses: to keep the port until Envoy has it. Two that start in the very same moment see each other when they are up.
+//! Promises: each port is bound as Envoy would bind it but without that option, with the rights that Envoy gets, for a
+//! moment, and without accepting a connection. Connections in TIME_WAIT don't matter. The process that holds a port is
+//! named. Refuses: to keep the port until Envoy has it. Two Envoys started at the very same moment are found out when
+//! they are up.
 
 pub(super) mod refusal;
 
@@ -29,9 +30,9 @@ use crate::privileges;
 pub use port::Port;
 pub use refusal::{Refusal, Why};
 
-/// How long an Envoy may take to end whose `run` was killed: it is told to by the kernel, in that moment.
+/// The time for an Envoy to end whose `run` was killed: the kernel tells it to at that moment.
 const LEAVING: Duration = Duration::from_secs(10);
-/// How often it is looked whether it has.
+/// The interval at which its ports are checked.
 const ASKING: Duration = Duration::from_millis(50);
 
 impl Port {
@@ -55,17 +56,17 @@ impl Port {
         })
     }
 
-    /// Says whether a listener on this port keeps others from listening on an address.
+    /// True if a listener on this port keeps others from listening on the address.
     fn hinders(&self, address: SocketAddr) -> bool {
         self.protocol == Protocol::Tcp && overlap(self.address, address)
     }
 
-    /// Why nobody can listen there now, if so.
+    /// The reason why the port can't be listened on now; `None` if it can.
     fn refusal(&self, envoy: Option<&Path>) -> Option<Why> {
         let error = self.try_it().err()?;
         match Errno::from_io_error(&error) {
             Some(Errno::ADDRINUSE) => Some(Why::Taken(Holder::of(self.address, self.protocol))),
-            // Its own file, or a program that it is started by, may give it the right; then it can say so itself.
+            // Envoy's own file, or the program that starts it, may grant the right; Envoy reports an error itself.
             Some(Errno::ACCESS | Errno::PERM) if envoy.is_some_and(may_have_rights) => None,
             Some(Errno::ACCESS | Errno::PERM) => Some(Why::Forbidden { below: refusal::first_free() }),
             Some(Errno::ADDRNOTAVAIL) => Some(Why::Elsewhere),
@@ -83,7 +84,7 @@ impl Port {
         };
         let socket = socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
         if self.protocol == Protocol::Tcp {
-            // As Envoy does: connections of another time are in nobody's way. For UDP it would be sharing.
+            // As Envoy does, so that connections in TIME_WAIT don't matter. For UDP it would share the port.
             set_socket_reuseaddr(&socket, true)?;
         }
         if self.address.is_ipv6() {
@@ -93,11 +94,11 @@ impl Port {
     }
 }
 
-/// Why some of these can't be listened on now; none: Envoy can. Where `envoy` may have rights of its own, a lack of rights
-/// here is none there. To be called on the thread that starts Envoy.
+/// The ports that can't be listened on now, each with the reason. If `envoy` may have rights of its own, missing rights
+/// of ours don't matter there. Call it on the thread that starts Envoy.
 ///
 /// # Errors
-/// When the right to listen can't be put into effect or out of it.
+/// When the capability to listen can't be put into effect or out of it.
 pub(super) fn refused(ports: &[Port], envoy: Option<&Path>) -> io::Result<Vec<Refusal>> {
     privileges::exercising(|| {
         let refusal = |port: &Port| Some(Refusal { port: port.clone(), why: port.refusal(envoy)? });
@@ -105,7 +106,7 @@ pub(super) fn refused(ports: &[Port], envoy: Option<&Path>) -> io::Result<Vec<Re
     })
 }
 
-/// Makes sure that the sidecar's status address is none that Envoy listens on.
+/// Checks that the sidecar's status address is none of Envoy's.
 ///
 /// # Errors
 /// When it is one.
@@ -117,11 +118,11 @@ pub(super) fn apart(ports: &[Port], status: Option<SocketAddr>) -> Result<(), Ru
     }
 }
 
-/// Waits until all are free of an Envoy that ends, since its `run` was killed. To be called on the thread that starts
-/// Envoy.
+/// Waits until the ports are free of an Envoy that is ending because its `run` was killed. Call it on the thread that
+/// starts Envoy.
 ///
 /// # Errors
-/// When one can't be listened on for another reason, or still not after a while.
+/// When a port can't be listened on for another reason, or still not after a while.
 pub(super) async fn free(ports: &[Port], envoy: &Path) -> Result<(), RunError> {
     let deadline = Instant::now() + LEAVING;
     let mut is_told = false;
@@ -142,11 +143,11 @@ pub(super) async fn free(ports: &[Port], envoy: &Path) -> Result<(), RunError> {
     }
 }
 
-/// Another Envoy that listens on one of these too, and was there before ours: the later one has to give way, and sees it
-/// likewise. To be called on the thread that starts Envoy.
+/// Checks that no other Envoy listens on one of these ports too since before ours: the later one has to give way, and
+/// notices it by the same check. Call it on the thread that starts Envoy.
 ///
 /// # Errors
-/// When there is one, or the right to listen can't be put into effect or out of it.
+/// When there is one, or the capability to listen can't be put into effect or out of it.
 pub(super) fn alone(ports: &[Port], envoy: u32) -> Result<(), RunError> {
     let others = privileges::exercising(|| {
         let Some(own) = Process::of(envoy) else { return Vec::new() };
@@ -169,7 +170,7 @@ pub(super) fn alone(ports: &[Port], envoy: u32) -> Result<(), RunError> {
     }
 }
 
-/// Says whether the port may be held by an Envoy whose `run` is there no longer.
+/// True if the port may be held by an Envoy whose `run` is gone.
 fn is_leaving(why: &Why) -> bool {
     match why {
         Why::Taken(Holder::Process(process)) => {
@@ -177,15 +178,15 @@ fn is_leaving(why: &Why) -> bool {
             let arguments = process.arguments();
             !is_kept && arguments.iter().any(|argument| argument == "--use-dynamic-base-id")
         }
-        // One of ours may have rights that keep others from looking into it.
+        // Capabilities of our own Envoy may keep others from inspecting it.
         Why::Taken(Holder::Hidden { uid }) => *uid == rustix::process::geteuid().as_raw(),
-        // It went away while we looked.
+        // The process ended while we looked.
         Why::Taken(Holder::Unknown) => true,
         Why::Elsewhere | Why::Forbidden { .. } | Why::NoIpv6 | Why::Other(_) => false,
     }
 }
 
-/// Says whether a program may have more rights than it is given: by its file, or as a script that starts another one.
+/// True if a program may have more rights than it is given: by its file, or as a script that starts another one.
 fn may_have_rights(program: &Path) -> bool {
     let mut begin = [0; 2];
     let is_script = std::fs::File::open(program)

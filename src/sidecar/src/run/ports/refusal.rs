@@ -1,11 +1,11 @@
-//! Why Envoy can't listen on a port, and what to do about it.
+//! Reasons why Envoy can't listen on a port, and their remedies.
 
 use std::{fmt, fs};
 
 use super::port::Port;
 use crate::holder::{Holder, OURS};
 
-/// The first port that everybody may listen on.
+/// The file with the first port that needs no right.
 const FIRST_FREE: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
 /// A port that Envoy can't listen on.
@@ -13,11 +13,11 @@ const FIRST_FREE: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 pub struct Refusal {
     /// The port.
     pub port: Port,
-    /// Why.
+    /// The reason.
     pub why: Why,
 }
 
-/// Why Envoy can't listen on a port.
+/// Reasons why Envoy can't listen on a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Why {
     /// The address is none of this machine's.
@@ -27,11 +27,11 @@ pub enum Why {
         /// The first port that needs no right.
         below: u16,
     },
-    /// There is no IPv6 here.
+    /// The machine has no IPv6.
     NoIpv6,
     /// Another reason, in the system's words.
     Other(String),
-    /// Somebody else does.
+    /// A process listens on the port already.
     Taken(Holder),
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A line for each port, and one with what gives the right to listen where that is what lacks.
+/// A line for each port, and one with the remedy if the right to listen is missing.
 pub(in crate::run) fn lines(refused: &[Refusal]) -> Vec<String> {
     let lacking = refused.iter().filter_map(|refusal| match refusal.why {
         Why::Forbidden { below } if refusal.port.address.port() < below => Some(refusal.port.address.port()),
@@ -86,13 +86,13 @@ pub(in crate::run) fn lines(refused: &[Refusal]) -> Vec<String> {
     refused.iter().map(ToString::to_string).chain(remedies).collect()
 }
 
-/// The first port that needs no right; 1024 where it can't be read.
+/// The first port that needs no right; 1024 if it can't be read.
 pub(super) fn first_free() -> u16 {
     let first = fs::read_to_string(FIRST_FREE).ok().and_then(|text| text.trim().parse().ok());
     first.unwrap_or(1024)
 }
 
-/// How somebody gets the right to listen from this port on, the best way first.
+/// The ways to get the right to listen from this port on, the best first.
 fn remedies(port: u16) -> String {
     let program = fs::read_link("/proc/self/exe").map_or_else(|_| OURS.to_owned(), |path| path.display().to_string());
     format!(

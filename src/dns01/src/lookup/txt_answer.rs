@@ -12,7 +12,7 @@ use super::{Lookup, LookupError, NameServer};
 
 /// The answer of one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Sight {
+pub(crate) enum TxtAnswer {
     /// An error code: the server refuses, or has failed.
     Code(ResponseCode),
     /// The name server's own name has no address.
@@ -29,7 +29,7 @@ pub(crate) enum Sight {
     Unanswered(Unanswered),
 }
 
-impl Sight {
+impl TxtAnswer {
     /// The TXT records in the answer.
     pub(crate) fn records(&self) -> &[String] {
         match self {
@@ -39,7 +39,7 @@ impl Sight {
     }
 }
 
-impl fmt::Display for Sight {
+impl fmt::Display for TxtAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(refusal) => f.write_str(&code(*refusal)),
@@ -56,24 +56,25 @@ impl fmt::Display for Sight {
 
 /// The answer of one server, with the server's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct ServerAnswer {
     /// The server, for messages.
     pub(crate) server: String,
-    pub(crate) sight: Sight,
+    pub(crate) answer: TxtAnswer,
 }
 
-impl fmt::Display for Look {
+impl fmt::Display for ServerAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.server, self.sight)
+        write!(f, "{}: {}", self.server, self.answer)
     }
 }
 
 /// The servers without the wanted record. A server without a route from this machine, as with IPv6, is ignored if
 /// another one has the record.
-pub(crate) fn lacking(looks: Vec<Look>, has: impl Fn(&Sight) -> bool) -> Vec<Look> {
-    let (having, mut lacking): (Vec<Look>, Vec<Look>) = looks.into_iter().partition(|look| has(&look.sight));
+pub(crate) fn lacking(answers: Vec<ServerAnswer>, has: impl Fn(&TxtAnswer) -> bool) -> Vec<ServerAnswer> {
+    let (having, mut lacking): (Vec<ServerAnswer>, Vec<ServerAnswer>) =
+        answers.into_iter().partition(|server| has(&server.answer));
     if !having.is_empty() {
-        lacking.retain(|look| look.sight != Sight::Unanswered(Unanswered::NoRoute));
+        lacking.retain(|server| server.answer != TxtAnswer::Unanswered(Unanswered::NoRoute));
     }
     lacking
 }
@@ -81,59 +82,59 @@ pub(crate) fn lacking(looks: Vec<Look>, has: impl Fn(&Sight) -> bool) -> Vec<Loo
 impl Lookup {
     /// Asks each of a zone's servers for the TXT records of a name in it. They are asked directly, so no answer comes
     /// from a cache.
-    pub(crate) async fn look_at(&self, servers: &[NameServer], name: &Name) -> Vec<Look> {
-        join_all(servers.iter().map(|server| self.look_at_one(server, name))).await
+    pub(crate) async fn ask_authoritative(&self, servers: &[NameServer], name: &Name) -> Vec<ServerAnswer> {
+        join_all(servers.iter().map(|server| self.ask_server(server, name))).await
     }
 
     /// Asks each recursive server for the TXT records of a name.
     ///
     /// # Errors
     /// If there is no recursive server.
-    pub(crate) async fn look_everywhere(&self, name: &Name) -> Result<Vec<Look>, LookupError> {
-        let looks = self.recursive()?.iter().map(|server| async {
-            let sight = self.look(server.address, name, true).await;
-            Look { server: server.label.clone(), sight }
+    pub(crate) async fn ask_recursive(&self, name: &Name) -> Result<Vec<ServerAnswer>, LookupError> {
+        let answers = self.recursive()?.iter().map(|server| async {
+            let answer = self.ask_txt(server.address, name, true).await;
+            ServerAnswer { server: server.label.clone(), answer }
         });
-        Ok(join_all(looks).await)
+        Ok(join_all(answers).await)
     }
 
     /// Asks a server's addresses in turn; the first one that answers counts.
-    async fn look_at_one(&self, server: &NameServer, name: &Name) -> Look {
-        let mut look = Look { server: server.host.to_string(), sight: Sight::NoAddress };
+    async fn ask_server(&self, server: &NameServer, name: &Name) -> ServerAnswer {
+        let mut last = ServerAnswer { server: server.host.to_string(), answer: TxtAnswer::NoAddress };
         for address in &server.addresses {
-            let sight = self.look(*address, name, false).await;
-            let is_answer = !matches!(sight, Sight::Unanswered(_));
+            let answer = self.ask_txt(*address, name, false).await;
+            let is_answer = !matches!(answer, TxtAnswer::Unanswered(_));
             // A timeout says more than an address without a route.
-            let tells_less = sight == Sight::Unanswered(Unanswered::NoRoute) && look.sight != Sight::NoAddress;
-            if !tells_less {
-                look = Look { server: format!("{} ({})", server.host, address.ip()), sight };
+            let says_less = answer == TxtAnswer::Unanswered(Unanswered::NoRoute) && last.answer != TxtAnswer::NoAddress;
+            if !says_less {
+                last = ServerAnswer { server: format!("{} ({})", server.host, address.ip()), answer };
             }
             if is_answer {
                 break;
             }
         }
-        look
+        last
     }
 
-    async fn look(&self, server: SocketAddr, name: &Name, recursive: bool) -> Sight {
+    async fn ask_txt(&self, server: SocketAddr, name: &Name, recursive: bool) -> TxtAnswer {
         let question = Question { name: name.clone(), kind: RecordType::TXT, recursive };
         match self.exchange.ask(server, &question).await {
-            Ok(answer) => sight(&answer, recursive),
-            Err(unanswered) => Sight::Unanswered(unanswered),
+            Ok(response) => interpret(&response, recursive),
+            Err(unanswered) => TxtAnswer::Unanswered(unanswered),
         }
     }
 }
 
-fn sight(answer: &Message, recursive: bool) -> Sight {
-    let records: Vec<String> = answer.answers.iter().filter_map(|record| text(&record.data)).collect();
-    match answer.metadata.response_code {
-        ResponseCode::NoError if !records.is_empty() => Sight::Records(records),
-        ResponseCode::NoError | ResponseCode::NXDomain if !recursive && !answer.metadata.authoritative => {
-            Sight::NotAuthoritative
+fn interpret(response: &Message, recursive: bool) -> TxtAnswer {
+    let records: Vec<String> = response.answers.iter().filter_map(|record| text(&record.data)).collect();
+    match response.metadata.response_code {
+        ResponseCode::NoError if !records.is_empty() => TxtAnswer::Records(records),
+        ResponseCode::NoError | ResponseCode::NXDomain if !recursive && !response.metadata.authoritative => {
+            TxtAnswer::NotAuthoritative
         }
-        ResponseCode::NoError => Sight::NoRecord,
-        ResponseCode::NXDomain => Sight::NoSuchName,
-        refusal => Sight::Code(refusal),
+        ResponseCode::NoError => TxtAnswer::NoRecord,
+        ResponseCode::NXDomain => TxtAnswer::NoSuchName,
+        refusal => TxtAnswer::Code(refusal),
     }
 }
 

@@ -16,37 +16,37 @@ const MAX_CALLS: usize = 32;
 
 /// The locks of all providers.
 #[derive(Default)]
-pub(super) struct Turns {
-    queues: Mutex<Queues>,
+pub(super) struct ProviderLocks {
+    locks: Mutex<Locks>,
 }
 
 #[derive(Default)]
-struct Queues {
+struct Locks {
     /// Locks by the provider's code and the name.
     names: HashMap<(String, String), Weak<AsyncMutex<()>>>,
     /// State by the provider's code. There are as many as are configured.
-    providers: HashMap<String, Provider>,
+    providers: HashMap<String, ProviderState>,
 }
 
 #[derive(Clone)]
-struct Provider {
+struct ProviderState {
     calls: Arc<Semaphore>,
     /// Held while a record is created in sequence: the earliest time of the next one.
     next: Arc<AsyncMutex<Option<Instant>>>,
 }
 
 /// The right to change one name at one provider. Dropping it releases the lock.
-pub(super) struct Turn {
+pub(super) struct NameLock {
     _name: OwnedMutexGuard<()>,
     sequence: Option<(OwnedMutexGuard<Option<Instant>>, Duration)>,
     /// The permit for a call; `None` if the semaphore was closed, which never happens.
     _call: Option<OwnedSemaphorePermit>,
 }
 
-impl Turns {
+impl ProviderLocks {
     /// Waits for the right to change a name.
-    pub(super) async fn take(&self, provider: &str, fqdn: &str, interval: Option<Duration>) -> Turn {
-        let (name, Provider { calls, next }) = self.queues().find(provider, fqdn);
+    pub(super) async fn take(&self, provider: &str, fqdn: &str, interval: Option<Duration>) -> NameLock {
+        let (name, ProviderState { calls, next }) = self.locks().find(provider, fqdn);
         let name = name.lock_owned().await;
         let sequence = match interval {
             Some(interval) => {
@@ -58,27 +58,27 @@ impl Turns {
             }
             None => None,
         };
-        Turn { _name: name, sequence, _call: calls.acquire_owned().await.ok() }
+        NameLock { _name: name, sequence, _call: calls.acquire_owned().await.ok() }
     }
 
     // Only a bug could cause a panic while the lock is held, and the maps are consistent at every moment.
-    fn queues(&self) -> MutexGuard<'_, Queues> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locks(&self) -> MutexGuard<'_, Locks> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Queues {
-    fn find(&mut self, provider: &str, fqdn: &str) -> (Arc<AsyncMutex<()>>, Provider) {
-        self.names.retain(|_, queue| queue.strong_count() > 0);
-        let queue = self.names.entry((provider.to_owned(), fqdn.to_owned())).or_default();
-        let name = queue.upgrade().unwrap_or_default();
-        *queue = Arc::downgrade(&name);
-        let new = || Provider { calls: Arc::new(Semaphore::new(MAX_CALLS)), next: Arc::default() };
+impl Locks {
+    fn find(&mut self, provider: &str, fqdn: &str) -> (Arc<AsyncMutex<()>>, ProviderState) {
+        self.names.retain(|_, lock| lock.strong_count() > 0);
+        let lock = self.names.entry((provider.to_owned(), fqdn.to_owned())).or_default();
+        let name = lock.upgrade().unwrap_or_default();
+        *lock = Arc::downgrade(&name);
+        let new = || ProviderState { calls: Arc::new(Semaphore::new(MAX_CALLS)), next: Arc::default() };
         (name, self.providers.entry(provider.to_owned()).or_insert_with(new).clone())
     }
 }
 
-impl Drop for Turn {
+impl Drop for NameLock {
     fn drop(&mut self) {
         if let Some((next, interval)) = &mut self.sequence {
             **next = Some(Instant::now() + *interval);

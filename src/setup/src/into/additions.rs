@@ -15,7 +15,7 @@ use crate::located::At;
 use crate::model::{Setup, TcpTls};
 
 /// Finds the position of every addition, and takes notes for the user.
-pub(super) struct Place<'p, 'a> {
+pub(super) struct Additions<'p, 'a> {
     pub(super) envoy: &'p Envoy<'a>,
     pub(super) plugins: &'p [Plugin<'a>],
     pub(super) top: &'p At<'a>,
@@ -39,7 +39,7 @@ pub(super) struct Place<'p, 'a> {
     pub(super) unplaced: Notes,
 }
 
-impl<'p, 'a> Place<'p, 'a> {
+impl<'p, 'a> Additions<'p, 'a> {
     pub(super) fn new(
         envoy: &'p Envoy<'a>,
         plugins: &'p [Plugin<'a>],
@@ -110,7 +110,7 @@ impl<'p, 'a> Place<'p, 'a> {
             match self.envoy.cluster(name) {
                 None => missing.push(cluster),
                 Some(there) if self.plugins.is_empty() => self.unplaced.say(format!(
-                    "cluster {name}: there is one of this name already (line {}), which stays; `envoy-autocert check` \
+                    "cluster {name}: this name exists already (line {}), which stays; `envoy-autocert check` \
                      says whether it will do",
                     there.line
                 )),
