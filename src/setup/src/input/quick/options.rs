@@ -3,8 +3,8 @@
 //! Refuses: `--staging` for a CA whose staging environment is not known. A user who asks for staging must not get
 //! production certificates.
 
+use acme::test_system;
 use config::shortened;
-use config::test_system;
 use serde_json::{Map, Value, json};
 
 use super::{Quick, SOURCE};

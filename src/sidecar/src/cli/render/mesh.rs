@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use config::Mistake;
-use config::mac_key::MacKey;
+use protocol::mac_key::MacKey;
 use setup::envoy::envoy_gateway::{EnvoyGatewayOptions, envoy_gateway};
 use setup::envoy::istio::{self, Credentials, IstioOptions, Version};
 use setup::envoy::kubernetes::{IMAGE, Sidecar};
