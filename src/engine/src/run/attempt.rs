@@ -17,7 +17,7 @@ use super::session::Session;
 use super::trouble::Trouble;
 use crate::plan::{Due, Task};
 use crate::vault::{Vault, VaultError};
-use protocol::{CertificateId, Order, Permit, PermitRequest, Published};
+use protocol::{CertificateId, Permit, PermitRequest, Published};
 
 /// How often an order may turn out to be lost, or the account unknown, within one try. Each should happen once.
 const MAX_DETOURS: u32 = 3;
