@@ -51,6 +51,7 @@ mod resumption;
 pub mod retry_after;
 #[cfg(feature = "scripted")]
 pub mod scripted;
+pub mod test_system;
 mod text;
 mod validation;
 

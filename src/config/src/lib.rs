@@ -6,31 +6,29 @@
 
 mod acme_options;
 pub mod coverage;
+mod default_limits;
 pub mod domain;
 pub mod duration;
 mod engine_options;
-mod limit;
 mod lower_case;
-pub mod mac_key;
 mod mistake;
 mod node;
 mod redirect;
 mod resolver;
 mod routers;
 pub mod rule;
-pub mod test_system;
 
 use acme::origin::Origin;
 use serde_json::Value;
 
+pub use default_limits::{default_limits, is_private};
 pub use engine_options::EngineOptions;
-pub use limit::{Limit, Limits, is_private};
 pub use mistake::{Mistake, listed, nearest, shortened};
 use node::Node;
 use protocol::{CertificateId, SecretText};
 pub use redirect::{HTTPS_PORT, Redirect};
 pub use resolver::{
-    CaTrust, DnsChallenge, DnsPersistChallenge, Eab, HttpChallenge, KeyType, Propagation, Resolver, TlsChallenge,
+    CaTrust, DnsChallenge, DnsPersistChallenge, Eab, HttpChallenge, Propagation, Resolver, TlsChallenge,
 };
 pub use routers::OfRouter;
 use routers::Wanted;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use acme::Class;
 
 use crate::spread::{WHOLE, share};
-use crate::vault::CertificateId;
 use config::EngineOptions;
+use protocol::CertificateId;
 
 /// What a retry can't cure is tried no sooner than this: somebody has to change something first.
 const PERMANENT_AT_LEAST: Duration = Duration::from_secs(60 * 60);
@@ -83,8 +83,8 @@ fn first(class: Class, options: &EngineOptions, lifetime: Option<Duration>) -> D
 
 /// How long a certificate rests before it may be replaced early again, when that has happened this many times in a row.
 /// The first replacement is at once.
-pub(crate) fn rest(hurries: u32, options: &EngineOptions) -> Duration {
-    let doubled = 1_u32.checked_shl(hurries.saturating_sub(1)).unwrap_or(u32::MAX);
+pub(crate) fn rest(early: u32, options: &EngineOptions) -> Duration {
+    let doubled = 1_u32.checked_shl(early.saturating_sub(1)).unwrap_or(u32::MAX);
     options.retry_min.saturating_mul(doubled).min(options.retry_max)
 }
 

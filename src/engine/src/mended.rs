@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use acme::Class;
 
-use crate::vault::Inventory;
 use config::{CaTrust, Config, DnsChallenge, Propagation, Resolver};
+use protocol::State;
 use protocol::fnv;
 
 /// No UTF-8 text has this byte, so it ends a text.
@@ -23,18 +23,16 @@ pub(crate) fn fingerprint(config: &Config, resolver: &Resolver, class: Class) ->
     }
 }
 
-impl Inventory {
-    /// Lifts the waits of tries that were made with other options than the configuration has now.
-    pub(crate) fn lift_waits(&mut self, config: &Config) {
-        // Resolvers are few.
-        for resolver in &config.resolvers {
-            let known = [of_ca(resolver), of_options(config, resolver)];
-            let of_resolver = self.attempts.iter_mut().filter(|attempt| attempt.id.resolver == resolver.name);
-            for attempt in of_resolver {
-                if attempt.made_with.is_some_and(|made_with| !known.contains(&made_with)) {
-                    attempt.retry_at = 0;
-                    attempt.elsewhere.iter_mut().for_each(|elsewhere| elsewhere.retry_at = 0);
-                }
+/// Lifts the waits of attempts that were made with other options than the configuration has now.
+pub(crate) fn lift_waits(state: &mut State, config: &Config) {
+    // Resolvers are few.
+    for resolver in &config.resolvers {
+        let known = [of_ca(resolver), of_options(config, resolver)];
+        let of_resolver = state.attempts.iter_mut().filter(|attempt| attempt.certificate.resolver == resolver.name);
+        for attempt in of_resolver {
+            if attempt.fingerprint.is_some_and(|fingerprint| !known.contains(&fingerprint)) {
+                attempt.retry_at = 0;
+                attempt.fallback_attempts.iter_mut().for_each(|fallback| fallback.retry_at = 0);
             }
         }
     }

@@ -1,19 +1,19 @@
 //! What the engine knows of each certificate: found by its names, in whatever order they stand.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::hold::Hold;
-use crate::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder, Renewal, Unwanted};
-use protocol::fnv;
+use protocol::{Attempt, CertificateId, Order, Renewal, State, StoredCertificate, Unwanted};
 
 /// All that is known of one certificate.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Record {
-    pub(crate) id: CertificateId,
-    pub(crate) stored: Option<Certificate>,
+    pub(crate) id: Rc<CertificateId>,
+    pub(crate) stored: Option<StoredCertificate>,
     /// The last try, if it failed, and which ways did.
     pub(crate) attempt: Option<Attempt>,
-    pub(crate) order: Option<PendingOrder>,
+    pub(crate) order: Option<Order>,
     renewal: Option<Renewal>,
     /// The resolvers whose CAs may not be asked for it yet, and until when. Not stored: who keeps the ledger says it
     /// again.
@@ -47,31 +47,31 @@ impl Record {
 #[derive(Default)]
 pub(crate) struct Records {
     all: Vec<Record>,
-    /// By a hash of the id; where two have the same, the later one stands at the next free number.
-    places: HashMap<u64, usize>,
+    places: HashMap<Rc<CertificateId>, usize>,
     /// The names of certificates that the user provided.
     pub(crate) provided: Vec<Vec<String>>,
 }
 
 impl Records {
-    /// What is stored.
-    pub(crate) fn of(inventory: Inventory) -> Self {
-        let Inventory { certificates, provided, orders, attempts, renewals, unwanted } = inventory;
+    /// The records of everything that is stored.
+    pub(crate) fn of(state: State) -> Self {
+        let State { certificates, provided, orders, attempts, renewals, unwanted, next: _ } = state;
+        let provided = provided.into_iter().map(|provided| provided.names).collect();
         let mut records = Self { provided, ..Self::default() };
         for stored in certificates {
-            records.update(&stored.id.clone(), |record| record.stored = Some(stored));
+            records.update(&stored.id(), |record| record.stored = Some(stored));
         }
         for order in orders {
-            records.update(&order.id.clone(), |record| record.order = Some(order));
+            records.update(&order.certificate.clone(), |record| record.order = Some(order));
         }
         for attempt in attempts {
-            records.update(&attempt.id.clone(), |record| record.attempt = Some(attempt));
+            records.update(&attempt.certificate.clone(), |record| record.attempt = Some(attempt));
         }
         for renewal in renewals {
-            records.update(&renewal.id.clone(), |record| record.renewal = Some(renewal));
+            records.update(&renewal.certificate.clone(), |record| record.renewal = Some(renewal));
         }
         for unwanted in unwanted {
-            records.update(&unwanted.id.clone(), |record| record.unwanted = Some(unwanted));
+            records.update(&unwanted.certificate.clone(), |record| record.unwanted = Some(unwanted));
         }
         records
     }
@@ -98,7 +98,7 @@ impl Records {
 
     /// Where the record of this certificate stands.
     pub(crate) fn place(&self, id: &CertificateId) -> Option<usize> {
-        self.find(id).ok()
+        self.places.get(id).copied()
     }
 
     pub(crate) fn find_record(&self, id: &CertificateId) -> Option<&Record> {
@@ -107,31 +107,16 @@ impl Records {
 
     /// Changes the record of this certificate; a new one, where there is none. Gives its place.
     pub(crate) fn update(&mut self, id: &CertificateId, change: impl FnOnce(&mut Record)) -> usize {
-        let place = self.find(id).unwrap_or_else(|free| {
-            let place = self.all.len();
-            self.places.insert(free, place);
-            self.all.push(Record { id: id.clone(), ..Record::default() });
+        let place = self.place(id).unwrap_or_else(|| {
+            let (place, id) = (self.all.len(), Rc::new(id.clone()));
+            self.places.insert(Rc::clone(&id), place);
+            self.all.push(Record { id, ..Record::default() });
             place
         });
         if let Some(record) = self.all.get_mut(place) {
             change(record);
         }
         place
-    }
-
-    /// Where it stands, or the number that is free for it.
-    fn find(&self, id: &CertificateId) -> Result<usize, u64> {
-        let mut number = id
-            .names
-            .iter()
-            .fold(fnv::hash(id.resolver.as_bytes()), |sum, name| sum.wrapping_add(fnv::hash(name.as_bytes())));
-        loop {
-            match self.places.get(&number).copied() {
-                None => return Err(number),
-                Some(place) if self.at(place).is_some_and(|record| record.id == *id) => return Ok(place),
-                Some(_) => number = number.wrapping_add(1),
-            }
-        }
     }
 }
 
@@ -166,7 +151,7 @@ mod tests {
         let said_of =
             |serial: &str| Renewal { serial: serial.into(), issued_by: Some("other".into()), ..Renewal::default() };
         records.update(&id("le", &["a.example"]), |record| {
-            record.stored = Some(Certificate { serial: "2".into(), ..Certificate::default() });
+            record.stored = Some(StoredCertificate { serial: "2".into(), ..StoredCertificate::default() });
             record.set_renewal(said_of("1"));
         });
         let issued_by = |records: &Records| records.at(0).unwrap().issued_by().to_owned();

@@ -10,22 +10,23 @@ use std::time::Duration;
 use acme::Class;
 
 use crate::backoff;
-use crate::vault::{Attempt, CertificateId, Inventory, Permanent};
 use config::EngineOptions;
+use protocol::{Attempt, CertificateId, PermanentFailure, State};
 
 /// What is kept of a try that failed now, in seconds since 1970: nothing, where it is not of that class.
-pub(crate) fn permanent(class: Class, before: Option<Before<'_>>, now: i64) -> Option<Permanent> {
+pub(crate) fn permanent(class: Class, before: Option<Before<'_>>, now: i64) -> Option<PermanentFailure> {
     if class != Class::Permanent {
         return None;
     }
-    let hurries = before.map_or(0, |before| before.permanent.hurries.saturating_add(before.was_waiting(now).into()));
-    Some(Permanent { since: now, hurries })
+    let early_retries =
+        before.map_or(0, |before| before.permanent.early_retries.saturating_add(before.was_waiting(now).into()));
+    Some(PermanentFailure { since: now, early_retries })
 }
 
 /// The permanent refusal before this try.
 #[derive(Clone, Copy)]
 pub(crate) struct Before<'a> {
-    permanent: Permanent,
+    permanent: PermanentFailure,
     failures: u32,
     options: &'a EngineOptions,
     id: &'a CertificateId,
@@ -41,10 +42,11 @@ impl<'a> Before<'a> {
         id: &'a CertificateId,
         lifetime: Option<Duration>,
     ) -> Option<Self> {
-        let elsewhere = attempt.elsewhere.iter().find(|elsewhere| elsewhere.resolver == resolver);
-        let (permanent, failures) = match elsewhere {
-            _ if id.resolver == resolver => (attempt.permanent?, attempt.failures),
-            elsewhere => (elsewhere?.permanent?, elsewhere?.failures),
+        let (permanent, failures) = if id.resolver == resolver {
+            (attempt.permanent?, attempt.failures)
+        } else {
+            let fallback = attempt.with_fallback(resolver)?;
+            (fallback.permanent?, fallback.failures)
         };
         Some(Self { permanent, failures, options, id, lifetime })
     }
@@ -56,18 +58,17 @@ impl<'a> Before<'a> {
     }
 }
 
-impl Inventory {
-    /// Shortens the waits after permanent refusals: the engine has been started anew. `now` is in seconds since 1970.
-    pub(crate) fn shorten_waits(&mut self, options: &EngineOptions, now: i64) {
-        for attempt in &mut self.attempts {
-            let own = (attempt.permanent, &mut attempt.retry_at);
-            let others = attempt.elsewhere.iter_mut().map(|elsewhere| (elsewhere.permanent, &mut elsewhere.retry_at));
-            for (permanent, retry_at) in others.chain([own]) {
-                let Some(Permanent { since, hurries }) = permanent else { continue };
-                // A time ahead was noted by a clock that has been set back since.
-                let until = after(since.min(now), backoff::rest(hurries.saturating_add(1), options));
-                *retry_at = until.min(*retry_at);
-            }
+/// Shortens the waits after permanent refusals: the engine has been started anew. `now` is in seconds since 1970.
+pub(crate) fn shorten_waits(state: &mut State, options: &EngineOptions, now: i64) {
+    for attempt in &mut state.attempts {
+        let own = (attempt.permanent, &mut attempt.retry_at);
+        let fallbacks =
+            attempt.fallback_attempts.iter_mut().map(|fallback| (fallback.permanent, &mut fallback.retry_at));
+        for (permanent, retry_at) in fallbacks.chain([own]) {
+            let Some(PermanentFailure { since, early_retries }) = permanent else { continue };
+            // A time ahead was noted by a clock that has been set back since.
+            let until = after(since.min(now), backoff::rest(early_retries.saturating_add(1), options));
+            *retry_at = until.min(*retry_at);
         }
     }
 }

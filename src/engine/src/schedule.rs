@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::spread::{WHOLE, share};
-use crate::vault::{Certificate, OtherCa, Renewal, Suggestion};
-use config::{Resolver, test_system};
+use acme::test_system;
+use config::Resolver;
+use protocol::{OtherCa, Renewal, StoredCertificate, Suggestion};
 
 /// Certificates that live no longer than this, in seconds, are renewed in the last half of their life: a third of six
 /// days would leave two for everything that can go wrong.
@@ -43,17 +44,19 @@ impl<'a> Schedule<'a> {
     /// (RFC 9773 §4.2), but not in the last twentieth of its life; where there is no window that makes sense, as its
     /// lifetime asks. Where the user set `certificatesDuration`, the CA can only hasten it. What a test system issued is
     /// replaced at once when its resolver has the real CA.
-    pub fn renewal_at(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> i64 {
+    pub fn renewal_at(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> i64 {
         if self.is_of_test_system(certificate, renewal) {
-            return certificate.not_before.max(renewal.map_or(i64::MIN, |renewal| renewal.rest_until));
+            return certificate.not_before.max(renewal.map_or(i64::MIN, |renewal| renewal.early_renewal_after));
         }
         let by_lifetime = self.by_lifetime(certificate);
-        let Some(Renewal { suggestion: Some(suggestion), rest_until, .. }) = renewal else { return by_lifetime };
+        let Some(Renewal { suggestion: Some(suggestion), early_renewal_after, .. }) = renewal else {
+            return by_lifetime;
+        };
         if !makes_sense(suggestion, certificate) {
             return by_lifetime;
         }
         let last = certificate.not_after.saturating_sub(lifetime(certificate) / LAST_PART);
-        let suggested = suggestion.renew_at.max(*rest_until).min(last);
+        let suggested = suggestion.renew_at.max(*early_renewal_after).min(last);
         if self.said(certificate).is_some() { suggested.min(by_lifetime) } else { suggested }
     }
 
@@ -65,7 +68,7 @@ impl<'a> Schedule<'a> {
     /// `certificatesDuration`, it is the table's, but never longer than that, or a certificate that lives shorter than
     /// was said would be renewed at every look; and never shorter than half of it, or one that lives longer would have
     /// no time left for a second try.
-    pub fn by_lifetime(&self, certificate: &Certificate) -> i64 {
+    pub fn by_lifetime(&self, certificate: &StoredCertificate) -> i64 {
         let lifetime = lifetime(certificate);
         let own = if lifetime <= SHORT_LIFETIME { lifetime / 2 } else { lifetime / 3 };
         let window = self.said(certificate).map_or(own, |duration| tabled(duration).clamp(own / 2, own));
@@ -75,7 +78,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Whether a certificate is of a test system, and its resolver has another CA by now.
-    pub(crate) fn is_of_test_system(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> bool {
+    pub(crate) fn is_of_test_system(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> bool {
         self.resolver_of(certificate, renewal).is_some_and(|resolver| {
             let made_at = renewal.and_then(|renewal| renewal.ca_server.as_deref());
             test_system::made(made_at, &certificate.issuer, &resolver.ca_server, resolver.staging_server.as_deref())
@@ -84,7 +87,7 @@ impl<'a> Schedule<'a> {
 
     /// Whether a certificate is of another CA than its resolver has by now, as far as is known. That CA can neither be
     /// told what is replaced nor asked when to.
-    pub(crate) fn is_of_another_ca(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> bool {
+    pub(crate) fn is_of_another_ca(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> bool {
         let made_at = renewal.and_then(|renewal| renewal.ca_server.as_deref());
         let resolver = self.resolver_of(certificate, renewal);
         let is_another = made_at.zip(resolver).is_some_and(|(made_at, resolver)| made_at != resolver.ca_server);
@@ -92,35 +95,35 @@ impl<'a> Schedule<'a> {
     }
 
     /// The CA that the resolver of a certificate has by now, where that is another.
-    pub(crate) fn other_ca(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> Option<OtherCa> {
+    pub(crate) fn other_ca(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> Option<OtherCa> {
         let resolver = self.resolver_of(certificate, renewal)?;
         let at_once = self.is_of_test_system(certificate, renewal);
         self.is_of_another_ca(certificate, renewal).then(|| OtherCa { ca_server: resolver.ca_server.clone(), at_once })
     }
 
-    fn resolver_of(&self, certificate: &Certificate, renewal: Option<&Renewal>) -> Option<&'a Resolver> {
+    fn resolver_of(&self, certificate: &StoredCertificate, renewal: Option<&Renewal>) -> Option<&'a Resolver> {
         let issued_by = renewal.and_then(|renewal| renewal.issued_by.as_deref());
-        let name = issued_by.unwrap_or(&certificate.id.resolver);
+        let name = issued_by.unwrap_or(&certificate.resolver);
         self.resolvers.iter().find(|resolver| resolver.name == name)
     }
 
     /// How long its user says that it lives.
-    fn said(&self, certificate: &Certificate) -> Option<Duration> {
-        let said = self.durations.iter().find(|(resolver, _)| *resolver == certificate.id.resolver);
+    fn said(&self, certificate: &StoredCertificate) -> Option<Duration> {
+        let said = self.durations.iter().find(|(resolver, _)| *resolver == certificate.resolver);
         said.map(|(_, duration)| *duration)
     }
 }
 
 /// Whether a CA's window says anything: it opens before the certificate ends, and is not the whole of its life, as
 /// Pebble's is of a certificate that lives for a day.
-pub(crate) fn makes_sense(suggestion: &Suggestion, certificate: &Certificate) -> bool {
+pub(crate) fn makes_sense(suggestion: &Suggestion, certificate: &StoredCertificate) -> bool {
     let Suggestion { start, end, .. } = *suggestion;
     let is_whole_life = start <= certificate.not_before && end >= certificate.not_after;
     start < end && start < certificate.not_after && !is_whole_life
 }
 
 /// In seconds, never negative.
-pub(crate) fn lifetime(certificate: &Certificate) -> i64 {
+pub(crate) fn lifetime(certificate: &StoredCertificate) -> i64 {
     certificate.not_after.saturating_sub(certificate.not_before).max(0)
 }
 
@@ -138,17 +141,22 @@ mod tests {
     use wasm_bindgen_test::wasm_bindgen_test as test;
 
     use super::*;
-    use crate::vault::CertificateId;
 
     const HOUR: i64 = 60 * 60;
     const DAY: i64 = 24 * HOUR;
 
-    fn living(not_before: i64, not_after: i64, serial: &str) -> Certificate {
-        let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
-        Certificate { id, not_before, not_after, serial: serial.into(), ..Certificate::default() }
+    fn living(not_before: i64, not_after: i64, serial: &str) -> StoredCertificate {
+        StoredCertificate {
+            resolver: "le".into(),
+            names: vec!["a.example".into()],
+            not_before,
+            not_after,
+            serial: serial.into(),
+            ..StoredCertificate::default()
+        }
     }
 
-    fn renewal_at(certificate: &Certificate) -> i64 {
+    fn renewal_at(certificate: &StoredCertificate) -> i64 {
         Schedule::default().by_lifetime(certificate)
     }
 
@@ -314,7 +322,7 @@ mod tests {
     #[test]
     fn what_was_replaced_in_a_hurry_rests_before_it_is_again() {
         let suggestion = Some(Suggestion { start: -2, end: -1, renew_at: -1, explanation: None });
-        let renewal = Renewal { suggestion, rest_until: 60, ..Renewal::default() };
+        let renewal = Renewal { suggestion, early_renewal_after: 60, ..Renewal::default() };
         assert_eq!(Schedule::default().renewal_at(&living(0, 90 * DAY, "1"), Some(&renewal)), 60);
     }
 }

@@ -8,7 +8,6 @@
 
 #![forbid(unsafe_code)]
 
-mod certificate_key;
 pub mod chain;
 pub mod keys;
 mod name;
@@ -16,6 +15,5 @@ mod pair;
 pub mod secret;
 pub mod signature;
 
-pub use certificate_key::CertificateKey;
 pub use name::Name;
 pub use pair::{Leaf, Pair, PairError, pem_block};

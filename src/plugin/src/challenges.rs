@@ -4,7 +4,7 @@
 //! challenge a line: `token host expires key-authorization`. Lines that are not such a challenge are skipped when read
 //! and dropped when written.
 
-use engine::vault::Challenge;
+use acme::Challenge;
 use protocol::fnv;
 
 use crate::proxy::Status;
@@ -119,7 +119,7 @@ fn bucket_key(bucket: u64) -> String {
 mod tests {
     use std::rc::Rc;
 
-    use engine::vault::ChallengeType;
+    use acme::ChallengeType;
 
     use super::*;
     use crate::proxy::fake::FakeProxy;

@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use engine::vault::{CertificateId, ChallengeType, Inventory};
+use acme::ChallengeType;
 use engine::{Census, Event, Observer};
+use protocol::{CertificateId, State};
 
 use crate::metrics::{Metrics, label};
 use crate::proxy::ProxyHandle;
@@ -32,16 +33,16 @@ impl Herald {
         }
     }
 
-    /// The inventory of the storage before the engine started.
-    pub(crate) fn inventory(&self, inventory: &Inventory) {
-        for certificate in &inventory.certificates {
-            self.not_after(&certificate.id, certificate.not_after);
+    /// The state of the storage before the engine started.
+    pub(crate) fn state(&self, state: &State) {
+        for certificate in &state.certificates {
+            self.not_after(&certificate.resolver, &certificate.names, certificate.not_after);
         }
     }
 
-    fn not_after(&self, id: &CertificateId, not_after: i64) {
-        if let Some(main) = id.names.first() {
-            self.metrics.set_not_after(&id.resolver, main, not_after);
+    fn not_after(&self, resolver: &str, names: &[String], not_after: i64) {
+        if let Some(main) = names.first() {
+            self.metrics.set_not_after(resolver, main, not_after);
         }
     }
 
@@ -89,7 +90,7 @@ impl Observer for Herald {
                     "{whom}: issued by {issuer} in {took_millis} ms{how}, serial {serial}, valid until {until}{where_it_is}"
                 );
                 self.metrics.count(&format!("issuances.resolver.{}.why.{}", resolver_label(id), why.as_str()));
-                self.not_after(id, not_after);
+                self.not_after(&id.resolver, &id.names, not_after);
             }
             Event::Failed { id, class, reason, failures, retry_in } => {
                 let whom = Shown(id);

@@ -67,13 +67,15 @@ pub struct Published {
     pub other_chains: Vec<String>,
 }
 
-/// What the sidecar knows of a certificate it got from a CA.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A certificate from a CA, as the sidecar has it, without chain and key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StoredCertificate {
-    /// Which certificate this is.
-    #[serde(flatten)]
-    pub id: CertificateId,
+    /// The resolver's name: half of the certificate's identity. (A flattened [`CertificateId`] would cost every reader the
+    /// code to look at each member twice.)
+    pub resolver: String,
+    /// The certificate's names, as in [`CertificateId::names`].
+    pub names: Vec<String>,
     /// Start of validity, seconds since 1970.
     pub not_before: i64,
     /// End of validity, seconds since 1970.
@@ -89,8 +91,15 @@ pub struct StoredCertificate {
     pub renewal_id: Option<String>,
 }
 
+impl StoredCertificate {
+    /// The certificate's identity.
+    pub fn id(&self) -> CertificateId {
+        CertificateId { resolver: self.resolver.clone(), names: self.names.clone() }
+    }
+}
+
 /// A certificate the user gave the sidecar as files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProvidedCertificate {
     /// The names it covers.

@@ -4,7 +4,6 @@
 //! order of the names says which one is the main one, and nothing of identity.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
@@ -29,6 +28,11 @@ impl CertificateId {
         canonical.names.sort_unstable();
         canonical.names.dedup();
         canonical
+    }
+
+    /// True for the id of a record that is stored under its certificate, and therefore does not repeat it.
+    pub fn is_unset(&self) -> bool {
+        self.names.is_empty() && self.resolver.is_empty()
     }
 
     /// The names, each once, in the order of the list.
@@ -64,9 +68,15 @@ impl Ord for CertificateId {
     fn cmp(&self, other: &Self) -> Ordering {
         self.resolver.cmp(&other.resolver).then_with(|| match (self.names.as_slice(), other.names.as_slice()) {
             ([name], [another]) => name.cmp(another),
-            _ => self.names.iter().collect::<BTreeSet<_>>().cmp(&other.names.iter().collect()),
+            (names, others) => sorted(names).cmp(sorted(others)),
         })
     }
+}
+
+/// Names in their order, each once. Nothing is copied: lists are short, and most differ in the first name.
+fn sorted(names: &[String]) -> impl Iterator<Item = &String> {
+    let after = |name: Option<&String>| names.iter().filter(|other| name.is_none_or(|name| *other > name)).min();
+    std::iter::successors(after(None), move |name| after(Some(*name)))
 }
 
 impl Hash for CertificateId {
@@ -108,6 +118,21 @@ mod tests {
         {
             assert!(!keys.contains(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn certificates_are_ordered_by_their_sorted_names() {
+        let sorted = [
+            id("a", &["z"]),
+            id("b", &[]),
+            id("b", &["a"]),
+            id("b", &["b", "a"]),
+            id("b", &["c", "a"]),
+            id("b", &["b"]),
+        ];
+        assert!(sorted.is_sorted());
+        assert!(sorted.iter().rev().is_sorted_by(|one, other| one > other));
+        assert!(id("b", &["b", "a", "a"]).cmp(&id("b", &["a", "b"])).is_eq());
     }
 
     #[test]

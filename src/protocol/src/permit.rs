@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::CertificateId;
+use crate::{CertificateId, Limits};
 
 /// Asks whether the CA may be asked for a certificate now. What is granted is counted, on disk, before it is answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,36 +24,8 @@ pub struct PermitRequest {
     pub limits: Limits,
 }
 
-/// The limits of a CA. What is absent is not limited.
+/// The answer to a [`PermitRequest`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct Limits {
-    /// Orders per account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub orders: Option<Limit>,
-    /// New certificates per registered domain, whatever the account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificates: Option<Limit>,
-    /// Certificates of exactly the same names, whatever the account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub duplicates: Option<Limit>,
-    /// Failed authorizations per account and name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub failures: Option<Limit>,
-}
-
-/// So many in so long, refilled evenly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Limit {
-    /// How many; at least 1.
-    pub count: u32,
-    /// In how many seconds; at least 1.
-    pub window_seconds: u64,
-}
-
-/// Whether the CA may be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Permit {
     /// Whether it may.
@@ -68,6 +40,18 @@ pub struct Permit {
     /// left alone.
     #[serde(default)]
     pub whole_account: bool,
+}
+
+impl Permit {
+    /// The CA may be asked.
+    pub fn granted() -> Self {
+        Self { granted: true, ..Self::default() }
+    }
+
+    /// The CA may not be asked before this time, seconds since 1970.
+    pub fn refused(until: i64, why: String, whole_account: bool) -> Self {
+        Self { granted: false, until, why, whole_account }
+    }
 }
 
 /// Keeps that the CA asked to be left alone for a while.

@@ -1,4 +1,4 @@
-//! What the CA suggests for the renewal of a certificate (RFC 9773), and what the engine made of it.
+//! Renewals: what the CA suggests for a certificate (RFC 9773), and what the engine made of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,14 +12,15 @@ pub struct Renewals {
     pub renewals: Vec<Renewal>,
 }
 
-/// What the CA said of one certificate's renewal. Kept until another certificate is published in its place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The renewal of one certificate: what its CA said, and what is remembered. Kept until another certificate is published
+/// in its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Renewal {
-    /// Which certificate.
+    /// The certificate; absent where the record is stored under it.
+    #[serde(default, skip_serializing_if = "CertificateId::is_unset")]
     pub certificate: CertificateId,
-    /// The serial number of the one it is about, as in [`crate::StoredCertificate::serial`]: of another one it says
-    /// nothing.
+    /// The serial number, as in [`crate::StoredCertificate::serial`]: the record holds for no other one.
     pub serial: String,
     /// The resolver whose CA issued it, where that is another than the certificate's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -33,19 +34,20 @@ pub struct Renewal {
     /// What the CA suggests; none when it has nothing to say, or nothing of use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suggestion: Option<Suggestion>,
-    /// When to ask it again, seconds since 1970.
+    /// The time of the next question to the CA, seconds since 1970.
+    #[serde(default)]
     pub ask_at: i64,
-    /// How many times in a row it was replaced before its lifetime asked for it.
-    #[serde(default)]
-    pub hurries: u32,
-    /// Not to be replaced so again before this time, seconds since 1970: a CA, or an Envoy, that finds fault with every
-    /// new certificate must not be followed without end.
-    #[serde(default)]
-    pub rest_until: i64,
+    /// Renewals in a row before the certificate's lifetime asked for them.
+    #[serde(rename = "hurries", default)]
+    pub early_renewals: u32,
+    /// The earliest time of the next such renewal, seconds since 1970: a CA, or an Envoy, that finds fault with every new
+    /// certificate must not be followed without end.
+    #[serde(rename = "restUntil", default)]
+    pub early_renewal_after: i64,
 }
 
 /// Another CA than that of a certificate, which its resolver has by now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OtherCa {
     /// Its directory.
@@ -56,7 +58,7 @@ pub struct OtherCa {
 }
 
 /// A window for the renewal, and the moment in it that was chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suggestion {
     /// `suggestedWindow.start` (RFC 9773 §4.2), seconds since 1970.

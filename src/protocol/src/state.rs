@@ -1,4 +1,4 @@
-//! All that an engine needs to go on where another one stopped.
+//! The state that an engine needs to go on where another one stopped.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,4 +26,18 @@ pub struct State {
     /// answer and no more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+impl State {
+    /// Adds the next page, and returns where the one behind it begins.
+    pub fn append(&mut self, page: Self) -> Option<String> {
+        let Self { certificates, provided, orders, attempts, renewals, unwanted, next } = page;
+        self.certificates.extend(certificates);
+        self.provided.extend(provided);
+        self.orders.extend(orders);
+        self.attempts.extend(attempts);
+        self.renewals.extend(renewals);
+        self.unwanted.extend(unwanted);
+        next
+    }
 }

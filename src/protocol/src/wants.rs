@@ -42,7 +42,7 @@ pub struct Wants {
 }
 
 /// A certificate that has to be replaced at once: its CA revoked it, or no Envoy takes it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Replacement {
     /// Which certificate.
@@ -62,15 +62,16 @@ pub struct UnwantedList {
 }
 
 /// A stored certificate that nothing wants.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Unwanted {
-    /// Which certificate.
+    /// The certificate; absent where the record is stored under it.
+    #[serde(default, skip_serializing_if = "CertificateId::is_unset")]
     pub certificate: CertificateId,
-    /// Since when, seconds since 1970; none: it is wanted again.
+    /// Start of that time, seconds since 1970; none: the certificate is wanted again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<i64>,
-    /// Whether it was said that it is renewed no longer.
-    #[serde(default)]
-    pub said: bool,
+    /// True when the end of the renewals was logged.
+    #[serde(rename = "said", default)]
+    pub is_announced: bool,
 }

@@ -9,7 +9,7 @@ use config::Resolver;
 use config::rule::{Rule, Syntax};
 use serde_json::{Map, Value};
 
-use config::mac_key::MacKey;
+use protocol::mac_key::MacKey;
 
 /// The complete setup. Every list is sorted by name, so that equal setups render equally.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use protocol::StoredCertificate;
 
-use storage::{CertificateKey, CommitError, StorageStatus, Store, StoreError};
+use protocol::CertificateId;
+use storage::{CommitError, StorageStatus, Store, StoreError};
 
 /// The part of the lifetime below which a certificate is near its end: a tenth, nine days of ninety. Renewals are due
 /// with a third or more left, so two thirds of the time for them have passed without room on the disk; and the rest is
@@ -45,7 +46,7 @@ pub enum Saved {
 #[derive(Clone, Copy)]
 pub(crate) enum About<'a> {
     /// A certificate.
-    Certificate(&'a CertificateKey),
+    Certificate(&'a CertificateId),
     /// A resolver's account, and so all of its certificates.
     Resolver(&'a str),
     /// A name of a resolver's certificates.
@@ -65,7 +66,7 @@ impl About<'_> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unsaved {
     /// The certificate.
-    pub certificate: CertificateKey,
+    pub certificate: CertificateId,
     /// The time since when, in seconds since 1970.
     pub since: i64,
     /// The reason why it can't be saved.
@@ -91,7 +92,7 @@ struct State {
     failing: BTreeMap<String, i64>,
     /// The last time a write was tried because a certificate had to wait, in seconds since 1970.
     tried: Option<i64>,
-    renewals: BTreeMap<CertificateKey, Unsaved>,
+    renewals: BTreeMap<CertificateId, Unsaved>,
 }
 
 impl FromMemory {
@@ -109,12 +110,12 @@ impl FromMemory {
         let Err(CommitError::Unsaved(why)) = saved else { return saved.map(|()| Saved::OnDisk) };
         let failing_since = self.failing(store, &[about.resolver()], now).map_or(now, |failing| failing.since);
         let refused = |_: StoreError| CommitError::Unsaved(why.clone());
-        let urgent: Vec<CertificateKey> = certificates(store, about)
+        let urgent: Vec<CertificateId> = certificates(store, about)
             .await
             .map_err(refused)?
             .iter()
             .filter(|facts| from_when(facts, failing_since) <= now)
-            .map(|facts| CertificateKey::from(&facts.id))
+            .map(|facts| facts.id())
             .collect();
         match (about, urgent.as_slice()) {
             (_, []) => Err(CommitError::Unsaved(why)),
@@ -134,7 +135,7 @@ impl FromMemory {
     pub(crate) async fn no_room(
         &self,
         store: &dyn Store,
-        key: &CertificateKey,
+        key: &CertificateId,
         issuer: &str,
         now: i64,
     ) -> Result<Option<NoRoom>, StoreError> {
@@ -165,12 +166,12 @@ impl FromMemory {
     }
 
     /// Notes, and logs once, that a part of a certificate's records is in memory alone.
-    pub(crate) fn note(&self, key: &CertificateKey, why: &str, now: i64) {
+    pub(crate) fn note(&self, key: &CertificateId, why: &str, now: i64) {
         let mut state = self.state();
         if state.renewals.contains_key(key) || state.renewals.len() >= MOST {
             return;
         }
-        let (resolver, main) = (&key.resolver, key.names().first().map_or("", String::as_str));
+        let (resolver, main) = (&key.resolver, key.names.first().map_or("", String::as_str));
         tracing::error!(
             resolver,
             main,
@@ -260,8 +261,8 @@ async fn certificates(store: &dyn Store, about: About<'_>) -> Result<Vec<StoredC
         About::Name(resolver, name) => (resolver, Some(name)),
     };
     let all = store.certificates().await?.into_iter().map(|certificate| certificate.facts);
-    let is_its = |facts: &StoredCertificate| facts.id.resolver == resolver;
-    Ok(all.filter(|facts| is_its(facts) && name.is_none_or(|name| is_of(&facts.id.names, name))).collect())
+    let is_its = |facts: &StoredCertificate| facts.resolver == resolver;
+    Ok(all.filter(|facts| is_its(facts) && name.is_none_or(|name| is_of(&facts.names, name))).collect())
 }
 
 /// True if a challenge for this name is one for any of these: a wildcard's challenge is for the name below it.
@@ -275,7 +276,8 @@ mod tests {
 
     fn lasting(seconds: i64) -> StoredCertificate {
         StoredCertificate {
-            id: protocol::CertificateId { resolver: "le".into(), names: vec!["a.example".into()] },
+            resolver: "le".into(),
+            names: vec!["a.example".into()],
             not_before: 0,
             not_after: seconds,
             serial: "01".into(),

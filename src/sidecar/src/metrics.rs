@@ -143,8 +143,8 @@ fn certificates(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Re
     // Certificates may share a main name, and a series must be unique: the earliest end counts.
     let mut ends: BTreeMap<_, i64> = BTreeMap::new();
     for certificate in &report.stored {
-        let main = certificate.id.names.first().map_or("", String::as_str);
-        let labels = [("resolver", certificate.id.resolver.as_str()), ("main", main)];
+        let main = certificate.names.first().map_or("", String::as_str);
+        let labels = [("resolver", certificate.resolver.as_str()), ("main", main)];
         let end = ends.entry(labels).or_insert(certificate.not_after);
         *end = certificate.not_after.min(*end);
     }

@@ -6,8 +6,9 @@ use tokio::sync::Mutex;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::deployment::Deployment;
+use protocol::CertificateId;
 use sds::catalog::Catalog;
-use storage::{Certificate, CertificateKey, Store, StoreError};
+use storage::{Certificate, Store, StoreError};
 
 /// Publishes certificates from the store to the catalog.
 pub struct Shelf {
@@ -41,7 +42,7 @@ impl Shelf {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn refresh(&self, key: &CertificateKey) -> Result<(), StoreError> {
+    pub async fn refresh(&self, key: &CertificateId) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         if let Some(certificate) = self.store.certificate(key).await? {
             self.put(&certificate.value, true);
@@ -50,7 +51,7 @@ impl Shelf {
     }
 
     fn put(&self, certificate: &Certificate, is_news: bool) {
-        let id = &certificate.facts.id;
+        let id = &certificate.facts.id();
         let served = self.catalog.acme(id);
         self.catalog.put_acme(id, Some(self.deployment.choose(certificate, served.as_ref(), is_news)));
     }

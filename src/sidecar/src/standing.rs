@@ -89,7 +89,7 @@ fn failing(id: &CertificateId, progress: &[Progress], waiting: &[permits::Waitin
         return Some(Standing::Failing { reason: held.why.clone(), again: Some(held.until) });
     }
     let progress = progress.iter().find(|progress| progress.id == *id)?;
-    if let Some(complaint) = progress.order.as_ref().and_then(|order| order.course.complaint.clone()) {
+    if let Some(complaint) = progress.order.as_ref().and_then(|order| order.complaint.clone()) {
         return Some(Standing::Failing { reason: complaint, again: None });
     }
     let attempt = progress.attempt.as_ref().filter(|attempt| attempt.failures > 0)?;

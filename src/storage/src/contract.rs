@@ -36,10 +36,8 @@ fn progress(name: &str, url: &str) -> Progress {
         certificate: id.clone(),
         url: url.into(),
         ca_server: CA.into(),
-        issuer: None,
         created: 1,
-        failed_ways: Vec::new(),
-        course: protocol::Course::default(),
+        ..protocol::Order::default()
     };
     Progress { order: Some(order), ..Progress::none(id) }
 }
@@ -49,7 +47,7 @@ fn put(expected: Revision, progress: &Progress) -> Change {
 }
 
 async fn revision(store: &dyn Store, progress: &Progress) -> Revision {
-    Revision::of(store.progress(&(&progress.id).into()).await.unwrap().as_ref())
+    Revision::of(store.progress(&progress.id).await.unwrap().as_ref())
 }
 
 async fn changes_are_compared_and_swapped(store: &dyn Store, fence: Fence) {
@@ -60,7 +58,7 @@ async fn changes_are_compared_and_swapped(store: &dyn Store, fence: Fence) {
     for outdated in [read, Revision::ABSENT] {
         assert_eq!(store.commit(fence, vec![put(outdated, &three)]).await, Err(CommitError::Conflict));
     }
-    assert!(store.progress(&(&one.id).into()).await.unwrap().unwrap().value == two);
+    assert!(store.progress(&one.id).await.unwrap().unwrap().value == two);
     let none = Progress::none(one.id.clone());
     assert_eq!(store.commit(fence, vec![put(revision(store, &two).await, &none)]).await, Ok(()));
     assert_eq!(revision(store, &one).await, Revision::ABSENT);
@@ -80,13 +78,13 @@ async fn changes_of_several_resolvers_are_made_all_or_none(store: &dyn Store, fe
     let order = one.order.clone().map(|order| protocol::Order { certificate: id.clone(), ..order });
     let other = Progress { order, ..Progress::none(id) };
     let changes = |at: [Revision; 2]| vec![put(at[0], &one), put(at[1], &other)];
-    let existing = Revision::of(store.progress(&(&progress("there", "1").id).into()).await.unwrap().as_ref());
+    let existing = Revision::of(store.progress(&progress("there", "1").id).await.unwrap().as_ref());
     for wrong in [[existing, Revision::ABSENT], [Revision::ABSENT, existing]] {
         assert_eq!(store.commit(fence, changes(wrong)).await, Err(CommitError::Conflict));
         assert_eq!((revision(store, &one).await, revision(store, &other).await), (Revision::ABSENT, Revision::ABSENT));
     }
     assert_eq!(store.commit(fence, changes([Revision::ABSENT, Revision::ABSENT])).await, Ok(()));
-    assert!(store.progress(&(&other.id).into()).await.unwrap().unwrap().value == other);
+    assert!(store.progress(&other.id).await.unwrap().unwrap().value == other);
 }
 
 async fn the_same_again_is_no_change(store: &dyn Store, fence: Fence) {

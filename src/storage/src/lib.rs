@@ -20,13 +20,14 @@ use std::sync::Arc;
 use base::clock::Clock;
 use engine::ledger::Ledger;
 use futures::future::BoxFuture;
+use protocol::CertificateId;
 use tokio::sync::broadcast;
 
 #[doc(hidden)]
 pub use file::fuzzing;
 pub use file::{Damage, DiskStatus, FileStore, Offline, OpenError, Reader, Storages, Writing, foreign};
 pub use lease::{Claim, Fence, LeaseBounds, LeaseStatus};
-pub use pki::CertificateKey;
+
 pub use record::{Account, Begun, CaOrigin, Certificate, CountedAt, PendingKey, Permitted, Progress, Registration};
 
 /// Opens the store that is meant. Today it is always one in files; whoever works with a store knows the contract alone. It
@@ -59,17 +60,15 @@ pub trait Store: Send + Sync {
     /// The certificate of these names.
     fn certificate<'a>(
         &'a self,
-        key: &'a CertificateKey,
+        key: &'a CertificateId,
     ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>>;
 
     /// All certificates. Those that can't be read are kept, but not listed.
     fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>>;
 
     /// What is in progress for the certificate of these names.
-    fn progress<'a>(
-        &'a self,
-        key: &'a CertificateKey,
-    ) -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>>;
+    fn progress<'a>(&'a self, key: &'a CertificateId)
+    -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>>;
 
     /// All that is in progress.
     fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>>;
@@ -98,7 +97,7 @@ pub trait Store: Send + Sync {
     fn lease(&self) -> LeaseStatus;
 
     /// The keys of certificates as they change. A receiver that is told it lagged MUST read all again.
-    fn watch(&self) -> broadcast::Receiver<CertificateKey>;
+    fn watch(&self) -> broadcast::Receiver<CertificateId>;
 
     /// Every place where something is kept, and whether changes can be made durable there, as far as is known. One
     /// that can't be written MUST NOT keep the others' changes from being made durable.
@@ -199,7 +198,7 @@ impl Change {
     pub fn resolver(&self) -> &str {
         match self {
             Self::Account { resolver, .. } | Self::Ledger { resolver, .. } => resolver,
-            Self::Certificate { certificate, .. } => &certificate.facts.id.resolver,
+            Self::Certificate { certificate, .. } => &certificate.facts.resolver,
             Self::Progress { progress, .. } => &progress.id.resolver,
         }
     }

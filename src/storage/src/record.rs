@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use config::Limit;
 use engine::ledger::{Counted, Interruption};
+use protocol::Limit;
 use serde::{Deserialize, Serialize};
 
 use pki::Pair;
@@ -81,27 +81,17 @@ impl Progress {
         Self { id, order, key, attempt, begun, counted: Vec::new(), renewal: None, unwanted: None }
     }
 
-    /// What is left of it when its certificate is there: which ways to prove its names have failed, so that the next
-    /// order does not go them first.
+    /// The part that stays when the certificate is there: which challenges have failed for its names, so that the next
+    /// order does not try them first.
     pub fn finished(self) -> Self {
-        let mut failed_ways = self.order.map(|order| order.failed_ways).unwrap_or_default();
-        failed_ways.extend(self.attempt.map(|attempt| attempt.failed_ways).unwrap_or_default());
+        let mut failed_challenges = self.order.map(|order| order.failed_challenges).unwrap_or_default();
+        failed_challenges.extend(self.attempt.map(|attempt| attempt.failed_challenges).unwrap_or_default());
         let mut known = HashSet::new();
-        failed_ways.retain(|way| known.insert((way.name.clone(), way.challenge.clone())));
-        let attempt = (!failed_ways.is_empty()).then(|| protocol::Attempt {
+        failed_challenges.retain(|failed| known.insert(failed.clone()));
+        let attempt = (!failed_challenges.is_empty()).then(|| protocol::Attempt {
             certificate: self.id.clone(),
-            failures: 0,
-            retry_at: 0,
-            reason: String::new(),
-            order_is_dead: false,
-            has_named_replaced: false,
-            made_with: None,
-            permanent: None,
-            failed_ways,
-            issuer: None,
-            ca_server: String::new(),
-            refused: Vec::new(),
-            elsewhere: Vec::new(),
+            failed_challenges,
+            ..protocol::Attempt::default()
         });
         Self { attempt, renewal: self.renewal, unwanted: self.unwanted, ..Self::none(self.id) }
     }
@@ -126,7 +116,7 @@ pub struct Begun {
     /// What was permitted last: asked again under the same fence, it is the same question, whose answer was lost.
     pub permitted: Permitted,
     /// The CA's limit of failed authorizations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "protocol::limit::text::one", skip_serializing_if = "Option::is_none")]
     pub failures: Option<Limit>,
 }
 
@@ -220,19 +210,7 @@ impl std::fmt::Display for CaOrigin {
 
 #[cfg(test)]
 mod tests {
-    use pki::CertificateKey;
-
     use super::*;
-
-    #[test]
-    fn the_order_of_names_does_not_matter() {
-        let key = |names: &[&str]| {
-            let names = names.iter().map(|name| (*name).to_owned()).collect();
-            CertificateKey::from(&protocol::CertificateId { resolver: "le".into(), names })
-        };
-        assert_eq!(key(&["a.example", "b.example"]), key(&["b.example", "a.example", "b.example"]));
-        assert_ne!(key(&["a.example"]), key(&["b.example"]));
-    }
 
     #[test]
     fn an_origin_is_host_and_port() {

@@ -11,8 +11,7 @@ use base::clock::Clock;
 use futures::FutureExt;
 use pki::secret::Secret;
 use storage::{
-    CertificateKey, Change, Claim, CommitError, Fence, FileStore, LeaseBounds, PendingKey, Progress, Revision,
-    Storages, Store, Writing,
+    Change, Claim, CommitError, Fence, FileStore, LeaseBounds, PendingKey, Progress, Revision, Storages, Store, Writing,
 };
 
 /// Changes in the input's words. What was answered for is there after every reopening, and nothing else is.
@@ -63,14 +62,14 @@ fn commit(input: &mut Unstructured<'_>, store: &FileStore, fence: Fence, expecte
     for _ in 0..input.int_in_range(1..=3)? {
         let progress = progress(input)?;
         let is_same = |change: &Change| match change {
-            Change::Progress { progress: other, .. } => CertificateKey::from(&other.id) == (&progress.id).into(),
+            Change::Progress { progress: other, .. } => other.id == progress.id,
             _ => false,
         };
         // No caller changes a record twice at once.
         if changes.iter().any(is_same) {
             continue;
         }
-        let read = now(store.progress(&(&progress.id).into())).expect("it can be read");
+        let read = now(store.progress(&progress.id)).expect("it can be read");
         let outdated = input.ratio(1, 10)?;
         let revision = if outdated { Revision::ABSENT } else { Revision::of(read.as_ref()) };
         let mut place = (progress.id.resolver.clone(), progress.id.names.clone());
@@ -106,12 +105,10 @@ fn progress(input: &mut Unstructured<'_>) -> Result<Progress> {
             ca_server: input.arbitrary()?,
             issuer: input.arbitrary()?,
             created: input.arbitrary()?,
-            failed_ways: Vec::new(),
-            course: protocol::Course {
-                finalize: input.arbitrary()?,
-                expires: input.arbitrary()?,
-                ..protocol::Course::default()
-            },
+            failed_challenges: Vec::new(),
+            finalize: input.arbitrary()?,
+            expires: input.arbitrary()?,
+            ..protocol::Order::default()
         });
     }
     if input.arbitrary()? {

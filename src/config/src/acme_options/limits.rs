@@ -2,7 +2,8 @@
 
 use super::super::mistake::Mistake;
 use super::super::node::{Node, Table};
-use crate::{Limit, Limits};
+use crate::default_limits::default_limits;
+use protocol::{Limit, Limits};
 
 /// The explicit choice of no limit.
 const NONE: &str = "none";
@@ -10,9 +11,9 @@ const NONE: &str = "none";
 /// The form of a limit, for mistakes.
 const LIMIT: &str = "COUNT/WINDOW (a second to a year), as 300/3h or 50/7d, or none";
 
-/// Reads the limits. Absent ones are those of [`Limits::of_ca`].
+/// Reads the limits. Absent ones are those of [`default_limits`].
 pub(super) fn read(acme: &mut Table<'_>, ca_server: Option<&str>, mistakes: &mut Vec<Mistake>) -> Limits {
-    let limits = ca_server.map(Limits::of_ca).unwrap_or_default();
+    let limits = ca_server.map(default_limits).unwrap_or_default();
     match acme.take("rateLimits") {
         None => limits,
         Some(node) if is_none(&node) => Limits::default(),

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use super::mistake::Mistake;
 use super::node::{Node, Table};
-use super::{KeyType, Resolver, duration};
+use super::{Resolver, duration};
+use protocol::KeyType;
 
 /// Bounds of the timeouts: a CA needs some time, and an order must not hang for a day.
 const LEAST_TIMEOUT: Duration = Duration::from_millis(100);

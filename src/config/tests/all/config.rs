@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use config::Limits;
-use config::{Config, KeyType, Role, parse};
+use config::{Config, Role, parse};
+use protocol::KeyType;
+use protocol::Limits;
 use serde_json::{Value, json};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;

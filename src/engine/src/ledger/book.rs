@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::bucket::{self, FullAt};
 use super::pause::{self, Pause};
 use super::refusal::Refusal;
-use config::{Limit, Limits};
 use protocol::fnv;
+use protocol::{Limit, Limits};
 
 /// The most buckets of a kind that are kept. Let's Encrypt lets an account order 16,800 certificates in a week; a CA
 /// whose limits are wider is seldom asked for more. Of more, those that are full again first are dropped first.
@@ -42,6 +42,7 @@ pub struct Ledger {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pauses: Vec<Pause>,
     /// The limits as they were last given.
+    #[serde(with = "protocol::limit::text")]
     limits: Limits,
 }
 

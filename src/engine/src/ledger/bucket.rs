@@ -3,14 +3,14 @@
 //!
 //! A bucket that is full again says nothing any more, so it need not be kept.
 
-use config::Limit;
+use protocol::Limit;
 
 /// When a bucket is full again: milliseconds since 1970.
 pub(super) type FullAt = i64;
 
 /// What one token takes to come back: milliseconds, rounded up, at least 1.
 fn token(limit: Limit) -> i64 {
-    let window = i64::try_from(limit.window.as_millis()).unwrap_or(i64::MAX);
+    let window = i64::try_from(limit.window_seconds).unwrap_or(i64::MAX).saturating_mul(1000);
     let count = i64::from(limit.count.max(1));
     let rounded = if window.checked_rem(count) == Some(0) { 0 } else { 1 };
     window.checked_div(count).unwrap_or(window).saturating_add(rounded).max(1)

@@ -1,6 +1,6 @@
 //! Why a CA is not asked now, and when it may be.
 
-use config::Limit;
+use protocol::Limit;
 
 /// That a CA is not asked now.
 #[derive(Clone, Debug, PartialEq, Eq)]

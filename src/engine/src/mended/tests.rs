@@ -10,8 +10,9 @@ use wasm_bindgen_test::wasm_bindgen_test as test;
 use super::*;
 use crate::plan::{Plan, plan};
 use crate::schedule::Schedule;
-use crate::vault::{Attempt, CertificateId};
-use config::{CaCluster, DnsPersistChallenge, Eab, HttpChallenge, KeyType, TlsChallenge, parse};
+use config::{CaCluster, DnsPersistChallenge, Eab, HttpChallenge, TlsChallenge, parse};
+use protocol::KeyType;
+use protocol::{Attempt, CertificateId};
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 60 * 60;
@@ -51,18 +52,18 @@ fn after_with(made_with: Option<u32>, config: &Config) -> Plan {
     let id = CertificateId { resolver: "le".into(), names: vec!["a.example".into()] };
     let reason = String::new();
     let attempt = Attempt {
-        id,
+        certificate: id,
         failures: 3,
         retry_at: NOW + HOUR,
         reason,
         order_is_dead: false,
-        made_with,
+        fingerprint: made_with,
         ..Attempt::default()
     };
-    let mut inventory = Inventory { attempts: vec![attempt], ..Inventory::default() };
-    inventory.lift_waits(config);
-    assert_eq!(inventory.attempts[0].failures, 3, "failures keep counting");
-    plan(&config.wants, &inventory, &HashSet::new(), NOW, &Schedule::default(), &config.engine)
+    let mut state = State { attempts: vec![attempt], ..State::default() };
+    lift_waits(&mut state, config);
+    assert_eq!(state.attempts[0].failures, 3, "failures keep counting");
+    plan(&config.wants, &state, &HashSet::new(), NOW, &Schedule::default(), &config.engine)
 }
 
 fn waits(plan: &Plan) -> bool {

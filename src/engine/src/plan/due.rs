@@ -1,7 +1,7 @@
 //! A certificate that is due, and why.
 
 use crate::Why;
-use crate::vault::CertificateId;
+use protocol::CertificateId;
 
 /// A certificate that is to be ordered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::ready::View;
-use crate::vault::CertificateId;
 use config::coverage::Coverage;
+use protocol::CertificateId;
 
 /// What is wanted and what is covered, ready to be asked.
 pub(super) struct Known<'a> {
@@ -24,9 +24,9 @@ impl<'a> Known<'a> {
         for (_, record) in view.records.iter() {
             let Some(stored) = &record.stored else { continue };
             let due = view.renewal_at(record);
-            let until = covers_until(stored.not_after, due, wanted.contains(&&record.id));
+            let until = covers_until(stored.not_after, due, wanted.contains(&*record.id));
             if until > view.now {
-                coverage.add_all(&stored.id.names);
+                coverage.add_all(&stored.names);
                 next_uncovering = Some(next_uncovering.map_or(until, |next: i64| next.min(until)));
             }
         }

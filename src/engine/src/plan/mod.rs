@@ -17,10 +17,10 @@ use std::collections::HashSet;
 use crate::Census;
 use crate::records::Records;
 use crate::schedule::Schedule;
-use crate::vault::{CertificateId, Inventory};
 use config::EngineOptions;
 pub use due::Due;
 pub(crate) use issuers::Chains;
+use protocol::{CertificateId, State};
 pub(crate) use ready::View;
 pub(crate) use timetable::{Task, Timetable};
 pub(crate) use unwanted::Departed;
@@ -44,13 +44,13 @@ pub struct Plan {
 /// renewed, or is sure to be. Linear in the number of certificates, but for sorting.
 pub fn plan(
     wants: &[CertificateId],
-    inventory: &Inventory,
+    state: &State,
     in_flight: &HashSet<CertificateId>,
     now: i64,
     schedule: &Schedule<'_>,
     options: &EngineOptions,
 ) -> Plan {
-    let records = Records::of(inventory.clone());
+    let records = Records::of(state.clone());
     let view = View::new(&records, schedule, options, now);
     let (mut timetable, _) = Timetable::of(wants.to_vec(), &view, in_flight);
     let census = timetable.census(&view);

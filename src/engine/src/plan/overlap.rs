@@ -1,8 +1,8 @@
 //! Of new certificates that are due together, which wait to see whether they are still needed.
 
 use crate::Why;
-use crate::vault::CertificateId;
 use config::coverage::Coverage;
+use protocol::CertificateId;
 
 /// More names than any certificate has: a list with a wildcard is broader than all others.
 const MAX_LIST: usize = 1 << 20;

@@ -6,8 +6,8 @@ use super::issuers::{Chains, Standing, turn};
 use crate::Why;
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
-use crate::vault::{CertificateId, Replacement};
 use config::EngineOptions;
+use protocol::{CertificateId, Replacement};
 
 /// The longest a stored retry time is believed, beyond `retryMax` and its jitter: a CA's longest `Retry-After`, and a
 /// minute for what was rounded up. A time further ahead was written by a clock that has been set back since.
@@ -56,7 +56,7 @@ impl<'a> View<'a> {
         let Some(stored) = &record.stored else { return i64::MIN };
         match self.replacement(record) {
             Some(_) => {
-                let rested = record.renewal().map_or(i64::MIN, |renewal| self.believed(renewal.rest_until));
+                let rested = record.renewal().map_or(i64::MIN, |renewal| self.believed(renewal.early_renewal_after));
                 stored.not_before.max(rested)
             }
             None => self.schedule.renewal_at(stored, record.renewal()),
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
     /// Why what is stored is no good, if it is not.
     fn replacement(&self, record: &Record) -> Option<&'a Replacement> {
         let serial = &record.stored.as_ref()?.serial;
-        self.replacements?.get(serial).filter(|replacement| replacement.id == record.id)
+        self.replacements?.get(serial).filter(|replacement| replacement.certificate == *record.id)
     }
 
     /// From when on it may be ordered, and with which resolver.
@@ -85,8 +85,8 @@ impl<'a> View<'a> {
         let (failures, retry_at) = match failed {
             Some(failed) if id.resolver == resolver => (failed.failures, failed.retry_at),
             Some(failed) => {
-                let elsewhere = failed.elsewhere.iter().find(|elsewhere| elsewhere.resolver == resolver);
-                elsewhere.map_or((0, i64::MIN), |elsewhere| (elsewhere.failures, elsewhere.retry_at))
+                let fallback = failed.with_fallback(resolver);
+                fallback.map_or((0, i64::MIN), |fallback| (fallback.failures, fallback.retry_at))
             }
             None => (0, i64::MIN),
         };

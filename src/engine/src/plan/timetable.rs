@@ -10,8 +10,8 @@ use super::unwanted::Departed;
 use super::{known::Known, overlap};
 use crate::records::Record;
 use crate::schedule::lifetime;
-use crate::vault::{Attempt, Certificate, CertificateId, PendingOrder};
 use crate::{Census, Event, Observer};
+use protocol::{Attempt, CertificateId, Order, StoredCertificate};
 
 /// Every certificate that is to be kept up. What is due later stands in one heap by its time, what is due now in another
 /// by its urgency.
@@ -83,11 +83,11 @@ pub(crate) struct Task {
     /// The resolver to order it with.
     pub(crate) issuer: String,
     /// The order that is under way.
-    pub(crate) order: Option<PendingOrder>,
+    pub(crate) order: Option<Order>,
     /// The last try, if it failed.
     pub(crate) attempt: Option<Attempt>,
     /// What is stored of that resolver's CA.
-    pub(crate) stored: Option<Certificate>,
+    pub(crate) stored: Option<StoredCertificate>,
     /// How long what is stored lives, whoever issued it, in seconds.
     pub(crate) lifetime: Option<i64>,
 }

@@ -3,8 +3,8 @@
 use super::known::Known;
 use super::ready::View;
 use crate::records::Record;
-use crate::vault::{CertificateId, Unwanted};
 use config::coverage::Coverage;
+use protocol::{CertificateId, Unwanted};
 
 /// How long a certificate that nothing wants is renewed, in seconds.
 const KEPT_UP: i64 = 30 * 24 * 60 * 60;
@@ -44,7 +44,7 @@ impl Departed {
 
     fn came_back(&mut self, record: &Record) {
         if record.unwanted.as_ref().is_some_and(|unwanted| unwanted.since.is_some()) {
-            self.changes.push(Unwanted { id: record.id.clone(), since: None, said: false });
+            self.changes.push(Unwanted { certificate: (*record.id).clone(), since: None, is_announced: false });
         }
     }
 
@@ -55,18 +55,18 @@ impl Departed {
         let since = known.and_then(|unwanted| unwanted.since).map(|since| since.min(now));
         let until = since.unwrap_or(now).saturating_add(KEPT_UP);
         let is_over = until <= now;
-        let is_news = is_over && !known.is_some_and(|unwanted| unwanted.said);
+        let is_news = is_over && !known.is_some_and(|unwanted| unwanted.is_announced);
         if since.is_none() || is_news {
             let since = Some(since.unwrap_or(now));
-            self.changes.push(Unwanted { id: record.id.clone(), since, said: is_over });
+            self.changes.push(Unwanted { certificate: (*record.id).clone(), since, is_announced: is_over });
         }
         if is_news && !is_covered {
-            self.given_up.push(record.id.clone());
+            self.given_up.push((*record.id).clone());
         }
         if !is_over {
             self.next = Some(self.next.map_or(until, |next| next.min(until)));
             if !is_covered {
-                self.kept.push(record.id.clone());
+                self.kept.push((*record.id).clone());
             }
         }
     }

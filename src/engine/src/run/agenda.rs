@@ -15,8 +15,8 @@ use crate::hold::Hold;
 use crate::plan::{Chains, Departed, Task, Timetable, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
-use crate::vault::{Certificate, CertificateId, Inventory, OtherCa, Renewal, Replacement};
 use config::Config;
+use protocol::{CertificateId, OtherCa, Renewal, Replacement, State, StoredCertificate};
 
 /// The longest the engine sleeps before it looks at the clock again, in milliseconds: it may have jumped meanwhile.
 const LONGEST_SLEEP: i64 = 30_000;
@@ -63,7 +63,7 @@ pub(super) struct Agenda<'a> {
 impl<'a> Agenda<'a> {
     pub(super) fn new(
         config: &'a Config,
-        inventory: Inventory,
+        state: State,
         feed: &'a WantsFeed,
         observer: &'a dyn Observer,
         now_millis: i64,
@@ -74,7 +74,7 @@ impl<'a> Agenda<'a> {
             chains: Chains::of(&config.resolvers),
             feed,
             observer,
-            records: Records::of(inventory),
+            records: Records::of(state),
             replacements: HashMap::new(),
             timetable: Timetable::default(),
             places: HashMap::new(),
@@ -108,7 +108,11 @@ impl<'a> Agenda<'a> {
                 *count = count.saturating_add(1);
             }
             if known.and_then(|known| known.other_ca.as_ref()) != other_ca.as_ref() {
-                let of_this = || Renewal { id: record.id.clone(), serial: stored.serial.clone(), ..Renewal::default() };
+                let of_this = || Renewal {
+                    certificate: (*record.id).clone(),
+                    serial: stored.serial.clone(),
+                    ..Renewal::default()
+                };
                 let renewal = Renewal { other_ca, ..known.cloned().unwrap_or_else(of_this) };
                 self.saving.unsaved.renewals.push(renewal.clone());
                 record.set_renewal(renewal);
@@ -185,7 +189,7 @@ impl<'a> Agenda<'a> {
         }
         for unwanted in departed.changes {
             self.saving.unsaved.unwanted.push(unwanted.clone());
-            self.records.update(&unwanted.id.clone(), |record| record.unwanted = Some(unwanted));
+            self.records.update(&unwanted.certificate.clone(), |record| record.unwanted = Some(unwanted));
         }
     }
 
@@ -264,12 +268,12 @@ impl<'a> Agenda<'a> {
     }
 
     /// Takes over what others have stored meanwhile. What a try is made for is what that try makes of it.
-    pub(super) fn read_again(&mut self, inventory: Inventory) {
+    pub(super) fn read_again(&mut self, state: State) {
         self.is_read_again = false;
-        let mut stored = Records::of(inventory);
+        let mut stored = Records::of(state);
         self.records.provided = std::mem::take(&mut stored.provided);
         for record in stored.into_all() {
-            if !self.in_flight.iter().any(|id| *id == record.id) {
+            if !self.in_flight.iter().any(|id| *id == *record.id) {
                 self.records.update(&record.id.clone(), |known| *known = record);
             }
         }
@@ -309,25 +313,25 @@ impl<'a> Agenda<'a> {
 
     /// Another certificate is served. Where it came before the lifetime of the one before asked for it, it rests a while
     /// before that may happen again.
-    fn put(&mut self, id: &CertificateId, issuer: String, certificate: Certificate, now: i64) {
+    fn put(&mut self, id: &CertificateId, issuer: String, certificate: StoredCertificate, now: i64) {
         let (schedule, options) = (&self.schedule, &self.config.engine);
         let ca_server = self.config.resolver(&issuer).map(|resolver| resolver.ca_server.clone());
         let mut early = None;
         self.records.update(id, |record| {
             let is_early = record.stored.as_ref().is_some_and(|stored| schedule.by_lifetime(stored) > now);
-            let hurries =
-                if is_early { record.renewal().map_or(0, |known| known.hurries).saturating_add(1) } else { 0 };
-            let rest = if is_early { backoff::rest(hurries, options) } else { Duration::ZERO };
+            let early_renewals =
+                if is_early { record.renewal().map_or(0, |known| known.early_renewals).saturating_add(1) } else { 0 };
+            let rest = if is_early { backoff::rest(early_renewals, options) } else { Duration::ZERO };
             let renewal = Renewal {
-                id: id.clone(),
+                certificate: id.clone(),
                 serial: certificate.serial.clone(),
                 issued_by: (issuer != id.resolver).then_some(issuer),
                 ca_server,
                 other_ca: None,
                 suggestion: None,
                 ask_at: 0,
-                hurries,
-                rest_until: now.saturating_add(i64::try_from(rest.as_secs()).unwrap_or(i64::MAX)),
+                early_renewals,
+                early_renewal_after: now.saturating_add(i64::try_from(rest.as_secs()).unwrap_or(i64::MAX)),
             };
             early = is_early.then(|| renewal.clone());
             record.set_renewal(renewal);

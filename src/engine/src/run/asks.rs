@@ -9,7 +9,8 @@ use super::session::Session;
 use super::trouble::Trouble;
 use crate::schedule::makes_sense;
 use crate::spread::{WHOLE, share};
-use crate::vault::{Certificate, CertificateId, Renewal, Suggestion, Vault};
+use crate::vault::Vault;
+use protocol::{CertificateId, Renewal, StoredCertificate, Suggestion};
 
 /// How many CAs' answers are waited for at once.
 pub(super) const AT_ONCE: usize = 4;
@@ -38,7 +39,7 @@ pub(super) enum Told {
 
 impl Told {
     /// What it says of this certificate: a window that makes no sense for it is nothing of use.
-    pub(super) fn about(self, certificate: &Certificate) -> Self {
+    pub(super) fn about(self, certificate: &StoredCertificate) -> Self {
         match &self {
             Self::Window(RenewalInfo { start, end, .. }) => {
                 let window = Suggestion { start: *start, end: *end, ..Suggestion::default() };
@@ -114,15 +115,15 @@ pub(super) fn renewal(
         }
     };
     Renewal {
-        id: id.clone(),
+        certificate: id.clone(),
         serial: serial.to_owned(),
         suggestion,
         ask_at: now.saturating_add(wait),
         issued_by: before.and_then(|before| before.issued_by.clone()),
         ca_server: before.and_then(|before| before.ca_server.clone()),
         other_ca: before.and_then(|before| before.other_ca.clone()),
-        hurries: before.map_or(0, |before| before.hurries),
-        rest_until: before.map_or(0, |before| before.rest_until),
+        early_renewals: before.map_or(0, |before| before.early_renewals),
+        early_renewal_after: before.map_or(0, |before| before.early_renewal_after),
     }
 }
 

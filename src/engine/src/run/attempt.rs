@@ -6,6 +6,7 @@ use std::time::Duration;
 use acme::issuance::{Beginning, Issued, issue};
 use acme::{ChallengeType, Error, Host, Identifier};
 
+use super::at_ca::at_ca;
 use super::event::Event;
 use super::keeper::Keeper;
 use super::outcome::{Course, Outcome};
@@ -15,7 +16,8 @@ use super::rehearsal::rehearse;
 use super::session::Session;
 use super::trouble::Trouble;
 use crate::plan::{Due, Task};
-use crate::vault::{Asking, CertificateId, PendingOrder, Permission, Published, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
+use protocol::{CertificateId, Permit, PermitRequest, Published};
 
 /// How often an order may turn out to be lost, or the account unknown, within one try. Each should happen once.
 const MAX_DETOURS: u32 = 3;
@@ -92,13 +94,13 @@ async fn obtain<H: Host, V: Vault>(
     let tenure = session.tenure.get();
     let (resolver, id) = (session.resolver, &task.due.id);
     // An order of another CA, or of another account, means nothing to this one.
-    order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer != resolver.name);
+    order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer() != resolver.name);
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
     let keeper = Keeper::new(session, id, order, false);
     let renewal_id = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
     let (mut detours, mut other_ways, mut has_rehearsed) = (0_u32, 0_u32, false);
     let Issued { order, chains } = loop {
-        let started = order.borrow().as_ref().map(PendingOrder::at_ca);
+        let started = order.borrow().as_ref().map(at_ca);
         let is_first = detours == 0 && other_ways == 0;
         let is_first_order = started.is_none() && other_ways == 0 && !has_rehearsed;
         if is_first_order {
@@ -171,23 +173,25 @@ async fn ask_leave<H: Host, V: Vault>(
     Asked { places_order, replaces }: Asked,
     is_first: bool,
 ) -> Result<(), Trouble> {
-    let asking = Asking {
-        id: &task.due.id,
-        issuer: session.resolver,
+    let resolver = session.resolver;
+    let request = PermitRequest {
+        certificate: task.due.id.clone(),
+        issuer: resolver.name.clone(),
+        ca_server: resolver.ca_server.clone(),
+        limits: resolver.limits,
         places_order,
         renews: task.stored.is_some(),
         replaces: replaces && session.tells_renewals().await,
     };
-    match session.vault.permit(asking).await? {
-        Permission::Granted => Ok(()),
-        Permission::NotBefore { at, why, whole_account } if is_first => {
-            Err(Trouble::Held { until: at, why, whole_account })
-        }
-        Permission::NotBefore { at, why, .. } => {
-            let seconds = at.saturating_sub(session.host.now_millis().div_euclid(1000));
-            Err(Trouble::Limited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
-        }
+    let Permit { granted, until, why, whole_account } = session.vault.permit(request).await?;
+    if granted {
+        return Ok(());
     }
+    if is_first {
+        return Err(Trouble::Held { until, why, whole_account });
+    }
+    let seconds = until.saturating_sub(session.host.now_millis().div_euclid(1000));
+    Err(Trouble::Limited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
 }
 
 /// Keeps what the CA asks to be left alone with.

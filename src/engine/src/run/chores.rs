@@ -5,7 +5,8 @@ use acme::Host;
 use super::asks::{Told, ask};
 use super::session::Session;
 use super::unsaved::Unsaved;
-use crate::vault::{Inventory, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
+use protocol::State;
 
 /// A thing to be done.
 pub(super) enum Chore<'c, 'a, H, V> {
@@ -19,7 +20,7 @@ pub(super) enum Chore<'c, 'a, H, V> {
 
 /// What came of it.
 pub(super) enum Done {
-    Read(Result<Inventory, VaultError>),
+    Read(Result<State, VaultError>),
     Saved(Result<(), VaultError>),
     Told { place: usize, serial: String, told: Told },
 }
@@ -30,7 +31,7 @@ pub(super) async fn carry_out<H: Host, V: Vault>(chore: Chore<'_, '_, H, V>) -> 
         Chore::Ask { session, place, serial, renewal_id } => {
             Done::Told { place, serial, told: ask(session, &renewal_id).await }
         }
-        Chore::Read { vault } => Done::Read(vault.inventory().await),
+        Chore::Read { vault } => Done::Read(vault.state().await),
         Chore::Save { vault, unsaved } => Done::Saved(save(vault, unsaved).await),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acme::ChallengeType;
 
-use crate::vault::{CertificateId, Suggestion};
+use protocol::{CertificateId, Suggestion};
 
 /// Is told what happens.
 pub trait Observer {

@@ -4,20 +4,21 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use acme::custodian::Custodian;
-use acme::order::Order;
 use acme::problem::Problem;
 use acme::{Challenge, ChallengeType, Class, Error, Host, Way};
 
+use super::at_ca::record_of;
 use super::event::Event;
 use super::session::Session;
 use super::trouble::Trouble;
-use crate::vault::{CertificateId, PendingOrder, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
+use protocol::{CertificateId, Order};
 
 /// What the flow needs of the vault, for one certificate.
 pub(super) struct Keeper<'k, 'a, H, V> {
     pub(super) session: &'k Session<'a, H, V>,
     pub(super) id: &'k CertificateId,
-    pub(super) order: &'k RefCell<Option<PendingOrder>>,
+    pub(super) order: &'k RefCell<Option<Order>>,
     /// No responder serves the entry point of `httpChallenge`.
     pub(super) is_http_unserved: Cell<bool>,
     /// The ways that could be gone for each name: configured and offered.
@@ -34,7 +35,7 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
     pub(super) fn new(
         session: &'k Session<'a, H, V>,
         id: &'k CertificateId,
-        order: &'k RefCell<Option<PendingOrder>>,
+        order: &'k RefCell<Option<Order>>,
         is_http_unserved: bool,
     ) -> Self {
         Self {
@@ -95,19 +96,20 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
 impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
     type Error = Trouble;
 
-    async fn ordered(&self, order: &Order) -> Result<(), Trouble> {
+    async fn ordered(&self, order: &acme::order::Order) -> Result<(), Trouble> {
         let known = self.order.borrow().clone().filter(|known| known.url == order.url);
         let now = self.session.host.now_millis().div_euclid(1000);
-        let order = PendingOrder {
-            id: self.id.clone(),
-            url: order.url.clone(),
-            course: order.course.clone(),
-            ca_server: self.session.resolver.ca_server.clone(),
-            issuer: self.session.resolver.name.clone(),
+        let resolver = self.session.resolver;
+        let known = Order {
+            certificate: self.id.clone(),
+            ca_server: resolver.ca_server.clone(),
+            issuer: resolver.issuer_of(self.id),
             created: known.as_ref().map_or(now, |known| known.created),
             complaint: known.and_then(|known| known.complaint),
-            failed_ways: self.session.failures.of_names(&self.id.names),
+            failed_challenges: self.session.failures.of_names(&self.id.names),
+            ..Order::default()
         };
+        let order = record_of(order, known);
         self.order.replace(Some(order.clone()));
         Ok(self.session.vault.save_order(order).await?)
     }

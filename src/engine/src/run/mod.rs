@@ -5,6 +5,7 @@
 
 mod agenda;
 mod asks;
+mod at_ca;
 mod attempt;
 mod chores;
 mod event;
@@ -30,6 +31,7 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::vault::{Vault, VaultError};
+use crate::{mended, restart};
 use agenda::Agenda;
 use attempt::{Ended, attempt};
 use chores::{Chore, Done};
@@ -54,19 +56,19 @@ pub async fn run<H: Host, V: Vault>(
     observer: &dyn Observer,
 ) -> VaultError {
     let tenure = Cell::new(vault.tenure());
-    let mut inventory = match vault.inventory().await {
-        Ok(inventory) => inventory,
+    let mut state = match vault.state().await {
+        Ok(state) => state,
         Err(error) => return error,
     };
-    inventory.lift_waits(config);
-    inventory.shorten_waits(&config.engine, host.now_millis().div_euclid(1000));
+    mended::lift_waits(&mut state, config);
+    restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
     let parked = Cell::new(0_usize);
     let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
     let mut sessions: Vec<Session<'_, H, V>> = Vec::new();
     let mut stagings: Vec<Session<'_, H, V>> = Vec::new();
     for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
         for resolver in resolvers {
-            let failures = Failures::of(&resolver.name, &inventory);
+            let failures = Failures::of(&resolver.name, &state);
             sessions.push(Session::new(config, resolver, host, vault, observer, failures, (&parked, &tenure)));
         }
     }
@@ -74,7 +76,7 @@ pub async fn run<H: Host, V: Vault>(
     let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
-    let mut agenda = Agenda::new(config, inventory, feed, observer, host.now_millis());
+    let mut agenda = Agenda::new(config, state, feed, observer, host.now_millis());
     agenda.tell_of_other_cas();
     let mut running = FuturesUnordered::new();
     let mut chores = FuturesUnordered::new();
@@ -128,10 +130,10 @@ pub async fn run<H: Host, V: Vault>(
             Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
                 agenda.told(place, &serial, told, host.now_millis(), host.random());
             }
-            Either::Right((Either::Left((Done::Read(Ok(mut inventory)), _)), _)) => {
-                inventory.lift_waits(config);
-                inventory.shorten_waits(&config.engine, host.now_millis().div_euclid(1000));
-                agenda.read_again(inventory);
+            Either::Right((Either::Left((Done::Read(Ok(mut state)), _)), _)) => {
+                mended::lift_waits(&mut state, config);
+                restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
+                agenda.read_again(state);
             }
             Either::Right((Either::Left((Done::Read(Err(error)), _)), _)) => return error,
             Either::Right((Either::Left((Done::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use acme::Error;
 
 use super::trouble::Trouble;
-use crate::vault::{CertificateId, Pause};
+use protocol::{CertificateId, Pause};
 
 /// What the trouble asks for, if anything: 429 always, 503 where it comes with `Retry-After`. `at_least` is the wait
 /// where the CA names none; `now` is in seconds since 1970.

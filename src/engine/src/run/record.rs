@@ -11,7 +11,8 @@ use super::trouble::Trouble;
 use crate::backoff;
 use crate::mended::fingerprint;
 use crate::restart::{Before, permanent};
-use crate::vault::{Attempt, Elsewhere, Vault, VaultError};
+use crate::vault::{Vault, VaultError};
+use protocol::{Attempt, FallbackAttempt};
 
 /// Stores a failure, and when to try again.
 pub(super) async fn record<H: Host, V: Vault>(
@@ -36,12 +37,12 @@ pub(super) async fn record<H: Host, V: Vault>(
     // A CA can name whatever it likes.
     refused.retain(|name| id.names.contains(name));
     let mut attempt = Attempt {
-        id: id.clone(),
+        certificate: id.clone(),
         reason: trouble.to_string(),
         order_is_dead: trouble.ends_order(),
         has_named_replaced: has_named_replaced.get(),
-        failed_ways: session.failures.of_names(&id.names),
-        issuer: task.issuer.clone(),
+        failed_challenges: session.failures.of_names(&id.names),
+        issuer: session.resolver.issuer_of(id),
         ca_server: session.resolver.ca_server.clone(),
         refused,
         ..before
@@ -50,11 +51,16 @@ pub(super) async fn record<H: Host, V: Vault>(
         attempt.failures = failures;
         attempt.retry_at = retry_at;
         attempt.permanent = permanent;
-        attempt.made_with = Some(fingerprint(session.config, session.resolver, class));
+        attempt.fingerprint = Some(fingerprint(session.config, session.resolver, class));
     } else {
         attempt.reason = format!("{}: {}", task.issuer, attempt.reason);
-        attempt.elsewhere.retain(|known| known.resolver != task.issuer);
-        attempt.elsewhere.push(Elsewhere { resolver: task.issuer.clone(), failures, retry_at, permanent });
+        attempt.fallback_attempts.retain(|known| known.resolver != task.issuer);
+        attempt.fallback_attempts.push(FallbackAttempt {
+            resolver: task.issuer.clone(),
+            failures,
+            retry_at,
+            permanent,
+        });
     }
     let (class, reason) = (trouble.label(), attempt.reason.as_str());
     session.observer.notice(Event::Failed { id, class, reason, failures, retry_in });
@@ -70,6 +76,5 @@ pub(super) fn failures_with(attempt: &Attempt, is_own: bool, resolver: &str) -> 
     if is_own {
         return attempt.failures;
     }
-    let elsewhere = attempt.elsewhere.iter().find(|elsewhere| elsewhere.resolver == resolver);
-    elsewhere.map_or(0, |elsewhere| elsewhere.failures)
+    attempt.with_fallback(resolver).map_or(0, |fallback| fallback.failures)
 }

@@ -7,14 +7,17 @@ use std::time::Duration;
 use acme::directory::Ca;
 use acme::external_account::{Binding, Unsigned};
 use acme::{AccountKey, Client, Error, Host, Options, account};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::lock::Mutex;
 
 use super::event::{Event, Observer};
 use super::trouble::Trouble;
 use super::ways::Failures;
 use crate::hold::Hold;
-use crate::vault::{Registration, Vault};
+use crate::vault::Vault;
 use config::{Config, Eab, Resolver};
+use protocol::Registration;
 
 /// How long a directory is used before it is fetched again: CAs move their endpoints seldom, and keep the old ones.
 const DIRECTORY_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -149,8 +152,9 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     async fn connect(&self, ca: Ca) -> Result<Client<&'a H>, Trouble> {
         let resolver = self.resolver;
         let account = self.vault.account(resolver).await?;
-        let key = AccountKey::from_pkcs8(&account.key)
-            .map_err(|_| Trouble::Vault(format!("the account key of resolver {} is no P-256 key", resolver.name)))?;
+        let key = account_key(&account).ok_or_else(|| {
+            Trouble::Vault(format!("the account key of resolver {} is no P-256 key in base64url", resolver.name))
+        })?;
         let client = Client::new(self.host, ca, key, account.url.clone(), self.options());
         if account.url.is_none() {
             self.register(&client, !account.fresh).await?;
@@ -219,6 +223,12 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         };
         Ok(self.vault.save_registration(registration).await?)
     }
+}
+
+/// The key of a stored account. Why it is unfit is not said: an error could quote the key.
+fn account_key(account: &protocol::Account) -> Option<AccountKey> {
+    let der = URL_SAFE_NO_PAD.decode(account.key.expose()).ok()?;
+    AccountKey::from_pkcs8(&der).ok()
 }
 
 fn contact(resolver: &Resolver) -> Vec<String> {

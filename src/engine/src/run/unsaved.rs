@@ -1,6 +1,6 @@
 //! What has to be saved and can wait for more of it: a save may write out everything there is.
 
-use crate::vault::{Renewal, Unwanted};
+use protocol::{Renewal, Unwanted};
 
 /// How long it waits, in milliseconds; but for the first.
 const SAVE_PAUSE: i64 = 60_000;

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::task::{Poll, Waker};
 
-use crate::vault::{CertificateId, Replacement};
 use config::Config;
+use protocol::{CertificateId, Replacement};
 
 /// Wants that come from outside of the configuration while the engine runs: the sidecar's. Whoever receives them puts
 /// them here, and the engine looks at every change.

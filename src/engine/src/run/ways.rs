@@ -5,7 +5,7 @@ use std::cell::RefCell;
 
 use acme::{ChallengeType, Way};
 
-use crate::vault::{FailedWay, Inventory};
+use protocol::{FailedChallenge, State};
 
 /// What has failed so far, for all names that a resolver proves. Remembered as long as the engine runs; the orders and
 /// failed tries that are stored tell the next one.
@@ -17,12 +17,17 @@ pub(super) struct Failures {
 
 impl Failures {
     /// What is stored of a resolver's orders and tries.
-    pub(super) fn of(resolver: &str, inventory: &Inventory) -> Self {
+    pub(super) fn of(resolver: &str, state: &State) -> Self {
         let failures = Self::default();
-        let orders = inventory.orders.iter().map(|order| (&order.id, &order.failed_ways));
-        let attempts = inventory.attempts.iter().map(|attempt| (&attempt.id, &attempt.failed_ways));
+        let orders = state.orders.iter().map(|order| (&order.certificate, &order.failed_challenges));
+        let attempts = state.attempts.iter().map(|attempt| (&attempt.certificate, &attempt.failed_challenges));
         let of_resolver = orders.chain(attempts).filter(|(id, _)| id.resolver == resolver);
-        of_resolver.flat_map(|(_, ways)| ways).for_each(|way| failures.add(&way.name, way.kind));
+        for failed in of_resolver.flat_map(|(_, challenges)| challenges) {
+            // A type that is not known is a newer version's: it is not chosen here anyway.
+            if let Some(kind) = ChallengeType::from_name(&failed.challenge) {
+                failures.add(&failed.name, kind);
+            }
+        }
         failures
     }
 
@@ -41,10 +46,14 @@ impl Failures {
     }
 
     /// What has failed for these names.
-    pub(super) fn of_names(&self, names: &[String]) -> Vec<FailedWay> {
+    pub(super) fn of_names(&self, names: &[String]) -> Vec<FailedChallenge> {
         let mut ways = Vec::new();
         for name in names {
-            ways.extend(self.of_name(name).into_iter().map(|kind| FailedWay { name: name.clone(), kind }));
+            ways.extend(
+                self.of_name(name)
+                    .into_iter()
+                    .map(|kind| FailedChallenge { name: name.clone(), challenge: kind.as_str().to_owned() }),
+            );
         }
         ways
     }

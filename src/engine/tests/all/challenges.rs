@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::world::Scene;
+use acme::ChallengeType::{Dns01, TlsAlpn01};
 use acme::scripted::Settings;
 use config::{DnsChallenge, DnsPersistChallenge, TlsChallenge};
-use engine::vault::ChallengeType::{Dns01, TlsAlpn01};
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 

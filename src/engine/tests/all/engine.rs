@@ -158,7 +158,7 @@ fn wants_that_come_while_it_runs_are_issued_at_once() {
     let engine = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
     let mut engine = std::pin::pin!(engine);
     scene.world.run_for(HOUR, engine.as_mut());
-    let unknown = engine::vault::CertificateId { resolver: "nobody".into(), names: vec!["c.example".into()] };
+    let unknown = protocol::CertificateId { resolver: "nobody".into(), names: vec!["c.example".into()] };
     scene.feed.replace(vec![id(&["b.example"]), id(&["a.example"]), unknown], Vec::new());
     scene.world.run_for(Duration::from_secs(5), engine.as_mut());
     assert_eq!(scene.published(), [("a.example".into(), 1), ("b.example".into(), 1)].into());

@@ -7,7 +7,7 @@ use config::EngineOptions;
 use config::rule::{self, Syntax};
 use engine::plan::plan;
 use engine::schedule::Schedule;
-use engine::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder, Renewal};
+use protocol::{Attempt, CertificateId, Order, Renewal, State, StoredCertificate};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -52,51 +52,58 @@ fn names(i: usize, count: usize) -> Vec<String> {
     (0..count).map(|k| format!("w{k}.customer{i}.example")).collect()
 }
 
-fn certificate(id: CertificateId, serial: usize) -> Certificate {
+fn certificate(id: CertificateId, serial: usize) -> StoredCertificate {
     let (not_before, not_after) = (NOW - 30 * DAY, NOW + 60 * DAY);
-    Certificate { id, not_before, not_after, serial: format!("{serial:x}"), ..Certificate::default() }
+    StoredCertificate {
+        resolver: id.resolver,
+        names: id.names,
+        not_before,
+        not_after,
+        serial: format!("{serial:x}"),
+        ..StoredCertificate::default()
+    }
 }
 
 /// So many wants, and what is stored of them.
-type Scene = fn(usize) -> (Vec<CertificateId>, Inventory);
+type Scene = fn(usize) -> (Vec<CertificateId>, State);
 
-fn stored_in_another_order(count: usize) -> (Vec<CertificateId>, Inventory) {
+fn stored_in_another_order(count: usize) -> (Vec<CertificateId>, State) {
     let wants = (0..count).map(|i| id(&names(i, 3))).collect();
     let stored = (0..count).rev().map(|i| certificate(id(&names(i, 3).into_iter().rev().collect::<Vec<_>>()), i));
-    (wants, Inventory { certificates: stored.collect(), ..Inventory::default() })
+    (wants, State { certificates: stored.collect(), ..State::default() })
 }
 
-fn all_new(count: usize) -> (Vec<CertificateId>, Inventory) {
-    ((0..count).map(|i| id(&names(i, 1 + i % 3))).collect(), Inventory::default())
+fn all_new(count: usize) -> (Vec<CertificateId>, State) {
+    ((0..count).map(|i| id(&names(i, 1 + i % 3))).collect(), State::default())
 }
 
-fn covered_by_wildcards(count: usize) -> (Vec<CertificateId>, Inventory) {
+fn covered_by_wildcards(count: usize) -> (Vec<CertificateId>, State) {
     let wildcard = |i: usize| id(&[format!("*.customer{i}.example")]);
     let certificates = (0..count).map(|i| certificate(wildcard(i), i)).collect();
-    ((0..count).map(|i| id(&names(i, 2))).collect(), Inventory { certificates, ..Inventory::default() })
+    ((0..count).map(|i| id(&names(i, 2))).collect(), State { certificates, ..State::default() })
 }
 
-fn all_tried_and_half_done(count: usize) -> (Vec<CertificateId>, Inventory) {
+fn all_tried_and_half_done(count: usize) -> (Vec<CertificateId>, State) {
     let wants: Vec<CertificateId> = (0..count).map(|i| id(&names(i, 1))).collect();
     let attempt = |id: &CertificateId| Attempt {
-        id: id.clone(),
+        certificate: id.clone(),
         failures: 1,
         retry_at: NOW,
         order_is_dead: false,
-        made_with: None,
+        fingerprint: None,
         permanent: None,
         ..Attempt::default()
     };
-    let order = |id: &CertificateId| PendingOrder {
-        id: id.clone(),
+    let order = |id: &CertificateId| Order {
+        certificate: id.clone(),
         url: "https://ca.example/order".to_owned(),
         ca_server: "https://ca.example/".to_owned(),
         created: NOW,
-        ..PendingOrder::default()
+        ..Order::default()
     };
     let attempts = wants.iter().map(attempt).collect();
     let orders = wants.iter().map(order).collect();
-    (wants, Inventory { attempts, orders, ..Inventory::default() })
+    (wants, State { attempts, orders, ..State::default() })
 }
 
 #[test]
@@ -108,8 +115,8 @@ fn planning_is_linear() {
         ("all tried and half done", all_tried_and_half_done),
     ];
     for (what, scene) in scenes {
-        assert_linear(what, 1_000, scene, |(wants, inventory)| {
-            plan(wants, inventory, &HashSet::new(), NOW, &Schedule::default(), &EngineOptions::default());
+        assert_linear(what, 1_000, scene, |(wants, state)| {
+            plan(wants, state, &HashSet::new(), NOW, &Schedule::default(), &EngineOptions::default());
         });
     }
 }
@@ -119,19 +126,19 @@ fn quiet(count: usize) -> crate::world::Scene {
     let mut scene = crate::world::Scene::new(1, acme::scripted::Settings::default(), &[]);
     let now = scene.world.now_millis() / 1000;
     scene.config.wants = (0..count).map(|i| id(&names(i, 1))).collect();
-    let certificate = |(serial, id): (usize, &CertificateId)| Certificate {
+    let certificate = |(serial, id): (usize, &CertificateId)| StoredCertificate {
         not_before: now,
         not_after: now + 90 * DAY,
         renewal_id: Some(acme::scripted::renewal_id(serial as u64)),
         ..certificate(id.clone(), serial)
     };
-    let certificates: Vec<Certificate> = scene.config.wants.iter().enumerate().map(certificate).collect();
-    let asked = |Certificate { id, serial, .. }: &Certificate| {
-        let (id, serial, ask_at) = (id.clone(), serial.clone(), now + DAY);
-        Renewal { id, serial, ask_at, ..Renewal::default() }
+    let certificates: Vec<StoredCertificate> = scene.config.wants.iter().enumerate().map(certificate).collect();
+    let asked = |stored: &StoredCertificate| {
+        let (certificate, serial, ask_at) = (stored.id(), stored.serial.clone(), now + DAY);
+        Renewal { certificate, serial, ask_at, ..Renewal::default() }
     };
     let renewals = certificates.iter().map(asked).collect();
-    scene.keeper.stored.replace(Inventory { certificates, renewals, ..Inventory::default() });
+    scene.keeper.stored.replace(State { certificates, renewals, ..State::default() });
     scene
 }
 

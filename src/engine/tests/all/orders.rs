@@ -9,7 +9,7 @@ use crate::world::Scene;
 use acme::scripted::{AfterFailure, Fault, Faults, Renewals, Settings, payload};
 use acme::{Request, Response};
 use config::TlsChallenge;
-use engine::vault::Permission;
+use protocol::Permit;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -34,7 +34,7 @@ fn another_is_placed(faults: Faults) -> Scene {
     let counted = placed.clone();
     *scene.keeper.allows.borrow_mut() = Box::new(move |_, places_order, _| {
         counted.set(counted.get() + usize::from(places_order));
-        Permission::Granted
+        Permit::granted()
     });
     scene.run(30 * MINUTE);
     let lines = scene.notes.lines.borrow().join("\n");

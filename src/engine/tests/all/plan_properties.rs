@@ -10,8 +10,8 @@ use engine::Why;
 use engine::backoff;
 use engine::plan::{Plan, plan};
 use engine::schedule::Schedule;
-use engine::vault::{Attempt, Certificate, CertificateId, Inventory, PendingOrder};
 use proptest::prelude::*;
+use protocol::{Attempt, CertificateId, Order, ProvidedCertificate, State, StoredCertificate};
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 60 * 60;
@@ -28,46 +28,47 @@ fn id() -> impl Strategy<Value = CertificateId> {
     })
 }
 
-fn certificate() -> impl Strategy<Value = Certificate> {
+fn certificate() -> impl Strategy<Value = StoredCertificate> {
     let dates = prop_oneof![
         6 => (-100 * DAY..100 * DAY, 1..120 * DAY).prop_map(|(end, life)| (NOW + end - life, NOW + end)),
         1 => (any::<i64>(), any::<i64>()),
     ];
-    (id(), dates, any::<u32>()).prop_map(|(id, (not_before, not_after), serial)| Certificate {
-        id,
+    (id(), dates, any::<u32>()).prop_map(|(id, (not_before, not_after), serial)| StoredCertificate {
+        resolver: id.resolver,
+        names: id.names,
         not_before,
         not_after,
         serial: format!("{serial:x}"),
         issuer: "CA".to_owned(),
-        ..Certificate::default()
+        ..StoredCertificate::default()
     })
 }
 
 fn attempt() -> impl Strategy<Value = Attempt> {
     let retry_at = prop_oneof![4 => NOW - 7_000..NOW + 30_000, 1 => any::<i64>()];
     (id(), any::<u32>(), retry_at, any::<bool>()).prop_map(|(id, failures, retry_at, order_is_dead)| Attempt {
-        id,
+        certificate: id,
         failures,
         retry_at,
         order_is_dead,
-        made_with: None,
+        fingerprint: None,
         permanent: None,
         ..Attempt::default()
     })
 }
 
-fn order() -> impl Strategy<Value = PendingOrder> {
-    id().prop_map(|id| PendingOrder {
-        id,
+fn order() -> impl Strategy<Value = Order> {
+    id().prop_map(|id| Order {
+        certificate: id,
         url: "https://ca/1".into(),
         ca_server: "https://ca/".into(),
         created: NOW,
-        ..PendingOrder::default()
+        ..Order::default()
     })
 }
 
 /// As a vault has it: of each certificate one at most, and one order and one attempt.
-fn inventory() -> impl Strategy<Value = Inventory> {
+fn state() -> impl Strategy<Value = State> {
     let lists = (
         prop::collection::vec(certificate(), 0..6),
         prop::collection::vec(id(), 0..2),
@@ -75,26 +76,27 @@ fn inventory() -> impl Strategy<Value = Inventory> {
         prop::collection::vec(attempt(), 0..4),
     );
     lists.prop_map(|(mut certificates, provided, mut orders, mut attempts)| {
-        fn keep_first<T>(list: &mut Vec<T>, id: impl Fn(&T) -> &CertificateId) {
+        fn keep_first<T>(list: &mut Vec<T>, id: impl Fn(&T) -> CertificateId) {
             let mut seen = HashSet::new();
             list.retain(|item| seen.insert(id(item).canonical()));
         }
-        keep_first(&mut certificates, |certificate| &certificate.id);
-        keep_first(&mut orders, |order| &order.id);
-        keep_first(&mut attempts, |attempt| &attempt.id);
+        keep_first(&mut certificates, StoredCertificate::id);
+        keep_first(&mut orders, |order| order.certificate.clone());
+        keep_first(&mut attempts, |attempt| attempt.certificate.clone());
         {
-            let provided = provided.into_iter().map(|id| id.names).collect();
-            Inventory { certificates, provided, orders, attempts, ..Inventory::default() }
+            let provided =
+                provided.into_iter().map(|id| ProvidedCertificate { names: id.names, not_after: NOW }).collect();
+            State { certificates, provided, orders, attempts, ..State::default() }
         }
     })
 }
 
-fn renewal_at(certificate: &Certificate) -> i64 {
+fn renewal_at(certificate: &StoredCertificate) -> i64 {
     Schedule::default().by_lifetime(certificate)
 }
 
-fn planned(wants: &[CertificateId], inventory: &Inventory, in_flight: &HashSet<CertificateId>, now: i64) -> Plan {
-    plan(wants, inventory, in_flight, now, &Schedule::default(), &EngineOptions::default())
+fn planned(wants: &[CertificateId], state: &State, in_flight: &HashSet<CertificateId>, now: i64) -> Plan {
+    plan(wants, state, in_flight, now, &Schedule::default(), &EngineOptions::default())
 }
 
 /// Straight from the definition (RFC 6125 §6.4.3), without an index.
@@ -132,9 +134,9 @@ proptest! {
     #[test]
     fn of_new_lists_none_is_within_another(
         wants in prop::collection::vec(id(), 0..6),
-        inventory in inventory(),
+        state in state(),
     ) {
-        let due = planned(&wants, &inventory, &HashSet::new(), NOW).due;
+        let due = planned(&wants, &state, &HashSet::new(), NOW).due;
         let brings = |why| matches!(why, Why::First | Why::Resume);
         for one in due.iter().filter(|due| due.why == Why::First) {
             for other in due.iter().filter(|other| brings(other.why) && other.id != one.id) {
@@ -147,20 +149,20 @@ proptest! {
     #[test]
     fn no_name_is_forgotten(
         wants in prop::collection::vec(id(), 0..6),
-        inventory in inventory(),
+        state in state(),
         in_flight in prop::collection::hash_set(id(), 0..2),
     ) {
-        let plan = planned(&wants, &inventory, &in_flight, NOW);
+        let plan = planned(&wants, &state, &in_flight, NOW);
         // A certificate that nobody renews any more is none to rely on once it would be due.
-        let is_kept = |stored: &&Certificate| {
-            wants.contains(&stored.id) || renewal_at(stored) > NOW
+        let is_kept = |stored: &&StoredCertificate| {
+            wants.contains(&stored.id()) || renewal_at(stored) > NOW
         };
-        let valid = inventory.certificates.iter().filter(|stored| stored.not_after > NOW);
-        let serving = valid.filter(is_kept).map(|stored| &stored.id.names);
+        let valid = state.certificates.iter().filter(|stored| stored.not_after > NOW);
+        let serving = valid.filter(is_kept).map(|stored| &stored.names);
         let coming = plan.due.iter().map(|due| &due.id.names).chain(in_flight.iter().map(|id| &id.names));
-        let covering: Vec<&String> = serving.chain(coming).chain(&inventory.provided).flatten().collect();
+        let covering: Vec<&String> = serving.chain(coming).chain(state.provided.iter().map(|provided| &provided.names)).flatten().collect();
         for want in &wants {
-            let waits = inventory.attempts.iter().any(|attempt| attempt.id == *want && attempt.retry_at > NOW);
+            let waits = state.attempts.iter().any(|attempt| attempt.certificate == *want && attempt.retry_at > NOW);
             for name in &want.names {
                 prop_assert!(waits || covering.iter().any(|pattern| covers(pattern, name)), "{name} of {want:?}: {plan:?}");
             }
@@ -170,18 +172,18 @@ proptest! {
     #[test]
     fn nothing_is_ordered_twice_or_needlessly(
         wants in prop::collection::vec(id(), 0..6),
-        inventory in inventory(),
+        state in state(),
         in_flight in prop::collection::hash_set(id(), 0..2),
     ) {
-        let plan = planned(&wants, &inventory, &in_flight, NOW);
+        let plan = planned(&wants, &state, &in_flight, NOW);
         for (position, due) in plan.due.iter().enumerate() {
             prop_assert!(wants.contains(&due.id));
             prop_assert!(!in_flight.iter().any(|id| *id == due.id));
             prop_assert!(!plan.due[..position].iter().any(|other| other.id == due.id));
-            let own = inventory.certificates.iter().find(|stored| stored.id == due.id);
+            let own = state.certificates.iter().find(|stored| stored.id() == due.id);
             prop_assert!(own.is_none_or(|stored| renewal_at(stored) <= NOW));
-            let fresh = inventory.certificates.iter().filter(|stored| renewal_at(stored) > NOW);
-            let others: Vec<&String> = fresh.map(|stored| &stored.id.names).chain(&inventory.provided).flatten().collect();
+            let fresh = state.certificates.iter().filter(|stored| renewal_at(stored) > NOW);
+            let others: Vec<&String> = fresh.map(|stored| &stored.names).chain(state.provided.iter().map(|provided| &provided.names)).flatten().collect();
             let is_covered = due.id.names.iter().all(|name| others.iter().any(|pattern| covers(pattern, name)));
             prop_assert!(own.is_some() || !is_covered, "{due:?} is covered");
         }
@@ -190,32 +192,33 @@ proptest! {
     #[test]
     fn once_all_that_is_due_is_issued_nothing_is_due(
         wants in prop::collection::vec(id(), 0..6),
-        mut inventory in inventory(),
+        mut state in state(),
     ) {
-        for due in planned(&wants, &inventory, &HashSet::new(), NOW).due {
-            inventory.certificates.retain(|stored| stored.id != due.id);
-            inventory.orders.retain(|order| order.id != due.id);
-            inventory.attempts.retain(|attempt| attempt.id != due.id);
-            inventory.certificates.push(Certificate {
-                id: due.id,
+        for due in planned(&wants, &state, &HashSet::new(), NOW).due {
+            state.certificates.retain(|stored| stored.id() != due.id);
+            state.orders.retain(|order| order.certificate != due.id);
+            state.attempts.retain(|attempt| attempt.certificate != due.id);
+            state.certificates.push(StoredCertificate {
+                resolver: due.id.resolver,
+                names: due.id.names,
                 not_before: NOW,
                 not_after: NOW + 90 * DAY,
                 serial: "1".to_owned(),
                 issuer: String::new(),
-                ..Certificate::default()
+                ..StoredCertificate::default()
             });
         }
-        prop_assert_eq!(planned(&wants, &inventory, &HashSet::new(), NOW).due, []);
+        prop_assert_eq!(planned(&wants, &state, &HashSet::new(), NOW).due, []);
     }
 
     #[test]
     fn each_want_is_counted_once_and_the_next_look_is_ahead(
         wants in prop::collection::vec(id(), 0..6),
-        inventory in inventory(),
+        state in state(),
         in_flight in prop::collection::hash_set(id(), 0..2),
         now in prop_oneof![4 => Just(NOW), 1 => any::<i64>()],
     ) {
-        let plan = planned(&wants, &inventory, &in_flight, now);
+        let plan = planned(&wants, &state, &in_flight, now);
         let distinct: HashSet<CertificateId> = wants.iter().map(CertificateId::canonical).collect();
         let census = plan.census;
         prop_assert_eq!(census.valid + census.due + census.expired + census.missing, distinct.len() as u64);
@@ -225,20 +228,20 @@ proptest! {
     #[test]
     fn what_is_not_due_now_is_due_at_the_next_look_or_a_later_one(
         wants in prop::collection::vec(id(), 1..4),
-        inventory in inventory(),
+        state in state(),
     ) {
         // With nobody renewing anything, every want comes up within the longest lifetime and wait there is.
         let mut now = NOW;
         let mut up = HashSet::new();
         for _ in 0..1_000 {
-            let plan = planned(&wants, &inventory, &HashSet::new(), now);
+            let plan = planned(&wants, &state, &HashSet::new(), now);
             up.extend(plan.due.into_iter().map(|due| due.id.canonical()));
             let Some(wake) = plan.next_wake else { break };
             prop_assert!(wake > now);
             now = wake;
         }
         for want in wants.iter().map(CertificateId::canonical) {
-            let provided: Vec<&String> = inventory.provided.iter().flatten().collect();
+            let provided: Vec<&String> = state.provided.iter().flat_map(|provided| &provided.names).collect();
             let others = up.iter().flat_map(|id| &id.names).chain(provided).collect::<Vec<_>>();
             let is_covered = want.names.iter().all(|name| others.iter().any(|pattern| covers(pattern, name)));
             prop_assert!(up.contains(&want) || is_covered, "{want:?} never comes up");

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::world::{Scene, id};
 use acme::scripted::{Fault, Faults, Renewals, Settings, renewal_id};
-use engine::vault::Replacement;
+use protocol::Replacement;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -130,7 +130,7 @@ fn what_was_replaced_already_is_renewed_all_the_same() {
     // Somebody else with this account has replaced it.
     let directory = scene.ca().directory_url();
     let other = Scene { config: config::Config { wants: vec![id(&["b.example"])], ..scene.config.clone() }, ..scene };
-    other.keeper.stored.borrow_mut().certificates[0].id = id(&["b.example"]);
+    other.keeper.stored.borrow_mut().certificates[0].names = id(&["b.example"]).names;
     other.keeper.stored.borrow_mut().renewals.clear();
     other.run(DAY * 30);
     assert!(other.ca().certificates.len() >= 2, "{directory}");
@@ -141,7 +141,7 @@ fn a_certificate_that_is_no_good_is_replaced_at_once_and_only_once() {
     let scene = scene(Renewals::default());
     scene.run(HOUR);
     let no_good =
-        |serial: &str| Replacement { id: id(&["a.example"]), serial: serial.into(), reason: "revoked".into() };
+        |serial: &str| Replacement { certificate: id(&["a.example"]), serial: serial.into(), reason: "revoked".into() };
     scene.feed.replace(Vec::new(), vec![no_good("1")]);
     scene.run(MINUTE);
     assert_eq!(issued(&scene), 2);
@@ -183,7 +183,7 @@ fn what_others_that_are_wanted_cover_is_not_kept_up() {
     scene.config.wants = vec![id(&["a.example", "b.example", "c.example"])];
     scene.run(DAY * 80);
     let published = scene.keeper.publications.borrow();
-    let alone = published.iter().filter(|certificate| certificate.id.names.len() == 1).count();
+    let alone = published.iter().filter(|certificate| certificate.names.len() == 1).count();
     assert_eq!(alone, 2, "the two from before");
 }
 
@@ -211,7 +211,7 @@ fn what_is_renewed_while_its_ca_is_asked_is_asked_about_too() {
     let engine = engine::run(&scene.config, &scene.network, &scene.keeper, &scene.feed, &scene.notes);
     let mut engine = pin!(engine);
     assert!(scene.world.run_for(Duration::from_secs(95), engine.as_mut()).is_none());
-    let no_good = Replacement { id: id(&["a.example"]), serial: "1".into(), reason: "revoked".into() };
+    let no_good = Replacement { certificate: id(&["a.example"]), serial: "1".into(), reason: "revoked".into() };
     scene.feed.replace(Vec::new(), vec![no_good]);
     assert!(scene.world.run_for(HOUR, engine.as_mut()).is_none());
     assert_eq!(issued(&scene), 2);

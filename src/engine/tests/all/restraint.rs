@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::world::{Scene, id};
+use crate::world::Scene;
 use acme::Response;
 use acme::scripted::{Fault, Faults, Settings};
-use engine::vault::Permission;
+use protocol::Permit;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -40,9 +40,9 @@ fn an_order_that_would_be_refused_is_not_sent_and_waits_without_failing() {
     let until = scene.world.now_millis() / 1000 + 7200;
     *scene.keeper.allows.borrow_mut() = Box::new(move |_, _, now| {
         if now >= until {
-            return Permission::Granted;
+            return Permit::granted();
         }
-        Permission::NotBefore { at: until, why: "50 certificates a week".into(), whole_account: false }
+        Permit::refused(until, "50 certificates a week".into(), false)
     });
     scene.run(HOUR);
     assert_eq!(scene.ca().journal.len(), 0, "the CA is not asked at all");
@@ -59,9 +59,9 @@ fn a_limit_that_holds_for_longer_than_a_day_is_not_asked_for_without_end() {
         let until = scene.world.now_millis() / 1000 + 34 * 3600;
         *scene.keeper.allows.borrow_mut() = Box::new(move |_, _, now| {
             if now >= until {
-                return Permission::Granted;
+                return Permit::granted();
             }
-            Permission::NotBefore { at: until, why: "5 certificates of these names a week".into(), whole_account }
+            Permit::refused(until, "5 certificates of these names a week".into(), whole_account)
         });
         scene.run(HOUR * 33);
         assert!(scene.keeper.permits.borrow().len() <= 5, "{} permits", scene.keeper.permits.borrow().len());
@@ -112,13 +112,13 @@ fn an_account_that_has_used_up_its_orders_holds_all_its_certificates() {
     let last = std::cell::Cell::new(0);
     *scene.keeper.allows.borrow_mut() = Box::new(move |_, places_order, now| {
         if !places_order {
-            return Permission::Granted;
+            return Permit::granted();
         }
         if now < last.get() + 60 {
-            return Permission::NotBefore { at: last.get() + 60, why: "one a minute".into(), whole_account: true };
+            return Permit::refused(last.get() + 60, "one a minute".into(), true);
         }
         last.set(now);
-        Permission::Granted
+        Permit::granted()
     });
     scene.run(MINUTE * 30);
     let issued = scene.published().len();
@@ -211,9 +211,9 @@ fn a_renewal_returns_to_the_first_ca() {
     let until = scene.world.now_millis() / 1000 + 86_400;
     *scene.keeper.allows.borrow_mut() = Box::new(move |issuer, _, now| {
         if !is_down(issuer, now, until) {
-            return Permission::Granted;
+            return Permit::granted();
         }
-        Permission::NotBefore { at: until, why: "a limit of hours".into(), whole_account: true }
+        Permit::refused(until, "a limit of hours".into(), true)
     });
     scene.run(HOUR);
     assert_eq!(scene.published()["a.example"], 1, "{:#?}", scene.notes.lines.borrow());
@@ -258,15 +258,16 @@ fn names_that_could_not_be_validated_are_told_to_the_ledger() {
     scene.run(MINUTE / 2);
     let attempts = scene.keeper.attempts.borrow();
     assert_eq!(attempts[0].refused, ["b.example"]);
-    assert_eq!((attempts[0].issuer.as_str(), &attempts[0].ca_server), ("le", &scene.ca().directory_url()));
+    assert_eq!((attempts[0].issuer(), &attempts[0].ca_server), ("le", &scene.ca().directory_url()));
 }
 
 #[test]
 fn ten_thousand_that_are_due_at_once_are_spread() {
     let schedule = engine::schedule::Schedule::default();
     let at = |serial: usize| {
-        let certificate = engine::vault::Certificate {
-            id: id(&["a.example"]),
+        let certificate = protocol::StoredCertificate {
+            resolver: "le".into(),
+            names: vec!["a.example".into()],
             not_before: 0,
             not_after: 90 * 86_400,
             serial: format!("{serial:x}"),

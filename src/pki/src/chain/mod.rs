@@ -13,7 +13,7 @@ pub use refusal::{MAX_CHAIN_BYTES, Refusal};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use config::KeyType;
+use protocol::KeyType;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::certificate::X509Certificate;
@@ -105,7 +105,8 @@ pub fn facts(id: protocol::CertificateId, pair: &Pair) -> Result<protocol::Store
     let leaf = parsed(pair.chain.first().ok_or(PairError::NoCertificate)?)?;
     let common_name = leaf.issuer().iter_common_name().next().and_then(|name| name.as_str().ok());
     Ok(protocol::StoredCertificate {
-        id,
+        resolver: id.resolver,
+        names: id.names,
         not_before: pair.not_before,
         not_after: pair.not_after,
         serial: serial_text(leaf.raw_serial()),
@@ -252,7 +253,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         let (leaf, key) = leaf(&ca, |params| params.serial_number = Some(vec![0x00, 0xab, 0x01].into()));
         let id = protocol::CertificateId { resolver: "le".into(), names: names(&["a.example"]) };
         let facts = facts(id.clone(), &verify(&leaf, &key, &id.names, NOW).ok().unwrap()).unwrap();
-        assert_eq!(facts.id, id);
+        assert_eq!(facts.id(), id);
         assert_eq!((facts.not_before, facts.not_after), (NOW - 1000, NOW + 1000));
         assert_eq!((facts.serial.as_str(), facts.issuer.as_str()), ("ab01", "Some CA"));
         assert_eq!(facts.key_type, "EC256");

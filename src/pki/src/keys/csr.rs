@@ -82,7 +82,7 @@ impl std::error::Error for CsrError {}
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use config::KeyType;
+    use protocol::KeyType;
     use x509_parser::certification_request::X509CertificationRequest;
     use x509_parser::extensions::{GeneralName, ParsedExtension};
     use x509_parser::prelude::FromDer;

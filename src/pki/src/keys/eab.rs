@@ -12,7 +12,7 @@ use aws_lc_rs::hmac;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use config::mac_key::MacKey;
+use protocol::mac_key::MacKey;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 

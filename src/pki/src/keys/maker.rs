@@ -14,13 +14,13 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, RsaKeyPair,
 };
-use config::KeyType;
+use protocol::KeyType;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::KeyError;
-use crate::CertificateKey;
 use crate::secret::Secret;
+use protocol::CertificateId;
 
 /// How much RSA keys give way to everything else (`nice`).
 const NICENESS: i32 = 10;
@@ -32,7 +32,7 @@ const UNFETCHED: Duration = Duration::from_secs(3600);
 /// Makes keys.
 #[derive(Clone)]
 pub struct KeyMaker {
-    under_way: Arc<Mutex<HashMap<(CertificateKey, String), Making>>>,
+    under_way: Arc<Mutex<HashMap<(CertificateId, String), Making>>>,
     cores: Arc<Semaphore>,
 }
 
@@ -53,7 +53,7 @@ impl KeyMaker {
     ///
     /// # Errors
     /// When the crypto library fails, or too many keys are being made.
-    pub async fn key(&self, id: &CertificateKey, order: &str, key_type: KeyType) -> Result<Secret, KeyError> {
+    pub async fn key(&self, id: &CertificateId, order: &str, key_type: KeyType) -> Result<Secret, KeyError> {
         if !is_rsa(key_type) {
             return generate(key_type);
         }
@@ -64,13 +64,13 @@ impl KeyMaker {
     }
 
     /// The key has been stored, or is not wanted any more.
-    pub fn forget(&self, id: &CertificateKey, order: &str) {
+    pub fn forget(&self, id: &CertificateId, order: &str) {
         self.under_way().remove(&(id.clone(), order.to_owned()));
     }
 
     fn join_or_begin(
         &self,
-        id: &CertificateKey,
+        id: &CertificateId,
         order: &str,
         key_type: KeyType,
     ) -> Result<watch::Receiver<Option<Result<Secret, KeyError>>>, KeyError> {
@@ -95,7 +95,7 @@ impl KeyMaker {
     }
 
     // A panic while the lock is held would be a bug of ours; the map is whole at every moment.
-    fn under_way(&self) -> MutexGuard<'_, HashMap<(CertificateKey, String), Making>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<(CertificateId, String), Making>> {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,8 +151,8 @@ mod tests {
     use super::super::{Subject, signing_request};
     use super::*;
 
-    fn id() -> CertificateKey {
-        (&protocol::CertificateId { resolver: "le".into(), names: vec!["a.example".into()] }).into()
+    fn id() -> CertificateId {
+        CertificateId { resolver: "le".into(), names: vec!["a.example".into()] }
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use super::SIDECAR_TTL;
 use crate::ca::Ca;
 use crate::challenges;
 use crate::sidecar::vault::SidecarVault;
-use crate::sidecar::{AskError, Sidecar, replacement};
+use crate::sidecar::{AskError, Sidecar};
 use crate::world::World;
 
 /// How often the sidecar's lease is renewed, unless it is so short that a third of it is less.
@@ -110,7 +110,7 @@ async fn feed(world: &World, sidecar: &Sidecar, wants: &WantsFeed) {
             Ok(news) if news.revision != revision => {
                 revision = news.revision;
                 let wanted = news.wants.into_iter().map(|want| want.certificate);
-                wants.replace(wanted.collect(), news.replace.into_iter().map(replacement).collect());
+                wants.replace(wanted.collect(), news.replace);
             }
             // Nothing new, or a sidecar that does not wait: either way not to be asked at once.
             Ok(_) => world.timers.sleep(FIRST_PAUSE).await,

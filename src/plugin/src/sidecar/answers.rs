@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use acme::{Challenge, ChallengeType};
 use config::{DnsChallenge, DnsPersistChallenge, Propagation, Resolver};
-use engine::vault::{Challenge, ChallengeType, VaultError};
+use engine::vault::VaultError;
 use protocol::{DnsChecks, Readiness, path};
 use serde::Serialize;
 

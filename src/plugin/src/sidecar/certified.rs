@@ -136,7 +136,7 @@ impl Reading {
 
 fn certificate(stored: &StoredCertificate) -> Certificate<'_> {
     Certificate {
-        names: &stored.id.names,
+        names: &stored.names,
         serial: &stored.serial,
         issuer: &stored.issuer,
         not_after: stored.not_after,

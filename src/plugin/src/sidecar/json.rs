@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(mistake::<protocol::Lease>("[]"), "found a list, expected struct Lease");
         assert_eq!(mistake::<protocol::EabMac>("{}"), "missing field `mac`");
         assert_eq!(
-            mistake::<protocol::FailedWay>(r#"{"name":"a","challenge":null}"#),
+            mistake::<protocol::FailedChallenge>(r#"{"name":"a","challenge":null}"#),
             "challenge: found nothing, expected a string"
         );
         assert!(mistake::<protocol::EabMac>("{\n\"mac\": x}").contains("line 2 column 8"));
@@ -266,6 +266,6 @@ mod tests {
             "resumptions":0,"refusals":4,"waits":5,"failedWays":[{"name":"a","challenge":"dns-01"}]}"#;
         let order: protocol::Order = from_slice(text.as_bytes()).unwrap();
         assert_eq!(order, serde_json::from_str(text).unwrap());
-        assert_eq!((order.course.reached, order.course.expires, order.created), (3, Some(18), -7));
+        assert_eq!((order.reached, order.expires, order.created), (3, Some(18), -7));
     }
 }

@@ -3,16 +3,12 @@
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
 //! - [`vault`]: what the engine asks of it; [`answers`]: those of challenges.
 //! - [`certified`]: the table of certified hosts, as the sidecar's state says.
-//! - [`json`]: answers as messages; [`translate`]: `protocol`'s types as the resolver's, and back.
+//! - [`json`]: answers as messages.
 
 mod answers;
 mod certified;
 mod json;
-mod renewals;
-mod translate;
 pub(crate) mod vault;
-
-pub(crate) use renewals::replacement;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

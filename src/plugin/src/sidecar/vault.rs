@@ -4,19 +4,21 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use acme::Challenge;
+use acme::certificate::Chains;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Eab, Resolver};
-use engine::vault::{
-    Account, Asking, Attempt, CertificateId, Chains, Challenge, Inventory, Pause, PendingOrder, Permission, Published,
-    Registration, Renewal, Unwanted, Vault, VaultError,
-};
+use engine::vault::{Vault, VaultError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use protocol::path;
+use protocol::{
+    Account, Attempt, CertificateId, Order, Pause, Permit, PermitRequest, Published, Registration, Renewal, Renewals,
+    State, Unwanted, UnwantedList, path,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Ask, Sidecar, parse, renewals, translate};
+use super::{Ask, Sidecar, parse};
 use crate::gate;
 use crate::world::World;
 
@@ -92,19 +94,17 @@ impl Vault for SidecarVault {
         self.sidecar.fence()
     }
 
-    async fn inventory(&self) -> Result<Inventory, VaultError> {
-        let mut inventory = Inventory::default();
+    async fn state(&self) -> Result<State, VaultError> {
+        let mut state = State::default();
         let mut certified = self.sidecar.begin_reading();
         let mut page = first_page();
         for _ in 0..MAX_PAGES {
-            let state: protocol::State = self.ask(Ok(page)).await?;
-            let next = state.next.clone();
-            certified.add(&state, &self.world);
-            translate::add(&mut inventory, state);
-            let Some(next) = next else {
+            let read: State = self.ask(Ok(page)).await?;
+            certified.add(&read, &self.world);
+            let Some(next) = state.append(read) else {
                 self.sidecar.end_reading(&certified);
-                self.world.herald.inventory(&inventory);
-                return Ok(inventory);
+                self.world.herald.state(&state);
+                return Ok(state);
             };
             page = page_after(&next);
         }
@@ -118,12 +118,7 @@ impl Vault for SidecarVault {
             email: resolver.email.clone().unwrap_or_default(),
             eab_kid: resolver.eab.as_ref().map(|eab| eab.kid.clone()),
         };
-        let account: protocol::Account = self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await?;
-        // The error could quote the key: it is not shown.
-        let key = URL_SAFE_NO_PAD
-            .decode(account.key.expose())
-            .map_err(|_| VaultError::Refused("the sidecar's account key is not base64url".to_owned()))?;
-        Ok(Account { key, fresh: account.fresh, url: account.url, contact: account.contact })
+        self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await
     }
 
     async fn bind(&self, resolver: &Resolver, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
@@ -138,32 +133,31 @@ impl Vault for SidecarVault {
     }
 
     async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
-        self.store(path::ACCOUNTS, &translate::registration(registration)).await
+        self.store(path::ACCOUNTS, &registration).await
     }
 
-    async fn permit(&self, asking: Asking<'_>) -> Result<Permission, VaultError> {
-        let permit = self.ask(Ask::new("POST", path::PERMITS, &renewals::permit_request(asking))).await?;
-        Ok(renewals::permission(permit))
+    async fn permit(&self, request: PermitRequest) -> Result<Permit, VaultError> {
+        self.ask(Ask::new("POST", path::PERMITS, &request)).await
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), VaultError> {
-        self.store(path::PAUSES, &renewals::pause(pause)).await
+        self.store(path::PAUSES, &pause).await
     }
 
     async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), VaultError> {
-        self.store(path::RENEWALS, &renewals::to_renewals(renewals)).await
+        self.store(path::RENEWALS, &Renewals { renewals }).await
     }
 
     async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), VaultError> {
-        self.store(path::UNWANTED, &renewals::unwanted_list(unwanted)).await
+        self.store(path::UNWANTED, &UnwantedList { unwanted }).await
     }
 
-    async fn save_order(&self, order: PendingOrder) -> Result<(), VaultError> {
-        self.store(path::ORDERS, &translate::order_to_wire(order)).await
+    async fn save_order(&self, order: Order) -> Result<(), VaultError> {
+        self.store(path::ORDERS, &order).await
     }
 
     async fn save_attempt(&self, attempt: Attempt) -> Result<(), VaultError> {
-        self.store(path::ATTEMPTS, &translate::attempt_to_wire(attempt)).await
+        self.store(path::ATTEMPTS, &attempt).await
     }
 
     async fn csr(&self, id: &CertificateId, order: &str, resolver: &Resolver) -> Result<Vec<u8>, VaultError> {
@@ -192,12 +186,11 @@ impl Vault for SidecarVault {
             chain: chains.default.clone(),
             alternates: chains.alternates.clone(),
             preferred_chain: issuer.preferred_chain.clone(),
-            issued_by: (issuer.name != id.resolver).then(|| issuer.name.clone()),
+            issued_by: issuer.issuer_of(id),
         };
-        let published: protocol::Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
-        let protocol::Published { certificate, durable, other_chains } = published;
-        self.sidecar.add_certified(&certificate);
-        Ok(Published { certificate: translate::certificate(certificate), durable, other_chains })
+        let published: Published = self.ask(Ask::new("POST", path::CERTIFICATES, &publication)).await?;
+        self.sidecar.add_certified(&published.certificate);
+        Ok(published)
     }
 
     async fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> Result<(), VaultError> {

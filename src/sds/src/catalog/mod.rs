@@ -48,9 +48,7 @@ impl Catalog {
 
     /// The ACME certificate of `id` that is served where it is the best.
     pub fn acme(&self, id: &protocol::CertificateId) -> Option<Arc<Pair>> {
-        let mut id = id.clone();
-        id.names.sort_unstable();
-        self.read().acme.get(&id).cloned()
+        self.read().acme.get(id).cloned()
     }
 
     /// Replaces all provided certificates.
@@ -162,11 +160,9 @@ struct Contents {
 
 impl Contents {
     fn put_acme(&mut self, id: &protocol::CertificateId, pair: Option<Arc<Pair>>) -> Option<Changed> {
-        let mut id = id.clone();
-        id.names.sort_unstable();
         let old = match pair.clone() {
-            Some(pair) => self.acme.insert(id, pair),
-            None => self.acme.remove(&id),
+            Some(pair) => self.acme.insert(id.clone(), pair),
+            None => self.acme.remove(id),
         };
         let same = version_of(old.as_ref()) == version_of(pair.as_ref());
         let names = old.iter().chain(&pair).flat_map(|pair| names_of(pair)).collect();

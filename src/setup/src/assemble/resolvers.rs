@@ -12,7 +12,7 @@ use super::Build;
 use super::entry_points::EntryPoints;
 use crate::input::go_flag;
 use crate::traefik::Domain;
-use config::mac_key::{MacKey, UnfitMacKey};
+use protocol::mac_key::{MacKey, UnfitMacKey};
 
 /// The port of HTTP-01.
 const HTTP_CHALLENGE_PORT: u16 = 80;

@@ -1,10 +1,10 @@
 //! Several sources: their precedence, and the values that each form may have.
 
 use crate::common::{lines, read, with_environment, yaml};
-use config::KeyType;
-use config::mac_key::MacKey;
-use config::{Limit, Limits};
+use protocol::KeyType;
 use protocol::SecretText;
+use protocol::mac_key::MacKey;
+use protocol::{Limit, Limits};
 use serde_json::json;
 use setup::envoy::Options;
 use setup::envoy::bootstrap::bootstrap;

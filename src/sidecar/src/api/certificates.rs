@@ -7,13 +7,14 @@ use axum::extract::State;
 use protocol::{Publication, Published, Renewal, StoredCertificate};
 
 use super::Context;
-use super::message::{Answer, CHAINS, Fenced, Message, certificate_key, short, url};
+use super::message::{Answer, CHAINS, Fenced, Message, certificate_id, short, url};
 use super::problem::Refused;
 use crate::permits;
 use base::date::date;
 use pki::chain::{self, Refusal};
 use pki::secret::Secret;
-use storage::{Certificate, CertificateKey, Change, CommitError, Progress, Revision, Versioned};
+use protocol::CertificateId;
+use storage::{Certificate, Change, CommitError, Progress, Revision, Versioned};
 
 /// `POST`: takes a chain and serves it. A chain that does not fit is refused, and the previous certificate stays.
 pub(super) async fn publish(
@@ -21,7 +22,7 @@ pub(super) async fn publish(
     Fenced(fence): Fenced,
     Message(publication): Message<Publication, CHAINS>,
 ) -> Result<Answer<Published>, Refused> {
-    let key = certificate_key("certificate", &publication.certificate)?;
+    let key = certificate_id("certificate", &publication.certificate)?;
     url("order", &publication.order)?;
     if let Some(issuer) = &publication.issued_by {
         short("issuedBy", issuer)?;
@@ -100,11 +101,7 @@ fn renewal(
             serial: facts.serial.clone(),
             issued_by: publication.issued_by.clone(),
             ca_server,
-            other_ca: None,
-            suggestion: None,
-            ask_at: 0,
-            hurries: 0,
-            rest_until: 0,
+            ..Renewal::default()
         })
     })
 }
@@ -172,9 +169,9 @@ fn main(publication: &Publication) -> &str {
     publication.certificate.names.first().map_or("", String::as_str)
 }
 
-fn log(key: &CertificateKey, certificate: &Certificate, durable: bool) {
-    let protocol::StoredCertificate { id, not_after, serial, issuer, key_type, .. } = &certificate.facts;
-    let (resolver, main) = (&key.resolver, id.names.first().map_or("", String::as_str));
-    let (names, not_after) = (id.names.len(), date(*not_after));
+fn log(key: &CertificateId, certificate: &Certificate, durable: bool) {
+    let StoredCertificate { names, not_after, serial, issuer, key_type, .. } = &certificate.facts;
+    let (resolver, main) = (&key.resolver, names.first().map_or("", String::as_str));
+    let (names, not_after) = (names.len(), date(*not_after));
     tracing::info!(resolver, main, names, key_type, issuer, serial, not_after, durable, "certificate published");
 }

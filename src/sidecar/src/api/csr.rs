@@ -8,16 +8,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use config::KeyType;
+use protocol::KeyType;
 use protocol::{Csr, CsrRequest};
 
 use super::Context;
-use super::message::{Answer, Fenced, Kept, Message, SMALL, certificate_key, short, url};
+use super::message::{Answer, Fenced, Kept, Message, SMALL, certificate_id, short, url};
 use super::problem::Refused;
 use crate::from_memory::{About, Saved};
 use pki::keys::{self, CsrError, Subject};
 use pki::secret::Secret;
-use storage::{CertificateKey, Change, CommitError, Fence, PendingKey, Progress, Revision};
+use protocol::CertificateId;
+use storage::{Change, CommitError, Fence, PendingKey, Progress, Revision};
 
 /// The most mail addresses in one request: as many as a configuration may have.
 const MAX_ADDRESSES: usize = 100;
@@ -29,7 +30,7 @@ pub(super) async fn csr(
     Fenced(fence): Fenced,
     Message(request): Message<CsrRequest, SMALL>,
 ) -> Result<Kept<Answer<Csr>>, Refused> {
-    let id = certificate_key("certificate", &request.certificate)?;
+    let id = certificate_id("certificate", &request.certificate)?;
     url("order", &request.order)?;
     let key_type = KeyType::from_name(&request.key_type).ok_or_else(|| {
         let known = KeyType::ALL.map(KeyType::as_str).join(", ");
@@ -69,7 +70,7 @@ async fn stored_key(
     context: &Context,
     fence: Fence,
     request: &CsrRequest,
-    id: &CertificateKey,
+    id: &CertificateId,
     key_type: KeyType,
 ) -> Result<(Secret, Saved), Refused> {
     loop {

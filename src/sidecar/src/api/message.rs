@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use super::problem::Refused;
 use crate::from_memory::Saved;
 use pki::Name;
-use storage::{CertificateKey, Fence};
+use protocol::CertificateId;
+use storage::Fence;
 
 /// The limit of most bodies, in bytes: a certificate of a hundred names of full length, and some URLs.
 pub(super) const SMALL: usize = 64 * 1024;
@@ -125,8 +126,8 @@ impl<T: IntoResponse> IntoResponse for Kept<T> {
     }
 }
 
-/// Checks the certificate identified by the field `path`.
-pub(super) fn certificate_key(path: &str, id: &protocol::CertificateId) -> Result<CertificateKey, Refused> {
+/// Parses the id of a certificate, which the field `path` names.
+pub(super) fn certificate_id(path: &str, id: &CertificateId) -> Result<CertificateId, Refused> {
     short(&format!("{path}.resolver"), &id.resolver)?;
     if id.names.is_empty() || id.names.len() > MAX_NAMES {
         let found = id.names.len();
@@ -135,7 +136,7 @@ pub(super) fn certificate_key(path: &str, id: &protocol::CertificateId) -> Resul
     for (place, given) in id.names.iter().enumerate() {
         name(&format!("{path}.names[{place}]"), given)?;
     }
-    Ok(id.into())
+    Ok(id.clone())
 }
 
 /// Checks a certificate's name.

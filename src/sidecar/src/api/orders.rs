@@ -7,11 +7,11 @@ use axum::http::StatusCode;
 use protocol::{Attempt, CertificateId, Order};
 
 use super::Context;
-use super::message::{Fenced, Kept, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
+use super::message::{Fenced, Kept, MAX_NAMES, Message, SMALL, certificate_id, name, short, url};
 use super::problem::Refused;
 use crate::from_memory::About;
 use crate::permits;
-use storage::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
+use storage::{Change, CommitError, Fence, Progress, Revision};
 
 /// The longest reason kept, in characters. It is for a person, and written by a CA.
 const MAX_REASON: usize = 1000;
@@ -43,7 +43,7 @@ pub(super) async fn attempt(
     Fenced(fence): Fenced,
     Message(attempt): Message<Attempt, SMALL>,
 ) -> Result<Kept<StatusCode>, Refused> {
-    let key = certificate_key("certificate", &attempt.certificate)?;
+    let key = certificate_id("certificate", &attempt.certificate)?;
     if let Some(issuer) = &attempt.issuer {
         short("issuer", issuer)?;
     }
@@ -91,7 +91,7 @@ async fn change(
     id: &CertificateId,
     change: impl Fn(&mut Progress),
 ) -> Result<Kept<StatusCode>, Refused> {
-    let key = certificate_key("certificate", id)?;
+    let key = certificate_id("certificate", id)?;
     loop {
         let (expected, mut progress) = in_progress(context, &key, id).await?;
         change(&mut progress);
@@ -106,7 +106,7 @@ async fn change(
 
 async fn in_progress(
     context: &Context,
-    key: &CertificateKey,
+    key: &CertificateId,
     id: &CertificateId,
 ) -> Result<(Revision, Progress), Refused> {
     let stored = context.store.progress(key).await?;

@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use protocol::limit::MOST_WINDOW;
 use protocol::{Pause, Permit, PermitRequest};
 
 use super::Context;
-use super::message::{Answer, Fenced, MAX_NAMES, Message, SMALL, certificate_key, name, short, url};
+use super::message::{Answer, Fenced, MAX_NAMES, Message, SMALL, certificate_id, name, short, url};
 use super::problem::Refused;
 use crate::permits::{self, AskError};
-
-/// The longest window of a limit, in seconds: no CA looks back further than a year.
-const MAX_WINDOW: u64 = 366 * 24 * 60 * 60;
 
 /// `POST`: asks for a permit. A grant is counted on disk before it is answered.
 pub(super) async fn ask(
@@ -20,7 +18,7 @@ pub(super) async fn ask(
     Fenced(fence): Fenced,
     Message(request): Message<PermitRequest, SMALL>,
 ) -> Result<Answer<Permit>, Refused> {
-    certificate_key("certificate", &request.certificate)?;
+    certificate_id("certificate", &request.certificate)?;
     short("issuer", &request.issuer)?;
     let ca = url("caServer", &request.ca_server)?;
     let limits = &request.limits;
@@ -30,9 +28,8 @@ pub(super) async fn ask(
         ("duplicates", limits.duplicates),
         ("failures", limits.failures),
     ] {
-        let is_bounded = |limit: protocol::Limit| limit.count > 0 && (1..=MAX_WINDOW).contains(&limit.window_seconds);
-        if !limit.is_none_or(is_bounded) {
-            let expected = format!("a count of at least 1 in 1 to {MAX_WINDOW} seconds");
+        if !limit.is_none_or(protocol::Limit::is_bounded) {
+            let expected = format!("a count of at least 1 in 1 to {MOST_WINDOW} seconds");
             return Err(Refused::bad_request(format!("limits.{field}: expected {expected}")));
         }
     }

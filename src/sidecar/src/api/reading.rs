@@ -51,8 +51,8 @@ pub(crate) struct Item {
 impl Item {
     /// Drops the failed challenge types: for a thousand names they would be larger than the rest. Without them a failed
     /// type is tried again.
-    pub(crate) fn forget_failed_ways(&mut self) {
-        self.orders.iter_mut().for_each(|order| order.failed_ways.clear());
-        self.attempts.iter_mut().for_each(|attempt| attempt.failed_ways.clear());
+    pub(crate) fn forget_failed_challenges(&mut self) {
+        self.orders.iter_mut().for_each(|order| order.failed_challenges.clear());
+        self.attempts.iter_mut().for_each(|attempt| attempt.failed_challenges.clear());
     }
 }

@@ -8,10 +8,10 @@ use axum::http::StatusCode;
 use protocol::{CertificateId, Renewal, Renewals, Unwanted, UnwantedList};
 
 use super::Context;
-use super::message::{Fenced, Kept, Message, WANTS, certificate_key, short};
+use super::message::{Fenced, Kept, Message, WANTS, certificate_id, short};
 use super::problem::Refused;
 use crate::from_memory::Saved;
-use storage::{CertificateKey, Change, CommitError, Fence, Progress, Revision};
+use storage::{Change, CommitError, Fence, Progress, Revision};
 
 /// The longest serial number in hexadecimal: RFC 5280 §4.1.2.2 allows 20 bytes, and some CAs have had longer ones.
 const MAX_SERIAL: usize = 128;
@@ -28,7 +28,7 @@ pub(super) async fn renewals(
     let mut wanted = BTreeMap::new();
     for (place, mut renewal) in renewals.into_iter().enumerate() {
         let path = format!("renewals[{place}]");
-        let key = certificate_key(&format!("{path}.certificate"), &renewal.certificate)?;
+        let key = certificate_id(&format!("{path}.certificate"), &renewal.certificate)?;
         if !is_serial(&renewal.serial) {
             return Err(Refused::bad_request(format!("{path}.serial: expected a number in lower-case hexadecimal")));
         }
@@ -56,7 +56,7 @@ pub(super) async fn unwanted(
 ) -> Result<Kept<StatusCode>, Refused> {
     let mut wanted = BTreeMap::new();
     for (place, unwanted) in unwanted.into_iter().enumerate() {
-        let key = certificate_key(&format!("unwanted[{place}].certificate"), &unwanted.certificate)?;
+        let key = certificate_id(&format!("unwanted[{place}].certificate"), &unwanted.certificate)?;
         wanted.insert(key, unwanted);
     }
     keep(&context, fence, wanted, |progress, stored, unwanted: &Unwanted| {
@@ -72,7 +72,7 @@ pub(super) async fn unwanted(
 async fn keep<T>(
     context: &Context,
     fence: Fence,
-    wanted: BTreeMap<CertificateKey, T>,
+    wanted: BTreeMap<CertificateId, T>,
     change: impl Fn(&mut Progress, Option<&String>, &T),
 ) -> Result<Kept<StatusCode>, Refused>
 where

@@ -17,7 +17,6 @@ use super::message::Answer;
 use super::page::{PAGE, size_of};
 use super::problem::Refused;
 use super::reading::Item;
-use storage::CertificateKey;
 
 /// The page asked for.
 #[derive(Deserialize)]
@@ -58,13 +57,13 @@ async fn read(context: &Context, after: Option<u64>) -> Result<BTreeMap<u64, Ite
     };
     for certificate in context.store.certificates().await? {
         let facts = certificate.facts;
-        item(number_of(&facts.id), &mut |item| item.certificates.push(facts.clone()));
+        item(place_of(&facts.id()), &mut |item| item.certificates.push(facts.clone()));
     }
     for provided in context.catalog.provided() {
         item(number(&["", &provided.names.join("\n")]), &mut |item| item.provided.push(provided.clone()));
     }
     for progress in context.store.all_progress().await? {
-        item(number_of(&progress.id), &mut |item| {
+        item(place_of(&progress.id), &mut |item| {
             item.orders.extend(progress.order.clone());
             item.attempts.extend(progress.attempt.clone());
             item.renewals.extend(progress.renewal.clone());
@@ -86,7 +85,7 @@ fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Opti
     while let Some((number, mut item)) = items.pop_first() {
         let mut added = size_of(&item);
         if added > most {
-            item.forget_failed_ways();
+            item.forget_failed_challenges();
             added = size_of(&item);
         }
         if size.saturating_add(added) > most
@@ -107,9 +106,10 @@ fn paged(items: &mut BTreeMap<u64, Item>, most: usize) -> (protocol::State, Opti
     (state, None)
 }
 
-fn number_of(id: &CertificateId) -> u64 {
-    let key = CertificateKey::from(id);
-    number(&[&key.resolver, &key.names().join("\n")])
+/// The place of a certificate in the order of pages: a number, and no identity.
+fn place_of(id: &CertificateId) -> u64 {
+    let id = id.canonical();
+    number(&[&id.resolver, &id.names.join("\n")])
 }
 
 /// Hashes a key. The number is the same after every restart and update, so that an engine can go on with its next page.
@@ -129,14 +129,14 @@ mod tests {
 
     fn unwanted(name: usize) -> Unwanted {
         let certificate = CertificateId { resolver: "le".into(), names: vec![format!("a{name}.example")] };
-        Unwanted { certificate, since: Some(1), said: false }
+        Unwanted { certificate, since: Some(1), is_announced: false }
     }
 
     fn items(names: impl IntoIterator<Item = usize>, after: Option<u64>) -> BTreeMap<u64, Item> {
         let items = names
             .into_iter()
             .map(unwanted)
-            .map(|unwanted| (number_of(&unwanted.certificate), Item { unwanted: vec![unwanted], ..Item::default() }));
+            .map(|unwanted| (place_of(&unwanted.certificate), Item { unwanted: vec![unwanted], ..Item::default() }));
         items.filter(|(number, _)| after.is_none_or(|after| *number > after)).collect()
     }
 
@@ -183,19 +183,19 @@ mod tests {
     fn a_certificate_with_a_thousand_names_fits_into_an_answer() {
         let names: Vec<String> = (0..1000).map(|number| format!("{number:060}.{number:060}.example")).collect();
         let certificate = CertificateId { resolver: "le".into(), names: names.clone() };
-        let way = |name: &String| protocol::FailedWay { name: name.clone(), challenge: "http-01".into() };
+        let way = |name: &String| protocol::FailedChallenge { name: name.clone(), challenge: "http-01".into() };
         let order = Order {
             certificate,
             url: "https://ca.example/order".into(),
             ca_server: "https://ca.example".into(),
             issuer: None,
             created: 1,
-            failed_ways: names.iter().flat_map(|name| vec![way(name); 5]).collect(),
-            course: Default::default(),
+            failed_challenges: names.iter().flat_map(|name| vec![way(name); 5]).collect(),
+            ..protocol::Order::default()
         };
         let mut items = BTreeMap::from([(1, Item { orders: vec![order], ..Item::default() })]);
         let (page, _) = paged(&mut items, PAGE);
         assert!(serde_json::to_vec(&page).unwrap().len() < acme::MAX_ANSWER);
-        assert_eq!((page.orders.len(), page.orders[0].failed_ways.len()), (1, 0));
+        assert_eq!((page.orders.len(), page.orders[0].failed_challenges.len()), (1, 0));
     }
 }

@@ -10,7 +10,7 @@ use protocol::{Wants, WantsOffer};
 use serde::Deserialize;
 
 use super::Context;
-use super::message::{Answer, Message, WANTS, certificate_key, short};
+use super::message::{Answer, Message, WANTS, certificate_id, short};
 use super::page::{PAGE, size_of};
 use super::problem::Refused;
 use crate::wants::Full;
@@ -35,7 +35,7 @@ pub(super) async fn offer(
 ) -> Result<StatusCode, Refused> {
     short("holder", &offer.holder)?;
     for (place, want) in offer.wants.iter().enumerate() {
-        certificate_key(&format!("wants[{place}].certificate"), &want.certificate)?;
+        certificate_id(&format!("wants[{place}].certificate"), &want.certificate)?;
     }
     match context.wants.offer(offer) {
         Ok(()) => Ok(StatusCode::NO_CONTENT),

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use config::mac_key::{MacKey, UnfitMacKey};
+use protocol::mac_key::{MacKey, UnfitMacKey};
 
 use pki::keys::eab::MacKeys;
 

@@ -11,9 +11,9 @@ use super::table::Orders;
 use super::verify::{Outcome, name_of, verify};
 use crate::shelf::Shelf;
 use crate::wants::WantsBoard;
+use protocol::CertificateId;
 use sds;
 use sds::catalog::Catalog;
-use storage::CertificateKey;
 
 /// The interval of the table's clock, and the shortest interval at which the file is written.
 const TICK: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ pub struct Surroundings {
 impl Deployment {
     /// Follows deployments. Runs until dropped.
     pub async fn run(&self, around: &Surroundings) {
-        let mut waiting: Vec<(CertificateKey, Arc<str>)> = Vec::new();
+        let mut waiting: Vec<(CertificateId, Arc<str>)> = Vec::new();
         let mut looking = FuturesUnordered::new();
         let mut is_dirty = false;
         let mut tick = tokio::time::interval(TICK);
@@ -84,7 +84,7 @@ impl Deployment {
     }
 
     /// Verifies by handshakes that a certificate is served.
-    async fn look(&self, around: &Surroundings, key: CertificateKey, version: Arc<str>) {
+    async fn look(&self, around: &Surroundings, key: CertificateId, version: Arc<str>) {
         let Some(expected) = self.table().expected(&key, &version) else { return };
         let addresses = self.addresses();
         let name =
@@ -94,7 +94,7 @@ impl Deployment {
             // Without a name to ask for, Envoy's acknowledgement has to do.
             None => return self.table().proven(&key, &version, self.clock.now_seconds()),
         };
-        let main = key.names().first().map_or("", String::as_str);
+        let main = key.names.first().map_or("", String::as_str);
         let mut table = self.table();
         match outcome {
             Outcome::Served => {

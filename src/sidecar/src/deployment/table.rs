@@ -9,7 +9,8 @@ use super::kept::Kept;
 use super::rolled_back::RolledBack;
 use super::tally::Tally;
 use pki::Pair;
-use storage::{Certificate, CertificateKey};
+use protocol::CertificateId;
+use storage::Certificate;
 
 /// Seconds during which a rejection still counts after every check has succeeded: other Envoys may be slower. Then the
 /// previous certificate is forgotten.
@@ -21,20 +22,20 @@ const MAX_NODES: usize = 1024;
 
 /// All deployments that are followed.
 pub(super) struct Table {
-    entries: HashMap<CertificateKey, Entry>,
+    entries: HashMap<CertificateId, Entry>,
     /// The certificate of each version, of the newest and the last good ones.
-    by_version: HashMap<Arc<str>, CertificateKey>,
+    by_version: HashMap<Arc<str>, CertificateId>,
     /// The bad versions that each Envoy holds.
     blames: HashMap<String, Blame>,
     /// Records from before the start whose certificate has not been chosen since.
-    restored: HashMap<CertificateKey, Kept>,
+    restored: HashMap<CertificateId, Kept>,
     pub(super) tally: Tally,
     orders: Orders,
 }
 
 /// A bad version that an Envoy holds. As long as it does, it rejects every update of the same TLS context.
 struct Blame {
-    key: CertificateKey,
+    key: CertificateId,
     /// The versions the Envoy has rejected since.
     held: HashSet<Arc<str>>,
 }
@@ -43,9 +44,9 @@ struct Blame {
 #[derive(Default)]
 pub(super) struct Orders {
     /// Certificates whose served pair has to be changed.
-    pub(super) refresh: Vec<CertificateKey>,
+    pub(super) refresh: Vec<CertificateId>,
     /// Versions to be verified by handshakes.
-    pub(super) verify: Vec<(CertificateKey, Arc<str>)>,
+    pub(super) verify: Vec<(CertificateId, Arc<str>)>,
     /// Versions to be sent again to the Envoys that rejected them.
     pub(super) appeal: Vec<Arc<str>>,
     /// True if the records on disk have to be written.
@@ -74,7 +75,7 @@ impl Table {
             entries: HashMap::new(),
             by_version: HashMap::new(),
             blames: HashMap::new(),
-            restored: kept.into_iter().map(|kept| (CertificateKey::from(&kept.id), kept)).collect(),
+            restored: kept.into_iter().map(|kept| (kept.id.clone(), kept)).collect(),
             tally: Tally::default(),
             orders: Orders::default(),
         }
@@ -87,7 +88,7 @@ impl Table {
 
     /// See [`super::Deployment::choose`].
     pub(super) fn choose(&mut self, certificate: &Certificate, sight: Sight<'_>, now: i64) -> Arc<Pair> {
-        let key = CertificateKey::from(&certificate.facts.id);
+        let key = certificate.facts.id();
         let version = certificate.pair.version.as_str();
         if let Some(entry) = self.entries.get(&key).filter(|entry| entry.newest.version == version) {
             return entry.serving(now);
@@ -112,7 +113,7 @@ impl Table {
             (None, None) => (sight.served.cloned(), State::Pushed, 0),
         };
         let entry = Entry {
-            id: certificate.facts.id.clone(),
+            id: certificate.facts.id(),
             newest: certificate.pair.clone(),
             serial: certificate.facts.serial.clone(),
             last_good: last_good.filter(|good| good.version != version && is_usable(good, now)),
@@ -126,7 +127,7 @@ impl Table {
         serving
     }
 
-    fn follow(&mut self, key: CertificateKey, entry: Entry) {
+    fn follow(&mut self, key: CertificateId, entry: Entry) {
         for pair in [Some(&entry.newest), entry.last_good.as_ref()].into_iter().flatten() {
             self.by_version.insert(pair.version.as_str().into(), key.clone());
         }
@@ -200,7 +201,7 @@ impl Table {
     }
 
     /// Notes that handshakes did not find this version.
-    pub(super) fn unserved(&mut self, key: &CertificateKey, version: &str, reason: &str, mendable: bool, now: i64) {
+    pub(super) fn unserved(&mut self, key: &CertificateId, version: &str, reason: &str, mendable: bool, now: i64) {
         if self.entries.get(key).is_some_and(|entry| entry.newest.version == version) {
             self.tally.unserved += 1;
             self.roll_back(key, Rejection { node: None, reason: reason.to_owned(), at: now, mendable });
@@ -215,7 +216,7 @@ impl Table {
     }
 
     /// Notes that every check of this version that can be made has succeeded.
-    pub(super) fn proven(&mut self, key: &CertificateKey, version: &str, now: i64) {
+    pub(super) fn proven(&mut self, key: &CertificateId, version: &str, now: i64) {
         let is_it = |entry: &&mut Entry| entry.newest.version == version && entry.state == State::Accepted;
         if let Some(entry) = self.entries.get_mut(key).filter(is_it) {
             entry.state = State::Proven(now);
@@ -225,7 +226,7 @@ impl Table {
     }
 
     /// The certificate a handshake is compared with; `None` if a newer version has replaced this one.
-    pub(super) fn expected(&self, key: &CertificateKey, version: &str) -> Option<Expected> {
+    pub(super) fn expected(&self, key: &CertificateId, version: &str) -> Option<Expected> {
         let entry = self.entries.get(key).filter(|entry| entry.newest.version == version && !entry.is_rejected())?;
         Some(Expected { newest: entry.newest.clone(), last_good: entry.last_good.clone() })
     }
@@ -235,7 +236,7 @@ impl Table {
         // The rest belongs to certificates that are no longer stored.
         self.orders.keep |= !std::mem::take(&mut self.restored).is_empty();
         let is_over = |entry: &Entry| matches!(entry.state, State::Proven(at) if now.saturating_sub(at) > SETTLING);
-        let over: Vec<CertificateKey> =
+        let over: Vec<CertificateId> =
             self.entries.iter().filter(|(_, entry)| is_over(entry)).map(|(key, _)| key.clone()).collect();
         for key in over {
             if let Some(entry) = self.entries.remove(&key) {
@@ -294,7 +295,7 @@ impl Table {
         self.entries.values().filter_map(of).collect()
     }
 
-    fn roll_back(&mut self, key: &CertificateKey, rejection: Rejection) -> bool {
+    fn roll_back(&mut self, key: &CertificateId, rejection: Rejection) -> bool {
         let Some(entry) = self.entries.get_mut(key).filter(|entry| !entry.is_rejected()) else { return false };
         let (resolver, main) = (&entry.id.resolver, entry.id.names.first().map_or("", String::as_str));
         let (serial, reason) = (&entry.serial, &rejection.reason);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::table::{Sight, Table};
 use pki::Pair;
-use storage::{Certificate, CertificateKey};
+use protocol::CertificateId;
+use storage::Certificate;
 
 const NOW: i64 = 1_800_000_000;
 const DAY: i64 = 24 * 60 * 60;
@@ -31,9 +32,9 @@ fn pair(name: &str, version: &str, not_after: i64) -> Arc<Pair> {
 }
 
 fn certificate(name: &str, version: &str, not_after: i64) -> Certificate {
-    let id = protocol::CertificateId { resolver: "le".into(), names: vec![name.to_owned()] };
     let facts = protocol::StoredCertificate {
-        id,
+        resolver: "le".into(),
+        names: vec![name.to_owned()],
         not_before: NOW - DAY,
         not_after,
         serial: version.to_owned(),
@@ -44,8 +45,8 @@ fn certificate(name: &str, version: &str, not_after: i64) -> Certificate {
     Certificate { pair: pair(name, version, not_after), facts }
 }
 
-fn key(name: &str) -> CertificateKey {
-    CertificateKey::from(&certificate(name, "", 0).facts.id)
+fn key(name: &str) -> CertificateId {
+    certificate(name, "", 0).facts.id()
 }
 
 impl Desk {
@@ -83,7 +84,7 @@ impl Desk {
     }
 
     fn refreshed(&mut self) -> Vec<String> {
-        let mut names: Vec<String> = self.table.orders().refresh.iter().flat_map(|key| key.names().to_vec()).collect();
+        let mut names: Vec<String> = self.table.orders().refresh.iter().flat_map(|key| key.names.clone()).collect();
         names.sort_unstable();
         names
     }

@@ -175,9 +175,9 @@ impl Certificates {
     /// The certificates that need attention at `now`, in seconds since 1970.
     pub(super) fn of(stored: &[StoredCertificate], progress: &[Progress], faults: Faults, now: i64) -> Self {
         let mut all = Self::default();
-        for StoredCertificate { id, not_after, .. } in stored {
+        for StoredCertificate { resolver, names, not_after, .. } in stored {
             let not_after = *not_after;
-            let dated = || Dated { resolver: id.resolver.clone(), names: id.names.clone(), not_after };
+            let dated = || Dated { resolver: resolver.clone(), names: names.clone(), not_after };
             if not_after < now {
                 all.expired.push(dated());
             } else if not_after.saturating_sub(now) < EXPIRING {
@@ -258,7 +258,7 @@ impl Failing {
 
 impl Complaint {
     fn of(progress: &Progress) -> Option<Self> {
-        let reason = progress.order.as_ref()?.course.complaint.clone()?;
+        let reason = progress.order.as_ref()?.complaint.clone()?;
         let CertificateId { resolver, names } = progress.id.clone();
         Some(Self { resolver, names, reason })
     }
@@ -276,7 +276,7 @@ impl OfOtherCa {
 impl From<from_memory::Unsaved> for Unsaved {
     fn from(unsaved: from_memory::Unsaved) -> Self {
         let from_memory::Unsaved { certificate, since, reason } = unsaved;
-        Self { names: certificate.names().to_owned(), resolver: certificate.resolver, since, reason }
+        Self { names: certificate.names, resolver: certificate.resolver, since, reason }
     }
 }
 
@@ -309,7 +309,8 @@ mod tests {
 
     fn stored(name: &str, not_after: i64) -> StoredCertificate {
         StoredCertificate {
-            id: id(name),
+            resolver: "le".into(),
+            names: vec![name.to_owned()],
             not_before: 0,
             not_after,
             serial: "01".into(),
@@ -325,15 +326,7 @@ mod tests {
             failures,
             retry_at: NOW + 60,
             reason: "the CA said no".into(),
-            order_is_dead: false,
-            has_named_replaced: false,
-            made_with: None,
-            permanent: None,
-            failed_ways: Vec::new(),
-            issuer: None,
-            ca_server: String::new(),
-            refused: Vec::new(),
-            elsewhere: Vec::new(),
+            ..Attempt::default()
         };
         Progress { attempt: Some(attempt), ..Progress::none(id(name)) }
     }
@@ -344,21 +337,15 @@ mod tests {
             certificate: id(name),
             url: "https://ca.example/order/1".into(),
             ca_server: "https://ca.example/directory".into(),
-            issuer: None,
             created: NOW,
-            failed_ways: Vec::new(),
-            course: protocol::Course { complaint: Some(complaint.to_owned()), ..protocol::Course::default() },
+            complaint: Some(complaint.to_owned()),
+            ..protocol::Order::default()
         };
         let renewal = Renewal {
             certificate: id(name),
             serial: "01".into(),
-            issued_by: None,
-            ca_server: None,
             other_ca: Some(OtherCa { ca_server: "https://ca.example/directory".into(), at_once }),
-            suggestion: None,
-            ask_at: 0,
-            hurries: 0,
-            rest_until: 0,
+            ..Renewal::default()
         };
         Progress { order: Some(order), renewal: Some(renewal), ..Progress::none(id(name)) }
     }

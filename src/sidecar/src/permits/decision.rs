@@ -1,11 +1,9 @@
 //! Grants or refuses one reservation of rate limits, and lists the records to keep.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use config::{Limit, Limits};
 use engine::ledger::{Interruption, Ledger, Question, Refusal};
-use protocol::{Permit, PermitRequest};
+use protocol::{Limits, Permit, PermitRequest};
 
 use storage::{Begun, CaOrigin, Change, CountedAt, Fence, Ledgers, Permitted, Progress, Revision, Versioned};
 
@@ -54,7 +52,7 @@ pub(super) fn decided(
     progress: Option<Versioned<Progress>>,
 ) -> (Permit, Vec<Change>) {
     let Asked { request, ca, domains, fence, now } = *asked;
-    let limits = limits(&request.limits);
+    let limits = request.limits;
     let ca_text = ca.to_string();
     let expected_progress = Revision::of(progress.as_ref());
     let mut progress = progress.map_or_else(|| Progress::none(request.certificate.clone()), |stored| stored.value);
@@ -155,19 +153,4 @@ fn settled(asked: &Asked<'_>, ledgers: Ledgers, limits: &Limits) -> (Own, Vec<Ar
 
 fn longer(one: Option<Refusal>, other: Option<Refusal>) -> Option<Refusal> {
     one.into_iter().chain(other).max_by_key(|refusal| refusal.until)
-}
-
-/// Limits as the ledger takes them. A limit out of bounds is ignored: under it nobody could order anything.
-fn limits(limits: &protocol::Limits) -> Limits {
-    let limit = |limit: Option<protocol::Limit>| {
-        let protocol::Limit { count, window_seconds } =
-            limit.filter(|limit| limit.count > 0 && limit.window_seconds > 0)?;
-        Some(Limit { count, window: Duration::from_secs(window_seconds) })
-    };
-    Limits {
-        orders: limit(limits.orders),
-        certificates: limit(limits.certificates),
-        duplicates: limit(limits.duplicates),
-        failures: limit(limits.failures),
-    }
 }

@@ -31,7 +31,8 @@ pub use waiting::Waiting;
 use crate::from_memory::{About, FromMemory, NoRoom};
 use base::date::date;
 use decision::{Asked, decided};
-use storage::{CaOrigin, CertificateKey, Change, CommitError, Fence, Revision, Store, StoreError};
+use protocol::CertificateId;
+use storage::{CaOrigin, Change, CommitError, Fence, Revision, Store, StoreError};
 use waiting::WaitingList;
 
 /// Grants permits.
@@ -66,8 +67,8 @@ impl Permits {
         ca: &CaOrigin,
         now: i64,
     ) -> Result<protocol::Permit, AskError> {
-        let key = CertificateKey::from(&request.certificate);
-        let (domains, seconds) = (domains::registered(key.names()), now.div_euclid(1000));
+        let key = request.certificate.clone();
+        let (domains, seconds) = (domains::registered(&key.names), now.div_euclid(1000));
         loop {
             if let Some(no_room) = self.from_memory.no_room(store, &key, &request.issuer, seconds).await? {
                 return Ok(self.wait_for_room(&key, request, no_room));
@@ -106,21 +107,21 @@ impl Permits {
 
     fn wait_for_room(
         &self,
-        key: &CertificateKey,
+        key: &CertificateId,
         request: &protocol::PermitRequest,
         no_room: NoRoom,
     ) -> protocol::Permit {
         let NoRoom { until, why } = no_room;
-        let permit = protocol::Permit { granted: false, until, why, whole_account: false };
+        let permit = protocol::Permit::refused(until, why, false);
         self.remember(key, request, &permit);
         permit
     }
 
-    fn remember(&self, key: &CertificateKey, request: &protocol::PermitRequest, permit: &protocol::Permit) {
+    fn remember(&self, key: &CertificateId, request: &protocol::PermitRequest, permit: &protocol::Permit) {
         if permit.granted {
             return self.waiting.remove(key);
         }
-        let (main, until, why) = (key.names().first().map_or("", String::as_str), permit.until, &permit.why);
+        let (main, until, why) = (key.names.first().map_or("", String::as_str), permit.until, &permit.why);
         let moment = date(until);
         tracing::info!(
             resolver = key.resolver,

@@ -79,14 +79,13 @@ impl World {
             ca_server: request.ca_server.clone(),
             issuer: Some(request.issuer.clone()),
             created: self.now,
-            failed_ways: Vec::new(),
-            course: protocol::Course::default(),
+            ..protocol::Order::default()
         });
         self.store.commit(self.fence, vec![Change::Progress { expected, progress }]).await.unwrap();
     }
 
     async fn progress(&self, id: &CertificateId) -> (Revision, Progress) {
-        let stored = self.store.progress(&id.into()).await.unwrap();
+        let stored = self.store.progress(id).await.unwrap();
         let expected = Revision::of(stored.as_ref());
         (expected, stored.map_or_else(|| Progress::none(id.clone()), |stored| stored.value))
     }
@@ -104,21 +103,7 @@ async fn fence(store: &FileStore, epoch: u64) -> Fence {
 }
 
 fn attempt(id: &CertificateId) -> protocol::Attempt {
-    protocol::Attempt {
-        has_named_replaced: false,
-        certificate: id.clone(),
-        failures: 1,
-        retry_at: 0,
-        reason: String::new(),
-        order_is_dead: true,
-        made_with: None,
-        permanent: None,
-        failed_ways: Vec::new(),
-        issuer: None,
-        ca_server: String::new(),
-        refused: Vec::new(),
-        elsewhere: Vec::new(),
-    }
+    protocol::Attempt { certificate: id.clone(), failures: 1, order_is_dead: true, ..protocol::Attempt::default() }
 }
 
 fn limit(count: u32, window_seconds: i64) -> Option<Limit> {

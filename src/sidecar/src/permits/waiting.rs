@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use storage::CertificateKey;
+use protocol::CertificateId;
 
 /// The most waiting certificates remembered. Beyond it, those that may go on first are forgotten first.
 const MOST: usize = 1000;
@@ -26,10 +26,10 @@ pub struct Waiting {
 
 /// The certificates that wait.
 #[derive(Default)]
-pub(super) struct WaitingList(Mutex<BTreeMap<(CertificateKey, String), Waiting>>);
+pub(super) struct WaitingList(Mutex<BTreeMap<(CertificateId, String), Waiting>>);
 
 impl WaitingList {
-    pub(super) fn add(&self, key: &CertificateKey, waiting: Waiting) {
+    pub(super) fn add(&self, key: &CertificateId, waiting: Waiting) {
         let mut list = self.lock();
         list.insert((key.clone(), waiting.issuer.clone()), waiting);
         if list.len() > MOST {
@@ -39,7 +39,7 @@ impl WaitingList {
     }
 
     /// Removes a certificate that goes on, with whichever CA.
-    pub(super) fn remove(&self, key: &CertificateKey) {
+    pub(super) fn remove(&self, key: &CertificateId) {
         self.lock().retain(|(known, _), _| known != key);
     }
 
@@ -50,7 +50,7 @@ impl WaitingList {
     }
 
     // A panic while the lock is held would be our bug; a list for people goes on with its present content.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(CertificateKey, String), Waiting>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(CertificateId, String), Waiting>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

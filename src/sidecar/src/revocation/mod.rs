@@ -38,8 +38,9 @@ use base::clock::Clock;
 use fetch::Fetcher;
 use leaf::Leaf;
 use list::Reading;
+use protocol::CertificateId;
 use schedule::Schedule;
-use storage::{CertificateKey, Store, StoreError};
+use storage::{Store, StoreError};
 
 /// The quiet time after a stored certificate before the lists are looked for: certificates stored meanwhile are taken
 /// along.
@@ -64,7 +65,7 @@ pub struct Revocation {
 #[derive(Default)]
 struct State {
     /// The revoked certificates found, by resolver, names and serial number.
-    revoked: BTreeMap<(CertificateKey, String), Revoked>,
+    revoked: BTreeMap<(CertificateId, String), Revoked>,
     /// The URLs of lists that failed the last time, and why.
     failing: BTreeMap<String, String>,
     fetched: u64,
@@ -166,7 +167,7 @@ impl Revocation {
             let version = certificate.pair.version.clone();
             let known = leaves.remove(&version);
             // Leaves are replaced one by one: the names of a certificate may have changed with the chain the same.
-            let leaf = known.filter(|leaf| leaf.as_ref().is_none_or(|leaf| leaf.id == certificate.facts.id));
+            let leaf = known.filter(|leaf| leaf.as_ref().is_none_or(|leaf| leaf.id == certificate.facts.id()));
             current.insert(version, leaf.unwrap_or_else(|| Leaf::of(&certificate)));
         }
         *leaves = current;
@@ -175,7 +176,7 @@ impl Revocation {
 
     /// Forgets certificates and lists that are no longer stored.
     fn forget(&self, leaves: &HashMap<String, Option<Leaf>>) {
-        let stored: HashSet<(CertificateKey, String)> = leaves.values().flatten().map(key).collect();
+        let stored: HashSet<(CertificateId, String)> = leaves.values().flatten().map(key).collect();
         let named: HashSet<&str> = leaves.values().flatten().map(|leaf| leaf.url.as_str()).collect();
         let mut state = self.state();
         let before = state.revoked.len();
@@ -235,7 +236,7 @@ impl Revocation {
 
     /// Tells the engine which certificates to replace.
     fn tell(&self) {
-        let replacement = |((_, _), revoked): (&(CertificateKey, String), &Revoked)| protocol::Replacement {
+        let replacement = |((_, _), revoked): (&(CertificateId, String), &Revoked)| protocol::Replacement {
             certificate: protocol::CertificateId { resolver: revoked.resolver.clone(), names: revoked.names.clone() },
             serial: revoked.serial.clone(),
             reason: revoked.reason.clone(),
@@ -250,8 +251,8 @@ impl Revocation {
     }
 }
 
-fn key(leaf: &Leaf) -> (CertificateKey, String) {
-    (CertificateKey::from(&leaf.id), leaf.serial.clone())
+fn key(leaf: &Leaf) -> (CertificateId, String) {
+    (leaf.id.clone(), leaf.serial.clone())
 }
 
 fn by_url(leaves: &HashMap<String, Option<Leaf>>) -> HashMap<&str, Vec<Leaf>> {
@@ -295,7 +296,7 @@ fn read_for_all(body: &[u8], url: &str, leaves: &[Leaf], now: i64) -> Result<Rea
 }
 
 /// Waits for a change of the stored certificates, and for those that follow at once; returns whether the store is open.
-async fn changed(changes: &mut Receiver<CertificateKey>) -> bool {
+async fn changed(changes: &mut Receiver<CertificateId>) -> bool {
     match changes.recv().await {
         Err(RecvError::Closed) => return false,
         Ok(_) | Err(RecvError::Lagged(_)) => {}

@@ -120,7 +120,7 @@ async fn a_failed_try_is_kept_and_a_dead_order_dropped() {
     engine.put(path::ATTEMPTS, &attempt).await.no_content();
     let state = engine.state().await;
     let kept = &state.attempts[0];
-    assert_eq!((state.orders.len(), kept.failures, kept.retry_at, kept.made_with), (1, 2, 77, Some(7)));
+    assert_eq!((state.orders.len(), kept.failures, kept.retry_at, kept.fingerprint), (1, 2, 77, Some(7)));
 
     attempt["orderIsDead"] = true.into();
     engine.put(path::ATTEMPTS, &attempt).await.no_content();

@@ -189,7 +189,7 @@ async fn traefiks_certificates_are_taken_and_its_account_is_set_aside() {
     let _sidecar = home.start().await;
     let engine = home.engine().await;
     let listed = engine.state().await.certificates;
-    assert_eq!((listed.len(), &listed[0].id), (1, &wanted));
+    assert_eq!((listed.len(), listed[0].id()), (1, wanted));
 
     let made: Account = engine.post(path::ACCOUNTS, &account()).await.json();
     assert!(made.fresh);

@@ -160,7 +160,7 @@ impl World {
         self.checks.orders = Default::default();
         for order in &state.orders {
             let now = self.time.now();
-            self.checks.orders.stored(key(&order.certificate.names), order.url.clone(), order.course.expires, now);
+            self.checks.orders.stored(key(&order.certificate.names), order.url.clone(), order.expires, now);
         }
         for order in state.orders {
             self.look_at_key(&order.url)?;
@@ -176,7 +176,7 @@ impl World {
         }
         let names = key.split(',').map(str::to_owned).collect();
         let id = protocol::CertificateId { resolver: "le".to_owned(), names };
-        let progress = self.machine.run(running.store.progress(&(&id).into())).map_err(|error| error.to_string())?;
+        let progress = self.machine.run(running.store.progress(&id)).map_err(|error| error.to_string())?;
         let kept = progress.as_ref().and_then(|progress| progress.value.key.as_ref());
         is_kept(url, csr, kept)
     }

@@ -357,7 +357,7 @@ impl World {
                 if let (Some(running), Ok(published)) =
                     (&self.running, serde_json::from_slice::<protocol::Published>(&answer.body))
                 {
-                    let id = published.certificate.id;
+                    let id = published.certificate.id();
                     let first = self
                         .first_served
                         .entry(key(&id.names))

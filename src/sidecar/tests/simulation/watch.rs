@@ -143,7 +143,7 @@ impl World {
                     let key = self.key(&order.certificate);
                     let told_at = self.told.get(&call.body).map_or(now, |(told_at, _)| *told_at);
                     self.trace.note(|| format!("   stored {} for {key}", order.url));
-                    self.checks.orders.stored(key, order.url.clone(), order.course.expires, told_at);
+                    self.checks.orders.stored(key, order.url.clone(), order.expires, told_at);
                     self.note_saved(is_done && !is_unsaved);
                     self.look_at_key(&order.url)?;
                 }

@@ -76,7 +76,7 @@ impl Export {
                 Err(main) => report.problems.push(format!(
                     "a certificate of the resolver {} has the main name {main:?}, which can't be a directory's; it is \
                      not exported",
-                    certificate.facts.id.resolver
+                    certificate.facts.resolver
                 )),
             }
         }

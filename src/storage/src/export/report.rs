@@ -37,7 +37,7 @@ pub struct Exported {
 
 impl Exported {
     pub(super) fn new(directory: PathBuf, certificate: &Certificate) -> Self {
-        let id = certificate.facts.id.clone();
+        let id = certificate.facts.id();
         Self { directory, resolver: id.resolver, names: id.names, not_after: certificate.facts.not_after }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::digest;
 
-use crate::{Certificate, CertificateKey};
+use crate::Certificate;
 use pki::Name;
 
 /// How much of the hash tells directories of one name apart. With 32 bits a thousand of them don't meet.
@@ -23,7 +23,7 @@ pub struct Selection {
 impl Selection {
     /// Whether this one is wanted.
     pub(super) fn has(&self, certificate: &Certificate) -> bool {
-        let id = &certificate.facts.id;
+        let id = &certificate.facts.id();
         let of_resolver = self.resolver.as_ref().is_none_or(|resolver| *resolver == id.resolver);
         of_resolver && (self.domains.is_empty() || self.domains.iter().any(|domain| is_for(certificate, domain)))
     }
@@ -36,7 +36,7 @@ impl Selection {
 }
 
 fn is_for(certificate: &Certificate, domain: &Name) -> bool {
-    let names = certificate.facts.id.names.iter().chain(&certificate.pair.names);
+    let names = certificate.facts.names.iter().chain(&certificate.pair.names);
     names.filter_map(|name| Name::parse(name)).any(|name| name == *domain || name.covers(domain))
 }
 
@@ -48,13 +48,13 @@ fn is_for(certificate: &Certificate, domain: &Name) -> bool {
 pub(super) fn directories<'a>(certificates: &[&'a Certificate]) -> Vec<(Result<String, String>, &'a Certificate)> {
     let mut by_name: BTreeMap<Result<String, String>, Vec<&Certificate>> = BTreeMap::new();
     for certificate in certificates {
-        let main = certificate.facts.id.names.first().map_or("", String::as_str);
+        let main = certificate.facts.names.first().map_or("", String::as_str);
         by_name.entry(directory(main)).or_default().push(certificate);
     }
     let mut named = Vec::new();
     for (name, mut certificates) in by_name {
         certificates.sort_by_cached_key(|certificate| {
-            let id = &certificate.facts.id;
+            let id = &certificate.facts.id();
             (Reverse(id.names.len()), id.resolver.clone(), id.names.clone())
         });
         for (place, certificate) in certificates.into_iter().enumerate() {
@@ -75,9 +75,9 @@ fn directory(main: &str) -> Result<String, String> {
 }
 
 fn suffix(certificate: &Certificate) -> String {
-    let key = CertificateKey::from(&certificate.facts.id);
+    let key = certificate.facts.id().canonical();
     let mut context = digest::Context::new(&digest::SHA256);
-    for text in [&key.resolver].into_iter().chain(key.names()) {
+    for text in [&key.resolver].into_iter().chain(&key.names) {
         context.update(text.as_bytes());
         context.update(&[0]);
     }

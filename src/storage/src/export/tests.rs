@@ -10,7 +10,7 @@ use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{CertificateKey, Change, Claim, Fence, FileStore, LeaseBounds, Revision, Store};
+use crate::{Change, Claim, Fence, FileStore, LeaseBounds, Revision, Store};
 use base::clock::Clock;
 use pki::{Name, Pair, chain};
 
@@ -39,7 +39,7 @@ impl Desk {
     }
 
     async fn put(&self, certificate: &Certificate) {
-        let key = CertificateKey::from(&certificate.facts.id);
+        let key = certificate.facts.id();
         let expected = Revision::of(self.store.certificate(&key).await.unwrap().as_ref());
         let change = Change::Certificate { expected, certificate: certificate.clone() };
         self.store.commit(self.fence, vec![change]).await.unwrap();
@@ -331,7 +331,7 @@ async fn of_several_storages_each_resolvers_own_one_counts() {
     let store = FileStore::open(&both, LeaseBounds::default(), Clock::system()).unwrap();
     let fence = Fence(store.claim(Claim { holder: "a".into(), epoch: 2, ttl: Duration::ZERO }).await.unwrap().fence);
     let renewed = certificate("le", &["a.example"]);
-    let key = CertificateKey::from(&renewed.facts.id);
+    let key = renewed.facts.id();
     let expected = Revision::of(store.certificate(&key).await.unwrap().as_ref());
     store.commit(fence, vec![Change::Certificate { expected, certificate: renewed.clone() }]).await.unwrap();
     assert_eq!(directories(&export.run().unwrap().written), ["a.example"]);

@@ -14,7 +14,7 @@ use super::schema::{self, Damage};
 use super::{import, ledgers, progress};
 use crate::record::{CaOrigin, Certificate, Progress};
 use crate::{Account, Change, CommitError, Revision, Versioned};
-use pki::CertificateKey;
+use protocol::CertificateId;
 
 /// What is stored.
 #[derive(Clone, Default)]
@@ -37,7 +37,7 @@ impl Document {
 pub(super) struct Resolver {
     pub(super) accounts: Accounts,
     pub(super) certificates: Vec<Slot>,
-    pub(super) progress: BTreeMap<Arc<CertificateKey>, Arc<Versioned<Progress>>>,
+    pub(super) progress: BTreeMap<Arc<CertificateId>, Arc<Versioned<Progress>>>,
     pub(super) ledgers: Ledgers,
     /// Members that other tools wrote.
     pub(super) extra: Map<String, Value>,
@@ -52,7 +52,7 @@ impl Resolver {
         for slot in &self.certificates {
             let Slot::Certificate(stored) = slot else { continue };
             let facts = &stored.versioned.value.facts;
-            serials.insert(CertificateKey::from(&facts.id), &facts.serial);
+            serials.insert(facts.id(), &facts.serial);
         }
         self.progress.retain(|key, entry| {
             let Progress { renewal, unwanted, .. } = &entry.value;
@@ -97,7 +97,7 @@ pub(super) struct Stored {
 pub(super) struct Book {
     document: Document,
     /// Where a certificate is in its resolver's list.
-    places: HashMap<CertificateKey, usize>,
+    places: HashMap<CertificateId, usize>,
     /// Counts changes; every record's revision is the count at its last change.
     count: u64,
 }
@@ -119,7 +119,7 @@ impl Book {
             let slots = import::certificates(&name, read.certificates);
             for (place, slot) in slots.iter().enumerate() {
                 let Slot::Certificate(stored) = slot else { continue };
-                book.places.insert((&stored.versioned.value.facts.id).into(), place);
+                book.places.insert(stored.versioned.value.facts.id(), place);
             }
             resolver.certificates = slots;
             resolver.forget_what_is_gone();
@@ -154,7 +154,7 @@ impl Book {
         self.document.resolvers.get(resolver)?.accounts.find(ca, eab_kid)
     }
 
-    pub(super) fn certificate(&self, key: &CertificateKey) -> Option<&Versioned<Certificate>> {
+    pub(super) fn certificate(&self, key: &CertificateId) -> Option<&Versioned<Certificate>> {
         Some(&self.stored(key)?.versioned)
     }
 
@@ -166,7 +166,7 @@ impl Book {
         })
     }
 
-    pub(super) fn progress(&self, key: &CertificateKey) -> Option<&Versioned<Progress>> {
+    pub(super) fn progress(&self, key: &CertificateId) -> Option<&Versioned<Progress>> {
         self.document.resolvers.get(&key.resolver)?.progress.get(key).map(AsRef::as_ref)
     }
 
@@ -222,7 +222,7 @@ impl Book {
     }
 
     /// Makes changes that are [`Book::needed`], and gives the keys of certificates that changed.
-    pub(super) fn make(&mut self, changes: Vec<Change>) -> Vec<CertificateKey> {
+    pub(super) fn make(&mut self, changes: Vec<Change>) -> Vec<CertificateId> {
         let mut changed = Vec::new();
         for change in changes {
             self.count += 1;
@@ -247,7 +247,7 @@ impl Book {
                 (same, Revision::of(found.as_ref()), *expected)
             }
             Change::Certificate { expected, certificate } => {
-                let found = self.certificate(&(&certificate.facts.id).into());
+                let found = self.certificate(&certificate.facts.id());
                 (found.is_some_and(|found| found.value.is_same(certificate)), Revision::of(found), *expected)
             }
             Change::Ledger { resolver, ca, expected, ledger } => {
@@ -256,7 +256,7 @@ impl Book {
                 (same, Revision::of(found), *expected)
             }
             Change::Progress { expected, progress } => {
-                let found = self.progress(&(&progress.id).into());
+                let found = self.progress(&progress.id);
                 let same = found.map_or(progress.is_empty(), |found| found.value == *progress);
                 (same, Revision::of(found), *expected)
             }
@@ -268,8 +268,8 @@ impl Book {
         self.document.resolvers.entry(resolver.to_owned()).or_default().accounts.put(resolver, revision, account);
     }
 
-    fn set_certificate(&mut self, certificate: Certificate) -> CertificateKey {
-        let key = CertificateKey::from(&certificate.facts.id);
+    fn set_certificate(&mut self, certificate: Certificate) -> CertificateId {
+        let key = certificate.facts.id();
         let versioned = Versioned { revision: Revision(self.count), value: certificate };
         let stored = match self.stored(&key) {
             Some(old) => Stored {
@@ -302,7 +302,7 @@ impl Book {
     }
 
     fn set_progress(&mut self, progress: Progress) {
-        let key = CertificateKey::from(&progress.id);
+        let key = progress.id.clone();
         let entries = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().progress;
         if progress.is_empty() {
             entries.remove(&key);
@@ -311,7 +311,7 @@ impl Book {
         }
     }
 
-    fn stored(&self, key: &CertificateKey) -> Option<&Arc<Stored>> {
+    fn stored(&self, key: &CertificateId) -> Option<&Arc<Stored>> {
         let place = self.places.get(key)?;
         match self.document.resolvers.get(&key.resolver)?.certificates.get(*place)? {
             Slot::Certificate(stored) => Some(stored),

@@ -15,18 +15,21 @@ use super::schema::{self, CertificateIn};
 use crate::record::Certificate;
 use crate::{Revision, Versioned};
 use base::parallel::in_parallel;
-use pki::{CertificateKey, Name, Pair, chain};
+use pki::Name;
+use pki::Pair;
+use pki::chain;
+use protocol::CertificateId;
 
 /// Reads a resolver's list. What can't be read is named in the log and stays as it was; so do those that another
 /// certificate of the same names outlasts.
 pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
     let parsed = in_parallel(&values, |value| certificate(resolver, value.clone()));
-    let mut best: HashMap<CertificateKey, (usize, i64)> = HashMap::new();
+    let mut best: HashMap<CertificateId, (usize, i64)> = HashMap::new();
     for (place, stored) in parsed.iter().enumerate() {
         match stored {
             Ok(stored) => {
                 let facts = &stored.versioned.value.facts;
-                let entry = best.entry((&facts.id).into()).or_insert((place, facts.not_after));
+                let entry = best.entry(facts.id()).or_insert((place, facts.not_after));
                 if facts.not_after > entry.1 {
                     *entry = (place, facts.not_after);
                 }
@@ -37,7 +40,7 @@ pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
         }
     }
     let slot = |(place, (stored, value)): (usize, (Result<Stored, String>, Value))| match stored {
-        Ok(stored) if best.get(&(&stored.versioned.value.facts.id).into()).is_some_and(|(at, _)| *at == place) => {
+        Ok(stored) if best.get(&stored.versioned.value.facts.id()).is_some_and(|(at, _)| *at == place) => {
             Slot::Certificate(Arc::new(stored))
         }
         Ok(_) | Err(_) => Slot::Kept(Arc::new(value)),

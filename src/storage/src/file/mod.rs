@@ -61,7 +61,7 @@ use super::{
 };
 use base::clock::Clock;
 use one::{OneFile, Opened};
-use pki::CertificateKey;
+use protocol::CertificateId;
 
 /// How many changes a watcher may lag behind before it has to read all again.
 const WATCH_QUEUE: usize = 1024;
@@ -80,7 +80,7 @@ pub struct FileStore {
     files: Vec<Arc<OneFile>>,
     desk: Mutex<Desk>,
     clock: Clock,
-    changed: broadcast::Sender<CertificateKey>,
+    changed: broadcast::Sender<CertificateId>,
 }
 
 /// What is one for all files. Who makes a change holds it until the change is made, so that nobody takes the lease in
@@ -184,7 +184,7 @@ impl FileStore {
     }
 
     /// A certificate in a file where its resolver's no longer are. It is not in the one where they are now.
-    fn stray(&self, key: &CertificateKey) -> Option<Versioned<Certificate>> {
+    fn stray(&self, key: &CertificateId) -> Option<Versioned<Certificate>> {
         let found = self.files.iter().find_map(|file| Some(file.book().certificate(key)?.value.clone()));
         found.map(|value| Versioned { revision: Revision::ABSENT, value })
     }
@@ -232,7 +232,7 @@ impl Store for FileStore {
 
     fn certificate<'a>(
         &'a self,
-        key: &'a CertificateKey,
+        key: &'a CertificateId,
     ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>> {
         let found = self.file_of(&key.resolver).book().certificate(key).cloned();
         ready(Ok(found.or_else(|| self.stray(key)))).boxed()
@@ -242,14 +242,14 @@ impl Store for FileStore {
         let (mut certificates, mut strays) = (Vec::new(), HashSet::new());
         for file in &self.files {
             for certificate in file.book().certificates() {
-                if Arc::ptr_eq(self.file_of(&certificate.facts.id.resolver), file) {
+                if Arc::ptr_eq(self.file_of(&certificate.facts.resolver), file) {
                     certificates.push(certificate.clone());
                 } else {
-                    strays.insert(CertificateKey::from(&certificate.facts.id));
+                    strays.insert(certificate.facts.id());
                 }
             }
         }
-        let is_stray = |key: &CertificateKey| self.file_of(&key.resolver).book().certificate(key).is_none();
+        let is_stray = |key: &CertificateId| self.file_of(&key.resolver).book().certificate(key).is_none();
         let found = strays.iter().filter(|key| is_stray(key)).filter_map(|key| self.stray(key));
         certificates.extend(found.map(|found| found.value));
         ready(Ok(certificates)).boxed()
@@ -257,7 +257,7 @@ impl Store for FileStore {
 
     fn progress<'a>(
         &'a self,
-        key: &'a CertificateKey,
+        key: &'a CertificateId,
     ) -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>> {
         ready(Ok(self.file_of(&key.resolver).book().progress(key).cloned())).boxed()
     }
@@ -313,7 +313,7 @@ impl Store for FileStore {
         self.desk().lease.status(Instant::now())
     }
 
-    fn watch(&self) -> broadcast::Receiver<CertificateKey> {
+    fn watch(&self) -> broadcast::Receiver<CertificateId> {
         self.changed.subscribe()
     }
 

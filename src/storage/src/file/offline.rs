@@ -10,7 +10,7 @@ use super::{OpenError, Storages, adopt, read_all};
 use crate::record::{CaOrigin, Certificate};
 use crate::{Account, Change, CommitError, Versioned};
 use base::clock::Clock;
-use pki::CertificateKey;
+use protocol::CertificateId;
 
 /// The files of all resolvers, held as a sidecar would hold them.
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Offline {
     }
 
     /// The certificate of these names.
-    pub fn certificate(&self, key: &CertificateKey) -> Option<&Versioned<Certificate>> {
+    pub fn certificate(&self, key: &CertificateId) -> Option<&Versioned<Certificate>> {
         self.file_of(&key.resolver)?.book.certificate(key)
     }
 

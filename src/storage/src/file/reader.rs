@@ -11,7 +11,6 @@ use super::document::Book;
 use super::open_error::OpenError;
 use super::storages::Storages;
 use crate::record::Certificate;
-use pki::CertificateKey;
 
 /// The certificates as they were read last.
 pub struct Reader {
@@ -67,10 +66,10 @@ fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, Op
     let mut found = HashMap::new();
     for (place, resolvers, book) in &books {
         for certificate in book.certificates() {
-            let resolver = &certificate.facts.id.resolver;
+            let resolver = &certificate.facts.resolver;
             let has_own = || files.iter().any(|(_, resolvers)| resolvers.contains(resolver));
             let belongs_here = resolvers.contains(resolver) || (*place == 0 && !has_own());
-            let entry = found.entry(CertificateKey::from(&certificate.facts.id));
+            let entry = found.entry(certificate.facts.id());
             if belongs_here {
                 entry.insert_entry(certificate.clone());
             } else {

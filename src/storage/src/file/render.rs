@@ -45,7 +45,7 @@ impl Serialize for Slot {
             Self::Kept(value) => return value.serialize(serializer),
         };
         let certificate = &stored.versioned.value;
-        let (main, sans) = certificate.facts.id.names.split_first().map_or(("", &[][..]), |(main, sans)| (main, sans));
+        let (main, sans) = certificate.facts.names.split_first().map_or(("", &[][..]), |(main, sans)| (main, sans));
         CertificateOut {
             domain: DomainOut { main, sans, extra: &stored.extra_of_domain },
             certificate: Base64Of(&certificate.pair.chain_pem),

@@ -180,55 +180,25 @@ pub(super) struct DomainOut<'a> {
     pub(super) extra: &'a Map<String, Value>,
 }
 
-/// What is in progress for a certificate.
+/// The records of one certificate that are in progress. They leave the certificate out, which is the entry's key.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProgressEntry {
     pub(super) names: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) order: Option<OrderEntry>,
+    pub(super) order: Option<protocol::Order>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pending_key: Option<PendingKeyEntry>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) attempt: Option<AttemptEntry>,
+    pub(super) attempt: Option<protocol::Attempt>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) begun: Option<Begun>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) counted: Vec<CountedAt>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) renewal: Option<RenewalEntry>,
+    pub(super) renewal: Option<protocol::Renewal>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) unwanted: Option<UnwantedEntry>,
-}
-
-/// What a CA said of a certificate's renewal.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct RenewalEntry {
-    pub(super) serial: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) issued_by: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) ca_server: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) other_ca: Option<protocol::OtherCa>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) suggestion: Option<protocol::Suggestion>,
-    #[serde(default)]
-    pub(super) ask_at: i64,
-    #[serde(default)]
-    pub(super) hurries: u32,
-    #[serde(default)]
-    pub(super) rest_until: i64,
-}
-
-/// That nothing wants a certificate.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct UnwantedEntry {
-    pub(super) since: i64,
-    #[serde(default)]
-    pub(super) said: bool,
+    pub(super) unwanted: Option<protocol::Unwanted>,
 }
 
 /// A ledger, without a copy of it.
@@ -247,21 +217,6 @@ impl<'de> Deserialize<'de> for LedgerEntry {
     }
 }
 
-/// An order that the CA has created.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct OrderEntry {
-    pub(super) url: String,
-    pub(super) ca_server: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) issuer: Option<String>,
-    pub(super) created: i64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) failed_ways: Vec<protocol::FailedWay>,
-    #[serde(flatten)]
-    pub(super) course: protocol::Course,
-}
-
 /// The key of a certificate that is not there yet.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -270,25 +225,6 @@ pub(super) struct PendingKeyEntry {
     pub(super) key_type: String,
     /// Base64 of PKCS#8 DER. Secret.
     pub(super) key: String,
-}
-
-/// What came of the last failed try.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct AttemptEntry {
-    pub(super) failures: u32,
-    pub(super) retry_at: i64,
-    pub(super) reason: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) made_with: Option<u32>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(super) has_named_replaced: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) permanent: Option<protocol::Permanent>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) failed_ways: Vec<protocol::FailedWay>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) elsewhere: Vec<protocol::Elsewhere>,
 }
 
 /// A text that is written in base64, without a copy of it.

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -73,10 +75,8 @@ fn order(resolver: &str, name: &str) -> Change {
         certificate: id.clone(),
         url,
         ca_server: "https://ca.example".into(),
-        issuer: None,
         created: 1,
-        failed_ways: Vec::new(),
-        course: protocol::Course::default(),
+        ..protocol::Order::default()
     };
     Change::Progress { expected: Revision::ABSENT, progress: Progress { order: Some(order), ..Progress::none(id) } }
 }
@@ -96,7 +96,7 @@ fn new(certificate: &Certificate) -> Change {
 async fn listed(store: &FileStore) -> Vec<(String, String)> {
     let certificates = store.certificates().await.unwrap().into_iter();
     let mut listed: Vec<_> = certificates
-        .map(|certificate| (certificate.facts.id.resolver.clone(), certificate.facts.id.names[0].clone()))
+        .map(|certificate| (certificate.facts.resolver.clone(), certificate.facts.names[0].clone()))
         .collect();
     listed.sort();
     listed
@@ -144,7 +144,7 @@ async fn a_failed_try_keeps_what_it_was_made_with_and_an_older_one_remembers_not
 
     let store = desk.open();
     let read = store.all_progress().await.unwrap();
-    let mut made_with: Vec<_> = read.iter().map(|progress| progress.attempt.as_ref().unwrap().made_with).collect();
+    let mut made_with: Vec<_> = read.iter().map(|progress| progress.attempt.as_ref().unwrap().fingerprint).collect();
     made_with.sort();
     assert_eq!(made_with, [None, Some(u32::MAX)]);
 
@@ -249,7 +249,7 @@ async fn a_resolver_that_gets_a_file_of_its_own_takes_along_what_it_has() {
     assert_eq!(listed(&store).await, names(&[("le", "a.example"), ("x", "a.example")]));
     assert_eq!(store.all_progress().await.unwrap().len(), 1);
 
-    let key = CertificateKey::from(&certificate("le", "a.example").facts.id);
+    let key = certificate("le", "a.example").facts.id();
     let expected = Revision::of(store.certificate(&key).await.unwrap().as_ref());
     let renewed = certificate("le", "a.example");
     let change = Change::Certificate { expected, certificate: renewed.clone() };
@@ -275,7 +275,7 @@ async fn a_certificate_in_a_file_of_others_is_served_and_renewed_where_it_belong
 
     desk.own = vec!["le"];
     let store = desk.open();
-    let key = CertificateKey::from(&old.facts.id);
+    let key = old.facts.id();
     let found = store.certificate(&key).await.unwrap().unwrap();
     assert!(found.value.is_same(&old) && found.revision == Revision::ABSENT);
     assert_eq!(listed(&store).await, names(&[("le", "a.example")]));
@@ -324,4 +324,91 @@ fn a_file_that_root_changes_stays_its_owners() {
         let metadata = fs::metadata(path).unwrap();
         assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o777), (SOMEBODY, SOMEBODY, 0o600));
     }
+}
+
+/// Every field of the records in progress, as versions with records of their own wrote them.
+#[tokio::test]
+async fn every_field_of_an_earlier_versions_file_is_read_and_written_again() {
+    let desk = Desk::new(&[]);
+    let under_way = json!({
+        "url": "https://ca.example/order/1",
+        "caServer": "https://ca.example/directory",
+        "issuer": "other",
+        "created": 1,
+        "failedWays": [{"name": "a.example", "challenge": "tls-alpn-01"}, {"name": "a.example", "challenge": "of-a-newer-version"}],
+        "finalize": "https://ca.example/order/1/finalize",
+        "authorizations": ["https://ca.example/authz/1"],
+        "expires": 2,
+        "notAfter": 3,
+        "reached": 4,
+        "resumptions": 5,
+        "refusals": 6,
+        "waits": 7,
+        "complaint": "a.example: http-01: no route",
+    });
+    let permanent = json!({"since": 7, "hurries": 2});
+    let attempt = json!({
+        "failures": 1,
+        "retryAt": 77,
+        "reason": "no",
+        "madeWith": u32::MAX,
+        "hasNamedReplaced": true,
+        "permanent": permanent,
+        "failedWays": [{"name": "a.example", "challenge": "http-01"}],
+        "elsewhere": [{"resolver": "other", "failures": 3, "retryAt": 78, "permanent": permanent}],
+    });
+    let begun = json!({
+        "count": 1,
+        "since": 1000,
+        "fence": 9,
+        "permitted": {
+            "issuer": "other",
+            "caServer": "https://ca.example/directory",
+            "placesOrder": true,
+            "renews": true,
+            "replaces": true,
+            "insteadOf": "https://ca.example/order/0",
+        },
+        "failures": "5/1h",
+    });
+    let pending_key = json!({"order": "https://ca.example/order/1", "keyType": "EC256", "key": "AQID"});
+    let entry = json!({
+        "names": ["b.example", "a.example"],
+        "order": under_way,
+        "pendingKey": pending_key,
+        "attempt": attempt,
+        "begun": begun,
+    });
+    let certificate = certificate("le", "a.example");
+    let renewal = json!({
+        "serial": certificate.facts.serial,
+        "issuedBy": "other",
+        "caServer": "https://ca.example/directory",
+        "otherCa": {"caServer": "https://other.example/directory", "atOnce": true},
+        "suggestion": {"start": 1, "end": 3, "renewAt": 2, "explanation": "https://ca.example/why"},
+        "askAt": 4,
+        "hurries": 5,
+        "restUntil": 6,
+    });
+    let of_stored = json!({"names": ["a.example"], "renewal": renewal, "unwanted": {"since": 7, "said": true}});
+    let limits = json!({"orders": "300/3h", "certificates": "50/7d", "duplicates": "5/7d", "failures": "5/1h"});
+    let ledger = json!({"orders": i64::MAX, "limits": limits});
+    let stored = json!({
+        "domain": {"main": "a.example"},
+        "certificate": BASE64.encode(certificate.pair.chain_pem.as_bytes()),
+        "key": BASE64.encode(certificate.pair.key_pem.as_bytes()),
+        "Store": "default",
+    });
+    let ours = json!({"leaseFence": 3, "progress": [of_stored, entry], "ledgers": {"ca.example": ledger}, "x": 1});
+    desk.write("acme.json", &json!({"le": {"Certificates": [stored], "EnvoyAutocert": ours}}).to_string());
+
+    let store = desk.open();
+    let fence = hold(&store).await;
+    store.commit(fence, vec![order("le", "new.example")]).await.unwrap();
+    let written = desk.read("acme.json")["le"]["EnvoyAutocert"].clone();
+    for expected in [&entry, &of_stored] {
+        let found = written["progress"].as_array().unwrap().iter().find(|found| found["names"] == expected["names"]);
+        assert_eq!(found, Some(expected));
+    }
+    assert_eq!((&written["ledgers"]["ca.example"], &written["x"]), (&ledger, &json!(1)));
 }

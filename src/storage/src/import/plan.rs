@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use config::test_system;
+use acme::test_system;
 
 use super::found::{Found, FoundAccount, FoundCertificate};
 use super::report::{AccountLine, CertificateLine, Outcome, day};
-use crate::{Account, CaOrigin, Certificate, CertificateKey, Change, Offline, Registration, Revision};
+use crate::{Account, CaOrigin, Certificate, Change, Offline, Registration, Revision};
 use base::parallel::in_parallel;
 use pki::chain::{self, MAX_CHAIN_BYTES, Refusal};
-use pki::{Name, Pair};
+use protocol::CertificateId;
 
 /// What an account that can't be taken costs: one request of the engine's.
 const NEW_ACCOUNT: &str = "a new account is registered at the next order";
@@ -64,7 +64,7 @@ impl Plan {
             let line = match judged {
                 Ok(certificate) => {
                     let mut line = CertificateLine::of(found.place.clone(), certificate, rules.now);
-                    let best = best.get(&CertificateKey::from(&certificate.facts.id));
+                    let best = best.get(&certificate.facts.id());
                     let best = best.copied().unwrap_or(certificate);
                     has_usable |= self.certificate(&mut line, certificate, best, storage, rules);
                     line
@@ -88,7 +88,7 @@ impl Plan {
         storage: &Offline,
         rules: Rules,
     ) -> bool {
-        let stored = storage.certificate(&(&certificate.facts.id).into());
+        let stored = storage.certificate(&certificate.facts.id());
         if !std::ptr::eq(certificate, best) {
             let (tests, until) = (put_back(certificate, best), day(best.pair.not_after));
             line.leave_out(format!("{tests}another one of the same names is valid until {until}"));
@@ -167,10 +167,10 @@ fn cleaned(name: &str) -> String {
 }
 
 /// The best one of each set of names.
-fn best<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> BTreeMap<CertificateKey, &'a Certificate> {
-    let mut best: BTreeMap<CertificateKey, &Certificate> = BTreeMap::new();
+fn best<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> BTreeMap<CertificateId, &'a Certificate> {
+    let mut best: BTreeMap<CertificateId, &Certificate> = BTreeMap::new();
     for certificate in certificates {
-        let held = best.entry((&certificate.facts.id).into()).or_insert(certificate);
+        let held = best.entry(certificate.facts.id()).or_insert(certificate);
         if rank(certificate) > rank(held) {
             *held = certificate;
         }

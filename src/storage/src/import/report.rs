@@ -89,8 +89,8 @@ impl CertificateLine {
     pub(super) fn of(place: String, certificate: &Certificate, now: i64) -> Self {
         Self {
             place,
-            resolver: Some(certificate.facts.id.resolver.clone()),
-            names: certificate.facts.id.names.clone(),
+            resolver: Some(certificate.facts.resolver.clone()),
+            names: certificate.facts.names.clone(),
             not_after: Some(certificate.pair.not_after),
             expired: certificate.pair.not_after < now,
             outcome: Outcome::Imported,

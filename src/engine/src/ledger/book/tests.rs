@@ -2,8 +2,6 @@
 
 #![allow(clippy::arithmetic_side_effects, clippy::unwrap_used)]
 
-use std::time::Duration;
-
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -16,7 +14,7 @@ const HOUR: i64 = 3600 * SECOND;
 const DAY: i64 = 24 * HOUR;
 
 fn limit(count: u32, seconds: u64) -> Option<Limit> {
-    Some(Limit { count, window: Duration::from_secs(seconds) })
+    Some(Limit { count, window_seconds: seconds })
 }
 
 /// Three orders in a minute, two new certificates in an hour, one of the same names in two hours, two failures in a
@@ -306,7 +304,7 @@ mod properties {
         #[expect(clippy::cast_precision_loss, reason = "the numbers of the test are small")]
         fn takes(&mut self, limit: Limit, now: i64) -> bool {
             let most = f64::from(limit.count);
-            let back = (now - self.at) as f64 * most / limit.window.as_millis() as f64;
+            let back = (now - self.at) as f64 * most / (limit.window_seconds * 1000) as f64;
             self.tokens = most.min(self.tokens + back);
             self.at = now;
             self.tokens -= 1.0;
@@ -322,7 +320,7 @@ mod properties {
             seconds in 1_u64..10_000,
             waits in prop::collection::vec(0_i64..2_000_000, 1..200),
         ) {
-            let limit = Limit { count, window: Duration::from_secs(seconds) };
+            let limit = Limit { count, window_seconds: seconds };
             let mut kept = Kept::new(Limits { orders: Some(limit), ..Limits::default() });
             let mut ca = Textbook { tokens: f64::from(count), at: NOW };
             let (names, mut now, mut granted) = (names(&["a.example"]), NOW, Vec::new());

@@ -6,22 +6,28 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+use acme::Challenge;
+use acme::ChallengeType;
+use acme::certificate::Chains;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World, renewal_id};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Config, Eab, Resolver};
-use engine::vault::{
-    Account, Asking, Attempt, Certificate, CertificateId, Chains, Challenge, ChallengeType, Inventory, Pause,
-    PendingOrder, Permission, Published, Registration, Renewal, Unwanted, Vault, VaultError,
-};
+use engine::vault::{Vault, VaultError};
 use engine::{self, Event, Observer, WantsFeed};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
+use protocol::{
+    Account, Attempt, CertificateId, Order, Pause, Permit, PermitRequest, Published, Registration, Renewal, SecretText,
+    State, StoredCertificate, Unwanted,
+};
 
 /// A vault in memory. It outlives engines, as the sidecar does.
 pub struct Keeper {
     pub web: Web,
-    pub stored: RefCell<Inventory>,
+    pub stored: RefCell<State>,
     pub attempts: RefCell<Vec<Attempt>>,
-    pub publications: RefCell<Vec<Certificate>>,
+    pub publications: RefCell<Vec<StoredCertificate>>,
     pub away: Cell<bool>,
     pub refuses_chains: Cell<bool>,
     /// The challenges whose answers it can't make.
@@ -53,7 +59,7 @@ pub struct Keeper {
 }
 
 /// What may be asked.
-type Allows = dyn Fn(&str, bool, i64) -> Permission;
+type Allows = dyn Fn(&str, bool, i64) -> Permit;
 
 /// The CA's directory, the resolver, and the external account.
 type AccountName = (String, String, Option<String>);
@@ -73,7 +79,7 @@ impl Vault for Keeper {
         self.tenure.get()
     }
 
-    async fn inventory(&self) -> Result<Inventory, VaultError> {
+    async fn state(&self) -> Result<State, VaultError> {
         self.reach().await?;
         Ok(self.stored.borrow().clone())
     }
@@ -91,7 +97,8 @@ impl Vault for Keeper {
             accounts.push((name, StoredAccount::default()));
         }
         let scalar = [9 + u8::try_from(place).unwrap(); 32];
-        let key = SecretKey::from_slice(&scalar).unwrap().to_pkcs8_der().unwrap().as_bytes().to_vec();
+        let key = SecretKey::from_slice(&scalar).unwrap().to_pkcs8_der().unwrap();
+        let key = SecretText::new(URL_SAFE_NO_PAD.encode(key.as_bytes()));
         let (url, contact) = accounts[place].1.clone();
         Ok(Account { key, fresh: known.is_none(), url, contact })
     }
@@ -112,14 +119,13 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn permit(&self, asking: Asking<'_>) -> Result<Permission, VaultError> {
+    async fn permit(&self, request: PermitRequest) -> Result<Permit, VaultError> {
         self.reach().await?;
         self.world.sleep(self.permit_takes.get()).await;
         let now = self.world.now_millis() / 1000;
-        let permission = (self.allows.borrow())(&asking.issuer.name, asking.places_order, now);
-        let is_granted = permission == Permission::Granted;
-        self.permits.borrow_mut().push((asking.id.clone(), asking.issuer.name.clone(), is_granted));
-        Ok(permission)
+        let permit = (self.allows.borrow())(&request.issuer, request.places_order, now);
+        self.permits.borrow_mut().push((request.certificate, request.issuer, permit.granted));
+        Ok(permit)
     }
 
     async fn pause(&self, pause: Pause) -> Result<(), VaultError> {
@@ -132,7 +138,7 @@ impl Vault for Keeper {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         for renewal in renewals {
-            stored.renewals.retain(|old| old.id != renewal.id);
+            stored.renewals.retain(|old| old.certificate != renewal.certificate);
             stored.renewals.push(renewal);
         }
         Ok(())
@@ -142,16 +148,16 @@ impl Vault for Keeper {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         for unwanted in unwanted {
-            stored.unwanted.retain(|old| old.id != unwanted.id);
+            stored.unwanted.retain(|old| old.certificate != unwanted.certificate);
             stored.unwanted.push(unwanted);
         }
         Ok(())
     }
 
-    async fn save_order(&self, order: PendingOrder) -> Result<(), VaultError> {
+    async fn save_order(&self, order: Order) -> Result<(), VaultError> {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
-        stored.orders.retain(|old| old.id != order.id);
+        stored.orders.retain(|old| old.certificate != order.certificate);
         stored.orders.push(order);
         Ok(())
     }
@@ -160,9 +166,9 @@ impl Vault for Keeper {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         if attempt.order_is_dead {
-            stored.orders.retain(|order| order.id != attempt.id);
+            stored.orders.retain(|order| order.certificate != attempt.certificate);
         }
-        stored.attempts.retain(|old| old.id != attempt.id);
+        stored.attempts.retain(|old| old.certificate != attempt.certificate);
         stored.attempts.push(attempt.clone());
         self.attempts.borrow_mut().push(attempt);
         Ok(())
@@ -190,30 +196,33 @@ impl Vault for Keeper {
         if self.refuses_chains.get() || made.csr != order.as_bytes() {
             return Err(VaultError::Refused("the chain's key is not the order's".into()));
         }
-        let certificate = Certificate {
-            id: id.clone(),
+        let certificate = StoredCertificate {
+            resolver: id.resolver.clone(),
+            names: id.names.clone(),
             not_before: made.not_before,
             not_after: made.not_after,
             serial: made.serial.to_string(),
             issuer: made.issuer.clone(),
             renewal_id: Some(renewal_id(made.serial)),
+            ..StoredCertificate::default()
         };
         let other_chains = match preferred {
             Some(_) if chosen.is_none() => offered.iter().map(|made| made.issuer.clone()).collect(),
             _ => Vec::new(),
         };
         let mut stored = self.stored.borrow_mut();
-        stored.certificates.retain(|old| old.id != *id);
+        stored.certificates.retain(|old| old.id() != *id);
         stored.certificates.push(certificate.clone());
-        stored.renewals.retain(|renewal| renewal.id != *id);
+        stored.renewals.retain(|renewal| renewal.certificate != *id);
         let (serial, ca_server) = (certificate.serial.clone(), Some(issuer.ca_server.clone()));
         let issued_by = (issuer.name != id.resolver).then(|| issuer.name.clone());
-        stored.renewals.push(Renewal { id: id.clone(), serial, issued_by, ca_server, ..Renewal::default() });
-        let order = stored.orders.iter().find(|order| order.id == *id).map(|order| order.failed_ways.clone());
-        stored.orders.retain(|order| order.id != *id);
-        stored.attempts.retain(|attempt| attempt.id != *id);
-        if let Some(failed_ways) = order.filter(|failed_ways| !failed_ways.is_empty()) {
-            stored.attempts.push(Attempt { id: id.clone(), failed_ways, ..Attempt::default() });
+        stored.renewals.push(Renewal { certificate: id.clone(), serial, issued_by, ca_server, ..Renewal::default() });
+        let order =
+            stored.orders.iter().find(|order| order.certificate == *id).map(|order| order.failed_challenges.clone());
+        stored.orders.retain(|order| order.certificate != *id);
+        stored.attempts.retain(|attempt| attempt.certificate != *id);
+        if let Some(failed_challenges) = order.filter(|failed_challenges| !failed_challenges.is_empty()) {
+            stored.attempts.push(Attempt { certificate: id.clone(), failed_challenges, ..Attempt::default() });
         }
         self.publications.borrow_mut().push(certificate.clone());
         Ok(Published { certificate, durable: true, other_chains })
@@ -298,7 +307,7 @@ impl Scene {
             bound: Cell::new(0),
             mac_key: Cell::default(),
             permits: RefCell::default(),
-            allows: RefCell::new(Box::new(|_, _, _| Permission::Granted)),
+            allows: RefCell::new(Box::new(|_, _, _| Permit::granted())),
             permit_takes: Cell::default(),
             tenure: Cell::default(),
             pauses: RefCell::default(),
@@ -330,7 +339,7 @@ impl Scene {
     pub fn published(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for certificate in self.keeper.publications.borrow().iter() {
-            *counts.entry(certificate.id.names[0].clone()).or_default() += 1;
+            *counts.entry(certificate.names[0].clone()).or_default() += 1;
         }
         counts
     }

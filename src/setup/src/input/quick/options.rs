@@ -3,7 +3,8 @@
 //! Refuses: `--staging` for a CA whose staging environment is not known. A user who asks for staging must not get
 //! production certificates.
 
-use config::{shortened, test_system};
+use acme::test_system;
+use config::shortened;
 use serde_json::{Map, Value, json};
 
 use super::{Quick, SOURCE};

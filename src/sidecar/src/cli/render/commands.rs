@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use config::mac_key::MacKey;
+use protocol::mac_key::MacKey;
 use setup::envoy::Options;
 use setup::envoy::standing::Standing;
 use setup::model::{PairOfFiles, Setup};

@@ -1,6 +1,6 @@
 //! `render --format istio` and `envoy-gateway`: where things are in a cluster, and what is left to do there.
 
-use config::mac_key::MacKey;
+use protocol::mac_key::MacKey;
 use setup::envoy::kubernetes::IMAGE;
 use setup::model::Setup;
 

@@ -35,7 +35,7 @@ async fn what_a_ca_said_of_a_renewal_is_kept_until_another_certificate_comes() {
         state.renewals,
         serde_json::from_value::<Vec<protocol::Renewal>>(renewals(&id, &first.serial)["renewals"].clone()).unwrap()
     );
-    assert_eq!((state.unwanted[0].since, state.unwanted[0].said), (Some(7), true));
+    assert_eq!((state.unwanted[0].since, state.unwanted[0].is_announced), (Some(7), true));
     engine.put(path::UNWANTED, &unwanted(&id, None)).await.no_content();
     engine.issue(&ca, &id, &order(2)).await;
     let state = engine.state().await;
@@ -68,8 +68,8 @@ async fn which_ca_issued_a_certificate_is_kept_with_it() {
         other_ca: None,
         suggestion: None,
         ask_at: 0,
-        hurries: 0,
-        rest_until: 0,
+        early_renewals: 0,
+        early_renewal_after: 0,
     };
     assert_eq!(engine.state().await.renewals, [renewal]);
     let mut said = renewals(&id, &published.certificate.serial);

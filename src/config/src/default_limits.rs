@@ -1,11 +1,10 @@
 //! Default rate limits of a CA.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use acme::origin::Origin;
 
-use super::{Limit, Limits};
+use protocol::{Limit, Limits};
 
 /// Host of Let's Encrypt's staging environment.
 const STAGING: &str = "acme-staging-v02.api.letsencrypt.org";
@@ -52,19 +51,17 @@ const NOT_PUBLIC: [&str; 17] = [
 ];
 
 const fn limit(count: u32, seconds: u64) -> Limit {
-    Limit { count, window: Duration::from_secs(seconds) }
+    Limit { count, window_seconds: seconds }
 }
 
-impl Limits {
-    /// The default limits of a CA: for any public CA those of Let's Encrypt, which are the strictest of the well-known
-    /// ones; for its staging environment those of staging; none for a private CA, whose host is an IP address, has one
-    /// label, or is under a suffix that nobody can register.
-    pub fn of_ca(directory: &str) -> Self {
-        match Origin::of(directory) {
-            Some(origin) if origin.host() == STAGING => LETS_ENCRYPT_STAGING,
-            Some(origin) if is_private(origin.host()) => Self::default(),
-            Some(_) | None => LETS_ENCRYPT,
-        }
+/// The default limits of a CA: for any public CA those of Let's Encrypt, which are the strictest of the well-known ones;
+/// for its staging environment those of staging; none for a private CA, whose host is an IP address, has one label, or is
+/// under a suffix that nobody can register.
+pub fn default_limits(directory: &str) -> Limits {
+    match Origin::of(directory) {
+        Some(origin) if origin.host() == STAGING => LETS_ENCRYPT_STAGING,
+        Some(origin) if is_private(origin.host()) => Limits::default(),
+        Some(_) | None => LETS_ENCRYPT,
     }
 }
 
@@ -84,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_public_ca_has_the_limits_of_lets_encrypt_and_a_private_one_has_none() {
-        let limits = |host: &str| Limits::of_ca(&format!("https://{host}/directory"));
+        let limits = |host: &str| default_limits(&format!("https://{host}/directory"));
         assert_eq!(limits("acme-v02.api.letsencrypt.org"), LETS_ENCRYPT);
         assert_eq!(limits("acme-staging-v02.api.letsencrypt.org"), LETS_ENCRYPT_STAGING);
         for public in ["acme.zerossl.com", "ca.example.com:14000", "localhost.com", "internal.example.org"] {

@@ -2,7 +2,7 @@
 //!
 //! Promises: a key is never shown, not even an invalid one. Refuses: to check whether a location exists.
 
-use protocol::SecretText;
+use crate::SecretText;
 
 /// Maximum length of a MAC key in base64: CAs issue 32 to 64 bytes.
 const MAX_DIGITS: usize = 1024;

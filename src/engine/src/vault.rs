@@ -1,19 +1,11 @@
 //! The contract with whoever keeps keys and state: the sidecar, or a test.
 
-mod permit;
-mod records;
-
-pub use acme::certificate::Chains;
-pub use acme::order::{Counts, Course};
-pub use acme::{Challenge, ChallengeType};
-
+use acme::Challenge;
+use acme::certificate::Chains;
 use config::{Eab, Resolver};
-pub use protocol::CertificateId;
-
-pub use permit::{Asking, Pause, Permission};
-pub use records::{
-    Account, Attempt, Certificate, Elsewhere, FailedWay, Inventory, OtherCa, PendingOrder, Permanent, Published,
-    Registration, Renewal, Replacement, Suggestion, Unwanted,
+use protocol::{
+    Account, Attempt, CertificateId, Order, Pause, Permit, PermitRequest, Published, Registration, Renewal, State,
+    Unwanted,
 };
 
 /// Keeps keys and state for the engine.
@@ -26,7 +18,7 @@ pub trait Vault {
     fn tenure(&self) -> u64;
 
     /// All that is known about certificates, orders and failed tries.
-    fn inventory(&self) -> impl Future<Output = Result<Inventory, VaultError>>;
+    fn state(&self) -> impl Future<Output = Result<State, VaultError>>;
 
     /// The account of a resolver; its key is made when there is none for this CA and, where the resolver has one, this
     /// external account.
@@ -45,7 +37,7 @@ pub trait Vault {
     fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;
 
     /// Whether the CA may be asked now. What is granted MUST be counted, durably, before this returns.
-    fn permit(&self, asking: Asking<'_>) -> impl Future<Output = Result<Permission, VaultError>>;
+    fn permit(&self, request: PermitRequest) -> impl Future<Output = Result<Permit, VaultError>>;
 
     /// Keeps that the CA asked to be left alone; [`Self::permit`] MUST refuse until then.
     fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), VaultError>>;
@@ -57,7 +49,7 @@ pub trait Vault {
     fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> impl Future<Output = Result<(), VaultError>>;
 
     /// Keeps an order that the CA created.
-    fn save_order(&self, order: PendingOrder) -> impl Future<Output = Result<(), VaultError>>;
+    fn save_order(&self, order: Order) -> impl Future<Output = Result<(), VaultError>>;
 
     /// Keeps what came of a failed try.
     fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), VaultError>>;

@@ -4,7 +4,7 @@
 //! a public CA's staging environment. Without a stored directory, as after an import, the issuer's name decides. Any
 //! other CA may be a private one, and never counts as a staging environment.
 
-use acme::origin::Origin;
+use crate::origin::Origin;
 
 /// The hosts of public CAs' staging directories.
 const HOSTS: [&str; 5] = [
