@@ -20,8 +20,8 @@ PATH = re.compile(r"(?<![\w:])((?:r#)?[a-z_]\w*(?:::\w+)+)")
 
 def code(text):
     """The text without its tests, comments and string literals."""
-    text = re.split(r"^#\[cfg\(test\)\]\n(?:#\[.*\n)*(?:pub(?:\([^)]*\))? )?mod \w+ \{", text, flags=re.M)[0]
-    text = re.sub(r"#\[cfg\(test\)\]\n(?:#\[.*\n)*(?:pub(?:\([^)]*\))? )?(?:mod|use) [^;]*;", "", text)
+    text = re.split(r"^#\[cfg\((?:all\()?test[^\]]*\]\n(?:#\[.*\n)*(?:pub(?:\([^)]*\))? )?mod \w+ \{", text, flags=re.M)[0]
+    text = re.sub(r"#\[cfg\((?:all\()?test[^\]]*\]\n(?:#\[.*\n)*(?:pub(?:\([^)]*\))? )?(?:mod|use) [^;]*;", "", text)
     text = re.sub(r'b?r(#*)".*?"\1', '""', text, flags=re.S)
     text = re.sub(r"//[^\n]*", "", text)
     text = re.sub(r"pub\(in [^)]*\)", "pub(crate)", text)
@@ -69,7 +69,7 @@ class Crate:
         uses = [(bool(public), path, name) for public, tree in USE.findall(text) for path, name in leaves(tree)]
         for _, path, name in uses:
             names.setdefault(name, ("use", path))
-        self.names[module] = (names, uses, USE.sub("", text))
+        self.names[module] = (names, uses, MODULE.sub("", USE.sub("", text)))
 
     def owner(self, module, path, hops=0):
         """The module that defines what the path leads to from this module; None outside of the crate."""

@@ -15,6 +15,7 @@ mod lease;
 mod local;
 mod reign;
 
+use crate::sidecar::{AskError, Leader, SIDECAR_TTL, Sidecar};
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,11 +25,7 @@ use futures::future::{Either, select};
 use log::Level;
 
 use self::local::LocalLease;
-use crate::sidecar::{AskError, Sidecar};
 use crate::world::World;
-
-/// How long the sidecar's lease is asked for. It is renewed three times in that time.
-pub(crate) const SIDECAR_TTL: Duration = Duration::from_secs(10);
 
 /// How often a candidate looks whether the local lease is free.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,15 +42,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// The key with this Envoy's name.
 const ENVOY_KEY: &str = "envoy-autocert/envoy";
-
-/// In whose name the sidecar is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Leader {
-    /// The name of this Envoy, the same for all its instances: 32 hexadecimal digits.
-    pub(crate) envoy: String,
-    /// The local lease's epoch.
-    pub(crate) epoch: u64,
-}
 
 /// How long the others wait at their start for one that goes first. All instances of an Envoy start within it.
 const COURTESY: Duration = Duration::from_millis(200);

@@ -9,11 +9,10 @@ use engine::{self, WantsFeed};
 use futures::future::{join, select};
 use protocol::Lease;
 
-use super::SIDECAR_TTL;
 use crate::ca::Ca;
 use crate::challenges;
 use crate::sidecar::vault::SidecarVault;
-use crate::sidecar::{AskError, Sidecar};
+use crate::sidecar::{AskError, SIDECAR_TTL, Sidecar};
 use crate::world::World;
 
 /// How often the sidecar's lease is renewed, unless it is so short that a third of it is less.

@@ -4,7 +4,6 @@
 //! the engine reads and publishes at once, and every minute the state, for what changes without the engine (the user's
 //! own files, certificates of another Envoy's engine).
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use protocol::{ProvidedCertificate, State, StoredCertificate};
@@ -29,17 +28,6 @@ const SHARE: u64 = 1_000;
 
 /// The longest wait, however long a reading takes, in milliseconds.
 const MAX_PERIOD: u64 = 60 * 60 * 1_000;
-
-/// The table's age, and what changed it last.
-#[derive(Default)]
-pub(super) struct Upkeep {
-    /// The last reading, by the steady clock; `None` before the first.
-    read_at: Cell<Option<u64>>,
-    /// How many certificates were published.
-    publications: Cell<u64>,
-    /// Whether it was told that the table can't be written.
-    has_told: Cell<bool>,
-}
 
 /// A state that is being read, page by page.
 pub(super) struct Reading {
@@ -75,15 +63,15 @@ impl Sidecar {
 
     async fn read_certified(&self) -> Result<(), AskError> {
         let mut reading = self.begin_reading();
-        let mut page = super::vault::first_page();
-        for _ in 0..super::vault::MAX_PAGES {
+        let mut page = super::pages::first_page();
+        for _ in 0..super::pages::MAX_PAGES {
             let state: State = parse(&page, &self.once(&page).await?).map_err(AskError::Refused)?;
             reading.add(&state, &self.world);
             let Some(next) = &state.next else {
                 self.end_reading(&reading);
                 break;
             };
-            page = super::vault::page_after(next);
+            page = super::pages::page_after(next);
         }
         Ok(())
     }

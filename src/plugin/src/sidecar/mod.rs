@@ -7,7 +7,11 @@
 
 mod answers;
 mod certified;
+mod escape;
 mod json;
+mod leader;
+mod pages;
+mod upkeep;
 pub(crate) mod vault;
 
 use std::cell::{Cell, RefCell};
@@ -23,10 +27,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
-use crate::lead::Leader;
 use crate::places::Places;
 use crate::proxy::Status;
 use crate::world::World;
+pub(crate) use leader::{Leader, SIDECAR_TTL};
+use upkeep::Upkeep;
 
 /// How long most exchanges may take: the sidecar may have a disk to wait for.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -75,7 +80,7 @@ pub(crate) struct Sidecar {
     /// Why the lease was refused last, so that this is logged once.
     refusal: RefCell<String>,
     /// Of the table of certified hosts.
-    upkeep: certified::Upkeep,
+    upkeep: Upkeep,
 }
 
 /// One exchange.
@@ -118,7 +123,7 @@ impl Sidecar {
             places: Places::new(MAX_CALLS),
             held: Places::new(MAX_HELD),
             refusal: RefCell::default(),
-            upkeep: certified::Upkeep::default(),
+            upkeep: Upkeep::default(),
         }
     }
 
@@ -212,7 +217,7 @@ impl Sidecar {
 
     /// Asks for the lease again. False when another Envoy has it.
     async fn take_fence(&self) -> bool {
-        match self.lease(crate::lead::SIDECAR_TTL).await {
+        match self.lease(SIDECAR_TTL).await {
             Ok(lease) => lease.granted,
             // The exchange that lost its fence will find out.
             Err(_) => true,

@@ -10,7 +10,6 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Eab, Resolver};
 use engine::vault::{Vault, VaultError};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol::{
     Account, Attempt, CertificateId, Order, Pause, Permit, PermitRequest, Published, Registration, Renewal, Renewals,
     State, Unwanted, UnwantedList, path,
@@ -18,15 +17,10 @@ use protocol::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::pages::{MAX_PAGES, first_page, page_after};
 use super::{Ask, Sidecar, parse};
 use crate::gate;
 use crate::world::World;
-
-/// How long the whole state may take: it can be tens of megabytes.
-const STATE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The most pages of a state: a hundred times as many as 100,000 certificates have.
-pub(super) const MAX_PAGES: usize = 1_000;
 
 /// How long a signing request may take: an RSA-8192 key can need most of a minute. Asked again, the sidecar answers
 /// with the key it has made meanwhile.
@@ -209,24 +203,6 @@ impl Vault for SidecarVault {
         let served = gate::entry_points(&self.world.shared);
         (!served.is_empty()).then_some(served)
     }
-}
-
-/// Asks for the first page of the state.
-pub(super) fn first_page() -> Ask {
-    Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", path::STATE.to_owned()) }
-}
-
-/// Asks for the page of the state behind the one that ends so.
-pub(super) fn page_after(end: &str) -> Ask {
-    Ask { timeout: STATE_TIMEOUT, ..Ask::bare("GET", format!("{}?after={}", path::STATE, escaped(end))) }
-}
-
-/// Whatever RFC 3986 §2.3 does not leave as it is.
-const IN_A_QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A text as it stands in a query.
-fn escaped(text: &str) -> String {
-    utf8_percent_encode(text, &IN_A_QUERY).collect()
 }
 
 /// Bytes of the sidecar's.

@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod further;
 mod into;
 mod mesh;
 mod mesh_args;

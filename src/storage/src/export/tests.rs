@@ -10,7 +10,9 @@ use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Change, Claim, Fence, FileStore, LeaseBounds, Revision, Store};
+use crate::lease::LeaseBounds;
+use crate::store::{Change, Revision, Store};
+use crate::{Claim, Fence, FileStore};
 use base::clock::Clock;
 use pki::{Name, Pair, chain};
 

@@ -9,8 +9,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Map;
 
 use super::schema::{AccountEntry, PreviousAccount, RegistrationBody, RegistrationEntry};
+use crate::Account;
 use crate::record::{CaOrigin, Registration};
-use crate::{Account, Revision, Versioned};
+use crate::store::{Revision, Versioned};
 use pki::keys;
 use pki::secret::Secret;
 

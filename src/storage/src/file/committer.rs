@@ -4,6 +4,7 @@
 //! without anybody asking, from 1 s doubling to 60 s, until it succeeds; writes never run on an async thread, unless
 //! [`Writing::InPlace`] says so.
 
+use crate::disk_status::{DiskStatus, Writing};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -24,16 +25,6 @@ pub(super) trait Medium: Send + 'static {
 
     /// Writes all changes made so far, and gives their count.
     fn write(&mut self) -> (u64, io::Result<()>);
-}
-
-/// Where writes are done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Writing {
-    /// On a thread of its own: what a sidecar does.
-    OnAThread,
-    /// By whoever waits for them, who blocks; a failed one is tried again with the next. For a simulation, in which
-    /// everything happens in one order, and what is dropped has written nothing more.
-    InPlace,
 }
 
 /// The thread that writes.
@@ -65,19 +56,6 @@ struct Outcome {
     /// The last ticket whose write has ended, well or not.
     served: u64,
     status: DiskStatus,
-}
-
-/// How the storage is doing.
-#[derive(Clone, Debug, Default)]
-pub struct DiskStatus {
-    /// Writes that succeeded.
-    pub saves: u64,
-    /// Writes that failed.
-    pub failures: u64,
-    /// How long the last write took that succeeded.
-    pub last_save: Duration,
-    /// Why the last write failed; none when it did not.
-    pub error: Option<Arc<str>>,
 }
 
 impl Committer {

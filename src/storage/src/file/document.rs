@@ -11,9 +11,11 @@ use serde_json::{Map, Value};
 use super::accounts::Accounts;
 use super::ledgers::Ledgers;
 use super::schema::{self, Damage};
+use super::slot::{Slot, Stored};
 use super::{import, ledgers, progress};
+use crate::Account;
 use crate::record::{CaOrigin, Certificate, Progress};
-use crate::{Account, Change, CommitError, Revision, Versioned};
+use crate::store::{Change, CommitError, Revision, Versioned};
 use protocol::CertificateId;
 
 /// What is stored.
@@ -74,23 +76,6 @@ impl Resolver {
         let extra = self.extra.is_empty() && self.extra_of_ours.is_empty() && self.ledgers.is_empty();
         extra && self.accounts.is_empty() && self.certificates.is_empty() && self.progress.is_empty()
     }
-}
-
-/// One member of `Certificates`.
-#[derive(Clone)]
-pub(super) enum Slot {
-    Certificate(Arc<Stored>),
-    /// One that we can't read: it stays as it was.
-    Kept(Arc<Value>),
-}
-
-/// A certificate with what surrounds it in the file.
-pub(super) struct Stored {
-    pub(super) versioned: Versioned<Certificate>,
-    /// Traefik's TLS store; we have none, and keep it.
-    pub(super) store: String,
-    pub(super) extra: Map<String, Value>,
-    pub(super) extra_of_domain: Map<String, Value>,
 }
 
 /// A document with what is needed to find things in it and to change them.

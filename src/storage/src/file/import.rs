@@ -10,14 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value};
 
-use super::document::{Slot, Stored};
 use super::schema::{self, CertificateIn};
+use super::slot::{Slot, Stored};
 use crate::record::Certificate;
-use crate::{Revision, Versioned};
+use crate::store::{Revision, Versioned};
 use base::parallel::in_parallel;
-use pki::Name;
-use pki::Pair;
-use pki::chain;
+use pki::{Name, Pair, chain};
 use protocol::CertificateId;
 
 /// Reads a resolver's list. What can't be read is named in the log and stays as it was; so do those that another

@@ -7,7 +7,7 @@ use engine::ledger::Ledger;
 
 use super::schema::{Damage, LedgerEntry};
 use crate::record::CaOrigin;
-use crate::{Revision, Versioned};
+use crate::store::{Revision, Versioned};
 
 /// Of a resolver, by CA.
 pub(super) type Ledgers = BTreeMap<CaOrigin, Versioned<Arc<Ledger>>>;

@@ -26,6 +26,8 @@ mod committer;
 mod disk;
 mod document;
 pub mod foreign;
+#[doc(hidden)]
+pub mod fuzzing;
 mod import;
 mod ledgers;
 mod offline;
@@ -35,6 +37,7 @@ mod progress;
 mod reader;
 mod render;
 mod schema;
+mod slot;
 mod storages;
 
 use std::collections::{BTreeMap, HashSet};
@@ -46,7 +49,7 @@ use futures::future::{BoxFuture, join_all, ready};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-pub use committer::{DiskStatus, Writing};
+use crate::disk_status::Writing;
 pub use offline::Offline;
 pub use open_error::OpenError;
 pub use reader::Reader;
@@ -346,24 +349,6 @@ impl Store for FileStore {
 
 fn unix_millis(clock: &Clock) -> u64 {
     u64::try_from(clock.now_millis()).unwrap_or_default()
-}
-
-/// What the fuzz targets reach; nothing else is for others.
-#[doc(hidden)]
-pub mod fuzzing {
-    use super::document::Book;
-    use super::schema::{self, Damage};
-
-    /// A file's content as it would be written back.
-    ///
-    /// # Errors
-    /// When it is no storage; it would never be overwritten then.
-    pub fn written_back(text: &[u8]) -> Result<Vec<u8>, Damage> {
-        let mut written = Vec::new();
-        // Into memory, and of what was JSON before: there is nothing that can fail.
-        let _ = schema::write(Book::read(text)?.document(), &mut written);
-        Ok(written)
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use super::one::Opened;
 use super::{OpenError, Storages, adopt, read_all};
+use crate::Account;
 use crate::record::{CaOrigin, Certificate};
-use crate::{Account, Change, CommitError, Versioned};
+use crate::store::{Change, CommitError, Versioned};
 use base::clock::Clock;
 use protocol::CertificateId;
 

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::before::Note;
 use super::blank::is_blank;
-use super::committer::{Committer, DiskStatus, Medium, Writing};
+use super::committer::{Committer, Medium};
 use super::disk::{self, Disk, Found};
 use super::document::{Book, Document};
 use super::open_error::OpenError;
 use super::schema;
-use crate::CommitError;
+use crate::disk_status::{DiskStatus, Writing};
+use crate::store::CommitError;
 use base::clock::Clock;
 
 /// A file that is read, and locked if it is to be written. Nothing has been written yet.

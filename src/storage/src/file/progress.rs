@@ -9,7 +9,7 @@ use protocol::{Attempt, CertificateId, Order, Renewal, Unwanted};
 
 use super::schema::{Damage, PendingKeyEntry, ProgressEntry};
 use crate::record::{PendingKey, Progress};
-use crate::{Revision, Versioned};
+use crate::store::{Revision, Versioned};
 use pki::secret::Secret;
 
 /// Records in progress of one resolver, by certificate.

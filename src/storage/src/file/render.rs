@@ -3,9 +3,10 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::document::{Document, Resolver, Slot};
+use super::document::{Document, Resolver};
 use super::progress;
 use super::schema::{Base64Of, CertificateOut, DomainOut, LedgerEntry, Ours, ResolverOut};
+use super::slot::Slot;
 
 impl Serialize for Document {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

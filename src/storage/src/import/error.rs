@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::choice::ChoiceError;
 use super::places::Places;
 use super::tree::ReadError;
-use crate::{CommitError, Damage, OpenError};
+use crate::store::CommitError;
+use crate::{Damage, OpenError};
 
 /// Why nothing was taken over. Nothing has been changed.
 #[derive(Debug)]

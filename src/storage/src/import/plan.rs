@@ -7,9 +7,11 @@ use acme::test_system;
 
 use super::found::{Found, FoundAccount, FoundCertificate};
 use super::report::{AccountLine, CertificateLine, Outcome, day};
-use crate::{Account, CaOrigin, Certificate, Change, Offline, Registration, Revision};
+use crate::store::{Change, Revision};
+use crate::{Account, CaOrigin, Certificate, Offline, Registration};
 use base::parallel::in_parallel;
 use pki::chain::{self, MAX_CHAIN_BYTES, Refusal};
+use pki::{Name, Pair};
 use protocol::CertificateId;
 
 /// What an account that can't be taken costs: one request of the engine's.

@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use protocol::mac_key::MacKey;
 use setup::envoy::Options;
 use setup::envoy::standing::Standing;
-use setup::model::{PairOfFiles, Setup};
+use setup::model::Setup;
 
 use super::args::RenderArgs;
-use crate::cli::dns::other_ports;
+use super::further::further;
 use crate::cli::storages::{DEFAULT, StorageChoice, choices};
 pub(super) use base::shell_word::quoted;
 
@@ -98,22 +98,4 @@ fn command(setup: &Setup, storages: &[StorageChoice], around: &Around, args: &Re
         }
     }
     command
-}
-
-/// What the sidecar has to be told wherever it runs: the user's own certificates, MAC keys, name servers.
-pub(super) fn further(setup: &Setup) -> Vec<(&'static str, String)> {
-    let pair = |pair: &PairOfFiles| format!("{},{}", pair.cert_file, pair.key_file);
-    let mut further = Vec::new();
-    further.extend(setup.default_certificate.iter().map(|files| ("--default-certificate", pair(files))));
-    further.extend(setup.certificates.iter().map(|files| ("--cert", pair(files))));
-    for (resolver, key) in &setup.mac_keys {
-        let place = match key {
-            MacKey::File(path) => format!("file:{path}"),
-            MacKey::Inline(_) => "file:PATH".to_owned(),
-            MacKey::Variable(name) => format!("env:{name}"),
-        };
-        further.push(("--eab", format!("{resolver}={place}")));
-    }
-    further.extend(other_ports(setup).into_iter().map(|server| ("--dns-resolver", server)));
-    further
 }

@@ -1,6 +1,6 @@
 //! The flags of meshes.
 
-use super::commands::further;
+use super::further::further;
 use clap::{Args, ValueEnum};
 use config::Mistake;
 use setup::envoy::envoy_gateway::{EnvoyGatewayOptions, envoy_gateway};
