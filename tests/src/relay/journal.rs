@@ -1,4 +1,4 @@
-//! The requests that came, with their JWS decoded, and what was answered.
+//! The requests received, with their JWS decoded, and their responses.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -11,18 +11,18 @@ use serde_json::Value;
 use super::Resource;
 use crate::http::Reply;
 
-/// A request that came, and what it asked.
+/// A request received, with its content.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// When it came.
+    /// Time of the request.
     pub at: Instant,
-    /// Its method.
+    /// The method.
     pub method: String,
-    /// Its path.
+    /// The path.
     pub path: String,
-    /// What it was for.
+    /// The resource asked for.
     pub resource: Resource,
-    /// The protected header of its JWS (RFC 7515 §4); null for what is no JWS.
+    /// The protected header of the JWS (RFC 7515 §4); null without a JWS.
     pub protected: Value,
     /// The payload of its JWS; null for a POST-as-GET and for what is no JWS.
     pub payload: Value,
