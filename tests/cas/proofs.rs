@@ -1,4 +1,4 @@
-//! What was proved with which CA: an empty file in `target/cas` for each, and the table of them.
+//! The behaviours proved with each CA: an empty file in `target/cas` for each, and the table of them.
 
 use std::fmt::Write;
 use std::fs;
@@ -17,7 +17,7 @@ pub(crate) enum Authority {
     Serles,
 }
 
-/// Something that was seen to work with a CA.
+/// A behaviour that was seen to work with a CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     AccountsLost,

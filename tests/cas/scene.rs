@@ -14,7 +14,7 @@ use crate::ca::Ca;
 /// How long something may take that takes seconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where name servers are.
+/// The port of name servers.
 pub(crate) const DNS: u16 = 53;
 
 /// How much of each log is shown after a failure.
@@ -130,7 +130,7 @@ impl Scene {
         })
     }
 
-    /// What was logged so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
         self.run.log()
     }

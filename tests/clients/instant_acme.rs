@@ -26,7 +26,7 @@ const NOW_MILLIS: i64 = 1_767_225_600_000;
 /// Looks in quick succession, and many of them: the CA has no other work.
 const LOOKS: RetryPolicy = RetryPolicy::new().initial_delay(Duration::from_millis(1)).backoff(1.0);
 
-/// Something that is done with the CA on its thread.
+/// A call to the CA, run on its thread.
 type Ask = Box<dyn FnOnce(&mut Ca) + Send>;
 
 /// The thread of the CA, as its clients reach it.

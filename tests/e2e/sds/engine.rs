@@ -19,7 +19,7 @@ const TLS_FEATURE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 24];
 /// A sequence with the number of status_request.
 const STATUS_REQUEST: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x05];
 
-/// Who holds the lease.
+/// The holder of the lease.
 pub struct Engine {
     api: Endpoint,
     fence: u64,

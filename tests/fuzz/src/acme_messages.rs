@@ -1,4 +1,4 @@
-//! What a CA answers: directory, orders, authorizations, problems, links, waits, renewal windows, chains.
+//! Responses of a CA: directory, orders, authorizations, problems, links, waits, renewal windows, chains.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;

@@ -36,14 +36,14 @@ pub struct ControlPlane {
     over: Option<oneshot::Sender<()>>,
 }
 
-/// What the streams and the test share.
+/// State shared by the streams and the test.
 #[derive(Debug)]
 pub(crate) struct Shared {
     resources: watch::Sender<Arc<Vec<Resource>>>,
     ledger: Mutex<Ledger>,
 }
 
-/// What Envoy said.
+/// Envoy's verdicts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     /// The id of the node that asked.
@@ -52,7 +52,7 @@ pub(crate) struct Ledger {
     pub(crate) open: usize,
     /// Types of the responses that were taken.
     pub(crate) accepted: Vec<String>,
-    /// What it refused and what it did wrong.
+    /// Rejections and violations of the protocol.
     pub(crate) faults: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl ControlPlane {
         self.shared.resources.send_replace(Arc::new(resources));
     }
 
-    /// That Envoy refused nothing.
+    /// Fails if Envoy rejected anything.
     ///
     /// # Errors
     /// What it refused, in its own words.
@@ -101,7 +101,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// That Envoy has taken all it was sent.
+    /// Fails until Envoy has accepted everything sent.
     ///
     /// # Errors
     /// When it refused something, or has not answered.
