@@ -77,8 +77,8 @@ impl Authority {
     }
 }
 
-/// Proves it, and writes down that it was proved. Where no network can be made, nothing is run and nothing proved: that is
-/// said.
+/// Proves it, and writes down that it was proved. Where no network can be made, nothing is run and nothing proved: that
+/// is said.
 pub(crate) fn proved(authority: Authority, proof: Proof, prove: impl FnOnce() -> Result<()>) -> Result<()> {
     if !network::is_possible() {
         eprintln!("not run: only root can make networks; `unshare --user --map-root-user` lets others");

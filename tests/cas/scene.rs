@@ -1,4 +1,5 @@
-//! A CA, and `envoy-autocert run` as its client, in a network of their own, in which the ports 80, 443 and 53 are theirs.
+//! A CA, and `envoy-autocert run` as its client, in a network of their own, in which the ports 80, 443 and 53 are
+//! theirs.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -42,8 +43,8 @@ pub(crate) struct Scene {
     pub(crate) place: Place,
 }
 
-/// Plays a scene with this CA, in which these certificates are wanted. After a failure the logs are kept and their end is
-/// shown.
+/// Plays a scene with this CA, in which these certificates are wanted. After a failure the logs are kept and their end
+/// is shown.
 pub(crate) fn play(
     name: &str,
     start: impl FnOnce(&Place) -> Result<Ca> + Send,

@@ -1,5 +1,5 @@
-//! Another client, instant-acme, gets certificates from the scripted CA, so that the CA of our flows is not right for our
-//! own client alone.
+//! Another client, instant-acme, gets certificates from the scripted CA, so that the CA of our flows is not right for
+//! our own client alone.
 //!
 //! The CA runs on a thread of its own, as it is no thing to share; its answers are looked at by its journal.
 

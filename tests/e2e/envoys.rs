@@ -1,5 +1,5 @@
-//! Every Envoy that is supported: gets its certificates, renews and serves them, by `run` and by what `render` makes for
-//! it; and what is said of others.
+//! Every Envoy that is supported: gets its certificates, renews and serves them, by `run` and by what `render` makes
+//! for it; and what is said of others.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

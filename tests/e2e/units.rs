@@ -1,5 +1,5 @@
-//! The systemd units of the examples: systemd understands them, and what `examples/lets-encrypt` promises of sidecar and
-//! Envoy as two users holds with the commands that stand there.
+//! The systemd units of the examples: systemd understands them, and what `examples/lets-encrypt` promises of sidecar
+//! and Envoy as two users holds with the commands that stand there.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};

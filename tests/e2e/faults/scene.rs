@@ -67,8 +67,8 @@ impl Scene {
         })
     }
 
-    /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so before
-    /// is wanted no longer.
+    /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so
+    /// before is wanted no longer.
     pub fn want(&self, name: &str) -> Result<()> {
         self.want_each(&[name])
     }

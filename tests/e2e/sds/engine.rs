@@ -1,4 +1,5 @@
-//! An engine of the test's own: takes the lease, and publishes certificates of the scene's CA through the sidecar's API.
+//! An engine of the test's own: takes the lease, and publishes certificates of the scene's CA through the sidecar's
+//! API.
 
 use anyhow::{Result, ensure};
 use base64::Engine as _;

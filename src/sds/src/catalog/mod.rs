@@ -61,8 +61,9 @@ impl Catalog {
         self.alter(|contents| contents.replace_default(default.into_pair()));
     }
 
-    /// The best certificate for a name: valid ACME > expired ACME > provided > of a CA's test system > default; exact names before wildcards,
-    /// then the one that is valid longest. `None` when nothing covers it and there is no default.
+    /// The best certificate for a name, in this order: valid ACME, expired ACME, provided, of a CA's test system,
+    /// default; exact names before wildcards, then the one that is valid longest. `None` when nothing covers it and
+    /// there is no default.
     ///
     /// `name` is spelt as the client gave it; a name that is neither a DNS name nor an address has no certificate.
     /// `now` is in seconds since 1970.

@@ -1,7 +1,8 @@
 //! Bootstraps with paths as on a machine of a user's, moved into a directory of the test's.
 //!
 //! Each path below one of [`ROOTS`] is led into the directory, where a certificate or a key is, or the file that stands
-//! beside the bootstrap in a directory of its name. The plugin is a stand-in: Envoy compiles ours for a second and more.
+//! beside the bootstrap in a directory of its name. The plugin is a stand-in: Envoy compiles ours for a second and
+//! more.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,11 +1,13 @@
-//! The control plane of a mesh, as its Envoys know it: an ADS server, with what istiod or Envoy Gateway make of objects.
+//! The control plane of a mesh, as its Envoys know it: an ADS server, with what istiod or Envoy Gateway make of
+//! objects.
 //!
 //! Neither can be had for tests, so [`istiod`] and [`envoy_gateway`] make of the [`Objects`] that `render` prints the
 //! resources that the real ones make (read in their sources: Istio's main of August 2026, Envoy Gateway 1.9), and
-//! [`ControlPlane`] serves them: incremental ADS, and SDS in its state-of-the-world form where Istio's agent answers it.
+//! [`ControlPlane`] serves them: incremental ADS, and SDS in its state-of-the-world form where Istio's agent answers
+//! it.
 //!
-//! Promises: every answer of an Envoy is judged. What it refuses is an error with Envoy's own message, and so is a stream
-//! that begins without its node. Refuses objects that the real one would refuse.
+//! Promises: every answer of an Envoy is judged. What it refuses is an error with Envoy's own message, and so is a
+//! stream that begins without its node. Refuses objects that the real one would refuse.
 
 pub mod envoy_gateway;
 pub mod istiod;
