@@ -2,7 +2,8 @@
 //!
 //! As JSON: `{"source", "path", "storage", "dryRun", "changed", "certificates": [{"place", "resolver", "names",
 //! "notAfter", "expired", "outcome", "reason"}], "accounts": [{"place", "resolver", "url", "outcome", "reason"}],
-//! "warnings", "error"}`. `error` says why nothing could be used, and is null otherwise. `outcome` is `imported`, `alreadyThere` or `leftOut`, in a dry run what it would be.
+//! "warnings", "error"}`. `error` says why nothing could be used, and is null otherwise. `outcome` is `imported`,
+//! `alreadyThere` or `leftOut`, in a dry run what it would be.
 
 use std::fmt;
 use std::path::PathBuf;

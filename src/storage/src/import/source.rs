@@ -94,8 +94,8 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
     }
 }
 
-/// Whether a JSON text without certificates may be Traefik's: resolvers that have nothing, or something that is damaged,
-/// and where the reader says.
+/// Whether a JSON text without certificates may be Traefik's: resolvers that have nothing, or something that is
+/// damaged, and where the reader says.
 fn may_be_traefiks(text: &str) -> bool {
     let is_nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
     serde_json::from_str::<Map<String, Value>>(text).map_or(true, |members| members.values().all(is_nothing))

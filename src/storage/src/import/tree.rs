@@ -50,7 +50,7 @@ impl Tree {
         self.root.join(relative)
     }
 
-    /// What lies in a directory, sorted; nothing when there is no such directory. SecretText entries are left out.
+    /// What lies in a directory, sorted; nothing when there is no such directory. Hidden entries are left out.
     ///
     /// # Errors
     /// When it can't be listed, lies outside, or has more than [`MAX_ENTRIES`].

@@ -1,8 +1,8 @@
-//! Chains and keys in PEM that no tool's layout orders: bundles of both, as HAProxy has them; a chain in one file and its
-//! key in another; directories of such.
+//! Chains and keys in PEM that no tool's layout orders: bundles of both, as HAProxy has them; a chain in one file and
+//! its key in another; directories of such.
 //!
-//! Promises: a key is known by its certificate, whatever the files are called; a chain is put in order, and completed by
-//! what lies beside it. What has no partner is named.
+//! Promises: a key is known by its certificate, whatever the files are called; a chain is put in order, and completed
+//! by what lies beside it. What has no partner is named.
 
 mod blocks;
 mod directory;
@@ -106,8 +106,8 @@ fn take<'a>(
     }
 }
 
-/// A chain in its order: the leaf, and each one's issuer as far as there is one. Where nothing fits, it is the file as it
-/// is, so that whoever judges it can say what is wrong.
+/// A chain in its order: the leaf, and each one's issuer as far as there is one. Where nothing fits, it is the file as
+/// it is, so that whoever judges it can say what is wrong.
 fn chain<'a>(
     leaf: &'a Certificate,
     own: &'a [Certificate],
