@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use acme::custodian::Custodian;
+use acme::delegate::OrderDelegate;
 use acme::directory::Ca;
 use acme::issuance::{Beginning, issue};
 use acme::order::Order;
@@ -96,7 +96,7 @@ impl Host for Script {
 /// Has every answer and every key.
 struct Nobody;
 
-impl Custodian for Nobody {
+impl OrderDelegate for Nobody {
     type Error = Infallible;
 
     async fn ordered(&self, _: &Order) -> Result<(), Infallible> {

@@ -7,8 +7,8 @@ use acme::issuance::{Beginning, Issued, issue};
 use acme::{ChallengeType, Error, Host, Identifier};
 
 use super::at_ca::at_ca;
+use super::delegate::AttemptDelegate;
 use super::event::Event;
-use super::keeper::Keeper;
 use super::outcome::{Course, Outcome};
 use super::pauses;
 use super::record::record;
@@ -96,7 +96,7 @@ async fn obtain<H: Host, V: Vault>(
     // An order of another CA, or of another account, means nothing to this one.
     order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer() != resolver.name);
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
-    let keeper = Keeper::new(session, id, order, false);
+    let delegate = AttemptDelegate::new(session, id, order, false);
     let renewal_id = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
     let (mut detours, mut other_ways, mut has_rehearsed) = (0_u32, 0_u32, false);
     let Issued { order, chains } = loop {
@@ -104,7 +104,7 @@ async fn obtain<H: Host, V: Vault>(
         let is_first = detours == 0 && other_ways == 0;
         let is_first_order = started.is_none() && other_ways == 0 && !has_rehearsed;
         if is_first_order {
-            keeper.is_http_unserved.set(!finds_responder(session, id).await?);
+            delegate.is_http_unserved.set(!finds_responder(session, id).await?);
         }
         let replaces = renewal_id.filter(|_| started.is_none() && !has_named_replaced.get());
         if is_first || started.is_none() {
@@ -116,13 +116,13 @@ async fn obtain<H: Host, V: Vault>(
         }
         if is_first_order {
             has_rehearsed = true;
-            rehearse(session, staging, task, &names, keeper.is_http_unserved.get()).await?;
+            rehearse(session, staging, task, &names, delegate.is_http_unserved.get()).await?;
         }
         let client = session.client().await?;
         let kid = client.kid();
         has_named_replaced.set(has_named_replaced.get() || replaces.is_some());
         let beginning = started.as_ref().map_or(Beginning::New(replaces), Beginning::Started);
-        let trouble = match issue(&client, &keeper, &names, beginning).await {
+        let trouble = match issue(&client, &delegate, &names, beginning).await {
             Ok(issued) => break issued,
             Err(failure) => Trouble::from(failure),
         };
@@ -137,7 +137,7 @@ async fn obtain<H: Host, V: Vault>(
                 session.observer.notice(Event::Dropped { id, reason: &trouble.to_string() });
                 order.replace(None);
             }
-            trouble if keeper.knows_another_way(&trouble) && other_ways < MAX_OTHER_WAYS => {
+            trouble if delegate.knows_another_way(&trouble) && other_ways < MAX_OTHER_WAYS => {
                 other_ways = other_ways.saturating_add(1);
                 session.observer.notice(Event::OtherWay { id, reason: &trouble.to_string() });
                 if trouble.ends_order() {
@@ -157,7 +157,7 @@ async fn obtain<H: Host, V: Vault>(
         let (offered, failures) = (&published.other_chains, &chains.failures);
         session.observer.notice(Event::DefaultChain { id, preferred, offered, failures });
     }
-    Ok((published, keeper.proved_by()))
+    Ok((published, delegate.proved_by()))
 }
 
 /// What leave is asked for: whether an order will be placed, and whether it will name the certificate it replaces.

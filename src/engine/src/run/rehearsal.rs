@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use acme::{Host, Identifier, issuance};
 
+use super::delegate::AttemptDelegate;
 use super::event::Event;
-use super::keeper::Keeper;
 use super::record::failures_with;
 use super::session::Session;
 use super::trouble::Trouble;
@@ -29,8 +29,8 @@ pub(super) async fn rehearse<H: Host, V: Vault>(
         task.attempt.as_ref().map_or(0, |attempt| failures_with(attempt, id.resolver == task.issuer, &task.issuer));
     let Some(staging) = staging.filter(|_| failures >= AFTER_FAILURES) else { return Ok(()) };
     let order = RefCell::new(None);
-    let keeper = Keeper::new(staging, id, &order, is_http_unserved);
-    let trial = async { Ok::<_, Trouble>(issuance::rehearse(&*staging.client().await?, &keeper, names).await?) };
+    let delegate = AttemptDelegate::new(staging, id, &order, is_http_unserved);
+    let trial = async { Ok::<_, Trouble>(issuance::rehearse(&*staging.client().await?, &delegate, names).await?) };
     match trial.await {
         Ok(()) => {
             session.observer.notice(Event::Rehearsed { id });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acme::custodian::Failure;
+use acme::delegate::Failure;
 use acme::{ChallengeType, Class, Error};
 
 use crate::vault::VaultError;
@@ -140,7 +140,7 @@ impl From<Failure<Trouble>> for Trouble {
     fn from(failure: Failure<Self>) -> Self {
         match failure {
             Failure::Acme(error) => error.into(),
-            Failure::Custodian(trouble) => trouble,
+            Failure::Delegate(trouble) => trouble,
         }
     }
 }

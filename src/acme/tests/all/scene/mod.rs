@@ -1,12 +1,12 @@
-//! A client with its custodian, and a scripted CA, on a virtual clock.
+//! A client with its delegate, and a scripted CA, on a virtual clock.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::custodian::Custodian;
-use acme::custodian::Failure;
+use acme::delegate::Failure;
+use acme::delegate::OrderDelegate;
 use acme::issuance::{Beginning, Issued, issue};
 use acme::order::Order;
 use acme::problem::Problem;
@@ -15,7 +15,7 @@ use acme::{AccountKey, Challenge, ChallengeType, Client, Error, Identifier, Opti
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
 
-/// A custodian that keeps everything in memory and puts answers on the CA's web.
+/// A delegate that keeps everything in memory and puts answers on the CA's web.
 pub struct Keeper {
     pub web: Web,
     /// The ways that it goes, the best first.
@@ -41,7 +41,7 @@ impl Default for Keeper {
     }
 }
 
-impl Custodian for Keeper {
+impl OrderDelegate for Keeper {
     type Error = String;
 
     async fn ordered(&self, order: &Order) -> Result<(), String> {
@@ -98,7 +98,7 @@ impl Scene {
         self
     }
 
-    /// The custodian goes these ways, the best first.
+    /// The delegate goes these ways, the best first.
     pub fn ways(mut self, kinds: &[ChallengeType]) -> Self {
         self.keeper.ways = kinds.iter().map(|kind| Way { kind: *kind, delay: Duration::ZERO }).collect();
         self

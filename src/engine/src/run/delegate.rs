@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use acme::custodian::Custodian;
+use acme::delegate::OrderDelegate;
 use acme::problem::Problem;
 use acme::{Challenge, ChallengeType, Class, Error, Host, Way};
 
@@ -15,7 +15,7 @@ use crate::vault::{Vault, VaultError};
 use protocol::{CertificateId, Order};
 
 /// What the flow needs of the vault, for one certificate.
-pub(super) struct Keeper<'k, 'a, H, V> {
+pub(super) struct AttemptDelegate<'k, 'a, H, V> {
     pub(super) session: &'k Session<'a, H, V>,
     pub(super) id: &'k CertificateId,
     pub(super) order: &'k RefCell<Option<Order>>,
@@ -31,7 +31,7 @@ pub(super) struct Keeper<'k, 'a, H, V> {
     in_dns: Cell<usize>,
 }
 
-impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
+impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
     pub(super) fn new(
         session: &'k Session<'a, H, V>,
         id: &'k CertificateId,
@@ -93,7 +93,7 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
     }
 }
 
-impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
+impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
     type Error = Trouble;
 
     async fn ordered(&self, order: &acme::order::Order) -> Result<(), Trouble> {

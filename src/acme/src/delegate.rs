@@ -1,4 +1,4 @@
-//! The [`Custodian`]: who keeps what an issuance must not lose, and holds the keys.
+//! The [`OrderDelegate`]: who keeps what an issuance must not lose, and holds the keys.
 
 use crate::challenge::{Challenge, ChallengeType, Way};
 use crate::error::Error;
@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// What an issuance needs besides the CA: somebody who keeps what must not be lost, and holds the keys.
-pub trait Custodian {
+pub trait OrderDelegate {
     /// Why it could not.
     type Error;
 
@@ -38,8 +38,8 @@ pub trait Custodian {
 pub enum Failure<E> {
     /// The CA, or the way to it.
     Acme(Error),
-    /// The custodian.
-    Custodian(E),
+    /// The delegate.
+    Delegate(E),
 }
 
 impl<E> From<Error> for Failure<E> {
@@ -52,7 +52,7 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Acme(error) => write!(f, "{error}"),
-            Self::Custodian(error) => write!(f, "{error}"),
+            Self::Delegate(error) => write!(f, "{error}"),
         }
     }
 }
