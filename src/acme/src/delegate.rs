@@ -1,6 +1,6 @@
 //! The [`OrderDelegate`]: who keeps what an issuance must not lose, and holds the keys.
 
-use crate::challenge::{Challenge, ChallengeType, Way};
+use crate::challenge::{Challenge, ChallengeChoice, ChallengeType};
 use crate::error::Error;
 use crate::order::Order;
 use crate::problem::Problem;
@@ -17,7 +17,7 @@ pub trait OrderDelegate {
 
     /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
     /// none of them can be gone. The one that the CA was told of by an earlier run, and has not decided, is `begun`.
-    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way>;
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<ChallengeChoice>;
 
     /// The CA could not validate a challenge, and is told again after this time: shows it. MUST NOT fail.
     fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) -> impl Future<Output = ()>;

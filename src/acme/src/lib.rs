@@ -55,7 +55,7 @@ pub mod test_system;
 mod text;
 mod validation;
 
-pub use challenge::{Challenge, ChallengeType, Way};
+pub use challenge::{Challenge, ChallengeChoice, ChallengeType};
 pub use client::Client;
 pub use error::{Class, Error, Refusal};
 pub use host::{Host, Method, Request, Response, SendError};

@@ -47,15 +47,16 @@ pub(crate) fn choose<H: Host, C: OrderDelegate>(
     let usable: Vec<(ChallengeType, &ChallengeState, &str)> = state.challenges.iter().filter_map(usable).collect();
     let offered: Vec<ChallengeType> = usable.iter().map(|(kind, ..)| *kind).collect();
     let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun()).map(|(kind, ..)| *kind);
-    let way = delegate.choose(&named(&host, wildcard), &offered, begun);
-    let chosen = way.and_then(|way| usable.iter().find(|(kind, ..)| *kind == way.kind).map(|found| (way, found)));
-    let Some((way, (kind, challenge, url))) = chosen else {
+    let choice = delegate.choose(&named(&host, wildcard), &offered, begun);
+    let chosen =
+        choice.and_then(|choice| usable.iter().find(|(kind, ..)| *kind == choice.kind).map(|found| (choice, found)));
+    let Some((choice, (kind, challenge, url))) = chosen else {
         let offered = state.challenges.iter().map(ChallengeState::described).collect();
         return Err(Error::NoChallenge { identifier: named(&host, wildcard), offered });
     };
     let (url, is_begun) = (client.trusted("challenge.url", base, (*url).to_owned())?, challenge.is_begun());
     let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
-    let delay = i64::try_from(way.delay.as_secs()).unwrap_or(i64::MAX);
+    let delay = i64::try_from(choice.delay.as_secs()).unwrap_or(i64::MAX);
     let token = challenge.token.clone().unwrap_or_default();
     let challenge = Challenge {
         kind: *kind,
@@ -68,5 +69,5 @@ pub(crate) fn choose<H: Host, C: OrderDelegate>(
         expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
     };
     let asked = look.retry_after.filter(|_| is_begun);
-    Ok(Offer { url, is_begun, asked, delay: way.delay, challenge })
+    Ok(Offer { url, is_begun, asked, delay: choice.delay, challenge })
 }

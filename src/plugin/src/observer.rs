@@ -125,7 +125,7 @@ impl Observer for Herald {
                 let why = suggestion.explanation.as_deref().map_or(String::new(), |url| format!("; see {url}"));
                 log::info!("{whom}: to be renewed {at}, within the CA's window from {start} to {end}{why}");
             }
-            Event::OtherWay { id, reason } => {
+            Event::ChallengeSwitched { id, reason } => {
                 log::warn!("{}: proved in another way, since {reason}", Shown(id));
             }
             Event::OtherCa { resolver, tests, kept } => {

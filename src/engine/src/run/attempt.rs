@@ -24,7 +24,7 @@ const MAX_DETOURS: u32 = 3;
 
 /// How often another way to prove names is gone at once. There are four types of challenges; that names of one
 /// certificate need them one after the other happens no more often than this.
-const MAX_OTHER_WAYS: u32 = 8;
+const MAX_SWITCHES: u32 = 8;
 
 /// A try that has ended.
 pub(super) struct Ended {
@@ -98,11 +98,11 @@ async fn obtain<H: Host, V: Vault>(
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
     let delegate = AttemptDelegate::new(session, id, order, false);
     let renewal_id = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
-    let (mut detours, mut other_ways, mut has_rehearsed) = (0_u32, 0_u32, false);
+    let (mut detours, mut switches, mut has_rehearsed) = (0_u32, 0_u32, false);
     let Issued { order, chains } = loop {
         let started = order.borrow().as_ref().map(at_ca);
-        let is_first = detours == 0 && other_ways == 0;
-        let is_first_order = started.is_none() && other_ways == 0 && !has_rehearsed;
+        let is_first = detours == 0 && switches == 0;
+        let is_first_order = started.is_none() && switches == 0 && !has_rehearsed;
         if is_first_order {
             delegate.is_http_unserved.set(!finds_responder(session, id).await?);
         }
@@ -137,9 +137,9 @@ async fn obtain<H: Host, V: Vault>(
                 session.observer.notice(Event::Dropped { id, reason: &trouble.to_string() });
                 order.replace(None);
             }
-            trouble if delegate.knows_another_way(&trouble) && other_ways < MAX_OTHER_WAYS => {
-                other_ways = other_ways.saturating_add(1);
-                session.observer.notice(Event::OtherWay { id, reason: &trouble.to_string() });
+            trouble if delegate.can_switch_challenge(&trouble) && switches < MAX_SWITCHES => {
+                switches = switches.saturating_add(1);
+                session.observer.notice(Event::ChallengeSwitched { id, reason: &trouble.to_string() });
                 if trouble.ends_order() {
                     order.replace(None);
                 }
@@ -220,12 +220,12 @@ async fn leave_alone<H: Host, V: Vault>(
 /// nobody can prove is not started: the CA would count it.
 async fn finds_responder<H: Host, V: Vault>(session: &Session<'_, H, V>, id: &CertificateId) -> Result<bool, Trouble> {
     let resolver = session.resolver;
-    if let Some(name) = id.names.iter().find(|name| resolver.ways(name).next().is_none()) {
+    if let Some(name) = id.names.iter().find(|name| resolver.challenge_choices(name).next().is_none()) {
         return Err(Trouble::Unprovable { name: name.clone() });
     }
     let Some(http) = &resolver.http_challenge else { return Ok(true) };
     let Some(served) = session.vault.unserved(&http.entry_point).await else { return Ok(true) };
-    let is_needed = |name: &String| resolver.ways(name).all(|way| way.kind == ChallengeType::Http01);
+    let is_needed = |name: &String| resolver.challenge_choices(name).all(|choice| choice.kind == ChallengeType::Http01);
     if id.names.iter().any(is_needed) {
         return Err(Trouble::Unserved { entry_point: http.entry_point.clone(), served });
     }

@@ -122,7 +122,7 @@ pub enum Event<'a> {
         durable: bool,
     },
     /// A name could not be proved, and is tried in another way at once.
-    OtherWay {
+    ChallengeSwitched {
         /// Which certificate.
         id: &'a CertificateId,
         /// What happened, in one escaped line.

@@ -10,6 +10,7 @@ mod attempt;
 mod chores;
 mod delegate;
 mod event;
+mod failed_challenges;
 mod inquiries;
 mod outcome;
 mod pauses;
@@ -19,7 +20,6 @@ mod session;
 mod trouble;
 mod unsaved;
 mod wants;
-mod ways;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -37,10 +37,10 @@ use attempt::{Ended, attempt};
 use chores::{Chore, Done};
 use config::{Config, Resolver};
 pub use event::{Census, Event, Observer, Why};
+use failed_challenges::FailedChallenges;
 use outcome::Outcome;
 use session::Session;
 pub use wants::WantsFeed;
-use ways::Failures;
 
 /// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
 /// some kilobytes each.
@@ -68,7 +68,7 @@ pub async fn run<H: Host, V: Vault>(
     let mut stagings: Vec<Session<'_, H, V>> = Vec::new();
     for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
         for resolver in resolvers {
-            let failures = Failures::of(&resolver.name, &state);
+            let failures = FailedChallenges::of(&resolver.name, &state);
             sessions.push(Session::new(config, resolver, host, vault, observer, failures, (&parked, &tenure)));
         }
     }

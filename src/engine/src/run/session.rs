@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::lock::Mutex;
 
 use super::event::{Event, Observer};
+use super::failed_challenges::FailedChallenges;
 use super::trouble::Trouble;
-use super::ways::Failures;
 use crate::hold::Hold;
 use crate::vault::Vault;
 use config::{Config, Eab, Resolver};
@@ -29,8 +29,8 @@ pub(super) struct Session<'a, H, V> {
     pub(super) host: &'a H,
     pub(super) vault: &'a V,
     pub(super) observer: &'a dyn Observer,
-    /// The ways to prove names that have failed.
-    pub(super) failures: Failures,
+    /// The choices to prove names that have failed.
+    pub(super) failures: FailedChallenges,
     /// How many tries of all resolvers wait for DNS.
     pub(super) parked: &'a Cell<usize>,
     /// The vault's tenure when it was last read.
@@ -57,7 +57,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         host: &'a H,
         vault: &'a V,
         observer: &'a dyn Observer,
-        failures: Failures,
+        failures: FailedChallenges,
         (parked, tenure): (&'a Cell<usize>, &'a Cell<u64>),
     ) -> Self {
         let state = Mutex::new(State { ca: None, client: None, trouble: None });
