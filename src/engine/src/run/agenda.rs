@@ -295,14 +295,14 @@ impl<'a> Agenda<'a> {
                     record.attempt = Some(attempt);
                 });
             }
-            Outcome::Held { until } => {
+            Outcome::Postponed { until } => {
                 self.records.update(&id, |record| {
                     record.held.retain(|(name, hold)| *name != issuer && hold.until(now) > now);
                     record.held.push((issuer, Hold::new(until, now)));
                 });
             }
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
-            Outcome::Overtaken | Outcome::VaultGone(_) => {}
+            Outcome::LeadershipLost | Outcome::VaultGone(_) => {}
         }
         let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
         if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {

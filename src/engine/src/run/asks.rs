@@ -5,8 +5,8 @@ use std::time::Duration;
 use acme::renewal_info::{self, RenewalInfo};
 use acme::{Class, Error, Host};
 
+use super::attempt_error::AttemptError;
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::schedule::makes_sense;
 use crate::spread::{WHOLE, share};
 use crate::vault::Vault;
@@ -23,7 +23,7 @@ const LONGEST_SPREAD: i64 = 6 * 60 * 60;
 /// When the CA is asked again that tells nothing of renewals, or could not be asked and did not ask for longer, in
 /// seconds.
 const WITHOUT_ANSWERS: i64 = 24 * 60 * 60;
-const AFTER_TROUBLE: i64 = 60 * 60;
+const AFTER_ERROR: i64 = 60 * 60;
 
 /// What a CA says of a certificate's renewal.
 pub(super) enum Told {
@@ -64,13 +64,13 @@ pub(super) async fn ask<H: Host, V: Vault>(session: &Session<'_, H, V>, renewal_
     match told.await {
         Ok(Some(info)) => Told::Window(info),
         Ok(None) => Told::Nothing,
-        Err(trouble @ Trouble::Acme(Error::BadAnswer { .. } | Error::ForeignUrl { .. })) => {
-            Told::NoSense { why: trouble.to_string() }
+        Err(error @ AttemptError::Acme(Error::BadAnswer { .. } | Error::ForeignUrl { .. })) => {
+            Told::NoSense { why: error.to_string() }
         }
-        Err(trouble) => match trouble.class() {
-            Class::Permanent => Told::NoSense { why: trouble.to_string() },
-            Class::RateLimited(asked) | Class::Transient(asked) => Told::NotNow { why: trouble.to_string(), asked },
-            Class::Validation => Told::NotNow { why: trouble.to_string(), asked: None },
+        Err(error) => match error.class() {
+            Class::Permanent => Told::NoSense { why: error.to_string() },
+            Class::RateLimited(asked) | Class::Transient(asked) => Told::NotNow { why: error.to_string(), asked },
+            Class::Validation => Told::NotNow { why: error.to_string(), asked: None },
         },
     }
 }
@@ -111,7 +111,7 @@ pub(super) fn renewal(
         // What it said before still stands.
         Told::NotNow { asked, .. } => {
             let asked = asked.map_or(0, |asked| i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
-            (known.cloned(), asked.clamp(AFTER_TROUBLE, WITHOUT_ANSWERS))
+            (known.cloned(), asked.clamp(AFTER_ERROR, WITHOUT_ANSWERS))
         }
     };
     Renewal {

@@ -7,6 +7,7 @@ use acme::issuance::{Beginning, Issued, issue};
 use acme::{ChallengeType, Error, Host, Identifier};
 
 use super::at_ca::at_ca;
+use super::attempt_error::AttemptError;
 use super::delegate::AttemptDelegate;
 use super::event::Event;
 use super::outcome::{Course, Outcome};
@@ -14,7 +15,6 @@ use super::pauses;
 use super::record::record;
 use super::rehearsal::rehearse;
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::plan::{Due, Task};
 use crate::vault::{Vault, VaultError};
 use protocol::{CertificateId, Permit, PermitRequest, Published};
@@ -65,17 +65,17 @@ pub(super) async fn attempt<H: Host, V: Vault>(
             });
             Outcome::Issued(certificate)
         }
-        Err(Trouble::Held { until, why, whole_account }) => {
+        Err(AttemptError::Postponed { until, why, whole_account }) => {
             session.observer.notice(Event::Held { id: &id, issuer: &issuer, why: &acme::one_line(&why), until });
             if whole_account {
                 session.pause(until);
             }
-            Outcome::Held { until }
+            Outcome::Postponed { until }
         }
-        Err(Trouble::Overtaken) => Outcome::Overtaken,
-        Err(Trouble::VaultGone(error)) => Outcome::VaultGone(error),
-        Err(trouble) => match leave_alone(session, &id, &trouble).await {
-            Ok(()) => record(session, course, &trouble).await,
+        Err(AttemptError::LeadershipLost) => Outcome::LeadershipLost,
+        Err(AttemptError::VaultGone(error)) => Outcome::VaultGone(error),
+        Err(error) => match leave_alone(session, &id, &error).await {
+            Ok(()) => record(session, course, &error).await,
             Err(error) => Outcome::VaultGone(error),
         },
     };
@@ -88,7 +88,7 @@ async fn obtain<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
     course: &Course<'_>,
-) -> Result<(Published, Vec<ChallengeType>), Trouble> {
+) -> Result<(Published, Vec<ChallengeType>), AttemptError> {
     let Course { task, order, has_named_replaced, .. } = course;
     // What the task says was read in this one.
     let tenure = session.tenure.get();
@@ -112,7 +112,7 @@ async fn obtain<H: Host, V: Vault>(
                 .await?;
         }
         if started.is_none() && session.vault.tenure() != tenure {
-            return Err(Trouble::Overtaken);
+            return Err(AttemptError::LeadershipLost);
         }
         if is_first_order {
             has_rehearsed = true;
@@ -122,33 +122,33 @@ async fn obtain<H: Host, V: Vault>(
         let kid = client.kid();
         has_named_replaced.set(has_named_replaced.get() || replaces.is_some());
         let beginning = started.as_ref().map_or(Beginning::New(replaces), Beginning::Started);
-        let trouble = match issue(&client, &delegate, &names, beginning).await {
+        let error = match issue(&client, &delegate, &names, beginning).await {
             Ok(issued) => break issued,
-            Err(failure) => Trouble::from(failure),
+            Err(failure) => AttemptError::from(failure),
         };
-        course.refused.borrow_mut().extend(trouble.refused());
-        match trouble {
-            Trouble::Acme(Error::AccountLost(_)) if detours < MAX_DETOURS => {
+        course.refused.borrow_mut().extend(error.refused());
+        match error {
+            AttemptError::Acme(Error::AccountLost(_)) if detours < MAX_DETOURS => {
                 detours = detours.saturating_add(1);
                 session.register_again(&client, kid.as_deref()).await?;
             }
-            Trouble::Acme(Error::OrderLost { .. }) if started.is_some() && detours < MAX_DETOURS => {
+            AttemptError::Acme(Error::OrderLost { .. }) if started.is_some() && detours < MAX_DETOURS => {
                 detours = detours.saturating_add(1);
-                session.observer.notice(Event::Dropped { id, reason: &trouble.to_string() });
+                session.observer.notice(Event::Dropped { id, reason: &error.to_string() });
                 order.replace(None);
             }
-            trouble if delegate.can_switch_challenge(&trouble) && switches < MAX_SWITCHES => {
+            error if delegate.can_switch_challenge(&error) && switches < MAX_SWITCHES => {
                 switches = switches.saturating_add(1);
-                session.observer.notice(Event::ChallengeSwitched { id, reason: &trouble.to_string() });
-                if trouble.ends_order() {
+                session.observer.notice(Event::ChallengeSwitched { id, reason: &error.to_string() });
+                if error.ends_order() {
                     order.replace(None);
                 }
             }
-            trouble => {
-                if matches!(&trouble, Trouble::Acme(error) if error.is_of_profile()) {
+            error => {
+                if matches!(&error, AttemptError::Acme(error) if error.is_of_profile()) {
                     session.forget_directory().await;
                 }
-                return Err(trouble);
+                return Err(error);
             }
         }
     };
@@ -172,7 +172,7 @@ async fn ask_leave<H: Host, V: Vault>(
     task: &Task,
     Asked { places_order, replaces }: Asked,
     is_first: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     let resolver = session.resolver;
     let request = PermitRequest {
         certificate: task.due.id.clone(),
@@ -188,22 +188,22 @@ async fn ask_leave<H: Host, V: Vault>(
         return Ok(());
     }
     if is_first {
-        return Err(Trouble::Held { until, why, whole_account });
+        return Err(AttemptError::Postponed { until, why, whole_account });
     }
     let seconds = until.saturating_sub(session.host.now_millis().div_euclid(1000));
-    Err(Trouble::Limited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
+    Err(AttemptError::RateLimited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
 }
 
 /// Keeps what the CA asks to be left alone with.
 async fn leave_alone<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     id: &CertificateId,
-    trouble: &Trouble,
+    error: &AttemptError,
 ) -> Result<(), VaultError> {
     let whose = (session.resolver.name.as_str(), session.resolver.ca_server.as_str());
     // The next whole second, so that no wait becomes shorter.
     let now = session.host.now_millis().saturating_add(999).div_euclid(1000);
-    let Some(pause) = pauses::asked_for(trouble, id, whose, session.config.engine.retry_min, now) else {
+    let Some(pause) = pauses::asked_for(error, id, whose, session.config.engine.retry_min, now) else {
         return Ok(());
     };
     if pause.names.is_empty() {
@@ -218,16 +218,19 @@ async fn leave_alone<H: Host, V: Vault>(
 
 /// Whether the CA can find an answer at the entry point of `httpChallenge`, where there is one. An order whose names
 /// nobody can prove is not started: the CA would count it.
-async fn finds_responder<H: Host, V: Vault>(session: &Session<'_, H, V>, id: &CertificateId) -> Result<bool, Trouble> {
+async fn finds_responder<H: Host, V: Vault>(
+    session: &Session<'_, H, V>,
+    id: &CertificateId,
+) -> Result<bool, AttemptError> {
     let resolver = session.resolver;
     if let Some(name) = id.names.iter().find(|name| resolver.challenge_choices(name).next().is_none()) {
-        return Err(Trouble::Unprovable { name: name.clone() });
+        return Err(AttemptError::NoUsableChallenge { name: name.clone() });
     }
     let Some(http) = &resolver.http_challenge else { return Ok(true) };
     let Some(served) = session.vault.unserved(&http.entry_point).await else { return Ok(true) };
     let is_needed = |name: &String| resolver.challenge_choices(name).all(|choice| choice.kind == ChallengeType::Http01);
     if id.names.iter().any(is_needed) {
-        return Err(Trouble::Unserved { entry_point: http.entry_point.clone(), served });
+        return Err(AttemptError::NoResponder { entry_point: http.entry_point.clone(), served });
     }
     Ok(false)
 }

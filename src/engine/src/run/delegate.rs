@@ -8,9 +8,9 @@ use acme::problem::Problem;
 use acme::{Challenge, ChallengeChoice, ChallengeType, Class, Error, Host};
 
 use super::at_ca::record_of;
+use super::attempt_error::AttemptError;
 use super::event::Event;
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::vault::{Vault, VaultError};
 use protocol::{CertificateId, Order};
 
@@ -58,9 +58,9 @@ impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
     }
 
     /// Whether all names that could not be proved can be tried in another way: notes which choices have failed.
-    pub(super) fn can_switch_challenge(&self, trouble: &Trouble) -> bool {
-        match trouble {
-            Trouble::Acme(error @ (Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }))
+    pub(super) fn can_switch_challenge(&self, error: &AttemptError) -> bool {
+        match error {
+            AttemptError::Acme(error @ (Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }))
                 if error.class() == Class::Validation =>
             {
                 for refusal in problems {
@@ -69,7 +69,7 @@ impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
                     }
                 }
             }
-            Trouble::Answer { .. } => {}
+            AttemptError::NotPresented { .. } => {}
             _ => return false,
         }
         let failed = self.failed.take();
@@ -97,9 +97,9 @@ impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
 }
 
 impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
-    type Error = Trouble;
+    type Error = AttemptError;
 
-    async fn ordered(&self, order: &acme::order::Order) -> Result<(), Trouble> {
+    async fn ordered(&self, order: &acme::order::Order) -> Result<(), AttemptError> {
         let known = self.order.borrow().clone().filter(|known| known.url == order.url);
         let now = self.session.host.now_millis().div_euclid(1000);
         let resolver = self.session.resolver;
@@ -146,7 +146,7 @@ impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
         }
     }
 
-    async fn publish(&self, challenge: &Challenge) -> Result<(), Trouble> {
+    async fn publish(&self, challenge: &Challenge) -> Result<(), AttemptError> {
         let is_slow = matches!(challenge.kind, ChallengeType::Dns01 | ChallengeType::DnsPersist01);
         let _slot_is_free = is_slow.then(|| Parked::new(&self.in_dns, self.session.parked));
         match self.session.vault.answer(self.session.resolver, challenge).await {
@@ -159,7 +159,7 @@ impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
             Err(VaultError::Refused(why)) => {
                 let (name, kind) = (challenge.name(), challenge.kind);
                 self.fail(&name, kind);
-                Err(Trouble::Answer { name, kind, why })
+                Err(AttemptError::NotPresented { name, kind, why })
             }
             Err(error) => Err(error.into()),
         }
@@ -169,7 +169,7 @@ impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
         self.session.vault.withdraw(challenge).await;
     }
 
-    async fn csr(&self, order: &str) -> Result<Vec<u8>, Trouble> {
+    async fn csr(&self, order: &str) -> Result<Vec<u8>, AttemptError> {
         Ok(self.session.vault.csr(self.id, order, self.session.resolver).await?)
     }
 }

@@ -7,6 +7,7 @@ mod agenda;
 mod asks;
 mod at_ca;
 mod attempt;
+mod attempt_error;
 mod chores;
 mod delegate;
 mod event;
@@ -17,7 +18,7 @@ mod pauses;
 mod record;
 mod rehearsal;
 mod session;
-mod trouble;
+
 mod unsaved;
 mod wants;
 
@@ -122,7 +123,7 @@ pub async fn run<H: Host, V: Vault>(
             Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
             Either::Left((ended, _)) => {
                 // What was read while it ran left out what it was at.
-                if matches!(ended.outcome, Outcome::Overtaken) {
+                if matches!(ended.outcome, Outcome::LeadershipLost) {
                     feed.distrust();
                 }
                 agenda.settle(ended, host.now_millis());
