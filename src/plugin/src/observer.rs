@@ -112,7 +112,7 @@ impl Observer for Herald {
                 log::warn!("{whom}: {issuer} is not asked until {until}: {why}");
                 self.metrics.count(&format!("holds.resolver.{}", resolver_label(id)));
             }
-            Event::NotTold { id, reason } => {
+            Event::AriUnavailable { id, reason } => {
                 log::info!("{}: the CA says nothing of its renewal: {reason}", Shown(id));
             }
             Event::Rehearsed { id } => {

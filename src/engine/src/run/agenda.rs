@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::asks::{self, Told};
+use super::ari::{self, AriAnswer};
+use super::ari_queue::AriQueue;
 use super::attempt::Ended;
 use super::event::{Event, Observer};
-use super::inquiries::Inquiries;
 use super::outcome::Outcome;
 use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
@@ -46,7 +46,7 @@ pub(super) struct Agenda<'a> {
     timetable: Timetable,
     /// Where a record's certificate stands in the timetable.
     places: HashMap<usize, usize>,
-    inquiries: Inquiries,
+    ari_queue: AriQueue,
     in_flight: HashSet<CertificateId>,
     /// What is stored is being read again, and nothing begins meanwhile.
     pub(super) is_read_again: bool,
@@ -78,7 +78,7 @@ impl<'a> Agenda<'a> {
             replacements: HashMap::new(),
             timetable: Timetable::default(),
             places: HashMap::new(),
-            inquiries: Inquiries::default(),
+            ari_queue: AriQueue::default(),
             in_flight: HashSet::new(),
             is_read_again: false,
             revision: None,
@@ -95,14 +95,14 @@ impl<'a> Agenda<'a> {
     /// each that it is.
     pub(super) fn tell_of_other_cas(&mut self) {
         let resolvers = &self.config.resolvers;
-        let mut told = vec![(0_usize, 0_usize); resolvers.len()];
+        let mut answer = vec![(0_usize, 0_usize); resolvers.len()];
         for record in self.records.iter_mut() {
             let Some(stored) = &record.stored else { continue };
             let known = record.renewal();
             let other_ca = self.schedule.other_ca(stored, known);
             if let Some(OtherCa { at_once, .. }) = &other_ca
                 && let Some((_, (tests, kept))) =
-                    resolvers.iter().zip(&mut told).find(|(resolver, _)| resolver.name == record.id.resolver)
+                    resolvers.iter().zip(&mut answer).find(|(resolver, _)| resolver.name == record.id.resolver)
             {
                 let count = if *at_once { tests } else { kept };
                 *count = count.saturating_add(1);
@@ -118,7 +118,7 @@ impl<'a> Agenda<'a> {
                 record.set_renewal(renewal);
             }
         }
-        for (resolver, (tests, kept)) in resolvers.iter().zip(told) {
+        for (resolver, (tests, kept)) in resolvers.iter().zip(answer) {
             if tests > 0 || kept > 0 {
                 self.observer.notice(Event::OtherCa { resolver: &resolver.name, tests, kept });
             }
@@ -176,9 +176,9 @@ impl<'a> Agenda<'a> {
         self.note(departed);
         let stored: Vec<_> = self.timetable.stored().collect();
         self.places = stored.iter().map(|(place, record)| (*record, *place)).collect();
-        self.inquiries.clear();
+        self.ari_queue.clear();
         for (_, record) in &stored {
-            self.ask_about(*record, asks::first_at(now_millis.div_euclid(1000), stored.len()));
+            self.schedule_ari_query(*record, ari::first_at(now_millis.div_euclid(1000), stored.len()));
         }
         self.has_changed = true;
     }
@@ -195,12 +195,12 @@ impl<'a> Agenda<'a> {
 
     /// Notes when the CA is to be asked about a stored certificate; `unknown` says when, by its serial number, where it
     /// never was.
-    fn ask_about(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
+    fn schedule_ari_query(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
         let Some(record) = self.records.at(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.renewal_id.is_some()) else { return };
         let now = self.seen.div_euclid(1000);
-        let at = record.renewal().and_then(|renewal| asks::next_at(renewal, now));
-        self.inquiries.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
+        let at = record.renewal().and_then(|renewal| ari::next_at(renewal, now));
+        self.ari_queue.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
     }
 
     /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
@@ -218,47 +218,47 @@ impl<'a> Agenda<'a> {
 
     /// The next stored certificate whose CA is to be asked when to renew it: its record's place, its serial number, the
     /// resolver, and the identifier to ask by.
-    pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
+    pub(super) fn next_ari_query(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
         let now = now_millis.div_euclid(1000);
         let (records, schedule) = (&self.records, &self.schedule);
-        let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
+        let next_at = |record: &Record| record.renewal().and_then(|renewal| ari::next_at(renewal, now));
         let is_early = |place| records.at(place).and_then(next_at).is_some_and(|at| at > now);
         let place =
-            self.inquiries.next(now, |place| question(records, schedule, place).is_some() && !is_early(place))?;
-        question(records, schedule, place)
+            self.ari_queue.next(now, |place| ari_query(records, schedule, place).is_some() && !is_early(place))?;
+        ari_query(records, schedule, place)
     }
 
     /// The certificate's CA is not to be asked before this time, seconds since 1970.
-    pub(super) fn ask_later(&mut self, place: usize, at: i64) {
-        self.inquiries.answered(place);
-        self.inquiries.add(at, place);
+    pub(super) fn postpone_ari_query(&mut self, place: usize, at: i64) {
+        self.ari_queue.answered(place);
+        self.ari_queue.add(at, place);
     }
 
     /// A CA has been asked about the certificate of this record.
-    pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
+    pub(super) fn ari_answered(&mut self, place: usize, serial: &str, answer: AriAnswer, now_millis: i64, random: u64) {
         // The next whole second, so that no wait that a CA asks for becomes shorter.
         let now = now_millis.saturating_add(999).div_euclid(1000);
-        self.inquiries.answered(place);
+        self.ari_queue.answered(place);
         let Some(record) = self.records.at_mut(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else {
             // Renewed meanwhile, and not asked about while this was.
-            return self.ask_about(place, |_| now);
+            return self.schedule_ari_query(place, |_| now);
         };
         let before = record.renewal().cloned();
-        let told = told.about(stored);
-        let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);
-        match &told {
-            Told::NotNow { why, .. } | Told::NoSense { why } => {
-                self.observer.notice(Event::NotTold { id: &record.id, reason: why });
+        let answer = answer.about(stored);
+        let renewal = ari::renewal(&record.id, serial, before.as_ref(), &answer, now, random);
+        match &answer {
+            AriAnswer::Failed { why, .. } | AriAnswer::Unusable { why } => {
+                self.observer.notice(Event::AriUnavailable { id: &record.id, reason: why });
             }
-            Told::Nothing | Told::Window(_) => {}
+            AriAnswer::Unsupported | AriAnswer::Window(_) => {}
         }
         if let Some(suggestion) = &renewal.suggestion
             && before.is_none_or(|before| before.suggestion.as_ref() != Some(suggestion))
         {
             self.observer.notice(Event::Suggested { id: &record.id, suggestion });
         }
-        self.inquiries.add(renewal.ask_at, place);
+        self.ari_queue.add(renewal.ask_at, place);
         self.saving.unsaved.renewals.push(renewal.clone());
         record.set_renewal(renewal);
         self.has_changed = true;
@@ -307,7 +307,7 @@ impl<'a> Agenda<'a> {
         let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
         if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {
             self.places.insert(record, place);
-            self.ask_about(record, |_| now);
+            self.schedule_ari_query(record, |_| now);
         }
     }
 
@@ -354,7 +354,7 @@ impl<'a> Agenda<'a> {
         let seconds = |at: i64| at.saturating_mul(1000);
         let save_at = self.saving.due_at();
         let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
-        let ask_at = self.inquiries.next_at().map(seconds);
+        let ask_at = self.ari_queue.next_at().map(seconds);
         let due_at = self.timetable.due_at().map(seconds);
         let busy_until = self.looked_at.saturating_add(if self.timetable.has_due() { LOOK_WHILE_BUSY } else { 0 });
         let look_at = self.timetable.outdated_at().map(|at| seconds(at).max(busy_until));
@@ -389,7 +389,7 @@ impl<'a> Agenda<'a> {
 }
 
 /// What the CA of the certificate of this record is asked, if its resolver has that CA still.
-fn question<'r>(
+fn ari_query<'r>(
     records: &'r Records,
     schedule: &Schedule<'_>,
     place: usize,

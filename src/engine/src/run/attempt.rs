@@ -181,7 +181,7 @@ async fn ask_leave<H: Host, V: Vault>(
         limits: resolver.limits,
         places_order,
         renews: task.stored.is_some(),
-        replaces: replaces && session.tells_renewals().await,
+        replaces: replaces && session.supports_ari().await,
     };
     let Permit { granted, until, why, whole_account } = session.vault.permit(request).await?;
     if granted {

@@ -2,7 +2,7 @@
 
 use acme::Host;
 
-use super::asks::{Told, ask};
+use super::ari::{AriAnswer, ask};
 use super::session::Session;
 use super::unsaved::Unsaved;
 use crate::vault::{Vault, VaultError};
@@ -22,14 +22,14 @@ pub(super) enum Chore<'c, 'a, H, V> {
 pub(super) enum Done {
     Read(Result<State, VaultError>),
     Saved(Result<(), VaultError>),
-    Told { place: usize, serial: String, told: Told },
+    Answered { place: usize, serial: String, answer: AriAnswer },
 }
 
 /// Does it.
 pub(super) async fn carry_out<H: Host, V: Vault>(chore: Chore<'_, '_, H, V>) -> Done {
     match chore {
         Chore::Ask { session, place, serial, renewal_id } => {
-            Done::Told { place, serial, told: ask(session, &renewal_id).await }
+            Done::Answered { place, serial, answer: ask(session, &renewal_id).await }
         }
         Chore::Read { vault } => Done::Read(vault.state().await),
         Chore::Save { vault, unsaved } => Done::Saved(save(vault, unsaved).await),

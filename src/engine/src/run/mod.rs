@@ -4,7 +4,9 @@
 //! on where it was. One certificate's failure never holds up another's.
 
 mod agenda;
-mod asks;
+mod ari;
+mod ari_queue;
+
 mod at_ca;
 mod attempt;
 mod attempt_error;
@@ -12,7 +14,7 @@ mod chores;
 mod delegate;
 mod event;
 mod failed_challenges;
-mod inquiries;
+
 mod outcome;
 mod pauses;
 mod record;
@@ -97,13 +99,13 @@ pub async fn run<H: Host, V: Vault>(
             task.announce(observer);
             running.push(attempt(session, staging_of(&task.issuer), task));
         }
-        while chores.len() < asks::AT_ONCE
-            && let Some((place, serial, issuer, renewal_id)) = agenda.next_ask(now)
+        while chores.len() < ari::AT_ONCE
+            && let Some((place, serial, issuer, renewal_id)) = agenda.next_ari_query(now)
         {
             let Some(session) = session_of(issuer) else { continue };
             let until = session.paused_until();
             if until > now.div_euclid(1000) {
-                agenda.ask_later(place, until);
+                agenda.postpone_ari_query(place, until);
                 continue;
             }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
@@ -128,8 +130,8 @@ pub async fn run<H: Host, V: Vault>(
                 }
                 agenda.settle(ended, host.now_millis());
             }
-            Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
-                agenda.told(place, &serial, told, host.now_millis(), host.random());
+            Either::Right((Either::Left((Done::Answered { place, serial, answer }, _)), _)) => {
+                agenda.ari_answered(place, &serial, answer, host.now_millis(), host.random());
             }
             Either::Right((Either::Left((Done::Read(Ok(mut state)), _)), _)) => {
                 mended::lift_waits(&mut state, config);

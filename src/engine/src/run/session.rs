@@ -71,7 +71,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     }
 
     /// Whether the CA tells when to renew, as far as is known.
-    pub(super) async fn tells_renewals(&self) -> bool {
+    pub(super) async fn supports_ari(&self) -> bool {
         let state = self.state.lock().await;
         state.ca.as_ref().is_none_or(|(ca, _)| ca.directory.renewal_info.is_some())
     }
