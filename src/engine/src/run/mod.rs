@@ -10,7 +10,8 @@ mod ari_queue;
 mod at_ca;
 mod attempt;
 mod attempt_error;
-mod chores;
+mod background;
+
 mod delegate;
 mod event;
 mod failed_challenges;
@@ -37,7 +38,7 @@ use crate::vault::{Vault, VaultError};
 use crate::{mended, restart};
 use agenda::Agenda;
 use attempt::{Ended, attempt};
-use chores::{Chore, Done};
+use background::{BackgroundDone, BackgroundTask};
 use config::{Config, Resolver};
 pub use event::{Census, Event, Observer, Why};
 use failed_challenges::FailedChallenges;
@@ -82,14 +83,14 @@ pub async fn run<H: Host, V: Vault>(
     let mut agenda = Agenda::new(config, state, feed, observer, host.now_millis());
     agenda.tell_of_other_cas();
     let mut running = FuturesUnordered::new();
-    let mut chores = FuturesUnordered::new();
+    let mut background = FuturesUnordered::new();
     loop {
         let now = host.now_millis();
         agenda.look(now, || host.now_millis());
         if feed.take_stale() || vault.tenure() != tenure.get() {
             agenda.is_read_again = true;
             tenure.set(vault.tenure());
-            chores.push(chores::carry_out(Chore::Read { vault }));
+            background.push(background::perform(BackgroundTask::Read { vault }));
         }
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         while running.len() < most
@@ -99,7 +100,7 @@ pub async fn run<H: Host, V: Vault>(
             task.announce(observer);
             running.push(attempt(session, staging_of(&task.issuer), task));
         }
-        while chores.len() < ari::AT_ONCE
+        while background.len() < ari::AT_ONCE
             && let Some((place, serial, issuer, renewal_id)) = agenda.next_ari_query(now)
         {
             let Some(session) = session_of(issuer) else { continue };
@@ -109,10 +110,10 @@ pub async fn run<H: Host, V: Vault>(
                 continue;
             }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
-            chores.push(chores::carry_out(Chore::Ask { session, place, serial, renewal_id }));
+            background.push(background::perform(BackgroundTask::Ask { session, place, serial, renewal_id }));
         }
         if let Some(unsaved) = agenda.take_unsaved(now) {
-            chores.push(chores::carry_out(Chore::Save { vault, unsaved }));
+            background.push(background::perform(BackgroundTask::Save { vault, unsaved }));
         }
 
         let alarm = pin!(host.sleep(agenda.rest(now)));
@@ -121,7 +122,7 @@ pub async fn run<H: Host, V: Vault>(
         // Whoever parks does so while the running tries are polled, which is just before this.
         let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
         let waking = select(room, select(alarm, other_wants));
-        match select(pin!(next(&mut running)), select(pin!(next(&mut chores)), waking)).await {
+        match select(pin!(next(&mut running)), select(pin!(next(&mut background)), waking)).await {
             Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
             Either::Left((ended, _)) => {
                 // What was read while it ran left out what it was at.
@@ -130,20 +131,20 @@ pub async fn run<H: Host, V: Vault>(
                 }
                 agenda.settle(ended, host.now_millis());
             }
-            Either::Right((Either::Left((Done::Answered { place, serial, answer }, _)), _)) => {
+            Either::Right((Either::Left((BackgroundDone::Answered { place, serial, answer }, _)), _)) => {
                 agenda.ari_answered(place, &serial, answer, host.now_millis(), host.random());
             }
-            Either::Right((Either::Left((Done::Read(Ok(mut state)), _)), _)) => {
+            Either::Right((Either::Left((BackgroundDone::Read(Ok(mut state)), _)), _)) => {
                 mended::lift_waits(&mut state, config);
                 restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
                 agenda.read_again(state);
             }
-            Either::Right((Either::Left((Done::Read(Err(error)), _)), _)) => return error,
-            Either::Right((Either::Left((Done::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
+            Either::Right((Either::Left((BackgroundDone::Read(Err(error)), _)), _)) => return error,
+            Either::Right((Either::Left((BackgroundDone::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
                 return error;
             }
             // What is refused would be again; without it the CA is asked once more than it need be.
-            Either::Right((Either::Left((Done::Saved(_), _)) | Either::Right(_), _)) => {}
+            Either::Right((Either::Left((BackgroundDone::Saved(_), _)) | Either::Right(_), _)) => {}
         }
     }
 }

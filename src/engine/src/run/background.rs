@@ -9,7 +9,7 @@ use crate::vault::{Vault, VaultError};
 use protocol::State;
 
 /// A thing to be done.
-pub(super) enum Chore<'c, 'a, H, V> {
+pub(super) enum BackgroundTask<'c, 'a, H, V> {
     /// Ask the CA of the certificate whose record stands at this place.
     Ask { session: &'c Session<'a, H, V>, place: usize, serial: String, renewal_id: String },
     /// Read again what is stored.
@@ -19,20 +19,20 @@ pub(super) enum Chore<'c, 'a, H, V> {
 }
 
 /// What came of it.
-pub(super) enum Done {
+pub(super) enum BackgroundDone {
     Read(Result<State, VaultError>),
     Saved(Result<(), VaultError>),
     Answered { place: usize, serial: String, answer: AriAnswer },
 }
 
 /// Does it.
-pub(super) async fn carry_out<H: Host, V: Vault>(chore: Chore<'_, '_, H, V>) -> Done {
-    match chore {
-        Chore::Ask { session, place, serial, renewal_id } => {
-            Done::Answered { place, serial, answer: ask(session, &renewal_id).await }
+pub(super) async fn perform<H: Host, V: Vault>(task: BackgroundTask<'_, '_, H, V>) -> BackgroundDone {
+    match task {
+        BackgroundTask::Ask { session, place, serial, renewal_id } => {
+            BackgroundDone::Answered { place, serial, answer: ask(session, &renewal_id).await }
         }
-        Chore::Read { vault } => Done::Read(vault.state().await),
-        Chore::Save { vault, unsaved } => Done::Saved(save(vault, unsaved).await),
+        BackgroundTask::Read { vault } => BackgroundDone::Read(vault.state().await),
+        BackgroundTask::Save { vault, unsaved } => BackgroundDone::Saved(save(vault, unsaved).await),
     }
 }
 
