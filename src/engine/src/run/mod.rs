@@ -3,7 +3,6 @@
 //! It keeps nothing that the vault does not have: dropped at any moment and started again, here or elsewhere, it goes
 //! on where it was. One certificate's failure never holds up another's.
 
-mod agenda;
 mod ari;
 mod ari_queue;
 
@@ -20,6 +19,7 @@ mod outcome;
 mod pauses;
 mod record;
 mod rehearsal;
+mod scheduler;
 mod session;
 
 mod unsaved;
@@ -36,13 +36,13 @@ use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::vault::{Vault, VaultError};
 use crate::{mended, restart};
-use agenda::Agenda;
 use attempt::{Ended, attempt};
 use background::{BackgroundDone, BackgroundTask};
 use config::{Config, Resolver};
 pub use event::{Census, Event, Observer, Why};
 use failed_challenges::FailedChallenges;
 use outcome::Outcome;
+use scheduler::Scheduler;
 use session::Session;
 pub use wants::WantsFeed;
 
@@ -80,48 +80,48 @@ pub async fn run<H: Host, V: Vault>(
     let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
-    let mut agenda = Agenda::new(config, state, feed, observer, host.now_millis());
-    agenda.tell_of_other_cas();
+    let mut scheduler = Scheduler::new(config, state, feed, observer, host.now_millis());
+    scheduler.report_other_cas();
     let mut running = FuturesUnordered::new();
     let mut background = FuturesUnordered::new();
     loop {
         let now = host.now_millis();
-        agenda.look(now, || host.now_millis());
+        scheduler.refresh(now, || host.now_millis());
         if feed.take_stale() || vault.tenure() != tenure.get() {
-            agenda.is_read_again = true;
+            scheduler.is_reloading = true;
             tenure.set(vault.tenure());
             background.push(background::perform(BackgroundTask::Read { vault }));
         }
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         while running.len() < most
-            && let Some(task) = agenda.next_task(now, pauses(&sessions, now))
+            && let Some(task) = scheduler.next_task(now, pauses(&sessions, now))
         {
             let Some(session) = session_of(&task.issuer) else { continue };
             task.announce(observer);
             running.push(attempt(session, staging_of(&task.issuer), task));
         }
         while background.len() < ari::AT_ONCE
-            && let Some((place, serial, issuer, renewal_id)) = agenda.next_ari_query(now)
+            && let Some((place, serial, issuer, renewal_id)) = scheduler.next_ari_query(now)
         {
             let Some(session) = session_of(issuer) else { continue };
             let until = session.paused_until();
             if until > now.div_euclid(1000) {
-                agenda.postpone_ari_query(place, until);
+                scheduler.postpone_ari_query(place, until);
                 continue;
             }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
             background.push(background::perform(BackgroundTask::Ask { session, place, serial, renewal_id }));
         }
-        if let Some(unsaved) = agenda.take_unsaved(now) {
+        if let Some(unsaved) = scheduler.take_unsaved(now) {
             background.push(background::perform(BackgroundTask::Save { vault, unsaved }));
         }
 
-        let alarm = pin!(host.sleep(agenda.rest(now)));
-        let other_wants = pin!(agenda.other_wants());
+        let alarm = pin!(host.sleep(scheduler.idle_time(now)));
+        let wants_changed = pin!(scheduler.wants_changed());
         let has_room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders) > most;
         // Whoever parks does so while the running tries are polled, which is just before this.
         let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
-        let waking = select(room, select(alarm, other_wants));
+        let waking = select(room, select(alarm, wants_changed));
         match select(pin!(next(&mut running)), select(pin!(next(&mut background)), waking)).await {
             Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
             Either::Left((ended, _)) => {
@@ -129,15 +129,15 @@ pub async fn run<H: Host, V: Vault>(
                 if matches!(ended.outcome, Outcome::LeadershipLost) {
                     feed.distrust();
                 }
-                agenda.settle(ended, host.now_millis());
+                scheduler.attempt_ended(ended, host.now_millis());
             }
             Either::Right((Either::Left((BackgroundDone::Answered { place, serial, answer }, _)), _)) => {
-                agenda.ari_answered(place, &serial, answer, host.now_millis(), host.random());
+                scheduler.ari_answered(place, &serial, answer, host.now_millis(), host.random());
             }
             Either::Right((Either::Left((BackgroundDone::Read(Ok(mut state)), _)), _)) => {
                 mended::lift_waits(&mut state, config);
                 restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
-                agenda.read_again(state);
+                scheduler.reload(state);
             }
             Either::Right((Either::Left((BackgroundDone::Read(Err(error)), _)), _)) => return error,
             Either::Right((Either::Left((BackgroundDone::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {

@@ -35,7 +35,7 @@ const SMALL_JUMP: i64 = 60_000;
 const WANTS_COME_IN: i64 = 60_000;
 
 /// See the module.
-pub(super) struct Agenda<'a> {
+pub(super) struct Scheduler<'a> {
     config: &'a Config,
     schedule: Schedule<'a>,
     chains: Chains<'a>,
@@ -49,7 +49,7 @@ pub(super) struct Agenda<'a> {
     ari_queue: AriQueue,
     in_flight: HashSet<CertificateId>,
     /// What is stored is being read again, and nothing begins meanwhile.
-    pub(super) is_read_again: bool,
+    pub(super) is_reloading: bool,
     revision: Option<u64>,
     started: i64,
     looked_at: i64,
@@ -60,7 +60,7 @@ pub(super) struct Agenda<'a> {
     saving: Saving,
 }
 
-impl<'a> Agenda<'a> {
+impl<'a> Scheduler<'a> {
     pub(super) fn new(
         config: &'a Config,
         state: State,
@@ -80,7 +80,7 @@ impl<'a> Agenda<'a> {
             places: HashMap::new(),
             ari_queue: AriQueue::default(),
             in_flight: HashSet::new(),
-            is_read_again: false,
+            is_reloading: false,
             revision: None,
             started: now_millis,
             looked_at: now_millis,
@@ -93,7 +93,7 @@ impl<'a> Agenda<'a> {
 
     /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
     /// each that it is.
-    pub(super) fn tell_of_other_cas(&mut self) {
+    pub(super) fn report_other_cas(&mut self) {
         let resolvers = &self.config.resolvers;
         let mut answer = vec![(0_usize, 0_usize); resolvers.len()];
         for record in self.records.iter_mut() {
@@ -126,7 +126,7 @@ impl<'a> Agenda<'a> {
     }
 
     /// Looks at everything anew where that is needed, and tells how many are in which state.
-    pub(super) fn look(&mut self, now_millis: i64, took: impl Fn() -> i64) {
+    pub(super) fn refresh(&mut self, now_millis: i64, took: impl Fn() -> i64) {
         let went_back = self.went_back(now_millis);
         if went_back {
             self.started = self.started.min(now_millis);
@@ -205,7 +205,7 @@ impl<'a> Agenda<'a> {
 
     /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
     pub(super) fn next_task(&mut self, now_millis: i64, pauses: Vec<(&str, i64)>) -> Option<Task> {
-        if self.is_read_again {
+        if self.is_reloading {
             return None;
         }
         let mut timetable = std::mem::take(&mut self.timetable);
@@ -268,8 +268,8 @@ impl<'a> Agenda<'a> {
     }
 
     /// Takes over what others have stored meanwhile. What a try is made for is what that try makes of it.
-    pub(super) fn read_again(&mut self, state: State) {
-        self.is_read_again = false;
+    pub(super) fn reload(&mut self, state: State) {
+        self.is_reloading = false;
         let mut stored = Records::of(state);
         self.records.provided = std::mem::take(&mut stored.provided);
         for record in stored.into_all() {
@@ -281,7 +281,7 @@ impl<'a> Agenda<'a> {
     }
 
     /// A try has ended.
-    pub(super) fn settle(&mut self, ended: Ended, now_millis: i64) {
+    pub(super) fn attempt_ended(&mut self, ended: Ended, now_millis: i64) {
         let Ended { place, id, issuer, outcome } = ended;
         self.in_flight.remove(&id);
         self.has_changed = true;
@@ -350,7 +350,7 @@ impl<'a> Agenda<'a> {
 
     /// How long nothing is to be done. What could have been done by now and was not waits for room, which comes with the
     /// end of something else.
-    pub(super) fn rest(&self, now_millis: i64) -> Duration {
+    pub(super) fn idle_time(&self, now_millis: i64) -> Duration {
         let seconds = |at: i64| at.saturating_mul(1000);
         let save_at = self.saving.due_at();
         let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
@@ -366,7 +366,7 @@ impl<'a> Agenda<'a> {
     }
 
     /// Until the wants are others than those that were looked at.
-    pub(super) fn other_wants(&self) -> impl Future<Output = ()> + use<'a> {
+    pub(super) fn wants_changed(&self) -> impl Future<Output = ()> + use<'a> {
         self.feed.changed_since(self.revision.unwrap_or_default())
     }
 
