@@ -28,7 +28,7 @@ const MAX_SWITCHES: u32 = 8;
 
 /// A try that has ended.
 pub(super) struct Ended {
-    /// Its place in the timetable.
+    /// Its place in the queue.
     pub(super) place: usize,
     pub(super) id: CertificateId,
     /// The resolver it was made with.

@@ -12,7 +12,7 @@ use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;
 use crate::hold::Hold;
-use crate::plan::{Chains, Departed, Task, Timetable, View};
+use crate::plan::{CertificateQueue, Chains, Departed, Task, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
 use config::Config;
@@ -43,8 +43,8 @@ pub(super) struct Scheduler<'a> {
     observer: &'a dyn Observer,
     records: Records,
     replacements: HashMap<String, Replacement>,
-    timetable: Timetable,
-    /// Where a record's certificate stands in the timetable.
+    queue: CertificateQueue,
+    /// Where a record's certificate stands in the queue.
     places: HashMap<usize, usize>,
     ari_queue: AriQueue,
     in_flight: HashSet<CertificateId>,
@@ -76,7 +76,7 @@ impl<'a> Scheduler<'a> {
             observer,
             records: Records::of(state),
             replacements: HashMap::new(),
-            timetable: Timetable::default(),
+            queue: CertificateQueue::default(),
             places: HashMap::new(),
             ari_queue: AriQueue::default(),
             in_flight: HashSet::new(),
@@ -134,14 +134,14 @@ impl<'a> Scheduler<'a> {
             self.saving.went_back(now_millis);
         }
         if went_back || self.is_outdated(now_millis) {
-            self.make_timetable(now_millis);
+            self.rebuild_queue(now_millis);
             self.observer.notice(Event::Planned { took_millis: took().saturating_sub(now_millis) });
         }
-        self.change(now_millis, Timetable::promote);
+        self.change(now_millis, CertificateQueue::promote);
         let since = now_millis.saturating_sub(self.counted_at);
-        let is_quiet = self.in_flight.is_empty() && !self.timetable.has_due();
+        let is_quiet = self.in_flight.is_empty() && !self.queue.has_due();
         if since >= CENSUS || (self.has_changed && (is_quiet || since >= LOOK_WHILE_BUSY)) {
-            let census = self.change(now_millis, Timetable::census);
+            let census = self.change(now_millis, CertificateQueue::census);
             self.observer.notice(Event::Census(census));
             self.counted_at = now_millis;
             self.has_changed = false;
@@ -157,24 +157,24 @@ impl<'a> Scheduler<'a> {
 
     fn is_outdated(&self, now_millis: i64) -> bool {
         let since = now_millis.saturating_sub(self.looked_at);
-        let is_late = self.timetable.outdated_at().is_some_and(|at| at <= now_millis.div_euclid(1000));
+        let is_late = self.queue.outdated_at().is_some_and(|at| at <= now_millis.div_euclid(1000));
         let have_come_in = |at: i64| at.saturating_sub(self.started) >= WANTS_COME_IN;
         self.revision != Some(self.feed.revision())
             || since < -SMALL_JUMP
             || have_come_in(now_millis) != have_come_in(self.looked_at)
-            || (is_late && (!self.timetable.has_due() || since >= LOOK_WHILE_BUSY))
+            || (is_late && (!self.queue.has_due() || since >= LOOK_WHILE_BUSY))
     }
 
-    fn make_timetable(&mut self, now_millis: i64) {
+    fn rebuild_queue(&mut self, now_millis: i64) {
         self.revision = Some(self.feed.revision());
         self.looked_at = now_millis;
         self.replacements = self.feed.replacements();
         let wants = self.feed.merged_with(self.config);
         let view = self.view(now_millis, Vec::new());
-        let (timetable, departed) = Timetable::of(wants, &view, &self.in_flight);
-        self.timetable = timetable;
+        let (queue, departed) = CertificateQueue::of(wants, &view, &self.in_flight);
+        self.queue = queue;
         self.note(departed);
-        let stored: Vec<_> = self.timetable.stored().collect();
+        let stored: Vec<_> = self.queue.stored().collect();
         self.places = stored.iter().map(|(place, record)| (*record, *place)).collect();
         self.ari_queue.clear();
         for (_, record) in &stored {
@@ -208,9 +208,9 @@ impl<'a> Scheduler<'a> {
         if self.is_reloading {
             return None;
         }
-        let mut timetable = std::mem::take(&mut self.timetable);
-        let task = timetable.next(&self.view(now_millis, pauses));
-        self.timetable = timetable;
+        let mut queue = std::mem::take(&mut self.queue);
+        let task = queue.next(&self.view(now_millis, pauses));
+        self.queue = queue;
         let task = task?;
         self.in_flight.insert(task.due.id.clone());
         Some(task)
@@ -263,7 +263,7 @@ impl<'a> Scheduler<'a> {
         record.set_renewal(renewal);
         self.has_changed = true;
         if let Some(at) = self.places.get(&place).copied() {
-            self.change(now_millis, |timetable, view| timetable.reschedule(at, view));
+            self.change(now_millis, |queue, view| queue.reschedule(at, view));
         }
     }
 
@@ -304,7 +304,7 @@ impl<'a> Scheduler<'a> {
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
             Outcome::LeadershipLost | Outcome::VaultGone(_) => {}
         }
-        let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
+        let place = self.change(now_millis, |queue, view| queue.settle(place, &id, was_first, view));
         if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {
             self.places.insert(record, place);
             self.schedule_ari_query(record, |_| now);
@@ -355,9 +355,9 @@ impl<'a> Scheduler<'a> {
         let save_at = self.saving.due_at();
         let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
         let ask_at = self.ari_queue.next_at().map(seconds);
-        let due_at = self.timetable.due_at().map(seconds);
-        let busy_until = self.looked_at.saturating_add(if self.timetable.has_due() { LOOK_WHILE_BUSY } else { 0 });
-        let look_at = self.timetable.outdated_at().map(|at| seconds(at).max(busy_until));
+        let due_at = self.queue.due_at().map(seconds);
+        let busy_until = self.looked_at.saturating_add(if self.queue.has_due() { LOOK_WHILE_BUSY } else { 0 });
+        let look_at = self.queue.outdated_at().map(|at| seconds(at).max(busy_until));
         let times = [save_at, count_at, ask_at, due_at, look_at].into_iter().flatten();
         let next = times.filter(|at| *at > now_millis).min().unwrap_or(i64::MAX);
         // A clock that jumped back must not make this longer.
@@ -370,10 +370,10 @@ impl<'a> Scheduler<'a> {
         self.feed.changed_since(self.revision.unwrap_or_default())
     }
 
-    fn change<T>(&mut self, now_millis: i64, change: impl FnOnce(&mut Timetable, &View<'_>) -> T) -> T {
-        let mut timetable = std::mem::take(&mut self.timetable);
-        let result = change(&mut timetable, &self.view(now_millis, Vec::new()));
-        self.timetable = timetable;
+    fn change<T>(&mut self, now_millis: i64, change: impl FnOnce(&mut CertificateQueue, &View<'_>) -> T) -> T {
+        let mut queue = std::mem::take(&mut self.queue);
+        let result = change(&mut queue, &self.view(now_millis, Vec::new()));
+        self.queue = queue;
         result
     }
 
