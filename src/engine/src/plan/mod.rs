@@ -5,7 +5,8 @@
 
 mod census;
 mod due;
-mod issuers;
+mod fallbacks;
+
 mod known;
 mod overlap;
 mod queue;
@@ -20,7 +21,7 @@ use crate::records::Records;
 use crate::schedule::Schedule;
 use config::EngineOptions;
 pub use due::Due;
-pub(crate) use issuers::Chains;
+pub(crate) use fallbacks::Fallbacks;
 use protocol::{CertificateId, State};
 pub(crate) use queue::{CertificateQueue, Task};
 pub(crate) use ready::View;

@@ -12,7 +12,7 @@ use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;
 use crate::hold::Hold;
-use crate::plan::{CertificateQueue, Chains, Departed, Task, View};
+use crate::plan::{CertificateQueue, Departed, Fallbacks, Task, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
 use config::Config;
@@ -38,7 +38,7 @@ const WANTS_COME_IN: i64 = 60_000;
 pub(super) struct Scheduler<'a> {
     config: &'a Config,
     schedule: Schedule<'a>,
-    chains: Chains<'a>,
+    fallbacks: Fallbacks<'a>,
     feed: &'a WantsFeed,
     observer: &'a dyn Observer,
     records: Records,
@@ -71,7 +71,7 @@ impl<'a> Scheduler<'a> {
         Self {
             config,
             schedule: Schedule::of(&config.resolvers),
-            chains: Chains::of(&config.resolvers),
+            fallbacks: Fallbacks::of(&config.resolvers),
             feed,
             observer,
             records: Records::of(state),
@@ -379,7 +379,7 @@ impl<'a> Scheduler<'a> {
 
     fn view<'v>(&'v self, now_millis: i64, pauses: Vec<(&'v str, i64)>) -> View<'v> {
         View {
-            chains: Some(&self.chains),
+            fallbacks: Some(&self.fallbacks),
             replacements: Some(&self.replacements),
             pauses,
             is_complete: now_millis.saturating_sub(self.started) >= WANTS_COME_IN,
