@@ -91,7 +91,7 @@ impl<'a> View<'a> {
             None => (0, i64::MIN),
         };
         let held = record.into_iter().flat_map(|record| &record.held).filter(|(name, _)| name == resolver);
-        let held = held.map(|(_, hold)| hold.until(self.now));
+        let held = held.map(|(_, cooldown)| cooldown.until(self.now));
         let paused = self.pauses.iter().filter(|(name, _)| *name == resolver).map(|(_, until)| *until);
         let not_before = held.chain(paused).chain([self.believed(retry_at)]).max().unwrap_or(i64::MIN);
         Standing { failures, not_before }

@@ -7,8 +7,8 @@ use acme::{Class, Error, Host};
 
 use super::attempt_error::AttemptError;
 use super::session::Session;
+use crate::jitter::{WHOLE, share};
 use crate::schedule::makes_sense;
-use crate::spread::{WHOLE, share};
 use crate::vault::Vault;
 use protocol::{CertificateId, Renewal, StoredCertificate, Suggestion};
 

@@ -64,7 +64,7 @@ pub async fn run<H: Host, V: Vault>(
         Ok(state) => state,
         Err(error) => return error,
     };
-    mended::lift_waits(&mut state, config);
+    fingerprint::lift_waits(&mut state, config);
     restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
     let parked = Cell::new(0_usize);
     let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
@@ -135,7 +135,7 @@ pub async fn run<H: Host, V: Vault>(
                 scheduler.ari_answered(place, &serial, answer, host.now_millis(), host.random());
             }
             Either::Right((Either::Left((BackgroundDone::Read(Ok(mut state)), _)), _)) => {
-                mended::lift_waits(&mut state, config);
+                fingerprint::lift_waits(&mut state, config);
                 restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
                 scheduler.reload(state);
             }

@@ -9,7 +9,7 @@ use super::event::Event;
 use super::outcome::{Course, Outcome};
 use super::session::Session;
 use crate::backoff;
-use crate::mended::fingerprint;
+use crate::fingerprint::fingerprint;
 use crate::restart::{Before, permanent};
 use crate::vault::{Vault, VaultError};
 use protocol::{Attempt, FallbackAttempt};

@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;
-use crate::hold::Hold;
+use crate::cooldown::Cooldown;
 use crate::plan::{CertificateQueue, Departed, Fallbacks, Task, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
@@ -297,8 +297,8 @@ impl<'a> Scheduler<'a> {
             }
             Outcome::Postponed { until } => {
                 self.records.update(&id, |record| {
-                    record.held.retain(|(name, hold)| *name != issuer && hold.until(now) > now);
-                    record.held.push((issuer, Hold::new(until, now)));
+                    record.held.retain(|(name, cooldown)| *name != issuer && cooldown.until(now) > now);
+                    record.held.push((issuer, Cooldown::new(until, now)));
                 });
             }
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),

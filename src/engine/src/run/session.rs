@@ -14,7 +14,7 @@ use futures::lock::Mutex;
 use super::attempt_error::AttemptError;
 use super::event::{Event, Observer};
 use super::failed_challenges::FailedChallenges;
-use crate::hold::Hold;
+use crate::cooldown::Cooldown;
 use crate::vault::Vault;
 use config::{Config, Eab, Resolver};
 use protocol::Registration;
@@ -36,7 +36,7 @@ pub(super) struct Session<'a, H, V> {
     /// The vault's tenure when it was last read.
     pub(super) tenure: &'a Cell<u64>,
     /// Until when the CA is to be left alone.
-    paused: Cell<Hold>,
+    paused: Cell<Cooldown>,
     /// How many connections have failed.
     failed: Cell<u64>,
     state: Mutex<State<'a, H>>,
@@ -61,7 +61,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         (parked, tenure): (&'a Cell<usize>, &'a Cell<u64>),
     ) -> Self {
         let state = Mutex::new(State { ca: None, client: None, last_error: None });
-        let (paused, failed) = (Cell::new(Hold::NONE), Cell::new(0));
+        let (paused, failed) = (Cell::new(Cooldown::NONE), Cell::new(0));
         Self { resolver, config, host, vault, observer, failures, parked, tenure, paused, failed, state }
     }
 
@@ -136,7 +136,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     /// Leaves the CA alone until then, seconds since 1970.
     pub(super) fn pause(&self, until: i64) {
         let now = self.host.now_millis().div_euclid(1000);
-        self.paused.set(Hold::new(until.max(self.paused_until()), now));
+        self.paused.set(Cooldown::new(until.max(self.paused_until()), now));
     }
 
     /// Until when the CA is to be left alone, seconds since 1970.
