@@ -74,7 +74,7 @@ pub(super) async fn attempt<H: Host, V: Vault>(
         }
         Err(AttemptError::LeadershipLost) => Outcome::LeadershipLost,
         Err(AttemptError::VaultGone(error)) => Outcome::VaultGone(error),
-        Err(error) => match leave_alone(session, &id, &error).await {
+        Err(error) => match keep_pause(session, &id, &error).await {
             Ok(()) => record(session, course, &error).await,
             Err(error) => Outcome::VaultGone(error),
         },
@@ -104,12 +104,17 @@ async fn obtain<H: Host, V: Vault>(
         let is_first = detours == 0 && switches == 0;
         let is_first_order = started.is_none() && switches == 0 && !has_rehearsed;
         if is_first_order {
-            delegate.is_http_unserved.set(!finds_responder(session, id).await?);
+            delegate.is_http_unserved.set(!has_responder(session, id).await?);
         }
         let replaces = renewal_id.filter(|_| started.is_none() && !has_named_replaced.get());
         if is_first || started.is_none() {
-            ask_leave(session, task, Asked { places_order: started.is_none(), replaces: replaces.is_some() }, is_first)
-                .await?;
+            reserve(
+                session,
+                task,
+                Reservation { places_order: started.is_none(), replaces: replaces.is_some() },
+                is_first,
+            )
+            .await?;
         }
         if started.is_none() && session.vault.tenure() != tenure {
             return Err(AttemptError::LeadershipLost);
@@ -161,16 +166,16 @@ async fn obtain<H: Host, V: Vault>(
 }
 
 /// What leave is asked for: whether an order will be placed, and whether it will name the certificate it replaces.
-struct Asked {
+struct Reservation {
     places_order: bool,
     replaces: bool,
 }
 
 /// Asks whether the CA may be asked. In the midst of a try a refusal is a failure like any other.
-async fn ask_leave<H: Host, V: Vault>(
+async fn reserve<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     task: &Task,
-    Asked { places_order, replaces }: Asked,
+    Reservation { places_order, replaces }: Reservation,
     is_first: bool,
 ) -> Result<(), AttemptError> {
     let resolver = session.resolver;
@@ -195,7 +200,7 @@ async fn ask_leave<H: Host, V: Vault>(
 }
 
 /// Keeps what the CA asks to be left alone with.
-async fn leave_alone<H: Host, V: Vault>(
+async fn keep_pause<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     id: &CertificateId,
     error: &AttemptError,
@@ -218,7 +223,7 @@ async fn leave_alone<H: Host, V: Vault>(
 
 /// Whether the CA can find an answer at the entry point of `httpChallenge`, where there is one. An order whose names
 /// nobody can prove is not started: the CA would count it.
-async fn finds_responder<H: Host, V: Vault>(
+async fn has_responder<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     id: &CertificateId,
 ) -> Result<bool, AttemptError> {
