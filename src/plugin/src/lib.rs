@@ -7,7 +7,7 @@
 //! - `root`: what Envoy's calls mean to a root context and to its streams.
 //! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
 //! - `redirect`: sends plaintext requests for `certified` hosts, a table in shared data, to https.
-//! - `lead`: stands for election, and while it leads runs the engine of the `resolver` crate.
+//! - `leadership`: stands for election, and while it leads runs the engine of the `resolver` crate.
 //! - `ca` and `sidecar`: what the engine needs of the world, by `callouts`.
 //!
 //! Promised: nothing that a peer, a configuration, another plugin or Envoy hands over traps. A trapped VM on the main
@@ -29,7 +29,7 @@ mod clock;
 mod config;
 mod executor;
 mod gate;
-mod lead;
+mod leadership;
 mod logger;
 mod metrics;
 mod observer;

@@ -10,7 +10,7 @@ use crate::config::Configured;
 use crate::executor::{Step, Task};
 use crate::proxy::{Buffer, ProxyHandle, Token};
 use crate::world::World;
-use crate::{config, gate, lead, logger, redirect, responder};
+use crate::{config, gate, leadership, logger, redirect, responder};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -158,7 +158,7 @@ impl Plugin {
         let role = config.role;
         let world = Rc::new(World::new(Rc::clone(proxy), config, fingerprint));
         let goes_first = role == Role::Engine || vm == ENGINE_VM;
-        let task = (role != Role::Responder).then(|| Task::new(lead::run(Rc::clone(&world), goes_first)));
+        let task = (role != Role::Responder).then(|| Task::new(leadership::run(Rc::clone(&world), goes_first)));
         let fingerprint = fingerprint.rotate_left(1) ^ config::fingerprint(vm);
         let mut plugin = Self { world, task, tick_period: 0, fingerprint, entered: false };
         // Envoy's ticks begin when it is ready to take callouts.

@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
-use crate::lead::Leader;
+use crate::leadership::Leader;
 use crate::places::Places;
 use crate::proxy::Status;
 use crate::world::World;
@@ -212,7 +212,7 @@ impl Sidecar {
 
     /// Asks for the lease again. False when another Envoy has it.
     async fn take_fence(&self) -> bool {
-        match self.lease(crate::lead::SIDECAR_TTL).await {
+        match self.lease(crate::leadership::SIDECAR_TTL).await {
             Ok(lease) => lease.granted,
             // The exchange that lost its fence will find out.
             Err(_) => true,

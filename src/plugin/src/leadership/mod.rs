@@ -13,7 +13,7 @@
 
 mod lease;
 mod local;
-mod reign;
+mod term;
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -107,7 +107,7 @@ async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 sidecar.forget_refusal();
-                reign::reign(world, sidecar, &lease).await;
+                term::serve(world, sidecar, &lease).await;
                 backoff.reset();
             }
             Ok(lease) => {

@@ -37,7 +37,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the engine until the lease is lost. Then the engine is dropped wherever it stands: all it has begun is stored,
 /// and whoever leads next goes on with it.
-pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
+pub(super) async fn serve(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
     match world.config.wants.len() {
         // Others say what they want, or nobody does.
         0 => log::info!("the engine runs in this instance"),
