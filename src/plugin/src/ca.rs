@@ -12,8 +12,8 @@ use config::{CaCluster, Config};
 
 use crate::callouts::{Answer, Call, CallError, WITHOUT_REASON};
 use crate::metrics::label;
-use crate::places::Places;
 use crate::proxy::Status;
+use crate::semaphore::Semaphore;
 use crate::world::World;
 
 /// How many requests are under way at once: enough for the orders side by side, and a number that a public CA's rate
@@ -38,14 +38,14 @@ const USER_AGENT: &str = concat!("envoy-autocert/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Ca {
     world: Rc<World>,
     clusters: Vec<CaCluster>,
-    places: Places,
+    semaphore: Semaphore,
 }
 
 impl Ca {
     /// The CAs of the world's configuration.
     pub(crate) fn new(world: Rc<World>) -> Self {
         let clusters = clusters(&world.config);
-        Self { world, clusters, places: Places::new(MAX_CALLS) }
+        Self { world, clusters, semaphore: Semaphore::new(MAX_CALLS) }
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, SendError> {
@@ -61,7 +61,7 @@ impl Ca {
             )));
         };
         let exchange = async {
-            let _place = self.places.take().await;
+            let _place = self.semaphore.acquire().await;
             self.call(cluster, &origin.authority(), &path, request).await
         };
         let start = self.world.clock.steady();

@@ -33,11 +33,12 @@ mod leadership;
 mod logger;
 mod metrics;
 mod observer;
-mod places;
+
 mod proxy;
 mod redirect;
 mod responder;
 mod root;
+mod semaphore;
 mod shared;
 mod sidecar;
 mod structs;

@@ -24,8 +24,8 @@ use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
 use crate::leadership::Leader;
-use crate::places::Places;
 use crate::proxy::Status;
+use crate::semaphore::Semaphore;
 use crate::world::World;
 
 /// How long most exchanges may take: the sidecar may have a disk to wait for.
@@ -70,8 +70,8 @@ pub(crate) struct Sidecar {
     fence: Cell<u64>,
     /// Whether the last exchange failed, so that this is logged once.
     away: Cell<bool>,
-    places: Places,
-    held: Places,
+    semaphore: Semaphore,
+    held: Semaphore,
     /// Why the lease was refused last, so that this is logged once.
     refusal: RefCell<String>,
     /// Of the table of certified hosts.
@@ -115,8 +115,8 @@ impl Sidecar {
             leader,
             fence: Cell::new(0),
             away: Cell::new(false),
-            places: Places::new(MAX_CALLS),
-            held: Places::new(MAX_HELD),
+            semaphore: Semaphore::new(MAX_CALLS),
+            held: Semaphore::new(MAX_HELD),
             refusal: RefCell::default(),
             upkeep: certified::Upkeep::default(),
         }
@@ -187,7 +187,7 @@ impl Sidecar {
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let (mut backoff, mut fences) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_usize);
         loop {
-            let place = if ask.is_held { &self.held } else { &self.places }.take().await;
+            let place = if ask.is_held { &self.held } else { &self.semaphore }.take().await;
             let result = self.once(ask).await;
             drop(place);
             match result {
