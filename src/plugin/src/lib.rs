@@ -28,7 +28,7 @@ mod challenges;
 mod clock;
 mod config;
 mod executor;
-mod gate;
+
 mod leadership;
 mod logger;
 mod metrics;
@@ -37,6 +37,7 @@ mod observer;
 mod proxy;
 mod redirect;
 mod responder;
+mod responders;
 mod root;
 mod semaphore;
 mod shared;

@@ -10,7 +10,7 @@ use crate::config::Configured;
 use crate::executor::{Step, Task};
 use crate::proxy::{Buffer, ProxyHandle, Token};
 use crate::world::World;
-use crate::{config, gate, leadership, logger, redirect, responder};
+use crate::{config, leadership, logger, redirect, responder, responders};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -50,7 +50,7 @@ struct Plugin {
     /// Standing for election and leading; `None` for a pure responder.
     task: Option<Task>,
     tick_period: u32,
-    /// Tells the plugins of one Envoy apart, for [`gate`].
+    /// Tells the plugins of one Envoy apart, for [`responders`].
     fingerprint: u64,
     entered: bool,
 }
@@ -130,7 +130,7 @@ impl Drop for Root {
     fn drop(&mut self) {
         if let Some(plugin) = self.plugin.take().filter(|plugin| plugin.entered) {
             let _entered = logger::enter(&self.proxy);
-            gate::leave(&plugin.world.shared, plugin.fingerprint);
+            responders::deregister(&plugin.world.shared, plugin.fingerprint);
         }
     }
 }
@@ -173,7 +173,7 @@ impl Plugin {
     fn tick(&mut self) {
         if !self.entered && self.answers_requests() {
             self.entered = true;
-            gate::enter(&self.world.shared, self.fingerprint, self.world.config.entry_point.as_deref());
+            responders::register(&self.world.shared, self.fingerprint, self.world.config.entry_point.as_deref());
         }
         self.step();
     }

@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Ask, Sidecar, parse};
-use crate::gate;
+use crate::responders;
 use crate::world::World;
 
 /// How long the whole state may take: it can be tens of megabytes.
@@ -80,7 +80,7 @@ impl SidecarVault {
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let warm_by = warm_since.get_or_insert_with(|| clock.steady()).saturating_add(patience);
         loop {
-            let is_open = gate::is_open(shared, entry_point);
+            let is_running = responders::is_running(shared, entry_point);
             if is_open || clock.steady() >= warm_by {
                 break is_open;
             }
@@ -206,7 +206,7 @@ impl Vault for SidecarVault {
             return None;
         }
         // Where there is no responder at all, it may be one that we can't see.
-        let served = gate::entry_points(&self.world.shared);
+        let served = responders::entry_points(&self.world.shared);
         (!served.is_empty()).then_some(served)
     }
 }

@@ -22,5 +22,6 @@ mod module;
 mod options;
 mod redirect;
 mod responder;
+mod responders;
 mod ticks;
 mod world;
