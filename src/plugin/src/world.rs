@@ -7,7 +7,7 @@ use config::Config;
 use crate::callouts::Callouts;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::observer::Herald;
+use crate::observer::EventLog;
 use crate::proxy::ProxyHandle;
 use crate::shared::Shared;
 use crate::timers::Timers;
@@ -27,7 +27,7 @@ pub(crate) struct World {
     /// Metrics of this instance.
     pub(crate) metrics: Rc<Metrics>,
     /// Tells what happens.
-    pub(crate) herald: Herald,
+    pub(crate) event_log: EventLog,
     /// The root context's configuration.
     pub(crate) config: Config,
     /// The configuration's hash.
@@ -45,7 +45,7 @@ impl World {
         let metrics = Rc::new(Metrics::new(Rc::clone(&proxy)));
         Self {
             callouts: Callouts::new(Rc::clone(&proxy), Rc::clone(&timers)),
-            herald: Herald::new(Rc::clone(&proxy), Rc::clone(&metrics)),
+            event_log: EventLog::new(Rc::clone(&proxy), Rc::clone(&metrics)),
             born: clock.shared(),
             shared: Shared::new(Rc::clone(&proxy), &config.sidecar_tokens),
             proxy,

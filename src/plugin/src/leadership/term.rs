@@ -47,12 +47,12 @@ pub(super) async fn serve(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Leas
     if let Err(status) = challenges::prune(&world.shared, world.now_seconds()) {
         log::warn!("old challenges can't be removed from shared data: {status}");
     }
-    world.herald.engine_active(true);
+    world.event_log.engine_active(true);
     let wants = WantsFeed::default();
     let work = pin!(join(drive(world, sidecar, &wants), feed(world, sidecar, &wants)));
     select(pin!(heartbeat(world, sidecar, lease, &wants)), work).await;
     // Not when this is dropped: then another instance of this Envoy leads, and its metrics are these.
-    world.herald.engine_active(false);
+    world.event_log.engine_active(false);
     log::info!("the engine has stopped: the lease is lost");
 }
 
@@ -91,7 +91,7 @@ async fn drive(world: &Rc<World>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let start = world.clock.steady();
-        let error = engine::run(&world.config, &host, &vault, wants, &world.herald).await;
+        let error = engine::run(&world.config, &host, &vault, wants, &world.event_log).await;
         let ran = Duration::from_millis(world.clock.steady().saturating_sub(start));
         if ran > LONGEST_PAUSE {
             backoff.reset();

@@ -103,7 +103,7 @@ impl Vault for SidecarVault {
             certified.add(&read, &self.world);
             let Some(next) = state.append(read) else {
                 self.sidecar.end_reading(&certified);
-                self.world.herald.state(&state);
+                self.world.event_log.state(&state);
                 return Ok(state);
             };
             page = page_after(&next);
