@@ -8,7 +8,7 @@
 //! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
 //! - `redirect`: sends plaintext requests for `certified` hosts, a table in shared data, to https.
 //! - `leadership`: stands for election, and while it leads runs the engine of the `resolver` crate.
-//! - `ca` and `sidecar`: what the engine needs of the world, by `callouts`.
+//! - `ca` and `sidecar`: what the engine needs of the context, by `callouts`.
 //!
 //! Promised: nothing that a peer, a configuration, another plugin or Envoy hands over traps. A trapped VM on the main
 //! thread never comes back, a worker's only with the next request. Refused: to keep a certificate's key, and to touch a
@@ -27,6 +27,7 @@ mod certified;
 mod challenges;
 mod clock;
 mod config;
+mod context;
 mod executor;
 
 mod leadership;
@@ -45,7 +46,6 @@ mod sidecar;
 mod structs;
 mod table;
 mod timers;
-mod world;
 
 /// The entry points of the fuzz targets; nothing else is for others.
 #[cfg(not(target_family = "wasm"))]

@@ -23,10 +23,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
+use crate::context::Context;
 use crate::leadership::Leader;
 use crate::proxy::Status;
 use crate::semaphore::Semaphore;
-use crate::world::World;
 
 /// How long most exchanges may take: the sidecar may have a disk to wait for.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,7 +65,7 @@ pub(crate) const OFFER_TTL: Duration = Duration::from_secs(60);
 
 /// The sidecar, as one instance of the engine sees it.
 pub(crate) struct Sidecar {
-    world: Rc<World>,
+    context: Rc<Context>,
     leader: Leader,
     fence: Cell<u64>,
     /// Whether the last exchange failed, so that this is logged once.
@@ -108,10 +108,10 @@ impl std::fmt::Display for AskError {
 }
 
 impl Sidecar {
-    /// The sidecar of the world's configuration, asked in the name of a leader of this Envoy.
-    pub(crate) fn new(world: Rc<World>, leader: Leader) -> Self {
+    /// The sidecar of the context's configuration, asked in the name of a leader of this Envoy.
+    pub(crate) fn new(context: Rc<Context>, leader: Leader) -> Self {
         Self {
-            world,
+            context,
             leader,
             fence: Cell::new(0),
             away: Cell::new(false),
@@ -144,7 +144,7 @@ impl Sidecar {
 
     /// Says what this Envoy wants, for whoever leads.
     pub(crate) async fn offer(&self) -> Result<(), AskError> {
-        let wants = self.world.config.wants.iter().map(|id| protocol::Want { certificate: id.clone() });
+        let wants = self.context.config.wants.iter().map(|id| protocol::Want { certificate: id.clone() });
         let offer = WantsOffer {
             holder: self.leader.envoy.clone(),
             wants: wants.collect(),
@@ -183,7 +183,7 @@ impl Sidecar {
 
     /// One exchange, repeated until it is answered; the fence is got back when it was lost.
     async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, VaultError> {
-        let start = self.world.clock.steady();
+        let start = self.context.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let (mut backoff, mut fences) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_usize);
         loop {
@@ -200,11 +200,11 @@ impl Sidecar {
                     }
                 }
                 Err(AskError::Away(why)) => {
-                    let waited = self.world.clock.steady().saturating_sub(start);
+                    let waited = self.context.clock.steady().saturating_sub(start);
                     if waited >= patience {
                         return Err(VaultError::Unavailable(format!("{why}; tried for {} s", waited / 1000)));
                     }
-                    self.world.timers.sleep(backoff.next_wait()).await;
+                    self.context.timers.sleep(backoff.next_wait()).await;
                 }
             }
         }
@@ -221,8 +221,8 @@ impl Sidecar {
 
     /// One exchange, tried once. Returns the body of a 2xx answer.
     async fn once(&self, ask: &Ask) -> Result<Vec<u8>, AskError> {
-        let cluster = &self.world.config.sidecar_cluster;
-        let token = self.world.config.sidecar_tokens.first().map(|token| format!("Bearer {}", token.expose()));
+        let cluster = &self.context.config.sidecar_cluster;
+        let token = self.context.config.sidecar_tokens.first().map(|token| format!("Bearer {}", token.expose()));
         let fence = self.fence.get().to_string();
         let mut headers =
             vec![(":method", ask.method), (":path", &ask.path), (":authority", "sidecar"), (":scheme", "http")];
@@ -237,11 +237,11 @@ impl Sidecar {
         }
         let call =
             Call { cluster, headers: &headers, body: &ask.body, timeout: ask.timeout, max_body: protocol::MAX_BODY };
-        let start = self.world.clock.steady();
-        let result = self.world.callouts.call(call).await;
+        let start = self.context.clock.steady();
+        let result = self.context.callouts.call(call).await;
         if !ask.is_held {
-            let took = self.world.clock.steady().saturating_sub(start);
-            self.world.metrics.record("sidecar_request_milliseconds", took);
+            let took = self.context.clock.steady().saturating_sub(start);
+            self.context.metrics.record("sidecar_request_milliseconds", took);
         }
         let result = match result {
             Ok(answer) => read(ask, answer),

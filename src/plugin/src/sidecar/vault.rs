@@ -19,8 +19,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Ask, Sidecar, parse};
+use crate::context::Context;
 use crate::responders;
-use crate::world::World;
 
 /// How long the whole state may take: it can be tens of megabytes.
 const STATE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ const GATE_PAUSE: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(crate) struct SidecarVault {
-    pub(super) world: Rc<World>,
+    pub(super) context: Rc<Context>,
     pub(super) sidecar: Rc<Sidecar>,
     /// Since when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
     warm_since: futures::lock::Mutex<Option<u64>>,
@@ -55,8 +55,8 @@ pub(crate) struct SidecarVault {
 
 impl SidecarVault {
     /// The vault of a leader.
-    pub(crate) fn new(world: Rc<World>, sidecar: Rc<Sidecar>) -> Self {
-        Self { world, sidecar, warm_since: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
+    pub(crate) fn new(context: Rc<Context>, sidecar: Rc<Sidecar>) -> Self {
+        Self { context, sidecar, warm_since: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
     }
 
     async fn ask<T: DeserializeOwned>(&self, ask: Result<Ask, super::AskError>) -> Result<T, VaultError> {
@@ -73,9 +73,9 @@ impl SidecarVault {
     /// Waits until a responder runs, any or one for this entry point; but no longer than into the first seconds of this
     /// leader. Whether there is one.
     pub(super) async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
-        let World { shared, clock, timers, .. } = &*self.world;
+        let Context { shared, clock, timers, .. } = &*self.context;
         let mut warm_since = self.warm_since.lock().await;
-        let is_one_to_come = self.world.config.resolvers.iter().any(|resolver| resolver.http_challenge.is_some());
+        let is_one_to_come = self.context.config.resolvers.iter().any(|resolver| resolver.http_challenge.is_some());
         let patience = if is_one_to_come { GATE_PATIENCE } else { BLIND_PATIENCE };
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let warm_by = warm_since.get_or_insert_with(|| clock.steady()).saturating_add(patience);
@@ -100,10 +100,10 @@ impl Vault for SidecarVault {
         let mut page = first_page();
         for _ in 0..MAX_PAGES {
             let read: State = self.ask(Ok(page)).await?;
-            certified.add(&read, &self.world);
+            certified.add(&read, &self.context);
             let Some(next) = state.append(read) else {
                 self.sidecar.end_reading(&certified);
-                self.world.event_log.state(&state);
+                self.context.event_log.state(&state);
                 return Ok(state);
             };
             page = page_after(&next);
@@ -206,7 +206,7 @@ impl Vault for SidecarVault {
             return None;
         }
         // Where there is no responder at all, it may be one that we can't see.
-        let served = responders::entry_points(&self.world.shared);
+        let served = responders::entry_points(&self.context.shared);
         (!served.is_empty()).then_some(served)
     }
 }

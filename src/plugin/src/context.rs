@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::timers::Timers;
 
 /// The host, and what we keep beside it for one root context.
-pub(crate) struct World {
+pub(crate) struct Context {
     /// The host.
     pub(crate) proxy: ProxyHandle,
     /// Data that its instances share.
@@ -36,8 +36,8 @@ pub(crate) struct World {
     pub(crate) born: u64,
 }
 
-impl World {
-    /// A world that begins now.
+impl Context {
+    /// A context that begins now.
     pub(crate) fn new(proxy: ProxyHandle, config: Config, fingerprint: u64) -> Self {
         let clock = Clock::new(Rc::clone(&proxy));
         let timers = Rc::new(Timers::default());
@@ -90,8 +90,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A world with nothing to do.
-    pub(crate) fn world(proxy: &ProxyHandle) -> World {
+    /// A context with nothing to do.
+    pub(crate) fn context(proxy: &ProxyHandle) -> Context {
         let config = Config {
             resolvers: Vec::new(),
             wants: Vec::new(),
@@ -104,6 +104,6 @@ pub(crate) mod tests {
             engine: EngineOptions::default(),
             warnings: Vec::new(),
         };
-        World::new(Rc::clone(proxy), config, 1)
+        Context::new(Rc::clone(proxy), config, 1)
     }
 }
