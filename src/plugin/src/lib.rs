@@ -26,7 +26,7 @@ mod callouts;
 mod certified;
 mod challenges;
 mod clock;
-mod config;
+mod configuration;
 mod context;
 mod executor;
 
@@ -53,7 +53,7 @@ mod timers;
 pub mod fuzzing {
     /// The mistakes in a configuration, as the log shows them.
     pub fn mistakes(configuration: &[u8]) -> Vec<String> {
-        crate::config::read(configuration).err().unwrap_or_default()
+        crate::configuration::read(configuration).err().unwrap_or_default()
     }
 }
 

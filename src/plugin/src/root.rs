@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use ::config::Role;
 
-use crate::config::Configured;
+use crate::configuration::Configured;
 use crate::context::Context;
 use crate::executor::{Step, Task};
 use crate::proxy::{Buffer, ProxyHandle, Token};
-use crate::{config, leadership, logger, redirect, responder, responders};
+use crate::{configuration, leadership, logger, redirect, responder, responders};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -67,9 +67,9 @@ impl Root {
     /// here. Callouts are not possible yet.
     pub fn configure(&mut self) -> bool {
         let _entered = logger::enter(&self.proxy);
-        let limit = config::MAX_BYTES.saturating_add(1);
+        let limit = configuration::MAX_BYTES.saturating_add(1);
         let configured = match self.proxy.buffer(Buffer::Configuration, limit) {
-            Ok(bytes) => config::read(&bytes),
+            Ok(bytes) => configuration::read(&bytes),
             Err(status) => Err(vec![format!("Envoy does not hand it over ({status})")]),
         };
         match configured {
@@ -159,7 +159,7 @@ impl Plugin {
         let context = Rc::new(Context::new(Rc::clone(proxy), config, fingerprint));
         let goes_first = role == Role::Engine || vm == ENGINE_VM;
         let task = (role != Role::Responder).then(|| Task::new(leadership::run(Rc::clone(&context), goes_first)));
-        let fingerprint = fingerprint.rotate_left(1) ^ config::fingerprint(vm);
+        let fingerprint = fingerprint.rotate_left(1) ^ configuration::fingerprint(vm);
         let mut plugin = Self { context, task, tick_period: 0, fingerprint, entered: false };
         // Envoy's ticks begin when it is ready to take callouts.
         plugin.set_tick_period(1);
