@@ -61,7 +61,7 @@ impl Ca {
             )));
         };
         let exchange = async {
-            let _place = self.semaphore.acquire().await;
+            let _permit = self.semaphore.acquire().await;
             self.call(cluster, &origin.authority(), &path, request).await
         };
         let start = self.context.clock.steady();

@@ -10,8 +10,8 @@ use acme::issuance::{Beginning, issue};
 use acme::order::Order;
 use acme::problem::Problem;
 use acme::{
-    AccountKey, Challenge, ChallengeType, Client, Host, Identifier, Options, Request, Response, SendError, Way,
-    account, renewal_info,
+    AccountKey, Challenge, ChallengeChoice, ChallengeType, Client, Host, Identifier, Options, Request, Response,
+    SendError, account, renewal_info,
 };
 use futures::executor::block_on;
 
@@ -107,8 +107,8 @@ impl OrderDelegate for Nobody {
         assert!(!problem.to_string().chars().any(char::is_control));
     }
 
-    fn choose(&self, _: &str, offered: &[ChallengeType], _: Option<ChallengeType>) -> Option<Way> {
-        offered.first().map(|kind| Way { kind: *kind, delay: Duration::ZERO })
+    fn choose(&self, _: &str, offered: &[ChallengeType], _: Option<ChallengeType>) -> Option<ChallengeChoice> {
+        offered.first().map(|kind| ChallengeChoice { kind: *kind, delay: Duration::ZERO })
     }
 
     async fn publish(&self, challenge: &Challenge) -> Result<(), Infallible> {

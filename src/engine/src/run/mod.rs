@@ -35,7 +35,7 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::vault::{Vault, VaultError};
-use crate::{mended, restart};
+use crate::{fingerprint, restart};
 use attempt::{Ended, attempt};
 use background::{BackgroundDone, BackgroundTask};
 use config::{Config, Resolver};

@@ -187,9 +187,9 @@ impl Sidecar {
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let (mut backoff, mut fences) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_usize);
         loop {
-            let place = if ask.is_held { &self.held } else { &self.semaphore }.take().await;
+            let permit = if ask.is_held { &self.held } else { &self.semaphore }.acquire().await;
             let result = self.once(ask).await;
-            drop(place);
+            drop(permit);
             match result {
                 Ok(body) => return Ok(body),
                 Err(AskError::Refused(why)) => return Err(VaultError::Refused(why)),

@@ -81,8 +81,8 @@ impl SidecarVault {
         let warm_by = warm_since.get_or_insert_with(|| clock.steady()).saturating_add(patience);
         loop {
             let is_running = responders::is_running(shared, entry_point);
-            if is_open || clock.steady() >= warm_by {
-                break is_open;
+            if is_running || clock.steady() >= warm_by {
+                break is_running;
             }
             timers.sleep(GATE_PAUSE).await;
         }

@@ -22,6 +22,5 @@ mod module;
 mod options;
 mod redirect;
 mod responder;
-mod responders;
 mod ticks;
 mod world;
