@@ -1,4 +1,4 @@
-//! `render`: what is to be set up, as a configuration of Envoy's.
+//! `render`: a configuration in Traefik's words, as Envoy's configuration.
 
 mod commands;
 mod into;
@@ -33,17 +33,17 @@ use mesh::MeshArgs;
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
 const MAX_PEM: u64 = 4 * 1024 * 1024;
-/// The largest file that is looked at before it is replaced, in bytes.
+/// The largest file that is inspected before it is replaced, in bytes.
 const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
-/// The umask says who may read what is rendered.
+/// The mode of a file without secrets, which the umask restricts.
 const OUTPUT_MODE: u32 = 0o666;
-/// The mode of one with tokens: they are for whoever starts Envoy.
+/// The mode of a file with tokens: only the user who starts Envoy reads them.
 const SECRET_MODE: u32 = 0o600;
 
-/// Where requests go is written in no pieces: the configuration says it that they are merged into.
+/// The upstream written in pieces: the configuration they are merged into has the routes.
 const NOWHERE: &str = "127.0.0.1:9";
 
-/// What goes with `--into`.
+/// The heading of the flags that go with `--into`.
 const INTO: &str = "Into your own configuration";
 
 /// The flags of `render`.
@@ -52,11 +52,11 @@ const INTO: &str = "Into your own configuration";
 /// Traefik, is said on stderr.
 #[derive(Args, Debug)]
 pub struct RenderArgs {
-    /// What to render.
+    /// The configuration to render.
     #[command(flatten)]
     pub inputs: InputArgs,
 
-    /// What to make of it.
+    /// Format of the output.
     #[arg(long, env = "ENVOY_AUTOCERT_FORMAT", value_name = "FORMAT", default_value = "bootstrap")]
     pub format: Format,
 
@@ -94,15 +94,15 @@ pub struct RenderArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_REDIRECT", requires = "add_https", help_heading = INTO)]
     pub redirect: bool,
 
-    /// Resolver for the names of --into, where --config has several.
+    /// Resolver for the names of --into, if --config has several.
     #[arg(long, env = "ENVOY_AUTOCERT_RESOLVER", value_name = "NAME", requires = "into", help_heading = INTO)]
     pub resolver: Option<String>,
 
-    /// File to write to, instead of stdout. One that `render` has not written is left alone.
+    /// File to write to, instead of stdout. A file that `render` has not written is left alone.
     #[arg(long, env = "ENVOY_AUTOCERT_OUTPUT", value_name = "PATH")]
     pub output: Option<PathBuf>,
 
-    /// Write to --output also when what is there was written by somebody else.
+    /// Write to --output even if the file was not written by `render`.
     #[arg(long, env = "ENVOY_AUTOCERT_FORCE", requires = "output")]
     pub force: bool,
 
@@ -150,8 +150,7 @@ pub struct RenderArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_SDS_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
     pub sds_token_file: Option<PathBuf>,
 
-    /// Where Envoy's admin interface listens: an address, or the path of a unix socket. Whoever reaches it can stop
-    /// Envoy.
+    /// Address of Envoy's admin interface: an address, or the path of a unix socket. Whoever reaches it can stop Envoy.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_ADMIN",
@@ -183,12 +182,12 @@ pub struct RenderArgs {
     )]
     pub ca_bundle: String,
 
-    /// Where things are in a cluster.
+    /// The flags of meshes.
     #[command(flatten)]
     pub mesh: MeshArgs,
 }
 
-/// What can be made.
+/// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// All that Envoy needs, in one file.
@@ -202,13 +201,13 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether it is for pods, in which everything has its place.
+    /// True for a format for pods, in which every file has its place.
     fn is_mesh(self) -> bool {
         matches!(self, Self::Istio | Self::EnvoyGateway)
     }
 }
 
-/// Renders, and says whether it went well.
+/// Renders; returns the exit status.
 pub(super) fn run(args: &RenderArgs) -> ExitCode {
     match render(args) {
         Ok(()) => ExitCode::SUCCESS,
@@ -250,26 +249,26 @@ fn render(args: &RenderArgs) -> Result<(), Vec<String>> {
     Ok(())
 }
 
-/// Says what a configuration of the user's own has to see to, since it routes, and nothing here does.
+/// Warns of routers that the user's own configuration has to guard, since it does the routing.
 fn unguarded(closed: &[ClosedRouter]) {
     for router in closed {
         eprintln!("warning: {}: your own configuration must see to {}", router.path(), router.why.join("; "));
     }
 }
 
-/// What is written, and over what.
+/// The kind of file written, and what it may replace.
 #[derive(Clone, Copy)]
 struct Written {
-    /// The first line of what may be replaced by it.
+    /// The first line of a file that may be replaced.
     mark: &'static str,
-    /// The most rights that it may have.
+    /// The most permissive mode.
     most: u32,
 }
 
-/// Made of the configuration alone, in which there are no secrets.
+/// A file rendered from the configuration alone, which has no secrets.
 const WHOLE: Written = Written { mark: HEADER, most: OUTPUT_MODE };
 
-/// Puts the text to where it is wanted. Tokens may have stood in it before.
+/// Writes the text to the output. It may hold tokens.
 fn write(text: &str, standing: &Standing, kind: Written, args: &RenderArgs) -> Result<(), Vec<String>> {
     let mode = if standing.has_token { SECRET_MODE } else { OUTPUT_MODE & kind.most };
     match &args.output {
@@ -307,7 +306,7 @@ fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<String>> {
     })
 }
 
-/// The version that it is for.
+/// The version of the Envoy to render for.
 fn version(args: &RenderArgs) -> Result<Version, String> {
     let version = match (args.envoy_version, &args.envoy) {
         (Some(version), _) => version,
@@ -325,7 +324,7 @@ fn version(args: &RenderArgs) -> Result<Version, String> {
     version.refusal().map_or(Ok(version), Err)
 }
 
-/// The tokens that are to stand in the text; without their files, placeholders do.
+/// The tokens to put into the text; without token files, placeholders.
 fn tokens(args: &RenderArgs) -> Result<Tokens, Vec<String>> {
     let first = |kind, file: &Option<PathBuf>| {
         file.as_deref().map(|path| first(kind, path)).transpose().map_err(|error| vec![error.to_string()])
@@ -347,7 +346,7 @@ fn rendered(reading: &Reading, args: &RenderArgs) -> Result<Rendered, Vec<String
     })
 }
 
-/// The files of roots that go into the configuration, since Envoy takes one file and these are several.
+/// The files of roots to be put into the configuration, since Envoy takes one file and there are several.
 pub(super) fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<String, String>, String> {
     ca::files(&setup.resolvers, ca_bundle).into_iter().map(|path| Ok((path.clone(), pem(&path)?))).collect()
 }
@@ -367,10 +366,10 @@ pub(super) fn pem(path: &str) -> Result<String, String> {
     Ok(text)
 }
 
-/// Puts the text in the place of a file that we have written; nobody sees half of it.
+/// Atomically replaces a file that `render` has written.
 fn replace(path: &Path, text: &str, force: bool, mode: u32, mark: &str) -> Result<(), String> {
     let replaced = || -> io::Result<bool> {
-        // What holds tokens is a secret, and is not to be replaced by others either.
+        // A file with tokens is secret, and others must not be able to replace it either.
         let (directory, name) = if mode == SECRET_MODE { Directory::of(path)? } else { Directory::of_output(path)? };
         let is_ours = match directory.read(&name, MAX_OUTPUT)? {
             Some(there) => there.bytes.is_empty() || there.bytes.starts_with(mark.as_bytes()),
@@ -393,7 +392,7 @@ fn replace(path: &Path, text: &str, force: bool, mode: u32, mark: &str) -> Resul
 }
 
 impl RenderArgs {
-    /// The sidecar's socket for the plugin, where it is when nothing else is said.
+    /// The sidecar's socket for the plugin, or its default path.
     fn api_socket(&self) -> String {
         let default = match self.format {
             Format::Istio => istio::API_SOCKET.to_owned(),
@@ -407,7 +406,7 @@ fn lines(mistakes: &[impl ToString]) -> Vec<String> {
     mistakes.iter().map(ToString::to_string).collect()
 }
 
-/// `ADDRESS:PORT`, or a path.
+/// Parses `ADDRESS:PORT` or a path.
 fn admin(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/') || text.starts_with("unix:");
     if is_path || text.parse::<std::net::SocketAddr>().is_ok() {

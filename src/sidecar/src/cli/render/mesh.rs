@@ -1,4 +1,4 @@
-//! `render --format istio` and `envoy-gateway`: where things are in a cluster, and what is left to do there.
+//! `render --format istio` and `envoy-gateway`: the cluster's objects, and the steps left to do there.
 
 use clap::{Args, ValueEnum};
 use config::Mistake;
@@ -55,7 +55,7 @@ pub struct MeshArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_ISTIO_GATEWAY_API", value_name = "NAME", help_heading = "Istio")]
     pub istio_gateway_api: Option<String>,
 
-    /// How the gateway comes to its certificates.
+    /// The way the gateway gets its certificates.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_ISTIO_CREDENTIALS",
@@ -85,7 +85,7 @@ pub struct MeshArgs {
     )]
     pub gateway_name: String,
 
-    /// Name of its GatewayClass.
+    /// Name of the Gateway's GatewayClass.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_GATEWAY_CLASS",
@@ -106,12 +106,12 @@ pub struct MeshArgs {
     pub gateway_pods: String,
 }
 
-/// How a gateway of Istio's comes to its certificates.
+/// The ways in which a gateway of Istio's gets its certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Way {
-    /// By an SDS provider of the mesh's configuration, which leads to the sidecar's socket.
+    /// By an SDS provider in the mesh's configuration, which leads to the sidecar's socket.
     Provider,
-    /// By Secrets, which somebody else has to write.
+    /// By Secrets, which another tool has to write.
     Secret,
     /// By the socket that Istio's agent looks for in the pod.
     Socket,
@@ -151,7 +151,7 @@ impl MeshArgs {
     }
 }
 
-/// What is left to do: filling in, applying, and what the pods need that stands in no object.
+/// The steps left to do: filling in, applying, and the pods' needs that no object covers.
 pub(super) fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
     let (mut given, mut variables) = (String::new(), Vec::new());
     if args.mesh.image == IMAGE {
