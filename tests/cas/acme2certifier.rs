@@ -88,7 +88,7 @@ fn an_account_is_bound_to_an_external_one() -> Result<()> {
     })
 }
 
-/// Its window begins at this share of a certificate's life, which is later than we would renew by ourselves.
+/// The CA's window begins at this share of a certificate's life, later than we would renew by ourselves.
 #[test]
 fn the_window_of_its_renewal_information_is_kept() -> Result<()> {
     let start = |place: &Place| with(place, "[Renewalinfo]\nrenewalthreshold_pctg: 80\n");

@@ -54,7 +54,7 @@ fn configuration(port: u16, behind: u16, issuer: &Issuer, database: &Path) -> St
     )
 }
 
-/// It speaks no TLS itself.
+/// A TLS proxy, since the CA speaks no TLS itself.
 fn front(place: &Place, port: u16, behind: u16) -> Result<Program> {
     let (certificate, key) = (&place.authority.certificate, &place.authority.key);
     let file = place.file("Caddyfile");

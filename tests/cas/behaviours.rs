@@ -1,4 +1,4 @@
-//! What is asked of every CA.
+//! Behaviours tested with every CA.
 
 use std::time::Duration;
 

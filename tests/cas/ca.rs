@@ -33,7 +33,7 @@ pub(crate) struct Ca {
     pub(crate) flags: Vec<&'static str>,
 }
 
-/// One program of a server's.
+/// A program of the CA.
 pub(crate) struct Program {
     program: PathBuf,
     arguments: Vec<OsString>,
@@ -112,7 +112,7 @@ impl Ca {
         format!("https://localhost:{}{}", self.port, self.path)
     }
 
-    /// What its directory says.
+    /// Reads the CA's directory.
     pub(crate) fn read_directory(&self) -> Result<serde_json::Value> {
         Ok(serde_json::from_slice(&self.api.get(&self.path)?.body)?)
     }

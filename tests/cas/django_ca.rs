@@ -36,7 +36,8 @@ fn start(place: &Place) -> Result<Ca> {
 /// A Django project.
 struct Project<'p> {
     place: &'p Place,
-    /// The port of its revocation lists, without TLS. Where there is none, its certificates name a list that nobody serves.
+    /// The port of its revocation lists, without TLS. Where there is none, its certificates name a list that nobody
+    /// serves.
     lists: Option<u16>,
     /// The validity of its certificates. It is cut to whole minutes.
     minutes: u32,

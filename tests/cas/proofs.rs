@@ -1,4 +1,4 @@
-//! What was proved with which CA: an empty file in `target/cas` for each, and the table of them.
+//! The behaviours proved with each CA: an empty file in `target/cas` for each, and the table of them.
 
 use std::fmt::Write;
 use std::fs;
@@ -17,7 +17,7 @@ pub(crate) enum Authority {
     Serles,
 }
 
-/// Something that was seen to work with a CA.
+/// A behaviour that was seen to work with a CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proof {
     AccountsLost,
@@ -77,8 +77,8 @@ impl Authority {
     }
 }
 
-/// Proves it, and writes down that it was proved. Where no network can be made, nothing is run and nothing proved: that is
-/// said.
+/// Proves it, and writes down that it was proved. Where no network can be made, nothing is run and nothing proved: that
+/// is said.
 pub(crate) fn proved(authority: Authority, proof: Proof, prove: impl FnOnce() -> Result<()>) -> Result<()> {
     if !network::is_possible() {
         eprintln!("not run: only root can make networks; `unshare --user --map-root-user` lets others");

@@ -1,4 +1,5 @@
-//! A CA, and `envoy-autocert run` as its client, in a network of their own, in which the ports 80, 443 and 53 are theirs.
+//! A CA, and `envoy-autocert run` as its client, in a network of their own, in which the ports 80, 443 and 53 are
+//! theirs.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,7 +15,7 @@ use crate::ca::Ca;
 /// How long something may take that takes seconds on an idle machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where name servers are.
+/// The port of name servers.
 pub(crate) const DNS: u16 = 53;
 
 /// How much of each log is shown after a failure.
@@ -42,8 +43,8 @@ pub(crate) struct Scene {
     pub(crate) place: Place,
 }
 
-/// Plays a scene with this CA, in which these certificates are wanted. After a failure the logs are kept and their end is
-/// shown.
+/// Plays a scene with this CA, in which these certificates are wanted. After a failure the logs are kept and their end
+/// is shown.
 pub(crate) fn play(
     name: &str,
     start: impl FnOnce(&Place) -> Result<Ca> + Send,
@@ -130,7 +131,7 @@ impl Scene {
         })
     }
 
-    /// What was logged so far.
+    /// The log so far.
     pub(crate) fn log(&self) -> String {
         self.run.log()
     }

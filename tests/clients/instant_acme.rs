@@ -1,5 +1,5 @@
-//! Another client, instant-acme, gets certificates from the scripted CA, so that the CA of our flows is not right for our
-//! own client alone.
+//! Another client, instant-acme, gets certificates from the scripted CA, so that the CA of our flows is not right for
+//! our own client alone.
 //!
 //! The CA runs on a thread of its own, as it is no thing to share; its answers are looked at by its journal.
 
@@ -26,7 +26,7 @@ const NOW_MILLIS: i64 = 1_767_225_600_000;
 /// Looks in quick succession, and many of them: the CA has no other work.
 const LOOKS: RetryPolicy = RetryPolicy::new().initial_delay(Duration::from_millis(1)).backoff(1.0);
 
-/// Something that is done with the CA on its thread.
+/// A call to the CA, run on its thread.
 type Ask = Box<dyn FnOnce(&mut Ca) + Send>;
 
 /// The thread of the CA, as its clients reach it.

@@ -100,7 +100,7 @@ fn a_challenge_that_envoy_was_killed_in_is_answered_again_after_its_restart() ->
     Ok(())
 }
 
-/// What the plugin shares with others of its `vm_id` can't be read by one with another.
+/// Shared data can't be read under another `vm_id`.
 #[test]
 fn a_plugin_with_another_vm_id_knows_no_challenge() -> Result<()> {
     let port = ports::free()?;

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use harness::{Place, artifacts, tokens};
 use serde_json::Value;
 
-/// Where packages put the plugin; here it stands elsewhere.
+/// Path of the installed plugin; here the plugin is elsewhere.
 const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
 
 fn check(file: &Path, arguments: &[&str]) -> Result<Output> {
@@ -17,7 +17,7 @@ fn check(file: &Path, arguments: &[&str]) -> Result<Output> {
     command.output().context("envoy-autocert check")
 }
 
-/// What is said of a text with placeholders, and of the same with the tokens.
+/// Checks a text with placeholders, and the same text with the tokens.
 fn checked(place: &Place, text: &str) -> Result<()> {
     let said = String::from_utf8(check(&file(place, text)?, &[])?.stdout)?;
     let lines: Vec<&str> = said.lines().collect();
@@ -122,7 +122,7 @@ fn what_envoy_itself_refuses_is_told() -> Result<()> {
     Ok(())
 }
 
-/// What is said of a text, line by line.
+/// The output of `check` on a text, by line.
 fn told(place: &Place, text: &str) -> Result<Vec<String>> {
     let path = file(place, text)?;
     let said = String::from_utf8(check(&path, &[])?.stdout)?.replace(&path.display().to_string(), "envoy.yaml");

@@ -10,8 +10,8 @@ use crate::faults::scene::Scene;
 /// How often it crashes.
 const CRASHES: usize = 6;
 
-/// What may be asked meanwhile. Who comes after a crash waits for the lease of who was there before, and then asks for
-/// the directory, a nonce, the order and its authorization.
+/// Limit of requests meanwhile. After a crash the successor waits for its predecessor's lease, then asks for the
+/// directory, a nonce, the order and its authorization.
 const MOST: usize = 3 * CRASHES;
 
 /// To us the CA seems to be at its look at the challenge for as long as this lasts.

@@ -1,4 +1,4 @@
-//! What the documents tell users to copy is taken by Envoy as it stands.
+//! The configurations in the documents, as Envoy reads them.
 
 use std::fs;
 use std::process::Command;
@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use harness::{Bootstrap, Envoy, Place, artifacts};
 
-/// Where packages put the plugin; here it stands elsewhere.
+/// Path of the installed plugin; here the plugin is elsewhere.
 const INSTALLED: &str = "/usr/lib/envoy-autocert/envoy_autocert.wasm";
 
 /// Envoy takes this configuration, once the plugin's path is the one of here.

@@ -1,5 +1,5 @@
-//! Every Envoy that is supported: gets its certificates, renews and serves them, by `run` and by what `render` makes for
-//! it; and what is said of others.
+//! Every Envoy that is supported: gets its certificates, renews and serves them, by `run` and by what `render` makes
+//! for it; and what is said of others.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,7 +23,7 @@ use crate::PATIENCE;
 struct Version {
     series: &'static str,
     path: PathBuf,
-    /// Whether it can show challenges of TLS-ALPN-01.
+    /// True if this Envoy can answer TLS-ALPN-01 challenges.
     shows_challenges: bool,
 }
 
@@ -174,7 +174,7 @@ impl<'v> Scene<'v> {
         Ok(())
     }
 
-    /// What is rendered for this Envoy, beside a sidecar with the storage of before, gets one certificate more.
+    /// A configuration rendered for this Envoy, with the sidecar's storage from before, gets one more certificate.
     fn renders(&self) -> Result<()> {
         let place = &self.stage.place;
         let _work = self.work.lock();
@@ -199,7 +199,7 @@ impl<'v> Scene<'v> {
     }
 }
 
-/// What `render` makes for an Envoy that it asks for its version.
+/// The output of `render`, which asks an Envoy for its version.
 fn render(version: &Version, place: &Place, arguments: &[&str]) -> Result<String> {
     let mut command = Command::new(artifacts::sidecar()?);
     command
@@ -295,7 +295,7 @@ fn stand_in(place: &Place, version: &str, said: &str) -> Result<PathBuf> {
 
 const SETUP: [&str; 6] = ["--domain", "a.example", "--email", "a@b.example", "--upstream", "127.0.0.1:9"];
 
-/// What a command says that must fail with such an Envoy.
+/// The error of a command that must fail with such an Envoy.
 fn refused(place: &Place, envoy: &Path, command: &str) -> Result<String> {
     let mut process = Command::new(artifacts::sidecar()?);
     process.arg(command).env("ENVOY_AUTOCERT_ENVOY", envoy).env("ENVOY_AUTOCERT_PLUGIN", artifacts::wasm()?);

@@ -14,7 +14,7 @@ use x509_parser::pem::parse_x509_pem;
 
 use crate::{PATIENCE, engine_knows};
 
-/// Everything that lies in a directory, or a file: paths, modes and times of change, and content.
+/// All files of a directory, or one file: paths, modes and times of change, and content.
 fn contents(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let metadata = fs::symlink_metadata(path)?;
     let content = if metadata.is_file() { fs::read(path)? } else { Vec::new() };

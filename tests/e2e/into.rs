@@ -1,4 +1,5 @@
-//! `envoy-autocert render --into`: bootstraps as users have them get what they are missing, and then their certificates.
+//! `envoy-autocert render --into`: bootstraps as users have them get what they are missing, and then their
+//! certificates.
 
 mod corpus;
 

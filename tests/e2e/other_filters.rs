@@ -1,4 +1,4 @@
-//! What else stands on the listener `web` does not get in the CA's way.
+//! Other filters on the listener `web` don't get in the CA's way.
 
 use anyhow::Result;
 use harness::{World, WorldOptions, domains};

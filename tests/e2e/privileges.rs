@@ -84,7 +84,7 @@ impl Scene {
     }
 }
 
-/// What `/proc` says of each thread of a process; the first one is the main thread.
+/// The `/proc` entries of each thread of a process; the first one is the main thread.
 fn threads(pid: u32) -> Result<Vec<BTreeMap<String, String>>> {
     let mut tids: Vec<u32> = Vec::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Where the plugin's configuration stands in the listener `web`.
+/// JSON pointer of the plugin's configuration in the listener `web`.
 const PLUGIN: &str = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/extension_config\
                       /typed_config/config/configuration/value";
 

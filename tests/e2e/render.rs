@@ -1,5 +1,5 @@
-//! What `envoy-autocert render` makes of Traefik's configuration, in a real Envoy: certificates come, and each request
-//! goes where Traefik would send it.
+//! The output of `envoy-autocert render` for Traefik's configuration, in a real Envoy: certificates are issued, and
+//! each request goes where Traefik would send it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::PATIENCE;
 
-/// What a user of Traefik has.
+/// The configuration of a user of Traefik.
 fn traefik(stage: &Stage, plain: u16, backends: &[Backend; 3]) -> String {
     let [a, b, c] = backends.each_ref().map(Backend::address);
     let (web, websecure, pebble) = (stage.place.web, stage.place.websecure, stage.pebble.port());
@@ -130,7 +130,7 @@ enum Entry {
 enum Expected {
     /// The backend of this index.
     Backend(usize),
-    /// This status, from Envoy itself.
+    /// A status, from Envoy itself.
     Status(u16),
 }
 
@@ -239,7 +239,7 @@ fn routes(world: &World, plain: u16, backends: &[Backend; 3]) -> Result<()> {
     Ok(())
 }
 
-/// What a server is told of its client. The backends answer with what they got.
+/// Checks the header fields that tell a server of its client. The backends answer with the request.
 fn forwards(reply: &Reply, found: Expected, host: &str, backends: &[Backend; 3]) -> Result<()> {
     let Expected::Backend(index) = found else { return Ok(()) };
     let head = reply.text();

@@ -1,4 +1,4 @@
-//! What the CA says of renewals (RFC 9773), and what is made of it.
+//! Renewals at the time that the CA suggests (RFC 9773).
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The start of `run`: ports that somebody has, what Envoy refuses, what is said when all is up, logs in JSON, and what a
-//! killed one leaves.
+//! The start of `run`: ports that somebody has, what Envoy refuses, what is said when all is up, logs in JSON, and what
+//! a killed one leaves.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

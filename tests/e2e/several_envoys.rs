@@ -1,4 +1,4 @@
-//! One sidecar, several Envoys.
+//! Several Envoys with one sidecar.
 
 use anyhow::Result;
 use harness::tls::handshake;

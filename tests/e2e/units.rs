@@ -1,5 +1,5 @@
-//! The systemd units of the examples: systemd understands them, and what `examples/lets-encrypt` promises of sidecar and
-//! Envoy as two users holds with the commands that stand there.
+//! The systemd units of the examples: systemd understands them, and what `examples/lets-encrypt` promises of sidecar
+//! and Envoy as two users holds with the commands that stand there.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
@@ -45,7 +45,7 @@ fn as_user(uid: u32, capability: Option<&str>) -> Vec<String> {
     words
 }
 
-/// What a user gets who wants to read a file.
+/// True if a user can read a file.
 fn reads(uid: u32, path: &str) -> Result<bool> {
     let output = Command::new("setpriv").args(as_user(uid, None)).args(["cat", path]).output()?;
     Ok(output.status.success())
@@ -142,7 +142,7 @@ fn envoy_gets_its_certificates_and_nothing_else_of_the_sidecars() -> Result<()> 
     Ok(())
 }
 
-/// Where there is no systemd, nobody says what is wrong with a unit.
+/// Skipped without systemd, which is the only judge of units.
 #[test]
 fn systemd_understands_the_units() -> Result<()> {
     if Command::new("systemd-analyze").arg("--version").output().is_err() {

@@ -1,4 +1,4 @@
-//! What strangers make up, in a real Envoy: headers that only a proxy may set, and paths that lead past a rule.
+//! Forged requests, in a real Envoy: headers that only a proxy may set, and paths that lead past a rule.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -37,7 +37,7 @@ const FORWARDED: [&str; 21] = [
     "proxy",
 ];
 
-/// What those headers say.
+/// The value of the forged headers.
 const LIE: &str = "made-up";
 
 /// `site` on the entry point without TLS, whose `/admin` is a router of its own that leads elsewhere.

@@ -1,7 +1,7 @@
-//! What a CA sees that validates TLS-ALPN-01 (RFC 8737 §3), and what others can do with such a handshake.
+//! A TLS-ALPN-01 validator (RFC 8737 §3): shows what a CA sees, and what other clients can do with such a handshake.
 //!
-//! A challenge's certificate is self-signed, and a CA looks at nothing of it but its name and its hash; so no chain is
-//! verified here, by the protocol. Signatures of the handshake are.
+//! A challenge's certificate is self-signed, and a CA looks only at its name and its hash. So the protocol has no chain
+//! to verify here; signatures of the handshake are verified.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -22,23 +22,23 @@ pub const PROTOCOL: &[u8] = b"acme-tls/1";
 /// id-pe-acmeIdentifier (RFC 8737 §3).
 const ACME_IDENTIFIER: &str = "1.3.6.1.5.5.7.1.31";
 
-/// How long a handshake may take.
+/// Time limit of a handshake.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// What a server showed.
+/// The server's side of a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shown {
-    /// Whether `acme-tls/1` was agreed on.
+    /// True if `acme-tls/1` was agreed on.
     pub agreed: bool,
-    /// The names in its certificate.
+    /// The names in the certificate.
     pub names: Vec<String>,
-    /// The content of its acmeIdentifier, if that is there and critical.
+    /// The content of the acmeIdentifier extension, if that is there and critical.
     pub identifier: Option<Vec<u8>>,
     /// The whole certificate.
     pub certificate: Vec<u8>,
 }
 
-/// Shakes hands as a CA does that asks for this name.
+/// Shakes hands as a CA does that validates this name.
 ///
 /// # Errors
 /// When the server does not go through with it.
@@ -57,7 +57,7 @@ pub fn validate(address: SocketAddr, asked: &str) -> Result<Shown> {
     })
 }
 
-/// Shakes hands and then says nothing.
+/// Shakes hands, then stays silent.
 ///
 /// # Errors
 /// When the server does not go through with it.
@@ -65,7 +65,7 @@ pub fn hold(address: SocketAddr, asked: &str) -> Result<TcpStream> {
     Ok(shake(address, asked)?.1)
 }
 
-/// Sends a ClientHello and then says nothing.
+/// Sends a ClientHello, then stays silent.
 ///
 /// # Errors
 /// When the server can't be reached.
@@ -150,7 +150,7 @@ impl ServerCertVerifier for AnyCertificate {
         Err(Error::General("TLS 1.2 is not offered".to_owned()))
     }
 
-    /// By the key alone: to what reads whole certificates, a critical extension that it does not know is an error.
+    /// By the key alone: a parser of whole certificates refuses an unknown critical extension.
     fn verify_tls13_signature(
         &self,
         message: &[u8],

@@ -1,4 +1,4 @@
-//! Where the programs under test and the tools are.
+//! Paths of the programs under test and of the tools.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -149,7 +149,7 @@ pub fn target() -> Result<PathBuf> {
     Ok(profile.parent().context("this program is in no target directory of cargo")?.to_owned())
 }
 
-/// The directory in it of the profile that this program was built with: programs are there, tests in `deps`.
+/// The profile's directory in it: programs are there, tests in `deps`.
 fn profile() -> Result<PathBuf> {
     let program = env::current_exe()?;
     let directory = program.ancestors().skip(1).find(|path| !path.ends_with("deps"));

@@ -1,5 +1,5 @@
-//! A private CA that vouches for the certificate of an ACME server's API, so that Envoy verifies the CA as it would a
-//! real one.
+//! A private CA for the certificate of an ACME server's API, so that Envoy verifies that server as it would a real
+//! CA's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub struct Authority {
     pub root: PathBuf,
     /// The server's certificate.
     pub certificate: PathBuf,
-    /// Its key.
+    /// The server's key.
     pub key: PathBuf,
 }
 
@@ -28,7 +28,7 @@ impl Authority {
         Self::of(directory, "api", &["localhost", "127.0.0.1"])
     }
 
-    /// The same for other names; the files' names begin with `prefix`.
+    /// A CA with a certificate for other names; the files' names begin with `prefix`.
     ///
     /// # Errors
     /// When a file can't be written.
@@ -36,7 +36,7 @@ impl Authority {
         Self::write(directory, prefix, params(names)?)
     }
 
-    /// The same, but the server's certificate ended a day ago.
+    /// A CA with a certificate for other names that expired a day ago.
     ///
     /// # Errors
     /// When a file can't be written.

@@ -1,4 +1,4 @@
-//! A web server behind Envoy that answers each request with the request: so a test sees what reached it.
+//! A web server behind Envoy that answers each request with the request itself, so that a test sees what arrived.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use anyhow::Result;
 
-/// How often a held answer looks whether it may go.
+/// Interval at which a held response looks whether it may go.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a connection may be silent.
+/// Time limit of a silent connection.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// The server. It ends with the process; dropped, it takes no more connections.
+/// The server. It ends with the process; when dropped, it accepts no more connections.
 #[derive(Debug)]
 pub struct Backend {
     address: SocketAddr,
@@ -38,7 +38,7 @@ impl Backend {
         Self::with(address, Shared::default())
     }
 
-    /// The same, but each request gets this file.
+    /// The same, but every response is this file.
     ///
     /// # Errors
     /// When the address is taken.
@@ -62,17 +62,17 @@ impl Backend {
         Ok(backend)
     }
 
-    /// Where it listens.
+    /// The address of the server.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The head of each request so far.
+    /// The heads of all requests so far.
     pub fn requests(&self) -> Vec<String> {
         self.shared.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Keeps answers back from now on, or lets them go.
+    /// Holds responses back from now on, or releases them.
     pub fn hold(&self, held: bool) {
         self.shared.held.store(held, Ordering::Relaxed);
     }
@@ -87,7 +87,7 @@ impl Drop for Backend {
     }
 }
 
-/// One request after the other, until the client has enough.
+/// Serves one request after the other, until the client closes the connection.
 fn serve(stream: &TcpStream, shared: &Shared) {
     let _ = stream.set_read_timeout(Some(IDLE));
     let mut reader = BufReader::new(stream);

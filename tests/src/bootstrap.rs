@@ -11,7 +11,7 @@ use crate::{Pebble, Place, Relay, artifacts, older};
 /// The reference configuration, as users get it.
 const SHIPPED: &str = include_str!("../../envoy/envoy.yaml");
 
-/// One certificate that a router wants: its names.
+/// The names of one certificate that a router wants.
 pub type Domains = Vec<String>;
 
 /// A bootstrap configuration of Envoy.
@@ -40,7 +40,7 @@ impl Bootstrap {
         Ok(Self(serde_saphyr::from_str(yaml).context("a bootstrap")?))
     }
 
-    /// `envoy/envoy.yaml` for a place and its CA: the ports, the paths and the CA are other ones, nothing else.
+    /// `envoy/envoy.yaml` for a place and its CA: ports, paths and the CA are replaced, nothing else.
     ///
     /// # Errors
     /// When something that must be replaced is not there.
@@ -64,7 +64,7 @@ impl Bootstrap {
         Ok(bootstrap)
     }
 
-    /// Leads to the CA through a relay, and trusts what vouches for the relay.
+    /// Leads to the CA through a relay, and trusts the issuer of the relay's certificate.
     ///
     /// # Errors
     /// When the CA's cluster is not there.
@@ -92,7 +92,7 @@ impl Bootstrap {
         at(self.ca_cluster()?, "/transport_socket/typed_config")
     }
 
-    /// Another resolver, with another CA than the first one's. Its name is that of the cluster too.
+    /// Adds a resolver with another CA. Its name is that of the CA's cluster too.
     ///
     /// # Errors
     /// When the first one's is not there.
@@ -114,7 +114,7 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// The routers, by `tls.domains`, and the secrets of `websecure`, one for each certificate by its first name.
+    /// Sets the routers, by `tls.domains`, and the secrets of `websecure`, one for each certificate by its first name.
     ///
     /// # Errors
     /// When the places for them are not there.
@@ -128,7 +128,7 @@ impl Bootstrap {
         self.secrets(certificates.iter().filter_map(|names| names.first()))
     }
 
-    /// The names of the secrets of `websecure`.
+    /// Sets the names of the secrets of `websecure`.
     ///
     /// # Errors
     /// When it has none to begin with.
@@ -152,7 +152,7 @@ impl Bootstrap {
         Ok(())
     }
 
-    /// The same, to chain: sets one option of the resolver `le`.
+    /// Sets one option of the resolver `le`, to chain.
     ///
     /// # Errors
     /// When there is none.
@@ -161,7 +161,7 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// The same, to chain: sets one option of `engine`.
+    /// Sets one option of `engine`, to chain.
     ///
     /// # Errors
     /// When the plugin has no configuration.
@@ -170,7 +170,7 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// Without the singleton of the bootstrap: the filter's root contexts stand for election, as in Istio.
+    /// Removes the singleton of the bootstrap: the filter's root contexts stand for election, as in Istio.
     pub fn without_singleton(mut self) -> Self {
         if let Some(bootstrap) = self.0.as_object_mut() {
             bootstrap.remove("bootstrap_extensions");
@@ -178,7 +178,7 @@ impl Bootstrap {
         self
     }
 
-    /// Changed for another Envoy than the newest, as the shipped configuration's comments say.
+    /// Adapts the configuration to another Envoy than the newest, as the shipped configuration's comments say.
     ///
     /// # Errors
     /// When the Envoy does not say which it is.
@@ -227,7 +227,7 @@ impl Bootstrap {
         at(self.virtual_host(listener)?, "/routes")
     }
 
-    /// Sends what `web` does not answer itself to a backend, instead of redirecting it.
+    /// Sends the requests that `web` does not answer itself to a backend, instead of redirecting them.
     ///
     /// # Errors
     /// When the routes and clusters are not there.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::http::Endpoint;
 use crate::{Place, Process, artifacts, ports, until};
 
-/// A DNS server that answers 127.0.0.1 for every name, unless told otherwise.
+/// A DNS server that answers 127.0.0.1 for every name, unless configured otherwise.
 #[derive(Debug)]
 pub struct Challtestsrv {
     process: Process,
@@ -17,7 +17,7 @@ pub struct Challtestsrv {
     records: Records,
 }
 
-/// What tells it its records.
+/// Client of the management interface, which sets records.
 #[derive(Clone, Debug)]
 pub struct Records(SocketAddr);
 
@@ -50,17 +50,17 @@ impl Challtestsrv {
         Ok(server)
     }
 
-    /// Where it answers.
+    /// The DNS server's address.
     pub fn dns(&self) -> SocketAddr {
         self.dns
     }
 
-    /// Where it is told its records, by HTTP.
+    /// The address of the management interface, by HTTP.
     pub fn management(&self) -> SocketAddr {
         self.records.0
     }
 
-    /// What tells it its records.
+    /// A client of the management interface.
     pub fn records(&self) -> Records {
         self.records.clone()
     }
@@ -86,7 +86,7 @@ impl Challtestsrv {
         self.manage("/set-servfail", &json!({ "host": format!("{name}.") }))
     }
 
-    /// Takes [`Self::fail`] back.
+    /// Undoes [`Self::fail`].
     ///
     /// # Errors
     /// When it refuses.

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{Process, Stage, artifacts, until};
 
-/// How long one of them may take. lego alone sleeps for seconds.
+/// Time limit of one client. lego alone sleeps for seconds.
 const LIMIT: Duration = Duration::from_secs(90);
 
 /// lego, for these names; the first one names the files.
@@ -34,7 +34,7 @@ pub fn lego(stage: &Stage, names: &[&str]) -> Result<PathBuf> {
     Ok(directory)
 }
 
-/// lego, by DNS-01, for these names; `environment` is what its provider needs to know. It looks for its records at this
+/// lego, by DNS-01, for these names; `environment` has its provider's variables. lego looks for its records at this
 /// server.
 ///
 /// # Errors
@@ -52,7 +52,7 @@ pub fn lego_dns(
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.args(["--server", &stage.pebble.directory(), "--accept-tos", "--email", "someone@lego.example"]);
         command.arg("--path").arg(&directory);
-        // Its authoritative servers are always at port 53.
+        // lego asks authoritative servers at port 53 only.
         command.args(["--dns", provider, "--dns.resolvers", &server.to_string()]);
         command.args(["--dns.propagation-disable-ans", "--dns.propagation-rns"]);
         for name in names {
@@ -114,7 +114,7 @@ pub fn caddy(stage: &Stage, name: &str) -> Result<PathBuf> {
     let certificates = directory.join("certificates");
     until("a certificate for Caddy", LIMIT, || {
         caddy.check()?;
-        // Of the certificate's three files it is the last one.
+        // The last of the certificate's three files.
         find(&certificates, &format!("{name}.json"))
     })?;
     ensure!(caddy.stop()?.success(), "Caddy did not end well");

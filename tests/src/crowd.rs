@@ -1,7 +1,7 @@
-//! Slow clients by the thousand, each kind with its own way to keep a server waiting.
+//! Slow clients by the thousand, each kind keeping a server waiting in another way.
 //!
-//! Promises: a client whose connection is closed comes again at once, as somebody who means it would; all of them run on
-//! one thread of their own and end when the crowd is dropped.
+//! Promises: a client whose connection is closed connects again at once, as a determined attacker would. All clients
+//! run on one thread of their own, and end when the crowd is dropped.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use tokio::time::sleep;
 
 use crate::tls::Roots;
 
-/// The wait before a client comes again.
+/// The wait before a client connects again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How many connect at once, so that the queue of those that wait to be accepted is not what is tried.
+/// Number of clients that connect at once, so that the accept queue is not what is tested.
 const AT_ONCE: usize = 64;
-/// What a client that does not read lets the system take for it, in bytes, so that a crowd does not fill the memory.
+/// Receive buffer of a client that does not read, in bytes, so that a crowd does not fill the memory.
 const UNREAD: u32 = 4096;
 /// Descriptors of this process besides those of a crowd and of the servers that it reaches.
 const OTHERS: u64 = 1_000;
@@ -30,37 +30,37 @@ const OTHERS: u64 = 1_000;
 /// How a client keeps a server waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slow {
-    /// It connects and says nothing.
+    /// Connects and sends nothing.
     Silent,
     /// The head of its request never ends.
     HalfHead,
-    /// It says a ClientHello and nothing more.
+    /// Sends a ClientHello and nothing more.
     ClientHello,
-    /// It shakes hands and says nothing more.
+    /// Completes the TLS handshake and sends nothing more.
     Handshake,
-    /// The body of its request comes by a byte a second.
+    /// Sends the body of its request a byte a second.
     Body,
-    /// By HTTP/2, a request whose body never comes.
+    /// Opens HTTP/2 requests whose bodies never come.
     Streams,
-    /// It asks for a large answer and does not read it.
+    /// Asks for a large response and does not read it.
     Reader,
 }
 
 impl Slow {
-    /// Whether it does so over TLS.
+    /// True if this kind of client speaks TLS.
     fn needs_tls(self) -> bool {
         matches!(self, Self::Handshake | Self::Body | Self::Streams | Self::Reader)
     }
 }
 
-/// Where a crowd goes.
+/// The server that a crowd connects to.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The address.
     pub address: SocketAddr,
-    /// The name that it asks for.
+    /// The host name.
     pub name: String,
-    /// Who may have signed its certificate.
+    /// The roots of the server's certificate.
     pub roots: Roots,
 }
 
@@ -79,7 +79,7 @@ struct Counts {
 }
 
 impl Crowd {
-    /// Lets this many clients go there. They are there little by little: see [`Crowd::waiting`].
+    /// Connects this many clients, little by little: see [`Crowd::waiting`].
     ///
     /// # Errors
     /// When there is no thread or no runtime for it.
@@ -87,7 +87,7 @@ impl Crowd {
         Self::with(slow, count, target, true)
     }
 
-    /// The same with clients that do not come again.
+    /// The same with clients that do not connect again.
     ///
     /// # Errors
     /// When there is no thread or no runtime for it.
@@ -106,7 +106,7 @@ impl Crowd {
                     let (target, counts, door) = (target.clone(), all.clone(), door.clone());
                     tokio::spawn(async move {
                         loop {
-                            // Whatever becomes of it, it is over.
+                            // The client is over, with or without an error.
                             let _ = client(slow, &target, &door, &counts).await;
                             counts.sent_away.fetch_add(1, Ordering::Relaxed);
                             if !comes_again {
@@ -116,19 +116,19 @@ impl Crowd {
                         }
                     });
                 }
-                // It turns true, or nobody is left to turn it: both are the end.
+                // Either the value turns true, or the sender is dropped: both are the end.
                 let _ = stopping.wait_for(|stop| *stop).await;
             });
         })?;
         Ok(Self { stop, counts, thread: Some(thread) })
     }
 
-    /// How many keep the server waiting now.
+    /// Number of clients that keep the server waiting now.
     pub fn waiting(&self) -> usize {
         self.counts.waiting.load(Ordering::Relaxed)
     }
 
-    /// How many times one was sent away or not let in.
+    /// Number of connections closed or refused by the server.
     pub fn sent_away(&self) -> usize {
         self.counts.sent_away.load(Ordering::Relaxed)
     }
@@ -138,13 +138,14 @@ impl Drop for Crowd {
     fn drop(&mut self) {
         self.stop.send_replace(true);
         if let Some(thread) = self.thread.take() {
-            // It panics only by a bug of this file, which a test shows by what it counts.
+            // The thread panics only by a bug of this file, which a test shows by what it counts.
             let _ = thread.join();
         }
     }
 }
 
-/// Lets this process have as many files as it may, and says how large a crowd it can be, with a server for each client.
+/// Raises this process's limit of files as far as it goes; returns how large a crowd can be, with a server for each
+/// client.
 ///
 /// # Errors
 /// When the system does not let it.
@@ -155,7 +156,7 @@ pub fn room() -> Result<usize> {
     Ok(usize::try_from(most).unwrap_or(usize::MAX))
 }
 
-/// One connection, until it is closed.
+/// Runs one connection, until it is closed.
 async fn client(slow: Slow, target: &Target, door: &Semaphore, counts: &Counts) -> Result<()> {
     let entering = door.acquire().await?;
     let socket = if target.address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -205,7 +206,7 @@ async fn read_all(stream: &mut (impl AsyncRead + Unpin)) -> Result<()> {
     Ok(())
 }
 
-/// A byte a second, until there is an answer.
+/// Sends a byte a second, until there is a response.
 async fn drip(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<()> {
     loop {
         let mut said = [0; 4096];
@@ -219,7 +220,7 @@ async fn drip(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> Result<()> 
     }
 }
 
-/// The beginning of an answer, and then nothing of it for as long as anybody could want.
+/// Reads the beginning of a response, then nothing for as long as anybody could wait.
 async fn not_read(stream: &mut (impl AsyncRead + Unpin)) -> Result<()> {
     stream.read_exact(&mut [0; 64]).await?;
     sleep(Duration::from_secs(24 * 60 * 60)).await;

@@ -10,18 +10,18 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::http::Endpoint;
 use crate::{Bootstrap, Place, Process, Signal, artifacts, tokens, until};
 
-/// How Envoy is started.
+/// Options of a start of Envoy.
 #[derive(Clone, Debug)]
 pub struct EnvoyOptions {
-    /// How many worker threads.
+    /// Number of worker threads.
     pub concurrency: usize,
     /// `--log-level`, and of components: `info`.
     pub log_level: String,
-    /// Whether to wait until all listeners are up.
+    /// True to wait until all listeners are up.
     pub wait: bool,
     /// A name to tell several Envoys of a place apart.
     pub name: String,
-    /// Another one than [`artifacts::envoy`].
+    /// Another binary than [`artifacts::envoy`].
     pub binary: Option<PathBuf>,
 }
 
@@ -78,7 +78,7 @@ impl Envoy {
         write(&self.files.configuration, bootstrap, &self.options)
     }
 
-    /// Starts it anew, with the same configuration or what has become of its file.
+    /// Starts Envoy again, with the present content of its configuration file.
     ///
     /// # Errors
     /// When it does not come up.
@@ -101,7 +101,7 @@ impl Envoy {
         self.process.signal(signal)
     }
 
-    /// An error with the end of its log when it has ended.
+    /// Fails, with the end of the log, when Envoy has ended.
     ///
     /// # Errors
     /// When it has ended.
@@ -122,12 +122,12 @@ impl Envoy {
         self.process.most_resident_kib()
     }
 
-    /// What it has logged.
+    /// The log.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Its administration interface.
+    /// The administration interface.
     ///
     /// # Errors
     /// When it is not up yet.
@@ -165,7 +165,7 @@ impl Envoy {
         Self::validate_by(&artifacts::envoy()?, configuration, log)
     }
 
-    /// The same by another Envoy.
+    /// The same by another binary.
     ///
     /// # Errors
     /// What that finds wrong with it.

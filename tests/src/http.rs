@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 client for every kind of stream in the tests: TCP, TLS, a unix socket.
 //!
-//! It sends what it is told, redirects and odd paths included, one request a connection.
+//! Sends requests unaltered, redirects and odd paths included, one a connection.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use tokio::net::{TcpStream, UnixStream};
 use crate::tls::Roots;
 use crate::tokens;
 
-/// How long one exchange may take.
+/// Time limit of one exchange.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Where requests go.
+/// The target of requests.
 #[derive(Clone, Debug)]
 pub enum Endpoint {
     /// Plain HTTP.
@@ -32,12 +32,12 @@ pub enum Endpoint {
         address: SocketAddr,
         /// The name that is sent as SNI and verified.
         name: String,
-        /// Who may have signed the certificate.
+        /// The roots of the server's certificate.
         roots: Roots,
     },
     /// Plain HTTP over a unix socket.
     Unix(PathBuf),
-    /// The sidecar's API on its unix socket, with the token of the tests.
+    /// The sidecar's API on its unix socket, with the tests' token.
     Api(PathBuf),
 }
 
@@ -95,7 +95,7 @@ impl Endpoint {
         self.send(request)
     }
 
-    /// Sends a request as it is.
+    /// Sends a request unaltered.
     ///
     /// # Errors
     /// When there is no whole answer within 10 s.
@@ -118,7 +118,7 @@ impl Endpoint {
         }
     }
 
-    /// A connection that is a web socket from now on. What is said by it is whatever the server takes.
+    /// A connection that is upgraded to a web socket; the server takes any bytes.
     ///
     /// # Errors
     /// When nobody listens, or the server does not switch.

@@ -6,8 +6,9 @@
 //! shipped. A [`Relay`] before the CA does what a broken or hostile one does; [`dns`] has further DNS servers. [`tls`]
 //! looks at it all from outside, as a browser would.
 //!
-//! Promises: nothing it started outlives it, also when a test panics or is killed; every wait is for a condition and
-//! ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a certificate.
+//! Promises: no process outlives the test that started it, also when the test panics or is killed; every wait is for a
+//! condition and ends; after a failure the logs are kept and their end is shown. Refuses to skip the verification of a
+//! certificate.
 
 mod authority;
 mod backend;

@@ -1,8 +1,7 @@
-//! A network of one's own, for servers that know no other ports than 80, 443 and 53, and no other name server than the
-//! system's.
+//! A network of one's own, for servers that know only the ports 80, 443 and 53, and only the system's name server.
 //!
-//! It has a loopback interface and nothing else: whatever runs there reaches nothing outside of it, and nobody outside
-//! reaches it. It ends by itself, with the last thread and process in it.
+//! The network has a loopback interface and nothing else: programs in it reach nothing outside, and nobody outside
+//! reaches them. The network ends with the last thread and process in it.
 
 use std::io::Write;
 use std::path::Path;
@@ -12,17 +11,17 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, send, socket};
 
-/// Files of the system that the names of hosts depend on, and what they say in such a network: the name server is at
-/// 127.0.0.1.
+/// System files that name resolution depends on, with their content in such a network: the name server is at 127.0.0.1.
 const FILES: [(&str, &str); 2] =
     [("/etc/resolv.conf", "nameserver 127.0.0.1\n"), ("/etc/nsswitch.conf", "hosts: files dns\n")];
 
-/// The right to make one: root's. `unshare --user --map-root-user` gives it as well.
+/// True if such a network can be made: that takes root's rights, which `unshare --user --map-root-user` gives as well.
 pub fn is_possible() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Does the work in a thread that has a network and mounts of its own; so have the threads and processes that it starts.
+/// Does the work in a thread with a network and mounts of its own, which the threads and processes that it starts
+/// share.
 ///
 /// # Errors
 /// When there can't be such a network, and those of the work.
@@ -40,7 +39,7 @@ fn enter() -> Result<()> {
     unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).context("unshare")?;
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).context("mounts")?;
     for (path, text) in FILES {
-        // Where there is none, the C library's own default is the same.
+        // Without such a file, the C library's own default is the same.
         if Path::new(path).exists() {
             let mut file = tempfile::NamedTempFile::new()?;
             file.write_all(text.as_bytes())?;

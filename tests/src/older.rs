@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Which Envoy 1.x a binary is.
+/// The minor version of an Envoy 1.x binary.
 ///
 /// # Errors
 /// When it does not say.
@@ -17,7 +17,7 @@ pub fn minor(envoy: &Path) -> Result<u32> {
     minor.with_context(|| format!("{} says {said:?}", envoy.display()))
 }
 
-/// Changes a configuration for the newest Envoy for this one.
+/// Adapts a configuration for the newest Envoy to this one.
 pub(crate) fn fit(value: &mut Value, minor: u32) {
     match value {
         Value::Object(table) => {

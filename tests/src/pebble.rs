@@ -16,20 +16,21 @@ use crate::http::Endpoint;
 use crate::tls::Roots;
 use crate::{Challtestsrv, Place, Process, Signal, artifacts, ports, until};
 
-/// How Pebble behaves.
+/// Options of Pebble.
 #[derive(Clone, Debug)]
 pub struct PebbleOptions {
-    /// The profiles it offers, and how long their certificates are valid. An order that names none gets a random one.
+    /// The profiles offered, with the validity of their certificates. An order without a profile gets a random one.
     pub profiles: Vec<(String, Duration)>,
-    /// The DNS server that it asks; the place's pebble-challtestsrv if none is named.
+    /// The DNS server that Pebble asks; the place's pebble-challtestsrv by default.
     pub dns: Option<SocketAddr>,
-    /// Where it validates HTTP-01; the place's `web` if none is named.
+    /// The port for HTTP-01; the place's `web` by default.
     pub http_port: Option<u16>,
-    /// Where it validates TLS-ALPN-01; the place's `websecure` if none is named.
+    /// The port for TLS-ALPN-01; the place's `websecure` by default.
     pub tls_port: Option<u16>,
-    /// Names it refuses to issue for.
+    /// Names that Pebble refuses to issue for.
     pub blocklist: Vec<String>,
-    /// The keys it binds accounts to, by their ids, in base64url. Where there are any, an account without is refused.
+    /// The keys of external accounts by their ids, in base64url. With any of them, an account without a binding is
+    /// refused.
     pub external_accounts: Vec<(String, String)>,
     /// A name to tell several Pebbles of a place apart.
     pub name: String,
@@ -61,7 +62,7 @@ impl Default for PebbleOptions {
 }
 
 impl PebbleOptions {
-    /// One profile, of this validity.
+    /// A single profile of this validity.
     pub fn validity(mut self, validity: Duration) -> Self {
         self.profiles = vec![("default".to_owned(), validity)];
         self
@@ -75,7 +76,7 @@ impl PebbleOptions {
     }
 }
 
-/// A running Pebble. It keeps all state in memory: a restart loses accounts, orders and its own root.
+/// A running Pebble. All state is in memory: a restart loses accounts, orders and the root.
 #[derive(Debug)]
 pub struct Pebble {
     process: Process,
@@ -127,28 +128,28 @@ impl Pebble {
         self.process.pid()
     }
 
-    /// Its API.
+    /// The API.
     pub fn api(&self) -> &Endpoint {
         &self.api
     }
 
-    /// What it has logged.
+    /// The log.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// How many requests it has answered on a path: `/order-plz`, `/sign-me-up`, ….
+    /// Number of requests answered on a path: `/order-plz`, `/sign-me-up`, ….
     pub fn requests(&self, path: &str) -> usize {
         let request = format!("POST {path} -> calling handler");
         self.log().lines().filter(|line| line.contains(&request)).count()
     }
 
-    /// How many requests it has answered in all.
+    /// Number of all requests answered.
     pub fn all_requests(&self) -> usize {
         self.log().lines().filter(|line| line.contains(" -> calling handler")).count()
     }
 
-    /// Its root certificate in PEM; another one after each start.
+    /// The root certificate in PEM; each start makes another one.
     ///
     /// # Errors
     /// When it does not answer.
@@ -156,7 +157,7 @@ impl Pebble {
         self.alternate_root(0)
     }
 
-    /// The root of one of the chains that it offers, in PEM: 0 is the default one, the others come with
+    /// The root of one of the chains offered, in PEM: 0 is the default one, the others come with
     /// `PEBBLE_ALTERNATE_ROOTS`.
     ///
     /// # Errors
@@ -167,7 +168,8 @@ impl Pebble {
         Ok(reply.text())
     }
 
-    /// Makes it say when to renew a certificate (RFC 9773): `certificate` is the leaf in PEM, the window is in RFC 3339.
+    /// Sets the renewal window of a certificate (RFC 9773): `certificate` is the leaf in PEM, the window is in RFC
+    /// 3339.
     ///
     /// # Errors
     /// When it does not take it.
@@ -175,14 +177,14 @@ impl Pebble {
         let window =
             json!({ "suggestedWindow": { "start": start, "end": end }, "explanationURL": "https://ca.example/why" });
         let body = json!({ "Certificate": certificate, "ARIResponse": window.to_string() }).to_string();
-        // Without a user agent it answers nothing.
+        // Pebble answers nothing without a user agent.
         let request = Request::post("/set-renewal-info/").header("host", "localhost").header("user-agent", "harness");
         let reply = self.management.send(request.body(Full::new(Bytes::from(body)))?)?;
         ensure!(reply.status == 200, "Pebble answers {} to another window: {}", reply.status, reply.text());
         Ok(())
     }
 
-    /// A client's trust in it.
+    /// A client's trust in Pebble's root.
     ///
     /// # Errors
     /// When it does not answer.
@@ -195,7 +197,7 @@ impl Pebble {
         self.process.kill();
     }
 
-    /// Suspends it: it accepts connections and answers nothing.
+    /// Suspends Pebble: connections are accepted, and nothing is answered.
     ///
     /// # Errors
     /// When it has ended.
@@ -203,7 +205,7 @@ impl Pebble {
         self.process.signal(Signal::STOP)
     }
 
-    /// Takes [`Self::suspend`] back.
+    /// Undoes [`Self::suspend`].
     ///
     /// # Errors
     /// When it has ended.
@@ -211,7 +213,7 @@ impl Pebble {
         self.process.signal(Signal::CONT)
     }
 
-    /// Starts it anew at the same ports, with all its state lost.
+    /// Starts Pebble again at the same ports, with all state lost.
     ///
     /// # Errors
     /// When it does not come up.
@@ -221,10 +223,11 @@ impl Pebble {
         self.wait()
     }
 
-    /// Whether it hangs in the deadlock of Pebble 2.10: a dump of its goroutines shows one that waits for a lock to
-    /// write and one that waits for it to read. A run in which this happens is void. Its directory may still answer.
+    /// True if Pebble hangs in the deadlock of version 2.10: a dump of its goroutines shows one that waits for a lock
+    /// to write and one that waits for the same lock to read. A run with a deadlock is void. The directory may still
+    /// answer.
     ///
-    /// Asking ends Pebble, for the dump: ask only when something has failed.
+    /// The dump ends Pebble: call this only after a failure.
     pub fn is_deadlocked(&mut self) -> bool {
         if self.process.signal(Signal::QUIT).is_err() {
             return false;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::{Authority, ports, tokens};
 
-/// Where one set of programs runs: its files, its ports, and the CA that vouches for Pebble's API.
+/// The files, ports and private CA of one set of programs.
 #[derive(Debug)]
 pub struct Place {
     directory: Option<TempDir>,
@@ -19,17 +19,18 @@ pub struct Place {
     pub web: u16,
     /// The port of the listener `websecure`.
     pub websecure: u16,
-    /// Signs the certificate of Pebble's API.
+    /// The CA of Pebble's API.
     pub authority: Authority,
 }
 
 impl Place {
-    /// A new one, named for the test it is of.
+    /// A new place, named for its test.
     ///
     /// # Errors
     /// When no directory can be made or no port is free.
     pub fn new(name: &str) -> Result<Self> {
-        // A unix socket's path has 107 characters at most, so the directory stands in the system's own place for them.
+        // The path of a unix socket has 107 characters at most, so the directory is in the system's own temporary
+        // directory.
         let directory = tempfile::Builder::new().prefix(&format!("autocert-{name}-")).tempdir()?;
         let path = directory.path().to_owned();
         tokens::write(&path)?;
@@ -66,7 +67,7 @@ impl Place {
         Ok(fs::set_permissions(&self.authority.root, Permissions::from_mode(0o644))?)
     }
 
-    /// A program or another file in this directory: where it was built may be a place that root alone may look into.
+    /// A copy of a program or another file in this directory: only root may be able to enter the build directory.
     ///
     /// # Errors
     /// When it is not there, or can't be copied.
@@ -77,7 +78,7 @@ impl Place {
         Ok(at)
     }
 
-    /// Leaves the directory where it is.
+    /// Leaves the directory behind when dropped.
     pub fn keep(&mut self) {
         if let Some(directory) = self.directory.take() {
             let _ = directory.keep();

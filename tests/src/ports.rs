@@ -1,19 +1,19 @@
-//! Free TCP ports on the loopback, for programs that must be told theirs.
+//! Free TCP ports on the loopback, for programs that get theirs as an option.
 
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Result, bail};
 
-/// Below the ports that Linux gives to outgoing connections (32768 and up), so that none of those takes one.
+/// Below the ports that Linux gives to outgoing connections (32768 and up), so that no such connection takes one.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// Ports that only root may listen on, and who has the right to.
+/// First of the ports that only root may listen on.
 const LOW_FIRST: u16 = 600;
 const LOW_COUNT: u16 = 420;
 
-/// How far each process' first guess lies from the next one's.
+/// Distance between the first guesses of two processes.
 const STRIDE: u32 = 97;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
@@ -39,7 +39,7 @@ pub fn free() -> Result<u16> {
 /// # Errors
 /// When every one is taken.
 pub fn free_below_1024() -> Result<u16> {
-    // Not the first ones, which other programs expect things of.
+    // Not the first ones, which have well-known uses.
     let process = u16::try_from(std::process::id() % 300).unwrap_or_default();
     for _ in 0..LOW_COUNT {
         let guess = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(process) % LOW_COUNT;
@@ -51,7 +51,7 @@ pub fn free_below_1024() -> Result<u16> {
     bail!("no port from {LOW_FIRST} to {} is free", LOW_FIRST + LOW_COUNT - 1)
 }
 
-/// Whether nobody listens on it.
+/// True if nobody listens on the port.
 pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }

@@ -11,13 +11,13 @@ use rustix::process::{Pid, kill_process};
 
 use crate::until;
 
-/// How long a program may take to end after a polite signal.
+/// Time limit for the end of a program after SIGTERM.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// How many lines of a log are shown with an error.
+/// Number of log lines shown with an error.
 const SHOWN_LINES: usize = 25;
 
-/// A program has ended by itself.
+/// Error: a program has ended by itself.
 #[derive(Debug)]
 pub struct Ended {
     name: String,
@@ -33,9 +33,10 @@ impl std::fmt::Display for Ended {
 
 impl std::error::Error for Ended {}
 
-/// A running program, with its output in a file. Dropped, it is killed and waited for.
+/// A running program, with its output in a file. When dropped, the program is killed and waited for.
 ///
-/// The kernel kills it as well when the thread that started it ends, so nothing is left over when a test dies.
+/// The kernel kills the program as well when the thread that started it ends, so no process is left over when a test
+/// dies.
 #[derive(Debug)]
 pub struct Process {
     name: String,
@@ -87,12 +88,12 @@ impl Process {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// What it has written.
+    /// The output.
     pub fn log(&self) -> String {
         fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
-    /// [`Ended`], with the end of its log, when it has.
+    /// Fails with [`Ended`] and the end of the log when the program has ended.
     ///
     /// # Errors
     /// When it has ended.

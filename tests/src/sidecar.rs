@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::http::{Endpoint, Reply};
 use crate::{Place, Process, Signal, artifacts, ports, until};
 
-/// How it is started.
+/// Options of a start of the sidecar.
 #[derive(Clone, Debug, Default)]
 pub struct SidecarOptions {
     /// `--cert-dir`.
@@ -30,7 +30,7 @@ pub struct Sidecar {
     files: Files,
 }
 
-/// Where its files and sockets are.
+/// The sidecar's files and sockets.
 #[derive(Clone, Debug)]
 struct Files {
     storage: PathBuf,
@@ -41,7 +41,7 @@ struct Files {
 }
 
 impl Sidecar {
-    /// Starts it, with its storage in `acme.json` of the place.
+    /// Starts the sidecar, with its storage in `acme.json` of the place.
     ///
     /// # Errors
     /// When it does not become ready.
@@ -63,7 +63,7 @@ impl Sidecar {
         Ok(sidecar)
     }
 
-    /// Starts it anew, after a crash or an update, with the same storage.
+    /// Starts the sidecar again, after a crash or an update, with the same storage.
     ///
     /// # Errors
     /// When it does not become ready.
@@ -73,12 +73,12 @@ impl Sidecar {
         self.wait()
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills the sidecar, as a crash would.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Ends it by SIGTERM.
+    /// Ends the sidecar by SIGTERM.
     ///
     /// # Errors
     /// When it fails or takes too long.
@@ -101,17 +101,17 @@ impl Sidecar {
         self.process.pid()
     }
 
-    /// What it has logged.
+    /// The log.
     pub fn log(&self) -> String {
         self.process.log()
     }
 
-    /// Its API.
+    /// The API.
     pub fn api(&self) -> Endpoint {
         Endpoint::Api(self.files.api.clone())
     }
 
-    /// `/healthz`, `/readyz`, `/metrics`.
+    /// Asks for `/healthz`, `/readyz` or `/metrics`.
     ///
     /// # Errors
     /// When it does not answer.
@@ -119,12 +119,12 @@ impl Sidecar {
         Endpoint::Tcp(([127, 0, 0, 1], self.files.status).into()).get(path)
     }
 
-    /// The URL of one of these.
+    /// The URL of such a path.
     pub fn status_url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.files.status)
     }
 
-    /// What it has stored, as the API tells it.
+    /// The stored state, as the API returns it.
     ///
     /// # Errors
     /// When it does not answer.
@@ -132,7 +132,7 @@ impl Sidecar {
         Ok(serde_json::from_slice(&self.api().get("/v1/state")?.body)?)
     }
 
-    /// Its storage.
+    /// The path of the storage.
     pub fn storage(&self) -> &std::path::Path {
         &self.files.storage
     }

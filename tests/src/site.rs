@@ -1,4 +1,4 @@
-//! A web server that reads whole requests, and answers in every way that takes its time.
+//! A web server that reads whole requests, and answers with every kind of slow response.
 //!
 //! | path | answer |
 //! |---|---|
@@ -25,18 +25,18 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// How long an answer is on its way that takes its time.
+/// Duration of a slow response.
 pub const LONG: Duration = Duration::from_secs(6);
 
-/// Pieces of a long download.
+/// Number of pieces of a long download.
 const PIECES: u32 = 30;
-/// The length of one, in bytes.
+/// Length of a piece, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// The whole length of the long download, in bytes.
+/// Length of the long download, in bytes.
 pub const DOWNLOAD: usize = PIECES as usize * PIECE;
 
-/// The server, on a thread of its own, which ends with it.
+/// The server, on a thread of its own that ends with it.
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
@@ -57,7 +57,7 @@ impl Site {
             runtime.block_on(async move {
                 tokio::select! {
                     () = serve(listener) => {}
-                    // Its end is the only change.
+                    // The only change is the end.
                     _ = stopped.changed() => {}
                 }
             });
@@ -65,7 +65,7 @@ impl Site {
         Ok(Self { address, _stop: stop })
     }
 
-    /// Where it listens.
+    /// The server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -125,7 +125,7 @@ fn socket(request: Request<Incoming>) -> Result<Response<Body>> {
     tokio::spawn(async move {
         if let Ok(upgraded) = hyper::upgrade::on(request).await {
             let (mut from, mut to) = tokio::io::split(TokioIo::new(upgraded));
-            // Until the client has enough.
+            // Until the client closes the connection.
             let _ = tokio::io::copy(&mut from, &mut to).await;
         }
     });

@@ -1,4 +1,4 @@
-//! A test in the place of the engine: it holds the lease, and publishes what an engine would.
+//! A stand-in for the engine: a test holds the lease, and publishes the engine's data.
 
 use anyhow::{Context, Result, ensure};
 use http_body_util::Full;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::http::Endpoint;
 
-/// Where live TLS-ALPN-01 challenges are.
+/// Path of live TLS-ALPN-01 challenges.
 const TLS_ALPN_01: &str = "/v1/challenges/tls-alpn-01";
 
 /// The holder of the lease.
@@ -19,7 +19,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Takes the lease from nobody: there must be no plugin.
+    /// Takes the lease; there must be no plugin.
     ///
     /// # Errors
     /// When somebody has it.
@@ -29,7 +29,7 @@ impl StandIn {
         Ok(stand_in)
     }
 
-    /// Holds it under a new fence, as a later instance of itself.
+    /// Takes the lease again under a new fence, as a later instance.
     ///
     /// # Errors
     /// When this instance is not later than the one before.
@@ -41,7 +41,7 @@ impl StandIn {
         Ok(())
     }
 
-    /// Publishes a TLS-ALPN-01 challenge; gives what its certificate must hold the hash of.
+    /// Publishes a TLS-ALPN-01 challenge; returns the key authorization, whose hash the certificate holds.
     ///
     /// # Errors
     /// When it is not ready.
@@ -56,7 +56,7 @@ impl StandIn {
         Ok(key_authorization)
     }
 
-    /// Withdraws it.
+    /// Withdraws the challenge.
     ///
     /// # Errors
     /// When the sidecar refuses.

@@ -1,4 +1,4 @@
-//! What a client sees: a TLS handshake that verifies chain and name, and the certificate it was shown.
+//! A TLS client: a handshake that verifies chain and name, and the certificate that the server showed.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
 
-/// How long a handshake may take.
+/// Time limit of a handshake.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// The CAs a client trusts, and the versions it speaks. Always verifies: there is no way to turn it off.
@@ -74,7 +74,7 @@ impl Roots {
         Ok(Self { config: Arc::new(config), store })
     }
 
-    /// What a client says first, in bytes.
+    /// The bytes of a ClientHello.
     pub(crate) fn client_hello(&self, name: &str) -> Result<Vec<u8>> {
         let mut hello = Vec::new();
         let name = ServerName::try_from(name.to_owned())?;
@@ -88,7 +88,7 @@ impl Roots {
 
     pub(crate) async fn over(&self, stream: TcpStream, name: &str) -> Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned())?;
-        // Without it, each small request on loopback may wait 40 ms for the acknowledgement of the one before.
+        // Without it, each small request on the loopback may wait 40 ms for the acknowledgement of the one before.
         stream.set_nodelay(true)?;
         Ok(TlsConnector::from(self.config.clone()).connect(name, stream).await?)
     }
@@ -101,7 +101,7 @@ pub struct Served {
     pub subject: String,
     /// The issuer, as text.
     pub issuer: String,
-    /// The DNS names and addresses it is for, sorted.
+    /// The DNS names and addresses of the certificate, sorted.
     pub names: Vec<String>,
     /// The serial number, in hexadecimal.
     pub serial: String,
@@ -111,13 +111,13 @@ pub struct Served {
     pub not_after: OffsetDateTime,
     /// `EC256`, `EC384`, `RSA2048` …
     pub key_type: String,
-    /// How many certificates the server has sent.
+    /// Number of certificates that the server sent.
     pub chain_length: usize,
     /// The issuer of the last of them, as text: the root, if the server sent all but that.
     pub root: String,
 }
 
-/// Shakes hands with a server, verifies its chain and the name, and tells what it showed.
+/// Shakes hands with a server, verifies its chain and the name, and returns the certificate.
 ///
 /// # Errors
 /// When the server can't be reached within 10 s, or its certificate is not good for this name.

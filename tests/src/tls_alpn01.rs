@@ -1,4 +1,4 @@
-//! The shipped filter chain of TLS-ALPN-01, put where its text says it belongs.
+//! The shipped filter chain of TLS-ALPN-01, inserted where its text says it belongs.
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::Bootstrap;
 const SHIPPED: &str = include_str!("../../envoy/tls-alpn-01.yaml");
 
 impl Bootstrap {
-    /// With the chain, and resolvers that prove names by TLS-ALPN-01 alone.
+    /// Adds the chain, and resolvers that use TLS-ALPN-01 alone.
     ///
     /// # Errors
     /// When something that must be changed is not there.
@@ -28,7 +28,7 @@ impl Bootstrap {
         Ok(bootstrap)
     }
 
-    /// With the chain on `websecure`, and what looks for its protocol.
+    /// Adds the chain to `websecure`, and the listener filter that reads ALPN.
     ///
     /// # Errors
     /// When there is no such listener.
@@ -42,7 +42,7 @@ impl Bootstrap {
         Ok(self)
     }
 
-    /// Without the plugin: nobody holds the lease, so a test can.
+    /// Removes the plugin: nobody holds the lease, so a test can.
     ///
     /// # Errors
     /// When it is not there.

@@ -1,4 +1,4 @@
-//! The tokens of all sidecars of the tests: what is made for users has placeholders, and these are put in their place.
+//! The tokens of all sidecars of the tests, and the values of the placeholders in the shipped configuration.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -7,16 +7,16 @@ use std::path::Path;
 
 use anyhow::Result;
 
-/// Of the API.
+/// The token of the API.
 pub const API: &str = "the-api-token-of-the-tests";
 
-/// Of SDS.
+/// The token of SDS.
 pub const SDS: &str = "the-sds-token-of-the-tests";
 
 /// The gRPC metadata with the token of SDS.
 pub const METADATA: &str = "x-envoy-autocert-token";
 
-/// Puts them where the sidecar with the storage `acme.json` in this directory looks for them.
+/// Writes the token files that a sidecar with the storage `acme.json` in this directory looks for.
 ///
 /// # Errors
 /// When a file can't be written.
@@ -28,7 +28,7 @@ pub fn write(directory: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The text with the tokens, as `envsubst` makes it.
+/// The text with the tokens filled in, as `envsubst` makes it.
 pub fn fill(text: &str) -> String {
     text.replace("${ENVOY_AUTOCERT_API_TOKEN}", API).replace("${ENVOY_AUTOCERT_SDS_TOKEN}", SDS)
 }

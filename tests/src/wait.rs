@@ -7,19 +7,19 @@ use anyhow::{Result, bail};
 
 use crate::process::Ended;
 
-/// How often a condition is looked at.
+/// Interval at which a condition is checked.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether the user wants everything to stop.
+/// True once the user wants everything to stop.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether [`interrupt_on_signals`] has seen one.
+/// True if [`interrupt_on_signals`] has seen a signal.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// From now on SIGINT and SIGTERM end every wait with an error, so that the program ends in good order and takes with
-/// it what it started.
+/// Makes SIGINT and SIGTERM end every wait with an error from now on, so that the program ends in good order, with all
+/// programs that it started.
 ///
 /// # Errors
 /// When the signals can't be watched.
@@ -39,7 +39,7 @@ pub fn interrupt_on_signals() -> Result<()> {
     Ok(())
 }
 
-/// Tries until it succeeds, and gives what it gave.
+/// Tries until an attempt succeeds, and returns its value.
 ///
 /// # Errors
 /// The last error, when the time is over; `what` says what was waited for. [`Ended`] at once: a program that has ended

@@ -1,4 +1,4 @@
-//! All of it together: DNS, CA, sidecar, Envoy.
+//! A whole installation: DNS, CA, sidecar and Envoy.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{
     Bootstrap, Challtestsrv, Domains, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, until,
 };
 
-/// What differs from test to test.
+/// Options that differ from test to test.
 #[derive(Clone, Debug, Default)]
 pub struct WorldOptions {
     /// The CA.
@@ -21,7 +21,7 @@ pub struct WorldOptions {
     pub envoy: EnvoyOptions,
 }
 
-/// A whole installation with its CA. The fields are in the order in which they end.
+/// A whole installation with its CA. The fields are in the order in which they are dropped.
 #[derive(Debug)]
 pub struct World {
     /// The proxy.
@@ -37,7 +37,7 @@ pub struct World {
 }
 
 impl World {
-    /// Starts everything with defaults, to get these certificates.
+    /// Starts an installation with defaults, to get these certificates.
     ///
     /// # Errors
     /// When one of them does not come up.
@@ -78,7 +78,7 @@ impl World {
         self.served_by(name, &roots, limit)
     }
 
-    /// The same with the root of a CA that may be down by now.
+    /// The same with the root of a CA that may have ended by now.
     ///
     /// # Errors
     /// The handshake's last error, when the time is over.
@@ -96,18 +96,18 @@ impl World {
         Endpoint::Tcp(self.place.web_address())
     }
 
-    /// How many orders the CA was asked for, since it was first started.
+    /// Number of orders that the CA got since its first start.
     pub fn orders(&self) -> usize {
         self.pebble.requests("/order-plz")
     }
 
-    /// How many accounts the CA was asked for, since it was first started.
+    /// Number of accounts that the CA was asked for since its first start.
     pub fn accounts(&self) -> usize {
         self.pebble.requests("/sign-me-up")
     }
 }
 
-/// What runs before ours does: for a test that must know the CA to configure Envoy.
+/// DNS and CA, before ours starts: for a test that must know the CA to configure Envoy.
 #[derive(Debug)]
 pub struct Stage {
     /// The CA.
@@ -127,7 +127,7 @@ impl Stage {
         Self::at(Place::new(name)?, pebble)
     }
 
-    /// The same where something runs already.
+    /// The same at a place where other programs run already.
     ///
     /// # Errors
     /// When one of them does not come up.

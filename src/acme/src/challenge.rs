@@ -52,7 +52,7 @@ impl std::fmt::Display for ChallengeType {
 
 /// A way to prove a name that is to be gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct ChallengeChoice {
     /// By which type of challenge.
     pub kind: ChallengeType,
     /// The wait between making the answer ready and telling the CA.

@@ -1,6 +1,6 @@
 //! From a list of names to a certificate: the whole of RFC 8555 §7.4, read from top to bottom.
 //!
-//! It can be gone on with at any point: what a later run needs is given to the [`Custodian`] before the next request is
+//! It can be gone on with at any point: what a later run needs is given to the [`OrderDelegate`] before the next request is
 //! sent, and a run that is given an order's URL asks the CA how far that order is and continues from there.
 
 use std::pin::pin;
@@ -11,7 +11,7 @@ use futures::stream::{self, StreamExt};
 use crate::authorization::{self, AuthorizationStatus};
 use crate::certificate::{self, Chains};
 use crate::client::Client;
-use crate::custodian::{Custodian, Failure};
+use crate::delegate::{Failure, OrderDelegate};
 use crate::error::{Class, Error, Refusal};
 use crate::host::Host;
 use crate::order::{self, Course, Identifier, Order, OrderState, OrderStatus};
@@ -50,18 +50,18 @@ pub enum Beginning<'a> {
 }
 
 /// Gets a certificate for these names.
-pub async fn issue<H: Host, C: Custodian>(
+pub async fn issue<H: Host, C: OrderDelegate>(
     client: &Client<H>,
-    custodian: &C,
+    delegate: &C,
     names: &[Identifier],
     beginning: Beginning<'_>,
 ) -> Result<Issued, Failure<C::Error>> {
     let (drive, state) = match beginning {
-        Beginning::Started(order) => resume(client, custodian, names, order).await?,
+        Beginning::Started(order) => resume(client, delegate, names, order).await?,
         Beginning::New(replaces) => {
             let (order, state) = place(client, names, replaces).await?;
-            custodian.ordered(&order).await.map_err(Failure::Custodian)?;
-            (Drive::new(custodian, order), state)
+            delegate.ordered(&order).await.map_err(Failure::Delegate)?;
+            (Drive::new(delegate, order), state)
         }
     };
     let driven = driven(client, &drive, names, state).await;
@@ -74,7 +74,7 @@ pub async fn issue<H: Host, C: Custodian>(
 }
 
 /// Drives an order to its certificate.
-async fn driven<H: Host, C: Custodian>(
+async fn driven<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     names: &[Identifier],
@@ -96,7 +96,7 @@ async fn driven<H: Host, C: Custodian>(
             }
             OrderStatus::Ready => {
                 signing_requests = signing_requests.saturating_add(1);
-                let csr = drive.custodian.csr(&order.url).await.map_err(Failure::Custodian)?;
+                let csr = drive.delegate.csr(&order.url).await.map_err(Failure::Delegate)?;
                 drive.count().await?;
                 finalize(client, drive, names, &csr).await?
             }
@@ -122,14 +122,14 @@ async fn driven<H: Host, C: Custodian>(
 }
 
 /// Whether these names can be proved: an order that is left when it is ready. For a CA's test system.
-pub async fn rehearse<H: Host, C: Custodian>(
+pub async fn rehearse<H: Host, C: OrderDelegate>(
     client: &Client<H>,
-    custodian: &C,
+    delegate: &C,
     names: &[Identifier],
 ) -> Result<(), Failure<C::Error>> {
     let (order, state) = order::place(client, names, None).await?;
     match state.status {
-        OrderStatus::Pending => authorize(client, &Drive::new(custodian, order), names).await,
+        OrderStatus::Pending => authorize(client, &Drive::new(delegate, order), names).await,
         OrderStatus::Ready | OrderStatus::Processing | OrderStatus::Valid => Ok(()),
         OrderStatus::Invalid => Err(given_up(client, order, state).await.into()),
     }
@@ -153,9 +153,9 @@ async fn place<H: Host>(
 
 /// Looks at an order that was placed before. What was kept of it is trusted no more than what the CA says: the
 /// configuration may be another one by now.
-async fn resume<'c, H: Host, C: Custodian>(
+async fn resume<'c, H: Host, C: OrderDelegate>(
     client: &Client<H>,
-    custodian: &'c C,
+    delegate: &'c C,
     names: &[Identifier],
     kept: &Order,
 ) -> Result<(Drive<'c, C>, OrderState), Failure<C::Error>> {
@@ -166,7 +166,7 @@ async fn resume<'c, H: Host, C: Custodian>(
         authorizations: authorizations.iter().map(trusted).collect::<Result<_, _>>()?,
         ..kept.course.clone()
     };
-    let drive = Drive::resumed(custodian, Order { url: trusted(&kept.url)?, course });
+    let drive = Drive::resumed(delegate, Order { url: trusted(&kept.url)?, course });
     let state = match order::fetch(client, names, &drive.order()).await {
         Err(error) if error.is_failure_of_ca() || matches!(error, Error::BadAnswer { .. }) => {
             drive.unreadable().await?;
@@ -179,7 +179,7 @@ async fn resume<'c, H: Host, C: Custodian>(
 }
 
 /// Proves all names, side by side. All are seen to their end, so that no answer to a challenge stays behind.
-async fn authorize<H: Host, C: Custodian>(
+async fn authorize<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     names: &[Identifier],
@@ -266,7 +266,7 @@ fn is_final<E>(failure: &Failure<E>) -> bool {
 
 /// Sends the signing request. Where the answer was lost, or the order was not ready yet, the order itself tells how it
 /// stands: the request is never sent blindly again, and no second order is made.
-async fn finalize<H: Host, C: Custodian>(
+async fn finalize<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     names: &[Identifier],
@@ -312,7 +312,7 @@ async fn before_another<H: Host>(client: &Client<H>, state: OrderState) -> Order
 }
 
 /// Downloads the certificate of a valid order. That it can't be had counts as a resumption.
-async fn download<H: Host, C: Custodian>(
+async fn download<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     url: &str,

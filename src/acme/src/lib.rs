@@ -10,7 +10,7 @@
 //! - [`order`], [`authorization`], [`offer`] and validation, [`challenge`], [`certificate`], [`account`],
 //!   [`external_account`]: its steps, one section of the RFC each;
 //! - [`renewal_info`]: when the CA wants to see it again (RFC 9773);
-//! - [`custodian`]: who keeps what must not be lost;
+//! - [`delegate`]: who keeps what must not be lost;
 //! - [`client`]: one signed request with its nonces and retries;
 //! - [`jws`], [`directory`], [`problem`], [`retry_after`], [`origin`], and web links: the parts; what CAs write that
 //!   the RFC does not say is read in one of them;
@@ -27,7 +27,7 @@ pub mod authorization;
 pub mod certificate;
 pub mod challenge;
 pub mod client;
-pub mod custodian;
+pub mod delegate;
 pub mod directory;
 pub mod error;
 pub mod external_account;
@@ -55,7 +55,7 @@ pub mod test_system;
 mod text;
 mod validation;
 
-pub use challenge::{Challenge, ChallengeType, Way};
+pub use challenge::{Challenge, ChallengeChoice, ChallengeType};
 pub use client::Client;
 pub use error::{Class, Error, Refusal};
 pub use host::{Host, Method, Request, Response, SendError};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::authorization::{Authorization, ChallengeState, usable};
 use crate::challenge::{Challenge, ChallengeType, named};
 use crate::client::Client;
-use crate::custodian::Custodian;
+use crate::delegate::OrderDelegate;
 use crate::error::Error;
 use crate::host::Host;
 use crate::identifier::{Identifier, proved_by};
@@ -25,10 +25,10 @@ pub(crate) struct Offer {
     pub(crate) challenge: Challenge,
 }
 
-/// Lets the custodian choose among those of the offered challenges that can be used.
-pub(crate) fn choose<H: Host, C: Custodian>(
+/// Lets the delegate choose among those of the offered challenges that can be used.
+pub(crate) fn choose<H: Host, C: OrderDelegate>(
     client: &Client<H>,
-    custodian: &C,
+    delegate: &C,
     names: &[Identifier],
     order: &Order,
     (base, look): (&str, &Authorization),
@@ -47,15 +47,16 @@ pub(crate) fn choose<H: Host, C: Custodian>(
     let usable: Vec<(ChallengeType, &ChallengeState, &str)> = state.challenges.iter().filter_map(usable).collect();
     let offered: Vec<ChallengeType> = usable.iter().map(|(kind, ..)| *kind).collect();
     let begun = usable.iter().find(|(_, challenge, _)| challenge.is_begun()).map(|(kind, ..)| *kind);
-    let way = custodian.choose(&named(&host, wildcard), &offered, begun);
-    let chosen = way.and_then(|way| usable.iter().find(|(kind, ..)| *kind == way.kind).map(|found| (way, found)));
-    let Some((way, (kind, challenge, url))) = chosen else {
+    let choice = delegate.choose(&named(&host, wildcard), &offered, begun);
+    let chosen =
+        choice.and_then(|choice| usable.iter().find(|(kind, ..)| *kind == choice.kind).map(|found| (choice, found)));
+    let Some((choice, (kind, challenge, url))) = chosen else {
         let offered = state.challenges.iter().map(ChallengeState::described).collect();
         return Err(Error::NoChallenge { identifier: named(&host, wildcard), offered });
     };
     let (url, is_begun) = (client.trusted("challenge.url", base, (*url).to_owned())?, challenge.is_begun());
     let now = client.host.now_millis().checked_div(1000).unwrap_or_default();
-    let delay = i64::try_from(way.delay.as_secs()).unwrap_or(i64::MAX);
+    let delay = i64::try_from(choice.delay.as_secs()).unwrap_or(i64::MAX);
     let token = challenge.token.clone().unwrap_or_default();
     let challenge = Challenge {
         kind: *kind,
@@ -68,5 +69,5 @@ pub(crate) fn choose<H: Host, C: Custodian>(
         expires: now.saturating_add(CHALLENGE_LIFETIME).saturating_add(delay),
     };
     let asked = look.retry_after.filter(|_| is_begun);
-    Ok(Offer { url, is_begun, asked, delay: way.delay, challenge })
+    Ok(Offer { url, is_begun, asked, delay: choice.delay, challenge })
 }

@@ -5,8 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use crate::custodian::Custodian;
-use crate::custodian::Failure;
+use crate::delegate::{Failure, OrderDelegate};
 use crate::error::Error;
 use crate::order::{Counts, Course, Order, OrderState, OrderStatus};
 
@@ -27,22 +26,22 @@ const VALID: u32 = 1_002;
 
 /// An order that is driven, and who keeps what becomes of it.
 pub(crate) struct Drive<'a, C> {
-    pub(crate) custodian: &'a C,
+    pub(crate) delegate: &'a C,
     pub(crate) order: RefCell<Order>,
     /// True when an earlier run placed it.
     is_resumed: bool,
     is_counted: Cell<bool>,
 }
 
-impl<'a, C: Custodian> Drive<'a, C> {
+impl<'a, C: OrderDelegate> Drive<'a, C> {
     /// Of an order that was just placed.
-    pub(crate) fn new(custodian: &'a C, order: Order) -> Self {
-        Self { custodian, order: RefCell::new(order), is_resumed: false, is_counted: Cell::new(false) }
+    pub(crate) fn new(delegate: &'a C, order: Order) -> Self {
+        Self { delegate, order: RefCell::new(order), is_resumed: false, is_counted: Cell::new(false) }
     }
 
     /// Of one that was placed before.
-    pub(crate) fn resumed(custodian: &'a C, order: Order) -> Self {
-        Self { is_resumed: true, ..Self::new(custodian, order) }
+    pub(crate) fn resumed(delegate: &'a C, order: Order) -> Self {
+        Self { is_resumed: true, ..Self::new(delegate, order) }
     }
 
     /// The order.
@@ -158,6 +157,6 @@ impl<'a, C: Custodian> Drive<'a, C> {
 
     async fn keep(&self) -> Result<(), Failure<C::Error>> {
         let order = self.order();
-        self.custodian.ordered(&order).await.map_err(Failure::Custodian)
+        self.delegate.ordered(&order).await.map_err(Failure::Delegate)
     }
 }

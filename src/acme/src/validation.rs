@@ -11,13 +11,12 @@ use serde_json::Value;
 
 use crate::authorization::{Authorization, AuthorizationStatus, ChallengeState, fetch, invalid};
 use crate::client::{Client, OnSilence};
-use crate::custodian::{Custodian, Failure};
+use crate::delegate::{Failure, OrderDelegate};
 use crate::error::{Class, Error, Refusal};
 use crate::host::{Host, Response};
 use crate::identifier::Identifier;
 use crate::lenient::Object;
-use crate::offer::Offer;
-use crate::offer::choose;
+use crate::offer::{Offer, choose};
 use crate::patience::Patience;
 use crate::poll::Poll;
 use crate::problem::Problem;
@@ -29,16 +28,16 @@ use crate::retry_after;
 const FIRST_AGAIN: Duration = Duration::from_secs(5);
 
 /// Proves one name of an order, whose authorization is pending: answers a challenge, waits for the CA's verdict.
-pub(crate) async fn fulfil<H: Host, C: Custodian>(
+pub(crate) async fn fulfil<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     names: &[Identifier],
     url: &str,
     look: &Authorization,
 ) -> Result<(), Failure<C::Error>> {
-    let custodian = drive.custodian;
-    let offer = choose(client, custodian, names, &drive.order(), (url, look))?;
-    custodian.publish(&offer.challenge).await.map_err(Failure::Custodian)?;
+    let delegate = drive.delegate;
+    let offer = choose(client, delegate, names, &drive.order(), (url, look))?;
+    delegate.publish(&offer.challenge).await.map_err(Failure::Delegate)?;
     if !offer.is_begun && !offer.delay.is_zero() {
         client.host.sleep(offer.delay).await;
     }
@@ -49,13 +48,13 @@ pub(crate) async fn fulfil<H: Host, C: Custodian>(
     let verdict = verdict.await;
     // A CA that wants to be asked again later may look until then; the answer ends by its own expiry.
     if !matches!(verdict, Err(Failure::Acme(Error::AskedToWait { .. }))) {
-        custodian.retract(&offer.challenge).await;
+        delegate.retract(&offer.challenge).await;
     }
     verdict
 }
 
 /// Tells the CA that the answer is there, and waits until it has looked, for no longer than `clientTimeout`.
-pub(crate) async fn validate<H: Host, C: Custodian>(
+pub(crate) async fn validate<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     url: &str,
@@ -95,7 +94,7 @@ struct Heard {
 }
 
 /// The same, until there is a verdict or a wait that is longer than `clientTimeout`.
-async fn pursued<H: Host, C: Custodian>(
+async fn pursued<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     url: &str,
@@ -143,11 +142,11 @@ async fn pursued<H: Host, C: Custodian>(
 }
 
 /// Lets it be shown at once what the CA complains of, if anything. Whether it does.
-async fn note<C: Custodian>(drive: &Drive<'_, C>, offer: &Offer, heard: &Heard, problem: Option<Problem>) -> bool {
+async fn note<C: OrderDelegate>(drive: &Drive<'_, C>, offer: &Offer, heard: &Heard, problem: Option<Problem>) -> bool {
     let Some(problem) = problem.map(|problem| Problem { status: 0, ..problem }) else { return false };
     let is_new = heard.complaint.replace(Some(problem.clone())).is_none_or(|before| before != problem);
     if is_new {
-        drive.custodian.complained(&offer.challenge, &problem, heard.again_in.get()).await;
+        drive.delegate.complained(&offer.challenge, &problem, heard.again_in.get()).await;
     }
     true
 }
@@ -162,7 +161,7 @@ enum Told {
 
 /// Tells the CA that it can look. Where it refuses that, the authorization tells whether it looked all the same: the
 /// answer to an earlier word may have been lost, and some answer with the reason for which the validation failed.
-async fn tell<H: Host, C: Custodian>(
+async fn tell<H: Host, C: OrderDelegate>(
     client: &Client<H>,
     drive: &Drive<'_, C>,
     url: &str,

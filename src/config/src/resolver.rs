@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acme::{ChallengeType, Way};
+use acme::{ChallengeChoice, ChallengeType};
 
 use protocol::{CertificateId, KeyType, Limits};
 
@@ -69,7 +69,7 @@ impl Resolver {
     }
 
     /// The challenges usable for a name (`*.a.example` for a wildcard), the most preferred first, as in Traefik.
-    pub fn ways(&self, name: &str) -> impl Iterator<Item = Way> {
+    pub fn challenge_choices(&self, name: &str) -> impl Iterator<Item = ChallengeChoice> {
         let delays = [
             self.tls_challenge.as_ref().map(|challenge| challenge.delay),
             self.http_challenge.as_ref().map(|challenge| challenge.delay),
@@ -77,8 +77,10 @@ impl Resolver {
             self.dns_challenge.as_ref().map(|_| Duration::ZERO),
             self.dns_persist_challenge.as_ref().map(|_| Duration::ZERO),
         ];
-        let ways = ChallengeType::ALL.into_iter().zip(delays);
-        ways.filter_map(|(kind, delay)| Some(Way { kind, delay: delay? })).filter(|way| way.kind.proves(name))
+        let choices = ChallengeType::ALL.into_iter().zip(delays);
+        choices
+            .filter_map(|(kind, delay)| Some(ChallengeChoice { kind, delay: delay? }))
+            .filter(|choice| choice.kind.proves(name))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acme::Class;
 
-use crate::spread::{WHOLE, share};
+use crate::jitter::{WHOLE, share};
 use config::EngineOptions;
 use protocol::CertificateId;
 

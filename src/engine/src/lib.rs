@@ -9,15 +9,15 @@
 #![forbid(unsafe_code)]
 
 pub mod backoff;
-mod hold;
+mod cooldown;
+mod fingerprint;
+mod jitter;
 pub mod ledger;
-mod mended;
 pub mod plan;
 mod records;
 mod restart;
 mod run;
 pub mod schedule;
-mod spread;
 pub mod vault;
 
 pub use run::{Census, Event, Observer, WantsFeed, Why, run};

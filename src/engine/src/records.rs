@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use crate::hold::Hold;
+use crate::cooldown::Cooldown;
 use protocol::{Attempt, CertificateId, Order, Renewal, State, StoredCertificate, Unwanted};
 
 /// All that is known of one certificate.
@@ -17,7 +17,7 @@ pub(crate) struct Record {
     renewal: Option<Renewal>,
     /// The resolvers whose CAs may not be asked for it yet, and until when. Not stored: who keeps the ledger says it
     /// again.
-    pub(crate) held: Vec<(String, Hold)>,
+    pub(crate) held: Vec<(String, Cooldown)>,
     pub(crate) unwanted: Option<Unwanted>,
 }
 

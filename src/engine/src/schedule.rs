@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::spread::{WHOLE, share};
+use crate::jitter::{WHOLE, share};
 use acme::test_system;
 use config::Resolver;
 use protocol::{OtherCa, Renewal, StoredCertificate, Suggestion};

@@ -4,7 +4,7 @@
 //! - [`chain`], [`signature`]: whether a CA's chain is what was ordered, and what was signed by whom.
 //! - [`keys`]: keys of every type, signing requests, MACs.
 //!
-//! Refuses: to keep or to serve anything.
+//! Refuses: to store or to serve anything.
 
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,7 @@
 //! Names as look-up keys.
 //!
-//! A client's name comes straight out of a ClientHello (`A.Example.COM.`, `../../etc/x`), so this is where it is
-//! cleaned; nothing after it has to think about case, dots or spelling of addresses.
+//! A client's name comes straight out of a ClientHello (`A.Example.COM.`, `../../etc/x`), so it is normalised here. No
+//! later code has to think about case, dots or the spelling of addresses.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ const MAX_LABEL: usize = 63;
 pub struct Name(Arc<str>);
 
 impl Name {
-    /// Reads a name as a client or a certificate gives it. `None` when it is neither a DNS name nor an address.
+    /// Parses a name of a client or a certificate. `None` when it is neither a DNS name nor an address.
     pub fn parse(given: &str) -> Option<Self> {
-        // The longest honest one is a Unicode name, at most four bytes for each of its characters.
+        // The longest honest name is in Unicode, at most four bytes for each of its characters.
         if given.len() > 4 * MAX_NAME {
             return None;
         }
@@ -42,12 +42,12 @@ impl Name {
         coverable.then(|| Self(format!("*.{parent}").into()))
     }
 
-    /// Whether the first label is `*`.
+    /// True if the first label is `*`.
     pub fn is_wildcard(&self) -> bool {
         self.0.starts_with("*.")
     }
 
-    /// Whether this is the wildcard that covers that name: the same as `name.wildcard() == Some(self)`, but cheap.
+    /// True if this is the wildcard that covers `name`. Cheaper than `name.wildcard() == Some(self)`.
     pub fn covers(&self, name: &Self) -> bool {
         let parent = self.0.strip_prefix("*.");
         let same = name.0.split_once('.').is_some_and(|(first, rest)| first != "*" && Some(rest) == parent);
@@ -60,7 +60,8 @@ impl Name {
     }
 }
 
-/// Underscores are no part of host names, but of names that certificates have been issued for.
+/// True for a valid label. Underscores are no part of host names, but certificates have been issued for names with
+/// them.
 fn is_label(label: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     (1..=MAX_LABEL).contains(&label.len()) && label.bytes().all(allowed)

@@ -11,10 +11,10 @@ use acme::{Host, MAX_ANSWER, Request, Response, SendError};
 use config::{CaCluster, Config};
 
 use crate::callouts::{Answer, Call, CallError, WITHOUT_REASON};
+use crate::context::Context;
 use crate::metrics::label;
-use crate::places::Places;
 use crate::proxy::Status;
-use crate::world::World;
+use crate::semaphore::Semaphore;
 
 /// How many requests are under way at once: enough for the orders side by side, and a number that a public CA's rate
 /// limits for a client take well.
@@ -36,16 +36,16 @@ const USER_AGENT: &str = concat!("envoy-autocert/", env!("CARGO_PKG_VERSION"));
 
 /// Sends what the ACME flows ask for.
 pub(crate) struct Ca {
-    world: Rc<World>,
+    context: Rc<Context>,
     clusters: Vec<CaCluster>,
-    places: Places,
+    semaphore: Semaphore,
 }
 
 impl Ca {
-    /// The CAs of the world's configuration.
-    pub(crate) fn new(world: Rc<World>) -> Self {
-        let clusters = clusters(&world.config);
-        Self { world, clusters, places: Places::new(MAX_CALLS) }
+    /// The CAs of the context's configuration.
+    pub(crate) fn new(context: Rc<Context>) -> Self {
+        let clusters = clusters(&context.config);
+        Self { context, clusters, semaphore: Semaphore::new(MAX_CALLS) }
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, SendError> {
@@ -61,12 +61,12 @@ impl Ca {
             )));
         };
         let exchange = async {
-            let _place = self.places.take().await;
+            let _permit = self.semaphore.acquire().await;
             self.call(cluster, &origin.authority(), &path, request).await
         };
-        let start = self.world.clock.steady();
-        let result = self.world.timers.within(request.timeout, exchange).await;
-        let took = Duration::from_millis(self.world.clock.steady().saturating_sub(start));
+        let start = self.context.clock.steady();
+        let result = self.context.timers.within(request.timeout, exchange).await;
+        let took = Duration::from_millis(self.context.clock.steady().saturating_sub(start));
         match result {
             Some(Ok(Answer { status, headers, body })) => Ok(Response { status, headers, body }),
             // An answer whose headers came in time, and its end did not: Envoy resets it, and says no more.
@@ -87,7 +87,7 @@ impl Ca {
             ("user-agent", USER_AGENT),
         ];
         headers.extend(request.headers.iter().map(|(name, value)| (*name, value.as_str())));
-        let patience = self.world.timers.sleep(WARMING);
+        let patience = self.context.timers.sleep(WARMING);
         let mut patience = std::pin::pin!(patience);
         loop {
             let call = Call {
@@ -97,9 +97,9 @@ impl Ca {
                 timeout: request.timeout,
                 max_body: MAX_ANSWER,
             };
-            match self.world.callouts.call(call).await {
+            match self.context.callouts.call(call).await {
                 Err(CallError::Dispatch(Status::BadArgument)) if futures::poll!(&mut patience).is_pending() => {
-                    self.world.timers.sleep(WARMING_PAUSE).await;
+                    self.context.timers.sleep(WARMING_PAUSE).await;
                 }
                 result => return result,
             }
@@ -109,9 +109,9 @@ impl Ca {
 
 impl Host for Ca {
     async fn send(&self, request: Request) -> Result<Response, SendError> {
-        let start = self.world.clock.steady();
+        let start = self.context.clock.steady();
         let result = self.exchange(&request).await;
-        let took = self.world.clock.steady().saturating_sub(start);
+        let took = self.context.clock.steady().saturating_sub(start);
         let status = match &result {
             Ok(response) => response.status.to_string(),
             Err(SendError::Refused(_)) => "refused".to_owned(),
@@ -119,21 +119,21 @@ impl Host for Ca {
             Err(SendError::Unreachable(_)) => "unreachable".to_owned(),
         };
         let endpoint = label(request.endpoint);
-        self.world.metrics.count(&format!("acme_requests.endpoint.{endpoint}.status.{status}"));
-        self.world.metrics.record(&format!("acme_request_milliseconds.endpoint.{endpoint}"), took);
+        self.context.metrics.count(&format!("acme_requests.endpoint.{endpoint}.status.{status}"));
+        self.context.metrics.record(&format!("acme_request_milliseconds.endpoint.{endpoint}"), took);
         result
     }
 
     async fn sleep(&self, duration: Duration) {
-        self.world.timers.sleep(duration).await;
+        self.context.timers.sleep(duration).await;
     }
 
     fn now_millis(&self) -> i64 {
-        i64::try_from(self.world.clock.wall()).unwrap_or(i64::MAX)
+        i64::try_from(self.context.clock.wall()).unwrap_or(i64::MAX)
     }
 
     fn random(&self) -> u64 {
-        u64::try_from(self.world.random() >> 64).unwrap_or_default()
+        u64::try_from(self.context.random() >> 64).unwrap_or_default()
     }
 }
 

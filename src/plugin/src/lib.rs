@@ -7,8 +7,8 @@
 //! - `root`: what Envoy's calls mean to a root context and to its streams.
 //! - `responder`: answers HTTP-01 requests from the `challenges` in shared data.
 //! - `redirect`: sends plaintext requests for `certified` hosts, a table in shared data, to https.
-//! - `lead`: stands for election, and while it leads runs the engine of the `resolver` crate.
-//! - `ca` and `sidecar`: what the engine needs of the world, by `callouts`.
+//! - `leadership`: stands for election, and while it leads runs the engine of the `resolver` crate.
+//! - `ca` and `sidecar`: what the engine needs of the context, by `callouts`.
 //!
 //! Promised: nothing that a peer, a configuration, another plugin or Envoy hands over traps. A trapped VM on the main
 //! thread never comes back, a worker's only with the next request. Refused: to keep a certificate's key, and to touch a
@@ -26,24 +26,26 @@ mod callouts;
 mod certified;
 mod challenges;
 mod clock;
-mod config;
+mod configuration;
+mod context;
 mod executor;
-mod gate;
-mod lead;
+
+mod leadership;
 mod logger;
 mod metrics;
 mod observer;
-mod places;
+
 mod proxy;
 mod redirect;
 mod responder;
+mod responders;
 mod root;
+mod semaphore;
 mod shared;
 mod sidecar;
 mod structs;
 mod table;
 mod timers;
-mod world;
 
 /// The entry points of the fuzz targets; nothing else is for others.
 #[cfg(not(target_family = "wasm"))]
@@ -51,7 +53,7 @@ mod world;
 pub mod fuzzing {
     /// The mistakes in a configuration, as the log shows them.
     pub fn mistakes(configuration: &[u8]) -> Vec<String> {
-        crate::config::read(configuration).err().unwrap_or_default()
+        crate::configuration::read(configuration).err().unwrap_or_default()
     }
 }
 

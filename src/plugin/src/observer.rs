@@ -14,12 +14,12 @@ use crate::proxy::ProxyHandle;
 const YEAR_10000: u64 = 253_402_300_800;
 
 /// Tells Envoy's log and statistics.
-pub(crate) struct Herald {
+pub(crate) struct EventLog {
     proxy: ProxyHandle,
     metrics: Rc<Metrics>,
 }
 
-impl Herald {
+impl EventLog {
     /// Tells them from now on.
     pub(crate) fn new(proxy: ProxyHandle, metrics: Rc<Metrics>) -> Self {
         Self { proxy, metrics }
@@ -62,7 +62,7 @@ impl Herald {
     }
 }
 
-impl Observer for Herald {
+impl Observer for EventLog {
     fn notice(&self, event: Event<'_>) {
         match event {
             Event::AccountReady { resolver, url } => log::info!("{resolver}: the account {url} is ready"),
@@ -112,7 +112,7 @@ impl Observer for Herald {
                 log::warn!("{whom}: {issuer} is not asked until {until}: {why}");
                 self.metrics.count(&format!("holds.resolver.{}", resolver_label(id)));
             }
-            Event::NotTold { id, reason } => {
+            Event::AriUnavailable { id, reason } => {
                 log::info!("{}: the CA says nothing of its renewal: {reason}", Shown(id));
             }
             Event::Rehearsed { id } => {
@@ -125,7 +125,7 @@ impl Observer for Herald {
                 let why = suggestion.explanation.as_deref().map_or(String::new(), |url| format!("; see {url}"));
                 log::info!("{whom}: to be renewed {at}, within the CA's window from {start} to {end}{why}");
             }
-            Event::OtherWay { id, reason } => {
+            Event::ChallengeSwitched { id, reason } => {
                 log::warn!("{}: proved in another way, since {reason}", Shown(id));
             }
             Event::OtherCa { resolver, tests, kept } => {
@@ -193,12 +193,12 @@ mod tests {
     use crate::logger;
     use crate::proxy::fake::FakeProxy;
 
-    fn herald() -> (Rc<FakeProxy>, Herald, logger::Entered) {
+    fn event_log() -> (Rc<FakeProxy>, EventLog, logger::Entered) {
         let proxy = Rc::new(FakeProxy::default());
         let metrics = Rc::new(Metrics::new(proxy.clone()));
         let handle: ProxyHandle = proxy.clone();
         let entered = logger::enter(&handle);
-        (proxy, Herald::new(handle, metrics), entered)
+        (proxy, EventLog::new(handle, metrics), entered)
     }
 
     fn id() -> CertificateId {
@@ -207,8 +207,8 @@ mod tests {
 
     #[test]
     fn an_issuance_is_one_line_a_counter_and_a_gauge() {
-        let (proxy, herald, _entered) = herald();
-        herald.notice(Event::Issued {
+        let (proxy, event_log, _entered) = event_log();
+        event_log.notice(Event::Issued {
             id: &id(),
             serial: "0a",
             issuer: "CA X1",
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn a_failure_stays_on_one_line_whatever_its_reason_says() {
-        let (proxy, herald, _entered) = herald();
-        herald.notice(Event::Failed { id: &id(), class: "transient", reason: "a\nb", failures: 2, retry_in: 60 });
+        let (proxy, event_log, _entered) = event_log();
+        event_log.notice(Event::Failed { id: &id(), class: "transient", reason: "a\nb", failures: 2, retry_in: 60 });
         let [(level, line)] = &proxy.lines()[..] else { panic!("not one line") };
         assert_eq!(*level, log::Level::Warn);
         assert!(line.ends_with("next try in 60 s: a\\nb"), "{line}");
@@ -238,8 +238,8 @@ mod tests {
 
     #[test]
     fn who_registers_learns_to_what_terms() {
-        let (proxy, herald, _entered) = herald();
-        herald.notice(Event::TermsAgreed { resolver: "le", url: "https://ca.example/terms" });
+        let (proxy, event_log, _entered) = event_log();
+        event_log.notice(Event::TermsAgreed { resolver: "le", url: "https://ca.example/terms" });
         let line =
             "envoy-autocert: le: by registering you agree to the CA's terms of service, https://ca.example/terms";
         assert_eq!(proxy.lines(), [(log::Level::Info, line.to_owned())]);
@@ -247,9 +247,14 @@ mod tests {
 
     #[test]
     fn a_chain_that_is_not_to_be_had_is_told_with_those_that_are() {
-        let (proxy, herald, _entered) = herald();
+        let (proxy, event_log, _entered) = event_log();
         let (offered, failures) = (["Root A".to_owned(), "B\nad".to_owned()], ["late".to_owned()]);
-        herald.notice(Event::DefaultChain { id: &id(), preferred: "Root C", offered: &offered, failures: &failures });
+        event_log.notice(Event::DefaultChain {
+            id: &id(),
+            preferred: "Root C",
+            offered: &offered,
+            failures: &failures,
+        });
         let [(_, line), (_, failure)] = &proxy.lines()[..] else { panic!("not two lines") };
         assert!(line.ends_with("none of the CA's leads to Root C, only to Root A, B\\nad"), "{line}");
         assert!(failure.ends_with("a chain could not be downloaded: late"), "{failure}");
@@ -257,11 +262,11 @@ mod tests {
 
     #[test]
     fn an_engine_that_ends_takes_its_census_along() {
-        let (proxy, herald, _entered) = herald();
-        herald.engine_active(true);
-        herald.notice(Event::Census(Census { valid: 3, ..Census::default() }));
+        let (proxy, event_log, _entered) = event_log();
+        event_log.engine_active(true);
+        event_log.notice(Event::Census(Census { valid: 3, ..Census::default() }));
         assert_eq!(proxy.metric("envoy_autocert.certificates.state.valid"), Some(3));
-        herald.engine_active(false);
+        event_log.engine_active(false);
         assert_eq!(proxy.metric("envoy_autocert.certificates.state.valid"), Some(0));
         assert_eq!(proxy.metric("envoy_autocert.engine_active"), Some(0));
     }

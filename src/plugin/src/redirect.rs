@@ -10,8 +10,8 @@ use ::config::{HTTPS_PORT, Redirect, domain};
 
 use crate::authority::host;
 use crate::certified;
+use crate::context::Context;
 use crate::responder::PREFIX;
-use crate::world::World;
 
 /// The response code's details in Envoy's access log.
 const DETAILS: &str = "envoy_autocert_redirect";
@@ -20,14 +20,14 @@ const DETAILS: &str = "envoy_autocert_redirect";
 const MAX_AGE: i64 = 3_600;
 
 /// Redirects the request that is being decoded now, if its host is certified. Returns whether it did.
-pub(crate) fn answer(world: &World, redirect: Redirect, path: &str) -> bool {
-    let header = |name| world.proxy.request_header(name);
+pub(crate) fn answer(context: &Context, redirect: Redirect, path: &str) -> bool {
+    let header = |name| context.proxy.request_header(name);
     if !is_plain(path) || header("x-forwarded-proto").is_none_or(|scheme| scheme != "http") {
         return false;
     }
     let Some(name) = header(":authority").and_then(|authority| name(&authority)) else { return false };
-    let now = world.now_seconds();
-    let Some(not_after) = certified::not_after(&world.shared, &name, now) else { return false };
+    let now = context.now_seconds();
+    let Some(not_after) = certified::not_after(&context.shared, &name, now) else { return false };
     // As in Traefik: only GET may become another method on the way, and only GET does.
     let status = match header(":method").as_deref() {
         Some("GET") => 301,
@@ -37,7 +37,7 @@ pub(crate) fn answer(world: &World, redirect: Redirect, path: &str) -> bool {
     };
     let location = location(&name, redirect.port, path);
     let age = format!("max-age={}", not_after.saturating_sub(now).min(MAX_AGE));
-    world.proxy.respond(status, &[("location", &location), ("cache-control", &age)], b"", DETAILS).is_ok()
+    context.proxy.respond(status, &[("location", &location), ("cache-control", &age)], b"", DETAILS).is_ok()
 }
 
 /// Whether the path can stand in a header as it is, and is none of challenges: these go on to whoever else answers them.

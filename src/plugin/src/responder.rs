@@ -6,7 +6,7 @@
 
 use crate::authority::host;
 use crate::challenges;
-use crate::world::World;
+use crate::context::Context;
 
 /// The path that the CA asks for, without the token.
 pub(crate) const PREFIX: &str = "/.well-known/acme-challenge/";
@@ -23,14 +23,14 @@ const HEADERS: &[(&str, &str)] = &[
 ];
 
 /// Answers the request that is being decoded now, if it asks for a live challenge. Returns whether it did.
-pub(crate) fn answer(world: &World, path: &str) -> bool {
-    let World { proxy, shared, .. } = world;
+pub(crate) fn answer(context: &Context, path: &str) -> bool {
+    let Context { proxy, shared, .. } = context;
     let Some(token) = token(path) else { return false };
     if !proxy.request_header(":method").is_some_and(|method| method == "GET" || method == "HEAD") {
         return false;
     }
     let Some(host) = proxy.request_header(":authority").and_then(|authority| host(&authority)) else { return false };
-    let Some(key_authorization) = challenges::find(shared, token, &host, world.now_seconds()) else { return false };
+    let Some(key_authorization) = challenges::find(shared, token, &host, context.now_seconds()) else { return false };
     // For a HEAD request, Envoy sends the length of this body and leaves the body out.
     proxy.respond(200, HEADERS, key_authorization.as_bytes(), DETAILS).is_ok()
 }

@@ -6,11 +6,11 @@ use std::rc::Rc;
 
 use ::config::Role;
 
-use crate::config::Configured;
+use crate::configuration::Configured;
+use crate::context::Context;
 use crate::executor::{Step, Task};
 use crate::proxy::{Buffer, ProxyHandle, Token};
-use crate::world::World;
-use crate::{config, gate, lead, logger, redirect, responder};
+use crate::{configuration, leadership, logger, redirect, responder, responders};
 
 /// The longest tick period: a candidate looks for the lease this often. In milliseconds, like all here.
 const MAX_TICK: u32 = 1_000;
@@ -40,17 +40,17 @@ pub struct Root {
 
 /// An HTTP stream.
 pub struct Stream {
-    /// The world of a root context that answers requests.
-    world: Option<Rc<World>>,
+    /// The context of a root context that answers requests.
+    context: Option<Rc<Context>>,
 }
 
 /// The state of a configured root context.
 struct Plugin {
-    world: Rc<World>,
+    context: Rc<Context>,
     /// Standing for election and leading; `None` for a pure responder.
     task: Option<Task>,
     tick_period: u32,
-    /// Tells the plugins of one Envoy apart, for [`gate`].
+    /// Tells the plugins of one Envoy apart, for [`responders`].
     fingerprint: u64,
     entered: bool,
 }
@@ -67,9 +67,9 @@ impl Root {
     /// here. Callouts are not possible yet.
     pub fn configure(&mut self) -> bool {
         let _entered = logger::enter(&self.proxy);
-        let limit = config::MAX_BYTES.saturating_add(1);
+        let limit = configuration::MAX_BYTES.saturating_add(1);
         let configured = match self.proxy.buffer(Buffer::Configuration, limit) {
-            Ok(bytes) => config::read(&bytes),
+            Ok(bytes) => configuration::read(&bytes),
             Err(status) => Err(vec![format!("Envoy does not hand it over ({status})")]),
         };
         match configured {
@@ -77,7 +77,7 @@ impl Root {
                 // What can't be read counts as none.
                 let vm = self.proxy.buffer(Buffer::VmConfiguration, limit).unwrap_or_default();
                 let plugin = Plugin::new(&self.proxy, configured, &vm);
-                warn_once(&plugin.world);
+                warn_once(&plugin.context);
                 self.plugin = Some(plugin);
                 true
             }
@@ -102,7 +102,7 @@ impl Root {
     pub fn answered(&mut self, token: Token, headers: usize, body_size: usize) {
         let _entered = logger::enter(&self.proxy);
         if let Some(plugin) = &mut self.plugin {
-            plugin.world.callouts.answered(token, headers, body_size);
+            plugin.context.callouts.answered(token, headers, body_size);
             plugin.step();
         }
     }
@@ -110,18 +110,18 @@ impl Root {
     /// An HTTP stream of this root context.
     pub fn stream(&self) -> Stream {
         let plugin = self.plugin.as_ref().filter(|plugin| plugin.answers_requests());
-        Stream { world: plugin.map(|plugin| Rc::clone(&plugin.world)) }
+        Stream { context: plugin.map(|plugin| Rc::clone(&plugin.context)) }
     }
 }
 
 impl Stream {
     /// Looks at the headers of the request, while the host delivers them.
     pub fn request(&self) -> Action {
-        let Some(world) = &self.world else { return Action::Continue };
-        let _entered = logger::enter(&world.proxy);
-        let Some(path) = world.proxy.request_header(":path") else { return Action::Continue };
-        let is_answered = responder::answer(world, &path)
-            || world.config.redirect.is_some_and(|redirect| redirect::answer(world, redirect, &path));
+        let Some(context) = &self.context else { return Action::Continue };
+        let _entered = logger::enter(&context.proxy);
+        let Some(path) = context.proxy.request_header(":path") else { return Action::Continue };
+        let is_answered = responder::answer(context, &path)
+            || context.config.redirect.is_some_and(|redirect| redirect::answer(context, redirect, &path));
         if is_answered { Action::Pause } else { Action::Continue }
     }
 }
@@ -130,23 +130,23 @@ impl Drop for Root {
     fn drop(&mut self) {
         if let Some(plugin) = self.plugin.take().filter(|plugin| plugin.entered) {
             let _entered = logger::enter(&self.proxy);
-            gate::leave(&plugin.world.shared, plugin.fingerprint);
+            responders::deregister(&plugin.context.shared, plugin.fingerprint);
         }
     }
 }
 
 /// Logs a configuration's warnings, in the first of all instances that get it.
-fn warn_once(world: &World) {
+fn warn_once(context: &Context) {
     /// The key: the fingerprint of the configuration whose warnings were logged last.
     const KEY: &str = "envoy-autocert/warned";
-    if world.config.warnings.is_empty() {
+    if context.config.warnings.is_empty() {
         return;
     }
-    let fingerprint = format!("{:016x}", world.fingerprint).into_bytes();
-    let news = world.shared.update(KEY, |value| (value != fingerprint).then(|| fingerprint.clone()));
+    let fingerprint = format!("{:016x}", context.fingerprint).into_bytes();
+    let news = context.shared.update(KEY, |value| (value != fingerprint).then(|| fingerprint.clone()));
     // Better twice than never.
     if news.unwrap_or(true) {
-        for warning in &world.config.warnings {
+        for warning in &context.config.warnings {
             log::warn!("configuration: {warning}");
         }
     }
@@ -156,33 +156,33 @@ impl Plugin {
     fn new(proxy: &ProxyHandle, configured: Configured, vm: &[u8]) -> Self {
         let Configured { config, fingerprint } = configured;
         let role = config.role;
-        let world = Rc::new(World::new(Rc::clone(proxy), config, fingerprint));
+        let context = Rc::new(Context::new(Rc::clone(proxy), config, fingerprint));
         let goes_first = role == Role::Engine || vm == ENGINE_VM;
-        let task = (role != Role::Responder).then(|| Task::new(lead::run(Rc::clone(&world), goes_first)));
-        let fingerprint = fingerprint.rotate_left(1) ^ config::fingerprint(vm);
-        let mut plugin = Self { world, task, tick_period: 0, fingerprint, entered: false };
+        let task = (role != Role::Responder).then(|| Task::new(leadership::run(Rc::clone(&context), goes_first)));
+        let fingerprint = fingerprint.rotate_left(1) ^ configuration::fingerprint(vm);
+        let mut plugin = Self { context, task, tick_period: 0, fingerprint, entered: false };
         // Envoy's ticks begin when it is ready to take callouts.
         plugin.set_tick_period(1);
         plugin
     }
 
     fn answers_requests(&self) -> bool {
-        self.world.config.role != Role::Engine
+        self.context.config.role != Role::Engine
     }
 
     fn tick(&mut self) {
         if !self.entered && self.answers_requests() {
             self.entered = true;
-            gate::enter(&self.world.shared, self.fingerprint, self.world.config.entry_point.as_deref());
+            responders::register(&self.context.shared, self.fingerprint, self.context.config.entry_point.as_deref());
         }
         self.step();
     }
 
     /// Lets the task go on, and asks Envoy for the next tick.
     fn step(&mut self) {
-        self.world.timers.advance(self.world.clock.steady());
+        self.context.timers.advance(self.context.clock.steady());
         let due = match self.task.as_mut().map(Task::step) {
-            Some(Step::Waits) => self.world.timers.next_due_in().unwrap_or_else(|| MAX_TICK.into()),
+            Some(Step::Waits) => self.context.timers.next_due_in().unwrap_or_else(|| MAX_TICK.into()),
             Some(Step::Restless) => 0,
             Some(Step::Done) => {
                 log::error!("this instance has stopped standing for election: please report this");
@@ -195,7 +195,7 @@ impl Plugin {
     }
 
     fn set_tick_period(&mut self, period: u32) {
-        if period != self.tick_period && self.world.proxy.set_tick_period(period).is_ok() {
+        if period != self.tick_period && self.context.proxy.set_tick_period(period).is_ok() {
             self.tick_period = period;
         }
     }

@@ -1,4 +1,4 @@
-//! Whose streams are answered, and which secrets are there for them.
+//! Admission of streams: which clients are answered, and which secrets each may read.
 
 use tonic::Status as GrpcStatus;
 use tonic::metadata::MetadataMap;
@@ -6,33 +6,33 @@ use tonic::metadata::MetadataMap;
 use crate::tokens::{Grant, Scope, Tokens, is_placeholder};
 use pki::Name;
 
-/// The gRPC metadata with the token. Envoy sends what stands in `initial_metadata` of a secret's own configuration, so no
-/// other filter of the same Envoy has it.
+/// The gRPC metadata key of the token. Envoy sends the `initial_metadata` of a secret's own configuration, so no other
+/// filter of the same Envoy has the token.
 pub const TOKEN_HEADER: &str = "x-envoy-autocert-token";
 
-/// Where users find what is expected.
+/// Pointer to the documentation, appended to refusals.
 const EXPECTED: &str =
     "one of the sidecar's tokens for SDS (in the file of --sds-token-file, else beside its storage: .sds-token)";
 
 /// Condition that a stream must meet.
 #[derive(Clone)]
 pub enum Admission {
-    /// Nothing: whoever could connect is answered.
+    /// No token: every client that could connect is answered.
     Anyone,
     /// One of these tokens.
     Tokens(Tokens),
 }
 
-/// The door that streams come through.
+/// The check that every new stream passes.
 #[derive(Clone)]
 pub(super) struct Door {
     admission: Admission,
 }
 
-/// What a stream was let in by.
+/// Proof of a stream's admission: the grant of its token.
 #[derive(Clone)]
 pub(super) struct Pass {
-    /// Absent where nobody needs a token.
+    /// The grant and the tokens it came from; `None` where no token is required.
     grant: Option<(Grant, Tokens)>,
 }
 
@@ -41,7 +41,7 @@ impl Door {
         Self { admission }
     }
 
-    /// Lets a stream in, or says why not.
+    /// Admits a stream, or returns the reason of its refusal.
     pub(super) fn admit(&self, metadata: &MetadataMap) -> Result<Pass, GrpcStatus> {
         let Admission::Tokens(tokens) = &self.admission else { return Ok(Pass { grant: None }) };
         let given = metadata.get(TOKEN_HEADER).map(|value| value.as_bytes());
@@ -67,12 +67,12 @@ impl Door {
 }
 
 impl Pass {
-    /// Says whether a secret is there for it.
+    /// True if the stream may read this secret.
     pub(super) fn opens(&self, name: &Name) -> bool {
         self.scope().has(name)
     }
 
-    /// Ends when it is good no more.
+    /// Completes when the grant is withdrawn.
     pub(super) async fn withdrawn(&mut self) {
         match &mut self.grant {
             Some((grant, tokens)) => tokens.withdrawn(grant).await,

@@ -1,38 +1,39 @@
-//! Makes `:authority` of requests over a unix socket what HTTP/2 wants it to be.
+//! Rewrites the `:authority` of requests over a unix socket into one that HTTP/2 accepts.
 //!
-//! gRPC's C-core (Envoy's `google_grpc`, Python, C++) sends the socket's path there, percent-encoded, and other clients
-//! send it as it is. Neither is an authority (RFC 3986 §3.2), and the HTTP/2 below refuses the request before anybody here
-//! could say why. Nobody looks at it: so while it is read, what is not of a host's name becomes a hyphen.
+//! gRPC's C-core (Envoy's `google_grpc`, Python, C++) sends the socket's path there, percent-encoded; other clients
+//! send the path unencoded. Neither is an authority (RFC 3986 §3.2), and the HTTP/2 library below refuses the request
+//! before any code of ours could say why. Nothing here reads the authority, so every byte of it that can't stand in a
+//! host name is replaced by a hyphen as the bytes come in.
 //!
-//! Promises: no byte comes or goes, and no other one is altered. So the tables of the compression (HPACK, RFC 7541) remain
-//! alike on both sides, and a value that a client sends once and refers to later is right there as well.
-//! Refuses: to decode. A value in Huffman's code passes as it is; none of those clients sends one.
+//! Promises: no byte is added or removed, and no other byte is altered. So the dynamic tables of header compression
+//! (HPACK, RFC 7541) stay equal on both sides, and a value that a client sends once and refers to later is right there
+//! as well. Refuses: to decode. A Huffman-coded value passes unchanged; none of those clients sends one.
 
 /// The length of a frame's head, in bytes (RFC 9113 §4.1).
 const HEAD: usize = 9;
 /// Kinds of frames with fields (RFC 9113 §6.2 and §6.10).
 const HEADERS: u8 = 1;
 const CONTINUATION: u8 = 9;
-/// Their flags.
+/// Flags of those frames.
 const END_HEADERS: u8 = 0x04;
 const PADDED: u8 = 0x08;
 const PRIORITY: u8 = 0x20;
-/// What a priority takes before the fields, in bytes.
+/// Length of the priority before the fields, in bytes.
 const PRIORITY_BYTES: usize = 5;
 /// The field, and its index in the table that both sides know from the start (RFC 7541, appendix A).
 const AUTHORITY: &[u8] = b":authority";
 const AUTHORITY_INDEX: usize = 1;
 
-/// What a client sends, read along with the HTTP/2 below.
+/// A client's bytes, followed frame by frame before the HTTP/2 library reads them.
 pub(super) struct Authorities {
     place: Place,
     field: Field,
 }
 
-/// Where in the frames.
+/// Position within the frames.
 #[derive(Clone, Copy)]
 enum Place {
-    /// Before the next frame, with so many bytes left that are of no interest.
+    /// Between frames, with this many uninteresting bytes left to skip.
     Skip(usize),
     /// In a frame's head.
     Head { read: usize, length: usize, kind: u8, flags: u8 },
@@ -44,18 +45,18 @@ enum Place {
     Fields(Fields),
 }
 
-/// What a frame has of fields.
+/// The fields of one frame.
 #[derive(Clone, Copy)]
 struct Fields {
     /// Bytes left.
     left: usize,
     /// Bytes of padding after them.
     padding: usize,
-    /// Whether none come in the next frame.
+    /// True if no further frame continues these fields.
     are_last: bool,
 }
 
-/// Where in a field (RFC 7541 §6). It may go on in the next frame.
+/// Position within a field (RFC 7541 §6), which may continue in the next frame.
 #[derive(Clone, Copy)]
 enum Field {
     Start,
@@ -74,7 +75,7 @@ enum Field {
     },
 }
 
-/// What a number is.
+/// Meaning of a number.
 #[derive(Clone, Copy)]
 enum Number {
     /// The index of a whole field, or a table's size: nothing follows.
@@ -85,12 +86,12 @@ enum Number {
     Length { text: Text, is_coded: bool },
 }
 
-/// What a string is.
+/// Meaning of a string.
 #[derive(Clone, Copy)]
 enum Text {
-    /// A name of which so many bytes are those of [`AUTHORITY`]; none when it is another one.
+    /// A name: the number of its bytes that equal those of [`AUTHORITY`] so far; `None` once it differs.
     Name(Option<usize>),
-    /// The value of that field, or of another one.
+    /// A value, of `:authority` or of another field.
     Value { is_authority: bool },
 }
 
@@ -101,12 +102,12 @@ impl Default for Authorities {
 }
 
 impl Authorities {
-    /// Takes the next bytes, and alters those of an authority.
+    /// Reads the next bytes, and rewrites those of an authority in place.
     pub(super) fn read(&mut self, bytes: &mut [u8]) {
         let mut rest = bytes;
         while let Some((byte, others)) = rest.split_first_mut() {
             match self.place {
-                // In one step: a request's body may be long.
+                // Skipped in one step: a request's body may be long.
                 Place::Skip(left) if left > 0 => {
                     let step = left.min(others.len().saturating_add(1));
                     self.place = Place::Skip(left.saturating_sub(step));
@@ -154,7 +155,8 @@ impl Authorities {
         }
     }
 
-    /// Before the fields, with so many bytes left of the frame. One that has fewer than it says is refused below.
+    /// Starts the fields, with this many bytes left of the frame. The HTTP/2 library refuses a frame that is shorter
+    /// than it claims.
     fn before(&mut self, length: usize, padding: usize, flags: u8) -> Place {
         let priority = if flags & PRIORITY == 0 { 0 } else { PRIORITY_BYTES };
         let Some(left) = length.checked_sub(priority.saturating_add(padding)) else { return Place::Skip(length) };
@@ -183,7 +185,7 @@ impl Field {
                 0x00..0x20 => Self::number(*byte, 4, Number::Name),
             },
             Self::Number { value, shift, what } => {
-                // Nothing honest is as long; what is too long for this is refused below.
+                // No honest number is this long; the HTTP/2 library refuses an overlong one.
                 let more = usize::from(*byte & 0x7f).checked_shl(shift).unwrap_or(0);
                 let value = value.saturating_add(more);
                 match *byte {
@@ -199,7 +201,7 @@ impl Field {
         }
     }
 
-    /// The first byte of a number that begins with these many bits of it.
+    /// Starts a number at its first byte, of which the low `bits` belong to it.
     fn number(byte: u8, bits: u32, what: Number) -> Self {
         let most = !(u8::MAX << bits);
         let value = usize::from(byte & most);
@@ -208,7 +210,7 @@ impl Field {
 }
 
 impl Number {
-    /// The field after this number.
+    /// Continues with the field that this number belongs to.
     fn is(self, value: usize) -> Field {
         match self {
             Self::Alone => Field::Start,
@@ -223,7 +225,7 @@ impl Number {
 }
 
 impl Text {
-    /// The same where its bytes can't be read.
+    /// The same string when it is Huffman-coded: its bytes stay unread.
     fn coded(self) -> Self {
         match self {
             Self::Name(_) => Self::Name(None),
@@ -246,7 +248,7 @@ impl Text {
         }
     }
 
-    /// The field after this string.
+    /// Continues with the field after this string.
     fn end(self) -> Field {
         match self {
             Self::Name(alike) => Field::Length(Text::Value { is_authority: alike == Some(AUTHORITY.len()) }),
@@ -255,7 +257,7 @@ impl Text {
     }
 }
 
-/// The length of what a client says first, in bytes (RFC 9113 §3.4).
+/// Length of the client connection preface, in bytes (RFC 9113 §3.4).
 pub(super) const PREFACE: usize = 24;
 
 #[cfg(test)]
@@ -272,13 +274,13 @@ mod tests {
         [&length[1..], &[kind, flags, 0, 0, 0, 1], payload].concat()
     }
 
-    /// A string as it is (RFC 7541 §5.2).
+    /// A string without Huffman coding (RFC 7541 §5.2).
     fn text(text: &[u8]) -> Vec<u8> {
         assert!(text.len() < 127);
         [&[u8::try_from(text.len()).unwrap()], text].concat()
     }
 
-    /// Fields with this authority, in each of the ways to name it, among others that look like it.
+    /// Fields with this authority in every representation, among others that look alike.
     fn fields(authority: &[u8]) -> Vec<u8> {
         let long = [b"a%".repeat(100)].concat();
         [
@@ -300,7 +302,7 @@ mod tests {
         .concat()
     }
 
-    /// What a client sends: the frames of a connection with two requests.
+    /// A client's bytes: the frames of a connection with two requests.
     fn sent(authority: &[u8]) -> Vec<u8> {
         let fields = fields(authority);
         let (one, two) = fields.split_at(fields.len() / 3);
@@ -325,7 +327,7 @@ mod tests {
         bytes
     }
 
-    /// The bodies have the fields as well, and stay.
+    /// Bodies that contain the same bytes stay as they are.
     #[test]
     fn an_authority_is_mended_and_nothing_else_in_whatever_pieces_it_comes() {
         let sent_path = sent(PATH);
@@ -342,7 +344,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
 
-        /// What a client may send that wants to do harm: it can only make hyphens.
+        /// Hostile bytes can do no more than make hyphens.
         #[test]
         fn whatever_comes_is_read(bytes in prop::collection::vec(any::<u8>(), 0..300), step in 1..20_usize) {
             let sent = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(HEADERS, 0, &bytes), &bytes].concat();

@@ -1,4 +1,5 @@
-//! Connections until their client has said that it speaks HTTP/2. Later ones that fall silent are found by probes.
+//! Connections until their client has sent the HTTP/2 preface. Clients that fall silent later are found by keepalive
+//! probes.
 
 use std::io;
 use std::pin::Pin;
@@ -13,11 +14,11 @@ use tonic::transport::server::Connected;
 use super::authority::{Authorities, PREFACE};
 use super::limits::GREETING;
 
-/// A connection with its place, of which reading fails when the client's preface is late.
+/// A connection and its slot of [`super::limits::MAX_CONNECTIONS`]. Reading fails when the client's preface is late.
 pub(super) struct Greeted {
     stream: UnixStream,
     authorities: Authorities,
-    /// Bytes of the preface that have not come, and when they must have.
+    /// Number of preface bytes still missing, and their deadline.
     missing: usize,
     late: Pin<Box<Sleep>>,
     _place: OwnedSemaphorePermit,

@@ -1,9 +1,9 @@
-//! The SDS server: gives Envoys their certificates over gRPC, and tells them when these change.
+//! The SDS server: gives Envoys their certificates over gRPC, and pushes new ones when they change.
 //!
-//! It serves SDS (`DeltaSecrets`, `StreamSecrets`) and ADS for the same type of resource, to any number of clients at
-//! once. A secret's name is a DNS name or an IP address, also in the forms that Istio gives it; it is answered under the
-//! very name asked, with the best certificate the [`crate::catalog`] has for it.
-//! Refuses: to answer what is no name, or asks for CA certificates; it is told in the log.
+//! Serves SDS (`DeltaSecrets`, `StreamSecrets`) and the same type of resource by ADS, to any number of clients at once.
+//! A secret's name is a DNS name or an IP address, also in the forms that Istio gives it. The answer bears the very
+//! name asked for, and holds the best certificate of the [`crate::catalog`]. Refuses: names that are no host's, and
+//! requests for CA certificates; both are logged.
 //!
 //! | folder or file | what it does |
 //! |---|---|
@@ -52,11 +52,12 @@ pub use status::{Judge, Rejection, Snapshot, Status};
 
 use base::clock::Clock;
 
-/// Serves until `shutdown` ends; then every stream is told that the server is unavailable, so that its client connects
-/// again, and this returns when the last connection is gone.
+/// Serves until `shutdown` completes. Then every stream ends with `UNAVAILABLE`, so that its client connects again, and
+/// this returns when the last connection is closed.
 ///
-/// `connections` are accepted ones whose peers have been checked; what their streams must bear besides, `admission` says. What is stored must be in the catalogs before, or else
-/// an Envoy that has a good certificate from before a restart would get the default one instead.
+/// `connections` are accepted connections whose peers have been checked; `admission` says what their streams need
+/// besides. The stored certificates must be in the catalogs before the call: else an Envoy that has a good certificate
+/// from before a restart would get the default one instead.
 ///
 /// # Errors
 /// When `connections` fails.

@@ -1,4 +1,4 @@
-//! What a client asks for by a resource's name.
+//! Resource names of clients, parsed into what they ask for.
 
 use protocol::resource_name::Resource;
 
@@ -7,17 +7,17 @@ use pki::Name;
 /// A resource, by the name that a client gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResourceName {
-    /// CA certificates to verify clients by. There are none here; and an Envoy that is given a certificate with a key in
-    /// their place verifies nobody.
+    /// CA certificates to verify clients by. There are none here, and an Envoy that got a certificate with a key in
+    /// their place would verify nobody.
     CaCertificates,
     /// The certificate for this name.
     Certificate(Name),
-    /// Something without a name: it may be anything, CA certificates too.
+    /// No valid name: the resource may be anything, also CA certificates.
     Unknown,
 }
 
 impl ResourceName {
-    /// Reads a name as a client writes it: `a.example`, and the URLs that Istio makes of a Gateway's `credentialName`.
+    /// Parses a client's spelling: `a.example`, and the URLs that Istio makes of a Gateway's `credentialName`.
     pub fn parse(given: &str) -> Self {
         match Resource::parse(given) {
             Resource::CaCertificates => Self::CaCertificates,

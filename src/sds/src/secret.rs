@@ -16,9 +16,9 @@ pub(super) fn secret(name: &str, pair: &Pair) -> Any {
     Any { type_url: TYPE_URL.to_owned(), value: secret.encode_to_vec() }
 }
 
-/// A version for a set of secrets: the same names with the same contents have the same one, in whatever order.
+/// The version of a set of secrets. Equal names and contents give the same version, in any order.
 pub(super) fn version_of_set(set: &[(Arc<str>, Option<Arc<Pair>>)]) -> String {
-    /// 64 bits: it only tells successive states apart for a person.
+    /// 64 bits: the version only lets a person tell successive states apart.
     const BYTES: usize = 8;
     let mut parts: Vec<(&str, &str)> =
         set.iter().map(|(name, pair)| (&**name, pair.as_ref().map_or("", |pair| pair.version.as_str()))).collect();

@@ -37,7 +37,7 @@ pub(super) struct Secrets {
     stopping: watch::Receiver<bool>,
     streams: Arc<AtomicU64>,
     unanswered: Arc<Unanswered>,
-    /// Told apart from other runs of the sidecar, so that no nonce of theirs is taken for ours.
+    /// A random number of this run, so that no nonce of another run of the sidecar is taken for one of this.
     run: u64,
 }
 
@@ -50,7 +50,7 @@ impl Secrets {
         stopping: watch::Receiver<bool>,
     ) -> Self {
         let mut bytes = [0; 8];
-        // Without randomness, runs started in the same second are not told apart; nothing else depends on it.
+        // Without randomness, runs started in the same second share their number; nothing else depends on it.
         let run = match aws_lc_rs::rand::fill(&mut bytes) {
             Ok(()) => u64::from_ne_bytes(bytes),
             Err(_) => clock.now_seconds().unsigned_abs(),
@@ -101,7 +101,7 @@ impl Secrets {
     }
 }
 
-/// A request as HTTP/2 brings it, and what it gets.
+/// A request as HTTP/2 delivers it, and its response.
 type HttpRequest = http::Request<axum::body::Body>;
 type HttpResponse = http::Response<Body>;
 
@@ -117,7 +117,7 @@ pub(super) fn routes(secrets: Secrets) -> Routes {
             answer(move |request| secrets.sotw(service, request), request).await
         })
     };
-    // Envoy never asks in this way, and one callout of somebody else's filter would be enough.
+    // Envoy never uses unary calls, and one callout of another filter would be enough to misuse them.
     let fetch = any(async || refusal("use StreamSecrets or DeltaSecrets"));
     Router::new()
         .route("/envoy.service.secret.v3.SecretDiscoveryService/DeltaSecrets", delta(Service::Secrets))
@@ -136,7 +136,7 @@ pub(super) fn routes(secrets: Secrets) -> Routes {
         .into()
 }
 
-/// One call of a method that takes a stream of requests and gives one of responses.
+/// Runs one call of a bidirectional streaming method.
 async fn answer<Asked, Answer>(
     mut method: impl FnMut(Request<Streaming<Asked>>) -> Result<Response<Responses<Answer>>, GrpcStatus> + Send,
     request: HttpRequest,
@@ -155,7 +155,7 @@ fn refusal(advice: &str) -> HttpResponse {
     GrpcStatus::unimplemented(advice).into_http()
 }
 
-/// A scope we don't know is refused: what it asks for must not be answered with ordinary certificates.
+/// Reads the scope. An unknown scope is refused: such a request must not be answered with ordinary certificates.
 fn scope(metadata: &MetadataMap) -> Result<Scope, GrpcStatus> {
     match metadata.get(SCOPE_HEADER).map(|value| value.as_bytes()) {
         None => Ok(Scope::Ordinary),

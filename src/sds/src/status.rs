@@ -1,4 +1,4 @@
-//! What the SDS server's health and metrics are made of: who is connected, and what was rejected.
+//! Health and metrics of the SDS server: connected nodes, pushes and rejections.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,10 +9,10 @@ use tokio::sync::broadcast;
 use super::limits::{MAX_STATUS_ENTRIES, MAX_STREAMS, MAX_TEXT};
 use super::session::Verdict;
 
-/// Appeals that a slow stream may be behind with.
+/// Number of appeals that a slow stream may be behind.
 const MAX_APPEALS: usize = 256;
 
-/// Who is told what Envoys make of the certificates that visitors are served.
+/// Receives Envoys' verdicts on the certificates that visitors are served.
 pub trait Judge: Send + Sync {
     /// A node uses this version of a certificate now.
     fn accepted(&self, node: &str, version: &str);
@@ -21,7 +21,7 @@ pub trait Judge: Send + Sync {
     fn rejected(&self, node: &str, version: &str, error: &str);
 }
 
-/// Counters and tables that all streams write and anybody may read.
+/// Counters and tables, written by all streams and read by anybody.
 pub struct Status {
     judge: Option<Arc<dyn Judge>>,
     appeals: broadcast::Sender<Arc<[Arc<str>]>>,
@@ -33,10 +33,11 @@ pub struct Status {
 #[derive(Default)]
 struct Tables {
     streams: usize,
-    /// Streams by node. Those that haven't named one, or for which the table had no room, are in none.
+    /// Number of streams by node. Streams that haven't named their node, or for which the table had no room, are left
+    /// out.
     nodes: BTreeMap<String, usize>,
     rejected: BTreeMap<(String, String), Rejection>,
-    /// The last one of each node that is connected.
+    /// Last rejection of each connected node.
     last_rejections: BTreeMap<String, Rejection>,
 }
 
@@ -50,7 +51,7 @@ pub struct Snapshot {
     /// Secrets that a connected node rejected and has not accepted since. Envoy may blame one for another: in a TLS
     /// context with several, all updates are rejected as long as one of them is bad.
     pub rejected: Vec<Rejection>,
-    /// What each connected node rejected last, also when it has accepted it since.
+    /// The last rejection of each connected node, also when the node has accepted that secret since.
     pub last_rejections: Vec<Rejection>,
     /// Responses sent since the start.
     pub pushes: u64,
@@ -65,9 +66,9 @@ pub struct Rejection {
     pub node: String,
     /// The secret's name.
     pub resource: String,
-    /// Why, in the client's words.
+    /// The reason, in the client's words.
     pub error: String,
-    /// When it was rejected last, seconds since 1970.
+    /// Time of the last rejection, seconds since 1970.
     pub at: i64,
 }
 
@@ -84,14 +85,15 @@ impl Default for Status {
 }
 
 impl Status {
-    /// One that tells this judge.
+    /// Returns a status that reports to this judge.
     pub fn with_judge(judge: Arc<dyn Judge>) -> Self {
         Self { judge: Some(judge), ..Self::default() }
     }
 
-    /// Certificates of these versions, where they were rejected, may be sent once more: something else was to blame.
+    /// Allows rejected certificates of these versions to be sent once more, because something else caused the
+    /// rejection.
     pub fn appeal(&self, versions: Vec<Arc<str>>) {
-        // Without a stream there is nobody to tell.
+        // No stream, no receiver.
         let _ = self.appeals.send(versions.into());
     }
 
@@ -108,8 +110,8 @@ impl Status {
         }
     }
 
-    /// Counts a stream in until the returned guard is dropped; `None` when there are too many. `is_judged` says whether
-    /// it has the certificates that visitors are served.
+    /// Counts a stream until the returned guard is dropped; `None` when there are too many. `is_judged` is true for
+    /// streams of the certificates that visitors are served.
     pub(super) fn enter(self: &Arc<Self>, is_judged: bool) -> Option<StreamGuard> {
         let mut tables = self.tables();
         if tables.streams >= MAX_STREAMS {
@@ -125,7 +127,7 @@ impl Status {
     }
 }
 
-/// One open stream.
+/// An open stream, counted until dropped.
 pub(super) struct StreamGuard {
     status: Arc<Status>,
     node: Option<String>,
@@ -133,7 +135,7 @@ pub(super) struct StreamGuard {
 }
 
 impl StreamGuard {
-    /// The client said which node it is.
+    /// Records the stream's node.
     pub(super) fn name(&mut self, node: &str) {
         if self.node.is_some() || node.is_empty() {
             return;
@@ -151,7 +153,7 @@ impl StreamGuard {
         self.status.pushes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Records what the client made of a response, and logs a rejection.
+    /// Records the client's verdict on a response, and logs a rejection.
     pub(super) fn settle(&self, verdict: Verdict, now: i64) {
         let node = self.node.as_deref().unwrap_or("unknown");
         match verdict {
@@ -218,7 +220,7 @@ impl Drop for StreamGuard {
             *streams = streams.saturating_sub(1);
             if *streams == 0 {
                 tables.nodes.remove(&node);
-                // On its next stream it judges everything anew.
+                // On its next stream the node judges everything anew.
                 tables.rejected.retain(|(rejecting, _), _| *rejecting != node);
                 tables.last_rejections.remove(&node);
             }
@@ -229,7 +231,7 @@ impl Drop for StreamGuard {
 /// A client's text as one bounded line without control characters.
 pub(super) fn printable(text: &str) -> String {
     let cut = text.chars().take(MAX_TEXT);
-    // Also those that turn the direction of writing or are invisible.
+    // Characters that turn the direction of writing or are invisible are escaped too.
     let is_plain = |char: char| !char.is_control() && (char.is_ascii() || char.is_alphanumeric());
     cut.flat_map(|char| if is_plain(char) { vec![char] } else { char.escape_default().collect() }).collect()
 }

@@ -19,18 +19,18 @@ use pki::Pair;
 /// The stream of responses, as tonic wants it.
 pub(super) type Responses<R> = ReceiverStream<Result<R, GrpcStatus>>;
 
-/// Which certificates a stream is about. The client says it in the gRPC metadata [`super::scope::SCOPE_HEADER`].
+/// The kind of certificates that a stream is about, from the gRPC metadata [`super::scope::SCOPE_HEADER`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Those that visitors are served.
+    /// Certificates that visitors are served.
     Ordinary,
-    /// Those of live TLS-ALPN-01 challenges (RFC 8737), and never any other.
+    /// Certificates of live TLS-ALPN-01 challenges (RFC 8737), and never any other.
     TlsAlpn01,
 }
 
-/// What every stream needs.
+/// State that every stream needs.
 pub(super) struct Context {
-    /// The one of the scope.
+    /// The catalog of the scope.
     pub(super) catalog: Arc<Catalog>,
     pub(super) clock: Clock,
     pub(super) scope: Scope,
@@ -51,7 +51,7 @@ where
     let (sender, receiver) = mpsc::channel(RESPONSE_QUEUE);
     tokio::spawn(async move {
         if let Err(status) = run(session, requests, context, &sender).await {
-            // The client may be gone; then there is nobody to tell.
+            // The client may have left; then nobody reads the status.
             let _ = sender.send(Err(status)).await;
         }
     });
@@ -71,7 +71,7 @@ async fn run<S: Session>(
     let mut pass = context.pass.clone();
     let mut appeals = context.guard.appeals();
     let mut half_closed = false;
-    // A client that will ask for nothing more gets what it has asked for, then the stream ends.
+    // A client that has closed its side gets the answers to its requests, then the stream ends.
     while !half_closed || session.is_due() {
         tokio::select! {
             request = requests.next(), if !half_closed => match request {
@@ -93,7 +93,7 @@ async fn run<S: Session>(
                     session.changed(&changed);
                 }
             },
-            // One that was missed leaves things as they are, and the sender lives as long as the guard.
+            // A missed appeal leaves things as they are, and the sender lives as long as the guard.
             appeal = appeals.recv() => {
                 if let Ok(versions) = appeal {
                     session.reconsider(&versions);
@@ -103,7 +103,7 @@ async fn run<S: Session>(
                 return Err(GrpcStatus::unavailable("the sidecar is shutting down"));
             },
             () = pass.withdrawn() => {
-                // The client connects again, with whatever token it has then.
+                // The client connects again, with the token it has by then.
                 return Err(GrpcStatus::unauthenticated("the token of this stream is no longer what it was"));
             }
             () = responses.closed() => return Ok(()),
@@ -138,7 +138,7 @@ fn refused(refusal: &Refusal) -> GrpcStatus {
     GrpcStatus::new(code, refusal.to_string())
 }
 
-/// What is there for a stream at one moment.
+/// The catalog's contents at one moment.
 struct Now<'a> {
     catalog: &'a Catalog,
     scope: Scope,
@@ -157,7 +157,7 @@ impl<'a> Now<'a> {
 impl Source for Now<'_> {
     fn best(&self, given: &str, name: &ResourceName) -> Option<Arc<Pair>> {
         let Some(name) = name.certificate() else {
-            // Those of challenges are asked for by what stands in handshakes: strangers choose them.
+            // Names of challenges come from handshakes: strangers choose them.
             if self.scope == Scope::Ordinary {
                 self.unanswered.tell(given, name);
             }
@@ -168,7 +168,7 @@ impl Source for Now<'_> {
         }
         match self.scope {
             Scope::Ordinary => self.catalog.best_for(name, self.seconds),
-            // A certificate that visitors are served is better expired than not there; one of a challenge is not.
+            // For visitors an expired certificate is better than none; for a challenge it is not.
             Scope::TlsAlpn01 => self.catalog.best_for(name, self.seconds).filter(|pair| pair.is_valid_at(self.seconds)),
         }
     }

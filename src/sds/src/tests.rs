@@ -27,8 +27,7 @@ use tonic::{Code, Request, Streaming};
 
 use super::session::Service;
 use super::*;
-use crate::catalog::Catalog;
-use crate::catalog::DefaultCertificate;
+use crate::catalog::{Catalog, DefaultCertificate};
 use crate::tokens::{Followed, Kind, TokenFile, Tokens};
 use base::clock::Clock;
 use pki::Pair;
@@ -346,7 +345,8 @@ async fn a_secret_is_answered_by_the_name_that_a_control_plane_gives_it() {
     }
 }
 
-/// Anything may be meant by it. An Envoy that asks for CA certificates and gets a certificate with a key verifies nobody.
+/// Anything may be meant by it. An Envoy that asks for CA certificates and gets a certificate with a key verifies
+/// nobody.
 #[tokio::test]
 async fn what_is_no_name_and_ca_certificates_get_nothing_not_even_the_default_certificate() {
     let harness = Harness::start(default());

@@ -1,4 +1,4 @@
-//! What is logged of resources that are never there: a line for each name.
+//! Warnings about resources that never exist: one log line for each name.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -6,15 +6,15 @@ use std::sync::{Mutex, PoisonError};
 use super::session::ResourceName;
 use super::status::printable;
 
-/// The most names that are told: where secrets are asked for on demand, strangers choose them by their handshakes.
+/// The most names that are logged: where secrets are asked for on demand, strangers choose them by their handshakes.
 const MAX_NAMES: usize = 256;
 
-/// The names that were told.
+/// Names already logged.
 #[derive(Default)]
 pub(super) struct Unanswered(Mutex<HashSet<String>>);
 
 impl Unanswered {
-    /// Logs that a client asks in vain, once for each of its names.
+    /// Logs that a client asks for a resource that never exists, once for each name.
     pub(super) fn tell(&self, given: &str, name: &ResourceName) {
         let Some(why) = why(name) else { return };
         let given = printable(given);
@@ -25,7 +25,7 @@ impl Unanswered {
         }
     }
 
-    /// Whether a name was not told yet, and whether there is room for others after it.
+    /// `Some` if the name was not logged yet; true if there is room for others after it.
     fn is_news(&self, given: &str) -> Option<bool> {
         // A panic while the lock is held would be a bug of ours; the set is whole at every moment.
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,4 @@
-//! What every store promises, as tests: run by each implementation against itself.
+//! The contract of every store, as tests: each implementation runs them against itself.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 
@@ -12,7 +12,7 @@ use pki::keys;
 
 const CA: &str = "https://ca.example/directory";
 
-/// All promises that a fresh store can be held to.
+/// Checks all promises on a fresh store.
 pub(super) async fn check(store: &dyn Store) {
     let fence = hold(store, "first").await;
     changes_are_compared_and_swapped(store, fence).await;
@@ -137,7 +137,7 @@ async fn ledgers_are_kept_by_resolver_and_ca(store: &dyn Store, fence: Fence) {
         expected,
         ledger: ledger.clone(),
     };
-    // Later than now, so that an implementation may drop what is over.
+    // In the future, so that no implementation drops them as expired.
     let (one, two) = (ledger(i64::MAX - 1), ledger(i64::MAX - 2));
     let changes = [("le", &ca, &one), ("another", &ca, &two), ("le", &other, &two)];
     let changes = changes.map(|(resolver, ca, ledger)| put(resolver, ca, Revision::ABSENT, ledger));

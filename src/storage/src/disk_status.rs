@@ -3,25 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where writes are done.
+/// The thread that writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Writing {
-    /// On a thread of its own: what a sidecar does.
+    /// A thread of its own: for a sidecar.
     OnAThread,
-    /// By whoever waits for them, who blocks; a failed one is tried again with the next. For a simulation, in which
-    /// everything happens in one order, and what is dropped has written nothing more.
+    /// The thread that waits, which blocks; a failed write is retried with the next one. For a simulation, in which
+    /// everything happens in one order, and a dropped store writes nothing more.
     InPlace,
 }
 
-/// How the storage is doing.
+/// State of the writes to a storage.
 #[derive(Clone, Debug, Default)]
 pub struct DiskStatus {
     /// Writes that succeeded.
     pub saves: u64,
     /// Writes that failed.
     pub failures: u64,
-    /// How long the last write took that succeeded.
+    /// Duration of the last successful write.
     pub last_save: Duration,
-    /// Why the last write failed; none when it did not.
+    /// Error of the last write; `None` if it succeeded.
     pub error: Option<Arc<str>>,
 }

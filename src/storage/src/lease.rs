@@ -1,6 +1,6 @@
 //! The engine's lease on one machine: a table of one row, with fencing tokens.
 //!
-//! Promises: a fence is never given twice, and each is higher than those before it, also over restarts, even when the
+//! Promises: a fence is never given twice, and each is higher than all before it, also over restarts, even when the
 //! storage could not be written or the clock went back (not both at once).
 
 use std::time::Duration;
@@ -11,23 +11,23 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fence(pub u64);
 
-/// Asks for the lease.
+/// A request for the lease.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// Who asks.
+    /// The name of the claimant.
     pub holder: String,
-    /// Which of the asker's instances.
+    /// Number of the claimant's instance.
     pub epoch: u64,
-    /// How long it is wanted for.
+    /// The requested duration.
     pub ttl: Duration,
 }
 
-/// How long a lease may be asked for.
+/// Bounds on the duration of a lease.
 #[derive(Clone, Copy, Debug)]
 pub struct LeaseBounds {
-    /// Shorter ones are lengthened: a busy machine must not lose it between two heartbeats.
+    /// Shorter requests are lengthened: a busy machine must not lose the lease between two heartbeats.
     pub shortest: Duration,
-    /// Longer ones are shortened: this is how long the engine stays away when its holder died.
+    /// Longer requests are shortened: after its holder died, the engine is away for this long.
     pub longest: Duration,
 }
 
@@ -43,18 +43,18 @@ impl LeaseBounds {
     }
 }
 
-/// Who holds the lease, for logs and metrics.
+/// The holder of the lease, for logs and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaseStatus {
-    /// The holder, unless it ran out.
+    /// The holder, unless the lease expired.
     pub holder: Option<String>,
-    /// Since the last heartbeat of whoever held it last.
+    /// Time since the last heartbeat of the last holder.
     pub heartbeat_age: Option<Duration>,
     /// The fencing token of the last holding.
     pub fence: Option<u64>,
 }
 
-/// Who holds the lease.
+/// The current holding, and the last fence.
 pub(super) struct LeaseTable {
     bounds: LeaseBounds,
     holding: Option<Holding>,
@@ -71,7 +71,7 @@ struct Holding {
 }
 
 impl LeaseTable {
-    /// Nobody holds it. `last_fence` is the highest one that was stored.
+    /// Returns a table without a holder. `last_fence` is the highest fence that was stored.
     pub(super) fn new(bounds: LeaseBounds, last_fence: u64) -> Self {
         Self { bounds, holding: None, last_fence }
     }
@@ -80,7 +80,8 @@ impl LeaseTable {
         self.last_fence
     }
 
-    /// `unix_millis` seeds the fence: one that was given but never stored is still lower than the next.
+    /// Grants or refuses a claim. `unix_millis` seeds the fence, so that a fence that was given but never stored is
+    /// still lower than the next.
     pub(super) fn claim(&mut self, claim: &Claim, now: Instant, unix_millis: u64) -> protocol::Lease {
         let ttl = self.bounds.clamp(claim.ttl);
         if let Some(held) = &mut self.holding {
@@ -102,7 +103,8 @@ impl LeaseTable {
         granted(fence, ttl)
     }
 
-    /// A holding that ran out is good until somebody else takes it: nobody else can have changed anything.
+    /// True for the fence of the last holding. An expired holding counts until it is taken over: nobody else can have
+    /// changed anything.
     pub(super) fn is_current(&self, fence: Fence) -> bool {
         self.holding.as_ref().is_some_and(|held| held.fence == fence.0)
     }
@@ -121,7 +123,7 @@ fn granted(fence: u64, ttl: Duration) -> protocol::Lease {
     protocol::Lease { granted: true, fence, expires_in_millis: millis(ttl) }
 }
 
-/// At least one, so that nobody asks again at once for ever.
+/// At least one millisecond, so that a client doesn't ask again at once for ever.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
 }

@@ -1,9 +1,9 @@
-//! Where keys and state are kept: the contract, its implementation in files, and the ways in and out of it.
+//! Storage of keys and state: the [`Store`] contract, its implementation in files, import and export.
 //!
 //! Promises: every record has a revision, so that a change made on an outdated view is refused and not merged; every
 //! change bears the fence of the engine's lease, so that an engine that was suspended past its lease can change
-//! nothing; whoever watches learns of every change.
-//! Refuses: to judge what is stored. Certificates and requests are checked before they come here.
+//! nothing; every change is announced to watchers. Refuses: to judge the records. Certificates and requests are checked
+//! by the caller.
 
 #![forbid(unsafe_code)]
 

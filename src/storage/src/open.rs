@@ -1,13 +1,14 @@
-//! Opens the store that the storages name.
+//! Opens the configured store.
 
-use crate::lease::LeaseBounds;
-use crate::store::Store;
-use crate::{FileStore, OpenError, Storages};
-use base::clock::Clock;
 use std::sync::Arc;
 
-/// Opens the store that is meant. Today it is always one in files; whoever works with a store knows the contract alone. It
-/// blocks.
+use base::clock::Clock;
+
+use crate::file::{FileStore, OpenError, Storages};
+use crate::lease::LeaseBounds;
+use crate::store::Store;
+
+/// Opens the configured store. Today this is always a store in files; callers know the contract alone. Blocks.
 ///
 /// # Errors
 /// When it can't be used; it is as it was then.

@@ -1,4 +1,4 @@
-//! What is stored.
+//! The stored records.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ pub struct Account {
     pub key: Secret,
     /// The contact as the user wrote it; empty where there is none.
     pub email: String,
-    /// What the CA knows of it; none before it is registered.
+    /// The CA's answer to the registration; `None` before it.
     pub registration: Option<Registration>,
-    /// The external account it is bound to (RFC 8555 §7.3.4), by its key identifier.
+    /// The external account that the account is bound to (RFC 8555 §7.3.4), by its key identifier.
     pub eab_kid: Option<String>,
 }
 
-/// What the CA answered to newAccount.
+/// The CA's answer to newAccount (RFC 8555 §7.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Registration {
     /// The account's URL.
     pub url: String,
-    /// Its status.
+    /// The account's status.
     pub status: String,
     /// The contact URLs.
     pub contact: Vec<String>,
@@ -42,47 +42,47 @@ pub struct Registration {
 pub struct Certificate {
     /// The chain with its key.
     pub pair: Arc<Pair>,
-    /// Which one it is, and what is in it.
+    /// Identity and facts of the certificate.
     pub facts: protocol::StoredCertificate,
 }
 
 impl Certificate {
-    /// Whether both are the same certificate of the same names.
+    /// True if both have the same chain and the same names.
     pub fn is_same(&self, other: &Self) -> bool {
         self.pair.version == other.pair.version && self.facts == other.facts
     }
 }
 
-/// What is in progress for a certificate, and what is remembered of it.
+/// The state of a certificate besides the certificate itself: the order under way, and the history of its attempts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// Which certificate.
+    /// Identity of the certificate.
     pub id: protocol::CertificateId,
     /// The order under way.
     pub order: Option<protocol::Order>,
     /// The key that goes with an order.
     pub key: Option<PendingKey>,
-    /// What came of the last failed try.
+    /// Outcome of the last failed attempt.
     pub attempt: Option<protocol::Attempt>,
-    /// The try that was permitted and has not ended.
+    /// The attempt that was permitted and has not ended.
     pub begun: Option<Begun>,
-    /// What was counted of limits, and is given back where no certificate comes of it.
+    /// Reservations of rate limits, which are given back if no certificate is issued.
     pub counted: Vec<CountedAt>,
-    /// What its CA said of the renewal.
+    /// The CA's renewal information.
     pub renewal: Option<protocol::Renewal>,
-    /// That nothing wants it.
+    /// Since when no router wants the certificate.
     pub unwanted: Option<protocol::Unwanted>,
 }
 
 impl Progress {
-    /// Nothing yet.
+    /// Returns an empty record.
     pub fn none(id: protocol::CertificateId) -> Self {
         let (order, key, attempt, begun) = (None, None, None, None);
         Self { id, order, key, attempt, begun, counted: Vec::new(), renewal: None, unwanted: None }
     }
 
-    /// The part that stays when the certificate is there: which challenges have failed for its names, so that the next
-    /// order does not try them first.
+    /// The part that stays once the certificate is issued: the challenges that failed for its names, so that the next
+    /// order does not begin with them.
     pub fn finished(self) -> Self {
         let mut failed_challenges = self.order.map(|order| order.failed_challenges).unwrap_or_default();
         failed_challenges.extend(self.attempt.map(|attempt| attempt.failed_challenges).unwrap_or_default());
@@ -96,7 +96,7 @@ impl Progress {
         Self { attempt, renewal: self.renewal, unwanted: self.unwanted, ..Self::none(self.id) }
     }
 
-    /// Whether there is nothing in it.
+    /// True for an empty record.
     pub fn is_empty(&self) -> bool {
         let Self { id: _, order, key, attempt, begun, counted, renewal, unwanted } = self;
         let is_idle = order.is_none() && key.is_none() && attempt.is_none() && begun.is_none() && counted.is_empty();
@@ -104,27 +104,27 @@ impl Progress {
     }
 }
 
-/// A try that was permitted, and of which nothing was heard since.
+/// A permitted attempt without an outcome so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Begun {
-    /// How many tries in a row are like that, this one too, and since when.
+    /// Number of successive attempts without an outcome, this one included, and the time of the first.
     #[serde(flatten)]
     pub interruption: Interruption,
-    /// The fence of who makes it: under another one it is interrupted.
+    /// The fence of the engine that makes the attempt: under another fence, the attempt was interrupted.
     pub fence: u64,
-    /// What was permitted last: asked again under the same fence, it is the same question, whose answer was lost.
+    /// The last permit. The same request under the same fence is a retry whose answer was lost.
     pub permitted: Permitted,
     /// The CA's limit of failed authorizations.
     #[serde(default, with = "protocol::limit::text::one", skip_serializing_if = "Option::is_none")]
     pub failures: Option<Limit>,
 }
 
-/// What a permit was for.
+/// The request that a permit was given for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Permitted {
-    /// The resolver whose CA and account it is about.
+    /// The resolver whose CA and account the permit is for.
     pub issuer: String,
     /// The CA's directory URL.
     pub ca_server: String,
@@ -134,36 +134,36 @@ pub struct Permitted {
     pub renews: bool,
     /// [`protocol::PermitRequest::replaces`].
     pub replaces: bool,
-    /// The URL of the order that was stored, and that a new one takes the place of: it is lost, or dead.
+    /// The URL of the stored order that a new order replaces, because it is lost or dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead_of: Option<String>,
 }
 
-/// What was counted, and in whose ledger.
+/// A reservation, with the ledger that holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CountedAt {
-    /// The resolver whose account it was.
+    /// The resolver whose account holds the ledger.
     pub issuer: String,
     /// The CA's directory URL.
     pub ca_server: String,
-    /// What was counted.
+    /// The reservation.
     #[serde(flatten)]
     pub counted: Counted,
 }
 
-/// The key of a certificate that is not there yet.
+/// The key of a certificate that is not issued yet.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PendingKey {
-    /// The URL of the order it is for.
+    /// The URL of the key's order.
     pub order: String,
-    /// Its type, by Traefik's name.
+    /// The key type, by Traefik's name.
     pub key_type: String,
     /// The key, PKCS#8 DER.
     pub key: Secret,
 }
 
-/// The host and port of a CA: accounts belong to it.
+/// The host and port of a CA; accounts belong to a CA.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CaOrigin {
     host: String,
@@ -177,15 +177,15 @@ impl CaOrigin {
         Some(Self { host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
     }
 
-    /// The origin of what [`Display`](std::fmt::Display) made of one.
+    /// Parses the output of [`Display`](std::fmt::Display).
     pub fn from_authority(authority: &str) -> Option<Self> {
         Self::of(&format!("https://{authority}/")).filter(|origin| origin.to_string() == authority)
     }
 
-    /// Whether both are servers of one operator: of one host, or of hosts under one registered domain (by the public
-    /// suffix list). The URLs of a CA's directory may be on other hosts than the directory.
+    /// True if one operator runs both servers: same host, or hosts under one registered domain (by the public suffix
+    /// list). The URLs of a CA's directory may be on other hosts than the directory.
     pub fn is_run_with(&self, other: &Self) -> bool {
-        // Below a public suffix with which nobody registers, and among addresses, hosts have nothing to do with each other.
+        // Hosts directly below a public suffix, and addresses, are unrelated to each other.
         let registered = |origin: &'_ Self| {
             let domain = psl::domain(origin.host.as_bytes()).filter(|domain| domain.suffix().is_known())?;
             Some(domain.as_bytes().to_vec())
@@ -193,7 +193,7 @@ impl CaOrigin {
         self.has_host_of(other) || registered(self).is_some_and(|domain| registered(other) == Some(domain))
     }
 
-    /// Whether the hosts are the same, whatever the ports: this is what Traefik compares.
+    /// True if the hosts are equal, whatever the ports: this is what Traefik compares.
     pub fn has_host_of(&self, other: &Self) -> bool {
         self.host == other.host
     }

@@ -1,4 +1,4 @@
-//! The contract that every store keeps: records with revisions, changes under a fence, and a watch.
+//! The contract of every store: records with revisions, changes under a fence, and a watch.
 //!
 //! `contract.rs` runs it against each implementation.
 
@@ -13,7 +13,7 @@ use crate::disk_status::DiskStatus;
 use crate::lease::{Claim, Fence, LeaseStatus};
 use crate::record::{Account, CaOrigin, Certificate, Progress};
 
-/// Keeps records: accounts, certificates, what is in progress, and what CAs were asked for.
+/// A store of records: accounts, certificates, records in progress, and ledgers of requests to CAs.
 ///
 /// - Absence is an answer (`Ok(None)`), never an error.
 /// - Every record has a [`Revision`]. A [`Change`] names the one it was made on, [`Revision::ABSENT`] when the record
@@ -22,8 +22,8 @@ use crate::record::{Account, CaOrigin, Certificate, Progress};
 /// - Reads MUST see every commit that has returned, also one that returned [`CommitError::Unsaved`].
 /// - Every call may be dropped half-way; what it began is then either done or not, never half done.
 pub trait Store: Send + Sync {
-    /// A resolver's account at a CA: the one that is bound to the external account with this key identifier. Without
-    /// one, the account in use if it is there, else any.
+    /// A resolver's account at a CA, bound to the external account with this key identifier. Without a key identifier,
+    /// the account in use if it is at that CA, else any.
     fn account<'a>(
         &'a self,
         resolver: &'a str,
@@ -37,69 +37,69 @@ pub trait Store: Send + Sync {
         key: &'a CertificateId,
     ) -> BoxFuture<'a, Result<Option<Versioned<Certificate>>, StoreError>>;
 
-    /// All certificates. Those that can't be read are kept, but not listed.
+    /// All certificates. Unreadable ones are kept, but not listed.
     fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>>;
 
-    /// What is in progress for the certificate of these names.
+    /// The record in progress of the certificate of these names.
     fn progress<'a>(&'a self, key: &'a CertificateId)
     -> BoxFuture<'a, Result<Option<Versioned<Progress>>, StoreError>>;
 
-    /// All that is in progress.
+    /// All records in progress.
     fn all_progress(&self) -> BoxFuture<'_, Result<Vec<Progress>, StoreError>>;
 
-    /// What the resolvers' accounts at a CA have asked it for: the resolvers' names, each once, and their ledgers.
+    /// The ledgers of all resolvers that have an account at this CA.
     fn ledgers<'a>(&'a self, ca: &'a CaOrigin) -> BoxFuture<'a, Result<Ledgers, StoreError>>;
 
     /// The ledgers of all resolvers and CAs.
     fn all_ledgers(&self) -> BoxFuture<'_, Result<AllLedgers, StoreError>>;
 
-    /// Makes changes under the lease with this fence. When it returns `Ok` they are durable.
+    /// Makes changes under the lease with this fence. They are durable when it returns `Ok`.
     ///
-    /// They SHOULD be made, and be seen by reads, when the answer is polled for the first time; what is waited for then
-    /// is that they are durable. The fence MUST be checked in one step with the changes. They SHOULD be made all or none; a store that can't
-    /// makes them in their order, so the caller puts them in one in which every prefix makes sense.
+    /// The changes SHOULD be made, and be seen by reads, on the first poll; the rest of the wait is for durability. The
+    /// fence MUST be checked in one step with the changes. The changes SHOULD be made all or none; a store that can't
+    /// makes them in their order, so the caller orders them such that every prefix makes sense.
     fn commit(&self, fence: Fence, changes: Vec<Change>) -> BoxFuture<'_, Result<(), CommitError>>;
 
-    /// Takes the lease or keeps it. A new holding's fence MUST be higher than all before, also over restarts.
+    /// Takes or renews the lease. The fence of a new holding MUST be higher than all before, also over restarts.
     fn claim(&self, claim: Claim) -> BoxFuture<'_, Result<protocol::Lease, StoreError>>;
 
-    /// Whether this is the fence of the current holding. For what is changed outside of the store; a commit checks by
+    /// Checks that this is the fence of the current holding, for changes outside of the store; a commit checks by
     /// itself.
     fn check(&self, fence: Fence) -> Result<(), CommitError>;
 
-    /// Who holds the lease.
+    /// The holder of the lease.
     fn lease(&self) -> LeaseStatus;
 
-    /// The keys of certificates as they change. A receiver that is told it lagged MUST read all again.
+    /// The identities of certificates as they change. A receiver that lagged MUST read all certificates again.
     fn watch(&self) -> broadcast::Receiver<CertificateId>;
 
-    /// Every place where something is kept, and whether changes can be made durable there, as far as is known. One
-    /// that can't be written MUST NOT keep the others' changes from being made durable.
+    /// All storages, each with its state as far as known. A storage that can't be written MUST NOT keep changes in the
+    /// others from being made durable.
     fn storages(&self) -> Vec<StorageStatus>;
 
-    /// Tries once, now, to make durable what could not be made so before. Whether it is shows in [`Store::storages`].
+    /// Tries once, now, to make durable what failed before. [`Store::storages`] shows the result.
     fn retry(&self) -> BoxFuture<'_, ()>;
 
-    /// Makes durable what is not yet, and ends. Later commits fail.
+    /// Makes the remaining changes durable, and ends. Later commits fail.
     fn close(&self) -> BoxFuture<'_, Result<(), CommitError>>;
 }
 
-/// Ledgers by the names of their resolvers.
+/// Ledgers, each with the name of its resolver.
 pub type Ledgers = Vec<(String, Versioned<Arc<Ledger>>)>;
 
-/// A resolver's name, a CA, and what the one has asked the other for.
+/// Ledgers, each with the name of its resolver and its CA.
 pub type AllLedgers = Vec<(String, CaOrigin, Arc<Ledger>)>;
 
 /// A record with its revision.
 #[derive(Clone)]
 pub struct Versioned<T> {
-    /// Another one after every change.
+    /// The revision; every change makes another one.
     pub revision: Revision,
     /// The record.
     pub value: T,
 }
 
-/// Which state of a record is meant.
+/// The version of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Revision(pub(crate) u64);
 
@@ -107,22 +107,22 @@ impl Revision {
     /// The revision of a record that is not there.
     pub const ABSENT: Self = Self(0);
 
-    /// The revision of what was read.
+    /// The revision of a record that was read.
     pub fn of<T>(read: Option<&Versioned<T>>) -> Self {
         read.map_or(Self::ABSENT, |versioned| versioned.revision)
     }
 }
 
-/// How one of the places is doing where records are kept.
+/// State of one storage.
 #[derive(Clone, Debug)]
 pub struct StorageStatus {
-    /// Which one it is, for a person: its path.
+    /// The storage's path, for a person.
     pub place: String,
-    /// The resolvers whose own it is; none when it is for all that have none of their own.
+    /// The resolvers that use this storage of their own; empty for the default one.
     pub resolvers: Vec<String>,
-    /// Whether it can be written.
+    /// State of the writes.
     pub disk: DiskStatus,
-    /// What is wrong with what is kept there, a line each, for a person.
+    /// Faults of the stored records, a line each, for a person.
     pub faults: Vec<String>,
 }
 
@@ -130,24 +130,24 @@ pub struct StorageStatus {
 #[derive(Clone)]
 #[expect(clippy::large_enum_variant, reason = "a change lives as long as its commit, and there are two in one at most")]
 pub enum Change {
-    /// Stores a resolver's account, and makes it the one in use. Those at other CAs, or that are bound to other external
+    /// Stores a resolver's account, and makes it the one in use. Accounts at other CAs, or bound to other external
     /// accounts, are set aside.
     Account {
         /// The resolver's name.
         resolver: String,
         /// The revision this is based on.
         expected: Revision,
-        /// What is to be stored.
+        /// The account.
         account: Account,
     },
     /// Stores a certificate.
     Certificate {
         /// The revision this is based on.
         expected: Revision,
-        /// What is to be stored.
+        /// The certificate.
         certificate: Certificate,
     },
-    /// Stores what a resolver's account has asked a CA for. An empty one is removed.
+    /// Stores the ledger of a resolver's account at a CA. An empty ledger is removed.
     Ledger {
         /// The resolver's name.
         resolver: String,
@@ -155,20 +155,20 @@ pub enum Change {
         ca: CaOrigin,
         /// The revision this is based on.
         expected: Revision,
-        /// What is to be stored.
+        /// The ledger.
         ledger: Arc<Ledger>,
     },
-    /// Stores what is in progress. An empty one is removed.
+    /// Stores a record in progress. An empty record is removed.
     Progress {
         /// The revision this is based on.
         expected: Revision,
-        /// What is to be stored.
+        /// The record.
         progress: Progress,
     },
 }
 
 impl Change {
-    /// The name of the resolver whose record it is.
+    /// The name of the resolver that the record belongs to.
     pub fn resolver(&self) -> &str {
         match self {
             Self::Account { resolver, .. } | Self::Ledger { resolver, .. } => resolver,
@@ -178,24 +178,24 @@ impl Change {
     }
 }
 
-/// Why nothing can be read.
+/// Reason why nothing can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// The storage is away. The text says where it was looked for and what happened.
+    /// The storage is unavailable. The text says where and why.
     Unavailable(String),
 }
 
-/// Why a commit did not do all it should.
+/// Reason why a commit did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommitError {
-    /// A record is no longer what the change is based on: nothing was changed. Read again.
+    /// A record has another revision than the change expects: nothing was changed. Read again.
     Conflict,
-    /// The lease is no longer, or never was, the one with this fence: nothing was changed.
+    /// The fence is not that of the current lease: nothing was changed.
     FenceLost,
-    /// The storage is away: nothing was changed. The text says what happened.
+    /// The storage is unavailable: nothing was changed. The text says why.
     Unavailable(String),
-    /// The changes are made and can be read, but are not durable. The store goes on trying by itself. The text says
-    /// what keeps it from it.
+    /// The changes are made and can be read, but are not durable. The store keeps trying by itself. The text says what
+    /// went wrong.
     Unsaved(String),
 }
 

@@ -50,7 +50,7 @@ fn zone(key: &Key) -> String {
     format!("{}.test", key.algorithm)
 }
 
-/// What the variables of the resolver that is named for this key begin with.
+/// Prefix of the variables of the resolver that is named for this key.
 fn prefix(key: &Key) -> String {
     format!("{}_", key.name.to_ascii_uppercase().replace('-', "_"))
 }

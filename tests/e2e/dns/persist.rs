@@ -9,7 +9,7 @@ use super::scene::{Scene, ZONE};
 use crate::PATIENCE;
 use crate::options::line;
 
-/// Where the user's record is.
+/// Name of the user's record.
 const STANDING: &str = "_validation-persist.example.test";
 
 /// Gets a certificate for a name, without any variable, after the record was set that is asked for.

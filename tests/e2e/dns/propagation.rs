@@ -13,7 +13,7 @@ use crate::options::{between, line};
 /// How long a server lags.
 const LAG: Duration = Duration::from_secs(1);
 
-/// What may pass between a server's catching up and the next look: lego's interval, on a busy machine.
+/// Time between a server's catching up and the next look-up: lego's interval, on a busy machine.
 const SLACK: Duration = Duration::from_secs(6);
 
 /// A certificate, with these options of `propagation`; the second server is listed in the zone, or asked as a resolver.
@@ -31,7 +31,7 @@ fn play(is_listed: bool, options: &[(&str, Value)]) -> Result<(World, Lagging)> 
     Ok((scene.play(place, &[&[ZONE]])?, servers))
 }
 
-/// Nothing is told to the CA while a server lags, and soon after it does no more the certificate is there.
+/// The CA is told nothing while a server lags; soon after it has caught up, the certificate is there.
 fn waits(world: &mut World, servers: &Lagging) -> Result<()> {
     servers.made(1)?;
     let since = Instant::now();

@@ -12,10 +12,10 @@ use crate::PATIENCE;
 /// The zone of the tests.
 pub(super) const ZONE: &str = "example.test";
 
-/// Where the record of [`ZONE`] and of its wildcard is.
+/// Name of the record of [`ZONE`] and of its wildcard.
 pub(super) const RECORD: &str = "_acme-challenge.example.test";
 
-/// What differs from test to test.
+/// An installation that proves names by DNS-01.
 pub(super) struct Scene {
     /// The challenges of the resolver `le`.
     pub(super) challenges: Value,

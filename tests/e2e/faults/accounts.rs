@@ -1,11 +1,11 @@
-//! What a CA has against an account: told once, with its reason, and never tried again and again.
+//! Refusals of an account: logged once with the CA's reason, and not retried at once.
 
 use anyhow::{Result, ensure};
 use harness::{Fault, Resource};
 
 use super::scene::{NAME, ONCE, Scene, said};
 
-/// One try, told as permanent with what the CA says; after it the CA is left alone.
+/// One attempt, logged as permanent with the CA's words; afterwards the CA gets no request.
 fn told_once(resource: Resource, fault: Fault, words: &str) -> Result<Scene> {
     let mut scene = Scene::start("account", |relay| relay.treat(resource, fault))?;
     scene.failed(&[NAME, ONCE, words])?;

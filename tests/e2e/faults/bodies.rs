@@ -10,20 +10,20 @@ use serde_json::json;
 
 use super::scene::{Scene, eagerly};
 
-/// What its memory may grow by for single answers, in MiB: Envoy takes one of each before it gives up, as its configuration
-/// says, and the allocator keeps some.
+/// Growth of Envoy's memory allowed for single responses, in MiB: Envoy buffers one of each before it gives up, as its
+/// configuration says, and the allocator keeps some.
 const GROWTH: u64 = 16;
 
 /// The orders that are under way at once, by default.
 const AT_ONCE: usize = 20;
 
-/// What it may grow by for as many answers at once, in MiB: two of each, and as much again.
+/// Growth allowed for as many responses at once, in MiB: two of each, and as much again.
 const GROWTH_AT_ONCE: u64 = 64;
 
-/// What the sidecar's memory may grow by, in MiB: it never sees what the plugin does not take.
+/// Growth of the sidecar's memory allowed, in MiB: it never sees a response that the plugin refuses.
 const SIDECAR_GROWTH: u64 = 16;
 
-/// Where the CA answers so.
+/// Resources with such a response.
 const PLACES: [Resource; 4] = [Resource::Directory, Resource::NewOrder, Resource::Authorization, Resource::Certificate];
 
 /// Lets the CA answer so, and looks what it costs at the most; all is well afterwards.

@@ -5,7 +5,7 @@ use harness::{Fault, Resource};
 
 use super::scene::{NAME, Scene, said};
 
-/// What a proxy answers that is in the way.
+/// The response of a proxy in between.
 const PAGE: &str = "<html>\n<h1>502 Bad Gateway</h1>";
 
 fn page(status: u16) -> Fault {

@@ -5,7 +5,7 @@ use harness::{Fault, PebbleOptions, Resource, WorldOptions};
 
 use super::scene::Scene;
 
-/// What is asked with a nonce.
+/// Resources whose requests carry a nonce.
 const SIGNED: [Resource; 7] = [
     Resource::Authorization,
     Resource::Certificate,

@@ -1,4 +1,4 @@
-//! What a CA says of renewals (RFC 9773), sense and nonsense.
+//! Renewal information of a CA (RFC 9773), with and without sense.
 
 use anyhow::{Result, ensure};
 use harness::tls::handshake;

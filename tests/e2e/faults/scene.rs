@@ -10,7 +10,7 @@ use crate::options::line;
 /// The name that is wanted from the start.
 pub const NAME: &str = "fault.example";
 
-/// What is said of a first failure that time does not cure: the CA is left alone.
+/// End of the log line of a first failure that time does not cure: the next attempt is an hour away.
 pub const ONCE: &str = "(permanent, 1 in a row), next try in 3600 s";
 
 /// The fields are in the order in which they end.
@@ -67,8 +67,8 @@ impl Scene {
         })
     }
 
-    /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so before
-    /// is wanted no longer.
+    /// Wants one more certificate, as another Envoy of the sidecar would: nothing is restarted. What was wanted so
+    /// before is wanted no longer.
     pub fn want(&self, name: &str) -> Result<()> {
         self.want_each(&[name])
     }
@@ -105,7 +105,7 @@ pub fn eagerly(bootstrap: Bootstrap) -> Result<Bootstrap> {
     bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))
 }
 
-/// What the plugin has logged.
+/// The plugin's log lines.
 pub fn said(world: &World) -> String {
     world.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n")
 }

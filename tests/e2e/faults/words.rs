@@ -1,4 +1,4 @@
-//! What a CA writes for people: shown, and harmless.
+//! Texts that a CA writes for people: shown, and harmless.
 
 use anyhow::{Context, Result, ensure};
 use harness::{Fault, Resource};

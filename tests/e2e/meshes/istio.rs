@@ -35,7 +35,7 @@ fn proxy(before: &Before) -> Proxy {
     }
 }
 
-/// What `render` prints, with a VirtualService as users have them.
+/// The output of `render`, with a VirtualService as users have them.
 fn objects(before: &Before, hosts: &[&str], flags: &[&str]) -> Result<Objects> {
     let plugin = format!("file://{}", harness::artifacts::wasm()?.display());
     let mut objects = before.render("istio", hosts, &[&["--plugin", &plugin], flags].concat())?;

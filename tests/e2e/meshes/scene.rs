@@ -23,7 +23,7 @@ pub struct Mesh {
     _modules: Option<Backend>,
 }
 
-/// What runs before the mesh does.
+/// The programs that run before the mesh does.
 pub struct Before {
     pub stage: Stage,
     pub series: &'static str,
@@ -36,7 +36,7 @@ impl Before {
         Ok(Self { stage, series })
     }
 
-    /// What `render --format FORMAT` prints, with everything filled in that a user fills in.
+    /// The output of `render --format FORMAT`, with everything filled in that a user fills in.
     pub fn render(&self, format: &str, hosts: &[&str], flags: &[&str]) -> Result<Objects> {
         let place = &self.stage.place;
         let (configuration, root) = (place.file("traefik.yml"), place.authority.root.display().to_string());

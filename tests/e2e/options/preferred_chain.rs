@@ -30,7 +30,7 @@ fn common_name(pem: &str) -> Result<String> {
     Ok(names.concat())
 }
 
-/// What a client is served that trusts one of the CA's roots alone.
+/// The certificate served to a client that trusts one of the CA's roots alone.
 fn served(world: &mut World, root: usize) -> Result<Served> {
     let roots = Roots::from_pem(&world.pebble.alternate_root(root)?)?;
     world.served_by(NAME, &roots, PATIENCE)

@@ -36,7 +36,7 @@ fn as_ca_internal(stage: &Stage) -> Result<Authority> {
     Authority::of(stage.place.path(), "private", &["ca.internal"])
 }
 
-/// What `caServerName` says: this name is asked for and verified, whatever the address.
+/// The effect of `caServerName`: this name is sent as SNI and verified, whatever the address.
 fn expect_name(bootstrap: &mut Bootstrap, name: &str) -> Result<()> {
     let tls = bootstrap.ca_tls()?;
     for automatic in ["auto_host_sni", "auto_sni_san_validation"] {
@@ -79,7 +79,7 @@ fn a_file_may_hold_the_roots_of_several_cas() -> Result<()> {
     Ok(())
 }
 
-/// What `caCertificates` says: these roots are trusted, by way of one file.
+/// The effect of `caCertificates`: these roots are trusted, by way of one file.
 fn trust(stage: &Stage, bootstrap: &mut Bootstrap, roots: &[&Path]) -> Result<()> {
     let file = stage.place.file("roots.pem");
     fs::write(&file, roots.iter().map(fs::read_to_string).collect::<Result<String, _>>()?)?;

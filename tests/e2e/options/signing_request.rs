@@ -13,8 +13,8 @@ use x509_parser::prelude::FromDer;
 
 use crate::PATIENCE;
 
-/// What a request for these names says, with these options: the common name, the DNS names, the mail addresses. The CA
-/// has issued what it asks for.
+/// The content of a signing request for these names, with these options: the common name, the DNS names, the mail
+/// addresses. The CA has issued what it asks for.
 fn requested(names: &[&str], options: &Value) -> Result<(Option<String>, Vec<String>, Vec<String>)> {
     let world_options = WorldOptions::default();
     let stage = Stage::new("csr", &world_options.pebble)?;

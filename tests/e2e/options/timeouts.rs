@@ -11,7 +11,7 @@ use crate::{PATIENCE, stat};
 
 const NAME: &str = "slow.example";
 
-/// What is configured, and what a busy machine may add to the end of it.
+/// The configured time limit.
 const REQUEST: Duration = Duration::from_millis(500);
 const OPERATION: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(3);

@@ -12,7 +12,7 @@ use crate::{PATIENCE, engine_knows, stat};
 
 const NAME: &str = "waits.example";
 
-/// What a busy machine may add to a wait.
+/// Delay that a busy machine may add to a wait.
 const SLACK: Duration = Duration::from_secs(5);
 
 /// A world whose CA is behind a relay, with an option of the resolver.

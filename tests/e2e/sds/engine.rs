@@ -1,4 +1,5 @@
-//! An engine of the test's own: takes the lease, and publishes certificates of the scene's CA through the sidecar's API.
+//! An engine of the test's own: takes the lease, and publishes certificates of the scene's CA through the sidecar's
+//! API.
 
 use anyhow::{Result, ensure};
 use base64::Engine as _;
@@ -19,7 +20,7 @@ const TLS_FEATURE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 1, 24];
 /// A sequence with the number of status_request.
 const STATUS_REQUEST: [u8; 5] = [0x30, 0x03, 0x02, 0x01, 0x05];
 
-/// Who holds the lease.
+/// The holder of the lease.
 pub struct Engine {
     api: Endpoint,
     fence: u64,

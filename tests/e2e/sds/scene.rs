@@ -48,7 +48,7 @@ impl Scene {
         self.sidecar.as_mut().context("the sidecar has not been started")
     }
 
-    /// Where the sidecar serves SDS.
+    /// The socket of SDS.
     pub fn socket(&self) -> PathBuf {
         self.place.file("run/sds.sock")
     }

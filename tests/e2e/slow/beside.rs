@@ -15,8 +15,8 @@ const CROWD: usize = 5_000;
 const VISITS: usize = 200;
 /// How often it is measured again when something else on the machine was in the way.
 const ROUNDS: usize = 5;
-/// What a visit may take on a busy machine that has nothing to do with the crowd: on two cores the crowd itself, its
-/// server and its visitors share the processor with Envoy.
+/// Delay of a visit that is not due to Envoy: on two cores the crowd itself, its server and its visitors share the
+/// processor with Envoy.
 const NOISE: Duration = Duration::from_millis(250);
 /// How long a crowd may take to come.
 const GATHERING: Duration = Duration::from_secs(120);
@@ -45,7 +45,7 @@ fn visitors_without_tls_are_as_fast_as_without_slow_clients_of_any_kind() -> Res
     Ok(())
 }
 
-/// One visit on a connection of its own.
+/// Duration of a visit on a connection of its own.
 fn visited(site: &Endpoint, status: u16) -> Result<Duration> {
     let start = Instant::now();
     let reply = site.request(hyper::Method::GET, "/", NAME, "")?;

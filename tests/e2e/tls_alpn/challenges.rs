@@ -1,4 +1,4 @@
-//! What Envoy shows of live challenges.
+//! Envoy's answers to TLS-ALPN-01 handshakes.
 
 use std::time::{Duration, Instant};
 
@@ -80,7 +80,7 @@ fn a_name_shows_the_challenge_it_has_now_whatever_it_had_before() -> Result<()> 
     Ok(())
 }
 
-/// Nobody waits for a withdrawal to arrive, so it may take a moment.
+/// Withdrawals are not waited for, so a handshake may still succeed for a moment.
 fn refused_soon(scene: &Scene, name: &str) -> bool {
     let deadline = Instant::now() + AT_ONCE;
     while Instant::now() < deadline {

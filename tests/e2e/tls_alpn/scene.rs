@@ -27,12 +27,12 @@ impl Scene {
         Ok(Self { engine: StandIn::take(world.sidecar.api())?, roots, world })
     }
 
-    /// Where both chains are.
+    /// The address of the listener with both chains.
     pub fn address(&self) -> SocketAddr {
         self.world.place.websecure_address()
     }
 
-    /// What a visitor is served.
+    /// The certificate that a visitor is served.
     pub fn visit(&self) -> Result<Served> {
         handshake(self.address(), SITE, &self.roots)
     }

@@ -12,7 +12,7 @@ use harness::{
 
 use crate::PATIENCE;
 
-/// What a user has who opens port 443 alone.
+/// The configuration of a user who opens port 443 alone.
 fn configuration(stage: &Stage) -> Result<PathBuf> {
     let path = stage.place.file("traefik.yml");
     let text = format!(

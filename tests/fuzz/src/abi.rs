@@ -1,4 +1,4 @@
-//! What Envoy, and whoever is behind it, hands the plugin: the plugin itself, with a host that lies.
+//! Input of Envoy, and of the peers behind it, to the plugin, with a host that lies.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -15,8 +15,8 @@ use serde_json::json;
 /// More happenings would make a run slow, and show nothing that fewer don't.
 const MOST: usize = 300;
 
-/// What happens to an instance, in the input's words: ticks, time, answers to callouts (good ones, bent ones, late and
-/// twice, under tokens never given), requests, other configurations, shared data that others wrote. Nothing panics.
+/// Events of an instance, selected by the input: ticks, time, responses to callouts (well-formed, bent, late and
+/// repeated, under tokens never given), requests, other configurations, shared data that others wrote. No event panics.
 pub fn abi(input: &[u8]) {
     // An input that ends early is one that is over.
     let _ = happenings(&mut Unstructured::new(input));
@@ -107,7 +107,7 @@ fn answer_with(
     Ok(())
 }
 
-/// What an honest peer would answer.
+/// The response of an honest peer.
 fn good(host: &Host, ca: &mut Ca, call: &Call) -> Answer {
     let ok = |body: serde_json::Value| (200, Vec::new(), body.to_string().into_bytes());
     if call.cluster != "sidecar" {

@@ -1,17 +1,17 @@
-//! What a CA answers: directory, orders, authorizations, problems, links, waits, renewal windows, chains.
+//! Responses of a CA: directory, orders, authorizations, problems, links, waits, renewal windows, chains.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use acme::custodian::Custodian;
+use acme::delegate::OrderDelegate;
 use acme::directory::Ca;
 use acme::issuance::{Beginning, issue};
 use acme::order::Order;
 use acme::problem::Problem;
 use acme::{
-    AccountKey, Challenge, ChallengeType, Client, Host, Identifier, Options, Request, Response, SendError, Way,
-    account, renewal_info,
+    AccountKey, Challenge, ChallengeChoice, ChallengeType, Client, Host, Identifier, Options, Request, Response,
+    SendError, account, renewal_info,
 };
 use futures::executor::block_on;
 
@@ -96,7 +96,7 @@ impl Host for Script {
 /// Has every answer and every key.
 struct Nobody;
 
-impl Custodian for Nobody {
+impl OrderDelegate for Nobody {
     type Error = Infallible;
 
     async fn ordered(&self, _: &Order) -> Result<(), Infallible> {
@@ -107,8 +107,8 @@ impl Custodian for Nobody {
         assert!(!problem.to_string().chars().any(char::is_control));
     }
 
-    fn choose(&self, _: &str, offered: &[ChallengeType], _: Option<ChallengeType>) -> Option<Way> {
-        offered.first().map(|kind| Way { kind: *kind, delay: Duration::ZERO })
+    fn choose(&self, _: &str, offered: &[ChallengeType], _: Option<ChallengeType>) -> Option<ChallengeChoice> {
+        offered.first().map(|kind| ChallengeChoice { kind: *kind, delay: Duration::ZERO })
     }
 
     async fn publish(&self, challenge: &Challenge) -> Result<(), Infallible> {

@@ -97,7 +97,7 @@ impl Sidecar {
     }
 }
 
-/// Nobody on the network answers, and nobody is asked.
+/// A network without answers, which is never asked.
 struct Silence;
 
 impl Exchange for Silence {

@@ -1,4 +1,4 @@
-//! What name servers answer.
+//! Replies of name servers.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What Envoys send by SDS: sequences of requests and changes, for both variants of the protocol.
+//! Sequences of requests and changes by SDS, for both variants of the protocol.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -109,7 +109,7 @@ fn versions(input: &mut Unstructured<'_>) -> Result<HashMap<String, String>> {
     (0..input.int_in_range(0..=2)?).map(|_| Ok((name(input)?, input.int_in_range(0..=3)?.to_string()))).collect()
 }
 
-/// One that was given, or not.
+/// A nonce that was sent, or another one.
 fn nonce(input: &mut Unstructured<'_>, given: &BTreeSet<String>) -> Result<String> {
     let given: Vec<&String> = given.iter().collect();
     if given.is_empty() || input.ratio(1, 8)? { input.arbitrary() } else { Ok((*input.choose(&given)?).clone()) }
@@ -120,7 +120,7 @@ fn rejection(input: &mut Unstructured<'_>) -> Result<Option<Status>> {
     Ok(input.ratio(1, 3)?.then(rejected))
 }
 
-/// What is served, by name; the content of each is its version.
+/// The served contents by name; the content of each is its version.
 #[derive(Default)]
 struct World(RefCell<BTreeMap<String, Arc<Pair>>>);
 

@@ -89,7 +89,7 @@ fn commit(input: &mut Unstructured<'_>, store: &FileStore, fence: Fence, expecte
     Ok(())
 }
 
-/// Something in progress for one of a few certificates, each text of it the input's.
+/// A record in progress of one of a few certificates, each of its texts from the input.
 fn progress(input: &mut Unstructured<'_>) -> Result<Progress> {
     let names: &[&[&str]] =
         &[&["a.example"], &["b.example", "a.example"], &["a.example", "b.example"], &["*.c.example"]];
@@ -145,7 +145,7 @@ fn everything(store: &FileStore) -> Everything {
     .collect()
 }
 
-/// Nothing here waits: the file is written in place.
+/// Runs a future that never waits: the file is written in place.
 fn now<T>(future: impl Future<Output = T>) -> T {
     future.now_or_never().expect("it does not wait")
 }

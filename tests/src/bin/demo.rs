@@ -21,7 +21,7 @@ use time::macros::format_description;
 /// The certificates of `envoy/envoy.yaml`, each by the names in it.
 const CERTIFICATES: [&[&str]; 2] = [&["demo.example", "www.demo.example"], &["shop.example"]];
 
-/// How long both may take. It is a second or two on an idle machine.
+/// Time limit of both certificates. Both take a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
@@ -110,7 +110,7 @@ fn issued(world: &mut World, roots: &Roots, names: &[&str]) -> Result<Served> {
     Ok(first)
 }
 
-/// What the plugin has said, for someone who must find out why it failed.
+/// The plugin's log lines, for someone who must find out why it failed.
 fn log_lines(world: &World) -> String {
     let log = world.envoy.log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("wasm log")).collect();
@@ -134,7 +134,7 @@ fn describe(served: &Served) {
     }
 }
 
-/// Says how to look around, and waits to be stopped.
+/// Prints how to look around, and waits to be stopped.
 fn keep(world: &World) -> Result<()> {
     let root = world.place.file("root.pem");
     fs::write(&root, world.pebble.root()?)?;
@@ -165,7 +165,7 @@ fn https(world: &World, roots: &Roots, name: &str) -> Endpoint {
     Endpoint::Tls { address: world.place.websecure_address(), name: name.to_owned(), roots: roots.clone() }
 }
 
-/// Tells each step with the time since the start.
+/// Prints each step with the time since the start.
 struct Story {
     start: Instant,
 }

@@ -1,8 +1,8 @@
 //! A small acme-dns: accounts by HTTP, their TXT records by DNS.
 //!
-//! `POST /register` gives an account and the name of its record; `POST /update` with the account's user and key sets
-//! one of the two values that it keeps: <https://github.com/joohoi/acme-dns>. It is also the DNS of the zone whose
-//! owner is to set the alias.
+//! `POST /register` returns an account and the name of its record; `POST /update` with the account's user and key sets
+//! one of the two values that the record keeps: <https://github.com/joohoi/acme-dns>. The server is also the DNS of the
+//! zone in which the owner is to set the alias.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -21,10 +21,10 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use super::background::Background;
 use crate::ports;
 
-/// How many values a record keeps: that of a name and that of its wildcard.
+/// Number of values that a record keeps: that of a name and that of its wildcard.
 const VALUES: usize = 2;
 
-/// How many aliases are followed.
+/// Number of aliases followed.
 const MOST_ALIASES: usize = 8;
 
 /// A running server.
@@ -47,10 +47,10 @@ struct State {
 }
 
 impl AcmeDns {
-    /// Under it are the accounts' records.
+    /// The zone of the accounts' records.
     pub const ZONE: &str = "auth.acme-dns.test";
 
-    /// What each account's key begins with, so that a test can look for it in logs.
+    /// Prefix of each account's key, so that a test can look for it in logs.
     pub const KEY: &str = "nobody-may-ever-see-the-key-of";
 
     /// Starts it, with the zone of a user.
@@ -83,7 +83,7 @@ impl AcmeDns {
         variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
-    /// Where it answers DNS.
+    /// The DNS server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -197,7 +197,7 @@ fn absolute(name: &str) -> Result<Name> {
     Ok(Name::from_ascii(format!("{name}."))?)
 }
 
-/// In lower case, without the dot at the end.
+/// The name in lower case, without the dot at the end.
 fn plain(name: &Name) -> String {
     name.to_ascii().trim_end_matches('.').to_owned()
 }
@@ -213,11 +213,11 @@ async fn by_udp(socket: &UdpSocket, shared: &Mutex<State>) -> Result<()> {
     }
 }
 
-/// One question a connection, with its length before it (RFC 7766).
+/// Serves one question a connection, with its length before it (RFC 7766).
 async fn by_tcp(listener: &TcpListener, shared: &Mutex<State>) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
-        // An error is a client that went.
+        // An error is a client that disconnected.
         let _ = exchange(stream, shared).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A server of the tests' own, on a thread with a runtime: it ends when it is dropped.
+//! A server of the tests' own, on a thread with a runtime. It ends when dropped.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-/// What runs on a thread of its own as long as this lives.
+/// Work on a thread of its own, ended when this is dropped.
 #[derive(Debug)]
 pub(super) struct Background(Option<oneshot::Sender<()>>);
 
@@ -24,7 +24,7 @@ pub(super) trait Answer: Fn(&Parts, &Value) -> Result<(u16, Value)> + Send + Syn
 impl<F: Fn(&Parts, &Value) -> Result<(u16, Value)> + Send + Sync + 'static> Answer for F {}
 
 impl Background {
-    /// Runs it, and what it spawns.
+    /// Runs this future, and the tasks it spawns.
     pub(super) fn run(work: impl Future<Output = Result<()>> + Send + 'static) -> Result<Self> {
         let (over, ended) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -36,7 +36,7 @@ impl Background {
         Ok(Self(Some(over)))
     }
 
-    /// Serves HTTP with JSON bodies. What `answer` fails at is a 500.
+    /// Serves HTTP with JSON bodies. An error of `answer` is a 500.
     pub(super) fn serve(answer: impl Answer) -> Result<(Self, SocketAddr)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -49,7 +49,7 @@ impl Background {
                 let answer = answer.clone();
                 tokio::spawn(async move {
                     let service = service_fn(|request| respond(request, answer.clone()));
-                    // An error is a client that went.
+                    // An error is a client that disconnected.
                     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
                 });
             }

@@ -12,7 +12,7 @@ use super::zone::keys;
 use super::{Zone, serial, texts};
 use crate::{Place, Process, artifacts, ports, until};
 
-/// The zone above all others: it says that there are no others, so that nothing is asked elsewhere.
+/// The root zone without any delegation, so that no question leaves this server.
 const ROOT: &str = "$TTL 1\n. SOA ns. hostmaster. 1 3600 3600 86400 0\n. NS ns.\nns. A 127.0.0.1\n";
 
 /// A running `named`.
@@ -49,7 +49,7 @@ impl Bind {
         Ok(bind)
     }
 
-    /// Where it answers.
+    /// The server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -62,16 +62,16 @@ impl Bind {
         texts(self.address, name)
     }
 
-    /// What it has logged: each update is a line.
+    /// The log: each update is a line.
     pub fn log(&self) -> String {
         self.process.log()
     }
 }
 
-/// It keeps everything in its directory.
+/// The configuration: all files are in its directory.
 fn configuration(directory: &Path, address: SocketAddr, zones: &[Zone]) -> String {
     let (directory, ip, port) = (directory.display(), address.ip(), address.port());
-    // Recursion is what makes it follow an alias into another zone.
+    // Recursion lets the server follow an alias into another zone.
     let mut text = format!(
         "options {{ directory \"{directory}\"; listen-on port {port} {{ {ip}; }}; listen-on-v6 {{ none; }};\n\
          recursion yes; allow-recursion {{ any; }}; allow-query {{ any; }}; allow-transfer {{ any; }}; notify no;\n\

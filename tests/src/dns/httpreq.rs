@@ -23,10 +23,10 @@ pub struct HttpReq {
 }
 
 impl HttpReq {
-    /// Who may ask.
+    /// The user name.
     pub const USERNAME: &str = "bridge-user";
 
-    /// The password. Not a word that stands anywhere else, so that a test can look for it in logs.
+    /// The password: a word that stands nowhere else, so that a test can look for it in logs.
     pub const PASSWORD: &str = "nobody-may-ever-see-this-password";
 
     /// Starts it.
@@ -65,7 +65,7 @@ impl HttpReq {
         variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
-    /// The requests that it took: path and name.
+    /// The requests taken: path and name.
     pub fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! Knot DNS: takes updates signed by TSIG (RFC 2136), as a primary server; or follows another one as its secondary.
+//! Knot DNS: takes updates signed by TSIG (RFC 2136) as a primary server, or follows another server as its secondary.
 
 use std::fmt::Write;
 use std::fs;
@@ -12,7 +12,7 @@ use super::zone::keys;
 use super::{Zone, serial, texts};
 use crate::{Place, Process, artifacts, ports, until};
 
-/// The secondary server's address. The port is the primary's, as our sidecar knows but one.
+/// The secondary server's address. The port is the primary's, as the sidecar knows only one.
 const SECONDARY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// A running `knotd`.
@@ -38,7 +38,7 @@ impl Knot {
             let _ = writeln!(text, "  - id: {name}\n    algorithm: {algorithm}\n    secret: {secret}");
         }
         text += "acl:\n";
-        // One without a key would let anyone.
+        // A zone without a key would let anyone.
         for Zone { name, keys, .. } in zones.iter().filter(|zone| !zone.keys.is_empty()) {
             let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
             let _ = writeln!(text, "  - id: {name}\n    action: update\n    key: [{}]", names.join(", "));
@@ -49,14 +49,14 @@ impl Knot {
             fs::write(&file, zone.text())?;
             let acl = if zone.keys.is_empty() { "[]" } else { name };
             let _ = writeln!(text, "  - domain: {name}\n    file: {}\n    acl: {acl}", file.display());
-            // Changes go into the journal alone.
+            // Changes are written to the journal only.
             text += "    zonefile-sync: -1\n    journal-content: all\n";
         }
         run(&directory, address, &text, zones)
     }
 
-    /// Starts a secondary server of a primary one that lets anyone fetch its zones. It fetches each once, and again only
-    /// when the test says so by [`super::notify`].
+    /// Starts a secondary server of a primary that lets anyone fetch its zones. It fetches each zone once, and again
+    /// only when the test says so by [`super::notify`].
     ///
     /// # Errors
     /// When it does not come up, or can't fetch a zone.
@@ -76,7 +76,7 @@ impl Knot {
         run(&directory, address, &text, zones)
     }
 
-    /// Where it answers.
+    /// The server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -89,13 +89,13 @@ impl Knot {
         texts(self.address, name)
     }
 
-    /// What it has logged.
+    /// The log.
     pub fn log(&self) -> String {
         self.process.log()
     }
 }
 
-/// What both kinds need.
+/// The part of the configuration that both kinds of server need.
 fn server(directory: &Path, address: SocketAddr) -> String {
     let (directory, ip, port) = (directory.display(), address.ip(), address.port());
     format!(

@@ -1,8 +1,8 @@
-//! The DNS servers in which challenges become records: BIND, Knot and PowerDNS as Debian has them, and small services of
-//! the tests' own that speak what lego's `acme-dns`, `httpreq` and `exec` speak.
+//! The DNS servers in which challenges become records: BIND, Knot and PowerDNS as Debian has them, and small services
+//! of the tests' own that speak what lego's `acme-dns`, `httpreq` and `exec` speak.
 //!
-//! All listen on the loopback at ports chosen at run time, hold what they are told, and know nothing else: no question
-//! leaves the machine. [`texts`] asks any of them. Dropped, each is gone.
+//! All listen on the loopback at ports chosen at run time and know only their own records: no question leaves the
+//! machine. [`texts`] asks any of them. Each ends when dropped.
 
 mod acme_dns;
 mod background;

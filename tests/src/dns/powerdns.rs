@@ -24,7 +24,7 @@ pub struct PowerDns {
 }
 
 impl PowerDns {
-    /// What its API wants to be shown. Not a word that stands anywhere else, so that a test can look for it in logs.
+    /// The key of the HTTP API: a word that stands nowhere else, so that a test can look for it in logs.
     pub const API_KEY: &str = "nobody-may-ever-see-the-key-of-powerdns";
 
     /// Starts it with a zone that has nothing in it yet.
@@ -65,7 +65,7 @@ impl PowerDns {
         Ok(server)
     }
 
-    /// Where it answers.
+    /// The server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -99,7 +99,7 @@ impl PowerDns {
         variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
-    /// What it has logged.
+    /// The log.
     pub fn log(&self) -> String {
         self.process.log()
     }
@@ -116,7 +116,7 @@ impl PowerDns {
     }
 }
 
-/// In a database of its own, without any cache: what was changed is seen.
+/// The configuration: a database of its own, and no cache, so that every change is seen.
 fn configuration(directory: &str, address: SocketAddr, api: SocketAddr) -> String {
     format!(
         "launch=lmdb\nlmdb-filename={directory}/pdns.lmdb\nlmdb-shards=1\nsocket-dir={directory}\n\

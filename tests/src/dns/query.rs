@@ -1,4 +1,4 @@
-//! Questions to one server (RFC 1035), and the word that a zone has changed (RFC 1996).
+//! Questions to one server (RFC 1035), and NOTIFY (RFC 1996).
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -7,13 +7,14 @@ use anyhow::{Context, Result, ensure};
 use hickory_proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
 use hickory_proto::rr::{Name, RData, RecordType};
 
-/// How long an answer may take.
+/// Time limit of an answer.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Above every answer by UDP.
+/// Larger than every answer by UDP.
 const MOST_BYTES: usize = 65_535;
 
-/// The TXT records that a server has for a name, sorted; those of what the name is an alias of, where it knows.
+/// The TXT records that a server has for a name, sorted; where the name is an alias that the server can follow, those
+/// of its target.
 ///
 /// # Errors
 /// When it does not answer within 2 s, or answers an error other than that there is no such name.
@@ -43,7 +44,7 @@ pub fn serial(server: SocketAddr, zone: &str) -> Result<u32> {
     serial.with_context(|| format!("{server} has no zone {zone}: {}", answer.metadata.response_code))
 }
 
-/// Tells a secondary server that its primary, 127.0.0.1, has changed a zone: it fetches the zone at once.
+/// Notifies a secondary server that its primary, 127.0.0.1, has changed a zone; the secondary fetches the zone at once.
 ///
 /// # Errors
 /// When it does not take note.

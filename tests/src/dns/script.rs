@@ -1,7 +1,6 @@
-//! A script for lego's `exec` that passes on to pebble-challtestsrv, and waits as long as it is held.
+//! A script for lego's `exec` that passes records on to pebble-challtestsrv, and waits as long as it is held.
 //!
-//! It is called with `present` or `cleanup`, the record's name and its value:
-//! <https://go-acme.github.io/lego/dns/exec/>.
+//! Called with `present` or `cleanup`, the record's name and its value: <https://go-acme.github.io/lego/dns/exec/>.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -21,7 +20,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// Writes one that names of this part wait for, while it is held: an empty part is each name.
+    /// Writes a script. While it is held, calls for names that contain `slow` wait; an empty `slow` is every name.
     ///
     /// # Errors
     /// When it can't be written.
@@ -56,7 +55,7 @@ read -r version status rest <&3
         Ok(Self { script, calls, hold, environ })
     }
 
-    /// From now on it waits.
+    /// Makes further calls wait.
     ///
     /// # Errors
     /// When that can't be told it.
@@ -64,7 +63,7 @@ read -r version status rest <&3
         Ok(fs::write(&self.hold, "")?)
     }
 
-    /// It waits no more.
+    /// Ends the waiting.
     ///
     /// # Errors
     /// When it was not held.
@@ -77,13 +76,13 @@ read -r version status rest <&3
         vec![("EXEC_PATH".to_owned(), self.script.display().to_string())]
     }
 
-    /// The variables that it got, as `NAME=value`, in all of its calls.
+    /// The environment of all its calls, as `NAME=value`.
     pub fn variables(&self) -> Vec<String> {
         let bytes = fs::read(&self.environ).unwrap_or_default();
         String::from_utf8_lossy(&bytes).split_terminator('\0').map(str::to_owned).collect()
     }
 
-    /// How it was called: what to do, and the name.
+    /// The calls: action and name.
     pub fn calls(&self) -> Vec<String> {
         let text = fs::read_to_string(&self.calls).unwrap_or_default();
         text.lines().map(str::to_owned).collect()

@@ -12,16 +12,16 @@ pub const ALGORITHMS: [&str; 5] = ["hmac-sha1", "hmac-sha224", "hmac-sha256", "h
 /// A key of TSIG.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Its name, which both sides know.
+    /// The name of the key, which both sides know.
     pub name: String,
-    /// One of [`ALGORITHMS`].
+    /// The algorithm, from [`ALGORITHMS`].
     pub algorithm: String,
-    /// In base64. It tells the key's name, so that a test can look for it in logs.
+    /// The secret in base64. It contains the key's name, so that a test can look for it in logs.
     pub secret: String,
 }
 
 impl Key {
-    /// Another secret for each name.
+    /// A key with a secret of its own for each name.
     pub fn new(name: &str, algorithm: &str) -> Self {
         let secret = STANDARD.encode(format!("nobody may ever see what the secret of {name} is"));
         Self { name: name.to_owned(), algorithm: algorithm.to_owned(), secret }
@@ -32,7 +32,7 @@ impl Key {
         self.environment_of("", server)
     }
 
-    /// The same with a prefix: one resolver's own.
+    /// The same variables with a prefix: one resolver's own.
     pub fn environment_of(&self, prefix: &str, server: SocketAddr) -> Vec<(String, String)> {
         let variables = [
             ("NAMESERVER", server.to_string()),
@@ -54,30 +54,30 @@ pub struct Zone {
 }
 
 impl Zone {
-    /// With its SOA and NS records only, and nobody who may change it. The name is without the dot at the end.
+    /// A zone with its SOA and NS records only, and no key that may change it. The name is without the dot at the end.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), keys: Vec::new(), records: Vec::new(), has_secondary: false }
     }
 
-    /// With a key that may change its TXT records.
+    /// Adds a key that may change TXT records.
     pub fn key(mut self, key: &Key) -> Self {
         self.keys.push(key.clone());
         self
     }
 
-    /// With another record: a line of a master file (RFC 1035 §5.1), its name relative to the zone.
+    /// Adds a record: a line of a master file (RFC 1035 §5.1), its name relative to the zone.
     pub fn record(mut self, line: &str) -> Self {
         self.records.push(line.to_owned());
         self
     }
 
-    /// With a second name server, 127.0.0.2.
+    /// Adds a second name server, 127.0.0.2.
     pub fn secondary(mut self) -> Self {
         self.has_secondary = true;
         self
     }
 
-    /// Its master file. What is not there may be asked for again at once.
+    /// The master file of the zone. Negative answers may be asked for again at once.
     pub(super) fn text(&self) -> String {
         let mut text = "$TTL 1\n@ SOA ns1 hostmaster 1 3600 3600 86400 0\n@ NS ns1\nns1 A 127.0.0.1\n".to_owned();
         if self.has_secondary {

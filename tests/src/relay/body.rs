@@ -1,4 +1,4 @@
-//! Bodies that do not come as they should.
+//! Response bodies that arrive broken or slowly.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,27 +9,27 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Bytes, Frame};
 
-/// The pause between two bytes that drip: an answer of a thousand takes minutes.
+/// Pause between two dripped bytes: a response of a thousand takes minutes.
 const DRIP: Duration = Duration::from_millis(200);
 
-/// How much of an endless body goes out at once.
+/// Size of one piece of an endless body.
 const PIECE: usize = 64 * 1024;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// As it is.
+/// The whole body.
 pub(super) fn whole(body: Vec<u8>) -> Body {
     Full::new(Bytes::from(body)).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Half of it, then an error, which ends the connection.
+/// Half of the body, then an error, which ends the connection.
 pub(super) fn cut(body: &[u8]) -> Body {
     let half = Bytes::copy_from_slice(&body[..body.len() / 2]);
     let frames = [Ok(Frame::data(half)), Err(std::io::Error::other("cut"))];
     StreamBody::new(stream::iter(frames)).boxed_unsync()
 }
 
-/// A byte at a time.
+/// The body, a byte at a time.
 pub(super) fn drip(body: Vec<u8>) -> Body {
     let frames = stream::unfold(body.into_iter(), |mut bytes| async move {
         let byte = bytes.next()?;
@@ -39,7 +39,7 @@ pub(super) fn drip(body: Vec<u8>) -> Body {
     StreamBody::new(frames).boxed_unsync()
 }
 
-/// Again and again, for ever; what has gone out is counted.
+/// The body again and again, for ever; the bytes sent are counted.
 pub(super) fn endless(body: &[u8], sent: Arc<AtomicU64>) -> Body {
     let body = if body.is_empty() { b" " } else { body };
     let piece = Bytes::from(body.iter().copied().cycle().take(PIECE.max(body.len())).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! What is done with requests and their answers, and with which of them.
+//! Faults to inject into requests and responses, and the rules that select them.
 
 use std::fmt;
 use std::ops::Range;
@@ -12,20 +12,20 @@ use serde_json::Value;
 use super::Resource;
 use crate::http::Reply;
 
-/// What is done with a request, or with its answer.
+/// A fault in a request, or in its response.
 #[derive(Clone)]
 pub enum Fault {
     /// The relay answers this; the CA does not see the request.
     Answer(Reply),
     /// The CA's answer goes back changed.
     Change(Arc<dyn Fn(&mut Reply) + Send + Sync>),
-    /// The CA's answer goes back half, then the connection ends.
+    /// Half of the CA's response goes back, then the connection ends.
     Cut,
-    /// The request goes on that much later.
+    /// The request is forwarded this much later.
     Delay(Duration),
-    /// The answer goes back a byte at a time.
+    /// The response goes back a byte at a time.
     Drip,
-    /// The answer's body repeats for ever.
+    /// The response's body repeats for ever.
     Endless,
     /// The CA does what it was asked; then the connection ends without an answer.
     ResetAfter,
@@ -33,7 +33,8 @@ pub enum Fault {
     ResetBefore,
     /// The request is kept, and never answered; the CA does not see it.
     Stall,
-    /// The CA is asked, and the last answer to a request for that resource goes back instead, with a fresh nonce.
+    /// The CA gets the request, but the last response to a request for that resource goes back instead, with a fresh
+    /// nonce.
     Swap(Resource),
 }
 
@@ -86,7 +87,7 @@ impl Fault {
 }
 
 fn set(reply: &mut Reply, name: &str, value: &[u8]) {
-    // Bytes that HTTP does not allow in a field could not be sent at all.
+    // Bytes that HTTP does not allow in a field can't be sent at all.
     if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_bytes(value)) {
         reply.headers.insert(name, value);
     }
@@ -110,7 +111,7 @@ impl fmt::Debug for Fault {
     }
 }
 
-/// Which faults happen to which requests.
+/// The rules: faults by request.
 #[derive(Default)]
 pub(super) struct Rules(Vec<Rule>);
 
@@ -130,7 +131,7 @@ impl Rules {
         self.0.clear();
     }
 
-    /// What happens to a request for this resource, which is counted.
+    /// The faults of a request for this resource, which is counted.
     pub(super) fn next(&mut self, resource: Resource) -> Vec<Fault> {
         let mut faults = Vec::new();
         for rule in self.0.iter_mut().filter(|rule| rule.resource.covers(resource)) {

@@ -1,4 +1,4 @@
-//! The requests that came, with their JWS decoded, and what was answered.
+//! The requests received, with their JWS decoded, and their responses.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -11,22 +11,22 @@ use serde_json::Value;
 use super::Resource;
 use crate::http::Reply;
 
-/// A request that came, and what it asked.
+/// A request received, with its content.
 #[derive(Clone, Debug)]
 pub struct Exchange {
-    /// When it came.
+    /// Time of the request.
     pub at: Instant,
-    /// Its method.
+    /// The method.
     pub method: String,
-    /// Its path.
+    /// The path.
     pub path: String,
-    /// What it was for.
+    /// The resource asked for.
     pub resource: Resource,
-    /// The protected header of its JWS (RFC 7515 §4); null for what is no JWS.
+    /// The protected header of the JWS (RFC 7515 §4); null without a JWS.
     pub protected: Value,
-    /// The payload of its JWS; null for a POST-as-GET and for what is no JWS.
+    /// The payload of the JWS; null for a POST-as-GET and without a JWS.
     pub payload: Value,
-    /// The answer's status; `None` while there is none.
+    /// The response's status; `None` while there is none.
     pub status: Option<u16>,
 }
 
@@ -38,7 +38,7 @@ impl Exchange {
         Self { at: Instant::now(), method, path, resource, protected, payload, status: None }
     }
 
-    /// The nonce it spent, if it did.
+    /// The nonce that the request spent, if any.
     pub fn nonce(&self) -> Option<&str> {
         self.protected["nonce"].as_str()
     }
@@ -53,7 +53,7 @@ fn jws(body: &[u8]) -> Option<(Value, Value)> {
     Some((protected, serde_json::from_slice(&part("payload")?).unwrap_or_default()))
 }
 
-/// All of it.
+/// All requests.
 #[derive(Default)]
 pub(super) struct Journal {
     exchanges: Vec<Exchange>,
@@ -65,13 +65,13 @@ impl Journal {
         &self.exchanges
     }
 
-    /// Notes a request; gives its number.
+    /// Records a request; returns its number.
     pub(super) fn note(&mut self, exchange: Exchange) -> usize {
         self.exchanges.push(exchange);
         self.exchanges.len() - 1
     }
 
-    /// Notes what was answered to it.
+    /// Records the response to a request.
     pub(super) fn answered(&mut self, number: usize, reply: &Reply) {
         if let Some(exchange) = self.exchanges.get_mut(number) {
             exchange.status = Some(reply.status);
@@ -79,7 +79,7 @@ impl Journal {
         }
     }
 
-    /// The last answer to a request for this resource.
+    /// The last response to a request for this resource.
     pub(super) fn last_answer(&self, resource: Resource) -> Option<Reply> {
         self.answers.get(&resource).cloned()
     }

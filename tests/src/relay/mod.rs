@@ -1,8 +1,10 @@
-//! Between Envoy and the CA: passes requests on and keeps them; or does with them what a broken or hostile peer does.
+//! A relay between Envoy and the CA: forwards requests and records them, or does with them what a broken or hostile
+//! peer does.
 //!
-//! It ends TLS with a certificate of its own, so it can be a CA with another name, or one that has expired. The CA makes
-//! its URLs of the Host it is asked for, so all of them lead through here. What is done is told by [`Resource`] and
-//! number of request, as [`Fault`]s; what came, with its JWS decoded, is in the journal, as [`Exchange`]s.
+//! The relay ends TLS with a certificate of its own, so it can be a CA with another name, or with an expired
+//! certificate. The CA makes its URLs of the request's Host, so all of them lead through the relay. [`Fault`]s are
+//! selected by [`Resource`] and number of request; the journal has the requests received, with their JWS decoded, as
+//! [`Exchange`]s.
 
 mod body;
 mod fault;
@@ -26,7 +28,7 @@ pub use fault::Fault;
 pub use journal::Exchange;
 pub use resource::Resource;
 
-/// A running relay. Dropped, it ends with all its connections.
+/// A running relay. When dropped, it ends with all its connections.
 pub struct Relay {
     address: SocketAddr,
     host: String,
@@ -36,7 +38,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Starts one before a CA, with the server certificate of `authority`.
+    /// Starts a relay before a CA, with the server certificate of `authority`.
     ///
     /// # Errors
     /// When its certificate can't be read, or it can't listen.
@@ -49,7 +51,7 @@ impl Relay {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let served = shared.clone();
         std::thread::spawn(move || {
-            // What it spawned ends with the runtime.
+            // The spawned tasks end with the runtime.
             runtime.block_on(async {
                 tokio::select! { _ = ended => {}, _ = server::accept(listener, served) => {} }
             });
@@ -57,28 +59,28 @@ impl Relay {
         Ok(Self { address, host: "localhost".to_owned(), root: authority.root.clone(), shared, over: Some(over) })
     }
 
-    /// Is known by this host, which its URLs name, instead of `localhost`.
+    /// Names this host in its URLs, instead of `localhost`.
     pub fn known_as(mut self, host: &str) -> Self {
         self.host = host.to_owned();
         self
     }
 
-    /// The URL of the CA's directory, through here.
+    /// The URL of the CA's directory, through the relay.
     pub fn directory(&self) -> String {
         self.url("/dir")
     }
 
-    /// The URL of a path here.
+    /// The URL of a path of the relay.
     pub fn url(&self, path: &str) -> String {
         format!("https://{}:{}{path}", self.host, self.address.port())
     }
 
-    /// Where it listens.
+    /// The relay's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The certificate that vouches for its own.
+    /// The root of the relay's certificate.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -91,23 +93,23 @@ impl Relay {
         self.shared.present(authority)
     }
 
-    /// From now on does this with each request for a resource.
+    /// Injects this fault into each request for a resource from now on.
     pub fn treat(&self, resource: Resource, fault: Fault) {
         self.treat_nth(resource, 0..usize::MAX, fault);
     }
 
-    /// Does this with the next request for a resource.
+    /// Injects this fault into the next request for a resource.
     pub fn treat_next(&self, resource: Resource, fault: Fault) {
         self.treat_nth(resource, 0..1, fault);
     }
 
-    /// Does this with some of the requests for a resource, counted from now on, the next one being 0. Of several faults
-    /// of a request all happen.
+    /// Injects this fault into some of the requests for a resource, counted from now on, the next one being 0. All
+    /// faults of a request happen.
     pub fn treat_nth(&self, resource: Resource, numbers: Range<usize>, fault: Fault) {
         self.shared.rules().add(resource, numbers, fault);
     }
 
-    /// From now on passes everything on as it is. What is stalled stays so.
+    /// Forwards everything unaltered from now on. Stalled requests stay stalled.
     pub fn relent(&self) {
         self.shared.rules().clear();
     }
@@ -124,8 +126,8 @@ impl Relay {
         exchanges
     }
 
-    /// That every client so far kept the rules for requests, whatever was done to it: no nonce twice, each request
-    /// signed for the URL it went to.
+    /// Fails if a client broke the rules for requests, whatever faults it met: no nonce twice, each request signed for
+    /// the URL it went to.
     ///
     /// # Errors
     /// The first rule that was broken.
@@ -133,12 +135,12 @@ impl Relay {
         Journal::proper(&self.journal(), |path| self.url(path))
     }
 
-    /// How many bytes of endless bodies went out.
+    /// Number of bytes of endless bodies sent.
     pub fn endless_bytes(&self) -> u64 {
         self.shared.endless_bytes()
     }
 
-    /// Whether a client came that did not like the certificate.
+    /// True if a client refused the certificate.
     pub fn was_refused(&self) -> bool {
         self.shared.was_refused()
     }

@@ -1,11 +1,11 @@
-//! What a request is for, told by Pebble's paths.
+//! The resource of a request, by Pebble's paths.
 
 /// A resource of RFC 8555 §7.1, or of an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// An account.
     Account,
-    /// Whatever it is: in rules and questions.
+    /// Any resource: in rules and questions.
     Any,
     /// An authorization.
     Authorization,
@@ -15,23 +15,23 @@ pub enum Resource {
     Challenge,
     /// The directory.
     Directory,
-    /// Where an order is finalized.
+    /// The `finalize` URL of an order.
     Finalize,
-    /// Where accounts are made and found.
+    /// `newAccount`.
     NewAccount,
-    /// Where nonces come from.
+    /// `newNonce`.
     NewNonce,
-    /// Where orders are made.
+    /// `newOrder`.
     NewOrder,
     /// An order.
     Order,
-    /// None of these.
+    /// A path of no resource here.
     Other,
-    /// When to renew a certificate (RFC 9773).
+    /// Renewal information of a certificate (RFC 9773).
     RenewalInfo,
 }
 
-/// The beginnings of Pebble's paths.
+/// Prefixes of Pebble's paths.
 const PATHS: [(&str, Resource); 11] = [
     ("/authZ/", Resource::Authorization),
     ("/certZ/", Resource::Certificate),
@@ -47,12 +47,12 @@ const PATHS: [(&str, Resource); 11] = [
 ];
 
 impl Resource {
-    /// What a path of Pebble's is for.
+    /// The resource of a path of Pebble's.
     pub(super) fn of(path: &str) -> Self {
         PATHS.iter().find(|(begin, _)| path.starts_with(begin)).map_or(Self::Other, |(_, resource)| *resource)
     }
 
-    /// Whether a rule or a question about this one is about another one too.
+    /// True if a rule or a question about this resource covers `other` too.
     pub(super) fn covers(self, other: Self) -> bool {
         self == Self::Any || self == other
     }

@@ -1,4 +1,4 @@
-//! Takes connections and requests, asks the CA, and does what the rules say.
+//! Takes connections and requests, asks the CA, and applies the rules.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use super::journal::{Exchange, Journal};
 use crate::Authority;
 use crate::http::{Endpoint, Reply};
 
-/// What the relay and its connections share.
+/// State shared by the relay and its connections.
 pub(super) struct Shared {
     ca: Endpoint,
     rules: Mutex<Rules>,
@@ -79,7 +79,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) -> Result
                 return;
             };
             let service = service_fn(|request| answer(request, &shared));
-            // An error is a client that went, or a connection that was to end.
+            // An error is a client that disconnected, or a connection that was to end.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -108,7 +108,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Response<
     after(reply, &faults, shared)
 }
 
-/// What is done before the CA is asked: an answer, where it shall not be asked.
+/// Applies the faults of a request; returns a response if the CA must not be asked.
 async fn before(faults: &[Fault]) -> Result<Option<Reply>> {
     let mut made_up = None;
     for fault in faults {
@@ -123,7 +123,7 @@ async fn before(faults: &[Fault]) -> Result<Option<Reply>> {
     Ok(made_up)
 }
 
-/// Another answer with this one's nonce: that of the other is spent.
+/// Replaces the response by an older one, with this one's nonce: the older one's is spent.
 fn swap(reply: &mut Reply, other: Option<Reply>) {
     let Some(mut other) = other else { return };
     match reply.headers.remove("replay-nonce") {
@@ -133,7 +133,7 @@ fn swap(reply: &mut Reply, other: Option<Reply>) {
     *reply = other;
 }
 
-/// How an answer goes back.
+/// Applies the faults of a response.
 fn after(reply: Reply, faults: &[Fault], shared: &Shared) -> Result<Response<Body>> {
     let Reply { status, mut headers, body } = reply;
     headers.remove(header::CONTENT_LENGTH);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::scene::{Keeper, Scene, acme_error, key, options};
-use acme::custodian::Failure;
+use acme::delegate::Failure;
 use acme::issuance::{Beginning, issue};
 use acme::order::Order;
 use acme::scripted::{Certificate, Fault, Faults, Settings, Web};
@@ -311,7 +311,7 @@ fn with_a_tenth_of_the_requests_failing_most_issuances_still_succeed() {
         match scene.issue(&["a.example", "b.example"], None) {
             Ok(_) => issued += 1,
             Err(Failure::Acme(_)) => {}
-            Err(Failure::Custodian(error)) => panic!("seed {seed}: {error}"),
+            Err(Failure::Delegate(error)) => panic!("seed {seed}: {error}"),
         }
         assert!(scene.network.now_millis() > 0);
     }

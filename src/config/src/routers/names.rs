@@ -107,7 +107,8 @@ impl Names<'_> {
 
     /// True if the resolver has a challenge for the name. A resolver without any challenge is a mistake of its own.
     fn can_prove(&self, name: &str) -> bool {
-        self.resolver.is_none_or(|resolver| !resolver.has_challenges() || resolver.ways(name).next().is_some())
+        self.resolver
+            .is_none_or(|resolver| !resolver.has_challenges() || resolver.challenge_choices(name).next().is_some())
     }
 
     /// Removes names that occur earlier in the router's lists, or that a wildcard there covers; reports lists with too

@@ -1,15 +1,17 @@
 //! What is to be done now, and when to look again.
 //!
-//! A timetable is what the engine works with: built in one pass over all certificates when the wants change, then a
+//! A queue is what the engine works with: built in one pass over all certificates when the wants change, then a
 //! heap, so that a tick with nothing due costs one comparison. [`plan`] is one look at everything.
 
+mod census;
 mod due;
-mod issuers;
+mod fallbacks;
+
 mod known;
 mod overlap;
+mod queue;
 mod ready;
-mod tally;
-mod timetable;
+
 mod unwanted;
 
 use std::collections::HashSet;
@@ -19,10 +21,10 @@ use crate::records::Records;
 use crate::schedule::Schedule;
 use config::EngineOptions;
 pub use due::Due;
-pub(crate) use issuers::Chains;
+pub(crate) use fallbacks::Fallbacks;
 use protocol::{CertificateId, State};
+pub(crate) use queue::{CertificateQueue, Task};
 pub(crate) use ready::View;
-pub(crate) use timetable::{Task, Timetable};
 pub(crate) use unwanted::Departed;
 
 /// What is to be done.
@@ -52,13 +54,13 @@ pub fn plan(
 ) -> Plan {
     let records = Records::of(state.clone());
     let view = View::new(&records, schedule, options, now);
-    let (mut timetable, _) = Timetable::of(wants.to_vec(), &view, in_flight);
-    let census = timetable.census(&view);
+    let (mut queue, _) = CertificateQueue::of(wants.to_vec(), &view, in_flight);
+    let census = queue.census(&view);
     let mut due = Vec::new();
-    while let Some(task) = timetable.next(&view) {
+    while let Some(task) = queue.next(&view) {
         due.push(task.due);
     }
-    Plan { due, next_wake: timetable.due_at().into_iter().chain(timetable.outdated_at()).min(), census }
+    Plan { due, next_wake: queue.due_at().into_iter().chain(queue.outdated_at()).min(), census }
 }
 
 #[cfg(test)]

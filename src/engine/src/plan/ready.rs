@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::issuers::{Chains, Standing, turn};
+use super::fallbacks::{Fallbacks, Standing, turn};
 use crate::Why;
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
@@ -28,7 +28,7 @@ pub(crate) struct View<'a> {
     /// Seconds since 1970.
     pub(crate) now: i64,
     /// Which resolvers fall back to which.
-    pub(crate) chains: Option<&'a Chains<'a>>,
+    pub(crate) fallbacks: Option<&'a Fallbacks<'a>>,
     pub(crate) replacements: Option<&'a Replacements>,
     /// The resolvers whose CAs are to be left alone, and until when.
     pub(crate) pauses: Vec<(&'a str, i64)>,
@@ -44,7 +44,7 @@ impl<'a> View<'a> {
             schedule,
             options,
             now,
-            chains: None,
+            fallbacks: None,
             replacements: None,
             pauses: Vec::new(),
             is_complete: false,
@@ -75,7 +75,7 @@ impl<'a> View<'a> {
         'a: 'r,
     {
         let standing = |resolver: &str| self.standing(id, record, resolver);
-        let others = self.chains.map_or(&[][..], |chains| chains.behind(&id.resolver));
+        let others = self.fallbacks.map_or(&[][..], |fallbacks| fallbacks.of_resolver(&id.resolver));
         let (issuer, at) = turn(&id.resolver, others, standing, self.now);
         (at.max(record.map_or(i64::MIN, |record| self.renewal_at(record))), issuer)
     }
@@ -91,7 +91,7 @@ impl<'a> View<'a> {
             None => (0, i64::MIN),
         };
         let held = record.into_iter().flat_map(|record| &record.held).filter(|(name, _)| name == resolver);
-        let held = held.map(|(_, hold)| hold.until(self.now));
+        let held = held.map(|(_, cooldown)| cooldown.until(self.now));
         let paused = self.pauses.iter().filter(|(name, _)| *name == resolver).map(|(_, until)| *until);
         let not_before = held.chain(paused).chain([self.believed(retry_at)]).max().unwrap_or(i64::MIN);
         Standing { failures, not_before }

@@ -35,7 +35,7 @@ impl Departed {
                 departed.came_back(record);
             } else {
                 // Without its resolver nobody could renew it.
-                let is_lost = view.chains.is_some_and(|chains| !chains.knows(&record.id.resolver));
+                let is_lost = view.fallbacks.is_some_and(|fallbacks| !fallbacks.knows(&record.id.resolver));
                 departed.is_gone(record, is_lost || wanted_names.covers_all(&record.id.names), view.now);
             }
         }

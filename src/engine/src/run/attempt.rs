@@ -7,14 +7,14 @@ use acme::issuance::{Beginning, Issued, issue};
 use acme::{ChallengeType, Error, Host, Identifier};
 
 use super::at_ca::at_ca;
+use super::attempt_error::AttemptError;
+use super::delegate::AttemptDelegate;
 use super::event::Event;
-use super::keeper::Keeper;
 use super::outcome::{Course, Outcome};
 use super::pauses;
 use super::record::record;
 use super::rehearsal::rehearse;
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::plan::{Due, Task};
 use crate::vault::{Vault, VaultError};
 use protocol::{CertificateId, Permit, PermitRequest, Published};
@@ -24,11 +24,11 @@ const MAX_DETOURS: u32 = 3;
 
 /// How often another way to prove names is gone at once. There are four types of challenges; that names of one
 /// certificate need them one after the other happens no more often than this.
-const MAX_OTHER_WAYS: u32 = 8;
+const MAX_SWITCHES: u32 = 8;
 
 /// A try that has ended.
 pub(super) struct Ended {
-    /// Its place in the timetable.
+    /// Its place in the queue.
     pub(super) place: usize,
     pub(super) id: CertificateId,
     /// The resolver it was made with.
@@ -65,17 +65,17 @@ pub(super) async fn attempt<H: Host, V: Vault>(
             });
             Outcome::Issued(certificate)
         }
-        Err(Trouble::Held { until, why, whole_account }) => {
+        Err(AttemptError::Postponed { until, why, whole_account }) => {
             session.observer.notice(Event::Held { id: &id, issuer: &issuer, why: &acme::one_line(&why), until });
             if whole_account {
                 session.pause(until);
             }
-            Outcome::Held { until }
+            Outcome::Postponed { until }
         }
-        Err(Trouble::Overtaken) => Outcome::Overtaken,
-        Err(Trouble::VaultGone(error)) => Outcome::VaultGone(error),
-        Err(trouble) => match leave_alone(session, &id, &trouble).await {
-            Ok(()) => record(session, course, &trouble).await,
+        Err(AttemptError::LeadershipLost) => Outcome::LeadershipLost,
+        Err(AttemptError::VaultGone(error)) => Outcome::VaultGone(error),
+        Err(error) => match keep_pause(session, &id, &error).await {
+            Ok(()) => record(session, course, &error).await,
             Err(error) => Outcome::VaultGone(error),
         },
     };
@@ -88,7 +88,7 @@ async fn obtain<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
     course: &Course<'_>,
-) -> Result<(Published, Vec<ChallengeType>), Trouble> {
+) -> Result<(Published, Vec<ChallengeType>), AttemptError> {
     let Course { task, order, has_named_replaced, .. } = course;
     // What the task says was read in this one.
     let tenure = session.tenure.get();
@@ -96,59 +96,64 @@ async fn obtain<H: Host, V: Vault>(
     // An order of another CA, or of another account, means nothing to this one.
     order.borrow_mut().take_if(|order| order.ca_server != resolver.ca_server || order.issuer() != resolver.name);
     let names: Vec<Identifier> = id.names.iter().map(|name| Identifier::of(name)).collect();
-    let keeper = Keeper::new(session, id, order, false);
+    let delegate = AttemptDelegate::new(session, id, order, false);
     let renewal_id = task.stored.as_ref().and_then(|stored| stored.renewal_id.as_deref());
-    let (mut detours, mut other_ways, mut has_rehearsed) = (0_u32, 0_u32, false);
+    let (mut detours, mut switches, mut has_rehearsed) = (0_u32, 0_u32, false);
     let Issued { order, chains } = loop {
         let started = order.borrow().as_ref().map(at_ca);
-        let is_first = detours == 0 && other_ways == 0;
-        let is_first_order = started.is_none() && other_ways == 0 && !has_rehearsed;
+        let is_first = detours == 0 && switches == 0;
+        let is_first_order = started.is_none() && switches == 0 && !has_rehearsed;
         if is_first_order {
-            keeper.is_http_unserved.set(!finds_responder(session, id).await?);
+            delegate.is_http_unserved.set(!has_responder(session, id).await?);
         }
         let replaces = renewal_id.filter(|_| started.is_none() && !has_named_replaced.get());
         if is_first || started.is_none() {
-            ask_leave(session, task, Asked { places_order: started.is_none(), replaces: replaces.is_some() }, is_first)
-                .await?;
+            reserve(
+                session,
+                task,
+                Reservation { places_order: started.is_none(), replaces: replaces.is_some() },
+                is_first,
+            )
+            .await?;
         }
         if started.is_none() && session.vault.tenure() != tenure {
-            return Err(Trouble::Overtaken);
+            return Err(AttemptError::LeadershipLost);
         }
         if is_first_order {
             has_rehearsed = true;
-            rehearse(session, staging, task, &names, keeper.is_http_unserved.get()).await?;
+            rehearse(session, staging, task, &names, delegate.is_http_unserved.get()).await?;
         }
         let client = session.client().await?;
         let kid = client.kid();
         has_named_replaced.set(has_named_replaced.get() || replaces.is_some());
         let beginning = started.as_ref().map_or(Beginning::New(replaces), Beginning::Started);
-        let trouble = match issue(&client, &keeper, &names, beginning).await {
+        let error = match issue(&client, &delegate, &names, beginning).await {
             Ok(issued) => break issued,
-            Err(failure) => Trouble::from(failure),
+            Err(failure) => AttemptError::from(failure),
         };
-        course.refused.borrow_mut().extend(trouble.refused());
-        match trouble {
-            Trouble::Acme(Error::AccountLost(_)) if detours < MAX_DETOURS => {
+        course.refused.borrow_mut().extend(error.refused());
+        match error {
+            AttemptError::Acme(Error::AccountLost(_)) if detours < MAX_DETOURS => {
                 detours = detours.saturating_add(1);
                 session.register_again(&client, kid.as_deref()).await?;
             }
-            Trouble::Acme(Error::OrderLost { .. }) if started.is_some() && detours < MAX_DETOURS => {
+            AttemptError::Acme(Error::OrderLost { .. }) if started.is_some() && detours < MAX_DETOURS => {
                 detours = detours.saturating_add(1);
-                session.observer.notice(Event::Dropped { id, reason: &trouble.to_string() });
+                session.observer.notice(Event::Dropped { id, reason: &error.to_string() });
                 order.replace(None);
             }
-            trouble if keeper.knows_another_way(&trouble) && other_ways < MAX_OTHER_WAYS => {
-                other_ways = other_ways.saturating_add(1);
-                session.observer.notice(Event::OtherWay { id, reason: &trouble.to_string() });
-                if trouble.ends_order() {
+            error if delegate.can_switch_challenge(&error) && switches < MAX_SWITCHES => {
+                switches = switches.saturating_add(1);
+                session.observer.notice(Event::ChallengeSwitched { id, reason: &error.to_string() });
+                if error.ends_order() {
                     order.replace(None);
                 }
             }
-            trouble => {
-                if matches!(&trouble, Trouble::Acme(error) if error.is_of_profile()) {
+            error => {
+                if matches!(&error, AttemptError::Acme(error) if error.is_of_profile()) {
                     session.forget_directory().await;
                 }
-                return Err(trouble);
+                return Err(error);
             }
         }
     };
@@ -157,22 +162,22 @@ async fn obtain<H: Host, V: Vault>(
         let (offered, failures) = (&published.other_chains, &chains.failures);
         session.observer.notice(Event::DefaultChain { id, preferred, offered, failures });
     }
-    Ok((published, keeper.proved_by()))
+    Ok((published, delegate.proved_by()))
 }
 
 /// What leave is asked for: whether an order will be placed, and whether it will name the certificate it replaces.
-struct Asked {
+struct Reservation {
     places_order: bool,
     replaces: bool,
 }
 
 /// Asks whether the CA may be asked. In the midst of a try a refusal is a failure like any other.
-async fn ask_leave<H: Host, V: Vault>(
+async fn reserve<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     task: &Task,
-    Asked { places_order, replaces }: Asked,
+    Reservation { places_order, replaces }: Reservation,
     is_first: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     let resolver = session.resolver;
     let request = PermitRequest {
         certificate: task.due.id.clone(),
@@ -181,29 +186,29 @@ async fn ask_leave<H: Host, V: Vault>(
         limits: resolver.limits,
         places_order,
         renews: task.stored.is_some(),
-        replaces: replaces && session.tells_renewals().await,
+        replaces: replaces && session.supports_ari().await,
     };
     let Permit { granted, until, why, whole_account } = session.vault.permit(request).await?;
     if granted {
         return Ok(());
     }
     if is_first {
-        return Err(Trouble::Held { until, why, whole_account });
+        return Err(AttemptError::Postponed { until, why, whole_account });
     }
     let seconds = until.saturating_sub(session.host.now_millis().div_euclid(1000));
-    Err(Trouble::Limited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
+    Err(AttemptError::RateLimited { wait: Duration::from_secs(u64::try_from(seconds).unwrap_or_default()), why })
 }
 
 /// Keeps what the CA asks to be left alone with.
-async fn leave_alone<H: Host, V: Vault>(
+async fn keep_pause<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     id: &CertificateId,
-    trouble: &Trouble,
+    error: &AttemptError,
 ) -> Result<(), VaultError> {
     let whose = (session.resolver.name.as_str(), session.resolver.ca_server.as_str());
     // The next whole second, so that no wait becomes shorter.
     let now = session.host.now_millis().saturating_add(999).div_euclid(1000);
-    let Some(pause) = pauses::asked_for(trouble, id, whose, session.config.engine.retry_min, now) else {
+    let Some(pause) = pauses::asked_for(error, id, whose, session.config.engine.retry_min, now) else {
         return Ok(());
     };
     if pause.names.is_empty() {
@@ -218,16 +223,19 @@ async fn leave_alone<H: Host, V: Vault>(
 
 /// Whether the CA can find an answer at the entry point of `httpChallenge`, where there is one. An order whose names
 /// nobody can prove is not started: the CA would count it.
-async fn finds_responder<H: Host, V: Vault>(session: &Session<'_, H, V>, id: &CertificateId) -> Result<bool, Trouble> {
+async fn has_responder<H: Host, V: Vault>(
+    session: &Session<'_, H, V>,
+    id: &CertificateId,
+) -> Result<bool, AttemptError> {
     let resolver = session.resolver;
-    if let Some(name) = id.names.iter().find(|name| resolver.ways(name).next().is_none()) {
-        return Err(Trouble::Unprovable { name: name.clone() });
+    if let Some(name) = id.names.iter().find(|name| resolver.challenge_choices(name).next().is_none()) {
+        return Err(AttemptError::NoUsableChallenge { name: name.clone() });
     }
     let Some(http) = &resolver.http_challenge else { return Ok(true) };
     let Some(served) = session.vault.unserved(&http.entry_point).await else { return Ok(true) };
-    let is_needed = |name: &String| resolver.ways(name).all(|way| way.kind == ChallengeType::Http01);
+    let is_needed = |name: &String| resolver.challenge_choices(name).all(|choice| choice.kind == ChallengeType::Http01);
     if id.names.iter().any(is_needed) {
-        return Err(Trouble::Unserved { entry_point: http.entry_point.clone(), served });
+        return Err(AttemptError::NoResponder { entry_point: http.entry_point.clone(), served });
     }
     Ok(false)
 }

@@ -122,7 +122,7 @@ pub enum Event<'a> {
         durable: bool,
     },
     /// A name could not be proved, and is tried in another way at once.
-    OtherWay {
+    ChallengeSwitched {
         /// Which certificate.
         id: &'a CertificateId,
         /// What happened, in one escaped line.
@@ -134,7 +134,7 @@ pub enum Event<'a> {
         took_millis: i64,
     },
     /// The CA could not be asked when to renew a certificate, or its answer made no sense.
-    NotTold {
+    AriUnavailable {
         /// Which certificate.
         id: &'a CertificateId,
         /// What happened, in one escaped line.

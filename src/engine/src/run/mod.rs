@@ -3,23 +3,27 @@
 //! It keeps nothing that the vault does not have: dropped at any moment and started again, here or elsewhere, it goes
 //! on where it was. One certificate's failure never holds up another's.
 
-mod agenda;
-mod asks;
+mod ari;
+mod ari_queue;
+
 mod at_ca;
 mod attempt;
-mod chores;
+mod attempt_error;
+mod background;
+
+mod delegate;
 mod event;
-mod inquiries;
-mod keeper;
+mod failed_challenges;
+
 mod outcome;
 mod pauses;
 mod record;
 mod rehearsal;
+mod scheduler;
 mod session;
-mod trouble;
+
 mod unsaved;
 mod wants;
-mod ways;
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -31,16 +35,16 @@ use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::vault::{Vault, VaultError};
-use crate::{mended, restart};
-use agenda::Agenda;
+use crate::{fingerprint, restart};
 use attempt::{Ended, attempt};
-use chores::{Chore, Done};
+use background::{BackgroundDone, BackgroundTask};
 use config::{Config, Resolver};
 pub use event::{Census, Event, Observer, Why};
+use failed_challenges::FailedChallenges;
 use outcome::Outcome;
+use scheduler::Scheduler;
 use session::Session;
 pub use wants::WantsFeed;
-use ways::Failures;
 
 /// The most tries that wait for DNS beside those at work: a slow provider must not hold up others, and their state is
 /// some kilobytes each.
@@ -60,7 +64,7 @@ pub async fn run<H: Host, V: Vault>(
         Ok(state) => state,
         Err(error) => return error,
     };
-    mended::lift_waits(&mut state, config);
+    fingerprint::lift_waits(&mut state, config);
     restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
     let parked = Cell::new(0_usize);
     let test_systems: Vec<Resolver> = config.resolvers.iter().filter_map(test_system).collect();
@@ -68,7 +72,7 @@ pub async fn run<H: Host, V: Vault>(
     let mut stagings: Vec<Session<'_, H, V>> = Vec::new();
     for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
         for resolver in resolvers {
-            let failures = Failures::of(&resolver.name, &state);
+            let failures = FailedChallenges::of(&resolver.name, &state);
             sessions.push(Session::new(config, resolver, host, vault, observer, failures, (&parked, &tenure)));
         }
     }
@@ -76,71 +80,71 @@ pub async fn run<H: Host, V: Vault>(
     let session_of = |name: &str| sessions.iter().find(|session| session.resolver.name == name);
     let staging_of = |name: &str| stagings.iter().find(|session| session.resolver.name == name);
 
-    let mut agenda = Agenda::new(config, state, feed, observer, host.now_millis());
-    agenda.tell_of_other_cas();
+    let mut scheduler = Scheduler::new(config, state, feed, observer, host.now_millis());
+    scheduler.report_other_cas();
     let mut running = FuturesUnordered::new();
-    let mut chores = FuturesUnordered::new();
+    let mut background = FuturesUnordered::new();
     loop {
         let now = host.now_millis();
-        agenda.look(now, || host.now_millis());
+        scheduler.refresh(now, || host.now_millis());
         if feed.take_stale() || vault.tenure() != tenure.get() {
-            agenda.is_read_again = true;
+            scheduler.is_reloading = true;
             tenure.set(vault.tenure());
-            chores.push(chores::carry_out(Chore::Read { vault }));
+            background.push(background::perform(BackgroundTask::Read { vault }));
         }
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         while running.len() < most
-            && let Some(task) = agenda.next_task(now, pauses(&sessions, now))
+            && let Some(task) = scheduler.next_task(now, pauses(&sessions, now))
         {
             let Some(session) = session_of(&task.issuer) else { continue };
             task.announce(observer);
             running.push(attempt(session, staging_of(&task.issuer), task));
         }
-        while chores.len() < asks::AT_ONCE
-            && let Some((place, serial, issuer, renewal_id)) = agenda.next_ask(now)
+        while background.len() < ari::AT_ONCE
+            && let Some((place, serial, issuer, renewal_id)) = scheduler.next_ari_query(now)
         {
             let Some(session) = session_of(issuer) else { continue };
             let until = session.paused_until();
             if until > now.div_euclid(1000) {
-                agenda.ask_later(place, until);
+                scheduler.postpone_ari_query(place, until);
                 continue;
             }
             let (serial, renewal_id) = (serial.to_owned(), renewal_id.to_owned());
-            chores.push(chores::carry_out(Chore::Ask { session, place, serial, renewal_id }));
+            background.push(background::perform(BackgroundTask::Ask { session, place, serial, renewal_id }));
         }
-        if let Some(unsaved) = agenda.take_unsaved(now) {
-            chores.push(chores::carry_out(Chore::Save { vault, unsaved }));
+        if let Some(unsaved) = scheduler.take_unsaved(now) {
+            background.push(background::perform(BackgroundTask::Save { vault, unsaved }));
         }
 
-        let alarm = pin!(host.sleep(agenda.rest(now)));
-        let other_wants = pin!(agenda.other_wants());
+        let alarm = pin!(host.sleep(scheduler.idle_time(now)));
+        let wants_changed = pin!(scheduler.wants_changed());
         let has_room = || parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders) > most;
         // Whoever parks does so while the running tries are polled, which is just before this.
         let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
-        let waking = select(room, select(alarm, other_wants));
-        match select(pin!(next(&mut running)), select(pin!(next(&mut chores)), waking)).await {
+        let waking = select(room, select(alarm, wants_changed));
+        match select(pin!(next(&mut running)), select(pin!(next(&mut background)), waking)).await {
             Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
             Either::Left((ended, _)) => {
                 // What was read while it ran left out what it was at.
-                if matches!(ended.outcome, Outcome::Overtaken) {
+                if matches!(ended.outcome, Outcome::LeadershipLost) {
                     feed.distrust();
                 }
-                agenda.settle(ended, host.now_millis());
+                scheduler.attempt_ended(ended, host.now_millis());
             }
-            Either::Right((Either::Left((Done::Told { place, serial, told }, _)), _)) => {
-                agenda.told(place, &serial, told, host.now_millis(), host.random());
+            Either::Right((Either::Left((BackgroundDone::Answered { place, serial, answer }, _)), _)) => {
+                scheduler.ari_answered(place, &serial, answer, host.now_millis(), host.random());
             }
-            Either::Right((Either::Left((Done::Read(Ok(mut state)), _)), _)) => {
-                mended::lift_waits(&mut state, config);
+            Either::Right((Either::Left((BackgroundDone::Read(Ok(mut state)), _)), _)) => {
+                fingerprint::lift_waits(&mut state, config);
                 restart::shorten_waits(&mut state, &config.engine, host.now_millis().div_euclid(1000));
-                agenda.read_again(state);
+                scheduler.reload(state);
             }
-            Either::Right((Either::Left((Done::Read(Err(error)), _)), _)) => return error,
-            Either::Right((Either::Left((Done::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
+            Either::Right((Either::Left((BackgroundDone::Read(Err(error)), _)), _)) => return error,
+            Either::Right((Either::Left((BackgroundDone::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
                 return error;
             }
             // What is refused would be again; without it the CA is asked once more than it need be.
-            Either::Right((Either::Left((Done::Saved(_), _)) | Either::Right(_), _)) => {}
+            Either::Right((Either::Left((BackgroundDone::Saved(_), _)) | Either::Right(_), _)) => {}
         }
     }
 }

@@ -11,11 +11,11 @@ pub(super) enum Outcome {
     /// It failed; so it is stored. The order, if it can be gone on with.
     Failed { attempt: Attempt, order: Option<Order> },
     /// The CA may not be asked before this time, seconds since 1970; it was not.
-    Held { until: i64 },
+    Postponed { until: i64 },
     /// A certificate is being served.
     Issued(StoredCertificate),
     /// Somebody else may have placed an order for it meanwhile, so this one did not. What is stored has to be read again.
-    Overtaken,
+    LeadershipLost,
     /// The vault is away, so nothing can be done at all.
     VaultGone(VaultError),
 }

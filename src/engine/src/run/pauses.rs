@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use acme::Error;
 
-use super::trouble::Trouble;
+use super::attempt_error::AttemptError;
 use protocol::{CertificateId, Pause};
 
 /// What the trouble asks for, if anything: 429 always, 503 where it comes with `Retry-After`. `at_least` is the wait
 /// where the CA names none; `now` is in seconds since 1970.
 pub(super) fn asked_for(
-    trouble: &Trouble,
+    error: &AttemptError,
     id: &CertificateId,
     (issuer, ca_server): (&str, &str),
     at_least: Duration,
     now: i64,
 ) -> Option<Pause> {
-    let Trouble::Acme(Error::Refused { endpoint, problem }) = trouble else { return None };
+    let AttemptError::Acme(Error::Refused { endpoint, problem }) = error else { return None };
     let is_limit = problem.is("rateLimited") || problem.status == 429;
     let wait = match problem.retry_after {
         Some(asked) if is_limit || problem.status == 503 => asked.max(at_least),
@@ -30,7 +30,7 @@ pub(super) fn asked_for(
         return None;
     }
     let until = now.saturating_add(i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
-    let (issuer, ca_server, why) = (issuer.to_owned(), ca_server.to_owned(), trouble.to_string());
+    let (issuer, ca_server, why) = (issuer.to_owned(), ca_server.to_owned(), error.to_string());
     Some(Pause { issuer, ca_server, names: said, until, why })
 }
 
@@ -68,8 +68,8 @@ mod tests {
     fn pause(endpoint: &'static str, problem: Problem, names: &[&str]) -> Option<Pause> {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         let id = CertificateId { resolver: "le".into(), names };
-        let trouble = Trouble::Acme(Error::Refused { endpoint, problem });
-        asked_for(&trouble, &id, ("le", "https://ca.example/directory"), MINUTE, 1_000)
+        let error = AttemptError::Acme(Error::Refused { endpoint, problem });
+        asked_for(&error, &id, ("le", "https://ca.example/directory"), MINUTE, 1_000)
     }
 
     fn limited(detail: &str, seconds: Option<u64>) -> Problem {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use acme::Host;
 
+use super::attempt_error::AttemptError;
 use super::event::Event;
 use super::outcome::{Course, Outcome};
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::backoff;
-use crate::mended::fingerprint;
+use crate::fingerprint::fingerprint;
 use crate::restart::{Before, permanent};
 use crate::vault::{Vault, VaultError};
 use protocol::{Attempt, FallbackAttempt};
@@ -18,10 +18,10 @@ use protocol::{Attempt, FallbackAttempt};
 pub(super) async fn record<H: Host, V: Vault>(
     session: &Session<'_, H, V>,
     course: Course<'_>,
-    trouble: &Trouble,
+    error: &AttemptError,
 ) -> Outcome {
     let Course { task, order, refused, has_named_replaced } = course;
-    let (id, class) = (&task.due.id, trouble.class());
+    let (id, class) = (&task.due.id, error.class());
     let before = task.attempt.clone().unwrap_or_default();
     let is_own = id.resolver == task.issuer;
     let failures = failures_with(&before, is_own, &task.issuer).saturating_add(1);
@@ -38,8 +38,8 @@ pub(super) async fn record<H: Host, V: Vault>(
     refused.retain(|name| id.names.contains(name));
     let mut attempt = Attempt {
         certificate: id.clone(),
-        reason: trouble.to_string(),
-        order_is_dead: trouble.ends_order(),
+        reason: error.to_string(),
+        order_is_dead: error.ends_order(),
         has_named_replaced: has_named_replaced.get(),
         failed_challenges: session.failures.of_names(&id.names),
         issuer: session.resolver.issuer_of(id),
@@ -62,7 +62,7 @@ pub(super) async fn record<H: Host, V: Vault>(
             permanent,
         });
     }
-    let (class, reason) = (trouble.label(), attempt.reason.as_str());
+    let (class, reason) = (error.label(), attempt.reason.as_str());
     session.observer.notice(Event::Failed { id, class, reason, failures, retry_in });
     match session.vault.save_attempt(attempt.clone()).await {
         Err(error @ VaultError::Unavailable(_)) => Outcome::VaultGone(error),

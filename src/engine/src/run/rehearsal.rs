@@ -4,11 +4,11 @@ use std::cell::RefCell;
 
 use acme::{Host, Identifier, issuance};
 
+use super::attempt_error::AttemptError;
+use super::delegate::AttemptDelegate;
 use super::event::Event;
-use super::keeper::Keeper;
 use super::record::failures_with;
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::plan::Task;
 use crate::vault::Vault;
 
@@ -23,21 +23,21 @@ pub(super) async fn rehearse<H: Host, V: Vault>(
     task: &Task,
     names: &[Identifier],
     is_http_unserved: bool,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     let id = &task.due.id;
     let failures =
         task.attempt.as_ref().map_or(0, |attempt| failures_with(attempt, id.resolver == task.issuer, &task.issuer));
     let Some(staging) = staging.filter(|_| failures >= AFTER_FAILURES) else { return Ok(()) };
     let order = RefCell::new(None);
-    let keeper = Keeper::new(staging, id, &order, is_http_unserved);
-    let trial = async { Ok::<_, Trouble>(issuance::rehearse(&*staging.client().await?, &keeper, names).await?) };
+    let delegate = AttemptDelegate::new(staging, id, &order, is_http_unserved);
+    let trial = async { Ok::<_, AttemptError>(issuance::rehearse(&*staging.client().await?, &delegate, names).await?) };
     match trial.await {
         Ok(()) => {
             session.observer.notice(Event::Rehearsed { id });
             Ok(())
         }
-        Err(trouble @ Trouble::VaultGone(_)) => Err(trouble),
-        Err(trouble) if trouble.is_of_names() => Err(Trouble::Rehearsal(Box::new(trouble))),
+        Err(error @ AttemptError::VaultGone(_)) => Err(error),
+        Err(error) if error.is_of_names() => Err(AttemptError::Rehearsal(Box::new(error))),
         Err(_) => Ok(()),
     }
 }

@@ -11,10 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::lock::Mutex;
 
+use super::attempt_error::AttemptError;
 use super::event::{Event, Observer};
-use super::trouble::Trouble;
-use super::ways::Failures;
-use crate::hold::Hold;
+use super::failed_challenges::FailedChallenges;
+use crate::cooldown::Cooldown;
 use crate::vault::Vault;
 use config::{Config, Eab, Resolver};
 use protocol::Registration;
@@ -29,14 +29,14 @@ pub(super) struct Session<'a, H, V> {
     pub(super) host: &'a H,
     pub(super) vault: &'a V,
     pub(super) observer: &'a dyn Observer,
-    /// The ways to prove names that have failed.
-    pub(super) failures: Failures,
+    /// The choices to prove names that have failed.
+    pub(super) failures: FailedChallenges,
     /// How many tries of all resolvers wait for DNS.
     pub(super) parked: &'a Cell<usize>,
     /// The vault's tenure when it was last read.
     pub(super) tenure: &'a Cell<u64>,
     /// Until when the CA is to be left alone.
-    paused: Cell<Hold>,
+    paused: Cell<Cooldown>,
     /// How many connections have failed.
     failed: Cell<u64>,
     state: Mutex<State<'a, H>>,
@@ -47,7 +47,7 @@ struct State<'a, H> {
     ca: Option<(Ca, i64)>,
     client: Option<Rc<Client<&'a H>>>,
     /// The last failure, if no connection has succeeded since: orders that were waiting for it share it.
-    trouble: Option<Trouble>,
+    last_error: Option<AttemptError>,
 }
 
 impl<'a, H: Host, V: Vault> Session<'a, H, V> {
@@ -57,37 +57,37 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         host: &'a H,
         vault: &'a V,
         observer: &'a dyn Observer,
-        failures: Failures,
+        failures: FailedChallenges,
         (parked, tenure): (&'a Cell<usize>, &'a Cell<u64>),
     ) -> Self {
-        let state = Mutex::new(State { ca: None, client: None, trouble: None });
-        let (paused, failed) = (Cell::new(Hold::NONE), Cell::new(0));
+        let state = Mutex::new(State { ca: None, client: None, last_error: None });
+        let (paused, failed) = (Cell::new(Cooldown::NONE), Cell::new(0));
         Self { resolver, config, host, vault, observer, failures, parked, tenure, paused, failed, state }
     }
 
     /// The CA, without an account.
-    pub(super) async fn ca(&self) -> Result<Ca, Trouble> {
+    pub(super) async fn ca(&self) -> Result<Ca, AttemptError> {
         self.known(&mut *self.state.lock().await).await
     }
 
     /// Whether the CA tells when to renew, as far as is known.
-    pub(super) async fn tells_renewals(&self) -> bool {
+    pub(super) async fn supports_ari(&self) -> bool {
         let state = self.state.lock().await;
         state.ca.as_ref().is_none_or(|(ca, _)| ca.directory.renewal_info.is_some())
     }
 
     /// A client with a registered account. Orders that ask at once wait for one connection, and share its failure.
-    pub(super) async fn client(&self) -> Result<Rc<Client<&'a H>>, Trouble> {
+    pub(super) async fn client(&self) -> Result<Rc<Client<&'a H>>, AttemptError> {
         // Counted, not timed: of a clock that has been set back every failure would be one of the future.
         let failed_before = self.failed.get();
         let mut state = self.state.lock().await;
         if self.failed.get() != failed_before
-            && let Some(trouble) = &state.trouble
+            && let Some(error) = &state.last_error
         {
-            return Err(trouble.clone());
+            return Err(error.clone());
         }
         let connected = self.connected(&mut state).await;
-        state.trouble = connected.as_ref().err().cloned();
+        state.last_error = connected.as_ref().err().cloned();
         if connected.is_err() {
             self.failed.set(self.failed.get().wrapping_add(1));
         }
@@ -95,7 +95,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     }
 
     /// The client there is, or a new one where the CA's directory had to be fetched anew.
-    async fn connected(&self, state: &mut State<'a, H>) -> Result<Rc<Client<&'a H>>, Trouble> {
+    async fn connected(&self, state: &mut State<'a, H>) -> Result<Rc<Client<&'a H>>, AttemptError> {
         let ca = self.known(state).await?;
         if let Some(client) = &state.client {
             return Ok(client.clone());
@@ -105,7 +105,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         Ok(client)
     }
 
-    async fn known(&self, state: &mut State<'a, H>) -> Result<Ca, Trouble> {
+    async fn known(&self, state: &mut State<'a, H>) -> Result<Ca, AttemptError> {
         let lifetime = i64::try_from(DIRECTORY_LIFETIME.as_millis()).unwrap_or(i64::MAX);
         let now = self.host.now_millis();
         if let Some((ca, since)) = &state.ca
@@ -125,7 +125,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         &self,
         client: &Client<&'a H>,
         refused_kid: Option<&str>,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), AttemptError> {
         let _one_at_a_time = self.state.lock().await;
         if client.kid().as_deref() == refused_kid {
             self.register(client, true).await?;
@@ -136,7 +136,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
     /// Leaves the CA alone until then, seconds since 1970.
     pub(super) fn pause(&self, until: i64) {
         let now = self.host.now_millis().div_euclid(1000);
-        self.paused.set(Hold::new(until.max(self.paused_until()), now));
+        self.paused.set(Cooldown::new(until.max(self.paused_until()), now));
     }
 
     /// Until when the CA is to be left alone, seconds since 1970.
@@ -149,11 +149,11 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         self.state.lock().await.ca = None;
     }
 
-    async fn connect(&self, ca: Ca) -> Result<Client<&'a H>, Trouble> {
+    async fn connect(&self, ca: Ca) -> Result<Client<&'a H>, AttemptError> {
         let resolver = self.resolver;
         let account = self.vault.account(resolver).await?;
         let key = account_key(&account).ok_or_else(|| {
-            Trouble::Vault(format!("the account key of resolver {} is no P-256 key in base64url", resolver.name))
+            AttemptError::Vault(format!("the account key of resolver {} is no P-256 key in base64url", resolver.name))
         })?;
         let client = Client::new(self.host, ca, key, account.url.clone(), self.options());
         if account.url.is_none() {
@@ -170,7 +170,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
     /// Registers the client's key. With `known`, the CA may have an account of it already (its answer to an earlier
     /// newAccount was lost, say), so it is looked for first (RFC 8555 §7.3.1), and only made when there is none.
-    async fn register(&self, client: &Client<&'a H>, known: bool) -> Result<(), Trouble> {
+    async fn register(&self, client: &Client<&'a H>, known: bool) -> Result<(), AttemptError> {
         let eab = self.resolver.eab.as_ref();
         if eab.is_none() && account::needs_binding(client) {
             return Err(Error::ExternalAccountRequired.into());
@@ -192,7 +192,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         self.save(registered).await
     }
 
-    async fn bind(&self, client: &Client<&'a H>, eab: &Eab) -> Result<Binding, Trouble> {
+    async fn bind(&self, client: &Client<&'a H>, eab: &Eab) -> Result<Binding, AttemptError> {
         let unsigned = Unsigned::new(client, &eab.kid);
         let mac = self.vault.bind(self.resolver, eab, &unsigned.signing_input()).await?;
         Ok(unsigned.signed(&mac))
@@ -210,7 +210,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
         }
     }
 
-    async fn save(&self, account: account::Account) -> Result<(), Trouble> {
+    async fn save(&self, account: account::Account) -> Result<(), AttemptError> {
         let resolver = self.resolver;
         self.observer.notice(Event::AccountReady { resolver: &resolver.name, url: &account.url });
         let registration = Registration {

@@ -51,7 +51,7 @@ fn a_way_that_fails_for_a_name_is_followed_by_the_next_at_once_and_not_gone_agai
     let expected =
         ["a.example by tls-alpn-01", "a.example by http-01", "a.example by dns-01", "b.example by tls-alpn-01"];
     assert_eq!(answered(&scene), expected);
-    assert!(note(&scene, "OtherWay").contains("a.example: tls-alpn-01: unauthorized"));
+    assert!(note(&scene, "ChallengeSwitched").contains("a.example: tls-alpn-01: unauthorized"));
     assert!(note(&scene, "Issued").contains("challenges: [Dns01]"), "those that failed have proved nothing");
     assert!(scene.keeper.attempts.borrow().is_empty(), "nothing counts as a failure while a way is left");
     scene.keeper.answered.borrow_mut().clear();

@@ -1,8 +1,8 @@
 //! The links of a chain (RFC 5280 §6.1): each certificate is issued by the next, up to a root where one is sent.
 //!
-//! Promises: a signature that is wrong refuses a chain, one that can't be checked here does not. Refuses too what can't be
-//! a chain: the next one has another name than the issuer, or is no CA's. Whatever follows a root is of no use to
-//! anybody, and harmless.
+//! Promises: a wrong signature refuses a chain; a signature of an algorithm unknown here does not. Refuses also what
+//! can't be a chain: the next certificate has another name than the issuer, or is no CA's. Certificates after a root
+//! are of no use, and harmless.
 
 use x509_parser::certificate::X509Certificate;
 use x509_parser::x509::{AttributeTypeAndValue, X509Name, X509Version};
@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use crate::Pair;
 use crate::signature::{Signed, Unverified};
 
-/// Judges the links of a pair's chain. Where nobody here can tell, that is a line of the log.
+/// Judges the links of a pair's chain, and logs those that can't be judged here.
 pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
     let mut unchecked = Vec::new();
     let chain: Vec<X509Certificate<'_>> = pair.chain.iter().map(parsed).collect::<Result<_, _>>()?;
@@ -45,18 +45,19 @@ pub(super) fn is_root(certificate: &X509Certificate<'_>) -> bool {
     is_ca(certificate) && are_same(certificate.issuer(), certificate.subject())
 }
 
-/// Roots of before version 3 have no extension that could say so; whoever has one trusts it by name.
+/// True for a CA's certificate. Roots of before version 3 have no extension that could say so; whoever has one trusts
+/// it by name.
 fn is_ca(certificate: &X509Certificate<'_>) -> bool {
     let is_old_root = certificate.version() == X509Version::V1 && are_same(certificate.issuer(), certificate.subject());
     is_old_root || certificate.basic_constraints().ok().flatten().is_some_and(|constraints| constraints.value.ca)
 }
 
-/// Names are the same whatever kind of string each part is, whatever its case and its spaces (RFC 5280 §7.1).
+/// True for equal names: the kind of string, case and spaces of each part don't count (RFC 5280 §7.1).
 fn are_same(one: &X509Name<'_>, other: &X509Name<'_>) -> bool {
     one.as_raw() == other.as_raw() || folded(one).is_some_and(|one| folded(other) == Some(one))
 }
 
-/// The parts of a name, each with its type, by their order; none when one is no text.
+/// The parts of a name in order, each with its type; `None` when a part is not text.
 fn folded(name: &X509Name<'_>) -> Option<Vec<Vec<(String, String)>>> {
     let part = |part: &AttributeTypeAndValue<'_>| {
         let text = part.as_str().ok()?.to_lowercase();
@@ -115,7 +116,7 @@ mod tests {
         let root = of_ca(printable("CA")).self_signed(&key).unwrap().pem();
         let stray = of_ca(printable("stray")).self_signed(&other).unwrap().pem();
         judged(of_ca(printable("CA")), &key, &[root.clone(), stray.clone()]).unwrap();
-        // But nothing may stand between.
+        // But no certificate may stand between.
         judged(of_ca(printable("CA")), &key, &[stray, root]).unwrap_err();
     }
 }

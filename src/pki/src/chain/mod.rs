@@ -1,8 +1,8 @@
-//! Whether a chain from a CA may be served, and what is in it.
+//! Chains from a CA: their verification before they are served, and the facts read from them.
 //!
-//! Promises: nothing is published that a visitor would be refused by: wrong key, missing names, out of its dates, a
-//! chain in which a certificate is not signed by the next. Refuses: to decide whom to trust, and what a signature of an
-//! algorithm is worth that is not known here; the visitor does.
+//! Promises: no chain is published that visitors would refuse: wrong key, missing names, outside its dates, a
+//! certificate not signed by the next. Refuses: to decide whom to trust, and to judge signatures of algorithms unknown
+//! here; the visitor does.
 
 mod links;
 mod parsed;
@@ -24,13 +24,13 @@ use x509_parser::public_key::PublicKey;
 use crate::secret::Secret;
 use crate::{Name, Pair, PairError};
 
-/// How far the CA's clock may be ahead of ours, in seconds.
+/// Tolerated lead of the CA's clock over ours, in seconds.
 const CLOCK_SKEW: i64 = 60;
 
-/// Takes a chain for an order, or says why not.
+/// Verifies a chain that an order produced.
 ///
 /// # Errors
-/// When it can't be served for these names.
+/// When the chain can't be served for these names.
 pub fn verify(chain_pem: &str, key: &Secret, names: &[String], now: i64) -> Result<Pair, Refusal> {
     if chain_pem.len() > MAX_CHAIN_BYTES {
         return Err(Refusal::TooLarge(chain_pem.len()));
@@ -47,16 +47,16 @@ pub fn verify(chain_pem: &str, key: &Secret, names: &[String], now: i64) -> Resu
     Ok(pair)
 }
 
-/// Takes a pair that was made elsewhere, whatever its dates, or says why it can't be served for these names.
+/// Verifies a pair that was made elsewhere, whatever its dates.
 ///
 /// # Errors
-/// When it does not cover them, or its chain is broken.
+/// When the pair does not cover the names, or its chain is broken.
 pub fn verify_undated(pair: &Pair, names: &[String]) -> Result<(), Refusal> {
     verify_names(pair, names)?;
     links::verify(pair)
 }
 
-/// Whether this PEM is the chain of this pair.
+/// True if this PEM is the chain of this pair.
 pub fn is_same(pair: &Pair, chain_pem: &str) -> bool {
     let other: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
     other.is_ok_and(|other| other == pair.chain)
@@ -82,8 +82,8 @@ pub fn is_self_signed(pair: &Pair) -> bool {
     X509Certificate::from_der(leaf).is_ok_and(|(_, leaf)| leaf.issuer().as_raw() == leaf.subject().as_raw())
 }
 
-/// The common name of the issuer of a chain's root, or of its last certificate where it has none: the root that it leads
-/// to, in most chains. Empty where there is none.
+/// The common name of the issuer of a chain's root, or of its last certificate where the chain has no root: in most
+/// chains the root that it leads to. Empty where there is none.
 pub fn root_name(chain_pem: &str) -> String {
     let mut name = String::new();
     for der in CertificateDer::pem_slice_iter(chain_pem.as_bytes()).filter_map(Result::ok) {
@@ -97,7 +97,7 @@ pub fn root_name(chain_pem: &str) -> String {
     name
 }
 
-/// What is in a certificate, for the engine and for people.
+/// The facts of a certificate, for the engine and for people.
 ///
 /// # Errors
 /// When the pair's leaf can't be read.
@@ -116,8 +116,8 @@ pub fn facts(id: protocol::CertificateId, pair: &Pair) -> Result<protocol::Store
     })
 }
 
-/// By which the CA is asked when to renew it (RFC 9773 §4.1): the key identifier of its authority and the bytes of its
-/// serial number in DER, the zero that keeps it positive too, each in base64url.
+/// The identifier by which the CA is asked when to renew a certificate (RFC 9773 §4.1): its authority key identifier
+/// and its serial number in DER (with the leading zero that keeps it positive), each in base64url.
 fn renewal_id(leaf: &X509Certificate<'_>) -> Option<String> {
     let authority = leaf.extensions().iter().find_map(|extension| match extension.parsed_extension() {
         ParsedExtension::AuthorityKeyIdentifier(authority) => authority.key_identifier.as_ref(),
@@ -140,12 +140,12 @@ pub fn serial_text(raw: &[u8]) -> String {
     hex::encode(significant)
 }
 
-/// By Traefik's names, also for types that we don't make but users bring.
+/// The key type by Traefik's names, also for types that we don't make but users bring.
 fn key_type(leaf: &X509Certificate<'_>) -> String {
     match leaf.public_key().parsed() {
         Ok(PublicKey::EC(point)) if point.key_size() == 256 => KeyType::Ec256.as_str().to_owned(),
         Ok(PublicKey::EC(point)) if point.key_size() == 384 => KeyType::Ec384.as_str().to_owned(),
-        // In whole bytes, it is 528.
+        // 521 bits in whole bytes.
         Ok(PublicKey::EC(point)) if point.key_size() == 528 => "EC521".to_owned(),
         Ok(PublicKey::EC(point)) => format!("EC{}", point.key_size()),
         Ok(PublicKey::RSA(rsa)) => format!("RSA{}", rsa.key_size()),
@@ -298,7 +298,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         assert_eq!(why(format!("{leaf}{}", twin.pem)), (1, "the next one's key did not sign it"));
     }
 
-    /// F2: of all curves and hashes that CAs have; `signature` has the others.
+    /// F2: the rarest of the curves and hashes that CAs use; `signature` tests the others.
     #[test]
     fn a_chain_of_a_ca_with_a_key_of_521_bits_is_taken_and_a_wrong_signature_in_it_is_not() {
         for algorithm in [&PKCS_ECDSA_P521_SHA256, &PKCS_ECDSA_P521_SHA512] {
@@ -311,7 +311,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         }
     }
 
-    /// The same chain, its signature said to be of another algorithm: whether it is right nobody here can tell.
+    /// The same chain, its signature declared to be of another algorithm: nobody here can tell whether it is right.
     #[test]
     fn a_signature_of_an_algorithm_that_is_not_known_is_left_to_the_visitor() {
         const SHA256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
@@ -331,7 +331,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         assert_eq!(verdict(sha512).err(), Some(Refusal::Link { place: 1, why }));
     }
 
-    /// F9: the CA left the names of the signing request out.
+    /// F9: the CA omitted the names of the signing request.
     #[test]
     fn a_certificate_with_nothing_but_a_common_name_is_refused() {
         let (leaf, key) = leaf(&ca("CA"), |params| params.subject_alt_names.clear());
@@ -375,7 +375,7 @@ yNQwCgYIKoZIzj0EAwIDRwAwRAIge09+S5TZAlw5tgtiVvuERV6cT4mfutXIlwTb
         for (chain, expected) in [
             (leaf.clone(), "Root"),
             (format!("{leaf}{}", root.pem), "Root"),
-            // What follows a root is no part of the chain.
+            // Certificates after a root are no part of the chain.
             (format!("{leaf}{}{}", root.pem, other.pem), "Root"),
             (String::new(), ""),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned(), ""),

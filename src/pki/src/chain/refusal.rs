@@ -4,10 +4,13 @@ use crate::PairError;
 use base::date::date;
 use std::fmt;
 
-/// Why a chain can't be served.
+/// The largest chain accepted, in bytes of PEM: ten certificates with many names each.
+pub const MAX_CHAIN_BYTES: usize = 256 * 1024;
+
+/// Reason why a chain can't be served.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Its time is over.
+    /// The certificate has expired.
     Expired {
         /// End of validity, seconds since 1970.
         not_after: i64,
@@ -16,28 +19,28 @@ pub enum Refusal {
     },
     /// A certificate is not issued by the next one.
     Link {
-        /// Which one, counted from 1.
+        /// Number of the certificate, from 1 on.
         place: usize,
-        /// What is wrong.
+        /// The fault.
         why: &'static str,
     },
-    /// It does not cover a name of the certificate's.
+    /// The leaf does not cover a name of the order.
     NameMissing {
-        /// This one.
+        /// The missing name.
         missing: String,
-        /// What it covers.
+        /// The names that the leaf covers.
         covered: Vec<String>,
     },
-    /// Its time has not come.
+    /// The certificate is not valid yet.
     NotYetValid {
         /// Start of validity, seconds since 1970.
         not_before: i64,
         /// The time here.
         now: i64,
     },
-    /// The chain with its key is nothing that can be served.
+    /// The chain and its key can't be served.
     Pair(PairError),
-    /// The PEM is larger than what is taken.
+    /// The PEM exceeds [`MAX_CHAIN_BYTES`].
     TooLarge(usize),
 }
 
@@ -70,6 +73,3 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
-
-/// The largest chain that is taken, in bytes of PEM: ten certificates with many names each.
-pub const MAX_CHAIN_BYTES: usize = 256 * 1024;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::KeyError;
 use crate::secret::Secret;
 
-/// The bytes of a coordinate of a P-256 point.
+/// Length of a coordinate of a P-256 point, in bytes.
 const COORDINATE: usize = 32;
 
 /// A new account key, PKCS#8 DER.
@@ -21,8 +21,8 @@ pub fn generate() -> Result<Secret, KeyError> {
     pkcs8(&EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING)?)
 }
 
-/// Reads a P-256 key in SEC1 (RFC 5915) or PKCS#8 DER, and gives it as PKCS#8 DER. `None` for anything else, such as
-/// the RSA keys that Traefik makes.
+/// Converts a P-256 key in SEC1 (RFC 5915) or PKCS#8 DER into PKCS#8 DER. `None` for anything else, such as the RSA
+/// keys that Traefik makes.
 pub fn from_der(der: &[u8]) -> Option<Secret> {
     pkcs8(&EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, der).ok()?).ok()
 }
@@ -34,7 +34,7 @@ pub fn to_sec1(pkcs8: &Secret) -> Option<Secret> {
     Some(Secret::new(der.ok()?.as_ref().to_vec()))
 }
 
-/// The public half of an account key (RFC 7517, RFC 7518 §6.2.1), as CAs are told it.
+/// The public half of an account key, as CAs receive it (RFC 7517, RFC 7518 §6.2.1).
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PublicJwk {
@@ -45,10 +45,10 @@ pub struct PublicJwk {
 }
 
 impl PublicJwk {
-    /// That of a key in PKCS#8 DER.
+    /// The public half of a key in PKCS#8 DER.
     pub fn of(pkcs8: &Secret) -> Option<Self> {
         let key = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.expose()).ok()?;
-        // A point that is not compressed: 4, x, y (SEC 1 §2.3.3).
+        // An uncompressed point: 4, x, y (SEC 1 §2.3.3).
         let (&4, point) = key.public_key().as_ref().split_first()? else { return None };
         let (x, y) = point.split_at_checked(COORDINATE)?;
         let encoded = |coordinate| URL_SAFE_NO_PAD.encode(coordinate);

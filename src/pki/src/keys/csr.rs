@@ -1,4 +1,4 @@
-//! Certificate signing requests (PKCS#10, RFC 2986), as RFC 8555 §7.4 wants them.
+//! Certificate signing requests (PKCS#10, RFC 2986), as RFC 8555 §7.4 requires them.
 
 use std::net::IpAddr;
 
@@ -10,19 +10,19 @@ use crate::secret::Secret;
 /// The longest common name (`ub-common-name`, RFC 5280 appendix A.1), in bytes.
 const MAX_COMMON_NAME: usize = 64;
 
-/// Whom a certificate is for.
+/// The subject of a certificate.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Subject<'a> {
     /// DNS names and IP addresses.
     pub names: &'a [String],
     /// Mail addresses.
     pub email_addresses: &'a [String],
-    /// No name becomes the common name.
+    /// True if no name is to become the common name.
     pub disable_common_name: bool,
 }
 
-/// A signing request in DER. Names and mail addresses become SANs; the first name is the common name too, when it is a
-/// DNS name that fits and that is not switched off.
+/// Returns a signing request in DER. Names and mail addresses become SANs. The first name becomes the common name too,
+/// unless it is no DNS name, is too long, or common names are disabled.
 ///
 /// # Errors
 /// When a name can't stand in a certificate, or the key is none.
@@ -55,12 +55,12 @@ fn san(name: &str) -> Result<SanType, CsrError> {
     }
 }
 
-/// Why there is no signing request.
+/// Reason why a signing request can't be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CsrError {
     /// The key can't be read.
     Key,
-    /// This name can't stand in a certificate.
+    /// A name that can't stand in a certificate.
     Name(String),
     /// The crypto library could not sign.
     Signature,

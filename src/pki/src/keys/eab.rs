@@ -1,8 +1,8 @@
-//! MAC keys of external accounts (RFC 8555 §7.3.4): read where the sidecar's own configuration says, once for each
-//! registration.
+//! MAC keys of external accounts (RFC 8555 §7.3.4), read from the file or variable in the sidecar's own configuration,
+//! anew for each registration.
 //!
-//! Promises: what is in a file or a variable is read bounded, and never shown; an error names the place alone. Refuses:
-//! places that a request names.
+//! Promises: files and variables are read up to a bound and never shown; an error names their path or variable alone.
+//! Refuses: to read a path that a request names.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,10 +20,10 @@ use crate::secret::Secret;
 use base::exposed;
 use base::files::{FileError, secret};
 
-/// The longest file or variable, in bytes: CAs hand out keys of 32 to 64 bytes, in base64.
+/// Size limit of a file or variable, in bytes: CAs hand out keys of 32 to 64 bytes, in base64.
 const MAX_ENCODED: u64 = 4096;
 
-/// Some tools pad it, and some leave bits behind the last byte.
+/// Some tools pad the key, and some leave bits set after the last byte.
 const BASE64URL: GeneralPurpose = GeneralPurpose::new(
     &URL_SAFE,
     GeneralPurposeConfig::new()
@@ -31,17 +31,17 @@ const BASE64URL: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The MAC keys, or their places, by resolver.
+/// The MAC keys, or their sources, by resolver.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MacKeys(BTreeMap<String, MacKey>);
 
 impl MacKeys {
-    /// One for each of these resolvers.
+    /// Takes the MAC keys of these resolvers.
     pub fn new(keys: BTreeMap<String, MacKey>) -> Self {
         Self(keys)
     }
 
-    /// The resolver's key, read anew.
+    /// Reads the resolver's key anew.
     ///
     /// # Errors
     /// When none is configured, it can't be read, or it is no base64url.
@@ -50,7 +50,7 @@ impl MacKeys {
         read(key).await.map_err(|why| MacKeyError { place: Some(key.clone()), why })
     }
 
-    /// Warns of each key that can't be had as things are: better at the start than at the first order.
+    /// Warns of each key that can't be read: better at the start than at the first order.
     pub async fn warn_of_missing(&self) {
         for resolver in self.0.keys() {
             if let Err(error) = self.of(resolver).await {
@@ -84,7 +84,7 @@ async fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, Why> {
         exposed::warn(&path, &read);
         Ok(Zeroizing::new(read.bytes))
     });
-    // It is cancelled only when the runtime ends, and panics only by a bug.
+    // The task is cancelled only when the runtime ends, and panics only by a bug.
     read.await.map_err(|error| Why::Io(std::io::Error::other(error)))?.map_err(|error| match error {
         FileError::Io { error, .. } => Why::Io(error),
         FileError::NotAFile(_) => Why::NoFile,
@@ -93,7 +93,7 @@ async fn file(path: &str) -> Result<Zeroizing<Vec<u8>>, Why> {
     })
 }
 
-/// The other alphabet of base64 means the same.
+/// Decodes either alphabet of base64: both mean the same.
 fn decoded(encoded: &[u8]) -> Option<Secret> {
     let url_safe = |byte: &u8| match byte {
         b'+' => b'-',
@@ -105,10 +105,10 @@ fn decoded(encoded: &[u8]) -> Option<Secret> {
     (!key.is_empty()).then(|| Secret::new(key))
 }
 
-/// Why there is no MAC key. For the sidecar's log: whoever asks by the API is not told of places.
+/// Reason why there is no MAC key. For the sidecar's log: a client of the API is not told of paths.
 #[derive(Debug)]
 pub struct MacKeyError {
-    /// None: nothing is configured.
+    /// The key's source; `None` if none is configured.
     place: Option<MacKey>,
     why: Why,
 }
@@ -120,7 +120,7 @@ enum Why {
     NotBase64,
     TooLong,
     Unconfigured,
-    /// Others may change it.
+    /// Other users may change the file.
     Unfit(FileError),
     Unset,
 }
@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// The resolver's key is this.
+    /// Reads a key from this text.
     async fn key(text: &str) -> Result<Secret, MacKeyError> {
         let keys = MacKeys::new(BTreeMap::from([("le".to_owned(), MacKey::parse(text).unwrap())]));
         keys.of("le").await
@@ -218,7 +218,7 @@ mod tests {
     async fn a_variable_that_is_not_there_is_named() {
         let error_of_none = error("env:AUTOCERT_TEST_NO_SUCH_VARIABLE").await;
         assert!(error_of_none.contains("\"AUTOCERT_TEST_NO_SUCH_VARIABLE\": it is not set"), "{error_of_none}");
-        // Every test runner has this one, and it is no base64.
+        // Every test runner has this variable, and it is no base64.
         assert!(error("env:PATH").await.contains("expected the MAC key"));
     }
 

@@ -1,8 +1,8 @@
-//! Makes the keys of certificates, so that nothing waits for them that needn't.
+//! Makes the private keys of certificates in the background, so that no other work waits for them.
 //!
 //! Promises: an RSA key, which takes from a tenth of a second to minutes, is made on a thread of its own with a low
-//! priority, and never more of them at once than there are cores but one; whoever asks again for the same order joins
-//! the making under way, or gets the key that was made meanwhile.
+//! priority, and never more of them at once than the number of cores less one. A repeated request for the same order
+//! joins the generation under way, or gets the key that was made meanwhile.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,22 +14,21 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, RsaKeyPair,
 };
-use protocol::KeyType;
+use protocol::{CertificateId, KeyType};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 
 use super::KeyError;
 use crate::secret::Secret;
-use protocol::CertificateId;
 
-/// How much RSA keys give way to everything else (`nice`).
+/// Niceness of the threads that make RSA keys (`nice`): everything else goes first.
 const NICENESS: i32 = 10;
-/// The most keys that are being made or wait to be fetched: far more than there are orders at once.
+/// The most keys under way or waiting to be fetched: far more than there are orders at once.
 const MAX_KEYS: usize = 10_000;
-/// How long a key waits to be fetched. A client that went away asks again within a callout's timeout.
+/// Lifetime of a key that is not fetched. A client that went away asks again within a callout's timeout.
 const UNFETCHED: Duration = Duration::from_secs(3600);
 
-/// Makes keys.
+/// Generator of private keys.
 #[derive(Clone)]
 pub struct KeyMaker {
     under_way: Arc<Mutex<HashMap<(CertificateId, String), Making>>>,
@@ -49,7 +48,7 @@ impl Default for KeyMaker {
 }
 
 impl KeyMaker {
-    /// A key for an order. It is the same one until [`KeyMaker::forget`].
+    /// Returns the key of an order, the same one until [`KeyMaker::forget`].
     ///
     /// # Errors
     /// When the crypto library fails, or too many keys are being made.
@@ -58,12 +57,12 @@ impl KeyMaker {
             return generate(key_type);
         }
         let mut key = self.join_or_begin(id, order, key_type)?;
-        // The sender goes without a word when there was no thread.
+        // The sender is dropped without a value when there was no thread.
         let made = key.wait_for(Option::is_some).await.map_err(|_| KeyError::Interrupted)?;
         made.clone().unwrap_or(Err(KeyError::Interrupted))
     }
 
-    /// The key has been stored, or is not wanted any more.
+    /// Drops an order's key: it has been stored, or is no longer needed.
     pub fn forget(&self, id: &CertificateId, order: &str) {
         self.under_way().remove(&(id.clone(), order.to_owned()));
     }
@@ -104,7 +103,7 @@ impl KeyMaker {
 async fn make(cores: Arc<Semaphore>, key_type: KeyType, made: watch::Sender<Option<Result<Secret, KeyError>>>) {
     let Ok(core) = cores.acquire_owned().await else { return };
     let work = move || {
-        // Without the lower priority the key is made as well.
+        // At normal priority if lowering it fails.
         let _ = rustix::process::nice(NICENESS);
         made.send_replace(Some(generate(key_type)));
         drop(core);

@@ -1,4 +1,4 @@
-//! Private keys: made here, and given to nobody but the storage and SDS.
+//! Private keys: made here, and given only to the storage and SDS.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -17,10 +17,10 @@ use aws_lc_rs::error::Unspecified;
 pub use csr::{CsrError, Subject, signing_request};
 pub use maker::{KeyMaker, generate};
 
-/// Why there is no key.
+/// Reason why a key can't be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// There is no thread to make it on, or it ended too early.
+    /// The thread that makes the key could not start, or ended too early.
     Interrupted,
     /// The crypto library failed: there is no randomness, or no memory.
     Library,

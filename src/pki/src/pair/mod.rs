@@ -1,7 +1,7 @@
-//! A certificate chain with its key: what one secret holds.
+//! A certificate chain with its key: the content of one secret.
 //!
-//! Promises: a [`Pair`] made by [`Pair::parse`] is one that Envoy takes: the chain parses, the key is the leaf's, and
-//! is of a type and size that Envoy serves. Refuses everything else with a reason for a person.
+//! Promises: Envoy accepts every [`Pair`] made by [`Pair::parse`]: the chain parses, the key is the leaf's, and its
+//! type and size are ones that Envoy serves. Refuses everything else with a reason for a person.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -22,36 +22,37 @@ use super::Name;
 
 /// The longest chain. Public ones have two to four certificates; a hundred would be a mistake or an attack.
 const MAX_CHAIN: usize = 10;
-/// How much of a chain's hash is its version: 128 bits, so that a client with very many names can send them all back.
+/// Length of the hash that is the version, in bytes: 128 bits, so that a client with very many names can send all
+/// versions back.
 const VERSION_BYTES: usize = 16;
-/// The smallest RSA key Envoy takes, in bits.
+/// The smallest RSA key that Envoy accepts, in bits.
 const MIN_RSA_BITS: usize = 2048;
-/// The elliptic curves Envoy takes, by the size of their keys in bits.
+/// The elliptic curves that Envoy accepts, by the size of their keys in bits.
 const CURVES: [usize; 3] = [256, 384, 521];
 
 /// A certificate with its key, ready to be served.
 pub struct Pair {
-    /// The chain in DER, leaf first: what is asked of it later is read from here.
+    /// The chain in DER, leaf first, for all later questions about it.
     pub chain: Vec<CertificateDer<'static>>,
     /// The same chain in PEM, as it is served and stored.
     pub chain_pem: String,
     /// The key in PEM (PKCS#8, or the encoding the user's file has). Secret: no Debug, no Display.
     pub key_pem: String,
-    /// The names it covers: lower-case ASCII DNS names (also `*.example.com`), or IP addresses.
+    /// The names that the leaf covers: lower-case ASCII DNS names (also `*.example.com`), or IP addresses.
     pub names: Vec<String>,
     /// Start of validity, seconds since 1970.
     pub not_before: i64,
     /// End of validity, seconds since 1970.
     pub not_after: i64,
-    /// Whether its issuer's name is that of a CA's test system, whose certificates nobody trusts.
+    /// True if the issuer's name is that of a CA's test system, whose certificates nobody trusts.
     pub is_of_test_system: bool,
     /// A hash of the content: equal content, equal version. It is the secret's version in SDS.
     pub version: String,
 }
 
 impl Pair {
-    /// Reads a user's own chain (PEM, leaf first) and its key (PEM: PKCS#8, PKCS#1 or SEC1). Text around the PEM blocks is
-    /// dropped. A leaf without alternative names is named by its common name.
+    /// Parses a user's own chain (PEM, leaf first) and its key (PEM: PKCS#8, PKCS#1 or SEC1). Text around the PEM
+    /// blocks is dropped. A leaf without alternative names is named by its common name.
     ///
     /// # Errors
     /// When either does not parse, they don't belong together, the leaf names nothing, or Envoy would not take it. The
@@ -64,8 +65,8 @@ impl Pair {
         Self::read(chain_pem, key_pem, names, PairError::NoNames)
     }
 
-    /// Reads a chain of a CA's in the same way. Its common name counts for nothing: browsers and Go refuse a certificate
-    /// that has no other one. Nor does an address or a final dot in a DNS name, which no client takes for what it asked.
+    /// Parses a CA's chain in the same way. Its common name doesn't count: browsers and Go refuse a certificate that
+    /// has no other name. Nor do DNS SANs that are addresses or end in a dot: no client asks for such a name.
     ///
     /// # Errors
     /// As those of [`Pair::parse`].
@@ -115,12 +116,12 @@ impl Pair {
         })
     }
 
-    /// Whether it is within its dates, both inclusive (RFC 5280 §4.1.2.5).
+    /// True within the dates, both inclusive (RFC 5280 §4.1.2.5).
     pub fn is_valid_at(&self, now: i64) -> bool {
         (self.not_before..=self.not_after).contains(&now)
     }
 
-    /// The first second of its validity, and the first one after it.
+    /// The first second of validity, and the first second after it.
     pub fn turns(&self) -> [i64; 2] {
         [self.not_before, self.not_after.saturating_add(1)]
     }
@@ -135,7 +136,7 @@ fn whole_certificate<'a>(der: &'a CertificateDer<'_>) -> Result<X509Certificate<
     }
 }
 
-/// Why there is no key to be found in this PEM.
+/// Reason why this PEM holds no usable key.
 fn describe_key(key_pem: &str) -> &'static str {
     if key_pem.contains("BEGIN ENCRYPTED PRIVATE KEY") || key_pem.contains("Proc-Type: 4,ENCRYPTED") {
         "it is encrypted; a key without a passphrase is needed"
@@ -150,12 +151,12 @@ fn describe_key(key_pem: &str) -> &'static str {
 pub struct Leaf {
     /// The names it covers, as [`Pair::names`].
     pub names: Vec<String>,
-    /// Nobody but its own key has signed it, as far as names say.
+    /// True if issuer and subject are the same name.
     pub is_self_signed: bool,
 }
 
 impl Leaf {
-    /// Reads it from PEM; none when there is none, or it can't be read.
+    /// Parses the first certificate of this PEM; `None` when there is none, or it can't be read.
     pub fn of(chain_pem: &str) -> Option<Self> {
         let der = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).next()?.ok()?;
         let leaf = whole_certificate(&der).ok()?;
@@ -164,7 +165,7 @@ impl Leaf {
     }
 }
 
-/// Refuses what Envoy's TLS contexts refuse, so that it is told where the file is, and not by a NACK.
+/// Refuses the keys that Envoy's TLS contexts refuse, so that the error names the file and is no NACK.
 fn check_key_type(leaf: &X509Certificate<'_>) -> Result<(), PairError> {
     match leaf.public_key().parsed() {
         Ok(PublicKey::EC(point)) if CURVES.iter().any(|bits| bits.div_ceil(8) * 8 == point.key_size()) => Ok(()),
@@ -175,7 +176,7 @@ fn check_key_type(leaf: &X509Certificate<'_>) -> Result<(), PairError> {
     }
 }
 
-/// The leaf's DNS and address SANs (RFC 5280 §4.2.1.6); of the former those that count.
+/// The leaf's DNS SANs for which `counts` is true, and its address SANs (RFC 5280 §4.2.1.6).
 fn alternative_names(leaf: &X509Certificate<'_>, counts: fn(&str) -> bool) -> Vec<String> {
     let sans = leaf.subject_alternative_name().ok().flatten().map(|san| &san.value.general_names);
     let sans = sans.into_iter().flatten().filter_map(|name| match name {
@@ -186,12 +187,12 @@ fn alternative_names(leaf: &X509Certificate<'_>, counts: fn(&str) -> bool) -> Ve
     once_each(sans.filter_map(|name| cleaned(&name)))
 }
 
-/// True for a DNS name that a client may ask for as such (RFC 9525 §6.2: addresses have a kind of their own).
+/// True for a DNS name that a client may ask for as such (RFC 9525 §6.2: addresses have a SAN type of their own).
 fn is_host(name: &str) -> bool {
     !name.ends_with('.') && name.parse::<IpAddr>().is_err()
 }
 
-/// Envoy chooses by it when there is nothing else.
+/// The common names, by which Envoy chooses when there are no SANs.
 fn common_names(leaf: &X509Certificate<'_>) -> Vec<String> {
     once_each(leaf.subject().iter_common_name().filter_map(|name| cleaned(name.as_str().ok()?)))
 }
@@ -211,7 +212,7 @@ fn address(bytes: &[u8]) -> Option<String> {
     v4.or_else(|_| v6()).ok()
 }
 
-/// The chain alone: its leaf names the key, and a hash of a key has no business outside.
+/// The version is a hash of the chain alone: the leaf names the key, and a hash of a key must not leave the process.
 fn version(chain: &[CertificateDer<'_>]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     chain.iter().for_each(|der| context.update(der));
@@ -229,7 +230,7 @@ fn key_block(key: &PrivateKeyDer<'_>) -> String {
     pem_block(label, key.secret_der())
 }
 
-/// One PEM block (RFC 7468 §2), as Envoy reads it.
+/// Encodes one PEM block (RFC 7468 §2), as Envoy reads it.
 pub fn pem_block(label: &str, der: &[u8]) -> String {
     /// Base64 characters on a line.
     const LINE: usize = 64;
@@ -239,7 +240,7 @@ pub fn pem_block(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{lines}-----END {label}-----\n")
 }
 
-/// Why a chain and a key can't be served.
+/// Reason why a chain and a key can't be served.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PairError {
     /// The chain does not parse; the text says where and why.
@@ -250,11 +251,11 @@ pub enum PairError {
     Key(&'static str),
     /// The key is not the one of the chain's first certificate.
     KeyMismatch,
-    /// Envoy does not serve keys like this.
+    /// Envoy does not serve keys of this type.
     KeyType(String),
     /// The leaf of a CA's chain has neither a DNS name nor an IP address among its alternative names.
     NoAlternativeNames,
-    /// There is no certificate in the PEM.
+    /// The PEM holds no certificate.
     NoCertificate,
     /// The leaf has neither a DNS name nor an IP address.
     NoNames,

@@ -1,4 +1,4 @@
-//! What is a pair and what is not. The fixtures were made with openssl, for these tests only.
+//! Parsing of pairs. The fixtures were made with openssl, for these tests only.
 
 #![allow(clippy::unwrap_used)]
 
@@ -27,7 +27,7 @@ fn a_certificate_without_alternative_names_is_named_by_its_common_name() {
     assert_eq!(parse(RSA).unwrap().names, ["rsa.test"]);
 }
 
-/// Go and browsers look at nothing else (F9): the user's own, which only some may visit, are another matter.
+/// Go and browsers look only at SANs (F9). The user's own certificates, which only some may visit, are another matter.
 #[test]
 fn a_certificate_of_a_ca_is_named_by_its_alternative_names_alone() {
     assert_eq!(Pair::parse_issued(EC.0, EC.1).unwrap().names, parse(EC).unwrap().names);

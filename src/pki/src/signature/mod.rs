@@ -1,7 +1,7 @@
 //! Signatures of certificates and revocation lists.
 //!
-//! Promises: one is called wrong only where its algorithm is checked here; for any other it is said which that is.
-//! Refuses: to judge algorithms. One that is old, or new, is the visitor's affair.
+//! Promises: a signature is called wrong only where its algorithm is checked here; the algorithm of any other is named.
+//! Refuses: to judge algorithms. An old or a new one is the visitor's affair.
 
 use std::fmt;
 
@@ -22,20 +22,20 @@ use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
 
 /// A curve that certificates of private CAs have (SEC 2).
 const OID_SECP256K1: Oid<'static> = oid!(1.3.132.0.10);
-/// The first byte of a point that is written out (SEC 1 §2.3.3).
+/// First byte of an uncompressed point (SEC 1 §2.3.3).
 const WHOLE_POINT: u8 = 4;
 
-/// Something signed, with its signature.
+/// Signed bytes with their signature.
 pub struct Signed<'a> {
     content: &'a [u8],
     algorithm: &'a AlgorithmIdentifier<'a>,
     signature: &'a [u8],
 }
 
-/// Why a signature is not known to be right.
+/// Reason why a signature is not known to be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unverified {
-    /// It is of this algorithm, or by such a key, which are not checked here.
+    /// The algorithm, or the kind of key, is not checked here.
     Unknown(String),
     /// The key did not make it.
     Wrong,
@@ -88,10 +88,10 @@ impl Signed<'_> {
     }
 }
 
-/// How a signature is checked.
+/// The algorithm of a signature.
 enum Scheme {
     Static(&'static dyn VerificationAlgorithm),
-    /// With a salt as long as the signature says.
+    /// RSA-PSS, with the salt length that the signature declares.
     Pss(RsaParameters),
 }
 
@@ -102,7 +102,7 @@ enum Hash {
     Sha512,
 }
 
-/// The hash of an ECDSA signature (RFC 5758 §3.2); none of another algorithm.
+/// The hash of an ECDSA signature (RFC 5758 §3.2); `None` for another algorithm.
 fn ecdsa(algorithm: &Oid<'_>) -> Option<Hash> {
     let hashes = [
         (OID_SIG_ECDSA_WITH_SHA256, Hash::Sha256),
@@ -145,7 +145,7 @@ fn is_rsa_signature(algorithm: &Oid<'_>) -> bool {
     .contains(algorithm)
 }
 
-/// A size that is not taken makes every signature look wrong, so it is looked at first.
+/// The key's size is checked first: with a size that the library does not support, every signature would look wrong.
 fn rsa(algorithm: &AlgorithmIdentifier<'_>, key: &SubjectPublicKeyInfo<'_>) -> Option<Scheme> {
     let bits = RsaParameters::public_modulus_len(&key.subject_public_key.data).ok()?;
     let oid = &algorithm.algorithm;
@@ -165,7 +165,7 @@ fn rsa(algorithm: &AlgorithmIdentifier<'_>, key: &SubjectPublicKeyInfo<'_>) -> O
     (shortest..=8192).contains(&bits).then_some(Scheme::Static(scheme))
 }
 
-/// RFC 4055 §3.1: the hash, the same one for the mask, and a salt of any length.
+/// RFC 4055 §3.1: one hash for message and mask, and a salt of any length.
 fn pss(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     let parameters = RsaSsaPssParams::try_from(algorithm.parameters.as_ref()?).ok()?;
     let hash = parameters.hash_algorithm_oid();
@@ -186,7 +186,7 @@ fn pss(algorithm: &AlgorithmIdentifier<'_>) -> Option<Scheme> {
     Some(Scheme::Pss(scheme.with_pss_salt_length(RsaPssSaltLength::Custom(salt))))
 }
 
-/// `ecdsa-with-SHA256 by a key of id-ecPublicKey 1.3.36.3.3.2.8.1.1.7`.
+/// Describes what was found, such as `ecdsa-with-SHA256 by a key of id-ecPublicKey 1.3.36.3.3.2.8.1.1.7`.
 fn described(algorithm: &Oid<'_>, key: &SubjectPublicKeyInfo<'_>) -> String {
     let name = |oid: &Oid<'_>| oid2sn(oid, oid_registry()).map_or_else(|_| oid.to_id_string(), str::to_owned);
     let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());

@@ -1,4 +1,4 @@
-//! What OpenSSL signed is right where we check it, and left to others where we don't.
+//! Signatures made by OpenSSL: right where the algorithm is checked here, `Unknown` where it is not.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,11 +8,11 @@ use x509_parser::prelude::FromDer;
 
 use super::*;
 
-/// Certificates that their own keys signed, named by how; `fixtures/make.sh` makes them.
+/// Self-signed certificates, each named by its algorithm; `fixtures/make.sh` makes them.
 const KNOWN: &str = include_str!("fixtures/known.pem");
 const UNKNOWN: &str = include_str!("fixtures/unknown.pem");
 
-/// What is said of each of these certificates, and of each with another content.
+/// Verdicts on each of these certificates, unaltered and altered.
 fn verdicts(pem: &str) -> Vec<(String, [Result<(), Unverified>; 2])> {
     let ders: Vec<_> = CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect();
     let verdict = |der: &CertificateDer<'_>| {
@@ -49,7 +49,7 @@ fn an_algorithm_that_is_not_checked_is_never_called_wrong_and_is_named() {
     }
 }
 
-/// A key of RSA makes no signature of ECDSA.
+/// An RSA key makes no ECDSA signature.
 #[test]
 fn a_key_of_another_kind_did_not_make_it() {
     let ders: Vec<_> = CertificateDer::pem_slice_iter(KNOWN.as_bytes()).map(Result::unwrap).collect();

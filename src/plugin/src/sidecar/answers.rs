@@ -44,7 +44,7 @@ impl SidecarVault {
         let path = match challenge.kind {
             ChallengeType::TlsAlpn01 => path::TLS_ALPN_01,
             ChallengeType::Http01 => {
-                let _ = challenges::retract(&self.world.shared, &challenge.token, self.world.now_seconds());
+                let _ = challenges::retract(&self.context.shared, &challenge.token, self.context.now_seconds());
                 path::HTTP_01
             }
             ChallengeType::Dns01 => path::DNS_01,
@@ -59,7 +59,7 @@ impl SidecarVault {
         if !self.wait_for_responder(None).await {
             self.warn_of_silence();
         }
-        challenges::publish(&self.world.shared, challenge, self.world.now_seconds()).map_err(|status| {
+        challenges::publish(&self.context.shared, challenge, self.context.now_seconds()).map_err(|status| {
             VaultError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
         })?;
         let Challenge { token, host, key_authorization, expires, .. } = challenge.clone();
@@ -83,15 +83,15 @@ impl SidecarVault {
 
     /// Asks the sidecar for an answer until it has it.
     async fn until_ready(&self, ask: Ask) -> Result<(), VaultError> {
-        let start = self.world.clock.steady();
+        let start = self.context.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        while self.world.clock.steady().saturating_sub(start) < patience {
+        while self.context.clock.steady().saturating_sub(start) < patience {
             let body = self.sidecar.persist(&ask).await?;
             let Readiness { ready } = parse(&ask, &body).map_err(VaultError::Refused)?;
             if ready {
                 return Ok(());
             }
-            self.world.timers.sleep(PAUSE).await;
+            self.context.timers.sleep(PAUSE).await;
         }
         Err(VaultError::Refused(format!("the sidecar, PUT {}: not ready after {} s", ask.path, PATIENCE.as_secs())))
     }

@@ -10,8 +10,8 @@ use protocol::{ProvidedCertificate, State, StoredCertificate};
 
 use super::{AskError, Sidecar, parse};
 use crate::certified::{self, Certificate, Snapshot};
+use crate::context::Context;
 use crate::proxy::Status;
-use crate::world::World;
 
 /// The wait before the first reading, in which an engine's own comes.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ pub(super) struct Reading {
 impl Sidecar {
     /// Keeps the table as the sidecar's state is, for ever.
     pub(crate) async fn keep_certified(&self) {
-        let World { clock, timers, .. } = &*self.world;
+        let Context { clock, timers, .. } = &*self.context;
         let (mut pause, mut period) = (FIRST_PAUSE, PERIOD);
         loop {
             timers.sleep(pause).await;
@@ -66,7 +66,7 @@ impl Sidecar {
         let mut page = super::pages::first_page();
         for _ in 0..super::pages::MAX_PAGES {
             let state: State = parse(&page, &self.once(&page).await?).map_err(AskError::Refused)?;
-            reading.add(&state, &self.world);
+            reading.add(&state, &self.context);
             let Some(next) = &state.next else {
                 self.end_reading(&reading);
                 break;
@@ -85,18 +85,23 @@ impl Sidecar {
     /// table stays, and the next reading counts.
     pub(super) fn end_reading(&self, reading: &Reading) {
         if reading.publications == self.upkeep.publications.get() {
-            let world = &self.world;
-            self.upkeep.read_at.set(Some(world.clock.steady()));
-            self.written(certified::replace(&world.shared, self.leader.epoch, &reading.snapshot, world.now_seconds()));
+            let context = &self.context;
+            self.upkeep.read_at.set(Some(context.clock.steady()));
+            self.written(certified::replace(
+                &context.shared,
+                self.leader.epoch,
+                &reading.snapshot,
+                context.now_seconds(),
+            ));
         }
     }
 
     /// Adds a certificate that was just published.
     pub(super) fn add_certified(&self, stored: &StoredCertificate) {
-        let now = self.world.now_seconds();
+        let now = self.context.now_seconds();
         self.upkeep.publications.set(self.upkeep.publications.get().wrapping_add(1));
         let certificate = Certificate { rank: now, ..certificate(stored) };
-        self.written(certified::publish(&self.world.shared, self.leader.epoch, &certificate, now));
+        self.written(certified::publish(&self.context.shared, self.leader.epoch, &certificate, now));
     }
 
     fn written(&self, result: Result<(), Status>) {
@@ -110,14 +115,14 @@ impl Sidecar {
 
 impl Reading {
     /// Adds a page of the state.
-    pub(super) fn add(&mut self, state: &State, world: &World) {
-        let now = world.now_seconds();
+    pub(super) fn add(&mut self, state: &State, context: &Context) {
+        let now = context.now_seconds();
         for stored in &state.certificates {
-            self.snapshot.add(&world.shared, &certificate(stored), now);
+            self.snapshot.add(&context.shared, &certificate(stored), now);
         }
         for ProvidedCertificate { names, not_after } in &state.provided {
             let certificate = Certificate { names, serial: "", issuer: "", not_after: *not_after, rank: 0 };
-            self.snapshot.add(&world.shared, &certificate, now);
+            self.snapshot.add(&context.shared, &certificate, now);
         }
     }
 }

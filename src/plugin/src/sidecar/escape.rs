@@ -1,4 +1,4 @@
-//! Percent-encoding of values in paths and queries.
+//! Percent-encoding of values in queries.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -27,9 +27,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::callouts::{Answer, Call, CallError};
-use crate::places::Places;
+use crate::context::Context;
 use crate::proxy::Status;
-use crate::world::World;
+use crate::semaphore::Semaphore;
 pub(crate) use leader::{Leader, SIDECAR_TTL};
 use upkeep::Upkeep;
 
@@ -70,13 +70,13 @@ pub(crate) const OFFER_TTL: Duration = Duration::from_secs(60);
 
 /// The sidecar, as one instance of the engine sees it.
 pub(crate) struct Sidecar {
-    world: Rc<World>,
+    context: Rc<Context>,
     leader: Leader,
     fence: Cell<u64>,
     /// Whether the last exchange failed, so that this is logged once.
     away: Cell<bool>,
-    places: Places,
-    held: Places,
+    semaphore: Semaphore,
+    held: Semaphore,
     /// Why the lease was refused last, so that this is logged once.
     refusal: RefCell<String>,
     /// Of the table of certified hosts.
@@ -113,15 +113,15 @@ impl std::fmt::Display for AskError {
 }
 
 impl Sidecar {
-    /// The sidecar of the world's configuration, asked in the name of a leader of this Envoy.
-    pub(crate) fn new(world: Rc<World>, leader: Leader) -> Self {
+    /// The sidecar of the context's configuration, asked in the name of a leader of this Envoy.
+    pub(crate) fn new(context: Rc<Context>, leader: Leader) -> Self {
         Self {
-            world,
+            context,
             leader,
             fence: Cell::new(0),
             away: Cell::new(false),
-            places: Places::new(MAX_CALLS),
-            held: Places::new(MAX_HELD),
+            semaphore: Semaphore::new(MAX_CALLS),
+            held: Semaphore::new(MAX_HELD),
             refusal: RefCell::default(),
             upkeep: Upkeep::default(),
         }
@@ -149,7 +149,7 @@ impl Sidecar {
 
     /// Says what this Envoy wants, for whoever leads.
     pub(crate) async fn offer(&self) -> Result<(), AskError> {
-        let wants = self.world.config.wants.iter().map(|id| protocol::Want { certificate: id.clone() });
+        let wants = self.context.config.wants.iter().map(|id| protocol::Want { certificate: id.clone() });
         let offer = WantsOffer {
             holder: self.leader.envoy.clone(),
             wants: wants.collect(),
@@ -188,13 +188,13 @@ impl Sidecar {
 
     /// One exchange, repeated until it is answered; the fence is got back when it was lost.
     async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, VaultError> {
-        let start = self.world.clock.steady();
+        let start = self.context.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let (mut backoff, mut fences) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_usize);
         loop {
-            let place = if ask.is_held { &self.held } else { &self.places }.take().await;
+            let permit = if ask.is_held { &self.held } else { &self.semaphore }.acquire().await;
             let result = self.once(ask).await;
-            drop(place);
+            drop(permit);
             match result {
                 Ok(body) => return Ok(body),
                 Err(AskError::Refused(why)) => return Err(VaultError::Refused(why)),
@@ -205,11 +205,11 @@ impl Sidecar {
                     }
                 }
                 Err(AskError::Away(why)) => {
-                    let waited = self.world.clock.steady().saturating_sub(start);
+                    let waited = self.context.clock.steady().saturating_sub(start);
                     if waited >= patience {
                         return Err(VaultError::Unavailable(format!("{why}; tried for {} s", waited / 1000)));
                     }
-                    self.world.timers.sleep(backoff.next_wait()).await;
+                    self.context.timers.sleep(backoff.next_wait()).await;
                 }
             }
         }
@@ -226,8 +226,8 @@ impl Sidecar {
 
     /// One exchange, tried once. Returns the body of a 2xx answer.
     async fn once(&self, ask: &Ask) -> Result<Vec<u8>, AskError> {
-        let cluster = &self.world.config.sidecar_cluster;
-        let token = self.world.config.sidecar_tokens.first().map(|token| format!("Bearer {}", token.expose()));
+        let cluster = &self.context.config.sidecar_cluster;
+        let token = self.context.config.sidecar_tokens.first().map(|token| format!("Bearer {}", token.expose()));
         let fence = self.fence.get().to_string();
         let mut headers =
             vec![(":method", ask.method), (":path", &ask.path), (":authority", "sidecar"), (":scheme", "http")];
@@ -242,11 +242,11 @@ impl Sidecar {
         }
         let call =
             Call { cluster, headers: &headers, body: &ask.body, timeout: ask.timeout, max_body: protocol::MAX_BODY };
-        let start = self.world.clock.steady();
-        let result = self.world.callouts.call(call).await;
+        let start = self.context.clock.steady();
+        let result = self.context.callouts.call(call).await;
         if !ask.is_held {
-            let took = self.world.clock.steady().saturating_sub(start);
-            self.world.metrics.record("sidecar_request_milliseconds", took);
+            let took = self.context.clock.steady().saturating_sub(start);
+            self.context.metrics.record("sidecar_request_milliseconds", took);
         }
         let result = match result {
             Ok(answer) => read(ask, answer),

@@ -19,8 +19,8 @@ use serde::de::DeserializeOwned;
 
 use super::pages::{MAX_PAGES, first_page, page_after};
 use super::{Ask, Sidecar, parse};
-use crate::gate;
-use crate::world::World;
+use crate::context::Context;
+use crate::responders;
 
 /// How long a signing request may take: an RSA-8192 key can need most of a minute. Asked again, the sidecar answers
 /// with the key it has made meanwhile.
@@ -39,7 +39,7 @@ const GATE_PAUSE: Duration = Duration::from_millis(10);
 
 /// See the module.
 pub(crate) struct SidecarVault {
-    pub(super) world: Rc<World>,
+    pub(super) context: Rc<Context>,
     pub(super) sidecar: Rc<Sidecar>,
     /// Since when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
     warm_since: futures::lock::Mutex<Option<u64>>,
@@ -49,8 +49,8 @@ pub(crate) struct SidecarVault {
 
 impl SidecarVault {
     /// The vault of a leader.
-    pub(crate) fn new(world: Rc<World>, sidecar: Rc<Sidecar>) -> Self {
-        Self { world, sidecar, warm_since: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
+    pub(crate) fn new(context: Rc<Context>, sidecar: Rc<Sidecar>) -> Self {
+        Self { context, sidecar, warm_since: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
     }
 
     async fn ask<T: DeserializeOwned>(&self, ask: Result<Ask, super::AskError>) -> Result<T, VaultError> {
@@ -67,16 +67,16 @@ impl SidecarVault {
     /// Waits until a responder runs, any or one for this entry point; but no longer than into the first seconds of this
     /// leader. Whether there is one.
     pub(super) async fn wait_for_responder(&self, entry_point: Option<&str>) -> bool {
-        let World { shared, clock, timers, .. } = &*self.world;
+        let Context { shared, clock, timers, .. } = &*self.context;
         let mut warm_since = self.warm_since.lock().await;
-        let is_one_to_come = self.world.config.resolvers.iter().any(|resolver| resolver.http_challenge.is_some());
+        let is_one_to_come = self.context.config.resolvers.iter().any(|resolver| resolver.http_challenge.is_some());
         let patience = if is_one_to_come { GATE_PATIENCE } else { BLIND_PATIENCE };
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let warm_by = warm_since.get_or_insert_with(|| clock.steady()).saturating_add(patience);
         loop {
-            let is_open = gate::is_open(shared, entry_point);
-            if is_open || clock.steady() >= warm_by {
-                break is_open;
+            let is_running = responders::is_running(shared, entry_point);
+            if is_running || clock.steady() >= warm_by {
+                break is_running;
             }
             timers.sleep(GATE_PAUSE).await;
         }
@@ -94,10 +94,10 @@ impl Vault for SidecarVault {
         let mut page = first_page();
         for _ in 0..MAX_PAGES {
             let read: State = self.ask(Ok(page)).await?;
-            certified.add(&read, &self.world);
+            certified.add(&read, &self.context);
             let Some(next) = state.append(read) else {
                 self.sidecar.end_reading(&certified);
-                self.world.herald.state(&state);
+                self.context.event_log.state(&state);
                 return Ok(state);
             };
             page = page_after(&next);
@@ -200,7 +200,7 @@ impl Vault for SidecarVault {
             return None;
         }
         // Where there is no responder at all, it may be one that we can't see.
-        let served = gate::entry_points(&self.world.shared);
+        let served = responders::entry_points(&self.context.shared);
         (!served.is_empty()).then_some(served)
     }
 }

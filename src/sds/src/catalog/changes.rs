@@ -1,18 +1,19 @@
-//! Which names' certificates changed lately, so that a reader of very many names need not look all of them up again.
+//! A log of the latest changes, by names of certificates, so that a reader of very many names need not look all of them
+//! up again.
 
 use std::collections::VecDeque;
 
 use super::Name;
 
-/// Names kept. A reader that is further behind looks at everything, as it does after a start.
+/// Number of names kept. A reader further behind looks up everything, as after a start.
 const MAX_NAMES: usize = 10_000;
 
-/// What changed between two moments.
+/// The difference between two states of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Changed {
-    /// Possibly the answer for any name.
+    /// Any name may have another certificate.
     Everything,
-    /// Only these names of certificates; a wildcard among them stands for all names it covers.
+    /// Only the names covered by these certificate names; a wildcard stands for all names that it covers.
     Names(Vec<Name>),
 }
 
@@ -21,13 +22,13 @@ pub enum Changed {
 pub(super) struct ChangeLog {
     /// The number of the latest change.
     count: u64,
-    /// Changes up to this one are no longer, or not singly, known.
+    /// Number of the latest change whose names are no longer known.
     forgotten: u64,
     names: VecDeque<(u64, Name)>,
 }
 
 impl ChangeLog {
-    /// Notes a change of these names and gives its number.
+    /// Records a change of these names and returns its number.
     pub(super) fn note(&mut self, names: impl Iterator<Item = Name>) -> u64 {
         self.count = self.count.saturating_add(1);
         self.names.extend(names.map(|name| (self.count, name)));
@@ -39,7 +40,7 @@ impl ChangeLog {
         self.count
     }
 
-    /// Notes a change that can concern any name.
+    /// Records a change that can concern any name.
     pub(super) fn note_everything(&mut self) -> u64 {
         self.count = self.count.saturating_add(1);
         self.forgotten = self.count;
@@ -47,7 +48,7 @@ impl ChangeLog {
         self.count
     }
 
-    /// What changed after the change of this number, and the number of the latest one.
+    /// Returns the changes after number `seen`, and the number of the latest one.
     pub(super) fn since(&self, seen: u64) -> (u64, Changed) {
         if seen < self.forgotten {
             return (self.count, Changed::Everything);

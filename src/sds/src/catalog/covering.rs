@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Pair;
 
-/// Where a certificate came from.
+/// Origin of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     /// From a CA, by ACME.
@@ -13,19 +13,19 @@ pub(super) enum Source {
     Provided,
 }
 
-/// How good a certificate is for a name: the greater, the better. The order of the fields is the order of precedence.
+/// Rank of a certificate for a name: the greater, the better. The order of the fields is the order of precedence.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank<'a> {
     tier: Tier,
     exact: bool,
     not_after: i64,
     not_before: i64,
-    /// Only so that equals are always told apart in the same way.
+    /// Tie-breaker, so that the order of equals is stable.
     version: &'a str,
 }
 
-/// Worst first. A provided certificate that ran out while it was served is still better than the default one. What a
-/// CA's test system issued is trusted by nobody: it is never served before what is valid.
+/// Worst first. A provided certificate that expired while it was served is still better than the default one.
+/// Certificates of a CA's test system are trusted by nobody, so they are never preferred to a valid one.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Tier {
     TestExpired,
@@ -36,7 +36,7 @@ enum Tier {
     AcmeValid,
 }
 
-/// Mostly one certificate, hence no cleverer structure than lists.
+/// The certificates of one name. Mostly there is one, hence plain lists.
 #[derive(Default)]
 pub(super) struct Covering {
     acme: Vec<Arc<Pair>>,
@@ -60,7 +60,8 @@ impl Covering {
         self.acme.is_empty() && self.provided.is_empty()
     }
 
-    /// The best one at `now`; `exact` says whether the name asked for is this one or only matches it as a wildcard.
+    /// The best certificate at `now`. `exact` is true if the name asked for is this one, false if this one matches as a
+    /// wildcard.
     pub(super) fn best(&self, exact: bool, now: i64) -> Option<(Rank<'_>, &Arc<Pair>)> {
         let acme = self.acme.iter().map(|pair| (Source::Acme, pair));
         let provided = self.provided.iter().map(|pair| (Source::Provided, pair));

@@ -10,21 +10,21 @@ use base::clock::Clock;
 
 /// The name the self-signed certificate bears. It can never be a real host's (RFC 6761 §6.4).
 const SELF_SIGNED_NAME: &str = "default.envoy-autocert.invalid";
-/// The sidecar may run for long, and nobody trusts this certificate anyway.
+/// Validity in days: the sidecar may run for years, and nobody trusts this certificate anyway.
 const SELF_SIGNED_DAYS: i64 = 3650;
 
-/// What is served for a name that nothing covers.
+/// The certificate that is served for a name that nothing covers.
 #[derive(Clone)]
 pub enum DefaultCertificate {
-    /// Nothing. A listener that waits for its secret then stays closed until there is a certificate, but an on-demand
-    /// handshake for an unknown name ends with an alert.
+    /// No certificate. A listener that waits for its secret stays closed until there is one; an on-demand handshake for
+    /// an unknown name ends with an alert.
     None,
-    /// This one.
+    /// This certificate.
     Pair(Arc<Pair>),
 }
 
 impl DefaultCertificate {
-    /// A fresh self-signed one, valid from the day before the time of `clock`.
+    /// A fresh self-signed certificate, valid from the day before the time of `clock`.
     ///
     /// # Errors
     /// When the crypto library can't make a key.
@@ -32,7 +32,7 @@ impl DefaultCertificate {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec![SELF_SIGNED_NAME.to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, "envoy-autocert default certificate");
-        // A day back, for clients whose clock is slow.
+        // One day back, for clients with a slow clock.
         let now = OffsetDateTime::from_unix_timestamp(clock.now_seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH);
         params.not_before = now - Duration::days(1);
         params.not_after = params.not_before + Duration::days(SELF_SIGNED_DAYS);
@@ -48,12 +48,12 @@ impl DefaultCertificate {
     }
 }
 
-/// Why there is no self-signed certificate.
+/// Reason why the self-signed certificate could not be made.
 #[derive(Debug)]
 pub enum SelfSignedError {
     /// The crypto library failed.
     Crypto(rcgen::Error),
-    /// What it made is not what we serve.
+    /// The crypto library made a certificate that can't be served.
     Unfit(PairError),
 }
 

@@ -1,4 +1,4 @@
-//! How far those who follow a catalog are: for whoever must know that a change has arrived.
+//! The followers of a catalog and how far each has read, for callers that wait until a change has arrived.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-/// All who follow one catalog.
+/// All followers of one catalog.
 #[derive(Default)]
 pub(super) struct Followers {
-    /// By a number of their own, the change up to which each is.
+    /// Number of the change that each follower has reached, by the follower's own number.
     all: Mutex<Table>,
-    /// Somebody got further, or left.
+    /// Notified when a follower advances or leaves.
     progress: Notify,
 }
 
@@ -21,7 +21,7 @@ struct Table {
     reached: HashMap<u64, Arc<AtomicU64>>,
 }
 
-/// One who follows, until it is dropped.
+/// A follower of the catalog; dropping it ends the following.
 pub struct Follower {
     followers: Arc<Followers>,
     number: u64,
@@ -29,7 +29,7 @@ pub struct Follower {
 }
 
 impl Followers {
-    /// Adds one who is up to this change.
+    /// Adds a follower that has reached this change.
     pub(super) fn join(self: &Arc<Self>, change: u64) -> Follower {
         let reached = Arc::new(AtomicU64::new(change));
         let mut all = self.all();
@@ -39,7 +39,7 @@ impl Followers {
         Follower { followers: self.clone(), number, reached }
     }
 
-    /// Ends when everybody is up to this change.
+    /// Completes when every follower has reached this change.
     pub(super) async fn reached(&self, change: u64) {
         loop {
             let progress = self.progress.notified();
@@ -57,7 +57,7 @@ impl Followers {
 }
 
 impl Follower {
-    /// It has dealt with all changes up to this one.
+    /// Marks all changes up to this one as handled.
     pub fn reach(&self, change: u64) {
         if self.reached.fetch_max(change, Ordering::AcqRel) < change {
             self.followers.progress.notify_waiters();

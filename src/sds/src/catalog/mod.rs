@@ -1,8 +1,8 @@
-//! What can be served for which name, best first; the one thing that the API writes and SDS reads.
+//! The certificates that can be served for each name, best first: written by the API, read by SDS.
 //!
-//! Promises: a look-up costs a few hash look-ups, however many certificates there are; every change that can alter an
-//! answer counts [`Catalog::changes`] up, and one that can't (the same content again) doesn't.
-//! Refuses: to judge a certificate. Who puts one in has checked it ([`Pair::parse`]).
+//! Promises: a look-up costs a few hash look-ups, however many certificates there are. [`Catalog::changes`] counts
+//! every change that can alter an answer, and no other (such as the same content again). Refuses: to judge a
+//! certificate. The caller who puts one in has checked it ([`Pair::parse`]).
 
 mod changes;
 mod covering;
@@ -24,7 +24,7 @@ pub use followers::Follower;
 use followers::Followers;
 use pki::{Name, Pair, PairError};
 
-/// How long [`Catalog::keep_time`] sleeps at most: the wall clock may have been set in the meantime.
+/// Longest sleep of [`Catalog::keep_time`]: the wall clock may have been set in the meantime.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// All certificates that can be served.
@@ -35,7 +35,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// An empty catalog, which answers with the default certificate, if any.
+    /// Returns an empty catalog, which answers with the default certificate, if any.
     pub fn new(default: DefaultCertificate) -> Self {
         let contents = Contents { default: default.into_pair(), ..Contents::default() };
         Self { contents: RwLock::new(contents), changed: watch::Sender::new(0), followers: Arc::default() }
@@ -61,11 +61,12 @@ impl Catalog {
         self.alter(|contents| contents.replace_default(default.into_pair()));
     }
 
-    /// The best certificate for a name: valid ACME > expired ACME > provided > of a CA's test system > default; exact names before wildcards,
-    /// then the one that is valid longest. `None` when nothing covers it and there is no default.
+    /// The best certificate for a name, in this order: valid ACME, expired ACME, provided, of a CA's test system,
+    /// default; exact names before wildcards, then the one that is valid longest. `None` when nothing covers it and
+    /// there is no default.
     ///
-    /// `name` is as a client gave it; for one that is neither a DNS name nor an address there is none. `now` is in seconds
-    /// since 1970.
+    /// `name` is spelt as the client gave it; a name that is neither a DNS name nor an address has no certificate.
+    /// `now` is in seconds since 1970.
     pub fn best(&self, name: &str, now: i64) -> Option<Arc<Pair>> {
         self.best_for(&Name::parse(name)?, now)
     }
@@ -84,29 +85,29 @@ impl Catalog {
         contents.provided.iter().map(listed).collect()
     }
 
-    /// What changed after the change of this number, and the number of the latest one.
+    /// Returns the changes after number `seen`, and the number of the latest one.
     pub fn changed_since(&self, seen: u64) -> (u64, Changed) {
         self.read().log.since(seen)
     }
 
-    /// Counts up with every change.
+    /// Number of changes so far.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
     }
 
-    /// Follows the catalog: [`Catalog::arrived`] waits for it from now on. It is up to this change.
+    /// Follows the catalog from this change on: [`Catalog::arrived`] waits for this follower.
     pub fn follow(&self, change: u64) -> Follower {
         self.followers.join(change)
     }
 
-    /// Ends when all who follow have dealt with every change up to now.
+    /// Completes when all followers have handled every change up to now.
     pub async fn arrived(&self) {
         let latest = *self.changed.borrow();
         self.followers.reached(latest).await;
     }
 
-    /// Counts [`Catalog::changes`] up whenever a certificate begins or ends to be valid, since another one may be the
-    /// best from then on. Runs until it is dropped.
+    /// Counts a change in [`Catalog::changes`] whenever a certificate begins or ceases to be valid, since another one
+    /// may be the best from then on. Runs until dropped.
     pub async fn keep_time(&self, clock: &Clock) {
         let mut changes = self.changes();
         let mut seen = clock.now_seconds();
@@ -124,7 +125,7 @@ impl Catalog {
         }
     }
 
-    /// Alters the contents and tells everybody what changed, if anything.
+    /// Alters the contents and announces the change, if there is one.
     fn alter(&self, alteration: impl FnOnce(&mut Contents) -> Option<Changed>) {
         let mut contents = self.write();
         let number = match alteration(&mut contents) {
@@ -132,7 +133,7 @@ impl Catalog {
             Some(Changed::Everything) => contents.log.note_everything(),
             Some(Changed::Names(names)) => contents.log.note(names.into_iter()),
         };
-        // Under the lock, so that the numbers are told in their order.
+        // Under the lock, so that numbers are announced in order.
         self.changed.send_replace(number);
     }
 
@@ -146,14 +147,14 @@ impl Catalog {
     }
 }
 
-/// What the lock guards.
+/// Contents of the catalog, guarded by the lock.
 #[derive(Default)]
 struct Contents {
     acme: HashMap<protocol::CertificateId, Arc<Pair>>,
     provided: Vec<Arc<Pair>>,
     default: Option<Arc<Pair>>,
     by_name: HashMap<Name, Covering>,
-    /// The moments at which some certificate begins or ceases to be valid, with how many do.
+    /// Number of certificates that begin or cease to be valid, by moment.
     turns: BTreeMap<i64, usize>,
     log: ChangeLog,
 }
@@ -233,7 +234,7 @@ impl Contents {
         self.turns.range(now.saturating_add(1)..).next().map(|(turn, _)| *turn)
     }
 
-    /// Whether some certificate's validity turned after `seen` and up to `now`, whichever way the clock went.
+    /// True if some certificate's validity begins or ends between `seen` and `now`, whichever way the clock went.
     fn turns_between(&self, seen: i64, now: i64) -> bool {
         let (low, high) = (seen.min(now), seen.max(now));
         self.next_turn(low).is_some_and(|turn| turn <= high)

@@ -1,4 +1,4 @@
-//! The incremental variant: names are added and removed, and a secret can be said not to exist.
+//! The incremental variant: names are added and removed, and the response can say that a secret does not exist.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::messages::{DeltaDiscoveryRequest, DeltaDiscoveryResponse, Resource};
 use crate::secret::{TYPE_URL, secret, version_of_set};
 use pki::Pair;
 
-/// One stream of `DeltaSecrets`, or the secrets on one of `DeltaAggregatedResources`.
+/// A stream of `DeltaSecrets`, or the secrets on a stream of `DeltaAggregatedResources`.
 pub struct DeltaSession {
     service: Service,
     ledger: Ledger,
@@ -17,7 +17,7 @@ pub struct DeltaSession {
 }
 
 impl DeltaSession {
-    /// `stream` is the beginning of every nonce; no two streams may have the same.
+    /// `stream` is the prefix of every nonce; no two streams may share it.
     pub fn new(service: Service, stream: String) -> Self {
         Self { service, ledger: Ledger::new(stream, true, limits::MAX_BATCH_BYTES), first: true }
     }
@@ -88,7 +88,7 @@ fn resource(name: &str, pair: &Pair) -> Resource {
     Resource { name: name.to_owned(), version: pair.version.clone(), resource: secret }
 }
 
-/// Not a wildcard, nor nothing.
+/// Rules out wildcards and empty names.
 fn is_one_name(name: &str) -> bool {
     !name.is_empty() && name != "*"
 }

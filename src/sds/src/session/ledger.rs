@@ -1,24 +1,25 @@
-//! What a stream's client has been told of each secret it subscribed to, and what is to be looked at next.
+//! The ledger of one stream: the last content sent of each subscribed secret, the client's verdict on it, and the queue
+//! of names to look up next.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::{Refusal, ResourceName, Source, Verdict, limits};
 use crate::catalog::Changed;
-use pki::Name;
-use pki::Pair;
+use pki::{Name, Pair};
 
-/// The books of one stream.
+/// The subscriptions and outstanding responses of one stream.
 pub(super) struct Ledger {
-    /// Whether the protocol can say that a secret does not exist.
+    /// True if this variant of the protocol can say that a secret does not exist.
     says_absent: bool,
-    /// How much goes into one response, in bytes.
+    /// Size limit of one response, in bytes.
     max_bytes: usize,
     entries: HashMap<Arc<str>, Entry>,
-    /// The names that are subscribed to in another spelling than their own.
+    /// Subscribed names that are spelt differently from their canonical form.
     spellings: HashMap<Name, Vec<Arc<str>>>,
     name_bytes: usize,
-    /// Names to look at, oldest first. It may hold names no longer subscribed to, and a name twice: `Entry::queued` counts.
+    /// Names to look up, oldest first. The queue may hold names no longer subscribed to, and a name twice:
+    /// `Entry::queued` counts.
     due: VecDeque<Arc<str>>,
     unacknowledged: VecDeque<Sent>,
     nonce_prefix: String,
@@ -27,17 +28,17 @@ pub(super) struct Ledger {
 
 struct Entry {
     name: ResourceName,
-    /// What the client was told last.
+    /// The last content sent.
     told: Told,
-    /// In which response it was.
+    /// Number of the response that sent it.
     told_in: u64,
-    /// What it acknowledged last.
+    /// The last content acknowledged.
     confirmed: Told,
-    /// What it rejected last.
+    /// Version of the last content rejected.
     rejected: Option<Arc<str>>,
-    /// What it rejected together with others, so that it has to go alone.
+    /// Version of the content rejected in a response with others, which must be sent in a response of its own.
     alone: Option<Arc<str>>,
-    /// It asked again.
+    /// True if the client asked for the secret again.
     resend: bool,
     queued: bool,
 }
@@ -62,26 +63,26 @@ impl Told {
     }
 }
 
-/// A response under way.
+/// An outstanding response.
 struct Sent {
     number: u64,
     nonce: String,
     contents: Vec<(Arc<str>, Told)>,
 }
 
-/// A secret's name with its content, or that there is none.
+/// A secret's name and its content; `None` if the secret does not exist.
 pub(super) type Content = (Arc<str>, Option<Arc<Pair>>);
 
-/// What goes into one response.
+/// The contents of one response.
 pub(super) struct Batch {
     pub(super) contents: Vec<Content>,
-    /// It holds one secret that must not go together with others.
+    /// True if the response holds one secret that must not be sent with others.
     pub(super) alone: bool,
-    /// There was something for which it had no room.
+    /// True if further contents had no room.
     pub(super) more: bool,
 }
 
-/// A secret whose client must be told something new.
+/// A secret with new content for the client.
 struct Due {
     name: Arc<str>,
     content: Option<Arc<Pair>>,
@@ -104,7 +105,7 @@ impl Ledger {
         }
     }
 
-    /// Adds a name; says whether it is new.
+    /// Adds a name; returns true if it is new.
     pub(super) fn subscribe(&mut self, name: &str) -> Result<bool, Refusal> {
         if self.entries.contains_key(name) {
             return Ok(false);
@@ -135,9 +136,9 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Keeps a client that subscribes and unsubscribes, and reads nothing, from growing the queue.
+    /// Bounds the queue of a client that subscribes and unsubscribes, and reads nothing.
     fn compact(&mut self) {
-        /// Below this it isn't worth it.
+        /// Queues below this size are not worth the work.
         const SMALL: usize = 1024;
         if self.due.len() > 2 * self.entries.len() + SMALL {
             let mut seen = HashSet::new();
@@ -146,7 +147,7 @@ impl Ledger {
         }
     }
 
-    /// The client asks again for a name it may have forgotten: it gets an answer whatever it was told before.
+    /// Answers a repeated subscription in any case: the client may have forgotten the content.
     pub(super) fn resend(&mut self, name: &str) {
         let was_told = |entry: &&mut Entry| entry.told != Told::Nothing || entry.told_in > 0;
         if let Some(entry) = self.entries.get_mut(name).filter(was_told) {
@@ -167,13 +168,13 @@ impl Ledger {
         }
     }
 
-    /// Unsubscribes from all names that `keep` does not want.
+    /// Unsubscribes from all names for which `keep` returns false.
     pub(super) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         let gone: Vec<Arc<str>> = self.entries.keys().filter(|name| !keep(name)).cloned().collect();
         gone.iter().for_each(|name| self.unsubscribe(name));
     }
 
-    /// The client has this version already, from a former stream.
+    /// Records that the client has this version from an earlier stream.
     pub(super) fn assume(&mut self, name: &str, version: &str) {
         if let Some(entry) = self.entries.get_mut(name) {
             entry.told = Told::Version(version.into());
@@ -181,7 +182,7 @@ impl Ledger {
         }
     }
 
-    /// Queues the subscribed names among what changed.
+    /// Queues the subscribed names that `changed` covers.
     pub(super) fn changed(&mut self, changed: &Changed) {
         match changed {
             Changed::Everything => self.queue_where(|_| true),
@@ -223,7 +224,7 @@ impl Ledger {
         self.due.is_empty() && self.unacknowledged.is_empty()
     }
 
-    /// Takes what the client must be told next, as much as goes into one response; never empty.
+    /// Takes the next contents to send, as many as go into one response; never empty.
     pub(super) fn next_batch(&mut self, source: &impl Source) -> Option<Batch> {
         let mut batch = Batch { contents: Vec::new(), alone: false, more: false };
         let mut size = 0_usize;
@@ -240,7 +241,7 @@ impl Ledger {
         (!batch.contents.is_empty()).then_some(batch)
     }
 
-    /// Every subscribed secret that exists and was not rejected, if they go into one response together.
+    /// All subscribed secrets that exist and were not rejected, if they fit into one response.
     pub(super) fn whole_world(&self, source: &impl Source) -> Option<Vec<Content>> {
         let mut world = Vec::new();
         let mut size = 0_usize;
@@ -259,7 +260,7 @@ impl Ledger {
         Some(world)
     }
 
-    /// Takes the next name whose client must be told something.
+    /// Takes the next name with new content for the client.
     fn next_due(&mut self, source: &impl Source) -> Option<Due> {
         while let Some(name) = self.due.pop_front() {
             let Some(entry) = self.entries.get_mut(&name) else { continue };
@@ -280,7 +281,7 @@ impl Ledger {
         None
     }
 
-    /// Puts back what had no room in a response; it is the next one then.
+    /// Puts back a content that had no room in a response; it comes first in the next one.
     fn put_back(&mut self, due: Due) {
         if let Some(entry) = self.entries.get_mut(&due.name) {
             entry.queued = true;
@@ -289,7 +290,7 @@ impl Ledger {
         }
     }
 
-    /// Notes that a response with these contents goes out; gives its nonce.
+    /// Records a response with these contents; returns its nonce.
     pub(super) fn sent(&mut self, contents: &[Content]) -> String {
         let contents: Vec<(Arc<str>, Told)> =
             contents.iter().map(|(name, pair)| (name.clone(), Told::of(pair.as_ref()))).collect();
@@ -309,7 +310,7 @@ impl Ledger {
         nonce
     }
 
-    /// Takes in what the client made of a response; a nonce of none of ours says nothing.
+    /// Records the client's verdict on a response. An unknown nonce settles nothing.
     pub(super) fn settle(&mut self, nonce: &str, error: Option<&str>) -> Vec<Verdict> {
         let place = self.unacknowledged.iter().position(|sent| sent.nonce == nonce);
         let Some(sent) = place.and_then(|place| self.unacknowledged.remove(place)) else { return Vec::new() };
@@ -334,7 +335,7 @@ impl Ledger {
 
     fn reject(&mut self, sent: Sent, error: &str) -> Verdict {
         let suspects = self.suspects(&sent);
-        // What was only said to be absent beside them went unheard.
+        // Absences in a rejected response went unheard.
         let absent = sent.contents.iter().filter(|(_, told)| *told == Told::Absent && !suspects.is_empty());
         for (name, _) in absent {
             let confirmed = self.entries.get(name).map(|entry| entry.confirmed.clone());
@@ -349,13 +350,14 @@ impl Ledger {
             } else {
                 entry.alone = Some(version.clone());
             }
-            // It serves what it took before, but holds what it rejected: it is to be told the former anew.
+            // The client serves the content before, but holds the one it rejected: the former must be sent anew.
             self.unsay(name, sent.number, Told::Nothing);
         }
         Verdict::Rejected { secrets: suspects, error: error.to_owned() }
     }
 
-    /// The client did not take what it was told in this response: unless it has been told more since, it was told this.
+    /// Reverts an entry to `told`, because the client rejected this response; an entry with newer content is left
+    /// alone.
     fn unsay(&mut self, name: &str, response: u64, told: Told) {
         if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.told_in == response) {
             entry.told = told;
@@ -374,7 +376,7 @@ impl Ledger {
         }
     }
 
-    /// The contents that a rejection can be due to: those the client has not accepted before, else all.
+    /// The contents that can have caused a rejection: those that the client has not accepted before, else all.
     fn suspects(&self, sent: &Sent) -> Vec<(Arc<str>, Arc<str>)> {
         let versions = sent.contents.iter().filter_map(|(name, told)| Some((name.clone(), told.version()?.clone())));
         let all: Vec<(Arc<str>, Arc<str>)> = versions.collect();
@@ -394,7 +396,7 @@ impl Ledger {
     }
 }
 
-/// About how much of a response a secret takes, in bytes.
+/// Approximate size of a secret in a response, in bytes.
 fn size_of(name: &str, content: Option<&Arc<Pair>>) -> usize {
     /// Versions, type URLs, lengths.
     const OVERHEAD: usize = 256;

@@ -1,8 +1,8 @@
-//! What one stream's client is to be told: xDS as a pure state machine, without streams, clocks or tasks.
+//! The xDS protocol of one stream as a pure state machine, without streams, clocks or tasks.
 //!
-//! A driver feeds it with requests ([`Session::request`]) and with the news that something changed
-//! ([`Session::changed`]), and takes responses out ([`Session::next`]) whenever the client has room for one. So a slow
-//! client gets the newest content and no backlog.
+//! A driver feeds in requests ([`Session::request`]) and changes of the catalog ([`Session::changed`]), and takes
+//! responses out ([`Session::next`]) whenever the client has room for one. So a slow client gets the newest content and
+//! no backlog.
 //!
 //! Promises:
 //! - A subscribed secret is answered at once, and again only when its content changes or the client asks again.
@@ -31,53 +31,53 @@ use pki::Pair;
 
 /// A session of either variant of the protocol.
 pub trait Session {
-    /// What the client sends.
+    /// A message of the client's.
     type Request;
-    /// What it gets.
+    /// A message to the client.
     type Response;
 
-    /// Takes a request in, and says what it tells of former responses.
+    /// Takes a request, and returns the client's verdicts on earlier responses.
     ///
     /// # Errors
     /// When the stream can't go on.
     fn request(&mut self, request: &Self::Request) -> Result<Vec<Verdict>, Refusal>;
 
-    /// The catalog has changed: the subscribed secrets among what changed are looked at again.
+    /// Takes a change of the catalog: the subscribed secrets that it covers are looked up again.
     fn changed(&mut self, changed: &Changed);
 
-    /// What was rejected of these versions may be sent once more: something else was to blame.
+    /// Allows rejected contents of these versions to be sent once more, because something else caused the rejection.
     fn reconsider(&mut self, versions: &[Arc<str>]);
 
-    /// Whether [`Session::next`] has something to look at.
+    /// True if [`Session::next`] has names to look up.
     fn is_due(&self) -> bool;
 
-    /// Whether the client has been told everything, and has answered to all of it.
+    /// True if the client has been sent everything and has answered all of it.
     fn is_settled(&self) -> bool;
 
-    /// The next response, if there is anything to tell.
+    /// Returns the next response, if there is anything new.
     fn next(&mut self, source: &impl Source) -> Option<Self::Response>;
 
-    /// The node a request comes from; clients say it in their first one.
+    /// The node of a request; clients name it in their first one.
     fn node(request: &Self::Request) -> Option<&str>;
 }
 
-/// Where the contents come from.
+/// A source of contents: the catalog, or a test's.
 pub trait Source {
     /// The best pair for a resource now; `given` is its name as the client wrote it.
     fn best(&self, given: &str, name: &ResourceName) -> Option<Arc<Pair>>;
 }
 
-/// Which service a stream belongs to.
+/// The service of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// ADS. Types we don't have are left unanswered, as if there were no such resources.
+    /// ADS. Requests for other types are left unanswered, as if there were no such resources.
     Aggregated,
-    /// SDS alone. Another type is a mistake.
+    /// SDS alone. A request for another type is an error.
     Secrets,
 }
 
 impl Service {
-    /// Whether a request of this type is ours to answer.
+    /// True if a request of this type is to be answered.
     fn accepts(self, type_url: &str) -> Result<bool, Refusal> {
         match self {
             _ if type_url == super::secret::TYPE_URL => Ok(true),
@@ -88,31 +88,31 @@ impl Service {
     }
 }
 
-/// What a client made of a response.
+/// A client's verdict on a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It uses this content of a secret now.
+    /// The client uses this content of a secret now.
     Accepted {
         /// The secret's name.
         name: Arc<str>,
-        /// Its content's version; none: that there is none.
+        /// The content's version; `None` if the secret does not exist.
         version: Option<Arc<str>>,
     },
-    /// It refused a response; these are the contents that were new in it.
+    /// The client rejected a response; these contents were new in it.
     Rejected {
         /// The secrets' names, with their contents' versions.
         secrets: Vec<(Arc<str>, Arc<str>)>,
-        /// Why, in the client's words: not to be trusted.
+        /// The reason in the client's words: untrusted text.
         error: String,
     },
 }
 
-/// Why a stream can't go on.
+/// Reason to end a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It subscribes to more than [`limits::MAX_NAMES`] or [`limits::MAX_NAME_BYTES`].
+    /// The client subscribes to more than [`limits::MAX_NAMES`] or [`limits::MAX_NAME_BYTES`].
     TooManyNames,
-    /// It asks for a type of resource that this service doesn't have.
+    /// The client asks for a type of resource that this service doesn't have.
     Type(String),
 }
 

@@ -1,8 +1,9 @@
-//! The state-of-the-world variant: every request lists all names, and a response says nothing of secrets that don't exist.
+//! The state-of-the-world variant: every request lists all names, and a response can't say that a secret does not
+//! exist.
 //!
 //! A response has all subscribed secrets that exist, as clients of this variant expect. When these are too much for one
-//! message, or one of them must go alone, it has only what is new: for secrets, absence does not mean removal (xDS
-//! protocol, "Deleting resources").
+//! message, or one of them must be sent alone, the response has only the new ones: for secrets, absence does not mean
+//! removal (xDS protocol, "Deleting resources").
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,16 +14,16 @@ use crate::catalog::Changed;
 use crate::messages::{DiscoveryRequest, DiscoveryResponse};
 use crate::secret::{TYPE_URL, secret, version_of_set};
 
-/// One stream of `StreamSecrets`, or the secrets on one of `StreamAggregatedResources`.
+/// A stream of `StreamSecrets`, or the secrets on a stream of `StreamAggregatedResources`.
 pub struct SotwSession {
     service: Service,
     ledger: Ledger,
-    /// The nonce of the last response. Only a request that bears it knows all that the client has been told.
+    /// The nonce of the last response. Only a request with this nonce was written with knowledge of all responses.
     last_nonce: Option<String>,
 }
 
 impl SotwSession {
-    /// `stream` is the beginning of every nonce; no two streams may have the same.
+    /// `stream` is the prefix of every nonce; no two streams may share it.
     pub fn new(service: Service, stream: String) -> Self {
         Self { service, ledger: Ledger::new(stream, false, limits::MAX_WORLD_BYTES), last_nonce: None }
     }
@@ -38,7 +39,7 @@ impl Session for SotwSession {
         }
         let error = request.error_detail.as_ref().map(|status| status.message.as_str());
         let verdicts = self.ledger.settle(&request.response_nonce, error);
-        // A request from before the last response: the client will send its names again with that one's nonce.
+        // A request from before the last response: the client will send its names again with the latest nonce.
         if self.last_nonce.as_ref().is_some_and(|last| *last != request.response_nonce) {
             return Ok(verdicts);
         }

@@ -1,21 +1,20 @@
-//! The two doors of a sidecar, each with tokens of its own: that of the API never opens a TLS key.
+//! The tokens of the sidecar's two sockets, API and SDS. A token of the API never opens a TLS key.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use protocol::SecretText;
-use protocol::tokens as envoy;
+use protocol::{SecretText, tokens as envoy};
 
 use super::{Followed, Kind, TokenError, TokenFile, Tokens, random};
 use base::state_file;
 use pki::secret::Secret;
 
-/// Behind the storage's path: the file with the token of the API.
+/// Suffix of the storage's path: the file with the API's token.
 const API: &str = ".api-token";
-/// Behind the storage's path: the file with the token of SDS.
+/// Suffix of the storage's path: the file with the token of SDS.
 const SDS: &str = ".sds-token";
 
-/// The tokens of both doors.
+/// The tokens of both sockets.
 #[derive(Clone)]
 pub struct Doors {
     /// For requests to the API.
@@ -25,8 +24,8 @@ pub struct Doors {
 }
 
 impl Doors {
-    /// The tokens of the files that are named; else of files of our own beside the storage, which are made when they are
-    /// not there. To be followed: see [`super::follow`].
+    /// Opens the named token files, or else files of our own next to the storage, which are made when missing. The
+    /// returned [`Followed`] go to [`super::follow`].
     ///
     /// # Errors
     /// When a file can't be used.
@@ -36,7 +35,7 @@ impl Doors {
         Ok((Self { api, sds }, vec![api_file, sds_file]))
     }
 
-    /// Random ones that nobody else has, and the same for the configuration that is to open the doors.
+    /// Random tokens that nobody else has, and the same for the configuration of the Envoy that is to use them.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -47,7 +46,7 @@ impl Doors {
     }
 }
 
-/// A secret as a configuration has it. Ours are printable.
+/// A token as text for a configuration. Tokens of ours are printable.
 fn text(token: &Secret) -> SecretText {
     SecretText::new(String::from_utf8_lossy(token.expose()).into_owned())
 }
@@ -61,7 +60,7 @@ fn open(kind: Kind, named: Option<&Path>, own: &Path) -> Result<(Followed, Token
     file.and_then(Followed::open).map_err(unfit)
 }
 
-/// Without the tokens.
+/// Omits the tokens.
 impl fmt::Debug for Doors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Doors").finish_non_exhaustive()
@@ -77,7 +76,7 @@ pub fn first(kind: Kind, path: &Path) -> Result<SecretText, UnfitFile> {
     token.map(|token| text(&token)).map_err(|error| UnfitFile { path: path.to_owned(), error })
 }
 
-/// A file without tokens that can be used.
+/// Error of a token file, with its path.
 #[derive(Debug)]
 pub struct UnfitFile {
     path: PathBuf,
@@ -87,7 +86,7 @@ pub struct UnfitFile {
 impl fmt::Display for UnfitFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
-            // It names the file.
+            // This error names the file itself.
             TokenError::File(error) => error.fmt(f),
             error => write!(f, "{}: {error}", self.path.display()),
         }

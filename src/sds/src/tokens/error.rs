@@ -1,45 +1,45 @@
-//! Errors of files of tokens.
+//! Errors of token files.
 
 use base::files::FileError;
 use std::fmt;
 
-/// The shortest token that is taken, in bytes: one that can't be guessed.
+/// Length of the shortest valid token, in bytes: one that can't be guessed.
 pub(super) const MIN_TOKEN: usize = 16;
 
-/// The longest token, in bytes: Envoy takes some more in a header.
+/// Length of the longest valid token, in bytes: somewhat less than Envoy takes in a header.
 pub(super) const MAX_TOKEN: usize = 4096;
 
-/// The most tokens in a file: each is compared with what every stream and request bears.
+/// The most tokens in a file: each is compared with the token of every stream and request.
 pub(super) const MAX_TOKENS: usize = 1000;
 
-/// Why there are no tokens.
+/// Reason why a file has no usable tokens.
 #[derive(Debug)]
 pub enum TokenError {
-    /// Nothing is in the file.
+    /// The file is empty.
     Empty,
     /// The file can't be read or made.
     File(FileError),
-    /// A line is none.
+    /// A line is not a token.
     Line {
-        /// Which, from 1 on.
+        /// The line's number, from 1 on.
         number: usize,
-        /// What is wrong with it.
+        /// The fault of the line.
         why: Unfit,
     },
     /// The system gives no random bytes.
     NoRandomness,
-    /// It has more tokens than any honest one.
+    /// The file has more tokens than any honest one.
     TooMany,
 }
 
-/// What is wrong with a line.
+/// The fault of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unfit {
-    /// What follows the token is no name.
+    /// The text after the token is not a name.
     Name,
     /// Names follow a token of the API.
     Names,
-    /// The token is still to be put in the place of this text.
+    /// The token is a placeholder that was never filled in.
     Placeholder,
     /// The token is too short, too long, or can't stand in a header.
     Token,

@@ -1,4 +1,4 @@
-//! Tokens as a file has them: one a line; for SDS, what it is for may follow.
+//! Token files: one token a line; for SDS, the names it is limited to may follow.
 //!
 //! ```text
 //! # comments and empty lines count for nothing
@@ -21,15 +21,15 @@ use pki::secret::Secret;
 
 /// The longest file, in bytes: it is read whole. A token that is for a thousand names is well below it.
 const MAX_FILE: u64 = 1024 * 1024;
-/// Ours are for whoever runs the sidecar, who gives them to Envoy's configuration.
+/// Files of our own are readable only by the user who runs the sidecar and writes Envoy's configuration.
 const ACCESS: Access = Access { mode: 0o600, group: None };
 
-/// What the tokens of a file open.
+/// The kind of a token file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The API.
+    /// Tokens of the API.
     Api,
-    /// Secrets by SDS; a token may be for some of them only.
+    /// Tokens of SDS; a token may be limited to some names.
     Sds,
 }
 
@@ -38,7 +38,7 @@ pub enum Kind {
 pub struct TokenFile {
     kind: Kind,
     path: PathBuf,
-    /// We have made it, and nobody has put a link in its place.
+    /// True if we made the file, so that a link in its place is an attack.
     is_own: bool,
 }
 
@@ -48,14 +48,14 @@ impl TokenFile {
         Self { kind, path, is_own: false }
     }
 
-    /// A file of our own: it is made with a random token when it is not there.
+    /// A file of our own, made with a random token when missing.
     ///
     /// # Errors
     /// When it can't be made.
     pub fn own(kind: Kind, path: PathBuf) -> Result<Self, TokenError> {
         let file = Self { kind, path, is_own: true };
         let mut content = Zeroizing::new(super::random::random()?.expose().to_vec());
-        // Without it, a plugin in Envoy could have a gRPC client of Envoy's send the whole file as a header.
+        // Without the newline, a plugin in Envoy could have a gRPC client of Envoy's send the whole file as a header.
         content.push(b'\n');
         if secret::create(&file.path, ACCESS, &content).map_err(TokenError::File)? {
             tracing::info!(file = %file.path.display(), "made a token");
@@ -63,18 +63,18 @@ impl TokenFile {
         Ok(file)
     }
 
-    /// Where it is.
+    /// The file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The directory that it is in.
+    /// The file's directory.
     pub fn directory(&self) -> PathBuf {
         let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
         parent.unwrap_or(Path::new(".")).to_owned()
     }
 
-    /// Says what deserves a line of the log about how its text is laid out.
+    /// Returns a warning about the file's layout, if it deserves one.
     ///
     /// # Errors
     /// When it can't be read.
@@ -89,7 +89,7 @@ impl TokenFile {
         }))
     }
 
-    /// Its tokens.
+    /// Reads the tokens.
     ///
     /// # Errors
     /// When it can't be read, or is no file of tokens.
@@ -97,7 +97,7 @@ impl TokenFile {
         grants(self.kind, &self.text()?)
     }
 
-    /// Its first token: the one that a configuration is to have.
+    /// The first token, for Envoy's configuration.
     ///
     /// # Errors
     /// When it can't be read, or is no file of tokens.
@@ -136,7 +136,7 @@ fn grant(kind: Kind, line: &[u8]) -> Result<Grant, Unfit> {
     if !is_token {
         return Err(Unfit::Token);
     }
-    // Everybody knows it, and configurations that nobody has filled in bear it.
+    // Placeholders are public, and stand in configurations that nobody has filled in.
     if is_placeholder(token) {
         return Err(Unfit::Placeholder);
     }

@@ -1,10 +1,10 @@
-//! What a token grants.
+//! Grants: the secrets that a token opens.
 
 use pki::Name;
 use pki::secret::Secret;
 use std::sync::Arc;
 
-/// A token, and what it is for.
+/// A token and its scope.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Grant {
     pub(crate) token: Secret,
@@ -14,14 +14,14 @@ pub struct Grant {
 /// The secrets that a token opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// All of them.
+    /// All secrets.
     All,
-    /// Those of these names; a wildcard stands for itself and for each name with one more label.
+    /// Secrets of these names; a wildcard stands for itself and for each name with one more label.
     Names(Arc<[Name]>),
 }
 
 impl Scope {
-    /// Whether a secret of this name is there for it.
+    /// True if the grant covers a secret of this name.
     pub fn has(&self, name: &Name) -> bool {
         match self {
             Self::All => true,
@@ -31,7 +31,7 @@ impl Scope {
 }
 
 impl Grant {
-    /// What it is for.
+    /// The grant's scope.
     pub fn scope(&self) -> &Scope {
         &self.scope
     }

@@ -1,8 +1,8 @@
-//! Tokens: what only our own configuration of Envoy carries, so that no other filter of the same Envoy can ask in its
-//! name. A user's id tells processes apart, and all filters are one process.
+//! Tokens, which only our own configuration of Envoy carries, so that no other filter of the same Envoy can ask in its
+//! name. User ids tell processes apart, and all filters are one process.
 //!
-//! Promises: a token is compared in constant time and never shown; what a file says counts as soon as it is changed, and
-//! a file that has become unreadable changes nothing.
+//! Promises: a token is compared in constant time and never shown. A change of a token file counts at once, and a file
+//! that becomes unreadable changes nothing.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -36,26 +36,26 @@ pub use refusals::{Refusal, Refusals};
 use base::changes::Changes;
 use pki::secret::Secret;
 
-/// The tokens that are good now.
+/// The tokens that are valid now.
 #[derive(Clone)]
 pub struct Tokens {
     grants: watch::Receiver<Arc<[Grant]>>,
-    /// Where they stand; none when no file has them.
+    /// Path of the token file; `None` when no file has them.
     file: Option<Arc<Path>>,
     refusals: Arc<Refusals>,
 }
 
 impl Tokens {
-    /// One token for everything, that is good for as long as this lives.
+    /// A single token that opens everything, valid for the life of the process.
     pub fn one(token: Secret) -> Self {
         let (_, grants) = watch::channel([Grant { token, scope: Scope::All }].into());
         Self { grants, file: None, refusals: Arc::default() }
     }
 
-    /// What is granted to who knows this; nothing to whom it is no token.
+    /// The grant of this token; `None` if the token is unknown.
     pub fn grant(&self, given: &[u8]) -> Option<Grant> {
         let mut found = None;
-        // All are compared, so that the time it takes tells nothing of which one is alike.
+        // Every token is compared, so that the time taken doesn't tell which one is similar.
         for grant in self.grants.borrow().iter() {
             if verify_slices_are_equal(grant.token.expose(), given).is_ok() {
                 found = Some(grant.clone());
@@ -64,20 +64,20 @@ impl Tokens {
         found
     }
 
-    /// Takes down and logs that somebody was refused who has none of them.
+    /// Records and logs the refusal of a client without a valid token.
     pub fn refuse(&self, why: &str) {
         self.refusals.tell(why, self.file.as_deref());
     }
 
-    /// Those who were refused.
+    /// The refused clients.
     pub fn refusals(&self) -> &Arc<Refusals> {
         &self.refusals
     }
 
-    /// Ends when the grant is no longer what it was: its token is good no more, or for other secrets.
+    /// Completes when the grant changes: its token is withdrawn, or opens other secrets.
     pub async fn withdrawn(&mut self, grant: &Grant) {
         if self.grants.wait_for(|grants| !grants.contains(grant)).await.is_err() {
-            // Nobody is left to change anything.
+            // Nobody is left to change the tokens.
             std::future::pending::<()>().await;
         }
     }
@@ -103,7 +103,7 @@ impl Followed {
         Ok((Self { file, tokens }, Tokens { grants: reader, file: path, refusals: Arc::default() }))
     }
 
-    /// Reads it again, and says whether anything has changed.
+    /// Reads the file again, and logs a change.
     fn follow(&self) {
         match self.file.read() {
             Ok(grants) => {
@@ -124,7 +124,7 @@ impl Followed {
     }
 }
 
-/// Reads files again whenever they change, or the process gets a SIGHUP.
+/// Reads token files again whenever they change, or the process gets a SIGHUP.
 pub async fn follow(files: Vec<Followed>) {
     let directories: Vec<PathBuf> = files.iter().map(|followed| followed.file.directory()).collect();
     let watched = directories.iter().map(|directory| (directory.as_path(), RecursiveMode::NonRecursive));

@@ -3,7 +3,7 @@
 use super::error::TokenError;
 use pki::secret::Secret;
 
-/// How many bytes a token of our own making has, before it is written in hexadecimal digits.
+/// Length of a generated token, in bytes, before it is written in hexadecimal digits.
 const RANDOM: usize = 32;
 
 /// A new token.

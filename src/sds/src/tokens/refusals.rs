@@ -1,54 +1,54 @@
-//! What is told of those who ask without a token: a line of the log a minute, since Envoy asks again every second, and
-//! how it is now.
+//! Refusals of clients without a token: one log line a minute, since Envoy asks again every second, and the present
+//! state for `/health`.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How often a refusal is a line of the log; and after this long without one, whoever came has gone.
+/// Interval of log lines; and time without a refusal after which the client counts as gone.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// The refusals of one door.
+/// The refusals of one socket.
 #[derive(Debug, Default)]
 pub struct Refusals(Mutex<Told>);
 
 #[derive(Debug, Default)]
 struct Told {
-    /// When one was logged last.
+    /// Time of the last log line.
     logged: Option<Instant>,
-    /// Those since then.
+    /// Number of refusals since then.
     silent: u64,
-    /// All of them.
+    /// Number of all refusals.
     count: u64,
-    /// The last one, and why.
+    /// Time and reason of the last refusal.
     last: Option<(Instant, String)>,
 }
 
-/// How a door is that somebody still asks at without a token.
+/// The state of a socket at which clients still fail to authenticate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// How many were refused since the start.
+    /// Number of refusals since the start.
     pub count: u64,
-    /// How long ago the last one was.
+    /// Time since the last one.
     pub age: Duration,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
 impl Refusals {
-    /// Takes down a refusal, and logs it unless one was logged a moment ago. `file` is where the tokens stand.
+    /// Records a refusal, and logs it unless one was logged a moment ago. `file` is the token file.
     pub fn tell(&self, why: &str, file: Option<&Path>) {
         if let Some(others) = self.others(why, Instant::now()) {
             tracing::warn!("{}", line(why, file, others));
         }
     }
 
-    /// How many there were since the start.
+    /// Number of refusals since the start.
     pub fn count(&self) -> u64 {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count
     }
 
-    /// What is refused now: the last one, if it was a moment ago.
+    /// The last refusal, if it is recent.
     pub fn now(&self) -> Option<Refusal> {
         self.at(Instant::now())
     }
@@ -60,7 +60,7 @@ impl Refusals {
         (age < PAUSE).then(|| Refusal { count: told.count, age, why: why.clone() })
     }
 
-    /// How many were not logged, if it is time to log one.
+    /// Number of refusals not logged, if a log line is due.
     fn others(&self, why: &str, now: Instant) -> Option<u64> {
         // A panic while the lock is held would be a bug of ours; what it holds is whole at every moment.
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -75,7 +75,7 @@ impl Refusals {
     }
 }
 
-/// The file is for whoever reads the log; who is refused doesn't learn it.
+/// The file is named for whoever reads the log; the refused client doesn't learn it.
 fn line(why: &str, file: Option<&Path>, others: u64) -> String {
     let file = file.map(|path| format!("; the tokens are in {}", path.display())).unwrap_or_default();
     let others = if others == 0 { String::new() } else { format!(" ({others} like it since the last such line)") };

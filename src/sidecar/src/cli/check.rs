@@ -1,4 +1,4 @@
-//! `check`: what is wrong with a configuration, one line each.
+//! `check`: the mistakes of a configuration, one a line.
 
 mod files;
 mod validate;
@@ -37,7 +37,7 @@ pub struct CheckArgs {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
-    /// What else there is.
+    /// The configuration to check besides files.
     #[command(flatten)]
     pub inputs: InputArgs,
 
@@ -54,19 +54,19 @@ pub struct CheckArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY_VERSION", value_name = "VERSION")]
     pub envoy_version: Option<Version>,
 
-    /// What the program that validates gets of this program's environment.
+    /// The environment of the Envoy that validates.
     #[command(flatten)]
     pub envoy_environment: EnvoyEnvironmentArgs,
 
-    /// Leave the validation by Envoy itself out.
+    /// Do not have Envoy validate bootstraps.
     #[arg(long, env = "ENVOY_AUTOCERT_NO_ENVOY", conflicts_with = "envoy")]
     pub no_envoy: bool,
 }
 
-/// Something could not be read.
+/// The exit status when a file could not be read.
 const UNREADABLE: u8 = 2;
 
-/// Checks everything, and prints what is wrong.
+/// Checks everything, and prints the mistakes.
 pub(super) fn run(args: CheckArgs) -> ExitCode {
     let (is_json, is_strict) = (args.json, args.inputs.strict);
     let (report, ended) = match checked(args) {
@@ -148,7 +148,7 @@ fn checked(args: CheckArgs) -> Result<Report, String> {
     Ok(report)
 }
 
-/// An Envoy that does not say its version, or says another one than the one that was given.
+/// A warning about an Envoy that reports no version, or another one than the given version.
 fn doubtful(validator: &Validator, said: Option<Version>, given: Option<Version>) -> Option<Finding> {
     let (found, expected) = match (said, given) {
         (None, None) => ("a program that does not say with --version which Envoy it is".to_owned(), "an Envoy"),
@@ -160,7 +160,7 @@ fn doubtful(validator: &Validator, said: Option<Version>, given: Option<Version>
     Some(Finding { source: validator.source(), expected: expected.to_owned(), ..Finding::said(&found) })
 }
 
-/// Checks what is to be set up, in an Envoy of this version.
+/// Checks a configuration in Traefik's words, for an Envoy of this version.
 fn of_inputs(inputs: &InputArgs, version: Option<Version>) -> Result<Report, String> {
     let inputs = inputs.read()?;
     let reading = match setup::read(&inputs.sources) {
@@ -181,7 +181,7 @@ fn of_inputs(inputs: &InputArgs, version: Option<Version>) -> Result<Report, Str
     Ok(Report { mistakes: mistakes.map(Finding::from).chain(closed).collect(), warnings })
 }
 
-/// A router that is closed is served to nobody, which its user has to know.
+/// A warning about a closed router: its user has to know that it serves nobody.
 fn of_closed(router: &ClosedRouter) -> Finding {
     Finding {
         source: router.source.clone().unwrap_or_else(|| "configuration".to_owned()),

@@ -1,4 +1,4 @@
-//! The flags of DNS-01 and its questions to name servers, and the codes of DNS providers in configurations.
+//! The flags of DNS-01 and its DNS look-ups, and checks of the DNS providers in a configuration.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use base::clock::Clock;
 use dns01::provider::{self, Provider, Variables};
 use dns01::{DelegationZone, NameServers};
 
-/// The flags of DNS-01 and its questions to name servers.
+/// The flags of DNS-01 and its DNS look-ups.
 #[derive(Args, Clone, Debug)]
 pub struct DnsArgs {
     /// Port on which a zone's own name servers are asked for the TXT records of challenges. It is another than 53 in
@@ -50,7 +50,7 @@ pub struct DnsArgs {
 }
 
 impl DnsArgs {
-    /// What a sidecar with these flags is told.
+    /// The sidecar's options from these flags.
     pub(super) fn options(&self) -> DnsOptions {
         DnsOptions {
             name_server_port: self.name_server_port,
@@ -60,7 +60,7 @@ impl DnsArgs {
     }
 }
 
-/// The name servers of all resolvers that listen on another port than that of DNS.
+/// The resolvers' name servers whose port is not 53.
 pub(super) fn other_ports(setup: &Setup) -> BTreeSet<String> {
     let allowed = NameServers::default();
     let of_resolver = |resolver: &Resolver| -> Vec<String> {
@@ -71,7 +71,7 @@ pub(super) fn other_ports(setup: &Setup) -> BTreeSet<String> {
     setup.resolvers.iter().flat_map(of_resolver).collect()
 }
 
-/// Resolvers whose DNS provider there is not. The plugin can't know that, and an order is late to say so.
+/// Mistakes for resolvers with unknown DNS providers. The plugin can't know them, and an order would fail late.
 pub(super) fn unknown_providers(reading: &Reading) -> Vec<Mistake> {
     let of_resolvers = reading.setup.resolvers.iter().filter_map(|resolver| {
         let code = &resolver.dns_challenge.as_ref()?.provider;
@@ -86,8 +86,8 @@ pub(super) fn unknown_providers(reading: &Reading) -> Vec<Mistake> {
     of_resolvers.collect()
 }
 
-/// What DNS providers lack where the sidecar is this very process, which has their credentials: the first order would be
-/// late to say so. No more than a warning: what is served needs none.
+/// Warnings about DNS providers' missing variables, for a sidecar in this very process, which has their credentials:
+/// otherwise the first order fails late. They are no mistakes: stored certificates are served without credentials.
 pub(super) fn lacking_credentials(reading: &Reading) -> Vec<String> {
     let variables = Variables::new();
     let of_resolvers = reading.setup.resolvers.iter().filter_map(|resolver| {
@@ -99,7 +99,7 @@ pub(super) fn lacking_credentials(reading: &Reading) -> Vec<String> {
     of_resolvers.collect()
 }
 
-/// Those that are unknown, for who wants a line each or none.
+/// Unknown providers, a line each, as an error.
 pub(super) fn known_providers(reading: &Reading) -> Result<(), Vec<String>> {
     let mistakes = unknown_providers(reading);
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(ToString::to_string).collect()) }

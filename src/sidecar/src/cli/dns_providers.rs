@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::failed;
 use dns01::provider;
 
-/// How the list is printed.
+/// The format of the list.
 #[derive(Debug, Args)]
 pub struct DnsProvidersArgs {
     /// Prints JSON instead of Markdown.
@@ -16,7 +16,7 @@ pub struct DnsProvidersArgs {
     json: bool,
 }
 
-/// Prints them.
+/// Prints the providers.
 pub(super) fn run(args: &DnsProvidersArgs) -> ExitCode {
     let text = if args.json { provider::json() } else { provider::markdown() };
     match std::io::stdout().write_all(text.as_bytes()) {

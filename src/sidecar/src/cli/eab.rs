@@ -1,6 +1,6 @@
-//! `--eab`: where the MAC keys of external accounts are.
+//! `--eab`: the sources of MAC keys of external accounts.
 //!
-//! Promises: what was given is never shown, as it may be a key. Refuses: keys on the command line, which every user of
+//! Promises: the given value is never shown, as it may be a key. Refuses: keys on the command line, which every user of
 //! the machine can read.
 
 use std::collections::BTreeMap;
@@ -9,23 +9,23 @@ use protocol::mac_key::{MacKey, UnfitMacKey};
 
 use pki::keys::eab::MacKeys;
 
-/// A resolver's MAC key, or why a value of the flag is none. clap would show a value that it refuses.
+/// A resolver's MAC key, or the reason why the flag's value is none. clap would show a value that it refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EabChoice(Result<(String, MacKey), String>);
 
 impl EabChoice {
-    /// The key of this resolver, as a configuration has it.
+    /// The key of this resolver, as a configuration names it.
     pub(super) fn new(resolver: &str, key: &MacKey) -> Self {
         Self(Ok((resolver.to_owned(), key.clone())))
     }
 
-    /// `RESOLVER=file:PATH` or `RESOLVER=env:NAME`. It fails later, in [`mac_keys`].
+    /// Parses `RESOLVER=file:PATH` or `RESOLVER=env:NAME`. Errors are reported later, by [`mac_keys`].
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let parsed = text.split_once('=').filter(|(resolver, _)| is_name(resolver));
         let parsed = parsed.map(|(resolver, place)| (resolver, MacKey::parse(place)));
         Ok(Self(match parsed {
             Some((resolver, Ok(place @ (MacKey::File(_) | MacKey::Variable(_))))) => Ok((resolver.to_owned(), place)),
-            // What stands before the = may be a key as well, whose padding it is.
+            // The text before the = may be a key as well, whose padding the = is.
             Some((_, Ok(MacKey::Inline(_)) | Err(UnfitMacKey::NotBase64))) => Err("neither file: nor env:".to_owned()),
             Some((_, Err(unfit))) => Err(unfit.found().to_owned()),
             None => Err("no resolver's name and = at the beginning".to_owned()),
@@ -33,15 +33,15 @@ impl EabChoice {
     }
 }
 
-/// Names of resolvers, as configurations have them.
+/// True if the text can be a resolver's name in a configuration.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.@".contains(&b))
 }
 
-/// Puts together what was given one by one.
+/// Combines the flag's values.
 ///
 /// # Errors
-/// When one is no place of a MAC key, or one resolver is given two.
+/// When a value is no source of a MAC key, or a resolver has two.
 pub fn mac_keys(choices: &[EabChoice]) -> Result<MacKeys, String> {
     let mut keys = BTreeMap::new();
     for EabChoice(choice) in choices {

@@ -1,10 +1,10 @@
-//! The flag of whoever starts Envoy that says what it gets of our environment.
+//! The flag that selects the part of our environment that Envoy gets.
 
 use clap::Args;
 
 use base::environment::{Passed, VariableName, for_envoy};
 
-/// What Envoy gets of this program's environment.
+/// The part of this program's environment that Envoy gets.
 #[derive(Args, Clone, Debug)]
 pub struct EnvoyEnvironmentArgs {
     /// Environment variable that Envoy gets besides PATH, HOME, TZ, LANG, LC_*, SSL_CERT_FILE, SSL_CERT_DIR and ENVOY_*.

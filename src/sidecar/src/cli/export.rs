@@ -16,7 +16,7 @@ use base::hardening;
 use pki::Name;
 use storage::export::{Export, ExportError, Report, Selection};
 
-/// What the flags alone don't tell.
+/// The help that follows the flags.
 const HELP: &str = "\
 Each certificate gets a directory with the name of its first domain (_ for the * of a wildcard), and in it what
 certbot's users know, and one file with everything, as HAProxy wants it:
@@ -29,7 +29,7 @@ Directories and keys are for their owner alone.
 
 It works beside a running sidecar, and changes nothing in the storage. Exit status: 0 when everything is there, else 1.";
 
-/// Which log lines are written: certificates that can't be read are told of.
+/// The level of log lines: certificates that can't be read are logged.
 const LOG_LEVEL: &str = "warn";
 
 /// The flags of `export`.
@@ -68,7 +68,7 @@ pub struct ExportArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_JSON")]
     pub json: bool,
 
-    /// Where the directories are written. It is made when it is not there.
+    /// Directory to write to, created if missing.
     #[arg(value_name = "DIR")]
     pub directory: PathBuf,
 }
@@ -78,7 +78,7 @@ fn domain(text: &str) -> Result<Name, String> {
         .ok_or_else(|| "expected a domain, as in example.com or *.example.com, or an IP address".to_owned())
 }
 
-/// Writes once, or until it is told to end; says whether everything is there.
+/// Writes once, or until a signal asks for the end; returns whether everything was written.
 pub(super) fn run(args: ExportArgs) -> ExitCode {
     #[expect(clippy::expect_used, reason = "a test parses it")]
     logging::start(&LOG_LEVEL.parse::<LogLevel>().expect("a log level"), LogFormat::Text);
@@ -112,7 +112,7 @@ fn keep_current(mut export: Export, mut teller: Teller) -> Result<(), String> {
         let watched = export.watched();
         let mut changes = Changes::of(watched.iter().map(|path| (path.as_path(), RecursiveMode::NonRecursive)));
         let mut failure = None;
-        // A wrong path is told at once. One that has been right may be so again, and the sidecar may start later.
+        // A wrong path is an error at once. A path that was right may be right again, and the sidecar may start later.
         let mut is_first = true;
         loop {
             match export.run() {
@@ -133,14 +133,14 @@ fn keep_current(mut export: Export, mut teller: Teller) -> Result<(), String> {
     })
 }
 
-/// Tells each thing once. Where nobody reads any more nothing is told; the files count.
+/// Reports each event once. If nobody reads the reports any more they are dropped; the files count.
 struct Teller {
     json: bool,
     told: Option<Report>,
 }
 
 impl Teller {
-    /// Says whether everything was done.
+    /// Reports, and returns whether everything was written.
     fn tell(&mut self, report: Report) -> bool {
         let is_news = self.told.as_ref().is_none_or(|told| report.is_news_after(told));
         let told = self.told.take().unwrap_or_default();

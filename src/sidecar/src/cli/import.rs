@@ -15,7 +15,7 @@ use base::clock::Clock;
 use base::hardening;
 use storage::import::{Kind, Options, Report, ResolverChoice, import, shown};
 
-/// What the flags alone don't tell.
+/// The help that follows the flags.
 const HELP: &str = "\
 Taken are, each recognised by what lies there, also further down in a directory: acme.sh's ~/.acme.sh, Caddy's data
 directory, certbot's /etc/letsencrypt, dehydrated's directory, lego's .lego, mod_md's MDStoreDir, the state_path of nginx's
@@ -44,20 +44,20 @@ pub struct ImportArgs {
     #[arg(value_name = "PATH")]
     pub path: PathBuf,
 
-    /// The file with the private key, where PATH is a chain in PEM without it.
+    /// File with the private key, if PATH is a chain in PEM without it.
     #[arg(long, env = "ENVOY_AUTOCERT_KEY", value_name = "FILE", conflicts_with = "from")]
     pub key: Option<PathBuf>,
 
-    /// Whose files these are; without it, that is recognised.
+    /// The tool that wrote the files, if it is not recognised.
     #[arg(long, env = "ENVOY_AUTOCERT_FROM", value_name = "TOOL", value_parser = kinds())]
     pub from: Option<Kind>,
 
-    /// The resolver they are for, by its name in your configuration. Traefik 2 and 3 name their resolvers in the file:
+    /// The resolver to import for, by its name in your configuration. Traefik 2 and 3 name their resolvers in the file:
     /// there NAME picks one or renames the only one, and OLD=NEW picks one and renames it.
     #[arg(long, env = "ENVOY_AUTOCERT_RESOLVER", value_name = "NAME")]
     pub resolver: Option<ResolverChoice>,
 
-    /// The sidecar's storage; as RESOLVER=PATH, that of one resolver. May be given several times.
+    /// The sidecar's storage; as RESOLVER=PATH, the storage of one resolver. May be given several times.
     #[arg(
         long = "storage",
         env = "ENVOY_AUTOCERT_STORAGE",
@@ -67,33 +67,33 @@ pub struct ImportArgs {
     )]
     pub storages: Vec<StorageChoice>,
 
-    /// Also take what CAs' test systems have issued, such as Let's Encrypt's staging: browsers don't trust it.
+    /// Also import certificates of CAs' test systems, such as Let's Encrypt's staging: browsers don't trust them.
     #[arg(long, env = "ENVOY_AUTOCERT_STAGING")]
     pub staging: bool,
 
-    /// Only say what would be done.
+    /// Only print what would be done.
     #[arg(long, env = "ENVOY_AUTOCERT_DRY_RUN")]
     pub dry_run: bool,
 
-    /// Tell it as JSON.
+    /// Print JSON.
     #[arg(long, env = "ENVOY_AUTOCERT_JSON")]
     pub json: bool,
 }
 
-/// The words by which tools are named, each with its help.
+/// The names of the tools, each with its help.
 fn kinds() -> impl TypedValueParser<Value = Kind> {
     let words = Kind::ALL.map(|kind| PossibleValue::new(kind.word()).help(kind.described()));
     PossibleValuesParser::new(words).try_map(|word| word.parse::<Kind>())
 }
 
-/// Takes over what there is, and tells of it.
+/// Imports, and prints a report.
 pub(super) fn run(args: &ImportArgs) -> ExitCode {
     hardening::keep_memory_private();
     let report = match report(args) {
         Ok(report) => report,
         Err(why) => {
             if args.json {
-                // What can't be told as JSON is told on standard error all the same.
+                // An error goes to standard error if it can't be printed as JSON.
                 let _ = json(&json!({ "error": why }), &mut io::stdout().lock());
             }
             return failed(&shown(&why));

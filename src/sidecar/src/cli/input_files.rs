@@ -14,34 +14,34 @@ const MAX_FILES: usize = 10_000;
 /// The deepest directory within a directory.
 const MAX_DEPTH: usize = 16;
 
-/// What Traefik reads in a directory.
+/// The file name extensions that Traefik reads in a directory.
 const ENDINGS: [&str; 3] = ["toml", "yaml", "yml"];
 
 /// The files of a configuration.
 #[derive(Default)]
 pub(super) struct Files {
     read: Vec<SourceFile>,
-    /// All files and directories that were looked at.
+    /// All files and directories looked at.
     pub(super) paths: Vec<PathBuf>,
 }
 
 impl Files {
-    /// Whether there is one.
+    /// True if there is a file.
     pub(super) fn any(&self) -> bool {
         !self.read.is_empty()
     }
 
-    /// The files that were read since this was asked last.
+    /// The files read since the last call.
     pub(super) fn take(&mut self) -> Vec<SourceFile> {
         std::mem::take(&mut self.read)
     }
 
-    /// Reads a file, or all files in a directory and below, in the order of their names.
+    /// Reads a file, or all files in a directory and below, sorted by name.
     pub(super) fn add(&mut self, path: &Path) -> Result<(), String> {
         self.add_within(path, 0)
     }
 
-    /// Reads the first file that Traefik would find by itself, and says whether there is one.
+    /// Reads the first of Traefik's default files; returns whether there is one.
     pub(super) fn add_traefiks_own(&mut self) -> Result<bool, String> {
         let home = |name: &str| std::env::var_os(name).map(PathBuf::from);
         let below_home = home("HOME").map(|home| home.join(".config"));
@@ -58,7 +58,7 @@ impl Files {
     }
 
     fn add_within(&mut self, path: &Path, depth: usize) -> Result<(), String> {
-        // A directory may hold a file that was named as well.
+        // A file may be named and in a named directory as well.
         if self.paths.iter().any(|known| known == path) {
             return Ok(());
         }
@@ -79,7 +79,7 @@ impl Files {
             let path = entry.path();
             let ending = path.extension().and_then(|ending| ending.to_str()).map(str::to_ascii_lowercase);
             let is_taken = ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()));
-            // Kubernetes mounts volumes with a copy of everything in directories that begin with a dot.
+            // Kubernetes mounts volumes with a copy of everything in hidden directories.
             let is_hidden = entry.file_name().to_string_lossy().starts_with('.');
             if !is_hidden && (is_taken || path.is_dir()) {
                 self.add_within(&path, depth + 1)?;

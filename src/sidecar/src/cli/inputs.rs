@@ -1,4 +1,4 @@
-//! The flags that say what is to be set up, for every command that takes it.
+//! The flags of the configuration, for every command that takes one.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use setup::{Bootstrap, Quick, Sources};
 
 use super::input_files::Files;
 
-/// What is to be set up.
+/// The configuration.
 ///
-/// Flags of Traefik's (`--certificatesresolvers.NAME.acme.email=…`) are taken beside these, and so are its environment
-/// variables (`TRAEFIK_…`). What is said in several places is put together; flags stand above variables, those above
-/// files. Without --config, --values and --domain, Traefik's own file is looked for: traefik.toml, .yaml or .yml in
-/// /etc/traefik, $XDG_CONFIG_HOME, ~/.config or the working directory.
+/// Flags of Traefik's (`--certificatesresolvers.NAME.acme.email=…`) are accepted besides these, and so are its
+/// environment variables (`TRAEFIK_…`). Several sources are combined; flags take precedence over variables, and
+/// variables over files. Without --config, --values and --domain, Traefik's default file is searched for: traefik.toml,
+/// .yaml or .yml in /etc/traefik, $XDG_CONFIG_HOME, ~/.config or the working directory.
 #[derive(Args, Clone, Debug, Default)]
 pub struct InputArgs {
     /// Traefik's configuration, static or dynamic, in YAML, TOML or JSON: a file, or a directory of such. May be given
@@ -48,7 +48,7 @@ pub struct InputArgs {
     )]
     pub domain: Vec<String>,
 
-    /// Where the requests for --domain go: HOST:PORT, :PORT on this machine, or an http, https or h2c URL.
+    /// Upstream for --domain: HOST:PORT, :PORT on this machine, or an http, https or h2c URL.
     #[arg(long, env = "ENVOY_AUTOCERT_UPSTREAM", value_name = "SERVER", help_heading = "Without a configuration")]
     pub upstream: Option<String>,
 
@@ -120,7 +120,7 @@ pub struct InputArgs {
     pub traefik: TraefikFlags,
 }
 
-/// Traefik's flags. There may be secrets in them, so that `Debug` does not show them.
+/// Traefik's flags. They may hold secrets, so `Debug` does not show them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct TraefikFlags(pub Vec<String>);
 
@@ -130,20 +130,19 @@ impl fmt::Debug for TraefikFlags {
     }
 }
 
-/// Everything that was found.
+/// The inputs found.
 pub struct Inputs {
-    /// What [`setup::read`] takes.
+    /// The sources for [`setup::read`].
     pub sources: Sources,
-    /// The files and directories that it came from, to be watched for changes. Empty when `providers.file.watch` is
-    /// false.
+    /// The files and directories read, to be watched for changes. Empty if `providers.file.watch` is false.
     pub watched: Vec<PathBuf>,
 }
 
 impl InputArgs {
-    /// Reads all files. What is in them is for [`setup::read`] to judge.
+    /// Reads all files. [`setup::read`] judges their content.
     ///
     /// # Errors
-    /// When a file can't be read, or there is none and no flag that would do without.
+    /// When a file can't be read, or there is none and no flag replaces it.
     pub fn read(&self) -> Result<Inputs, String> {
         let mut files = Files::default();
         for path in &self.config {
@@ -159,7 +158,7 @@ impl InputArgs {
         self.with(files, self.quick(), None)
     }
 
-    /// The same beside a bootstrap, which says for which names unless `--domain` does.
+    /// Reads all files beside a bootstrap, which names the domains unless `--domain` does.
     ///
     /// # Errors
     /// When a file can't be read.
@@ -169,7 +168,7 @@ impl InputArgs {
             files.add(path)?;
         }
         let bootstrap = Bootstrap { dns: self.dns.clone(), ..bootstrap };
-        // The bootstrap says these, or what becomes of them.
+        // The bootstrap determines these.
         let (http_port, https_port, upstream, dns) = (None, None, None, None);
         let quick = Quick { domains: Vec::new(), http_port, https_port, upstream, dns, ..self.quick() };
         self.with(files, quick, Some(bootstrap))
@@ -215,7 +214,7 @@ impl InputArgs {
     }
 }
 
-/// The variables that may say something of it; others are nobody's business.
+/// The environment variables that Traefik would read.
 fn environment() -> Vec<(String, String)> {
     let texts =
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));

@@ -1,4 +1,4 @@
-//! The flags of whoever logs.
+//! The flags of logging.
 
 use std::process::ExitCode;
 
@@ -7,15 +7,14 @@ use clap::Args;
 use super::failure::failed;
 use crate::logging::{LogFormat, LogLevel, start};
 
-/// What is logged, and how it looks.
+/// The log's level and format.
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
-    /// Which log lines are written: off, error, warn, info, debug or trace; also for modules, as in
-    /// info,sidecar::sds=debug.
+    /// Log level: off, error, warn, info, debug or trace; also by module, as in info,sidecar::sds=debug.
     #[arg(long, env = "ENVOY_AUTOCERT_LOG_LEVEL", value_name = "LEVEL", default_value = "info", help_heading = "Logs")]
     pub log_level: LogLevel,
 
-    /// How log lines look.
+    /// Format of log lines.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_LOG_FORMAT",
@@ -27,12 +26,13 @@ pub struct LogArgs {
 }
 
 impl LogArgs {
-    /// Starts to log.
+    /// Starts logging.
     pub(super) fn start(&self) {
         start(&self.log_level, self.log_format);
     }
 
-    /// As [`super::failure::failed`], but by the log where that is JSON: who reads it takes every line for an object.
+    /// Reports a failure as [`super::failure::failed`] does, but as a log line if the log is JSON: its reader takes every line
+    /// for an object.
     pub(super) fn failed(&self, why: &str) -> ExitCode {
         if self.log_format == LogFormat::Text || !tracing::enabled!(tracing::Level::ERROR) {
             return failed(why);

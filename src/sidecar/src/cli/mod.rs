@@ -1,6 +1,6 @@
 //! The command line. Every flag is also an environment variable, which the flag overrides.
 //!
-//! Each command has a file with its flags; where it is more than a call, another one that runs it.
+//! Each command has a file with its flags; a command that is more than a call has another file that runs it.
 
 mod check;
 mod dns;
@@ -52,12 +52,12 @@ pub use values::{DefaultChoice, GroupId, LoopbackAddress, PairChoice, StoragePat
 #[derive(Debug, Parser)]
 #[command(name = "envoy-autocert", version, max_term_width = 120)]
 pub struct Cli {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What the program can do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Says what is wrong with a configuration: Traefik's, flags, or Envoy's with the plugin in it.
@@ -85,15 +85,15 @@ pub enum Command {
 }
 
 impl Cli {
-    /// Reads a command line. Traefik's flags may stand anywhere in it; they go to the command's [`InputArgs`].
+    /// Parses a command line. Traefik's flags may be anywhere in it; they go to the command's [`InputArgs`].
     ///
     /// # Errors
-    /// When clap refuses it, or there are flags of Traefik's for a command that takes none.
+    /// When clap refuses the command line, or it has Traefik's flags for a command that takes none.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let arguments: Vec<OsString> = arguments.into_iter().collect();
         let texts: Option<Vec<String>> =
             arguments.iter().map(|argument| argument.to_str().map(str::to_owned)).collect();
-        // None of Traefik's flags has to be anything but text; paths of ours may be.
+        // Traefik's flags are always UTF-8; our own paths need not be.
         let Some(texts) = texts else { return Self::try_parse_from(arguments) };
         let sorted = setup::input::split_arguments(texts);
         let mut cli = Self::try_parse_from(sorted.others)?;
@@ -111,7 +111,7 @@ impl Cli {
 }
 
 impl Command {
-    /// What is to be set up, for the commands that take it.
+    /// The configuration's flags, for the commands that take them.
     fn inputs(&mut self) -> Option<&mut InputArgs> {
         match self {
             Self::Render(args) => Some(&mut args.inputs),
@@ -127,7 +127,7 @@ impl Command {
         }
     }
 
-    /// Does it, and says whether it went well.
+    /// Runs the command; returns its exit status.
     pub fn run(self) -> ExitCode {
         match self {
             Self::Check(args) => check::run(*args),

@@ -1,4 +1,4 @@
-//! `render`: what is to be set up, as a configuration of Envoy's.
+//! `render`: a configuration in Traefik's words, as Envoy's configuration.
 
 mod args;
 mod commands;
@@ -28,10 +28,10 @@ use options::options;
 pub(super) use options::{pem, pem_files};
 use output::{WHOLE, lines, unguarded, write};
 
-/// Where requests go is written in no pieces: the configuration says it that they are merged into.
+/// The upstream written in pieces: the configuration they are merged into has the routes.
 const NOWHERE: &str = "127.0.0.1:9";
 
-/// Renders, and says whether it went well.
+/// Renders; returns the exit status.
 pub(super) fn run(args: &RenderArgs) -> ExitCode {
     match render(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
-//! What Traefik's words come to, read again whenever they change.
+//! A configuration in Traefik's words, rendered again whenever it changes.
 //!
-//! Promises: resolvers are as they were at the start, as in Traefik, whose static configuration is read once, and so are
-//! certificates of the user's own; a change of them is told.
+//! Promises: resolvers stay as they were at the start, as in Traefik, whose static configuration is read once, and so
+//! do the user's own certificates; a change of them is logged.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -24,19 +24,19 @@ use crate::run::{Ca, Places, Rendered, Source};
 /// The entry point of --https-port.
 const HTTPS_POINT: &str = "websecure";
 
-/// A configuration in Traefik's words.
+/// A configuration in Traefik's words, with its files and flags.
 pub(super) struct TraefiksWords {
     inputs: InputArgs,
     ca_bundle: String,
     connections: Connections,
     first: Setup,
-    /// Envoy's runtime as it was at the start: the limits of entry points that come later are the global one.
+    /// Envoy's runtime as it was at the start: entry points added later have the global limit.
     runtime: Option<Value>,
     watched: Vec<PathBuf>,
 }
 
 impl TraefiksWords {
-    /// Reads it for the first time.
+    /// Reads the configuration for the first time.
     ///
     /// # Errors
     /// With a line for each mistake.
@@ -46,16 +46,16 @@ impl TraefiksWords {
         Ok(Self { inputs, ca_bundle, connections, first, runtime: None, watched })
     }
 
-    /// The CAs of the resolvers, without their test systems, which are asked when something fails anyway.
+    /// The resolvers' CAs without their test systems, which are only asked after a failure.
     pub(super) fn cas(&self) -> Vec<Ca> {
         let resolvers = &self.first.resolvers;
-        // What can't be beside each other is told by whoever renders it.
+        // Rendering reports CAs that conflict.
         let mut cas = ca::all(resolvers).unwrap_or_default();
         cas.retain(|ca| resolvers.iter().any(|resolver| Origin::of(&resolver.ca_server).as_ref() == Some(&ca.origin)));
         cas.iter().map(|ca| Ca::new(ca, &self.ca_bundle)).collect()
     }
 
-    /// What is to be set up, as it was at the start.
+    /// The configuration as it was at the start.
     pub(super) fn first(&self) -> &Setup {
         &self.first
     }
@@ -121,7 +121,7 @@ fn read(inputs: &InputArgs) -> Result<(Reading, Vec<PathBuf>), Vec<String>> {
     }
 }
 
-/// By entry point, the flag that gives it another address, where its address comes from flags of ours.
+/// By entry point, the flag that changes its address, if the address comes from our flags.
 fn address_flags(setup: &Setup, flags: &Flags) -> BTreeMap<String, String> {
     let of = |point: &EntryPoint| {
         flags.of(&format!("entryPoints.{}.address", point.name))?;
@@ -131,7 +131,7 @@ fn address_flags(setup: &Setup, flags: &Flags) -> BTreeMap<String, String> {
     setup.entry_points.iter().filter_map(of).collect()
 }
 
-/// The whole configuration in one file, as no Envoy runs with it.
+/// The whole configuration in one file, which is only validated.
 fn candidate(setup: &Setup, options: &Options, flags: &Flags) -> Result<Value, Vec<String>> {
     let bootstrap = bootstrap::of(setup, options, Layout::Static).map_err(|mistakes| lines(mistakes, flags))?;
     let mut whole = bootstrap.joined();
@@ -139,7 +139,7 @@ fn candidate(setup: &Setup, options: &Options, flags: &Flags) -> Result<Value, V
     Ok(whole)
 }
 
-/// A line for each mistake, in the words of the flags that it comes from.
+/// A line for each mistake, in terms of the flags that it comes from.
 fn lines(mistakes: Vec<Mistake>, flags: &Flags) -> Vec<String> {
     mistakes.into_iter().map(|mistake| flags.reworded(mistake).to_string()).collect()
 }

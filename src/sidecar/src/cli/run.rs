@@ -1,4 +1,4 @@
-//! `run`: its flags, and how what a user writes becomes what Envoy and the sidecar get.
+//! `run`: its flags, and the options of Envoy and the sidecar made from them.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ use base::clock::Clock;
 use base::hardening;
 use pki::Name;
 
-/// The place where Debian and others have the roots that the system trusts.
+/// The file of the system's trusted roots in Debian and others.
 const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The flags of `run`.
@@ -49,32 +49,31 @@ const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
                   me@example.com --upstream 127.0.0.1:8080"
 )]
 pub struct RunArgs {
-    /// What is to be set up.
+    /// The configuration.
     #[command(flatten)]
     pub inputs: InputArgs,
 
-    /// Envoy; the one on PATH when it is not given.
+    /// Envoy; by default the one on PATH.
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY", value_name = "PATH", help_heading = "Running")]
     pub envoy: Option<PathBuf>,
 
-    /// Its version, as 1.38, instead of the one that it says.
+    /// Version of Envoy, as 1.38, instead of the one it reports.
     #[arg(long, env = "ENVOY_AUTOCERT_ENVOY_VERSION", value_name = "VERSION", help_heading = "Running")]
     pub envoy_version: Option<Version>,
 
-    /// What Envoy gets of this program's environment.
+    /// The part of this program's environment that Envoy gets.
     #[command(flatten)]
     pub envoy_environment: EnvoyEnvironmentArgs,
 
-    /// The plugin, envoy_autocert.wasm; looked for beside this program and in /usr/lib/envoy-autocert when it is not
-    /// given.
+    /// The plugin, envoy_autocert.wasm; by default searched for beside this program and in /usr/lib/envoy-autocert.
     #[arg(long, env = "ENVOY_AUTOCERT_PLUGIN", value_name = "PATH", help_heading = "Running")]
     pub plugin: Option<PathBuf>,
 
-    /// The user to go on as. Envoy runs as the same user, and may listen on ports below 1024.
+    /// The user to run as. Envoy runs as the same user, and may listen on ports below 1024.
     #[command(flatten)]
     pub user: UserArgs,
 
-    /// Directory for sockets and for Envoy's files; it is made when it is not there. A temporary one when it is not given.
+    /// Directory for sockets and for Envoy's files, created if missing; by default a temporary one.
     #[arg(long, env = "ENVOY_AUTOCERT_RUNTIME_DIR", value_name = "PATH", help_heading = "Running")]
     pub runtime_dir: Option<PathBuf>,
 
@@ -88,8 +87,7 @@ pub struct RunArgs {
     )]
     pub ca_bundle: PathBuf,
 
-    /// The most connections of clients at once; two fifths of the files that Envoy may have open (`ulimit -Hn`) when it is
-    /// not given.
+    /// The most client connections at once; by default two fifths of the files that Envoy may have open (`ulimit -Hn`).
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_MAX_CONNECTIONS",
@@ -99,7 +97,7 @@ pub struct RunArgs {
     )]
     pub max_connections: Option<u32>,
 
-    /// How long requests under way may take when it ends, in seconds.
+    /// Seconds that requests under way may take at the end.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_GRACE_SECONDS",
@@ -114,12 +112,12 @@ pub struct RunArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Running")]
     pub status_address: Option<SocketAddr>,
 
-    /// How what is served is looked after.
+    /// The supervision of certificates once they are served.
     #[command(flatten)]
     pub upkeep: UpkeepArgs,
 
-    /// Whether a handshake at each TLS entry point shows that visitors get a new certificate; if not, the one before is
-    /// served again. --verify-address names other addresses to look at.
+    /// Verify by a handshake at each TLS entry point that visitors get a new certificate, and roll back to the previous
+    /// one if not. --verify-address names other addresses.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_VERIFY",
@@ -129,8 +127,8 @@ pub struct RunArgs {
     )]
     pub verify: Switch,
 
-    /// Name by which the status address is called, besides addresses, localhost and this machine's own name. May be given
-    /// several times.
+    /// Host name that the status address accepts, besides addresses, localhost and this machine's own name. May be
+    /// given several times.
     #[arg(
         long = "allowed-host",
         env = "ENVOY_AUTOCERT_ALLOWED_HOST",
@@ -141,11 +139,12 @@ pub struct RunArgs {
     )]
     pub allowed_hosts: Vec<Name>,
 
-    /// Questions to name servers.
+    /// The flags of DNS look-ups.
     #[command(flatten)]
     pub dns: DnsArgs,
 
-    /// The logs. Of Envoy, warnings and what the plugin says are in them; its own flags say otherwise: -- --log-level info.
+    /// The logs. They include Envoy's warnings and the plugin's lines; Envoy's own flags change that: -- --log-level
+    /// info.
     #[command(flatten)]
     pub logs: LogArgs,
 
@@ -154,14 +153,14 @@ pub struct RunArgs {
     pub envoy_arguments: Vec<String>,
 }
 
-/// What `exec-envoy` is given.
+/// The arguments of `exec-envoy`.
 #[derive(Args, Debug)]
 pub struct ExecEnvoyArgs {
-    /// The process that must not be outlived.
+    /// The process that Envoy must not outlive.
     pub parent: u32,
-    /// Envoy.
+    /// Envoy's path.
     pub binary: PathBuf,
-    /// Its arguments.
+    /// Envoy's arguments.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub arguments: Vec<OsString>,
 }
@@ -171,21 +170,21 @@ pub(super) fn exec_envoy(args: &ExecEnvoyArgs) -> ExitCode {
     exec(args.parent, &args.binary, &args.arguments)
 }
 
-/// Runs until it is told to end, and says whether all went well.
+/// Runs until a signal asks for the end; returns the exit status.
 pub(super) fn run(args: RunArgs) -> ExitCode {
     let logs = args.logs.clone();
     logs.start();
     if let Err(error) = give_up_root(&args.user) {
         return logs.failed(&error.to_string());
     }
-    // A change of user undoes it, so it comes after that.
+    // After the change of user, which would undo it.
     hardening::keep_memory_private();
     let mut threads = tokio::runtime::Builder::new_multi_thread();
     let runtime = match threads.enable_all().on_thread_start(privileges::on_thread_start).build() {
         Ok(runtime) => runtime,
         Err(error) => return logs.failed(&format!("there are no threads to run on: {error}")),
     };
-    // On this thread, which lives as long as the process does: Envoy ends when the thread that started it does.
+    // On this thread, which lives as long as the process: Envoy ends when the thread that started it does.
     let ended = runtime.block_on(async { run_all(prepared(args)?).await });
     runtime.shutdown_background();
     match ended {
@@ -194,7 +193,7 @@ pub(super) fn run(args: RunArgs) -> ExitCode {
     }
 }
 
-/// Leaves the right to listen on ports below 1024 to Envoy, and root to nobody where another user is named.
+/// Keeps the capability to listen on ports below 1024 for Envoy alone, and gives up root if another user is named.
 fn give_up_root(user: &UserArgs) -> Result<(), PrivilegeError> {
     user.apply(Keeps::Ports)?;
     if privileges::is_root() {
@@ -231,7 +230,7 @@ fn prepared(args: RunArgs) -> Result<Run, RunError> {
     })
 }
 
-/// Envoy would name the file, and not the flag.
+/// Checks the file of roots, since Envoy's error would not name the flag.
 fn roots(path: &Path) -> Result<(), String> {
     if path == Path::new(CA_BUNDLE) {
         return Ok(());
@@ -239,13 +238,13 @@ fn roots(path: &Path) -> Result<(), String> {
     pem(&path.display().to_string()).map(drop).map_err(|why| format!("--ca-bundle: {why}"))
 }
 
-/// Those that were asked for, else what Envoy has files for: it raises its limit to the most that the system lets it.
+/// The given limit of connections, or the one that Envoy's file limit allows: Envoy raises it to the hard limit.
 fn connections(most: Option<u32>) -> Connections {
     let files = || getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     most.map_or_else(|| Connections::of_descriptors(files()), Connections::of_clients)
 }
 
-/// What the sidecar of this setup is told, but for its sockets and tokens.
+/// The sidecar's options for this setup, except its sockets and tokens.
 fn sidecar(args: &RunArgs, setup: &Setup) -> Result<Options, String> {
     let files = |pair: &setup::model::PairOfFiles| Files {
         certificate: PathBuf::from(&pair.cert_file),
@@ -262,7 +261,7 @@ fn sidecar(args: &RunArgs, setup: &Setup) -> Result<Options, String> {
         api_address: None,
         status_address: args.status_address,
         allowed_hosts: args.allowed_hosts.clone(),
-        // `run` gives its own Envoy new ones at each start.
+        // `run` creates new tokens for its own Envoy at each start.
         tokens: TokenSource::Files { api: None, sds: None },
         provided: provided::Sources {
             directories: Vec::new(),
@@ -287,35 +286,35 @@ mod tests {
     use crate::cli::{Cli, Command};
     use crate::options::Upkeep;
 
-    /// Those that `run` sets itself, and from what.
+    /// The sidecar's flags that `run` sets itself, with their source.
     const OF_ITS_OWN: [&str; 17] = [
-        // Its directory.
+        // From the runtime directory.
         "api-socket",
         "sds-socket",
-        // Nobody but its own Envoy, of the same user, comes to its sockets.
+        // Only its own Envoy, of the same user, uses the sockets.
         "api-uid",
         "socket-group",
         "api-address",
         "mesh-sds-socket",
-        // New ones at each start.
+        // Created at each start.
         "api-token-file",
         "sds-token-file",
-        // The configuration: tls.certificates, tls.stores, eab.
+        // From the configuration: tls.certificates, tls.stores, eab.
         "cert",
         "cert-dir",
         "default-certificate",
         "eab",
-        // One Envoy, of which it hears itself when it dies.
+        // There is one Envoy, whose end `run` notices by itself.
         "lease-min-seconds",
         "lease-max-seconds",
-        // The entry points of the configuration.
+        // From the configuration's entry points.
         "wake-address",
-        // Of every command.
+        // Common to all commands.
         "help",
         "version",
     ];
 
-    /// Flags with their variables.
+    /// A command's flags with their variables.
     fn flags(command: &str) -> Vec<(String, Option<String>)> {
         let command = Cli::command().find_subcommand(command).unwrap().clone();
         let variable = |flag: &clap::Arg| flag.get_env().map(|name| name.to_string_lossy().into_owned());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::failure::failed;
 
-/// Prints it.
+/// Prints the schema.
 pub(super) fn run() -> ExitCode {
     match std::io::stdout().write_all(setup::schema::json_schema().as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,

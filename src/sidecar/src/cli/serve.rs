@@ -6,25 +6,24 @@ use sd_notify::NotifyState;
 
 use super::SidecarArgs;
 use crate::privileges::Keeps;
-use crate::process::Ending;
-use crate::process::tell_systemd;
+use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 use base::hardening;
 
-/// Serves until it is told to end, and says whether everything was saved.
+/// Serves until a signal asks for the end; returns whether everything was saved.
 pub(super) fn run(args: &SidecarArgs) -> ExitCode {
     args.logs.start();
     if let Err(error) = args.user.apply(Keeps::Nothing) {
         return args.logs.failed(&error.to_string());
     }
-    // A change of user undoes it, so it comes after that.
+    // After the change of user, which would undo it.
     hardening::keep_memory_private();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return args.logs.failed(&format!("there are no threads to run on: {error}")),
     };
     let ended = runtime.block_on(serve_until_told(args));
-    // A key that is still being made is of no use to anybody.
+    // A key that is still being made is not needed any more.
     runtime.shutdown_background();
     match ended {
         Ok(()) => ExitCode::SUCCESS,

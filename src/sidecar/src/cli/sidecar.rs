@@ -30,8 +30,8 @@ use storage::LeaseBounds;
                   (Type=notify), and logs to stderr."
 )]
 pub struct SidecarArgs {
-    /// File with accounts, keys and certificates, in the format of Traefik's acme.json (its files can be used as they
-    /// are). It is made when it is not there, and must be readable by its owner alone. A resolver can have a file of its
+    /// File with accounts, keys and certificates, in the format of Traefik's acme.json (Traefik's files can be used as
+    /// they are). It is created if missing, and must be readable by its owner alone. A resolver can have a file of its
     /// own: RESOLVER=PATH, given besides, once for each; several may share one.
     #[arg(
         long,
@@ -42,7 +42,7 @@ pub struct SidecarArgs {
     )]
     pub storage: Vec<StorageChoice>,
 
-    /// Unix socket for the plugin. Its directory is made when it is not there.
+    /// Unix socket for the plugin. Its directory is created if missing.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_API_SOCKET",
@@ -62,8 +62,8 @@ pub struct SidecarArgs {
     )]
     pub sds_socket: PathBuf,
 
-    /// User, by name or number, whose processes may use both sockets, besides root and the one this runs as. It is Envoy's.
-    /// May be given several times.
+    /// User, by name or number, whose processes may use both sockets, besides root and the sidecar's own user. It is
+    /// Envoy's. May be given several times.
     #[arg(
         long = "api-uid",
         env = "ENVOY_AUTOCERT_API_UID",
@@ -74,11 +74,11 @@ pub struct SidecarArgs {
     )]
     pub api_uids: Vec<u32>,
 
-    /// Group, by name or number, that the sockets are given to, so that Envoy may connect when it runs as another user.
+    /// Group, by name or number, that the sockets are given to, so that Envoy may connect if it runs as another user.
     #[arg(long, env = "ENVOY_AUTOCERT_SOCKET_GROUP", value_name = "GROUP", help_heading = "Sockets")]
     pub socket_group: Option<GroupId>,
 
-    /// Also answer the plugin on this loopback address. Needs --api-token-file.
+    /// Also serve the API on this loopback address. Needs --api-token-file.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_API_ADDRESS",
@@ -88,33 +88,33 @@ pub struct SidecarArgs {
     )]
     pub api_address: Option<LoopbackAddress>,
 
-    /// File with the tokens of the API, one a line, at least 16 characters each: a request must bear one, so that no other
-    /// filter of Envoy's uses the API. The plugin's is sidecar.token in its configuration. Changes are picked up: to
-    /// replace a token, add the new one, change Envoy's configuration, remove the old one. When none is named, a random
-    /// token is made in a file beside the storage: its path with .api-token.
+    /// File with the tokens of the API, one a line, at least 16 characters each: a request must have one, so that no
+    /// other filter of Envoy's uses the API. The plugin's is sidecar.token in its configuration. Changes are picked up:
+    /// to replace a token, add the new one, change Envoy's configuration, remove the old one. By default, a random
+    /// token is created in a file beside the storage: its path with .api-token.
     #[arg(long, env = "ENVOY_AUTOCERT_API_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
     pub api_token_file: Option<PathBuf>,
 
-    /// File with the tokens of SDS, likewise: every stream must bear one, in initial_metadata x-envoy-autocert-token of
-    /// each SDS configuration. Names may follow a token (a.example *.b.example): it is for these secrets alone. When none
-    /// is named, it is the storage's path with .sds-token.
+    /// File with the tokens of SDS, likewise: every stream must have one, in initial_metadata x-envoy-autocert-token of
+    /// each SDS configuration. Names may follow a token (a.example *.b.example): it is for these secrets alone. By
+    /// default, it is the storage's path with .sds-token.
     #[arg(long, env = "ENVOY_AUTOCERT_SDS_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
     pub sds_token_file: Option<PathBuf>,
 
-    /// Unix socket for SDS that asks for no token: for Istio and Envoy Gateway, whose own configuration of Envoy can't carry
-    /// one. Whoever may enter its directory gets the keys, every filter of such an Envoy among them; the directory must be
-    /// this user's or root's, and nobody but its group may enter it (0750).
+    /// Unix socket for SDS that asks for no token: for Istio and Envoy Gateway, whose own configuration of Envoy can't
+    /// carry one. Whoever may enter its directory gets the keys, every filter of such an Envoy among them; the
+    /// directory must be this user's or root's, and only its group may enter it (0750).
     #[arg(long, env = "ENVOY_AUTOCERT_MESH_SDS_SOCKET", value_name = "PATH", help_heading = "Sockets")]
     pub mesh_sds_socket: Option<PathBuf>,
 
-    /// Answer /healthz, /readyz, /status and /metrics on this address, as in 127.0.0.1:9970. They are on the API's socket
-    /// in any case.
+    /// Serve /healthz, /readyz, /status and /metrics on this address, as in 127.0.0.1:9970. They are on the API's
+    /// socket in any case.
     #[arg(long, env = "ENVOY_AUTOCERT_STATUS_ADDRESS", value_name = "ADDRESS:PORT", help_heading = "Sockets")]
     pub status_address: Option<SocketAddr>,
 
-    /// Name by which the status address and the API are called, as in sidecar.monitoring.svc. Requests for other hosts are
-    /// answered only by an address, by localhost or by this machine's own name, so that no page in a browser reads them
-    /// through a name that leads here. May be given several times.
+    /// Host name that the status address and the API accept, as in sidecar.monitoring.svc. By default only addresses,
+    /// localhost and this machine's own name are accepted, so that no page in a browser reads them through a name that
+    /// resolves to this machine. May be given several times.
     #[arg(
         long = "allowed-host",
         env = "ENVOY_AUTOCERT_ALLOWED_HOST",
@@ -125,8 +125,8 @@ pub struct SidecarArgs {
     )]
     pub allowed_hosts: Vec<Name>,
 
-    /// Directory with certificates of your own, which are served for names that no ACME certificate covers. Changes are
-    /// picked up. May be given several times.
+    /// Directory with certificates of your own, served for names that no ACME certificate covers. Changes are picked
+    /// up. May be given several times.
     #[arg(
         long = "cert-dir",
         env = "ENVOY_AUTOCERT_CERT_DIR",
@@ -146,7 +146,7 @@ pub struct SidecarArgs {
     )]
     pub certs: Vec<PairChoice>,
 
-    /// What is served for names that nothing covers: self-signed, none, or PEM files: CERTIFICATE,KEY or one file with
+    /// Certificate for names that no other covers: self-signed, none, or PEM files: CERTIFICATE,KEY or one file with
     /// both.
     #[arg(
         long,
@@ -157,8 +157,8 @@ pub struct SidecarArgs {
     )]
     pub default_certificate: DefaultChoice,
 
-    /// Where the MAC key of a resolver's external account (eab) is: a file, or a variable of this process. It holds the
-    /// key in base64url and nothing else. May be given several times.
+    /// Source of the MAC key of a resolver's external account (eab): a file, or a variable of this process. It holds
+    /// the key in base64url and nothing else. May be given several times.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_EAB",
@@ -170,7 +170,7 @@ pub struct SidecarArgs {
     )]
     pub eab: Vec<EabChoice>,
 
-    /// The shortest time an engine may hold its lease for without a heartbeat, in seconds.
+    /// The shortest lease of an engine without a heartbeat, in seconds.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_LEASE_MIN_SECONDS",
@@ -181,7 +181,8 @@ pub struct SidecarArgs {
     )]
     pub lease_min_seconds: Duration,
 
-    /// The longest such time: how long issuance can rest after an Envoy was killed.
+    /// The longest lease of an engine without a heartbeat, in seconds: how long issuance can rest after an Envoy was
+    /// killed.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_LEASE_MAX_SECONDS",
@@ -192,8 +193,8 @@ pub struct SidecarArgs {
     )]
     pub lease_max_seconds: Duration,
 
-    /// Envoy's plaintext entry point, as this process reaches it: 127.0.0.1:80. When the engine falls silent, requests are
-    /// sent through it, by which Envoy makes a plugin anew that trapped. May be given several times.
+    /// Envoy's plaintext entry point, as this process reaches it: 127.0.0.1:80. When the engine falls silent, requests
+    /// are sent through it, by which Envoy restarts a plugin that trapped. May be given several times.
     #[arg(
         long = "wake-address",
         env = "ENVOY_AUTOCERT_WAKE_ADDRESS",
@@ -203,11 +204,11 @@ pub struct SidecarArgs {
     )]
     pub wake_addresses: Vec<SocketAddr>,
 
-    /// How what is served is looked after.
+    /// The supervision of certificates once they are served.
     #[command(flatten)]
     pub upkeep: UpkeepArgs,
 
-    /// Questions to name servers.
+    /// The flags of DNS look-ups.
     #[command(flatten)]
     pub dns: DnsArgs,
 
@@ -215,13 +216,13 @@ pub struct SidecarArgs {
     #[command(flatten)]
     pub logs: LogArgs,
 
-    /// The user to go on as.
+    /// The user to run as.
     #[command(flatten)]
     pub user: UserArgs,
 }
 
 impl SidecarArgs {
-    /// What a sidecar with these flags is told.
+    /// The sidecar's options from these flags.
     ///
     /// # Errors
     /// When flags contradict each other: one line.

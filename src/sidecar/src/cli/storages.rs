@@ -10,22 +10,22 @@ use setup::model::Setup;
 use super::values::StoragePath;
 use storage::Storages;
 
-/// The default file where none is given. It is Traefik's.
+/// The default file, which is Traefik's.
 pub(super) const DEFAULT: &str = "acme.json";
 
-/// A file, and whose it is.
+/// A storage file, and its resolver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageChoice {
-    /// The resolver whose own it is; none when it is for all that have none of their own.
+    /// The resolver the file is for; `None` for all resolvers without a file of their own.
     pub resolver: Option<String>,
-    /// Where it is.
+    /// The file's path.
     pub path: StoragePath,
 }
 
 impl FromStr for StorageChoice {
     type Err = String;
 
-    /// `PATH` or `RESOLVER=PATH`. What stands before a `=` and has a slash is the beginning of a path.
+    /// Parses `PATH` or `RESOLVER=PATH`. A text with a slash before the `=` is a path.
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
             Some((resolver, path)) if !resolver.contains('/') => {
@@ -49,7 +49,8 @@ impl fmt::Display for StorageChoice {
     }
 }
 
-/// What a sidecar for this setup is given. The first resolver's file is the one for all that have none of their own.
+/// The sidecar's storages for this setup. The first resolver's file is the one for all resolvers without a file of
+/// their own.
 pub(super) fn choices(setup: &Setup) -> Vec<StorageChoice> {
     let mut choices: Vec<StorageChoice> = Vec::new();
     for resolver in &setup.resolvers {
@@ -63,10 +64,10 @@ pub(super) fn choices(setup: &Setup) -> Vec<StorageChoice> {
     choices
 }
 
-/// Puts together what was given one by one.
+/// Combines the flag's values.
 ///
 /// # Errors
-/// When one resolver, or all that have no file of their own, are given two different files.
+/// When one resolver, or all without a file of their own, are given two different files.
 pub fn storages(choices: &[StorageChoice]) -> Result<Storages, String> {
     let (mut default, mut own) = (None, BTreeMap::<String, PathBuf>::new());
     for StorageChoice { resolver, path: StoragePath(path) } in choices {

@@ -1,4 +1,4 @@
-//! Flags about certificates that are served already: whether visitors get them, and whether their CA revoked them.
+//! Flags about served certificates: verification by handshakes, and revocation.
 
 use std::net::SocketAddr;
 
@@ -7,13 +7,13 @@ use clap::Args;
 use super::values::Switch;
 use crate::options::Upkeep;
 
-/// How certificates are looked after once they are there.
+/// The supervision of certificates once they are served.
 #[derive(Args, Clone, Debug)]
 pub struct UpkeepArgs {
-    /// Envoy's TLS entry point, as this process reaches it: 127.0.0.1:443. After an Envoy has taken a new certificate, a
-    /// handshake there shows whether visitors get it; if not, the one before is served again. One that hangs up is tried
-    /// with a header of the PROXY protocol. Of one that can't be looked at nothing is known, which is told. May be given
-    /// several times.
+    /// Envoy's TLS entry point, as this process reaches it: 127.0.0.1:443. After an Envoy has taken a new certificate,
+    /// a handshake there shows whether visitors get it; if not, the previous one is served again. A listener that hangs
+    /// up is tried with a header of the PROXY protocol. If no listener can be looked at, that is reported and nothing
+    /// is rolled back. May be given several times.
     #[arg(
         long = "verify-address",
         env = "ENVOY_AUTOCERT_VERIFY_ADDRESS",
@@ -23,8 +23,7 @@ pub struct UpkeepArgs {
     )]
     pub verify_addresses: Vec<SocketAddr>,
 
-    /// Whether the revocation lists that certificates name are looked through; one that its CA revoked is replaced at
-    /// once.
+    /// Check the revocation lists that certificates name, and replace a revoked certificate at once.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_CRL_CHECKS",
@@ -41,7 +40,7 @@ pub struct UpkeepArgs {
 }
 
 impl UpkeepArgs {
-    /// What a sidecar with these flags is told.
+    /// The options from these flags.
     pub(super) fn options(&self) -> Upkeep {
         Upkeep {
             verify_addresses: self.verify_addresses.clone(),

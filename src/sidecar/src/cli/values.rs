@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::provided::Files;
 use pki::Name;
 
-/// Where the storage is.
+/// The path of a storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoragePath(pub PathBuf);
 
@@ -42,7 +42,7 @@ impl FromStr for LoopbackAddress {
     }
 }
 
-/// A name of this host: a DNS name.
+/// Parses a host's DNS name.
 pub(super) fn host(text: &str) -> Result<Name, String> {
     let is_host = |name: &Name| !name.is_wildcard() && name.as_str().parse::<IpAddr>().is_err();
     let expected =
@@ -86,33 +86,33 @@ impl FromStr for PairChoice {
     }
 }
 
-/// Whether something is done.
+/// On or off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Switch {
-    /// It is not.
+    /// Off.
     Off,
-    /// It is.
+    /// On.
     On,
 }
 
-/// What is served for names that nothing covers.
+/// The certificate for names that no other covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DefaultChoice {
-    /// These files; both are the same when one holds both.
+    /// The user's files; both are the same if one file holds both.
     Files {
         /// The chain.
         certificate: PathBuf,
         /// The key.
         key: PathBuf,
     },
-    /// Nothing.
+    /// No certificate.
     None,
-    /// A certificate that nobody trusts.
+    /// A self-signed certificate.
     SelfSigned,
 }
 
 impl DefaultChoice {
-    /// The files that hold it.
+    /// The files of the pair, if it is the user's.
     pub(super) fn files(&self) -> Option<Files> {
         match self {
             Self::Files { certificate, key } => Some(Files { certificate: certificate.clone(), key: key.clone() }),
@@ -142,7 +142,7 @@ impl FromStr for DefaultChoice {
     }
 }
 
-/// A user's number, from a number or a name.
+/// Parses a user's number or name.
 pub(super) fn uid(text: &str) -> Result<u32, String> {
     if let Ok(number) = text.parse() {
         return Ok(number);
@@ -154,7 +154,7 @@ pub(super) fn uid(text: &str) -> Result<u32, String> {
     }
 }
 
-/// A whole number of seconds from 1 to an hour.
+/// Parses a whole number of seconds from 1 to an hour.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(seconds @ 1..=3600) => Ok(Duration::from_secs(seconds)),

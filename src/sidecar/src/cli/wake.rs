@@ -1,4 +1,4 @@
-//! `--wake-address` of a setup: where this machine reaches the plugin through Envoy.
+//! `--wake-address` of a setup: the addresses at which this machine reaches the plugin through Envoy.
 
 use std::net::SocketAddr;
 
@@ -7,8 +7,8 @@ use setup::model::Setup;
 
 use crate::reach;
 
-/// The entry points that challenges are answered on: the plugin sees what comes there. One that listens on every address
-/// is reached on the loopback.
+/// The entry points that answer challenges: the plugin sees their requests. A listener on every address is reached on
+/// the loopback.
 pub(super) fn addresses(setup: &Setup) -> Vec<SocketAddr> {
     let challenged = challenge_entry_points(setup);
     let points = setup.entry_points.iter().filter(|point| challenged.contains(point.name.as_str()));
@@ -16,7 +16,7 @@ pub(super) fn addresses(setup: &Setup) -> Vec<SocketAddr> {
     from_here(listening)
 }
 
-/// Where these listeners are reached.
+/// The addresses at which these listeners are reached.
 pub(super) fn from_here(listening: impl IntoIterator<Item = SocketAddr>) -> Vec<SocketAddr> {
     listening.into_iter().map(reach::from_here).collect()
 }

@@ -1,4 +1,4 @@
-//! One certificate's directory: the pair is replaced by one step, for whoever reads at any moment.
+//! The directory of one exported certificate, in which the pair is replaced in one atomic step.
 //!
 //! ```text
 //! a.example/                    0700
@@ -7,9 +7,9 @@
 //!   .pair-5f1c…/cert.pem             written whole before it is linked, and never changed; keys 0600, others 0644
 //! ```
 //!
-//! So the files at `.current` always belong together, also after a crash at any point. Everything is inside of the
-//! directory, and so survives being mounted into a container. The pair before the current one is kept for those who
-//! are reading it. Refuses: to touch anything that it has not made itself.
+//! So the files at `.current` always belong together, also after a crash at any point. All targets are inside the
+//! directory, so that it can be mounted into a container. The previous pair is kept for programs that are reading it.
+//! Refuses: to touch anything that this module has not made.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -19,18 +19,18 @@ use base::files::atomic_file::{self, Access};
 use base::files::{Directory, FileError};
 use pki::Pair;
 
-/// Only the owner may look in.
+/// Only the owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
-/// The link to the pair that counts.
+/// The link to the current pair.
 const CURRENT: &str = ".current";
-/// What the names of pairs begin with.
+/// Prefix of the directories of pairs.
 const PAIR: &str = ".pair-";
-/// What is not finished yet. A crash may leave one.
+/// A pair that is not complete yet. A crash may leave one.
 const NEW_PAIR: &str = ".new-pair";
 const NEW_LINK: &str = ".new-link";
-/// A whole directory that is not finished yet, beside the others.
+/// A whole directory that is not complete yet, next to the others.
 const NEW_DIRECTORY: &str = ".envoy-autocert.new";
-/// How many damaged copies of one pair are passed over before it is an error.
+/// Number of damaged copies of one pair that are skipped before the export fails.
 const MAX_DAMAGED: usize = 100;
 
 /// A file of a pair.
@@ -40,8 +40,8 @@ struct Part {
     content: String,
 }
 
-/// certbot's four, and HAProxy's one: whoever reads that never sees a certificate with another one's key, however long
-/// it takes between two files.
+/// certbot's four files, and HAProxy's single one: a program that reads the single file never combines a certificate
+/// with another one's key, however slowly it reads.
 fn parts(pair: &Pair) -> [Part; 5] {
     const END: &str = "-----END CERTIFICATE-----\n";
     let leaf = pair.chain_pem.find(END).map_or(pair.chain_pem.len(), |at| at + END.len());
@@ -57,7 +57,7 @@ fn parts(pair: &Pair) -> [Part; 5] {
     ]
 }
 
-/// Puts a pair into the directory `name` of `root`, and says whether that was needed.
+/// Puts a pair into the directory `name` of `root`; returns false if it was there already.
 ///
 /// # Errors
 /// When something that isn't ours is in the way, or the system refuses. What was there is as it was then.
@@ -73,12 +73,12 @@ pub(super) fn put(root: &Directory, name: &str, pair: &Pair) -> Result<bool, Fol
     }
 }
 
-/// Whether a directory has been made by [`put`].
+/// True if a directory was made by [`put`].
 pub(super) fn is_ours(root: &Directory, name: &OsStr) -> bool {
     root.directory(name).is_ok_and(|directory| matches!(current(&directory), Ok(Some(_))))
 }
 
-/// Makes it whole, and only then gives it its name.
+/// Makes the directory complete, and only then gives it its name.
 fn make(root: &Directory, name: &OsStr, pair: &Pair, parts: &[Part]) -> Result<(), FolderError> {
     let new = OsStr::new(NEW_DIRECTORY);
     if root.look(new)?.is_some() {
@@ -89,7 +89,7 @@ fn make(root: &Directory, name: &OsStr, pair: &Pair, parts: &[Part]) -> Result<(
     Ok(root.sync()?)
 }
 
-/// Removes a directory that a crash has left, with what we make in one.
+/// Removes a directory that a crash has left, with the files that we make in it.
 fn remove_unfinished(root: &Directory, name: &OsStr, parts: &[Part]) -> Result<(), FolderError> {
     let unfinished = root.directory(name)?;
     for inner in unfinished.names()? {
@@ -123,7 +123,7 @@ fn renew(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<bool, Fol
     Ok(true)
 }
 
-/// The name of the pair that counts.
+/// The name of the current pair.
 fn current(directory: &Directory) -> Result<Option<OsString>, FolderError> {
     let foreign = || foreign_link(directory, CURRENT);
     let Some(target) = link(directory, CURRENT)? else { return Ok(None) };
@@ -131,7 +131,7 @@ fn current(directory: &Directory) -> Result<Option<OsString>, FolderError> {
     name.map(|name| Some(name.into())).ok_or_else(foreign)
 }
 
-/// The links that are yet to be made. What has one of their names and isn't it is somebody else's.
+/// The links that are missing. Another file under the name of one is not ours, and an error.
 fn missing_links(directory: &Directory, parts: &[Part]) -> Result<Vec<&'static str>, FolderError> {
     let mut missing = Vec::new();
     for name in parts.iter().map(|part| part.name) {
@@ -144,7 +144,7 @@ fn missing_links(directory: &Directory, parts: &[Part]) -> Result<Vec<&'static s
     Ok(missing)
 }
 
-/// A link's target; none when there is nothing.
+/// A link's target; `None` when there is nothing.
 fn link(directory: &Directory, name: &str) -> Result<Option<PathBuf>, FolderError> {
     match directory.link(OsStr::new(name)) {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(foreign_link(directory, name)),
@@ -156,7 +156,7 @@ fn foreign_link(directory: &Directory, name: &str) -> FolderError {
     FolderError::InTheWay { path: directory.path().join(name), expected: "a link made by this command" }
 }
 
-/// Where this pair is, or else is to be, and which of both. One that has been changed by somebody is passed over.
+/// The name for this pair, and true if the pair is there already. Copies that somebody has altered are skipped.
 fn place_for(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<(OsString, bool), FolderError> {
     let names = (0..MAX_DAMAGED).map(|damaged| match damaged {
         0 => format!("{PAIR}{}", pair.version),
@@ -195,7 +195,7 @@ impl Part {
 
     fn write(&self, pair: &Directory) -> Result<(), FolderError> {
         let name = OsStr::new(self.name);
-        // The umask may take away what others need to read a certificate, so the mode is exact.
+        // The exact mode: the umask may take away what other users need to read a certificate.
         let access = Access { mode: self.mode, group: None };
         match atomic_file::create(pair, name, access, self.content.as_bytes())? {
             true => Ok(()),
@@ -204,7 +204,7 @@ impl Part {
     }
 }
 
-/// Removes the pairs but these. It is no error when that fails: nothing reads them.
+/// Removes all pairs but these. Failure is no error: nothing reads the others.
 fn remove_old(directory: &Directory, parts: &[Part], kept: &[Option<&OsString>]) {
     for name in directory.names().into_iter().flatten() {
         if name.to_string_lossy().starts_with(PAIR) && !kept.contains(&Some(&name)) {
@@ -223,16 +223,16 @@ fn remove_pair(directory: &Directory, name: &OsStr, parts: &[Part]) {
     let _ = directory.remove_directory(name);
 }
 
-/// Why a pair is not in its directory.
+/// Reason why a pair can't be put into its directory.
 #[derive(Debug)]
 pub(super) enum FolderError {
     /// The system refuses, or something is not to be trusted.
     File(FileError),
-    /// Something that we have not made. It is left as it is.
+    /// Another file is in the way; it is left as it is.
     InTheWay {
-        /// Where.
+        /// The file's path.
         path: PathBuf,
-        /// What would do.
+        /// The kind of file expected.
         expected: &'static str,
     },
 }

@@ -1,7 +1,7 @@
 //! Certificates as PEM files, for programs that take them from a directory.
 //!
-//! Promises: certificate and key of a pair never appear mixed; what is there already is not written again; a file that
-//! isn't ours is never touched; no name of a certificate leads out of the directory. It works beside a sidecar that
+//! Promises: certificate and key of a pair never appear mixed; an unchanged pair is not written again; a file that
+//! isn't ours is never touched; no name of a certificate leads out of the directory. An export may run while a sidecar
 //! uses the storage, and writes nothing there.
 //!
 //! | file | what it does |
@@ -26,14 +26,14 @@ pub use selection::Selection;
 use crate::{Certificate, OpenError, Reader, Storages};
 use base::files::{Directory, FileError, Owners};
 
-/// Only the owner may look in.
+/// Only the owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
-/// The file in the directory that only one export at a time has locked.
+/// The lock file, which allows one export into a directory at a time.
 const LOCK: &str = ".envoy-autocert.lock";
-/// How long another export is waited for. Thousands of certificates are written in less.
+/// Time limit of the wait for another export. Thousands of certificates are written in less.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// From storages to a directory.
+/// An export of certificates from storages into a directory.
 pub struct Export {
     reader: Reader,
     selection: Selection,
@@ -41,17 +41,17 @@ pub struct Export {
 }
 
 impl Export {
-    /// Nothing is read or written yet.
+    /// Returns an export that has not run yet.
     pub fn new(storages: Storages, selection: Selection, root: PathBuf) -> Self {
         Self { reader: Reader::new(storages), selection, root }
     }
 
-    /// The directories in which a change of the storages can be seen.
+    /// The directories to watch for changes of the storages.
     pub fn watched(&self) -> Vec<PathBuf> {
         self.reader.directories()
     }
 
-    /// Writes what is stored now. It blocks.
+    /// Writes the stored certificates. Blocks.
     ///
     /// # Errors
     /// When nothing can be read, or nothing can be written. What can't be done for one certificate only is in the
@@ -59,7 +59,7 @@ impl Export {
     pub fn run(&mut self) -> Result<Report, ExportError> {
         let stored = self.reader.read().map_err(ExportError::Storage)?;
         let root = Directory::make(&self.root, DIRECTORY_MODE, Owners::Anybody).map_err(ExportError::Directory)?;
-        // Other exports are kept out of it until this one is done.
+        // Held until this export ends.
         let _turn = root.wait_for_lock(OsStr::new(LOCK), PATIENCE).map_err(ExportError::Directory)?;
         let selected: Vec<&Certificate> = stored.iter().filter(|certificate| self.selection.has(certificate)).collect();
         let mut report = Report::default();
@@ -80,7 +80,7 @@ impl Export {
                 )),
             }
         }
-        // What is only not selected has not been removed.
+        // All certificates: one that is not selected has not been removed.
         let all: Vec<&Certificate> = stored.iter().collect();
         known.extend(selection::directories(&all).into_iter().filter_map(|(name, _)| name.ok()));
         report.left = left(&self.root, &root, &known);
@@ -97,7 +97,7 @@ fn put(path: &Path, root: &Directory, name: &str, certificate: &Certificate, rep
     }
 }
 
-/// Directories that we have made for certificates which are gone, sorted.
+/// Directories of ours whose certificates are no longer stored, sorted.
 fn left(path: &Path, root: &Directory, known: &BTreeSet<String>) -> Vec<PathBuf> {
     let mut names = root.names().unwrap_or_default();
     names.retain(|name| {
@@ -107,7 +107,7 @@ fn left(path: &Path, root: &Directory, known: &BTreeSet<String>) -> Vec<PathBuf>
     names.into_iter().map(|name| path.join(name)).collect()
 }
 
-/// Why nothing was exported.
+/// Reason why nothing was exported.
 #[derive(Debug)]
 pub enum ExportError {
     /// The directory can't be used.
@@ -117,7 +117,7 @@ pub enum ExportError {
 }
 
 impl ExportError {
-    /// Whether there is no storage yet.
+    /// True if there is no storage yet.
     pub fn is_missing_storage(&self) -> bool {
         matches!(self, Self::Storage(OpenError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound)
     }

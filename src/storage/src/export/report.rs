@@ -1,4 +1,4 @@
-//! What an export did, for people and for scripts. Nothing of a key is in it.
+//! The result of an export, for people and for scripts. Keys never appear in it.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::Certificate;
 use base::date::day;
 
-/// What came of it.
+/// The result of an export.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Directories whose pair is new.
     pub written: Vec<Exported>,
     /// Directories whose pair was there already.
     pub unchanged: Vec<Exported>,
-    /// Directories of certificates that are no longer stored. They stay.
+    /// Directories of certificates that are no longer stored. They are left in place.
     pub left: Vec<PathBuf>,
-    /// What was not done, and why.
+    /// Problems, each with its reason.
     pub problems: Vec<String>,
 }
 
@@ -25,13 +25,13 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Exported {
-    /// Where it is.
+    /// The directory.
     pub directory: PathBuf,
-    /// Whose it is.
+    /// The resolver.
     pub resolver: String,
-    /// Its names, the main one first.
+    /// The names, the main one first.
     pub names: Vec<String>,
-    /// Its end, seconds since 1970.
+    /// End of validity, seconds since 1970.
     pub not_after: i64,
 }
 
@@ -43,7 +43,7 @@ impl Exported {
 }
 
 impl Report {
-    /// One line of JSON with everything.
+    /// Writes everything as one line of JSON.
     ///
     /// # Errors
     /// When nobody can be told any more.
@@ -52,7 +52,8 @@ impl Report {
         writeln!(out)
     }
 
-    /// A line for everything that was done or left, and the problems on `errors`; only what `before` did not tell.
+    /// Writes a line for each directory that was written or left, and the problems to `errors`, without those that
+    /// `before` already reported.
     ///
     /// # Errors
     /// When nobody can be told any more.
@@ -72,7 +73,7 @@ impl Report {
         out.flush()
     }
 
-    /// Whether there is something in it that `before` did not tell.
+    /// True if the report has something that `before` did not.
     pub fn is_news_after(&self, before: &Self) -> bool {
         !self.written.is_empty() || (&self.left, &self.problems) != (&before.left, &before.problems)
     }

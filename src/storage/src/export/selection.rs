@@ -1,4 +1,4 @@
-//! Which certificates are exported, and the name of each one's directory.
+//! The certificates to export, and the name of each one's directory.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,27 +8,28 @@ use aws_lc_rs::digest;
 use crate::Certificate;
 use pki::Name;
 
-/// How much of the hash tells directories of one name apart. With 32 bits a thousand of them don't meet.
+/// Length of the hash that tells directories of one name apart, in bytes. With 32 bits a thousand of them don't
+/// collide.
 const SUFFIX_BYTES: usize = 4;
 
-/// What the user wants.
+/// The certificates that the user selects.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Only this resolver's.
+    /// Only certificates of this resolver.
     pub resolver: Option<String>,
-    /// Only those for at least one of these names; all when there is none.
+    /// Only certificates for at least one of these names; all certificates when empty.
     pub domains: Vec<Name>,
 }
 
 impl Selection {
-    /// Whether this one is wanted.
+    /// True if the certificate is selected.
     pub(super) fn has(&self, certificate: &Certificate) -> bool {
         let id = &certificate.facts.id();
         let of_resolver = self.resolver.as_ref().is_none_or(|resolver| *resolver == id.resolver);
         of_resolver && (self.domains.is_empty() || self.domains.iter().any(|domain| is_for(certificate, domain)))
     }
 
-    /// The names that no certificate is for.
+    /// The names that no certificate covers.
     pub(super) fn unmet(&self, certificates: &[&Certificate]) -> Vec<&Name> {
         let unmet = |domain: &&Name| !certificates.iter().any(|certificate| is_for(certificate, domain));
         self.domains.iter().filter(unmet).collect()
@@ -40,11 +41,11 @@ fn is_for(certificate: &Certificate, domain: &Name) -> bool {
     names.filter_map(|name| Name::parse(name)).any(|name| name == *domain || name.covers(domain))
 }
 
-/// The directory of each certificate, or its main name when that can't be one.
+/// The directory of each certificate; the main name when it can't be a directory's.
 ///
-/// It is the main name, with `_` for a wildcard's `*`. Where several have the same one, that with the most names gets
-/// it (then that of the resolver which is first in the alphabet), so that it doesn't change when one is renewed; the
-/// others have a hash of their resolver and names after it.
+/// The directory is named for the main name, with `_` for a wildcard's `*`. Of several certificates with the same main
+/// name, the one with the most names gets the plain name (then the one whose resolver comes first in the alphabet), so
+/// that a renewal doesn't change it. To the others a hash of their resolver and names is appended.
 pub(super) fn directories<'a>(certificates: &[&'a Certificate]) -> Vec<(Result<String, String>, &'a Certificate)> {
     let mut by_name: BTreeMap<Result<String, String>, Vec<&Certificate>> = BTreeMap::new();
     for certificate in certificates {
@@ -68,7 +69,7 @@ pub(super) fn directories<'a>(certificates: &[&'a Certificate]) -> Vec<(Result<S
     named
 }
 
-/// A name in a file comes from wherever the file does; only what is a DNS name or an address gets a directory.
+/// The directory for a main name. Names come from a file, so only a DNS name or an address gets a directory.
 fn directory(main: &str) -> Result<String, String> {
     let name = Name::parse(main).ok_or_else(|| main.to_owned())?;
     Ok(name.as_str().strip_prefix('*').map_or_else(|| name.as_str().to_owned(), |rest| format!("_{rest}")))

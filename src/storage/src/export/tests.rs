@@ -63,7 +63,7 @@ impl Desk {
         self.export().run().unwrap()
     }
 
-    /// What is in the directory, with what tells that something was written.
+    /// The state of the directory, with times and inodes that show every write.
     fn state(&self) -> Vec<(PathBuf, u64, i64, i64)> {
         let mut state = Vec::new();
         let mut left = vec![self.at("")];
@@ -88,7 +88,7 @@ fn storages(home: &TempDir) -> Storages {
     Storages::from(home.path().join("acme.json").as_path())
 }
 
-/// A self-signed certificate with itself as its chain, for those of the names that are names.
+/// A self-signed certificate as its own chain, for those of the names that are valid.
 fn certificate(resolver: &str, names: &[&str]) -> Certificate {
     let key = KeyPair::generate().unwrap();
     let honest: Vec<String> =
@@ -163,7 +163,7 @@ async fn who_reads_during_renewals_never_sees_a_certificate_with_another_key() {
             while !over.load(Ordering::Relaxed) {
                 let combined = fs::read_to_string(directory.join("combined.pem")).unwrap();
                 seen.insert(Pair::parse(&combined, &combined).unwrap().version);
-                // Whoever looks the directory up once reads what is in it.
+                // A program that resolves the link once reads a whole pair.
                 let current = fs::canonicalize(directory.join(".current")).unwrap();
                 let read = |name: &str| fs::read_to_string(current.join(name));
                 if let (Ok(chain), Ok(key)) = (read("fullchain.pem"), read("privkey.pem")) {
@@ -341,7 +341,7 @@ async fn of_several_storages_each_resolvers_own_one_counts() {
     assert_eq!(written, renewed.pair.chain_pem);
 }
 
-/// L1: whoever may read a directory may lock it, too.
+/// L1: a user who may only read a directory may lock it, too.
 #[tokio::test]
 async fn whoever_can_only_read_the_directory_holds_up_nothing() {
     let desk = Desk::with(&[&certificate("le", &["a.example"])]).await;

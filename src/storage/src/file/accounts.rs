@@ -1,8 +1,8 @@
 //! A resolver's accounts: the one in use, where Traefik has it, and those set aside.
 //!
 //! Promises: no account is ever lost. When another CA or another external account is configured, or the account has a
-//! key that can't be used here (Traefik's are RSA), it is set aside, and used again when its CA and external account are.
-//! One that was registered and has lost its key is told of for as long as no other one is in use.
+//! key that can't be used here (Traefik's are RSA), it is set aside, and used again when its CA and external account
+//! are configured again. A registered account that lost its key is reported as long as no other account is in use.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -18,7 +18,7 @@ use pki::secret::Secret;
 /// lego's name for a P-256 key.
 const P256: &str = "P256";
 
-/// Why an account has no key that can be used.
+/// Reason why an account has no usable key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NoKey {
     Missing,
@@ -46,9 +46,9 @@ pub(super) struct Accounts {
 #[derive(Clone)]
 struct Kept {
     revision: Revision,
-    /// The CA's directory URL; unknown for an account that another tool made.
+    /// The CA's directory URL; `None` for an account that another tool made.
     ca_server: Option<String>,
-    /// The external account it is bound to.
+    /// The external account that the account is bound to.
     eab_kid: Option<String>,
     entry: AccountEntry,
 }
@@ -65,18 +65,19 @@ impl Accounts {
         Self { in_use: in_use.map(|entry| kept(ca_server, eab_kid, entry)), aside: aside.collect() }
     }
 
-    /// The account at this CA, if its key is one that we can use: the one bound to this external account, or whichever.
+    /// The account at this CA, bound to this external account or, without one, any. Only accounts with a usable key
+    /// count.
     pub(super) fn find(&self, ca: &CaOrigin, eab_kid: Option<&str>) -> Option<Versioned<Account>> {
         let fits = |kept: &&Kept| kept.is_at(ca) && (eab_kid.is_none() || kept.eab_kid.as_deref() == eab_kid);
         self.in_use.iter().chain(&self.aside).filter(fits).find_map(Kept::account)
     }
 
-    /// What is stored of this account.
+    /// The stored version of this account.
     pub(super) fn find_same(&self, account: &Account) -> Option<Versioned<Account>> {
         self.in_use.iter().chain(&self.aside).filter(|kept| kept.is_same(account)).find_map(Kept::account)
     }
 
-    /// Whether this account is the one in use.
+    /// True if this account is the one in use.
     pub(super) fn is_in_use(&self, account: &Account) -> bool {
         self.in_use.as_ref().is_some_and(|kept| kept.is_same(account))
     }
@@ -96,7 +97,7 @@ impl Accounts {
         self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), eab_kid: account.eab_kid, entry });
     }
 
-    /// What is wrong with the account in use, for a person.
+    /// The fault of the account in use, for a person.
     pub(super) fn fault(&self, resolver: &str) -> Option<String> {
         self.in_use.as_ref()?.fault(resolver)
     }
@@ -128,13 +129,14 @@ impl Accounts {
 }
 
 impl Kept {
-    /// Whether both are the account of one resolver at one CA that is bound to one external account, or to none.
+    /// True for two accounts of one resolver at one CA, bound to the same external account or to none.
     fn is_same(&self, account: &Account) -> bool {
         let is_there = CaOrigin::of(&account.ca_server).is_some_and(|ca| self.is_at(&ca));
         is_there && self.eab_kid == account.eab_kid && self.account().is_some()
     }
 
-    /// Of an account that another tool made only its URL is known, so the hosts are compared, as Traefik does.
+    /// True for an account at this CA. Of an account that another tool made only the URL is known, so the hosts are
+    /// compared, as Traefik does.
     fn is_at(&self, ca: &CaOrigin) -> bool {
         match &self.ca_server {
             Some(ca_server) => CaOrigin::of(ca_server).as_ref() == Some(ca),
@@ -170,7 +172,7 @@ impl Kept {
         Some(Versioned { revision: self.revision, value: account })
     }
 
-    /// What is wrong with it, where it was registered and its key is lost.
+    /// The fault of a registered account that lost its key.
     fn fault(&self, resolver: &str) -> Option<String> {
         let why = self.key().err().filter(|why| *why != NoKey::NotP256)?.as_str();
         let url =
@@ -193,7 +195,7 @@ impl Kept {
     }
 }
 
-/// The account as Traefik would write it; what others wrote beside it stays.
+/// The account as Traefik would write it; members that other tools wrote stay.
 fn entry_of(account: &Account, before: Option<&AccountEntry>) -> AccountEntry {
     let registration = account.registration.as_ref().map(|now| {
         let before = before.and_then(|before| before.registration.as_ref());
@@ -207,7 +209,7 @@ fn entry_of(account: &Account, before: Option<&AccountEntry>) -> AccountEntry {
             extra: before.map_or_else(Map::new, |before| before.extra.clone()),
         }
     });
-    // A key that is no P-256 key can't come here: it was made, or read, by `keys::account`.
+    // Always a P-256 key: `keys::account` made it, or read it.
     let sec1 = keys::account::to_sec1(&account.key);
     AccountEntry {
         email: account.email.clone(),

@@ -1,11 +1,11 @@
-//! Whether a storage in which there is nothing was used before.
+//! The history of an empty storage: new, or used before and emptied.
 //!
-//! A disk that was full, `> acme.json`, or a tool that writes in place leaves an empty file where accounts and
-//! certificates were. A user who makes a new storage with `touch` leaves the same. What lies beside the file tells them
-//! apart: what the file of its lock says, and files that a sidecar makes only beside a storage that it has written.
+//! A full disk, `> acme.json`, or a tool that writes in place leaves an empty file where accounts and certificates
+//! were. A user who makes a new storage with `touch` leaves the same. The files next to it tell both apart: the note in
+//! the lock file, and the files that a sidecar makes only after it has written the storage.
 //!
-//! Promises: nothing is written over a file that lost what was in it. Refuses: to guess where a file is not there at all:
-//! that is how a user says to start anew.
+//! Promises: a file that lost its content is never overwritten. Refuses: to judge a missing file: deleting the file is
+//! how a user starts anew.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -16,26 +16,26 @@ use super::open_error::OpenError;
 use base::files::atomic_file::sibling;
 use base::files::{Directory, Lock};
 
-/// What is added to the storage's name for its lock.
+/// Suffix of the lock file's name.
 pub(super) const LOCK: &str = ".lock";
-/// What is added to the storage's name for what a sidecar keeps beside it, once it has written it.
+/// Suffixes of the files that a sidecar keeps next to a storage once it has written it.
 const COMPANIONS: [&str; 4] = [".api-token", ".sds-token", ".dns-records", ".last-good"];
-/// The most bytes of a note that are read.
+/// The most bytes read of a note.
 const MAX_NOTE: u64 = 256;
 
-/// What the file of a lock says of the storage.
+/// The lock file's note about the storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
-    /// Nothing was written into it yet.
+    /// The storage was never written.
     New,
-    /// It was written; so also where a version of this program has made the lock that noted nothing.
+    /// The storage was written. Also assumed where a version of this program without notes has made the lock.
     Written,
-    /// It has held accounts or certificates.
+    /// The storage has held accounts or certificates.
     Held,
 }
 
 impl Note {
-    /// What is to be noted of a storage with this in it.
+    /// The note for a storage with this content.
     pub(super) fn of(document: &Document) -> Self {
         if document.holds_anything() { Self::Held } else { Self::Written }
     }
@@ -54,17 +54,17 @@ impl Note {
     }
 }
 
-/// What is known of a storage besides what is in it.
+/// The history of a storage, from the files next to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Before {
-    /// None where there was no lock.
+    /// The note; `None` without a lock file.
     note: Option<Note>,
-    /// The file by which it is known that a sidecar has used it.
+    /// A file that only a sidecar that used the storage has made.
     known_by: Option<PathBuf>,
 }
 
 impl Before {
-    /// Looks beside a storage. What can't be read is there all the same.
+    /// Looks next to a storage. An unreadable file counts as present.
     pub(super) fn find(directory: &Directory, name: &OsStr) -> Self {
         let lock = sibling("", name, LOCK);
         let note = match directory.read(&lock, MAX_NOTE) {
@@ -78,15 +78,15 @@ impl Before {
         Self { note, known_by: known_by.map(|name| directory.path_of(&name)) }
     }
 
-    /// Notes in a lock that was not there before that the storage beside it is new.
+    /// Notes in a new lock file that the storage is new.
     pub(super) fn begin(&self, lock: &Lock) {
         if self.note.is_none() {
-            // On a full disk there is no room for it. Then the lock is empty, which says less.
+            // On a full disk there is no room for the note. An empty lock file claims less.
             let _ = lock.write(Note::New.text());
         }
     }
 
-    /// Judges a storage by what is in it.
+    /// Judges a storage by its content and its history.
     ///
     /// # Errors
     /// When it has lost what was in it.
@@ -106,7 +106,7 @@ impl Before {
     }
 }
 
-/// The note in a lock that is held, as it was written last.
+/// The note in a lock that is held, as written last.
 pub(super) struct Noted(Option<Note>);
 
 impl Noted {
@@ -114,7 +114,7 @@ impl Noted {
         Self(before.note)
     }
 
-    /// Brings it up to date; it never becomes less than it was.
+    /// Raises the note to `note`; it is never lowered.
     pub(super) fn update(&mut self, lock: &Lock, note: Note) {
         let is_news = self.0 != Some(note) && self.0 != Some(Note::Held);
         if is_news && lock.write(note.text()).is_ok() {

@@ -1,7 +1,7 @@
-//! Group commit: one write at a time, and all changes that wait in the next one.
+//! Group commit: one write at a time; all changes that wait go into the next one.
 //!
-//! Promises: whoever waits learns of the first write that began after it asked; a write that failed is tried again
-//! without anybody asking, from 1 s doubling to 60 s, until it succeeds; writes never run on an async thread, unless
+//! Promises: a waiter gets the result of the first write that began after its request; a failed write is retried
+//! without a request, after 1 s doubling to 60 s, until it succeeds; writes never run on an async thread, unless
 //! [`Writing::InPlace`] says so.
 
 use crate::disk_status::{DiskStatus, Writing};
@@ -13,21 +13,21 @@ use std::time::{Duration, Instant};
 use engine::backoff::Backoff;
 use tokio::sync::watch;
 
-/// The wait after the first failed write.
+/// Wait after the first failed write.
 const RETRY_MIN: Duration = Duration::from_secs(1);
-/// The longest wait after a failed write: how long a disk with room again can go unnoticed.
+/// Longest wait after a failed write: for this long, new room on the disk can go unnoticed.
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
-/// What is written, and where to.
+/// The file to write, and the changes in memory.
 pub(super) trait Medium: Send + 'static {
-    /// How many changes have been made so far.
+    /// Number of changes so far.
     fn count(&self) -> u64;
 
-    /// Writes all changes made so far, and gives their count.
+    /// Writes all changes so far, and returns their number.
     fn write(&mut self) -> (u64, io::Result<()>);
 }
 
-/// The thread that writes.
+/// The writer, and the requests to it.
 pub(super) struct Committer {
     shared: Arc<Shared>,
     in_place: Option<Mutex<Writer>>,
@@ -43,23 +43,23 @@ struct Shared {
 
 #[derive(Default)]
 struct Orders {
-    /// Counts those who asked for a write.
+    /// Number of requests so far.
     tickets: u64,
     closing: bool,
 }
 
-/// What has been written.
+/// The result of the writes so far.
 #[derive(Clone, Debug, Default)]
 struct Outcome {
-    /// The count of changes that are durable.
+    /// Number of changes that are durable.
     saved: u64,
-    /// The last ticket whose write has ended, well or not.
+    /// Number of the last request whose write has ended, well or not.
     served: u64,
     status: DiskStatus,
 }
 
 impl Committer {
-    /// Starts the thread. `saved` is the count of changes that are on disk already, `place` is for the log.
+    /// Starts the thread. `saved` is the number of changes on disk already, `place` is the path for the log.
     ///
     /// # Errors
     /// When there can't be a thread.
@@ -75,7 +75,7 @@ impl Committer {
         Ok(Self { shared, in_place, outcome, thread: Mutex::new(thread) })
     }
 
-    /// Waits until the changes up to `count` are durable, or the next write failed; then says why.
+    /// Waits until the changes up to `count` are durable, or the next write failed; then returns its error.
     pub(super) async fn durable(&self, count: u64) -> Result<(), Arc<str>> {
         let mut outcome = self.outcome.clone();
         if outcome.borrow().saved >= count {
@@ -95,13 +95,13 @@ impl Committer {
         self.outcome.borrow().status.clone()
     }
 
-    /// Writes what is not durable yet, once, and ends the thread.
+    /// Writes the remaining changes, once, and ends the thread.
     pub(super) async fn close(&self) {
         let ticket = self.order(true);
         self.serve_in_place(ticket);
         let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
-            // The thread ends by itself, whether or not somebody waits for it.
+            // The thread ends by itself, whether or not it is waited for.
             let _ = tokio::task::spawn_blocking(|| thread.join()).await;
         }
     }
@@ -134,7 +134,7 @@ struct Writer {
     place: Arc<str>,
     shared: Arc<Shared>,
     outcome: watch::Sender<Outcome>,
-    /// After a failed write: when to try again, and the wait before that.
+    /// After a failed write: time of the retry, and the backoff.
     failing: Option<(Instant, Backoff)>,
 }
 
@@ -151,7 +151,7 @@ impl Writer {
         }
     }
 
-    /// Writes what is not durable yet, for all who have asked.
+    /// Writes the remaining changes, for all requests so far.
     fn serve(&mut self, tickets: u64) {
         if self.outcome.borrow().saved < self.medium.count() {
             self.write(tickets);
@@ -160,7 +160,7 @@ impl Writer {
         }
     }
 
-    /// Until somebody asks for a write, or a failed one is due again.
+    /// Waits for a request, or for the retry of a failed write.
     fn wait(&self, served: u64) -> (u64, bool) {
         let mut orders = lock(&self.shared.orders);
         while orders.tickets <= served && !orders.closing {
@@ -226,12 +226,12 @@ mod tests {
 
     use super::*;
 
-    /// A disk that writes when it is let, and may be full.
+    /// A disk whose writes the test lets through, and that may be full.
     struct FakeDisk {
         changes: Arc<AtomicU64>,
         full: Arc<AtomicBool>,
         writes: Arc<AtomicU64>,
-        /// One message lets one write through; nobody at the other end lets all.
+        /// Each message lets one write through; without a sender all go through.
         gate: mpsc::Receiver<()>,
     }
 
@@ -271,7 +271,7 @@ mod tests {
             Self { committer, changes, full, writes, gate: Some(gate) }
         }
 
-        /// One whose writes go through at once.
+        /// A disk whose writes go through at once.
         fn open() -> Self {
             Self { gate: None, ..Self::new() }
         }

@@ -1,10 +1,9 @@
-//! The file on disk: who may read it, who else uses it, and how it is replaced.
+//! The file on disk: permissions, lock, and atomic replacement.
 //!
-//! Promises: at every moment the path holds the whole old or the whole new file; it is never readable by others; one
-//! sidecar uses it at a time; what somebody else wrote into it meanwhile is set aside, not overwritten. Nothing is made
-//! or locked before what is there has been judged.
-//! Refuses: to open a file that is too open, is none, has lost what was in it, or is a mount point of its own (it could not
-//! be replaced).
+//! Promises: at every moment the path holds the whole old or the whole new file; the file is never readable by others;
+//! one sidecar uses it at a time; a version that somebody else wrote meanwhile is set aside, not overwritten. The file
+//! is judged before anything is made or locked. Refuses: to open a file that others may read, that is no regular file,
+//! that lost its content, or that is a mount point of its own (it could not be replaced).
 
 use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
@@ -21,9 +20,9 @@ use base::files::{Content, Directory, FileError, Lock};
 
 /// Only the owner may read and write.
 const MODE: u32 = 0o600;
-/// Only the owner may look in.
+/// Only the owner may enter.
 const DIRECTORY_MODE: u32 = 0o700;
-/// The bits that let others in.
+/// The mode bits of group and others.
 const OTHERS: u32 = 0o077;
 /// The largest file that is read, in bytes: ten thousand certificates take a tenth of it.
 const MAX_BYTES: u64 = 1024 * 1024 * 1024;
@@ -35,14 +34,14 @@ pub(super) struct Disk {
     path: PathBuf,
     temporary: OsString,
     clock: Clock,
-    /// What the file was when we last read or wrote it; none when it was not there.
+    /// The file as last read or written; `None` when it was not there.
     known: Option<Stamp>,
-    /// Held as long as the file is used. The kernel lets go of it when the process ends, however that happens.
+    /// Held as long as the file is used. The kernel releases it when the process ends, however that happens.
     lock: Lock,
     noted: Noted,
 }
 
-/// What tells that a file is not the one it was.
+/// The attributes that tell two versions of a file apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     inode: u64,
@@ -58,7 +57,8 @@ impl Stamp {
 }
 
 impl Disk {
-    /// Locks the file and reads it. A version of somebody else's is set aside under a name with the time of `clock`.
+    /// Locks and reads the file. A later version of somebody else's will be set aside under a name with the time of
+    /// `clock`.
     pub(super) fn open(path: &Path, clock: Clock) -> Result<(Self, Found), OpenError> {
         let (directory, name) = Directory::made_for(path, DIRECTORY_MODE)?;
         let path = directory.path_of(&name);
@@ -78,12 +78,12 @@ impl Disk {
         Ok((Self { directory, name, path, temporary, clock, known, lock, noted }, found))
     }
 
-    /// Notes what there is in the file, for who finds it empty one day.
+    /// Updates the note in the lock file, for the case that the storage is found empty one day.
     pub(super) fn note(&mut self, note: Note) {
         self.noted.update(&self.lock, note);
     }
 
-    /// Replaces the file. When it returns `Ok` the new one is on disk; on an error the old one is still there.
+    /// Replaces the file. On `Ok` the new file is on disk; on an error the old file is still there.
     pub(super) fn replace(&mut self, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let names = [self.name.as_os_str(), self.temporary.as_os_str()];
         let written = replace_locked(&self.directory, names, MODE, content, || self.set_aside_what_others_wrote())?;
@@ -110,18 +110,18 @@ impl Disk {
     }
 }
 
-/// A file as it was found.
+/// The file as found.
 pub(super) struct Found {
-    /// Where it is.
+    /// The path.
     pub(super) path: PathBuf,
-    /// What is in it; none when it is not there.
+    /// The content; `None` when there is no file.
     pub(super) text: Option<Vec<u8>>,
-    /// What lies beside it.
+    /// The history, from the files next to it.
     pub(super) before: Before,
 }
 
 impl Found {
-    /// What it holds.
+    /// The parsed content.
     ///
     /// # Errors
     /// When it is no storage, or one that has lost what was in it.
@@ -133,12 +133,12 @@ impl Found {
     }
 }
 
-/// The file as it is, without its lock. Nothing is made or changed.
+/// The file without a lock. Nothing is made or changed.
 pub(super) fn look(path: &Path) -> Result<Found, OpenError> {
     looked(path, content)
 }
 
-/// The file as it is for whoever only reads it.
+/// The file for a reader: checked, without a lock.
 pub(super) fn read(path: &Path) -> Result<Found, OpenError> {
     looked(path, |directory, name| Ok(directory.read(name, MAX_BYTES)?))
 }
@@ -158,7 +158,7 @@ fn looked(
     Ok(Found { path: directory.path_of(&name), text, before })
 }
 
-/// What the file is now; none when it is not there, or can't be looked at.
+/// The stamp of the file; `None` when it is not there, or can't be examined.
 pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     let (directory, name) = Directory::of(path).ok()?;
     directory.look(&name).ok()?.map(|metadata| Stamp::of(&metadata))
@@ -172,7 +172,7 @@ fn content(directory: &Directory, name: &OsStr) -> Result<Option<Content>, OpenE
     Ok(content)
 }
 
-/// Whether it can be a storage.
+/// Refuses a file that can't be a storage.
 fn judge(directory: &Directory, name: &OsStr, metadata: &Metadata) -> Result<(), OpenError> {
     let path = directory.path_of(name);
     if metadata.mode() & OTHERS != 0 {

@@ -1,6 +1,7 @@
-//! What the file holds, in memory: read, looked up, changed and written again.
+//! The content of a file in memory: parsed, indexed, changed and written again.
 //!
-//! Promises: what it does not understand stays as it was; a copy for the writer costs a pointer for each certificate.
+//! Promises: members that this version does not understand stay as they were; a copy for the writer costs a pointer for
+//! each certificate.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::record::{CaOrigin, Certificate, Progress};
 use crate::store::{Change, CommitError, Revision, Versioned};
 use protocol::CertificateId;
 
-/// What is stored.
+/// The stored records.
 #[derive(Clone, Default)]
 pub(super) struct Document {
     pub(super) resolvers: BTreeMap<String, Resolver>,
@@ -27,14 +28,14 @@ pub(super) struct Document {
 }
 
 impl Document {
-    /// Whether there is an account or a certificate. These never go away again.
+    /// True if there is an account or a certificate. These are never removed.
     pub(super) fn holds_anything(&self) -> bool {
         let holds = |resolver: &Resolver| !resolver.accounts.is_empty() || !resolver.certificates.is_empty();
         self.resolvers.values().any(holds)
     }
 }
 
-/// What is stored of a resolver.
+/// The stored records of a resolver.
 #[derive(Clone, Default)]
 pub(super) struct Resolver {
     pub(super) accounts: Accounts,
@@ -48,7 +49,7 @@ pub(super) struct Resolver {
 }
 
 impl Resolver {
-    /// Drops what is remembered of certificates that are not there any more, or are others by now.
+    /// Drops records of certificates that have been removed or replaced.
     fn forget_what_is_gone(&mut self) {
         let mut serials = HashMap::new();
         for slot in &self.certificates {
@@ -78,17 +79,17 @@ impl Resolver {
     }
 }
 
-/// A document with what is needed to find things in it and to change them.
+/// A document with its index, and a count of changes.
 pub(super) struct Book {
     document: Document,
-    /// Where a certificate is in its resolver's list.
+    /// Index of a certificate in its resolver's list.
     places: HashMap<CertificateId, usize>,
-    /// Counts changes; every record's revision is the count at its last change.
+    /// Number of changes; a record's revision is the number of its last change.
     count: u64,
 }
 
 impl Book {
-    /// Reads a file, and names in the log the certificates in it that can't be served.
+    /// Reads a file, and logs the certificates that can't be served.
     pub(super) fn read(text: &[u8]) -> Result<Self, Damage> {
         let mut book = Self { document: Document::default(), places: HashMap::new(), count: 1 };
         for (name, read) in schema::read(text)? {
@@ -114,7 +115,7 @@ impl Book {
         Ok(book)
     }
 
-    /// What is wrong with what is stored, a line each, for a person.
+    /// The faults of the records, a line each, for a person.
     pub(super) fn faults(&self) -> Vec<String> {
         let resolvers = self.document.resolvers.iter();
         resolvers.filter_map(|(name, resolver)| resolver.accounts.fault(name)).collect()
@@ -124,12 +125,12 @@ impl Book {
         &self.document
     }
 
-    /// Counts changes; what has been written at a higher count needn't be written again.
+    /// Number of changes; a file written at this number or a higher one is up to date.
     pub(super) fn count(&self) -> u64 {
         self.count
     }
 
-    /// Stores the highest fence. It is no record of its own.
+    /// Sets the highest fence. It is not a record of its own.
     pub(super) fn set_fence(&mut self, fence: u64) {
         self.document.fence = fence;
         self.count += 1;
@@ -168,15 +169,14 @@ impl Book {
         resolvers.filter_map(|(name, resolver)| Some((name, resolver.ledgers.get(ca)?)))
     }
 
-    /// Of all resolvers and CAs.
+    /// The ledgers of all resolvers and CAs.
     pub(super) fn all_ledgers(&self) -> impl Iterator<Item = (&String, &CaOrigin, &Arc<Ledger>)> {
         let resolvers = self.document.resolvers.iter();
         resolvers
             .flat_map(|(name, resolver)| resolver.ledgers.iter().map(move |(ca, stored)| (name, ca, &stored.value)))
     }
 
-    /// Takes over all that another file has of a resolver of which this one has nothing, and gives the number of its
-    /// certificates.
+    /// Copies a resolver's records from another file, unless this one has some; returns the number of its certificates.
     pub(super) fn adopt(&mut self, name: &str, from: &Self) -> Option<usize> {
         let adopted = from.document.resolvers.get(name).filter(|resolver| !resolver.is_empty())?;
         if self.document.resolvers.get(name).is_some_and(|resolver| !resolver.is_empty()) {
@@ -190,7 +190,7 @@ impl Book {
         Some(self.places.len() - before)
     }
 
-    /// Those of these changes that are not made already, if each is based on what is here.
+    /// The changes that are not made already; a conflict if one expects another revision.
     pub(super) fn needed(&self, changes: Vec<Change>) -> Result<Vec<Change>, CommitError> {
         let mut needed = Vec::new();
         for change in changes {
@@ -206,7 +206,7 @@ impl Book {
         Ok(needed)
     }
 
-    /// Makes changes that are [`Book::needed`], and gives the keys of certificates that changed.
+    /// Makes changes that are [`Book::needed`]; returns the identities of the changed certificates.
     pub(super) fn make(&mut self, changes: Vec<Change>) -> Vec<CertificateId> {
         let mut changed = Vec::new();
         for change in changes {
@@ -221,7 +221,7 @@ impl Book {
         changed
     }
 
-    /// Whether the change is made already, which revision there is, and which one the change is based on.
+    /// Compares a change with the record: true if it is made already, the record's revision, the expected revision.
     fn compare(&self, change: &Change) -> (bool, Revision, Revision) {
         match change {
             Change::Account { resolver, expected, account } => {
@@ -344,7 +344,7 @@ mod tests {
         })
     }
 
-    /// A resolver that is well-formed but for what stands in its lists and extra fields.
+    /// A well-formed resolver, except for its lists and extra fields.
     fn resolver() -> impl Strategy<Value = Value> {
         (prop::collection::vec(any_json(), 0..4), any_json(), any::<u32>()).prop_map(|(certificates, extra, fence)| {
             json!({"Certificates": certificates, "x": extra, "EnvoyAutocert": {"leaseFence": fence, "y": extra}})
@@ -354,7 +354,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_file_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), json in any_json()) {
-            // Whether it is good or not does not matter here.
+            // Only a panic matters here.
             drop(Book::read(&bytes));
             drop(Book::read(json.to_string().as_bytes()));
             drop(Book::read(json!({"le": json}).to_string().as_bytes()));

@@ -1,4 +1,4 @@
-//! A file of Traefik's own, of any version, as what is in it: for taking it over, not for using it in place.
+//! The content of a file of Traefik's own, of any version: for import, not for use in place.
 //!
 //! | version | shape |
 //! |---|---|
@@ -6,7 +6,7 @@
 //! | 1.6 and 1.7 | `{"Account", "Certificates": [{"Domain", "Certificate", "Key"}], …}` |
 //! | before | `{"Email", "Registration", "PrivateKey", "DomainsCertificate": {"Certs": […]}}` |
 //!
-//! Promises: one member that can't be read costs that member alone; an error names the place, never what stands there.
+//! Promises: an unreadable member costs that member alone; an error names the place, never the text there.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -17,15 +17,15 @@ use super::schema::{self, AccountEntry, Damage, Ours, PreviousAccount, ProgressE
 use crate::record::Registration;
 use pki::secret::Secret;
 
-/// What a resolver has in such a file.
+/// A resolver in such a file.
 pub struct ForeignResolver {
-    /// Its name; version 1 knew none.
+    /// The name; `None` in version 1.
     pub name: Option<String>,
-    /// Its accounts: the one in use, then those that this program has set aside.
+    /// The accounts: the one in use, then those that this program has set aside.
     pub accounts: Vec<ForeignAccount>,
-    /// Its certificates in their order, or what is wrong with one.
+    /// The certificates in order, or the fault of each.
     pub certificates: Vec<Result<ForeignCertificate, String>>,
-    /// What is wrong with it besides.
+    /// Other faults.
     pub damages: Vec<String>,
 }
 
@@ -33,19 +33,19 @@ pub struct ForeignResolver {
 pub struct ForeignAccount {
     /// The CA's directory URL, which only this program writes.
     pub ca_server: Option<String>,
-    /// The external account that it is bound to, by its key identifier, which only this program writes.
+    /// The external account that the account is bound to, by its key identifier, which only this program writes.
     pub eab_kid: Option<String>,
     /// The contact.
     pub email: String,
     /// The key's DER, or why it can't be read.
     pub key: Result<Secret, String>,
-    /// What the CA knows of it.
+    /// The CA's answer to the registration.
     pub registration: Option<Registration>,
 }
 
 /// A certificate as it stands in the file.
 pub struct ForeignCertificate {
-    /// What it was ordered for.
+    /// The names of its order.
     pub names: Vec<String>,
     /// The chain.
     pub chain_pem: String,
@@ -68,7 +68,7 @@ pub fn read(text: &[u8]) -> Result<Vec<ForeignResolver>, Damage> {
     Ok(file.into_iter().map(|(name, value)| foreign(Some(name), value)).collect())
 }
 
-/// The oldest shape in the form of the one after it.
+/// Converts the oldest shape into the one after it.
 fn of_before_1_6(mut file: Map<String, Value>) -> Value {
     let certificates = file.remove("DomainsCertificate").and_then(|mut list| Some(list.get_mut("Certs")?.take()));
     let certificates = match certificates {

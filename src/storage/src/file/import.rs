@@ -1,4 +1,4 @@
-//! Certificates out of the file: decoded, checked, and of those of the same names the best.
+//! Certificates of the file: decoded and checked; of several with the same names, the best.
 //!
 //! Checking a key costs up to some milliseconds, so this uses every core; a file with 10,000 certificates is read in
 //! seconds.
@@ -18,7 +18,7 @@ use base::parallel::in_parallel;
 use pki::{Name, Pair, chain};
 use protocol::CertificateId;
 
-/// Reads a resolver's list. What can't be read is named in the log and stays as it was; so do those that another
+/// Reads a resolver's list. Unreadable certificates are logged and kept as they were; so are those that another
 /// certificate of the same names outlasts.
 pub(super) fn certificates(resolver: &str, values: Vec<Value>) -> Vec<Slot> {
     let parsed = in_parallel(&values, |value| certificate(resolver, value.clone()));
@@ -59,7 +59,7 @@ fn certificate(resolver: &str, value: Value) -> Result<Stored, String> {
     Ok(Stored { versioned, store: decoded.store, extra: decoded.extra, extra_of_domain: decoded.extra_of_domain })
 }
 
-/// A certificate as it stands in the file, taken apart but not looked at.
+/// A certificate of the file, split into its fields but not parsed.
 pub(super) struct Decoded {
     pub(super) names: Vec<String>,
     pub(super) chain_pem: String,
@@ -69,7 +69,7 @@ pub(super) struct Decoded {
     extra_of_domain: Map<String, Value>,
 }
 
-/// Takes a member of `Certificates` apart, or says which of its fields is wrong.
+/// Splits a member of `Certificates` into its fields, or names the faulty field.
 pub(super) fn decoded(value: Value) -> Result<Decoded, String> {
     let read: CertificateIn = schema::typed(value).map_err(|path| format!("{path} is missing or of a wrong type"))?;
     let decode = |field: &str, text: &str| {
@@ -88,7 +88,7 @@ pub(super) fn decoded(value: Value) -> Result<Decoded, String> {
     })
 }
 
-/// Names as the plugin knows them.
+/// Normalises a name as the plugin does.
 fn cleaned(name: String) -> String {
     Name::parse(&name).map_or(name, |name| name.as_str().to_owned())
 }

@@ -1,4 +1,4 @@
-//! What the resolvers' accounts have asked CAs for, out of the file.
+//! Reads the ledgers: the requests that resolvers' accounts have made to CAs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::schema::{Damage, LedgerEntry};
 use crate::record::CaOrigin;
 use crate::store::{Revision, Versioned};
 
-/// Of a resolver, by CA.
+/// A resolver's ledgers, by CA.
 pub(super) type Ledgers = BTreeMap<CaOrigin, Versioned<Arc<Ledger>>>;
 
 /// Reads a resolver's ledgers.

@@ -1,8 +1,8 @@
 //! The storage of one machine: acme.json in Traefik's schema, or several of them.
 //!
-//! Everything is held in memory, and every change rewrites its file: a copy of pointers under the lock, the text made
-//! and written by a thread of its own, all changes that came meanwhile in one write. A resolver can have a file of its
-//! own; the engine's lease is one for all of them, so that no change to any file escapes its fence.
+//! All records are in memory, and every change rewrites its file: the document is copied by pointers under the lock, a
+//! thread of its own makes and writes the text, and all changes made meanwhile go into the next write. A resolver can
+//! have a file of its own; the engine's lease is one for all of them, so that no change to any file escapes its fence.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -66,36 +66,35 @@ use base::clock::Clock;
 use one::{OneFile, Opened};
 use protocol::CertificateId;
 
-/// How many changes a watcher may lag behind before it has to read all again.
+/// Number of changes that a watcher may lag behind before it has to read all again.
 const WATCH_QUEUE: usize = 1024;
 
-/// One acme.json or several.
+/// A store in one acme.json, or in several.
 ///
-/// A resolver's records are read from and written to its own file, or else the default one. When its own file has
-/// nothing of it yet, what the default one has is copied there first, so that a resolver that moves orders nothing anew;
-/// the default file keeps it. Certificates of a resolver that are in one of the other files only can be read, and so
-/// are served; a newer one is written to where it belongs.
+/// A resolver's records are read from and written to its own file, or else the default one. While its own file has
+/// none, those of the default file are copied there first, so that a resolver that moves orders nothing anew; the
+/// default file keeps them. Certificates that are only in another file are read, and so served; a newer one is written
+/// to the resolver's file.
 pub struct FileStore {
-    /// The file of every resolver that has none of its own.
+    /// The file of all resolvers without one of their own.
     default: Arc<OneFile>,
     own: BTreeMap<String, Arc<OneFile>>,
-    /// Each once. Where several are locked, it is in this order, after the desk.
+    /// The files, each once. Several are locked in this order, after the desk.
     files: Vec<Arc<OneFile>>,
     desk: Mutex<Desk>,
     clock: Clock,
     changed: broadcast::Sender<CertificateId>,
 }
 
-/// What is one for all files. Who makes a change holds it until the change is made, so that nobody takes the lease in
-/// between.
+/// State shared by all files. A commit holds it until its changes are made, so that nobody takes the lease in between.
 struct Desk {
     lease: LeaseTable,
-    /// No commit is taken any more.
+    /// True once no commit is accepted any more.
     closed: bool,
 }
 
 impl FileStore {
-    /// Opens the files, and makes those that are not there. It blocks.
+    /// Opens the files, and makes missing ones. Blocks.
     ///
     /// # Errors
     /// When one of them can't be used; it is as it was then.
@@ -103,7 +102,7 @@ impl FileStore {
         Self::open_with(storages, bounds, clock, Writing::OnAThread)
     }
 
-    /// [`FileStore::open`] with the writing done elsewhere.
+    /// [`FileStore::open`] with a choice of the thread that writes.
     ///
     /// # Errors
     /// When one of them can't be used; it is as it was then.
@@ -137,7 +136,7 @@ impl FileStore {
         self.own.get(resolver).unwrap_or(&self.default)
     }
 
-    /// Makes the changes in memory, in all files or in none, and gives the files with what must be saved of them.
+    /// Makes the changes in memory, in all files or in none; returns the files with the number of changes to save.
     fn apply(&self, fence: Fence, changes: Vec<Change>) -> Result<Vec<(&OneFile, u64)>, CommitError> {
         let desk = self.desk();
         if desk.closed {
@@ -160,7 +159,7 @@ impl FileStore {
         let mut counts = Vec::new();
         for (file, mut book, needed) in parts {
             for key in book.make(needed) {
-                // Nobody may be watching.
+                // There may be no watcher.
                 let _ = self.changed.send(key);
             }
             counts.push((file.as_ref(), book.count()));
@@ -177,7 +176,8 @@ impl FileStore {
             if fence == before {
                 return lease;
             }
-            // The others learn of it with their next write, so that one which can't be written holds up nobody.
+            // The other files get the fence with their next write, so that a file that can't be written holds up
+            // nobody.
             self.files.iter().for_each(|file| file.book().set_fence(fence));
             (lease, self.default.book().count())
         };
@@ -186,14 +186,14 @@ impl FileStore {
         lease
     }
 
-    /// A certificate in a file where its resolver's no longer are. It is not in the one where they are now.
+    /// A certificate that is only in a file other than its resolver's.
     fn stray(&self, key: &CertificateId) -> Option<Versioned<Certificate>> {
         let found = self.files.iter().find_map(|file| Some(file.book().certificate(key)?.value.clone()));
         found.map(|value| Versioned { revision: Revision::ABSENT, value })
     }
 }
 
-/// Opens every file, the default one first, with the resolvers whose own it is.
+/// Opens every file, the default one first, with the resolvers that have it as their own.
 fn read_all(
     storages: &Storages,
     open: impl Fn(&Path) -> Result<Opened, OpenError>,
@@ -205,7 +205,7 @@ fn read_all(
     storages.files().into_iter().map(read).collect()
 }
 
-/// Copies from the default file what a resolver that got a file of its own has there.
+/// Copies from the default file the records of resolvers that got files of their own.
 fn adopt(opened: &mut [(Opened, Vec<String>)]) {
     let Some(((default, _), others)) = opened.split_first_mut() else { return };
     for (file, resolvers) in others {
@@ -336,7 +336,7 @@ impl Store for FileStore {
 
     fn retry(&self) -> BoxFuture<'_, ()> {
         let failing = self.files.iter().filter(|file| file.status().error.is_some());
-        // What fails again is in the status.
+        // The status shows another failure.
         join_all(failing.map(|file| file.retry())).map(drop).boxed()
     }
 

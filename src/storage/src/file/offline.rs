@@ -1,7 +1,6 @@
-//! The files while no sidecar uses them: locked and read at once, changed in memory, written at the end; or only looked
-//! at.
+//! The files while no sidecar uses them: locked and read at once, changed in memory, written at the end; or read only.
 //!
-//! There is no engine whose lease could be lost, so nothing here bears a fence.
+//! No engine's lease can be lost here, so changes bear no fence.
 
 use std::path::PathBuf;
 
@@ -13,16 +12,15 @@ use crate::store::{Change, CommitError, Versioned};
 use base::clock::Clock;
 use protocol::CertificateId;
 
-/// The files of all resolvers, held as a sidecar would hold them.
+/// The files of all resolvers, locked as a sidecar would.
 #[derive(Default)]
 pub struct Offline {
-    /// The default one first, with the resolvers whose own it is.
+    /// The files, the default one first, with the resolvers that have it as their own.
     files: Vec<(Opened, Vec<String>)>,
 }
 
 impl Offline {
-    /// Locks and reads the files. Nothing is written but a lock file beside each; one that is not there is empty. It
-    /// blocks.
+    /// Locks and reads the files. Nothing is written but a lock file next to each; a missing file is empty. Blocks.
     ///
     /// # Errors
     /// When one of them can't be used: because a sidecar uses it, for example.
@@ -32,8 +30,8 @@ impl Offline {
         Ok(Self { files })
     }
 
-    /// Reads the files as they are, without locks: a sidecar may be using them. Nothing is written, nothing can be
-    /// saved, and what is not there is empty. It blocks.
+    /// Reads the files without locks: a sidecar may be using them. Nothing is written, nothing can be saved, and a
+    /// missing file is empty. Blocks.
     ///
     /// # Errors
     /// When one of them can't be used.
@@ -71,7 +69,7 @@ impl Offline {
         Ok(())
     }
 
-    /// Writes the files that were changed, and lets go of all. It blocks.
+    /// Writes the changed files, and releases all. Blocks.
     ///
     /// # Errors
     /// When one can't be written; it is as it was then, and those before it are written.

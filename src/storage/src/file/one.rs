@@ -1,4 +1,4 @@
-//! One file: its records in memory, and the thread that writes them.
+//! One file: its records in memory, and its writer.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,23 +18,23 @@ use base::clock::Clock;
 /// A file that is read, and locked if it is to be written. Nothing has been written yet.
 pub(super) struct Opened {
     path: PathBuf,
-    /// None of a file that is only looked at.
+    /// The file on disk; `None` when it is read only.
     disk: Option<Disk>,
     pub(super) book: Book,
-    /// There is no such file, or nothing in it.
+    /// True if the file is missing or empty.
     is_new: bool,
-    /// How many changes are in the file.
+    /// Number of changes that are in the file.
     saved: u64,
 }
 
 impl Opened {
-    /// Locks and reads. It blocks.
+    /// Locks and reads the file. Blocks.
     pub(super) fn read(path: &Path, clock: &Clock) -> Result<Self, OpenError> {
         let (disk, found) = Disk::open(path, clock.clone())?;
         Self::of(Some(disk), found)
     }
 
-    /// Reads without a lock, and without making anything: it can't be written. It blocks.
+    /// Reads the file without a lock, and without making anything: it can't be written. Blocks.
     pub(super) fn look(path: &Path) -> Result<Self, OpenError> {
         Self::of(None, disk::look(path)?)
     }
@@ -52,12 +52,12 @@ impl Opened {
         &self.path
     }
 
-    /// Whether there is something to save.
+    /// True if there are changes to save.
     pub(super) fn is_changed(&self) -> bool {
         self.saved < self.book.count()
     }
 
-    /// Writes everything. It blocks.
+    /// Writes everything. Blocks.
     pub(super) fn write(&mut self) -> Result<(), OpenError> {
         let doing = if self.is_new { "create" } else { "write" };
         let written = match &mut self.disk {
@@ -67,8 +67,7 @@ impl Opened {
         written.map_err(|error| OpenError::Io { path: self.path.clone(), doing, error })
     }
 
-    /// Makes the file when it is not there, saves what has been changed since it was read, and takes changes from now
-    /// on. It blocks.
+    /// Makes the file when it is missing, saves the changes since it was read, and accepts changes from now on. Blocks.
     pub(super) fn start(mut self, writing: Writing) -> Result<OneFile, OpenError> {
         if self.is_new || self.is_changed() {
             self.write()?;
@@ -115,14 +114,14 @@ impl OneFile {
         durable.map_err(|why| CommitError::Unsaved(format!("{}: {why}", self.place)))
     }
 
-    /// Tries once to save what is not saved yet.
+    /// Tries once to save the remaining changes.
     pub(super) async fn retry(&self) {
         let count = self.book().count();
-        // Why it failed is in the status.
+        // The status shows why it failed.
         let _ = self.durable(count).await;
     }
 
-    /// Saves what is not saved yet, and ends.
+    /// Saves the remaining changes, and ends.
     pub(super) async fn close(&self) -> Result<(), CommitError> {
         let count = self.book().count();
         let durable = self.durable(count).await;
@@ -131,7 +130,7 @@ impl OneFile {
     }
 }
 
-/// The file as what the committer writes.
+/// The file and its records, for the committer.
 struct FileMedium {
     disk: Disk,
     book: Arc<Mutex<Book>>,

@@ -1,4 +1,4 @@
-//! Why a storage can't be used: what was found, what was expected, what to do.
+//! Errors of opening a storage: what was found, what was expected, what to do.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,50 +6,50 @@ use std::path::PathBuf;
 use super::schema::Damage;
 use base::files::FileError;
 
-/// Why the storage can't be used. The file is as it was.
+/// Reason why a storage can't be used. The file is as it was.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The file is not what it should be.
+    /// The file's content is not that of a storage.
     Damaged {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// The fault and its place.
         damage: Damage,
     },
-    /// There is nothing in it, though it was used before.
+    /// The file is empty, though it was used before.
     Emptied {
         /// The file.
         path: PathBuf,
-        /// The file beside it by which that is known.
+        /// The file next to it that proves the use.
         known_by: PathBuf,
     },
-    /// It, or its directory, is not to be trusted.
+    /// The file, or its directory, is not to be trusted.
     File(FileError),
     /// The system refuses.
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What was tried.
+        /// The operation.
         doing: &'static str,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Another process uses it.
+    /// Another process uses the file.
     Locked(PathBuf),
-    /// It is mounted by itself, so it can't be replaced.
+    /// The file is a mount point of its own, so it can't be replaced.
     MountPoint(PathBuf),
-    /// There is something else at this path.
+    /// The path is not a regular file.
     NotAFile(PathBuf),
-    /// It is the file of some resolvers only.
+    /// The error is about the file of some resolvers only.
     OfResolvers {
-        /// Their names.
+        /// The resolvers' names.
         resolvers: Vec<String>,
-        /// What is wrong with it.
+        /// The error.
         error: Box<OpenError>,
     },
-    /// Others may read it.
+    /// Other users may read the file.
     TooOpen {
-        /// Its permissions.
+        /// The file's mode.
         mode: u32,
         /// The file.
         path: PathBuf,
@@ -57,7 +57,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Names the resolvers whose own file it is, if it is one.
+    /// Adds the resolvers that have the file as their own.
     pub(super) fn of(self, resolvers: &[String]) -> Self {
         if resolvers.is_empty() {
             return self;

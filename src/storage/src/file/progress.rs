@@ -1,4 +1,4 @@
-//! Records in progress, to the file and back: `protocol`'s own, without the certificate under which they stand.
+//! Records in progress, to the file and back: `protocol`'s records without the identity, which is the entry's key.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ fn pending_key(entry: PendingKeyEntry) -> Option<PendingKey> {
     Some(PendingKey { order: entry.order, key_type: entry.key_type, key })
 }
 
-/// The entry in the file.
+/// The record's entry in the file.
 pub(super) fn entry(progress: &Progress) -> ProgressEntry {
     let Progress { id, order, key, attempt, begun, counted, renewal, unwanted } = progress.clone();
     let certificate = CertificateId::default;

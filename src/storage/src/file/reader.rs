@@ -1,6 +1,6 @@
-//! Reads the certificates beside a sidecar that uses the files: without their locks, and without changing anything.
+//! Reads the certificates of files that a sidecar uses: without locks, and without changing anything.
 //!
-//! A file is replaced as a whole, so what is read is whole as well.
+//! Files are replaced atomically, so a reader sees a whole one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,21 +12,21 @@ use super::open_error::OpenError;
 use super::storages::Storages;
 use crate::record::Certificate;
 
-/// The certificates as they were read last.
+/// The certificates as last read.
 pub struct Reader {
     storages: Storages,
-    /// What the files were then; none of one that was not there.
+    /// The files' stamps at that time; `None` for a missing file.
     stamps: Vec<Option<Stamp>>,
     certificates: Vec<Certificate>,
 }
 
 impl Reader {
-    /// Nothing is read yet.
+    /// Returns a reader that has read nothing yet.
     pub fn new(storages: Storages) -> Self {
         Self { storages, stamps: Vec::new(), certificates: Vec::new() }
     }
 
-    /// Reads the files if they have changed. Those that can't be read as certificates are named in the log. It blocks.
+    /// Reads the files if they have changed. Certificates that can't be read are logged. Blocks.
     ///
     /// # Errors
     /// When a file can't be read, or there is none at all.
@@ -51,7 +51,7 @@ impl Reader {
     }
 }
 
-/// Each once. Of a resolver's certificates those in its own file count first, then those in others.
+/// The certificates, each once. Of a resolver's certificates those in its own file come first.
 fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, OpenError> {
     let mut books = Vec::new();
     for (place, (path, resolvers)) in files.iter().enumerate() {
@@ -80,7 +80,7 @@ fn certificates(files: &[(PathBuf, Vec<String>)]) -> Result<Vec<Certificate>, Op
     Ok(found.into_values().collect())
 }
 
-/// What a file holds; none when it is not there.
+/// The content of a file; `None` when there is no file.
 fn book(path: &Path) -> Result<Option<Book>, OpenError> {
     let found = disk::read(path)?;
     if found.text.is_none() {

@@ -1,4 +1,4 @@
-//! acme.json as text: Traefik's schema, with what is ours in one extra field of each resolver.
+//! The text of acme.json: Traefik's schema, with our data in one extra field of each resolver.
 //!
 //! ```json
 //! {"<resolver>": {
@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Fields of other tools are kept. An account's `PrivateKey` is base64 of DER as Traefik has it; for our P-256 keys
-//! that is SEC1, and `KeyType` is lego's `P256`. Errors say where, and never what stands there: it may be a key.
+//! that is SEC1, and `KeyType` is lego's `P256`. Errors name the place, and never the text there: it may be a key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,25 +56,26 @@ pub(super) struct ResolverOut<'a, C: Serialize, A: Serialize, P: Serialize> {
     pub(super) extra: &'a Map<String, Value>,
 }
 
-/// What is ours of a resolver.
+/// Our field of a resolver.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Ours<A, P> {
-    /// The highest fence given so far. It belongs to no resolver, and so stands in each.
+    /// The highest fence given so far. It belongs to no resolver, and so is in each.
     #[serde(default)]
     pub(super) lease_fence: u64,
     /// The directory URL of the account's CA; absent in Traefik's files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) ca_server: Option<String>,
-    /// The external account that the account is bound to, by its key identifier; absent where it is bound to none.
+    /// The external account that the account is bound to, by its key identifier; absent without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) eab_kid: Option<String>,
-    /// Accounts that were in use before, at other CAs, bound to other external accounts, or with keys that we can't use.
+    /// Accounts that were in use before: at other CAs, bound to other external accounts, or with keys that can't be
+    /// used here.
     #[serde(default)]
     pub(super) previous_accounts: A,
     #[serde(default)]
     pub(super) progress: P,
-    /// What the account has asked CAs for, by their hosts and ports.
+    /// The ledgers of the account, by the CA's host and port.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) ledgers: BTreeMap<String, LedgerEntry>,
     #[serde(flatten)]
@@ -180,7 +181,7 @@ pub(super) struct DomainOut<'a> {
     pub(super) extra: &'a Map<String, Value>,
 }
 
-/// The records of one certificate that are in progress. They leave the certificate out, which is the entry's key.
+/// The record in progress of one certificate, whose identity is the entry's key.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ProgressEntry {
@@ -236,7 +237,7 @@ impl Serialize for Base64Of<'_> {
     }
 }
 
-/// Reads a file. No content is none either: users make the file with `touch`.
+/// Reads a file. An empty file is a storage too: users make the file with `touch`.
 pub(super) fn read(text: &[u8]) -> Result<FileIn, Damage> {
     let file = members(text)?;
     if is_version_1(&file) {
@@ -247,7 +248,7 @@ pub(super) fn read(text: &[u8]) -> Result<FileIn, Damage> {
     file.into_iter().map(|(name, value)| Ok((name.clone(), resolver(&name, value)?))).collect()
 }
 
-/// The members of a file, whatever they are.
+/// The members of a file, of any type.
 pub(super) fn members(text: &[u8]) -> Result<Map<String, Value>, Damage> {
     if is_blank(text) {
         return Ok(Map::new());
@@ -274,12 +275,12 @@ pub(super) fn resolver(name: &str, value: Value) -> Result<ResolverIn, Damage> {
     })
 }
 
-/// Reads a value as this type, or says at which path it has another shape.
+/// Reads a value as this type, or names the path that has another shape.
 pub(super) fn typed<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| error.path().to_string())
 }
 
-/// Version 1 knew no resolvers: what they hold stands at the top.
+/// Version 1 had no resolvers: their members are at the top.
 pub(super) fn is_version_1(file: &Map<String, Value>) -> bool {
     let is_list = |name: &str| file.get(name).is_some_and(Value::is_array);
     let is_account = file.get("Account").and_then(Value::as_object).is_some_and(|account| {
@@ -305,12 +306,12 @@ fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(fro
     Ok(Option::deserialize(from)?.unwrap_or_default())
 }
 
-/// Where a file is not what it should be.
+/// The place and kind of a fault in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The line and column, or the path of the field.
     pub place: String,
-    /// What was expected there.
+    /// The expected content.
     pub what: &'static str,
 }
 

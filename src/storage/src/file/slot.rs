@@ -5,18 +5,18 @@ use crate::store::Versioned;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// One member of `Certificates`.
+/// A member of `Certificates`.
 #[derive(Clone)]
 pub(super) enum Slot {
     Certificate(Arc<Stored>),
-    /// One that we can't read: it stays as it was.
+    /// An unreadable certificate, which stays as it was.
     Kept(Arc<Value>),
 }
 
-/// A certificate with what surrounds it in the file.
+/// A certificate with the members around it in the file.
 pub(super) struct Stored {
     pub(super) versioned: Versioned<Certificate>,
-    /// Traefik's TLS store; we have none, and keep it.
+    /// Traefik's TLS store, kept for Traefik: there is none here.
     pub(super) store: String,
     pub(super) extra: Map<String, Value>,
     pub(super) extra_of_domain: Map<String, Value>,

@@ -1,4 +1,4 @@
-//! Which resolver's records are in which file.
+//! The files of all resolvers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,21 +7,22 @@ use std::path::{Path, PathBuf};
 /// The files of all resolvers. Several resolvers may share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Storages {
-    /// The file of every resolver that has none of its own.
+    /// The file of all resolvers without one of their own.
     pub default: PathBuf,
     /// The files of single resolvers, by the resolver's name.
     pub own: BTreeMap<String, PathBuf>,
 }
 
 impl From<&Path> for Storages {
-    /// One file for everything.
+    /// A single file for everything.
     fn from(path: &Path) -> Self {
         Self { default: path.to_owned(), own: BTreeMap::new() }
     }
 }
 
 impl Storages {
-    /// Each file once, the default one first, with the resolvers whose own it is and not the default one.
+    /// The files, each once, the default one first; each with the resolvers that have it as their own, and not the
+    /// default one.
     pub fn files(&self) -> Vec<(PathBuf, Vec<String>)> {
         let default = identity(&self.default);
         let mut own: BTreeMap<PathBuf, (PathBuf, Vec<String>)> = BTreeMap::new();
@@ -35,7 +36,7 @@ impl Storages {
     }
 }
 
-/// The same for every way to write the path of a file, also of one that is yet to be made.
+/// The identity of a file: equal for every spelling of its path, also when it does not exist yet.
 fn identity(path: &Path) -> PathBuf {
     let beside = || {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -53,7 +53,7 @@ impl Desk {
         self.try_open().unwrap()
     }
 
-    /// The next write of this file fails, whoever writes it.
+    /// Makes the next write of this file fail.
     fn block(&self, name: &str) {
         fs::create_dir(self.path(&format!(".{name}.new"))).unwrap();
     }
@@ -257,7 +257,7 @@ async fn a_resolver_that_gets_a_file_of_its_own_takes_along_what_it_has() {
     store.close().await.unwrap();
     assert_eq!(desk.read("acme.json")["le"]["Certificates"], before["le"]["Certificates"]);
 
-    // The file has something now, so nothing is taken over a second time.
+    // The file has records now, so nothing is copied a second time.
     let store = desk.open();
     assert!(store.certificate(&key).await.unwrap().unwrap().value.is_same(&renewed));
     assert_eq!(listed(&store).await, names(&[("le", "a.example"), ("x", "a.example")]));
@@ -307,7 +307,7 @@ fn a_file_that_root_changes_stays_its_owners() {
     /// Some user and group; they needn't exist.
     const SOMEBODY: u32 = 54321;
     if !rustix::process::geteuid().is_root() {
-        // Nobody else can change a file that only its owner may read.
+        // Other users can't change a file that only its owner may read.
         return;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Keys of accounts, in the forms other tools keep them in. Only P-256 can sign requests here (RFC 7518 §3.4).
+//! Account keys in the formats of other tools. Only P-256 can sign requests here (RFC 7518 §3.4).
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use base64::Engine;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use pki::keys;
 use pki::secret::Secret;
 
-/// The bytes of a coordinate, and of the private number.
+/// Length of a coordinate and of the private number, in bytes.
 const P256_BYTES: usize = 32;
 
 /// Reads a key in PEM: PKCS#8, SEC1 or PKCS#1.
@@ -54,13 +54,13 @@ pub fn from_jwk(json: &[u8]) -> Result<Secret, String> {
     }
     let number = |text: &str| {
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
-        // RFC 7518 §6.2.1.2 wants them at full length; some writers drop leading zeros.
+        // RFC 7518 §6.2.1.2 requires the full length; some writers drop leading zeros.
         let missing = P256_BYTES.checked_sub(bytes.len())?;
         Some([vec![0; missing], bytes].concat())
     };
     let (x, y) = (number(&jwk.x).ok_or_else(unreadable)?, number(&jwk.y).ok_or_else(unreadable)?);
     let private = Secret::new(number(&jwk.d).ok_or_else(unreadable)?);
-    /// Says that both coordinates follow (SEC 1 §2.3.3).
+    /// Prefix of an uncompressed point (SEC 1 §2.3.3).
     const UNCOMPRESSED: u8 = 4;
     let public = [vec![UNCOMPRESSED], x, y].concat();
     let key = EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P256_SHA256_ASN1_SIGNING, private.expose(), &public)
@@ -69,7 +69,7 @@ pub fn from_jwk(json: &[u8]) -> Result<Secret, String> {
     keys::account::from_der(pkcs8.as_ref()).ok_or_else(unreadable)
 }
 
-/// The members of a private key (RFC 7518 §6.2). The secret one is not kept.
+/// The members of a private key (RFC 7518 §6.2), without the private number.
 #[derive(Deserialize)]
 struct Jwk {
     kty: String,

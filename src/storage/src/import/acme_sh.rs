@@ -11,18 +11,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::account_key;
 use super::found::{Found, FoundAccount, PairFiles, mail};
-use super::shell;
 use super::tree::{ReadError, Tree, entries};
+use super::{account_key, shell};
 use crate::Registration;
 
-/// How many directories deep accounts are looked for: the path of a CA's directory URL has few segments.
+/// Depth of the search for accounts: the path of a CA's directory URL has few segments.
 const MAX_DEPTH: usize = 8;
-/// What is added to a name whose key is an elliptic curve's.
+/// Suffix of a name whose key is an elliptic curve's.
 const ECC: &str = "_ecc";
 
-/// True when it is acme.sh's: by its settings, or by a certificate as only acme.sh keeps them.
+/// True for acme.sh's directory: by its settings, or by a certificate as only acme.sh keeps it.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_certificate = |entry: &PathBuf| {
         let name = name_of(entry);
@@ -58,7 +57,7 @@ pub fn read(directory: &Path) -> Result<Found, ReadError> {
     Ok(found)
 }
 
-/// Takes the certificate in a directory, if one was ever asked for there; gives its CA.
+/// Takes the certificate in a directory, if one was ever ordered there; returns its CA.
 fn certificate(tree: &Tree, directory: &Path, found: &mut Found) -> Option<String> {
     let name = name_of(directory);
     let settings = directory.join(format!("{name}.conf"));
@@ -85,13 +84,13 @@ fn certificate(tree: &Tree, directory: &Path, found: &mut Found) -> Option<Strin
     server
 }
 
-/// A directory's name without what says that its key is an elliptic curve's.
+/// A directory's name without the suffix for elliptic curves.
 fn name_of(directory: &Path) -> String {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     name.strip_suffix(ECC).unwrap_or(&name).to_owned()
 }
 
-/// Says where certificates are that are not here.
+/// Warns of certificates that are kept in other directories.
 fn elsewhere(tree: &Tree, found: &mut Found) {
     let settings = tree.read(&tree.path("account.conf")).ok().flatten().unwrap_or_default();
     let home = shell::value(&String::from_utf8_lossy(&settings), "CERT_HOME").map(PathBuf::from);
@@ -122,7 +121,7 @@ fn account(tree: &Tree, directory: &Path, servers: &BTreeSet<String>) -> FoundAc
     }
 }
 
-/// The CA's directory URL: as a certificate has it, else as the path says it, which leaves out the port.
+/// The CA's directory URL: from a certificate, else from the path, which leaves out the port.
 fn server(place: &str, servers: &BTreeSet<String>) -> String {
     let path = place.strip_prefix("ca/").unwrap_or(place);
     let is = |server: &&String| {
@@ -134,7 +133,7 @@ fn server(place: &str, servers: &BTreeSet<String>) -> String {
     servers.iter().find(is).cloned().unwrap_or_else(|| format!("https://{path}"))
 }
 
-/// What a CA said of an account.
+/// The CA's account object.
 #[derive(Debug, Default, Deserialize)]
 pub struct Resource {
     #[serde(default)]
@@ -143,13 +142,13 @@ pub struct Resource {
     contact: Vec<String>,
 }
 
-/// Reads `account.json`, and what dehydrated has of the same; none when it is something else.
+/// Parses `account.json`, or dehydrated's file of the same content; `None` for anything else.
 pub fn resource(json: &[u8]) -> Option<Resource> {
     serde_json::from_slice(json).ok()
 }
 
 impl Resource {
-    /// The registration of the account at this URL.
+    /// The registration of the account with this URL.
     pub(super) fn at(self, url: String) -> Registration {
         Registration { url, status: self.status, contact: self.contact }
     }

@@ -16,7 +16,7 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use crate::Registration;
 
-/// True when it is Caddy's: by a directory for each issuer, with a directory for each site or user.
+/// True for Caddy's directory: one directory for each issuer, with one for each site or user.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let holds_directories = |directory: &Path| entries(directory).iter().any(|entry| entry.is_dir());
     let is_issuer = |issuer: &PathBuf| holds_directories(issuer);
@@ -58,7 +58,7 @@ fn certificate(tree: &Tree, issuer: &Path, site: &Path, found: &mut Found) {
     let file = |extension: &str| site.join(format!("{name}.{extension}"));
     let (chain, key) = (file("crt"), file("key"));
     let known = tree.read(&file("json")).ok().flatten().and_then(|json| metadata(&json));
-    // Caddy 1 and the betas of Caddy 2 did not keep what they made themselves.
+    // Caddy 1 and the betas of Caddy 2 did not store certificates of their own CA.
     let is_old = issuer.parent().is_some_and(|parent| parent.ends_with("acme"));
     if known.as_ref().is_some_and(|known| known.is_internal && !is_old) {
         let why = "it is from Caddy's internal CA; only certificates from ACME CAs are taken";
@@ -69,33 +69,33 @@ fn certificate(tree: &Tree, issuer: &Path, site: &Path, found: &mut Found) {
     found.take_files(tree, PairFiles { certificate: &chain, key: &key, names, ca_server });
 }
 
-/// The CA that an issuer's directory is named for: its directory URL, with hyphens for slashes.
+/// The CA's directory URL, from the issuer's directory, which has hyphens for slashes.
 fn server(issuer: &Path) -> Option<String> {
     let name = issuer.file_name()?.to_str()?;
     Some(format!("https://{}/", name.strip_suffix("-directory").unwrap_or(name)))
 }
 
-/// What is known of a certificate besides what is in it.
+/// The metadata of a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// What it was ordered for.
+    /// The names of its order.
     pub names: Vec<String>,
-    /// Whether Caddy made it itself.
+    /// True if Caddy's own CA issued it.
     pub is_internal: bool,
-    /// The CA's directory URL, or the certificate's.
+    /// The CA's directory URL, or the certificate's own URL.
     pub ca_server: Option<String>,
 }
 
-/// Reads `SITE.json`; none when it is something else.
+/// Parses `SITE.json`; `None` for anything else.
 pub fn metadata(json: &[u8]) -> Option<Metadata> {
     #[derive(Deserialize)]
     struct Resource {
         #[serde(default)]
         sans: Option<Vec<String>>,
-        /// What the issuer wants to know again: a CA's has URLs, Caddy's own nothing.
+        /// The issuer's own data: URLs of a CA, nothing of Caddy's own CA.
         #[serde(default)]
         issuer_data: Option<Value>,
-        /// The certificate's URL, as Caddy 1 and lego have it.
+        /// The certificate's URL, in the files of Caddy 1 and lego.
         #[serde(default, rename = "certUrl")]
         cert_url: Option<String>,
     }
@@ -120,7 +120,7 @@ fn taken(tree: &Tree, file: &Path) -> FoundAccount {
     }
 }
 
-/// Reads `USER.json`; none when it is something else, or names no account.
+/// Parses `USER.json`; `None` for anything else, or without an account.
 pub fn account(json: &[u8]) -> Option<Registration> {
     /// The account object (RFC 8555 §7.1.2) with its URL.
     #[derive(Deserialize)]

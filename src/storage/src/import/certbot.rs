@@ -18,10 +18,11 @@ use super::pem::last_day;
 use super::tree::{ReadError, Tree, entries};
 use crate::Registration;
 
-/// How many directories deep accounts are looked for: the path of a CA's directory URL has few segments.
+/// Depth of the search for accounts: the path of a CA's directory URL has few segments.
 const MAX_DEPTH: usize = 8;
 
-/// True when it is certbot's, also a copy of a part of it. acmetool has a `live/` too, whose files have no endings.
+/// True for certbot's directory, also for a copy of a part of it. acmetool has a `live/` too, but its files have no
+/// extensions.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let holds = |directory: &Path, is: fn(&Path) -> bool| entries(directory).iter().any(|entry| is(entry));
     let is_settings: fn(&Path) -> bool = |entry| entry.extension().is_some_and(|extension| extension == "conf");
@@ -57,13 +58,13 @@ pub fn read(directory: &Path) -> Result<Found, ReadError> {
     for directory in tree.holders(&tree.path("accounts"), "private_key.json", MAX_DEPTH)? {
         found.accounts.push(account(&tree, &directory, &servers));
     }
-    // Of several at one CA the first is taken: one that certificates are renewed with.
+    // Of several accounts at one CA the first is taken: one that renews certificates.
     found.accounts.sort_by_key(|account| account.ca_server.is_none());
     found.warnings.extend(tree.warnings());
     Ok(found)
 }
 
-/// Takes a lineage: what `live/` names, or the newest of `archive/` where it names nothing that can be read here.
+/// Takes a lineage: the files that `live/` names, or the newest in `archive/` where those can't be read.
 fn take(
     tree: &Tree,
     lineage: &Path,
@@ -91,7 +92,7 @@ fn take(
     Ok(())
 }
 
-/// The chain of the highest number in a lineage's archive, with its key.
+/// The chain with the highest number in a lineage's archive, with its key.
 fn newest(tree: &Tree, archive: &Path) -> Result<Option<(PathBuf, PathBuf)>, ReadError> {
     let numbered = tree.list(archive)?.into_iter().filter_map(|file| Some((number(&file)?, file)));
     let pairs = numbered.map(|(number, file)| (number, file, archive.join(format!("privkey{number}.pem"))));
@@ -104,7 +105,7 @@ fn number(file: &Path) -> Option<u64> {
     file.file_name()?.to_str()?.strip_prefix("fullchain")?.strip_suffix(".pem")?.parse().ok()
 }
 
-/// How each lineage is renewed.
+/// The renewal configuration of each lineage.
 fn renewals(tree: &Tree, found: &mut Found) -> Result<BTreeMap<String, Renewal>, ReadError> {
     let mut renewals = BTreeMap::new();
     for path in tree.list(&tree.path("renewal"))? {
@@ -122,7 +123,7 @@ fn renewals(tree: &Tree, found: &mut Found) -> Result<BTreeMap<String, Renewal>,
     Ok(renewals)
 }
 
-/// Which account renews a certificate, and where.
+/// The account and CA that renew a certificate.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Renewal {
     /// The account's id: the name of its directory.
@@ -131,8 +132,8 @@ pub struct Renewal {
     pub server: Option<String>,
 }
 
-/// Reads `renewal/NAME.conf`, which is Python's ConfigObj: `key = value`, `[section]`, `# comment`. What is something
-/// else is passed over.
+/// Parses `renewal/NAME.conf`, which is Python's ConfigObj: `key = value`, `[section]`, `# comment`. Other lines are
+/// skipped.
 pub fn renewal(text: &str) -> Renewal {
     let mut renewal = Renewal::default();
     let mut section = "";
@@ -166,9 +167,9 @@ fn account(tree: &Tree, directory: &Path, servers: &BTreeMap<String, String>) ->
     }
 }
 
-/// Reads `regr.json`; none when it is something else, or names no account.
+/// Parses `regr.json`; `None` for anything else, or without an account.
 pub fn registration(json: &[u8]) -> Option<Registration> {
-    /// The account's resource; its body is often empty.
+    /// The account resource; its body is often empty.
     #[derive(Deserialize)]
     struct Resource {
         uri: String,

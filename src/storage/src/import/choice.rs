@@ -1,6 +1,6 @@
-//! Which resolver what was found is for.
+//! The resolver for the certificates and accounts found.
 //!
-//! Traefik's files of version 2 and 3 name their resolvers; the others' name none, so the user must.
+//! Traefik's files of version 2 and 3 name their resolvers. All other sources name none, so the user must.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,15 +8,15 @@ use std::str::FromStr;
 
 use super::found::Found;
 
-/// The longest name of a resolver, in bytes: what the sidecar's API takes.
+/// Length of the longest name of a resolver, in bytes, as in the sidecar's API.
 const MAX_NAME_BYTES: usize = 253;
 
 /// `--resolver NAME` or `--resolver OLD=NEW`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolverChoice {
-    /// The one that is taken, by the source's name of it.
+    /// The source's resolver to take, by its name there.
     pub from: Option<String>,
-    /// What it is called here.
+    /// The resolver's name here.
     pub to: String,
 }
 
@@ -36,7 +36,7 @@ impl FromStr for ResolverChoice {
     }
 }
 
-/// Gives everything that was found its resolver, drops what is of others, and says which these are.
+/// Gives every record its resolver, and drops those of other resolvers; returns a warning that names these.
 pub(super) fn assign(found: &mut Found, choice: Option<&ResolverChoice>) -> Result<Option<String>, ChoiceError> {
     let of_certificates = found.certificates.iter().map(|certificate| certificate.resolver.clone());
     let all: BTreeSet<Option<String>> =
@@ -64,18 +64,18 @@ pub(super) fn assign(found: &mut Found, choice: Option<&ResolverChoice>) -> Resu
     Ok((!others.is_empty()).then(|| format!("what the file has of other resolvers is left out: {}", others.join(", "))))
 }
 
-/// Why it is not clear which resolver is meant.
+/// Reason why no resolver can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChoiceError {
-    /// The source names none, and neither does the user.
+    /// Neither the source nor the user names a resolver.
     Missing,
-    /// The source names none, but the user wants a certain one of it.
+    /// The source names no resolver, but the user asks for one of its resolvers.
     NoneNamed(String),
-    /// The source has others.
+    /// The source has only other resolvers.
     Unknown {
-        /// What was asked for.
+        /// The resolver asked for.
         wanted: String,
-        /// What there is.
+        /// The source's resolvers.
         named: BTreeSet<String>,
     },
 }

@@ -15,7 +15,7 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use super::{account_key, acme_sh, shell};
 
-/// True when it is dehydrated's: by its accounts, or by how its certificates lie.
+/// True for dehydrated's directory: by its accounts, or by the layout of its certificates.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_account = |entry: &PathBuf| server(entry).is_some() && entry.is_dir();
     let is_certificate = |entry: &PathBuf| {
@@ -28,7 +28,7 @@ pub(super) fn lies_in(directory: &Path) -> bool {
             && elsewhere(directory).is_some()
 }
 
-/// The place where the settings in this directory say that everything lies, when that is not here.
+/// The directory that the settings here name as dehydrated's, when it is another one.
 pub(super) fn elsewhere(directory: &Path) -> Option<PathBuf> {
     let settings = shell::read_lenient(&directory.join("config"))?;
     let is_own = ["WELLKNOWN", "CHALLENGETYPE", "BASEDIR", "DOMAINS_TXT", "CERTDIR"];
@@ -50,7 +50,7 @@ pub fn read(directory: &Path) -> Result<Found, ReadError> {
     for directory in tree.directories(&tree.path("accounts"))? {
         found.accounts.extend(account(&tree, &directory));
     }
-    // A certificate's directory does not say its CA; where there is one CA alone, it is that one's.
+    // A certificate's directory does not name its CA; if all accounts are at one CA, it is that one.
     let servers: Vec<_> = found.accounts.iter().filter_map(|account| account.ca_server.clone()).collect();
     let only = servers.first().filter(|_| servers.len() == 1);
     for directory in tree.directories(&tree.path("certs"))? {
@@ -76,7 +76,7 @@ fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }
 
-/// The CA that an account's directory is named for.
+/// The CA's directory URL, from the name of an account's directory.
 fn server(directory: &Path) -> Option<String> {
     let name = directory.file_name()?.to_str()?;
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(name).ok()?).ok()?;
@@ -105,7 +105,7 @@ fn account(tree: &Tree, directory: &Path) -> Option<FoundAccount> {
     })
 }
 
-/// Reads `account_id.json`; none when it is something else, or names no account.
+/// Parses `account_id.json`; `None` for anything else, or without an account.
 pub fn url(json: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Id {

@@ -7,7 +7,7 @@ use super::{acme_sh, caddy, certbot, dehydrated, lego, mod_md, nginx_acme, pem};
 use std::fs;
 use std::path::Path;
 
-pub(crate) fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
+pub(super) fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
     match kind {
         Kind::AcmeSh => acme_sh::read(path),
         Kind::Caddy => caddy::read(path),
@@ -20,6 +20,6 @@ pub(crate) fn directory(kind: Kind, path: &Path) -> Result<Found, ReadError> {
     }
 }
 
-pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).ok().zip(fs::canonicalize(other).ok()).is_some_and(|(one, other)| one == other)
 }

@@ -1,4 +1,4 @@
-//! Why nothing is imported at all.
+//! Errors of an import.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,33 +9,33 @@ use super::tree::ReadError;
 use crate::store::CommitError;
 use crate::{Damage, OpenError};
 
-/// Why nothing was taken over. Nothing has been changed.
+/// Reason why an import failed. Nothing has been changed.
 #[derive(Debug)]
 pub enum ImportError {
     /// The file is not Traefik's.
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The place in it.
+        /// The fault and its place.
         damage: Damage,
     },
     /// The source can't be read.
     Read(ReadError),
-    /// It is not clear which resolver it is for.
+    /// No resolver can be chosen.
     Resolver(ChoiceError),
-    /// The source is the storage.
+    /// The source is the storage itself.
     SameFile(PathBuf),
-    /// Several sources lie there.
+    /// Several tools' directories are at the path.
     Several(Places),
     /// The storage can't be used.
     Storage(OpenError),
-    /// The storage is not what it was a moment ago.
+    /// The storage was changed by somebody else in the meantime.
     Store(CommitError),
-    /// The source is nobody's that is taken.
+    /// The source is of no known kind.
     Unrecognised {
         /// The file or directory.
         path: PathBuf,
-        /// What it is, and what to do.
+        /// What the source is, and what to do.
         why: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Whose files can be taken over, and by which of them they are known.
+//! The kinds of files that can be imported.
 
 use std::fmt;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{acme_sh, caddy, certbot, dehydrated, lego, mod_md, nginx_acme};
 
-/// A tool whose files can be taken over, or a form of files that no tool owns.
+/// A tool whose files can be imported, or a format that belongs to no tool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -37,7 +37,7 @@ pub enum Kind {
     Traefik,
 }
 
-/// The kinds that are a directory with a layout of its own, in the order in which they are looked for.
+/// The kinds that are directories with a layout of their own, in the order in which they are tried.
 pub(super) const DIRECTORIES: [Kind; 7] =
     [Kind::ModMd, Kind::AcmeSh, Kind::Certbot, Kind::Dehydrated, Kind::Caddy, Kind::Lego, Kind::NginxAcme];
 
@@ -56,7 +56,7 @@ impl Kind {
         Self::Traefik,
     ];
 
-    /// The word by which a user names the kind, as in JSON.
+    /// The kind's name for users and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::AcmeSh => "acme.sh",
@@ -72,7 +72,7 @@ impl Kind {
         }
     }
 
-    /// The files of this kind, for a user who chooses one.
+    /// A description of the files of this kind, for a user who chooses one.
     pub fn described(self) -> &'static str {
         match self {
             Self::AcmeSh => "acme.sh's directory, ~/.acme.sh",
@@ -88,7 +88,7 @@ impl Kind {
         }
     }
 
-    /// True when a directory is one of this kind, by what lies there.
+    /// True if a directory's content is of this kind.
     pub(super) fn lies_in(self, directory: &Path) -> bool {
         match self {
             Self::AcmeSh => acme_sh::lies_in(directory),
@@ -102,7 +102,7 @@ impl Kind {
         }
     }
 
-    /// The place where certificates are looked for.
+    /// The path at which certificates are searched, for messages.
     pub(super) fn looked_for(self) -> &'static str {
         match self {
             Self::AcmeSh => "NAME/fullchain.cer and NAME_ecc/fullchain.cer, each with NAME.key",

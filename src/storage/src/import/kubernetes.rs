@@ -8,14 +8,14 @@ use setup::located::{At, read as read_yaml};
 use super::found::{Found, FoundCertificate};
 use pki::secret::Secret;
 
-/// The place where a Secret has the chain and the key.
+/// The member of a Secret with the chain; [`KEY`] has the key.
 const CHAIN: &str = "tls.crt";
 const KEY: &str = "tls.key";
 
-/// How deep lists lie in lists.
+/// Depth to which lists may be nested.
 const MAX_DEPTH: usize = 4;
 
-/// True when a text is a resource of Kubernetes: each names its API's version, in YAML at the beginning of a line.
+/// True for a resource of Kubernetes: each has an `apiVersion`, in YAML at the beginning of a line.
 pub(super) fn is_resource(text: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(text) else { return false };
     let is_json = || text.trim_start().starts_with(['{', '[']) && text.contains("\"apiVersion\"");
@@ -30,7 +30,7 @@ pub fn read(text: &[u8]) -> Found {
     found
 }
 
-/// Takes the Secrets of a text in; `place` is its file's, where there are several.
+/// Adds the Secrets of a text; `place` is that of its file, where there are several.
 pub(super) fn take(place: &str, text: &[u8], found: &mut Found) {
     let text = String::from_utf8_lossy(text);
     let documents = match read_yaml(&text) {
@@ -40,7 +40,7 @@ pub(super) fn take(place: &str, text: &[u8], found: &mut Found) {
             return found.leave_out(named(place, "the whole file"), why);
         }
         Err(broken) => {
-            // What stands there may be a key, so the place is told alone.
+            // The text there may be a key, so only its place is reported.
             let why = broken.line.map_or(broken.what, |line| format!("it is no YAML from line {line} on"));
             return found.leave_out(named(place, "the whole file"), why);
         }
@@ -102,7 +102,7 @@ fn secret(place: String, at: &At<'_>, others: &mut usize, found: &mut Found) {
     }
 }
 
-/// A value; none where there is none, or an empty one. `stringData` comes before `data`, as in the cluster.
+/// A value; `None` for a missing or an empty one. `stringData` takes precedence over `data`, as in the cluster.
 fn value(at: &At<'_>, key: &str) -> Result<Option<Secret>, String> {
     let of = |member: &str| at.get(member).and_then(|data| data.get(key));
     if let Some(text) = of("stringData") {

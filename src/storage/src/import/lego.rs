@@ -15,10 +15,10 @@ use super::found::{Found, FoundAccount, PairFiles};
 use super::tree::{ReadError, Tree, entries};
 use crate::Registration;
 
-/// How lego names an issuer's certificate beside the leaf's.
+/// Suffix of an issuer's certificate next to the leaf's.
 const ISSUER: &str = ".issuer.crt";
 
-/// True when it is lego's: by an account as it keeps them, or by certificates that lie side by side.
+/// True for lego's directory: by an account as lego keeps it, or by certificates side by side.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_account = |directory: &PathBuf| directory.join("account.json").is_file();
     let is_user = |user: &PathBuf| is_account(user) || entries(user).iter().any(is_account);
@@ -63,22 +63,22 @@ fn certificate(tree: &Tree, chain: &Path, found: &mut Found) {
     }
     let known = tree.read(&chain.with_extension("json")).ok().flatten().and_then(|json| resource(&json));
     let Resource { domains: names, cert_url: ca_server } = known.unwrap_or_default();
-    // With `--no-bundle` the issuer's certificate is in its own file alone.
+    // With `--no-bundle` the issuer's certificate is only in its own file.
     let issuer = chain.with_extension("issuer.crt");
     found.take_files_with_issuer(tree, PairFiles { certificate: chain, key: &key, names, ca_server }, &issuer);
 }
 
-/// What lego keeps of a certificate.
+/// lego's record of a certificate.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Resource {
-    /// What it was ordered for; version 4 did not say.
+    /// The names of its order; version 4 did not store them.
     pub domains: Vec<String>,
     /// The URL at the CA.
     pub cert_url: Option<String>,
 }
 
-/// Reads `NAME.json`; none when it is something else.
+/// Parses `NAME.json`; `None` for anything else.
 pub fn resource(json: &[u8]) -> Option<Resource> {
     serde_json::from_slice(json).ok()
 }
@@ -108,22 +108,22 @@ fn taken(tree: &Tree, directory: &Path) -> Result<Option<FoundAccount>, ReadErro
     }))
 }
 
-/// The only key in `keys/` or beside the account.
+/// The only key in `keys/` or next to the account.
 fn key_file(tree: &Tree, directory: &Path) -> Result<Option<PathBuf>, ReadError> {
     let files = [tree.list(&directory.join("keys"))?, tree.list(directory)?].concat();
     Ok(files.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "key")))
 }
 
-/// What lego keeps of an account.
+/// lego's record of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The contact; version 5 may have none.
     pub email: String,
-    /// What the CA knows of it.
+    /// The CA's answer to the registration.
     pub registration: Option<Registration>,
 }
 
-/// Reads `account.json`; none when it is something else.
+/// Parses `account.json`; `None` for anything else.
 pub fn account(json: &[u8]) -> Option<Account> {
     #[derive(Deserialize)]
     struct File {

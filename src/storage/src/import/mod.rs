@@ -1,8 +1,9 @@
-//! Takes over what another tool has: its certificates and accounts, into our storage, without any new order.
+//! Imports the certificates and accounts of another tool into our storage, without any new order.
 //!
-//! Promises: the source is only read; a certificate is checked as one from a CA is before it is stored (an expired one
-//! is taken too, since it is better than none); one that is stored and lasts longer is never replaced; all of it is
-//! stored or nothing; a second run changes nothing. What is left out is named with its reason. Secrets are never shown.
+//! Promises: the source is only read; a certificate is checked like one from a CA before it is stored (an expired one
+//! is accepted too, since it is better than none); a stored certificate that lasts longer is never replaced; all of it
+//! is stored or nothing; a second run changes nothing. Every certificate left out is named with the reason. Secrets are
+//! never shown.
 //!
 //! | file | what it does |
 //! |---|---|
@@ -56,26 +57,26 @@ use source::Source;
 use crate::{Offline, Storages};
 use base::clock::Clock;
 
-/// What is to be taken over, and where to.
+/// Source and destination of an import.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The file or directory.
     pub path: PathBuf,
-    /// The file with the key, where `path` is a chain alone.
+    /// The file with the key, where `path` has the chain alone.
     pub key: Option<PathBuf>,
-    /// Whose it is; recognised when it is not said.
+    /// The kind of the source; recognised when absent.
     pub kind: Option<Kind>,
-    /// The resolver it is for.
+    /// The resolver for the records.
     pub resolver: Option<ResolverChoice>,
     /// The storage.
     pub storages: Storages,
-    /// Also what CAs' test systems have issued.
+    /// True to import certificates of CAs' test systems too.
     pub takes_tests: bool,
-    /// Only say what would be done.
+    /// True to report only, and change nothing.
     pub dry_run: bool,
 }
 
-/// Takes it over. It blocks. `now` is in seconds since 1970.
+/// Imports the source. Blocks. `now` is in seconds since 1970.
 ///
 /// # Errors
 /// When the source or the storage can't be used at all; nothing has been changed then.
@@ -124,8 +125,8 @@ pub fn import(options: &Options, clock: &Clock) -> Result<Report, ImportError> {
     Ok(report)
 }
 
-/// Locks and reads the storage. One that is not there is not made when there is nothing to put into it, and when it is
-/// only to be said what would be done, what is there is only looked at.
+/// Locks and reads the storage. In a dry run it is read without a lock; a missing storage is not made while there is
+/// nothing to put into it.
 fn open(options: &Options, found: &Found, clock: &Clock) -> Result<Offline, ImportError> {
     if options.dry_run {
         return Ok(Offline::look(&options.storages)?);
@@ -135,7 +136,7 @@ fn open(options: &Options, found: &Found, clock: &Clock) -> Result<Offline, Impo
     if is_there || is_needed { Ok(Offline::open(&options.storages, clock)?) } else { Ok(Offline::default()) }
 }
 
-/// The file that it goes to; of several, the default one.
+/// The destination's file; of several, the default one.
 fn file_of(storages: &Storages, found: &Found) -> PathBuf {
     let of_accounts = found.accounts.iter().map(|account| &account.resolver);
     let resolvers = found.certificates.iter().map(|certificate| &certificate.resolver).chain(of_accounts);
@@ -164,7 +165,7 @@ fn read(source: &Source, key: Option<&Path>) -> Result<Found, ImportError> {
     Ok(found)
 }
 
-/// A directory in which nothing is, not even something to leave out.
+/// The error for a directory without anything to import, not even an unreadable file.
 fn unrecognised(path: &Path) -> ImportError {
     let why = way_out::directory(path).map(|other| other.with(path));
     let why = why.unwrap_or_else(|| {

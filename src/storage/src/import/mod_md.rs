@@ -15,7 +15,7 @@ use super::found::{Found, FoundAccount, PairFiles, mail};
 use super::tree::{ReadError, Tree, entries};
 use crate::Registration;
 
-/// True when it is mod_md's, by what no other tool writes.
+/// True for mod_md's directory, by files that no other tool writes.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_domain = |entry: &PathBuf| entry.join("md.json").is_file();
     directory.join("md_store.json").is_file() || entries(&directory.join("domains")).iter().any(is_domain)
@@ -71,7 +71,7 @@ fn chains(tree: &Tree, directory: &Path) -> Result<Vec<(PathBuf, PathBuf)>, Read
     Ok(tree.list(directory)?.into_iter().filter_map(pair).collect())
 }
 
-/// Reads the CA out of `md.json`; none when it is something else, or names none.
+/// Parses the CA in `md.json`; `None` for anything else, or without a CA.
 pub fn server(json: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Domain {
@@ -100,7 +100,7 @@ fn account(tree: &Tree, directory: &Path) -> FoundAccount {
     }
 }
 
-/// Reads `account.json`: the CA, and the account there; none when it is something else, or names no account.
+/// Parses `account.json`: the CA, and the account there; `None` for anything else, or without an account.
 pub fn registration(json: &[u8]) -> Option<(Option<String>, Registration)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "kebab-case")]

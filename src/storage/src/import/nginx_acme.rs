@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::found::{Found, FoundAccount, PairFiles};
 use super::tree::{ReadError, Tree, entries};
 
-/// True when it is an issuer's: by names with a hash, or by the account's key in a directory that is called so.
+/// True for an issuer's directory: by names with a hash, or by the account's key in a directory with the default name.
 pub(super) fn lies_in(directory: &Path) -> bool {
     let is_certificate = |entry: &PathBuf| {
         let stem = entry.file_stem().unwrap_or_default().to_string_lossy();

@@ -1,11 +1,14 @@
-//! Several tools' directories in one that was named.
+//! Directories of several tools in the named one.
 
 use super::Kind;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Several tools' directories in one that was named.
+/// The most directories that are named.
+const NAMED: usize = 8;
+
+/// Several tools' directories below the one that the user named.
 #[derive(Debug)]
 pub struct Places {
     pub(super) path: PathBuf,
@@ -25,6 +28,3 @@ impl fmt::Display for Places {
         )
     }
 }
-
-/// The most places that are named.
-const NAMED: usize = 8;

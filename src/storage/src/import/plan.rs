@@ -1,4 +1,4 @@
-//! What becomes of what was found, decided before anything is changed.
+//! The outcome of every certificate and account found, decided before anything is changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,35 +14,36 @@ use pki::chain::{self, MAX_CHAIN_BYTES, Refusal};
 use pki::{Name, Pair};
 use protocol::CertificateId;
 
-/// What an account that can't be taken costs: one request of the engine's.
+/// The consequence of an account that can't be imported: one request of the engine's.
 const NEW_ACCOUNT: &str = "a new account is registered at the next order";
 
-/// What a certificate of a CA's test system is worth.
+/// The drawback of a certificate of a CA's test system.
 const TEST_SYSTEM: &str = "it is from a staging CA: browsers don't trust it";
 
-/// What a certificate without a CA is worth: the storage's are served until they are due, others' until there is one.
+/// The drawback of a self-signed certificate: stored ones are served until they are due, provided ones until there is a
+/// better one.
 const SELF_SIGNED: &str = "it is self-signed: browsers don't trust it, and nothing is ordered for its names before it is \
                            due; to have one ordered at once, leave it out here and start the sidecar with --default-certificate CHAIN,KEY";
 
-/// What is to be done, and what is to be told.
+/// The changes to make, and the report.
 pub(super) struct Plan {
     pub(super) changes: Vec<Change>,
     pub(super) certificates: Vec<CertificateLine>,
     pub(super) accounts: Vec<AccountLine>,
-    /// True when the source has something that is stored now, or was before.
+    /// True if the source has a certificate or account that is stored now, or was before.
     pub(super) is_useful: bool,
 }
 
-/// By what it is decided.
+/// The rules of the decision.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
-    /// Certificates of CAs' test systems are taken too.
+    /// True to accept certificates of CAs' test systems.
     pub(super) takes_tests: bool,
-    /// Seconds since 1970.
+    /// The time, in seconds since 1970.
     pub(super) now: i64,
 }
 
-/// Decides it against what is stored.
+/// Decides by the stored records.
 pub(super) fn plan(found: Found, storage: &Offline, rules: Rules) -> Plan {
     let mut plan = Plan { changes: Vec::new(), certificates: Vec::new(), accounts: Vec::new(), is_useful: false };
     let has_certificate = plan.certificates(&found.certificates, storage, rules);
@@ -50,14 +51,14 @@ pub(super) fn plan(found: Found, storage: &Offline, rules: Rules) -> Plan {
         plan.certificates.push(CertificateLine::unreadable(unreadable.place, unreadable.resolver, unreadable.why));
     }
     plan.accounts(found.accounts, storage);
-    // An account alone is of use to whoever has no certificate there.
+    // An account alone is of use only if there is no certificate.
     let is_usable = |line: &AccountLine| line.outcome != Outcome::LeftOut;
     plan.is_useful = has_certificate || plan.certificates.is_empty() && plan.accounts.iter().any(is_usable);
     plan
 }
 
 impl Plan {
-    /// Decides on all of them; true when one is stored then, or a better one of the same names.
+    /// Decides on all certificates; true if one of them, or a better one of the same names, is stored afterwards.
     fn certificates(&mut self, found: &[FoundCertificate], storage: &Offline, rules: Rules) -> bool {
         let mut has_usable = false;
         let judged = in_parallel(found, judge);
@@ -81,7 +82,7 @@ impl Plan {
         has_usable
     }
 
-    /// Decides on one of which `best` is the best of the same names; true when it is stored then, or a better one.
+    /// Decides on a certificate, with the `best` of the same names; true if it or a better one is stored afterwards.
     fn certificate(
         &mut self,
         line: &mut CertificateLine,
@@ -144,7 +145,7 @@ impl Plan {
     }
 }
 
-/// Checks a certificate as one from a CA is checked before it is stored, but for its dates.
+/// Checks a certificate like one from a CA, except for its dates.
 fn judge(found: &FoundCertificate) -> Result<Certificate, String> {
     if found.chain_pem.len() > MAX_CHAIN_BYTES {
         return Err(Refusal::TooLarge(found.chain_pem.len()).to_string());
@@ -157,18 +158,18 @@ fn judge(found: &FoundCertificate) -> Result<Certificate, String> {
         names.clone_from(&pair.names);
     }
     chain::verify_undated(&pair, &names).map_err(|error| error.to_string())?;
-    // Whoever sorted them put them here: `choice::assign`.
+    // Set by `choice::assign`.
     let resolver = found.resolver.clone().unwrap_or_default();
     let facts = chain::facts(protocol::CertificateId { resolver, names }, &pair).map_err(|error| error.to_string())?;
     Ok(Certificate { pair: Arc::new(pair), facts })
 }
 
-/// Names as the plugin knows them.
+/// Normalises a name as the plugin does.
 fn cleaned(name: &str) -> String {
     Name::parse(name).map_or_else(|| name.to_owned(), |name| name.as_str().to_owned())
 }
 
-/// The best one of each set of names.
+/// The best certificate of each set of names.
 fn best<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> BTreeMap<CertificateId, &'a Certificate> {
     let mut best: BTreeMap<CertificateId, &Certificate> = BTreeMap::new();
     for certificate in certificates {
@@ -180,18 +181,18 @@ fn best<'a>(certificates: impl Iterator<Item = &'a Certificate>) -> BTreeMap<Cer
     best
 }
 
-/// How good a certificate is beside another one of the same names: the greater, the better.
+/// Rank of a certificate among those of the same names: the greater, the better.
 fn rank(certificate: &Certificate) -> (bool, i64, i64) {
     (!certificate.pair.is_of_test_system, certificate.pair.not_after, certificate.pair.not_before)
 }
 
-/// Why it comes after one that may end sooner, if a test system issued it and not that one.
+/// Reason why a certificate ranks behind one that ends sooner: a test system issued it, and not the other.
 fn put_back(certificate: &Certificate, better: &Certificate) -> &'static str {
     let is_test = certificate.pair.is_of_test_system && !better.pair.is_of_test_system;
     if is_test { "it is from a staging CA, and " } else { "" }
 }
 
-/// The account with its CA, or why it can't be used.
+/// The account with its CA, or the reason why it can't be used.
 fn usable(found: FoundAccount) -> Result<(CaOrigin, Account), String> {
     let key = found.key?;
     let registration: Registration = found.registration.ok_or("it was never registered")?;
@@ -199,7 +200,7 @@ fn usable(found: FoundAccount) -> Result<(CaOrigin, Account), String> {
         return Err(format!("its status is {}", registration.status));
     }
     let of_account = CaOrigin::of(&registration.url).ok_or("its URL is not one of https")?;
-    // A URL that the account is not at would never be asked for it.
+    // The URL of another CA would never be asked for this account.
     let ca_server = found.ca_server.filter(|ca_server| CaOrigin::of(ca_server).as_ref() == Some(&of_account));
     let ca_server = ca_server.unwrap_or_else(|| registration.url.clone());
     let (email, eab_kid, registration) = (found.email, found.eab_kid, Some(registration));

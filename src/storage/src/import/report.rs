@@ -1,8 +1,9 @@
-//! What was done, for people and for scripts.
+//! The result of an import, for people and for scripts.
 //!
 //! As JSON: `{"source", "path", "storage", "dryRun", "changed", "certificates": [{"place", "resolver", "names",
 //! "notAfter", "expired", "outcome", "reason"}], "accounts": [{"place", "resolver", "url", "outcome", "reason"}],
-//! "warnings", "error"}`. `error` says why nothing could be used, and is null otherwise. `outcome` is `imported`, `alreadyThere` or `leftOut`, in a dry run what it would be.
+//! "warnings", "error"}`. `error` says why nothing could be used, and is null otherwise. `outcome` is `imported`,
+//! `alreadyThere` or `leftOut`, in a dry run what it would be.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,75 +14,75 @@ use super::Kind;
 use super::found::FoundAccount;
 use crate::Certificate;
 
-/// All of it.
+/// The result of an import.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Whose files they are.
+    /// The kind of the source.
     pub source: Kind,
-    /// Where they lie.
+    /// The source's path.
     pub path: PathBuf,
-    /// Where it goes to; of several files, the one of all resolvers that have none of their own.
+    /// The destination; of several files, the default one.
     pub storage: PathBuf,
-    /// Nothing was done.
+    /// True if nothing was written.
     pub dry_run: bool,
-    /// The storage has changed, or would have.
+    /// True if the storage has changed, or would have.
     pub changed: bool,
-    /// What became of each certificate.
+    /// The outcome of each certificate.
     pub certificates: Vec<CertificateLine>,
-    /// What became of each account.
+    /// The outcome of each account.
     pub accounts: Vec<AccountLine>,
-    /// What users should know besides.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
-    /// Why nothing of it could be used; none when something was.
+    /// Reason why nothing could be imported; `None` when something was.
     pub error: Option<String>,
 }
 
-/// What became of it.
+/// The outcome of a certificate or account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
-    /// It was in the storage before.
+    /// Stored before.
     AlreadyThere,
-    /// It is in the storage now.
+    /// Stored now.
     Imported,
-    /// It is not; the reason says why.
+    /// Left out, for the reason given.
     LeftOut,
 }
 
-/// What became of a certificate.
+/// The outcome of a certificate.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CertificateLine {
-    /// Where it lies in the source.
+    /// The place in the source.
     pub place: String,
-    /// The resolver it is for.
+    /// The resolver.
     pub resolver: Option<String>,
-    /// Its names, as far as they are known.
+    /// The names, as far as they are known.
     pub names: Vec<String>,
-    /// The end of its validity, seconds since 1970; none when it can't be read.
+    /// End of validity, seconds since 1970; `None` when it can't be read.
     pub not_after: Option<i64>,
-    /// Whether it is out of its dates.
+    /// True outside of its dates.
     pub expired: bool,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why, where there is something to say.
+    /// The reason, where there is one.
     pub reason: Option<String>,
 }
 
-/// What became of an account.
+/// The outcome of an account.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountLine {
-    /// Where it lies in the source.
+    /// The place in the source.
     pub place: String,
-    /// The resolver it is for.
+    /// The resolver.
     pub resolver: String,
-    /// Its URL at the CA.
+    /// The account's URL at the CA.
     pub url: Option<String>,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
-    /// Why, where there is something to say.
+    /// The reason, where there is one.
     pub reason: Option<String>,
 }
 
@@ -145,7 +146,7 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// What was looked for where, when nothing of it could be used.
+    /// The error when nothing can be imported: the kinds and places searched.
     pub(super) fn nothing_usable(&self) -> String {
         let of_tool = match self.source {
             Kind::Pem | Kind::Kubernetes => String::new(),
@@ -221,13 +222,13 @@ impl Report {
     }
 }
 
-/// The day of a moment, in UTC.
+/// The day of a time, in UTC.
 pub(super) fn day(seconds: i64) -> String {
     let moment = time::OffsetDateTime::from_unix_timestamp(seconds).map(|moment| moment.date().to_string());
     moment.unwrap_or_else(|_| format!("second {seconds} since 1970"))
 }
 
-/// Without what a terminal would obey: the text is somebody else's.
+/// Escapes control characters, which a terminal would obey: the text is somebody else's.
 pub fn shown(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
 }

@@ -1,6 +1,6 @@
-//! Files of settings that a shell reads: acme.sh's and dehydrated's, `KEY='value'` on a line.
+//! Settings files in shell syntax, acme.sh's and dehydrated's: `KEY='value'` on a line.
 //!
-//! Refuses to be a shell: a value in which something would be put in (`$HOME`) is none.
+//! Refuses to be a shell: a value with an expansion (`$HOME`) doesn't count.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ fn unquoted(value: &str) -> Option<String> {
     (!plain.contains(['$', '`', '\\'])).then(|| plain.to_owned())
 }
 
-/// A file's text, when it can be read and is not too large.
+/// A file's text, if it can be read and is not too large.
 pub(super) fn read_lenient(path: &Path) -> Option<String> {
     let content = read_file(path, MAX_FILE_BYTES).ok()?;
     Some(String::from_utf8_lossy(&content.bytes).into_owned())

@@ -1,7 +1,7 @@
-//! What it is that the user named: whose files, and where exactly.
+//! Recognition of the source that the user named: its kind, and its exact path.
 //!
-//! Promises: a tool's directory is known by what only that tool writes. One that lies further down, as in a home
-//! directory or a container's volume, is found when there is no other one there; of several, each is named.
+//! Promises: a tool's directory is recognised by files that only that tool writes. A directory further down, as in a
+//! home directory or a container's volume, is found when it is the only one; several are all named.
 
 use std::path::{Path, PathBuf};
 
@@ -12,25 +12,25 @@ use super::places::Places;
 use super::tree::{Content, ReadError, entries, is_link, read_file};
 use super::{ImportError, Kind, kubernetes, traefik, way_out};
 
-/// How many directories deep a tool's is looked for: `/home/NAME/.local/share/caddy` from `/` on.
+/// Depth of the search for a tool's directory: `/home/NAME/.local/share/caddy` from `/` on.
 const MAX_DEPTH: usize = 5;
-/// The most directories that are looked at. More is a wrong directory, such as `/`.
+/// The most directories searched. More means a wrong directory, such as `/`.
 const MAX_DIRECTORIES: usize = 5_000;
 
-/// A source, recognised.
+/// A recognised source.
 pub(super) struct Source {
     pub(super) kind: Kind,
     pub(super) path: PathBuf,
-    /// A file's content; none of a directory.
+    /// A file's content; `None` for a directory.
     pub(super) content: Option<Content>,
-    /// The part of it that the user named, as a path from it on; none when that is all of it.
+    /// The part of it that the user named, as a path from it on; `None` for all of it.
     pub(super) part: Option<PathBuf>,
-    /// True when nothing says whose it is but that it has been named.
+    /// True if the kind is only the user's word.
     pub(super) is_guess: bool,
 }
 
 impl Source {
-    /// What to tell of it to a user who has named something else.
+    /// A note for a user who has named another path.
     pub(super) fn note(&self, named: &Path) -> Option<String> {
         let is_below = self.path != named;
         let (kind, path, named) = (self.kind, self.path.display(), named.display());
@@ -43,7 +43,7 @@ impl Source {
     }
 }
 
-/// Recognises what is at a path, or takes the user's word for it.
+/// Recognises the source at a path, or takes the kind that the user names.
 pub(super) fn source(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<Source, ImportError> {
     let metadata = path.metadata();
     let metadata =
@@ -64,7 +64,7 @@ fn file(path: &Path, named: Option<Kind>) -> Result<Source, ImportError> {
     Ok(Source { kind, path: path.to_owned(), content: Some(content), part: None, is_guess: false })
 }
 
-/// What a file is, by its content: names of files say nothing.
+/// The kind of a file, by its content: the name says nothing.
 fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
     let unrecognised = |why| ImportError::Unrecognised { path: path.to_owned(), why };
     if let Some(other) = way_out::binary(bytes) {
@@ -91,8 +91,8 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
     }
 }
 
-/// Whether a JSON text without certificates may be Traefik's: resolvers that have nothing, or something that is damaged,
-/// and where the reader says.
+/// True if a JSON text without certificates may be Traefik's: empty resolvers, or damage at a place that the reader can
+/// name.
 fn may_be_traefiks(text: &str) -> bool {
     let is_nothing = |value: &Value| value.is_null() || value.as_object().is_some_and(Map::is_empty);
     serde_json::from_str::<Map<String, Value>>(text).map_or(true, |members| members.values().all(is_nothing))
@@ -122,13 +122,13 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
     }
 }
 
-/// Whose a directory is, when a user has named somebody else.
+/// The kind of a directory, when the user has named another.
 pub(super) fn other(path: &Path, named: Option<Kind>) -> Option<Kind> {
     let named = named?;
     DIRECTORIES.into_iter().find(|kind| *kind != named && kind.lies_in(path))
 }
 
-/// What lies further down, by kind. What lies within something that was recognised belongs to it.
+/// The tools' directories further down. Directories within a recognised one belong to it.
 fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
     let (mut found, mut directories, mut count) = (Vec::new(), vec![path.to_owned()], 0_usize);
     for depth in 0..=MAX_DEPTH {
@@ -158,14 +158,14 @@ fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
     found
 }
 
-/// Traefik's users call the file so, or `acme-NAME.json`.
+/// True for the names that users of Traefik give the file: `acme.json`, `acme-NAME.json`.
 fn is_traefiks(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_called = name.starts_with("acme") && name.ends_with(".json");
     is_called && file(path, None).is_ok_and(|source| source.kind == Kind::Traefik)
 }
 
-/// A part of a tool's directory, such as `live/NAME` of certbot's.
+/// Recognises a part of a tool's directory, such as `live/NAME` of certbot's.
 fn part(path: &Path) -> Option<Source> {
     let path = path.canonicalize().ok()?;
     path.ancestors().skip(1).take(MAX_DEPTH).find_map(|above| {

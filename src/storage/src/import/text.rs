@@ -1,10 +1,10 @@
 //! Texts as other systems' editors and shells write them.
 
-/// What some editors put before a text in UTF-8.
+/// The byte order mark that some editors put before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A text in UTF-8 without a byte order mark: some editors put one before it, and Windows PowerShell writes UTF-16.
-/// Anything else stays as it is.
+/// Converts a text to UTF-8 without a byte order mark: some editors write one, and Windows PowerShell writes UTF-16.
+/// Other texts are unchanged.
 pub(super) fn plain(bytes: Vec<u8>) -> Vec<u8> {
     let unit: fn([u8; 2]) -> u16 = match bytes.get(..2) {
         Some([0xff, 0xfe]) => u16::from_le_bytes,

@@ -1,4 +1,4 @@
-//! Traefik's acme.json, of version 1, 2 or 3 (the shapes stand in `store/file/foreign.rs`).
+//! Traefik's acme.json, of version 1, 2 or 3 (`file/foreign.rs` has the formats).
 //!
 //! Versions 2 and 3 name the resolvers; version 1 had only one, without a name. Traefik's account keys are RSA, which
 //! can't sign requests here, so its accounts are named and left out.
@@ -9,7 +9,7 @@ use crate::foreign::{self, ForeignAccount, ForeignResolver};
 
 pub use crate::Damage;
 
-/// The largest file that is read, in bytes: room for some 100,000 certificates.
+/// Size limit of the file, in bytes: room for some 100,000 certificates.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Reads a file's content.

@@ -1,4 +1,4 @@
-//! The files of another tool, read and nothing else.
+//! Read-only access to the files of another tool.
 //!
 //! Promises: nothing is written, made or given other permissions; a symbolic link is followed only to what lies within
 //! the directory the user named; every file and every listing is bounded.
@@ -13,17 +13,17 @@ use std::sync::Mutex;
 use super::text;
 use base::files::users;
 
-/// The largest file of PEM, JSON or settings that is read, in bytes. A chain of ten certificates has some 20 KiB.
+/// Size limit of a file of PEM, JSON or settings, in bytes. A chain of ten certificates has some 20 KiB.
 pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
-/// The most entries of one directory that are looked at. More is a wrong directory, such as `/`.
+/// The most entries of one directory. More means a wrong directory, such as `/`.
 pub const MAX_ENTRIES: usize = 200_000;
-/// The bits that let others in.
+/// The mode bits of group and others.
 const OTHERS: u32 = 0o077;
 
 /// A directory of another tool's.
 pub struct Tree {
     root: PathBuf,
-    /// Files with a key that others may read.
+    /// Files with a key that other users may read.
     exposed: Mutex<BTreeSet<PathBuf>>,
 }
 
@@ -40,17 +40,17 @@ impl Tree {
         Ok(Self { root, exposed: Mutex::new(BTreeSet::new()) })
     }
 
-    /// The same path, as users know it: from the root on.
+    /// A path as the user knows it: from the root on.
     pub fn place(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
 
-    /// A path below the root, whether or not anything lies there.
+    /// A path below the root, whether or not it exists.
     pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
-    /// What lies in a directory, sorted; nothing when there is no such directory. Hidden entries are left out.
+    /// The entries of a directory, sorted; empty when there is no such directory. Hidden entries are left out.
     ///
     /// # Errors
     /// When it can't be listed, lies outside, or has more than [`MAX_ENTRIES`].
@@ -85,8 +85,8 @@ impl Tree {
         Ok(entries)
     }
 
-    /// The directories that hold a file of this name, from one on, this many deep. Links are not followed: what they
-    /// lead to is found where it lies.
+    /// The directories that hold a file of this name, from this one on, to this depth. Links are not followed: their
+    /// targets are found where they are.
     ///
     /// # Errors
     /// As [`Tree::list`].
@@ -109,7 +109,7 @@ impl Tree {
         fs::canonicalize(path).is_ok_and(|path| path == self.root)
     }
 
-    /// A file's content; none when there is no such file.
+    /// A file's content; `None` when there is no such file.
     ///
     /// # Errors
     /// When it can't be read, lies outside, is none, or is larger than [`MAX_FILE_BYTES`].
@@ -118,7 +118,7 @@ impl Tree {
         Ok(Some(read_resolved(&real)?.bytes))
     }
 
-    /// A file's content, which must be there. Others may read it: that is noted, as it is to be a key.
+    /// The content of a file with a key, which must exist. The file is recorded if other users may read it.
     ///
     /// # Errors
     /// As [`Tree::read`], and when there is no such file.
@@ -133,7 +133,7 @@ impl Tree {
         Ok(content.bytes)
     }
 
-    /// What users should know of the files that were read.
+    /// Warnings about the files that were read.
     pub fn warnings(&self) -> Vec<String> {
         let exposed = self.exposed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let Some(first) = exposed.first() else { return Vec::new() };
@@ -144,7 +144,7 @@ impl Tree {
         vec![format!("the permissions of {}{others} let others read a private key", self.place(first))]
     }
 
-    /// Where a path leads; none when it leads nowhere.
+    /// Resolves a path; `None` when it leads nowhere.
     fn resolve(&self, path: &Path) -> Result<Option<PathBuf>, ReadError> {
         match fs::canonicalize(path) {
             Ok(real) if real.starts_with(&self.root) => Ok(Some(real)),
@@ -166,8 +166,8 @@ pub fn is_link(path: &Path) -> bool {
     path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// What lies in a directory, sorted, hidden entries too; nothing when it can't be listed. It is what recognising takes,
-/// which looks at the first [`MAX_ENTRIES`] of them.
+/// The entries of a directory, sorted, hidden ones too; empty when it can't be listed. For recognition, which looks at
+/// the first [`MAX_ENTRIES`] of them.
 pub fn entries(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten().take(MAX_ENTRIES).flatten();
     let mut entries: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
@@ -177,9 +177,9 @@ pub fn entries(directory: &Path) -> Vec<PathBuf> {
 
 /// A file's content.
 pub struct Content {
-    /// All of it.
+    /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether others than its owner may read it.
+    /// True if other users may read the file.
     pub is_exposed: bool,
 }
 
@@ -192,7 +192,7 @@ pub fn read_file(path: &Path, most: u64) -> Result<Content, ReadError> {
     content(users::open_resolved(&real), path, most)
 }
 
-/// Reads a file of a tree. As root in somebody's, a link that was put there meanwhile could lead to any file.
+/// Reads a file of a tree. While root reads a user's tree, a link put there meanwhile could lead to any file.
 fn read_resolved(real: &Path) -> Result<Content, ReadError> {
     content(users::open_resolved(real), real, MAX_FILE_BYTES)
 }
@@ -212,12 +212,12 @@ fn content(opened: io::Result<File>, path: &Path, most: u64) -> Result<Content, 
     Ok(Content { bytes: text::plain(bytes), is_exposed: metadata.mode() & OTHERS != 0 })
 }
 
-/// Why a file or directory is not read.
+/// Reason why a file or directory can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadError {
-    /// Which one.
+    /// The path.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The fault.
     pub what: String,
 }
 

@@ -1,4 +1,4 @@
-//! Files that are known and not taken: what they are, and what to do instead.
+//! Files that are recognised but can't be imported, each with advice.
 
 use std::path::{Path, PathBuf};
 
@@ -9,21 +9,21 @@ use x509_parser::prelude::FromDer;
 use super::tree::entries;
 use base::shell_word::quoted;
 
-/// Something that is not taken.
+/// A kind of file that can't be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Other {
     what: &'static str,
-    /// The way out; FILE stands for the path.
+    /// The advice; FILE stands for the path.
     way: &'static str,
 }
 
 impl Other {
-    /// True for what may hold a certificate with its key, or one of both.
+    /// True for a file that may hold a certificate, a key, or both.
     pub(super) fn holds_keys(self) -> bool {
         self != ARCHIVE
     }
 
-    /// The sentence, for the thing at this path.
+    /// The message for the file at this path.
     pub(super) fn with(self, path: &Path) -> String {
         let way = self.way.replace("FILE", &quoted(&path.display().to_string()));
         format!("it is {}: {way}", self.what)
@@ -54,7 +54,7 @@ const PKCS7_DER: Other = Other {
 };
 const ARCHIVE: Other = Other { what: "an archive", way: "unpack FILE, and import what is in it" };
 
-/// What a file of bytes is, by how it begins.
+/// Recognises a binary file by its first bytes.
 pub(super) fn binary(bytes: &[u8]) -> Option<Other> {
     match bytes {
         [0xfe, 0xed, 0xfe, 0xed, ..] | [0xce, 0xce, 0xce, 0xce, ..] => Some(KEYSTORE),
@@ -66,7 +66,7 @@ pub(super) fn binary(bytes: &[u8]) -> Option<Other> {
     }
 }
 
-/// What a sequence of DER is, by its first member. `rest` begins with its length.
+/// Recognises a sequence of DER by its first member. `rest` begins with the sequence's length.
 fn der(whole: &[u8], rest: &[u8]) -> Option<Other> {
     let (first, rest) = rest.split_first()?;
     let more = match first {
@@ -81,7 +81,7 @@ fn der(whole: &[u8], rest: &[u8]) -> Option<Other> {
     }
 }
 
-/// Configurations by a word that stands in them. In their order: the first that fits.
+/// Configurations, by a word in them. The first match counts.
 const CONFIGURATIONS: [(&[&str], Other); 6] = [
     (
         &["certificatesResolvers", "certificatesresolvers", "[acme]", "entryPoints"],
@@ -144,7 +144,7 @@ const ENVOY: Other = Other {
           itself is for `envoy-autocert render --into`",
 };
 
-/// What a text is, when it is known for one that has no certificates.
+/// Recognises a text that is known to hold no certificates.
 pub(super) fn configuration(text: &[u8]) -> Option<Other> {
     let text = String::from_utf8_lossy(text);
     if is_win_acmes(&text) {
@@ -161,7 +161,7 @@ fn is_win_acmes(text: &str) -> bool {
     text.contains("\"LastFriendlyName\"") || text.contains("\"TargetPluginOptions\"")
 }
 
-/// What a directory is, when it is known for one that has no certificates that can be taken.
+/// Recognises a directory that is known to hold no certificates that can be imported.
 pub(super) fn directory(path: &Path) -> Option<Other> {
     let is_renewal = |entry: &PathBuf| entry.to_string_lossy().ends_with(".renewal.json");
     let mut directories: Vec<PathBuf> = entries(path).into_iter().filter(|entry| entry.is_dir()).collect();

@@ -1,4 +1,4 @@
-//! What is expected of `render --into` for each bootstrap. Each of them says in its first lines what it is.
+//! The results expected of `render --into` for each bootstrap. Each bootstrap says in its first lines what it is.
 
 use super::kept::Layout;
 
@@ -21,15 +21,15 @@ pub(super) struct Run {
     pub(super) expected: Expected,
 }
 
-/// What comes of it.
+/// The result of one bootstrap.
 pub(super) enum Expected {
-    /// Nothing is written, and all of this is said.
+    /// Nothing is written, and all of these texts are printed.
     Refused(&'static [&'static str]),
-    /// It is written.
+    /// The bootstrap is written.
     Written(Written),
 }
 
-/// What is written.
+/// The written bootstrap.
 pub(super) struct Written {
     /// Said on stderr.
     pub(super) says: &'static [&'static str],
@@ -81,7 +81,7 @@ const fn by_words(file: &'static str, runs: &'static [Run]) -> Bootstrap {
     Bootstrap { layout: Layout::Words, ..of(file, runs) }
 }
 
-/// Those with certificates of the user's own, and nothing else to say.
+/// Bootstraps with certificates of the user's own, and nothing else to report.
 const USUAL: [&str; 25] = [
     "15-additional-addresses.yaml",
     "18-grpc-web.yaml",

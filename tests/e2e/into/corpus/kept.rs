@@ -1,4 +1,4 @@
-//! What is a user's stays: line for line, and word for word where a line is in flow style.
+//! The user's parts stay: line for line, and word for word where a line is in flow style.
 
 use anyhow::{Result, ensure};
 

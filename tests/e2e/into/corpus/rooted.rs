@@ -1,7 +1,8 @@
 //! Bootstraps with paths as on a machine of a user's, moved into a directory of the test's.
 //!
 //! Each path below one of [`ROOTS`] is led into the directory, where a certificate or a key is, or the file that stands
-//! beside the bootstrap in a directory of its name. The plugin is a stand-in: Envoy compiles ours for a second and more.
+//! beside the bootstrap in a directory of its name. The plugin is a stand-in: Envoy compiles ours for a second and
+//! more.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ const STAND_IN: &[u8] = b"\0asm\x01\0\0\0\
     \x07\x3f\x03\x06memory\x02\0\x17proxy_abi_version_0_2_1\0\0\x18proxy_on_memory_allocate\0\x01\
     \x0a\x09\x02\x02\0\x0b\x04\0\x41\0\x0b";
 
-/// What a platform gives Envoy in its environment.
+/// Environment variables that a platform gives Envoy.
 const ENVIRONMENT: [&str; 2] = ["SITE_CERTIFICATE", "SITE_KEY"];
 
 /// Certificates to put where bootstraps have theirs, in PEM with their keys.
@@ -82,7 +83,7 @@ impl<'p> Rooted<'p> {
         Ok(moved + rest)
     }
 
-    /// What Envoy says of a text, its paths led into the directory.
+    /// The output of `envoy --mode validate` on a text, its paths led into the directory.
     pub(super) fn validate(&self, name: &str, text: &str) -> Result<Output> {
         let path = self.file(name);
         fs::write(&path, self.text(text)?)?;
@@ -91,7 +92,7 @@ impl<'p> Rooted<'p> {
         self.in_environment(&mut command).output().context("envoy --mode validate")
     }
 
-    /// What `check` says of a text, its paths led into the directory.
+    /// The output of `check` on a text, its paths led into the directory.
     pub(super) fn check(&self, name: &str, text: &str) -> Result<Output> {
         let path = self.file(name);
         fs::write(&path, self.text(text)?)?;

@@ -39,7 +39,7 @@ const OTHERS: [Shape; 4] = [
     ("13-https-only.yaml", &[REPLACE, "--certificatesresolvers.le.acme.tlschallenge=true"], &["only.example.org"]),
 ];
 
-/// What a user of certbot's had before.
+/// The bootstrap of a user of certbot, with its names.
 const OF_CERTBOT: (&str, &[&str]) = ("01-front-proxy-certbot.yaml", &["shop.example.org", "www.shop.example.org"]);
 
 #[test]

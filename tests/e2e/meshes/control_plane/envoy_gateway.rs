@@ -1,4 +1,5 @@
-//! What Envoy Gateway makes of objects: of a Gateway with its routes, the policy with the plugin, and the bootstrap.
+//! A model of Envoy Gateway: translates objects, i.e. a Gateway with its routes, the policy with the plugin, and the
+//! bootstrap.
 //!
 //! TLS between Envoy and Envoy Gateway is left out, and so is what a user's own routes would add.
 
@@ -44,14 +45,14 @@ use super::pieces::{self, Resource, seconds};
 const GATEWAY: &str = "gateway.networking.k8s.io/v1";
 const ENVOY_GATEWAY: &str = "gateway.envoyproxy.io/v1alpha1";
 
-/// What Envoy Gateway knows besides the objects.
+/// Settings of Envoy Gateway besides the objects.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
     /// The path below which it serves modules to its proxies, and the SHA-256 of the one that the policy names.
     pub module: (String, String),
-    /// Whether its configuration has `extensionApis.enableSDSSecretRef`.
+    /// True if its configuration has `extensionApis.enableSDSSecretRef`.
     pub sds_secret_ref: bool,
-    /// Where its pods listen: what a port of a Gateway is there.
+    /// Ports of a Gateway, each with the port at which its pods listen.
     pub ports: Vec<(u16, u16)>,
 }
 

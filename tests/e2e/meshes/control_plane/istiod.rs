@@ -1,4 +1,4 @@
-//! What istiod makes of objects for an ingress gateway, and what Istio's agent answers beside it.
+//! A model of istiod: translates objects for an ingress gateway, and answers what Istio's agent answers.
 //!
 //! Filters that are in Istio's own Envoy only (its statistics, its metadata exchange, its ALPN) are left out: the
 //! Envoys here have none of them, and none of them touches a challenge.
@@ -57,10 +57,10 @@ const NETWORKING: &str = "networking.istio.io/v1";
 /// The cluster of the socket that a gateway's pod has for credentials.
 const SDS_EXTERNAL: &str = "sds-external";
 
-/// What istiod knows of a gateway besides the objects.
+/// Settings of a gateway besides the objects.
 #[derive(Clone, Debug)]
 pub struct Proxy {
-    /// Its namespace.
+    /// The gateway's namespace.
     pub namespace: String,
     /// The labels of its pods.
     pub labels: Vec<(String, String)>,
@@ -70,7 +70,7 @@ pub struct Proxy {
     pub credential_socket: Option<PathBuf>,
     /// The mesh's extension provider `sds`: its service, and the port of it.
     pub sds_provider: Option<(String, u16)>,
-    /// Where its pods listen: what a port of a Gateway is there.
+    /// Ports of a Gateway, each with the port at which its pods listen.
     pub ports: Vec<(u16, u16)>,
     /// Secrets of its namespace, by their names: a chain and a key in PEM.
     pub secrets: Vec<(String, (String, String))>,
@@ -102,7 +102,7 @@ pub fn resources(objects: &Objects, proxy: &Proxy) -> Result<Vec<Resource>> {
     Ok(resources)
 }
 
-/// Whether an extension of these objects is on the listener of this port.
+/// True if an extension of these objects is on the listener of this port.
 ///
 /// # Errors
 /// When istiod would refuse an object.

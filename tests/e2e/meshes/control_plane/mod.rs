@@ -1,11 +1,13 @@
-//! The control plane of a mesh, as its Envoys know it: an ADS server, with what istiod or Envoy Gateway make of objects.
+//! The control plane of a mesh, as its Envoys know it: an ADS server, with what istiod or Envoy Gateway make of
+//! objects.
 //!
 //! Neither can be had for tests, so [`istiod`] and [`envoy_gateway`] make of the [`Objects`] that `render` prints the
 //! resources that the real ones make (read in their sources: Istio's main of August 2026, Envoy Gateway 1.9), and
-//! [`ControlPlane`] serves them: incremental ADS, and SDS in its state-of-the-world form where Istio's agent answers it.
+//! [`ControlPlane`] serves them: incremental ADS, and SDS in its state-of-the-world form where Istio's agent answers
+//! it.
 //!
-//! Promises: every answer of an Envoy is judged. What it refuses is an error with Envoy's own message, and so is a stream
-//! that begins without its node. Refuses objects that the real one would refuse.
+//! Promises: every answer of an Envoy is judged. What it refuses is an error with Envoy's own message, and so is a
+//! stream that begins without its node. Refuses objects that the real one would refuse.
 
 pub mod envoy_gateway;
 pub mod istiod;
@@ -36,14 +38,14 @@ pub struct ControlPlane {
     over: Option<oneshot::Sender<()>>,
 }
 
-/// What the streams and the test share.
+/// State shared by the streams and the test.
 #[derive(Debug)]
 pub(crate) struct Shared {
     resources: watch::Sender<Arc<Vec<Resource>>>,
     ledger: Mutex<Ledger>,
 }
 
-/// What Envoy said.
+/// Envoy's verdicts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     /// The id of the node that asked.
@@ -52,7 +54,7 @@ pub(crate) struct Ledger {
     pub(crate) open: usize,
     /// Types of the responses that were taken.
     pub(crate) accepted: Vec<String>,
-    /// What it refused and what it did wrong.
+    /// Rejections and violations of the protocol.
     pub(crate) faults: Vec<String>,
 }
 
@@ -91,7 +93,7 @@ impl ControlPlane {
         self.shared.resources.send_replace(Arc::new(resources));
     }
 
-    /// That Envoy refused nothing.
+    /// Fails if Envoy rejected anything.
     ///
     /// # Errors
     /// What it refused, in its own words.
@@ -101,7 +103,7 @@ impl ControlPlane {
         Ok(())
     }
 
-    /// That Envoy has taken all it was sent.
+    /// Fails until Envoy has accepted everything sent.
     ///
     /// # Errors
     /// When it refused something, or has not answered.

@@ -8,7 +8,7 @@ use serde_json::Value;
 pub struct Objects(Vec<Value>);
 
 impl Objects {
-    /// Those of a file with several documents.
+    /// The objects of a file with several documents.
     ///
     /// # Errors
     /// When it is no YAML, or one of them is no object of Kubernetes'.

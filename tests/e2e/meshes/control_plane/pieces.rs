@@ -51,7 +51,7 @@ pub(super) const ORDER: [&str; 6] = [
 /// The type of secrets.
 pub(super) const SECRET: &str = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
 
-/// Something that is served by its type and name.
+/// A resource, served by its type and name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
     pub(super) kind: String,
@@ -143,7 +143,7 @@ pub(super) fn discovery(kind: DiscoveryType) -> Option<ClusterDiscoveryType> {
     Some(ClusterDiscoveryType::Type(kind.into()))
 }
 
-/// What a cluster has that speaks HTTP/2.
+/// The options of a cluster that speaks HTTP/2.
 pub(super) fn http2() -> HashMap<String, Any> {
     let options = HttpProtocolOptions {
         upstream_protocol_options: Some(UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig {

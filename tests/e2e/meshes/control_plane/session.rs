@@ -1,10 +1,10 @@
-//! What a stream's Envoy has and wants, without any network.
+//! The subscriptions and sent resources of one stream, without any network.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pieces::{self, Resource};
 
-/// One stream: what was subscribed to, by type, and what was sent.
+/// One stream: subscriptions and sent versions, by type.
 #[derive(Debug, Default)]
 pub(super) struct Session {
     types: BTreeMap<String, Subscription>,
@@ -18,7 +18,7 @@ struct Subscription {
     everything: bool,
     names: BTreeSet<String>,
     versions: BTreeMap<String, String>,
-    /// Something has to be said, even when it is that there is nothing.
+    /// A response is due, even an empty one.
     asked: bool,
 }
 
@@ -59,7 +59,7 @@ impl Session {
         }
     }
 
-    /// What Envoy has to be told of, in the order that xDS wants: what others refer to first.
+    /// The responses due, in the order that xDS wants: referenced resources first.
     pub(super) fn due(&mut self, resources: &[Resource]) -> Vec<Due> {
         let mut due = Vec::new();
         for kind in pieces::ORDER {

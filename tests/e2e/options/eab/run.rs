@@ -1,4 +1,5 @@
-//! The same under `run`, which takes the key, or its place, out of Traefik's configuration for the sidecar in its process.
+//! The same under `run`, which takes the key, or its place, out of Traefik's configuration for the sidecar in its
+//! process.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{KEY, NAME, OTHER_KEY, PERMANENT, bound, world};
 use crate::options::line;
 
-/// Everything that can be read of a running installation.
+/// All readable output of a running installation.
 fn visible(world: &World) -> Result<Vec<(&'static str, String)>> {
     Ok(vec![
         ("Envoy's log", world.envoy.log()),

@@ -1,4 +1,4 @@
-//! TLS-ALPN-01: how long a first certificate takes beside HTTP-01, and what handshakes for challenges cost visitors.
+//! TLS-ALPN-01: time to a first certificate compared with HTTP-01, and what validation handshakes cost visitors.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -11,16 +11,16 @@ use crate::ROUNDS;
 use crate::figure::{Figure, Goal, median};
 use crate::stage::Stage;
 
-/// Handshakes for challenges that are open at once.
+/// Number of validation handshakes open at once.
 const OPEN: usize = 1_000;
 
-/// Handshakes that are measured: with fewer, the 99th percentile is one value of chance.
+/// Number of handshakes measured: with fewer, the 99th percentile is one value of chance.
 const HANDSHAKES: usize = 500;
 
-/// How long something may take that takes a second on an idle machine.
+/// Time limit for work that takes a second on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The name of the visitors.
+/// The host name of the visitors.
 const SITE: &str = "site.example";
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
@@ -40,8 +40,8 @@ fn first_certificate() -> Result<Figure> {
     Ok(Figure::new(name, median(&tls), "s", Some(median(&http)), &Goal::RatioAtMost(1.2)))
 }
 
-/// How long a first certificate takes with the engine waiting for the CA: the start of Envoy, which takes longer than all
-/// the rest and never the same time twice, is no part of it.
+/// Time to a first certificate, with the engine already waiting for the CA. The start of Envoy is left out: it takes
+/// longer than all the rest, and varies.
 fn issue(stage: Stage, name: &str) -> Result<f64> {
     let roots = stage.pebble.roots()?;
     stage.pebble.suspend()?;

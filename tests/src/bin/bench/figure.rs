@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-/// One figure.
+/// A measured figure.
 #[derive(Debug, Serialize)]
 pub(crate) struct Figure {
     pub(crate) name: String,
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
-    /// What it is compared with, in the same unit, measured in the same run.
+    /// The value of the baseline, in the same unit, measured in the same run.
     pub(crate) baseline: Option<f64>,
     /// The value by the baseline.
     pub(crate) ratio: Option<f64>,
@@ -17,9 +17,9 @@ pub(crate) struct Figure {
     pub(crate) met: bool,
 }
 
-/// What a figure should be.
+/// The goal of a figure.
 pub(crate) enum Goal {
-    /// It is only told.
+    /// No goal: the figure is only reported.
     None,
     /// The ratio should be this or more.
     RatioAtLeast(f64),
@@ -43,7 +43,7 @@ impl Figure {
     }
 }
 
-/// All figures, a line each.
+/// The table of all figures, one a line.
 pub(crate) fn table(figures: &[Figure]) -> String {
     let width = figures.iter().map(|figure| figure.name.chars().count()).max().unwrap_or_default();
     let mut lines =

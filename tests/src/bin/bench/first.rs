@@ -21,7 +21,7 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
         let mut world = stage.start(EnvoyOptions::default())?;
         world.served_by(&name, &roots, Duration::from_secs(30))?;
         whole.push(started.elapsed().as_secs_f64());
-        // Envoy again, with everything at hand: what its start alone takes.
+        // Envoy again, with certificates stored: the time of its start alone.
         world.envoy.kill();
         let started = Instant::now();
         world.envoy.restart()?;

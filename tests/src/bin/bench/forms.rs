@@ -13,13 +13,13 @@ use crate::figure::{Figure, Goal, median};
 const MANY: usize = 10_000;
 const FEW: usize = 1_000;
 
-/// How many services they share.
+/// Number of services shared by the routers.
 const SERVICES: usize = 100;
 
-/// How often each is measured.
+/// Number of runs of each measurement.
 const ROUNDS: usize = 5;
 
-/// How often the memory of a process is looked at: its peak is in the system's own record, as long as it lives.
+/// Interval at which a process's memory is sampled: the system records the peak as long as the process lives.
 const LOOKING: Duration = Duration::from_millis(2);
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {

@@ -12,13 +12,13 @@ use crate::stage::Stage;
 
 const CERTIFICATES: usize = 100;
 
-/// How many orders the minimal client has in flight.
+/// Number of orders that the minimal client has in flight.
 const IN_FLIGHT: usize = 8;
 
 /// Pebble 2.10 deadlocks now and then with many orders in flight; such a run is void.
 const MAX_VOID: usize = 10;
 
-/// How long one name may take before the run counts as failed.
+/// Time limit of one name, after which the run counts as failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
@@ -64,7 +64,8 @@ fn set() -> Result<Stage> {
     Stage::set(&names().into_iter().map(|name| vec![name]).collect::<Vec<_>>())
 }
 
-/// Seconds until all are served and requests per certificate; and whether Pebble deadlocked, where that failed.
+/// Seconds until all are served, and requests per certificate; the flag is true if the round failed because Pebble
+/// deadlocked.
 fn round(stage: Stage) -> Result<(Result<(f64, f64)>, bool)> {
     let roots = stage.pebble.roots()?;
     let before = stage.pebble.all_requests();

@@ -1,8 +1,8 @@
 //! The benchmarks: each figure against a baseline that is measured in the same run.
 //!
-//! Prints a table and writes `target/bench.json`. A missed goal is shown, and no failure: timings here are for people.
-//! Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`, `redirect`, `requests`,
-//! `run`, `sizes`, `slow`, `wildcards`.
+//! Prints a table and writes `target/bench.json`. A missed goal is shown, but is no failure: timings here are for
+//! people. Arguments choose figures by a part of their group's name: `alpn`, `first`, `forms`, `hundred`, `plan`,
+//! `redirect`, `requests`, `run`, `sizes`, `slow`, `wildcards`.
 
 mod alpn;
 mod figure;
@@ -26,10 +26,10 @@ use anyhow::Result;
 
 use figure::{Figure, table};
 
-/// How often each thing is measured; the median counts.
+/// Number of runs of each measurement; the median counts.
 const ROUNDS: usize = 5;
 
-/// How long something may take that takes a second or two on an idle machine.
+/// Time limit for work that takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Measures a group of figures.

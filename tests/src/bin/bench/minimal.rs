@@ -1,6 +1,6 @@
-//! The least that RFC 8555 needs: a client that keeps nothing, retries nothing and waits for nothing but the CA.
+//! The least that RFC 8555 needs: a client that stores nothing, retries nothing and waits only for the CA.
 //!
-//! It answers HTTP-01 itself, on the port where Envoy stands otherwise.
+//! The client answers HTTP-01 itself, on the port where Envoy listens otherwise.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -22,10 +22,10 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-/// The wait between two looks at something that the CA is working on.
+/// Interval at which the CA's progress is polled.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How long it takes to get a certificate for each of the names, with so many orders in flight.
+/// Time to get a certificate for each of the names, with this many orders in flight.
 pub(crate) fn issue_all(place: &Place, pebble: &Pebble, names: &[String], in_flight: usize) -> Result<Duration> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
@@ -124,7 +124,7 @@ impl Client {
     }
 }
 
-/// One connection to the CA, kept open, with the nonce of its last answer.
+/// A kept-alive connection to the CA, with the nonce of its last response.
 struct Connection {
     sender: SendRequest<Full<Bytes>>,
     nonce: Option<String>,

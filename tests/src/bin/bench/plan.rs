@@ -9,11 +9,11 @@ use serde_json::{Map, Value, json};
 use crate::figure::{Figure, Goal, median};
 use crate::storage;
 
-/// How many names are wanted, and how many certificates are stored.
+/// Number of names wanted, and of certificates stored.
 const MANY: usize = 10_000;
 const HALF: usize = 5_000;
 
-/// How often each is measured: the figure is the plugin's own, of its first look.
+/// Number of runs. The figure is the plugin's own, of its first look.
 const ROUNDS: usize = 3;
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
@@ -23,7 +23,7 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     Ok(vec![Figure::new(name, many, "ms", None, &Goal::ValueAtMost(50.0)), growth(half, many)])
 }
 
-/// Twice as much should take twice as long, not four times.
+/// Twice as many should take twice as long, not four times.
 fn growth(half: f64, many: f64) -> Figure {
     Figure::new("the same, against half of it", many, "ms", Some(half), &Goal::RatioAtMost(3.0))
 }

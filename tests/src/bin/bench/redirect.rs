@@ -1,5 +1,5 @@
-//! Plaintext requests behind `redirect: certified`, which every one of them passes: what the plugin costs those that go
-//! on, and what a redirect costs.
+//! Plaintext requests behind `redirect: certified`: the cost of the plugin to requests that pass it, and the cost of a
+//! redirect.
 
 use anyhow::{Context, Result, ensure};
 use harness::{EnvoyOptions, domains, until};

@@ -14,7 +14,7 @@ use crate::figure::{Figure, Goal, median};
 use crate::stage::Stage;
 use crate::{ROUNDS, run};
 
-/// Where the name whose challenge stays open leads to: nobody answers there but this benchmark.
+/// Address of the name whose challenge stays open: only this benchmark listens there.
 const ELSEWHERE: [u8; 4] = [127, 0, 0, 9];
 const OPEN: &str = "open.example";
 const PREFIX: &str = "/.well-known/acme-challenge/";
@@ -27,7 +27,7 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     let listener = TcpListener::bind(SocketAddr::from((ELSEWHERE, stage.place.web)))?;
     let world = stage.start(one_worker())?;
     let (token, _held) = open_challenge(&listener)?;
-    // The CA waits for its answer, and must not give up: it stands still while the plugin answers.
+    // The CA waits for its validation and must not give up: it is suspended while the plugin answers.
     world.pebble.suspend()?;
     let path = format!("{PREFIX}{token}");
     let answer = world.web().request(hyper::Method::GET, &path, OPEN, "")?;
@@ -49,7 +49,8 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Requests at port 80 of `run`, where routes for challenges enable the plugin, and at the same listener without both.
+/// Requests at port 80 of `run`, where the routes of challenges enable the plugin, and at the same listener without
+/// either.
 fn of_run() -> Result<Vec<Figure>> {
     let stage = harness::Stage::new("bench-run-requests", &PebbleOptions::default())?;
     let mut run = run::start(&stage.place, &stage.pebble, &["--concurrency", "1"])?;
@@ -134,7 +135,7 @@ impl Plain {
     }
 }
 
-/// What wrk tells of one run.
+/// Results of one run of wrk.
 pub(crate) struct Load {
     per_second: f64,
     p99_millis: f64,
@@ -144,7 +145,7 @@ fn load(address: SocketAddr, path: &str) -> Result<Load> {
     load_for(OPEN, address, path)
 }
 
-/// The same for another host. The answers may be redirects.
+/// The same for another host. Responses may be redirects.
 pub(crate) fn load_for(host: &str, address: SocketAddr, path: &str) -> Result<Load> {
     let output = Command::new(artifacts::wrk()?)
         .args(["--threads", "1", "--connections", "16", "--duration", "2s", "--latency"])
@@ -168,7 +169,7 @@ fn millis(text: &str) -> Result<f64> {
     anyhow::bail!("{text} is no duration of wrk's")
 }
 
-/// Runs of wrk in turn, with what is measured and without.
+/// Alternating runs of wrk, with and without the thing measured.
 #[derive(Default)]
 pub(crate) struct Pair {
     pub(crate) baseline: Vec<Load>,

@@ -28,7 +28,7 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The linear memory of the instance that needs most: the one that runs the engine, after a certificate was issued.
+/// The linear memory of the largest instance: the one that runs the engine, after it issued a certificate.
 fn plugin_memory() -> Result<f64> {
     let name = "memory.example";
     let mut world = World::start("bench", &[&[name]])?;
@@ -40,7 +40,7 @@ fn plugin_memory() -> Result<f64> {
     Ok(bytes as f64 / 1024.0 / 1024.0)
 }
 
-/// The resident memory of a sidecar with so many certificates in its storage, in MiB.
+/// The resident memory of a sidecar with this many certificates in its storage, in MiB.
 fn sidecar_memory(count: usize) -> Result<f64> {
     let place = Place::new("bench")?;
     storage::write(&place.file("acme.json"), count)?;

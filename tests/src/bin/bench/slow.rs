@@ -1,4 +1,4 @@
-//! Visits over TLS beside 5,000 slow clients of each kind, against visits without them.
+//! Visits over TLS with 5,000 slow clients of each kind connected, and visits without them.
 
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,7 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// The middle of the rounds' times that 99 of a hundred visits stay within, in milliseconds.
+/// The median over the rounds of the 99th percentile of a visit's time, in milliseconds.
 fn p99(visitors: &Endpoint) -> Result<f64> {
     let round = |_| -> Result<f64> {
         let mut times = Vec::new();

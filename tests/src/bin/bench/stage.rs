@@ -1,4 +1,4 @@
-//! A CA and a configuration, and nothing running yet of what is measured.
+//! A CA and a configuration, before anything that is measured runs.
 
 use anyhow::Result;
 use harness::{
@@ -15,12 +15,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// With these certificates to be got.
+    /// A stage with these certificates wanted.
     pub(crate) fn set(certificates: &[Domains]) -> Result<Self> {
         Self::at(Place::new("bench")?, &PebbleOptions::default(), certificates)
     }
 
-    /// The same where something runs already.
+    /// The same at a place where other programs run already.
     pub(crate) fn at(place: Place, pebble: &PebbleOptions, certificates: &[Domains]) -> Result<Self> {
         let dns = Challtestsrv::start(&place)?;
         let pebble = Pebble::start(&place, &dns, pebble)?;

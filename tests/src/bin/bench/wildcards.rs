@@ -1,5 +1,5 @@
-//! Fifty wildcard certificates by RFC 2136 at BIND, the records looked for before the CA is told; from empty storage to
-//! all served. Against fifty of one name each by HTTP-01.
+//! Fifty wildcard certificates by RFC 2136 at BIND, the records looked up before the CA is told; from empty storage to
+//! all served. Compared with fifty certificates of one name each by HTTP-01.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ const ZONE: &str = "bench.test";
 /// Pebble 2.10 deadlocks now and then with many orders in flight; such a run is void.
 const MAX_VOID: usize = 10;
 
-/// How long one name may take before the run counts as failed.
+/// Time limit of one name, after which the run counts as failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn measure() -> Result<Vec<Figure>> {
@@ -56,7 +56,7 @@ fn rounds(void: &mut usize, set: impl Fn() -> Result<(Stage, Option<Bind>)>) -> 
     Ok(median(&times))
 }
 
-/// Pebble and the sidecar ask BIND alone.
+/// Pebble and the sidecar ask only BIND.
 fn stage(place: Place, bind: &Bind, key: &Key) -> Result<Stage> {
     let server = bind.address();
     let pebble = PebbleOptions { dns: Some(server), ..PebbleOptions::default() };
@@ -79,7 +79,7 @@ fn certificates(prefix: &str) -> Vec<Vec<String>> {
     (0..CERTIFICATES).map(|number| vec![name(number)]).collect()
 }
 
-/// A name that the certificate of this number is for, with the wildcard and without.
+/// The name of the certificate with this number; its certificate covers the name and its wildcard.
 fn host(number: usize) -> String {
     format!("a.n{number}.{ZONE}")
 }

@@ -1,25 +1,25 @@
-//! A client with its custodian, and a scripted CA, on a virtual clock.
+//! A client with its delegate, and a scripted CA, on a virtual clock.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use acme::custodian::Custodian;
-use acme::custodian::Failure;
+use acme::delegate::Failure;
+use acme::delegate::OrderDelegate;
 use acme::issuance::{Beginning, Issued, issue};
 use acme::order::Order;
 use acme::problem::Problem;
 use acme::scripted::{Ca, Faults, Network, Settings, Web, World};
-use acme::{AccountKey, Challenge, ChallengeType, Client, Error, Identifier, Options, Way, account};
+use acme::{AccountKey, Challenge, ChallengeChoice, ChallengeType, Client, Error, Identifier, Options, account};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
 
-/// A custodian that keeps everything in memory and puts answers on the CA's web.
+/// A delegate that keeps everything in memory and puts answers on the CA's web.
 pub struct Keeper {
     pub web: Web,
     /// The ways that it goes, the best first.
-    pub ways: Vec<Way>,
+    pub ways: Vec<ChallengeChoice>,
     pub orders: RefCell<Vec<Order>>,
     pub published: RefCell<Vec<String>>,
     pub complaints: RefCell<Vec<String>>,
@@ -31,7 +31,7 @@ impl Default for Keeper {
     fn default() -> Self {
         Self {
             web: Web::default(),
-            ways: vec![Way { kind: ChallengeType::Http01, delay: Duration::ZERO }],
+            ways: vec![ChallengeChoice { kind: ChallengeType::Http01, delay: Duration::ZERO }],
             orders: RefCell::default(),
             published: RefCell::default(),
             complaints: RefCell::default(),
@@ -41,7 +41,7 @@ impl Default for Keeper {
     }
 }
 
-impl Custodian for Keeper {
+impl OrderDelegate for Keeper {
     type Error = String;
 
     async fn ordered(&self, order: &Order) -> Result<(), String> {
@@ -49,7 +49,7 @@ impl Custodian for Keeper {
         Ok(())
     }
 
-    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way> {
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<ChallengeChoice> {
         let mut ways = self.ways.iter().filter(|way| offered.contains(&way.kind) && way.kind.proves(name));
         ways.clone().find(|way| Some(way.kind) == begun).or_else(|| ways.next()).copied()
     }
@@ -98,9 +98,9 @@ impl Scene {
         self
     }
 
-    /// The custodian goes these ways, the best first.
+    /// The delegate goes these ways, the best first.
     pub fn ways(mut self, kinds: &[ChallengeType]) -> Self {
-        self.keeper.ways = kinds.iter().map(|kind| Way { kind: *kind, delay: Duration::ZERO }).collect();
+        self.keeper.ways = kinds.iter().map(|kind| ChallengeChoice { kind: *kind, delay: Duration::ZERO }).collect();
         self
     }
 

@@ -70,9 +70,9 @@ struct Seen {
 #[derive(Default)]
 struct Client {
     subscribed: HashSet<String>,
-    /// What was last read for each name since it subscribed (again).
+    /// The content last read for each name since it was subscribed to (again).
     last: HashMap<String, Option<String>>,
-    /// What it applied.
+    /// The content applied.
     applied: HashMap<String, Option<String>>,
     /// How often bad content came for a name since it subscribed (again) or read something else for it.
     bad_in_a_row: HashMap<String, u32>,

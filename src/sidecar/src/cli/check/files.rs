@@ -1,4 +1,4 @@
-//! The files to check, sorted by what is in them.
+//! The files to check, sorted by their content.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use setup::check::{Document, DocumentKind, Embedded, Finding, Report, kind, may_
 
 use super::super::input_files::text;
 
-/// What stands in the API versions of resources that are checked.
+/// Parts of the API versions of resources that are checked.
 const MESHES: [&str; 2] = [".istio.io/", "gateway."];
 
 /// The files.
@@ -20,7 +20,7 @@ pub(super) struct Files {
     pub(super) kubernetes: Vec<Document>,
     /// Traefik's, and directories.
     pub(super) others: Vec<PathBuf>,
-    /// What could not be read as the YAML that it is.
+    /// Mistakes of files that are invalid YAML.
     pub(super) report: Report,
 }
 
@@ -36,12 +36,12 @@ impl Files {
     /// Reads all of them.
     ///
     /// # Errors
-    /// When one can't be read.
+    /// When a file can't be read.
     pub(super) fn sort(paths: impl Iterator<Item = PathBuf>) -> Result<Self, String> {
         let mut files = Self::default();
         let mut loose: Vec<Document> = Vec::new();
         for path in paths {
-            // A directory is of Traefik's files.
+            // A directory holds Traefik's files.
             if path.is_dir() {
                 files.others.push(path);
                 continue;
@@ -55,7 +55,7 @@ impl Files {
                 files.report.mistake(template);
                 continue;
             }
-            // What is no YAML may be TOML, or a template of Traefik's; whoever reads those says what is wrong.
+            // Invalid YAML may be TOML, or a template of Traefik's; those readers report the mistakes.
             let documents = Document::all(&path.display().to_string(), &text).unwrap_or_default();
             let kinds: Vec<DocumentKind> = documents.iter().map(|document| kind(&document.top())).collect();
             if kinds.contains(&DocumentKind::Bootstrap) {
@@ -68,7 +68,7 @@ impl Files {
                 files.others.push(path);
             }
         }
-        // A file that a bootstrap names is checked with it.
+        // A file that a bootstrap names is checked together with the bootstrap.
         loose.retain(|document| !files.groups.iter().any(|group| group.has(&document.source)));
         if !loose.is_empty() {
             files.groups.push(Group { bootstrap: None, documents: loose });
@@ -76,14 +76,14 @@ impl Files {
         Ok(files)
     }
 
-    /// What is in ConfigMaps, or else resources of a mesh.
+    /// Sorts a manifest: configurations in ConfigMaps, or else a mesh's resources.
     fn kubernetes(&mut self, text: &str, documents: Vec<Document>) {
         let known = (self.embedded.len(), self.report.mistakes.len());
         for document in &documents {
             self.embedded.extend(Embedded::all(document, text, &mut self.report));
         }
         let has_embedded = known != (self.embedded.len(), self.report.mistakes.len());
-        // Beside a ConfigMap stand the Deployment and the Service that it is for.
+        // A ConfigMap's file often has its Deployment and Service too.
         let is_of_mesh = |document: &Document| {
             document.top().text_of("apiVersion").is_some_and(|api| MESHES.iter().any(|mesh| api.contains(mesh)))
         };
@@ -93,10 +93,10 @@ impl Files {
     fn bootstrap(&mut self, path: PathBuf, mut documents: Vec<Document>) {
         let mut named: Vec<String> = documents.iter().flat_map(Document::files).collect();
         let mut index = 0;
-        // A file of listeners may name further ones, of routes.
+        // A file of listeners may name further files, of routes.
         while let Some(name) = named.get(index).cloned() {
             index += 1;
-            // Where it isn't, the check says that its listeners or clusters are not there.
+            // If the file is missing, the check reports its listeners or clusters as missing.
             let Ok(text) = text(Path::new(&name)) else { continue };
             match Document::all(&name, &text) {
                 Ok(further) => {

@@ -1,4 +1,4 @@
-//! `envoy --mode validate`: what Envoy itself says of a bootstrap.
+//! `envoy --mode validate`: Envoy's own judgement of a bootstrap.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,31 +7,28 @@ use std::time::Duration;
 use setup::check::{Document, Embedded, Finding, Report, known_tokens, refused};
 use setup::envoy::version::Version;
 
-use crate::complaint;
-use crate::envoy;
-use crate::run;
+use crate::{complaint, envoy, run};
 use base::environment::Passed;
-use base::files::Directory;
-use base::files::atomic_file;
+use base::files::{Directory, atomic_file};
 
-/// Envoy compiles the plugin for it, which takes a second or two on an idle machine.
+/// The timeout: Envoy compiles the plugin, which takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A text may have tokens: nobody else may read it.
+/// The mode of the file: it may hold tokens, so only the owner may read it.
 const MODE: u32 = 0o600;
 
 /// An Envoy that validates.
 pub(super) struct Validator {
     path: PathBuf,
-    /// Its whole environment.
+    /// Envoy's whole environment.
     environment: Passed,
 }
 
 impl Validator {
-    /// The one that was asked for, else the one on `PATH`, if there is one.
+    /// Finds the given Envoy, else the one on `PATH`, if there is one.
     ///
     /// # Errors
-    /// When the one that was asked for is not there.
+    /// When the given Envoy is missing.
     pub(super) fn find(asked: Option<PathBuf>, environment: Passed) -> Result<Option<Self>, String> {
         match (envoy::find(asked.as_deref()), asked) {
             (Some(path), _) => Ok(Some(Self { path, environment })),
@@ -40,18 +37,18 @@ impl Validator {
         }
     }
 
-    /// Its version, if it says one. One that can't be started is told of when it is to validate.
+    /// Envoy's version, if it reports one. An Envoy that can't be started is reported when it has to validate.
     pub(super) fn version(&self) -> Option<Version> {
         envoy::version(&self.path, &self.environment).ok().flatten()
     }
 
-    /// Its path, as the source of a finding.
+    /// Envoy's path, as the source of a finding.
     pub(super) fn source(&self) -> String {
         self.path.display().to_string()
     }
 
-    /// Has a bootstrap validated, which these documents are of, the bootstrap's first. A refusal is a mistake, unless one
-    /// of the same line has been found already: Envoy then says the same.
+    /// Validates a bootstrap, to which these documents belong, the bootstrap's first. A refusal is a mistake, unless
+    /// one of the same line has been found already: Envoy then says the same.
     ///
     /// # Errors
     /// When Envoy can't be started.
@@ -86,10 +83,10 @@ impl Validator {
         Ok(())
     }
 
-    /// The same of a text that is a pod's. What Envoy says of files that are not here is a warning.
+    /// Validates a pod's configuration. Envoy's complaints about files that are only in the pod are warnings.
     ///
     /// # Errors
-    /// When there is no place for the text, or Envoy can't be started.
+    /// When the configuration can't be written to a file, or Envoy can't be started.
     pub(super) fn validate_embedded(&self, embedded: &Embedded, report: &mut Report) -> Result<(), String> {
         let place = run::Directory::open(None).map_err(|error| error.to_string())?;
         let file = place.path().join("envoy.yaml");

@@ -1,13 +1,14 @@
 //! The flags of `render`.
 
-use super::mesh_args::MeshArgs;
 use crate::cli::InputArgs;
 use clap::{Args, ValueEnum};
 use setup::envoy::version::Version;
 use setup::envoy::{Options, istio};
 use std::path::PathBuf;
 
-/// What goes with `--into`.
+use super::mesh_args::MeshArgs;
+
+/// The heading of the flags that go with `--into`.
 pub(super) const INTO: &str = "Into your own configuration";
 
 /// The flags of `render`.
@@ -16,11 +17,11 @@ pub(super) const INTO: &str = "Into your own configuration";
 /// Traefik, is said on stderr.
 #[derive(Args, Debug)]
 pub struct RenderArgs {
-    /// What to render.
+    /// The configuration to render.
     #[command(flatten)]
     pub inputs: InputArgs,
 
-    /// What to make of it.
+    /// Format of the output.
     #[arg(long, env = "ENVOY_AUTOCERT_FORMAT", value_name = "FORMAT", default_value = "bootstrap")]
     pub format: Format,
 
@@ -58,15 +59,15 @@ pub struct RenderArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_REDIRECT", requires = "add_https", help_heading = INTO)]
     pub redirect: bool,
 
-    /// Resolver for the names of --into, where --config has several.
+    /// Resolver for the names of --into, if --config has several.
     #[arg(long, env = "ENVOY_AUTOCERT_RESOLVER", value_name = "NAME", requires = "into", help_heading = INTO)]
     pub resolver: Option<String>,
 
-    /// File to write to, instead of stdout. One that `render` has not written is left alone.
+    /// File to write to, instead of stdout. A file that `render` has not written is left alone.
     #[arg(long, env = "ENVOY_AUTOCERT_OUTPUT", value_name = "PATH")]
     pub output: Option<PathBuf>,
 
-    /// Write to --output also when what is there was written by somebody else.
+    /// Write to --output even if the file was not written by `render`.
     #[arg(long, env = "ENVOY_AUTOCERT_FORCE", requires = "output")]
     pub force: bool,
 
@@ -114,8 +115,7 @@ pub struct RenderArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_SDS_TOKEN_FILE", value_name = "PATH", help_heading = "Tokens")]
     pub sds_token_file: Option<PathBuf>,
 
-    /// Where Envoy's admin interface listens: an address, or the path of a unix socket. Whoever reaches it can stop
-    /// Envoy.
+    /// Address of Envoy's admin interface: an address, or the path of a unix socket. Whoever reaches it can stop Envoy.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_ADMIN",
@@ -147,12 +147,12 @@ pub struct RenderArgs {
     )]
     pub ca_bundle: String,
 
-    /// Where things are in a cluster.
+    /// The flags of meshes.
     #[command(flatten)]
     pub mesh: MeshArgs,
 }
 
-/// What can be made.
+/// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// All that Envoy needs, in one file.
@@ -166,14 +166,14 @@ pub enum Format {
 }
 
 impl Format {
-    /// Whether it is for pods, in which everything has its place.
+    /// True for a format for pods, in which every file has its place.
     pub(crate) fn is_mesh(self) -> bool {
         matches!(self, Self::Istio | Self::EnvoyGateway)
     }
 }
 
 impl RenderArgs {
-    /// The sidecar's socket for the plugin, where it is when nothing else is said.
+    /// The sidecar's socket for the plugin, or its default path.
     pub(crate) fn api_socket(&self) -> String {
         let default = match self.format {
             Format::Istio => istio::API_SOCKET.to_owned(),
@@ -183,7 +183,7 @@ impl RenderArgs {
     }
 }
 
-/// `ADDRESS:PORT`, or a path.
+/// Parses `ADDRESS:PORT` or a path.
 pub(super) fn admin(text: &str) -> Result<String, String> {
     let is_path = text.starts_with('/') || text.starts_with("unix:");
     if is_path || text.parse::<std::net::SocketAddr>().is_ok() {

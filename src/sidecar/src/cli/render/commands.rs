@@ -1,4 +1,4 @@
-//! The commands that go with a configuration: the sidecar's, and what fills its tokens in.
+//! The commands that go with a configuration: the sidecar's, and one that fills in its tokens.
 
 use std::net::SocketAddr;
 
@@ -12,18 +12,18 @@ use super::further::further;
 use crate::cli::storages::{DEFAULT, StorageChoice, choices};
 pub(super) use base::shell_word::quoted;
 
-/// What is around the sidecar: where Envoy is reached from it, and certificates that it is to serve besides.
+/// The sidecar's surroundings: how it reaches Envoy, and its default certificate.
 #[derive(Default)]
 pub(super) struct Around {
-    /// The place where the plugin answers challenges.
+    /// The entry points where the plugin answers challenges.
     pub(super) wake: Vec<SocketAddr>,
-    /// The place where certificates are shown.
+    /// The entry points that show certificates.
     pub(super) verify: Vec<SocketAddr>,
-    /// What is served for names without a certificate: its file, with that of its key behind a comma.
+    /// The files of the certificate for names that no other covers: the certificate's, with the key's behind a comma.
     pub(super) default: Option<String>,
 }
 
-/// What the sidecar must be told, since Envoy's configuration can't say it, and how it comes to its tokens.
+/// The sidecar's flags, since Envoy's configuration can't have them, and the steps for its tokens.
 pub(super) fn notes(setup: &Setup, around: &Around, standing: &Standing, args: &RenderArgs) -> Vec<String> {
     let storages = choices(setup);
     let storage = storages.first().map_or_else(|| DEFAULT.to_owned(), |storage| storage.path.0.display().to_string());
@@ -38,7 +38,7 @@ pub(super) fn notes(setup: &Setup, around: &Around, standing: &Standing, args: &
     notes
 }
 
-/// The command that puts the sidecar's tokens in the place of what still stands for them.
+/// The command that replaces the remaining placeholders by the sidecar's tokens.
 fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<String> {
     let (mut variables, mut names) = (String::new(), Vec::new());
     for (stands, placeholder, file, suffix) in [
@@ -48,7 +48,7 @@ fn fill_in(storage: &str, standing: &Standing, args: &RenderArgs) -> Option<Stri
         if stands {
             let variable = placeholder.trim_matches(['$', '{', '}']);
             let file = file.as_ref().map_or_else(|| format!("{storage}{suffix}"), |path| path.display().to_string());
-            // The first of several tokens, and without the names that one may be for.
+            // The first of several tokens, without the names it may be limited to.
             variables.push_str(&format!("{variable}=$(sed 's/[[:space:]].*//;q' {}) ", quoted(&file)));
             names.push(format!("${variable}"));
         }

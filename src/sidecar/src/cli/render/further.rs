@@ -1,10 +1,10 @@
-//! What the sidecar is told wherever it runs.
+//! The sidecar's flags that do not depend on where it runs.
 
 use crate::cli::dns::other_ports;
 use protocol::mac_key::MacKey;
 use setup::model::{PairOfFiles, Setup};
 
-/// What the sidecar has to be told wherever it runs: the user's own certificates, MAC keys, name servers.
+/// The sidecar's flags that don't depend on where it runs: the user's own certificates, MAC keys, name servers.
 pub(super) fn further(setup: &Setup) -> Vec<(&'static str, String)> {
     let pair = |pair: &PairOfFiles| format!("{},{}", pair.cert_file, pair.key_file);
     let mut further = Vec::new();

@@ -1,4 +1,4 @@
-//! `render --into`: what a bootstrap of the user's own is missing, added to it.
+//! `render --into`: the user's own bootstrap, completed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -19,7 +19,7 @@ use super::replaced::Replacements;
 use crate::cli::dns::known_providers;
 use crate::cli::wake;
 
-/// Writes the bootstrap with what it was missing, and says on stderr what that is and why.
+/// Writes the completed bootstrap, and explains the additions on stderr.
 pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<String>> {
     in_place(args, bootstrap)?;
     let source = bootstrap.display().to_string();
@@ -64,18 +64,18 @@ pub(super) fn render(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<Stri
     Ok(())
 }
 
-/// The first line of what was written into a bootstrap of the user's own, most of which is the user's.
+/// The first line of a completed bootstrap, most of which is the user's.
 const MARK: &str =
     "# Made by `envoy-autocert render --into`: whoever renders it anew loses what was changed here by hand.";
 
-/// The rights of the bootstrap: it may hold keys, and nobody else is to read them in the new one.
+/// The mode of the bootstrap: it may hold keys, which the new file must not reveal either.
 fn mode(bootstrap: &Path) -> Result<u32, Vec<String>> {
     let found = fs::metadata(bootstrap).map_err(|error| vec![format!("{}: {error}", bootstrap.display())])?;
     Ok(found.permissions().mode() & 0o777)
 }
 
-/// A text whose first line says who has written it, so that it can be written anew. JSON has no comments, and a byte order
-/// mark is to stay the first of all.
+/// Adds the first line by which a later run recognises its own file. JSON has no comments, and a byte order mark has to
+/// stay the first of all.
 fn marked(text: String) -> String {
     if text.starts_with(MARK) || text.starts_with('\u{feff}') || text.trim_start().starts_with(['{', '[']) {
         return text;
@@ -84,7 +84,7 @@ fn marked(text: String) -> String {
     format!("{MARK}{}{text}", if is_crlf { "\r\n" } else { "\n" })
 }
 
-/// A bootstrap is never written over, not even by force.
+/// Refuses to overwrite the bootstrap itself, even with --force.
 fn in_place(args: &RenderArgs, bootstrap: &Path) -> Result<(), Vec<String>> {
     let Some(output) = &args.output else { return Ok(()) };
     let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -99,8 +99,8 @@ fn sources(args: &RenderArgs, bootstrap: Bootstrap) -> Result<setup::Sources, Ve
     args.inputs.read_beside(bootstrap).map(|inputs| inputs.sources).map_err(|why| vec![why])
 }
 
-/// What is to be set up, and why for these names: those of `--domain`, else of the routers of `--config`, else those of
-/// the bootstrap, and of the certificates that it has.
+/// The configuration, and the reason for its names: those of `--domain`, else of the routers of `--config`, else of the
+/// bootstrap's virtual hosts and certificates.
 fn reading(
     args: &RenderArgs,
     source: &str,

@@ -1,4 +1,4 @@
-//! `render --format istio` and `envoy-gateway`: where things are in a cluster, and what is left to do there.
+//! `render --format istio` and `envoy-gateway`: the cluster's objects, and the steps left to do there.
 
 use protocol::mac_key::MacKey;
 use setup::envoy::kubernetes::IMAGE;
@@ -7,7 +7,7 @@ use setup::model::Setup;
 use super::args::RenderArgs;
 use super::commands::quoted;
 
-/// What is left to do: filling in, applying, and what the pods need that stands in no object.
+/// The steps left to do: filling in, applying, and the pods' needs that no object covers.
 pub(super) fn notes(setup: &Setup, args: &RenderArgs) -> Vec<String> {
     let (mut given, mut variables) = (String::new(), Vec::new());
     if args.mesh.image == IMAGE {

@@ -52,7 +52,7 @@ pub struct MeshArgs {
     #[arg(long, env = "ENVOY_AUTOCERT_ISTIO_GATEWAY_API", value_name = "NAME", help_heading = "Istio")]
     pub istio_gateway_api: Option<String>,
 
-    /// How the gateway comes to its certificates.
+    /// The way the gateway gets its certificates.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_ISTIO_CREDENTIALS",
@@ -82,7 +82,7 @@ pub struct MeshArgs {
     )]
     pub gateway_name: String,
 
-    /// Name of its GatewayClass.
+    /// Name of the Gateway's GatewayClass.
     #[arg(
         long,
         env = "ENVOY_AUTOCERT_GATEWAY_CLASS",
@@ -103,12 +103,12 @@ pub struct MeshArgs {
     pub gateway_pods: String,
 }
 
-/// How a gateway of Istio's comes to its certificates.
+/// The ways in which a gateway of Istio's gets its certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Way {
-    /// By an SDS provider of the mesh's configuration, which leads to the sidecar's socket.
+    /// By an SDS provider in the mesh's configuration, which leads to the sidecar's socket.
     Provider,
-    /// By Secrets, which somebody else has to write.
+    /// By Secrets, which another tool has to write.
     Secret,
     /// By the socket that Istio's agent looks for in the pod.
     Socket,

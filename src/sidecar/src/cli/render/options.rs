@@ -1,17 +1,18 @@
-//! What Envoy's configuration is made with.
+//! The options that Envoy's configuration is rendered with.
 
-use super::args::{Format, RenderArgs};
-use crate::envoy;
-use base::environment::for_envoy;
-use base::files::{FileError, users};
 use protocol::tokens::Tokens;
-use sds::tokens::{Kind, first};
 use setup::envoy::limits::Connections;
 use setup::envoy::version::Version;
 use setup::envoy::{Options, Wants, ca};
 use setup::model::Setup;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+use super::args::{Format, RenderArgs};
+use crate::envoy;
+use base::environment::for_envoy;
+use base::files::{FileError, users};
+use sds::tokens::{Kind, first};
 
 /// The largest PEM file of roots that is read, in bytes: the system's own has some 230 KiB.
 pub(super) const MAX_PEM: u64 = 4 * 1024 * 1024;
@@ -36,7 +37,7 @@ pub(super) fn options(setup: &Setup, args: &RenderArgs) -> Result<Options, Vec<S
     })
 }
 
-/// The version that it is for.
+/// The version of the Envoy to render for.
 pub(super) fn version(args: &RenderArgs) -> Result<Version, String> {
     let version = match (args.envoy_version, &args.envoy) {
         (Some(version), _) => version,
@@ -54,7 +55,7 @@ pub(super) fn version(args: &RenderArgs) -> Result<Version, String> {
     version.refusal().map_or(Ok(version), Err)
 }
 
-/// The tokens that are to stand in the text; without their files, placeholders do.
+/// The tokens to put into the text; without token files, placeholders.
 pub(super) fn tokens(args: &RenderArgs) -> Result<Tokens, Vec<String>> {
     let first = |kind, file: &Option<PathBuf>| {
         file.as_deref().map(|path| first(kind, path)).transpose().map_err(|error| vec![error.to_string()])
@@ -62,7 +63,7 @@ pub(super) fn tokens(args: &RenderArgs) -> Result<Tokens, Vec<String>> {
     Ok(Tokens { api: first(Kind::Api, &args.api_token_file)?, sds: first(Kind::Sds, &args.sds_token_file)? })
 }
 
-/// The files of roots that go into the configuration, since Envoy takes one file and these are several.
+/// The files of roots to be put into the configuration, since Envoy takes one file and there are several.
 pub(in crate::cli) fn pem_files(setup: &Setup, ca_bundle: &str) -> Result<BTreeMap<String, String>, String> {
     ca::files(&setup.resolvers, ca_bundle).into_iter().map(|path| Ok((path.clone(), pem(&path)?))).collect()
 }

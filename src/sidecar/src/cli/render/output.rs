@@ -1,42 +1,43 @@
-//! Where the text of `render` goes.
+//! The output of `render`: stdout, or a file that is replaced.
 
-use super::args::RenderArgs;
-use base::files::{Directory, atomic_file};
 use setup::ClosedRouter;
 use setup::envoy::HEADER;
 use setup::envoy::standing::Standing;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// The largest file that is looked at before it is replaced, in bytes.
+use super::args::RenderArgs;
+use base::files::{Directory, atomic_file};
+
+/// The largest file that is inspected before it is replaced, in bytes.
 pub(super) const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
 
-/// The umask says who may read what is rendered.
+/// The mode of a file without secrets, which the umask restricts.
 pub(super) const OUTPUT_MODE: u32 = 0o666;
 
-/// The mode of one with tokens: they are for whoever starts Envoy.
+/// The mode of a file with tokens: only the user who starts Envoy reads them.
 pub(super) const SECRET_MODE: u32 = 0o600;
 
-/// Says what a configuration of the user's own has to see to, since it routes, and nothing here does.
+/// Warns of routers that the user's own configuration has to guard, since it does the routing.
 pub(super) fn unguarded(closed: &[ClosedRouter]) {
     for router in closed {
         eprintln!("warning: {}: your own configuration must see to {}", router.path(), router.why.join("; "));
     }
 }
 
-/// What is written, and over what.
+/// The kind of file written, and what it may replace.
 #[derive(Clone, Copy)]
 pub(super) struct Written {
-    /// The first line of what may be replaced by it.
+    /// The first line of a file that may be replaced.
     pub(crate) mark: &'static str,
-    /// The most rights that it may have.
+    /// The most permissive mode.
     pub(crate) most: u32,
 }
 
-/// Made of the configuration alone, in which there are no secrets.
+/// A file rendered from the configuration alone, which has no secrets.
 pub(super) const WHOLE: Written = Written { mark: HEADER, most: OUTPUT_MODE };
 
-/// Puts the text to where it is wanted. Tokens may have stood in it before.
+/// Writes the text to the output. It may hold tokens.
 pub(super) fn write(text: &str, standing: &Standing, kind: Written, args: &RenderArgs) -> Result<(), Vec<String>> {
     let mode = if standing.has_token { SECRET_MODE } else { OUTPUT_MODE & kind.most };
     match &args.output {
@@ -54,10 +55,10 @@ pub(super) fn write(text: &str, standing: &Standing, kind: Written, args: &Rende
     }
 }
 
-/// Puts the text in the place of a file that we have written; nobody sees half of it.
+/// Atomically replaces a file that `render` has written.
 pub(super) fn replace(path: &Path, text: &str, force: bool, mode: u32, mark: &str) -> Result<(), String> {
     let replaced = || -> io::Result<bool> {
-        // What holds tokens is a secret, and is not to be replaced by others either.
+        // A file with tokens is secret, and others must not be able to replace it either.
         let (directory, name) = if mode == SECRET_MODE { Directory::of(path)? } else { Directory::of_output(path)? };
         let is_ours = match directory.read(&name, MAX_OUTPUT)? {
             Some(there) => there.bytes.is_empty() || there.bytes.starts_with(mark.as_bytes()),

@@ -1,4 +1,4 @@
-//! The certificates that a bootstrap had before: whose they are, and how they are served until new ones are there.
+//! The certificates that a bootstrap had before: their sources, and how they are served until new ones arrive.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,17 +28,17 @@ fn leaf(file: &str) -> Result<Leaf, String> {
     Leaf::of(&String::from_utf8_lossy(&bytes)).ok_or_else(|| "found no certificate in it, expected PEM".to_owned())
 }
 
-/// How certificates are served until the first new ones are there.
+/// The previous certificates, served until the first new ones arrive.
 #[derive(Default)]
 pub(super) struct Replacements {
-    /// One that the sidecar is to serve for whatever it has nothing better for, as `--default-certificate` takes it. Of a
-    /// certificate that is provided or stored nothing would be ordered before it is due.
+    /// The certificate that the sidecar serves as a fallback, as `--default-certificate` takes it. For a provided or
+    /// stored certificate no order would be placed before it is due.
     pub(super) default: Option<String>,
-    /// What brings the others along, one line each.
+    /// Commands that import the others, one a line.
     pub(super) notes: Vec<String>,
 }
 
-/// How these are.
+/// Sorts the previous certificates.
 pub(super) fn replacements(replaced: &[Replaced], setup: &Setup) -> Replacements {
     let mut all = Replacements::default();
     let resolver = resolver(setup);
@@ -61,7 +61,7 @@ pub(super) fn replacements(replaced: &[Replaced], setup: &Setup) -> Replacements
     all
 }
 
-/// certbot's directory, of a file in it.
+/// The directory of certbot's that a file is in.
 fn certbots(chain: &str) -> Option<&str> {
     ["/live/", "/archive/"].into_iter().find_map(|part| {
         let (root, rest) = chain.split_once(part)?;

@@ -1,10 +1,13 @@
-//! The key that lies beside a chain.
+//! The key in the directory of a chain.
 
 use super::{Blocks, Certificate};
 use crate::import::tree::{MAX_FILE_BYTES, entries, read_file};
 use std::path::{Path, PathBuf};
 
-/// A file beside a chain that has its key.
+/// The most files read: HAProxy has one for each site. More means a wrong directory, such as `/usr`.
+pub(super) const MAX_FILES: usize = 50_000;
+
+/// A file next to a chain that has its key.
 pub(super) fn key_beside(chain: &Path, leaf: &Certificate) -> Option<PathBuf> {
     let directory = chain.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let named = |path: PathBuf| path.strip_prefix("./").map(Path::to_owned).unwrap_or(path);
@@ -14,6 +17,3 @@ pub(super) fn key_beside(chain: &Path, leaf: &Certificate) -> Option<PathBuf> {
     };
     entries(directory).into_iter().take(MAX_FILES).filter(|path| path.is_file()).find(is_key).map(named)
 }
-
-/// The most files that are looked at: HAProxy has one for each site. More is a wrong directory, such as `/usr`.
-pub(super) const MAX_FILES: usize = 50_000;

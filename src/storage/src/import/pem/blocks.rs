@@ -10,20 +10,20 @@ use crate::import::report::day;
 use pki::pem_block;
 use pki::secret::Secret;
 
-/// What is in a text.
+/// The content of a text.
 #[derive(Default)]
 pub(super) struct Blocks {
     /// The certificates, in their order.
     pub(super) certificates: Vec<Certificate>,
     /// The private keys.
     pub(super) keys: Vec<Key>,
-    /// True when there is a signing request in it.
+    /// True if the text has a signing request.
     pub(super) has_request: bool,
-    /// What else is to be said of it, each part by itself. FILE stands for its path.
+    /// Warnings about the rest of the text. FILE stands for its path.
     pub(super) oddities: Vec<&'static str>,
 }
 
-/// A certificate, as far as pairing it takes.
+/// A certificate, with the fields needed to pair it.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Certificate {
     pub(super) der: Vec<u8>,
@@ -35,7 +35,7 @@ pub(super) struct Certificate {
 
 /// A private key.
 pub(super) struct Key {
-    /// The public half, as it stands in a certificate.
+    /// The public half, as encoded in a certificate.
     pub(super) public: Vec<u8>,
     /// The key, in PEM.
     pub(super) pem: Secret,
@@ -58,7 +58,7 @@ impl Blocks {
                 },
                 Ok((SectionKind::Csr, _)) => blocks.has_request = true,
                 Ok((kind, der)) => blocks.key(kind, der),
-                // The lines at the top of an encrypted one are no PEM as others are.
+                // The headers of an encrypted key are no part of PEM as others have it.
                 Err(_) if is_encrypted => {}
                 Err(_) => blocks.oddities.push("a block of its PEM is cut short or damaged"),
             }
@@ -101,7 +101,7 @@ impl Certificate {
         Some(Self { der, public, subject, issuer, not_after })
     }
 
-    /// True when it may have issued another one.
+    /// True if this certificate may have issued the other.
     pub(super) fn may_have_issued(&self, other: &Self) -> bool {
         self.subject == other.issuer
     }

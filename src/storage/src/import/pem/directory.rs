@@ -13,12 +13,12 @@ use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, is_link};
 use crate::import::{kubernetes, way_out};
 use base::shell_word::quoted;
 
-/// How many directories deep files are looked for: `live/NAME/fullchain` has two.
+/// Depth of the search for files: `live/NAME/fullchain` has two.
 const MAX_DEPTH: usize = 3;
-/// How many files without a partner are named.
+/// Number of files without a partner that are named.
 const NAMED: usize = 3;
 
-/// A file with something in it.
+/// A file with PEM blocks.
 struct File {
     path: PathBuf,
     blocks: Blocks,
@@ -29,7 +29,7 @@ impl File {
         self.path.parent().unwrap_or(&self.path)
     }
 
-    /// The certificates, by where they lie and whom they are.
+    /// The certificates, by directory and subject.
     fn issuers(&self) -> impl Iterator<Item = ((&Path, &[u8]), &Certificate)> {
         self.blocks.certificates.iter().map(|one| ((self.folder(), one.subject.as_slice()), one))
     }
@@ -50,7 +50,7 @@ pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
     }
     let keys: Vec<Key> = files.iter_mut().flat_map(|file| std::mem::take(&mut file.blocks.keys)).collect();
     let keys = Keys::of(&keys);
-    // Of files with the same certificate the one with most of its chain comes first, and is the one that is named.
+    // Of files with the same certificate the one with the longest chain comes first, and is the one named.
     files.sort_by_key(|file| (Reverse(file.blocks.certificates.len()), is_link(&file.path)));
     let issuers: HashMap<(&Path, &[u8]), &Certificate> = files.iter().flat_map(File::issuers).collect();
     let mut taken = Found::default();
@@ -106,7 +106,7 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
     }
     let blocks = Blocks::of(&content);
     if !blocks.keys.is_empty() {
-        // Once more, for its permissions.
+        // Read again, to check its permissions.
         let _ = tree.read_key(&path);
     }
     for oddity in &blocks.oddities {
@@ -118,7 +118,7 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
     Ok(())
 }
 
-/// Of a certificate that lies in several files, the longest chain.
+/// Keeps the longest chain of a certificate that is in several files.
 fn once_each(taken: Vec<FoundCertificate>, found: &mut Found) {
     let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
     for certificate in taken {
@@ -134,7 +134,7 @@ fn once_each(taken: Vec<FoundCertificate>, found: &mut Found) {
     }
 }
 
-/// Names files with certificates whose keys are nowhere.
+/// Names files with certificates whose keys are missing.
 fn partnerless(tree: &Tree, files: &[File], keys: &Keys<'_>, found: &mut Found) {
     let issuers: HashSet<&[u8]> =
         files.iter().flat_map(|file| &file.blocks.certificates).map(|one| one.issuer.as_slice()).collect();
@@ -149,7 +149,7 @@ fn partnerless(tree: &Tree, files: &[File], keys: &Keys<'_>, found: &mut Found) 
     }
 }
 
-/// The first few of many.
+/// The first few of many, for a message.
 fn some(all: &[String]) -> String {
     let more = all.len().saturating_sub(NAMED);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };

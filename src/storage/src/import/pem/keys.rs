@@ -1,4 +1,4 @@
-//! Keys by their public halves.
+//! Private keys by their public halves.
 
 use super::blocks::{Certificate, Key};
 use std::collections::HashMap;

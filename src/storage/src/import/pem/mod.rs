@@ -1,8 +1,8 @@
-//! Chains and keys in PEM that no tool's layout orders: bundles of both, as HAProxy has them; a chain in one file and its
-//! key in another; directories of such.
+//! Chains and keys in PEM that no tool's layout orders: bundles of both, as HAProxy has them; a chain in one file and
+//! its key in another; directories of such.
 //!
-//! Promises: a key is known by its certificate, whatever the files are called; a chain is put in order, and completed by
-//! what lies beside it. What has no partner is named.
+//! Promises: a key is matched to its certificate, whatever the files are called; a chain is put in order, and completed
+//! from the files next to it. Every file without a partner is named.
 
 mod beside;
 mod blocks;
@@ -20,12 +20,12 @@ use base::shell_word::quoted;
 use keys::Keys;
 use pki::secret::Secret;
 
-/// The longest chain that is put together.
+/// Length of the longest chain that is assembled.
 const MAX_CHAIN: usize = 10;
-/// The most certificates of one file that have their key there: a bundle has one or two, of different keys.
+/// The most certificates of one file with their keys in it: a bundle has one or two, with different keys.
 const MAX_LEAVES: usize = 100;
 
-/// Takes what is in a file, with the key of another one where that is named.
+/// Reads a file, with the key in another file where that is named.
 ///
 /// # Errors
 /// When the key's file can't be read.
@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path, content: &Content, key: Option<&Path>) -> Result
     Ok(found)
 }
 
-/// Takes the key of the file that was named for it, and no other one.
+/// Takes only the key of the file named by the user.
 fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) {
     let named = Blocks::of(text);
     blocks.keys = named.keys;
@@ -65,7 +65,7 @@ fn take_named(blocks: &mut Blocks, path: &Path, text: &[u8], found: &mut Found) 
     }
 }
 
-/// Takes each certificate of a file whose key there is. `beside` finds what may have issued one, in other files.
+/// Takes each certificate of a file whose key is known. `beside` finds possible issuers in other files.
 fn take<'a>(
     place: &str,
     blocks: &'a Blocks,
@@ -75,7 +75,7 @@ fn take<'a>(
 ) {
     let mut seen: Vec<&Certificate> = Vec::new();
     for leaf in &blocks.certificates {
-        // One that stands there twice is one.
+        // A repeated certificate counts once.
         let Some(key) = keys.of_certificate(leaf).filter(|_| !seen.contains(&leaf)) else { continue };
         if seen.len() >= MAX_LEAVES {
             found.leave_out(place.to_owned(), format!("it has more than {MAX_LEAVES} certificates of its keys"));
@@ -94,8 +94,8 @@ fn take<'a>(
     }
 }
 
-/// A chain in its order: the leaf, and each one's issuer as far as there is one. Where nothing fits, it is the file as it
-/// is, so that whoever judges it can say what is wrong.
+/// Assembles a chain: the leaf, and the issuer of each certificate as far as it is found. Without any issuer the chain
+/// is the file as it is, so that the check of the chain can say what is wrong.
 fn chain<'a>(
     leaf: &'a Certificate,
     own: &'a [Certificate],
@@ -116,7 +116,7 @@ fn chain<'a>(
     }
 }
 
-/// Why a file gives no pair.
+/// Reason why a file gives no pair.
 fn lacking(path: &Path, blocks: &Blocks, has_named: bool) -> String {
     if !blocks.oddities.is_empty() {
         return blocks.oddities.join("; ").replace("FILE", &quoted(&path.display().to_string()));

@@ -1,4 +1,4 @@
-//! What the tools themselves have written (`fixtures/README.md`), by each name that was ordered.
+//! Files that the tools themselves have written (`fixtures/README.md`): every name ordered is imported.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn text(name: &str) -> String {
     fs::read_to_string(fixture(name)).unwrap()
 }
 
-/// The names of what was imported, those of each certificate in a line.
+/// The names of the imported certificates, one certificate a line.
 fn names(report: &Report) -> Vec<String> {
     let imported = report.certificates.iter().filter(|line| line.outcome == Outcome::Imported);
     imported.map(|line| line.names.join(" ")).collect()

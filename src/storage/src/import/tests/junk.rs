@@ -1,11 +1,11 @@
-//! Whatever lies there, nothing panics, and nothing of it is stored.
+//! Arbitrary content: nothing panics, and nothing of it is stored.
 
 use proptest::prelude::*;
 
 use super::{Options, Scene, clock};
 use crate::import::import;
 
-/// Bytes that begin like something that is taken.
+/// Bytes that begin like a known format.
 fn junk() -> impl Strategy<Value = Vec<u8>> {
     let starts: Vec<&[u8]> = vec![
         b"",

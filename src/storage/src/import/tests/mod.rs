@@ -1,4 +1,4 @@
-//! Whole imports, each of them twice.
+//! Whole imports, each run twice.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,7 +37,7 @@ struct Pem {
     key: String,
 }
 
-/// One that is valid for so many days from [`NOW`] on; it has ended when they are negative.
+/// A certificate valid for this many days from [`NOW`] on; expired if negative.
 fn pem(names: &[&str], days: i64) -> Pem {
     let key = KeyPair::generate().unwrap();
     Pem { chain: params(names, days).self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
@@ -50,7 +50,7 @@ fn params(names: &[&str], days: i64) -> CertificateParams {
     params
 }
 
-/// A source, and a storage beside it.
+/// A source and a storage.
 struct Scene(TempDir);
 
 impl Scene {
@@ -101,7 +101,7 @@ impl Scene {
         self.import_with(&self.options(resolver))
     }
 
-    /// The same, of a source that lies elsewhere.
+    /// The same with a source at another path.
     fn import_from(&self, path: &Path) -> Report {
         self.import_with(&Options { path: path.to_owned(), ..self.options(Some("le")) })
     }
@@ -121,7 +121,7 @@ impl Scene {
         report
     }
 
-    /// Why nothing at all is imported.
+    /// The error of an import.
     fn refused(&self) -> String {
         match import(&self.options(Some("le")), &clock()) {
             Ok(report) => report.error.clone().unwrap_or_else(|| panic!("{report}")),
@@ -134,7 +134,7 @@ impl Scene {
     }
 }
 
-/// Everything that lies there: paths, modes, times and content.
+/// All files: paths, modes, times and content.
 fn hash(path: &Path) -> Vec<(PathBuf, u32, i64, Vec<u8>)> {
     let metadata = fs::symlink_metadata(path).unwrap();
     let content = if metadata.is_file() { fs::read(path).unwrap() } else { Vec::new() };
@@ -151,7 +151,7 @@ fn count(report: &Report, outcome: Outcome) -> usize {
     report.certificates.iter().filter(|line| line.outcome == outcome).count()
 }
 
-/// Why the certificate at this place is left out.
+/// The reason why the certificate at this place is left out.
 fn reason<'a>(report: &'a Report, place: &str) -> &'a str {
     let line = report.certificates.iter().find(|line| line.place == place).unwrap();
     assert_eq!(line.outcome, Outcome::LeftOut, "{report}");

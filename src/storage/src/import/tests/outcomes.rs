@@ -1,4 +1,4 @@
-//! What becomes of it, whoever made it.
+//! Outcomes of certificates, from every tool.
 
 use std::fs;
 
@@ -61,7 +61,7 @@ fn a_certificate_of_a_staging_ca_never_takes_the_place_of_a_trusted_one() {
     assert_eq!(count(&scene.import(None), Outcome::LeftOut), 1);
 }
 
-/// F2, F9: of a CA that signs with a key of 521 bits; and one that the CA left the names out of.
+/// F2, F9: a certificate of a CA that signs with a P-521 key; and one from which the CA omitted the names.
 #[test]
 fn the_signatures_of_all_cas_are_known_and_a_common_name_is_no_name() {
     let scene = Scene::new();
@@ -83,7 +83,7 @@ fn the_signatures_of_all_cas_are_known_and_a_common_name_is_no_name() {
     assert!(why.contains("subject alternative names"), "{why}");
 }
 
-/// One for `a.example` whose issuer, itself, has this name.
+/// A self-signed certificate for `a.example` whose issuer has this name.
 fn issued(common_name: &str, days: i64) -> Pem {
     let key = KeyPair::generate().unwrap();
     let mut params = params(&["a.example"], days);

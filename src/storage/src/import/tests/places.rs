@@ -1,4 +1,4 @@
-//! Whose a directory is, and where in what the user named it lies.
+//! Recognition of directories: the kind, and the path in the directory that the user named.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Kind, Options, Outcome, Scene, clock, count, entry, pem};
 use crate::import::import;
 
-/// B2: the directories that were taken for lego's, and others' that have a part of its layout.
+/// B2: directories of other tools that have a part of lego's layout.
 #[test]
 fn nothing_is_taken_for_legos_that_is_another_tools() {
     for (files, expected) in [
@@ -115,7 +115,7 @@ fn a_part_of_a_tools_directory_is_taken_alone() {
     assert!(why.contains("--key goes with a chain's file"), "{why}");
 }
 
-/// The storage is not its own source, also when it is called like Traefik's.
+/// The storage is never its own source, also when it is called like Traefik's.
 #[test]
 fn the_storage_is_not_found_in_a_directory() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! What users bring that no tool of the fixtures has written: copies, older versions, files of other systems.
+//! Sources that no tool of the fixtures has written: copies, older versions, files of other systems.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ use crate::import::import;
 
 const CERTBOT: [&str; 2] = ["fullchain.pem", "privkey.pem"];
 
-/// B1, by the tool's own word on the CA: the issuer's name says nothing.
+/// B1: decided by the tool's own record of the CA; the issuer's name says nothing.
 #[test]
 fn a_certificate_of_a_test_system_is_left_out_unless_it_is_asked_for_and_never_displaces_a_trusted_one() {
     let (trusted, test) = (pem(&["a.example"], 20), pem(&["a.example"], 80));
@@ -125,7 +125,7 @@ fn a_copy_of_certbots_without_its_links_is_read_from_the_archive() {
         report.certificates[0].place.clone()
     };
     assert_eq!(taken(&scene.import(Some("le"))), "archive/a/fullchain10.pem");
-    // Absolute links lead to where the copy is from.
+    // Absolute links lead to the original of the copy.
     fs::create_dir_all(scene.source().join("live/a")).unwrap();
     for file in CERTBOT {
         symlink(format!("/nowhere/archive/a/{file}"), scene.source().join("live/a").join(file)).unwrap();
@@ -158,7 +158,7 @@ fn caddys_old_layout_is_read() {
     assert_eq!((count(&report, Outcome::Imported), report.certificates.len()), (1, 1), "{report}");
 }
 
-/// A CA of one's own, its chain in another file and in the wrong order.
+/// The chain of a private CA, in another file and in the wrong order.
 #[test]
 fn a_chain_is_put_in_order_and_completed_from_beside() {
     let issuer = |name: &str, by: Option<&CertifiedIssuer<'static, KeyPair>>| {
@@ -246,7 +246,7 @@ fn resources_whose_key_is_elsewhere_are_told() {
     assert!(import(&scene.options(Some("le")), &clock()).unwrap().to_string().contains("template of Helm's"));
 }
 
-/// As of acme.sh's default CA, ZeroSSL: a resolver that is bound to the same external account uses it.
+/// As with acme.sh's default CA, ZeroSSL: a resolver bound to the same external account uses the account.
 #[test]
 fn an_account_of_acme_sh_keeps_the_external_account_that_it_is_bound_to() {
     let scene = Scene::new();

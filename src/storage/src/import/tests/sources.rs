@@ -1,4 +1,4 @@
-//! What each tool's files give.
+//! The certificates and accounts of each tool's files.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -176,7 +176,7 @@ fn legos_certificates_and_accounts_come() {
     account("ca_2/a@b.example/EC384", "a@b.example.key", p384, "https://ca.example:2/1");
     let report = scene.import(Some("le"));
     assert!(reason(&report, "certificates/csr.example.crt").contains("no key beside it"));
-    // Its issuer is not the leaf's: this one is self-signed.
+    // The issuer is not the leaf's: this one is self-signed.
     assert!(reason(&report, "certificates/_.a.example.crt").contains("certificate 1 of the chain"));
     let outcomes: Vec<_> = report.accounts.iter().map(|line| line.outcome).collect();
     assert_eq!(outcomes, [Outcome::Imported, Outcome::LeftOut], "{report}");

@@ -6,12 +6,12 @@ const SMALL_JUMP: i64 = 60;
 
 /// A time until when a CA is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hold {
+pub(crate) struct Cooldown {
     noted: i64,
     until: i64,
 }
 
-impl Hold {
+impl Cooldown {
     /// Nothing is held.
     pub(crate) const NONE: Self = Self { noted: i64::MIN, until: i64::MIN };
 
@@ -38,14 +38,14 @@ mod tests {
 
     #[test]
     fn it_lasts_for_as_long_as_was_said() {
-        let hold = Hold::new(NOW + WEEK, NOW);
-        assert_eq!([NOW - 60, NOW, NOW + WEEK].map(|now| hold.until(now)), [NOW + WEEK; 3]);
-        assert_eq!(Hold::NONE.until(NOW), i64::MIN);
+        let cooldown = Cooldown::new(NOW + WEEK, NOW);
+        assert_eq!([NOW - 60, NOW, NOW + WEEK].map(|now| cooldown.until(now)), [NOW + WEEK; 3]);
+        assert_eq!(Cooldown::NONE.until(NOW), i64::MIN);
     }
 
     #[test]
     fn it_says_nothing_to_a_clock_that_was_set_back() {
-        let hold = Hold::new(NOW + 60, NOW);
-        assert_eq!([NOW - 61, NOW - 10 * 31_557_600, i64::MIN].map(|now| hold.until(now)), [i64::MIN; 3]);
+        let cooldown = Cooldown::new(NOW + 60, NOW);
+        assert_eq!([NOW - 61, NOW - 10 * 31_557_600, i64::MIN].map(|now| cooldown.until(now)), [i64::MIN; 3]);
     }
 }

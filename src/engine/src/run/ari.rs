@@ -5,10 +5,10 @@ use std::time::Duration;
 use acme::renewal_info::{self, RenewalInfo};
 use acme::{Class, Error, Host};
 
+use super::attempt_error::AttemptError;
 use super::session::Session;
-use super::trouble::Trouble;
+use crate::jitter::{WHOLE, share};
 use crate::schedule::makes_sense;
-use crate::spread::{WHOLE, share};
 use crate::vault::Vault;
 use protocol::{CertificateId, Renewal, StoredCertificate, Suggestion};
 
@@ -22,22 +22,22 @@ const LONGEST_SPREAD: i64 = 6 * 60 * 60;
 
 /// When the CA is asked again that tells nothing of renewals, or could not be asked and did not ask for longer, in
 /// seconds.
-const WITHOUT_ANSWERS: i64 = 24 * 60 * 60;
-const AFTER_TROUBLE: i64 = 60 * 60;
+const UNSUPPORTED_WAIT: i64 = 24 * 60 * 60;
+const FAILED_WAIT: i64 = 60 * 60;
 
 /// What a CA says of a certificate's renewal.
-pub(super) enum Told {
+pub(super) enum AriAnswer {
     /// It tells no such thing of any certificate.
-    Nothing,
+    Unsupported,
     /// It says nothing of use: it does not know the certificate, say.
-    NoSense { why: String },
+    Unusable { why: String },
     /// It could not be asked; how long it wants to be left alone, if it said so.
-    NotNow { why: String, asked: Option<Duration> },
+    Failed { why: String, asked: Option<Duration> },
     /// A window.
     Window(RenewalInfo),
 }
 
-impl Told {
+impl AriAnswer {
     /// What it says of this certificate: a window that makes no sense for it is nothing of use.
     pub(super) fn about(self, certificate: &StoredCertificate) -> Self {
         match &self {
@@ -48,7 +48,7 @@ impl Told {
                 }
                 let (from, to) = (certificate.not_before, certificate.not_after);
                 let why = format!("its window from {start} to {end} says nothing of a life from {from} to {to}");
-                Self::NoSense { why }
+                Self::Unusable { why }
             }
             _ => self,
         }
@@ -56,21 +56,21 @@ impl Told {
 }
 
 /// Asks a certificate's CA.
-pub(super) async fn ask<H: Host, V: Vault>(session: &Session<'_, H, V>, renewal_id: &str) -> Told {
-    let told = async {
+pub(super) async fn ask<H: Host, V: Vault>(session: &Session<'_, H, V>, renewal_id: &str) -> AriAnswer {
+    let answer = async {
         let ca = session.ca().await?;
         Ok(renewal_info::ask(session.host, &ca, &session.options(), renewal_id).await?)
     };
-    match told.await {
-        Ok(Some(info)) => Told::Window(info),
-        Ok(None) => Told::Nothing,
-        Err(trouble @ Trouble::Acme(Error::BadAnswer { .. } | Error::ForeignUrl { .. })) => {
-            Told::NoSense { why: trouble.to_string() }
+    match answer.await {
+        Ok(Some(info)) => AriAnswer::Window(info),
+        Ok(None) => AriAnswer::Unsupported,
+        Err(error @ AttemptError::Acme(Error::BadAnswer { .. } | Error::ForeignUrl { .. })) => {
+            AriAnswer::Unusable { why: error.to_string() }
         }
-        Err(trouble) => match trouble.class() {
-            Class::Permanent => Told::NoSense { why: trouble.to_string() },
-            Class::RateLimited(asked) | Class::Transient(asked) => Told::NotNow { why: trouble.to_string(), asked },
-            Class::Validation => Told::NotNow { why: trouble.to_string(), asked: None },
+        Err(error) => match error.class() {
+            Class::Permanent => AriAnswer::Unusable { why: error.to_string() },
+            Class::RateLimited(asked) | Class::Transient(asked) => AriAnswer::Failed { why: error.to_string(), asked },
+            Class::Validation => AriAnswer::Failed { why: error.to_string(), asked: None },
         },
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn first_at(now: i64, count: usize) -> impl Fn(&str) -> i64 {
 /// When to ask again; none, where the CA was never asked, or by a clock that has been set back since.
 pub(super) fn next_at(renewal: &Renewal, now: i64) -> Option<i64> {
     // Whole seconds are kept, and no wait became shorter by that.
-    Some(renewal.ask_at).filter(|at| *at > 0 && *at <= now.saturating_add(WITHOUT_ANSWERS).saturating_add(1))
+    Some(renewal.ask_at).filter(|at| *at > 0 && *at <= now.saturating_add(UNSUPPORTED_WAIT).saturating_add(1))
 }
 
 /// What is known of a certificate's renewal after an answer. `before` is what was known; `random` chooses the moment in
@@ -96,22 +96,22 @@ pub(super) fn renewal(
     id: &CertificateId,
     serial: &str,
     before: Option<&Renewal>,
-    told: &Told,
+    answer: &AriAnswer,
     now: i64,
     random: u64,
 ) -> Renewal {
     let known = before.and_then(|before| before.suggestion.as_ref());
-    let (suggestion, wait) = match told {
-        Told::Window(info) => {
+    let (suggestion, wait) = match answer {
+        AriAnswer::Window(info) => {
             let wait = i64::try_from(info.ask_again_in.as_secs()).unwrap_or(i64::MAX);
             (Some(suggestion(info, known, random)), wait)
         }
-        Told::Nothing => (None, WITHOUT_ANSWERS),
-        Told::NoSense { .. } => (None, i64::try_from(renewal_info::USUAL.as_secs()).unwrap_or(i64::MAX)),
+        AriAnswer::Unsupported => (None, UNSUPPORTED_WAIT),
+        AriAnswer::Unusable { .. } => (None, i64::try_from(renewal_info::USUAL.as_secs()).unwrap_or(i64::MAX)),
         // What it said before still stands.
-        Told::NotNow { asked, .. } => {
+        AriAnswer::Failed { asked, .. } => {
             let asked = asked.map_or(0, |asked| i64::try_from(asked.as_secs()).unwrap_or(i64::MAX));
-            (known.cloned(), asked.clamp(AFTER_TROUBLE, WITHOUT_ANSWERS))
+            (known.cloned(), asked.clamp(FAILED_WAIT, UNSUPPORTED_WAIT))
         }
     };
     Renewal {

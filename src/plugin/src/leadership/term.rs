@@ -11,9 +11,9 @@ use protocol::Lease;
 
 use crate::ca::Ca;
 use crate::challenges;
+use crate::context::Context;
 use crate::sidecar::vault::SidecarVault;
 use crate::sidecar::{AskError, SIDECAR_TTL, Sidecar};
-use crate::world::World;
 
 /// How often the sidecar's lease is renewed, unless it is so short that a third of it is less.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -36,43 +36,43 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Runs the engine until the lease is lost. Then the engine is dropped wherever it stands: all it has begun is stored,
 /// and whoever leads next goes on with it.
-pub(super) async fn reign(world: &Rc<World>, sidecar: &Rc<Sidecar>, lease: &Lease) {
-    match world.config.wants.len() {
+pub(super) async fn serve(context: &Rc<Context>, sidecar: &Rc<Sidecar>, lease: &Lease) {
+    match context.config.wants.len() {
         // Others say what they want, or nobody does.
         0 => log::info!("the engine runs in this instance"),
         1 => log::info!("the engine runs in this instance (1 certificate wanted)"),
         several => log::info!("the engine runs in this instance ({several} certificates wanted)"),
     }
-    if let Err(status) = challenges::prune(&world.shared, world.now_seconds()) {
+    if let Err(status) = challenges::prune(&context.shared, context.now_seconds()) {
         log::warn!("old challenges can't be removed from shared data: {status}");
     }
-    world.herald.engine_active(true);
+    context.event_log.engine_active(true);
     let wants = WantsFeed::default();
-    let work = pin!(join(drive(world, sidecar, &wants), feed(world, sidecar, &wants)));
-    select(pin!(heartbeat(world, sidecar, lease, &wants)), work).await;
+    let work = pin!(join(drive(context, sidecar, &wants), feed(context, sidecar, &wants)));
+    select(pin!(heartbeat(context, sidecar, lease, &wants)), work).await;
     // Not when this is dropped: then another instance of this Envoy leads, and its metrics are these.
-    world.herald.engine_active(false);
+    context.event_log.engine_active(false);
     log::info!("the engine has stopped: the lease is lost");
 }
 
 /// Keeps the sidecar's lease until it is lost. One that comes under another fence was lost for a moment, unnoticed:
 /// somebody else may have led meanwhile.
-async fn heartbeat(world: &World, sidecar: &Sidecar, lease: &Lease, wants: &WantsFeed) {
+async fn heartbeat(context: &Context, sidecar: &Sidecar, lease: &Lease, wants: &WantsFeed) {
     let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-    let mut last = world.clock.steady();
+    let mut last = context.clock.steady();
     let mut pause = beat(lease);
     let mut fence = lease.fence;
     loop {
-        world.timers.sleep(pause).await;
+        context.timers.sleep(pause).await;
         pause = match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
-                last = world.clock.steady();
+                last = context.clock.steady();
                 if std::mem::replace(&mut fence, lease.fence) != lease.fence {
                     wants.distrust();
                 }
                 beat(&lease)
             }
-            Err(AskError::Away(_)) if world.clock.steady().saturating_sub(last) < patience => HEARTBEAT_RETRY,
+            Err(AskError::Away(_)) if context.clock.steady().saturating_sub(last) < patience => HEARTBEAT_RETRY,
             _ => return,
         };
     }
@@ -84,25 +84,25 @@ fn beat(lease: &Lease) -> Duration {
 }
 
 /// Runs the engine, and starts it again whenever it gives up.
-async fn drive(world: &Rc<World>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
-    let host = Ca::new(Rc::clone(world));
-    let vault = SidecarVault::new(Rc::clone(world), Rc::clone(sidecar));
+async fn drive(context: &Rc<Context>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
+    let host = Ca::new(Rc::clone(context));
+    let vault = SidecarVault::new(Rc::clone(context), Rc::clone(sidecar));
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
-        let start = world.clock.steady();
-        let error = engine::run(&world.config, &host, &vault, wants, &world.herald).await;
-        let ran = Duration::from_millis(world.clock.steady().saturating_sub(start));
+        let start = context.clock.steady();
+        let error = engine::run(&context.config, &host, &vault, wants, &context.event_log).await;
+        let ran = Duration::from_millis(context.clock.steady().saturating_sub(start));
         if ran > LONGEST_PAUSE {
             backoff.reset();
         }
         let pause = backoff.next_wait();
         log::warn!("the engine gave up and starts again in {} s: {error}", pause.as_secs());
-        world.timers.sleep(pause).await;
+        context.timers.sleep(pause).await;
     }
 }
 
 /// Tells the engine what others want, whenever that changes.
-async fn feed(world: &World, sidecar: &Sidecar, wants: &WantsFeed) {
+async fn feed(context: &Context, sidecar: &Sidecar, wants: &WantsFeed) {
     let mut revision = 0;
     loop {
         match sidecar.wants(revision).await {
@@ -112,8 +112,8 @@ async fn feed(world: &World, sidecar: &Sidecar, wants: &WantsFeed) {
                 wants.replace(wanted.collect(), news.replace);
             }
             // Nothing new, or a sidecar that does not wait: either way not to be asked at once.
-            Ok(_) => world.timers.sleep(FIRST_PAUSE).await,
-            Err(_) => world.timers.sleep(HEARTBEAT).await,
+            Ok(_) => context.timers.sleep(FIRST_PAUSE).await,
+            Err(_) => context.timers.sleep(HEARTBEAT).await,
         }
     }
 }

@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::lease::{self, Candidate, Record};
-use crate::world::World;
+use crate::context::Context;
 
 /// The key.
 const KEY: &str = "envoy-autocert/lease";
 
 /// The lease as one instance sees it.
 pub(super) struct LocalLease {
-    world: Rc<World>,
+    context: Rc<Context>,
     me: Candidate,
     mine: Cell<Option<Record>>,
     /// The lease found last. Epochs only grow: what is not there, or is older, is no word of ours but of somebody who
@@ -21,14 +21,14 @@ pub(super) struct LocalLease {
 
 impl LocalLease {
     /// Stands for election with a new random name.
-    pub(super) fn new(world: &Rc<World>) -> Self {
-        let me = Candidate { instance: world.random(), fingerprint: world.fingerprint, born: world.born };
-        Self { world: Rc::clone(world), me, mine: Cell::default(), seen: Cell::default() }
+    pub(super) fn new(context: &Rc<Context>) -> Self {
+        let me = Candidate { instance: context.random(), fingerprint: context.fingerprint, born: context.born };
+        Self { context: Rc::clone(context), me, mine: Cell::default(), seen: Cell::default() }
     }
 
     /// Takes the lease if it is free; returns its epoch.
     pub(super) fn take(&self) -> Option<u64> {
-        let now = self.world.clock.shared();
+        let now = self.context.clock.shared();
         let record = self.change(&|current| lease::take(current, self.me, now)).ok()??;
         Some(record.epoch)
     }
@@ -36,7 +36,7 @@ impl LocalLease {
     /// Keeps the lease; false when it is lost.
     pub(super) fn renew(&self) -> bool {
         let Some(mine) = self.mine.get() else { return false };
-        let now = self.world.clock.shared();
+        let now = self.context.clock.shared();
         match self.change(&|current| lease::renew(current, mine, now)) {
             Ok(record) => record.is_some(),
             // Shared data can't be reached: then nobody else can take it either, before it is over.
@@ -56,7 +56,7 @@ impl LocalLease {
         decide: &dyn Fn(Option<Record>) -> Option<Record>,
     ) -> Result<Option<Record>, crate::proxy::Status> {
         let mut decided = None;
-        self.world.shared.update(KEY, |value| {
+        self.context.shared.update(KEY, |value| {
             let found =
                 Record::read(value).filter(|found| self.seen.get().is_none_or(|seen| found.epoch >= seen.epoch));
             self.seen.set(found.or(self.seen.get()));
@@ -81,15 +81,15 @@ impl Drop for LocalLease {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::tests::context;
     use crate::proxy::ProxyHandle;
     use crate::proxy::fake::FakeProxy;
-    use crate::world::tests::world;
 
     #[test]
     fn of_two_instances_one_gets_it_and_the_other_after_its_end() {
         let fake = Rc::new(FakeProxy::default());
         let proxy: ProxyHandle = fake.clone();
-        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
+        let (first_world, second_world) = (Rc::new(context(&proxy)), Rc::new(context(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
         let epoch = first.take().unwrap();
         assert_eq!(second.take(), None);
@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_released_lease_is_taken_at_once() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
+        let (first_world, second_world) = (Rc::new(context(&proxy)), Rc::new(context(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
         first.take().unwrap();
         first.release();
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_candidate_that_never_held_it_can_neither_renew_nor_release_it() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
+        let (first_world, second_world) = (Rc::new(context(&proxy)), Rc::new(context(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
         first.take().unwrap();
         assert!(!second.renew());
@@ -128,7 +128,7 @@ mod tests {
     fn what_somebody_else_writes_changes_nothing() {
         let fake = Rc::new(FakeProxy::default());
         let proxy: ProxyHandle = fake.clone();
-        let (first_world, second_world) = (Rc::new(world(&proxy)), Rc::new(world(&proxy)));
+        let (first_world, second_world) = (Rc::new(context(&proxy)), Rc::new(context(&proxy)));
         let (first, second) = (LocalLease::new(&first_world), LocalLease::new(&second_world));
         let replayed = || proxy.shared_data(KEY).unwrap().unwrap().0;
         second.take().unwrap();
@@ -155,7 +155,7 @@ mod tests {
     fn garbage_is_replaced_by_whoever_comes_first() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
         proxy.set_shared_data(KEY, b"\xff\0garbage", 0).unwrap();
-        let world = Rc::new(world(&proxy));
-        assert!(LocalLease::new(&world).take().is_some());
+        let context = Rc::new(context(&proxy));
+        assert!(LocalLease::new(&context).take().is_some());
     }
 }

@@ -2,49 +2,49 @@
 
 use std::time::Duration;
 
-use acme::custodian::Failure;
+use acme::delegate::Failure;
 use acme::{ChallengeType, Class, Error};
 
 use crate::vault::VaultError;
 
 /// Why a try failed.
 #[derive(Clone)]
-pub(super) enum Trouble {
+pub(super) enum AttemptError {
     /// The CA, or the way to it.
     Acme(Error),
     /// The answer to a challenge can't be made.
-    Answer { name: String, kind: ChallengeType, why: String },
+    NotPresented { name: String, kind: ChallengeType, why: String },
     /// The CA may not be asked yet, so it was not.
-    Held { until: i64, why: String, whole_account: bool },
+    Postponed { until: i64, why: String, whole_account: bool },
     /// The CA may not be asked any further, in the midst of a try.
-    Limited { wait: Duration, why: String },
+    RateLimited { wait: Duration, why: String },
     /// Somebody else led while it waited, and may have placed an order.
-    Overtaken,
+    LeadershipLost,
     /// The CA's test system could not prove the names.
-    Rehearsal(Box<Trouble>),
+    Rehearsal(Box<AttemptError>),
     /// None of the configured challenges proves this name.
-    Unprovable { name: String },
+    NoUsableChallenge { name: String },
     /// Responders run, but none at this entry point, only at these.
-    Unserved { entry_point: String, served: Vec<String> },
+    NoResponder { entry_point: String, served: Vec<String> },
     /// The vault refused something.
     Vault(String),
     /// The vault is away.
     VaultGone(VaultError),
 }
 
-impl Trouble {
+impl AttemptError {
     /// What it means for the next try.
     pub(super) fn class(&self) -> Class {
         match self {
             Self::Acme(error) => error.class(),
-            Self::Limited { wait, .. } => Class::RateLimited(Some(*wait)),
-            Self::Rehearsal(trouble) => trouble.class(),
-            Self::Unprovable { .. } => Class::Permanent,
+            Self::RateLimited { wait, .. } => Class::RateLimited(Some(*wait)),
+            Self::Rehearsal(error) => error.class(),
+            Self::NoUsableChallenge { .. } => Class::Permanent,
             // Looking again costs the CA nothing, and a listener or a record may come any time.
-            Self::Answer { .. }
-            | Self::Held { .. }
-            | Self::Overtaken
-            | Self::Unserved { .. }
+            Self::NotPresented { .. }
+            | Self::Postponed { .. }
+            | Self::LeadershipLost
+            | Self::NoResponder { .. }
             | Self::Vault(_)
             | Self::VaultGone(_) => Class::Transient(None),
         }
@@ -53,8 +53,8 @@ impl Trouble {
     /// Its class for metrics.
     pub(super) fn label(&self) -> &'static str {
         match self {
-            Self::Answer { .. } => "challenge",
-            Self::Overtaken | Self::Vault(_) | Self::VaultGone(_) => "sidecar",
+            Self::NotPresented { .. } => "challenge",
+            Self::LeadershipLost | Self::Vault(_) | Self::VaultGone(_) => "sidecar",
             _ => self.class().as_str(),
         }
     }
@@ -65,13 +65,13 @@ impl Trouble {
             Self::Acme(error) => error.ends_order(),
             // A refusal is about this order: its chain does not fit, say. Another order may do better.
             Self::Vault(_) => true,
-            Self::Answer { .. }
-            | Self::Held { .. }
-            | Self::Limited { .. }
-            | Self::Overtaken
+            Self::NotPresented { .. }
+            | Self::Postponed { .. }
+            | Self::RateLimited { .. }
+            | Self::LeadershipLost
             | Self::Rehearsal(_)
-            | Self::Unprovable { .. }
-            | Self::Unserved { .. }
+            | Self::NoUsableChallenge { .. }
+            | Self::NoResponder { .. }
             | Self::VaultGone(_) => false,
         }
     }
@@ -90,24 +90,24 @@ impl Trouble {
         let is_of_ca = |error: &Error| {
             matches!(error, Error::OrderInvalid { .. } | Error::NotValidated { .. } | Error::NoChallenge { .. })
         };
-        matches!(self, Self::Acme(error) if is_of_ca(error)) || matches!(self, Self::Answer { .. })
+        matches!(self, Self::Acme(error) if is_of_ca(error)) || matches!(self, Self::NotPresented { .. })
     }
 }
 
-impl std::fmt::Display for Trouble {
+impl std::fmt::Display for AttemptError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Acme(error) => write!(f, "{error}"),
-            Self::Answer { name, kind, why } => write!(f, "{name}: no answer to {kind}: {}", acme::one_line(why)),
-            Self::Held { why, .. } | Self::Limited { why, .. } => f.write_str(&acme::one_line(why)),
-            Self::Overtaken => f.write_str("another Envoy's engine led meanwhile"),
-            Self::Rehearsal(trouble) => write!(f, "in a trial with the CA's test system: {trouble}"),
-            Self::Unprovable { name } => write!(
+            Self::NotPresented { name, kind, why } => write!(f, "{name}: no answer to {kind}: {}", acme::one_line(why)),
+            Self::Postponed { why, .. } | Self::RateLimited { why, .. } => f.write_str(&acme::one_line(why)),
+            Self::LeadershipLost => f.write_str("another Envoy's engine led meanwhile"),
+            Self::Rehearsal(error) => write!(f, "in a trial with the CA's test system: {error}"),
+            Self::NoUsableChallenge { name } => write!(
                 f,
                 "{name}: none of the resolver's challenges proves it: a wildcard needs dnsChallenge, an address \
                  httpChallenge or tlsChallenge"
             ),
-            Self::Unserved { entry_point, served } => {
+            Self::NoResponder { entry_point, served } => {
                 let (entry_point, served) = (acme::one_line(entry_point), acme::one_line(&served.join(", ")));
                 write!(
                     f,
@@ -121,13 +121,13 @@ impl std::fmt::Display for Trouble {
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         Self::Acme(error)
     }
 }
 
-impl From<VaultError> for Trouble {
+impl From<VaultError> for AttemptError {
     fn from(error: VaultError) -> Self {
         match error {
             VaultError::Refused(why) => Self::Vault(why),
@@ -136,11 +136,11 @@ impl From<VaultError> for Trouble {
     }
 }
 
-impl From<Failure<Trouble>> for Trouble {
+impl From<Failure<AttemptError>> for AttemptError {
     fn from(failure: Failure<Self>) -> Self {
         match failure {
             Failure::Acme(error) => error.into(),
-            Failure::Custodian(trouble) => trouble,
+            Failure::Delegate(error) => error,
         }
     }
 }

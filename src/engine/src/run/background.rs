@@ -2,14 +2,14 @@
 
 use acme::Host;
 
-use super::asks::{Told, ask};
+use super::ari::{AriAnswer, ask};
 use super::session::Session;
 use super::unsaved::Unsaved;
 use crate::vault::{Vault, VaultError};
 use protocol::State;
 
 /// A thing to be done.
-pub(super) enum Chore<'c, 'a, H, V> {
+pub(super) enum BackgroundTask<'c, 'a, H, V> {
     /// Ask the CA of the certificate whose record stands at this place.
     Ask { session: &'c Session<'a, H, V>, place: usize, serial: String, renewal_id: String },
     /// Read again what is stored.
@@ -19,20 +19,20 @@ pub(super) enum Chore<'c, 'a, H, V> {
 }
 
 /// What came of it.
-pub(super) enum Done {
+pub(super) enum BackgroundDone {
     Read(Result<State, VaultError>),
     Saved(Result<(), VaultError>),
-    Told { place: usize, serial: String, told: Told },
+    Answered { place: usize, serial: String, answer: AriAnswer },
 }
 
 /// Does it.
-pub(super) async fn carry_out<H: Host, V: Vault>(chore: Chore<'_, '_, H, V>) -> Done {
-    match chore {
-        Chore::Ask { session, place, serial, renewal_id } => {
-            Done::Told { place, serial, told: ask(session, &renewal_id).await }
+pub(super) async fn perform<H: Host, V: Vault>(task: BackgroundTask<'_, '_, H, V>) -> BackgroundDone {
+    match task {
+        BackgroundTask::Ask { session, place, serial, renewal_id } => {
+            BackgroundDone::Answered { place, serial, answer: ask(session, &renewal_id).await }
         }
-        Chore::Read { vault } => Done::Read(vault.state().await),
-        Chore::Save { vault, unsaved } => Done::Saved(save(vault, unsaved).await),
+        BackgroundTask::Read { vault } => BackgroundDone::Read(vault.state().await),
+        BackgroundTask::Save { vault, unsaved } => BackgroundDone::Saved(save(vault, unsaved).await),
     }
 }
 

@@ -9,8 +9,7 @@ use std::time::Duration;
 use acme::Class;
 
 use config::{CaTrust, Config, DnsChallenge, Propagation, Resolver};
-use protocol::State;
-use protocol::fnv;
+use protocol::{State, fnv};
 
 /// No UTF-8 text has this byte, so it ends a text.
 const END: [u8; 1] = [0xff];

@@ -7,13 +7,13 @@ use config::Config;
 use crate::callouts::Callouts;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
-use crate::observer::Herald;
+use crate::observer::EventLog;
 use crate::proxy::ProxyHandle;
 use crate::shared::Shared;
 use crate::timers::Timers;
 
 /// The host, and what we keep beside it for one root context.
-pub(crate) struct World {
+pub(crate) struct Context {
     /// The host.
     pub(crate) proxy: ProxyHandle,
     /// Data that its instances share.
@@ -27,7 +27,7 @@ pub(crate) struct World {
     /// Metrics of this instance.
     pub(crate) metrics: Rc<Metrics>,
     /// Tells what happens.
-    pub(crate) herald: Herald,
+    pub(crate) event_log: EventLog,
     /// The root context's configuration.
     pub(crate) config: Config,
     /// The configuration's hash.
@@ -36,8 +36,8 @@ pub(crate) struct World {
     pub(crate) born: u64,
 }
 
-impl World {
-    /// A world that begins now.
+impl Context {
+    /// A context that begins now.
     pub(crate) fn new(proxy: ProxyHandle, config: Config, fingerprint: u64) -> Self {
         let clock = Clock::new(Rc::clone(&proxy));
         let timers = Rc::new(Timers::default());
@@ -45,7 +45,7 @@ impl World {
         let metrics = Rc::new(Metrics::new(Rc::clone(&proxy)));
         Self {
             callouts: Callouts::new(Rc::clone(&proxy), Rc::clone(&timers)),
-            herald: Herald::new(Rc::clone(&proxy), Rc::clone(&metrics)),
+            event_log: EventLog::new(Rc::clone(&proxy), Rc::clone(&metrics)),
             born: clock.shared(),
             shared: Shared::new(Rc::clone(&proxy), &config.sidecar_tokens),
             proxy,
@@ -90,8 +90,8 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A world with nothing to do.
-    pub(crate) fn world(proxy: &ProxyHandle) -> World {
+    /// A context with nothing to do.
+    pub(crate) fn context(proxy: &ProxyHandle) -> Context {
         let config = Config {
             resolvers: Vec::new(),
             wants: Vec::new(),
@@ -104,6 +104,6 @@ pub(crate) mod tests {
             engine: EngineOptions::default(),
             warnings: Vec::new(),
         };
-        World::new(Rc::clone(proxy), config, 1)
+        Context::new(Rc::clone(proxy), config, 1)
     }
 }

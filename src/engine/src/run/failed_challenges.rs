@@ -3,19 +3,19 @@
 
 use std::cell::RefCell;
 
-use acme::{ChallengeType, Way};
+use acme::{ChallengeChoice, ChallengeType};
 
 use protocol::{FailedChallenge, State};
 
 /// What has failed so far, for all names that a resolver proves. Remembered as long as the engine runs; the orders and
 /// failed tries that are stored tell the next one.
 #[derive(Default)]
-pub(super) struct Failures {
+pub(super) struct FailedChallenges {
     /// Sorted by name; of a name, the latest failure last.
     by_name: RefCell<Vec<(String, Vec<ChallengeType>)>>,
 }
 
-impl Failures {
+impl FailedChallenges {
     /// What is stored of a resolver's orders and tries.
     pub(super) fn of(resolver: &str, state: &State) -> Self {
         let failures = Self::default();
@@ -47,15 +47,15 @@ impl Failures {
 
     /// What has failed for these names.
     pub(super) fn of_names(&self, names: &[String]) -> Vec<FailedChallenge> {
-        let mut ways = Vec::new();
+        let mut choices = Vec::new();
         for name in names {
-            ways.extend(
+            choices.extend(
                 self.of_name(name)
                     .into_iter()
                     .map(|kind| FailedChallenge { name: name.clone(), challenge: kind.as_str().to_owned() }),
             );
         }
-        ways
+        choices
     }
 
     fn of_name(&self, name: &str) -> Vec<ChallengeType> {
@@ -65,18 +65,19 @@ impl Failures {
     }
 
     /// The way to go of these, which are in the order of preference.
-    pub(super) fn next(&self, name: &str, ways: &[Way]) -> Option<Way> {
+    pub(super) fn next(&self, name: &str, choices: &[ChallengeChoice]) -> Option<ChallengeChoice> {
         let failed = self.of_name(name);
-        let failed_at =
-            |way: &&Way| failed.iter().position(|kind| *kind == way.kind).map_or(0, |at| at.saturating_add(1));
+        let failed_at = |choice: &&ChallengeChoice| {
+            failed.iter().position(|kind| *kind == choice.kind).map_or(0, |at| at.saturating_add(1))
+        };
         // The first of those with the least: an untried one before all that have failed.
-        ways.iter().min_by_key(failed_at).copied()
+        choices.iter().min_by_key(failed_at).copied()
     }
 
-    /// Whether one of these ways has not failed for the name.
-    pub(super) fn leave_one(&self, name: &str, ways: &[Way]) -> bool {
+    /// Whether one of these choices has not failed for the name.
+    pub(super) fn has_untried(&self, name: &str, choices: &[ChallengeChoice]) -> bool {
         let failed = self.of_name(name);
-        ways.iter().any(|way| !failed.contains(&way.kind))
+        choices.iter().any(|choice| !failed.contains(&choice.kind))
     }
 }
 
@@ -90,34 +91,34 @@ mod tests {
 
     use super::*;
 
-    fn ways() -> Vec<Way> {
-        [TlsAlpn01, Http01, Dns01].into_iter().map(|kind| Way { kind, delay: Duration::ZERO }).collect()
+    fn choices() -> Vec<ChallengeChoice> {
+        [TlsAlpn01, Http01, Dns01].into_iter().map(|kind| ChallengeChoice { kind, delay: Duration::ZERO }).collect()
     }
 
-    fn next(failures: &Failures, name: &str) -> ChallengeType {
-        failures.next(name, &ways()).unwrap().kind
+    fn next(failures: &FailedChallenges, name: &str) -> ChallengeType {
+        failures.next(name, &choices()).unwrap().kind
     }
 
     #[test]
     fn a_way_that_failed_for_a_name_is_not_gone_while_another_is_left() {
-        let failures = Failures::default();
+        let failures = FailedChallenges::default();
         assert_eq!(next(&failures, "a.example"), TlsAlpn01);
         failures.add("a.example", TlsAlpn01);
         assert_eq!(next(&failures, "a.example"), Http01);
         assert_eq!(next(&failures, "b.example"), TlsAlpn01);
         failures.add("a.example", Http01);
         assert_eq!(next(&failures, "a.example"), Dns01);
-        assert!(failures.leave_one("a.example", &ways()));
+        assert!(failures.has_untried("a.example", &choices()));
     }
 
     #[test]
     fn when_all_have_failed_they_are_gone_in_turns() {
-        let failures = Failures::default();
+        let failures = FailedChallenges::default();
         for expected in [TlsAlpn01, Http01, Dns01, TlsAlpn01, Http01, Dns01, TlsAlpn01] {
             assert_eq!(next(&failures, "a.example"), expected);
             failures.add("a.example", expected);
         }
-        assert!(!failures.leave_one("a.example", &ways()));
+        assert!(!failures.has_untried("a.example", &choices()));
         assert_eq!(failures.next("a.example", &[]), None);
     }
 }

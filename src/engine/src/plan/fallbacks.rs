@@ -10,9 +10,9 @@ const LONG_WAIT: i64 = 60 * 60;
 
 /// The resolvers, and those that each one's certificates fall back to.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Chains<'a>(Vec<(&'a str, &'a [String])>);
+pub(crate) struct Fallbacks<'a>(Vec<(&'a str, &'a [String])>);
 
-impl<'a> Chains<'a> {
+impl<'a> Fallbacks<'a> {
     /// As they are configured.
     pub(crate) fn of(resolvers: &'a [Resolver]) -> Self {
         let chain = |resolver: &'a Resolver| (resolver.name.as_str(), resolver.fallback.as_slice());
@@ -25,7 +25,7 @@ impl<'a> Chains<'a> {
     }
 
     /// Those that this one's certificates fall back to, the most preferred first.
-    pub(crate) fn behind(&self, resolver: &str) -> &'a [String] {
+    pub(crate) fn of_resolver(&self, resolver: &str) -> &'a [String] {
         self.0.iter().find(|(name, _)| *name == resolver).map_or(&[], |(_, fallback)| fallback)
     }
 }

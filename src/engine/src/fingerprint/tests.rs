@@ -11,8 +11,7 @@ use super::*;
 use crate::plan::{Plan, plan};
 use crate::schedule::Schedule;
 use config::{CaCluster, DnsPersistChallenge, Eab, HttpChallenge, TlsChallenge, parse};
-use protocol::KeyType;
-use protocol::{Attempt, CertificateId};
+use protocol::{Attempt, CertificateId, KeyType};
 
 const NOW: i64 = 1_800_000_000;
 const HOUR: i64 = 60 * 60;

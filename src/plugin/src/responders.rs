@@ -24,7 +24,7 @@ const MAX_NAME: usize = 256;
 const ENOUGH: u64 = 2;
 
 /// Counts this instance in. Failing to do so only costs the engine a wait.
-pub(crate) fn enter(shared: &Shared, fingerprint: u64, entry_point: Option<&str>) {
+pub(crate) fn register(shared: &Shared, fingerprint: u64, entry_point: Option<&str>) {
     let _ = shared.update(KEY, |value| {
         let mut plugins = plugins(value);
         match plugins.iter_mut().find(|plugin| plugin.fingerprint == fingerprint) {
@@ -37,7 +37,7 @@ pub(crate) fn enter(shared: &Shared, fingerprint: u64, entry_point: Option<&str>
 }
 
 /// Takes this instance out again.
-pub(crate) fn leave(shared: &Shared, fingerprint: u64) {
+pub(crate) fn deregister(shared: &Shared, fingerprint: u64) {
     let _ = shared.update(KEY, |value| {
         let mut plugins = plugins(value);
         let mine = plugins.iter_mut().find(|plugin| plugin.fingerprint == fingerprint)?;
@@ -48,7 +48,7 @@ pub(crate) fn leave(shared: &Shared, fingerprint: u64) {
 }
 
 /// True once a worker's responder has started: any, or one that serves this entry point.
-pub(crate) fn is_open(shared: &Shared, entry_point: Option<&str>) -> bool {
+pub(crate) fn is_running(shared: &Shared, entry_point: Option<&str>) -> bool {
     let serves = |plugin: &Plugin<'_>| match (entry_point, plugin.entry_point) {
         (Some(wanted), Some(served)) => wanted == served,
         _ => true,
@@ -112,44 +112,46 @@ mod tests {
     use crate::proxy::fake::FakeProxy;
 
     #[test]
-    fn it_opens_with_the_second_instance_of_one_plugin() {
+    fn a_responder_runs_with_the_second_instance_of_one_plugin() {
         let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
-        assert!(!is_open(&shared, None));
-        enter(&shared, 1, None);
-        enter(&shared, 2, None);
-        assert!(!is_open(&shared, None));
-        enter(&shared, 1, None);
-        assert!(is_open(&shared, None) && is_open(&shared, Some("web")));
+        assert!(!is_running(&shared, None));
+        register(&shared, 1, None);
+        register(&shared, 2, None);
+        assert!(!is_running(&shared, None));
+        register(&shared, 1, None);
+        assert!(is_running(&shared, None) && is_running(&shared, Some("web")));
     }
 
     #[test]
     fn a_responder_with_an_entry_point_serves_that_one_alone() {
         let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for _ in 0..2 {
-            enter(&shared, 1, Some("internal web"));
-            enter(&shared, 2, Some("a"));
+            register(&shared, 1, Some("internal web"));
+            register(&shared, 2, Some("a"));
         }
-        enter(&shared, 3, Some("web"));
-        assert!(is_open(&shared, None) && is_open(&shared, Some("a")) && is_open(&shared, Some("internal web")));
-        assert!(!is_open(&shared, Some("web")) && !is_open(&shared, Some("internal")));
-        enter(&shared, 4, Some("a"));
-        enter(&shared, 4, Some("a"));
+        register(&shared, 3, Some("web"));
+        assert!(
+            is_running(&shared, None) && is_running(&shared, Some("a")) && is_running(&shared, Some("internal web"))
+        );
+        assert!(!is_running(&shared, Some("web")) && !is_running(&shared, Some("internal")));
+        register(&shared, 4, Some("a"));
+        register(&shared, 4, Some("a"));
         assert_eq!(entry_points(&shared), ["a", "internal web"]);
-        enter(&shared, 3, Some("web"));
-        assert!(is_open(&shared, Some("web")));
+        register(&shared, 3, Some("web"));
+        assert!(is_running(&shared, Some("web")));
     }
 
     #[test]
     fn what_ends_takes_itself_out() {
         let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for _ in 0..2 {
-            enter(&shared, 1, Some("web"));
+            register(&shared, 1, Some("web"));
         }
-        leave(&shared, 1);
-        leave(&shared, 7);
-        assert!(!is_open(&shared, None));
-        leave(&shared, 1);
-        leave(&shared, 1);
+        deregister(&shared, 1);
+        deregister(&shared, 7);
+        assert!(!is_running(&shared, None));
+        deregister(&shared, 1);
+        deregister(&shared, 1);
         assert_eq!(shared.read(KEY), Ok(Some(Vec::new())));
     }
 
@@ -157,9 +159,9 @@ mod tests {
     fn a_name_that_can_not_be_told_serves_any() {
         let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for name in ["a\nb", "", &"x".repeat(257)] {
-            enter(&shared, 1, Some(name));
+            register(&shared, 1, Some(name));
         }
-        assert!(is_open(&shared, Some("web")));
+        assert!(is_running(&shared, Some("web")));
         assert!(entry_points(&shared).is_empty());
     }
 
@@ -168,11 +170,11 @@ mod tests {
         let shared = crate::shared::tests::shared(&Rc::new(FakeProxy::default()));
         for garbage in [&b"\xff garbage\n1 2 3"[..], b"1 x web\n\n \nzz 9 web", b"-1 -1 web"] {
             shared.update(KEY, |_| Some(garbage.to_vec())).unwrap();
-            assert!(!is_open(&shared, None) && entry_points(&shared).is_empty());
-            leave(&shared, 1);
-            enter(&shared, 7, None);
-            enter(&shared, 7, None);
-            assert!(is_open(&shared, None));
+            assert!(!is_running(&shared, None) && entry_points(&shared).is_empty());
+            deregister(&shared, 1);
+            register(&shared, 7, None);
+            register(&shared, 7, None);
+            assert!(is_running(&shared, None));
         }
     }
 }

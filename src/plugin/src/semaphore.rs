@@ -5,26 +5,26 @@ use std::future::poll_fn;
 use std::task::{Poll, Waker};
 
 /// So many may at once.
-pub(crate) struct Places {
+pub(crate) struct Semaphore {
     free: Cell<usize>,
     waiting: RefCell<Vec<Waker>>,
 }
 
 /// A place, until it is dropped.
-pub(crate) struct Place<'a>(&'a Places);
+pub(crate) struct Permit<'a>(&'a Semaphore);
 
-impl Places {
-    /// As many free places as `count`.
+impl Semaphore {
+    /// As many free semaphore as `count`.
     pub(crate) fn new(count: usize) -> Self {
         Self { free: Cell::new(count), waiting: RefCell::default() }
     }
 
     /// Waits for a place.
-    pub(crate) async fn take(&self) -> Place<'_> {
+    pub(crate) async fn acquire(&self) -> Permit<'_> {
         poll_fn(|context| match self.free.get().checked_sub(1) {
             Some(left) => {
                 self.free.set(left);
-                Poll::Ready(Place(self))
+                Poll::Ready(Permit(self))
             }
             None => {
                 self.waiting.borrow_mut().push(context.waker().clone());
@@ -35,7 +35,7 @@ impl Places {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         self.0.free.set(self.0.free.get().saturating_add(1));
         // All of them: one that was woken alone might be dropped before it looks.
@@ -51,9 +51,9 @@ mod tests {
 
     #[test]
     fn a_place_is_taken_again_only_when_it_is_free() {
-        let places = Places::new(1);
-        let first = places.take().now_or_never().unwrap();
-        let mut second = Box::pin(places.take());
+        let semaphore = Semaphore::new(1);
+        let first = semaphore.acquire().now_or_never().unwrap();
+        let mut second = Box::pin(semaphore.acquire());
         assert!((&mut second).now_or_never().is_none());
         drop(first);
         assert!((&mut second).now_or_never().is_some());
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn one_who_stops_waiting_holds_nobody_up() {
-        let places = Places::new(1);
-        let first = places.take().now_or_never().unwrap();
-        let mut second = Box::pin(places.take());
-        let mut third = Box::pin(places.take());
+        let semaphore = Semaphore::new(1);
+        let first = semaphore.acquire().now_or_never().unwrap();
+        let mut second = Box::pin(semaphore.acquire());
+        let mut third = Box::pin(semaphore.acquire());
         assert!((&mut second).now_or_never().is_none());
         assert!((&mut third).now_or_never().is_none());
         drop(first);

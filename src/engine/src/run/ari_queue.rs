@@ -6,12 +6,12 @@ use std::collections::{BinaryHeap, HashSet};
 
 /// What is to be asked, by its time in seconds since 1970.
 #[derive(Default)]
-pub(super) struct Inquiries {
+pub(super) struct AriQueue {
     later: BinaryHeap<Reverse<(i64, usize)>>,
     asked: HashSet<usize>,
 }
 
-impl Inquiries {
+impl AriQueue {
     /// Forgets what is to be asked, but not what is being asked.
     pub(super) fn clear(&mut self) {
         self.later.clear();
@@ -54,21 +54,21 @@ mod tests {
 
     #[test]
     fn none_is_asked_about_twice_at_once() {
-        let mut inquiries = Inquiries::default();
-        [(1, 7), (2, 7), (2, 8)].into_iter().for_each(|(at, place)| inquiries.add(at, place));
-        assert_eq!((inquiries.next(0, |_| true), inquiries.next_at()), (None, Some(1)));
-        assert_eq!((inquiries.next(2, |_| true), inquiries.next(2, |_| true)), (Some(7), Some(8)));
-        inquiries.answered(7);
-        inquiries.add(5, 7);
-        assert_eq!((inquiries.next(4, |_| true), inquiries.next(5, |_| true)), (None, Some(7)));
+        let mut ari_queue = AriQueue::default();
+        [(1, 7), (2, 7), (2, 8)].into_iter().for_each(|(at, place)| ari_queue.add(at, place));
+        assert_eq!((ari_queue.next(0, |_| true), ari_queue.next_at()), (None, Some(1)));
+        assert_eq!((ari_queue.next(2, |_| true), ari_queue.next(2, |_| true)), (Some(7), Some(8)));
+        ari_queue.answered(7);
+        ari_queue.add(5, 7);
+        assert_eq!((ari_queue.next(4, |_| true), ari_queue.next(5, |_| true)), (None, Some(7)));
     }
 
     #[test]
     fn what_is_not_ripe_is_passed_over_and_may_come_again() {
-        let mut inquiries = Inquiries::default();
-        [(1, 7), (1, 8)].into_iter().for_each(|(at, place)| inquiries.add(at, place));
-        assert_eq!(inquiries.next(1, |place| place != 7), Some(8));
-        inquiries.add(2, 7);
-        assert_eq!(inquiries.next(2, |_| true), Some(7));
+        let mut ari_queue = AriQueue::default();
+        [(1, 7), (1, 8)].into_iter().for_each(|(at, place)| ari_queue.add(at, place));
+        assert_eq!(ari_queue.next(1, |place| place != 7), Some(8));
+        ari_queue.add(2, 7);
+        assert_eq!(ari_queue.next(2, |_| true), Some(7));
     }
 }

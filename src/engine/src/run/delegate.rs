@@ -3,35 +3,35 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use acme::custodian::Custodian;
+use acme::delegate::OrderDelegate;
 use acme::problem::Problem;
-use acme::{Challenge, ChallengeType, Class, Error, Host, Way};
+use acme::{Challenge, ChallengeChoice, ChallengeType, Class, Error, Host};
 
 use super::at_ca::record_of;
+use super::attempt_error::AttemptError;
 use super::event::Event;
 use super::session::Session;
-use super::trouble::Trouble;
 use crate::vault::{Vault, VaultError};
 use protocol::{CertificateId, Order};
 
 /// What the flow needs of the vault, for one certificate.
-pub(super) struct Keeper<'k, 'a, H, V> {
+pub(super) struct AttemptDelegate<'k, 'a, H, V> {
     pub(super) session: &'k Session<'a, H, V>,
     pub(super) id: &'k CertificateId,
     pub(super) order: &'k RefCell<Option<Order>>,
     /// No responder serves the entry point of `httpChallenge`.
     pub(super) is_http_unserved: Cell<bool>,
-    /// The ways that could be gone for each name: configured and offered.
-    ways: RefCell<Vec<(String, Vec<Way>)>>,
+    /// The choices that could be gone for each name: configured and offered.
+    choices: RefCell<Vec<(String, Vec<ChallengeChoice>)>>,
     /// The one that each name was last tried in.
-    gone: RefCell<Vec<(String, ChallengeType)>>,
+    tried: RefCell<Vec<(String, ChallengeType)>>,
     /// The names for which a way has failed, since it was last asked for.
     failed: RefCell<Vec<String>>,
     /// How many of the answers are being made in DNS.
     in_dns: Cell<usize>,
 }
 
-impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
+impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
     pub(super) fn new(
         session: &'k Session<'a, H, V>,
         id: &'k CertificateId,
@@ -43,8 +43,8 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
             id,
             order,
             is_http_unserved: Cell::new(is_http_unserved),
-            ways: RefCell::default(),
-            gone: RefCell::default(),
+            choices: RefCell::default(),
+            tried: RefCell::default(),
             failed: RefCell::default(),
             in_dns: Cell::new(0),
         }
@@ -52,15 +52,15 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
 
     /// The types of challenges by which the names were proved.
     pub(super) fn proved_by(&self) -> Vec<ChallengeType> {
-        let gone = self.gone.borrow();
-        let is_gone = |kind: &ChallengeType| gone.iter().any(|(_, gone)| gone == kind);
-        ChallengeType::ALL.into_iter().filter(is_gone).collect()
+        let tried = self.tried.borrow();
+        let is_tried = |kind: &ChallengeType| tried.iter().any(|(_, known)| known == kind);
+        ChallengeType::ALL.into_iter().filter(is_tried).collect()
     }
 
-    /// Whether all names that could not be proved can be tried in another way: notes which ways have failed.
-    pub(super) fn knows_another_way(&self, trouble: &Trouble) -> bool {
-        match trouble {
-            Trouble::Acme(error @ (Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }))
+    /// Whether all names that could not be proved can be tried in another way: notes which choices have failed.
+    pub(super) fn can_switch_challenge(&self, error: &AttemptError) -> bool {
+        match error {
+            AttemptError::Acme(error @ (Error::OrderInvalid { problems, .. } | Error::NotValidated { problems }))
                 if error.class() == Class::Validation =>
             {
                 for refusal in problems {
@@ -69,11 +69,11 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
                     }
                 }
             }
-            Trouble::Answer { .. } => {}
+            AttemptError::NotPresented { .. } => {}
             _ => return false,
         }
         let failed = self.failed.take();
-        !failed.is_empty() && failed.iter().all(|name| self.session.failures.leave_one(name, &self.ways_of(name)))
+        !failed.is_empty() && failed.iter().all(|name| self.session.failures.has_untried(name, &self.choices_of(name)))
     }
 
     fn fail(&self, name: &str, kind: ChallengeType) {
@@ -81,22 +81,25 @@ impl<'k, 'a, H: Host, V: Vault> Keeper<'k, 'a, H, V> {
         self.failed.borrow_mut().push(name.to_owned());
     }
 
-    /// The ways that there are; of a name that was given up before it was looked at, all that are configured.
-    fn ways_of(&self, name: &str) -> Vec<Way> {
-        let known = self.ways.borrow().iter().find(|(known, _)| known == name).map(|(_, ways)| ways.clone());
+    /// The choices that there are; of a name that was given up before it was looked at, all that are configured.
+    fn choices_of(&self, name: &str) -> Vec<ChallengeChoice> {
+        let known = self.choices.borrow().iter().find(|(known, _)| known == name).map(|(_, choices)| choices.clone());
         known.unwrap_or_else(|| self.configured(name).collect())
     }
 
-    fn configured(&self, name: &str) -> impl Iterator<Item = Way> {
+    fn configured(&self, name: &str) -> impl Iterator<Item = ChallengeChoice> {
         let is_out = self.is_http_unserved.get();
-        self.session.resolver.ways(name).filter(move |way| !is_out || way.kind != ChallengeType::Http01)
+        self.session
+            .resolver
+            .challenge_choices(name)
+            .filter(move |choice| !is_out || choice.kind != ChallengeType::Http01)
     }
 }
 
-impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
-    type Error = Trouble;
+impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
+    type Error = AttemptError;
 
-    async fn ordered(&self, order: &acme::order::Order) -> Result<(), Trouble> {
+    async fn ordered(&self, order: &acme::order::Order) -> Result<(), AttemptError> {
         let known = self.order.borrow().clone().filter(|known| known.url == order.url);
         let now = self.session.host.now_millis().div_euclid(1000);
         let resolver = self.session.resolver;
@@ -114,15 +117,17 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
         Ok(self.session.vault.save_order(order).await?)
     }
 
-    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way> {
-        let ways: Vec<Way> = self.configured(name).filter(|way| offered.contains(&way.kind)).collect();
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<ChallengeChoice> {
+        let choices: Vec<ChallengeChoice> =
+            self.configured(name).filter(|choice| offered.contains(&choice.kind)).collect();
         // What the CA has begun to look at is waited for, unless it has failed since.
         let failures = &self.session.failures;
-        let begun = ways.iter().copied().find(|way| Some(way.kind) == begun && failures.leave_one(name, &[*way]));
-        let next = begun.or_else(|| failures.next(name, &ways));
-        let mut known = self.ways.borrow_mut();
+        let begun =
+            choices.iter().copied().find(|choice| Some(choice.kind) == begun && failures.has_untried(name, &[*choice]));
+        let next = begun.or_else(|| failures.next(name, &choices));
+        let mut known = self.choices.borrow_mut();
         known.retain(|(known, _)| known != name);
-        known.push((name.to_owned(), ways));
+        known.push((name.to_owned(), choices));
         next
     }
 
@@ -141,20 +146,20 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
         }
     }
 
-    async fn publish(&self, challenge: &Challenge) -> Result<(), Trouble> {
+    async fn publish(&self, challenge: &Challenge) -> Result<(), AttemptError> {
         let is_slow = matches!(challenge.kind, ChallengeType::Dns01 | ChallengeType::DnsPersist01);
         let _slot_is_free = is_slow.then(|| Parked::new(&self.in_dns, self.session.parked));
         match self.session.vault.answer(self.session.resolver, challenge).await {
             Ok(()) => {
-                let (mut gone, name) = (self.gone.borrow_mut(), challenge.name());
-                gone.retain(|(known, _)| *known != name);
-                gone.push((name, challenge.kind));
+                let (mut tried, name) = (self.tried.borrow_mut(), challenge.name());
+                tried.retain(|(known, _)| *known != name);
+                tried.push((name, challenge.kind));
                 Ok(())
             }
             Err(VaultError::Refused(why)) => {
                 let (name, kind) = (challenge.name(), challenge.kind);
                 self.fail(&name, kind);
-                Err(Trouble::Answer { name, kind, why })
+                Err(AttemptError::NotPresented { name, kind, why })
             }
             Err(error) => Err(error.into()),
         }
@@ -164,7 +169,7 @@ impl<H: Host, V: Vault> Custodian for Keeper<'_, '_, H, V> {
         self.session.vault.withdraw(challenge).await;
     }
 
-    async fn csr(&self, order: &str) -> Result<Vec<u8>, Trouble> {
+    async fn csr(&self, order: &str) -> Result<Vec<u8>, AttemptError> {
         Ok(self.session.vault.csr(self.id, order, self.session.resolver).await?)
     }
 }

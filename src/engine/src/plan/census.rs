@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 
 use crate::Census;
 
-/// The census of a timetable. What has changed since it was taken is looked at anew when it is taken again.
+/// The census of a queue. What has changed since it was taken is looked at anew when it is taken again.
 #[derive(Default)]
-pub(super) struct Tally {
+pub(super) struct CensusCounter {
     census: Census,
     /// How each place was counted.
     marks: Vec<Option<Mark>>,
@@ -35,7 +35,7 @@ pub(super) enum Kind {
     Missing,
 }
 
-impl Tally {
+impl CensusCounter {
     /// The certificate at this place has changed, or is new.
     pub(super) fn touch(&mut self, place: usize) {
         self.changed.push(place);
@@ -99,35 +99,35 @@ mod tests {
 
     #[test]
     fn time_alone_moves_a_certificate_on() {
-        let mut tally = Tally::default();
-        tally.touch(0);
-        assert_eq!(tally.take(0, |_| mark(Kind::Valid, Some(10))), Census { valid: 1, ..Census::default() });
-        assert_eq!(tally.take(9, |_| unreachable()), Census { valid: 1, ..Census::default() });
-        assert_eq!(tally.take(10, |_| mark(Kind::Due, Some(20))), Census { due: 1, ..Census::default() });
-        assert_eq!(tally.take(20, |_| mark(Kind::Expired, None)), Census { expired: 1, ..Census::default() });
-        assert_eq!(tally.take(i64::MAX, |_| unreachable()), Census { expired: 1, ..Census::default() });
+        let mut counter = CensusCounter::default();
+        counter.touch(0);
+        assert_eq!(counter.take(0, |_| mark(Kind::Valid, Some(10))), Census { valid: 1, ..Census::default() });
+        assert_eq!(counter.take(9, |_| unreachable()), Census { valid: 1, ..Census::default() });
+        assert_eq!(counter.take(10, |_| mark(Kind::Due, Some(20))), Census { due: 1, ..Census::default() });
+        assert_eq!(counter.take(20, |_| mark(Kind::Expired, None)), Census { expired: 1, ..Census::default() });
+        assert_eq!(counter.take(i64::MAX, |_| unreachable()), Census { expired: 1, ..Census::default() });
     }
 
     #[test]
     fn a_time_that_has_changed_since_moves_nothing() {
-        let mut tally = Tally::default();
-        tally.touch(3);
-        tally.take(0, |_| mark(Kind::Valid, Some(10)));
-        tally.touch(3);
-        tally.take(5, |_| mark(Kind::Valid, Some(30)));
-        assert_eq!(tally.take(10, |_| unreachable()), Census { valid: 1, ..Census::default() });
-        assert_eq!(tally.take(30, |_| mark(Kind::Due, None)), Census { due: 1, ..Census::default() });
+        let mut counter = CensusCounter::default();
+        counter.touch(3);
+        counter.take(0, |_| mark(Kind::Valid, Some(10)));
+        counter.touch(3);
+        counter.take(5, |_| mark(Kind::Valid, Some(30)));
+        assert_eq!(counter.take(10, |_| unreachable()), Census { valid: 1, ..Census::default() });
+        assert_eq!(counter.take(30, |_| mark(Kind::Due, None)), Census { due: 1, ..Census::default() });
     }
 
     #[test]
     fn each_counts_once_however_often_it_changes() {
-        let mut tally = Tally::default();
+        let mut counter = CensusCounter::default();
         let at_work = Mark { kind: Kind::Missing, is_in_progress: true, has_failed: false, until: None };
-        [0, 1, 1, 0].into_iter().for_each(|place| tally.touch(place));
-        let census = tally.take(0, |_| Some(at_work));
+        [0, 1, 1, 0].into_iter().for_each(|place| counter.touch(place));
+        let census = counter.take(0, |_| Some(at_work));
         assert_eq!(census, Census { missing: 2, in_progress: 2, ..Census::default() });
-        tally.touch(1);
-        let census = tally.take(0, |_| Some(Mark { is_in_progress: false, has_failed: true, ..at_work }));
+        counter.touch(1);
+        let census = counter.take(0, |_| Some(Mark { is_in_progress: false, has_failed: true, ..at_work }));
         assert_eq!(census, Census { missing: 2, in_progress: 1, failing: 1, ..Census::default() });
     }
 

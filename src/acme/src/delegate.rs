@@ -1,6 +1,6 @@
-//! The [`Custodian`]: who keeps what an issuance must not lose, and holds the keys.
+//! The [`OrderDelegate`]: who keeps what an issuance must not lose, and holds the keys.
 
-use crate::challenge::{Challenge, ChallengeType, Way};
+use crate::challenge::{Challenge, ChallengeChoice, ChallengeType};
 use crate::error::Error;
 use crate::order::Order;
 use crate::problem::Problem;
@@ -8,7 +8,7 @@ use std::fmt;
 use std::time::Duration;
 
 /// What an issuance needs besides the CA: somebody who keeps what must not be lost, and holds the keys.
-pub trait Custodian {
+pub trait OrderDelegate {
     /// Why it could not.
     type Error;
 
@@ -17,7 +17,7 @@ pub trait Custodian {
 
     /// The way to prove a name (`*.a.example` for a wildcard) that is to be gone of those that the CA offers; none when
     /// none of them can be gone. The one that the CA was told of by an earlier run, and has not decided, is `begun`.
-    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<Way>;
+    fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<ChallengeChoice>;
 
     /// The CA could not validate a challenge, and is told again after this time: shows it. MUST NOT fail.
     fn complained(&self, challenge: &Challenge, problem: &Problem, again_in: Duration) -> impl Future<Output = ()>;
@@ -38,8 +38,8 @@ pub trait Custodian {
 pub enum Failure<E> {
     /// The CA, or the way to it.
     Acme(Error),
-    /// The custodian.
-    Custodian(E),
+    /// The delegate.
+    Delegate(E),
 }
 
 impl<E> From<Error> for Failure<E> {
@@ -52,7 +52,7 @@ impl<E: fmt::Display> fmt::Display for Failure<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Acme(error) => write!(f, "{error}"),
-            Self::Custodian(error) => write!(f, "{error}"),
+            Self::Delegate(error) => write!(f, "{error}"),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
 
+use super::census::{CensusCounter, Kind, Mark};
 use super::due::Due;
 use super::ready::View;
-use super::tally::{Kind, Mark, Tally};
 use super::unwanted::Departed;
 use super::{known::Known, overlap};
 use crate::records::Record;
@@ -16,23 +16,23 @@ use protocol::{Attempt, CertificateId, Order, StoredCertificate};
 /// Every certificate that is to be kept up. What is due later stands in one heap by its time, what is due now in another
 /// by its urgency.
 #[derive(Default)]
-pub(crate) struct Timetable {
+pub(crate) struct CertificateQueue {
     entries: Vec<Entry>,
     later: BinaryHeap<Reverse<(i64, usize)>>,
     due: BinaryHeap<Reverse<(i64, usize)>>,
     /// When what others cover may need a certificate of its own, seconds since 1970.
     outdated_at: Option<i64>,
-    tally: Tally,
-    /// How many were put aside.
-    aside: usize,
+    counter: CensusCounter,
+    /// How many were put deferred.
+    deferred: usize,
     /// Whether something that was decided before may be decided otherwise now.
     is_outdated: bool,
 }
 
-/// A certificate in the timetable.
+/// A certificate in the queue.
 struct Entry {
     id: CertificateId,
-    /// Where its record was when the timetable was made, if it had one.
+    /// Where its record was when the queue was made, if it had one.
     record: Option<usize>,
     state: State,
 }
@@ -40,7 +40,7 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Others that are due now will cover it.
-    Aside,
+    Deferred,
     /// Others cover it.
     Covered,
     /// In the heap of what is due.
@@ -77,7 +77,7 @@ impl Entry {
 
 /// A certificate that is to be ordered, and what is known of it.
 pub(crate) struct Task {
-    /// Its place in the timetable.
+    /// Its place in the queue.
     pub(crate) place: usize,
     pub(crate) due: Due,
     /// The resolver to order it with.
@@ -104,7 +104,7 @@ impl Task {
     }
 }
 
-impl Timetable {
+impl CertificateQueue {
     /// Of these wants, and of what nothing wants and is still kept up. Linear in the number of certificates, but for
     /// sorting.
     pub(crate) fn of(
@@ -115,7 +115,7 @@ impl Timetable {
         let known = Known::of(&wants, view, in_flight);
         let mut departed = Departed::of(&wants, view, &known);
         let kept = std::mem::take(&mut departed.kept);
-        let mut timetable = Self { outdated_at: departed.next, ..Self::default() };
+        let mut queue = Self { outdated_at: departed.next, ..Self::default() };
         let mut entered = HashSet::with_capacity(wants.len());
         let mut has_covered = false;
         let mut states = Vec::with_capacity(wants.len());
@@ -132,16 +132,16 @@ impl Timetable {
             states.push((id.clone(), record, state));
         }
         if let (true, Some(at)) = (has_covered, known.next_uncovering) {
-            timetable.outdated_at = Some(timetable.outdated_at.map_or(at, |next| next.min(at)));
+            queue.outdated_at = Some(queue.outdated_at.map_or(at, |next| next.min(at)));
         }
         drop((entered, known));
         for (id, record, state) in states {
-            timetable.entries.push(Entry { id, record, state });
-            timetable.put(timetable.entries.len().saturating_sub(1), state);
+            queue.entries.push(Entry { id, record, state });
+            queue.put(queue.entries.len().saturating_sub(1), state);
         }
-        timetable.promote(view);
-        timetable.put_aside(view);
-        (timetable, departed)
+        queue.promote(view);
+        queue.defer_covered(view);
+        (queue, departed)
     }
 
     /// The most urgent of what is due now. It counts as in flight until it is settled.
@@ -190,7 +190,7 @@ impl Timetable {
     }
 
     /// A try has ended; its record is in `view`. `was_first`: there was no certificate before it. Gives its place, which
-    /// is another one where the timetable has been made anew since the try began; none, where it is not kept up any more.
+    /// is another one where the queue has been made anew since the try began; none, where it is not kept up any more.
     pub(crate) fn settle(
         &mut self,
         place: usize,
@@ -205,21 +205,21 @@ impl Timetable {
             entry.record = view.records.place(&entry.id);
         }
         // A new certificate may cover others, and one that failed may leave others uncovered.
-        self.is_outdated |= was_first || self.aside > 0;
-        self.put_off(place, view);
+        self.is_outdated |= was_first || self.deferred > 0;
+        self.requeue(place, view);
         Some(place)
     }
 
     /// What is known of a certificate that waits has changed.
     pub(crate) fn reschedule(&mut self, place: usize, view: &View<'_>) {
-        self.tally.touch(place);
+        self.counter.touch(place);
         let state = self.entries.get(place).map(|entry| entry.state);
         if matches!(state, Some(State::Due | State::Later(_))) {
-            self.put_off(place, view);
+            self.requeue(place, view);
         }
     }
 
-    fn put_off(&mut self, place: usize, view: &View<'_>) {
+    fn requeue(&mut self, place: usize, view: &View<'_>) {
         let Some(entry) = self.entries.get(place) else { return };
         let record = entry.record.and_then(|record| view.records.at(record));
         let (at, _) = view.ready(&entry.id, record);
@@ -234,13 +234,13 @@ impl Timetable {
     /// How many are in which state.
     pub(crate) fn census(&mut self, view: &View<'_>) -> Census {
         let entries = &self.entries;
-        self.tally.take(view.now, |place| entries.get(place).map(|entry| entry.mark(view)))
+        self.counter.take(view.now, |place| entries.get(place).map(|entry| entry.mark(view)))
     }
 
     fn put(&mut self, place: usize, state: State) {
         let Some(entry) = self.entries.get_mut(place) else { return };
         entry.state = state;
-        self.tally.touch(place);
+        self.counter.touch(place);
         if let State::Later(at) = state {
             self.later.push(Reverse((at, place)));
         }
@@ -261,12 +261,12 @@ impl Timetable {
         }
     }
 
-    fn put_aside(&mut self, view: &View<'_>) {
+    fn defer_covered(&mut self, view: &View<'_>) {
         let record = |entry: &Entry| entry.record.and_then(|record| view.records.at(record));
         let due = self.entries.iter().enumerate().filter(|(_, entry)| entry.state == State::Due);
         let due: Vec<_> = due.map(|(place, entry)| (place, &entry.id, view.why(record(entry)))).collect();
         let needless = overlap::needless(&due);
-        self.aside = needless.len();
-        needless.into_iter().for_each(|place| self.put(place, State::Aside));
+        self.deferred = needless.len();
+        needless.into_iter().for_each(|place| self.put(place, State::Deferred));
     }
 }

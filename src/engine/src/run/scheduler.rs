@@ -3,16 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use super::asks::{self, Told};
+use super::ari::{self, AriAnswer};
+use super::ari_queue::AriQueue;
 use super::attempt::Ended;
 use super::event::{Event, Observer};
-use super::inquiries::Inquiries;
 use super::outcome::Outcome;
 use super::unsaved::{Saving, Unsaved};
 use super::wants::WantsFeed;
 use crate::backoff;
-use crate::hold::Hold;
-use crate::plan::{Chains, Departed, Task, Timetable, View};
+use crate::cooldown::Cooldown;
+use crate::plan::{CertificateQueue, Departed, Fallbacks, Task, View};
 use crate::records::{Record, Records};
 use crate::schedule::Schedule;
 use config::Config;
@@ -35,21 +35,21 @@ const SMALL_JUMP: i64 = 60_000;
 const WANTS_COME_IN: i64 = 60_000;
 
 /// See the module.
-pub(super) struct Agenda<'a> {
+pub(super) struct Scheduler<'a> {
     config: &'a Config,
     schedule: Schedule<'a>,
-    chains: Chains<'a>,
+    fallbacks: Fallbacks<'a>,
     feed: &'a WantsFeed,
     observer: &'a dyn Observer,
     records: Records,
     replacements: HashMap<String, Replacement>,
-    timetable: Timetable,
-    /// Where a record's certificate stands in the timetable.
+    queue: CertificateQueue,
+    /// Where a record's certificate stands in the queue.
     places: HashMap<usize, usize>,
-    inquiries: Inquiries,
+    ari_queue: AriQueue,
     in_flight: HashSet<CertificateId>,
     /// What is stored is being read again, and nothing begins meanwhile.
-    pub(super) is_read_again: bool,
+    pub(super) is_reloading: bool,
     revision: Option<u64>,
     started: i64,
     looked_at: i64,
@@ -60,7 +60,7 @@ pub(super) struct Agenda<'a> {
     saving: Saving,
 }
 
-impl<'a> Agenda<'a> {
+impl<'a> Scheduler<'a> {
     pub(super) fn new(
         config: &'a Config,
         state: State,
@@ -71,16 +71,16 @@ impl<'a> Agenda<'a> {
         Self {
             config,
             schedule: Schedule::of(&config.resolvers),
-            chains: Chains::of(&config.resolvers),
+            fallbacks: Fallbacks::of(&config.resolvers),
             feed,
             observer,
             records: Records::of(state),
             replacements: HashMap::new(),
-            timetable: Timetable::default(),
+            queue: CertificateQueue::default(),
             places: HashMap::new(),
-            inquiries: Inquiries::default(),
+            ari_queue: AriQueue::default(),
             in_flight: HashSet::new(),
-            is_read_again: false,
+            is_reloading: false,
             revision: None,
             started: now_millis,
             looked_at: now_millis,
@@ -93,16 +93,16 @@ impl<'a> Agenda<'a> {
 
     /// Tells how many stored certificates are of other CAs than their resolvers have, and what becomes of them; keeps of
     /// each that it is.
-    pub(super) fn tell_of_other_cas(&mut self) {
+    pub(super) fn report_other_cas(&mut self) {
         let resolvers = &self.config.resolvers;
-        let mut told = vec![(0_usize, 0_usize); resolvers.len()];
+        let mut answer = vec![(0_usize, 0_usize); resolvers.len()];
         for record in self.records.iter_mut() {
             let Some(stored) = &record.stored else { continue };
             let known = record.renewal();
             let other_ca = self.schedule.other_ca(stored, known);
             if let Some(OtherCa { at_once, .. }) = &other_ca
                 && let Some((_, (tests, kept))) =
-                    resolvers.iter().zip(&mut told).find(|(resolver, _)| resolver.name == record.id.resolver)
+                    resolvers.iter().zip(&mut answer).find(|(resolver, _)| resolver.name == record.id.resolver)
             {
                 let count = if *at_once { tests } else { kept };
                 *count = count.saturating_add(1);
@@ -118,7 +118,7 @@ impl<'a> Agenda<'a> {
                 record.set_renewal(renewal);
             }
         }
-        for (resolver, (tests, kept)) in resolvers.iter().zip(told) {
+        for (resolver, (tests, kept)) in resolvers.iter().zip(answer) {
             if tests > 0 || kept > 0 {
                 self.observer.notice(Event::OtherCa { resolver: &resolver.name, tests, kept });
             }
@@ -126,7 +126,7 @@ impl<'a> Agenda<'a> {
     }
 
     /// Looks at everything anew where that is needed, and tells how many are in which state.
-    pub(super) fn look(&mut self, now_millis: i64, took: impl Fn() -> i64) {
+    pub(super) fn refresh(&mut self, now_millis: i64, took: impl Fn() -> i64) {
         let went_back = self.went_back(now_millis);
         if went_back {
             self.started = self.started.min(now_millis);
@@ -134,14 +134,14 @@ impl<'a> Agenda<'a> {
             self.saving.went_back(now_millis);
         }
         if went_back || self.is_outdated(now_millis) {
-            self.make_timetable(now_millis);
+            self.rebuild_queue(now_millis);
             self.observer.notice(Event::Planned { took_millis: took().saturating_sub(now_millis) });
         }
-        self.change(now_millis, Timetable::promote);
+        self.change(now_millis, CertificateQueue::promote);
         let since = now_millis.saturating_sub(self.counted_at);
-        let is_quiet = self.in_flight.is_empty() && !self.timetable.has_due();
+        let is_quiet = self.in_flight.is_empty() && !self.queue.has_due();
         if since >= CENSUS || (self.has_changed && (is_quiet || since >= LOOK_WHILE_BUSY)) {
-            let census = self.change(now_millis, Timetable::census);
+            let census = self.change(now_millis, CertificateQueue::census);
             self.observer.notice(Event::Census(census));
             self.counted_at = now_millis;
             self.has_changed = false;
@@ -157,28 +157,28 @@ impl<'a> Agenda<'a> {
 
     fn is_outdated(&self, now_millis: i64) -> bool {
         let since = now_millis.saturating_sub(self.looked_at);
-        let is_late = self.timetable.outdated_at().is_some_and(|at| at <= now_millis.div_euclid(1000));
+        let is_late = self.queue.outdated_at().is_some_and(|at| at <= now_millis.div_euclid(1000));
         let have_come_in = |at: i64| at.saturating_sub(self.started) >= WANTS_COME_IN;
         self.revision != Some(self.feed.revision())
             || since < -SMALL_JUMP
             || have_come_in(now_millis) != have_come_in(self.looked_at)
-            || (is_late && (!self.timetable.has_due() || since >= LOOK_WHILE_BUSY))
+            || (is_late && (!self.queue.has_due() || since >= LOOK_WHILE_BUSY))
     }
 
-    fn make_timetable(&mut self, now_millis: i64) {
+    fn rebuild_queue(&mut self, now_millis: i64) {
         self.revision = Some(self.feed.revision());
         self.looked_at = now_millis;
         self.replacements = self.feed.replacements();
         let wants = self.feed.merged_with(self.config);
         let view = self.view(now_millis, Vec::new());
-        let (timetable, departed) = Timetable::of(wants, &view, &self.in_flight);
-        self.timetable = timetable;
+        let (queue, departed) = CertificateQueue::of(wants, &view, &self.in_flight);
+        self.queue = queue;
         self.note(departed);
-        let stored: Vec<_> = self.timetable.stored().collect();
+        let stored: Vec<_> = self.queue.stored().collect();
         self.places = stored.iter().map(|(place, record)| (*record, *place)).collect();
-        self.inquiries.clear();
+        self.ari_queue.clear();
         for (_, record) in &stored {
-            self.ask_about(*record, asks::first_at(now_millis.div_euclid(1000), stored.len()));
+            self.schedule_ari_query(*record, ari::first_at(now_millis.div_euclid(1000), stored.len()));
         }
         self.has_changed = true;
     }
@@ -195,22 +195,22 @@ impl<'a> Agenda<'a> {
 
     /// Notes when the CA is to be asked about a stored certificate; `unknown` says when, by its serial number, where it
     /// never was.
-    fn ask_about(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
+    fn schedule_ari_query(&mut self, place: usize, unknown: impl Fn(&str) -> i64) {
         let Some(record) = self.records.at(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.renewal_id.is_some()) else { return };
         let now = self.seen.div_euclid(1000);
-        let at = record.renewal().and_then(|renewal| asks::next_at(renewal, now));
-        self.inquiries.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
+        let at = record.renewal().and_then(|renewal| ari::next_at(renewal, now));
+        self.ari_queue.add(at.unwrap_or_else(|| unknown(&stored.serial)), place);
     }
 
     /// The most urgent certificate that is due, if its CA may be asked. It is in flight from then on.
     pub(super) fn next_task(&mut self, now_millis: i64, pauses: Vec<(&str, i64)>) -> Option<Task> {
-        if self.is_read_again {
+        if self.is_reloading {
             return None;
         }
-        let mut timetable = std::mem::take(&mut self.timetable);
-        let task = timetable.next(&self.view(now_millis, pauses));
-        self.timetable = timetable;
+        let mut queue = std::mem::take(&mut self.queue);
+        let task = queue.next(&self.view(now_millis, pauses));
+        self.queue = queue;
         let task = task?;
         self.in_flight.insert(task.due.id.clone());
         Some(task)
@@ -218,58 +218,58 @@ impl<'a> Agenda<'a> {
 
     /// The next stored certificate whose CA is to be asked when to renew it: its record's place, its serial number, the
     /// resolver, and the identifier to ask by.
-    pub(super) fn next_ask(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
+    pub(super) fn next_ari_query(&mut self, now_millis: i64) -> Option<(usize, &str, &str, &str)> {
         let now = now_millis.div_euclid(1000);
         let (records, schedule) = (&self.records, &self.schedule);
-        let next_at = |record: &Record| record.renewal().and_then(|renewal| asks::next_at(renewal, now));
+        let next_at = |record: &Record| record.renewal().and_then(|renewal| ari::next_at(renewal, now));
         let is_early = |place| records.at(place).and_then(next_at).is_some_and(|at| at > now);
         let place =
-            self.inquiries.next(now, |place| question(records, schedule, place).is_some() && !is_early(place))?;
-        question(records, schedule, place)
+            self.ari_queue.next(now, |place| ari_query(records, schedule, place).is_some() && !is_early(place))?;
+        ari_query(records, schedule, place)
     }
 
     /// The certificate's CA is not to be asked before this time, seconds since 1970.
-    pub(super) fn ask_later(&mut self, place: usize, at: i64) {
-        self.inquiries.answered(place);
-        self.inquiries.add(at, place);
+    pub(super) fn postpone_ari_query(&mut self, place: usize, at: i64) {
+        self.ari_queue.answered(place);
+        self.ari_queue.add(at, place);
     }
 
     /// A CA has been asked about the certificate of this record.
-    pub(super) fn told(&mut self, place: usize, serial: &str, told: Told, now_millis: i64, random: u64) {
+    pub(super) fn ari_answered(&mut self, place: usize, serial: &str, answer: AriAnswer, now_millis: i64, random: u64) {
         // The next whole second, so that no wait that a CA asks for becomes shorter.
         let now = now_millis.saturating_add(999).div_euclid(1000);
-        self.inquiries.answered(place);
+        self.ari_queue.answered(place);
         let Some(record) = self.records.at_mut(place) else { return };
         let Some(stored) = record.stored.as_ref().filter(|stored| stored.serial == serial) else {
             // Renewed meanwhile, and not asked about while this was.
-            return self.ask_about(place, |_| now);
+            return self.schedule_ari_query(place, |_| now);
         };
         let before = record.renewal().cloned();
-        let told = told.about(stored);
-        let renewal = asks::renewal(&record.id, serial, before.as_ref(), &told, now, random);
-        match &told {
-            Told::NotNow { why, .. } | Told::NoSense { why } => {
-                self.observer.notice(Event::NotTold { id: &record.id, reason: why });
+        let answer = answer.about(stored);
+        let renewal = ari::renewal(&record.id, serial, before.as_ref(), &answer, now, random);
+        match &answer {
+            AriAnswer::Failed { why, .. } | AriAnswer::Unusable { why } => {
+                self.observer.notice(Event::AriUnavailable { id: &record.id, reason: why });
             }
-            Told::Nothing | Told::Window(_) => {}
+            AriAnswer::Unsupported | AriAnswer::Window(_) => {}
         }
         if let Some(suggestion) = &renewal.suggestion
             && before.is_none_or(|before| before.suggestion.as_ref() != Some(suggestion))
         {
             self.observer.notice(Event::Suggested { id: &record.id, suggestion });
         }
-        self.inquiries.add(renewal.ask_at, place);
+        self.ari_queue.add(renewal.ask_at, place);
         self.saving.unsaved.renewals.push(renewal.clone());
         record.set_renewal(renewal);
         self.has_changed = true;
         if let Some(at) = self.places.get(&place).copied() {
-            self.change(now_millis, |timetable, view| timetable.reschedule(at, view));
+            self.change(now_millis, |queue, view| queue.reschedule(at, view));
         }
     }
 
     /// Takes over what others have stored meanwhile. What a try is made for is what that try makes of it.
-    pub(super) fn read_again(&mut self, state: State) {
-        self.is_read_again = false;
+    pub(super) fn reload(&mut self, state: State) {
+        self.is_reloading = false;
         let mut stored = Records::of(state);
         self.records.provided = std::mem::take(&mut stored.provided);
         for record in stored.into_all() {
@@ -281,7 +281,7 @@ impl<'a> Agenda<'a> {
     }
 
     /// A try has ended.
-    pub(super) fn settle(&mut self, ended: Ended, now_millis: i64) {
+    pub(super) fn attempt_ended(&mut self, ended: Ended, now_millis: i64) {
         let Ended { place, id, issuer, outcome } = ended;
         self.in_flight.remove(&id);
         self.has_changed = true;
@@ -295,19 +295,19 @@ impl<'a> Agenda<'a> {
                     record.attempt = Some(attempt);
                 });
             }
-            Outcome::Held { until } => {
+            Outcome::Postponed { until } => {
                 self.records.update(&id, |record| {
-                    record.held.retain(|(name, hold)| *name != issuer && hold.until(now) > now);
-                    record.held.push((issuer, Hold::new(until, now)));
+                    record.held.retain(|(name, cooldown)| *name != issuer && cooldown.until(now) > now);
+                    record.held.push((issuer, Cooldown::new(until, now)));
                 });
             }
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
-            Outcome::Overtaken | Outcome::VaultGone(_) => {}
+            Outcome::LeadershipLost | Outcome::VaultGone(_) => {}
         }
-        let place = self.change(now_millis, |timetable, view| timetable.settle(place, &id, was_first, view));
+        let place = self.change(now_millis, |queue, view| queue.settle(place, &id, was_first, view));
         if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {
             self.places.insert(record, place);
-            self.ask_about(record, |_| now);
+            self.schedule_ari_query(record, |_| now);
         }
     }
 
@@ -350,14 +350,14 @@ impl<'a> Agenda<'a> {
 
     /// How long nothing is to be done. What could have been done by now and was not waits for room, which comes with the
     /// end of something else.
-    pub(super) fn rest(&self, now_millis: i64) -> Duration {
+    pub(super) fn idle_time(&self, now_millis: i64) -> Duration {
         let seconds = |at: i64| at.saturating_mul(1000);
         let save_at = self.saving.due_at();
         let count_at = self.has_changed.then(|| self.counted_at.saturating_add(LOOK_WHILE_BUSY));
-        let ask_at = self.inquiries.next_at().map(seconds);
-        let due_at = self.timetable.due_at().map(seconds);
-        let busy_until = self.looked_at.saturating_add(if self.timetable.has_due() { LOOK_WHILE_BUSY } else { 0 });
-        let look_at = self.timetable.outdated_at().map(|at| seconds(at).max(busy_until));
+        let ask_at = self.ari_queue.next_at().map(seconds);
+        let due_at = self.queue.due_at().map(seconds);
+        let busy_until = self.looked_at.saturating_add(if self.queue.has_due() { LOOK_WHILE_BUSY } else { 0 });
+        let look_at = self.queue.outdated_at().map(|at| seconds(at).max(busy_until));
         let times = [save_at, count_at, ask_at, due_at, look_at].into_iter().flatten();
         let next = times.filter(|at| *at > now_millis).min().unwrap_or(i64::MAX);
         // A clock that jumped back must not make this longer.
@@ -366,20 +366,20 @@ impl<'a> Agenda<'a> {
     }
 
     /// Until the wants are others than those that were looked at.
-    pub(super) fn other_wants(&self) -> impl Future<Output = ()> + use<'a> {
+    pub(super) fn wants_changed(&self) -> impl Future<Output = ()> + use<'a> {
         self.feed.changed_since(self.revision.unwrap_or_default())
     }
 
-    fn change<T>(&mut self, now_millis: i64, change: impl FnOnce(&mut Timetable, &View<'_>) -> T) -> T {
-        let mut timetable = std::mem::take(&mut self.timetable);
-        let result = change(&mut timetable, &self.view(now_millis, Vec::new()));
-        self.timetable = timetable;
+    fn change<T>(&mut self, now_millis: i64, change: impl FnOnce(&mut CertificateQueue, &View<'_>) -> T) -> T {
+        let mut queue = std::mem::take(&mut self.queue);
+        let result = change(&mut queue, &self.view(now_millis, Vec::new()));
+        self.queue = queue;
         result
     }
 
     fn view<'v>(&'v self, now_millis: i64, pauses: Vec<(&'v str, i64)>) -> View<'v> {
         View {
-            chains: Some(&self.chains),
+            fallbacks: Some(&self.fallbacks),
             replacements: Some(&self.replacements),
             pauses,
             is_complete: now_millis.saturating_sub(self.started) >= WANTS_COME_IN,
@@ -389,7 +389,7 @@ impl<'a> Agenda<'a> {
 }
 
 /// What the CA of the certificate of this record is asked, if its resolver has that CA still.
-fn question<'r>(
+fn ari_query<'r>(
     records: &'r Records,
     schedule: &Schedule<'_>,
     place: usize,

@@ -13,7 +13,7 @@
 
 mod lease;
 mod local;
-mod reign;
+mod term;
 
 use crate::sidecar::{AskError, Leader, SIDECAR_TTL, Sidecar};
 use std::pin::pin;
@@ -25,7 +25,7 @@ use futures::future::{Either, select};
 use log::Level;
 
 use self::local::LocalLease;
-use crate::world::World;
+use crate::context::Context;
 
 /// How often a candidate looks whether the local lease is free.
 const LOOK: Duration = Duration::from_secs(1);
@@ -47,19 +47,19 @@ const ENVOY_KEY: &str = "envoy-autocert/envoy";
 const COURTESY: Duration = Duration::from_millis(200);
 
 /// Stands for election and leads, for ever.
-pub(crate) async fn run(world: Rc<World>, goes_first: bool) {
-    let lease = LocalLease::new(&world);
+pub(crate) async fn run(context: Rc<Context>, goes_first: bool) {
+    let lease = LocalLease::new(&context);
     if !goes_first {
-        world.timers.sleep(COURTESY).await;
+        context.timers.sleep(COURTESY).await;
     }
     loop {
         let Some(epoch) = lease.take() else {
-            world.timers.sleep(LOOK).await;
+            context.timers.sleep(LOOK).await;
             continue;
         };
         log::debug!("this instance leads in its Envoy, epoch {epoch}");
-        let leading = pin!(lead(&world, epoch));
-        match select(pin!(keep(&world, &lease)), leading).await {
+        let leading = pin!(lead(&context, epoch));
+        match select(pin!(keep(&context, &lease)), leading).await {
             Either::Left(((), _)) => log::info!("another instance in this Envoy leads now"),
             Either::Right(((), _)) => lease.release(),
         }
@@ -67,9 +67,9 @@ pub(crate) async fn run(world: Rc<World>, goes_first: bool) {
 }
 
 /// Keeps the local lease until it is lost.
-async fn keep(world: &World, lease: &LocalLease) {
+async fn keep(context: &Context, lease: &LocalLease) {
     loop {
-        world.timers.sleep(RENEW).await;
+        context.timers.sleep(RENEW).await;
         if !lease.renew() {
             return;
         }
@@ -77,25 +77,25 @@ async fn keep(world: &World, lease: &LocalLease) {
 }
 
 /// Leads in this Envoy, for ever. Ends only when this Envoy can't be named.
-async fn lead(world: &Rc<World>, epoch: u64) {
-    let Some(envoy) = envoy_name(world) else {
+async fn lead(context: &Rc<Context>, epoch: u64) {
+    let Some(envoy) = envoy_name(context) else {
         log::error!("shared data can't be written, so no engine runs in this instance");
-        world.timers.sleep(LONGEST_PAUSE).await;
+        context.timers.sleep(LONGEST_PAUSE).await;
         return;
     };
-    let sidecar = Rc::new(Sidecar::new(Rc::clone(world), Leader { envoy, epoch }));
+    let sidecar = Rc::new(Sidecar::new(Rc::clone(context), Leader { envoy, epoch }));
     let kept = sidecar.keep_certified();
-    select(pin!(kept), pin!(ask_for_lease(world, &sidecar))).await;
+    select(pin!(kept), pin!(ask_for_lease(context, &sidecar))).await;
 }
 
 /// Asks the sidecar for its lease, and reigns whenever it has it, for ever.
-async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
+async fn ask_for_lease(context: &Rc<Context>, sidecar: &Rc<Sidecar>) {
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match sidecar.lease(SIDECAR_TTL).await {
             Ok(lease) if lease.granted => {
                 sidecar.forget_refusal();
-                reign::reign(world, sidecar, &lease).await;
+                term::serve(context, sidecar, &lease).await;
                 backoff.reset();
             }
             Ok(lease) => {
@@ -103,48 +103,48 @@ async fn ask_for_lease(world: &Rc<World>, sidecar: &Rc<Sidecar>) {
                 sidecar.tell_refusal(Level::Info, why);
                 let _ = sidecar.offer().await;
                 let wait = Duration::from_millis(lease.expires_in_millis);
-                world.timers.sleep(wait.clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
+                context.timers.sleep(wait.clamp(FIRST_PAUSE, LONGEST_PAUSE)).await;
             }
             Err(AskError::Away(_)) => {
-                world.timers.sleep(backoff.next_wait()).await;
+                context.timers.sleep(backoff.next_wait()).await;
             }
             Err(AskError::FenceLost(why) | AskError::Refused(why)) => {
                 sidecar.tell_refusal(Level::Warn, &format!("the engine can't run: {why}"));
-                world.timers.sleep(LONGEST_PAUSE).await;
+                context.timers.sleep(LONGEST_PAUSE).await;
             }
         }
     }
 }
 
 /// The name of this Envoy, made up by the first instance that needs it.
-fn envoy_name(world: &World) -> Option<String> {
+fn envoy_name(context: &Context) -> Option<String> {
     let is_name = |value: &[u8]| value.len() == 32 && value.iter().all(u8::is_ascii_hexdigit);
-    let mine = format!("{:032x}", world.random());
-    let made = world.shared.update(ENVOY_KEY, |value| (!is_name(value)).then(|| mine.clone().into_bytes()));
+    let mine = format!("{:032x}", context.random());
+    let made = context.shared.update(ENVOY_KEY, |value| (!is_name(value)).then(|| mine.clone().into_bytes()));
     made.ok()?;
-    let value = world.shared.read(ENVOY_KEY).ok()??;
+    let value = context.shared.read(ENVOY_KEY).ok()??;
     is_name(&value).then(|| String::from_utf8(value).ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::context::tests::context;
     use crate::proxy::ProxyHandle;
     use crate::proxy::fake::FakeProxy;
-    use crate::world::tests::world;
 
     #[test]
     fn all_instances_of_an_envoy_have_one_name() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
-        let first = envoy_name(&world(&proxy)).unwrap();
+        let first = envoy_name(&context(&proxy)).unwrap();
         assert_eq!(first.len(), 32);
-        assert_eq!(envoy_name(&world(&proxy)), Some(first));
+        assert_eq!(envoy_name(&context(&proxy)), Some(first));
     }
 
     #[test]
     fn garbage_in_place_of_the_name_is_replaced() {
         let proxy: ProxyHandle = Rc::new(FakeProxy::default());
         proxy.set_shared_data(ENVOY_KEY, b"\xffgarbage", 0).unwrap();
-        assert_eq!(envoy_name(&world(&proxy)).unwrap().len(), 32);
+        assert_eq!(envoy_name(&context(&proxy)).unwrap().len(), 32);
     }
 }
