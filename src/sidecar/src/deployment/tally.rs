@@ -1,6 +1,5 @@
 //! The outcomes of deployments.
 
-use sds::Judge;
 use serde::Serialize;
 
 /// The outcomes of deployments since the start.
