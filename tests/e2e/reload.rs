@@ -162,7 +162,7 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
             fs::write(path, lines)?;
         }
         until("the tokens in force", PATIENCE, || {
-            let told = world.sidecar.log().matches("the changed tokens are in force").count();
+            let told = world.sidecar.log().matches("reloaded the token file").count();
             ensure!(told >= times, "told {told} times");
             Ok(())
         })

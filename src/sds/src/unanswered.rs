@@ -20,7 +20,7 @@ impl Unanswered {
         let given = printable(given);
         match self.is_news(&given) {
             Some(true) => tracing::warn!(secret = given, "{why}"),
-            Some(false) => tracing::warn!(secret = given, "{why}; further names like it are not told any more"),
+            Some(false) => tracing::warn!(secret = given, "{why}; further such names are not logged"),
             None => {}
         }
     }

@@ -113,12 +113,12 @@ impl Followed {
                     is_other
                 });
                 if changed {
-                    tracing::info!(file = %self.file.path().display(), "the changed tokens are in force");
+                    tracing::info!(file = %self.file.path().display(), "reloaded the token file");
                 }
             }
             Err(error) => {
                 let file = self.file.path().display();
-                tracing::error!(%file, "{error}; the tokens before stay in force");
+                tracing::error!(%file, "{error}; the previous tokens stay valid");
             }
         }
     }

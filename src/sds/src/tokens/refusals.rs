@@ -78,7 +78,7 @@ impl Refusals {
 /// The file is named for whoever reads the log; the refused client doesn't learn it.
 fn line(why: &str, file: Option<&Path>, others: u64) -> String {
     let file = file.map(|path| format!("; the tokens are in {}", path.display())).unwrap_or_default();
-    let others = if others == 0 { String::new() } else { format!(" ({others} like it since the last such line)") };
+    let others = if others == 0 { String::new() } else { format!(" ({others} more since the last such line)") };
     format!("refused: {why}{file}{others}")
 }
 
@@ -92,7 +92,7 @@ mod tests {
     fn a_line_names_the_file_and_counts_the_others() {
         let file = Path::new("/var/lib/acme.json.sds-token");
         let told =
-            "refused: no token; the tokens are in /var/lib/acme.json.sds-token (131 like it since the last such line)";
+            "refused: no token; the tokens are in /var/lib/acme.json.sds-token (131 more since the last such line)";
         assert_eq!(line("no token", Some(file), 131), told);
         assert_eq!(line("no token", None, 0), "refused: no token");
     }
