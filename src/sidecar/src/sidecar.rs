@@ -30,7 +30,7 @@ use base::clock::Clock;
 use dns01::{Dns, NameServers};
 use sds::catalog::Catalog;
 use sds::catalog::DefaultCertificate;
-use sds::tokens::{self, Doors, UnfitFile};
+use sds::tokens::{self, SocketTokens, UnfitFile};
 use sds::{self, Catalogs};
 use storage::{self, OpenError, StorageStatus, Store, StoreError};
 
@@ -85,8 +85,8 @@ impl Sidecar {
         let name_servers = NameServers::new(dns.name_server_port, dns.resolvers.into_iter());
         let dns = Dns::open(storage, dns.name_server_port, dns.delegation_zones, clock.clone()).await;
         let (tokens, token_files) = match options.tokens {
-            TokenSource::Given(doors) => (doors, Vec::new()),
-            TokenSource::Files { api, sds } => Doors::open(storage, api.as_deref(), sds.as_deref())?,
+            TokenSource::Given(tokens) => (tokens, Vec::new()),
+            TokenSource::Files { api, sds } => SocketTokens::open(storage, api.as_deref(), sds.as_deref())?,
         };
         let doors = health::Doors { api: tokens.api.refusals().clone(), sds: tokens.sds.refusals().clone() };
         let context = Arc::new(Context::new(Parts {

@@ -27,7 +27,7 @@ use crate::options::TokenSource;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 use base::changes::Changes;
-use sds::tokens::Doors;
+use sds::tokens::SocketTokens;
 
 /// The shortest wait before Envoy is restarted: an Envoy that can't start must not keep the machine busy.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
@@ -147,8 +147,8 @@ impl Running {
             cas,
         } = run;
         let layout = Layout::new(directory.path());
-        let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
-        sidecar.tokens = TokenSource::Given(doors);
+        let (socket_tokens, tokens) = SocketTokens::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
+        sidecar.tokens = TokenSource::Given(socket_tokens);
         let binary = Binary {
             path: envoy::find(envoy.as_deref())?,
             arguments: log::arguments(&envoy_arguments, log_level),
