@@ -39,8 +39,9 @@ impl Unanswered {
 fn why(name: &ResourceName) -> Option<&'static str> {
     match name {
         ResourceName::CaCertificates => Some(
-            "an Envoy asks for CA certificates to verify clients by, and the sidecar has none: the request stays unanswered, and the \
-             TLS context never opens; give them as trusted_ca, or in Istio by caCertificates or a Secret",
+            "an Envoy asks for CA certificates to verify clients by, and the sidecar has none: the request stays \
+             unanswered, and the TLS context never opens; give them as trusted_ca, or in Istio by caCertificates or a \
+             Secret",
         ),
         ResourceName::Certificate(_) => None,
         ResourceName::Unknown => Some(
