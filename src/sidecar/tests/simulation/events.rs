@@ -6,10 +6,10 @@ use super::envoy::Vm;
 use super::invariants::{Limit, Violation, is_kept, key};
 use super::sabotage::Sabotage;
 use super::scenario::{Event, Weather};
+use super::simulation::Simulation;
 use super::time::SECOND;
-use super::world::World;
 
-impl World {
+impl Simulation {
     /// Carries out an event.
     pub fn occur(&mut self, event: Event) -> Result<(), Violation> {
         self.trace.note(|| format!("** {event:?}"));

@@ -10,8 +10,8 @@ use super::invariants::{Violation, key};
 use super::machine::Answer;
 use super::sabotage::Sabotage;
 use super::scenario::Weather;
+use super::simulation::Simulation;
 use super::time::{HOUR, SECOND};
-use super::world::World;
 
 /// How often a poll for wants that is held is looked at.
 const LOOK: i64 = SECOND;
@@ -69,7 +69,7 @@ fn is_slept_through(call: &Callout) -> bool {
     is_background(call) && !call.path.starts_with(path::WANTS)
 }
 
-impl World {
+impl Simulation {
     /// Sends all that an instance has to send.
     pub fn send_all(&mut self, number: u64) -> Result<(), Violation> {
         while let Some(call) = self.vm(number).and_then(super::envoy::Vm::take_call) {
@@ -172,9 +172,9 @@ impl World {
             }
             Delivery::Message { vm, call, until, fault } => {
                 let is_to_ca = call.cluster != "sidecar";
-                let silent = |world: &mut Self| {
+                let silent = |simulation: &mut Self| {
                     let (token, answer, is_background) = (call.token, gone(504), is_slept_through(&call));
-                    world.deliver(until, Delivery::Answer { vm, token, answer, is_background });
+                    simulation.deliver(until, Delivery::Answer { vm, token, answer, is_background });
                 };
                 if is_to_ca && self.weather == Weather::Silent {
                     silent(self);

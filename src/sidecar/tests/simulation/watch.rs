@@ -8,11 +8,11 @@ use super::invariants::{Violation, key};
 use super::jose;
 use super::machine::Answer;
 use super::sabotage::Sabotage;
+use super::simulation::Simulation;
 use super::time::SECOND;
 use super::traffic::Fault;
-use super::world::World;
 
-impl World {
+impl Simulation {
     /// True if this instance has the lease, as far as the sidecar knows.
     fn leads(&self, vm: u64) -> bool {
         self.leader.is_some_and(|(leader, _)| leader == vm)

@@ -41,8 +41,8 @@ const PART: i64 = 20;
 /// while a CA that never answers is tried; everything wanted at once, and failing, is another ten.
 const MOST_IN_AN_HOUR: u64 = 100_000;
 
-/// A simulated world.
-pub struct World {
+/// A simulation: the machine, its Envoys, the CA, and the events to come.
+pub struct Simulation {
     pub time: Rc<Time>,
     pub dice: Rc<Dice>,
     pub trace: Rc<Trace>,
@@ -108,8 +108,8 @@ pub struct Checks {
     pub served: Served,
 }
 
-impl World {
-    /// The world of a seed.
+impl Simulation {
+    /// The simulation of a seed.
     pub fn new(seed: u64, sabotage: Option<Sabotage>, is_traced: bool) -> Self {
         let (time, dice) = (Rc::new(Time::new()), Rc::new(Dice::new(seed)));
         let trace = Rc::new(Trace::new(&time, is_traced));
@@ -123,7 +123,7 @@ impl World {
         ca.make_chain = Some(authority::make_chain());
         let machine = Machine::new(&time);
         let envoys = scenario.envoys.into_iter();
-        let mut world = Self {
+        let mut simulation = Self {
             machine,
             running: None,
             ca,
@@ -157,18 +157,18 @@ impl World {
             dice,
             trace,
         };
-        world.schedule(0, Event::SidecarStarts);
-        for envoy in 0..world.envoys.len() {
-            for _ in 0..world.instances {
-                let at = world.dice.between(0, 3 * SECOND);
-                world.schedule(at, Event::Begins { envoy });
+        simulation.schedule(0, Event::SidecarStarts);
+        for envoy in 0..simulation.envoys.len() {
+            for _ in 0..simulation.instances {
+                let at = simulation.dice.between(0, 3 * SECOND);
+                simulation.schedule(at, Event::Begins { envoy });
             }
         }
         for (at, event) in scenario.plan {
-            world.trace.note(|| format!("planned for {:.3} d: {event:?}", at as f64 / DAY as f64));
-            world.schedule(at, event);
+            simulation.trace.note(|| format!("planned for {:.3} d: {event:?}", at as f64 / DAY as f64));
+            simulation.schedule(at, event);
         }
-        world
+        simulation
     }
 
     /// Runs to the end, or returns the violation.
