@@ -48,7 +48,7 @@ pub(super) async fn publish(
             Err(error) => return Err(error.into()),
         };
         context.keys.forget(&key, &publication.order);
-        context.shelf.refresh(&key).await?;
+        context.publisher.publish(&key).await?;
         if stored.is_none_or(|stored| !stored.value.is_same(&certificate)) {
             log(&key, &certificate, durable);
         }
@@ -131,7 +131,7 @@ async fn verified(
     match tokio::task::spawn_blocking(move || taken(&published, &key, now)).await {
         Ok(result) => result.map_err(|refusal| {
             let (resolver, main, why) = (&publication.certificate.resolver, main(publication), refusal.to_string());
-            tracing::warn!(resolver, main, why, "certificate refused; the one before stays");
+            tracing::warn!(resolver, main, why, "certificate refused; the previous one stays in use");
             Refused::certificate(why)
         }),
         Err(_) => Err(Refused::unavailable("the sidecar is shutting down")),

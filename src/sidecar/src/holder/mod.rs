@@ -17,7 +17,7 @@ pub use sockets::{Protocol, overlap};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holder {
     /// A process of this user, which this process may not inspect.
-    SecretText {
+    Hidden {
         /// The user.
         uid: u32,
     },
@@ -35,7 +35,7 @@ impl Holder {
         let owner = owners(&inodes).into_iter().map(|(_, process)| process).min_by_key(|process| process.pid);
         match (owner, found.first()) {
             (Some(process), _) => Self::Process(process),
-            (None, Some(found)) => Self::SecretText { uid: found.uid },
+            (None, Some(found)) => Self::Hidden { uid: found.uid },
             (None, None) => Self::Unknown,
         }
     }
@@ -63,7 +63,7 @@ pub fn sharing(own: u32, address: SocketAddr, protocol: Protocol) -> Option<Proc
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SecretText { uid } => {
+            Self::Hidden { uid } => {
                 write!(f, "a process of the user {uid} that this one may not look into (`ss -ltnp` as root names it)")
             }
             Self::Process(process) => process.fmt(f),

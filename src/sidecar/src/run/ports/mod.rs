@@ -191,7 +191,7 @@ fn is_leaving(why: &Why) -> bool {
             !is_kept && arguments.iter().any(|argument| argument == "--use-dynamic-base-id")
         }
         // Capabilities of our own Envoy may keep others from inspecting it.
-        Why::Taken(Holder::SecretText { uid }) => *uid == rustix::process::geteuid().as_raw(),
+        Why::Taken(Holder::Hidden { uid }) => *uid == rustix::process::geteuid().as_raw(),
         // The process ended while we looked.
         Why::Taken(Holder::Unknown) => true,
         Why::Elsewhere | Why::Forbidden { .. } | Why::NoIpv6 | Why::Other(_) => false,
