@@ -75,15 +75,15 @@ impl Sidecar {
 
     async fn read_certified(&self) -> Result<(), AskError> {
         let mut reading = self.begin_reading();
-        let mut page = super::vault::first_page();
-        for _ in 0..super::vault::MAX_PAGES {
+        let mut page = super::state_store::first_page();
+        for _ in 0..super::state_store::MAX_PAGES {
             let state: State = parse(&page, &self.once(&page).await?).map_err(AskError::Refused)?;
             reading.add(&state, &self.context);
             let Some(next) = &state.next else {
                 self.end_reading(&reading);
                 break;
             };
-            page = super::vault::page_after(next);
+            page = super::state_store::page_after(next);
         }
         Ok(())
     }
