@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context, Result, ensure};
 use harness::http::Endpoint;
 use harness::{Backend, Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar};
-use harness::{SidecarOptions, Stage, World, domains, ports, until};
+use harness::{SidecarOptions, Stage, Testbed, domains, ports, until};
 use hyper::Method;
 use serde_json::json;
 
@@ -14,9 +14,9 @@ use crate::run::Scene;
 
 const HOST: &str = "held.example";
 
-/// A world in which one challenge stays live: the CA looks for it at another server, which keeps it waiting.
+/// A testbed in which one challenge stays live: the CA looks for it at another server, which keeps it waiting.
 struct Held {
-    world: World,
+    testbed: Testbed,
     backend: Backend,
     elsewhere: Backend,
     /// The path of the live challenge.
@@ -45,14 +45,14 @@ impl Held {
             let line = requests.first().context("not yet")?;
             Ok(line.split(' ').nth(1).context("no path")?.to_owned())
         })?;
-        Ok(Self { world: World { envoy, sidecar, pebble, dns, place }, backend, elsewhere, path })
+        Ok(Self { testbed: Testbed { envoy, sidecar, pebble, dns, place }, backend, elsewhere, path })
     }
 }
 
 #[test]
 fn a_live_challenge_is_answered_by_get_and_head() -> Result<()> {
     let held = Held::start()?;
-    let web = held.world.web();
+    let web = held.testbed.web();
     let token = held.path.rsplit('/').next().unwrap_or_default();
     let reply = web.request(Method::GET, &held.path, HOST, "")?;
     assert_eq!(reply.status, 200);
@@ -75,7 +75,7 @@ fn a_live_challenge_is_answered_by_get_and_head() -> Result<()> {
 #[test]
 fn a_request_for_a_whole_url_is_for_the_host_in_it() -> Result<()> {
     let held = Held::start()?;
-    let web = held.world.web();
+    let web = held.testbed.web();
     let for_another = web.request(Method::GET, &format!("http://other.example{}", held.path), HOST, "")?;
     assert_eq!(for_another.header("x-backend"), "yes", "{}", for_another.text());
     let for_this = web.request(Method::GET, &format!("http://{HOST}{}", held.path), "other.example", "")?;
@@ -87,15 +87,15 @@ fn a_request_for_a_whole_url_is_for_the_host_in_it() -> Result<()> {
 #[test]
 fn a_challenge_that_envoy_was_killed_in_is_answered_again_after_its_restart() -> Result<()> {
     let mut held = Held::start()?;
-    let answer = held.world.web().request(Method::GET, &held.path, HOST, "")?;
+    let answer = held.testbed.web().request(Method::GET, &held.path, HOST, "")?;
     assert_eq!((answer.status, answer.header("x-backend")), (200, ""));
-    held.world.envoy.restart()?;
+    held.testbed.envoy.restart()?;
     until("the same answer", PATIENCE, || {
-        let again = held.world.web().request(Method::GET, &held.path, HOST, "")?;
+        let again = held.testbed.web().request(Method::GET, &held.path, HOST, "")?;
         ensure!(again.body == answer.body, "{}", again.text());
         Ok(())
     })?;
-    assert_eq!(held.world.orders(), 1);
+    assert_eq!(held.testbed.orders(), 1);
     held.elsewhere.hold(false);
     Ok(())
 }
@@ -117,7 +117,7 @@ fn a_plugin_with_another_vm_id_knows_no_challenge() -> Result<()> {
         listeners.push(stranger);
         Ok(bootstrap)
     })?;
-    assert_eq!(held.world.web().request(Method::GET, &held.path, HOST, "")?.header("x-backend"), "");
+    assert_eq!(held.testbed.web().request(Method::GET, &held.path, HOST, "")?.header("x-backend"), "");
     let stranger = Endpoint::Tcp((Ipv4Addr::LOCALHOST, port).into());
     assert_eq!(stranger.request(Method::GET, &held.path, HOST, "")?.header("x-backend"), "yes");
     held.elsewhere.hold(false);
@@ -127,7 +127,7 @@ fn a_plugin_with_another_vm_id_knows_no_challenge() -> Result<()> {
 #[test]
 fn everything_else_reaches_the_backend_unchanged() -> Result<()> {
     let held = Held::start()?;
-    let web = held.world.web();
+    let web = held.testbed.web();
     let (directory, token) = held.path.rsplit_once('/').context("no token")?;
     let unknown = format!("{directory}/{}", "u".repeat(token.len()));
     let cases = [
@@ -237,16 +237,16 @@ fn a_live_challenge_of_run_comes_before_the_redirect_of_its_entry_point() -> Res
 fn a_challenge_is_dead_once_its_certificate_is_there() -> Result<()> {
     let backend = Backend::start((Ipv4Addr::LOCALHOST, 0).into())?;
     let address = backend.address();
-    let mut world = World::with("dead", &Default::default(), |bootstrap| {
+    let mut testbed = Testbed::with("dead", &Default::default(), |bootstrap| {
         bootstrap.backend(address)?.domains(&domains(&[&["dead.example"]]))
     })?;
-    world.served("dead.example", PATIENCE)?;
-    let log = world.pebble.log();
+    testbed.served("dead.example", PATIENCE)?;
+    let log = testbed.pebble.log();
     let path = log.split_once("/.well-known/acme-challenge/").context("Pebble's log names no challenge")?.1;
     let token: String = path.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
     until("the challenge's end", PATIENCE, || {
         let path = format!("/.well-known/acme-challenge/{token}");
-        let reply = world.web().request(Method::GET, &path, "dead.example", "")?;
+        let reply = testbed.web().request(Method::GET, &path, "dead.example", "")?;
         ensure!(reply.header("x-backend") == "yes", "it is still answered");
         Ok(())
     })

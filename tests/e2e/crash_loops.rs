@@ -31,7 +31,7 @@ fn takes_its_time(relay: &Relay) {
 fn crashes(name: &str, crash: impl Fn(&mut Scene) -> Result<()>) -> Result<()> {
     let mut scene = Scene::start(name, takes_its_time)?;
     until("the CA's verdict", PATIENCE, || {
-        ensure!(scene.world.pebble.log().contains("set VALID"), "not yet");
+        ensure!(scene.testbed.pebble.log().contains("set VALID"), "not yet");
         Ok(())
     })?;
     let begun = scene.count(Resource::Any);
@@ -56,10 +56,10 @@ fn crashes(name: &str, crash: impl Fn(&mut Scene) -> Result<()>) -> Result<()> {
 
 #[test]
 fn an_envoy_that_crashes_again_and_again_orders_once() -> Result<()> {
-    crashes("envoy-loop", |scene| scene.world.envoy.restart())
+    crashes("envoy-loop", |scene| scene.testbed.envoy.restart())
 }
 
 #[test]
 fn a_sidecar_that_crashes_again_and_again_orders_once() -> Result<()> {
-    crashes("sidecar-loop", |scene| scene.world.sidecar.restart())
+    crashes("sidecar-loop", |scene| scene.testbed.sidecar.restart())
 }

@@ -1,7 +1,7 @@
 //! Proof of deployment: a handshake shows that a new certificate is served.
 
 use anyhow::{Context, Result, ensure};
-use harness::{Bootstrap, PebbleOptions, SidecarOptions, Stage, WorldOptions, domains, ports, until};
+use harness::{Bootstrap, PebbleOptions, SidecarOptions, Stage, TestbedOptions, domains, ports, until};
 use serde_json::{Value, json};
 
 use crate::PATIENCE;
@@ -36,19 +36,21 @@ fn a_new_certificate_is_seen_to_be_served_behind_a_balancer_to_clients_with_cert
     let stage = Stage::new("proof", &PebbleOptions::default())?;
     let port = ports::free()?;
     let arguments = vec!["--verify-address".to_owned(), format!("127.0.0.1:{port}")];
-    let options =
-        WorldOptions { sidecar: SidecarOptions { arguments, ..SidecarOptions::default() }, ..WorldOptions::default() };
+    let options = TestbedOptions {
+        sidecar: SidecarOptions { arguments, ..SidecarOptions::default() },
+        ..TestbedOptions::default()
+    };
     let mut bootstrap = stage.bootstrap()?.domains(&domains(&[&[name]]))?;
     let guarded = guarded(&mut bootstrap, &stage, port)?;
     let listeners = bootstrap.value().pointer_mut("/static_resources/listeners").and_then(Value::as_array_mut);
     listeners.context("no listeners")?.push(guarded);
-    let mut world = stage.play(bootstrap, &options)?;
-    world.served(name, PATIENCE)?;
+    let mut testbed = stage.play(bootstrap, &options)?;
+    testbed.served(name, PATIENCE)?;
     until("the proof", PATIENCE, || {
-        let status = world.sidecar.status("/status")?.text();
+        let status = testbed.sidecar.status("/status")?.text();
         ensure!(status.contains(r#""served":1"#), "{status}");
         Ok(())
     })?;
-    ensure!(world.sidecar.log().contains("the new certificate is served"), "nothing is said of it");
+    ensure!(testbed.sidecar.log().contains("the new certificate is served"), "nothing is said of it");
     Ok(())
 }

@@ -281,7 +281,7 @@ fn each_one_takes_what_is_rendered_for_it_and_the_reference_as_its_comments_say(
 }
 
 /// A program that says that it is this Envoy, and this when it is to validate.
-fn stand_in(place: &Place, version: &str, said: &str) -> Result<PathBuf> {
+fn fake_engine(place: &Place, version: &str, said: &str) -> Result<PathBuf> {
     let path = place.file("envoy");
     let script = format!(
         "#!/bin/sh\ncase \"$*\" in\n*--version*) echo 'envoy  version: abc/{version}/Clean/RELEASE/BoringSSL' ;;\n{said}esac\n"
@@ -323,7 +323,7 @@ fn rendered(place: &Place) -> Result<()> {
 fn one_that_is_too_old_is_named_with_what_will_do() -> Result<()> {
     let place = Place::new("too-old")?;
     rendered(&place)?;
-    let envoy = stand_in(&place, "1.35.7", "*) echo 'no such field: x' >&2; exit 1 ;;\n")?;
+    let envoy = fake_engine(&place, "1.35.7", "*) echo 'no such field: x' >&2; exit 1 ;;\n")?;
     for command in ["run", "check", "render"] {
         let said = refused(&place, &envoy, command)?;
         ensure!(
@@ -339,7 +339,7 @@ fn one_that_is_too_old_is_named_with_what_will_do() -> Result<()> {
 fn one_that_does_not_say_which_it_is_or_is_another_than_was_said_is_never_fine() -> Result<()> {
     let place = Place::new("unknown")?;
     rendered(&place)?;
-    let envoy = stand_in(&place, "1.39.0", "*) exit 0 ;;\n")?;
+    let envoy = fake_engine(&place, "1.39.0", "*) exit 0 ;;\n")?;
     let check = |arguments: &[&str]| -> Result<String> {
         let file = place.file("rendered.yaml");
         let check = ["check".as_ref(), file.as_os_str(), "--envoy".as_ref(), envoy.as_os_str()];
@@ -349,7 +349,7 @@ fn one_that_does_not_say_which_it_is_or_is_another_than_was_said_is_never_fine()
     };
     let said = check(&["--envoy-version", "1.40"])?;
     ensure!(said.contains("Envoy 1.39, and --envoy-version 1.40"), "{said}");
-    stand_in(&place, "unknown", "*) exit 0 ;;\n")?;
+    fake_engine(&place, "unknown", "*) exit 0 ;;\n")?;
     let said = check(&[])?;
     ensure!(said.contains("does not say with --version which Envoy it is"), "{said}");
     Ok(())
@@ -361,7 +361,7 @@ fn one_without_a_runtime_for_the_plugin_is_named() -> Result<()> {
     let place = Place::new("no-wasm")?;
     let logged =
         |level: &str, said: &str| format!("echo '[2026-11-30 04:10:19.714][1][{level}][wasm] [a.cc:1] {said}' >&2");
-    let envoy = stand_in(
+    let envoy = fake_engine(
         &place,
         "1.40.0",
         &format!(

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{PebbleOptions, Process, World, WorldOptions, artifacts, domains, until};
+use harness::{PebbleOptions, Process, Testbed, TestbedOptions, artifacts, domains, until};
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -45,16 +45,17 @@ fn mode(path: &Path) -> Result<u32> {
 #[test]
 fn an_export_follows_renewals_and_certificate_and_key_always_match() -> Result<()> {
     let pebble = PebbleOptions::default().validity(Duration::from_secs(60));
-    let options = WorldOptions { pebble, ..WorldOptions::default() };
-    let mut world = World::with("export", &options, |bootstrap| bootstrap.domains(&domains(&[&["exported.example"]])))?;
+    let options = TestbedOptions { pebble, ..TestbedOptions::default() };
+    let mut testbed =
+        Testbed::with("export", &options, |bootstrap| bootstrap.domains(&domains(&[&["exported.example"]])))?;
     let (out, log, storage) =
-        (world.place.file("out"), world.place.file("export.log"), world.sidecar.storage().to_owned());
+        (testbed.place.file("out"), testbed.place.file("export.log"), testbed.sidecar.storage().to_owned());
     let mut export = Process::start(&artifacts::sidecar()?, &log, |command| {
         command.args(["export", "--watch", "--storage"]).arg(&storage).arg(&out);
     })?;
     let directory = out.join("exported.example");
     let first = until("the exported pair", PATIENCE, || pair(&directory))?;
-    world.served("exported.example", PATIENCE)?;
+    testbed.served("exported.example", PATIENCE)?;
     assert_eq!((mode(&directory)?, mode(&directory.join("privkey.pem"))?), (0o700, 0o600));
     assert_eq!((mode(&directory.join("combined.pem"))?, mode(&directory.join("fullchain.pem"))?), (0o600, 0o644));
 
@@ -87,19 +88,19 @@ fn an_export_follows_renewals_and_certificate_and_key_always_match() -> Result<(
 
 #[test]
 fn a_second_export_writes_nothing_and_says_so_in_json() -> Result<()> {
-    let mut world = World::start("export-twice", &[&["one.example", "www.one.example"], &["two.example"]])?;
-    world.served("one.example", PATIENCE)?;
-    world.served("two.example", PATIENCE)?;
+    let mut testbed = Testbed::start("export-twice", &[&["one.example", "www.one.example"], &["two.example"]])?;
+    testbed.served("one.example", PATIENCE)?;
+    testbed.served("two.example", PATIENCE)?;
     // They are served while they are being saved.
     until("both on disk", PATIENCE, || {
-        let stored = fs::read_to_string(world.sidecar.storage())?;
+        let stored = fs::read_to_string(testbed.sidecar.storage())?;
         ensure!(stored.matches("\"certificate\":").count() == 2, "not both yet");
         Ok(())
     })?;
-    let out = world.place.file("out");
+    let out = testbed.place.file("out");
     let run = |arguments: &[&str]| -> Result<Value> {
         let mut command = Command::new(artifacts::sidecar()?);
-        command.args(["export", "--json", "--storage"]).arg(world.sidecar.storage()).args(arguments).arg(&out);
+        command.args(["export", "--json", "--storage"]).arg(testbed.sidecar.storage()).args(arguments).arg(&out);
         let output = command.output()?;
         ensure!(output.status.success(), "{output:?}");
         Ok(serde_json::from_slice(&output.stdout)?)

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use harness::{PebbleOptions, Stage, World, WorldOptions, artifacts, clients, domains};
+use harness::{PebbleOptions, Stage, Testbed, TestbedOptions, artifacts, clients, domains};
 use serde_json::{Value, json};
 use x509_parser::pem::parse_x509_pem;
 
@@ -63,26 +63,26 @@ fn serial(file: &Path) -> Result<String> {
 }
 
 /// Envoy and the sidecar with what was imported, for a plugin that wants these names.
-fn play(stage: Stage, names: &[&str]) -> Result<World> {
+fn play(stage: Stage, names: &[&str]) -> Result<Testbed> {
     let bootstrap = stage.bootstrap()?.domains(&domains(&[names]))?;
-    stage.play(bootstrap, &WorldOptions::default())
+    stage.play(bootstrap, &TestbedOptions::default())
 }
 
 /// The certificate with this number is served for all of these names, and the CA was asked for no other.
-fn serves_without_an_order(world: &mut World, names: &[&str], serial: &str) -> Result<()> {
+fn serves_without_an_order(testbed: &mut Testbed, names: &[&str], serial: &str) -> Result<()> {
     for name in names {
-        assert_eq!(world.served(name, PATIENCE)?.serial, serial);
+        assert_eq!(testbed.served(name, PATIENCE)?.serial, serial);
     }
-    engine_knows(world, 1)?;
-    assert_eq!((world.accounts(), world.orders()), (1, 1), "those of the other client");
+    engine_knows(testbed, 1)?;
+    assert_eq!((testbed.accounts(), testbed.orders()), (1, 1), "those of the other client");
     Ok(())
 }
 
 /// Another certificate costs an order, and this many accounts have been registered then.
-fn orders_more(world: &mut World, names: &[&str], accounts: usize) -> Result<()> {
-    world.reconfigure(|bootstrap| bootstrap.domains(&domains(&[names, &["more.example"]])))?;
-    world.served("more.example", PATIENCE)?;
-    assert_eq!((world.accounts(), world.orders()), (accounts, 2));
+fn orders_more(testbed: &mut Testbed, names: &[&str], accounts: usize) -> Result<()> {
+    testbed.reconfigure(|bootstrap| bootstrap.domains(&domains(&[names, &["more.example"]])))?;
+    testbed.served("more.example", PATIENCE)?;
+    assert_eq!((testbed.accounts(), testbed.orders()), (accounts, 2));
     Ok(())
 }
 
@@ -94,11 +94,11 @@ fn what_lego_has_is_served_and_its_account_is_used() -> Result<()> {
     let told = import_twice(&source, &stage.place.file("acme.json"))?;
     assert_eq!((&told["source"], &told["accounts"][0]["outcome"]), (&json!("lego"), &json!("imported")), "{told}");
     let serial = serial(&source.join("certificates/lego.example.crt"))?;
-    let mut world = play(stage, &names)?;
-    serves_without_an_order(&mut world, &names, &serial)?;
-    orders_more(&mut world, &names, 1)?;
+    let mut testbed = play(stage, &names)?;
+    serves_without_an_order(&mut testbed, &names, &serial)?;
+    orders_more(&mut testbed, &names, 1)?;
 
-    let refused = import(&source, world.sidecar.storage())?;
+    let refused = import(&source, testbed.sidecar.storage())?;
     assert_eq!(refused.status.code(), Some(1));
     let why = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(why.contains("a running sidecar uses it: stop the sidecar, import, and start it again"), "{why}");
@@ -118,9 +118,9 @@ fn what_certbot_has_is_served_and_a_new_account_is_registered_when_it_is_needed(
     );
     the_pair_of_files_gives_the_same(&stage, &source.join("live/certbot.example"))?;
     let serial = serial(&source.join("live/certbot.example/cert.pem"))?;
-    let mut world = play(stage, &names)?;
-    serves_without_an_order(&mut world, &names, &serial)?;
-    orders_more(&mut world, &names, 2)
+    let mut testbed = play(stage, &names)?;
+    serves_without_an_order(&mut testbed, &names, &serial)?;
+    orders_more(&mut testbed, &names, 2)
 }
 
 /// As `render --replace-certificates` says it for a chain and a key of a bootstrap's. Nothing usable is no success.
@@ -156,9 +156,9 @@ fn what_caddy_has_is_served_and_its_account_is_used() -> Result<()> {
     assert_eq!((&told["source"], &told["accounts"][0]["outcome"]), (&json!("caddy"), &json!("imported")), "{told}");
     let place = told["certificates"][0]["place"].as_str().context("no place")?;
     let serial = serial(&source.join(place))?;
-    let mut world = play(stage, &names)?;
-    serves_without_an_order(&mut world, &names, &serial)?;
-    orders_more(&mut world, &names, 1)
+    let mut testbed = play(stage, &names)?;
+    serves_without_an_order(&mut testbed, &names, &serial)?;
+    orders_more(&mut testbed, &names, 1)
 }
 
 #[test]
@@ -199,6 +199,6 @@ fn what_traefik_has_is_served_whatever_its_version() -> Result<()> {
         assert_eq!(pem(found)?, pem(&chain)?, "Traefik {version}");
     }
     let serial = serial(&files.join("traefik.example.crt"))?;
-    let mut world = play(stage, &names)?;
-    serves_without_an_order(&mut world, &names, &serial)
+    let mut testbed = play(stage, &names)?;
+    serves_without_an_order(&mut testbed, &names, &serial)
 }

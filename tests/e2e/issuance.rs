@@ -1,29 +1,29 @@
 //! Certificates appear.
 
 use anyhow::Result;
-use harness::{World, WorldOptions};
+use harness::{Testbed, TestbedOptions};
 
 use crate::{PATIENCE, engine_knows};
 
 #[test]
 fn a_name_gets_a_certificate() -> Result<()> {
-    let mut world = World::start("one", &[&["one.example"]])?;
-    let served = world.served("one.example", PATIENCE)?;
+    let mut testbed = Testbed::start("one", &[&["one.example"]])?;
+    let served = testbed.served("one.example", PATIENCE)?;
     assert_eq!(served.names, ["one.example"]);
     assert!(served.issuer.contains("Pebble Intermediate"), "{}", served.issuer);
     assert_eq!(served.chain_length, 2, "leaf and intermediate");
-    engine_knows(&world, 1)?;
-    assert_eq!((world.accounts(), world.orders()), (1, 1));
+    engine_knows(&testbed, 1)?;
+    assert_eq!((testbed.accounts(), testbed.orders()), (1, 1));
     Ok(())
 }
 
 #[test]
 fn two_names_of_a_router_share_a_certificate() -> Result<()> {
-    let mut world = World::start("two", &[&["two.example", "www.two.example"]])?;
-    let served = world.served("two.example", PATIENCE)?;
-    assert_eq!(served, world.served("www.two.example", PATIENCE)?);
+    let mut testbed = Testbed::start("two", &[&["two.example", "www.two.example"]])?;
+    let served = testbed.served("two.example", PATIENCE)?;
+    assert_eq!(served, testbed.served("www.two.example", PATIENCE)?);
     assert_eq!(served.names, ["two.example", "www.two.example"]);
-    assert_eq!(world.orders(), 1);
+    assert_eq!(testbed.orders(), 1);
     Ok(())
 }
 
@@ -33,10 +33,10 @@ fn each_of_many_names_gets_its_own_certificate() -> Result<()> {
     let wanted: Vec<_> = names.iter().map(|name| vec![name.clone()]).collect();
     let mut voids = 0;
     loop {
-        let mut world = World::with("many", &WorldOptions::default(), |bootstrap| bootstrap.domains(&wanted))?;
-        match each(&mut world, &names) {
+        let mut testbed = Testbed::with("many", &TestbedOptions::default(), |bootstrap| bootstrap.domains(&wanted))?;
+        match each(&mut testbed, &names) {
             // Pebble 2.10 deadlocks now and then when several orders are under way; such a run shows nothing of us.
-            Err(_) if voids < MOST_VOIDS && world.pebble.is_deadlocked() => voids += 1,
+            Err(_) if voids < MOST_VOIDS && testbed.pebble.is_deadlocked() => voids += 1,
             done => return done,
         }
         eprintln!("void runs: {voids}, for Pebble's deadlock");
@@ -46,10 +46,10 @@ fn each_of_many_names_gets_its_own_certificate() -> Result<()> {
 /// How many runs of Pebble may be void before something else must be wrong.
 const MOST_VOIDS: u32 = 3;
 
-fn each(world: &mut World, names: &[String]) -> Result<()> {
+fn each(testbed: &mut Testbed, names: &[String]) -> Result<()> {
     for name in names {
-        assert_eq!(world.served(name, PATIENCE)?.names, [name.as_str()]);
+        assert_eq!(testbed.served(name, PATIENCE)?.names, [name.as_str()]);
     }
-    assert_eq!((world.accounts(), world.orders()), (1, names.len()));
+    assert_eq!((testbed.accounts(), testbed.orders()), (1, names.len()));
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! End-to-end tests: real Envoy, real Pebble, the real sidecar, and the shipped configuration.
 //!
-//! One module a feature. Each test has a world of its own and can run beside any other.
+//! One module a feature. Each test has a testbed of its own and can run beside any other.
 
 mod ca_away;
 mod ca_reach;
@@ -49,17 +49,17 @@ mod watchdog;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{World, until};
+use harness::{Testbed, until};
 
 /// How long something may take that takes a second or two on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until the engine runs in Envoy and has looked at what is stored: this many certificates are valid.
-fn engine_knows(world: &World, valid: u64) -> Result<()> {
+fn engine_knows(testbed: &Testbed, valid: u64) -> Result<()> {
     until("an engine that knows its certificates", PATIENCE, || {
-        let found = stat(world, "certificates.state.valid")?;
+        let found = stat(testbed, "certificates.state.valid")?;
         ensure!(
-            found == valid && stat(world, "engine_active")? == 1,
+            found == valid && stat(testbed, "engine_active")? == 1,
             "{found} certificates are valid, {valid} expected"
         );
         Ok(())
@@ -67,6 +67,6 @@ fn engine_knows(world: &World, valid: u64) -> Result<()> {
 }
 
 /// A metric of the plugin.
-fn stat(world: &World, name: &str) -> Result<u64> {
-    world.envoy.stat(&format!("wasmcustom.envoy_autocert.{name}"))
+fn stat(testbed: &Testbed, name: &str) -> Result<u64> {
+    testbed.envoy.stat(&format!("wasmcustom.envoy_autocert.{name}"))
 }

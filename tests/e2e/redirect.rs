@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Backend, PebbleOptions, World, WorldOptions, domains, until};
+use harness::{Backend, PebbleOptions, Testbed, TestbedOptions, domains, until};
 use hyper::Method;
 use serde_json::json;
 
@@ -12,10 +12,10 @@ use crate::PATIENCE;
 
 const CERTIFIED: &str = "certified.example";
 
-/// A world whose CA issues certificates of this validity; what is not redirected goes to the backend.
-fn start(name: &str, backend: &Backend, validity: Duration) -> Result<World> {
+/// A testbed whose CA issues certificates of this validity; what is not redirected goes to the backend.
+fn start(name: &str, backend: &Backend, validity: Duration) -> Result<Testbed> {
     let pebble = PebbleOptions::default().validity(validity);
-    let mut world = World::with(name, &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+    let mut testbed = Testbed::with(name, &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         let mut bootstrap = bootstrap.backend(backend.address())?.domains(&domains(&[&[CERTIFIED]]))?;
         bootstrap.plugin(|configuration| configuration["redirect"] = json!("certified"))?;
         // Out of its matcher, which keeps all requests but challenges away.
@@ -23,15 +23,15 @@ fn start(name: &str, backend: &Backend, validity: Duration) -> Result<World> {
         *filter = filter["typed_config"]["extension_config"].take();
         Ok(bootstrap)
     })?;
-    world.served(CERTIFIED, PATIENCE)?;
-    Ok(world)
+    testbed.served(CERTIFIED, PATIENCE)?;
+    Ok(testbed)
 }
 
 #[test]
 fn a_host_with_a_certificate_is_redirected_and_one_without_is_not() -> Result<()> {
     let backend = Backend::start((Ipv4Addr::LOCALHOST, 0).into())?;
-    let world = start("certified", &backend, Duration::from_secs(60 * 60))?;
-    let web = world.web();
+    let testbed = start("certified", &backend, Duration::from_secs(60 * 60))?;
+    let web = testbed.web();
     for (method, host, status) in [
         (Method::GET, CERTIFIED, 301),
         (Method::GET, "CERTIFIED.example.:8080", 301),
@@ -53,13 +53,13 @@ fn a_host_with_a_certificate_is_redirected_and_one_without_is_not() -> Result<()
 #[test]
 fn a_host_whose_certificate_is_over_is_not_redirected() -> Result<()> {
     let backend = Backend::start((Ipv4Addr::LOCALHOST, 0).into())?;
-    let world = start("certified-over", &backend, Duration::from_secs(30))?;
-    world.pebble.suspend()?;
-    let status = || -> Result<u16> { Ok(world.web().request(Method::GET, "/", CERTIFIED, "")?.status) };
+    let testbed = start("certified-over", &backend, Duration::from_secs(30))?;
+    testbed.pebble.suspend()?;
+    let status = || -> Result<u16> { Ok(testbed.web().request(Method::GET, "/", CERTIFIED, "")?.status) };
     ensure!(status()? == 301, "not redirected while the certificate is valid");
     until("the end of the certificate", PATIENCE, || {
         ensure!(status()? == 200, "still redirected");
         Ok(())
     })?;
-    world.pebble.resume()
+    testbed.pebble.resume()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Bootstrap, Fault, Relay, Resource, Stage, World, WorldOptions, domains, tokens, until};
+use harness::{Bootstrap, Fault, Relay, Resource, Stage, Testbed, TestbedOptions, domains, tokens, until};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -44,16 +44,16 @@ fn write(file: &Path, listeners: &Value, version: &str) -> Result<()> {
 }
 
 /// An Envoy with its listeners in this file, which serves `one.example`; and these listeners.
-fn with_one(name: &str, file: &Path) -> Result<(World, Value)> {
+fn with_one(name: &str, file: &Path) -> Result<(Testbed, Value)> {
     let mut listeners = Value::Null;
-    let mut world = World::with(name, &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with(name, &TestbedOptions::default(), |bootstrap| {
         let mut bootstrap = bootstrap.without_singleton().domains(&domains(&[&["one.example"]]))?;
         listeners = watched(&mut bootstrap, file)?;
         write(file, &listeners, "1")?;
         Ok(bootstrap)
     })?;
-    world.served("one.example", PATIENCE)?;
-    Ok((world, listeners))
+    testbed.served("one.example", PATIENCE)?;
+    Ok((testbed, listeners))
 }
 
 /// The listeners with a router and a secret for `two.example` too.
@@ -83,7 +83,7 @@ fn plugin(listeners: &mut Value) -> Result<&mut Value> {
 fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_order() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("lds.json");
-    let (mut world, listeners) = with_one("lds", &file)?;
+    let (mut testbed, listeners) = with_one("lds", &file)?;
 
     let mut wrong = listeners.clone();
     let plugin = plugin(&mut wrong)?;
@@ -91,10 +91,10 @@ fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_orde
     plugin["routers"]["x"] = json!({ "rule": "Host(`x.example`)", "tls": { "certResolver": "lee" } });
     write(&file, &wrong, "2")?;
     until("the refusal", PATIENCE, || {
-        ensure!(world.envoy.stat("listener_manager.lds.update_rejected")? > 0, "not yet");
+        ensure!(testbed.envoy.stat("listener_manager.lds.update_rejected")? > 0, "not yet");
         Ok(())
     })?;
-    let log = world.envoy.log();
+    let log = testbed.envoy.log();
     for line in [
         "certificatesResolvers.le.acme.keyTipe: found an unknown key, expected one of the keys",
         "did you mean keyType?",
@@ -102,14 +102,14 @@ fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_orde
     ] {
         assert!(log.contains(line), "no line: {line}");
     }
-    assert_eq!(world.web().get("/")?.status, 301, "the listener before still answers");
-    world.served("one.example", PATIENCE)?;
+    assert_eq!(testbed.web().get("/")?.status, 301, "the listener before still answers");
+    testbed.served("one.example", PATIENCE)?;
 
     let right = with_second(listeners)?;
     write(&file, &right, "3")?;
-    world.served("two.example", PATIENCE)?;
-    world.served("one.example", PATIENCE)?;
-    assert_eq!(world.orders(), 2, "one order for each certificate");
+    testbed.served("two.example", PATIENCE)?;
+    testbed.served("one.example", PATIENCE)?;
+    assert_eq!(testbed.orders(), 2, "one order for each certificate");
     Ok(())
 }
 
@@ -117,7 +117,7 @@ fn after_a_refused_configuration_a_right_one_adds_a_domain_without_a_second_orde
 fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("lds.json");
-    let options = WorldOptions::default();
+    let options = TestbedOptions::default();
     let stage = Stage::new("lds-order", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
     // Until it is told otherwise, the CA seems to be at its look at the first domain's challenge.
@@ -127,16 +127,16 @@ fn a_configuration_that_comes_in_the_middle_of_an_order_orders_nothing_twice() -
         stage.bootstrap()?.without_singleton().domains(&domains(&[&["one.example"]]))?.through(&relay)?;
     let listeners = watched(&mut bootstrap, &file)?;
     write(&file, &listeners, "1")?;
-    let mut world = stage.play(bootstrap, &options)?;
+    let mut testbed = stage.play(bootstrap, &options)?;
     until("the CA's verdict", PATIENCE, || {
-        ensure!(world.pebble.log().contains("set VALID"), "not yet");
+        ensure!(testbed.pebble.log().contains("set VALID"), "not yet");
         Ok(())
     })?;
 
     write(&file, &with_second(listeners)?, "2")?;
-    world.served("two.example", PATIENCE)?;
+    testbed.served("two.example", PATIENCE)?;
     relay.relent();
-    world.served("one.example", PATIENCE)?;
+    testbed.served("one.example", PATIENCE)?;
     relay.proper()?;
     for resource in [Resource::NewOrder, Resource::Finalize] {
         let asked = relay.asked(resource).len();
@@ -152,42 +152,42 @@ fn tokens_are_replaced_without_a_gap() -> Result<()> {
     const SDS: &str = "another-sds-token-of-the-tests";
     let directory = tempfile::tempdir()?;
     let file = directory.path().join("lds.json");
-    let (mut world, listeners) = with_one("tokens", &file)?;
+    let (mut testbed, listeners) = with_one("tokens", &file)?;
 
     // The sidecar takes both, then Envoy has the new ones, then the sidecar takes these alone.
-    let take = |world: &World, api: &str, sds: &str, times: usize| -> Result<()> {
+    let take = |testbed: &Testbed, api: &str, sds: &str, times: usize| -> Result<()> {
         for (suffix, lines) in [(".api-token", api), (".sds-token", sds)] {
-            let mut path = world.sidecar.storage().as_os_str().to_owned();
+            let mut path = testbed.sidecar.storage().as_os_str().to_owned();
             path.push(suffix);
             fs::write(path, lines)?;
         }
         until("the tokens in force", PATIENCE, || {
-            let told = world.sidecar.log().matches("the changed tokens are in force").count();
+            let told = testbed.sidecar.log().matches("reloaded the token file").count();
             ensure!(told >= times, "told {told} times");
             Ok(())
         })
     };
-    take(&world, &format!("{API}\n{}\n", tokens::API), &format!("{SDS}\n{}\n", tokens::SDS), 2)?;
+    take(&testbed, &format!("{API}\n{}\n", tokens::API), &format!("{SDS}\n{}\n", tokens::SDS), 2)?;
     let mut both = with_another(listeners, "two.example")?;
     plugin(&mut both)?["sidecar"]["token"] = json!([API, tokens::API]);
     let mut both: Value = serde_json::from_str(&both.to_string().replace("${ENVOY_AUTOCERT_SDS_TOKEN}", SDS))?;
     write(&file, &both, "2")?;
-    world.served("two.example", PATIENCE)?;
-    world.served("one.example", PATIENCE)?;
+    testbed.served("two.example", PATIENCE)?;
+    testbed.served("one.example", PATIENCE)?;
     // What Envoy drains still has the old one, and would not know what is signed with the new one alone.
     until("the end of the listeners before", PATIENCE, || {
         for draining in ["listener_manager.total_filter_chains_draining", "listener_manager.total_listeners_draining"] {
-            ensure!(world.envoy.stat(draining)? == 0, "{draining}");
+            ensure!(testbed.envoy.stat(draining)? == 0, "{draining}");
         }
         Ok(())
     })?;
-    take(&world, &format!("{API}\n"), &format!("{SDS}\n"), 4)?;
+    take(&testbed, &format!("{API}\n"), &format!("{SDS}\n"), 4)?;
     plugin(&mut both)?["sidecar"]["token"] = json!(API);
     write(&file, &with_another(both, "three.example")?, "3")?;
     for name in ["three.example", "two.example", "one.example"] {
-        world.served(name, PATIENCE)?;
+        testbed.served(name, PATIENCE)?;
     }
-    assert_eq!(world.orders(), 3, "one order for each certificate");
+    assert_eq!(testbed.orders(), 3, "one order for each certificate");
     Ok(())
 }
 

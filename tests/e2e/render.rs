@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use harness::http::{Endpoint, Reply};
 use harness::tls::{Roots, handshake};
 use harness::{
-    Backend, Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Sidecar, SidecarOptions, Stage, World, WorldOptions,
+    Backend, Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Sidecar, SidecarOptions, Stage, Testbed, TestbedOptions,
     artifacts, ports,
 };
 use http_body_util::Full;
@@ -191,29 +191,29 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     let Stage { pebble, dns, place } = stage;
     let sidecar = Sidecar::start(&place, SidecarOptions::default())?;
     let envoy = Envoy::start(&place, &mut bootstrap, EnvoyOptions::default())?;
-    let mut world = World { envoy, sidecar, pebble, dns, place };
+    let mut testbed = Testbed { envoy, sidecar, pebble, dns, place };
 
     for (name, names) in
         [("site.example", vec!["site.example", "www.site.example"]), ("modern.example", vec!["modern.example"])]
     {
-        let served = world.served(name, PATIENCE)?;
+        let served = testbed.served(name, PATIENCE)?;
         ensure!(served.names.iter().any(|served| names.contains(&served.as_str())), "{name}: {served:?}");
     }
-    world.served("www.site.example", PATIENCE)?;
-    routes(&world, plain, &backends)?;
-    redirects(&world)?;
-    passes_through(&world)?;
+    testbed.served("www.site.example", PATIENCE)?;
+    routes(&testbed, plain, &backends)?;
+    redirects(&testbed)?;
+    passes_through(&testbed)?;
     Ok(())
 }
 
 /// Each request reaches its backend, and no other.
-fn routes(world: &World, plain: u16, backends: &[Backend; 3]) -> Result<()> {
-    let roots = world.pebble.roots()?;
+fn routes(testbed: &Testbed, plain: u16, backends: &[Backend; 3]) -> Result<()> {
+    let roots = testbed.pebble.roots()?;
     for (index, (entry, host, method, path, header, expected)) in CASES.into_iter().enumerate() {
         let endpoint = match entry {
             Entry::Plain => Endpoint::Tcp(([127, 0, 0, 1], plain).into()),
             Entry::Tls => Endpoint::Tls {
-                address: world.place.websecure_address(),
+                address: testbed.place.websecure_address(),
                 name: "site.example".to_owned(),
                 roots: roots.clone(),
             },
@@ -251,19 +251,19 @@ fn forwards(reply: &Reply, found: Expected, host: &str, backends: &[Backend; 3])
 }
 
 /// The method decides which redirection it is, as in Traefik.
-fn redirects(world: &World) -> Result<()> {
-    let expected = format!("https://site.example:{}/x?y=1", world.place.websecure);
+fn redirects(testbed: &Testbed) -> Result<()> {
+    let expected = format!("https://site.example:{}/x?y=1", testbed.place.websecure);
     for (method, status) in [("GET", 301), ("POST", 308), ("HEAD", 308)] {
-        let reply = world.web().request(method.parse()?, "/x?y=1", "site.example:1234", "")?;
+        let reply = testbed.web().request(method.parse()?, "/x?y=1", "site.example:1234", "")?;
         ensure!(reply.status == status && reply.header("location") == expected, "{method}: {reply:?}");
     }
     Ok(())
 }
 
 /// The server behind the TCP router shows its own certificate.
-fn passes_through(world: &World) -> Result<()> {
-    let roots = Roots::from_pem(&fs::read_to_string(&world.place.authority.root)?)?;
-    handshake(world.place.websecure_address(), "localhost", &roots).map(drop)
+fn passes_through(testbed: &Testbed) -> Result<()> {
+    let roots = Roots::from_pem(&fs::read_to_string(&testbed.place.authority.root)?)?;
+    handshake(testbed.place.websecure_address(), "localhost", &roots).map(drop)
 }
 
 /// Tokens that stood in the user's own bootstrap are as secret as those that are filled in.
@@ -337,8 +337,8 @@ http:
     bootstrap.web_filters()?[0] = pieces["http_filters"][0].take();
     let listener = bootstrap.named("/static_resources/listeners", "websecure")?;
     listener["filter_chains"][0]["transport_socket"] = pieces["transport_socket"].take();
-    let mut world = stage.play(bootstrap, &WorldOptions::default())?;
-    assert_eq!(world.served("piece.example", PATIENCE)?.names, ["piece.example"]);
+    let mut testbed = stage.play(bootstrap, &TestbedOptions::default())?;
+    assert_eq!(testbed.served("piece.example", PATIENCE)?.names, ["piece.example"]);
     Ok(())
 }
 

@@ -6,19 +6,19 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use harness::http::Endpoint;
 use harness::tls::handshake;
-use harness::{PebbleOptions, World, WorldOptions, domains, until};
+use harness::{PebbleOptions, Testbed, TestbedOptions, domains, until};
 
 use crate::PATIENCE;
 
 #[test]
 fn a_certificate_of_60_seconds_is_renewed_without_a_failed_handshake_or_request() -> Result<()> {
     let pebble = PebbleOptions::default().validity(Duration::from_secs(60));
-    let mut world = World::with("renewal", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+    let mut testbed = Testbed::with("renewal", &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         bootstrap.domains(&domains(&[&["renewed.example"]]))
     })?;
     let name = "renewed.example";
-    let first = world.served(name, PATIENCE)?;
-    let (address, roots) = (world.place.websecure_address(), world.pebble.roots()?);
+    let first = testbed.served(name, PATIENCE)?;
+    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
     let endpoint = Endpoint::Tls { address, name: name.to_owned(), roots: roots.clone() };
 
     let (over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -43,6 +43,6 @@ fn a_certificate_of_60_seconds_is_renewed_without_a_failed_handshake_or_request(
         Ok(())
     })?;
     assert!(requests.load(Ordering::Relaxed) > 100, "too few requests to show anything");
-    assert_eq!(world.accounts(), 1);
+    assert_eq!(testbed.accounts(), 1);
     Ok(())
 }

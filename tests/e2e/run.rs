@@ -227,13 +227,13 @@ fn a_bad_change_is_reported_and_what_was_there_stays() -> Result<()> {
     scene.served("a.example")?;
     let bad = routers(&scene.backend, &["a.example"]).replace("Host(`a.example`)", "Hots(`a.example`)");
     fs::write(scene.dynamic(), bad)?;
-    scene.says("the configuration before stays in force")?;
+    scene.says("the previous configuration stays in force")?;
     ensure!(scene.run.log().contains("http.routers.a-example.rule"), "{}", scene.run.log());
     assert_eq!(scene.site("a.example")?.get("/")?.status, 200);
     // F8: the log is not all that tells of it.
     let sidecar = Endpoint::Unix(scene.stage.place.file("run/api.sock"));
     let ask = |path: &str| -> Result<String> { Ok(String::from_utf8(sidecar.get(path)?.body.to_vec())?) };
-    let told = "the changed configuration is refused, and the one before stays in force: ";
+    let told = "the changed configuration is refused, and the previous one stays in force: ";
     let ready = ask("/readyz")?;
     ensure!(ready.starts_with("ready\n") && ready.contains(told) && ready.contains("a-example.rule"), "{ready}");
     let configuration = || -> Result<serde_json::Value> {
@@ -242,12 +242,12 @@ fn a_bad_change_is_reported_and_what_was_there_stays() -> Result<()> {
     ensure!(configuration()?["refused"]["lines"][0].as_str().is_some_and(|line| line.contains("rule")));
     ensure!(ask("/metrics")?.contains("\nenvoy_autocert_config_last_reload_success 0\n"), "{}", ask("/metrics")?);
     fs::write(scene.dynamic(), routers(&scene.backend, &["a.example"]))?;
-    scene.says("the configuration has no mistakes any more")?;
+    scene.says("the configuration is valid again")?;
     let told = (configuration()?, ask("/readyz")?);
     ensure!(told.0["refused"].is_null() && !told.1.contains("configuration"), "{told:?}");
     ensure!(ask("/metrics")?.contains("\nenvoy_autocert_config_last_reload_success 1\n"), "{}", ask("/metrics")?);
     fs::write(scene.dynamic(), routers(&scene.backend, &["b.example"]))?;
-    scene.says("no router wants a certificate any more for: a.example")?;
+    scene.says("no longer referenced by any router: a.example")?;
     scene.served("b.example")?;
     let path = scene.stage.place.file("traefik.yml");
     fs::write(&path, fs::read_to_string(&path)?.replace("ops@example.com", "others@example.com"))?;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result};
 use harness::http::Endpoint;
-use harness::{Bootstrap, World, WorldOptions, domains, ports};
+use harness::{Bootstrap, Testbed, TestbedOptions, domains, ports};
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
@@ -100,21 +100,21 @@ fn field(number: u8, text: &str) -> String {
     format!("{}{}{text}", char::from(number << 3 | 2), char::from(u8::try_from(text.len()).unwrap_or_default()))
 }
 
-fn world(name: &str) -> Result<(World, Spy)> {
+fn testbed(name: &str) -> Result<(Testbed, Spy)> {
     let port = ports::free()?;
-    let mut world = World::with(name, &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with(name, &TestbedOptions::default(), |bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&[NAME]]))?;
         Spy::placed(&mut bootstrap, port)?;
         Ok(bootstrap)
     })?;
-    world.served(NAME, PATIENCE)?;
-    Ok((world, Spy(Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], port))))))
+    testbed.served(NAME, PATIENCE)?;
+    Ok((testbed, Spy(Endpoint::Tcp(SocketAddr::from(([127, 0, 0, 1], port))))))
 }
 
 /// S3.
 #[test]
 fn no_other_filter_gets_a_key() -> Result<()> {
-    let (_world, spy) = world("spy-sds")?;
+    let (_world, spy) = testbed("spy-sds")?;
     let delta = field(3, NAME);
     let state = field(3, NAME);
     for metadata in [
@@ -139,7 +139,7 @@ fn no_other_filter_gets_a_key() -> Result<()> {
 /// S3.
 #[test]
 fn no_other_filter_uses_the_api() -> Result<()> {
-    let (world, spy) = world("spy-api")?;
+    let (testbed, spy) = testbed("spy-api")?;
     let lease = json!({ "holder": "spy", "epoch": u64::MAX, "ttlMillis": 60_000 }).to_string();
     let right = format!("Bearer {}", tokens::API);
     let of_sds = format!("Bearer {}", tokens::SDS);
@@ -153,21 +153,21 @@ fn no_other_filter_uses_the_api() -> Result<()> {
     let told = spy.call(API, "/v1/state", &[("authorization", &right)], "")?;
     assert!(told.contains(NAME), "the spy would not have seen the state: {told}");
     // The plugin's own requests go on.
-    assert!(world.sidecar.state()?["certificates"].as_array().is_some_and(|all| !all.is_empty()));
+    assert!(testbed.sidecar.state()?["certificates"].as_array().is_some_and(|all| !all.is_empty()));
     Ok(())
 }
 
 /// Without a token nothing comes, and it is told what to do.
 #[test]
 fn an_envoy_without_tokens_is_told_what_to_do() -> Result<()> {
-    let mut world = World::with("no-tokens", &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with("no-tokens", &TestbedOptions::default(), |bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&[NAME]]))?;
         bootstrap.plugin(|configuration| configuration["sidecar"] = json!({ "cluster": API }))?;
         Ok(bootstrap)
     })?;
     harness::until("the word on the missing token", PATIENCE, || {
-        world.envoy.check()?;
-        let log = world.envoy.log();
+        testbed.envoy.check()?;
+        let log = testbed.envoy.log();
         let line = log.lines().find(|line| line.contains("the engine can't run"));
         let line = line.context("nothing is said yet")?;
         anyhow::ensure!(line.contains("sidecar.token") && line.contains("--api-token-file"), "{line}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use harness::{SidecarOptions, World, WorldOptions, domains, until};
+use harness::{SidecarOptions, Testbed, TestbedOptions, domains, until};
 use serde_json::{Value, json};
 
 use crate::{PATIENCE, engine_knows};
@@ -34,8 +34,8 @@ fn two_resolvers_with_two_storages_are_kept_apart() -> Result<()> {
     let own = directory.path().join("second.json");
     let arguments = vec!["--storage".to_owned(), format!("second={}", own.display())];
     let sidecar = SidecarOptions { arguments, ..SidecarOptions::default() };
-    let options = WorldOptions { sidecar, ..WorldOptions::default() };
-    let mut world = World::with("storages", &options, |bootstrap| {
+    let options = TestbedOptions { sidecar, ..TestbedOptions::default() };
+    let mut testbed = Testbed::with("storages", &options, |bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&["first.example"], &["second.example"]]))?;
         bootstrap.plugin(|configuration| {
             let resolvers = &mut configuration["certificatesResolvers"];
@@ -44,8 +44,9 @@ fn two_resolvers_with_two_storages_are_kept_apart() -> Result<()> {
         })?;
         Ok(bootstrap)
     })?;
-    let before = [world.served("first.example", PATIENCE)?.serial, world.served("second.example", PATIENCE)?.serial];
-    let default = world.sidecar.storage().to_owned();
+    let before =
+        [testbed.served("first.example", PATIENCE)?.serial, testbed.served("second.example", PATIENCE)?.serial];
+    let default = testbed.sidecar.storage().to_owned();
     // They are served while they are being saved.
     until("both on disk", PATIENCE, || {
         ensure!(stored(&default)?.len() + stored(&own)?.len() == 2, "not both yet");
@@ -54,18 +55,18 @@ fn two_resolvers_with_two_storages_are_kept_apart() -> Result<()> {
     assert_eq!(stored(&default)?, [("le".to_owned(), "first.example".to_owned())].into());
     assert_eq!(stored(&own)?, [("second".to_owned(), "second.example".to_owned())].into());
     assert_ne!(account_key(&default, "le")?, account_key(&own, "second")?);
-    assert_eq!((world.accounts(), world.orders()), (2, 2));
+    assert_eq!((testbed.accounts(), testbed.orders()), (2, 2));
 
-    let metrics = String::from_utf8(world.sidecar.status("/metrics")?.body)?;
+    let metrics = String::from_utf8(testbed.sidecar.status("/metrics")?.body)?;
     for path in [&default, &own] {
         let line = format!("envoy_autocert_storage_writable{{path=\"{}\"}} 1", path.display());
         assert!(metrics.contains(&line), "{line}\n{metrics}");
     }
 
     // Both are read again, and nothing is ordered anew.
-    world.sidecar.restart()?;
-    let after = [world.served("first.example", PATIENCE)?.serial, world.served("second.example", PATIENCE)?.serial];
-    engine_knows(&world, 2)?;
-    assert_eq!((after, world.accounts(), world.orders()), (before, 2, 2));
+    testbed.sidecar.restart()?;
+    let after = [testbed.served("first.example", PATIENCE)?.serial, testbed.served("second.example", PATIENCE)?.serial];
+    engine_knows(&testbed, 2)?;
+    assert_eq!((after, testbed.accounts(), testbed.orders()), (before, 2, 2));
     Ok(())
 }

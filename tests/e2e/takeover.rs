@@ -4,7 +4,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use harness::{World, WorldOptions, artifacts, domains, until};
+use harness::{Testbed, TestbedOptions, artifacts, domains, until};
 use serde_json::json;
 
 use crate::trap;
@@ -16,7 +16,7 @@ const TAKEOVER: Duration = Duration::from_secs(15 + 10);
 fn a_trapped_engine_is_replaced_by_another_instance() -> Result<()> {
     let name = "takeover.example";
     let mut doctored = None;
-    let mut world = World::with("trap", &WorldOptions::default(), |mut bootstrap| {
+    let mut testbed = Testbed::with("trap", &TestbedOptions::default(), |mut bootstrap| {
         let path = tempfile::Builder::new().suffix(".wasm").tempfile()?.into_temp_path();
         let wasm = fs::read(artifacts::wasm()?)?;
         fs::write(&path, trap::doctored(&wasm, "proxy_on_http_call_response", trap::ALWAYS)?)?;
@@ -28,10 +28,10 @@ fn a_trapped_engine_is_replaced_by_another_instance() -> Result<()> {
     })?;
     let started = Instant::now();
     until("the trap", TAKEOVER, || {
-        ensure!(world.envoy.log().contains("unreachable"), "the engine has not trapped yet");
+        ensure!(testbed.envoy.log().contains("unreachable"), "the engine has not trapped yet");
         Ok(())
     })?;
-    world.served(name, TAKEOVER)?;
+    testbed.served(name, TAKEOVER)?;
     assert!(started.elapsed() < TAKEOVER, "{:?} until another instance had issued", started.elapsed());
     Ok(())
 }
@@ -39,10 +39,10 @@ fn a_trapped_engine_is_replaced_by_another_instance() -> Result<()> {
 #[test]
 fn without_a_singleton_a_filter_runs_the_engine() -> Result<()> {
     let name = "filter.example";
-    let mut world = World::with("filter", &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with("filter", &TestbedOptions::default(), |bootstrap| {
         bootstrap.without_singleton().domains(&domains(&[&[name]]))
     })?;
-    world.served(name, TAKEOVER)?;
-    assert_eq!(world.orders(), 1, "only one of the instances places orders");
+    testbed.served(name, TAKEOVER)?;
+    assert_eq!(testbed.orders(), 1, "only one of the instances places orders");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A CA that is not always nice.
 
 use anyhow::{Result, ensure};
-use harness::{PebbleOptions, World, WorldOptions, domains, until};
+use harness::{PebbleOptions, Testbed, TestbedOptions, domains, until};
 use serde_json::json;
 
 use crate::{PATIENCE, engine_knows};
@@ -9,11 +9,11 @@ use crate::{PATIENCE, engine_knows};
 #[test]
 fn half_of_all_nonces_may_be_refused() -> Result<()> {
     let pebble = PebbleOptions::default().set("PEBBLE_WFE_NONCEREJECT", 50);
-    let mut world = World::with("nonces", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+    let mut testbed = Testbed::with("nonces", &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         bootstrap.domains(&domains(&[&["a.nonce.example", "b.nonce.example"]]))?.engine("retryMin", &json!("500ms"))
     })?;
-    world.served("a.nonce.example", PATIENCE)?;
-    let stats = world.envoy.admin()?.get("/stats")?.text();
+    testbed.served("a.nonce.example", PATIENCE)?;
+    let stats = testbed.envoy.admin()?.get("/stats")?.text();
     let refused =
         stats.lines().any(|line| line.contains("envoy_autocert.acme_requests") && line.contains(".status.400"));
     assert!(refused, "no nonce was refused, so this showed nothing");
@@ -23,14 +23,14 @@ fn half_of_all_nonces_may_be_refused() -> Result<()> {
 /// The challenges that were answered for two certificates with a name in common, one after the other.
 fn challenges(reuse: u8) -> Result<usize> {
     let pebble = PebbleOptions::default().set("PEBBLE_AUTHZREUSE", reuse);
-    let mut world = World::with("reuse", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+    let mut testbed = Testbed::with("reuse", &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         bootstrap.domains(&domains(&[&["a.example"]]))
     })?;
-    world.served("a.example", PATIENCE)?;
-    world.reconfigure(|bootstrap| bootstrap.domains(&domains(&[&["a.example"], &["b.example", "a.example"]])))?;
-    world.served("b.example", PATIENCE)?;
-    engine_knows(&world, 2)?;
-    Ok(world.pebble.requests("/chalZ/"))
+    testbed.served("a.example", PATIENCE)?;
+    testbed.reconfigure(|bootstrap| bootstrap.domains(&domains(&[&["a.example"], &["b.example", "a.example"]])))?;
+    testbed.served("b.example", PATIENCE)?;
+    engine_knows(&testbed, 2)?;
+    Ok(testbed.pebble.requests("/chalZ/"))
 }
 
 #[test]
@@ -48,12 +48,12 @@ fn without_reuse_each_authorization_is_proved() -> Result<()> {
 #[test]
 fn a_blocked_domain_does_not_hold_up_another() -> Result<()> {
     let pebble = PebbleOptions { blocklist: vec!["blocked.example".to_owned()], ..PebbleOptions::default() };
-    let mut world = World::with("blocked", &WorldOptions { pebble, ..WorldOptions::default() }, |bootstrap| {
+    let mut testbed = Testbed::with("blocked", &TestbedOptions { pebble, ..TestbedOptions::default() }, |bootstrap| {
         bootstrap.domains(&domains(&[&["blocked.example"], &["good.example"]]))?.engine("maxOrders", &json!(1))
     })?;
-    world.served("good.example", PATIENCE)?;
+    testbed.served("good.example", PATIENCE)?;
     until("a log line about the blocked domain", PATIENCE, || {
-        let log = world.envoy.log();
+        let log = testbed.envoy.log();
         let told = log.lines().any(|line| line.contains("wasm log") && line.contains("blocked.example: failed"));
         ensure!(told, "nothing is said of it");
         Ok(())
@@ -63,11 +63,11 @@ fn a_blocked_domain_does_not_hold_up_another() -> Result<()> {
 
 #[test]
 fn a_ca_that_stops_answering_costs_a_timeout_and_a_retry() -> Result<()> {
-    let mut world = World::start("silent", &[&["first.example"]])?;
-    world.served("first.example", PATIENCE)?;
-    let roots = world.pebble.roots()?;
-    world.pebble.suspend()?;
-    world.reconfigure(|bootstrap| {
+    let mut testbed = Testbed::start("silent", &[&["first.example"]])?;
+    testbed.served("first.example", PATIENCE)?;
+    let roots = testbed.pebble.roots()?;
+    testbed.pebble.suspend()?;
+    testbed.reconfigure(|bootstrap| {
         bootstrap
             .domains(&domains(&[&["first.example"], &["silent.example"]]))?
             .resolver("clientTimeout", &json!("4s"))?
@@ -75,11 +75,11 @@ fn a_ca_that_stops_answering_costs_a_timeout_and_a_retry() -> Result<()> {
             .engine("retryMin", &json!("500ms"))
     })?;
     until("a failed try", PATIENCE, || {
-        ensure!(world.envoy.log().contains("silent.example: failed (transient"), "no failure yet");
+        ensure!(testbed.envoy.log().contains("silent.example: failed (transient"), "no failure yet");
         Ok(())
     })?;
-    world.served_by("first.example", &roots, PATIENCE)?;
-    world.pebble.resume()?;
-    world.served("silent.example", PATIENCE)?;
+    testbed.served_by("first.example", &roots, PATIENCE)?;
+    testbed.pebble.resume()?;
+    testbed.served("silent.example", PATIENCE)?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{Fault, Relay, Resource, SidecarOptions, Stage, World, WorldOptions, artifacts, domains, until};
+use harness::{Fault, Relay, Resource, SidecarOptions, Stage, Testbed, TestbedOptions, artifacts, domains, until};
 use serde_json::{Value, json};
 
 use crate::{PATIENCE, trap};
@@ -15,10 +15,10 @@ const NAME: &str = "watchdog.example";
 /// Each instance in turn becomes the engine, when the lease of the one before has run out, and traps.
 const ALL_TRAP: Duration = Duration::from_secs(90);
 
-/// A world as in Istio: the engine runs in the filter's root contexts. The directory of its CA is so large that every
+/// A testbed as in Istio: the engine runs in the filter's root contexts. The directory of its CA is so large that every
 /// instance traps that reads it; all have when this returns, and the CA is well again.
-fn trapped(wake: bool) -> Result<(World, Relay)> {
-    let mut options = WorldOptions::default();
+fn trapped(wake: bool) -> Result<(Testbed, Relay)> {
+    let mut options = TestbedOptions::default();
     // After two tries that began and never ended, the next one waits for a minute; after three, for two.
     options.envoy.concurrency = 1;
     let stage = Stage::new("watchdog", &options.pebble)?;
@@ -41,31 +41,31 @@ fn trapped(wake: bool) -> Result<(World, Relay)> {
         options.sidecar =
             SidecarOptions { arguments: vec!["--wake-address".to_owned(), address], ..SidecarOptions::default() };
     }
-    let world = stage.play(bootstrap, &options)?;
+    let testbed = stage.play(bootstrap, &options)?;
     // One on the main thread, and one on each worker.
     let instances = 1 + options.envoy.concurrency;
     until("the trap of every instance", ALL_TRAP, || {
-        let trapped = world.envoy.log().matches("unreachable").count();
+        let trapped = testbed.envoy.log().matches("unreachable").count();
         ensure!(trapped >= instances, "{trapped} of {instances} have trapped");
         Ok(())
     })?;
     relay.relent();
-    Ok((world, relay))
+    Ok((testbed, relay))
 }
 
-fn status(world: &World) -> Result<Value> {
-    Ok(serde_json::from_slice(&world.sidecar.status("/status")?.body)?)
+fn status(testbed: &Testbed) -> Result<Value> {
+    Ok(serde_json::from_slice(&testbed.sidecar.status("/status")?.body)?)
 }
 
 #[test]
 fn an_engine_that_trapped_everywhere_is_woken_through_the_plaintext_listener() -> Result<()> {
-    let (mut world, _relay) = trapped(true)?;
-    world.served(NAME, 2 * PATIENCE)?;
-    let status = status(&world)?;
+    let (mut testbed, _relay) = trapped(true)?;
+    testbed.served(NAME, 2 * PATIENCE)?;
+    let status = status(&testbed)?;
     ensure!(status["engine"]["presence"] == "present", "{status}");
     ensure!(status["engine"]["wakes"].as_u64() > Some(0), "it came back by itself: {status}");
-    ensure!(world.sidecar.log().contains("the engine is silent"), "nothing is said of it");
-    let metrics = world.sidecar.status("/metrics")?.text();
+    ensure!(testbed.sidecar.log().contains("the engine is silent"), "nothing is said of it");
+    let metrics = testbed.sidecar.status("/metrics")?.text();
     ensure!(metrics.contains("envoy_autocert_engine_present 1"), "{metrics}");
     ensure!(!metrics.contains("envoy_autocert_watchdog_wakes_total 0"), "{metrics}");
     Ok(())
@@ -73,16 +73,16 @@ fn an_engine_that_trapped_everywhere_is_woken_through_the_plaintext_listener() -
 
 #[test]
 fn an_engine_that_nobody_wakes_is_said_to_be_absent() -> Result<()> {
-    let (world, _relay) = trapped(false)?;
+    let (testbed, _relay) = trapped(false)?;
     until("the absence of the engine", PATIENCE, || {
-        let ready = world.sidecar.status("/readyz")?;
+        let ready = testbed.sidecar.status("/readyz")?;
         ensure!(ready.status == 503, "/readyz answers {}", ready.status);
         ensure!(ready.text().contains("no engine for"), "{}", ready.text());
         Ok(())
     })?;
-    let status = status(&world)?;
+    let status = status(&testbed)?;
     ensure!(status["engine"]["presence"] == "absent" && status["engine"]["wakes"] == 0, "{status}");
-    ensure!(world.sidecar.status("/metrics")?.text().contains("envoy_autocert_engine_present 0"));
-    ensure!(world.sidecar.status("/healthz")?.status == 200, "the process itself is well");
+    ensure!(testbed.sidecar.status("/metrics")?.text().contains("envoy_autocert_engine_present 0"));
+    ensure!(testbed.sidecar.status("/healthz")?.status == 200, "the process itself is well");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The harness of the end-to-end tests, the demo and the benchmarks: real Envoy, real Pebble, the real sidecar.
 //!
 //! A [`Place`] is a directory and ports of its own, so that any number of tests run side by side. In it run
-//! [`Challtestsrv`] (DNS), [`Pebble`] (the CA), [`Sidecar`] and [`Envoy`]; a [`World`] is all four, with the
+//! [`Challtestsrv`] (DNS), [`Pebble`] (the CA), [`Sidecar`] and [`Envoy`]; a [`Testbed`] is all four, with the
 //! configuration of `envoy/envoy.yaml`, which [`Bootstrap`] reads and moves to the place: what is tested is what is
 //! shipped. A [`Relay`] before the CA does what a broken or hostile one does; [`dns`] has further DNS servers. [`tls`]
 //! looks at it all from outside, as a browser would.
@@ -15,6 +15,7 @@ mod backend;
 mod bootstrap;
 mod challtestsrv;
 mod envoy;
+mod fake_engine;
 mod older;
 mod pebble;
 mod place;
@@ -22,10 +23,9 @@ mod process;
 mod relay;
 mod sidecar;
 mod site;
-mod stand_in;
+mod testbed;
 mod tls_alpn01;
 mod wait;
-mod world;
 
 pub mod acme_tls;
 pub mod artifacts;
@@ -43,6 +43,7 @@ pub use backend::Backend;
 pub use bootstrap::{Bootstrap, Domains};
 pub use challtestsrv::{Challtestsrv, Records};
 pub use envoy::{Envoy, EnvoyOptions};
+pub use fake_engine::FakeEngine;
 pub use older::minor;
 pub use pebble::{Pebble, PebbleOptions};
 pub use place::Place;
@@ -51,6 +52,5 @@ pub use relay::{Exchange, Fault, Relay, Resource};
 pub use sidecar::Sidecar;
 pub use sidecar::SidecarOptions;
 pub use site::{DOWNLOAD, LONG, Site};
-pub use stand_in::StandIn;
+pub use testbed::{Stage, Testbed, TestbedOptions, domains};
 pub use wait::{interrupt_on_signals, interrupted, until};
-pub use world::{Stage, World, WorldOptions, domains};

@@ -1,7 +1,7 @@
 //! Which certificates should exist, and when: the pure half of the product above the protocol.
 //!
 //! - [`schedule`], [`backoff`] and, over them, [`plan`]: what is due, what waits, and until when.
-//! - [`vault`]: the contract with whoever keeps keys and state.
+//! - [`state_store`]: the contract with whoever keeps keys and state.
 //! - [`run`]: drives what is due through [`acme`], one order after the other and many side by side.
 //!
 //! Like `acme`, it reads no clock, does no I/O, and no input can make it panic.
@@ -18,6 +18,6 @@ mod records;
 mod restart;
 mod run;
 pub mod schedule;
-pub mod vault;
+pub mod state_store;
 
 pub use run::{Census, Event, Observer, WantsFeed, Why, run};

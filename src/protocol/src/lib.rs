@@ -1,4 +1,6 @@
-//! The messages between the plugin and the sidecar: version 1 of the sidecar's API.
+//! The records of the product, and the paths that carry them between plugin and sidecar: version 1 of the sidecar's API.
+//!
+//! There is no other set: the engine works on these records, and the sidecar's storage keeps them as they are.
 //!
 //! HTTP/1.1 with JSON bodies over a unix socket. The plugin is the client; it reaches the sidecar by callouts to the
 //! cluster `sidecar.cluster`. Promises of both sides:

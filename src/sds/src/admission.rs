@@ -23,12 +23,6 @@ pub enum Admission {
     Tokens(Tokens),
 }
 
-/// The check that every new stream passes.
-#[derive(Clone)]
-pub(super) struct Door {
-    admission: Admission,
-}
-
 /// Proof of a stream's admission: the grant of its token.
 #[derive(Clone)]
 pub(super) struct Pass {
@@ -36,14 +30,10 @@ pub(super) struct Pass {
     grant: Option<(Grant, Tokens)>,
 }
 
-impl Door {
-    pub(super) fn new(admission: Admission) -> Self {
-        Self { admission }
-    }
-
+impl Admission {
     /// Admits a stream, or returns the reason of its refusal.
     pub(super) fn admit(&self, metadata: &MetadataMap) -> Result<Pass, GrpcStatus> {
-        let Admission::Tokens(tokens) = &self.admission else { return Ok(Pass { grant: None }) };
+        let Self::Tokens(tokens) = self else { return Ok(Pass { grant: None }) };
         let given = metadata.get(TOKEN_HEADER).map(|value| value.as_bytes());
         if let Some(grant) = given.and_then(|given| tokens.grant(given)) {
             return Ok(Pass { grant: Some((grant, tokens.clone())) });

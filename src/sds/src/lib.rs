@@ -7,16 +7,16 @@
 //!
 //! | folder or file | what it does |
 //! |---|---|
-//! | `session/` | decides what a stream's client is told: pure state machines |
-//! | `admission.rs` | who is answered, and of which secrets |
+//! | `session/` | the protocol of one stream: pure state machines |
+//! | `admission.rs` | admission of streams by tokens |
 //! | `stream.rs` | drives a session with a gRPC stream |
 //! | `service.rs` | the gRPC services |
 //! | `messages.rs` | the messages of the protocol |
 //! | `secret.rs` | a pair as Envoy's message |
-//! | `status.rs` | who is connected, what was rejected |
-//! | `resource_name.rs`, `unanswered.rs` | what is asked for, and what never has an answer |
-//! | `greeting.rs` | connections until HTTP/2 is spoken |
-//! | `authority.rs` | what gRPC's clients send of the socket's path |
+//! | `status.rs` | connected nodes, pushes and rejections |
+//! | `resource_name.rs`, `unanswered.rs` | resource names, and warnings about those that never exist |
+//! | `greeting.rs` | connections until the HTTP/2 preface |
+//! | `authority.rs` | the `:authority` that gRPC clients make of the socket's path |
 //! | `limits.rs` | all bounds |
 
 #![forbid(unsafe_code)]

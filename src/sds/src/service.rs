@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status as GrpcStatus, Streaming};
 use tonic_prost::ProstCodec;
 use tower::service_fn;
 
-use super::admission::{Admission, Door};
+use super::admission::Admission;
 use super::limits;
 use super::scope::{Catalogs, SCOPE_HEADER};
 use super::session::{DeltaSession, Service, SotwSession};
@@ -30,7 +30,7 @@ use base::clock::Clock;
 /// Both services, over the same catalogs.
 #[derive(Clone)]
 pub(super) struct Secrets {
-    door: Door,
+    admission: Admission,
     catalogs: Catalogs,
     clock: Clock,
     status: Arc<Status>,
@@ -56,7 +56,7 @@ impl Secrets {
             Err(_) => clock.now_seconds().unsigned_abs(),
         };
         let (streams, unanswered) = (Arc::default(), Arc::default());
-        Self { door: Door::new(admission), catalogs, clock, status, stopping, streams, unanswered, run }
+        Self { admission, catalogs, clock, status, stopping, streams, unanswered, run }
     }
 
     fn delta(
@@ -80,7 +80,7 @@ impl Secrets {
     }
 
     fn context(&self, metadata: &MetadataMap) -> Result<Context, GrpcStatus> {
-        let pass = self.door.admit(metadata)?;
+        let pass = self.admission.admit(metadata)?;
         let scope = scope(metadata)?;
         let too_many = || GrpcStatus::resource_exhausted(format!("more than {} streams; use ADS", limits::MAX_STREAMS));
         let guard = self.status.enter(scope == Scope::Ordinary).ok_or_else(too_many)?;

@@ -191,10 +191,10 @@ impl StreamGuard {
         self.status.rejections.fetch_add(1, Ordering::Relaxed);
         let first = names.first().map_or_else(String::new, |name| printable(name));
         if names.len() == 1 {
-            tracing::warn!(node, secret = first, error, "Envoy rejected a certificate; it keeps the one before");
+            tracing::warn!(node, secret = first, error, "Envoy rejected a certificate and keeps the previous one");
         } else {
             let secrets = names.len();
-            tracing::warn!(node, secrets, first, error, "Envoy rejected a response; its secrets are sent one by one");
+            tracing::warn!(node, secrets, first, error, "Envoy rejected a response; sending its secrets one by one");
         }
         let mut tables = self.status.tables();
         for name in names {

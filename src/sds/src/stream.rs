@@ -104,7 +104,7 @@ async fn run<S: Session>(
             },
             () = pass.withdrawn() => {
                 // The client connects again, with the token it has by then.
-                return Err(GrpcStatus::unauthenticated("the token of this stream is no longer what it was"));
+                return Err(GrpcStatus::unauthenticated("the token of this stream was withdrawn or changed"));
             }
             () = responses.closed() => return Ok(()),
         }

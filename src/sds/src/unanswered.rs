@@ -20,7 +20,7 @@ impl Unanswered {
         let given = printable(given);
         match self.is_news(&given) {
             Some(true) => tracing::warn!(secret = given, "{why}"),
-            Some(false) => tracing::warn!(secret = given, "{why}; further names like it are not told any more"),
+            Some(false) => tracing::warn!(secret = given, "{why}; further such names are not logged"),
             None => {}
         }
     }
@@ -28,23 +28,24 @@ impl Unanswered {
     /// `Some` if the name was not logged yet; true if there is room for others after it.
     fn is_news(&self, given: &str) -> Option<bool> {
         // A panic while the lock is held would be a bug of ours; the set is whole at every moment.
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= MAX_NAMES || !told.insert(given.to_owned()) {
+        let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged.len() >= MAX_NAMES || !logged.insert(given.to_owned()) {
             return None;
         }
-        Some(told.len() < MAX_NAMES)
+        Some(logged.len() < MAX_NAMES)
     }
 }
 
 fn why(name: &ResourceName) -> Option<&'static str> {
     match name {
         ResourceName::CaCertificates => Some(
-            "an Envoy asks for CA certificates to verify clients by, and the sidecar has none: it gets nothing, and its \
-             TLS context never opens; give them as trusted_ca, or in Istio by caCertificates or a Secret",
+            "an Envoy asks for CA certificates to verify clients by, and the sidecar has none: the request stays \
+             unanswered, and the TLS context never opens; give them as trusted_ca, or in Istio by caCertificates or a \
+             Secret",
         ),
         ResourceName::Certificate(_) => None,
         ResourceName::Unknown => Some(
-            "an Envoy asks for a secret by what is no name: it gets nothing; expected a DNS name or an address, also as \
+            "an Envoy asks for a secret under an invalid name, and gets none; expected a DNS name or an address, also as \
              sds://NAME, kubernetes://[NAMESPACE/]NAME or kubernetes-gateway://NAMESPACE/NAME",
         ),
     }
@@ -55,14 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_told_once_and_not_without_bounds() {
+    fn a_name_is_logged_once_and_not_without_bounds() {
         let unanswered = Unanswered::default();
         assert_eq!(unanswered.is_news("../x"), Some(true));
         assert_eq!(unanswered.is_news("../x"), None);
-        let told = (0..10 * MAX_NAMES).filter_map(|number| unanswered.is_news(&format!("../{number}")));
-        let told: Vec<bool> = told.collect();
-        assert_eq!(told.len(), MAX_NAMES - 1);
-        assert_eq!(told.iter().filter(|room| !**room).count(), 1, "the last one says that it is the last");
+        let news = (0..10 * MAX_NAMES).filter_map(|number| unanswered.is_news(&format!("../{number}")));
+        let news: Vec<bool> = news.collect();
+        assert_eq!(news.len(), MAX_NAMES - 1);
+        assert_eq!(news.iter().filter(|room| !**room).count(), 1, "the last one says that it is the last");
     }
 
     #[test]

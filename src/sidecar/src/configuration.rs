@@ -85,7 +85,7 @@ impl Reload {
             1 => " (and 1 more line: see /status)".to_owned(),
             count => format!(" (and {count} more lines: see /status)"),
         };
-        Some(format!("the changed configuration is refused, and the one before stays in force: {first}{others}"))
+        Some(format!("the changed configuration is refused, and the previous one stays in force: {first}{others}"))
     }
 }
 
@@ -106,8 +106,7 @@ mod tests {
         configuration.refused_at(&["c".into(), "d".into()], 4);
         let last = configuration.last().unwrap();
         assert_eq!(last.refused, Some(Refused { since: 3, lines: vec!["c".into(), "d".into()] }));
-        let told =
-            "the changed configuration is refused, and the one before stays in force: c (and 1 more line: see /status)";
+        let told = "the changed configuration is refused, and the previous one stays in force: c (and 1 more line: see /status)";
         assert_eq!((last.taken_at, last.warning().as_deref()), (2, Some(told)));
         assert!(configuration.taken_at(5));
         assert_eq!(configuration.last(), Some(Reload { taken_at: 5, refused: None }));

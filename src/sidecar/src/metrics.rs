@@ -156,13 +156,13 @@ fn health(encoder: &mut DescriptorEncoder<'_>, report: &Report) -> fmt::Result {
     gauge(encoder, "ready", "Whether the sidecar does what it should: 1 or 0", i64::from(report.ready))?;
     let help = "Rounds of requests sent through Envoy to wake an engine that was silent";
     counter(encoder, "watchdog_wakes", help, report.engine.wakes)?;
-    let tally = report.deployments;
+    let counts = report.deployments;
     let outcomes = [
-        ("accepted", tally.accepted),
-        ("rejected", tally.rejected),
-        ("served", tally.served),
-        ("unserved", tally.unserved),
-        ("unverifiable", tally.unverifiable),
+        ("accepted", counts.accepted),
+        ("rejected", counts.rejected),
+        ("served", counts.served),
+        ("unserved", counts.unserved),
+        ("unverifiable", counts.unverifiable),
     ];
     let outcomes = outcomes.map(|(outcome, count)| ([("outcome", outcome)], ConstCounter::new(count)));
     family(encoder, "deployments", "New certificates by what became of their deployment", &outcomes)?;

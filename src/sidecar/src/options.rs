@@ -11,7 +11,7 @@ use base::clock::Clock;
 use dns01::DelegationZone;
 use pki::Name;
 use pki::keys::eab::MacKeys;
-use sds::tokens::Doors;
+use sds::tokens::SocketTokens;
 use storage::{LeaseBounds, Storages};
 
 /// The options of a sidecar.
@@ -71,7 +71,7 @@ pub enum TokenSource {
         sds: Option<PathBuf>,
     },
     /// Fixed tokens, for as long as the sidecar lives.
-    Given(Doors),
+    Given(SocketTokens),
 }
 
 /// The supervision of certificates once they are served.

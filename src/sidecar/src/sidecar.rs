@@ -22,15 +22,14 @@ use crate::holder::{Holder, Protocol};
 use crate::options::{Options, TokenSource};
 use crate::peers::Peers;
 use crate::provided::{self, Provided};
-use crate::shelf::Shelf;
+use crate::publisher::Publisher;
 use crate::socket::{BoundSocket, SocketError};
 use crate::standing::{self, Sources, Standing};
 use crate::wants::WantsBoard;
 use base::clock::Clock;
 use dns01::{Dns, NameServers};
-use sds::catalog::Catalog;
-use sds::catalog::DefaultCertificate;
-use sds::tokens::{self, Doors, UnfitFile};
+use sds::catalog::{Catalog, DefaultCertificate};
+use sds::tokens::{self, SocketTokens, UnfitFile};
 use sds::{self, Catalogs};
 use storage::{self, OpenError, StorageStatus, Store, StoreError};
 
@@ -77,16 +76,16 @@ impl Sidecar {
         let storage = storages.default.as_path();
         let catalog = Arc::new(Catalog::new(default_certificate(options.has_default_certificate, &clock)?));
         let deployment = Arc::new(Deployment::open(storage, upkeep.verify_addresses, clock.clone()).await);
-        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
-        let stored = shelf.fill().await?;
+        let publisher = Arc::new(Publisher::new(store.clone(), catalog.clone(), deployment.clone()));
+        let stored = publisher.publish_all().await?;
         let provided = read_provided(provided, catalog.clone(), clock.clone()).await?;
         mac_keys.warn_of_missing().await;
         let (stop, stopping) = watch::channel(false);
         let name_servers = NameServers::new(dns.name_server_port, dns.resolvers.into_iter());
         let dns = Dns::open(storage, dns.name_server_port, dns.delegation_zones, clock.clone()).await;
         let (tokens, token_files) = match options.tokens {
-            TokenSource::Given(doors) => (doors, Vec::new()),
-            TokenSource::Files { api, sds } => Doors::open(storage, api.as_deref(), sds.as_deref())?,
+            TokenSource::Given(tokens) => (tokens, Vec::new()),
+            TokenSource::Files { api, sds } => SocketTokens::open(storage, api.as_deref(), sds.as_deref())?,
         };
         let doors = health::Doors { api: tokens.api.refusals().clone(), sds: tokens.sds.refusals().clone() };
         let context = Arc::new(Context::new(Parts {
@@ -94,7 +93,7 @@ impl Sidecar {
             store: store.clone(),
             catalog: catalog.clone(),
             deployment: deployment.clone(),
-            shelf: shelf.clone(),
+            publisher: publisher.clone(),
             dns,
             name_servers,
             hosts: Hosts::new(&options.allowed_hosts),
@@ -107,7 +106,7 @@ impl Sidecar {
         }));
         let Health { engine, watchdog, revocation, sds: sds_status, .. } = &context.health;
         let surroundings = deployment::Surroundings {
-            shelf: shelf.clone(),
+            publisher: publisher.clone(),
             catalog: catalog.clone(),
             sds: sds_status.clone(),
             wants: context.wants.clone(),
@@ -148,7 +147,7 @@ impl Sidecar {
         context.dns.resume();
         let mut watchers = JoinSet::new();
         let (engine, watchdog, revocation) = (engine.clone(), watchdog.clone(), revocation.clone());
-        watchers.spawn(async move { shelf.follow().await });
+        watchers.spawn(async move { publisher.follow().await });
         watchers.spawn(async move { engine.watch().await });
         watchers.spawn(async move { watchdog.run().await });
         watchers.spawn(async move { deployment.run(&surroundings).await });
@@ -314,7 +313,7 @@ async fn next_admitted(listener: &UnixListener, peers: &Peers) -> UnixStream {
         match peers.next(listener).await {
             Ok((stream, _)) => return stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
+                tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }

@@ -108,7 +108,7 @@ fn remove_stale(directory: &Directory, name: &OsStr, path: &Path) -> Result<(), 
             Err(SocketError::InUse { path: path.to_owned(), holder: Holder::at_the_other_end(peer) })
         }
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            tracing::info!(path = %path.display(), "a socket that nobody listens on is replaced");
+            tracing::info!(path = %path.display(), "replaced a stale socket");
             Ok(directory.remove(name)?)
         }
         // The socket has disappeared meanwhile.

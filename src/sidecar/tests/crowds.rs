@@ -1,4 +1,4 @@
-//! Crowds of silent strangers before the sidecar's doors: whoever asks is answered beside them.
+//! Crowds of idle connections at the sidecar's sockets: a client that sends a request is answered beside them.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -15,9 +15,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
-/// More than there ever are places.
+/// More connections than there are slots.
 const CROWD: usize = 1500;
-/// No answer within this time is none.
+/// The time within which an answer must come.
 const SOON: Duration = Duration::from_secs(20);
 const TOKEN: &str = "0123456789abcdef-token";
 
@@ -35,7 +35,7 @@ fn free_address() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Many connections that have said this and say nothing more.
+/// Opens many connections that send this text and nothing more.
 async fn crowd(address: SocketAddr, said: &str) -> Vec<TcpStream> {
     let mut crowd = Vec::new();
     for _ in 0..CROWD {
@@ -106,7 +106,7 @@ async fn a_silent_stranger_is_sent_away_and_the_admitted_stay() {
     ask(&mut admitted, &token).await;
     let gone = timeout(Duration::from_secs(60), stranger.read(&mut [0])).await;
     assert_eq!(gone.unwrap().unwrap(), 0);
-    // Longer than a stranger may wait.
+    // Longer than an unauthenticated peer may be idle.
     tokio::time::sleep(Duration::from_secs(2)).await;
     ask(&mut admitted, &token).await;
 }

@@ -173,7 +173,12 @@ pub struct CaOrigin {
 impl CaOrigin {
     /// The origin of a URL with the scheme https (or http, for tests against a CA on the loopback).
     pub fn of(url: &str) -> Option<Self> {
-        let url = Url::parse(url).ok().filter(|url| matches!(url.scheme(), "https" | "http"))?;
+        // The parser forgives a missing slash and leading blanks, which an absolute URL of ours never has.
+        let (scheme, _) = url.split_once("://")?;
+        if !["https", "http"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return None;
+        }
+        let url = Url::parse(url).ok()?;
         Some(Self { host: url.host_str()?.to_owned(), port: url.port_or_known_default()? })
     }
 
@@ -222,7 +227,16 @@ mod tests {
             assert_eq!(CaOrigin::from_authority(authority).map(|origin| origin.to_string()), Some(authority.into()));
         }
         assert_eq!(CaOrigin::from_authority("CA.example"), None);
-        for junk in ["", "ca.example", "ftp://ca.example/", "https://", "/directory"] {
+        for junk in [
+            "",
+            "http:/ca.example",
+            "https:\\\\ca.example",
+            " https://ca.example",
+            "ca.example",
+            "ftp://ca.example/",
+            "https://",
+            "/directory",
+        ] {
             assert_eq!(origin(junk), None, "{junk:?}");
         }
     }

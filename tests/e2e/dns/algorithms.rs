@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use harness::dns::{ALGORITHMS, Bind, Key, Knot, Zone};
-use harness::{Place, World};
+use harness::{Place, Testbed};
 use serde_json::Value;
 
 use super::scene::{Scene, gone, is_nowhere};
@@ -24,7 +24,7 @@ impl Each {
     }
 
     /// Gets a certificate in each zone, by a resolver for each, with a key of its own.
-    fn issue(&self, place: Place, server: SocketAddr) -> Result<World> {
+    fn issue(&self, place: Place, server: SocketAddr) -> Result<Testbed> {
         let mut scene = Scene::new("rfc2136", server, Vec::new());
         for key in &self.keys {
             scene.sidecar.environment.extend(key.environment_of(&prefix(key), server));
@@ -32,17 +32,17 @@ impl Each {
         let names: Vec<String> = self.keys.iter().map(zone).collect();
         let certificates: Vec<[&str; 1]> = names.iter().map(|name| [name.as_str()]).collect();
         let certificates: Vec<&[&str]> = certificates.iter().map(|names| names.as_slice()).collect();
-        let mut world = scene.play_with(place, &certificates, |configuration| {
+        let mut testbed = scene.play_with(place, &certificates, |configuration| {
             for (number, key) in self.keys.iter().enumerate() {
                 resolver(configuration, number, &key.name);
             }
         })?;
         for (name, key) in names.iter().zip(&self.keys) {
-            world.served(name, PATIENCE)?;
+            testbed.served(name, PATIENCE)?;
             gone(server, &format!("_acme-challenge.{name}"))?;
-            is_nowhere(&world, &key.secret)?;
+            is_nowhere(&testbed, &key.secret)?;
         }
-        Ok(world)
+        Ok(testbed)
     }
 }
 
@@ -94,10 +94,10 @@ fn two_resolvers_have_two_accounts_of_one_provider() -> Result<()> {
     let mut scene = Scene::new("rfc2136", server, common.environment(server));
     scene.sidecar.environment.extend(own.environment_of("OWN_", server));
     let certificates: [&[&str]; 2] = [&["common.test"], &["own.test"]];
-    let mut world = scene.play_with(place, &certificates, |configuration| {
+    let mut testbed = scene.play_with(place, &certificates, |configuration| {
         resolver(configuration, 1, "own");
     })?;
-    world.served("common.test", PATIENCE)?;
-    world.served("own.test", PATIENCE)?;
+    testbed.served("common.test", PATIENCE)?;
+    testbed.served("own.test", PATIENCE)?;
     Ok(())
 }

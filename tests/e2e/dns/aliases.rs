@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use harness::dns::{Bind, Key, Zone};
-use harness::{Place, World, until};
+use harness::{Place, Testbed, until};
 
 use super::scene::{RECORD, Scene, ZONE, gone};
 use crate::PATIENCE;
@@ -27,7 +27,7 @@ impl Delegated {
         Ok(Self { place, bind, key })
     }
 
-    fn play(self, prepare: impl FnOnce(Scene) -> Scene) -> Result<(World, Bind)> {
+    fn play(self, prepare: impl FnOnce(Scene) -> Scene) -> Result<(Testbed, Bind)> {
         let scene = Scene::new("rfc2136", self.bind.address(), self.key.environment(self.bind.address()));
         Ok((prepare(scene).play(self.place, &[&[ZONE]])?, self.bind))
     }
@@ -36,8 +36,8 @@ impl Delegated {
 #[test]
 fn an_alias_into_another_zone_is_followed() -> Result<()> {
     let alias = "_acme-challenge CNAME example.proofs.test.";
-    let (mut world, bind) = Delegated::start(alias, false)?.play(|scene| scene)?;
-    world.served(ZONE, PATIENCE)?;
+    let (mut testbed, bind) = Delegated::start(alias, false)?.play(|scene| scene)?;
+    testbed.served(ZONE, PATIENCE)?;
     gone(bind.address(), "example.proofs.test")?;
     assert!(bind.log().contains("updating zone 'proofs.test/IN': adding an RR at 'example.proofs.test' TXT"));
     Ok(())
@@ -60,8 +60,8 @@ fn an_alias_is_left_alone_where_that_is_switched_off() -> Result<()> {
 #[test]
 fn aliases_in_a_circle_are_told() -> Result<()> {
     let circle = "_acme-challenge CNAME a\na CNAME _acme-challenge";
-    let (mut world, _bind) = Delegated::start(circle, true)?.play(|scene| scene)?;
-    let told = line(&mut world, &["le: example.test: failed (challenge", "in a circle"])?;
+    let (mut testbed, _bind) = Delegated::start(circle, true)?.play(|scene| scene)?;
+    let told = line(&mut testbed, &["le: example.test: failed (challenge", "in a circle"])?;
     assert!(told.contains(RECORD) && told.contains("a.example.test"), "{told}");
     Ok(())
 }

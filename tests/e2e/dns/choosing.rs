@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use harness::dns::HttpReq;
-use harness::{PebbleOptions, Stage, World, ports};
+use harness::{PebbleOptions, Stage, Testbed, ports};
 use serde_json::{Value, json};
 
 use super::scene::{Scene, ZONE};
@@ -10,7 +10,7 @@ use crate::PATIENCE;
 use crate::options::line;
 
 /// A resolver with these challenges before DNS-01 by a bridge.
-fn play(pebble: &PebbleOptions, challenges: &[(&str, Value)], names: &[&str]) -> Result<(World, HttpReq)> {
+fn play(pebble: &PebbleOptions, challenges: &[(&str, Value)], names: &[&str]) -> Result<(Testbed, HttpReq)> {
     let stage = Stage::new("choosing", pebble)?;
     let bridge = HttpReq::start(&stage.dns)?;
     let scene = Scene::new("httpreq", stage.dns.dns(), bridge.environment());
@@ -18,9 +18,9 @@ fn play(pebble: &PebbleOptions, challenges: &[(&str, Value)], names: &[&str]) ->
     for (challenge, options) in challenges {
         scene.challenges[*challenge] = options.clone();
     }
-    let mut world = scene.on(stage, &[names], |_| ())?;
-    world.served(ZONE, PATIENCE)?;
-    Ok((world, bridge))
+    let mut testbed = scene.on(stage, &[names], |_| ())?;
+    testbed.served(ZONE, PATIENCE)?;
+    Ok((testbed, bridge))
 }
 
 fn http() -> (&'static str, Value) {
@@ -39,35 +39,35 @@ fn closed(is_http_closed: bool) -> Result<PebbleOptions> {
 
 #[test]
 fn http_01_comes_before_dns_01() -> Result<()> {
-    let (mut world, bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE])?;
-    line(&mut world, &["le: example.test: issued by", " by http-01,"])?;
+    let (mut testbed, bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE])?;
+    line(&mut testbed, &["le: example.test: issued by", " by http-01,"])?;
     assert!(bridge.requests().is_empty());
     Ok(())
 }
 
 #[test]
 fn a_type_that_fails_is_followed_by_the_next_one_at_once() -> Result<()> {
-    let (mut world, bridge) = play(&closed(false)?, &[tls(), http()], &[ZONE])?;
-    line(&mut world, &["le: example.test: proved in another way", "tls-alpn-01"])?;
-    line(&mut world, &["le: example.test: issued by", " by http-01,"])?;
-    assert_eq!(world.pebble.requests("/chalZ/"), 2, "one word for each");
+    let (mut testbed, bridge) = play(&closed(false)?, &[tls(), http()], &[ZONE])?;
+    line(&mut testbed, &["le: example.test: proved in another way", "tls-alpn-01"])?;
+    line(&mut testbed, &["le: example.test: issued by", " by http-01,"])?;
+    assert_eq!(testbed.pebble.requests("/chalZ/"), 2, "one word for each");
     assert!(bridge.requests().is_empty(), "the last one is not needed");
-    assert!(!world.envoy.log().contains("example.test: failed ("), "no try has failed");
+    assert!(!testbed.envoy.log().contains("example.test: failed ("), "no try has failed");
     Ok(())
 }
 
 #[test]
 fn dns_01_is_the_last_that_is_tried() -> Result<()> {
-    let (mut world, bridge) = play(&closed(true)?, &[tls(), http()], &[ZONE])?;
-    line(&mut world, &["le: example.test: issued by", " by dns-01,"])?;
-    assert_eq!(world.pebble.requests("/chalZ/"), 3, "one word for each");
+    let (mut testbed, bridge) = play(&closed(true)?, &[tls(), http()], &[ZONE])?;
+    line(&mut testbed, &["le: example.test: issued by", " by dns-01,"])?;
+    assert_eq!(testbed.pebble.requests("/chalZ/"), 3, "one word for each");
     assert_eq!(bridge.requests().len(), 2, "{:?}", bridge.requests());
     Ok(())
 }
 
 #[test]
 fn a_name_and_its_wildcard_may_be_proved_in_two_ways() -> Result<()> {
-    let (mut world, _bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE, "*.example.test"])?;
-    line(&mut world, &["le: example.test (and 1 more name): issued by", " by http-01 and dns-01,"])?;
+    let (mut testbed, _bridge) = play(&PebbleOptions::default(), &[http()], &[ZONE, "*.example.test"])?;
+    line(&mut testbed, &["le: example.test (and 1 more name): issued by", " by http-01 and dns-01,"])?;
     Ok(())
 }

@@ -13,8 +13,8 @@ fn a_wildcard_gets_a_certificate() -> Result<()> {
     let key = Key::new("update", "hmac-sha256");
     let bind = Bind::start(&place, &[Zone::new(ZONE).key(&key)])?;
     let scene = Scene::new("rfc2136", bind.address(), key.environment(bind.address()));
-    let mut world = scene.play(place, &[&["*.example.test"]])?;
-    assert_eq!(world.served("any.example.test", PATIENCE)?.names, ["*.example.test"]);
+    let mut testbed = scene.play(place, &[&["*.example.test"]])?;
+    assert_eq!(testbed.served("any.example.test", PATIENCE)?.names, ["*.example.test"]);
     gone(bind.address(), RECORD)
 }
 
@@ -22,13 +22,13 @@ fn a_wildcard_gets_a_certificate() -> Result<()> {
 fn a_name_and_its_wildcard_share_a_certificate() -> Result<()> {
     let place = Place::new("apex")?;
     let servers = Lagging::start(&place, true)?;
-    let mut world = servers.scene().play(place, &[&[ZONE, "*.example.test"]])?;
+    let mut testbed = servers.scene().play(place, &[&[ZONE, "*.example.test"]])?;
     // Neither record is there in place of the other.
     servers.made(2)?;
     servers.catch_up()?;
-    let served = world.served(ZONE, PATIENCE)?;
+    let served = testbed.served(ZONE, PATIENCE)?;
     assert_eq!(served.names, ["*.example.test", "example.test"]);
-    assert_eq!(served, world.served("any.example.test", PATIENCE)?);
+    assert_eq!(served, testbed.served("any.example.test", PATIENCE)?);
     gone(servers.bind.address(), RECORD)
 }
 
@@ -36,12 +36,12 @@ fn a_name_and_its_wildcard_share_a_certificate() -> Result<()> {
 fn two_orders_for_one_name_leave_each_other_alone() -> Result<()> {
     let place = Place::new("two-orders")?;
     let servers = Lagging::start(&place, true)?;
-    let mut world = servers.scene().play(place, &[&[ZONE], &["*.example.test"]])?;
+    let mut testbed = servers.scene().play(place, &[&[ZONE], &["*.example.test"]])?;
     servers.made(2)?;
     servers.catch_up()?;
-    world.served(ZONE, PATIENCE)?;
-    world.served("any.example.test", PATIENCE)?;
-    assert_eq!(world.orders(), 2, "neither had to be tried again");
+    testbed.served(ZONE, PATIENCE)?;
+    testbed.served("any.example.test", PATIENCE)?;
+    assert_eq!(testbed.orders(), 2, "neither had to be tried again");
     gone(servers.bind.address(), RECORD)?;
     // Each update takes away its own value, never all that there is.
     assert!(!servers.bind.log().contains("deleting rrset"));

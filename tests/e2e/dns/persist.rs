@@ -18,13 +18,13 @@ fn set_once(name: &str) -> Result<String> {
     let server = PowerDns::start(&place, ZONE)?;
     let challenges = json!({ "dnsPersistChallenge": { "resolvers": [server.address()] } });
     let scene = Scene::of(challenges, server.address());
-    let mut world = scene.play(place, &[&[name]])?;
-    let told = line(&mut world, &["failed (challenge", "dns-persist-01", "set this TXT record: ", STANDING])?;
+    let mut testbed = scene.play(place, &[&[name]])?;
+    let told = line(&mut testbed, &["failed (challenge", "dns-persist-01", "set this TXT record: ", STANDING])?;
     let value = told.split("TXT \"").nth(1).and_then(|rest| rest.split('"').next()).context(told.clone())?;
     server.set_text(STANDING, value)?;
-    let served = world.served(&name.replace('*', "any"), PATIENCE)?;
+    let served = testbed.served(&name.replace('*', "any"), PATIENCE)?;
     assert_eq!(served.names, [name]);
-    assert!(line(&mut world, &["issued by"])?.contains("by dns-persist-01"));
+    assert!(line(&mut testbed, &["issued by"])?.contains("by dns-persist-01"));
     assert!(server.texts("_acme-challenge.example.test")?.is_empty());
     assert_eq!(server.texts(STANDING)?, [value], "it is the user's, and stays");
     Ok(value.to_owned())

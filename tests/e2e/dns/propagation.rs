@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use harness::{Place, World};
+use harness::{Place, Testbed};
 use serde_json::{Value, json};
 
 use super::scene::{Lagging, RECORD, ZONE, gone};
@@ -17,7 +17,7 @@ const LAG: Duration = Duration::from_secs(1);
 const SLACK: Duration = Duration::from_secs(6);
 
 /// A certificate, with these options of `propagation`; the second server is listed in the zone, or asked as a resolver.
-fn play(is_listed: bool, options: &[(&str, Value)]) -> Result<(World, Lagging)> {
+fn play(is_listed: bool, options: &[(&str, Value)]) -> Result<(Testbed, Lagging)> {
     let place = Place::new("propagation")?;
     let servers = Lagging::start(&place, is_listed)?;
     let mut scene = servers.scene();
@@ -32,36 +32,36 @@ fn play(is_listed: bool, options: &[(&str, Value)]) -> Result<(World, Lagging)> 
 }
 
 /// The CA is told nothing while a server lags; soon after it has caught up, the certificate is there.
-fn waits(world: &mut World, servers: &Lagging) -> Result<()> {
+fn waits(testbed: &mut Testbed, servers: &Lagging) -> Result<()> {
     servers.made(1)?;
     let since = Instant::now();
     while since.elapsed() < LAG {
-        ensure!(world.pebble.requests("/chalZ/") == 0, "the CA was told too soon");
+        ensure!(testbed.pebble.requests("/chalZ/") == 0, "the CA was told too soon");
         std::thread::sleep(Duration::from_millis(50));
     }
     servers.catch_up()?;
     let since = Instant::now();
-    world.served(ZONE, PATIENCE)?;
+    testbed.served(ZONE, PATIENCE)?;
     ensure!(since.elapsed() < SLACK, "it took {:?} more", since.elapsed());
     gone(servers.bind.address(), RECORD)
 }
 
 #[test]
 fn each_name_server_of_the_zone_is_waited_for() -> Result<()> {
-    let (mut world, servers) = play(true, &[])?;
-    waits(&mut world, &servers)
+    let (mut testbed, servers) = play(true, &[])?;
+    waits(&mut testbed, &servers)
 }
 
 #[test]
 fn each_resolver_is_waited_for_where_that_is_asked_for() -> Result<()> {
-    let (mut world, servers) = play(false, &[("requireAllRNS", json!(true))])?;
-    waits(&mut world, &servers)
+    let (mut testbed, servers) = play(false, &[("requireAllRNS", json!(true))])?;
+    waits(&mut testbed, &servers)
 }
 
 /// The certificate comes though a server never learns of the record.
 fn does_not_wait(is_listed: bool, options: &[(&str, Value)]) -> Result<()> {
-    let (mut world, servers) = play(is_listed, options)?;
-    world.served(ZONE, PATIENCE)?;
+    let (mut testbed, servers) = play(is_listed, options)?;
+    testbed.served(ZONE, PATIENCE)?;
     assert!(servers.secondary.texts(RECORD)?.is_empty());
     Ok(())
 }
@@ -84,10 +84,10 @@ fn nothing_is_waited_for_without_checks() -> Result<()> {
 #[test]
 fn a_delay_comes_before_the_ca_is_told() -> Result<()> {
     let delay = [("disableChecks", json!(true)), ("delayBeforeChecks", json!("2s"))];
-    let (mut world, _servers) = play(true, &delay)?;
-    world.served(ZONE, PATIENCE)?;
-    let ordering = line(&mut world, &["le: example.test: ordering (first)"])?;
-    let issued = line(&mut world, &["le: example.test: issued by"])?;
+    let (mut testbed, _servers) = play(true, &delay)?;
+    testbed.served(ZONE, PATIENCE)?;
+    let ordering = line(&mut testbed, &["le: example.test: ordering (first)"])?;
+    let issued = line(&mut testbed, &["le: example.test: issued by"])?;
     ensure!(between(&ordering, &issued)? >= Duration::from_secs(2), "it was told too soon");
     Ok(())
 }
@@ -97,9 +97,9 @@ fn when_time_runs_out_it_is_told_what_was_seen_where() -> Result<()> {
     let place = Place::new("time-out")?;
     let servers = Lagging::start(&place, true)?;
     let scene = servers.scene().variable("RFC2136_PROPAGATION_TIMEOUT", "1");
-    let mut world = scene.play(place, &[&[ZONE]])?;
+    let mut testbed = scene.play(place, &[&[ZONE]])?;
     let told = line(
-        &mut world,
+        &mut testbed,
         &["le: example.test: failed (challenge", RECORD, "after 1 s", "ns2.example.test", "127.0.0.2"],
     )?;
     assert!(!told.contains("ns1.example.test"), "that one has it: {told}");

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use harness::dns::{AcmeDns, HttpReq, PowerDns, Script};
-use harness::{PebbleOptions, Place, Stage, World};
+use harness::{PebbleOptions, Place, Stage, Testbed};
 use serde_json::json;
 
 use super::scene::{RECORD, Scene, ZONE, gone, is_nowhere};
@@ -10,12 +10,12 @@ use crate::PATIENCE;
 use crate::options::line;
 
 /// pebble-challtestsrv has no zones: its records are not looked for but by Pebble.
-fn at_challtestsrv(provider: &str, stage: Stage, variables: Vec<(String, String)>) -> Result<World> {
+fn at_challtestsrv(provider: &str, stage: Stage, variables: Vec<(String, String)>) -> Result<Testbed> {
     let scene = Scene::new(provider, stage.dns.dns(), variables).propagation("disableChecks", &json!(true));
-    let mut world = scene.on(stage, &[&[ZONE]], |_| ())?;
-    world.served(ZONE, PATIENCE)?;
-    gone(world.dns.dns(), RECORD)?;
-    Ok(world)
+    let mut testbed = scene.on(stage, &[&[ZONE]], |_| ())?;
+    testbed.served(ZONE, PATIENCE)?;
+    gone(testbed.dns.dns(), RECORD)?;
+    Ok(testbed)
 }
 
 #[test]
@@ -23,10 +23,10 @@ fn powerdns_is_told_by_its_api() -> Result<()> {
     let place = Place::new("powerdns")?;
     let server = PowerDns::start(&place, ZONE)?;
     let scene = Scene::new("pdns", server.address(), server.environment());
-    let mut world = scene.play(place, &[&[ZONE, "*.example.test"]])?;
-    world.served(ZONE, PATIENCE)?;
+    let mut testbed = scene.play(place, &[&[ZONE, "*.example.test"]])?;
+    testbed.served(ZONE, PATIENCE)?;
     gone(server.address(), RECORD)?;
-    is_nowhere(&world, PowerDns::API_KEY)
+    is_nowhere(&testbed, PowerDns::API_KEY)
 }
 
 #[test]
@@ -35,18 +35,18 @@ fn a_wrong_key_of_powerdns_is_told() -> Result<()> {
     let server = PowerDns::start(&place, ZONE)?;
     let wrong = "nobody-may-see-this-one-either";
     let scene = Scene::new("pdns", server.address(), server.environment()).variable("PDNS_API_KEY", wrong);
-    let mut world = scene.play(place, &[&[ZONE]])?;
-    line(&mut world, &["le: example.test: failed (challenge", "pdns"])?;
-    is_nowhere(&world, wrong)
+    let mut testbed = scene.play(place, &[&[ZONE]])?;
+    line(&mut testbed, &["le: example.test: failed (challenge", "pdns"])?;
+    is_nowhere(&testbed, wrong)
 }
 
 #[test]
 fn httpreq_is_spoken() -> Result<()> {
     let stage = Stage::new("httpreq", &PebbleOptions::default())?;
     let bridge = HttpReq::start(&stage.dns)?;
-    let world = at_challtestsrv("httpreq", stage, bridge.environment())?;
+    let testbed = at_challtestsrv("httpreq", stage, bridge.environment())?;
     assert_eq!(bridge.requests(), ["/present _acme-challenge.example.test.", "/cleanup _acme-challenge.example.test."]);
-    is_nowhere(&world, HttpReq::PASSWORD)
+    is_nowhere(&testbed, HttpReq::PASSWORD)
 }
 
 #[test]
@@ -80,13 +80,13 @@ fn acme_dns_tells_which_alias_to_set_and_works_when_it_is_set() -> Result<()> {
     let place = Place::new("acme-dns")?;
     let server = AcmeDns::start(ZONE)?;
     let scene = Scene::new("acme-dns", server.address(), server.environment(&place.file("accounts.json")));
-    let mut world = scene.play(place, &[&[ZONE]])?;
-    let told = line(&mut world, &["le: example.test: failed (challenge", "_acme-challenge.example.test. CNAME "])?;
+    let mut testbed = scene.play(place, &[&[ZONE]])?;
+    let told = line(&mut testbed, &["le: example.test: failed (challenge", "_acme-challenge.example.test. CNAME "])?;
     let accounts = server.accounts();
     let [account] = accounts.as_slice() else { panic!("one account expected, not {accounts:?}") };
     assert!(told.contains(account), "{told}");
     server.alias(RECORD, account);
-    world.served(ZONE, PATIENCE).context("with the alias")?;
+    testbed.served(ZONE, PATIENCE).context("with the alias")?;
     assert_eq!(server.accounts().len(), 1, "no second account");
-    is_nowhere(&world, AcmeDns::KEY)
+    is_nowhere(&testbed, AcmeDns::KEY)
 }

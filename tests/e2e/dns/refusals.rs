@@ -13,12 +13,12 @@ fn refused(sent: &Key, zones: &[Zone], words: &str) -> Result<()> {
     let place = Place::new("refused")?;
     let bind = Bind::start(&place, zones)?;
     let scene = Scene::new("rfc2136", bind.address(), sent.environment(bind.address()));
-    let mut world = scene.play(place, &[&[ZONE]])?;
-    line(&mut world, &["le: example.test: failed (challenge", "no answer to dns-01", "rfc2136", words])?;
+    let mut testbed = scene.play(place, &[&[ZONE]])?;
+    line(&mut testbed, &["le: example.test: failed (challenge", "no answer to dns-01", "rfc2136", words])?;
     gone(bind.address(), RECORD)?;
-    assert!(crate::stat(&world, "failures.resolver.le.class.challenge")? >= 1);
-    assert!(world.sidecar.state()?.to_string().contains(words), "the API does not tell it");
-    is_nowhere(&world, &sent.secret)
+    assert!(crate::stat(&testbed, "failures.resolver.le.class.challenge")? >= 1);
+    assert!(testbed.sidecar.state()?.to_string().contains(words), "the API does not tell it");
+    is_nowhere(&testbed, &sent.secret)
 }
 
 #[test]

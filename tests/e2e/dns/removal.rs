@@ -22,8 +22,8 @@ fn a_record_is_gone_after_an_order_that_failed() -> Result<()> {
     // Pebble asks where there is no record.
     scene.pebble.dns = None;
     scene.retry = "1h";
-    let mut world = scene.play(place, &[&[ZONE]])?;
-    line(&mut world, &["le: example.test: failed (validation"])?;
+    let mut testbed = scene.play(place, &[&[ZONE]])?;
+    line(&mut testbed, &["le: example.test: failed (validation"])?;
     assert!(bind.log().contains("adding an RR at '_acme-challenge.example.test' TXT"));
     gone(bind.address(), RECORD)
 }
@@ -34,11 +34,11 @@ fn a_record_is_gone_after_the_ca_went_away() -> Result<()> {
     let servers = Lagging::start(&place, true)?;
     let mut scene = servers.scene();
     scene.retry = "1h";
-    let mut world = scene.play(place, &[&[ZONE]])?;
+    let mut testbed = scene.play(place, &[&[ZONE]])?;
     servers.made(1)?;
-    world.pebble.kill();
+    testbed.pebble.kill();
     servers.catch_up()?;
-    line(&mut world, &["le: example.test: failed (transient"])?;
+    line(&mut testbed, &["le: example.test: failed (transient"])?;
     gone(servers.bind.address(), RECORD)
 }
 
@@ -46,12 +46,12 @@ fn a_record_is_gone_after_the_ca_went_away() -> Result<()> {
 fn an_order_is_gone_on_with_after_the_sidecar_was_killed() -> Result<()> {
     let place = Place::new("sidecar-killed")?;
     let servers = Lagging::start(&place, true)?;
-    let mut world = servers.scene().play(place, &[&[ZONE]])?;
+    let mut testbed = servers.scene().play(place, &[&[ZONE]])?;
     servers.made(1)?;
-    world.sidecar.restart()?;
+    testbed.sidecar.restart()?;
     servers.catch_up()?;
-    world.served(ZONE, PATIENCE)?;
-    assert_eq!(world.orders(), 1);
+    testbed.served(ZONE, PATIENCE)?;
+    assert_eq!(testbed.orders(), 1);
     gone(servers.bind.address(), RECORD)
 }
 
@@ -59,10 +59,10 @@ fn an_order_is_gone_on_with_after_the_sidecar_was_killed() -> Result<()> {
 fn a_record_that_no_engine_asks_for_is_gone_after_the_next_start() -> Result<()> {
     let place = Place::new("leftover")?;
     let servers = Lagging::start(&place, true)?;
-    let mut world = servers.scene().play(place, &[&[ZONE]])?;
+    let mut testbed = servers.scene().play(place, &[&[ZONE]])?;
     servers.made(1)?;
-    world.envoy.kill();
-    world.sidecar.restart()?;
+    testbed.envoy.kill();
+    testbed.sidecar.restart()?;
     until("the removal of what was left", GRACE + PATIENCE, || {
         ensure!(servers.bind.texts(RECORD)?.is_empty(), "it is still there");
         Ok(())

@@ -1,10 +1,10 @@
-//! A world whose certificates are proved by DNS-01; and one with a name server that lags behind.
+//! A testbed whose certificates are proved by DNS-01; and one with a name server that lags behind.
 
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
 use harness::dns::{Bind, Key, Knot, Zone, notify};
-use harness::{PebbleOptions, Place, SidecarOptions, Stage, World, WorldOptions, domains, until};
+use harness::{PebbleOptions, Place, SidecarOptions, Stage, Testbed, TestbedOptions, domains, until};
 use serde_json::{Value, json};
 
 use crate::PATIENCE;
@@ -61,7 +61,7 @@ impl Scene {
     }
 
     /// Starts all of it, to get these certificates.
-    pub(super) fn play(self, place: Place, certificates: &[&[&str]]) -> Result<World> {
+    pub(super) fn play(self, place: Place, certificates: &[&[&str]]) -> Result<Testbed> {
         self.play_with(place, certificates, |_| ())
     }
 
@@ -71,13 +71,13 @@ impl Scene {
         place: Place,
         certificates: &[&[&str]],
         change: impl Fn(&mut Value),
-    ) -> Result<World> {
+    ) -> Result<Testbed> {
         let stage = Stage::at(place, &self.pebble)?;
         self.on(stage, certificates, change)
     }
 
     /// The same where DNS and CA run already.
-    pub(super) fn on(self, stage: Stage, certificates: &[&[&str]], change: impl Fn(&mut Value)) -> Result<World> {
+    pub(super) fn on(self, stage: Stage, certificates: &[&[&str]], change: impl Fn(&mut Value)) -> Result<Testbed> {
         let mut bootstrap = stage.bootstrap()?.domains(&domains(certificates))?;
         bootstrap.plugin(|configuration| {
             let acme = &mut configuration["certificatesResolvers"]["le"]["acme"];
@@ -91,7 +91,7 @@ impl Scene {
             configuration["engine"]["retryMax"] = json!(self.retry);
             change(configuration);
         })?;
-        stage.play(bootstrap, &WorldOptions { sidecar: self.sidecar, ..WorldOptions::default() })
+        stage.play(bootstrap, &TestbedOptions { sidecar: self.sidecar, ..TestbedOptions::default() })
     }
 }
 
@@ -145,13 +145,13 @@ pub(super) fn gone(server: SocketAddr, name: &str) -> Result<()> {
 }
 
 /// A secret is in no log, no metric and nothing that the API tells.
-pub(super) fn is_nowhere(world: &World, secret: &str) -> Result<()> {
+pub(super) fn is_nowhere(testbed: &Testbed, secret: &str) -> Result<()> {
     let told = [
-        ("Envoy's log", world.envoy.log()),
-        ("the sidecar's log", world.sidecar.log()),
-        ("Envoy's metrics", world.envoy.admin()?.get("/stats")?.text()),
-        ("the sidecar's metrics", world.sidecar.status("/metrics")?.text()),
-        ("the sidecar's state", world.sidecar.state()?.to_string()),
+        ("Envoy's log", testbed.envoy.log()),
+        ("the sidecar's log", testbed.sidecar.log()),
+        ("Envoy's metrics", testbed.envoy.admin()?.get("/stats")?.text()),
+        ("the sidecar's metrics", testbed.sidecar.status("/metrics")?.text()),
+        ("the sidecar's state", testbed.sidecar.state()?.to_string()),
     ];
     for (what, text) in told {
         ensure!(!text.contains(secret), "{what} tells {secret}");

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use harness::dns::Script;
-use harness::{PebbleOptions, Stage, World, until};
+use harness::{PebbleOptions, Stage, Testbed, until};
 use serde_json::json;
 
 use super::scene::Scene;
@@ -10,7 +10,7 @@ use crate::PATIENCE;
 use crate::options::line;
 
 /// Gets certificates for so many names by a script that waits, and one for `quick.example` by HTTP-01.
-fn play(stage: Stage, script: &Script, slow: &[String], most_orders: u64) -> Result<World> {
+fn play(stage: Stage, script: &Script, slow: &[String], most_orders: u64) -> Result<Testbed> {
     let scene = Scene::new("exec", stage.dns.dns(), script.environment());
     let scene = scene.propagation("disableChecks", &json!(true));
     let mut certificates: Vec<Vec<&str>> = slow.iter().map(|name| vec![name.as_str()]).collect();
@@ -34,15 +34,15 @@ fn a_provider_that_hangs_holds_up_no_other_certificate() -> Result<()> {
     let script = Script::new(&stage.place, &stage.dns, "slow")?;
     script.hold()?;
     // There is room for one order, and the slow one is in it.
-    let mut world = play(stage, &script, &["a.slow.example".to_owned()], 1)?;
-    line(&mut world, &["le: a.slow.example: ordering (first)"])?;
+    let mut testbed = play(stage, &script, &["a.slow.example".to_owned()], 1)?;
+    line(&mut testbed, &["le: a.slow.example: ordering (first)"])?;
     until("a call of the script", PATIENCE, || {
         ensure!(!script.calls().is_empty(), "it was not called");
         Ok(())
     })?;
-    world.served("quick.example", PATIENCE)?;
+    testbed.served("quick.example", PATIENCE)?;
     script.release()?;
-    world.served("a.slow.example", PATIENCE)?;
+    testbed.served("a.slow.example", PATIENCE)?;
     Ok(())
 }
 
@@ -54,24 +54,24 @@ fn more_slow_orders_than_there_is_room_for_hold_up_no_other_certificate() -> Res
         let script = Script::new(&stage.place, &stage.dns, "slow")?;
         script.hold()?;
         let slow: Vec<String> = (0..25).map(|number| format!("n{number}.slow.example")).collect();
-        let mut world = play(stage, &script, &slow, 20)?;
-        match each_is_begun(&mut world, &script, &slow) {
+        let mut testbed = play(stage, &script, &slow, 20)?;
+        match each_is_begun(&mut testbed, &script, &slow) {
             // Pebble 2.10 deadlocks now and then when several orders are under way; such a run shows nothing of us.
-            Err(_) if voids < 3 && world.pebble.is_deadlocked() => voids += 1,
+            Err(_) if voids < 3 && testbed.pebble.is_deadlocked() => voids += 1,
             done => return done,
         }
         eprintln!("void runs: {voids}, for Pebble's deadlock");
     }
 }
 
-fn each_is_begun(world: &mut World, script: &Script, slow: &[String]) -> Result<()> {
+fn each_is_begun(testbed: &mut Testbed, script: &Script, slow: &[String]) -> Result<()> {
     for name in slow {
-        line(world, &[&format!("le: {name}: ordering (first)")])?;
+        line(testbed, &[&format!("le: {name}: ordering (first)")])?;
     }
-    world.served("quick.example", PATIENCE)?;
+    testbed.served("quick.example", PATIENCE)?;
     script.release()?;
     let first = script.calls().first().context("the script was not called")?.clone();
     let name = first.trim_start_matches("present _acme-challenge.").trim_end_matches('.');
-    world.served(name, PATIENCE)?;
+    testbed.served(name, PATIENCE)?;
     Ok(())
 }

@@ -31,10 +31,10 @@ fn a_kind_of_contact_that_the_ca_does_not_support_is_told() -> Result<()> {
 fn the_terms_of_service_are_told_once() -> Result<()> {
     let mut scene = Scene::start("terms", |_| {})?;
     scene.served()?;
-    scene.world.envoy.restart()?;
+    scene.testbed.envoy.restart()?;
     scene.want("later.example")?;
     scene.issued("later.example")?;
-    let said = said(&scene.world);
+    let said = said(&scene.testbed);
     let told: Vec<&str> = said.lines().filter(|line| line.contains("terms of service")).collect();
     ensure!(told.len() == 1, "{told:?}");
     ensure!(

@@ -35,7 +35,7 @@ fn bounded(name: &str, fault: &Fault) -> Result<()> {
         scene.relay.treat_next(place, fault.clone());
     }
     // The directory is kept, but not over restarts.
-    scene.world.envoy.restart()?;
+    scene.testbed.envoy.restart()?;
     scene.want("next.example")?;
     scene.issued("next.example")?;
     let (envoy, sidecar) = most_mib(&scene)?;
@@ -50,7 +50,7 @@ fn bounded(name: &str, fault: &Fault) -> Result<()> {
 
 /// The most that Envoy and the sidecar have held.
 fn most_mib(scene: &Scene) -> Result<(u64, u64)> {
-    Ok((scene.world.envoy.most_resident_kib()? / 1024, scene.world.sidecar.most_resident_kib()? / 1024))
+    Ok((scene.testbed.envoy.most_resident_kib()? / 1024, scene.testbed.sidecar.most_resident_kib()? / 1024))
 }
 
 #[test]

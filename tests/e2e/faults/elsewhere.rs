@@ -57,6 +57,6 @@ fn a_chain_elsewhere_is_left_out_and_the_default_one_is_served() -> Result<()> {
         |bootstrap| bootstrap.resolver("preferredChain", &json!("Another Root")),
     )?;
     scene.served()?;
-    crate::options::line(&mut scene.world, &[NAME, METADATA, "has not the origin of caServer"])?;
+    crate::options::line(&mut scene.testbed, &[NAME, METADATA, "has not the origin of caServer"])?;
     Ok(())
 }

@@ -25,8 +25,8 @@ fn a_weak_moment_at_each_step_costs_no_failed_try() -> Result<()> {
         relay.treat_next(Resource::Certificate, page(503));
     })?;
     scene.served()?;
-    ensure!(!said(&scene.world).contains(": failed ("), "a try failed: {}", said(&scene.world));
-    ensure!((scene.world.orders(), scene.world.accounts()) == (1, 2), "{} orders", scene.world.orders());
+    ensure!(!said(&scene.testbed).contains(": failed ("), "a try failed: {}", said(&scene.testbed));
+    ensure!((scene.testbed.orders(), scene.testbed.accounts()) == (1, 2), "{} orders", scene.testbed.orders());
     Ok(())
 }
 
@@ -44,7 +44,7 @@ fn header_values_that_are_no_text_cost_nothing() -> Result<()> {
         }
     })?;
     scene.served()?;
-    ensure!(!said(&scene.world).contains(": failed ("), "a try failed: {}", said(&scene.world));
+    ensure!(!said(&scene.testbed).contains(": failed ("), "a try failed: {}", said(&scene.testbed));
     Ok(())
 }
 
@@ -63,7 +63,7 @@ fn wrong_answers_that_claim_success_cost_a_try_each_and_the_order_is_gone_on_wit
         scene.failed(&[NAME, &format!("(transient, {failures} in a row)"), place])?;
     }
     scene.served()?;
-    ensure!(scene.world.orders() == 1, "{} orders", scene.world.orders());
+    ensure!(scene.testbed.orders() == 1, "{} orders", scene.testbed.orders());
     Ok(())
 }
 

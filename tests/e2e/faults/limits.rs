@@ -14,10 +14,10 @@ fn a_limit_on_the_account_holds_back_every_order_over_restarts() -> Result<()> {
     })?;
     scene.failed(&[NAME, "(rate_limited, 1 in a row)", "too many new orders recently"])?;
     scene.failure_stored()?;
-    scene.world.sidecar.restart()?;
-    scene.world.envoy.restart()?;
+    scene.testbed.sidecar.restart()?;
+    scene.testbed.envoy.restart()?;
     scene.want("other.example")?;
-    line(&mut scene.world, &["other.example", "is not asked until", "too many new orders recently"])?;
+    line(&mut scene.testbed, &["other.example", "is not asked until", "too many new orders recently"])?;
     ensure!(scene.count(Resource::NewOrder) == 1, "the CA was asked again");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Nonces (RFC 8555 §6.5): each is spent once.
 
 use anyhow::{Result, ensure};
-use harness::{Fault, PebbleOptions, Resource, WorldOptions};
+use harness::{Fault, PebbleOptions, Resource, TestbedOptions};
 
 use super::scene::Scene;
 
@@ -21,7 +21,7 @@ fn where_no_answer_brings_one_each_request_fetches_its_own() -> Result<()> {
     let pebble = PebbleOptions::default().set("PEBBLE_WFE_NONCEREJECT", 30);
     let mut scene = Scene::with(
         "no-nonces",
-        &WorldOptions { pebble, ..WorldOptions::default() },
+        &TestbedOptions { pebble, ..TestbedOptions::default() },
         |relay| {
             SIGNED.iter().for_each(|resource| relay.treat(*resource, Fault::without("replay-nonce")));
             relay.treat_next(Resource::NewNonce, Fault::answer(503, &[("retry-after", "1")], "busy"));

@@ -19,11 +19,11 @@ fn an_order_that_the_ca_gives_up_is_told_by_name_and_a_new_one_comes_after_a_wai
         |bootstrap| bootstrap.engine("retryMin", &json!("3s"))?.engine("retryMax", &json!("3s")),
     )?;
     scene.served()?;
-    scene.world.dns.set_address("lost.example", Ipv4Addr::new(127, 0, 0, 9))?;
+    scene.testbed.dns.set_address("lost.example", Ipv4Addr::new(127, 0, 0, 9))?;
     scene.want("lost.example")?;
     let failed = scene.failed(&["lost.example", "validation, 1 in a row", "connection"])?;
     ensure!(failed.contains("lost.example: http-01"), "the name and its challenge are not told: {failed}");
-    let again = line(&mut scene.world, &["lost.example", ": ordering (retry)"])?;
+    let again = line(&mut scene.testbed, &["lost.example", ": ordering (retry)"])?;
     let waited = between(&failed, &again)?;
     // Times are stored in whole seconds.
     ensure!(waited >= Duration::from_secs(2), "a new order after {waited:?}");
@@ -34,7 +34,7 @@ fn an_order_that_the_ca_gives_up_is_told_by_name_and_a_new_one_comes_after_a_wai
 fn a_connection_that_ends_after_the_signing_request_makes_no_second_order() -> Result<()> {
     let mut scene = Scene::start("lost-finalize", |relay| relay.treat_next(Resource::Finalize, Fault::ResetAfter))?;
     scene.served()?;
-    ensure!((scene.world.orders(), scene.count(Resource::Finalize)) == (1, 1), "the order was not gone on with");
+    ensure!((scene.testbed.orders(), scene.count(Resource::Finalize)) == (1, 1), "the order was not gone on with");
     Ok(())
 }
 
@@ -44,7 +44,7 @@ fn an_order_that_is_not_ready_yet_is_finalized_later() -> Result<()> {
         relay.treat_nth(Resource::Finalize, 0..2, Fault::problem(403, "orderNotReady", "not yet"));
     })?;
     scene.served()?;
-    ensure!((scene.world.orders(), scene.count(Resource::Finalize)) == (1, 3), "the order was not gone on with");
+    ensure!((scene.testbed.orders(), scene.count(Resource::Finalize)) == (1, 3), "the order was not gone on with");
     Ok(())
 }
 
@@ -68,7 +68,7 @@ fn names_that_the_ca_altered_end_the_order() -> Result<()> {
         relay.treat(Resource::NewOrder, alter);
     })?;
     scene.failed(&[NAME, ONCE, "changed the names", "victim.example"])?;
-    ensure!(scene.world.orders() == 1, "{} orders", scene.world.orders());
+    ensure!(scene.testbed.orders() == 1, "{} orders", scene.testbed.orders());
     ensure!(scene.count(Resource::Authorization) == 0, "an altered order was gone on with");
     Ok(())
 }
@@ -83,7 +83,7 @@ fn challenges_that_nobody_knows_are_told_and_not_answered() -> Result<()> {
         relay.treat(Resource::Authorization, unknown);
     })?;
     scene.failed(&[NAME, ONCE, "carrier-pigeon-01"])?;
-    ensure!(scene.world.orders() == 1, "{} orders", scene.world.orders());
+    ensure!(scene.testbed.orders() == 1, "{} orders", scene.testbed.orders());
     ensure!(scene.count(Resource::Challenge) == 0, "a challenge was answered");
     Ok(())
 }
@@ -105,6 +105,6 @@ fn an_order_without_end_is_not_looked_at_without_end() -> Result<()> {
     ensure!(looks < 20, "{looks} looks in 2 s");
     scene.relay.relent();
     scene.served().context("after the CA was mended")?;
-    ensure!(scene.world.orders() == 1, "{} orders", scene.world.orders());
+    ensure!(scene.testbed.orders() == 1, "{} orders", scene.testbed.orders());
     Ok(())
 }

@@ -18,7 +18,7 @@ fn says(status: u16, document: &Value) -> Fault {
     Fault::answer(status, &[("content-type", "application/json"), ("retry-after", "60")], document.to_string())
 }
 
-/// A world whose CA asks for the first certificate to be replaced; with what is served when it was.
+/// A testbed whose CA asks for the first certificate to be replaced; with what is served when it was.
 fn hastened(name: &str, prepare: impl FnOnce(&harness::Relay)) -> Result<Scene> {
     let mut scene = Scene::start(name, |relay| {
         let mut past = window("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z");
@@ -27,7 +27,7 @@ fn hastened(name: &str, prepare: impl FnOnce(&harness::Relay)) -> Result<Scene> 
         prepare(relay);
     })?;
     let first = scene.served()?;
-    let (address, roots) = (scene.world.place.websecure_address(), scene.world.pebble.roots()?);
+    let (address, roots) = (scene.testbed.place.websecure_address(), scene.testbed.pebble.roots()?);
     until("another certificate", PATIENCE, || {
         ensure!(handshake(address, NAME, &roots)?.serial != first.serial, "still the first one");
         Ok(())
@@ -39,7 +39,7 @@ fn hastened(name: &str, prepare: impl FnOnce(&harness::Relay)) -> Result<Scene> 
 #[test]
 fn the_page_that_explains_a_window_is_shown_on_one_line_and_never_fetched() -> Result<()> {
     let mut scene = hastened("hastened", |_| ())?;
-    let told = line(&mut scene.world, &[NAME, "within the CA's window", "https://localhost/why"])?;
+    let told = line(&mut scene.testbed, &[NAME, "within the CA's window", "https://localhost/why"])?;
     ensure!(!told.contains('\u{1b}') && told.contains("forged"), "{told:?}");
     ensure!(scene.count(Resource::Other) == 0, "the explanation was fetched");
     Ok(())
@@ -82,9 +82,9 @@ fn nonsense_leaves_it_to_the_lifetime() -> Result<()> {
             Ok(())
         })?;
     }
-    line(&mut scene.world, &["n6.example", "says nothing of its renewal", "169.254.169.254"])?;
-    ensure!(scene.world.orders() == count, "{} orders for {count} certificates", scene.world.orders());
-    ensure!(stat(&scene.world, "certificates.state.due")? == 0, "one is due");
+    line(&mut scene.testbed, &["n6.example", "says nothing of its renewal", "169.254.169.254"])?;
+    ensure!(scene.testbed.orders() == count, "{} orders for {count} certificates", scene.testbed.orders());
+    ensure!(stat(&scene.testbed, "certificates.state.due")? == 0, "one is due");
     ensure!(scene.count(Resource::RenewalInfo) == count, "asked again at once");
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! A world whose CA is behind a relay.
+//! A testbed whose CA is behind a relay.
 
 use anyhow::{Context, Result, ensure};
-use harness::{Bootstrap, Relay, Resource, Stage, World, WorldOptions, domains, until};
+use harness::{Bootstrap, Relay, Resource, Stage, Testbed, TestbedOptions, domains, until};
 use serde_json::{Value, json};
 
 use crate::PATIENCE;
@@ -15,25 +15,25 @@ pub const ONCE: &str = "(permanent, 1 in a row), next try in 3600 s";
 
 /// The fields are in the order in which they end.
 pub struct Scene {
-    pub world: World,
+    pub testbed: Testbed,
     pub relay: Relay,
 }
 
 impl Scene {
     /// Starts everything to get one certificate; `prepare` tells the relay what to do from the first request on.
     pub fn start(name: &str, prepare: impl FnOnce(&Relay)) -> Result<Self> {
-        Self::with(name, &WorldOptions::default(), prepare, Ok)
+        Self::with(name, &TestbedOptions::default(), prepare, Ok)
     }
 
     /// The same; failed tries are repeated within a second, as no real CA would like it.
     pub fn eager(name: &str, prepare: impl FnOnce(&Relay)) -> Result<Self> {
-        Self::with(name, &WorldOptions::default(), prepare, eagerly)
+        Self::with(name, &TestbedOptions::default(), prepare, eagerly)
     }
 
     /// The same; `configure` changes the configuration of Envoy.
     pub fn with(
         name: &str,
-        options: &WorldOptions,
+        options: &TestbedOptions,
         prepare: impl FnOnce(&Relay),
         configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>,
     ) -> Result<Self> {
@@ -41,26 +41,26 @@ impl Scene {
         let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
         prepare(&relay);
         let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
-        let world = stage.play(configure(bootstrap)?, options)?;
-        Ok(Self { world, relay })
+        let testbed = stage.play(configure(bootstrap)?, options)?;
+        Ok(Self { testbed, relay })
     }
 
     /// Waits until the certificate is served, and looks whether all requests up to then were proper.
     pub fn served(&mut self) -> Result<harness::tls::Served> {
-        let served = self.world.served(NAME, PATIENCE).with_context(|| said(&self.world))?;
+        let served = self.testbed.served(NAME, PATIENCE).with_context(|| said(&self.testbed))?;
         self.relay.proper()?;
         Ok(served)
     }
 
     /// Waits for the word on a failed try, which contains all these parts.
     pub fn failed(&mut self, parts: &[&str]) -> Result<String> {
-        line(&mut self.world, &[&[": failed ("], parts].concat())
+        line(&mut self.testbed, &[&[": failed ("], parts].concat())
     }
 
     /// Waits until a failed try is stored, which the word on it may precede: who restarts something then loses nothing.
     pub fn failure_stored(&self) -> Result<()> {
         until("the failed try in storage", PATIENCE, || {
-            let state = self.world.sidecar.state()?;
+            let state = self.testbed.sidecar.state()?;
             let attempts = state["attempts"].as_array().context("no attempts")?;
             ensure!(attempts.iter().any(|attempt| attempt["failures"].as_u64() > Some(0)), "none yet");
             Ok(())
@@ -78,7 +78,8 @@ impl Scene {
         let want = |name: &&str| json!({ "certificate": { "resolver": "le", "names": [name] } });
         let wants: Vec<Value> = names.iter().map(want).collect();
         let offer = json!({ "holder": "another Envoy", "wants": wants, "ttlMillis": 3_600_000 });
-        let reply = self.world.sidecar.api().request(hyper::Method::PUT, "/v1/wants", "sidecar", &offer.to_string())?;
+        let reply =
+            self.testbed.sidecar.api().request(hyper::Method::PUT, "/v1/wants", "sidecar", &offer.to_string())?;
         ensure!(reply.status == 204, "the offer of {names:?}: {} {}", reply.status, reply.text());
         Ok(())
     }
@@ -86,12 +87,12 @@ impl Scene {
     /// Waits until there is a certificate for a name.
     pub fn issued(&self, name: &str) -> Result<Value> {
         until(&format!("a certificate for {name}"), PATIENCE, || {
-            let state = self.world.sidecar.state()?;
+            let state = self.testbed.sidecar.state()?;
             let certificates = state["certificates"].as_array().context("no certificates")?;
             let found = certificates.iter().find(|certificate| certificate["names"][0] == name);
             Ok(found.context("none yet")?.clone())
         })
-        .with_context(|| said(&self.world))
+        .with_context(|| said(&self.testbed))
     }
 
     /// How many requests for a resource there were.
@@ -106,6 +107,6 @@ pub fn eagerly(bootstrap: Bootstrap) -> Result<Bootstrap> {
 }
 
 /// The plugin's log lines.
-pub fn said(world: &World) -> String {
-    world.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n")
+pub fn said(testbed: &Testbed) -> String {
+    testbed.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n")
 }

@@ -25,9 +25,9 @@ fn the_words_of_a_ca_stay_on_one_line_and_each_name_is_told() -> Result<()> {
     })?;
     let failed = scene.failed(&[NAME, "permanent", "first", "end"])?;
     ensure!(failed.contains("forbids it"), "what the CA says of the name is not told: {failed}");
-    let stored = scene.world.sidecar.state()?;
+    let stored = scene.testbed.sidecar.state()?;
     let reason = stored["attempts"][0]["reason"].as_str().context("no reason is stored")?;
-    let places = [failed.as_str(), reason, &scene.world.envoy.log(), &scene.world.sidecar.log()];
+    let places = [failed.as_str(), reason, &scene.testbed.envoy.log(), &scene.testbed.sidecar.log()];
     for text in places {
         ensure!(!text.lines().any(|line| line.starts_with("[2026-01-01") || line.starts_with("forged")), "{text}");
         ensure!(!text.contains(['\u{1b}', '\u{7}', '\u{202e}']), "a terminal would obey: {text:?}");

@@ -39,7 +39,7 @@ fn the_main_way(series: &'static str) -> Result<()> {
     let bootstrap = Bootstrap::of(envoy_gateway::bootstrap(&objects, &own)?);
     let mut mesh = before.play(bootstrap, "mesh.sock", resources, Some(modules))?;
     let first = mesh.served(FIRST)?;
-    let reply = mesh.world.web().request(hyper::Method::GET, "/.well-known/acme-challenge/none", FIRST, "")?;
+    let reply = mesh.testbed.web().request(hyper::Method::GET, "/.well-known/acme-challenge/none", FIRST, "")?;
     ensure!(reply.status == 404, "the direct response of a route without a challenge: {reply:?}");
     mesh.update(changed, LATER, FIRST)?;
     mesh.renewed(&first, FIRST)

@@ -68,7 +68,7 @@ fn the_main_way(series: &'static str) -> Result<()> {
     let first = mesh.served(FIRST)?;
     ensure!(mesh.plane.node().starts_with("router~"), "{}", mesh.plane.node());
     ensure!(mesh.plane.accepted("TypedExtensionConfig") == 1, "the plugin comes by ECDS");
-    let redirect = mesh.world.web().request(hyper::Method::GET, "/", FIRST, "")?;
+    let redirect = mesh.testbed.web().request(hyper::Method::GET, "/", FIRST, "")?;
     ensure!(redirect.status == 301, "httpsRedirect: {redirect:?}");
     mesh.update(changed, LATER, FIRST)?;
     mesh.renewed(&first, FIRST)
@@ -114,7 +114,7 @@ fn a_gateway_serves_what_secrets_have() -> Result<()> {
     let resources = istiod::resources(&objects, &proxy)?;
     let roots = Roots::from_pem(&std::fs::read_to_string(&authority.root)?)?;
     let mut mesh = start(before, resources)?;
-    mesh.world.served_by(FIRST, &roots, PATIENCE)?;
+    mesh.testbed.served_by(FIRST, &roots, PATIENCE)?;
     until("Envoy's answers to the control plane", PATIENCE, || mesh.plane.settled())
 }
 
@@ -136,7 +136,7 @@ fn a_configuration_that_the_plugin_refuses_is_told_to_the_control_plane() -> Res
         mesh.plane.check().err().map(|error| error.to_string()).context("nothing is refused")
     })?;
     ensure!(refusal.contains("TypedExtensionConfig"), "{refusal}");
-    ensure!(mesh.world.served(FIRST, PATIENCE)?.serial == first.serial, "what was served stays");
+    ensure!(mesh.testbed.served(FIRST, PATIENCE)?.serial == first.serial, "what was served stays");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use super::control_plane::{ControlPlane, Objects, Resource};
 use anyhow::{Context, Result, ensure};
 use harness::tls::{Served, handshake};
 use harness::{
-    Backend, Bootstrap, EnvoyOptions, PebbleOptions, SidecarOptions, Stage, World, WorldOptions, artifacts, tokens,
+    Backend, Bootstrap, EnvoyOptions, PebbleOptions, SidecarOptions, Stage, Testbed, TestbedOptions, artifacts, tokens,
     until,
 };
 
@@ -18,7 +18,7 @@ use crate::PATIENCE;
 
 /// A running mesh. The fields are in the order in which they end.
 pub struct Mesh {
-    pub world: World,
+    pub testbed: Testbed,
     pub plane: ControlPlane,
     _modules: Option<Backend>,
 }
@@ -108,16 +108,16 @@ http:
         };
         let binary = Some(artifacts::envoy_of(self.series)?);
         let envoy = EnvoyOptions { binary, concurrency: 1, ..EnvoyOptions::default() };
-        let options = WorldOptions { sidecar, envoy, ..WorldOptions::default() };
-        let world = self.stage.play(bootstrap, &options)?;
-        Ok(Mesh { world, plane, _modules: modules })
+        let options = TestbedOptions { sidecar, envoy, ..TestbedOptions::default() };
+        let testbed = self.stage.play(bootstrap, &options)?;
+        Ok(Mesh { testbed, plane, _modules: modules })
     }
 }
 
 impl Mesh {
     /// Waits for a certificate of the CA's; the control plane and Envoy agree then.
     pub fn served(&mut self, name: &str) -> Result<Served> {
-        let served = self.world.served(name, PATIENCE);
+        let served = self.testbed.served(name, PATIENCE);
         // Why Envoy refused something tells more than that nothing is served.
         self.plane.check()?;
         let served = served?;
@@ -127,7 +127,7 @@ impl Mesh {
 
     /// Hands other resources out while visitors come, who all get in; ends when a name has its certificate.
     pub fn update(&mut self, resources: Vec<Resource>, name: &str, visited: &str) -> Result<()> {
-        let (address, roots) = (self.world.place.websecure_address(), self.world.pebble.roots()?);
+        let (address, roots) = (self.testbed.place.websecure_address(), self.testbed.pebble.roots()?);
         let over = AtomicBool::new(false);
         let visit = || -> Result<usize> {
             let mut visits = 0;
@@ -152,10 +152,10 @@ impl Mesh {
 
     /// Waits until another certificate is served.
     pub fn renewed(&mut self, first: &Served, name: &str) -> Result<()> {
-        let roots = self.world.pebble.roots()?;
-        let address = self.world.place.websecure_address();
+        let roots = self.testbed.pebble.roots()?;
+        let address = self.testbed.place.websecure_address();
         until("another serial number", 2 * PATIENCE, || {
-            self.world.envoy.check()?;
+            self.testbed.envoy.check()?;
             let served = handshake(address, name, &roots)?;
             ensure!(served.serial != first.serial, "still the first one");
             Ok(())

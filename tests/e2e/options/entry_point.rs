@@ -1,7 +1,7 @@
 //! `httpChallenge.entryPoint`: the one whose requests the CA's challenges reach.
 
 use anyhow::{Result, ensure};
-use harness::{World, WorldOptions, domains};
+use harness::{Testbed, TestbedOptions, domains};
 use serde_json::json;
 
 use super::line;
@@ -9,9 +9,9 @@ use crate::PATIENCE;
 
 const NAME: &str = "entry.example";
 
-/// A world whose responder serves one entry point, and whose resolver names one.
-fn world(served: &str, named: &str) -> Result<World> {
-    World::with("entry", &WorldOptions::default(), |bootstrap| {
+/// A testbed whose responder serves one entry point, and whose resolver names one.
+fn testbed(served: &str, named: &str) -> Result<Testbed> {
+    Testbed::with("entry", &TestbedOptions::default(), |bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&[NAME]]))?;
         bootstrap.plugin(|configuration| configuration["entryPoint"] = json!(served))?;
         let bootstrap = bootstrap.engine("retryMin", &json!("500ms"))?.engine("retryMax", &json!("1s"))?;
@@ -21,29 +21,29 @@ fn world(served: &str, named: &str) -> Result<World> {
 
 #[test]
 fn the_entry_point_that_a_responder_serves_gets_certificates() -> Result<()> {
-    world("web", "web")?.served(NAME, PATIENCE)?;
+    testbed("web", "web")?.served(NAME, PATIENCE)?;
     Ok(())
 }
 
 #[test]
 fn one_that_no_responder_serves_is_told_and_nothing_is_ordered() -> Result<()> {
-    let mut world = world("internal", "web")?;
-    let line = line(&mut world, &[NAME, ": failed (", "httpChallenge.entryPoint"])?;
+    let mut testbed = testbed("internal", "web")?;
+    let line = line(&mut testbed, &[NAME, ": failed (", "httpChallenge.entryPoint"])?;
     ensure!(line.contains("web") && line.contains("internal"), "it names neither: {line}");
-    assert_eq!(world.orders(), 0);
+    assert_eq!(testbed.orders(), 0);
     Ok(())
 }
 
 #[test]
 fn a_mended_entry_point_gets_its_certificate() -> Result<()> {
-    let mut world = world("internal", "web")?;
-    line(&mut world, &[NAME, ": failed (", "httpChallenge.entryPoint"])?;
-    world.reconfigure(|bootstrap| {
+    let mut testbed = testbed("internal", "web")?;
+    line(&mut testbed, &[NAME, ": failed (", "httpChallenge.entryPoint"])?;
+    testbed.reconfigure(|bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&[NAME]]))?;
         bootstrap.plugin(|configuration| configuration["entryPoint"] = json!("web"))?;
         bootstrap.resolver("httpChallenge", &json!({ "entryPoint": "web" }))
     })?;
-    world.served(NAME, PATIENCE)?;
-    assert_eq!(world.orders(), 1);
+    testbed.served(NAME, PATIENCE)?;
+    assert_eq!(testbed.orders(), 1);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use harness::{World, WorldOptions, domains};
+use harness::{Testbed, TestbedOptions, domains};
 use serde_json::json;
 
 use crate::PATIENCE;
@@ -14,10 +14,10 @@ const PATIENCE_WITH_PRIMES: Duration = Duration::from_secs(600);
 
 /// The type of the key that is served when this one is configured.
 fn served(key_type: &str) -> Result<String> {
-    let mut world = World::with("key", &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with("key", &TestbedOptions::default(), |bootstrap| {
         bootstrap.domains(&domains(&[&["key.example"]]))?.resolver("keyType", &json!(key_type))
     })?;
-    Ok(world.served("key.example", PATIENCE_WITH_PRIMES)?.key_type)
+    Ok(testbed.served("key.example", PATIENCE_WITH_PRIMES)?.key_type)
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn rsa8192_gives_an_rsa_key_of_8192_bit() -> Result<()> {
 
 #[test]
 fn without_it_a_key_is_rsa_4096_as_in_traefik() -> Result<()> {
-    let mut world = World::with("default-key", &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with("default-key", &TestbedOptions::default(), |bootstrap| {
         let mut bootstrap = bootstrap.domains(&domains(&[&["key.example"]]))?;
         bootstrap.plugin(|configuration| {
             if let Some(acme) = configuration["certificatesResolvers"]["le"]["acme"].as_object_mut() {
@@ -61,19 +61,19 @@ fn without_it_a_key_is_rsa_4096_as_in_traefik() -> Result<()> {
         })?;
         Ok(bootstrap)
     })?;
-    assert_eq!(world.served("key.example", PATIENCE_WITH_PRIMES)?.key_type, "RSA4096");
+    assert_eq!(testbed.served("key.example", PATIENCE_WITH_PRIMES)?.key_type, "RSA4096");
     Ok(())
 }
 
 #[test]
 fn another_type_is_taken_at_the_next_renewal_and_no_sooner() -> Result<()> {
-    let mut world = World::start("key-change", &[&["key.example"]])?;
-    let first = world.served("key.example", PATIENCE)?;
-    world.reconfigure(|bootstrap| {
+    let mut testbed = Testbed::start("key-change", &[&["key.example"]])?;
+    let first = testbed.served("key.example", PATIENCE)?;
+    testbed.reconfigure(|bootstrap| {
         bootstrap.domains(&domains(&[&["key.example"], &["other.example"]]))?.resolver("keyType", &json!("EC384"))
     })?;
-    assert_eq!(world.served("other.example", PATIENCE)?.key_type, "EC384");
-    assert_eq!(world.served("key.example", PATIENCE)?, first);
-    assert_eq!(world.orders(), 2);
+    assert_eq!(testbed.served("other.example", PATIENCE)?.key_type, "EC384");
+    assert_eq!(testbed.served("key.example", PATIENCE)?, first);
+    assert_eq!(testbed.orders(), 2);
     Ok(())
 }

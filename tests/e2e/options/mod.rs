@@ -15,19 +15,21 @@ mod waits;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{World, until};
+use harness::{Testbed, until};
 
 use crate::PATIENCE;
 
 /// Waits for the last line of Envoy's log that contains all these parts.
-pub(crate) fn line(world: &mut World, parts: &[&str]) -> Result<String> {
+pub(crate) fn line(testbed: &mut Testbed, parts: &[&str]) -> Result<String> {
     until(&format!("a line in Envoy's log that says {parts:?}"), PATIENCE, || {
-        world.envoy.check()?;
-        let log = world.envoy.log();
+        testbed.envoy.check()?;
+        let log = testbed.envoy.log();
         let line = log.lines().rfind(|line| parts.iter().all(|part| line.contains(part)));
         Ok(line.context("not yet")?.to_owned())
     })
-    .with_context(|| world.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n"))
+    .with_context(|| {
+        testbed.envoy.log().lines().filter(|line| line.contains("wasm log")).collect::<Vec<_>>().join("\n")
+    })
 }
 
 /// How much later one line of Envoy's log was written than another one. They begin as `[2026-07-01 12:00:00.000]`.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::handshake;
-use harness::{Authority, Bootstrap, Relay, Resource, Stage, World, WorldOptions, domains};
+use harness::{Authority, Bootstrap, Relay, Resource, Stage, Testbed, TestbedOptions, domains};
 use serde_json::json;
 
 use super::line;
@@ -15,11 +15,11 @@ use crate::{PATIENCE, stat};
 const NAME: &str = "private.example";
 
 /// The CA behind a server certificate of `authority`, trusted by the root of that, unless `configure` has it otherwise.
-fn world(
+fn testbed(
     authority: impl FnOnce(&Stage) -> Result<Authority>,
     configure: impl FnOnce(&Stage, &mut Bootstrap) -> Result<()>,
-) -> Result<(World, Relay)> {
-    let options = WorldOptions::default();
+) -> Result<(Testbed, Relay)> {
+    let options = TestbedOptions::default();
     let stage = Stage::new("private", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &authority(&stage)?)?;
     let mut bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
@@ -50,32 +50,33 @@ fn expect_name(bootstrap: &mut Bootstrap, name: &str) -> Result<()> {
 
 /// The CA is refused, as the statistic `why` of its cluster and the log tell: it sees no request, and nothing but the
 /// default certificate is served.
-fn refused(mut world: World, relay: &Relay, why: &str) -> Result<()> {
-    let line = line(&mut world, &[NAME, ": failed (transient", &relay.directory()])?;
+fn refused(mut testbed: Testbed, relay: &Relay, why: &str) -> Result<()> {
+    let line = line(&mut testbed, &[NAME, ": failed (transient", &relay.directory()])?;
     ensure!(line.contains("cluster.localhost.ssl.fail_verify_*"), "the line leads to no reason: {line}");
-    ensure!(world.envoy.stat(&format!("cluster.localhost.ssl.{why}"))? > 0, "{why} does not tell of it");
-    ensure!(stat(&world, "acme_requests.endpoint.directory.status.unreachable")? > 0, "no metric tells of it");
+    ensure!(testbed.envoy.stat(&format!("cluster.localhost.ssl.{why}"))? > 0, "{why} does not tell of it");
+    ensure!(stat(&testbed, "acme_requests.endpoint.directory.status.unreachable")? > 0, "no metric tells of it");
     ensure!(relay.was_refused(), "no handshake was refused");
     ensure!(relay.journal().is_empty(), "a request has reached the CA");
-    let error = handshake(world.place.websecure_address(), NAME, &world.pebble.roots()?).expect_err("a certificate");
+    let error =
+        handshake(testbed.place.websecure_address(), NAME, &testbed.pebble.roots()?).expect_err("a certificate");
     ensure!(format!("{error:#}").contains("UnknownIssuer"), "{error:#}");
     Ok(())
 }
 
 #[test]
 fn a_ca_is_trusted_by_its_root_in_a_file() -> Result<()> {
-    let (mut world, relay) = world(as_localhost, |_, _| Ok(()))?;
-    world.served(NAME, PATIENCE)?;
+    let (mut testbed, relay) = testbed(as_localhost, |_, _| Ok(()))?;
+    testbed.served(NAME, PATIENCE)?;
     assert_eq!(relay.asked(Resource::NewOrder).len(), 1);
     Ok(())
 }
 
 #[test]
 fn a_file_may_hold_the_roots_of_several_cas() -> Result<()> {
-    let (mut world, _relay) = world(as_localhost, |stage, bootstrap| {
+    let (mut testbed, _relay) = testbed(as_localhost, |stage, bootstrap| {
         trust(stage, bootstrap, &[&stage.place.authority.root, &stage.place.file("private-root.pem")])
     })?;
-    world.served(NAME, PATIENCE)?;
+    testbed.served(NAME, PATIENCE)?;
     Ok(())
 }
 
@@ -89,33 +90,33 @@ fn trust(stage: &Stage, bootstrap: &mut Bootstrap, roots: &[&Path]) -> Result<()
 
 #[test]
 fn a_ca_that_another_root_vouches_for_is_refused() -> Result<()> {
-    let (world, relay) =
-        world(as_localhost, |stage, bootstrap| trust(stage, bootstrap, &[&stage.place.authority.root]))?;
-    refused(world, &relay, "fail_verify_error")
+    let (testbed, relay) =
+        testbed(as_localhost, |stage, bootstrap| trust(stage, bootstrap, &[&stage.place.authority.root]))?;
+    refused(testbed, &relay, "fail_verify_error")
 }
 
 #[test]
 fn a_ca_is_reached_under_an_address_that_is_not_its_name() -> Result<()> {
-    let (mut world, _relay) = world(as_ca_internal, |_, bootstrap| expect_name(bootstrap, "ca.internal"))?;
-    world.served(NAME, PATIENCE)?;
+    let (mut testbed, _relay) = testbed(as_ca_internal, |_, bootstrap| expect_name(bootstrap, "ca.internal"))?;
+    testbed.served(NAME, PATIENCE)?;
     Ok(())
 }
 
 #[test]
 fn a_ca_with_another_name_than_its_address_is_refused() -> Result<()> {
-    let (world, relay) = world(as_ca_internal, |_, _| Ok(()))?;
-    refused(world, &relay, "fail_verify_san")
+    let (testbed, relay) = testbed(as_ca_internal, |_, _| Ok(()))?;
+    refused(testbed, &relay, "fail_verify_san")
 }
 
 #[test]
 fn a_ca_without_the_expected_name_is_refused() -> Result<()> {
-    let (world, relay) = world(as_localhost, |_, bootstrap| expect_name(bootstrap, "ca.internal"))?;
-    refused(world, &relay, "fail_verify_san")
+    let (testbed, relay) = testbed(as_localhost, |_, bootstrap| expect_name(bootstrap, "ca.internal"))?;
+    refused(testbed, &relay, "fail_verify_san")
 }
 
 /// A CA that is known by its address, with a server certificate for `name`.
-fn at_address(name: &str) -> Result<(World, Relay)> {
-    let options = WorldOptions::default();
+fn at_address(name: &str) -> Result<(Testbed, Relay)> {
+    let options = TestbedOptions::default();
     let stage = Stage::new("address", &options.pebble)?;
     let authority = Authority::of(stage.place.path(), "private", &[name])?;
     let relay = Relay::start(&stage.pebble, &authority)?.known_as("127.0.0.1");
@@ -135,41 +136,41 @@ fn at_address(name: &str) -> Result<(World, Relay)> {
 
 #[test]
 fn a_ca_is_known_by_its_address() -> Result<()> {
-    let (mut world, relay) = at_address("127.0.0.1")?;
-    world.served(NAME, PATIENCE)?;
+    let (mut testbed, relay) = at_address("127.0.0.1")?;
+    testbed.served(NAME, PATIENCE)?;
     relay.proper()
 }
 
 #[test]
 fn a_ca_with_another_address_is_refused() -> Result<()> {
-    let (world, relay) = at_address("127.0.0.2")?;
-    refused(world, &relay, "fail_verify_san")
+    let (testbed, relay) = at_address("127.0.0.2")?;
+    refused(testbed, &relay, "fail_verify_san")
 }
 
 #[test]
 fn a_ca_with_a_name_for_its_address_is_refused() -> Result<()> {
-    let (world, relay) = at_address("localhost")?;
-    refused(world, &relay, "fail_verify_san")
+    let (testbed, relay) = at_address("localhost")?;
+    refused(testbed, &relay, "fail_verify_san")
 }
 
 #[test]
 fn a_ca_whose_certificate_has_expired_is_refused() -> Result<()> {
     let expired = |stage: &Stage| Authority::expired(stage.place.path(), "private", &["localhost"]);
-    let (world, relay) = world(expired, |_, _| Ok(()))?;
-    refused(world, &relay, "fail_verify_error")
+    let (testbed, relay) = testbed(expired, |_, _| Ok(()))?;
+    refused(testbed, &relay, "fail_verify_error")
 }
 
 #[test]
 fn a_ca_that_is_mended_is_taken_without_a_restart() -> Result<()> {
     let expired = |stage: &Stage| Authority::expired(stage.place.path(), "expired", &["localhost"]);
     let mut renewed = None;
-    let (mut world, relay) = world(expired, |stage, bootstrap| {
+    let (mut testbed, relay) = testbed(expired, |stage, bootstrap| {
         let authority = renewed.insert(as_localhost(stage)?);
         trust(stage, bootstrap, &[&stage.place.file("expired-root.pem"), &authority.root])?;
         bootstrap.plugin(|configuration| configuration["engine"] = json!({ "retryMin": "500ms", "retryMax": "1s" }))
     })?;
-    line(&mut world, &[NAME, ": failed (transient", "fail_verify_"])?;
+    line(&mut testbed, &[NAME, ": failed (transient", "fail_verify_"])?;
     relay.present(&renewed.context("it was made above")?)?;
-    world.served(NAME, PATIENCE)?;
+    testbed.served(NAME, PATIENCE)?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{Fault, PebbleOptions, Relay, Resource, Stage, World, WorldOptions, domains};
+use harness::{Fault, PebbleOptions, Relay, Resource, Stage, Testbed, TestbedOptions, domains};
 use serde_json::json;
 
 use super::line;
@@ -19,16 +19,16 @@ fn ca() -> PebbleOptions {
     PebbleOptions { profiles, ..PebbleOptions::default() }
 }
 
-fn world(profile: &str) -> Result<World> {
-    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
-    World::with("profile", &options, |bootstrap| {
+fn testbed(profile: &str) -> Result<Testbed> {
+    let options = TestbedOptions { pebble: ca(), ..TestbedOptions::default() };
+    Testbed::with("profile", &options, |bootstrap| {
         bootstrap.domains(&domains(&[&[NAME]]))?.resolver("profile", &json!(profile))
     })
 }
 
 /// How long the certificate lives that this profile gives, in hours.
 fn lifetime(profile: &str) -> Result<i64> {
-    let served = world(profile)?.served(NAME, PATIENCE)?;
+    let served = testbed(profile)?.served(NAME, PATIENCE)?;
     // Pebble leaves out the last second.
     Ok((served.not_after - served.not_before + time::Duration::SECOND).whole_hours())
 }
@@ -47,31 +47,31 @@ fn a_long_lived_profile_gives_a_long_lived_certificate() -> Result<()> {
 
 #[test]
 fn an_unknown_profile_is_told_with_those_there_are_and_nothing_is_ordered() -> Result<()> {
-    let mut world = world("tlsserver")?;
-    let line = line(&mut world, &[NAME, ": failed (permanent, 1 in a row), next try in 3600 s", "tlsserver"])?;
+    let mut testbed = testbed("tlsserver")?;
+    let line = line(&mut testbed, &[NAME, ": failed (permanent, 1 in a row), next try in 3600 s", "tlsserver"])?;
     ensure!(line.contains("short") && line.contains("long"), "the profiles there are are not told: {line}");
-    assert_eq!(world.orders(), 0);
+    assert_eq!(testbed.orders(), 0);
     Ok(())
 }
 
 #[test]
 fn a_profile_that_the_ca_gives_up_is_told_and_what_there_is_stays() -> Result<()> {
-    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
+    let options = TestbedOptions { pebble: ca(), ..TestbedOptions::default() };
     let stage = Stage::new("profile-gone", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
     let bootstrap = stage.bootstrap()?.domains(&domains(&[&[NAME]]))?.through(&relay)?;
-    let mut world = stage.play(bootstrap.resolver("profile", &json!("short"))?, &options)?;
-    let served = world.served(NAME, PATIENCE)?;
+    let mut testbed = stage.play(bootstrap.resolver("profile", &json!("short"))?, &options)?;
+    let served = testbed.served(NAME, PATIENCE)?;
     relay.treat(
         Resource::Directory,
         Fault::json(|directory| directory["meta"]["profiles"] = json!({ "long": "90 days" })),
     );
-    world.reconfigure(|bootstrap| {
+    testbed.reconfigure(|bootstrap| {
         let bootstrap = bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay)?;
         bootstrap.resolver("profile", &json!("short"))
     })?;
-    line(&mut world, &["new.example", ": failed (permanent", "short", "long"])?;
-    assert_eq!(world.served(NAME, PATIENCE)?, served);
-    assert_eq!(world.orders(), 1);
+    line(&mut testbed, &["new.example", ": failed (permanent", "short", "long"])?;
+    assert_eq!(testbed.served(NAME, PATIENCE)?, served);
+    assert_eq!(testbed.orders(), 1);
     Ok(())
 }

@@ -5,7 +5,7 @@
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use harness::{Relay, Resource, Stage, WorldOptions, domains};
+use harness::{Relay, Resource, Stage, TestbedOptions, domains};
 use serde_json::{Value, json};
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
@@ -16,18 +16,18 @@ use crate::PATIENCE;
 /// The content of a signing request for these names, with these options: the common name, the DNS names, the mail
 /// addresses. The CA has issued what it asks for.
 fn requested(names: &[&str], options: &Value) -> Result<(Option<String>, Vec<String>, Vec<String>)> {
-    let world_options = WorldOptions::default();
-    let stage = Stage::new("csr", &world_options.pebble)?;
+    let testbed_options = TestbedOptions::default();
+    let stage = Stage::new("csr", &testbed_options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
     let mut bootstrap = stage.bootstrap()?.domains(&domains(&[names]))?.through(&relay)?;
     for (option, value) in options.as_object().into_iter().flatten() {
         bootstrap = bootstrap.resolver(option, value)?;
     }
-    let mut world = stage.play(bootstrap, &world_options)?;
+    let mut testbed = stage.play(bootstrap, &testbed_options)?;
     let mut expected: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
     expected.sort();
     for name in names {
-        assert_eq!(world.served(name, PATIENCE)?.names, expected);
+        assert_eq!(testbed.served(name, PATIENCE)?.names, expected);
     }
     let finalize = relay.asked(Resource::Finalize).pop().context("nothing was finalized")?;
     read(&URL_SAFE_NO_PAD.decode(finalize.payload["csr"].as_str().context("no signing request")?)?)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use harness::{Fault, Relay, Resource, Stage, World, WorldOptions, domains};
+use harness::{Fault, Relay, Resource, Stage, Testbed, TestbedOptions, domains};
 use serde_json::json;
 
 use super::{between, line};
@@ -16,9 +16,9 @@ const REQUEST: Duration = Duration::from_millis(500);
 const OPERATION: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_secs(3);
 
-/// A world whose CA treats requests for a resource so, from the start.
-fn world(resource: Resource, fault: Fault) -> Result<(World, Relay)> {
-    let options = WorldOptions::default();
+/// A testbed whose CA treats requests for a resource so, from the start.
+fn testbed(resource: Resource, fault: Fault) -> Result<(Testbed, Relay)> {
+    let options = TestbedOptions::default();
     let stage = Stage::new("slow", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
     relay.treat(resource, fault);
@@ -34,9 +34,9 @@ fn world(resource: Resource, fault: Fault) -> Result<(World, Relay)> {
 /// A try for the certificate ends within `clientTimeout`, after more than one request; each of those ended within
 /// `clientResponseHeaderTimeout`. The next try is made when the CA is well again.
 fn bounded(resource: Resource, endpoint: &str, fault: Fault) -> Result<()> {
-    let (mut world, relay) = world(resource, fault)?;
-    let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)"])?;
-    let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
+    let (mut testbed, relay) = testbed(resource, fault)?;
+    let failed = line(&mut testbed, &[NAME, ": failed (transient, 1 in a row)"])?;
+    let ordering = line(&mut testbed, &[NAME, ": ordering (first)"])?;
     let took = between(&ordering, &failed)?;
     ensure!((REQUEST..OPERATION + SLACK).contains(&took), "the try took {took:?}: {failed}");
     ensure!(failed.contains("took longer than 2000 ms"), "it does not say what was over: {failed}");
@@ -45,9 +45,12 @@ fn bounded(resource: Resource, endpoint: &str, fault: Fault) -> Result<()> {
     // The second request comes when the first is over: after the timeout of the one, and a second's wait.
     let apart = asked[1].at - asked[0].at;
     ensure!((REQUEST..REQUEST + SLACK).contains(&apart), "{apart:?} from one request to the next");
-    ensure!(stat(&world, &format!("acme_requests.endpoint.{endpoint}.status.timed_out"))? > 0, "no metric tells of it");
+    ensure!(
+        stat(&testbed, &format!("acme_requests.endpoint.{endpoint}.status.timed_out"))? > 0,
+        "no metric tells of it"
+    );
     relay.relent();
-    world.served(NAME, PATIENCE)?;
+    testbed.served(NAME, PATIENCE)?;
     Ok(())
 }
 
@@ -73,20 +76,20 @@ fn a_chain_that_drips_ends_in_time() -> Result<()> {
 
 #[test]
 fn an_answer_cut_in_half_is_asked_for_again() -> Result<()> {
-    let (mut world, relay) = world(Resource::Certificate, Fault::Cut)?;
-    line(&mut world, &[NAME, ": failed (transient, 1 in a row)"])?;
+    let (mut testbed, relay) = testbed(Resource::Certificate, Fault::Cut)?;
+    line(&mut testbed, &[NAME, ": failed (transient, 1 in a row)"])?;
     relay.relent();
-    world.served(NAME, PATIENCE)?;
-    assert_eq!(world.orders(), 1, "the order was not gone on with");
+    testbed.served(NAME, PATIENCE)?;
+    assert_eq!(testbed.orders(), 1, "the order was not gone on with");
     Ok(())
 }
 
 #[test]
 fn a_ca_that_stalls_does_not_hold_up_what_is_served() -> Result<()> {
-    let (mut world, relay) = world(Resource::Other, Fault::Stall)?;
-    let served = world.served(NAME, PATIENCE)?;
+    let (mut testbed, relay) = testbed(Resource::Other, Fault::Stall)?;
+    let served = testbed.served(NAME, PATIENCE)?;
     relay.treat(Resource::Any, Fault::Stall);
-    world.reconfigure(|bootstrap| bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay))?;
-    assert_eq!(world.served(NAME, PATIENCE)?, served);
+    testbed.reconfigure(|bootstrap| bootstrap.domains(&domains(&[&[NAME], &["new.example"]]))?.through(&relay))?;
+    assert_eq!(testbed.served(NAME, PATIENCE)?, served);
     Ok(())
 }

@@ -2,15 +2,15 @@
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::{Roots, Served};
-use harness::{Pebble, PebbleOptions, Stage, World, WorldOptions};
+use harness::{Pebble, PebbleOptions, Stage, Testbed, TestbedOptions};
 use serde_json::{Value, json};
 
 use super::line;
 use crate::PATIENCE;
 
-/// The world, and the CA of the resolver `second`.
+/// The testbed, and the CA of the resolver `second`.
 struct Two {
-    world: World,
+    testbed: Testbed,
     second: Pebble,
 }
 
@@ -35,7 +35,7 @@ impl Two {
         prepare: impl FnOnce(&mut Pebble, &mut Pebble) -> Result<()>,
         configure: impl Fn(&mut Value),
     ) -> Result<Self> {
-        let options = WorldOptions { pebble: first.clone(), ..WorldOptions::default() };
+        let options = TestbedOptions { pebble: first.clone(), ..TestbedOptions::default() };
         let mut stage = Stage::new("two-cas", &options.pebble)?;
         let of_second = PebbleOptions { name: "second".to_owned(), ..PebbleOptions::default() };
         let mut second = Pebble::start(&stage.place, &stage.dns, &of_second)?;
@@ -52,42 +52,42 @@ impl Two {
             configuration["engine"] = json!({ "retryMin": "500ms", "retryMax": "1s" });
             configure(configuration);
         })?;
-        Ok(Self { world: stage.play(bootstrap, &options)?, second })
+        Ok(Self { testbed: stage.play(bootstrap, &options)?, second })
     }
 
     fn served(&mut self, name: &str, roots: &Roots) -> Result<Served> {
-        self.world.served_by(name, roots, PATIENCE)
+        self.testbed.served_by(name, roots, PATIENCE)
     }
 }
 
 #[test]
 fn each_certificate_comes_from_the_ca_of_its_resolver() -> Result<()> {
     let mut two = Two::start(|_, _| Ok(()))?;
-    let (first_roots, second_roots) = (two.world.pebble.roots()?, two.second.roots()?);
+    let (first_roots, second_roots) = (two.testbed.pebble.roots()?, two.second.roots()?);
     // Each is verified against the root of its own CA alone.
     let first = two.served("first.example", &first_roots)?;
     let second = two.served("second.example", &second_roots)?;
     assert_ne!(first.issuer, second.issuer);
     assert_eq!((first.key_type.as_str(), second.key_type.as_str()), ("EC256", "EC384"));
-    assert_eq!((two.world.orders(), two.second.requests("/order-plz")), (1, 1));
+    assert_eq!((two.testbed.orders(), two.second.requests("/order-plz")), (1, 1));
     Ok(())
 }
 
 #[test]
 fn each_ca_has_an_account_with_a_key_of_its_own() -> Result<()> {
     let mut two = Two::start(|_, _| Ok(()))?;
-    let (first_roots, second_roots) = (two.world.pebble.roots()?, two.second.roots()?);
+    let (first_roots, second_roots) = (two.testbed.pebble.roots()?, two.second.roots()?);
     two.served("first.example", &first_roots)?;
     two.served("second.example", &second_roots)?;
-    assert_eq!((two.world.accounts(), two.second.requests("/sign-me-up")), (1, 1));
-    let stored: Value = serde_json::from_slice(&std::fs::read(two.world.sidecar.storage())?)?;
+    assert_eq!((two.testbed.accounts(), two.second.requests("/sign-me-up")), (1, 1));
+    let stored: Value = serde_json::from_slice(&std::fs::read(two.testbed.sidecar.storage())?)?;
     let account = |resolver: &str, what: &str| -> Result<String> {
         let found = stored.pointer(&format!("/{resolver}/Account/{what}")).and_then(Value::as_str);
         Ok(found.with_context(|| format!("{resolver} has no {what}"))?.to_owned())
     };
     assert_ne!(account("le", "PrivateKey")?, account("second", "PrivateKey")?);
     assert_ne!(account("le", "Email")?, account("second", "Email")?);
-    for (resolver, pebble) in [("le", &two.world.pebble), ("second", &two.second)] {
+    for (resolver, pebble) in [("le", &two.testbed.pebble), ("second", &two.second)] {
         let uri = account(resolver, "Registration/uri")?;
         ensure!(uri.contains(&format!(":{}/", pebble.port())), "{resolver}: {uri}");
     }
@@ -99,9 +99,9 @@ fn one_ca_that_is_silent_does_not_hinder_the_other() -> Result<()> {
     let mut two = Two::start(|first, _| first.suspend())?;
     let roots = two.second.roots()?;
     two.served("second.example", &roots)?;
-    assert_eq!(two.world.orders(), 0);
-    two.world.pebble.resume()?;
-    two.world.served("first.example", PATIENCE)?;
+    assert_eq!(two.testbed.orders(), 0);
+    two.testbed.pebble.resume()?;
+    two.testbed.served("first.example", PATIENCE)?;
     Ok(())
 }
 
@@ -113,9 +113,9 @@ fn one_ca_that_is_down_does_not_hinder_the_other() -> Result<()> {
     })?;
     let roots = two.second.roots()?;
     two.served("second.example", &roots)?;
-    line(&mut two.world, &["le: first.example: failed (transient"])?;
-    two.world.pebble.restart()?;
-    two.world.served("first.example", PATIENCE)?;
+    line(&mut two.testbed, &["le: first.example: failed (transient"])?;
+    two.testbed.pebble.restart()?;
+    two.testbed.served("first.example", PATIENCE)?;
     Ok(())
 }
 
@@ -135,9 +135,9 @@ fn a_ca_that_is_down_is_stood_in_for_by_the_one_it_falls_back_to() -> Result<()>
     // It is of the first resolver, and comes from the CA of the second.
     two.served("first.example", &roots)?;
     two.served("second.example", &roots)?;
-    line(&mut two.world, &["le: first.example: ordered with the resolver second it falls back to"])?;
+    line(&mut two.testbed, &["le: first.example: ordered with the resolver second it falls back to"])?;
     assert_eq!(two.second.requests("/sign-me-up"), 1, "an account of the second resolver serves both");
-    let stored: Value = serde_json::from_slice(&std::fs::read(two.world.sidecar.storage())?)?;
+    let stored: Value = serde_json::from_slice(&std::fs::read(two.testbed.sidecar.storage())?)?;
     let main = stored.pointer("/le/Certificates/0/domain/main").and_then(Value::as_str);
     assert_eq!(main, Some("first.example"), "it is kept as the first resolver's");
     Ok(())
@@ -151,8 +151,8 @@ fn what_keeps_failing_is_proved_to_the_test_system_before_the_ca_is_asked_again(
         resolvers["le"]["acme"]["stagingServer"] = resolvers["second"]["acme"]["caServer"].clone();
     };
     let mut two = Two::of(&first, |_, _| Ok(()), with_test_system)?;
-    line(&mut two.world, &["le: first.example: the CA's test system could prove its names"])?;
-    let orders = two.world.orders();
+    line(&mut two.testbed, &["le: first.example: the CA's test system could prove its names"])?;
+    let orders = two.testbed.orders();
     ensure!(orders >= 3, "the test system was asked after {orders} orders");
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::handshake;
-use harness::{Fault, PebbleOptions, Relay, Resource, Stage, World, WorldOptions, domains, until};
+use harness::{Fault, PebbleOptions, Relay, Resource, Stage, Testbed, TestbedOptions, domains, until};
 use serde_json::{Value, json};
 
 use super::{between, line};
@@ -15,9 +15,9 @@ const NAME: &str = "waits.example";
 /// Delay that a busy machine may add to a wait.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// A world whose CA is behind a relay, with an option of the resolver.
-fn world(option: &str, value: &Value, prepare: impl FnOnce(&Relay)) -> Result<(World, Relay)> {
-    let options = WorldOptions::default();
+/// A testbed whose CA is behind a relay, with an option of the resolver.
+fn testbed(option: &str, value: &Value, prepare: impl FnOnce(&Relay)) -> Result<(Testbed, Relay)> {
+    let options = TestbedOptions::default();
     let stage = Stage::new("waits", &options.pebble)?;
     let relay = Relay::start(&stage.pebble, &stage.place.authority)?;
     prepare(&relay);
@@ -34,8 +34,8 @@ fn waited(relay: &Relay) -> Result<Duration> {
 
 #[test]
 fn the_ca_is_told_of_a_challenge_after_the_delay_and_no_sooner() -> Result<()> {
-    let (mut world, relay) = world("httpChallenge", &json!({ "entryPoint": "web", "delay": "2s" }), |_| ())?;
-    world.served(NAME, PATIENCE)?;
+    let (mut testbed, relay) = testbed("httpChallenge", &json!({ "entryPoint": "web", "delay": "2s" }), |_| ())?;
+    testbed.served(NAME, PATIENCE)?;
     let waited = waited(&relay)?;
     ensure!((Duration::from_secs(2)..Duration::from_secs(2) + SLACK).contains(&waited), "waited {waited:?}");
     Ok(())
@@ -43,8 +43,8 @@ fn the_ca_is_told_of_a_challenge_after_the_delay_and_no_sooner() -> Result<()> {
 
 #[test]
 fn a_negative_delay_is_none() -> Result<()> {
-    let (mut world, relay) = world("httpChallenge", &json!({ "entryPoint": "web", "delay": "-1h" }), |_| ())?;
-    world.served(NAME, PATIENCE)?;
+    let (mut testbed, relay) = testbed("httpChallenge", &json!({ "entryPoint": "web", "delay": "-1h" }), |_| ())?;
+    testbed.served(NAME, PATIENCE)?;
     ensure!(waited(&relay)? < SLACK, "waited {:?}", waited(&relay)?);
     Ok(())
 }
@@ -57,29 +57,29 @@ fn still_processing(order: &mut Value) {
 
 #[test]
 fn a_ca_that_takes_too_long_to_issue_ends_the_try_and_its_order_is_gone_on_with() -> Result<()> {
-    let (mut world, relay) = world("certificateTimeout", &json!("1s"), |relay| {
+    let (mut testbed, relay) = testbed("certificateTimeout", &json!("1s"), |relay| {
         relay.treat(Resource::Order, Fault::json(still_processing));
     })?;
-    let failed = line(&mut world, &[NAME, ": failed (transient, 1 in a row)", "longer than 1000 ms"])?;
-    let ordering = line(&mut world, &[NAME, ": ordering (first)"])?;
+    let failed = line(&mut testbed, &[NAME, ": failed (transient, 1 in a row)", "longer than 1000 ms"])?;
+    let ordering = line(&mut testbed, &[NAME, ": ordering (first)"])?;
     let took = between(&ordering, &failed)?;
     // Sooner, where Pebble asks for a longer wait than that.
     ensure!(took < Duration::from_secs(1) + SLACK, "the try took {took:?}");
     relay.relent();
-    world.served(NAME, PATIENCE)?;
-    assert_eq!((world.orders(), relay.asked(Resource::Finalize).len()), (1, 1));
+    testbed.served(NAME, PATIENCE)?;
+    assert_eq!((testbed.orders(), relay.asked(Resource::Finalize).len()), (1, 1));
     Ok(())
 }
 
 #[test]
 fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Result<()> {
     let pebble = PebbleOptions::default().validity(Duration::from_secs(24));
-    let options = WorldOptions { pebble, ..WorldOptions::default() };
-    let mut world = World::with("duration", &options, |bootstrap| {
+    let options = TestbedOptions { pebble, ..TestbedOptions::default() };
+    let mut testbed = Testbed::with("duration", &options, |bootstrap| {
         bootstrap.domains(&domains(&[&[NAME]]))?.resolver("certificatesDuration", &json!(8760))
     })?;
-    let first = world.served(NAME, PATIENCE)?;
-    let (address, roots) = (world.place.websecure_address(), world.pebble.roots()?);
+    let first = testbed.served(NAME, PATIENCE)?;
+    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
     let second = until("another serial number", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");
@@ -89,7 +89,7 @@ fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Res
     ensure!((0..=13).contains(&left.whole_seconds()), "renewed {left} before the end");
     // It is counted when the sidecar has answered, which is after it is served.
     until("one renewal, counted", PATIENCE, || {
-        let renewals = stat(&world, "issuances.resolver.le.why.renewal")?;
+        let renewals = stat(&testbed, "issuances.resolver.le.why.renewal")?;
         ensure!(renewals == 1, "{renewals} are counted");
         Ok(())
     })
@@ -97,11 +97,11 @@ fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Res
 
 #[test]
 fn a_duration_of_an_hour_does_not_renew_what_lives_for_months() -> Result<()> {
-    let mut world = World::with("short-duration", &WorldOptions::default(), |bootstrap| {
+    let mut testbed = Testbed::with("short-duration", &TestbedOptions::default(), |bootstrap| {
         bootstrap.domains(&domains(&[&[NAME]]))?.resolver("certificatesDuration", &json!(1))
     })?;
-    world.served(NAME, PATIENCE)?;
-    engine_knows(&world, 1)?;
-    assert_eq!(stat(&world, "certificates.state.due")?, 0);
+    testbed.served(NAME, PATIENCE)?;
+    engine_knows(&testbed, 1)?;
+    assert_eq!(stat(&testbed, "certificates.state.due")?, 0);
     Ok(())
 }

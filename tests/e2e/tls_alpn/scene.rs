@@ -4,15 +4,15 @@ use std::net::SocketAddr;
 
 use anyhow::Result;
 use harness::tls::{Roots, Served, handshake};
-use harness::{Authority, PebbleOptions, SidecarOptions, Stage, StandIn, World, WorldOptions};
+use harness::{Authority, FakeEngine, PebbleOptions, SidecarOptions, Stage, Testbed, TestbedOptions};
 
 /// The name that visitors are served a certificate for.
 pub const SITE: &str = "site.example";
 
 pub struct Scene {
-    pub engine: StandIn,
+    pub engine: FakeEngine,
     roots: Roots,
-    world: World,
+    testbed: Testbed,
 }
 
 impl Scene {
@@ -22,14 +22,14 @@ impl Scene {
         let pair = format!("{},{}", site.certificate.display(), site.key.display());
         let sidecar = SidecarOptions { arguments: vec!["--cert".to_owned(), pair], ..SidecarOptions::default() };
         let bootstrap = stage.bootstrap()?.secrets([SITE])?.challenge_chain()?.without_plugin()?;
-        let world = stage.play(bootstrap, &WorldOptions { sidecar, ..WorldOptions::default() })?;
+        let testbed = stage.play(bootstrap, &TestbedOptions { sidecar, ..TestbedOptions::default() })?;
         let roots = Roots::from_pem(&std::fs::read_to_string(site.root)?)?;
-        Ok(Self { engine: StandIn::take(world.sidecar.api())?, roots, world })
+        Ok(Self { engine: FakeEngine::take(testbed.sidecar.api())?, roots, testbed })
     }
 
     /// The address of the listener with both chains.
     pub fn address(&self) -> SocketAddr {
-        self.world.place.websecure_address()
+        self.testbed.place.websecure_address()
     }
 
     /// The certificate that a visitor is served.

@@ -23,11 +23,11 @@ pub fn sds_session(input: &[u8]) {
 }
 
 fn delta(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, world) = (DeltaSession::new(Service::Secrets, "s".to_owned()), World::default());
+    let (mut session, contents) = (DeltaSession::new(Service::Secrets, "s".to_owned()), Contents::default());
     let (mut nonces, mut subscribed) = (BTreeSet::new(), BTreeSet::new());
     while !input.is_empty() {
         if input.ratio(1, 4)? {
-            world.change(input, &mut session)?;
+            contents.change(input, &mut session)?;
         } else {
             let request = DeltaDiscoveryRequest {
                 type_url: TYPE_URL.to_owned(),
@@ -45,7 +45,7 @@ fn delta(input: &mut Unstructured<'_>) -> Result<()> {
             subscribed.extend(request.resource_names_subscribe);
         }
         let mut sent = 0;
-        while let Some(response) = session.next(&world) {
+        while let Some(response) = session.next(&contents) {
             sent += 1;
             assert!(sent < MOST, "it never comes to rest");
             assert!(response.resources.iter().all(|resource| subscribed.contains(&resource.name)));
@@ -56,11 +56,11 @@ fn delta(input: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, world) = (SotwSession::new(Service::Secrets, "s".to_owned()), World::default());
+    let (mut session, contents) = (SotwSession::new(Service::Secrets, "s".to_owned()), Contents::default());
     let mut nonces = BTreeSet::new();
     while !input.is_empty() {
         if input.ratio(1, 4)? {
-            world.change(input, &mut session)?;
+            contents.change(input, &mut session)?;
         } else {
             let request = DiscoveryRequest {
                 type_url: TYPE_URL.to_owned(),
@@ -75,7 +75,7 @@ fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
             }
         }
         let mut sent = 0;
-        while let Some(response) = session.next(&world) {
+        while let Some(response) = session.next(&contents) {
             sent += 1;
             assert!(sent < MOST, "it never comes to rest");
             assert!(nonces.insert(response.nonce), "a nonce comes twice");
@@ -122,9 +122,9 @@ fn rejection(input: &mut Unstructured<'_>) -> Result<Option<Status>> {
 
 /// The served contents by name; the content of each is its version.
 #[derive(Default)]
-struct World(RefCell<BTreeMap<String, Arc<Pair>>>);
+struct Contents(RefCell<BTreeMap<String, Arc<Pair>>>);
 
-impl World {
+impl Contents {
     fn change(&self, input: &mut Unstructured<'_>, session: &mut impl Session) -> Result<()> {
         let (name, version): (String, u8) = (name(input)?, input.int_in_range(0..=3)?);
         let Some(parsed) = Name::parse(&name) else { return Ok(()) };
@@ -148,7 +148,7 @@ impl World {
     }
 }
 
-impl Source for World {
+impl Source for Contents {
     fn best(&self, _: &str, name: &ResourceName) -> Option<Arc<Pair>> {
         self.0.borrow().get(name.certificate()?.as_str()).cloned()
     }

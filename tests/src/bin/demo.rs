@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use harness::http::Endpoint;
 use harness::tls::{Roots, Served, handshake};
 use harness::{
-    Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, World,
+    Bootstrap, Challtestsrv, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, Testbed,
     interrupt_on_signals, interrupted, ports, until,
 };
 use time::macros::format_description;
@@ -39,26 +39,26 @@ fn demo() -> Result<()> {
     let place = place()?;
     println!("\nAutomatic HTTPS for Envoy. A CA, a DNS server, the sidecar and Envoy, all on this machine:\n");
     let story = Story { start: Instant::now() };
-    let mut world = start(&story, place)?;
+    let mut testbed = start(&story, place)?;
 
     println!("\nEnvoy's plugin asks the CA, answers its challenges on port {}, and the sidecar serves what it", {
-        world.place.web
+        testbed.place.web
     });
     println!("gets by SDS. Each certificate is verified against the CA's root and for its name:\n");
-    let roots = world.pebble.roots()?;
+    let roots = testbed.pebble.roots()?;
     for names in CERTIFICATES {
-        let served = issued(&mut world, &roots, names)?;
+        let served = issued(&mut testbed, &roots, names)?;
         story.tell("issued", &names.join(", "));
         describe(&served);
     }
-    let hello = https(&world, &roots, "demo.example").get("/").context("https://demo.example/")?;
+    let hello = https(&testbed, &roots, "demo.example").get("/").context("https://demo.example/")?;
     ensure!(hello.status == 200, "https://demo.example/ answers {}", hello.status);
     story.tell("https", &format!("https://demo.example/ answers: {}", hello.text().trim()));
-    let (orders, accounts) = (world.orders(), world.accounts());
+    let (orders, accounts) = (testbed.orders(), testbed.accounts());
     println!("\nIt works: {} certificates, by {orders} orders of {accounts} account.", CERTIFICATES.len());
 
     if env::var("KEEP").is_ok_and(|keep| !matches!(keep.as_str(), "" | "0")) {
-        keep(&world)?;
+        keep(&testbed)?;
     } else {
         println!(
             "\nWhere to look next:\n  KEEP=1 make demo     leaves it all running, to look around\n  envoy/envoy.yaml     \
@@ -81,7 +81,7 @@ fn place() -> Result<Place> {
     Ok(place)
 }
 
-fn start(story: &Story, place: Place) -> Result<World> {
+fn start(story: &Story, place: Place) -> Result<Testbed> {
     let dns = Challtestsrv::start(&place)?;
     story.tell("DNS", "pebble-challtestsrv: every name is at 127.0.0.1");
     let pebble = Pebble::start(&place, &dns, &PebbleOptions::default())?;
@@ -91,19 +91,19 @@ fn start(story: &Story, place: Place) -> Result<World> {
     let mut bootstrap = Bootstrap::placed(&place, &pebble)?;
     let envoy = Envoy::start(&place, &mut bootstrap, EnvoyOptions::default())?;
     story.tell("Envoy", &format!("listens at 127.0.0.1:{} (http) and :{} (https)", place.web, place.websecure));
-    Ok(World { envoy, sidecar, pebble, dns, place })
+    Ok(Testbed { envoy, sidecar, pebble, dns, place })
 }
 
 /// Waits for a certificate, and verifies it for each of its names.
-fn issued(world: &mut World, roots: &Roots, names: &[&str]) -> Result<Served> {
-    let address = world.place.websecure_address();
+fn issued(testbed: &mut Testbed, roots: &Roots, names: &[&str]) -> Result<Served> {
+    let address = testbed.place.websecure_address();
     let mut all = Vec::new();
     for name in names {
         let served = until(&format!("a certificate for {name}"), PATIENCE, || {
-            world.envoy.check()?;
+            testbed.envoy.check()?;
             handshake(address, name, roots)
         });
-        all.push(served.map_err(|error| error.context(log_lines(world)))?);
+        all.push(served.map_err(|error| error.context(log_lines(testbed)))?);
     }
     let Some(first) = all.first().cloned() else { bail!("a certificate without a name") };
     ensure!(all.iter().all(|served| *served == first), "{}: several certificates instead of one", names.join(", "));
@@ -111,8 +111,8 @@ fn issued(world: &mut World, roots: &Roots, names: &[&str]) -> Result<Served> {
 }
 
 /// The plugin's log lines, for someone who must find out why it failed.
-fn log_lines(world: &World) -> String {
-    let log = world.envoy.log();
+fn log_lines(testbed: &Testbed) -> String {
+    let log = testbed.envoy.log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("wasm log")).collect();
     format!("the plugin's last log lines:\n{}\n", lines[lines.len().saturating_sub(10)..].join("\n"))
 }
@@ -135,11 +135,11 @@ fn describe(served: &Served) {
 }
 
 /// Prints how to look around, and waits to be stopped.
-fn keep(world: &World) -> Result<()> {
-    let root = world.place.file("root.pem");
-    fs::write(&root, world.pebble.root()?)?;
-    let port = world.place.websecure;
-    let Endpoint::Tcp(admin) = world.envoy.admin()? else { bail!("Envoy's administration interface is not on TCP") };
+fn keep(testbed: &Testbed) -> Result<()> {
+    let root = testbed.place.file("root.pem");
+    fs::write(&root, testbed.pebble.root()?)?;
+    let port = testbed.place.websecure;
+    let Endpoint::Tcp(admin) = testbed.envoy.admin()? else { bail!("Envoy's administration interface is not on TCP") };
     println!(
         "\nIt is all still running. To look around:
   curl --cacert {root} --connect-to ::127.0.0.1:{port} https://demo.example/
@@ -150,8 +150,8 @@ fn keep(world: &World) -> Result<()> {
 
 To stop it: Ctrl-C, or kill {pid}",
         root = root.display(),
-        status = world.sidecar.status_url("/metrics"),
-        directory = world.place.path().display(),
+        status = testbed.sidecar.status_url("/metrics"),
+        directory = testbed.place.path().display(),
         pid = std::process::id(),
     );
     while !interrupted() {
@@ -161,8 +161,8 @@ To stop it: Ctrl-C, or kill {pid}",
     Ok(())
 }
 
-fn https(world: &World, roots: &Roots, name: &str) -> Endpoint {
-    Endpoint::Tls { address: world.place.websecure_address(), name: name.to_owned(), roots: roots.clone() }
+fn https(testbed: &Testbed, roots: &Roots, name: &str) -> Endpoint {
+    Endpoint::Tls { address: testbed.place.websecure_address(), name: name.to_owned(), roots: roots.clone() }
 }
 
 /// Prints each step with the time since the start.

@@ -9,7 +9,7 @@ use super::attempt_error::AttemptError;
 use super::session::Session;
 use crate::jitter::{WHOLE, share};
 use crate::schedule::makes_sense;
-use crate::vault::Vault;
+use crate::state_store::StateStore;
 use protocol::{CertificateId, Renewal, StoredCertificate, Suggestion};
 
 /// How many CAs' answers are waited for at once.
@@ -56,7 +56,7 @@ impl AriAnswer {
 }
 
 /// Asks a certificate's CA.
-pub(super) async fn ask<H: Host, V: Vault>(session: &Session<'_, H, V>, renewal_id: &str) -> AriAnswer {
+pub(super) async fn ask<H: Host, V: StateStore>(session: &Session<'_, H, V>, renewal_id: &str) -> AriAnswer {
     let answer = async {
         let ca = session.ca().await?;
         Ok(renewal_info::ask(session.host, &ca, &session.options(), renewal_id).await?)

@@ -16,7 +16,7 @@ use super::record::record;
 use super::rehearsal::rehearse;
 use super::session::Session;
 use crate::plan::{Due, Task};
-use crate::vault::{Vault, VaultError};
+use crate::state_store::{StateStore, StateStoreError};
 use protocol::{CertificateId, Permit, PermitRequest, Published};
 
 /// How often an order may turn out to be lost, or the account unknown, within one try. Each should happen once.
@@ -37,7 +37,7 @@ pub(super) struct Ended {
 }
 
 /// Tries once to get the certificate, and stores what came of it.
-pub(super) async fn attempt<H: Host, V: Vault>(
+pub(super) async fn attempt<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
     mut task: Task,
@@ -73,10 +73,10 @@ pub(super) async fn attempt<H: Host, V: Vault>(
             Outcome::Postponed { until }
         }
         Err(AttemptError::LeadershipLost) => Outcome::LeadershipLost,
-        Err(AttemptError::VaultGone(error)) => Outcome::VaultGone(error),
+        Err(AttemptError::StoreUnavailable(error)) => Outcome::StoreUnavailable(error),
         Err(error) => match keep_pause(session, &id, &error).await {
             Ok(()) => record(session, course, &error).await,
-            Err(error) => Outcome::VaultGone(error),
+            Err(error) => Outcome::StoreUnavailable(error),
         },
     };
     Ended { place, id, issuer, outcome }
@@ -84,7 +84,7 @@ pub(super) async fn attempt<H: Host, V: Vault>(
 
 /// Orders and publishes; tells also how the names were proved. A lost account or a lost order is no failure: the one is
 /// registered again, the other placed anew. Nor is a name that can be proved in another way.
-async fn obtain<H: Host, V: Vault>(
+async fn obtain<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
     course: &Course<'_>,
@@ -116,7 +116,7 @@ async fn obtain<H: Host, V: Vault>(
             )
             .await?;
         }
-        if started.is_none() && session.vault.tenure() != tenure {
+        if started.is_none() && session.store.tenure() != tenure {
             return Err(AttemptError::LeadershipLost);
         }
         if is_first_order {
@@ -157,7 +157,7 @@ async fn obtain<H: Host, V: Vault>(
             }
         }
     };
-    let published = session.vault.publish(id, &order, &chains, resolver).await?;
+    let published = session.store.publish(id, &order, &chains, resolver).await?;
     if let (Some(preferred), [_, ..]) = (resolver.preferred_chain.as_deref(), published.other_chains.as_slice()) {
         let (offered, failures) = (&published.other_chains, &chains.failures);
         session.observer.notice(Event::DefaultChain { id, preferred, offered, failures });
@@ -172,7 +172,7 @@ struct Reservation {
 }
 
 /// Asks whether the CA may be asked. In the midst of a try a refusal is a failure like any other.
-async fn reserve<H: Host, V: Vault>(
+async fn reserve<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     task: &Task,
     Reservation { places_order, replaces }: Reservation,
@@ -188,7 +188,7 @@ async fn reserve<H: Host, V: Vault>(
         renews: task.stored.is_some(),
         replaces: replaces && session.supports_ari().await,
     };
-    let Permit { granted, until, why, whole_account } = session.vault.permit(request).await?;
+    let Permit { granted, until, why, whole_account } = session.store.permit(request).await?;
     if granted {
         return Ok(());
     }
@@ -200,11 +200,11 @@ async fn reserve<H: Host, V: Vault>(
 }
 
 /// Keeps what the CA asks to be left alone with.
-async fn keep_pause<H: Host, V: Vault>(
+async fn keep_pause<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     id: &CertificateId,
     error: &AttemptError,
-) -> Result<(), VaultError> {
+) -> Result<(), StateStoreError> {
     let whose = (session.resolver.name.as_str(), session.resolver.ca_server.as_str());
     // The next whole second, so that no wait becomes shorter.
     let now = session.host.now_millis().saturating_add(999).div_euclid(1000);
@@ -214,16 +214,16 @@ async fn keep_pause<H: Host, V: Vault>(
     if pause.names.is_empty() {
         session.pause(pause.until);
     }
-    match session.vault.pause(pause).await {
-        Err(error @ VaultError::Unavailable(_)) => Err(error),
+    match session.store.pause(pause).await {
+        Err(error @ StateStoreError::Unavailable(_)) => Err(error),
         // Refused or not, the engine itself keeps to it.
-        Ok(()) | Err(VaultError::Refused(_)) => Ok(()),
+        Ok(()) | Err(StateStoreError::Refused(_)) => Ok(()),
     }
 }
 
 /// Whether the CA can find an answer at the entry point of `httpChallenge`, where there is one. An order whose names
 /// nobody can prove is not started: the CA would count it.
-async fn has_responder<H: Host, V: Vault>(
+async fn has_responder<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     id: &CertificateId,
 ) -> Result<bool, AttemptError> {
@@ -232,7 +232,7 @@ async fn has_responder<H: Host, V: Vault>(
         return Err(AttemptError::NoUsableChallenge { name: name.clone() });
     }
     let Some(http) = &resolver.http_challenge else { return Ok(true) };
-    let Some(served) = session.vault.unserved(&http.entry_point).await else { return Ok(true) };
+    let Some(served) = session.store.unserved(&http.entry_point).await else { return Ok(true) };
     let is_needed = |name: &String| resolver.challenge_choices(name).all(|choice| choice.kind == ChallengeType::Http01);
     if id.names.iter().any(is_needed) {
         return Err(AttemptError::NoResponder { entry_point: http.entry_point.clone(), served });

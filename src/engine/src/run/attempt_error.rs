@@ -5,7 +5,7 @@ use std::time::Duration;
 use acme::delegate::Failure;
 use acme::{ChallengeType, Class, Error};
 
-use crate::vault::VaultError;
+use crate::state_store::StateStoreError;
 
 /// Why a try failed.
 #[derive(Clone)]
@@ -26,10 +26,10 @@ pub(super) enum AttemptError {
     NoUsableChallenge { name: String },
     /// Responders run, but none at this entry point, only at these.
     NoResponder { entry_point: String, served: Vec<String> },
-    /// The vault refused something.
-    Vault(String),
-    /// The vault is away.
-    VaultGone(VaultError),
+    /// The state store refused something.
+    StoreRefused(String),
+    /// The state store is away.
+    StoreUnavailable(StateStoreError),
 }
 
 impl AttemptError {
@@ -45,8 +45,8 @@ impl AttemptError {
             | Self::Postponed { .. }
             | Self::LeadershipLost
             | Self::NoResponder { .. }
-            | Self::Vault(_)
-            | Self::VaultGone(_) => Class::Transient(None),
+            | Self::StoreRefused(_)
+            | Self::StoreUnavailable(_) => Class::Transient(None),
         }
     }
 
@@ -54,7 +54,7 @@ impl AttemptError {
     pub(super) fn label(&self) -> &'static str {
         match self {
             Self::NotPresented { .. } => "challenge",
-            Self::LeadershipLost | Self::Vault(_) | Self::VaultGone(_) => "sidecar",
+            Self::LeadershipLost | Self::StoreRefused(_) | Self::StoreUnavailable(_) => "sidecar",
             _ => self.class().as_str(),
         }
     }
@@ -64,7 +64,7 @@ impl AttemptError {
         match self {
             Self::Acme(error) => error.ends_order(),
             // A refusal is about this order: its chain does not fit, say. Another order may do better.
-            Self::Vault(_) => true,
+            Self::StoreRefused(_) => true,
             Self::NotPresented { .. }
             | Self::Postponed { .. }
             | Self::RateLimited { .. }
@@ -72,7 +72,7 @@ impl AttemptError {
             | Self::Rehearsal(_)
             | Self::NoUsableChallenge { .. }
             | Self::NoResponder { .. }
-            | Self::VaultGone(_) => false,
+            | Self::StoreUnavailable(_) => false,
         }
     }
 
@@ -115,8 +115,8 @@ impl std::fmt::Display for AttemptError {
                      `entryPoint: {entry_point}` on the listener that the CA reaches on port 80"
                 )
             }
-            Self::Vault(why) => write!(f, "the sidecar refused: {}", acme::one_line(why)),
-            Self::VaultGone(error) => write!(f, "{error}"),
+            Self::StoreRefused(why) => write!(f, "the sidecar refused: {}", acme::one_line(why)),
+            Self::StoreUnavailable(error) => write!(f, "{error}"),
         }
     }
 }
@@ -127,11 +127,11 @@ impl From<Error> for AttemptError {
     }
 }
 
-impl From<VaultError> for AttemptError {
-    fn from(error: VaultError) -> Self {
+impl From<StateStoreError> for AttemptError {
+    fn from(error: StateStoreError) -> Self {
         match error {
-            VaultError::Refused(why) => Self::Vault(why),
-            VaultError::Unavailable(_) => Self::VaultGone(error),
+            StateStoreError::Refused(why) => Self::StoreRefused(why),
+            StateStoreError::Unavailable(_) => Self::StoreUnavailable(error),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What a certificate's issuance needs of the vault, and how its names are proved.
+//! What a certificate's issuance needs of the state store, and how its names are proved.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::at_ca::record_of;
 use super::attempt_error::AttemptError;
 use super::event::Event;
 use super::session::Session;
-use crate::vault::{Vault, VaultError};
+use crate::state_store::{StateStore, StateStoreError};
 use protocol::{CertificateId, Order};
 
-/// What the flow needs of the vault, for one certificate.
+/// What the flow needs of the state store, for one certificate.
 pub(super) struct AttemptDelegate<'k, 'a, H, V> {
     pub(super) session: &'k Session<'a, H, V>,
     pub(super) id: &'k CertificateId,
@@ -31,7 +31,7 @@ pub(super) struct AttemptDelegate<'k, 'a, H, V> {
     in_dns: Cell<usize>,
 }
 
-impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
+impl<'k, 'a, H: Host, V: StateStore> AttemptDelegate<'k, 'a, H, V> {
     pub(super) fn new(
         session: &'k Session<'a, H, V>,
         id: &'k CertificateId,
@@ -96,7 +96,7 @@ impl<'k, 'a, H: Host, V: Vault> AttemptDelegate<'k, 'a, H, V> {
     }
 }
 
-impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
+impl<H: Host, V: StateStore> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
     type Error = AttemptError;
 
     async fn ordered(&self, order: &acme::order::Order) -> Result<(), AttemptError> {
@@ -114,7 +114,7 @@ impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
         };
         let order = record_of(order, known);
         self.order.replace(Some(order.clone()));
-        Ok(self.session.vault.save_order(order).await?)
+        Ok(self.session.store.save_order(order).await?)
     }
 
     fn choose(&self, name: &str, offered: &[ChallengeType], begun: Option<ChallengeType>) -> Option<ChallengeChoice> {
@@ -142,21 +142,21 @@ impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
         });
         if let Some(order) = order {
             // For a person to see; who can't keep it now is asked for more than that soon.
-            let _ = self.session.vault.save_order(order).await;
+            let _ = self.session.store.save_order(order).await;
         }
     }
 
     async fn publish(&self, challenge: &Challenge) -> Result<(), AttemptError> {
         let is_slow = matches!(challenge.kind, ChallengeType::Dns01 | ChallengeType::DnsPersist01);
         let _slot_is_free = is_slow.then(|| Parked::new(&self.in_dns, self.session.parked));
-        match self.session.vault.answer(self.session.resolver, challenge).await {
+        match self.session.store.answer(self.session.resolver, challenge).await {
             Ok(()) => {
                 let (mut tried, name) = (self.tried.borrow_mut(), challenge.name());
                 tried.retain(|(known, _)| *known != name);
                 tried.push((name, challenge.kind));
                 Ok(())
             }
-            Err(VaultError::Refused(why)) => {
+            Err(StateStoreError::Refused(why)) => {
                 let (name, kind) = (challenge.name(), challenge.kind);
                 self.fail(&name, kind);
                 Err(AttemptError::NotPresented { name, kind, why })
@@ -166,11 +166,11 @@ impl<H: Host, V: Vault> OrderDelegate for AttemptDelegate<'_, '_, H, V> {
     }
 
     async fn retract(&self, challenge: &Challenge) {
-        self.session.vault.withdraw(challenge).await;
+        self.session.store.withdraw(challenge).await;
     }
 
     async fn csr(&self, order: &str) -> Result<Vec<u8>, AttemptError> {
-        Ok(self.session.vault.csr(self.id, order, self.session.resolver).await?)
+        Ok(self.session.store.csr(self.id, order, self.session.resolver).await?)
     }
 }
 

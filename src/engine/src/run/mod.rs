@@ -1,6 +1,6 @@
 //! The engine: looks at what is wanted and what there is, and drives what is due through ACME.
 //!
-//! It keeps nothing that the vault does not have: dropped at any moment and started again, here or elsewhere, it goes
+//! It keeps nothing that the state store does not have: dropped at any moment and started again, here or elsewhere, it goes
 //! on where it was. One certificate's failure never holds up another's.
 
 mod ari;
@@ -34,7 +34,7 @@ use acme::Host;
 use futures::future::{Either, select};
 use futures::stream::{FuturesUnordered, StreamExt};
 
-use crate::vault::{Vault, VaultError};
+use crate::state_store::{StateStore, StateStoreError};
 use crate::{fingerprint, restart};
 use attempt::{Ended, attempt};
 use background::{BackgroundDone, BackgroundTask};
@@ -50,17 +50,17 @@ pub use wants::WantsFeed;
 /// some kilobytes each.
 const MAX_PARKED: usize = 500;
 
-/// Runs until the vault is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
+/// Runs until the state store is gone for good; dropped when the lease is lost. Returns why it could not go on; whoever
 /// holds the lease starts it again after a moment.
-pub async fn run<H: Host, V: Vault>(
+pub async fn run<H: Host, V: StateStore>(
     config: &Config,
     host: &H,
-    vault: &V,
+    store: &V,
     feed: &WantsFeed,
     observer: &dyn Observer,
-) -> VaultError {
-    let tenure = Cell::new(vault.tenure());
-    let mut state = match vault.state().await {
+) -> StateStoreError {
+    let tenure = Cell::new(store.tenure());
+    let mut state = match store.state().await {
         Ok(state) => state,
         Err(error) => return error,
     };
@@ -73,7 +73,7 @@ pub async fn run<H: Host, V: Vault>(
     for (resolvers, sessions) in [(&config.resolvers, &mut sessions), (&test_systems, &mut stagings)] {
         for resolver in resolvers {
             let failures = FailedChallenges::of(&resolver.name, &state);
-            sessions.push(Session::new(config, resolver, host, vault, observer, failures, (&parked, &tenure)));
+            sessions.push(Session::new(config, resolver, host, store, observer, failures, (&parked, &tenure)));
         }
     }
     // Resolvers are few.
@@ -87,10 +87,10 @@ pub async fn run<H: Host, V: Vault>(
     loop {
         let now = host.now_millis();
         scheduler.refresh(now, || host.now_millis());
-        if feed.take_stale() || vault.tenure() != tenure.get() {
+        if feed.take_stale() || store.tenure() != tenure.get() {
             scheduler.is_reloading = true;
-            tenure.set(vault.tenure());
-            background.push(background::perform(BackgroundTask::Read { vault }));
+            tenure.set(store.tenure());
+            background.push(background::perform(BackgroundTask::Read { store }));
         }
         let most = parked.get().min(MAX_PARKED).saturating_add(config.engine.max_orders);
         while running.len() < most
@@ -113,7 +113,7 @@ pub async fn run<H: Host, V: Vault>(
             background.push(background::perform(BackgroundTask::Ask { session, place, serial, renewal_id }));
         }
         if let Some(unsaved) = scheduler.take_unsaved(now) {
-            background.push(background::perform(BackgroundTask::Save { vault, unsaved }));
+            background.push(background::perform(BackgroundTask::Save { store, unsaved }));
         }
 
         let alarm = pin!(host.sleep(scheduler.idle_time(now)));
@@ -123,7 +123,7 @@ pub async fn run<H: Host, V: Vault>(
         let room = pin!(poll_fn(|_| if has_room() { Poll::Ready(()) } else { Poll::Pending }));
         let waking = select(room, select(alarm, wants_changed));
         match select(pin!(next(&mut running)), select(pin!(next(&mut background)), waking)).await {
-            Either::Left((Ended { outcome: Outcome::VaultGone(error), .. }, _)) => return error,
+            Either::Left((Ended { outcome: Outcome::StoreUnavailable(error), .. }, _)) => return error,
             Either::Left((ended, _)) => {
                 // What was read while it ran left out what it was at.
                 if matches!(ended.outcome, Outcome::LeadershipLost) {
@@ -140,7 +140,10 @@ pub async fn run<H: Host, V: Vault>(
                 scheduler.reload(state);
             }
             Either::Right((Either::Left((BackgroundDone::Read(Err(error)), _)), _)) => return error,
-            Either::Right((Either::Left((BackgroundDone::Saved(Err(error @ VaultError::Unavailable(_))), _)), _)) => {
+            Either::Right((
+                Either::Left((BackgroundDone::Saved(Err(error @ StateStoreError::Unavailable(_))), _)),
+                _,
+            )) => {
                 return error;
             }
             // What is refused would be again; without it the CA is asked once more than it need be.
@@ -157,7 +160,7 @@ fn test_system(resolver: &Resolver) -> Option<Resolver> {
 }
 
 /// The resolvers whose CAs are to be left alone, and until when.
-fn pauses<'s, H: Host, V: Vault>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
+fn pauses<'s, H: Host, V: StateStore>(sessions: &'s [Session<'_, H, V>], now_millis: i64) -> Vec<(&'s str, i64)> {
     let until = |session: &'s Session<'_, H, V>| (session.resolver.name.as_str(), session.paused_until());
     sessions.iter().map(until).filter(|(_, until)| *until > now_millis.div_euclid(1000)).collect()
 }

@@ -1,7 +1,7 @@
 //! How an attempt ended.
 
 use crate::plan::Task;
-use crate::vault::VaultError;
+use crate::state_store::StateStoreError;
 use protocol::{Attempt, Order, StoredCertificate};
 use std::cell::{Cell, RefCell};
 
@@ -16,8 +16,8 @@ pub(super) enum Outcome {
     Issued(StoredCertificate),
     /// Somebody else may have placed an order for it meanwhile, so this one did not. What is stored has to be read again.
     LeadershipLost,
-    /// The vault is away, so nothing can be done at all.
-    VaultGone(VaultError),
+    /// The state store is away, so nothing can be done at all.
+    StoreUnavailable(StateStoreError),
 }
 
 /// A try under way.

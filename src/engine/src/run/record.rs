@@ -11,11 +11,11 @@ use super::session::Session;
 use crate::backoff;
 use crate::fingerprint::fingerprint;
 use crate::restart::{Before, permanent};
-use crate::vault::{Vault, VaultError};
+use crate::state_store::{StateStore, StateStoreError};
 use protocol::{Attempt, FallbackAttempt};
 
 /// Stores a failure, and when to try again.
-pub(super) async fn record<H: Host, V: Vault>(
+pub(super) async fn record<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     course: Course<'_>,
     error: &AttemptError,
@@ -64,10 +64,10 @@ pub(super) async fn record<H: Host, V: Vault>(
     }
     let (class, reason) = (error.label(), attempt.reason.as_str());
     session.observer.notice(Event::Failed { id, class, reason, failures, retry_in });
-    match session.vault.save_attempt(attempt.clone()).await {
-        Err(error @ VaultError::Unavailable(_)) => Outcome::VaultGone(error),
+    match session.store.save_attempt(attempt.clone()).await {
+        Err(error @ StateStoreError::Unavailable(_)) => Outcome::StoreUnavailable(error),
         // Refused or not, the engine itself keeps to it.
-        Ok(()) | Err(VaultError::Refused(_)) => Outcome::Failed { attempt, order: order.into_inner() },
+        Ok(()) | Err(StateStoreError::Refused(_)) => Outcome::Failed { attempt, order: order.into_inner() },
     }
 }
 

@@ -10,14 +10,14 @@ use super::event::Event;
 use super::record::failures_with;
 use super::session::Session;
 use crate::plan::Task;
-use crate::vault::Vault;
+use crate::state_store::StateStore;
 
 /// After this many failed tries in a row the names are proved to the test system first.
 const AFTER_FAILURES: u32 = 3;
 
 /// Proves the names to the test system, where there is one and the certificate keeps failing. When that passes, the CA
 /// itself is worth another try. So it is when the test system is away: then it tells nothing.
-pub(super) async fn rehearse<H: Host, V: Vault>(
+pub(super) async fn rehearse<H: Host, V: StateStore>(
     session: &Session<'_, H, V>,
     staging: Option<&Session<'_, H, V>>,
     task: &Task,
@@ -36,7 +36,7 @@ pub(super) async fn rehearse<H: Host, V: Vault>(
             session.observer.notice(Event::Rehearsed { id });
             Ok(())
         }
-        Err(error @ AttemptError::VaultGone(_)) => Err(error),
+        Err(error @ AttemptError::StoreUnavailable(_)) => Err(error),
         Err(error) if error.is_of_names() => Err(AttemptError::Rehearsal(Box::new(error))),
         Err(_) => Ok(()),
     }

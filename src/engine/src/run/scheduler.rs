@@ -302,7 +302,7 @@ impl<'a> Scheduler<'a> {
                 });
             }
             Outcome::Issued(certificate) => self.put(&id, issuer, certificate, now),
-            Outcome::LeadershipLost | Outcome::VaultGone(_) => {}
+            Outcome::LeadershipLost | Outcome::StoreUnavailable(_) => {}
         }
         let place = self.change(now_millis, |queue, view| queue.settle(place, &id, was_first, view));
         if let (true, Some(place), Some(record)) = (has_news, place, self.records.place(&id)) {

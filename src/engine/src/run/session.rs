@@ -15,7 +15,7 @@ use super::attempt_error::AttemptError;
 use super::event::{Event, Observer};
 use super::failed_challenges::FailedChallenges;
 use crate::cooldown::Cooldown;
-use crate::vault::Vault;
+use crate::state_store::StateStore;
 use config::{Config, Eab, Resolver};
 use protocol::Registration;
 
@@ -27,13 +27,13 @@ pub(super) struct Session<'a, H, V> {
     pub(super) resolver: &'a Resolver,
     pub(super) config: &'a Config,
     pub(super) host: &'a H,
-    pub(super) vault: &'a V,
+    pub(super) store: &'a V,
     pub(super) observer: &'a dyn Observer,
     /// The choices to prove names that have failed.
     pub(super) failures: FailedChallenges,
     /// How many tries of all resolvers wait for DNS.
     pub(super) parked: &'a Cell<usize>,
-    /// The vault's tenure when it was last read.
+    /// The state store's tenure when it was last read.
     pub(super) tenure: &'a Cell<u64>,
     /// Until when the CA is to be left alone.
     paused: Cell<Cooldown>,
@@ -50,19 +50,19 @@ struct State<'a, H> {
     last_error: Option<AttemptError>,
 }
 
-impl<'a, H: Host, V: Vault> Session<'a, H, V> {
+impl<'a, H: Host, V: StateStore> Session<'a, H, V> {
     pub(super) fn new(
         config: &'a Config,
         resolver: &'a Resolver,
         host: &'a H,
-        vault: &'a V,
+        store: &'a V,
         observer: &'a dyn Observer,
         failures: FailedChallenges,
         (parked, tenure): (&'a Cell<usize>, &'a Cell<u64>),
     ) -> Self {
         let state = Mutex::new(State { ca: None, client: None, last_error: None });
         let (paused, failed) = (Cell::new(Cooldown::NONE), Cell::new(0));
-        Self { resolver, config, host, vault, observer, failures, parked, tenure, paused, failed, state }
+        Self { resolver, config, host, store, observer, failures, parked, tenure, paused, failed, state }
     }
 
     /// The CA, without an account.
@@ -151,9 +151,12 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
     async fn connect(&self, ca: Ca) -> Result<Client<&'a H>, AttemptError> {
         let resolver = self.resolver;
-        let account = self.vault.account(resolver).await?;
+        let account = self.store.account(resolver).await?;
         let key = account_key(&account).ok_or_else(|| {
-            AttemptError::Vault(format!("the account key of resolver {} is no P-256 key in base64url", resolver.name))
+            AttemptError::StoreRefused(format!(
+                "the account key of resolver {} is no P-256 key in base64url",
+                resolver.name
+            ))
         })?;
         let client = Client::new(self.host, ca, key, account.url.clone(), self.options());
         if account.url.is_none() {
@@ -194,7 +197,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
 
     async fn bind(&self, client: &Client<&'a H>, eab: &Eab) -> Result<Binding, AttemptError> {
         let unsigned = Unsigned::new(client, &eab.kid);
-        let mac = self.vault.bind(self.resolver, eab, &unsigned.signing_input()).await?;
+        let mac = self.store.bind(self.resolver, eab, &unsigned.signing_input()).await?;
         Ok(unsigned.signed(&mac))
     }
 
@@ -221,7 +224,7 @@ impl<'a, H: Host, V: Vault> Session<'a, H, V> {
             // What was asked for, not what the CA says: some never tell it back, and would be told again for ever.
             contact: contact(resolver),
         };
-        Ok(self.vault.save_registration(registration).await?)
+        Ok(self.store.save_registration(registration).await?)
     }
 }
 

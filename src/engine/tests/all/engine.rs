@@ -1,4 +1,4 @@
-//! The engine against a scripted CA and a vault in memory: months in milliseconds.
+//! The engine against a scripted CA and a state store in memory: months in milliseconds.
 
 use std::cell::Cell;
 use std::pin::pin;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::world::{Scene, id};
 use acme::scripted::{Fault, Faults, Settings};
-use engine::vault::VaultError;
+use engine::state_store::StateStoreError;
 #[cfg(target_arch = "wasm32")]
 use wasm_bindgen_test::wasm_bindgen_test as test;
 
@@ -168,7 +168,7 @@ fn wants_that_come_while_it_runs_are_issued_at_once() {
 fn without_its_vault_the_engine_ends() {
     let scene = Scene::new(11, Settings::default(), &[&["a.example"]]);
     scene.keeper.away.set(true);
-    assert_eq!(scene.run(HOUR), Some(VaultError::Unavailable("the sidecar is away".into())));
+    assert_eq!(scene.run(HOUR), Some(StateStoreError::Unavailable("the sidecar is away".into())));
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn order() -> impl Strategy<Value = Order> {
     })
 }
 
-/// As a vault has it: of each certificate one at most, and one order and one attempt.
+/// As a state store has it: of each certificate one at most, and one order and one attempt.
 fn state() -> impl Strategy<Value = State> {
     let lists = (
         prop::collection::vec(certificate(), 0..6),

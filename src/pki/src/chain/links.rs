@@ -35,7 +35,11 @@ pub(super) fn verify(pair: &Pair) -> Result<(), Refusal> {
     }
     if !unchecked.is_empty() {
         let (names, signatures) = (pair.names.join(", "), unchecked.join("; "));
-        tracing::info!(names, signatures, "a chain has signatures that can't be checked here; visitors will");
+        tracing::info!(
+            names,
+            signatures,
+            "a chain has signatures of algorithms that can't be checked here; clients will check them"
+        );
     }
     Ok(())
 }

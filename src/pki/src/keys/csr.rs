@@ -70,7 +70,7 @@ impl std::fmt::Display for CsrError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Key => f.write_str("the stored key can't be read"),
-            Self::Name(name) => write!(f, "{name:?} can't stand in a certificate: expected ASCII"),
+            Self::Name(name) => write!(f, "{name:?} is not allowed in a certificate: expected ASCII"),
             Self::Signature => f.write_str("the signing request can't be signed"),
         }
     }

@@ -54,7 +54,7 @@ impl MacKeys {
     pub async fn warn_of_missing(&self) {
         for resolver in self.0.keys() {
             if let Err(error) = self.of(resolver).await {
-                tracing::warn!(resolver, "{error}; an account can't be bound until it is mended");
+                tracing::warn!(resolver, "{error}; until this is fixed, no account can be bound");
             }
         }
     }

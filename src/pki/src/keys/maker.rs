@@ -51,7 +51,7 @@ impl KeyMaker {
     /// Returns the key of an order, the same one until [`KeyMaker::forget`].
     ///
     /// # Errors
-    /// When the crypto library fails, or too many keys are being made.
+    /// When the crypto library fails, or too many keys are being generated.
     pub async fn key(&self, id: &CertificateId, order: &str, key_type: KeyType) -> Result<Secret, KeyError> {
         if !is_rsa(key_type) {
             return generate(key_type);
@@ -109,7 +109,7 @@ async fn make(cores: Arc<Semaphore>, key_type: KeyType, made: watch::Sender<Opti
         drop(core);
     };
     if let Err(error) = thread::Builder::new().name("rsa-key".into()).spawn(work) {
-        tracing::error!(%error, "there is no thread to make a key on");
+        tracing::error!(%error, "can't start a thread to generate a key");
     }
 }
 

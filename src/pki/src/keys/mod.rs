@@ -37,9 +37,9 @@ impl From<Unspecified> for KeyError {
 impl std::fmt::Display for KeyError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Interrupted => "the making of a key was interrupted; ask again",
-            Self::Library => "the crypto library can't make a key",
-            Self::TooMany => "too many keys are being made; ask again later",
+            Self::Interrupted => "key generation was interrupted; ask again",
+            Self::Library => "the crypto library can't generate a key",
+            Self::TooMany => "too many keys are being generated; ask again later",
         })
     }
 }

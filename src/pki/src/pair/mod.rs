@@ -280,9 +280,7 @@ impl fmt::Display for PairError {
                 "the certificate has no DNS name and no IP address among its subject alternative names, and its common \
                  name counts for nothing: browsers refuse it",
             ),
-            Self::NoCertificate => {
-                f.write_str("there is no certificate in it; expected PEM (-----BEGIN CERTIFICATE-----)")
-            }
+            Self::NoCertificate => f.write_str("found no certificate; expected PEM (-----BEGIN CERTIFICATE-----)"),
             Self::NoNames => f.write_str("the certificate names no DNS name and no IP address"),
         }
     }

@@ -12,7 +12,7 @@ use protocol::Lease;
 use crate::ca::Ca;
 use crate::challenges;
 use crate::context::Context;
-use crate::sidecar::vault::SidecarVault;
+use crate::sidecar::state_store::SidecarStore;
 use crate::sidecar::{AskError, SIDECAR_TTL, Sidecar};
 
 /// How often the sidecar's lease is renewed, unless it is so short that a third of it is less.
@@ -86,11 +86,11 @@ fn beat(lease: &Lease) -> Duration {
 /// Runs the engine, and starts it again whenever it gives up.
 async fn drive(context: &Rc<Context>, sidecar: &Rc<Sidecar>, wants: &WantsFeed) {
     let host = Ca::new(Rc::clone(context));
-    let vault = SidecarVault::new(Rc::clone(context), Rc::clone(sidecar));
+    let store = SidecarStore::new(Rc::clone(context), Rc::clone(sidecar));
     let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         let start = context.clock.steady();
-        let error = engine::run(&context.config, &host, &vault, wants, &context.event_log).await;
+        let error = engine::run(&context.config, &host, &store, wants, &context.event_log).await;
         let ran = Duration::from_millis(context.clock.steady().saturating_sub(start));
         if ran > LONGEST_PAUSE {
             backoff.reset();

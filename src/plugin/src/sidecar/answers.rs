@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use acme::{Challenge, ChallengeType};
 use config::{DnsChallenge, DnsPersistChallenge, Propagation, Resolver};
-use engine::vault::VaultError;
+use engine::state_store::StateStoreError;
 use protocol::{DnsChecks, Readiness, path};
 use serde::Serialize;
 
-use super::vault::SidecarVault;
+use super::state_store::SidecarStore;
 use super::{Ask, LONG_POLL_GRACE, parse};
 use crate::challenges;
 
@@ -22,9 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(3 * 60 * 60);
 /// The pause before an answer is asked for again. The sidecar has held the request already.
 const PAUSE: Duration = Duration::from_millis(100);
 
-impl SidecarVault {
+impl SidecarStore {
     /// Makes the answer to a challenge ready.
-    pub(super) async fn make_answer(&self, resolver: &Resolver, challenge: &Challenge) -> Result<(), VaultError> {
+    pub(super) async fn make_answer(&self, resolver: &Resolver, challenge: &Challenge) -> Result<(), StateStoreError> {
         match challenge.kind {
             ChallengeType::TlsAlpn01 => {
                 // A worker's responder has started when Envoy's listeners have; where there is none, nobody can tell.
@@ -55,12 +55,12 @@ impl SidecarVault {
         let _ = self.sidecar.once(&Ask { timeout: CHALLENGE_TIMEOUT, ..ask }).await;
     }
 
-    async fn publish_http01(&self, challenge: &Challenge) -> Result<(), VaultError> {
+    async fn publish_http01(&self, challenge: &Challenge) -> Result<(), StateStoreError> {
         if !self.wait_for_responder(None).await {
             self.warn_of_silence();
         }
         challenges::publish(&self.context.shared, challenge, self.context.now_seconds()).map_err(|status| {
-            VaultError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
+            StateStoreError::Unavailable(format!("the challenge for {} can't be published: {status}", challenge.host))
         })?;
         let Challenge { token, host, key_authorization, expires, .. } = challenge.clone();
         let message = protocol::Http01 { token, host, key_authorization, expires };
@@ -82,24 +82,28 @@ impl SidecarVault {
     }
 
     /// Asks the sidecar for an answer until it has it.
-    async fn until_ready(&self, ask: Ask) -> Result<(), VaultError> {
+    async fn until_ready(&self, ask: Ask) -> Result<(), StateStoreError> {
         let start = self.context.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         while self.context.clock.steady().saturating_sub(start) < patience {
             let body = self.sidecar.persist(&ask).await?;
-            let Readiness { ready } = parse(&ask, &body).map_err(VaultError::Refused)?;
+            let Readiness { ready } = parse(&ask, &body).map_err(StateStoreError::Refused)?;
             if ready {
                 return Ok(());
             }
             self.context.timers.sleep(PAUSE).await;
         }
-        Err(VaultError::Refused(format!("the sidecar, PUT {}: not ready after {} s", ask.path, PATIENCE.as_secs())))
+        Err(StateStoreError::Refused(format!(
+            "the sidecar, PUT {}: not ready after {} s",
+            ask.path,
+            PATIENCE.as_secs()
+        )))
     }
 }
 
 /// A request that the sidecar holds until the answer is ready, or for as long as it holds any.
-fn held(path: &str, message: &impl Serialize) -> Result<Ask, VaultError> {
-    let ask = Ask::new("PUT", path, message).map_err(|error| VaultError::Refused(error.to_string()))?;
+fn held(path: &str, message: &impl Serialize) -> Result<Ask, StateStoreError> {
+    let ask = Ask::new("PUT", path, message).map_err(|error| StateStoreError::Refused(error.to_string()))?;
     let held = Duration::from_secs(protocol::MAX_CHALLENGE_WAIT_SECONDS);
     Ok(Ask { timeout: held.saturating_add(LONG_POLL_GRACE), is_held: true, ..ask })
 }

@@ -1,7 +1,7 @@
 //! The way to the sidecar: the messages of `protocol`, as callouts to its cluster.
 //!
 //! - this file: one exchange, and one that is repeated until the sidecar is back.
-//! - [`vault`]: what the engine asks of it; [`answers`]: those of challenges.
+//! - [`state_store`]: what the engine asks of it; [`answers`]: those of challenges.
 //! - [`certified`]: the table of certified hosts, as the sidecar's state says.
 //! - [`json`]: answers as messages.
 
@@ -11,8 +11,8 @@ mod escape;
 mod json;
 mod leader;
 mod pages;
+pub(crate) mod state_store;
 mod upkeep;
-pub(crate) mod vault;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use acme::one_line;
 use engine::backoff::Backoff;
-use engine::vault::VaultError;
+use engine::state_store::StateStoreError;
 use log::Level;
 use protocol::{FENCE_HEADER, Lease, LeaseRequest, Problem, Wants, WantsOffer, path, problem};
 use serde::Serialize;
@@ -48,7 +48,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest such wait.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// How long exchanges are repeated for before the vault counts as gone: a restart, an update, a full disk mended.
+/// How long exchanges are repeated for before the state store counts as gone: a restart, an update, a full disk mended.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// How often a lost fence is got back for one exchange. More often than that, somebody else is taking it each time.
@@ -187,7 +187,7 @@ impl Sidecar {
     }
 
     /// One exchange, repeated until it is answered; the fence is got back when it was lost.
-    async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, VaultError> {
+    async fn persist(&self, ask: &Ask) -> Result<Vec<u8>, StateStoreError> {
         let start = self.context.clock.steady();
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
         let (mut backoff, mut fences) = (Backoff::new(FIRST_PAUSE, LONGEST_PAUSE), 0_usize);
@@ -197,17 +197,17 @@ impl Sidecar {
             drop(permit);
             match result {
                 Ok(body) => return Ok(body),
-                Err(AskError::Refused(why)) => return Err(VaultError::Refused(why)),
+                Err(AskError::Refused(why)) => return Err(StateStoreError::Refused(why)),
                 Err(AskError::FenceLost(why)) => {
                     fences = fences.saturating_add(1);
                     if fences > MAX_FENCES || !self.take_fence().await {
-                        return Err(VaultError::Unavailable(why));
+                        return Err(StateStoreError::Unavailable(why));
                     }
                 }
                 Err(AskError::Away(why)) => {
                     let waited = self.context.clock.steady().saturating_sub(start);
                     if waited >= patience {
-                        return Err(VaultError::Unavailable(format!("{why}; tried for {} s", waited / 1000)));
+                        return Err(StateStoreError::Unavailable(format!("{why}; tried for {} s", waited / 1000)));
                     }
                     self.context.timers.sleep(backoff.next_wait()).await;
                 }

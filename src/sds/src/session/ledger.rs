@@ -29,11 +29,11 @@ pub(super) struct Ledger {
 struct Entry {
     name: ResourceName,
     /// The last content sent.
-    told: Told,
+    sent: SentState,
     /// Number of the response that sent it.
-    told_in: u64,
+    sent_in: u64,
     /// The last content acknowledged.
-    confirmed: Told,
+    acknowledged: SentState,
     /// Version of the last content rejected.
     rejected: Option<Arc<str>>,
     /// Version of the content rejected in a response with others, which must be sent in a response of its own.
@@ -44,13 +44,13 @@ struct Entry {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Told {
-    Nothing,
+enum SentState {
+    Unsent,
     Absent,
     Version(Arc<str>),
 }
 
-impl Told {
+impl SentState {
     fn of(content: Option<&Arc<Pair>>) -> Self {
         content.map_or(Self::Absent, |pair| Self::Version(pair.version.as_str().into()))
     }
@@ -58,7 +58,7 @@ impl Told {
     fn version(&self) -> Option<&Arc<str>> {
         match self {
             Self::Version(version) => Some(version),
-            Self::Nothing | Self::Absent => None,
+            Self::Unsent | Self::Absent => None,
         }
     }
 }
@@ -67,7 +67,7 @@ impl Told {
 struct Sent {
     number: u64,
     nonce: String,
-    contents: Vec<(Arc<str>, Told)>,
+    contents: Vec<(Arc<str>, SentState)>,
 }
 
 /// A secret's name and its content; `None` if the secret does not exist.
@@ -122,9 +122,9 @@ impl Ledger {
         }
         let entry = Entry {
             name: parsed,
-            told: Told::Nothing,
-            told_in: 0,
-            confirmed: Told::Nothing,
+            sent: SentState::Unsent,
+            sent_in: 0,
+            acknowledged: SentState::Unsent,
             rejected: None,
             alone: None,
             resend: false,
@@ -149,8 +149,8 @@ impl Ledger {
 
     /// Answers a repeated subscription in any case: the client may have forgotten the content.
     pub(super) fn resend(&mut self, name: &str) {
-        let was_told = |entry: &&mut Entry| entry.told != Told::Nothing || entry.told_in > 0;
-        if let Some(entry) = self.entries.get_mut(name).filter(was_told) {
+        let was_sent = |entry: &&mut Entry| entry.sent != SentState::Unsent || entry.sent_in > 0;
+        if let Some(entry) = self.entries.get_mut(name).filter(was_sent) {
             entry.resend = true;
             self.queue(name);
         }
@@ -177,8 +177,8 @@ impl Ledger {
     /// Records that the client has this version from an earlier stream.
     pub(super) fn assume(&mut self, name: &str, version: &str) {
         if let Some(entry) = self.entries.get_mut(name) {
-            entry.told = Told::Version(version.into());
-            entry.confirmed = entry.told.clone();
+            entry.sent = SentState::Version(version.into());
+            entry.acknowledged = entry.sent.clone();
         }
     }
 
@@ -268,11 +268,11 @@ impl Ledger {
                 continue;
             }
             let content = source.best(&name, &entry.name);
-            let news = Told::of(content.as_ref());
+            let news = SentState::of(content.as_ref());
             let resend = std::mem::take(&mut entry.resend);
             let unsayable = content.is_none() && !self.says_absent;
             let rejected = news.version().is_some() && news.version() == entry.rejected.as_ref();
-            if unsayable || (!resend && (news == entry.told || rejected)) {
+            if unsayable || (!resend && (news == entry.sent || rejected)) {
                 continue;
             }
             let alone = news.version().is_some() && news.version() == entry.alone.as_ref();
@@ -292,14 +292,14 @@ impl Ledger {
 
     /// Records a response with these contents; returns its nonce.
     pub(super) fn sent(&mut self, contents: &[Content]) -> String {
-        let contents: Vec<(Arc<str>, Told)> =
-            contents.iter().map(|(name, pair)| (name.clone(), Told::of(pair.as_ref()))).collect();
+        let contents: Vec<(Arc<str>, SentState)> =
+            contents.iter().map(|(name, pair)| (name.clone(), SentState::of(pair.as_ref()))).collect();
         self.responses = self.responses.wrapping_add(1);
         let number = self.responses;
-        for (name, told) in &contents {
+        for (name, state) in &contents {
             if let Some(entry) = self.entries.get_mut(name) {
-                entry.told = told.clone();
-                entry.told_in = number;
+                entry.sent = state.clone();
+                entry.sent_in = number;
             }
         }
         let nonce = format!("{}-{number}", self.nonce_prefix);
@@ -322,13 +322,13 @@ impl Ledger {
 
     fn accept(&mut self, sent: Sent) -> Vec<Verdict> {
         let mut verdicts = Vec::with_capacity(sent.contents.len());
-        for (name, told) in sent.contents {
+        for (name, state) in sent.contents {
             let Some(entry) = self.entries.get_mut(&name) else { continue };
-            if entry.alone.as_ref() == told.version() {
+            if entry.alone.as_ref() == state.version() {
                 entry.alone = None;
             }
-            entry.confirmed = told.clone();
-            verdicts.push(Verdict::Accepted { name, version: told.version().cloned() });
+            entry.acknowledged = state.clone();
+            verdicts.push(Verdict::Accepted { name, version: state.version().cloned() });
         }
         verdicts
     }
@@ -336,10 +336,10 @@ impl Ledger {
     fn reject(&mut self, sent: Sent, error: &str) -> Verdict {
         let suspects = self.suspects(&sent);
         // Absences in a rejected response went unheard.
-        let absent = sent.contents.iter().filter(|(_, told)| *told == Told::Absent && !suspects.is_empty());
+        let absent = sent.contents.iter().filter(|(_, state)| *state == SentState::Absent && !suspects.is_empty());
         for (name, _) in absent {
-            let confirmed = self.entries.get(name).map(|entry| entry.confirmed.clone());
-            self.unsay(name, sent.number, confirmed.unwrap_or(Told::Nothing));
+            let acknowledged = self.entries.get(name).map(|entry| entry.acknowledged.clone());
+            self.revert(name, sent.number, acknowledged.unwrap_or(SentState::Unsent));
         }
         let only_one = suspects.len() == 1;
         for (name, version) in &suspects {
@@ -351,16 +351,16 @@ impl Ledger {
                 entry.alone = Some(version.clone());
             }
             // The client serves the content before, but holds the one it rejected: the former must be sent anew.
-            self.unsay(name, sent.number, Told::Nothing);
+            self.revert(name, sent.number, SentState::Unsent);
         }
         Verdict::Rejected { secrets: suspects, error: error.to_owned() }
     }
 
-    /// Reverts an entry to `told`, because the client rejected this response; an entry with newer content is left
+    /// Reverts an entry to `state`, because the client rejected this response; an entry with newer content is left
     /// alone.
-    fn unsay(&mut self, name: &str, response: u64, told: Told) {
-        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.told_in == response) {
-            entry.told = told;
+    fn revert(&mut self, name: &str, response: u64, state: SentState) {
+        if let Some(entry) = self.entries.get_mut(name).filter(|entry| entry.sent_in == response) {
+            entry.sent = state;
             self.queue(name);
         }
     }
@@ -378,10 +378,10 @@ impl Ledger {
 
     /// The contents that can have caused a rejection: those that the client has not accepted before, else all.
     fn suspects(&self, sent: &Sent) -> Vec<(Arc<str>, Arc<str>)> {
-        let versions = sent.contents.iter().filter_map(|(name, told)| Some((name.clone(), told.version()?.clone())));
+        let versions = sent.contents.iter().filter_map(|(name, state)| Some((name.clone(), state.version()?.clone())));
         let all: Vec<(Arc<str>, Arc<str>)> = versions.collect();
         let is_new = |(name, version): &&(Arc<str>, Arc<str>)| {
-            self.entries.get(name).is_none_or(|entry| entry.confirmed.version() != Some(version))
+            self.entries.get(name).is_none_or(|entry| entry.acknowledged.version() != Some(version))
         };
         let new: Vec<_> = all.iter().filter(is_new).cloned().collect();
         if new.is_empty() { all } else { new }

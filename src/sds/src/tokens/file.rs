@@ -58,7 +58,7 @@ impl TokenFile {
         // Without the newline, a plugin in Envoy could have a gRPC client of Envoy's send the whole file as a header.
         content.push(b'\n');
         if secret::create(&file.path, ACCESS, &content).map_err(TokenError::File)? {
-            tracing::info!(file = %file.path.display(), "made a token");
+            tracing::info!(file = %file.path.display(), "created a token file");
         }
         Ok(file)
     }

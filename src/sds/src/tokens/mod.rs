@@ -6,16 +6,16 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `doors.rs` | those of a sidecar: the API's and SDS's |
-//! | `file.rs` | tokens as a file has them, read and made |
-//! | `refusals.rs` | what is told of those who have none |
+//! | `sockets.rs` | the tokens of the sidecar's two sockets, API and SDS |
+//! | `file.rs` | token files, read and made |
+//! | `refusals.rs` | refusals of clients without a valid token |
 
-mod doors;
 mod error;
 mod file;
 mod grant;
 mod random;
 mod refusals;
+mod sockets;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,13 +25,13 @@ use notify::RecursiveMode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-pub use doors::{Doors, UnfitFile, first};
 pub use error::TokenError;
 pub use file::{Kind, TokenFile};
 pub use grant::{Grant, Scope};
 pub use protocol::tokens::is_placeholder;
 pub use random::random;
 pub use refusals::{Refusal, Refusals};
+pub use sockets::{SocketTokens, UnfitFile, first};
 
 use base::changes::Changes;
 use pki::secret::Secret;
@@ -113,12 +113,12 @@ impl Followed {
                     is_other
                 });
                 if changed {
-                    tracing::info!(file = %self.file.path().display(), "the changed tokens are in force");
+                    tracing::info!(file = %self.file.path().display(), "reloaded the token file");
                 }
             }
             Err(error) => {
                 let file = self.file.path().display();
-                tracing::error!(%file, "{error}; the tokens before stay in force");
+                tracing::error!(%file, "{error}; the previous tokens stay valid");
             }
         }
     }

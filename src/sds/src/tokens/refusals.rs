@@ -10,10 +10,10 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// The refusals of one socket.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<Told>);
+pub struct Refusals(Mutex<Counts>);
 
 #[derive(Debug, Default)]
-struct Told {
+struct Counts {
     /// Time of the last log line.
     logged: Option<Instant>,
     /// Number of refusals since then.
@@ -54,31 +54,31 @@ impl Refusals {
     }
 
     fn at(&self, now: Instant) -> Option<Refusal> {
-        let told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (at, why) = told.last.as_ref()?;
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, why) = counts.last.as_ref()?;
         let age = now.saturating_duration_since(*at);
-        (age < PAUSE).then(|| Refusal { count: told.count, age, why: why.clone() })
+        (age < PAUSE).then(|| Refusal { count: counts.count, age, why: why.clone() })
     }
 
     /// Number of refusals not logged, if a log line is due.
     fn others(&self, why: &str, now: Instant) -> Option<u64> {
         // A panic while the lock is held would be a bug of ours; what it holds is whole at every moment.
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        told.count = told.count.saturating_add(1);
-        told.last = Some((now, why.to_owned()));
-        if told.logged.is_some_and(|logged| now.saturating_duration_since(logged) < PAUSE) {
-            told.silent = told.silent.saturating_add(1);
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.count = counts.count.saturating_add(1);
+        counts.last = Some((now, why.to_owned()));
+        if counts.logged.is_some_and(|logged| now.saturating_duration_since(logged) < PAUSE) {
+            counts.silent = counts.silent.saturating_add(1);
             return None;
         }
-        told.logged = Some(now);
-        Some(std::mem::take(&mut told.silent))
+        counts.logged = Some(now);
+        Some(std::mem::take(&mut counts.silent))
     }
 }
 
 /// The file is named for whoever reads the log; the refused client doesn't learn it.
 fn line(why: &str, file: Option<&Path>, others: u64) -> String {
     let file = file.map(|path| format!("; the tokens are in {}", path.display())).unwrap_or_default();
-    let others = if others == 0 { String::new() } else { format!(" ({others} like it since the last such line)") };
+    let others = if others == 0 { String::new() } else { format!(" ({others} more since the last such line)") };
     format!("refused: {why}{file}{others}")
 }
 
@@ -91,9 +91,9 @@ mod tests {
     #[test]
     fn a_line_names_the_file_and_counts_the_others() {
         let file = Path::new("/var/lib/acme.json.sds-token");
-        let told =
-            "refused: no token; the tokens are in /var/lib/acme.json.sds-token (131 like it since the last such line)";
-        assert_eq!(line("no token", Some(file), 131), told);
+        let expected =
+            "refused: no token; the tokens are in /var/lib/acme.json.sds-token (131 more since the last such line)";
+        assert_eq!(line("no token", Some(file), 131), expected);
         assert_eq!(line("no token", None, 0), "refused: no token");
     }
 

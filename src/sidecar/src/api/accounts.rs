@@ -47,7 +47,7 @@ pub(super) async fn account(
             Ok(saved) => {
                 if fresh {
                     let (resolver, ca) = (&request.resolver, ca.to_string());
-                    tracing::info!(resolver, ca, "account key made");
+                    tracing::info!(resolver, ca, "account key created");
                 }
                 return Ok(Kept(Answer(answer), saved));
             }

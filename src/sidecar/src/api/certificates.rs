@@ -4,7 +4,7 @@ use std::iter;
 use std::sync::Arc;
 
 use axum::extract::State;
-use protocol::{Publication, Published, Renewal, StoredCertificate};
+use protocol::{CertificateId, Publication, Published, Renewal, StoredCertificate};
 
 use super::Context;
 use super::message::{Answer, CHAINS, Fenced, Message, certificate_id, short, url};
@@ -13,7 +13,6 @@ use crate::permits;
 use base::date::date;
 use pki::chain::{self, Refusal};
 use pki::secret::Secret;
-use protocol::CertificateId;
 use storage::{Certificate, Change, CommitError, Progress, Revision, Versioned};
 
 /// `POST`: takes a chain and serves it. A chain that does not fit is refused, and the previous certificate stays.
@@ -48,7 +47,7 @@ pub(super) async fn publish(
             Err(error) => return Err(error.into()),
         };
         context.keys.forget(&key, &publication.order);
-        context.shelf.refresh(&key).await?;
+        context.publisher.publish(&key).await?;
         if stored.is_none_or(|stored| !stored.value.is_same(&certificate)) {
             log(&key, &certificate, durable);
         }
@@ -131,7 +130,7 @@ async fn verified(
     match tokio::task::spawn_blocking(move || taken(&published, &key, now)).await {
         Ok(result) => result.map_err(|refusal| {
             let (resolver, main, why) = (&publication.certificate.resolver, main(publication), refusal.to_string());
-            tracing::warn!(resolver, main, why, "certificate refused; the one before stays");
+            tracing::warn!(resolver, main, why, "certificate refused; the previous one stays in use");
             Refused::certificate(why)
         }),
         Err(_) => Err(Refused::unavailable("the sidecar is shutting down")),

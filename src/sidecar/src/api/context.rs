@@ -11,13 +11,13 @@ use super::reading::Reading;
 use crate::challenges::{Challenges, TlsAlpn01Challenges};
 use crate::configuration::Configuration;
 use crate::deployment::Deployment;
-use crate::engine::Engine;
+use crate::engine_presence::EnginePresence;
 use crate::from_memory::{About, Saved};
 use crate::health::{Doors, Health};
 use crate::metrics::Metrics;
 use crate::permits::Permits;
+use crate::publisher::Publisher;
 use crate::revocation::Revocation;
-use crate::shelf::Shelf;
 use crate::wants::WantsBoard;
 use crate::watchdog::Watchdog;
 use base::clock::Clock;
@@ -42,7 +42,7 @@ pub struct Context {
     /// The catalog that SDS serves.
     pub catalog: Arc<Catalog>,
     /// The publisher from the store to the catalog.
-    pub shelf: Arc<Shelf>,
+    pub publisher: Arc<Publisher>,
     /// Makes keys.
     pub keys: KeyMaker,
     /// HTTP-01 challenges.
@@ -76,7 +76,7 @@ pub struct Parts {
     /// The deployment of new certificates.
     pub deployment: Arc<Deployment>,
     /// The publisher from the store to the catalog.
-    pub shelf: Arc<Shelf>,
+    pub publisher: Arc<Publisher>,
     /// DNS-01 and dns-persist-01 challenges.
     pub dns: Dns,
     /// The name servers that requests may name.
@@ -100,10 +100,10 @@ pub struct Parts {
 impl Context {
     /// Creates a context of these parts.
     pub fn new(parts: Parts) -> Self {
-        let Parts { clock, store, catalog, deployment, shelf, dns, .. } = parts;
+        let Parts { clock, store, catalog, deployment, publisher, dns, .. } = parts;
         let sds = Arc::new(sds::Status::with_judge(deployment.clone()));
         let metrics = Metrics::new(store.clone(), sds.clone(), dns.solver.clone());
-        let engine = Arc::new(Engine::new(store.clone()));
+        let engine = Arc::new(EnginePresence::new(store.clone()));
         let wants = Arc::new(WantsBoard::new(clock.now_millis().unsigned_abs()));
         let revocation =
             Revocation::new(store.clone(), wants.clone(), clock.clone(), parts.checks_crls, parts.allows_private_crls);
@@ -127,7 +127,7 @@ impl Context {
             hosts: parts.hosts,
             store,
             catalog,
-            shelf,
+            publisher,
             keys: KeyMaker::default(),
             challenges: Challenges::default(),
             tls_alpn01: TlsAlpn01Challenges::default(),
@@ -156,14 +156,14 @@ impl Context {
     ) -> Result<Self, StoreError> {
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
         let deployment = Arc::new(Deployment::open(storage, Vec::new(), clock.clone()).await);
-        let shelf = Arc::new(Shelf::new(store.clone(), catalog.clone(), deployment.clone()));
-        shelf.fill().await?;
+        let publisher = Arc::new(Publisher::new(store.clone(), catalog.clone(), deployment.clone()));
+        publisher.publish_all().await?;
         Ok(Self::new(Parts {
             clock,
             store,
             catalog,
             deployment,
-            shelf,
+            publisher,
             dns,
             name_servers: NameServers::default(),
             hosts: Hosts::default(),

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `admission.rs` | admission of peers |
 //! | `host.rs` | check of the request's host |
-//! | `server.rs`, `places.rs` | connections, their limits and their end |
+//! | `server.rs`, `connection_limit.rs` | connections, their limits and their end |
 //! | `message.rs`, `page.rs`, `problem.rs` | requests, answers and errors |
 //! | `context.rs` | the handlers' context |
 //! | the others | one path each |
@@ -17,6 +17,7 @@ mod accounts;
 mod admission;
 mod certificates;
 mod challenges;
+mod connection_limit;
 mod context;
 mod csr;
 mod dns01;
@@ -28,7 +29,7 @@ mod message;
 mod orders;
 mod page;
 mod permits;
-mod places;
+
 mod problem;
 mod reading;
 mod renewals;
@@ -88,8 +89,8 @@ pub fn router(context: Arc<Context>, admission: Admission) -> Router {
         .route(path::UNWANTED, put(renewals::unwanted))
         .route(path::WANTS, put(wants::offer).merge(get(wants::poll)));
     let (outer, inner) = admission.doors();
-    let api = api.layer(from_fn(server::seat_admitted)).layer(from_fn_with_state(inner, admission::admit));
-    let status = status::routes().layer(from_fn(server::seat_admitted));
+    let api = api.layer(from_fn(server::admit_connection)).layer(from_fn_with_state(inner, admission::admit));
+    let status = status::routes().layer(from_fn(server::admit_connection));
     finished(api.merge(status), context, outer)
 }
 

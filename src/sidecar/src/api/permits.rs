@@ -10,7 +10,7 @@ use protocol::{Pause, Permit, PermitRequest};
 use super::Context;
 use super::message::{Answer, Fenced, MAX_NAMES, Message, SMALL, certificate_id, name, short, url};
 use super::problem::Refused;
-use crate::permits::{self, AskError};
+use crate::permits::{self, ReserveError};
 
 /// `POST`: asks for a permit. A grant is counted on disk before it is answered.
 pub(super) async fn ask(
@@ -33,7 +33,7 @@ pub(super) async fn ask(
             return Err(Refused::bad_request(format!("limits.{field}: expected {expected}")));
         }
     }
-    let asked = context.permits.ask(context.store.as_ref(), fence, &request, &ca, context.clock.now_millis()).await;
+    let asked = context.permits.reserve(context.store.as_ref(), fence, &request, &ca, context.clock.now_millis()).await;
     Ok(Answer(asked?))
 }
 
@@ -56,11 +56,11 @@ pub(super) async fn pause(
     Ok(StatusCode::NO_CONTENT)
 }
 
-impl From<AskError> for Refused {
-    fn from(error: AskError) -> Self {
+impl From<ReserveError> for Refused {
+    fn from(error: ReserveError) -> Self {
         match error {
-            AskError::Commit(error) => error.into(),
-            AskError::Store(error) => error.into(),
+            ReserveError::Commit(error) => error.into(),
+            ReserveError::Store(error) => error.into(),
         }
     }
 }

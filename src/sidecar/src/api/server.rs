@@ -1,6 +1,6 @@
 //! The API's connections: accepted, served, and closed gracefully.
 //!
-//! Promises: an unauthenticated peer has seconds for a request, and takes no admitted peer's slot ([`super::places`]).
+//! Promises: an unauthenticated peer has seconds for a request, and takes no admitted peer's slot ([`super::connection_limit`]).
 //! Refuses: processes of users that are not on the allow-list of a unix socket, before they take a slot.
 
 use std::io;
@@ -24,7 +24,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt;
 
 use super::admission::Peer;
-use super::places::{ADMITTED_WAIT, Places, Seat};
+use super::connection_limit::{ADMITTED_WAIT, ConnectionLimit, Slot};
 use crate::peers::Peers;
 
 /// The largest head of a request, in bytes.
@@ -76,7 +76,7 @@ impl Listener for TcpListener {
 /// Serves until `stopping` turns true; then accepts no more connections, and returns when every request under way is
 /// answered.
 pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch::Receiver<bool>) {
-    let places = Places::new();
+    let limit = ConnectionLimit::new();
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -85,18 +85,18 @@ pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch:
         };
         match accepted {
             Ok((stream, peer, from)) => {
-                if let Some(seat) = places.take(from) {
-                    connections.spawn(connection(stream, peer, seat, router.clone(), stopping.clone()));
+                if let Some(slot) = limit.acquire(from) {
+                    connections.spawn(connection(stream, peer, slot, router.clone(), stopping.clone()));
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
+                tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_RETRY).await;
             }
         }
         while connections.try_join_next().is_some() {}
         // Closed connections end before the next one is accepted.
-        while connections.len() > Places::MOST && connections.join_next().await.is_some() {}
+        while connections.len() > ConnectionLimit::MOST && connections.join_next().await.is_some() {}
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
@@ -105,33 +105,33 @@ pub async fn serve(listener: impl Listener, router: Router, mut stopping: watch:
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     peer: Peer,
-    seat: Seat,
+    slot: Slot,
     router: Router,
     mut stopping: watch::Receiver<bool>,
 ) {
-    let seat = Arc::new(seat);
-    let of_requests = seat.clone();
+    let slot = Arc::new(slot);
+    let of_requests = slot.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(of_requests.clone());
-        let (router, seat) = (router.clone(), of_requests.clone());
+        let (router, slot) = (router.clone(), of_requests.clone());
         async move {
-            seat.begin();
+            slot.begin();
             let answer = router.oneshot(request).await;
-            seat.end();
+            slot.end();
             answer
         }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(ADMITTED_WAIT).max_buf_size(MAX_HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let mut overstayed = pin!(seat.overstayed());
+    let mut expired = pin!(slot.expired());
     let mut is_stopping = false;
     let ended = loop {
         tokio::select! {
             ended = connection.as_mut() => break ended,
-            () = overstayed.as_mut() => return,
+            () = expired.as_mut() => return,
             () = stopped(&mut stopping), if !is_stopping => {
                 is_stopping = true;
                 connection.as_mut().graceful_shutdown();
@@ -144,9 +144,9 @@ async fn connection(
 }
 
 /// Moves an admitted request's connection to an admitted slot. This layer is behind the admission.
-pub(super) async fn seat_admitted(request: Request, next: Next) -> Response {
-    if let Some(seat) = request.extensions().get::<Arc<Seat>>() {
-        seat.admit();
+pub(super) async fn admit_connection(request: Request, next: Next) -> Response {
+    if let Some(slot) = request.extensions().get::<Arc<Slot>>() {
+        slot.admit();
     }
     next.run(request).await
 }

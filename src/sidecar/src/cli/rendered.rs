@@ -19,7 +19,7 @@ use setup::model::{EntryPoint, RouterTls, Setup, TcpTls};
 use super::dns::{known_providers, lacking_credentials};
 use super::inputs::InputArgs;
 use super::render::pem_files;
-use crate::run::{Ca, Places, Rendered, Source};
+use crate::run::{Ca, RenderTarget, Rendered, Source};
 
 /// The entry point of --https-port.
 const HTTPS_POINT: &str = "websecure";
@@ -62,7 +62,7 @@ impl TraefiksWords {
 }
 
 impl Source for TraefiksWords {
-    fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>> {
+    fn read(&mut self, target: &RenderTarget) -> Result<Rendered, Vec<String>> {
         let (Reading { mut setup, mut warnings, closed, flags }, _) = read(&self.inputs)?;
         if setup.resolver_options != self.first.resolver_options || setup.mac_keys != self.first.mac_keys {
             warnings.push("certificatesResolvers has changed: restart envoy-autocert to use it".to_owned());
@@ -76,18 +76,18 @@ impl Source for TraefiksWords {
         let told = |mistakes| lines(mistakes, &flags);
         let text = |path: &Path| path.display().to_string();
         let options = Options {
-            plugin: text(&places.plugin),
-            api_socket: text(&places.files.api_socket()),
-            sds_socket: text(&places.files.sds_socket()),
-            admin: text(&places.files.admin_socket()),
+            plugin: text(&target.plugin),
+            api_socket: text(&target.files.api_socket()),
+            sds_socket: text(&target.files.sds_socket()),
+            admin: text(&target.files.admin_socket()),
             connections: self.connections,
             ca_bundle: self.ca_bundle.clone(),
             pem_files: pem_files(&setup, &self.ca_bundle).map_err(|why| vec![why])?,
-            tokens: places.tokens.clone(),
-            version: places.version,
+            tokens: target.tokens.clone(),
+            version: target.version,
             wants: Wants::OfSidecar,
         };
-        let routes = |name: &str| text(&places.files.routes(name));
+        let routes = |name: &str| text(&target.files.routes(name));
         let of = |layout| bootstrap::of(&setup, &options, layout).map_err(told);
         let mut bootstrap = of(Layout::Dynamic { routes: &routes })?.plain();
         warnings.append(&mut bootstrap.resources.warnings);

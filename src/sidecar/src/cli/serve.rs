@@ -37,7 +37,7 @@ async fn serve_until_told(args: &SidecarArgs) -> Result<(), String> {
     tell_systemd(NotifyState::Ready);
     ending.told().await;
     tell_systemd(NotifyState::Stopping);
-    tracing::info!("told to end");
+    tracing::info!("shutdown requested");
     sidecar.stop().await?;
     tracing::info!("ended; everything is saved");
     Ok(())

@@ -59,13 +59,13 @@ struct Pem {
 }
 
 /// Reads and writes the file.
-pub(super) struct Keeper {
+pub(super) struct LastGoodFile {
     path: PathBuf,
     /// Held while the file is written; true if there is a file.
     writing: Arc<Mutex<bool>>,
 }
 
-impl Keeper {
+impl LastGoodFile {
     /// Reads the file beside this storage.
     pub(super) async fn open(storage: &Path, now: i64) -> (Self, Vec<Kept>) {
         let path = state_file::path(storage, SUFFIX);

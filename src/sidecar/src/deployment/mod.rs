@@ -21,29 +21,29 @@
 //! | `verify.rs`, `handshake.rs` | verifies what is served |
 //! | `runner.rs` | carries out the decisions |
 
+mod counts;
 mod entry;
 mod handshake;
 mod kept;
 mod rolled_back;
 mod runner;
 mod table;
-mod tally;
 mod verify;
 
+pub use counts::DeploymentCounts;
 pub use rolled_back::RolledBack;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-pub use tally::Tally;
 
 use tokio::sync::Notify;
 
 pub use runner::Surroundings;
-use table::{Sight, Table};
+use table::{Observation, Table};
 
 use base::clock::Clock;
-use kept::Keeper;
+use kept::LastGoodFile;
 use pki::Pair;
 use sds::Judge;
 use storage::Certificate;
@@ -54,7 +54,7 @@ const MAX_SERVED: usize = 20_000;
 /// The deployment of new certificates.
 pub struct Deployment {
     table: Mutex<Table>,
-    keeper: Keeper,
+    last_good_file: LastGoodFile,
     clock: Clock,
     /// The addresses where visitors are served; if empty, only Envoys' acknowledgements count.
     addresses: Mutex<Vec<SocketAddr>>,
@@ -67,10 +67,10 @@ pub struct Deployment {
 impl Deployment {
     /// Reads the file beside this storage. If there are addresses, handshakes there verify new certificates.
     pub async fn open(storage: &Path, addresses: Vec<SocketAddr>, clock: Clock) -> Self {
-        let (keeper, kept) = Keeper::open(storage, clock.now_seconds()).await;
+        let (last_good_file, kept) = LastGoodFile::open(storage, clock.now_seconds()).await;
         Self {
             table: Mutex::new(Table::new(kept)),
-            keeper,
+            last_good_file,
             clock,
             addresses: Mutex::new(addresses),
             served: Mutex::default(),
@@ -106,7 +106,7 @@ impl Deployment {
     /// Chooses the pair to serve for a stored certificate: itself, or the last good one. `served` is the pair served
     /// now; `is_news` is true if the certificate was stored just now, not read at the start.
     pub fn choose(&self, certificate: &Certificate, served: Option<&Arc<Pair>>, is_news: bool) -> Arc<Pair> {
-        let chosen = self.table().choose(certificate, Sight { served, is_news }, self.clock.now_seconds());
+        let chosen = self.table().choose(certificate, Observation { served, is_news }, self.clock.now_seconds());
         self.work.notify_one();
         chosen
     }
@@ -114,7 +114,7 @@ impl Deployment {
     /// Saves the records that a restart needs, at once. They are saved now and then in any case.
     pub async fn save(&self) {
         let kept = self.table().kept();
-        self.keeper.write(kept).await;
+        self.last_good_file.write(kept).await;
     }
 
     /// The certificates rolled back, or that would be if there were a last good one.
@@ -123,8 +123,8 @@ impl Deployment {
     }
 
     /// The outcomes so far.
-    pub fn tally(&self) -> Tally {
-        self.table().tally
+    pub fn counts(&self) -> DeploymentCounts {
+        self.table().counts
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

@@ -9,7 +9,7 @@ use futures::stream::FuturesUnordered;
 use super::Deployment;
 use super::table::Orders;
 use super::verify::{Outcome, name_of, verify};
-use crate::shelf::Shelf;
+use crate::publisher::Publisher;
 use crate::wants::WantsBoard;
 use protocol::CertificateId;
 use sds;
@@ -25,7 +25,7 @@ const SOURCE: &str = "deployment";
 /// The parts that decisions act upon.
 pub struct Surroundings {
     /// The publisher of another certificate.
-    pub shelf: Arc<Shelf>,
+    pub publisher: Arc<Publisher>,
     /// The certificates served.
     pub catalog: Arc<Catalog>,
     /// The SDS server, which sends rejected secrets again.
@@ -68,8 +68,8 @@ impl Deployment {
 
     async fn carry_out(&self, orders: &Orders, around: &Surroundings) {
         for key in &orders.refresh {
-            if let Err(error) = around.shelf.refresh(key).await {
-                tracing::warn!(%error, "a certificate is not rolled back yet");
+            if let Err(error) = around.publisher.publish(key).await {
+                tracing::warn!(%error, "rollback failed; the rejected certificate is still served");
             }
         }
         if !orders.appeal.is_empty() {
@@ -99,7 +99,7 @@ impl Deployment {
         match outcome {
             Outcome::Served => {
                 tracing::info!(resolver = key.resolver, main, name, "the new certificate is served");
-                table.tally.served += 1;
+                table.counts.served += 1;
                 table.proven(&key, &version, self.clock.now_seconds());
                 name.into_iter().for_each(|name| self.is_served(name));
             }
@@ -108,9 +108,9 @@ impl Deployment {
                     resolver = key.resolver,
                     main,
                     why,
-                    "it can't be seen whether the new certificate is served"
+                    "the new certificate can't be verified by a handshake"
                 );
-                table.tally.unverifiable += 1;
+                table.counts.unverifiable += 1;
                 table.proven(&key, &version, self.clock.now_seconds());
             }
             Outcome::Unserved { reason, mendable } => {

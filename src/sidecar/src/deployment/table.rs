@@ -4,10 +4,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::counts::DeploymentCounts;
 use super::entry::{Entry, Rejection, State, is_usable};
 use super::kept::Kept;
 use super::rolled_back::RolledBack;
-use super::tally::Tally;
 use pki::Pair;
 use protocol::CertificateId;
 use storage::Certificate;
@@ -29,7 +29,7 @@ pub(super) struct Table {
     blames: HashMap<String, Blame>,
     /// Records from before the start whose certificate has not been chosen since.
     restored: HashMap<CertificateId, Kept>,
-    pub(super) tally: Tally,
+    pub(super) counts: DeploymentCounts,
     orders: Orders,
 }
 
@@ -55,7 +55,7 @@ pub(super) struct Orders {
 
 /// The circumstances of a choice.
 #[derive(Clone, Copy)]
-pub(super) struct Sight<'a> {
+pub(super) struct Observation<'a> {
     /// The pair served now.
     pub(super) served: Option<&'a Arc<Pair>>,
     /// True if the certificate was stored just now; false if it was read at the start.
@@ -76,7 +76,7 @@ impl Table {
             by_version: HashMap::new(),
             blames: HashMap::new(),
             restored: kept.into_iter().map(|kept| (kept.id.clone(), kept)).collect(),
-            tally: Tally::default(),
+            counts: DeploymentCounts::default(),
             orders: Orders::default(),
         }
     }
@@ -87,7 +87,7 @@ impl Table {
     }
 
     /// See [`super::Deployment::choose`].
-    pub(super) fn choose(&mut self, certificate: &Certificate, sight: Sight<'_>, now: i64) -> Arc<Pair> {
+    pub(super) fn choose(&mut self, certificate: &Certificate, observation: Observation<'_>, now: i64) -> Arc<Pair> {
         let key = certificate.facts.id();
         let version = certificate.pair.version.as_str();
         if let Some(entry) = self.entries.get(&key).filter(|entry| entry.newest.version == version) {
@@ -96,7 +96,7 @@ impl Table {
         let before = self.entries.remove(&key);
         before.iter().for_each(|entry| self.forget(entry));
         let kept = self.restored.remove(&key);
-        if before.is_none() && sight.served.is_some_and(|served| served.version == version) {
+        if before.is_none() && observation.served.is_some_and(|served| served.version == version) {
             // The deployment of this certificate is over.
             return certificate.pair.clone();
         }
@@ -110,7 +110,7 @@ impl Table {
                 let rejection = kept.rejection.filter(|_| kept.version == version);
                 (kept.last_good, rejection.map_or(State::Pushed, State::Rejected), kept.rejections)
             }
-            (None, None) => (sight.served.cloned(), State::Pushed, 0),
+            (None, None) => (observation.served.cloned(), State::Pushed, 0),
         };
         let entry = Entry {
             id: certificate.facts.id(),
@@ -121,7 +121,8 @@ impl Table {
             rejections,
         };
         let serving = entry.serving(now);
-        if self.entries.len() < MAX_ENTRIES && (sight.is_news || entry.last_good.is_some() || entry.is_rejected()) {
+        if self.entries.len() < MAX_ENTRIES && (observation.is_news || entry.last_good.is_some() || entry.is_rejected())
+        {
             self.follow(key, entry);
         }
         serving
@@ -161,7 +162,7 @@ impl Table {
             return is_mended;
         }
         entry.state = State::Accepted;
-        self.tally.accepted += 1;
+        self.counts.accepted += 1;
         self.orders.verify.push((key, version.into()));
         true
     }
@@ -196,14 +197,14 @@ impl Table {
         }
         let reason = format!("Envoy {node} rejected it: {error}");
         let rejection = Rejection { node: Some(node.to_owned()), reason, at: now, mendable: true };
-        self.tally.rejected += 1;
+        self.counts.rejected += 1;
         self.roll_back(&key, rejection)
     }
 
     /// Notes that handshakes did not find this version.
     pub(super) fn unserved(&mut self, key: &CertificateId, version: &str, reason: &str, mendable: bool, now: i64) {
         if self.entries.get(key).is_some_and(|entry| entry.newest.version == version) {
-            self.tally.unserved += 1;
+            self.counts.unserved += 1;
             self.roll_back(key, Rejection { node: None, reason: reason.to_owned(), at: now, mendable });
         }
     }
@@ -307,7 +308,7 @@ impl Table {
                 main,
                 serial,
                 reason,
-                "a certificate is no good, and there is no good one before"
+                "certificate rejected; no last good certificate to roll back to"
             );
         }
         entry.reject(rejection);

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::table::{Sight, Table};
+use super::table::{Observation, Table};
 use pki::Pair;
 use protocol::CertificateId;
 use storage::Certificate;
@@ -66,8 +66,8 @@ impl Desk {
     /// Stores a certificate, or looks at it again; returns the version served then.
     fn store_until(&mut self, name: &str, version: &str, not_after: i64, now: i64) -> String {
         let served = self.served.get(name).cloned();
-        let sight = Sight { served: served.as_ref(), is_news: true };
-        let chosen = self.table.choose(&certificate(name, version, not_after), sight, now);
+        let observation = Observation { served: served.as_ref(), is_news: true };
+        let chosen = self.table.choose(&certificate(name, version, not_after), observation, now);
         self.served.insert(name.to_owned(), chosen.clone());
         chosen.version.clone()
     }
@@ -254,7 +254,7 @@ fn what_is_proven_for_long_is_forgotten_and_what_is_read_at_the_start_is_not_fol
     assert!(desk.table.kept().is_empty());
     desk.reject("envoy", "1");
     assert_eq!(desk.table.rolled_back(NOW), []);
-    let read = Sight { served: None, is_news: false };
+    let read = Observation { served: None, is_news: false };
     desk.table.choose(&certificate("b.test", "1", NOW + DAY), read, NOW);
     assert!(!desk.table.accepted("envoy", "1"));
     assert!(desk.table.expected(&key("b.test"), "1").is_none());

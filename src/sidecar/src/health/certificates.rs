@@ -167,7 +167,7 @@ impl Certificates {
         let first = self.unsaved.first()?;
         let (count, main) = (self.counts.unsaved, first.names.first().map_or("", String::as_str));
         Some(format!(
-            "{count} certificates near their end ({main} …) are renewed in memory alone: what is got is lost if the sidecar \
+            "{count} certificates near their end ({main} …) are renewed in memory alone: a new certificate is lost if the sidecar \
              ends before there is room on the disk"
         ))
     }

@@ -19,8 +19,8 @@ use serde::Serialize;
 use crate::ca_reach::{CaReach, Unreachable};
 use crate::closed::{Closed, ClosedRouters};
 use crate::configuration::{Configuration, Reload};
-use crate::deployment::{Deployment, Tally};
-use crate::engine::{Engine, Presence};
+use crate::deployment::{Deployment, DeploymentCounts};
+use crate::engine_presence::{EnginePresence, Presence};
 use crate::from_memory::FromMemory;
 use crate::revocation::{Lists, Revocation};
 use crate::watchdog::Watchdog;
@@ -40,7 +40,7 @@ pub struct Health {
     /// The store.
     pub store: Arc<dyn Store>,
     /// The presence of the engine.
-    pub engine: Arc<Engine>,
+    pub engine: Arc<EnginePresence>,
     /// The SDS server's clients.
     pub sds: Arc<sds::Status>,
     /// The watchdog.
@@ -78,7 +78,7 @@ pub struct Report {
     /// The storages.
     pub storages: Vec<Storage>,
     /// The outcomes of deployments of new certificates since the start.
-    pub deployments: Tally,
+    pub deployments: DeploymentCounts,
     /// The revocation lists.
     pub revocation_lists: Lists,
     /// The routers closed because middlewares guarding them are not supported.
@@ -157,7 +157,7 @@ impl Health {
         let ledgers = ledgers.iter().map(|(resolver, ca, ledger)| (resolver.as_str(), ca, ledger.as_ref()));
         let pauses = Paused::all(ledgers, now);
         let storages: Vec<Storage> = self.store.storages().into_iter().map(Storage::from).collect();
-        let sight = self.engine.look();
+        let sight = self.engine.heartbeat();
         let mut problems = Vec::new();
         if stopping {
             problems.push("the sidecar is shutting down".to_owned());
@@ -182,7 +182,7 @@ impl Health {
             wakes: self.watchdog.wakes(),
         };
         let envoys = envoys::of(&self.sds.snapshot());
-        let (ready, deployments) = (problems.is_empty(), self.deployment.tally());
+        let (ready, deployments) = (problems.is_empty(), self.deployment.counts());
         let revocation_lists = self.revocation.lists();
         Ok(Report {
             ready,
@@ -268,7 +268,7 @@ mod tests {
         let storages = Storages::from(storage.as_path());
         let store: Arc<dyn Store> =
             Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
-        let engine = Arc::new(Engine::new(store.clone()));
+        let engine = Arc::new(EnginePresence::new(store.clone()));
         let health = Health {
             store: store.clone(),
             engine: engine.clone(),

@@ -47,7 +47,7 @@ pub struct Permits {
 
 /// Reasons why a permit can be neither granted nor refused.
 #[derive(Debug)]
-pub(crate) enum AskError {
+pub(crate) enum ReserveError {
     Commit(CommitError),
     Store(StoreError),
 }
@@ -59,14 +59,14 @@ impl Permits {
     }
 
     /// Answers whether the CA may be asked for a certificate now. `now` is in milliseconds since 1970.
-    pub(crate) async fn ask(
+    pub(crate) async fn reserve(
         &self,
         store: &dyn Store,
         fence: Fence,
         request: &protocol::PermitRequest,
         ca: &CaOrigin,
         now: i64,
-    ) -> Result<protocol::Permit, AskError> {
+    ) -> Result<protocol::Permit, ReserveError> {
         let key = request.certificate.clone();
         let (domains, seconds) = (domains::registered(&key.names), now.div_euclid(1000));
         loop {
@@ -143,7 +143,7 @@ pub(crate) async fn pause(
     pause: &protocol::Pause,
     ca: &CaOrigin,
     now: i64,
-) -> Result<(), AskError> {
+) -> Result<(), ReserveError> {
     loop {
         let found = store.ledgers(ca).await?.into_iter().find(|(resolver, _)| *resolver == pause.issuer);
         let found = found.map(|(_, ledger)| ledger);
@@ -163,13 +163,13 @@ pub(crate) async fn pause(
     }
 }
 
-impl From<CommitError> for AskError {
+impl From<CommitError> for ReserveError {
     fn from(error: CommitError) -> Self {
         Self::Commit(error)
     }
 }
 
-impl From<StoreError> for AskError {
+impl From<StoreError> for ReserveError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }

@@ -16,7 +16,7 @@ const OTHER: &str = "https://other.example.com/directory";
 const HOUR: i64 = 3600;
 
 /// A storage, an engine that asks, and a clock.
-struct World {
+struct Fixture {
     directory: TempDir,
     store: FileStore,
     permits: Permits,
@@ -25,7 +25,7 @@ struct World {
     now: i64,
 }
 
-impl World {
+impl Fixture {
     async fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = open(&directory);
@@ -43,7 +43,7 @@ impl World {
 
     async fn ask(&self, request: &PermitRequest) -> Permit {
         let ca = CaOrigin::of(&request.ca_server).unwrap();
-        self.permits.ask(&self.store, self.fence, request, &ca, self.now * 1000).await.unwrap()
+        self.permits.reserve(&self.store, self.fence, request, &ca, self.now * 1000).await.unwrap()
     }
 
     async fn is_granted(&self, request: &PermitRequest) -> bool {
@@ -125,210 +125,212 @@ fn request(name: &str) -> PermitRequest {
 
 #[tokio::test]
 async fn what_is_granted_is_counted_over_a_restart_and_a_refusal_is_remembered() {
-    let mut world = World::new().await;
-    assert!(world.is_granted(&request("a.example.com")).await && world.is_granted(&request("b.example.com")).await);
-    world.restart().await;
-    let refused = world.ask(&request("c.example.com")).await;
-    assert!(!refused.granted && refused.until == world.now + 12 * HOUR);
+    let mut fixture = Fixture::new().await;
+    assert!(fixture.is_granted(&request("a.example.com")).await && fixture.is_granted(&request("b.example.com")).await);
+    fixture.restart().await;
+    let refused = fixture.ask(&request("c.example.com")).await;
+    assert!(!refused.granted && refused.until == fixture.now + 12 * HOUR);
     assert!(
         refused
             .why
             .starts_with("ca.example.com allows 2 new certificates of a registered domain in 1d, and example.com")
     );
-    assert!(world.is_granted(&request("www.example.org")).await);
+    assert!(fixture.is_granted(&request("www.example.org")).await);
 
-    let [waiting] = &world.permits.waiting(world.now)[..] else { panic!() };
+    let [waiting] = &fixture.permits.waiting(fixture.now)[..] else { panic!() };
     assert_eq!((waiting.certificate.names[0].as_str(), &waiting.why), ("c.example.com", &refused.why));
-    assert!(world.permits.waiting(refused.until + HOUR).is_empty(), "it is not wanted any more");
-    assert!(!world.is_granted(&request("c.example.com")).await);
-    world.now = refused.until;
-    assert!(world.is_granted(&request("c.example.com")).await && world.permits.waiting(world.now).is_empty());
+    assert!(fixture.permits.waiting(refused.until + HOUR).is_empty(), "it is not wanted any more");
+    assert!(!fixture.is_granted(&request("c.example.com")).await);
+    fixture.now = refused.until;
+    assert!(fixture.is_granted(&request("c.example.com")).await && fixture.permits.waiting(fixture.now).is_empty());
 }
 
 #[tokio::test]
 async fn a_lost_answer_is_given_again_and_counted_once() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     for _ in 0..5 {
-        assert!(world.is_granted(&request("a.example.com")).await);
+        assert!(fixture.is_granted(&request("a.example.com")).await);
     }
-    assert!(world.is_granted(&request("b.example.com")).await && !world.is_granted(&request("c.example.com")).await);
-    let replaced = PermitRequest { replaces: true, ..request("a.example.com") };
-    assert!(world.is_granted(&replaced).await, "another question under the same fence");
     assert!(
-        world.is_granted(&request("c.example.com")).await,
+        fixture.is_granted(&request("b.example.com")).await && !fixture.is_granted(&request("c.example.com")).await
+    );
+    let replaced = PermitRequest { replaces: true, ..request("a.example.com") };
+    assert!(fixture.is_granted(&replaced).await, "another question under the same fence");
+    assert!(
+        fixture.is_granted(&request("c.example.com")).await,
         "it takes the place of the one before, and counts nothing"
     );
 }
 
 #[tokio::test]
 async fn an_order_in_the_place_of_a_lost_one_is_counted_too() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let limits = Limits { orders: limit(2, HOUR), certificates: limit(2, HOUR), ..Limits::default() };
     let of = |name: &str| PermitRequest { limits: limits.clone(), ..request(name) };
-    assert!(world.is_granted(&of("a.example.com")).await);
-    world.order(&of("a.example.com")).await;
+    assert!(fixture.is_granted(&of("a.example.com")).await);
+    fixture.order(&of("a.example.com")).await;
     for _ in 0..3 {
-        assert!(world.is_granted(&of("a.example.com")).await, "it is asked again, for its answer was lost");
+        assert!(fixture.is_granted(&of("a.example.com")).await, "it is asked again, for its answer was lost");
     }
-    let refused = world.ask(&of("a.example.org")).await;
+    let refused = fixture.ask(&of("a.example.org")).await;
     assert!(!refused.granted && refused.why.contains("2 orders"), "{refused:?}");
     let unlimited = PermitRequest { limits: Limits { orders: None, ..limits.clone() }, ..request("b.example.com") };
-    assert!(world.is_granted(&unlimited).await, "there is but one certificate so far");
+    assert!(fixture.is_granted(&unlimited).await, "there is but one certificate so far");
 }
 
 #[tokio::test]
 async fn all_accounts_of_a_ca_share_its_limits_also_at_once() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let requests: Vec<PermitRequest> = (0..6)
         .map(|i| PermitRequest { issuer: ["le", "own"][i % 2].into(), ..request(&format!("a{i}.example.com")) })
         .collect();
-    let asked = futures::future::join_all(requests.iter().map(|request| world.ask(request))).await;
+    let asked = futures::future::join_all(requests.iter().map(|request| fixture.ask(request))).await;
     assert_eq!(asked.iter().filter(|permit| permit.granted).count(), 2);
     let elsewhere = PermitRequest { ca_server: OTHER.into(), ..request("a.example.com") };
-    assert!(world.is_granted(&elsewhere).await);
+    assert!(fixture.is_granted(&elsewhere).await);
 }
 
 #[tokio::test]
 async fn what_no_certificate_comes_of_is_given_back_once_its_order_is_dead() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let (one, two) = (request("a.example.com"), request("b.example.com"));
     for _ in 0..10 {
-        assert!(world.is_granted(&one).await);
-        world.fail(&one, &[]).await;
-        world.now += 1;
+        assert!(fixture.is_granted(&one).await);
+        fixture.fail(&one, &[]).await;
+        fixture.now += 1;
     }
-    assert!(world.is_granted(&one).await && world.is_granted(&two).await);
-    world.order(&one).await;
-    world.fail(&one, &[]).await;
-    assert!(!world.is_granted(&request("c.example.com")).await, "its order is gone on with");
-    world.publish(&one.certificate, None).await;
-    assert!(!world.is_granted(&request("c.example.com")).await, "it became a certificate");
-    world.fail(&two, &[]).await;
-    assert!(world.is_granted(&request("c.example.com")).await);
+    assert!(fixture.is_granted(&one).await && fixture.is_granted(&two).await);
+    fixture.order(&one).await;
+    fixture.fail(&one, &[]).await;
+    assert!(!fixture.is_granted(&request("c.example.com")).await, "its order is gone on with");
+    fixture.publish(&one.certificate, None).await;
+    assert!(!fixture.is_granted(&request("c.example.com")).await, "it became a certificate");
+    fixture.fail(&two, &[]).await;
+    assert!(fixture.is_granted(&request("c.example.com")).await);
 }
 
 #[tokio::test]
 async fn tries_that_were_cut_off_before_there_was_an_order_use_up_no_certificates() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let (cut_off, other) = (request("a.example.com"), request("b.example.com"));
     for _ in 0..6 {
-        assert!(world.is_granted(&cut_off).await);
-        world.restart().await;
-        world.now += 20 * 60;
+        assert!(fixture.is_granted(&cut_off).await);
+        fixture.restart().await;
+        fixture.now += 20 * 60;
     }
-    assert!(world.is_granted(&other).await && world.is_granted(&cut_off).await);
-    assert!(!world.is_granted(&request("c.example.com")).await);
+    assert!(fixture.is_granted(&other).await && fixture.is_granted(&cut_off).await);
+    assert!(!fixture.is_granted(&request("c.example.com")).await);
 }
 
 #[tokio::test]
 async fn of_several_cas_the_one_that_issued_counts_the_certificate() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let first = request("a.example.com");
     let second = PermitRequest { issuer: "own".into(), ca_server: OTHER.into(), ..first.clone() };
     for request in [&first, &second] {
-        assert!(world.is_granted(request).await);
+        assert!(fixture.is_granted(request).await);
     }
-    world.order(&second).await;
-    world.publish(&first.certificate, Some("own")).await;
+    fixture.order(&second).await;
+    fixture.publish(&first.certificate, Some("own")).await;
     let granted = async |ca_server: &str| {
         let mut granted = 0;
         for name in ["b.example.com", "c.example.com", "d.example.com"] {
             let request = PermitRequest { ca_server: ca_server.into(), ..request(name) };
-            granted += u32::from(world.is_granted(&request).await);
+            granted += u32::from(fixture.is_granted(&request).await);
         }
         granted
     };
     assert_eq!((granted(CA).await, granted(OTHER).await), (2, 1));
-    assert!(world.progress(&first.certificate).await.1.is_empty());
+    assert!(fixture.progress(&first.certificate).await.1.is_empty());
 }
 
 #[tokio::test]
 async fn names_that_a_ca_refused_are_counted_once_for_each_try() {
-    let world = World::new().await;
+    let fixture = Fixture::new().await;
     let request =
         PermitRequest { limits: Limits { certificates: None, ..request("").limits }, ..request("a.example.com") };
     for _ in 0..3 {
-        assert!(world.is_granted(&request).await);
-        world.fail(&request, &["a.example.com"]).await;
-        world.fail(&request, &["a.example.com"]).await;
+        assert!(fixture.is_granted(&request).await);
+        fixture.fail(&request, &["a.example.com"]).await;
+        fixture.fail(&request, &["a.example.com"]).await;
     }
-    let refused = world.ask(&request).await;
+    let refused = fixture.ask(&request).await;
     assert!(
         refused.why.contains("3 failed authorizations of a name and an account in 1h, and a.example.com"),
         "{refused:?}"
     );
     let other = PermitRequest { issuer: "own".into(), ..request.clone() };
-    assert!(world.is_granted(&other).await, "another account");
+    assert!(fixture.is_granted(&other).await, "another account");
 }
 
 #[tokio::test]
 async fn a_pause_stops_even_what_no_limit_stops() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let replacement = PermitRequest { replaces: true, ..request("www.example.com") };
     let resumed = PermitRequest { places_order: false, ..request("a.example.com") };
-    assert!(world.is_granted(&resumed).await);
+    assert!(fixture.is_granted(&resumed).await);
     let ca = CaOrigin::of(CA).unwrap();
     for (names, until) in [(vec!["example.com".to_owned()], HOUR), (Vec::new(), 1_000_000 * HOUR)] {
-        let until = world.now + until;
+        let until = fixture.now + until;
         let pause =
             protocol::Pause { issuer: "le".into(), ca_server: CA.into(), names, until, why: "slow down".into() };
-        super::pause(&world.store, world.fence, &pause, &ca, world.now * 1000).await.unwrap();
-        world.restart().await;
+        super::pause(&fixture.store, fixture.fence, &pause, &ca, fixture.now * 1000).await.unwrap();
+        fixture.restart().await;
         for request in [&replacement, &resumed] {
-            let refused = world.ask(request).await;
+            let refused = fixture.ask(request).await;
             assert!(!refused.granted && refused.why.ends_with("slow down"), "{refused:?}");
-            assert_eq!(refused.until, until.min(world.now + 24 * HOUR));
+            assert_eq!(refused.until, until.min(fixture.now + 24 * HOUR));
         }
-        world.now = until.min(world.now + 24 * HOUR);
-        assert!(world.is_granted(&replacement).await);
-        world.fail(&replacement, &[]).await;
+        fixture.now = until.min(fixture.now + 24 * HOUR);
+        assert!(fixture.is_granted(&replacement).await);
+        fixture.fail(&replacement, &[]).await;
     }
 }
 
 #[tokio::test]
 async fn a_loop_of_restarts_makes_few_tries_and_one_that_ends_begins_anew() {
-    let mut world = World::new().await;
+    let mut fixture = Fixture::new().await;
     let request = PermitRequest { limits: Limits::default(), ..request("a.example.com") };
-    let (start, mut tries) = (world.now, Vec::new());
-    while world.now < start + 600 {
-        world.restart().await;
-        let permit = world.ask(&request).await;
+    let (start, mut tries) = (fixture.now, Vec::new());
+    while fixture.now < start + 600 {
+        fixture.restart().await;
+        let permit = fixture.ask(&request).await;
         if permit.granted {
-            tries.push(world.now - start);
+            tries.push(fixture.now - start);
         } else {
             assert!(permit.why.contains("began and never ended"), "{permit:?}");
         }
-        world.now += 10;
+        fixture.now += 10;
     }
     assert_eq!(tries, [0, 10, 70, 190, 430]);
-    world.now = start + 430 + 480;
-    assert!(world.is_granted(&request).await);
-    world.fail(&request, &[]).await;
+    fixture.now = start + 430 + 480;
+    assert!(fixture.is_granted(&request).await);
+    fixture.fail(&request, &[]).await;
     for _ in 0..2 {
-        world.restart().await;
-        assert!(world.is_granted(&request).await);
+        fixture.restart().await;
+        assert!(fixture.is_granted(&request).await);
     }
-    world.restart().await;
-    assert!(!world.is_granted(&request).await);
-    world.publish(&request.certificate, None).await;
-    assert!(world.is_granted(&request).await);
+    fixture.restart().await;
+    assert!(!fixture.is_granted(&request).await);
+    fixture.publish(&request.certificate, None).await;
+    assert!(fixture.is_granted(&request).await);
 }
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_costs_one_wait_and_no_more() {
-    let mut world = World::new().await;
-    let start = world.now;
-    world.now += 3653 * 24 * HOUR;
-    assert!(world.is_granted(&request("a.example.com")).await);
-    world.now = start;
+    let mut fixture = Fixture::new().await;
+    let start = fixture.now;
+    fixture.now += 3653 * 24 * HOUR;
+    assert!(fixture.is_granted(&request("a.example.com")).await);
+    fixture.now = start;
     for issuer in ["le", "own"] {
-        world.now = start;
+        fixture.now = start;
         let other = PermitRequest { issuer: issuer.into(), ..request("b.example.com") };
-        let refused = world.ask(&other).await;
+        let refused = fixture.ask(&other).await;
         assert_eq!((refused.granted, refused.until), (false, start + 12 * HOUR), "{issuer}");
-        assert!(!world.is_granted(&other).await);
-        world.now = refused.until;
-        assert!(world.is_granted(&other).await, "{issuer}: the wait does not begin anew");
-        world.fail(&other, &[]).await;
+        assert!(!fixture.is_granted(&other).await);
+        fixture.now = refused.until;
+        assert!(fixture.is_granted(&other).await, "{issuer}: the wait does not begin anew");
+        fixture.fail(&other, &[]).await;
     }
 }

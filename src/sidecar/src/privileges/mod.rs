@@ -9,8 +9,7 @@
 
 mod user;
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid, setuid};
 use rustix::io::Errno;
@@ -66,7 +65,7 @@ pub fn become_user(user: &User, keeps: Keeps) -> Result<(), PrivilegeError> {
     if can_return || geteuid().as_raw() != user.uid {
         return Err(PrivilegeError::StillRoot);
     }
-    tracing::info!(uid = user.uid, gid = user.gid, groups = ?user.groups, "root is given up");
+    tracing::info!(uid = user.uid, gid = user.gid, groups = ?user.groups, "root privileges dropped");
     Ok(())
 }
 
@@ -96,7 +95,7 @@ pub fn on_thread_start() {
     if !is_root()
         && let Err(error) = give_up(Keeps::Nothing)
     {
-        tracing::warn!(%error, "a thread keeps a right of Envoy's");
+        tracing::warn!(%error, "a thread could not drop the capability kept for Envoy");
     }
 }
 

@@ -93,7 +93,7 @@ impl Provided {
     }
 
     fn explain(&self, files: &Files, error: &FileError) -> String {
-        let before = if self.held.contains_key(files) { "; the certificate read before stays in use" } else { "" };
+        let before = if self.held.contains_key(files) { "; the previous certificate stays in use" } else { "" };
         format!("{error}{before}")
     }
 
@@ -130,7 +130,7 @@ impl Provided {
             }
         }
         for path in self.problems.keys().filter(|path| !problems.contains_key(*path)) {
-            tracing::info!(file = %path.display(), "nothing is wrong with this any more");
+            tracing::info!(file = %path.display(), "the certificate file's fault is mended");
         }
         self.problems = problems;
     }

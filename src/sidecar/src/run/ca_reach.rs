@@ -63,9 +63,9 @@ pub(super) async fn watch(cas: Vec<Ca>, admin: Admin, reach: Arc<CaReach>, store
         for (ca, before, is_known) in &mut watched {
             // There are no counters while Envoy is down.
             let Some(now) = counters(&ca.cluster, &admin).await else { continue };
-            if let Some(sight) = judge(before, &now) {
+            if let Some(verdict) = judge(before, &now) {
                 *is_known = true;
-                tell(ca, sight, &reach, clock.now_seconds());
+                tell(ca, verdict, &reach, clock.now_seconds());
             }
             *before = now;
         }
@@ -78,12 +78,12 @@ async fn is_failing(store: &dyn Store) -> bool {
     progress.iter().any(|progress| progress.attempt.as_ref().is_some_and(|attempt| attempt.failures > 0))
 }
 
-fn tell(ca: &Ca, sight: Result<(), Trouble>, reach: &CaReach, now: i64) {
-    match sight {
+fn tell(ca: &Ca, verdict: Result<(), Obstacle>, reach: &CaReach, now: i64) {
+    match verdict {
         Ok(()) if reach.answers(&ca.at) => tracing::info!("the CA {} is reached again", ca.at),
         Ok(()) => {}
-        Err(trouble) => {
-            let reason = trouble.reason(ca);
+        Err(obstacle) => {
+            let reason = obstacle.reason(ca);
             if reach.fails(&ca.at, &reason, now) {
                 tracing::error!("the CA {} can't be reached: {reason}", ca.at);
             }
@@ -107,7 +107,7 @@ async fn counters(cluster: &str, admin: &Admin) -> Option<Counters> {
 
 /// The obstacles between Envoy and a CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+enum Obstacle {
     /// Connections time out.
     Silence,
     /// Connections are refused.
@@ -124,16 +124,16 @@ enum Trouble {
 
 /// The counters of each obstacle, the more specific first, since a connection that fails for one of them counts as
 /// failed besides.
-const TROUBLES: [(&str, Trouble); 5] = [
-    ("ssl.fail_verify_error", Trouble::Untrusted),
-    ("ssl.fail_verify_san", Trouble::OtherName),
-    ("ssl.connection_error", Trouble::NoTls),
-    ("upstream_cx_connect_timeout", Trouble::Silence),
-    ("upstream_cx_connect_fail", Trouble::Nobody),
+const OBSTACLES: [(&str, Obstacle); 5] = [
+    ("ssl.fail_verify_error", Obstacle::Untrusted),
+    ("ssl.fail_verify_san", Obstacle::OtherName),
+    ("ssl.connection_error", Obstacle::NoTls),
+    ("upstream_cx_connect_timeout", Obstacle::Silence),
+    ("upstream_cx_connect_fail", Obstacle::Nobody),
 ];
 
 /// Compares two readings; `None` if Envoy made no attempt in between.
-fn judge(before: &Counters, now: &Counters) -> Option<Result<(), Trouble>> {
+fn judge(before: &Counters, now: &Counters) -> Option<Result<(), Obstacle>> {
     let value = |counters: &Counters, name: &str| counters.get(name).copied().unwrap_or_default();
     // A restarted Envoy counts from 0.
     let has_grown = |name: &str| match (value(before, name), value(now, name)) {
@@ -143,15 +143,15 @@ fn judge(before: &Counters, now: &Counters) -> Option<Result<(), Trouble>> {
     if has_grown("ssl.handshake") {
         return Some(Ok(()));
     }
-    if let Some((_, trouble)) = TROUBLES.into_iter().find(|(name, _)| has_grown(name)) {
-        return Some(Err(trouble));
+    if let Some((_, obstacle)) = OBSTACLES.into_iter().find(|(name, _)| has_grown(name)) {
+        return Some(Err(obstacle));
     }
     let was_looked_up = ["update_success", "update_failure", "update_empty"].iter().any(|name| value(now, name) > 0);
     let has_none = now.get("membership_total") == Some(&0) && was_looked_up;
-    has_none.then_some(Err(Trouble::NoAddress))
+    has_none.then_some(Err(Obstacle::NoAddress))
 }
 
-impl Trouble {
+impl Obstacle {
     /// The reason for a person.
     fn reason(self, ca: &Ca) -> String {
         let Ca { at, name, roots, .. } = ca;
@@ -190,12 +190,12 @@ mod tests {
             (vec![], None),
             (vec![("membership_total", 1), ("update_success", 1)], None),
             (vec![("membership_total", 0)], None),
-            (vec![("membership_total", 0), ("update_success", 1)], Some(Err(Trouble::NoAddress))),
-            (vec![failed], Some(Err(Trouble::Nobody))),
-            (vec![failed, ("upstream_cx_connect_timeout", 1)], Some(Err(Trouble::Silence))),
-            (vec![failed, ("ssl.connection_error", 1)], Some(Err(Trouble::NoTls))),
-            (vec![failed, ("ssl.fail_verify_san", 1)], Some(Err(Trouble::OtherName))),
-            (vec![failed, ("ssl.fail_verify_error", 1)], Some(Err(Trouble::Untrusted))),
+            (vec![("membership_total", 0), ("update_success", 1)], Some(Err(Obstacle::NoAddress))),
+            (vec![failed], Some(Err(Obstacle::Nobody))),
+            (vec![failed, ("upstream_cx_connect_timeout", 1)], Some(Err(Obstacle::Silence))),
+            (vec![failed, ("ssl.connection_error", 1)], Some(Err(Obstacle::NoTls))),
+            (vec![failed, ("ssl.fail_verify_san", 1)], Some(Err(Obstacle::OtherName))),
+            (vec![failed, ("ssl.fail_verify_error", 1)], Some(Err(Obstacle::Untrusted))),
             (vec![failed, ("ssl.handshake", 1)], Some(Ok(()))),
         ];
         for (now, expected) in cases {
@@ -204,6 +204,6 @@ mod tests {
         let before = counters(&[failed, ("ssl.fail_verify_error", 5)]);
         assert_eq!(judge(&before, &before), None, "nobody has tried since");
         let restarted = counters(&[("ssl.fail_verify_error", 1)]);
-        assert_eq!(judge(&before, &restarted), Some(Err(Trouble::Untrusted)));
+        assert_eq!(judge(&before, &restarted), Some(Err(Obstacle::Untrusted)));
     }
 }

@@ -9,8 +9,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::RunError;
-use base::files::atomic_file;
-use base::files::{self, FileError, Lock, Owners};
+use base::files::{self, FileError, Lock, Owners, atomic_file};
 
 /// The directory's mode: only the owner may enter, since Envoy runs as the same user.
 const MODE: u32 = 0o700;
@@ -87,9 +86,9 @@ fn sweep(place: &Path) {
     for name in names.iter().filter(|name| name.to_string_lossy().starts_with(PREFIX)) {
         let path = place.path_of(name);
         match remove_dead(&place, name) {
-            Ok(true) => tracing::info!(path = %path.display(), "the directory of one that was killed is removed"),
+            Ok(true) => tracing::info!(path = %path.display(), "removed the directory of a killed run"),
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "the directory of one that was killed can't be removed"),
+            Err(error) => tracing::warn!(%error, "the directory of a killed run can't be removed"),
         }
     }
 }

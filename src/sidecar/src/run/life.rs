@@ -21,13 +21,13 @@ use super::pieces::{Layout, Pieces};
 use super::ports::{self, Port};
 use super::publish::write_all;
 use super::summary::{self, Summary};
-use super::{ASKING, Candidate, Places, Run, RunError, Source, ca_reach, coming_up, log, plugin};
+use super::{ASKING, Candidate, RenderTarget, Run, RunError, Source, ca_reach, coming_up, log, plugin};
 use crate::closed;
 use crate::options::TokenSource;
 use crate::process::{Ending, tell_systemd};
 use crate::sidecar::Sidecar;
 use base::changes::Changes;
-use sds::tokens::Doors;
+use sds::tokens::SocketTokens;
 
 /// The shortest wait before Envoy is restarted: an Envoy that can't start must not keep the machine busy.
 const FIRST_RESTART: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ pub async fn run(run: Run) -> Result<(), RunError> {
     let (mut running, mut changes, candidate) = tokio::select! {
         started = Running::start(run) => started?,
         () = ending.told() => {
-            tracing::info!("told to end before Envoy was started");
+            tracing::info!("shutdown requested before Envoy was started");
             return Ok(());
         }
     };
@@ -106,7 +106,7 @@ pub(super) struct Running {
     pub(super) source: Box<dyn Source>,
     pub(super) binary: Binary,
     pub(super) layout: Layout,
-    pub(super) places: Places,
+    pub(super) target: RenderTarget,
     pub(super) admin: Admin,
     /// The configuration that Envoy has.
     pub(super) pieces: Pieces,
@@ -147,8 +147,8 @@ impl Running {
             cas,
         } = run;
         let layout = Layout::new(directory.path());
-        let (doors, tokens) = Doors::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
-        sidecar.tokens = TokenSource::Given(doors);
+        let (socket_tokens, tokens) = SocketTokens::random().map_err(|error| RunError::Sidecar(error.to_string()))?;
+        sidecar.tokens = TokenSource::Given(socket_tokens);
         let binary = Binary {
             path: envoy::find(envoy.as_deref())?,
             arguments: log::arguments(&envoy_arguments, log_level),
@@ -156,8 +156,8 @@ impl Running {
             hidden: [&tokens.api, &tokens.sds].into_iter().flatten().cloned().collect(),
         };
         let version = envoy::version(&binary, envoy_version).await?;
-        let places = Places { plugin: plugin::find(plugin.as_deref())?, files: layout.clone(), tokens, version };
-        let rendered = source.read(&places).map_err(RunError::Configuration)?;
+        let target = RenderTarget { plugin: plugin::find(plugin.as_deref())?, files: layout.clone(), tokens, version };
+        let rendered = source.read(&target).map_err(RunError::Configuration)?;
         rendered.warnings.iter().for_each(|warning| tracing::warn!("configuration: {warning}"));
         closed::report(&rendered.closed);
         let ports = rendered.ports();
@@ -196,7 +196,7 @@ impl Running {
             source,
             binary,
             layout,
-            places,
+            target,
             pieces,
             ports,
             wants: rendered.wants,
@@ -228,8 +228,8 @@ impl Running {
     async fn tell(&mut self) {
         let Some(standings) = self.sidecar.standings(&self.wants).await else { return };
         let port = self.pieces.tls_addresses().iter().map(SocketAddr::port).min_by_key(|port| (*port != 443, *port));
-        let places = summary::Places { port, status: self.status, layout: &self.layout };
-        let Some(said) = self.summary.look(&self.wants, &standings, &places) else { return };
+        let addresses = summary::Addresses { port, status: self.status, layout: &self.layout };
+        let Some(said) = self.summary.look(&self.wants, &standings, &addresses) else { return };
         for line in said.lines {
             let line = acme::one_line(&line);
             if said.is_well { tracing::info!("{line}") } else { tracing::warn!("{line}") }
@@ -246,14 +246,14 @@ impl Running {
             }
             let wait = self.restarts.next().unwrap_or(LAST_RESTART);
             self.started = Instant::now() + wait;
-            tracing::error!("Envoy has ended ({how}); it is started again in {wait:?}");
+            tracing::error!("Envoy has ended ({how}); restart in {wait:?}");
         }
         sleep_until(self.started).await;
         match self.restart() {
             Ok(envoy) => self.envoy = Some(envoy),
             Err(error) => {
                 error.lines().iter().for_each(|line| tracing::error!("{line}"));
-                tracing::error!("Envoy is not started again yet; it is tried again in {LAST_RESTART:?}");
+                tracing::error!("Envoy can't be restarted; next attempt in {LAST_RESTART:?}");
                 self.started = Instant::now() + LAST_RESTART;
             }
         }
@@ -285,7 +285,7 @@ impl Running {
     /// Drains requests, then ends Envoy, then the sidecar.
     async fn stop(self) -> Result<(), RunError> {
         tell_systemd(NotifyState::Stopping);
-        tracing::info!("told to end");
+        tracing::info!("shutdown requested");
         if let Some(envoy) = self.envoy {
             if self.admin.drain().await {
                 // Requests that take longer are cut off.

@@ -79,7 +79,7 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// With a line for each mistake.
-    fn read(&mut self, places: &Places) -> Result<Rendered, Vec<String>>;
+    fn read(&mut self, target: &RenderTarget) -> Result<Rendered, Vec<String>>;
 
     /// The files and directories whose changes matter.
     fn watched(&self) -> Vec<PathBuf>;
@@ -87,7 +87,7 @@ pub trait Source: Send {
 
 /// The paths and tokens that a configuration has to name.
 #[derive(Clone, Debug)]
-pub struct Places {
+pub struct RenderTarget {
     /// The plugin.
     pub plugin: PathBuf,
     /// Sockets, and the files that Envoy watches.

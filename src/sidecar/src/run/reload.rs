@@ -36,21 +36,21 @@ impl Running {
                 tracing::error!("the changed configuration is in force, in which routers are closed: {closed}");
             }
             Ok(Change::None) if was_refused => {
-                tracing::info!("the configuration has no mistakes any more; it is the one that is in force");
+                tracing::info!("the configuration is valid again; it is the one in force");
             }
             Ok(Change::None) => {}
             Err(error) => {
                 let lines = error.lines();
                 self.sidecar.configuration().refused(&lines);
                 lines.iter().for_each(|line| tracing::error!("configuration: {line}"));
-                tracing::error!("the configuration before stays in force");
+                tracing::error!("the previous configuration stays in force");
             }
         }
     }
 
     /// Reads the configuration anew, and gives Envoy the changes.
     async fn change(&mut self) -> Result<Change, RunError> {
-        let rendered = self.source.read(&self.places).map_err(RunError::Configuration)?;
+        let rendered = self.source.read(&self.target).map_err(RunError::Configuration)?;
         self.warn(&rendered.warnings);
         let ports = rendered.ports();
         let pieces = Pieces::new(rendered.bootstrap, &self.layout);
@@ -102,7 +102,7 @@ impl Running {
         let gone: Vec<&str> = before.difference(&now).copied().collect();
         if !gone.is_empty() {
             let gone = acme::one_line(&gone.join(", "));
-            tracing::info!("no router wants a certificate any more for: {gone}");
+            tracing::info!("no longer referenced by any router: {gone}");
         }
         if self.wants != wants {
             self.summary.start_anew();

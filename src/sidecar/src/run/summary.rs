@@ -41,7 +41,7 @@ pub(super) struct Said {
 }
 
 /// The addresses for visitors and operators.
-pub(super) struct Places<'a> {
+pub(super) struct Addresses<'a> {
     /// The port of the URLs.
     pub(super) port: Option<u16>,
     /// The address of the status, besides the socket.
@@ -69,7 +69,7 @@ impl Summary {
     }
 
     /// Returns the lines that are due now, if any.
-    pub(super) fn look(&mut self, wants: &[Want], standings: &[Standing], places: &Places<'_>) -> Option<Said> {
+    pub(super) fn look(&mut self, wants: &[Want], standings: &[Standing], addresses: &Addresses<'_>) -> Option<Said> {
         if standings.contains(&Standing::Underway) {
             self.settled = None;
             return None;
@@ -88,19 +88,19 @@ impl Summary {
             return None;
         }
         self.told = Some(failing);
-        let mut lines: Vec<String> = all().filter_map(|(want, standing)| trouble(want, standing)).collect();
+        let mut lines: Vec<String> = all().filter_map(|(want, standing)| failure(want, standing)).collect();
         let more = lines.len().saturating_sub(MAX_LINES);
         lines.truncate(MAX_LINES);
         if more > 0 {
             lines.push(format!("{more} more are not served; /status has them"));
         }
-        lines.push(last(&all().collect::<Vec<_>>(), places));
+        lines.push(last(&all().collect::<Vec<_>>(), addresses));
         Some(Said { is_well, lines })
     }
 }
 
 /// The reason why a certificate is not served.
-fn trouble(want: &Want, standing: &Standing) -> Option<String> {
+fn failure(want: &Want, standing: &Standing) -> Option<String> {
     let name = main(want);
     match standing {
         Standing::Failing { reason, again } => {
@@ -113,7 +113,7 @@ fn trouble(want: &Want, standing: &Standing) -> Option<String> {
 }
 
 /// `https://a.example/ is up: valid until 2027-02-28; status: …`
-fn last(all: &[(&Want, &Standing)], places: &Places<'_>) -> String {
+fn last(all: &[(&Want, &Standing)], addresses: &Addresses<'_>) -> String {
     let served: Vec<(&Want, i64, bool)> = all
         .iter()
         .filter_map(|(want, standing)| match standing {
@@ -122,7 +122,7 @@ fn last(all: &[(&Want, &Standing)], places: &Places<'_>) -> String {
         })
         .collect();
     let url = |want: &Want| {
-        let port = places.port.filter(|port| *port != 443).map(|port| format!(":{port}")).unwrap_or_default();
+        let port = addresses.port.filter(|port| *port != 443).map(|port| format!(":{port}")).unwrap_or_default();
         format!("https://{}{port}/", main(want))
     };
     let urls: Vec<String> = served.iter().take(MAX_SHOWN).map(|(want, _, _)| url(want)).collect();
@@ -140,17 +140,17 @@ fn last(all: &[(&Want, &Standing)], places: &Places<'_>) -> String {
         true => " (of a CA's test system, which no browser trusts)",
         false => "",
     };
-    format!("{what}{test}; {}", looks(places))
+    format!("{what}{test}; {}", looks(addresses))
 }
 
 /// The command or URL for a look from outside.
-fn looks(places: &Places<'_>) -> String {
+fn looks(addresses: &Addresses<'_>) -> String {
     let curl = |socket: &Path, path: &str| format!("curl --unix-socket {} http://localhost{path}", socket.display());
-    let status = match places.status {
+    let status = match addresses.status {
         Some(address) => format!("http://{}/status", crate::reach::from_here(address)),
-        None => curl(&places.layout.api_socket(), "/status"),
+        None => curl(&addresses.layout.api_socket(), "/status"),
     };
-    format!("status: {status}; Envoy's: {}", curl(&places.layout.admin_socket(), "/stats"))
+    format!("status: {status}; Envoy's: {}", curl(&addresses.layout.admin_socket(), "/stats"))
 }
 
 fn main(want: &Want) -> String {
@@ -182,7 +182,7 @@ mod tests {
     fn look(summary: &mut Summary, standings: &[Standing]) -> Option<Said> {
         let wants: Vec<Want> = (0..standings.len()).map(|number| want(&format!("{number}.test"))).collect();
         let layout = Layout::new(Path::new("/run/x"));
-        summary.look(&wants, standings, &Places { port: Some(5001), status: None, layout: &layout })
+        summary.look(&wants, standings, &Addresses { port: Some(5001), status: None, layout: &layout })
     }
 
     #[test]

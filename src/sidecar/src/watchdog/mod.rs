@@ -15,12 +15,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::stream;
+use futures::{StreamExt, stream};
 
 use engine::backoff::Backoff;
 
-use crate::engine::{Engine, Sight};
+use crate::engine_presence::{EnginePresence, Heartbeat};
 
 /// The interval at which the heartbeat is checked.
 const CHECK: Duration = Duration::from_secs(1);
@@ -39,7 +38,7 @@ const LAST_WAIT: Duration = Duration::from_secs(60);
 
 /// Wakes the engine.
 pub struct Watchdog {
-    engine: Arc<Engine>,
+    engine: Arc<EnginePresence>,
     /// The addresses of Envoy's plaintext entry point; if there are none, the watchdog is off.
     addresses: Vec<SocketAddr>,
     rounds: AtomicU64,
@@ -47,7 +46,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Creates a watchdog of this engine, which sends requests to these addresses.
-    pub fn new(engine: Arc<Engine>, addresses: Vec<SocketAddr>) -> Self {
+    pub fn new(engine: Arc<EnginePresence>, addresses: Vec<SocketAddr>) -> Self {
         Self { engine, addresses, rounds: AtomicU64::new(0) }
     }
 
@@ -65,7 +64,7 @@ impl Watchdog {
     pub async fn run(&self) {
         while self.is_armed() {
             tokio::time::sleep(CHECK).await;
-            if is_lost(&self.engine.look()) {
+            if is_lost(&self.engine.heartbeat()) {
                 self.wake().await;
             }
         }
@@ -75,13 +74,13 @@ impl Watchdog {
     async fn wake(&self) {
         let mut backoff = Backoff::new(FIRST_WAIT, LAST_WAIT);
         loop {
-            let sight = self.engine.look();
-            if !is_lost(&sight) {
+            let heartbeat = self.engine.heartbeat();
+            if !is_lost(&heartbeat) {
                 return;
             }
             self.rounds.fetch_add(1, Ordering::Relaxed);
             let answered = self.round().await;
-            let silence = sight.silence.as_secs();
+            let silence = heartbeat.silence.as_secs();
             if answered > 0 {
                 tracing::warn!(silence, answered, "the engine is silent: requests were sent through Envoy to wake it");
             } else {
@@ -101,8 +100,8 @@ impl Watchdog {
 }
 
 /// True if the engine needs to be woken.
-fn is_lost(sight: &Sight) -> bool {
-    sight.lease.holder.is_none() && sight.silence >= PATIENCE
+fn is_lost(heartbeat: &Heartbeat) -> bool {
+    heartbeat.lease.holder.is_none() && heartbeat.silence >= PATIENCE
 }
 
 #[cfg(test)]
@@ -130,7 +129,7 @@ mod tests {
             let store: Arc<dyn Store> =
                 Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let engine = Arc::new(Engine::new(store.clone()));
+            let engine = Arc::new(EnginePresence::new(store.clone()));
             let watchdog = Arc::new(Watchdog::new(engine, vec![listener.local_addr().unwrap()]));
             Self { store, watchdog, listener, _directory: directory }
         }
@@ -170,13 +169,13 @@ mod tests {
         let desk = Desk::new().await;
         tokio::time::pause();
         tokio::time::advance(PATIENCE).await;
-        assert!(is_lost(&desk.watchdog.engine.look()), "none came in time");
+        assert!(is_lost(&desk.watchdog.engine.heartbeat()), "none came in time");
         let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
         desk.store.claim(claim).await.unwrap();
-        assert!(!is_lost(&desk.watchdog.engine.look()));
+        assert!(!is_lost(&desk.watchdog.engine.heartbeat()));
         tokio::time::advance(Duration::from_secs(11)).await;
-        assert!(!is_lost(&desk.watchdog.engine.look()), "another instance may take over");
+        assert!(!is_lost(&desk.watchdog.engine.heartbeat()), "another instance may take over");
         tokio::time::advance(PATIENCE).await;
-        assert!(is_lost(&desk.watchdog.engine.look()));
+        assert!(is_lost(&desk.watchdog.engine.heartbeat()));
     }
 }

@@ -20,7 +20,7 @@ fn challenge() -> Http01 {
     Http01 { token: TOKEN.into(), host: "a.example".into(), key_authorization, expires: i64::MAX }
 }
 
-/// One of a provider that there is not.
+/// A challenge of an unknown provider.
 fn dns_challenge() -> Dns01 {
     Dns01 {
         token: TOKEN.into(),
@@ -32,7 +32,7 @@ fn dns_challenge() -> Dns01 {
     }
 }
 
-/// One that is not looked for.
+/// A challenge whose record is not looked up.
 fn persistent_challenge() -> DnsPersist01 {
     DnsPersist01 {
         resolver: "le".into(),

@@ -1,4 +1,4 @@
-//! A new certificate that an Envoy does not take, or visitors do not get, is rolled back.
+//! A new certificate that an Envoy rejects, or that visitors don't get, is rolled back.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -33,7 +33,7 @@ struct Envoy {
     responses: Streaming<DeltaDiscoveryResponse>,
 }
 
-/// What it was sent.
+/// A response of the SDS server.
 struct Sent {
     nonce: String,
     chain: String,
@@ -145,7 +145,7 @@ async fn a_certificate_that_an_envoy_rejects_is_rolled_back_until_another_comes(
     engine.replaced_until(&[]).await;
 }
 
-/// A listener that shows what it is told to, as an Envoy does that takes a certificate and does not use it.
+/// A listener that shows the given certificate, as an Envoy that takes a new certificate and does not use it.
 struct Visited {
     address: std::net::SocketAddr,
     shown: Arc<Mutex<Arc<ServerConfig>>>,

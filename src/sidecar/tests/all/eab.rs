@@ -1,4 +1,4 @@
-//! External accounts as the API has them: what is signed, with which key, and what is told when there is none.
+//! External accounts in the API: the text that is signed, the key, and the error if there is none.
 
 use crate::harness::{CA, Client, Home, eab, eab_of, public_jwk};
 use base64::Engine;
@@ -33,7 +33,7 @@ async fn a_binding_is_signed_with_the_key_that_the_flag_leads_to() {
     assert_eq!(mac(&engine).await, first);
 }
 
-/// What a request names is nothing that is opened: the reproduction of an oracle for files and variables.
+/// Sources of keys named in a request are ignored: the reproduction of an oracle for files and variables.
 #[tokio::test]
 async fn places_in_a_request_mean_nothing() {
     let home = Home::new();

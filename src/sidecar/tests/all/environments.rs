@@ -1,4 +1,4 @@
-//! The environment of Envoy, as `run` and `check` start it: a program in its place says what it got.
+//! The environment of Envoy, as `run` and `check` start it: a program in Envoy's place records it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -30,7 +30,8 @@ const PASSED: [&str; 5] = ["ENVOY_UID", "LC_ALL", "MY_OWN", "SSL_CERT_FILE", "TZ
 struct Scene(TempDir);
 
 impl Scene {
-    /// It notes its arguments and its environment. Envoy says its version, validates, and runs; the last lasts.
+    /// A program that records its arguments and its environment: it prints Envoy's version, validates, and runs; the
+    /// last lasts.
     fn new() -> Self {
         let home = tempfile::tempdir().unwrap();
         let script = format!(
@@ -68,7 +69,7 @@ impl Scene {
         fs::read_to_string(self.path("log")).unwrap()
     }
 
-    /// What the call with this number got, once it was made.
+    /// The arguments and environment of the call with this number, once it was made.
     fn call(&self, number: u32) -> Option<(String, BTreeMap<String, String>)> {
         let arguments = fs::read_to_string(self.path(&format!("args.{number}"))).ok()?;
         let environment = fs::read_to_string(self.path(&format!("environ.{number}"))).unwrap();
@@ -77,7 +78,7 @@ impl Scene {
     }
 }
 
-/// Only what is meant for Envoy is there, with its value.
+/// Checks that only the variables meant for Envoy are there, with their values.
 fn judge(environment: &BTreeMap<String, String>) {
     for name in PASSED {
         assert_eq!(environment.get(name), Some(&format!("planted-{name}")));

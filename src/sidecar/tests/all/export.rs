@@ -1,4 +1,4 @@
-//! `envoy-autocert export` as a process: what it tells, and how it ends.
+//! `envoy-autocert export` as a process: its output, and its end.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_envoy-autocert");
-/// How long something may take that takes a moment on an idle machine.
+/// The time for an operation that takes a moment on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The command; it is killed when this is dropped.

@@ -17,10 +17,10 @@ use serde_json::json;
 const BINARY: &str = env!("CARGO_BIN_EXE_envoy-autocert");
 /// The sidecar's user.
 const USER: u32 = 65_534;
-/// How long something may take that takes a moment on an idle machine.
+/// The time for an operation that takes a moment on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a command ended, or that it serves.
+/// The end of a command, or that it serves.
 #[derive(Debug)]
 enum Outcome {
     Ended(Option<i32>, String),
@@ -114,7 +114,7 @@ impl Scene {
         commands
     }
 
-    /// Root's file is as it was, and nothing of root's was made.
+    /// Checks that root's file is unchanged, and nothing of root's was created.
     fn assert_untouched(&self, why: &str) {
         let metadata = fs::metadata(self.path("victim")).unwrap();
         assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777), (0, 0, 0o600), "{why}");

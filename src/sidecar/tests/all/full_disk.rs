@@ -1,6 +1,6 @@
 //! A disk that is really full: a small tmpfs in a mount namespace of the sidecar's own.
 //!
-//! Where nobody may make one (neither root nor user namespaces), there is nothing to be seen.
+//! Without the rights for a mount (neither root nor user namespaces), the tests are skipped.
 
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -28,7 +28,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// None where nobody may mount anything.
+    /// Starts the sidecar; `None` if mounting is not permitted.
     async fn start() -> Option<Self> {
         let home = Home::new();
         fs::create_dir(home.path("disk")).unwrap();
@@ -60,7 +60,7 @@ impl Scene {
         client
     }
 
-    /// As the sidecar sees it.
+    /// The path as the sidecar sees it.
     fn on_disk(&self, name: &str) -> PathBuf {
         let disk = self.home.path("disk");
         PathBuf::from(format!("/proc/{}/root{}", self.program.id(), disk.join(name).display()))
@@ -87,7 +87,7 @@ impl Drop for Scene {
     }
 }
 
-/// Gets a certificate that was made so many seconds ago, and lasts for so many more.
+/// Obtains a certificate issued so many seconds ago, which lasts for so many more.
 async fn issued(engine: &Client, ca: &TestCa, of: &CertificateId, order: &str, seconds: [i64; 2]) {
     engine.order(of, order).await.no_content();
     let csr: Csr = engine.csr(of, order, "EC256").await.json();

@@ -1,4 +1,4 @@
-//! The resolver's options as the API has them: external accounts, chains to choose from, what stands in a request.
+//! The resolver's options in the API: external accounts, preferred chains, signing requests.
 
 use crate::harness::{CA, Client, Home, TestCa, id, order};
 use base64::Engine;

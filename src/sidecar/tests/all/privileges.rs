@@ -1,4 +1,4 @@
-//! `--user` as root: what is left of root's rights, and whose files they are. Without root, that it is refused.
+//! `--user` as root: the rights that remain, and the owners of files. Without root, that it is refused.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};

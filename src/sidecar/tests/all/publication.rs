@@ -1,4 +1,4 @@
-//! Which chains are taken, and that one that is not never costs the one before.
+//! The chains that are accepted; a refused one never costs the previous certificate.
 
 use crate::harness::{Answer, Client, Home, TestCa, id, order};
 use protocol::{CertificateId, Csr, Published, StoredCertificate, problem};
@@ -30,7 +30,7 @@ impl Desk {
         self.engine.publish(&self.id, &order(2), chain).await
     }
 
-    /// The chain is refused with this reason, and everything is as it was.
+    /// Checks that the chain is refused with this reason, and everything is unchanged.
     async fn refuses(&self, chain: &str, reason: &str) {
         let problem = self.publish(chain).await.problem();
         assert_eq!((problem.status, problem.kind.as_str()), (422, problem::CERTIFICATE_REFUSED));

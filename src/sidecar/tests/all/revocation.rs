@@ -1,4 +1,4 @@
-//! A certificate on its CA's revocation list is replaced; a list that says nothing changes nothing.
+//! A certificate on its CA's revocation list is replaced; an invalid list changes nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -87,7 +87,7 @@ async fn a_list_that_a_key_of_521_bits_signed_revokes() {
     engine.replaced_until(&[&serial]).await;
 }
 
-/// Why a list says nothing.
+/// Returns the reason why a list is ignored.
 async fn failing(list: impl Fn(&TestCa) -> Vec<u8>) -> String {
     let (home, ca) = (Home::new(), TestCa::new());
     let server = Server::start(list(&ca)).await;
@@ -106,7 +106,7 @@ async fn a_list_that_another_key_signed_says_nothing() {
     assert!(why.contains("did not sign it"), "{why}");
 }
 
-/// Fail closed: nobody knows who made it, and whoever serves it could have certificates replaced without end.
+/// Fail closed: an unverified list could come from anyone, who could have certificates replaced without end.
 #[tokio::test]
 async fn a_list_whose_signature_can_not_be_checked_says_nothing_and_is_told() {
     const SHA256: [u8; 10] = [6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2];
@@ -139,7 +139,7 @@ async fn what_is_no_list_says_nothing() {
     assert!(why.contains("can't be read"), "{why}");
 }
 
-/// A CA's URL must not make the sidecar knock on doors inside.
+/// A CA's URL must not make the sidecar probe internal addresses.
 #[tokio::test]
 async fn an_address_inside_is_not_asked() {
     let (home, ca) = (Home::new(), TestCa::new());

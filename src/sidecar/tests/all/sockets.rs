@@ -1,4 +1,4 @@
-//! Who reaches the sockets, and which sockets are replaced.
+//! Access to the sockets, and the replacement of stale ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

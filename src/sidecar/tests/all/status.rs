@@ -1,4 +1,4 @@
-//! What the sidecar says of itself: a fault of one certificate is told, and takes nobody out of service.
+//! The sidecar's status: a fault of one certificate is shown, and takes nobody out of service.
 
 use crate::harness::{Home, TestCa, id, order};
 use protocol::{Csr, Permit, path};

@@ -1,4 +1,4 @@
-//! acme.json: Traefik's files, files that can't be used, and what others wrote into them.
+//! acme.json: Traefik's files, unusable files, and other tools' additions.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

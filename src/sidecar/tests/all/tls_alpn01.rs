@@ -1,4 +1,4 @@
-//! TLS-ALPN-01 challenges over the API: one at a time for each name, and who waits.
+//! TLS-ALPN-01 challenges over the API: one at a time for each name, and the order of those that wait.
 
 use std::time::{Duration, Instant};
 

@@ -11,7 +11,7 @@ use rcgen::{
 use rustls_pki_types::CertificateSigningRequestDer;
 use time::OffsetDateTime;
 
-/// What makes the chains of one CA. Downloaded again, a chain is the same.
+/// Makes the chains of one CA. Downloaded again, a chain is the same.
 pub fn make_chain() -> MakeChain {
     let issuer = issuer();
     let made: RefCell<HashMap<u64, String>> = RefCell::default();

@@ -1,4 +1,4 @@
-//! Each invariant sees what it is there for: the product is broken on purpose.
+//! Each invariant detects its violation: the product is broken on purpose.
 
 use super::sabotage::Sabotage;
 use super::simulate;

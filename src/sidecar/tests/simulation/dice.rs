@@ -1,4 +1,4 @@
-//! Everything random in a simulation: it follows from the seed.
+//! The randomness of a simulation, which follows from the seed.
 
 use std::cell::Cell;
 
@@ -6,7 +6,7 @@ use std::cell::Cell;
 pub struct Dice(Cell<u64>);
 
 impl Dice {
-    /// Those of a seed.
+    /// Creates the dice of a seed.
     pub fn new(seed: u64) -> Self {
         Self(Cell::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d_4c95_7f2d))
     }
@@ -30,12 +30,12 @@ impl Dice {
         from + i64::try_from(self.below((to - from + 1).unsigned_abs())).unwrap_or_default()
     }
 
-    /// Whether a thing happens that happens so often in a hundred times.
+    /// True with this chance in percent.
     pub fn percent(&self, chance: u64) -> bool {
         self.below(100) < chance
     }
 
-    /// One of these.
+    /// Any of these.
     pub fn one_of<T: Copy>(&self, choices: &[T]) -> T {
         choices[usize::try_from(self.below(choices.len() as u64)).unwrap_or_default()]
     }

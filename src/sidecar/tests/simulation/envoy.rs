@@ -28,21 +28,21 @@ pub struct Callout {
     pub timeout: i64,
 }
 
-/// What came back: a status with headers and a body; none is a reset.
+/// The answer to a callout: a status with headers and a body; `None` is a reset.
 pub type Answered = Option<(u16, Fields, Vec<u8>)>;
 
 /// Header fields.
 pub type Fields = Vec<(String, String)>;
 
-/// One instance of the plugin.
+/// An instance of the plugin.
 pub struct Vm {
-    /// Tells it from all others.
+    /// The instance's number, unlike any other's.
     pub number: u64,
     root: Root,
     host: Rc<Host>,
     /// When its next tick is due, if it ticks.
     pub next_tick: Option<i64>,
-    /// It does nothing until then: its thread is held up.
+    /// The time until which the instance does nothing: its thread is suspended.
     pub suspended_until: i64,
 }
 
@@ -93,13 +93,13 @@ impl Vm {
         vm
     }
 
-    /// Its tick.
+    /// Ticks.
     pub fn tick(&mut self) {
         self.root.tick();
         self.reckon(0);
     }
 
-    /// A callout of its is answered.
+    /// Delivers the answer to a callout.
     pub fn answered(&mut self, token: Token, answered: Answered) {
         let period = self.host.period.get();
         let (headers, body) = match answered {
@@ -115,12 +115,12 @@ impl Vm {
         self.reckon(period);
     }
 
-    /// The next callout that it has made.
+    /// Takes the next callout that the instance has made.
     pub fn take_call(&mut self) -> Option<Callout> {
         self.host.calls.borrow_mut().pop_front()
     }
 
-    /// What it answers to an HTTP-01 request; none when it lets it pass.
+    /// The answer to an HTTP-01 request; `None` if the instance lets it pass.
     pub fn responds(&mut self, host: &str, token: &str) -> Option<String> {
         let path = format!("/.well-known/acme-challenge/{token}");
         let request = vec![(":method", "GET".to_owned()), (":path", path), (":authority", host.to_owned())];

@@ -1,4 +1,4 @@
-//! What happens to the world.
+//! The events of a simulation, carried out.
 
 use std::fs;
 
@@ -6,11 +6,11 @@ use super::envoy::Vm;
 use super::invariants::{Limit, Violation, is_kept, key};
 use super::sabotage::Sabotage;
 use super::scenario::{Event, Weather};
+use super::simulation::Simulation;
 use super::time::SECOND;
-use super::world::World;
 
-impl World {
-    /// Something happens.
+impl Simulation {
+    /// Carries out an event.
     pub fn occur(&mut self, event: Event) -> Result<(), Violation> {
         self.trace.note(|| format!("** {event:?}"));
         let now = self.time.now();
@@ -104,8 +104,7 @@ impl World {
         }
     }
 
-    /// The sidecar is gone, and what it had not saved. `left` is what the file holds, where that is not what was
-    /// written last.
+    /// Stops the sidecar, which loses unsaved changes. `left` is the file's content, if it is not the last one written.
     pub fn crash_sidecar(&mut self, back_in: i64, left: Option<(Vec<u8>, Vec<u8>)>) {
         let now = self.time.now();
         let Some(state) = self.state() else { return };
@@ -206,7 +205,7 @@ fn configuration(wants: &[Vec<String>], limit: Option<Limit>) -> String {
     .to_string()
 }
 
-/// What the CA answers in this weather, if it is no weather for work.
+/// The CA's error answer in this weather, if there is one.
 pub fn refusal(weather: Weather, is_new_order: bool) -> Option<(u16, Option<u64>)> {
     match weather {
         Weather::Broken => Some((500, None)),

@@ -1,4 +1,4 @@
-//! What the plugin signs, as the CA reads it.
+//! The plugin's signed requests, as the CA reads them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -34,9 +34,9 @@ pub struct Machine {
 /// A sidecar that runs.
 pub struct Running {
     router: Router,
-    /// Where its records are.
+    /// The sidecar's store.
     pub store: Arc<dyn Store>,
-    /// What it serves.
+    /// The certificates it serves.
     pub catalog: Arc<Catalog>,
     _stop: watch::Sender<bool>,
 }
@@ -46,12 +46,12 @@ pub struct Running {
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
-    /// What it did is in memory alone.
+    /// True if the change is in memory alone.
     pub is_unsaved: bool,
 }
 
 impl Machine {
-    /// One with an empty disk.
+    /// Creates a machine with an empty disk.
     pub fn new(time: &Rc<Time>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         // Memory, where there is some: a simulation waits for no disk.
@@ -60,17 +60,17 @@ impl Machine {
         Self { runtime, time: time.clone(), directory: directory.unwrap(), turned: std::cell::Cell::new(0) }
     }
 
-    /// Where the storage is.
+    /// The storage's path.
     pub fn storage(&self) -> PathBuf {
         self.directory.path().join("acme.json")
     }
 
-    /// Where the storage is written before it is renamed.
+    /// The path of the temporary file that is renamed to the storage.
     pub fn temporary(&self) -> PathBuf {
         self.directory.path().join(".acme.json.new")
     }
 
-    /// Where it is noted what the storage holds.
+    /// The path of the note of the storage's content.
     pub fn lock(&self) -> PathBuf {
         self.directory.path().join("acme.json.lock")
     }
@@ -104,7 +104,7 @@ impl Machine {
         Ok(Running { router, store, catalog, _stop: stop })
     }
 
-    /// Asks it something.
+    /// Sends a request.
     pub fn ask(&self, running: &Running, method: &str, path: &str, fence: Option<&str>, body: &[u8]) -> Answer {
         self.turn();
         let mut request =
@@ -121,7 +121,7 @@ impl Machine {
         })
     }
 
-    /// Runs something of the sidecar's to its end.
+    /// Runs a future of the sidecar to its end.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }

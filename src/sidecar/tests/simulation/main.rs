@@ -7,7 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `scenario.rs`, `dice.rs` | what a seed means |
-//! | `world.rs`, `time.rs` | one thing after the other |
+//! | `simulation.rs`, `time.rs` | one thing after the other |
 //! | `events.rs` | what happens: crashes, outages, other wishes |
 //! | `traffic.rs` | messages, and what becomes of them on their way |
 //! | `envoy.rs`, `machine.rs`, `authority.rs` | the plugin's host, the sidecar's machine, the CA's X.509 |
@@ -34,11 +34,11 @@ mod jose;
 mod machine;
 mod sabotage;
 mod scenario;
+mod simulation;
 mod time;
 mod trace;
 mod traffic;
 mod watch;
-mod world;
 
 use std::env;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -47,7 +47,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use sabotage::Sabotage;
-use world::World;
+use simulation::Simulation;
 
 /// How many seeds an ordinary run takes.
 const SEEDS: u64 = 2000;
@@ -58,9 +58,9 @@ const ENOUGH: usize = 5;
 /// Runs one seed; else what happened that should not, and the trace.
 fn simulate(seed: u64, sabotage: Option<Sabotage>) -> Result<(), String> {
     let run = |is_traced| {
-        let mut world = World::new(seed, sabotage, is_traced);
-        let trace = world.trace.clone();
-        let outcome = catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| {
+        let mut simulation = Simulation::new(seed, sabotage, is_traced);
+        let trace = simulation.trace.clone();
+        let outcome = catch_unwind(AssertUnwindSafe(|| simulation.run())).unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<String>().cloned();
             Err(text.or_else(|| Some((*panic.downcast_ref::<&str>()?).to_owned())).unwrap_or_default())
         });

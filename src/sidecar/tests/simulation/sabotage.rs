@@ -4,7 +4,7 @@ use super::invariants::Limit;
 use super::scenario::{Event, Scenario, Weather};
 use super::time::{DAY, HOUR};
 
-/// What is broken.
+/// The sabotages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
     /// The sidecar says that it has stored an order, and has not.
@@ -32,7 +32,7 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
-    /// Makes a scenario one in which it shows, where that would be rare.
+    /// Changes a scenario so that the sabotage has an effect, if that would be rare.
     pub fn provoke(self, scenario: &mut Scenario) {
         match self {
             Self::PermitsAll => scenario.limit = Some(Limit { count: 1, window: 3 * HOUR }),

@@ -1,4 +1,4 @@
-//! What a seed means: which certificates, how the CA is, and what goes wrong when.
+//! The scenario of a seed: certificates, the CA's weather, and faults, each at its time.
 
 use acme::scripted::{Renewals, Settings};
 
@@ -13,36 +13,36 @@ pub const HOPELESS: &str = "hopeless.example";
 /// of it costs a minute and shows no more than ten days.
 const LONGEST_SILENCE: i64 = 10 * DAY;
 
-/// What a simulation begins with.
+/// The start and the plan of a simulation.
 pub struct Scenario {
-    /// When it ends.
+    /// The end of the simulation.
     pub end: i64,
-    /// How long certificates live.
+    /// The lifetime of certificates.
     pub lifetime: i64,
     /// The certificates that each Envoy wants.
     pub envoys: Vec<Wants>,
-    /// How many instances of the plugin an Envoy has.
+    /// The number of instances of the plugin in an Envoy.
     pub instances: usize,
     pub settings: Settings,
-    /// The orders that the CA lets the account place, where the user has told so.
+    /// The rate limit of the CA, if it is configured.
     pub limit: Option<Limit>,
-    /// What happens when.
+    /// The events with their times.
     pub plan: Vec<(i64, Event)>,
 }
 
 /// Certificates, by their names.
 pub type Wants = Vec<Vec<String>>;
 
-/// Something that happens.
+/// An event.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// The CA is like this from now on.
+    /// The CA's weather changes.
     Ca(Weather),
     /// The CA revokes what it has issued: it says that all of it is to be renewed at once (RFC 9773).
     CaRevokes,
-    /// So many messages in a hundred meet some fault: those to the CA, and those to the sidecar.
+    /// The percentages of messages that meet a fault: to the CA, and to the sidecar.
     Noise(u64, u64),
-    /// This machine's clock is set forward or back.
+    /// The machine's clock is set forward or back.
     Jump(i64),
     /// The storage can't be written, or can again.
     Storage { works: bool },
@@ -54,13 +54,13 @@ pub enum Event {
     SidecarStarts,
     /// An Envoy dies, with all it had in memory; it is back after a while.
     EnvoyCrash { envoy: usize, back_in: i64 },
-    /// One instance of the plugin traps, and comes back after a while.
+    /// An instance of the plugin traps, and comes back after a while.
     Trap { envoy: usize, back_in: i64 },
     /// An instance begins.
     Begins { envoy: usize },
-    /// An instance does nothing for a while: its thread is held up, or its process stopped.
+    /// An instance does nothing for a while: its thread or its process is suspended.
     Suspend { envoy: usize, millis: i64 },
-    /// What was held up goes on.
+    /// Suspended instances go on.
     Wakes,
     /// An Envoy gets another configuration. The old one goes on for a while, as it does while listeners drain.
     Reload { envoy: usize, wants: Wants, drain: i64 },
@@ -70,25 +70,25 @@ pub enum Event {
     Armed { after: u32, event: Box<Event> },
 }
 
-/// How the CA is.
+/// The states of the CA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weather {
-    /// It works.
+    /// The CA works.
     Fine,
-    /// Nothing listens.
+    /// The CA does not listen.
     Away,
-    /// It takes requests, and never answers.
+    /// The CA takes requests, and never answers.
     Silent,
-    /// It answers 500.
+    /// The CA answers 500.
     Broken,
-    /// It answers newOrder with 429 and this `Retry-After`, in seconds.
+    /// The CA answers newOrder with 429 and this `Retry-After`, in seconds.
     Limiting(u64),
-    /// It answers everything with 503 and this `Retry-After`, in seconds.
+    /// The CA answers everything with 503 and this `Retry-After`, in seconds.
     Busy(u64),
 }
 
 impl Scenario {
-    /// What this seed means.
+    /// The scenario of a seed.
     pub fn new(dice: &Dice) -> Self {
         let lifetime = dice.one_of(&[6, 6, 45, 90]) * DAY;
         let envoys = if dice.percent(30) { 2 } else { 1 };
@@ -188,7 +188,7 @@ impl Scenario {
         }
     }
 
-    /// Something dies every second or so, for half a minute.
+    /// Plans a crash every second or so, for half a minute.
     fn crash_loop(&mut self, dice: &Dice, at: i64, envoy: usize) {
         let is_sidecar = dice.percent(50);
         for round in 0..20 {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// When every simulation begins: 2026-01-01, in milliseconds since 1970.
 const START: i64 = 1_767_225_600_000;
 
-/// One second, minute, hour and day in milliseconds.
+/// A second, minute, hour and day in milliseconds.
 pub const SECOND: i64 = 1000;
 pub const MINUTE: i64 = 60 * SECOND;
 pub const HOUR: i64 = 60 * MINUTE;
@@ -17,7 +17,7 @@ pub const DAY: i64 = 24 * HOUR;
 #[derive(Default)]
 pub struct Time {
     steady: Cell<i64>,
-    /// What of the steady time was slept through.
+    /// The part of the steady time that was skipped.
     slept: Cell<i64>,
     skew: Cell<i64>,
     shown: Arc<AtomicI64>,
@@ -69,7 +69,7 @@ impl Time {
         self.show();
     }
 
-    /// What [`base::clock::Clock`] is to show.
+    /// The time for [`base::clock::Clock`].
     pub fn shown(&self) -> Arc<AtomicI64> {
         self.shown.clone()
     }

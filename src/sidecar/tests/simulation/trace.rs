@@ -1,4 +1,4 @@
-//! What happened, for whoever has to find out why a seed failed.
+//! The trace of a simulation, to find out why a seed failed.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -22,7 +22,7 @@ impl Trace {
         Self { time: time.clone(), lines: RefCell::default(), is_kept }
     }
 
-    /// Something happened.
+    /// Notes an event.
     pub fn note(&self, text: impl FnOnce() -> String) {
         if !self.is_kept {
             return;

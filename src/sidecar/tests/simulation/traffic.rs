@@ -1,4 +1,4 @@
-//! The messages: what becomes of them on their way, and what they say to whoever watches.
+//! The messages: their faults on the way, and what the invariants learn from them.
 
 use acme::{Method, Request};
 use protocol::path;
@@ -10,8 +10,8 @@ use super::invariants::{Violation, key};
 use super::machine::Answer;
 use super::sabotage::Sabotage;
 use super::scenario::Weather;
+use super::simulation::Simulation;
 use super::time::{HOUR, SECOND};
-use super::world::World;
 
 /// How often a poll for wants that is held is looked at.
 const LOOK: i64 = SECOND;
@@ -20,36 +20,36 @@ const LOOK: i64 = SECOND;
 /// dropped when its connection ends, so it is not much.
 const LATE: i64 = 5 * SECOND;
 
-/// Something on its way.
+/// A message or an answer on its way.
 pub enum Delivery {
-    /// To the CA or the sidecar.
+    /// A message to the CA or the sidecar.
     Message { vm: u64, call: Callout, until: i64, fault: Fault },
-    /// Back to an instance.
+    /// An answer to an instance.
     Answer { vm: u64, token: u32, answer: Answered, is_background: bool },
 }
 
-/// What goes wrong with a message.
+/// The faults of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     None,
-    /// It arrives, and its answer is lost: the connection is reset, or no answer comes until the timeout.
+    /// The message arrives, and its answer is lost: the connection is reset, or no answer comes until the timeout.
     AnswerLost {
         is_silent: bool,
     },
-    /// It arrives twice, one after the other.
+    /// The message arrives twice, one after the other.
     Doubled,
-    /// It arrives a second time when its sender has long gone on. The answer to the first counts.
+    /// The message arrives a second time when its sender has long gone on. The answer to the first counts.
     Echo,
-    /// It arrived before; nobody waits for this one's answer.
+    /// The message arrived before; no sender waits for this answer.
     Late,
-    /// Somebody between answers.
+    /// An intermediary answers with this status.
     Instead(u16),
     /// The answer is cut short.
     CutShort,
 }
 
 impl Delivery {
-    /// Whether it is part of what always goes on.
+    /// True if the delivery is part of the constant background.
     pub fn is_background(&self) -> bool {
         match self {
             Self::Message { call, .. } => is_background(call),
@@ -64,12 +64,12 @@ fn is_background(call: &Callout) -> bool {
     call.path.starts_with(path::WANTS) || call.path == path::LEASE || is_of_renewals
 }
 
-/// Whether nobody waits for the end of what hears nothing. A wait for wants is followed by another only then.
+/// True if nobody waits for the end of an unanswered call. A wait for wants is followed by another only then.
 fn is_slept_through(call: &Callout) -> bool {
     is_background(call) && !call.path.starts_with(path::WANTS)
 }
 
-impl World {
+impl Simulation {
     /// Sends all that an instance has to send.
     pub fn send_all(&mut self, number: u64) -> Result<(), Violation> {
         while let Some(call) = self.vm(number).and_then(super::envoy::Vm::take_call) {
@@ -135,7 +135,7 @@ impl World {
         Ok(())
     }
 
-    /// What is armed goes off when enough messages have been sent. Says whether something did.
+    /// Triggers the armed event when enough messages have been sent; returns whether it did.
     fn goes_off(&mut self) -> Result<bool, Violation> {
         let mut due = Vec::new();
         self.armed.retain_mut(|(left, event)| {
@@ -153,7 +153,7 @@ impl World {
         Ok(is_due && self.dice.percent(50))
     }
 
-    /// Something arrives.
+    /// Delivers a message or an answer.
     pub fn arrive(&mut self, delivery: Delivery) -> Result<(), Violation> {
         match delivery {
             Delivery::Answer { vm, token, answer, is_background } => {
@@ -172,9 +172,9 @@ impl World {
             }
             Delivery::Message { vm, call, until, fault } => {
                 let is_to_ca = call.cluster != "sidecar";
-                let silent = |world: &mut Self| {
+                let silent = |simulation: &mut Self| {
                     let (token, answer, is_background) = (call.token, gone(504), is_slept_through(&call));
-                    world.deliver(until, Delivery::Answer { vm, token, answer, is_background });
+                    simulation.deliver(until, Delivery::Answer { vm, token, answer, is_background });
                 };
                 if is_to_ca && self.weather == Weather::Silent {
                     silent(self);
@@ -272,7 +272,7 @@ impl World {
         }
     }
 
-    /// None when the answer is held.
+    /// Returns the sidecar's answer; `None` if it is held.
     fn sidecar_answers(
         &mut self,
         vm: u64,
@@ -299,7 +299,7 @@ impl World {
         Ok(Some(Some((answer.status, vec![upstream()], answer.body))))
     }
 
-    /// None when there is no sidecar, or none any more.
+    /// Sends a call to the sidecar; `None` if there is no sidecar, or it crashed.
     fn ask_sidecar(&mut self, vm: u64, call: &Callout, path: &str, fault: Fault) -> Result<Option<Answer>, Violation> {
         let Some(running) = &self.running else { return Ok(None) };
         let is_write = call.method != "GET" && !is_background(call);
@@ -373,12 +373,12 @@ impl World {
     }
 }
 
-/// What Envoy answers when nobody else does.
+/// Envoy's own answer if the upstream gives none.
 fn gone(status: u16) -> Answered {
     Some((status, Vec::new(), b"upstream connect error or timeout".to_vec()))
 }
 
-/// What tells that an answer came from the other side.
+/// The header by which an answer of the upstream is told apart.
 fn upstream() -> (String, String) {
     ("x-envoy-upstream-service-time".to_owned(), "1".to_owned())
 }

@@ -1,4 +1,4 @@
-//! What is seen from outside, and told to the invariants.
+//! Observations from outside, for the invariants.
 
 use acme::Response;
 use protocol::path;
@@ -8,12 +8,12 @@ use super::invariants::{Violation, key};
 use super::jose;
 use super::machine::Answer;
 use super::sabotage::Sabotage;
+use super::simulation::Simulation;
 use super::time::SECOND;
 use super::traffic::Fault;
-use super::world::World;
 
-impl World {
-    /// Whether this instance has the lease, as far as the sidecar knows.
+impl Simulation {
+    /// True if this instance has the lease, as far as the sidecar knows.
     fn leads(&self, vm: u64) -> bool {
         self.leader.is_some_and(|(leader, _)| leader == vm)
     }
@@ -87,7 +87,7 @@ impl World {
         Ok(())
     }
 
-    /// Tells the sidecar that an order is dead, behind everybody's back.
+    /// Tells the sidecar that an order is dead, without the engine's knowledge.
     fn lose_key(&self, url: &str) {
         let (Some(running), Some((_, fence)), Some((key, _))) = (&self.running, self.leader, self.orders.get(url))
         else {
@@ -184,14 +184,14 @@ impl World {
         self.look_at_served()
     }
 
-    /// Something is in memory only.
+    /// Notes that a change is in memory only.
     fn note_unsaved(&mut self) {
         if self.unsaved_since.is_none() {
             self.unsaved_since = self.saved_state.clone();
         }
     }
 
-    /// Everything is on disk, if so it was answered.
+    /// Notes that everything is on disk, if the answer said so.
     fn note_saved(&mut self, is_done: bool) {
         if is_done && self.storage_works {
             self.unsaved_since = None;

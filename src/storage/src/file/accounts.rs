@@ -91,7 +91,7 @@ impl Accounts {
         self.aside.retain(|kept| !is_same(kept));
         if let Some(old) = old.filter(|old| !is_same(old)) {
             let reason = old.why_aside(&account);
-            tracing::info!(resolver, ca_server = account.ca_server, reason, "the account stored before is set aside");
+            tracing::info!(resolver, ca_server = account.ca_server, reason, "the previous account is set aside");
             self.aside.push(old);
         }
         self.in_use = Some(Kept { revision, ca_server: Some(account.ca_server), eab_kid: account.eab_kid, entry });

@@ -190,7 +190,7 @@ impl Writer {
             Err(error) if !was_failing => tracing::error!(
                 storage = %self.place,
                 %error,
-                "the storage can't be written; what changes is kept in memory and tried again"
+                "the storage can't be written; changes are kept in memory, and the write is retried"
             ),
             Ok(()) | Err(_) => {}
         }

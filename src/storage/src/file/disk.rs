@@ -94,7 +94,7 @@ impl Disk {
     fn set_aside_what_others_wrote(&self) -> io::Result<()> {
         let Some(found) = self.directory.look(&self.name)? else {
             if self.known.is_some() {
-                tracing::warn!(path = %self.path.display(), "the storage file was removed; it is written anew");
+                tracing::warn!(path = %self.path.display(), "the storage file was removed; writing it again");
             }
             return Ok(());
         };

@@ -217,7 +217,7 @@ fn adopt(opened: &mut [(Opened, Vec<String>)]) {
                 %from,
                 %to,
                 certificates,
-                "the resolver has a new storage: account and certificates are copied there, and stay in the old one too"
+                "the resolver has a new storage: its account and certificates are copied there, and kept in the old one"
             );
         }
     }

@@ -71,7 +71,7 @@ impl std::fmt::Display for OpenError {
         match self {
             Self::Damaged { path, damage } => write!(
                 f,
-                "storage {}: {damage}. The file is left as it is: mend it, or move it away to start with a new one",
+                "storage {}: {damage}. The file is unchanged: repair it, or move it away to start with a new one",
                 path.display()
             ),
             Self::Emptied { path, known_by } => {

@@ -169,7 +169,7 @@ fn read(source: &Source, key: Option<&Path>) -> Result<Found, ImportError> {
 fn unrecognised(path: &Path) -> ImportError {
     let why = way_out::directory(path).map(|other| other.with(path));
     let why = why.unwrap_or_else(|| {
-        "found nothing that is taken, neither there nor further down: expected acme.sh's directory (with account.conf), \
+        "found nothing to import, neither there nor further down: expected acme.sh's directory (with account.conf), \
          Caddy's data directory (with certificates/ and acme/), certbot's configuration directory (with live/), \
          dehydrated's (with certs/ and accounts/), lego's .lego (with certificates/ and accounts/), mod_md's store (with \
          md_store.json), an nginx issuer's state_path, Traefik's acme.json, or chains and their keys in PEM"

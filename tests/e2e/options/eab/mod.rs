@@ -8,7 +8,7 @@ use std::fs;
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use harness::{Bootstrap, Pebble, PebbleOptions, SidecarOptions, World, WorldOptions, domains};
+use harness::{Bootstrap, Pebble, PebbleOptions, SidecarOptions, Testbed, TestbedOptions, domains};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
@@ -32,12 +32,12 @@ fn ca() -> PebbleOptions {
 }
 
 /// The resolver is bound to this external account, and the sidecar is told so of its key.
-fn world(kid: &str, key: &str, environment: &[(&str, String)]) -> Result<World> {
+fn testbed(kid: &str, key: &str, environment: &[(&str, String)]) -> Result<Testbed> {
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     let arguments = vec!["--eab".to_owned(), format!("le={key}")];
     let sidecar = SidecarOptions { arguments, environment, ..SidecarOptions::default() };
-    let options = WorldOptions { pebble: ca(), sidecar, ..WorldOptions::default() };
-    World::with("eab", &options, |bootstrap| configured(bootstrap, kid, &[&[NAME]]))
+    let options = TestbedOptions { pebble: ca(), sidecar, ..TestbedOptions::default() };
+    Testbed::with("eab", &options, |bootstrap| configured(bootstrap, kid, &[&[NAME]]))
 }
 
 fn configured(bootstrap: Bootstrap, kid: &str, certificates: &[&[&str]]) -> Result<Bootstrap> {
@@ -53,16 +53,16 @@ fn file(text: &str) -> Result<(NamedTempFile, String)> {
 }
 
 /// The account is bound to `kid-1`, with the key that is in the sidecar's file or variable.
-fn bound(key: &str, environment: &[(&str, String)]) -> Result<World> {
-    let mut world = world("kid-1", key, environment)?;
-    world.served(NAME, PATIENCE)?;
-    assert_eq!(bindings(&world), ["kid-1"]);
-    Ok(world)
+fn bound(key: &str, environment: &[(&str, String)]) -> Result<Testbed> {
+    let mut testbed = testbed("kid-1", key, environment)?;
+    testbed.served(NAME, PATIENCE)?;
+    assert_eq!(bindings(&testbed), ["kid-1"]);
+    Ok(testbed)
 }
 
 /// The external accounts that Pebble has bound one to.
-fn bindings(world: &World) -> Vec<String> {
-    bindings_of(&world.pebble)
+fn bindings(testbed: &Testbed) -> Vec<String> {
+    bindings_of(&testbed.pebble)
 }
 
 fn bindings_of(pebble: &Pebble) -> Vec<String> {
@@ -96,39 +96,39 @@ fn the_other_alphabet_of_base64_means_the_same() -> Result<()> {
 
 #[test]
 fn a_place_that_leads_nowhere_is_told_by_the_sidecar_alone_and_nothing_is_asked() -> Result<()> {
-    let mut world = world("kid-1", "env:NOT_SET", &[])?;
-    let told = line(&mut world, &[NAME, ": failed (", "no usable MAC key for the resolver", "--eab"])?;
+    let mut testbed = testbed("kid-1", "env:NOT_SET", &[])?;
+    let told = line(&mut testbed, &[NAME, ": failed (", "no usable MAC key for the resolver", "--eab"])?;
     ensure!(!told.contains("NOT_SET"), "{told}");
-    ensure!(world.sidecar.log().contains("NOT_SET"), "the sidecar's log does not say why");
-    assert_eq!(world.accounts(), 0);
+    ensure!(testbed.sidecar.log().contains("NOT_SET"), "the sidecar's log does not say why");
+    assert_eq!(testbed.accounts(), 0);
     Ok(())
 }
 
 #[test]
 fn an_unknown_kid_is_told_once_and_not_tried_again() -> Result<()> {
     let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
-    let mut world = world("nobody", &key, &[])?;
-    line(&mut world, &[NAME, PERMANENT, "newAccount refused", "kid"])?;
-    ensure!(stat(&world, "failures.resolver.le.class.permanent")? == 1, "no metric tells of it");
-    assert_eq!((world.accounts(), world.orders()), (1, 0));
+    let mut testbed = testbed("nobody", &key, &[])?;
+    line(&mut testbed, &[NAME, PERMANENT, "newAccount refused", "kid"])?;
+    ensure!(stat(&testbed, "failures.resolver.le.class.permanent")? == 1, "no metric tells of it");
+    assert_eq!((testbed.accounts(), testbed.orders()), (1, 0));
     Ok(())
 }
 
 #[test]
 fn a_wrong_key_is_told_once_and_not_tried_again() -> Result<()> {
     let (_file, key) = file(&URL_SAFE_NO_PAD.encode(OTHER_KEY))?;
-    let mut world = world("kid-1", &key, &[])?;
-    line(&mut world, &[NAME, PERMANENT, "newAccount refused", "external account binding"])?;
-    assert_eq!((world.accounts(), world.orders()), (1, 0));
+    let mut testbed = testbed("kid-1", &key, &[])?;
+    line(&mut testbed, &[NAME, PERMANENT, "newAccount refused", "external account binding"])?;
+    assert_eq!((testbed.accounts(), testbed.orders()), (1, 0));
     Ok(())
 }
 
 #[test]
 fn a_ca_that_wants_it_is_not_asked_without() -> Result<()> {
-    let options = WorldOptions { pebble: ca(), ..WorldOptions::default() };
-    let mut world = World::with("no-eab", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]])))?;
-    line(&mut world, &[NAME, PERMANENT, "eab.kid", "eab.hmacEncoded"])?;
-    assert_eq!((world.accounts(), world.orders()), (0, 0));
+    let options = TestbedOptions { pebble: ca(), ..TestbedOptions::default() };
+    let mut testbed = Testbed::with("no-eab", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]])))?;
+    line(&mut testbed, &[NAME, PERMANENT, "eab.kid", "eab.hmacEncoded"])?;
+    assert_eq!((testbed.accounts(), testbed.orders()), (0, 0));
     Ok(())
 }
 
@@ -137,44 +137,44 @@ fn a_mended_binding_is_used_at_once() -> Result<()> {
     let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
     let sidecar =
         SidecarOptions { arguments: vec!["--eab".to_owned(), format!("le={key}")], ..SidecarOptions::default() };
-    let options = WorldOptions { pebble: ca(), sidecar, ..WorldOptions::default() };
-    let mut world = World::with("eab-mended", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]])))?;
-    line(&mut world, &[NAME, PERMANENT])?;
-    world.reconfigure(|bootstrap| configured(bootstrap, "kid-1", &[&[NAME]]))?;
-    world.served(NAME, PATIENCE)?;
+    let options = TestbedOptions { pebble: ca(), sidecar, ..TestbedOptions::default() };
+    let mut testbed = Testbed::with("eab-mended", &options, |bootstrap| bootstrap.domains(&domains(&[&[NAME]])))?;
+    line(&mut testbed, &[NAME, PERMANENT])?;
+    testbed.reconfigure(|bootstrap| configured(bootstrap, "kid-1", &[&[NAME]]))?;
+    testbed.served(NAME, PATIENCE)?;
     Ok(())
 }
 
 #[test]
 fn another_kid_registers_another_account() -> Result<()> {
     let (file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
-    let mut world = bound(&key, &[])?;
-    let before = account(&world)?;
-    let first = world.served(NAME, PATIENCE)?;
+    let mut testbed = bound(&key, &[])?;
+    let before = account(&testbed)?;
+    let first = testbed.served(NAME, PATIENCE)?;
     fs::write(&file, URL_SAFE_NO_PAD.encode(OTHER_KEY))?;
-    world.reconfigure(|bootstrap| configured(bootstrap, "kid-2", &[&[NAME], &["new.example"]]))?;
-    world.served("new.example", PATIENCE)?;
-    assert_eq!(bindings(&world), ["kid-1", "kid-2"]);
-    let after = account(&world)?;
+    testbed.reconfigure(|bootstrap| configured(bootstrap, "kid-2", &[&[NAME], &["new.example"]]))?;
+    testbed.served("new.example", PATIENCE)?;
+    assert_eq!(bindings(&testbed), ["kid-1", "kid-2"]);
+    let after = account(&testbed)?;
     ensure!(before.0 != after.0, "the account has the URL of the one before");
     ensure!(before.1 != after.1, "the account has the key of the one before");
-    assert_eq!(world.served(NAME, PATIENCE)?, first, "what was issued before is kept");
+    assert_eq!(testbed.served(NAME, PATIENCE)?, first, "what was issued before is kept");
     Ok(())
 }
 
 #[test]
 fn the_same_kid_keeps_its_account_over_restarts() -> Result<()> {
     let (_file, key) = file(&URL_SAFE_NO_PAD.encode(KEY))?;
-    let mut world = bound(&key, &[])?;
-    world.reconfigure(|bootstrap| configured(bootstrap, "kid-1", &[&[NAME], &["new.example"]]))?;
-    world.served("new.example", PATIENCE)?;
-    assert_eq!(bindings(&world), ["kid-1"]);
+    let mut testbed = bound(&key, &[])?;
+    testbed.reconfigure(|bootstrap| configured(bootstrap, "kid-1", &[&[NAME], &["new.example"]]))?;
+    testbed.served("new.example", PATIENCE)?;
+    assert_eq!(bindings(&testbed), ["kid-1"]);
     Ok(())
 }
 
 /// The stored account's URL and key.
-fn account(world: &World) -> Result<(String, String)> {
-    let stored: Value = serde_json::from_slice(&fs::read(world.sidecar.storage())?)?;
+fn account(testbed: &Testbed) -> Result<(String, String)> {
+    let stored: Value = serde_json::from_slice(&fs::read(testbed.sidecar.storage())?)?;
     let text = |pointer: &str| -> Result<String> {
         Ok(stored.pointer(pointer).and_then(Value::as_str).with_context(|| pointer.to_owned())?.to_owned())
     };

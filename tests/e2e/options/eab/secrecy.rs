@@ -5,21 +5,21 @@ use std::fs;
 use anyhow::{Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use harness::{Bootstrap, Challtestsrv, Envoy, Pebble, PebbleOptions, Place, World};
+use harness::{Bootstrap, Challtestsrv, Envoy, Pebble, PebbleOptions, Place, Testbed};
 use serde_json::json;
 
-use super::{KEY, NAME, OTHER_KEY, PERMANENT, bound, world};
+use super::{KEY, NAME, OTHER_KEY, PERMANENT, bound, testbed};
 use crate::options::line;
 
 /// All readable output of a running installation.
-fn visible(world: &World) -> Result<Vec<(&'static str, String)>> {
+fn visible(testbed: &Testbed) -> Result<Vec<(&'static str, String)>> {
     Ok(vec![
-        ("Envoy's log", world.envoy.log()),
-        ("Envoy's statistics", world.envoy.admin()?.get("/stats")?.text()),
-        ("the sidecar's log", world.sidecar.log()),
-        ("the sidecar's metrics", world.sidecar.status("/metrics")?.text()),
-        ("the sidecar's state", world.sidecar.state()?.to_string()),
-        ("acme.json", fs::read_to_string(world.sidecar.storage())?),
+        ("Envoy's log", testbed.envoy.log()),
+        ("Envoy's statistics", testbed.envoy.admin()?.get("/stats")?.text()),
+        ("the sidecar's log", testbed.sidecar.log()),
+        ("the sidecar's metrics", testbed.sidecar.status("/metrics")?.text()),
+        ("the sidecar's state", testbed.sidecar.state()?.to_string()),
+        ("acme.json", fs::read_to_string(testbed.sidecar.storage())?),
     ])
 }
 
@@ -37,11 +37,11 @@ fn hidden(texts: Vec<(&'static str, String)>, key: [u8; 32]) -> Result<()> {
 
 #[test]
 fn the_key_is_in_no_log_metric_storage_or_dump() -> Result<()> {
-    let world = bound("env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(KEY))])?;
-    let dump = world.envoy.admin()?.get("/config_dump?include_eds")?.text();
+    let testbed = bound("env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(KEY))])?;
+    let dump = testbed.envoy.admin()?.get("/config_dump?include_eds")?.text();
     ensure!(dump.contains("kid-1"), "this is not the dump");
     ensure!(!dump.contains("CA_HMAC"), "the key's place is in Envoy's dump");
-    hidden([visible(&world)?, vec![("Envoy's dump", dump)]].concat(), KEY)
+    hidden([visible(&testbed)?, vec![("Envoy's dump", dump)]].concat(), KEY)
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn a_key_in_envoys_configuration_is_refused_and_not_shown() -> Result<()> {
 
 #[test]
 fn a_refused_key_is_not_shown() -> Result<()> {
-    let mut world = world("kid-1", "env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(OTHER_KEY))])?;
-    line(&mut world, &[NAME, PERMANENT])?;
-    hidden(visible(&world)?, OTHER_KEY)
+    let mut testbed = testbed("kid-1", "env:CA_HMAC", &[("CA_HMAC", URL_SAFE_NO_PAD.encode(OTHER_KEY))])?;
+    line(&mut testbed, &[NAME, PERMANENT])?;
+    hidden(visible(&testbed)?, OTHER_KEY)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use harness::tls::{Roots, handshake};
-use harness::{Authority, EnvoyOptions, PebbleOptions, SidecarOptions, StandIn, WorldOptions, acme_tls, until};
+use harness::{Authority, EnvoyOptions, FakeEngine, PebbleOptions, SidecarOptions, TestbedOptions, acme_tls, until};
 
 use crate::ROUNDS;
 use crate::figure::{Figure, Goal, median};
@@ -45,15 +45,15 @@ fn first_certificate() -> Result<Figure> {
 fn issue(stage: Stage, name: &str) -> Result<f64> {
     let roots = stage.pebble.roots()?;
     stage.pebble.suspend()?;
-    let mut world = stage.start(EnvoyOptions::default())?;
+    let mut testbed = stage.start(EnvoyOptions::default())?;
     until("an engine", PATIENCE, || {
-        let active = world.envoy.stat("wasmcustom.envoy_autocert.engine_active")?;
+        let active = testbed.envoy.stat("wasmcustom.envoy_autocert.engine_active")?;
         ensure!(active == 1, "{active} engines");
         Ok(())
     })?;
     let started = Instant::now();
-    world.pebble.resume()?;
-    world.served_by(name, &roots, PATIENCE)?;
+    testbed.pebble.resume()?;
+    testbed.served_by(name, &roots, PATIENCE)?;
     Ok(started.elapsed().as_secs_f64())
 }
 
@@ -63,10 +63,10 @@ fn visitors() -> Result<Figure> {
     let pair = format!("{},{}", site.certificate.display(), site.key.display());
     let sidecar = SidecarOptions { arguments: vec!["--cert".to_owned(), pair], ..SidecarOptions::default() };
     let bootstrap = stage.bootstrap()?.secrets([SITE])?.challenge_chain()?.without_plugin()?;
-    let world =
-        stage.play(bootstrap, &WorldOptions { sidecar, envoy: EnvoyOptions::default(), ..WorldOptions::default() })?;
-    let (address, roots) = (world.place.websecure_address(), Roots::from_pem(&std::fs::read_to_string(site.root)?)?);
-    StandIn::take(world.sidecar.api())?.publish(1, "a.example")?;
+    let testbed = stage
+        .play(bootstrap, &TestbedOptions { sidecar, envoy: EnvoyOptions::default(), ..TestbedOptions::default() })?;
+    let (address, roots) = (testbed.place.websecure_address(), Roots::from_pem(&std::fs::read_to_string(site.root)?)?);
+    FakeEngine::take(testbed.sidecar.api())?.publish(1, "a.example")?;
     until("the site's certificate", PATIENCE, || handshake(address, SITE, &roots))?;
     let (mut with, mut without) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {

@@ -18,14 +18,14 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
         raw.push(minimal::issue_all(&stage.place, &stage.pebble, std::slice::from_ref(&name), 1)?.as_secs_f64());
         let roots = stage.pebble.roots()?;
         let started = Instant::now();
-        let mut world = stage.start(EnvoyOptions::default())?;
-        world.served_by(&name, &roots, Duration::from_secs(30))?;
+        let mut testbed = stage.start(EnvoyOptions::default())?;
+        testbed.served_by(&name, &roots, Duration::from_secs(30))?;
         whole.push(started.elapsed().as_secs_f64());
         // Envoy again, with certificates stored: the time of its start alone.
-        world.envoy.kill();
+        testbed.envoy.kill();
         let started = Instant::now();
-        world.envoy.restart()?;
-        world.served_by(&name, &roots, Duration::from_secs(30))?;
+        testbed.envoy.restart()?;
+        testbed.served_by(&name, &roots, Duration::from_secs(30))?;
         start.push(started.elapsed().as_secs_f64());
     }
     let (whole, raw, start) = (median(&whole), median(&raw), median(&start));

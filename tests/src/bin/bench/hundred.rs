@@ -70,10 +70,10 @@ fn round(stage: Stage) -> Result<(Result<(f64, f64)>, bool)> {
     let roots = stage.pebble.roots()?;
     let before = stage.pebble.all_requests();
     let started = Instant::now();
-    let mut world = stage.start(EnvoyOptions::default())?;
-    let served = names().iter().try_for_each(|name| world.served_by(name, &roots, PATIENCE).map(drop));
+    let mut testbed = stage.start(EnvoyOptions::default())?;
+    let served = names().iter().try_for_each(|name| testbed.served_by(name, &roots, PATIENCE).map(drop));
     let took = started.elapsed().as_secs_f64();
-    let per_certificate = (world.pebble.all_requests() - before) as f64 / CERTIFICATES as f64;
-    let deadlocked = served.is_err() && world.pebble.is_deadlocked();
+    let per_certificate = (testbed.pebble.all_requests() - before) as f64 / CERTIFICATES as f64;
+    let deadlocked = served.is_err() && testbed.pebble.is_deadlocked();
     Ok((served.map(|()| (took, per_certificate)), deadlocked))
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use harness::{PebbleOptions, Stage, WorldOptions, until};
+use harness::{PebbleOptions, Stage, TestbedOptions, until};
 use serde_json::{Map, Value, json};
 
 use crate::figure::{Figure, Goal, median};
@@ -35,13 +35,13 @@ fn plan(count: usize) -> Result<f64> {
     let bootstrap = stage.bootstrap()?.secrets(["n0.example"])?.engine("maxOrders", &json!(1))?;
     let mut bootstrap = bootstrap;
     bootstrap.plugin(|configuration| configuration["routers"] = routers(count))?;
-    let world = stage.play(bootstrap, &WorldOptions::default())?;
+    let testbed = stage.play(bootstrap, &TestbedOptions::default())?;
     until("the plugin's first look", Duration::from_secs(120), || {
-        let missing = world.envoy.stat("wasmcustom.envoy_autocert.certificates.state.missing")?;
+        let missing = testbed.envoy.stat("wasmcustom.envoy_autocert.certificates.state.missing")?;
         if missing == 0 {
             bail!("it has not looked yet");
         }
-        Ok(world.envoy.stat("wasmcustom.envoy_autocert.engine_plan_milliseconds")? as f64)
+        Ok(testbed.envoy.stat("wasmcustom.envoy_autocert.engine_plan_milliseconds")? as f64)
     })
 }
 

@@ -19,19 +19,19 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     stage.bootstrap.plugin(|configuration| configuration["redirect"] = json!("certified"))?;
     let filter = stage.bootstrap.web_filters()?.first_mut().context("no filters")?;
     *filter = filter["typed_config"]["extension_config"].take();
-    let world = stage.start(EnvoyOptions { concurrency: 1, ..EnvoyOptions::default() })?;
+    let testbed = stage.start(EnvoyOptions { concurrency: 1, ..EnvoyOptions::default() })?;
     until("a redirect", PATIENCE, || {
-        let reply = world.web().request(hyper::Method::GET, "/", CERTIFIED, "")?;
+        let reply = testbed.web().request(hyper::Method::GET, "/", CERTIFIED, "")?;
         ensure!(reply.status == 301, "{}", reply.status);
         Ok(())
     })?;
-    let plain = Plain::start(&world, "Hello.\n")?;
+    let plain = Plain::start(&testbed, "Hello.\n")?;
     let (mut others, mut redirects) = (Pair::default(), Pair::default());
     for _ in 0..ROUNDS {
         others.baseline.push(load_for(OTHER, plain.address, "/")?);
-        others.measured.push(load_for(OTHER, world.place.web_address(), "/")?);
+        others.measured.push(load_for(OTHER, testbed.place.web_address(), "/")?);
         redirects.baseline.push(load_for(CERTIFIED, plain.address, "/")?);
-        redirects.measured.push(load_for(CERTIFIED, world.place.web_address(), "/")?);
+        redirects.measured.push(load_for(CERTIFIED, testbed.place.web_address(), "/")?);
     }
     let mut figures = others.figures("requests that `redirect: certified` lets go on", 0.6);
     figures.extend(redirects.figures("redirects of `redirect: certified`", 0.5));

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use harness::{Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Place, World, artifacts, domains};
+use harness::{Bootstrap, Envoy, EnvoyOptions, PebbleOptions, Place, Testbed, artifacts, domains};
 use serde_json::{Value, json};
 
 use crate::figure::{Figure, Goal, median};
@@ -25,16 +25,16 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
     *stage.bootstrap.routes("web")? = direct_response("Hello.\n");
     stage.dns.set_address(OPEN, ELSEWHERE.into())?;
     let listener = TcpListener::bind(SocketAddr::from((ELSEWHERE, stage.place.web)))?;
-    let world = stage.start(one_worker())?;
+    let testbed = stage.start(one_worker())?;
     let (token, _held) = open_challenge(&listener)?;
     // The CA waits for its validation and must not give up: it is suspended while the plugin answers.
-    world.pebble.suspend()?;
+    testbed.pebble.suspend()?;
     let path = format!("{PREFIX}{token}");
-    let answer = world.web().request(hyper::Method::GET, &path, OPEN, "")?;
+    let answer = testbed.web().request(hyper::Method::GET, &path, OPEN, "")?;
     ensure!(answer.status == 200, "the open challenge is answered with {}", answer.status);
 
-    let plain = Plain::start(&world, &answer.text())?;
-    let with_plugin = world.place.web_address();
+    let plain = Plain::start(&testbed, &answer.text())?;
+    let with_plugin = testbed.place.web_address();
     let (mut others, mut challenges) = (Pair::default(), Pair::default());
     for _ in 0..ROUNDS {
         others.baseline.push(load(plain.address, "/")?);
@@ -42,7 +42,7 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
         challenges.baseline.push(load(plain.address, &path)?);
         challenges.measured.push(load(with_plugin, &path)?);
     }
-    world.pebble.resume()?;
+    testbed.pebble.resume()?;
     let mut figures = of_run()?;
     figures.extend(others.figures("requests beside the plugin, behind its matcher", 0.95));
     figures.extend(challenges.figures("challenge answers by the plugin", 0.6));
@@ -116,9 +116,9 @@ pub(crate) struct Plain {
 }
 
 impl Plain {
-    pub(crate) fn start(world: &World, answer: &str) -> Result<Self> {
+    pub(crate) fn start(testbed: &Testbed, answer: &str) -> Result<Self> {
         let port = harness::ports::free()?;
-        let mut bootstrap = Bootstrap::placed(&world.place, &world.pebble)?.without_singleton();
+        let mut bootstrap = Bootstrap::placed(&testbed.place, &testbed.pebble)?.without_singleton();
         bootstrap.web_filters()?.remove(0);
         let mut routes = direct_response(answer);
         if let (Some(list), Some(other)) = (routes.as_array_mut(), direct_response("Hello.\n").get(0)) {
@@ -130,7 +130,7 @@ impl Plain {
         listeners.retain(|listener| listener["name"] == "web");
         listeners[0]["address"]["socket_address"]["port_value"] = json!(port);
         let options = EnvoyOptions { concurrency: 1, name: "plain".to_owned(), ..EnvoyOptions::default() };
-        let _envoy = Envoy::start(&world.place, &mut bootstrap, options)?;
+        let _envoy = Envoy::start(&testbed.place, &mut bootstrap, options)?;
         Ok(Self { _envoy, address: ([127, 0, 0, 1], port).into() })
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use harness::{Place, Sidecar, SidecarOptions, World, artifacts, until};
+use harness::{Place, Sidecar, SidecarOptions, Testbed, artifacts, until};
 
 use crate::figure::{Figure, Goal};
 use crate::storage;
@@ -31,10 +31,10 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
 /// The linear memory of the largest instance: the one that runs the engine, after it issued a certificate.
 fn plugin_memory() -> Result<f64> {
     let name = "memory.example";
-    let mut world = World::start("bench", &[&[name]])?;
-    world.served(name, Duration::from_secs(30))?;
+    let mut testbed = Testbed::start("bench", &[&[name]])?;
+    testbed.served(name, Duration::from_secs(30))?;
     let bytes = until("the plugin's metric of its memory", Duration::from_secs(10), || {
-        let bytes = world.envoy.stat("wasmcustom.envoy_autocert.engine_memory_bytes")?;
+        let bytes = testbed.envoy.stat("wasmcustom.envoy_autocert.engine_memory_bytes")?;
         if bytes == 0 { anyhow::bail!("it is not there yet") } else { Ok(bytes) }
     })?;
     Ok(bytes as f64 / 1024.0 / 1024.0)

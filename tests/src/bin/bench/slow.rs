@@ -35,10 +35,10 @@ pub(crate) fn measure() -> Result<Vec<Figure>> {
             "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": { "socket_address": address } } }] }],
         },
     }));
-    let mut world = stage.start(EnvoyOptions::default())?;
-    world.served(NAME, LIMIT)?;
+    let mut testbed = stage.start(EnvoyOptions::default())?;
+    testbed.served(NAME, LIMIT)?;
     let target =
-        Target { address: world.place.websecure_address(), name: NAME.to_owned(), roots: world.pebble.roots()? };
+        Target { address: testbed.place.websecure_address(), name: NAME.to_owned(), roots: testbed.pebble.roots()? };
     let visitors = Endpoint::Tls { address: target.address, name: target.name.clone(), roots: target.roots.clone() };
     let mut figures = Vec::new();
     for slow in [Slow::Silent, Slow::ClientHello, Slow::Handshake, Slow::Body, Slow::Streams, Slow::Reader] {

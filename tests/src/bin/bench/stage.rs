@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use harness::{
-    Bootstrap, Challtestsrv, Domains, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions, World,
+    Bootstrap, Challtestsrv, Domains, Envoy, EnvoyOptions, Pebble, PebbleOptions, Place, Sidecar, SidecarOptions,
+    Testbed,
 };
 
 /// A CA and a configuration, for a start that is measured.
@@ -29,10 +30,10 @@ impl Stage {
     }
 
     /// Starts sidecar and Envoy.
-    pub(crate) fn start(self, envoy: EnvoyOptions) -> Result<World> {
+    pub(crate) fn start(self, envoy: EnvoyOptions) -> Result<Testbed> {
         let Self { place, dns, pebble, mut bootstrap, sidecar } = self;
         let sidecar = Sidecar::start(&place, sidecar)?;
         let envoy = Envoy::start(&place, &mut bootstrap, envoy)?;
-        Ok(World { envoy, sidecar, pebble, dns, place })
+        Ok(Testbed { envoy, sidecar, pebble, dns, place })
     }
 }

@@ -45,10 +45,10 @@ fn rounds(void: &mut usize, set: impl Fn() -> Result<(Stage, Option<Bind>)>) -> 
         let (stage, _bind) = set()?;
         let roots = stage.pebble.roots()?;
         let started = Instant::now();
-        let mut world = stage.start(EnvoyOptions::default())?;
-        match (0..CERTIFICATES).try_for_each(|number| world.served_by(&host(number), &roots, PATIENCE).map(drop)) {
+        let mut testbed = stage.start(EnvoyOptions::default())?;
+        match (0..CERTIFICATES).try_for_each(|number| testbed.served_by(&host(number), &roots, PATIENCE).map(drop)) {
             Ok(()) => times.push(started.elapsed().as_secs_f64()),
-            Err(_) if *void < MAX_VOID && world.pebble.is_deadlocked() => *void += 1,
+            Err(_) if *void < MAX_VOID && testbed.pebble.is_deadlocked() => *void += 1,
             Err(error) if *void < MAX_VOID => return Err(error),
             Err(_) => bail!("Pebble deadlocked {MAX_VOID} times"),
         }

@@ -1,4 +1,4 @@
-//! The engine's whole world for tests: a scripted CA, a vault in memory, a virtual clock.
+//! The engine's whole world for tests: a scripted CA, a state store in memory, a virtual clock.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -13,7 +13,7 @@ use acme::scripted::{Ca, Faults, Network, Settings, Web, World, renewal_id};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Config, Eab, Resolver};
-use engine::vault::{Vault, VaultError};
+use engine::state_store::{StateStore, StateStoreError};
 use engine::{self, Event, Observer, WantsFeed};
 use p256::SecretKey;
 use p256::pkcs8::EncodePrivateKey;
@@ -22,7 +22,7 @@ use protocol::{
     State, StoredCertificate, Unwanted,
 };
 
-/// A vault in memory. It outlives engines, as the sidecar does.
+/// A state store in memory. It outlives engines, as the sidecar does.
 pub struct Keeper {
     pub web: Web,
     pub stored: RefCell<State>,
@@ -68,23 +68,23 @@ type AccountName = (String, String, Option<String>);
 type StoredAccount = (Option<String>, Vec<String>);
 
 impl Keeper {
-    async fn reach(&self) -> Result<(), VaultError> {
+    async fn reach(&self) -> Result<(), StateStoreError> {
         self.world.sleep(self.latency).await;
-        if self.away.get() { Err(VaultError::Unavailable("the sidecar is away".into())) } else { Ok(()) }
+        if self.away.get() { Err(StateStoreError::Unavailable("the sidecar is away".into())) } else { Ok(()) }
     }
 }
 
-impl Vault for Keeper {
+impl StateStore for Keeper {
     fn tenure(&self) -> u64 {
         self.tenure.get()
     }
 
-    async fn state(&self) -> Result<State, VaultError> {
+    async fn state(&self) -> Result<State, StateStoreError> {
         self.reach().await?;
         Ok(self.stored.borrow().clone())
     }
 
-    async fn account(&self, resolver: &Resolver) -> Result<Account, VaultError> {
+    async fn account(&self, resolver: &Resolver) -> Result<Account, StateStoreError> {
         self.reach().await?;
         let kid = resolver.eab.as_ref().map(|eab| eab.kid.clone());
         let mut accounts = self.accounts.borrow_mut();
@@ -103,14 +103,14 @@ impl Vault for Keeper {
         Ok(Account { key, fresh: known.is_none(), url, contact })
     }
 
-    async fn bind(&self, _: &Resolver, _: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
+    async fn bind(&self, _: &Resolver, _: &Eab, signing_input: &str) -> Result<Vec<u8>, StateStoreError> {
         self.reach().await?;
         self.bound.set(self.bound.get() + 1);
-        let key = self.mac_key.get().ok_or_else(|| VaultError::Refused("no usable MAC key".into()))?;
+        let key = self.mac_key.get().ok_or_else(|| StateStoreError::Refused("no usable MAC key".into()))?;
         Ok(acme::scripted::mac(key.as_bytes(), signing_input))
     }
 
-    async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
+    async fn save_registration(&self, registration: Registration) -> Result<(), StateStoreError> {
         self.reach().await?;
         let mut accounts = self.accounts.borrow_mut();
         let Registration { resolver, ca_server, url, contact, .. } = registration;
@@ -119,7 +119,7 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn permit(&self, request: PermitRequest) -> Result<Permit, VaultError> {
+    async fn permit(&self, request: PermitRequest) -> Result<Permit, StateStoreError> {
         self.reach().await?;
         self.world.sleep(self.permit_takes.get()).await;
         let now = self.world.now_millis() / 1000;
@@ -128,13 +128,13 @@ impl Vault for Keeper {
         Ok(permit)
     }
 
-    async fn pause(&self, pause: Pause) -> Result<(), VaultError> {
+    async fn pause(&self, pause: Pause) -> Result<(), StateStoreError> {
         self.reach().await?;
         self.pauses.borrow_mut().push(pause);
         Ok(())
     }
 
-    async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), VaultError> {
+    async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), StateStoreError> {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         for renewal in renewals {
@@ -144,7 +144,7 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), VaultError> {
+    async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), StateStoreError> {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         for unwanted in unwanted {
@@ -154,7 +154,7 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn save_order(&self, order: Order) -> Result<(), VaultError> {
+    async fn save_order(&self, order: Order) -> Result<(), StateStoreError> {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         stored.orders.retain(|old| old.certificate != order.certificate);
@@ -162,7 +162,7 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn save_attempt(&self, attempt: Attempt) -> Result<(), VaultError> {
+    async fn save_attempt(&self, attempt: Attempt) -> Result<(), StateStoreError> {
         self.reach().await?;
         let mut stored = self.stored.borrow_mut();
         if attempt.order_is_dead {
@@ -174,7 +174,7 @@ impl Vault for Keeper {
         Ok(())
     }
 
-    async fn csr(&self, _: &CertificateId, order: &str, _: &Resolver) -> Result<Vec<u8>, VaultError> {
+    async fn csr(&self, _: &CertificateId, order: &str, _: &Resolver) -> Result<Vec<u8>, StateStoreError> {
         self.reach().await?;
         let mut csrs = self.csrs.borrow_mut();
         Ok(csrs.entry(order.to_owned()).or_insert_with(|| order.as_bytes().to_vec()).clone())
@@ -186,7 +186,7 @@ impl Vault for Keeper {
         order: &str,
         chains: &Chains,
         issuer: &Resolver,
-    ) -> Result<Published, VaultError> {
+    ) -> Result<Published, StateStoreError> {
         self.reach().await?;
         let preferred = issuer.preferred_chain.as_deref();
         let offered = [&chains.default].into_iter().chain(&chains.alternates);
@@ -194,7 +194,7 @@ impl Vault for Keeper {
         let chosen = offered.iter().find(|made| Some(made.issuer.as_str()) == preferred);
         let made = chosen.unwrap_or(&offered[0]);
         if self.refuses_chains.get() || made.csr != order.as_bytes() {
-            return Err(VaultError::Refused("the chain's key is not the order's".into()));
+            return Err(StateStoreError::Refused("the chain's key is not the order's".into()));
         }
         let certificate = StoredCertificate {
             resolver: id.resolver.clone(),
@@ -228,14 +228,14 @@ impl Vault for Keeper {
         Ok(Published { certificate, durable: true, other_chains })
     }
 
-    async fn answer(&self, _: &Resolver, challenge: &Challenge) -> Result<(), VaultError> {
+    async fn answer(&self, _: &Resolver, challenge: &Challenge) -> Result<(), StateStoreError> {
         self.reach().await?;
         if challenge.kind == ChallengeType::Dns01 {
             self.world.sleep(self.dns_latency.get()).await;
         }
         self.answered.borrow_mut().push(format!("{} by {}", challenge.name(), challenge.kind));
         if self.refuses_answers.borrow().contains(&challenge.kind) {
-            return Err(VaultError::Refused("no such zone".into()));
+            return Err(StateStoreError::Refused("no such zone".into()));
         }
         let Challenge { host, token, key_authorization, .. } = challenge.clone();
         self.web.borrow_mut().insert((host, token), key_authorization);
@@ -325,8 +325,8 @@ impl Scene {
         self
     }
 
-    /// Runs an engine for that long, and then drops it wherever it is. What the vault said, if it ended by itself.
-    pub fn run(&self, limit: Duration) -> Option<VaultError> {
+    /// Runs an engine for that long, and then drops it wherever it is. What the state store said, if it ended by itself.
+    pub fn run(&self, limit: Duration) -> Option<StateStoreError> {
         let engine = engine::run(&self.config, &self.network, &self.keeper, &self.feed, &self.notes);
         self.world.run_for(limit, pin!(engine))
     }

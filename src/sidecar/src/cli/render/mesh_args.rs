@@ -60,7 +60,7 @@ pub struct MeshArgs {
         default_value = "socket",
         help_heading = "Istio"
     )]
-    pub istio_credentials: Way,
+    pub istio_credentials: CertificateSource,
 
     /// Namespace of the Gateway.
     #[arg(
@@ -105,7 +105,7 @@ pub struct MeshArgs {
 
 /// The ways in which a gateway of Istio's gets its certificates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Way {
+pub enum CertificateSource {
     /// By an SDS provider in the mesh's configuration, which leads to the sidecar's socket.
     Provider,
     /// By Secrets, which another tool has to write.
@@ -121,9 +121,9 @@ impl MeshArgs {
             gateway: self.istio_gateway.clone(),
             gateway_api: self.istio_gateway_api.clone(),
             credentials: match self.istio_credentials {
-                Way::Provider => Credentials::Provider,
-                Way::Secret => Credentials::Secret,
-                Way::Socket => Credentials::Socket,
+                CertificateSource::Provider => Credentials::Provider,
+                CertificateSource::Secret => Credentials::Secret,
+                CertificateSource::Socket => Credentials::Socket,
             },
             version: self.istio_version,
             sidecar: self.sidecar(setup),

@@ -125,7 +125,7 @@ fn write(hear: &Receiver<Said>, is_ending: &AtomicBool, hidden: &[SecretText]) {
                 }
             }
             Said::Lost(lost) => {
-                tracing::warn!(target: ENVOY, lost, "lines of Envoy's log are left out: nobody took ours in time");
+                tracing::warn!(target: ENVOY, lost, "lines of Envoy's log were dropped: our log was not read in time");
             }
         }
     }

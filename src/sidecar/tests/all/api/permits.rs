@@ -1,4 +1,4 @@
-//! Whether a CA may be asked, over the API and over restarts.
+//! Permits and pauses over the API and over restarts.
 
 use protocol::{CertificateId, Permit, path, problem};
 use serde_json::{Value, json};

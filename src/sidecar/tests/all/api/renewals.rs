@@ -1,11 +1,11 @@
-//! What is remembered of stored certificates, and how all of it is told.
+//! Renewal information of stored certificates, and the pages of the state.
 
 use protocol::{CertificateId, Csr, Publication, Published, State, path, problem};
 use serde_json::{Value, json};
 
 use crate::harness::{Client, Home, TestCa, id, order};
 
-/// What a CA said of the certificate with this serial number.
+/// A CA's renewal information for the certificate with this serial number.
 pub fn renewals(id: &CertificateId, serial: &str) -> Value {
     let suggestion = json!({"start": 10, "end": 20, "renewAt": 15, "explanation": "https://ca.example/why"});
     json!({"renewals": [{"certificate": id, "serial": serial, "suggestion": suggestion, "askAt": 5, "hurries": 1, "restUntil": 9}]})

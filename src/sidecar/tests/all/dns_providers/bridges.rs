@@ -1,4 +1,4 @@
-//! `exec` and `httpreq`, against a program and a server of the test's own, and what is said of wrong variables.
+//! `exec` and `httpreq`, against a program and a server of the test's own, and the errors of wrong variables.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

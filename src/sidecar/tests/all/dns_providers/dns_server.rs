@@ -17,24 +17,24 @@ pub(crate) const KEY: &str = "Lego.Example";
 pub(crate) const SECRET: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 const SECRET_BYTES: &[u8] = b"0123456789abcdef0123456789abcdef";
 
-/// What it answers.
+/// The server's answers.
 #[derive(Clone, Copy)]
 pub(crate) enum Answer {
-    /// It does what is asked and signs the answer.
+    /// Applies the update and signs the answer.
     Signed,
-    /// It says that it is done, and does not sign the answer.
+    /// Claims success, unsigned.
     Unsigned,
-    /// This code, unsigned.
+    /// Answers with this code, unsigned.
     Code(ResponseCode),
-    /// It complains about the signature.
+    /// Reports an error of the signature.
     Complaint(TsigError),
-    /// A message that is none.
+    /// Answers with no DNS message.
     Garbage,
-    /// Nothing.
+    /// Does not answer.
     Silence,
 }
 
-/// The server, which ends with this.
+/// The server, which ends on drop.
 pub(crate) struct DnsServer {
     pub(crate) address: SocketAddr,
     updates: Arc<Mutex<Vec<Message>>>,

@@ -1,4 +1,4 @@
-//! What hosters' APIs do when they don't do what they are asked.
+//! Failures of hosters' APIs.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::dns_providers::harness::{APEX, record, refusal};
 use crate::dns_providers::http_server::Reply;
 use crate::dns_providers::stub::Stub;
 
-/// Says what becomes of wrong credentials: the error tells, and shows none of them.
+/// Checks that the error of wrong credentials says so, and shows none of them.
 async fn wrong_credentials_are_refused<A: Api>(expected: &str, is_permanent: bool) {
     let (stub, api) = play::<A>().await;
     let before = api.lock().unwrap().values();
@@ -39,7 +39,7 @@ async fn where_an_api_has_words_for_wrong_credentials_the_error_has_them() {
     wrong_credentials_are_refused::<Route53>("SignatureDoesNotMatch", false).await;
 }
 
-/// Whether the first request may be refused for a moment.
+/// Checks the wait after a temporary refusal of the first request.
 async fn waits_as_asked<A: Api>() {
     let mut is_first = true;
     let (stub, api) = play_after::<A>(move |_| {
@@ -61,7 +61,7 @@ async fn an_api_that_asks_for_a_moment_gets_it() {
     waits_as_asked::<Route53>().await;
 }
 
-/// An answer that is an error of the API's own.
+/// Checks the error of an API's failed answer.
 async fn is_told<A: Api>(status: u16, expected: &str) {
     let (stub, _api) =
         play_after::<A>(move |_| Some(Reply::new(status, "<h1>maintenance</h1>\u{1b}[2J\r\nsoon"))).await;

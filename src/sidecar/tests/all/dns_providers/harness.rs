@@ -9,7 +9,7 @@ use protocol::SecretText;
 /// The value of the domain, and that of its wildcard.
 pub(crate) const APEX: &str = "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0";
 pub(crate) const WILD: &str = "-8hZ7d3_9kS1cXJtT5GvT0yQnP2hLkq1bmVwX3uYf6Y";
-/// Somebody else's value at the same name.
+/// A foreign value at the same name.
 pub(crate) const FOREIGN: &str = "keep-me";
 pub(crate) const ZONE: &str = "example.com";
 pub(crate) const NAME: &str = "_acme-challenge.www.example.com";
@@ -37,7 +37,7 @@ pub(crate) fn find(code: &str, pairs: &[(&str, &str)]) -> Result<Provider, Provi
     Provider::find_with(code, "le", &variables(pairs), &Clock::system(), binary)
 }
 
-/// The error of what must not succeed.
+/// The error of a call that must fail.
 pub(crate) fn refusal<T>(result: Result<T, ProviderError>) -> ProviderError {
     match result {
         Ok(_) => panic!("it succeeded"),

@@ -1,4 +1,4 @@
-//! A small HTTP server that writes down what it is asked.
+//! A small HTTP server that records its requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -41,7 +41,7 @@ impl Seen {
     }
 }
 
-/// What is answered.
+/// An answer.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
@@ -68,10 +68,10 @@ impl Reply {
     }
 }
 
-/// Who answers.
+/// The function that answers.
 pub(crate) type Answerer = Arc<Mutex<dyn FnMut(&Seen) -> Reply + Send>>;
 
-/// The server, which ends with this.
+/// The server, which ends on drop.
 pub(crate) struct HttpServer {
     pub(crate) address: SocketAddr,
     _tasks: JoinSet<()>,

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::dns_providers::harness::find;
 use crate::dns_providers::http_server::{Answerer, Reply, Seen, serve};
 
-/// The hoster, which ends with this.
+/// The hoster, which ends on drop.
 pub(crate) struct Stub {
     proxy: String,
     home: TempDir,
@@ -68,7 +68,7 @@ impl Stub {
         find(code, &[pairs, &surroundings].concat()).unwrap()
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }

@@ -72,7 +72,7 @@ impl Home {
         Sidecar::start(self.args(more).options()?).await.map_err(|error| error.to_string())
     }
 
-    /// Why it does not start.
+    /// The reason why the sidecar does not start.
     pub async fn refusal(&self) -> String {
         self.start_with(&[]).await.err().unwrap()
     }
@@ -155,7 +155,7 @@ impl Client {
         self.exchange(hyper::Request::builder().method(method).uri(path).header("host", "sidecar"), body).await
     }
 
-    /// A GET that calls the server by these names.
+    /// Sends a GET with these Host headers.
     pub async fn called(&self, hosts: &[&str], target: &str) -> Answer {
         let request = hyper::Request::builder().uri(target);
         let request = hosts.iter().fold(request, |request, host| request.header("host", *host));
@@ -231,12 +231,12 @@ impl Client {
         self.post(path::CERTIFICATES, &publication).await
     }
 
-    /// What `/status` tells.
+    /// The answer of `/status`.
     pub async fn status(&self) -> Value {
         self.get("/status").await.json()
     }
 
-    /// Waits until `/status` is as wanted, and gives it.
+    /// Waits until `/status` is as wanted, and returns it.
     pub async fn status_until(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         let start = std::time::Instant::now();
         loop {
@@ -263,7 +263,7 @@ impl Client {
         }
     }
 
-    /// Order, signing request and publication.
+    /// Makes an order and a signing request, and publishes the certificate.
     pub async fn issue(&self, ca: &TestCa, id: &CertificateId, order: &str) -> Published {
         self.order(id, order).await.no_content();
         let csr: Csr = self.csr(id, order, "EC256").await.json();

@@ -1,15 +1,15 @@
-//! What is on disk is always a complete old or a complete new state, and a fence is never given twice.
+//! The file on disk is always a complete old or a complete new state, and a fence is never given twice.
 
 use std::collections::BTreeMap;
 
 use super::Violation;
 
-/// What is known of the storage.
+/// The knowledge about the storage.
 #[derive(Default)]
 pub struct Disk {
-    /// What may be there after a crash.
+    /// The states that may be there after a crash.
     may_be: Vec<Vec<u8>>,
-    /// Who got which fence.
+    /// The holder of each fence.
     fences: BTreeMap<u64, (String, u64)>,
 }
 
@@ -19,7 +19,7 @@ impl Disk {
         self.may_be = may_be;
     }
 
-    /// It has started, and tells this.
+    /// Checks the state of a sidecar that has started.
     pub fn opened(&mut self, state: &[u8]) -> Result<(), Violation> {
         let expected = std::mem::take(&mut self.may_be);
         // An empty storage has no place for the fence: there the clock vouches for it, which may have been set back.

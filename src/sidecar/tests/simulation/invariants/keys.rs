@@ -4,7 +4,7 @@ use super::Violation;
 use pki::secret::Secret;
 use storage::PendingKey;
 
-/// Whether the key of this order's signing request is among what the sidecar keeps.
+/// Checks that the key of this order's signing request is among the stored keys.
 pub fn is_kept(order: &str, csr: &[u8], kept: Option<&PendingKey>) -> Result<(), Violation> {
     let lost = |why: &str| Err(format!("the private key of {order} is lost: {why}"));
     let Some(kept) = kept else { return lost("none is kept") };

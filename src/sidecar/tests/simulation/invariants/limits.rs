@@ -5,7 +5,7 @@
 
 use super::Violation;
 
-/// What may be over: an order of an engine that had lost its lease, and one on the second.
+/// The tolerated excess: an order of an engine that had lost its lease, and one on the second.
 const SLACK: f64 = 2.0;
 
 /// So many in so long.
@@ -42,7 +42,7 @@ impl Bucket {
 }
 
 impl Limits {
-    /// This limit is configured.
+    /// Checks this limit, if it is configured.
     pub fn new(limit: Option<Limit>) -> Self {
         let full = || Bucket { left: limit.map_or(0.0, |limit| f64::from(limit.count)), at: 0 };
         Self { limit, placed: full(), granted: full() }
@@ -72,7 +72,7 @@ impl Limits {
         self.granted.left -= 1.0;
     }
 
-    /// Whether another one has to wait.
+    /// True if another order has to wait.
     pub fn is_reached(&mut self, now: i64) -> bool {
         let Some(limit) = self.limit else { return false };
         let is_reached = |bucket: &mut Bucket| {

@@ -1,5 +1,5 @@
-//! What never happens, each in a file of its own. They look at the product from outside only: at what the CA is asked,
-//! at what the sidecar answers and serves, and at the file.
+//! The invariants, each in a file of its own. They observe the product from outside only: the CA's requests, the
+//! sidecar's answers and certificates, and the file.
 
 mod disk;
 mod keys;
@@ -19,7 +19,7 @@ pub use pace::Pace;
 pub use renewal::Renewal;
 pub use served::Served;
 
-/// What did happen.
+/// A violation, in words.
 pub type Violation = String;
 
 /// A certificate, by its names in their order.

@@ -22,7 +22,7 @@ pub struct Orders {
 
 struct Stored {
     url: String,
-    /// Whether the engine that leads has stored or read it.
+    /// True if the leading engine has stored or read the order.
     is_known: bool,
     /// When it is given up, seconds since 1970.
     expires: Option<i64>,
@@ -43,7 +43,7 @@ impl Orders {
         }
     }
 
-    /// It was told that the order is dead, or has published its certificate.
+    /// Notes that the sidecar was told that the order is dead, or its certificate was published.
     pub fn ended(&mut self, key: &Key) {
         self.stored.remove(key);
     }

@@ -21,8 +21,8 @@ const LONGEST_RETRY_AFTER: i64 = 24 * HOUR;
 /// A newOrder and its repetitions.
 const SENT_IN_A_TRY: u32 = 4;
 
-/// What a healthy instance sends in ten minutes to a CA that is broken: at once, and after 1, 3 and 7 minutes; and one
-/// try more, since the CA may have been well before.
+/// The most newOrders of a healthy instance in ten minutes to a broken CA: at once, and after 1, 3 and 7 minutes; and
+/// one attempt more, since the CA may have been well before.
 const SENT_IN_TEN_MINUTES: usize = 20;
 
 /// Certificates that had something to do with the CA.
@@ -38,7 +38,7 @@ struct One {
     failures: u32,
     /// No newOrder before this.
     not_before: i64,
-    /// What the CA asked of the engine that is at it.
+    /// The end of the pause that the CA asked of the present engine.
     asked_until: i64,
     /// Sent since the last stored failure or success, with the name of what is replaced and without.
     sent: [u32; 2],
@@ -107,7 +107,7 @@ impl Pace {
         Ok(())
     }
 
-    /// Its certificate was published.
+    /// Notes that the certificate was published.
     pub fn succeeded(&mut self, key: &Key) {
         if let Some(one) = self.ones.get_mut(key) {
             *one = One { recent: std::mem::take(&mut one.recent), ..One::default() };

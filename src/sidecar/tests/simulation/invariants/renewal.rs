@@ -10,27 +10,27 @@ use crate::time::{HOUR, MINUTE};
 /// The longest backoff, with the time that a try takes.
 const AFTER_TROUBLE: i64 = 6 * HOUR + 30 * MINUTE;
 
-/// What a crash is good for: leases run out, orders are gone on with.
+/// The delay that a crash may cause: leases run out, orders are resumed.
 const AFTER_CRASH: i64 = 15 * MINUTE;
 
-/// Until when it may be otherwise.
+/// The time until which certificates may be missing.
 #[derive(Default)]
 pub struct Renewal {
     excused_until: i64,
 }
 
 impl Renewal {
-    /// Something keeps certificates from being issued; `asked` is what the CA said besides, in milliseconds.
+    /// Notes a fault that keeps certificates from being issued; `asked` is the CA's pause, in milliseconds.
     pub fn trouble(&mut self, now: i64, asked: i64) {
         self.excused_until = self.excused_until.max(now + AFTER_TROUBLE + asked);
     }
 
-    /// Something crashed, or something else is wanted.
+    /// Notes a crash, or a change of the wants.
     pub fn crash(&mut self, now: i64) {
         self.excused_until = self.excused_until.max(now + AFTER_CRASH);
     }
 
-    /// Nothing is left to do. `missing` are names that are wanted, and for which nothing valid is served.
+    /// Checks an idle moment. `missing` are wanted names without a valid certificate served.
     pub fn idle(&self, now: i64, mut missing: impl Iterator<Item = String>) -> Result<(), Violation> {
         if now <= self.excused_until {
             return Ok(());

@@ -9,7 +9,7 @@ use sds::catalog::Catalog;
 
 use super::Violation;
 
-/// What was served last, for each name.
+/// The certificates last served, by name.
 #[derive(Default)]
 pub struct Served {
     now: BTreeMap<String, Seen>,
@@ -64,7 +64,7 @@ impl Served {
         self.now.clone_from(&self.saved);
     }
 
-    /// Whether a valid certificate is served for this name.
+    /// True if a valid certificate is served for this name.
     pub fn is_valid(&self, name: &str, now: i64) -> bool {
         self.now.get(name).is_some_and(|seen| seen.not_before <= now && now < seen.not_after)
     }

@@ -31,7 +31,7 @@ fn nothing_is_taken_for_legos_that_is_another_tools() {
     scene.write("accounts/x/y", "");
     scene.write("certificates/README", "");
     let why = scene.refused();
-    assert!(why.contains("found nothing that is taken") && why.contains("lego's .lego"), "{why}");
+    assert!(why.contains("found nothing to import") && why.contains("lego's .lego"), "{why}");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn the_storage_is_not_found_in_a_directory() {
     scene.write("acme.json", "{}");
     let storages = crate::Storages::from(scene.source().join("acme.json").as_path());
     let error = import(&Options { storages, ..scene.options(Some("le")) }, &clock()).unwrap_err().to_string();
-    assert!(error.contains("found nothing that is taken"), "{error}");
+    assert!(error.contains("found nothing to import"), "{error}");
 }
 
 #[test]

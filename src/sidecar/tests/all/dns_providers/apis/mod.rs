@@ -27,21 +27,21 @@ pub(crate) use route53::Route53;
 /// A hoster's API.
 pub(crate) trait Api: Send + 'static {
     const CODE: &'static str;
-    /// Where it is.
+    /// The host of the API.
     const HOST: &'static str;
     /// The right credentials.
     const VARIABLES: &'static [(&'static str, &'static str)];
 
-    /// With one TXT value at the name, which is somebody else's.
+    /// Creates a zone with one foreign TXT value at the name.
     fn new() -> Self;
 
-    /// Whether the request has the right credentials.
+    /// True if the request has the right credentials.
     fn knows(&self, request: &Seen) -> bool;
 
-    /// What it says to wrong ones.
+    /// The answer to wrong credentials.
     fn refusal() -> Reply;
 
-    /// Does what is asked.
+    /// Answers a request.
     fn answer(&mut self, request: &Seen) -> Reply;
 
     /// The texts at the name.

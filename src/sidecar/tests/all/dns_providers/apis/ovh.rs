@@ -19,7 +19,7 @@ const ZONE: &str = "/1.0/domain/zone/example.com";
 pub(crate) struct Ovh {
     records: Vec<(u64, String)>,
     next: u64,
-    /// What name servers answer, which is brought up to date by a refresh.
+    /// The zone as name servers answer it, updated by a refresh.
     served: Vec<String>,
 }
 

@@ -12,17 +12,17 @@ use protocol::{
 ///
 /// Every call MUST be idempotent: the engine repeats it after a restart. What a call stores MUST be durable when it
 /// returns `Ok`, unless its type says otherwise. An implementation waits and retries by itself while the keeper is
-/// away for a moment (a restart), and returns [`VaultError::Unavailable`] only when that lasts.
-pub trait Vault {
+/// away for a moment (a restart), and returns [`StateStoreError::Unavailable`] only when that lasts.
+pub trait StateStore {
     /// A number that is another one as soon as somebody else may have changed what is kept.
     fn tenure(&self) -> u64;
 
     /// All that is known about certificates, orders and failed tries.
-    fn state(&self) -> impl Future<Output = Result<State, VaultError>>;
+    fn state(&self) -> impl Future<Output = Result<State, StateStoreError>>;
 
     /// The account of a resolver; its key is made when there is none for this CA and, where the resolver has one, this
     /// external account.
-    fn account(&self, resolver: &Resolver) -> impl Future<Output = Result<Account, VaultError>>;
+    fn account(&self, resolver: &Resolver) -> impl Future<Output = Result<Account, StateStoreError>>;
 
     /// The MAC of what binds the resolver's account to an external one (RFC 8555 §7.3.4). Its key is the keeper's, who
     /// signs for the accounts that it keeps, and nothing else.
@@ -31,28 +31,28 @@ pub trait Vault {
         resolver: &Resolver,
         eab: &Eab,
         signing_input: &str,
-    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
+    ) -> impl Future<Output = Result<Vec<u8>, StateStoreError>>;
 
     /// Keeps what the CA answered to newAccount or to an update.
-    fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), VaultError>>;
+    fn save_registration(&self, registration: Registration) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// Whether the CA may be asked now. What is granted MUST be counted, durably, before this returns.
-    fn permit(&self, request: PermitRequest) -> impl Future<Output = Result<Permit, VaultError>>;
+    fn permit(&self, request: PermitRequest) -> impl Future<Output = Result<Permit, StateStoreError>>;
 
     /// Keeps that the CA asked to be left alone; [`Self::permit`] MUST refuse until then.
-    fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), VaultError>>;
+    fn pause(&self, pause: Pause) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// Keeps what CAs said of renewals; each replaces what was kept of its certificate.
-    fn save_renewals(&self, renewals: Vec<Renewal>) -> impl Future<Output = Result<(), VaultError>>;
+    fn save_renewals(&self, renewals: Vec<Renewal>) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// Keeps since when nothing wants some certificates.
-    fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> impl Future<Output = Result<(), VaultError>>;
+    fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// Keeps an order that the CA created.
-    fn save_order(&self, order: Order) -> impl Future<Output = Result<(), VaultError>>;
+    fn save_order(&self, order: Order) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// Keeps what came of a failed try.
-    fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), VaultError>>;
+    fn save_attempt(&self, attempt: Attempt) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// A signing request (PKCS#10 DER) for this order, as the resolver has it. The same order MUST get the same key
     /// again.
@@ -61,7 +61,7 @@ pub trait Vault {
         id: &CertificateId,
         order: &str,
         resolver: &Resolver,
-    ) -> impl Future<Output = Result<Vec<u8>, VaultError>>;
+    ) -> impl Future<Output = Result<Vec<u8>, StateStoreError>>;
 
     /// Takes one of a certificate's chains and serves it: the one whose last certificate has the issuer that the
     /// resolver prefers, if there is one and it fits; else the default one. MUST refuse one that does not fit, and keep
@@ -72,15 +72,15 @@ pub trait Vault {
         order: &str,
         chains: &Chains,
         issuer: &Resolver,
-    ) -> impl Future<Output = Result<Published, VaultError>>;
+    ) -> impl Future<Output = Result<Published, StateStoreError>>;
 
     /// Whether the CA can find an answer at this entry point. Waits a while at the start, when responders are yet to
     /// come. `None` when one is there, or when nobody can tell; else the entry points that responders do serve.
     fn unserved(&self, entry_point: &str) -> impl Future<Output = Option<Vec<String>>>;
 
     /// Makes the answer to a challenge ready, as the resolver has it; the CA may ask for it as soon as this returns. May
-    /// take as long as a DNS provider takes. [`VaultError::Refused`] when it can't be made.
-    fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> impl Future<Output = Result<(), VaultError>>;
+    /// take as long as a DNS provider takes. [`StateStoreError::Refused`] when it can't be made.
+    fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> impl Future<Output = Result<(), StateStoreError>>;
 
     /// Withdraws the answer. Best effort: it also ends by its own expiry.
     fn withdraw(&self, challenge: &Challenge) -> impl Future<Output = ()>;
@@ -88,14 +88,14 @@ pub trait Vault {
 
 /// Why the keeper did not do it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VaultError {
+pub enum StateStoreError {
     /// It refused: the chain does not fit, say. Trying the same again is useless. The text says why.
     Refused(String),
     /// It is away, or can't write: later it may. The text says what was tried.
     Unavailable(String),
 }
 
-impl std::fmt::Display for VaultError {
+impl std::fmt::Display for StateStoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Refused(why) | Self::Unavailable(why) => f.write_str(why),

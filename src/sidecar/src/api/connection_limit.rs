@@ -16,29 +16,29 @@ use tokio::time::{Instant, sleep_until};
 /// The most connections of admitted peers. Envoy opens one for each callout under way on each of its threads.
 const MAX_ADMITTED: usize = 1024;
 /// The most connections of unauthenticated peers: probes and scrapers by the dozen.
-const MAX_STRANGERS: usize = 256;
+const MAX_UNAUTHENTICATED: usize = 256;
 /// The most unauthenticated connections from one address, so that no host occupies all slots.
-const MAX_STRANGERS_OF_ONE: usize = 64;
+const MAX_UNAUTHENTICATED_OF_ONE: usize = 64;
 /// The time an unauthenticated peer has for the head of a request, since its connection or its last answer.
-const STRANGER_WAIT: Duration = Duration::from_secs(10);
+const UNAUTHENTICATED_WAIT: Duration = Duration::from_secs(10);
 /// The time an admitted connection may be idle: longer than the hour after which Envoy closes an idle connection
 /// itself, as a request could be on its way when we did.
 pub(super) const ADMITTED_WAIT: Duration = Duration::from_secs(65 * 60);
 
 /// All slots of a listener.
-pub(super) struct Places {
+pub(super) struct ConnectionLimit {
     admitted: Arc<Semaphore>,
-    strangers: Mutex<Strangers>,
+    unauthenticated: Mutex<Unauthenticated>,
 }
 
 /// The unauthenticated slots, the oldest first.
 #[derive(Default)]
-struct Strangers {
+struct Unauthenticated {
     taken: u64,
-    sitting: BTreeMap<u64, Sitting>,
+    connections: BTreeMap<u64, Connection>,
 }
 
-struct Sitting {
+struct Connection {
     from: Option<IpAddr>,
     until: watch::Sender<Until>,
 }
@@ -54,66 +54,66 @@ enum Until {
     Now,
 }
 
-impl Places {
+impl ConnectionLimit {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { admitted: Arc::new(Semaphore::new(MAX_ADMITTED)), strangers: Mutex::default() })
+        Arc::new(Self { admitted: Arc::new(Semaphore::new(MAX_ADMITTED)), unauthenticated: Mutex::default() })
     }
 
     /// The most connections.
-    pub(super) const MOST: usize = MAX_ADMITTED + MAX_STRANGERS;
+    pub(super) const MOST: usize = MAX_ADMITTED + MAX_UNAUTHENTICATED;
 
     /// Returns an unauthenticated slot for a new connection. If all are taken, the connection idle for longest loses
     /// its slot; returns `None` if all have a request under way.
-    pub(super) fn take(self: &Arc<Self>, from: Option<IpAddr>) -> Option<Seat> {
-        let until = watch::Sender::new(Until::At(Instant::now() + STRANGER_WAIT));
-        let mut strangers = self.strangers();
-        let is_of_one = |sitting: &Sitting| from.is_some() && sitting.from == from;
-        let of_one = strangers.sitting.values().filter(|sitting| is_of_one(sitting)).count();
-        if of_one >= MAX_STRANGERS_OF_ONE {
-            strangers.make_room(is_of_one)?;
-        } else if strangers.sitting.len() >= MAX_STRANGERS {
-            strangers.make_room(|_| true)?;
+    pub(super) fn acquire(self: &Arc<Self>, from: Option<IpAddr>) -> Option<Slot> {
+        let until = watch::Sender::new(Until::At(Instant::now() + UNAUTHENTICATED_WAIT));
+        let mut unauthenticated = self.unauthenticated();
+        let is_of_one = |connection: &Connection| from.is_some() && connection.from == from;
+        let of_one = unauthenticated.connections.values().filter(|connection| is_of_one(connection)).count();
+        if of_one >= MAX_UNAUTHENTICATED_OF_ONE {
+            unauthenticated.evict(is_of_one)?;
+        } else if unauthenticated.connections.len() >= MAX_UNAUTHENTICATED {
+            unauthenticated.evict(|_| true)?;
         }
-        let number = strangers.taken;
-        strangers.taken = number.wrapping_add(1);
-        strangers.sitting.insert(number, Sitting { from, until: until.clone() });
-        Some(Seat { places: self.clone(), number, until, admitted: Mutex::default() })
+        let number = unauthenticated.taken;
+        unauthenticated.taken = number.wrapping_add(1);
+        unauthenticated.connections.insert(number, Connection { from, until: until.clone() });
+        Some(Slot { limit: self.clone(), number, until, admitted: Mutex::default() })
     }
 
-    fn strangers(&self) -> MutexGuard<'_, Strangers> {
+    fn unauthenticated(&self) -> MutexGuard<'_, Unauthenticated> {
         // A panic while the lock is held would be our bug; the map is consistent at every moment.
-        self.strangers.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unauthenticated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Strangers {
+impl Unauthenticated {
     /// Closes the longest idle one of the matching connections.
-    fn make_room(&mut self, is_meant: impl Fn(&Sitting) -> bool) -> Option<()> {
-        let waits = |sitting: &Sitting| *sitting.until.borrow() != Until::Answered;
-        let oldest = self.sitting.iter().find(|(_, sitting)| is_meant(sitting) && waits(sitting));
+    fn evict(&mut self, is_match: impl Fn(&Connection) -> bool) -> Option<()> {
+        let waits = |connection: &Connection| *connection.until.borrow() != Until::Answered;
+        let oldest = self.connections.iter().find(|(_, connection)| is_match(connection) && waits(connection));
         let number = oldest.map(|(number, _)| *number)?;
-        self.sitting.remove(&number)?.until.send_replace(Until::Now);
+        self.connections.remove(&number)?.until.send_replace(Until::Now);
         Some(())
     }
 }
 
 /// The slot of a connection.
-pub(super) struct Seat {
-    places: Arc<Places>,
+pub(super) struct Slot {
+    limit: Arc<ConnectionLimit>,
     number: u64,
     until: watch::Sender<Until>,
     admitted: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
-impl Seat {
+impl Slot {
     /// Moves an admitted peer's connection to an admitted slot, unless all of those are taken.
     pub(super) fn admit(&self) {
         let mut admitted = self.admitted();
         if admitted.is_none()
-            && let Ok(place) = self.places.admitted.clone().try_acquire_owned()
+            && let Ok(permit) = self.limit.admitted.clone().try_acquire_owned()
         {
-            *admitted = Some(place);
-            self.places.strangers().sitting.remove(&self.number);
+            *admitted = Some(permit);
+            self.limit.unauthenticated().connections.remove(&self.number);
         }
     }
 
@@ -124,12 +124,12 @@ impl Seat {
 
     /// Notes that the answer is being sent, and the next request is awaited.
     pub(super) fn end(&self) {
-        let wait = if self.admitted().is_some() { ADMITTED_WAIT } else { STRANGER_WAIT };
+        let wait = if self.admitted().is_some() { ADMITTED_WAIT } else { UNAUTHENTICATED_WAIT };
         self.go_on(Until::At(Instant::now() + wait));
     }
 
     /// Ends when the connection has to be closed.
-    pub(super) async fn overstayed(&self) {
+    pub(super) async fn expired(&self) {
         let mut until = self.until.subscribe();
         loop {
             let now = *until.borrow_and_update();
@@ -161,9 +161,9 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Slot {
     fn drop(&mut self) {
-        self.places.strangers().sitting.remove(&self.number);
+        self.limit.unauthenticated().connections.remove(&self.number);
     }
 }
 
@@ -177,70 +177,70 @@ mod tests {
 
     const HOST: Option<IpAddr> = Some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
 
-    fn has_to_go(seat: &Seat) -> bool {
-        seat.overstayed().now_or_never().is_some()
+    fn has_expired(slot: &Slot) -> bool {
+        slot.expired().now_or_never().is_some()
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_oldest_stranger_gives_way_and_only_he() {
-        let places = Places::new();
-        let seats: Vec<Seat> = (0..MAX_STRANGERS).map(|_| places.take(None).unwrap()).collect();
-        let _last = places.take(None).unwrap();
-        let gone: Vec<bool> = seats.iter().map(has_to_go).collect();
+        let limit = ConnectionLimit::new();
+        let slots: Vec<Slot> = (0..MAX_UNAUTHENTICATED).map(|_| limit.acquire(None).unwrap()).collect();
+        let _last = limit.acquire(None).unwrap();
+        let gone: Vec<bool> = slots.iter().map(has_expired).collect();
         assert!(gone[0] && !gone[1..].contains(&true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_host_with_many_connections_takes_its_own_places() {
-        let places = Places::new();
-        let other = places.take(Some([192, 0, 2, 1].into())).unwrap();
-        let seats: Vec<Seat> = (0..2 * MAX_STRANGERS).map(|_| places.take(HOST).unwrap()).collect();
-        assert!(!has_to_go(&other));
-        assert_eq!(seats.iter().filter(|seat| !has_to_go(seat)).count(), MAX_STRANGERS_OF_ONE);
+        let limit = ConnectionLimit::new();
+        let other = limit.acquire(Some([192, 0, 2, 1].into())).unwrap();
+        let slots: Vec<Slot> = (0..2 * MAX_UNAUTHENTICATED).map(|_| limit.acquire(HOST).unwrap()).collect();
+        assert!(!has_expired(&other));
+        assert_eq!(slots.iter().filter(|slot| !has_expired(slot)).count(), MAX_UNAUTHENTICATED_OF_ONE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn whose_request_is_under_way_does_not_give_way() {
-        let places = Places::new();
-        let seats: Vec<Seat> = (0..MAX_STRANGERS).map(|_| places.take(None).unwrap()).collect();
-        seats.iter().for_each(Seat::begin);
-        assert!(places.take(None).is_none());
-        seats[7].end();
-        assert!(places.take(None).is_some());
-        assert!(has_to_go(&seats[7]));
+        let limit = ConnectionLimit::new();
+        let slots: Vec<Slot> = (0..MAX_UNAUTHENTICATED).map(|_| limit.acquire(None).unwrap()).collect();
+        slots.iter().for_each(Slot::begin);
+        assert!(limit.acquire(None).is_none());
+        slots[7].end();
+        assert!(limit.acquire(None).is_some());
+        assert!(has_expired(&slots[7]));
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_admitted_neither_give_way_nor_leave_soon() {
-        let places = Places::new();
-        let admitted = places.take(HOST).unwrap();
+        let limit = ConnectionLimit::new();
+        let admitted = limit.acquire(HOST).unwrap();
         admitted.begin();
         admitted.admit();
         admitted.end();
-        let _strangers: Vec<Seat> = (0..2 * MAX_STRANGERS).map(|_| places.take(HOST).unwrap()).collect();
+        let _strangers: Vec<Slot> = (0..2 * MAX_UNAUTHENTICATED).map(|_| limit.acquire(HOST).unwrap()).collect();
         tokio::time::advance(ADMITTED_WAIT - Duration::from_secs(1)).await;
-        assert!(!has_to_go(&admitted));
+        assert!(!has_expired(&admitted));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(has_to_go(&admitted));
+        assert!(has_expired(&admitted));
     }
 
     #[tokio::test(start_paused = true)]
     async fn when_all_places_of_the_admitted_are_taken_the_next_stays_a_stranger() {
-        let places = Places::new();
-        let seat = || {
-            let seat = places.take(None).unwrap();
-            seat.admit();
-            seat
+        let limit = ConnectionLimit::new();
+        let slot = || {
+            let slot = limit.acquire(None).unwrap();
+            slot.admit();
+            slot
         };
-        let mut seats: Vec<Seat> = (0..MAX_ADMITTED).map(|_| seat()).collect();
-        let late = seat();
+        let mut slots: Vec<Slot> = (0..MAX_ADMITTED).map(|_| slot()).collect();
+        let late = slot();
         late.end();
-        tokio::time::advance(STRANGER_WAIT).await;
-        assert!(has_to_go(&late));
-        seats.pop();
-        let next = seat();
+        tokio::time::advance(UNAUTHENTICATED_WAIT).await;
+        assert!(has_expired(&late));
+        slots.pop();
+        let next = slot();
         next.end();
-        tokio::time::advance(STRANGER_WAIT).await;
-        assert!(!has_to_go(&next), "a place that was left is given again");
+        tokio::time::advance(UNAUTHENTICATED_WAIT).await;
+        assert!(!has_expired(&next), "a permit that was left is given again");
     }
 }

@@ -1,11 +1,11 @@
-//! The outcomes of deployments.
+//! The outcomes of deployments, counted.
 
 use serde::Serialize;
 
 /// The outcomes of deployments since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Tally {
+pub struct DeploymentCounts {
     /// New certificates acknowledged by an Envoy.
     pub accepted: u64,
     /// New certificates that a handshake has shown.

@@ -31,18 +31,18 @@ const AFTER_EVENT: i64 = 35 * SECOND;
 /// Envoy has started is the longest.
 const AFTER_MESSAGE: i64 = 25 * SECOND;
 
-/// The same when it was slept through just before: every timer was late, so all there was to do has begun.
+/// The idle time after a skip: every timer was late, so all pending work has begun.
 const AFTER_SLEEP: i64 = 2 * SECOND;
 
-/// Of a lifetime, the most that is slept through at once.
+/// The longest skip, as a part of the lifetime.
 const PART: i64 = 20;
 
-/// More happenings than this within an hour mean that something spins. The heartbeats of two Envoys are some ten thousand
-/// while a CA that never answers is tried; all that is wanted at once, and fails, is another ten.
+/// The most events within an hour; more mean that something spins. The heartbeats of two Envoys are some ten thousand
+/// while a CA that never answers is tried; everything wanted at once, and failing, is another ten.
 const MOST_IN_AN_HOUR: u64 = 100_000;
 
-/// A simulated world.
-pub struct World {
+/// A simulation: the machine, its Envoys, the CA, and the events to come.
+pub struct Simulation {
     pub time: Rc<Time>,
     pub dice: Rc<Dice>,
     pub trace: Rc<Trace>,
@@ -57,29 +57,29 @@ pub struct World {
     pub noise: (u64, u64),
     pub sabotage: Option<Sabotage>,
     pub checks: Checks,
-    /// The sidecar will crash inside its next write: when it is back, and whether the write was done.
+    /// Set if the sidecar will crash inside its next write: when it is back, and whether the write was done.
     pub crash_inside: Option<(i64, bool)>,
     pub storage_works: bool,
-    /// What the sidecar told when all of it was last on disk; none while it is.
+    /// The sidecar's state when all of it was last on disk; `None` while it is.
     pub unsaved_since: Option<Vec<u8>>,
-    /// What the sidecar told when the storage could last be written.
+    /// The sidecar's state when the storage could last be written.
     pub saved_state: Option<Vec<u8>>,
-    /// What was first served, for one that serves it again.
+    /// The certificate first served, for a sabotage that serves it again.
     pub first_served: BTreeMap<Key, Option<Arc<Pair>>>,
-    /// Who was last given the lease, and its fence.
+    /// The last holder of the lease, and its fence.
     pub leader: Option<(u64, u64)>,
     /// The challenges that were published somewhere: host and token.
     pub challenges: BTreeSet<(String, String)>,
-    /// What the CA's orders are for, and the signing requests it has taken.
+    /// The certificates of the CA's orders, and the signing requests it has taken.
     pub orders: BTreeMap<String, (Key, Option<Vec<u8>>)>,
-    /// When an order or a failed try was first told, by this very text; and what the wall clock showed.
+    /// The time at which each report of an order or a failed attempt was first sent, and the wall clock's time then.
     pub told: BTreeMap<Vec<u8>, (i64, i64)>,
     /// Until when a permit was refused last, seconds since 1970 by the wall clock.
     pub held_until: i64,
     /// When the last message was sent that is no heartbeat, by the time awake.
     last_activity: i64,
     pub web: Web,
-    /// What the user has told of the CA's limits.
+    /// The rate limit configured by the user.
     pub limit: Option<Limit>,
     /// How long nothing must have been asked before time is slept through.
     patience: i64,
@@ -108,8 +108,8 @@ pub struct Checks {
     pub served: Served,
 }
 
-impl World {
-    /// The world of a seed.
+impl Simulation {
+    /// The simulation of a seed.
     pub fn new(seed: u64, sabotage: Option<Sabotage>, is_traced: bool) -> Self {
         let (time, dice) = (Rc::new(Time::new()), Rc::new(Dice::new(seed)));
         let trace = Rc::new(Trace::new(&time, is_traced));
@@ -123,7 +123,7 @@ impl World {
         ca.make_chain = Some(authority::make_chain());
         let machine = Machine::new(&time);
         let envoys = scenario.envoys.into_iter();
-        let mut world = Self {
+        let mut simulation = Self {
             machine,
             running: None,
             ca,
@@ -157,21 +157,21 @@ impl World {
             dice,
             trace,
         };
-        world.schedule(0, Event::SidecarStarts);
-        for envoy in 0..world.envoys.len() {
-            for _ in 0..world.instances {
-                let at = world.dice.between(0, 3 * SECOND);
-                world.schedule(at, Event::Begins { envoy });
+        simulation.schedule(0, Event::SidecarStarts);
+        for envoy in 0..simulation.envoys.len() {
+            for _ in 0..simulation.instances {
+                let at = simulation.dice.between(0, 3 * SECOND);
+                simulation.schedule(at, Event::Begins { envoy });
             }
         }
         for (at, event) in scenario.plan {
-            world.trace.note(|| format!("planned for {:.3} d: {event:?}", at as f64 / DAY as f64));
-            world.schedule(at, event);
+            simulation.trace.note(|| format!("planned for {:.3} d: {event:?}", at as f64 / DAY as f64));
+            simulation.schedule(at, event);
         }
-        world
+        simulation
     }
 
-    /// Lets all of it happen, or says what should not have.
+    /// Runs to the end, or returns the violation.
     pub fn run(&mut self) -> Result<(), Violation> {
         let (mut hour, mut happenings) = (0, 0);
         while self.time.now() < self.end {
@@ -191,13 +191,13 @@ impl World {
         Ok(())
     }
 
-    /// Something is to happen then.
+    /// Schedules an event.
     pub fn schedule(&mut self, at: i64, event: Event) {
         let number = self.number();
         self.plan.insert((at.max(self.time.now()), number), event);
     }
 
-    /// Something arrives then.
+    /// Schedules a delivery.
     pub fn deliver(&mut self, at: i64, delivery: Delivery) {
         let number = self.number();
         self.queue.insert((at, number), delivery);
@@ -219,7 +219,7 @@ impl World {
         self.instances
     }
 
-    /// What the sidecar tells of all that is stored, in one order.
+    /// The sidecar's whole state, in a fixed order.
     pub fn state(&self) -> Option<Vec<u8>> {
         let answer = self.machine.ask(self.running.as_ref()?, "GET", protocol::path::STATE, None, &[]);
         let mut state: Value = serde_json::from_slice(&answer.body).ok()?;
@@ -276,7 +276,7 @@ impl World {
         self.send_all(number)
     }
 
-    /// Where nothing is under way, nothing happens before the next event, the next try, or a part of the lifetime.
+    /// Skips time if nothing is under way: to the next event, the next attempt, or by a part of the lifetime.
     fn sleep_if_idle(&mut self) -> Result<(), Violation> {
         let now = self.time.now();
         if self.time.awake() - self.last_activity < self.patience {
@@ -318,7 +318,7 @@ impl World {
         self.checks.renewal.idle(now, missing)
     }
 
-    /// Whether something keeps certificates from being issued now.
+    /// True if something keeps certificates from being issued now.
     pub fn is_troubled(&self) -> bool {
         self.weather != Weather::Fine
             || self.noise != (0, 0)
@@ -334,7 +334,7 @@ impl World {
         }
     }
 
-    /// Which certificate these names are.
+    /// The key of a certificate.
     pub fn key(&self, certificate: &protocol::CertificateId) -> Key {
         key(&certificate.names)
     }

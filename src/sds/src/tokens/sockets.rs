@@ -16,14 +16,14 @@ const SDS: &str = ".sds-token";
 
 /// The tokens of both sockets.
 #[derive(Clone)]
-pub struct Doors {
+pub struct SocketTokens {
     /// For requests to the API.
     pub api: Tokens,
     /// For streams of SDS and ADS.
     pub sds: Tokens,
 }
 
-impl Doors {
+impl SocketTokens {
     /// Opens the named token files, or else files of our own next to the storage, which are made when missing. The
     /// returned [`Followed`] go to [`super::follow`].
     ///
@@ -61,9 +61,9 @@ fn open(kind: Kind, named: Option<&Path>, own: &Path) -> Result<(Followed, Token
 }
 
 /// Omits the tokens.
-impl fmt::Debug for Doors {
+impl fmt::Debug for SocketTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Doors").finish_non_exhaustive()
+        f.debug_struct("SocketTokens").finish_non_exhaustive()
     }
 }
 

@@ -11,7 +11,7 @@ use sds::catalog::Catalog;
 use storage::{Certificate, Store, StoreError};
 
 /// Publishes certificates from the store to the catalog.
-pub struct Shelf {
+pub struct Publisher {
     store: Arc<dyn Store>,
     catalog: Arc<Catalog>,
     deployment: Arc<Deployment>,
@@ -19,7 +19,7 @@ pub struct Shelf {
     turn: Mutex<()>,
 }
 
-impl Shelf {
+impl Publisher {
     /// Publishes from this store to this catalog; `deployment` knows which certificates were rolled back.
     pub fn new(store: Arc<dyn Store>, catalog: Arc<Catalog>, deployment: Arc<Deployment>) -> Self {
         Self { store, catalog, deployment, turn: Mutex::new(()) }
@@ -29,7 +29,7 @@ impl Shelf {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn fill(&self) -> Result<usize, StoreError> {
+    pub async fn publish_all(&self) -> Result<usize, StoreError> {
         let _turn = self.turn.lock().await;
         let certificates = self.store.certificates().await?;
         for certificate in &certificates {
@@ -42,7 +42,7 @@ impl Shelf {
     ///
     /// # Errors
     /// When the store can't be read.
-    pub async fn refresh(&self, key: &CertificateId) -> Result<(), StoreError> {
+    pub async fn publish(&self, key: &CertificateId) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
         if let Some(certificate) = self.store.certificate(key).await? {
             self.put(&certificate.value, true);
@@ -61,12 +61,12 @@ impl Shelf {
         let mut changes = self.store.watch();
         loop {
             let result = match changes.recv().await {
-                Ok(key) => self.refresh(&key).await,
-                Err(RecvError::Lagged(_)) => self.fill().await.map(drop),
+                Ok(key) => self.publish(&key).await,
+                Err(RecvError::Lagged(_)) => self.publish_all().await.map(drop),
                 Err(RecvError::Closed) => return,
             };
             if let Err(error) = result {
-                tracing::warn!(%error, "a changed certificate is not served yet");
+                tracing::warn!(%error, "a changed certificate could not be published");
             }
         }
     }
@@ -104,7 +104,7 @@ mod tests {
         let catalog = Arc::new(Catalog::new(DefaultCertificate::None));
         let deployment =
             Arc::new(Deployment::open(&directory.path().join("acme.json"), Vec::new(), Clock::system()).await);
-        let shelf = Shelf::new(store.clone(), catalog.clone(), deployment);
+        let publisher = Publisher::new(store.clone(), catalog.clone(), deployment);
         let mut changes = catalog.changes();
         let claim = Claim { holder: "a".into(), epoch: 1, ttl: Duration::from_secs(10) };
         let fence = Fence(store.claim(claim).await.unwrap().fence);
@@ -116,7 +116,7 @@ mod tests {
         };
         tokio::select! {
             biased;
-            () = shelf.follow() => panic!("the store is open"),
+            () = publisher.follow() => panic!("the store is open"),
             () = commit_and_wait => {}
         }
         let served = catalog.best("a.example", certificate.facts.not_before).unwrap();

@@ -1,4 +1,4 @@
-//! The sidecar as the engine's vault; challenges also go to shared data, where this Envoy's responders find them.
+//! The sidecar as the engine's state store; challenges also go to shared data, where this Envoy's responders find them.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use acme::certificate::Chains;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use config::{Eab, Resolver};
-use engine::vault::{Vault, VaultError};
+use engine::state_store::{StateStore, StateStoreError};
 use protocol::{
     Account, Attempt, CertificateId, Order, Pause, Permit, PermitRequest, Published, Registration, Renewal, Renewals,
     State, Unwanted, UnwantedList, path,
@@ -38,7 +38,7 @@ const BLIND_PATIENCE: Duration = Duration::from_secs(3);
 const GATE_PAUSE: Duration = Duration::from_millis(10);
 
 /// See the module.
-pub(crate) struct SidecarVault {
+pub(crate) struct SidecarStore {
     pub(super) context: Rc<Context>,
     pub(super) sidecar: Rc<Sidecar>,
     /// Since when responders are waited for, by the steady clock; `None` before anybody waited. One waits at a time.
@@ -47,20 +47,20 @@ pub(crate) struct SidecarVault {
     pub(super) has_warned: Cell<bool>,
 }
 
-impl SidecarVault {
-    /// The vault of a leader.
+impl SidecarStore {
+    /// The state store of a leader.
     pub(crate) fn new(context: Rc<Context>, sidecar: Rc<Sidecar>) -> Self {
         Self { context, sidecar, warm_since: futures::lock::Mutex::new(None), has_warned: Cell::new(false) }
     }
 
-    async fn ask<T: DeserializeOwned>(&self, ask: Result<Ask, super::AskError>) -> Result<T, VaultError> {
-        let ask = ask.map_err(|error| VaultError::Refused(error.to_string()))?;
+    async fn ask<T: DeserializeOwned>(&self, ask: Result<Ask, super::AskError>) -> Result<T, StateStoreError> {
+        let ask = ask.map_err(|error| StateStoreError::Refused(error.to_string()))?;
         let body = self.sidecar.persist(&ask).await?;
-        parse(&ask, &body).map_err(VaultError::Refused)
+        parse(&ask, &body).map_err(StateStoreError::Refused)
     }
 
-    async fn store(&self, path: &str, message: &impl Serialize) -> Result<(), VaultError> {
-        let ask = Ask::new("PUT", path, message).map_err(|error| VaultError::Refused(error.to_string()))?;
+    async fn store(&self, path: &str, message: &impl Serialize) -> Result<(), StateStoreError> {
+        let ask = Ask::new("PUT", path, message).map_err(|error| StateStoreError::Refused(error.to_string()))?;
         self.sidecar.persist(&ask).await.map(|_| ())
     }
 
@@ -83,12 +83,12 @@ impl SidecarVault {
     }
 }
 
-impl Vault for SidecarVault {
+impl StateStore for SidecarStore {
     fn tenure(&self) -> u64 {
         self.sidecar.fence()
     }
 
-    async fn state(&self) -> Result<State, VaultError> {
+    async fn state(&self) -> Result<State, StateStoreError> {
         let mut state = State::default();
         let mut certified = self.sidecar.begin_reading();
         let mut page = first_page();
@@ -102,10 +102,10 @@ impl Vault for SidecarVault {
             };
             page = page_after(&next);
         }
-        Err(VaultError::Refused(format!("the sidecar's state has more than {MAX_PAGES} pages")))
+        Err(StateStoreError::Refused(format!("the sidecar's state has more than {MAX_PAGES} pages")))
     }
 
-    async fn account(&self, resolver: &Resolver) -> Result<Account, VaultError> {
+    async fn account(&self, resolver: &Resolver) -> Result<Account, StateStoreError> {
         let request = protocol::AccountRequest {
             resolver: resolver.name.clone(),
             ca_server: resolver.ca_server.clone(),
@@ -115,7 +115,7 @@ impl Vault for SidecarVault {
         self.ask(Ask::new("POST", path::ACCOUNTS, &request)).await
     }
 
-    async fn bind(&self, resolver: &Resolver, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, VaultError> {
+    async fn bind(&self, resolver: &Resolver, eab: &Eab, signing_input: &str) -> Result<Vec<u8>, StateStoreError> {
         let request = protocol::EabRequest {
             resolver: resolver.name.clone(),
             ca_server: resolver.ca_server.clone(),
@@ -126,35 +126,35 @@ impl Vault for SidecarVault {
         decode(&mac, "MAC")
     }
 
-    async fn save_registration(&self, registration: Registration) -> Result<(), VaultError> {
+    async fn save_registration(&self, registration: Registration) -> Result<(), StateStoreError> {
         self.store(path::ACCOUNTS, &registration).await
     }
 
-    async fn permit(&self, request: PermitRequest) -> Result<Permit, VaultError> {
+    async fn permit(&self, request: PermitRequest) -> Result<Permit, StateStoreError> {
         self.ask(Ask::new("POST", path::PERMITS, &request)).await
     }
 
-    async fn pause(&self, pause: Pause) -> Result<(), VaultError> {
+    async fn pause(&self, pause: Pause) -> Result<(), StateStoreError> {
         self.store(path::PAUSES, &pause).await
     }
 
-    async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), VaultError> {
+    async fn save_renewals(&self, renewals: Vec<Renewal>) -> Result<(), StateStoreError> {
         self.store(path::RENEWALS, &Renewals { renewals }).await
     }
 
-    async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), VaultError> {
+    async fn save_unwanted(&self, unwanted: Vec<Unwanted>) -> Result<(), StateStoreError> {
         self.store(path::UNWANTED, &UnwantedList { unwanted }).await
     }
 
-    async fn save_order(&self, order: Order) -> Result<(), VaultError> {
+    async fn save_order(&self, order: Order) -> Result<(), StateStoreError> {
         self.store(path::ORDERS, &order).await
     }
 
-    async fn save_attempt(&self, attempt: Attempt) -> Result<(), VaultError> {
+    async fn save_attempt(&self, attempt: Attempt) -> Result<(), StateStoreError> {
         self.store(path::ATTEMPTS, &attempt).await
     }
 
-    async fn csr(&self, id: &CertificateId, order: &str, resolver: &Resolver) -> Result<Vec<u8>, VaultError> {
+    async fn csr(&self, id: &CertificateId, order: &str, resolver: &Resolver) -> Result<Vec<u8>, StateStoreError> {
         let request = protocol::CsrRequest {
             certificate: id.clone(),
             order: order.to_owned(),
@@ -173,7 +173,7 @@ impl Vault for SidecarVault {
         order: &str,
         chains: &Chains,
         issuer: &Resolver,
-    ) -> Result<Published, VaultError> {
+    ) -> Result<Published, StateStoreError> {
         let publication = protocol::Publication {
             certificate: id.clone(),
             order: order.to_owned(),
@@ -187,7 +187,7 @@ impl Vault for SidecarVault {
         Ok(published)
     }
 
-    async fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> Result<(), VaultError> {
+    async fn answer(&self, resolver: &Resolver, challenge: &Challenge) -> Result<(), StateStoreError> {
         self.make_answer(resolver, challenge).await
     }
 
@@ -206,7 +206,7 @@ impl Vault for SidecarVault {
 }
 
 /// Bytes of the sidecar's.
-fn decode(text: &str, what: &str) -> Result<Vec<u8>, VaultError> {
+fn decode(text: &str, what: &str) -> Result<Vec<u8>, StateStoreError> {
     let bytes = URL_SAFE_NO_PAD.decode(text);
-    bytes.map_err(|_| VaultError::Refused(format!("the sidecar's {what} is not base64url")))
+    bytes.map_err(|_| StateStoreError::Refused(format!("the sidecar's {what} is not base64url")))
 }

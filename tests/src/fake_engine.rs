@@ -13,20 +13,20 @@ const TLS_ALPN_01: &str = "/v1/challenges/tls-alpn-01";
 
 /// The holder of the lease.
 #[derive(Debug)]
-pub struct StandIn {
+pub struct FakeEngine {
     api: Endpoint,
     fence: u64,
 }
 
-impl StandIn {
+impl FakeEngine {
     /// Takes the lease; there must be no plugin.
     ///
     /// # Errors
     /// When somebody has it.
     pub fn take(api: Endpoint) -> Result<Self> {
-        let mut stand_in = Self { api, fence: 0 };
-        stand_in.take_over(0)?;
-        Ok(stand_in)
+        let mut fake_engine = Self { api, fence: 0 };
+        fake_engine.take_over(0)?;
+        Ok(fake_engine)
     }
 
     /// Takes the lease again under a new fence, as a later instance.

@@ -19,7 +19,7 @@ const FIRST_HEARTBEAT: Duration = Duration::from_secs(60);
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// The presence of the engine, by its heartbeats.
-pub struct Engine {
+pub struct EnginePresence {
     store: Arc<dyn Store>,
     started: Instant,
 }
@@ -37,7 +37,7 @@ pub enum Presence {
 
 /// The engine's heartbeat at one moment.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct Heartbeat {
     /// The engine's presence.
     pub presence: Presence,
     /// The holder of the lease, and the time of its last heartbeat.
@@ -46,14 +46,14 @@ pub struct Sight {
     pub silence: Duration,
 }
 
-impl Engine {
+impl EnginePresence {
     /// Watches the lease in this store, in a sidecar that is just starting.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store, started: Instant::now() }
     }
 
     /// The heartbeat now.
-    pub fn look(&self) -> Sight {
+    pub fn heartbeat(&self) -> Heartbeat {
         let lease = self.store.lease();
         let silence = lease.heartbeat_age.unwrap_or_else(|| self.started.elapsed());
         let patience = if lease.heartbeat_age.is_some() { SILENCE } else { FIRST_HEARTBEAT };
@@ -62,7 +62,7 @@ impl Engine {
             None if silence < patience => Presence::Awaited,
             None => Presence::Absent,
         };
-        Sight { presence, lease, silence }
+        Heartbeat { presence, lease, silence }
     }
 
     /// Logs when an engine comes and goes. Runs until dropped.
@@ -71,8 +71,8 @@ impl Engine {
         let mut told = None;
         loop {
             tokio::time::sleep(CHECK).await;
-            let sight = self.look();
-            match (&told, sight.lease.holder) {
+            let heartbeat = self.heartbeat();
+            match (&told, heartbeat.lease.holder) {
                 (Some(Some(before)), Some(holder)) if *before == holder => {}
                 (_, Some(holder)) => {
                     tracing::info!(holder, "an engine drives the orders");
@@ -82,7 +82,7 @@ impl Engine {
                     tracing::warn!("the engine is gone: nothing is issued or renewed until an Envoy takes the lease");
                     told = Some(None);
                 }
-                (None, None) if sight.presence == Presence::Absent => {
+                (None, None) if heartbeat.presence == Presence::Absent => {
                     tracing::warn!("no engine has asked for the lease yet: is Envoy running, with the plugin?");
                     told = Some(None);
                 }
@@ -117,9 +117,9 @@ mod tests {
         let storages = Storages::from(directory.path().join("acme.json").as_path());
         let store: Arc<dyn Store> =
             Arc::new(FileStore::open(&storages, LeaseBounds::default(), Clock::system()).unwrap());
-        let engine = Engine::new(store.clone());
+        let engine = EnginePresence::new(store.clone());
         tokio::time::pause();
-        let presence = || engine.look().presence;
+        let presence = || engine.heartbeat().presence;
         assert_eq!(presence(), Presence::Awaited);
         tokio::time::advance(FIRST_HEARTBEAT).await;
         assert_eq!(presence(), Presence::Absent);

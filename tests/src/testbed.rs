@@ -12,7 +12,7 @@ use crate::{
 
 /// Options that differ from test to test.
 #[derive(Clone, Debug, Default)]
-pub struct WorldOptions {
+pub struct TestbedOptions {
     /// The CA.
     pub pebble: PebbleOptions,
     /// The sidecar.
@@ -23,7 +23,7 @@ pub struct WorldOptions {
 
 /// A whole installation with its CA. The fields are in the order in which they are dropped.
 #[derive(Debug)]
-pub struct World {
+pub struct Testbed {
     /// The proxy.
     pub envoy: Envoy,
     /// Our sidecar.
@@ -36,13 +36,13 @@ pub struct World {
     pub place: Place,
 }
 
-impl World {
+impl Testbed {
     /// Starts an installation with defaults, to get these certificates.
     ///
     /// # Errors
     /// When one of them does not come up.
     pub fn start(name: &str, certificates: &[&[&str]]) -> Result<Self> {
-        Self::with(name, &WorldOptions::default(), |bootstrap| bootstrap.domains(&domains(certificates)))
+        Self::with(name, &TestbedOptions::default(), |bootstrap| bootstrap.domains(&domains(certificates)))
     }
 
     /// Starts everything; `configure` changes the shipped configuration of Envoy.
@@ -51,7 +51,7 @@ impl World {
     /// When one of them does not come up.
     pub fn with(
         name: &str,
-        options: &WorldOptions,
+        options: &TestbedOptions,
         configure: impl FnOnce(Bootstrap) -> Result<Bootstrap>,
     ) -> Result<Self> {
         let stage = Stage::new(name, &options.pebble)?;
@@ -149,11 +149,11 @@ impl Stage {
     ///
     /// # Errors
     /// When one of them does not come up.
-    pub fn play(self, mut bootstrap: Bootstrap, options: &WorldOptions) -> Result<World> {
+    pub fn play(self, mut bootstrap: Bootstrap, options: &TestbedOptions) -> Result<Testbed> {
         let Self { pebble, dns, place } = self;
         let sidecar = Sidecar::start(&place, options.sidecar.clone())?;
         let envoy = Envoy::start(&place, &mut bootstrap, options.envoy.clone())?;
-        Ok(World { envoy, sidecar, pebble, dns, place })
+        Ok(Testbed { envoy, sidecar, pebble, dns, place })
     }
 }
 
