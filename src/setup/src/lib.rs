@@ -14,6 +14,7 @@
 mod address;
 mod assemble;
 pub mod check;
+mod closed_router;
 mod effective;
 pub mod envoy;
 pub mod input;
@@ -23,5 +24,5 @@ pub mod model;
 pub mod schema;
 pub mod traefik;
 
-pub use assemble::ClosedRouter;
+pub use closed_router::ClosedRouter;
 pub use input::{Bootstrap, Mistake, Quick, Reading, SourceFile, Sources, read};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use config::shortened;
 
-use super::Build;
 use super::address::{host_and_port, listening};
+use super::build::Build;
 use super::guards::Guards;
 use super::timeouts::timeouts;
 use crate::input::{Quick, WEB, quoted};

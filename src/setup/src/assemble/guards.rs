@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use config::shortened;
 
-use super::routers::without_provider;
+use super::provider::without_provider;
 use crate::traefik::LeftOut;
 use crate::traefik::middlewares::{Buffering, Headers, Middleware, TcpMiddleware};
 

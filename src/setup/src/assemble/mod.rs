@@ -3,10 +3,12 @@
 //! A reference to something that does not exist is reported here, so later code need not check.
 
 mod address;
+mod build;
 mod doors;
 mod entry_points;
 mod guards;
 mod names;
+mod provider;
 mod resolvers;
 mod routers;
 mod services;
@@ -15,72 +17,17 @@ mod tcp;
 mod timeouts;
 mod tls;
 
-use config::{self, listed, nearest};
 use serde_json::{Map, Value};
 
-use crate::input::{InputReport, Layer, Mistake, Sources, Words, quoted, source_of, wrong};
+use crate::input::{InputReport, Layer, Sources, Words};
 use crate::model::{Setup, TcpTls};
 use crate::traefik::Configuration;
-pub use doors::ClosedRouter;
+use build::Build;
 use doors::Doors;
 use guards::Guards;
 use resolvers::{Read, Resolvers};
 use routers::Context;
 use shadows::Shadows;
-
-/// Collects mistakes and warnings, with their sources.
-pub(crate) struct Build<'a> {
-    layers: &'a [Layer],
-    words: Words<'a>,
-    /// True if unsupported parts are mistakes.
-    is_strict: bool,
-    /// True if the listeners are those of a bootstrap, whose ports are checked elsewhere.
-    is_of_bootstrap: bool,
-    report: &'a mut InputReport,
-}
-
-impl Build<'_> {
-    fn push(&mut self, mistake: config::Mistake) {
-        let source = if self.report.is_full() { None } else { source_of(self.layers, &mistake.path) };
-        self.report.push(Mistake { source, position: None, mistake: self.words.mistake(mistake) });
-    }
-
-    fn wrong(&mut self, path: &str, found: &str, expected: &str) {
-        self.push(wrong(path, found, expected));
-    }
-
-    /// Reports a name that does not exist. `what` is the kind of thing that it should name, in the plural.
-    fn unknown<'n>(&mut self, path: &str, name: &str, what: &str, known: impl Iterator<Item = &'n str> + Clone) {
-        // Checked before comparing names: with many names and as many mistakes that takes long.
-        if self.report.is_full() {
-            return self.wrong(path, name, what);
-        }
-        let expected = match known.clone().next() {
-            None => format!("one of the {what}, and there are none"),
-            Some(_) => format!("one of the {what} {}", listed(known.clone())),
-        };
-        let nearest = nearest(name, known);
-        self.push(config::Mistake { nearest, ..wrong(path, &quoted(name), &expected) });
-    }
-
-    /// Reports an unsupported part.
-    fn left_out(&mut self, path: &str, why: &str) {
-        if self.is_strict {
-            self.wrong(path, &format!("what is left out here: {why}"), "none with --strict");
-        } else {
-            self.warn(path, &format!("left out: {why}"));
-        }
-    }
-
-    fn warn(&mut self, path: &str, warning: &str) {
-        self.report.warn(format!("{}: {warning}", self.words.path(path)));
-    }
-
-    /// A warning that begins with its path.
-    fn say(&mut self, warning: &str) {
-        self.report.warn(self.words.line(warning));
-    }
-}
 
 /// The setup; `None` if there are mistakes, which are in the report.
 pub(crate) fn setup(mut whole: Value, layers: &[Layer], sources: &Sources, report: &mut InputReport) -> Option<Setup> {

@@ -8,7 +8,7 @@ use config::{self, Resolver, shortened};
 use protocol::CertificateId;
 use serde_json::{Map, Value, json};
 
-use super::Build;
+use super::build::Build;
 use super::entry_points::EntryPoints;
 use crate::input::go_flag;
 use crate::traefik::Domain;

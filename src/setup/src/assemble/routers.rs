@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use config::rule::{self, MatcherKind, Rule, Syntax};
 use config::{Mistake, shortened};
 
-use super::Build;
+use super::build::Build;
 use super::doors::{Door, Doors};
 use super::entry_points::EntryPoints;
 use super::guards::Guards;
 use super::names::{with_ascii_hosts, with_ascii_names};
+use super::provider::without_provider;
 use super::resolvers::{Resolvers, Wanting};
 use super::services::{Reference, Services};
 use super::shadows::Shadows;
@@ -305,11 +306,6 @@ pub(super) fn leads<T>(path: &str, name: Option<&str>, services: &Services<T>, b
             Leads::Wrong
         }
     }
-}
-
-/// A name without Traefik's suffix for objects in files.
-pub(super) fn without_provider(name: &str) -> &str {
-    name.strip_suffix("@file").unwrap_or(name)
 }
 
 /// The entry points that a router is on; empty if all of them are wrong.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use config::shortened;
 
-use super::Build;
 use super::address::{host_and_port, is_host};
+use super::build::Build;
 use super::guards::Guards;
 use crate::input::quoted;
 use crate::model::{HttpServer, HttpService, TcpServer, TcpService};

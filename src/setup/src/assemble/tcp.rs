@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 use config::rule::{Matcher, MatcherKind, Rule, Syntax};
 use config::shortened;
 
-use super::Build;
+use super::build::Build;
 use super::doors::Door;
 use super::routers::{Context, Leads, Parsed, entry_points, leads, parsed, priority, router_tls};
 use super::services::Services;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use config::duration;
 
-use super::Build;
+use super::build::Build;
 use crate::input::quoted;
 use crate::model::Timeouts;
 use crate::traefik::entry_points::Transport;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use config::{Mistake, nearest, shortened};
 
-use super::Build;
+use super::build::Build;
 use crate::effective::{DEFAULT_OPTIONS, EffectiveOptions};
 use crate::input::{quoted, wrong};
 use crate::model::{PairOfFiles, TlsOptions, TlsVersion};

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::layers::{Layer, merged};
 use super::mistake::{InputReport, quoted};
 use super::quick::{Quick, Reader, service};
-use super::resolvers;
+use super::resolver_names::resolvers;
 
 /// Placeholder server: the bootstrap does the routing, but a router needs a service.
 const UPSTREAM: &str = "127.0.0.1:9";

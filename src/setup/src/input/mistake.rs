@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::assemble::ClosedRouter;
+use crate::closed_router::ClosedRouter;
 
 /// Maximum number of mistakes: more help nobody, and each costs a search for the nearest name.
 const MAX_MISTAKES: usize = 100;

@@ -17,7 +17,9 @@ mod layers;
 mod left_out;
 mod mistake;
 mod quick;
+mod resolver_names;
 mod shape;
+mod sources;
 mod template;
 
 use serde_json::{Map, Value};
@@ -27,6 +29,7 @@ pub use document::MAX_FILE;
 pub use flags::{Arguments, split as split_arguments};
 pub use mistake::Mistake;
 pub use quick::{Flags, Quick};
+pub use sources::{SourceFile, Sources};
 
 pub(crate) use canonical::go_flag;
 use layers::Rank;
@@ -34,43 +37,12 @@ pub(crate) use layers::{Layer, source_of};
 pub(crate) use mistake::{InputReport, quoted, wrong};
 pub(crate) use quick::{WEB, Words};
 
-use crate::assemble::ClosedRouter;
+use crate::closed_router::ClosedRouter;
 use crate::model::Setup;
 use crate::traefik::helm::Values;
 use canonical::{Form, canonical};
 use left_out::LeftOut;
 use shape::{CONFIGURATION, HELM, Shape};
-
-/// A file.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Path of the file. The extension gives the format: `.yml`, `.yaml`, `.toml` or `.json`.
-    pub name: String,
-    /// Content of the file, at most [`MAX_FILE`] bytes.
-    pub text: String,
-}
-
-/// All inputs from the user. There is no `Debug`, since they may contain secrets.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Sources {
-    /// Files of Traefik's, static or dynamic; also values of its Helm chart that look like it.
-    pub files: Vec<SourceFile>,
-    /// Files that are values of Traefik's Helm chart.
-    pub values: Vec<SourceFile>,
-    /// Traefik's flags, each `--name` or `--name=value`: see [`split_arguments`].
-    pub flags: Vec<String>,
-    /// Environment variables. Those that are neither Traefik's nor lego's are ignored.
-    pub environment: Vec<(String, String)>,
-    /// `--domain` and its like.
-    pub quick: Option<Quick>,
-    /// `--into`: an Envoy bootstrap of the user's own.
-    pub bootstrap: Option<Bootstrap>,
-    /// `--strict`: an unsupported part of Traefik's configuration is a mistake, not a warning.
-    pub strict: bool,
-    /// `--open`: the routers to serve although their guards are not supported, as `http.routers.NAME`,
-    /// `tcp.routers.NAME` or `NAME`.
-    pub open: Vec<String>,
-}
 
 /// The result of reading the sources.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -171,18 +143,6 @@ pub fn proves_wildcards(sources: &Sources) -> bool {
         |resolver: &Value, challenge: &str| resolver.get("acme").is_some_and(|acme| acme.get(challenge).is_some());
     let by_dns = ["dnsChallenge", "dnsPersistChallenge"];
     resolvers.into_iter().flat_map(Map::values).any(|resolver| by_dns.iter().any(|challenge| has(resolver, challenge)))
-}
-
-/// The names of all ACME resolvers, sorted.
-fn resolvers(layers: &[Layer]) -> Vec<String> {
-    let all = layers.iter().filter_map(|layer| layer.value.get("certificatesResolvers")?.as_object());
-    let all: Vec<_> = all.flatten().collect();
-    let has = |name: &str, kind: &str| all.iter().any(|(other, value)| *other == name && value.get(kind).is_some());
-    let names = all.iter().map(|(name, _)| *name).filter(|name| has(name, "acme") || !has(name, "tailscale"));
-    let mut names: Vec<String> = names.cloned().collect();
-    names.sort();
-    names.dedup();
-    names
 }
 
 struct Reader<'a> {

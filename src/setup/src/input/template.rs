@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::SourceFile;
 use super::document::position;
 use super::mistake::{InputReport, Mistake, wrong};
+use super::sources::SourceFile;
 
 const FOUND: &str = "a template, {{ … }}";
 const EXPECTED: &str = "plain text: templates are not run; write the result, or pass it as a flag or variable";

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use serde_json::{Value, json};
 
 use super::edit::Edit;
+use super::notes::Notes;
 use super::tls::TlsChain;
-use super::{Notes, Replaced, Wishes};
+use super::wishes::{Replaced, Wishes};
 use crate::check::gather::{Envoy, Listener};
 use crate::check::plugin::Plugin;
 use crate::envoy::ca::{self, Ca};

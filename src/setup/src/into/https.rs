@@ -4,22 +4,19 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::Wishes;
 use super::additions::Additions;
 use super::edit::{Edit, copy_of};
 use super::names::{served, title};
 use super::plain::{HTTP, address, nearest_to_cas, speaks_http};
 use super::secrets::is_for;
 use super::tls::SECRETS;
+use super::wishes::{NAME, Wishes};
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::listeners::tcp_port;
 use crate::check::plugin;
 use crate::check::typed::typed_config;
 use crate::envoy::{challenge_routes, secrets};
 use crate::located::At;
-
-/// Name of the listener; a number is appended if the name is taken.
-pub(super) const NAME: &str = "websecure";
 
 /// The default port of HTTPS.
 const HTTPS: u16 = 443;

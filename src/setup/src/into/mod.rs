@@ -22,6 +22,7 @@ mod edit;
 mod https;
 mod limits;
 mod names;
+mod notes;
 mod obstacles;
 mod plain;
 mod resolvers;
@@ -30,9 +31,12 @@ mod routers;
 mod secrets;
 mod tls;
 mod tls_alpn01;
+mod wishes;
 
+use notes::Notes;
 use std::collections::HashSet;
 use std::net::SocketAddr;
+pub use wishes::{Replaced, Wishes};
 
 use config::Mistake;
 
@@ -42,19 +46,6 @@ use crate::check::{Document, DocumentKind, Report, for_version, kind, no_bootstr
 use crate::envoy::{Options, ca};
 use crate::model::Setup;
 use edit::Unfit;
-
-/// The user's requests beyond pure additions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wishes {
-    /// `--replace-certificates`: the sidecar's certificates replace the user's own.
-    pub replace_certificates: bool,
-    /// `--add-https`: a TLS listener on this port, with the routes of the listeners without TLS.
-    pub add_https: Option<u16>,
-    /// `--redirect`: the listeners without TLS redirect to the added one.
-    pub redirect: bool,
-    /// True if a resolver can prove wildcards.
-    pub with_wildcards: bool,
-}
 
 /// Facts about the setup that were inferred from a bootstrap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,39 +77,6 @@ pub struct Added {
     pub served: Vec<SocketAddr>,
     /// Replaced certificates, whose files can be imported.
     pub replaced: Vec<Replaced>,
-}
-
-/// A certificate of the user's own that was replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replaced {
-    /// The file of the chain.
-    pub chain: String,
-    /// The file of the key.
-    pub key: String,
-}
-
-/// Lines for the user, without repetitions.
-#[derive(Default)]
-struct Notes {
-    lines: Vec<String>,
-    /// Wildcards are accepted like other names.
-    with_wildcards: bool,
-    /// Names that are not public, and IP addresses, are accepted like other names.
-    with_private: bool,
-}
-
-impl Notes {
-    fn say(&mut self, line: String) {
-        if !self.lines.contains(&line) {
-            self.lines.push(line);
-        }
-    }
-
-    fn chosen(&mut self, names: &[String], from: &str) {
-        if !names.is_empty() {
-            self.say(format!("{}: {from}", names.join(", ")));
-        }
-    }
 }
 
 /// Infers the names that a bootstrap serves over TLS and that need certificates; if its TLS listeners match no names,

@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use config::domain;
-use config::is_private;
+use config::{domain, is_private};
 
-use super::Notes;
+use super::notes::Notes;
 use crate::check::gather::{Chain, Listener};
 use crate::located::At;
 

@@ -1,9 +1,10 @@
 //! Reasons why no certificate could be served, whatever is added, each with a remedy.
 
+use super::https;
 use super::names::title;
 use super::plain::nearest_to_cas;
 use super::tls::{Certificates, TlsChain};
-use super::{Wishes, https};
+use super::wishes::Wishes;
 use crate::check::gather::Envoy;
 
 /// All obstacles; none if at least one chain can have the sidecar's certificates.

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{Wishes, https};
+use super::wishes::{NAME, Wishes};
 use crate::check::gather::{Envoy, Listener};
 use crate::check::listeners::tcp_port;
 
@@ -38,7 +38,7 @@ pub(super) fn entry_points(envoy: &Envoy<'_>, wishes: &Wishes) -> Vec<(String, S
     let listening = envoy.listeners.iter().filter(|listener| tcp_port(listener).is_some_and(|port| port != 0));
     let mut points: Vec<(String, String)> = listening.map(entry_point).collect();
     if let Some(port) = wishes.add_https {
-        points.push((https::NAME.to_owned(), format!(":{port}")));
+        points.push((NAME.to_owned(), format!(":{port}")));
     }
     points
 }

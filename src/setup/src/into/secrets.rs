@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::Replaced;
 use super::additions::Additions;
 use super::edit::Edit;
 use super::plain::address;
 use super::routers::is_covered;
 use super::tls::{Certificates, SECRETS, TlsChain};
+use super::wishes::Replaced;
 use crate::envoy::secrets;
 
 impl<'p, 'a> Additions<'p, 'a> {

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use super::names::{of_chain, served, title};
-use super::{Notes, Wishes};
+use super::notes::Notes;
+use super::wishes::Wishes;
 use crate::check::gather::{Chain, Envoy, Listener};
 use crate::check::plugin::Plugin;
 use crate::check::sds;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use serde_json::Value;
 
-use super::{Entry, Kind, Node};
+use super::node::{Entry, Kind, Node};
 
 /// A node, and the path that leads to it: `static_resources.listeners[0].name`.
 #[derive(Clone, Debug)]

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use serde_json::Value;
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StructureStyle, options};
 
+use super::node::{Entry, Kind, Node};
 use super::scalar::plain;
-use super::{Entry, Kind, Node};
 
 /// Maximum length of a text, in bytes: Envoy's configuration for ten thousand names has a tenth of it.
 const MAX_TEXT: usize = 64 * 1024 * 1024;

@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use std::rc::Rc;
+
 use super::*;
 
 const TEXT: &str =

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::left_out::left_out;
 use super::resolvers::Period;
-use super::{Domain, left_out};
+use super::shared::Domain;
 
 /// A port that Envoy listens on.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::left_out::{LeftOut, left_out};
 use super::middlewares::Middleware;
-use super::{LeftOut, RouterTls, left_out};
+use super::shared::RouterTls;
 
 /// HTTP routers and services.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

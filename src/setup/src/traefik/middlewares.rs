@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LeftOut, left_out};
+use super::left_out::{LeftOut, left_out};
 
 /// A middleware for requests: exactly one of these.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

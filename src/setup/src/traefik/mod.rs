@@ -7,27 +7,27 @@
 pub mod entry_points;
 pub mod helm;
 pub mod http;
+mod left_out;
 pub mod middlewares;
 pub mod providers;
 pub mod resolvers;
+mod shared;
 pub mod tcp;
 pub mod tls;
 
 use std::collections::BTreeMap;
 
-use schemars::{JsonSchema, Schema, json_schema};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
 
 use entry_points::EntryPoint;
 use http::Http;
+pub(crate) use left_out::{LEFT_OUT, LeftOut, left_out};
 use providers::Providers;
 use resolvers::CertificatesResolver;
+pub use shared::{Domain, RouterTls};
 use tcp::Tcp;
 use tls::Tls;
-
-/// The mark of an unsupported key of Traefik's.
-pub(crate) const LEFT_OUT: &str = "x-left-out";
 
 /// Traefik's configuration. Static and dynamic parts may stand in one file or in several.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -59,64 +59,4 @@ pub struct Configuration {
 pub struct Core {
     /// The syntax of rules whose router has no `ruleSyntax`: `v3` (the default) or `v2`.
     pub default_rule_syntax: Option<String>,
-}
-
-/// The names of one certificate.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct Domain {
-    /// The certificate's main name.
-    pub main: Option<String>,
-    /// The certificate's further names.
-    pub sans: Option<Vec<String>>,
-}
-
-/// TLS of a router's connections.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
-pub struct RouterTls {
-    /// The certificates resolver. Without one, certificates of your own or the default one are served.
-    pub cert_resolver: Option<String>,
-    /// The certificates to get; without it, one with the names in the rule.
-    pub domains: Option<Vec<Domain>>,
-    /// The name of the router's TLS options.
-    pub options: Option<String>,
-}
-
-/// An unsupported part of Traefik's configuration whose presence matters.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LeftOut;
-
-impl<'de> Deserialize<'de> for LeftOut {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-impl JsonSchema for LeftOut {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "LeftOut".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> Schema {
-        json_schema!({ LEFT_OUT: "kept" })
-    }
-}
-
-/// Adds unsupported keys of Traefik's to the schema of an object.
-pub(crate) fn left_out(keys: &'static [&'static str]) -> impl FnMut(&mut Schema) {
-    move |schema| {
-        let properties =
-            schema.ensure_object().entry("properties").or_insert_with(|| Value::Object(Default::default()));
-        if let Value::Object(properties) = properties {
-            for key in keys {
-                let help = "Traefik's; not supported, and ignored with a warning.";
-                properties.insert((*key).to_owned(), serde_json::json!({ "description": help, LEFT_OUT: true }));
-            }
-        }
-    }
 }

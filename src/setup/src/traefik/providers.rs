@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::left_out;
+use super::left_out::left_out;
 
 /// Sources of the dynamic configuration.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LeftOut;
+use super::left_out::LeftOut;
 
 /// A certificates resolver: the source of certificates.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

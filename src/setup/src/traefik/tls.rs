@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{LeftOut, left_out};
+use super::left_out::{LeftOut, left_out};
 
 /// TLS options and certificates of your own.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]

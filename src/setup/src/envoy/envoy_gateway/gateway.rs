@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::Options;
 use super::super::kubernetes::{dns_name, object};
 use super::super::plugin::certificates;
-use super::{EnvoyGatewayOptions, mesh_sds_socket};
+use super::options::{EnvoyGatewayOptions, mesh_sds_socket};
 use crate::model::Setup;
 
 /// Plain HTTP for challenges, and TLS for each host.

@@ -5,48 +5,16 @@
 //! of their own, for each host with a certificate. A Secret that names a socket and a secret becomes SDS.
 
 mod gateway;
+mod options;
 mod policy;
 mod proxy;
 
 use config::{Mistake, shortened};
+pub use options::EnvoyGatewayOptions;
 
-use super::ca;
-use super::kubernetes::{Sidecar, directory, documents};
-use super::{HEADER, Options, Rendered, kubernetes};
+use super::kubernetes::documents;
+use super::{HEADER, Options, Rendered, ca, kubernetes};
 use crate::model::Setup;
-
-/// The user and the group of Envoy Gateway's Envoys.
-const PROXY: u32 = 65532;
-
-/// Offset of the ports of Envoy's pods: Envoy Gateway adds it to ports below 1024.
-const SHIFT: u16 = 10_000;
-
-/// Names of objects in the cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EnvoyGatewayOptions {
-    /// The Gateway's namespace.
-    pub namespace: String,
-    /// The Gateway's name.
-    pub gateway: String,
-    /// The name of the Gateway's GatewayClass.
-    pub class: String,
-    /// The namespace of Envoy's pods: Envoy Gateway's own, unless it deploys them in the Gateway's.
-    pub pods: String,
-    /// The sidecar.
-    pub sidecar: Sidecar,
-}
-
-impl Default for EnvoyGatewayOptions {
-    fn default() -> Self {
-        Self {
-            namespace: "default".to_owned(),
-            gateway: "edge".to_owned(),
-            class: "eg".to_owned(),
-            pods: "envoy-gateway-system".to_owned(),
-            sidecar: Sidecar::default(),
-        }
-    }
-}
 
 /// The objects. [`Options::plugin`] is an `oci://` or `https://` URL, which Envoy Gateway fetches.
 ///
@@ -85,14 +53,4 @@ fn warnings(setup: &Setup) -> Vec<String> {
             )
         })
         .collect()
-}
-
-/// The sidecar's socket for SDS without tokens, in the directory of the API socket.
-fn mesh_sds_socket(options: &Options) -> String {
-    format!("{}/mesh.sock", directory(&options.api_socket))
-}
-
-/// The port of Envoy's pods for a port of the Gateway.
-fn of_pods(port: u16) -> u16 {
-    if port < 1024 { port.saturating_add(SHIFT) } else { port }
 }

@@ -7,7 +7,7 @@ use super::super::ca::Ca;
 use super::super::kubernetes::object;
 use super::super::plugin::{self, certificates};
 use super::super::yaml;
-use super::EnvoyGatewayOptions;
+use super::options::EnvoyGatewayOptions;
 use crate::model::Setup;
 
 /// Maximum number of hosts of an HTTPRoute.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::ca::{self, Ca};
 use super::super::kubernetes::{Pod, directory, object};
 use super::super::{Options, clusters, yaml};
-use super::{EnvoyGatewayOptions, PROXY, mesh_sds_socket, of_pods};
+use super::options::{EnvoyGatewayOptions, PROXY, mesh_sds_socket, of_pods};
 use crate::model::Setup;
 
 /// The volume with the sockets.

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::super::ca::{self, Ca};
 use super::super::kubernetes::directory;
 use super::super::{Options, plugin, yaml};
-use super::IstioOptions;
 use super::egress::{self, cluster};
+use super::options::IstioOptions;
 use crate::model::Setup;
 
 /// Ports on which gateways listen for plain HTTP: in the chart's pods, and in those of Istio's older installations.

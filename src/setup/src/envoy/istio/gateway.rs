@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::super::kubernetes::{dns_name, object};
 use super::super::plugin::certificates;
 use super::super::yaml;
-use super::{Credentials, IstioOptions};
+use super::options::{Credentials, IstioOptions};
 use crate::model::Setup;
 
 /// The Gateway with all hosts; `None` if no certificate is wanted.

@@ -8,14 +8,15 @@
 mod egress;
 mod extension;
 mod gateway;
+mod options;
 mod pods;
 mod version;
 
 use config::{Mistake, shortened};
-use serde_json::{Value, json};
+pub use options::{Credentials, IstioOptions};
 
 use super::ca::{self, Ca};
-use super::kubernetes::{Sidecar, directory, documents, object};
+use super::kubernetes::{directory, documents};
 use super::{HEADER, Options, Rendered, kubernetes};
 use crate::model::Setup;
 
@@ -25,57 +26,6 @@ pub use version::Version;
 /// Path of the sidecar's API socket, in the directory that a gateway's pods have for a credential socket: Istio looks
 /// for `socket` there.
 pub const API_SOCKET: &str = "/var/run/secrets/credential-uds/api.sock";
-
-/// The user and the group of Istio's proxies.
-const PROXY: u32 = 1337;
-
-/// Names of objects in the cluster, and further options.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IstioOptions {
-    /// The gateway's namespace.
-    pub namespace: String,
-    /// The label `istio` of the gateway's pods.
-    pub gateway: String,
-    /// The Gateway API's Gateway that Istio made the pods for, if any; the label is then ignored.
-    pub gateway_api: Option<String>,
-    /// The source of the gateway's certificates.
-    pub credentials: Credentials,
-    /// The version of Istio.
-    pub version: Version,
-    /// The sidecar.
-    pub sidecar: Sidecar,
-}
-
-/// The source of the certificates that a gateway's `credentialName` names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Credentials {
-    /// The extension provider `sds` in the mesh's configuration, which leads to the sidecar's socket.
-    Provider,
-    /// Kubernetes Secrets, which istiod reads.
-    Secret,
-    /// The socket that Istio's agent finds in the pod at its start.
-    #[default]
-    Socket,
-}
-
-impl Default for IstioOptions {
-    fn default() -> Self {
-        Self {
-            namespace: "istio-ingress".to_owned(),
-            gateway: "ingress".to_owned(),
-            gateway_api: None,
-            credentials: Credentials::default(),
-            version: Version::default(),
-            sidecar: Sidecar::default(),
-        }
-    }
-}
-
-impl IstioOptions {
-    fn object(&self, api: &str, kind: &str, name: &str, spec: Value) -> Value {
-        object(api, kind, &self.namespace, name, json!({ "spec": spec }))
-    }
-}
 
 /// The resources. The plugin's `url` is [`Options::plugin`]: `oci://…`, `https://…`, or a file of the sidecar's image,
 /// which is copied to a directory that the proxy can read.
@@ -103,11 +53,6 @@ pub fn istio(setup: &Setup, options: &Options, istio: &IstioOptions) -> Result<R
     let mut text = format!("{HEADER}\n{}", header(istio));
     text.push_str(&documents(resources, options));
     Ok(Rendered { text, warnings: warnings(setup, &cas, options, istio) })
-}
-
-/// The sidecar's socket for SDS without tokens, in the directory of the API socket.
-fn mesh_sds_socket(options: &Options) -> String {
-    format!("{}/socket", directory(&options.api_socket))
 }
 
 /// Instructions for applying the output.

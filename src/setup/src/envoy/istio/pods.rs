@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::super::kubernetes::{Pod, object};
 use super::super::{Options, yaml};
 use super::extension::copied;
-use super::{IstioOptions, PROXY, mesh_sds_socket};
+use super::options::{IstioOptions, PROXY, mesh_sds_socket};
 use crate::model::Setup;
 
 /// The volume in Istio's template.

@@ -6,7 +6,7 @@
 //!
 //! Refuses: regular expressions that match single bytes of such characters, or the ends of words.
 
-use super::pattern::{PieceKind, quote, scan};
+use super::pieces::{PieceKind, quote, scan};
 
 /// The expected form of a regular expression for a path, if its brackets or escapes are not supported.
 pub(super) const EXPECTED: &str = "a regular expression in which characters that a path has encoded (anything but \

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use config::Mistake;
 use serde_json::{Value, json};
 
-use super::{Action, Candidate, MOST_ROUTES, matching};
+use super::candidate::{Action, Candidate, MOST_ROUTES};
+use super::matching;
 
 /// The virtual hosts of candidates, in order of precedence.
 pub(super) fn virtual_hosts(candidates: &[Candidate<'_>], action: Action<'_>) -> Result<Vec<Value>, Mistake> {

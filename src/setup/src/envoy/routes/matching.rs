@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::alternatives::Condition;
-use super::pattern::{PORT, of_path, of_query, quote, whole};
+use super::pattern::{PORT, of_path, of_query, whole};
+use super::pieces::quote;
 use super::question::{Question, Wanted};
 
 /// The key under which the filter of [`super::super::manager`] stores the client's address.

@@ -5,10 +5,12 @@
 //! same routes share one. Routers without hosts are in every virtual host, and in the one for all other hosts.
 
 mod alternatives;
+mod candidate;
 mod encoded;
 mod hosts;
 pub(crate) mod matching;
 mod pattern;
+mod pieces;
 mod question;
 
 use std::collections::HashMap;
@@ -19,24 +21,8 @@ use serde_json::Value;
 use self::alternatives::Condition;
 use self::question::Question;
 use crate::model::{HttpRouter, Target};
-
-/// Maximum number of routes of a listener: routers without a host are repeated for each host.
-const MOST_ROUTES: usize = 500_000;
-
-/// A route for one alternative of a router's rule.
-struct Candidate<'s> {
-    router: &'s HttpRouter,
-    /// The conditions, without hosts.
-    conditions: Vec<Condition>,
-    /// The hosts that the route is for; empty for all.
-    hosts: Vec<String>,
-    /// The hosts that are excluded.
-    others: Vec<String>,
-}
-
-/// Callback for the action of a router's routes (`route`, `direct_response` …); the flag says that the route is for
-/// every host.
-pub type Action<'a> = &'a dyn Fn(&HttpRouter, bool) -> Value;
+pub use candidate::Action;
+use candidate::Candidate;
 
 /// The virtual hosts of these routers.
 ///

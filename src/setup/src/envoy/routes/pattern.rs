@@ -2,6 +2,7 @@
 //! path, and Envoy matches the whole of `:authority` with its port, or of `:path` with its query.
 
 use super::encoded::in_query;
+use super::pieces::{PieceKind, quote, scan};
 
 /// The suffix of a host in `:authority`: Envoy finds its virtual host whatever is in place of a port.
 pub(super) const PORT: &str = r"(?::[^:\]]*)?";
@@ -63,18 +64,6 @@ pub(super) fn of_query_value(key: &str, value: &str) -> String {
     let before = before_value(key);
     let before = if value.is_empty() { before.trim_end_matches('=') } else { &before };
     format!("{before}{equals}{}(?:&.*)?", in_query(value, true))
-}
-
-/// A regular expression for the literal text.
-pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::new();
-    for c in text.chars() {
-        if r"\.+*?()|[]{}^$".contains(c) {
-            quoted.push('\\');
-        }
-        quoted.push(c);
-    }
-    quoted
 }
 
 /// The regular expression of a v2 template: `{name}` matches anything but a separator, `{name:regexp}` matches the
@@ -150,48 +139,6 @@ fn rewrite(regexp: &str, never: Option<char>, end: &str) -> String {
         }
     }
     written
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum PieceKind {
-    Class,
-    Escape,
-    Plain,
-}
-
-/// The pieces of a regular expression: a class, an escape, or one character.
-pub(super) fn scan(regexp: &str) -> impl Iterator<Item = (PieceKind, &str)> {
-    let mut rest = regexp;
-    std::iter::from_fn(move || {
-        let first = rest.chars().next()?;
-        let (kind, length) = match first {
-            '\\' if rest.starts_with(r"\Q") => (PieceKind::Escape, rest.find(r"\E").map_or(rest.len(), |end| end + 2)),
-            '\\' => (PieceKind::Escape, 1 + rest.chars().nth(1).map_or(0, char::len_utf8)),
-            '[' => (PieceKind::Class, class_length(rest)),
-            other => (PieceKind::Plain, other.len_utf8()),
-        };
-        let (piece, behind) = rest.split_at(length);
-        rest = behind;
-        Some((kind, piece))
-    })
-}
-
-/// The length of a class, which may begin with `]`, and contain `[:alpha:]` and escapes.
-fn class_length(text: &str) -> usize {
-    let mut index = if text.starts_with("[^") { 2 } else { 1 };
-    let at = |index: usize| text.get(index..).unwrap_or_default();
-    if at(index).starts_with(']') {
-        index += 1;
-    }
-    while let Some(c) = at(index).chars().next() {
-        match c {
-            ']' => return index + 1,
-            '[' if at(index).starts_with("[:") => index += at(index).find(":]").map_or(1, |end| end + 2),
-            '\\' => index += 1 + at(index + 1).chars().next().map_or(0, char::len_utf8),
-            other => index += other.len_utf8(),
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

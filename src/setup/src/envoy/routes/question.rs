@@ -2,6 +2,7 @@
 
 use config::rule::{Matcher, MatcherKind, Rule, Syntax};
 
+use super::pieces::quote;
 use super::{encoded, pattern};
 
 /// A question about a request.
@@ -85,8 +86,7 @@ fn ask(matcher: &Matcher, syntax: Syntax) -> Result<Tree, Unfit> {
     };
     let is_template = |text: &str| syntax == Syntax::V2 && text.contains(['{', '}']);
     let path = |text: &str, end: &str| {
-        let regexp =
-            if is_template(text) { pattern::of_template(text, "[^/]+").ok_or(BRACES)? } else { pattern::quote(text) };
+        let regexp = if is_template(text) { pattern::of_template(text, "[^/]+").ok_or(BRACES)? } else { quote(text) };
         path_pattern(&format!("^{regexp}{end}"))
     };
     match matcher.kind {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::layers::{Layer, Rank};
 use super::mistake::{InputReport, Mistake, quoted, wrong};
-use super::resolvers;
+use super::resolver_names::resolvers;
 use config::shortened;
 pub(crate) use options::options;
 use upstream::url;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{Quick, SOURCE};
 use crate::input::layers::{Layer, merged};
 use crate::input::mistake::{InputReport, Mistake, quoted, wrong};
-use crate::input::resolvers;
+use crate::input::resolver_names::resolvers;
 
 /// Layer with the options that the flags set in every resolver of these layers.
 pub(crate) fn options(quick: &Quick, layers: &[Layer], report: &mut InputReport) -> Value {

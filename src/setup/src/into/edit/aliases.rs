@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use std::ptr;
 use std::rc::Rc;
 
+use super::change::{Edit, Unfit};
 use super::copy::{between_brackets, is_in_lines, lines};
 use super::layout::{column, line_break, line_end};
+use super::path::find;
 use super::site::Sites;
-use super::{Edit, Unfit, find};
 use crate::located::{Kind, Node};
 
 /// Maximum number of positions of edited nodes: more come from nested aliases.

@@ -7,7 +7,7 @@ use super::layout::{
     above_comments, below_comments, column, indented, is_first_of_line, is_last_of_line, line_break, line_end,
     line_start, token,
 };
-use super::splice::{Change, Page, Splice};
+use super::page::{Change, Page, Splice};
 use crate::envoy::yaml;
 use crate::located::{Entry, Kind};
 

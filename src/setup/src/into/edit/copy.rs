@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use serde_json::{Value, json};
 
-use super::find;
 use super::layout::{column, is_first_of_line, line_break, line_start, token};
+use super::path::find;
 use super::site::Sites;
 use crate::located::{Kind, Node};
 

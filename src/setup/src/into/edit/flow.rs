@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::copy::in_brackets;
 use super::layout::{line_break, line_start};
-use super::splice::{Change, Page, Splice};
+use super::page::{Change, Page, Splice};
 use crate::envoy::yaml;
 use crate::located::{Entry, Kind, Node};
 

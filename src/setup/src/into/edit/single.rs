@@ -2,9 +2,11 @@
 
 use std::rc::Rc;
 
+use super::change::Edit;
+use super::copy;
 use super::layout::{column, line_start};
+use super::path::find;
 use super::site::Sites;
-use super::{Edit, copy, find};
 use crate::located::{Kind, Node};
 
 /// The text with the next such message made a list, and the edits' paths adapted; `None` if there is none.

@@ -4,50 +4,15 @@ use std::collections::BTreeSet;
 use std::ptr;
 use std::rc::Rc;
 
-use serde_json::{Map, Value};
+use serde_json::Map;
 
+use super::change::Edit;
 use super::layout::line_break;
-use super::site::{Site, Sites};
-use super::{Edit, block, find, flow};
-use crate::located::{Kind, Node};
-
-/// A replacement of a part of the text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Splice {
-    /// The offset of the first byte to remove.
-    pub(super) from: usize,
-    /// The offset after the last byte to remove.
-    pub(super) to: usize,
-    /// Depth of the edited node: of several splices at one offset, the deeper one comes first.
-    pub(super) depth: usize,
-    /// The new text; if it is in block style, whole lines.
-    pub(super) text: String,
-    /// True if the text begins a line.
-    pub(super) is_line: bool,
-}
-
-/// All changes of one list or object.
-pub(super) struct Change<'n> {
-    pub(super) node: &'n Node,
-    pub(super) site: Site,
-    /// Items to insert before the first one.
-    pub(super) first: Vec<Value>,
-    /// Items to insert after the last one.
-    pub(super) last: Vec<Value>,
-    /// New members.
-    pub(super) members: Map<String, Value>,
-    /// Members to remove, with their replacements.
-    pub(super) taken: Vec<(String, Option<(String, Value)>)>,
-}
-
-/// The text and its layout, for the writers of splices.
-pub(super) struct Page<'t> {
-    pub(super) text: &'t str,
-    pub(super) top: &'t Rc<Node>,
-    pub(super) sites: Sites,
-    /// Anchors in use, which must not be created again.
-    pub(super) anchors: BTreeSet<String>,
-}
+use super::page::{Change, Page};
+use super::path::find;
+use super::site::Sites;
+use super::{block, flow};
+use crate::located::Node;
 
 /// The text with all changes; `None` if one does not fit the layout.
 pub(super) fn spliced(text: &str, top: &Rc<Node>, edits: &[Edit]) -> Option<String> {
@@ -96,28 +61,6 @@ fn changes<'n>(page: &Page<'n>, edits: &[Edit]) -> Option<Vec<Change<'n>>> {
         changes.get_mut(index)?.add(edit)?;
     }
     Some(changes)
-}
-
-impl Change<'_> {
-    fn add(&mut self, edit: &Edit) -> Option<()> {
-        match (edit, &self.node.kind) {
-            (Edit::Insert { first: true, items, .. }, Kind::List(_) | Kind::Nothing) => {
-                self.first.splice(0..0, items.iter().cloned());
-            }
-            (Edit::Insert { first: false, items, .. }, Kind::List(_) | Kind::Nothing) => {
-                self.last.extend(items.iter().cloned());
-            }
-            (Edit::Set { key, value, .. }, Kind::Table(_) | Kind::Nothing) => {
-                self.members.insert(key.clone(), value.clone());
-            }
-            (Edit::Replace { old, key, value, .. }, Kind::Table(_)) => {
-                self.taken.push((old.clone(), Some((key.clone(), value.clone()))));
-            }
-            (Edit::Remove { key, .. }, Kind::Table(_)) => self.taken.push((key.clone(), None)),
-            _ => return None,
-        }
-        Some(())
-    }
 }
 
 /// Every word after `&` or `*`: the anchors, and some other words.

@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use serde_json::{Map, Value, json};
 
+use super::change::{Edit, Unfit};
 use super::copy::source_of;
-use super::{Edit, Unfit, find, steps};
+use super::path::{find, steps};
 use crate::located::{Kind, Node};
 
 /// The value with all changes.
@@ -112,8 +113,8 @@ impl<'t> Source<'t> {
 /// Converts `a.b[0].c` to the JSON pointer `/a/b/0/c`.
 fn pointer(path: &str) -> String {
     let steps = steps(path).into_iter().map(|step| match step {
-        super::Step::Index(index) => format!("/{index}"),
-        super::Step::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        super::path::Step::Index(index) => format!("/{index}"),
+        super::path::Step::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
     });
     steps.collect()
 }
