@@ -19,7 +19,7 @@ fn start(place: &Place) -> Result<Ca> {
     with(place, "")
 }
 
-/// With further sections of its configuration.
+/// The server with further sections in its configuration.
 fn with(place: &Place, sections: &str) -> Result<Ca> {
     let (port, issuer) = (ports::free()?, Issuer::new(place)?);
     let (file, database) = (place.file("acme_srv.cfg"), place.file("acme_srv.db"));

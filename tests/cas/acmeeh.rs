@@ -1,4 +1,4 @@
-//! acmeeh, with PostgreSQL, and Caddy before it for TLS.
+//! acmeeh, with PostgreSQL, and Caddy in front of it for TLS.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::scene::{DNS, play_beside_dns};
 /// PostgreSQL does not run as root.
 const NOBODY: u32 = 65534;
 
-/// The copy that is run has seconds where it had days.
+/// Validity in seconds: the copy that runs counts seconds where the original counts days.
 const LIFETIME: u32 = 150;
 
 fn start(place: &Place) -> Result<Ca> {
@@ -81,7 +81,7 @@ struct Database {
 impl Database {
     fn new(place: &Place) -> Result<Self> {
         place.admit_others()?;
-        // Where it was unpacked may be a place that root alone may look into.
+        // Only root may be able to enter the directory where PostgreSQL was unpacked.
         let copy = place.file("postgresql");
         let copied = Command::new("cp").arg("--archive").arg(artifacts::postgresql()?).arg(&copy).status()?;
         ensure!(copied.success(), "PostgreSQL can't be copied");
@@ -99,7 +99,7 @@ impl Database {
     }
 
     fn program(&self, arguments: impl IntoIterator<Item = OsString>) -> Program {
-        // Who becomes another user no longer ends with the one who started it, unless he says so again.
+        // A process that changes its user loses its parent-death signal, unless it sets one again.
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--pdeathsig=KILL", "--"];
         Program::new("setpriv".into(), self.log.clone()).args(user).args([&self.program]).args(arguments)
     }
@@ -111,7 +111,7 @@ impl Database {
         program.ready(move || fs::read_to_string(&state).is_ok_and(|text| text.contains("ready")))
     }
 
-    /// Does this while no server runs.
+    /// Runs a statement while the server is stopped.
     fn tell(&self, statement: &str) -> Result<()> {
         let script = "echo \"$1\" | \"$2\" postgres --single -D \"$3\" postgres";
         let user = ["--reuid=65534", "--regid=65534", "--clear-groups", "--", "sh", "-c", script, "sh", statement];
@@ -136,7 +136,7 @@ behaviours!(
 #[test]
 fn a_name_with_a_standing_record() -> Result<()> {
     proved(Authority::Acmeeh, Proof::DnsPersist01, || {
-        // The record is looked for at the zone's own name servers.
+        // The record is looked up at the zone's own name servers.
         play_beside_dns("dns-persist-01", ports::free, start, &[], |scene| {
             let server = PowerDns::at(&scene.place, "example", DNS)?;
             scene.want(&[("persist", &["standing.example"])])?;

@@ -9,7 +9,7 @@ use crate::behaviours::behaviours;
 use crate::ca::{Ca, Program};
 use crate::proofs::Authority;
 
-/// The shortest that it takes.
+/// The shortest validity that Caddy accepts.
 const LIFETIME: u32 = 300;
 
 fn start(place: &Place) -> Result<Ca> {

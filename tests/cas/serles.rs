@@ -1,4 +1,4 @@
-//! serles, with a signing backend of the tests' own: the one that comes with it copies no name into a certificate.
+//! serles, with a signing backend of the tests' own: its own backend copies no name into a certificate.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::ca::{Ca, Issuer};
 use crate::proofs::Authority;
 use crate::python::gunicorn;
 
-/// The backend, which serles' configuration names.
+/// The backend that serles' configuration names.
 const BACKEND: &str = include_str!("serles_backend.py");
 
 const LIFETIME: u32 = 60;

@@ -1,5 +1,4 @@
-//! `envoy-autocert render --into`: bootstraps as users have them get what they are missing, and then their
-//! certificates.
+//! `envoy-autocert render --into`: users' bootstraps get what they lack, and then their certificates.
 
 mod corpus;
 
@@ -21,7 +20,7 @@ fn users(name: &str) -> Result<String> {
     Ok(fs::read_to_string(artifacts::repository().join("tests/e2e/into").join(name))?)
 }
 
-/// Puts what is missing into a bootstrap; the result is in the place.
+/// Adds the missing parts to a bootstrap; the result is a file of the place.
 fn into(place: &Place, text: &str, arguments: &[String]) -> Result<PathBuf> {
     let (own, output) = (place.file("own.yaml"), place.file("envoy.yaml"));
     fs::write(&own, text)?;
@@ -50,7 +49,7 @@ fn what_users_have_is_taken_by_envoy_and_by_check_afterwards() -> Result<()> {
     for name in ["front-proxy.yaml", "sni-chains.yaml", "ext-authz.yaml"] {
         let place = Place::new("into")?;
         let text = users(name)?;
-        // The certificate of a user's own has to be there.
+        // The user's own certificate must exist.
         let text = text.replace("/etc/envoy/d.crt", &place.authority.certificate.display().to_string());
         let text = text.replace("/etc/envoy/d.key", &place.authority.key.display().to_string());
         let file = into(&place, &text, &[])?;

@@ -1,4 +1,4 @@
-//! `run --user`: root is given up, Envoy listens below 1024 all the same, and has nothing else of what root had.
+//! `run --user`: root is given up, Envoy listens below 1024 all the same, and has no other right of root's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -110,7 +110,7 @@ fn judge(thread: &BTreeMap<String, String>, capabilities: [(&str, &str); 5]) -> 
     Ok(())
 }
 
-/// Envoy may listen, and nothing else.
+/// Checks that Envoy may listen below 1024, and nothing else.
 fn judge_envoy(pid: u32) -> Result<()> {
     for thread in threads(pid)? {
         judge(&thread, ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|set| (set, LISTENS)))?;
@@ -128,7 +128,7 @@ fn root_is_given_up_and_envoy_listens_below_1024_all_the_same() -> Result<()> {
     let of_run = threads(scene.run.pid())?;
     ensure!(of_run.len() > 2, "{} threads", of_run.len());
     for (number, thread) in of_run.iter().enumerate() {
-        // The main thread keeps what it gives to the next Envoy, out of effect.
+        // The main thread keeps the capability for the next Envoy, without its effect.
         let kept = if number == 0 { LISTENS } else { NONE };
         let sets = [("CapInh", kept), ("CapPrm", kept), ("CapEff", NONE), ("CapBnd", LISTENS), ("CapAmb", NONE)];
         judge(thread, sets)?;

@@ -94,7 +94,7 @@ tls:
     )
 }
 
-/// Runs `envoy-autocert render`, and gives what it says on stderr.
+/// Runs `envoy-autocert render`, and returns its stderr.
 fn render(stage: &Stage, configuration: &Path, output: &Path) -> Result<String> {
     render_as("bootstrap", stage, configuration, output)
 }
@@ -117,7 +117,7 @@ fn render_as(format: &str, stage: &Stage, configuration: &Path, output: &Path) -
     Ok(told)
 }
 
-/// A request: where, `Host`, method, path, a header; and what comes of it.
+/// A request: entry point, `Host`, method, path, a header; and the expected response.
 type Case = (Entry, &'static str, &'static str, &'static str, Option<(&'static str, &'static str)>, Expected);
 
 #[derive(Clone, Copy, Debug)]
@@ -183,7 +183,7 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     let text = fs::read_to_string(&output)?;
     render(&stage, &configuration, &output)?;
     ensure!(fs::read_to_string(&output)? == text, "rendered twice, it is not the same");
-    // Envoy's own reader of YAML takes it.
+    // Envoy's own YAML parser accepts it.
     Envoy::validate(&output, &stage.place.file("validate.log"))?;
 
     let mut bootstrap = Bootstrap::shipped()?;
@@ -206,7 +206,7 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     Ok(())
 }
 
-/// Each request reaches its backend, and no other.
+/// Checks that each request reaches its backend, and no other.
 fn routes(testbed: &Testbed, plain: u16, backends: &[Backend; 3]) -> Result<()> {
     let roots = testbed.pebble.roots()?;
     for (index, (entry, host, method, path, header, expected)) in CASES.into_iter().enumerate() {
@@ -250,7 +250,7 @@ fn forwards(reply: &Reply, found: Expected, host: &str, backends: &[Backend; 3])
     Ok(())
 }
 
-/// The method decides which redirection it is, as in Traefik.
+/// The status of a redirect depends on the method, as in Traefik.
 fn redirects(testbed: &Testbed) -> Result<()> {
     let expected = format!("https://site.example:{}/x?y=1", testbed.place.websecure);
     for (method, status) in [("GET", 301), ("POST", 308), ("HEAD", 308)] {
@@ -266,7 +266,7 @@ fn passes_through(testbed: &Testbed) -> Result<()> {
     handshake(testbed.place.websecure_address(), "localhost", &roots).map(drop)
 }
 
-/// Tokens that stood in the user's own bootstrap are as secret as those that are filled in.
+/// Tokens in the user's own bootstrap are as secret as those filled in.
 #[test]
 fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     let place = harness::Place::new("render-tokens")?;
@@ -305,7 +305,7 @@ fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
     Ok(())
 }
 
-/// Every rendered example in the repository is a configuration that Envoy takes, with files that are there.
+/// Every rendered example in the repository is a configuration that Envoy accepts, with files that exist.
 #[test]
 fn the_pieces_merged_by_hand_get_a_certificate() -> Result<()> {
     let stage = Stage::new("render-filter", &PebbleOptions::default())?;

@@ -1,4 +1,4 @@
-//! Renewal, while clients come and go.
+//! Renewal, while clients connect and disconnect.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;

@@ -23,7 +23,7 @@ impl Each {
         Self { keys, zones }
     }
 
-    /// Gets a certificate in each zone, by a resolver for each, with a key of its own.
+    /// Gets a certificate in each zone, by a resolver and a key for each.
     fn issue(&self, place: Place, server: SocketAddr) -> Result<Testbed> {
         let mut scene = Scene::new("rfc2136", server, Vec::new());
         for key in &self.keys {
@@ -55,7 +55,7 @@ fn prefix(key: &Key) -> String {
     format!("{}_", key.name.to_ascii_uppercase().replace('-', "_"))
 }
 
-/// Gives a certificate to a resolver that is like the first one but for its name.
+/// Assigns a certificate to a copy of the first resolver under another name.
 fn resolver(configuration: &mut Value, certificate: usize, name: &str) {
     let resolvers = &mut configuration["certificatesResolvers"];
     resolvers[name] = resolvers["le"].clone();

@@ -1,4 +1,4 @@
-//! A server that refuses: the reason is told, and nothing of the credentials.
+//! A server that refuses: the reason is logged, and nothing of the credentials.
 
 use anyhow::Result;
 use harness::Place;
@@ -8,7 +8,7 @@ use super::scene::RECORD;
 use super::scene::{Scene, ZONE, gone, is_nowhere};
 use crate::options::line;
 
-/// Sends updates with a key that BIND does not take for the zone; the plugin's log line has these words.
+/// Sends updates with a key that BIND refuses for the zone; the plugin's log line has these words.
 fn refused(sent: &Key, zones: &[Zone], words: &str) -> Result<()> {
     let place = Place::new("refused")?;
     let bind = Bind::start(&place, zones)?;

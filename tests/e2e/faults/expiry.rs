@@ -1,4 +1,4 @@
-//! A certificate that expires while its CA can't be had.
+//! A certificate that expires while its CA is unavailable.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn an_expired_certificate_is_served_until_the_ca_is_back_and_then_renewed_withou
             Ok(_) => anyhow::bail!("it is still valid"),
             Err(refusal) => format!("{refusal:#}"),
         };
-        // By the client, to whom it was shown: not the default certificate, which would be of an unknown issuer.
+        // Refused by the client, which was shown it: the default certificate would have an unknown issuer.
         ensure!(refusal.contains("expired"), "{refusal}");
         ensure!(stat(&scene.testbed, "certificates.state.expired")? == 1, "no metric tells of it");
         Ok(())

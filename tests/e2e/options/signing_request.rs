@@ -1,6 +1,6 @@
-//! `disableCommonName` and `emailAddresses`: what stands in the signing request beside the names.
+//! `disableCommonName` and `emailAddresses`: the signing request besides the names.
 //!
-//! Pebble takes nothing but names and key from it, so the request itself is looked at, on its way to the CA.
+//! Pebble uses only names and key of the request, so the request itself is examined on its way to the CA.
 
 use anyhow::{Context, Result};
 use base64::Engine;

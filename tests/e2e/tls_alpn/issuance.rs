@@ -1,4 +1,4 @@
-//! Certificates of a CA that validates by TLS-ALPN-01 alone.
+//! Issuance by TLS-ALPN-01 alone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -47,7 +47,7 @@ fn several_names_are_proved_at_once() -> Result<()> {
     }
 }
 
-/// How many runs of Pebble may be void before something else must be wrong.
+/// The most void runs of Pebble, after which something else must be wrong.
 const MOST_VOIDS: u32 = 3;
 
 fn all(testbed: &mut Testbed, certificates: &[Domains]) -> Result<()> {
@@ -78,7 +78,7 @@ fn an_address_of_each_kind_gets_a_certificate() -> Result<()> {
     Ok(())
 }
 
-/// `websecure` on IPv6 too: a CA connects to the very address that it validates.
+/// Adds IPv6 to `websecure`: a CA connects to the very address that it validates.
 fn both_loopbacks(mut bootstrap: Bootstrap) -> Result<Bootstrap> {
     let listener = bootstrap.named("/static_resources/listeners", "websecure")?;
     let mut address: Value = listener["address"].clone();
