@@ -23,7 +23,9 @@ const NOBODY: u32 = 65534;
 const LIFETIME: u32 = 150;
 
 fn start(place: &Place) -> Result<Ca> {
-    let (port, behind, issuer) = (ports::free()?, ports::free()?, Issuer::new(place)?);
+    let port = ports::free()?;
+    let behind = ports::free()?;
+    let issuer = Issuer::new(place)?;
     let database = Database::new(place)?;
     let file = place.file("acmeeh.yml");
     fs::write(&file, configuration(port, behind, &issuer, &database.directory))?;
@@ -56,7 +58,8 @@ fn configuration(port: u16, behind: u16, issuer: &Issuer, database: &Path) -> St
 
 /// A TLS proxy, since the CA speaks no TLS itself.
 fn front(place: &Place, port: u16, behind: u16) -> Result<Program> {
-    let (certificate, key) = (&place.authority.certificate, &place.authority.key);
+    let certificate = &place.authority.certificate;
+    let key = &place.authority.key;
     let file = place.file("Caddyfile");
     fs::write(
         &file,

@@ -100,8 +100,10 @@ impl Ca {
             name: "localhost".to_owned(),
             roots: Roots::from_pem(&fs::read_to_string(&place.authority.root)?)?,
         };
-        let (path, forget) = (path.to_owned(), Box::new(forget));
-        let (options, flags) = (Vec::new(), Vec::new());
+        let path = path.to_owned();
+        let forget = Box::new(forget);
+        let options = Vec::new();
+        let flags = Vec::new();
         let mut ca = Self { programs, running: Vec::new(), api, path, port, root, forget, options, flags };
         ca.resume()?;
         Ok(ca)

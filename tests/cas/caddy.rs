@@ -13,8 +13,10 @@ use crate::proofs::Authority;
 const LIFETIME: u32 = 300;
 
 fn start(place: &Place) -> Result<Ca> {
-    let (port, directory) = (ports::free()?, place.file("caddy"));
-    let (certificate, key) = (&place.authority.certificate, &place.authority.key);
+    let port = ports::free()?;
+    let directory = place.file("caddy");
+    let certificate = &place.authority.certificate;
+    let key = &place.authority.key;
     let file = place.file("Caddyfile");
     fs::write(
         &file,

@@ -44,7 +44,8 @@ struct Project<'p> {
 
 impl Project<'_> {
     fn start(&self) -> Result<Ca> {
-        let (place, port) = (self.place, ports::free()?);
+        let place = self.place;
+        let port = ports::free()?;
         fs::create_dir(place.file("django"))?;
         fs::write(place.file("project_settings.py"), SETTINGS)?;
         fs::write(place.file("project_urls.py"), URLS)?;
@@ -83,7 +84,8 @@ impl Project<'_> {
 
 /// The certificate in a program's output.
 fn certificate(text: &str) -> Result<String> {
-    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    let begin = "-----BEGIN CERTIFICATE-----";
+    let end = "-----END CERTIFICATE-----";
     let (_, rest) = text.split_once(begin).context("no certificate")?;
     let (body, _) = rest.split_once(end).context("no whole certificate")?;
     Ok(format!("{begin}{body}{end}\n"))

@@ -184,7 +184,8 @@ fn configuration(place: &Place, ca: &Ca) -> String {
 fn routers(backend: &Backend, wanted: &[Wanted<'_>]) -> String {
     let router = |(number, (resolver, names)): (usize, &Wanted<'_>)| {
         let main = names.first().copied().unwrap_or_default();
-        let (host, sans) = (main.trim_start_matches("*."), names.get(1..).unwrap_or_default());
+        let host = main.trim_start_matches("*.");
+        let sans = names.get(1..).unwrap_or_default();
         format!(
             "    router-{number}:\n      rule: Host(`{host}`)\n      service: site\n      \
              tls: {{ certResolver: {resolver}, domains: [{{ main: {main:?}, sans: {sans:?} }}] }}\n"
@@ -198,7 +199,8 @@ fn routers(backend: &Backend, wanted: &[Wanted<'_>]) -> String {
 }
 
 fn client(place: &Place, bridge: &HttpReq, ca: &Ca) -> Result<Process> {
-    let (envoy, plugin) = (artifacts::envoy()?, artifacts::wasm()?);
+    let envoy = artifacts::envoy()?;
+    let plugin = artifacts::wasm()?;
     Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
         command.arg("run").arg("--config").arg(place.file("traefik.yml"));
         command.arg("--runtime-dir").arg(place.file("run")).arg("--envoy").arg(envoy).arg("--plugin").arg(plugin);

@@ -16,8 +16,10 @@ const BACKEND: &str = include_str!("serles_backend.py");
 const LIFETIME: u32 = 60;
 
 fn start(place: &Place) -> Result<Ca> {
-    let (port, issuer) = (ports::free()?, Issuer::new(place)?);
-    let (file, database) = (place.file("serles.ini"), place.file("serles.sqlite"));
+    let port = ports::free()?;
+    let issuer = Issuer::new(place)?;
+    let file = place.file("serles.ini");
+    let database = place.file("serles.sqlite");
     fs::write(place.file("serles_backend.py"), BACKEND)?;
     fs::write(
         &file,

@@ -107,7 +107,8 @@ async fn answer(reach: &Reach, order: &mut Order, kind: &ChallengeType, is_right
         let mut authorization = authorization?;
         let mut challenge = authorization.challenge(kind.clone()).context("this challenge is not offered")?;
         let host = challenge.identifier().to_string().trim_start_matches("*.").to_owned();
-        let (token, mut value) = (challenge.token.clone(), challenge.key_authorization().as_str().to_owned());
+        let token = challenge.token.clone();
+        let mut value = challenge.key_authorization().as_str().to_owned();
         if !is_right {
             value.push('x');
         }

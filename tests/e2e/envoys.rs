@@ -118,7 +118,8 @@ impl<'v> Scene<'v> {
     }
 
     fn served(&self, name: &str, mut check: impl FnMut() -> Result<()>) -> Result<Served> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         until(&format!("a certificate for {name}"), FIRST, || {
             check()?;
             handshake(address, name, &roots)
@@ -127,7 +128,8 @@ impl<'v> Scene<'v> {
 
     /// Routes with rules on the client's address match.
     fn routes(&self) -> Result<()> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         let site = Endpoint::Tls { address, name: OVER_HTTP.to_owned(), roots };
         for (path, status) in [("/", 200), ("/far", 200), ("/near", 404)] {
             let reply = site.get(path)?;
@@ -159,7 +161,8 @@ impl<'v> Scene<'v> {
         self.wants(&[LATER])?;
         self.served(LATER, || run.check())?;
         drop(work);
-        let (roots, address) = (self.stage.pebble.roots()?, place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = place.websecure_address();
         for (name, first) in firsts {
             until(&format!("another certificate for {name}"), PATIENCE, || {
                 run.check()?;
@@ -220,7 +223,8 @@ fn succeeded(output: Output) -> Result<String> {
 
 #[test]
 fn each_one_gets_renews_and_serves_certificates_by_run_and_by_what_is_rendered() -> Result<()> {
-    let (versions, work) = (older()?, Mutex::new(()));
+    let versions = older()?;
+    let work = Mutex::new(());
     let job = |version: &Version| -> Result<()> {
         let scene = Scene::new(version, &work)?;
         scene.runs().with_context(|| scene.said("run.log"))?;

@@ -59,7 +59,8 @@ fn an_export_follows_renewals_and_certificate_and_key_always_match() -> Result<(
     assert_eq!((mode(&directory)?, mode(&directory.join("privkey.pem"))?), (0o700, 0o600));
     assert_eq!((mode(&directory.join("combined.pem"))?, mode(&directory.join("fullchain.pem"))?), (0o600, 0o644));
 
-    let (over, reads) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    let reads = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| -> Result<()> {
             while !over.load(Ordering::Relaxed) {

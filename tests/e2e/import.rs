@@ -18,7 +18,9 @@ use crate::{PATIENCE, engine_knows};
 fn contents(path: &Path) -> Result<Vec<(String, Vec<u8>)>> {
     let metadata = fs::symlink_metadata(path)?;
     let content = if metadata.is_file() { fs::read(path)? } else { Vec::new() };
-    let (mode, changed, nanoseconds) = (metadata.mode(), metadata.ctime(), metadata.ctime_nsec());
+    let mode = metadata.mode();
+    let changed = metadata.ctime();
+    let nanoseconds = metadata.ctime_nsec();
     let mut all = vec![(format!("{} {mode:o} {changed}.{nanoseconds}", path.display()), content)];
     if metadata.is_dir() {
         let mut entries = fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
@@ -168,7 +170,8 @@ fn what_traefik_has_is_served_whatever_its_version() -> Result<()> {
     let stage = Stage::new("traefik", &PebbleOptions::default())?;
     let files = clients::lego(&stage, &names)?.join("certificates");
     let base64 = |name: &str| -> Result<String> { Ok(STANDARD.encode(fs::read(files.join(name))?)) };
-    let (chain, key) = (base64("traefik.example.crt")?, base64("traefik.example.key")?);
+    let chain = base64("traefik.example.crt")?;
+    let key = base64("traefik.example.key")?;
     let account = json!({ "Email": "a@b.example", "Registration": { "body": { "status": "valid" },
         "uri": "https://ca.example/1" }, "PrivateKey": STANDARD.encode("an RSA key"), "KeyType": "4096" });
     let capitalised = json!({ "Domain": { "Main": names[0], "SANs": [names[1]] }, "Certificate": chain, "Key": key });
@@ -189,7 +192,8 @@ fn what_traefik_has_is_served_whatever_its_version() -> Result<()> {
         ("3", json!({ "myresolver": { "Account": account, "Certificates": [entry] } })),
     ];
     for (version, file) in versions {
-        let (source, storage) = (stage.place.file("traefik.json"), stage.place.file("acme.json"));
+        let source = stage.place.file("traefik.json");
+        let storage = stage.place.file("acme.json");
         let _ = fs::remove_file(&storage);
         fs::write(&source, serde_json::to_vec_pretty(&file)?)?;
         let told = import_twice(&source, &storage).with_context(|| format!("Traefik {version}"))?;

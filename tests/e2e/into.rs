@@ -22,7 +22,8 @@ fn users(name: &str) -> Result<String> {
 
 /// Adds the missing parts to a bootstrap; the result is a file of the place.
 fn into(place: &Place, text: &str, arguments: &[String]) -> Result<PathBuf> {
-    let (own, output) = (place.file("own.yaml"), place.file("envoy.yaml"));
+    let own = place.file("own.yaml");
+    let output = place.file("envoy.yaml");
     fs::write(&own, text)?;
     let _ = fs::remove_file(&output);
     let mut command = Command::new(artifacts::sidecar()?);
@@ -109,7 +110,8 @@ fn a_bootstrap_is_never_written_over() -> Result<()> {
 #[test]
 fn what_was_rendered_is_rendered_anew_and_what_was_not_stays() -> Result<()> {
     let place = Place::new("into-anew")?;
-    let (own, output) = (place.file("own.yaml"), place.file("new.yaml"));
+    let own = place.file("own.yaml");
+    let output = place.file("new.yaml");
     fs::write(&own, users("front-proxy.yaml")?)?;
     let render = || {
         let mut command = Command::new(artifacts::sidecar()?);
@@ -128,7 +130,8 @@ fn what_was_rendered_is_rendered_anew_and_what_was_not_stays() -> Result<()> {
 #[test]
 fn who_may_not_read_the_bootstrap_may_not_read_what_was_made_of_it() -> Result<()> {
     let place = Place::new("into-mode")?;
-    let (own, output) = (place.file("own.yaml"), place.file("new.yaml"));
+    let own = place.file("own.yaml");
+    let output = place.file("new.yaml");
     fs::write(&own, users("front-proxy.yaml")?)?;
     fs::set_permissions(&own, fs::Permissions::from_mode(0o600))?;
     let mut command = Command::new(artifacts::sidecar()?);

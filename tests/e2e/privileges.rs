@@ -42,7 +42,8 @@ impl Scene {
         place.admit_others()?;
         fs::DirBuilder::new().mode(0o700).create(place.file("state"))?;
         chown(place.file("state"), Some(UID), Some(GID))?;
-        let (envoy, plugin) = (place.shared(&artifacts::envoy()?)?, place.shared(&artifacts::wasm()?)?);
+        let envoy = place.shared(&artifacts::envoy()?)?;
+        let plugin = place.shared(&artifacts::wasm()?)?;
         let run = Process::start(&artifacts::sidecar()?, &place.file("run.log"), |command| {
             command.arg("run").args(["--user", &format!("{UID}:{GID}")]);
             command.args(["--domain=site.example", "--email=me@example.com", "--key-type=EC256"]);
@@ -62,7 +63,8 @@ impl Scene {
 
     /// Waits for a certificate of the CA's.
     fn served(&mut self) -> Result<()> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         until("a certificate", PATIENCE, || {
             self.run.check()?;
             handshake(address, "site.example", &roots)
@@ -101,7 +103,8 @@ fn threads(pid: u32) -> Result<Vec<BTreeMap<String, String>>> {
 
 fn judge(thread: &BTreeMap<String, String>, capabilities: [(&str, &str); 5]) -> Result<()> {
     let four = |id: u32| format!("{id} {id} {id} {id}");
-    let (uid, gid) = (four(UID), four(GID));
+    let uid = four(UID);
+    let gid = four(GID);
     let ids = [("Uid", uid.as_str()), ("Gid", gid.as_str()), ("Groups", ""), ("NoNewPrivs", "1")];
     for (name, expected) in ids.into_iter().chain(capabilities) {
         let found = thread.get(name).map(String::as_str);

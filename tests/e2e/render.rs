@@ -23,8 +23,11 @@ use crate::PATIENCE;
 /// The configuration of a user of Traefik.
 fn traefik(stage: &Stage, plain: u16, backends: &[Backend; 3]) -> String {
     let [a, b, c] = backends.each_ref().map(Backend::address);
-    let (web, websecure, pebble) = (stage.place.web, stage.place.websecure, stage.pebble.port());
-    let (directory, root) = (stage.pebble.directory(), stage.place.authority.root.display().to_string());
+    let web = stage.place.web;
+    let websecure = stage.place.websecure;
+    let pebble = stage.pebble.port();
+    let directory = stage.pebble.directory();
+    let root = stage.place.authority.root.display().to_string();
     format!(
         "
 entryPoints:
@@ -176,7 +179,8 @@ fn a_traefik_configuration_runs_in_envoy() -> Result<()> {
     let backend = || Backend::start(([127, 0, 0, 1], 0).into());
     let backends = [backend()?, backend()?, backend()?];
     let plain = ports::free()?;
-    let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("rendered.yaml"));
+    let configuration = stage.place.file("traefik.yml");
+    let output = stage.place.file("rendered.yaml");
     fs::write(&configuration, traefik(&stage, plain, &backends))?;
     let told = render(&stage, &configuration, &output)?;
     ensure!(told.contains("Start the sidecar: envoy-autocert sidecar --storage acme.json --api-socket"), "{told}");
@@ -309,8 +313,10 @@ fn what_has_tokens_in_it_is_for_its_owner_alone() -> Result<()> {
 #[test]
 fn the_pieces_merged_by_hand_get_a_certificate() -> Result<()> {
     let stage = Stage::new("render-filter", &PebbleOptions::default())?;
-    let (configuration, output) = (stage.place.file("traefik.yml"), stage.place.file("pieces.yaml"));
-    let (directory, root) = (stage.pebble.directory(), stage.place.authority.root.display().to_string());
+    let configuration = stage.place.file("traefik.yml");
+    let output = stage.place.file("pieces.yaml");
+    let directory = stage.pebble.directory();
+    let root = stage.place.authority.root.display().to_string();
     let text = format!(
         "entryPoints: {{ web: {{ address: ':80' }}, websecure: {{ address: ':443' }} }}
 certificatesResolvers:
@@ -373,7 +379,8 @@ fn pieces_to_merge_need_no_upstream() -> Result<()> {
         let mut command = Command::new(artifacts::sidecar()?);
         command.args(["render", "--domain", "a.example", "--email", "ops@example.com", "--format", format]);
         let output = command.args(["--plugin", "oci://registry.example.com/plugin:1"]).output()?;
-        let (text, said) = (String::from_utf8(output.stdout)?, String::from_utf8(output.stderr)?);
+        let text = String::from_utf8(output.stdout)?;
+        let said = String::from_utf8(output.stderr)?;
         ensure!(output.status.success() && text.contains("a.example"), "{format}: {said}");
         assert!(!text.contains("127.0.0.1:9"), "{format}");
     }

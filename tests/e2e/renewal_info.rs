@@ -65,7 +65,8 @@ fn a_window_in_the_past_renews_at_once_and_the_order_names_what_it_replaces() ->
     std::fs::write(testbed.sidecar.storage(), serde_json::to_string_pretty(&stored)?)?;
     testbed.sidecar.restart()?;
     testbed.envoy.restart()?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     until("another certificate", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");
@@ -80,7 +81,8 @@ fn a_window_in_the_past_renews_at_once_and_the_order_names_what_it_replaces() ->
 fn a_window_as_long_as_the_certificates_life_leaves_it_to_its_lifetime() -> Result<()> {
     let mut testbed = testbed("short", PebbleOptions::default().validity(Duration::from_secs(60)))?;
     let first = testbed.served(NAME, PATIENCE)?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let renewed = until("another certificate", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");

@@ -90,7 +90,8 @@ impl Scene {
     }
 
     pub(crate) fn served(&mut self, name: &str) -> Result<Served> {
-        let (roots, address) = (self.stage.pebble.roots()?, self.stage.place.websecure_address());
+        let roots = self.stage.pebble.roots()?;
+        let address = self.stage.place.websecure_address();
         until(&format!("a certificate for {name}"), LIMIT, || {
             self.run.check()?;
             handshake(address, name, &roots)
@@ -164,7 +165,8 @@ fn a_few_flags_are_enough() -> Result<()> {
     let stage = Stage::new("run-flags", &PebbleOptions::default())?;
     let backend = Backend::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
     let of = |name: &str, value: String| format!("--{name}={value}");
-    let (http, https) = (stage.place.web_address().port(), stage.place.websecure_address().port());
+    let http = stage.place.web_address().port();
+    let https = stage.place.websecure_address().port();
     let arguments = [
         "--domain=flags.example,www.flags.example".to_owned(),
         of("upstream", backend.address().to_string()),

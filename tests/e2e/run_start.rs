@@ -68,7 +68,8 @@ fn objects(log: &str) -> Result<Vec<Value>> {
 #[test]
 fn a_port_that_somebody_has_is_told_before_anybody_is_disturbed() -> Result<()> {
     let scene = Scene::new("ports")?;
-    let (web, websecure) = (scene.stage.place.web_address(), scene.stage.place.websecure_address());
+    let web = scene.stage.place.web_address();
+    let websecure = scene.stage.place.websecure_address();
     let mut first = scene.run("first.example", web, websecure, &["--log-format", "json"])?;
     says(&mut first, "https://first.example:")?;
     let foreign = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

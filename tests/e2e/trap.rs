@@ -30,8 +30,12 @@ const CODE: u8 = 10;
 
 /// The plugin with this code inserted at the beginning of an exported function.
 pub fn doctored(wasm: &[u8], function: &str, code: &[u8]) -> Result<Vec<u8>> {
-    let (mut imported, mut index, mut bodies) = (0_u32, None, Vec::new());
-    let (mut header, mut content, mut count) = (8, 0..0, 0);
+    let mut imported = 0_u32;
+    let mut index = None;
+    let mut bodies = Vec::new();
+    let mut header = 8;
+    let mut content = 0..0;
+    let mut count = 0;
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         if let Some((id, range)) = payload.as_section() {

@@ -115,7 +115,8 @@ fn envoy_gets_its_certificates_and_nothing_else_of_the_sidecars() -> Result<()> 
         command.args(as_user(ENVOY, Some("net_bind_service"))).arg(&envoy);
         command.args(["--use-dynamic-base-id", "--concurrency", "2", "-c"]).arg(place.file("envoy-run/envoy.yaml"));
     })?;
-    let (roots, address) = (stage.pebble.roots()?, place.websecure_address());
+    let roots = stage.pebble.roots()?;
+    let address = place.websecure_address();
     until("a certificate", PATIENCE, || {
         sidecar.check()?;
         envoy.check()?;

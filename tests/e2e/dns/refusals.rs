@@ -36,6 +36,7 @@ fn an_unknown_key_is_told() -> Result<()> {
 
 #[test]
 fn a_zone_that_the_key_may_not_change_is_told() -> Result<()> {
-    let (other, key) = (Key::new("other", "hmac-sha256"), Key::new("update", "hmac-sha256"));
+    let other = Key::new("other", "hmac-sha256");
+    let key = Key::new("update", "hmac-sha256");
     refused(&key, &[Zone::new(ZONE).key(&other), Zone::new("elsewhere.test").key(&key)], "REFUSED")
 }

@@ -15,7 +15,8 @@ fn an_expired_certificate_is_served_until_the_ca_is_back_and_then_renewed_withou
     let mut scene = Scene::with("expired", &TestbedOptions { pebble, ..TestbedOptions::default() }, |_| (), eagerly)?;
     scene.served()?;
     scene.relay.treat(Resource::Any, Fault::ResetBefore);
-    let (address, roots) = (scene.testbed.place.websecure_address(), scene.testbed.pebble.roots()?);
+    let address = scene.testbed.place.websecure_address();
+    let roots = scene.testbed.pebble.roots()?;
     until("the certificate's end", PATIENCE, || {
         let refusal = match handshake(address, NAME, &roots) {
             Ok(_) => anyhow::bail!("it is still valid"),

@@ -27,7 +27,8 @@ fn hastened(name: &str, prepare: impl FnOnce(&harness::Relay)) -> Result<Scene> 
         prepare(relay);
     })?;
     let first = scene.served()?;
-    let (address, roots) = (scene.testbed.place.websecure_address(), scene.testbed.pebble.roots()?);
+    let address = scene.testbed.place.websecure_address();
+    let roots = scene.testbed.pebble.roots()?;
     until("another certificate", PATIENCE, || {
         ensure!(handshake(address, NAME, &roots)?.serial != first.serial, "still the first one");
         Ok(())

@@ -145,7 +145,8 @@ fn a_configuration_that_the_plugin_refuses_is_told_to_the_control_plane() -> Res
 #[test]
 fn the_plugin_is_on_the_plain_listener_alone() -> Result<()> {
     let before = Before::new("istio-selectors", NEWEST, LONG)?;
-    let (web, websecure) = (before.stage.place.web, before.stage.place.websecure);
+    let web = before.stage.place.web;
+    let websecure = before.stage.place.websecure;
     let mut objects = objects(&before, &[FIRST], &[])?;
     let proxy = proxy(&before);
     let on = |objects: &Objects| -> Result<[bool; 2]> {

@@ -39,7 +39,8 @@ impl Before {
     /// The output of `render --format FORMAT`, with everything filled in that a user fills in.
     pub fn render(&self, format: &str, hosts: &[&str], flags: &[&str]) -> Result<Objects> {
         let place = &self.stage.place;
-        let (configuration, root) = (place.file("traefik.yml"), place.authority.root.display().to_string());
+        let configuration = place.file("traefik.yml");
+        let root = place.authority.root.display().to_string();
         let routers: String = hosts
             .iter()
             .enumerate()
@@ -127,7 +128,8 @@ impl Mesh {
 
     /// Replaces the resources while visitors connect, all of whom must succeed; ends when a name has its certificate.
     pub fn update(&mut self, resources: Vec<Resource>, name: &str, visited: &str) -> Result<()> {
-        let (address, roots) = (self.testbed.place.websecure_address(), self.testbed.pebble.roots()?);
+        let address = self.testbed.place.websecure_address();
+        let roots = self.testbed.pebble.roots()?;
         let over = AtomicBool::new(false);
         let visit = || -> Result<usize> {
             let mut visits = 0;

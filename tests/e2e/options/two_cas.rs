@@ -63,7 +63,8 @@ impl Two {
 #[test]
 fn each_certificate_comes_from_the_ca_of_its_resolver() -> Result<()> {
     let mut two = Two::start(|_, _| Ok(()))?;
-    let (first_roots, second_roots) = (two.testbed.pebble.roots()?, two.second.roots()?);
+    let first_roots = two.testbed.pebble.roots()?;
+    let second_roots = two.second.roots()?;
     // Each certificate is verified with the root of its own CA alone.
     let first = two.served("first.example", &first_roots)?;
     let second = two.served("second.example", &second_roots)?;
@@ -76,7 +77,8 @@ fn each_certificate_comes_from_the_ca_of_its_resolver() -> Result<()> {
 #[test]
 fn each_ca_has_an_account_with_a_key_of_its_own() -> Result<()> {
     let mut two = Two::start(|_, _| Ok(()))?;
-    let (first_roots, second_roots) = (two.testbed.pebble.roots()?, two.second.roots()?);
+    let first_roots = two.testbed.pebble.roots()?;
+    let second_roots = two.second.roots()?;
     two.served("first.example", &first_roots)?;
     two.served("second.example", &second_roots)?;
     assert_eq!((two.testbed.accounts(), two.second.requests("/sign-me-up")), (1, 1));

@@ -80,7 +80,8 @@ fn a_duration_far_beyond_the_real_lifetime_does_not_renew_at_every_look() -> Res
         bootstrap.domains(&domains(&[&[NAME]]))?.resolver("certificatesDuration", &json!(8760))
     })?;
     let first = testbed.served(NAME, PATIENCE)?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let second = until("another serial number", PATIENCE, || {
         let served = handshake(address, NAME, &roots)?;
         ensure!(served.serial != first.serial, "still the first one");

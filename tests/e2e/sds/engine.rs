@@ -54,7 +54,8 @@ impl Engine {
         change: impl FnOnce(&mut CertificateParams),
     ) -> Result<String> {
         self.orders += 1;
-        let (order, id) = (format!("https://ca.example/{}", self.orders), json!({ "resolver": "le", "names": [name] }));
+        let order = format!("https://ca.example/{}", self.orders);
+        let id = json!({ "resolver": "le", "names": [name] });
         let ca = "https://ca.example/directory";
         self.send("PUT", "/v1/orders", &json!({ "certificate": id, "url": order, "caServer": ca, "created": 1 }))?;
         let csr =

@@ -25,7 +25,8 @@ const GATHERING: Duration = Duration::from_secs(120);
 fn visitors_over_tls_are_as_fast_as_without_slow_clients_of_any_kind() -> Result<()> {
     let crowd = CROWD.min(room()?);
     let scene = Scene::start("slow-tls", None, &[])?;
-    let (site, target) = (scene.site()?, scene.websecure()?);
+    let site = scene.site()?;
+    let target = scene.websecure()?;
     let visit = || visited(&site, 200);
     for slow in [Slow::Silent, Slow::ClientHello, Slow::Handshake, Slow::Body, Slow::Streams, Slow::Reader] {
         beside(&scene, slow, crowd, &target, &visit)?;

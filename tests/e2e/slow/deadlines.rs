@@ -22,7 +22,8 @@ const TIMES: [&str; 2] = [
 #[test]
 fn whoever_begins_and_does_not_end_is_sent_away() -> Result<()> {
     let scene = Scene::start("slow-deadlines", None, &TIMES)?;
-    let (web, websecure) = (scene.web()?, scene.websecure()?);
+    let web = scene.web()?;
+    let websecure = scene.websecure()?;
     let gone = |slow: Slow, target: &Target| -> Result<()> {
         let crowd = Crowd::once(slow, 3, target)?;
         until(&format!("the end of clients with {slow:?}"), LIMIT, || {

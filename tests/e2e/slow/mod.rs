@@ -53,7 +53,8 @@ impl Scene {
             command.env("ENVOY_AUTOCERT_PLUGIN", artifacts::wasm().unwrap_or_default());
         })?;
         let mut scene = Self { run, stage, _site: site };
-        let (roots, address) = (scene.stage.pebble.roots()?, scene.stage.place.websecure_address());
+        let roots = scene.stage.pebble.roots()?;
+        let address = scene.stage.place.websecure_address();
         until("the certificate", LIMIT, || {
             scene.run.check()?;
             handshake(address, NAME, &roots)

@@ -94,7 +94,8 @@ fn a_certificate_is_renewed_by_a_new_challenge_for_the_same_name() -> Result<()>
     let mut testbed = Testbed::with("alpn-renewal", &options, |bootstrap| {
         bootstrap.domains(&domains(&[&["a.example"]]))?.tls_alpn01()
     })?;
-    let (address, roots) = (testbed.place.websecure_address(), testbed.pebble.roots()?);
+    let address = testbed.place.websecure_address();
+    let roots = testbed.pebble.roots()?;
     let mut serial = testbed.served("a.example", PATIENCE)?.serial;
     for _ in 0..2 {
         serial = until("another serial number", PATIENCE, || {
@@ -117,9 +118,11 @@ fn no_visitor_is_turned_away_while_certificates_are_issued() -> Result<()> {
     let secrets = [SITE].into_iter().chain(names.iter().map(String::as_str));
     let bootstrap = stage.bootstrap()?.domains(&wanted)?.secrets(secrets)?.tls_alpn01()?;
     let mut testbed = stage.play(bootstrap, &TestbedOptions { sidecar, ..TestbedOptions::default() })?;
-    let (address, roots) = (testbed.place.websecure_address(), Roots::from_pem(&std::fs::read_to_string(&site.root)?)?);
+    let address = testbed.place.websecure_address();
+    let roots = Roots::from_pem(&std::fs::read_to_string(&site.root)?)?;
     until("the site's own certificate", PATIENCE, || handshake(address, SITE, &roots))?;
-    let (over, visits) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let over = AtomicBool::new(false);
+    let visits = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let visitors: Vec<_> = (0..2).map(|_| scope.spawn(|| visit(address, &roots, &over, &visits))).collect();
         let issued: Result<Vec<_>> = names.iter().map(|name| testbed.served(name, PATIENCE)).collect();

@@ -27,7 +27,9 @@ const LARGEST: usize = 4 * 1024 * 1024;
 pub fn api(input: &[u8]) {
     static SIDECAR: Mutex<Option<Sidecar>> = Mutex::new(None);
     let mut lines = input.splitn(4, |byte| *byte == b'\n');
-    let (method, path, fence) = (lines.next(), lines.next(), lines.next());
+    let method = lines.next();
+    let path = lines.next();
+    let fence = lines.next();
     let (Some(method), Some(path), Some(fence)) = (method, path, fence) else { return };
     let body = lines.next().unwrap_or_default();
     let mut sidecar = SIDECAR.lock().unwrap_or_else(PoisonError::into_inner);

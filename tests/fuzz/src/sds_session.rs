@@ -24,8 +24,10 @@ pub fn sds_session(input: &[u8]) {
 }
 
 fn delta(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, contents) = (DeltaSession::new(Service::Secrets, "s".to_owned()), Contents::default());
-    let (mut nonces, mut subscribed) = (BTreeSet::new(), BTreeSet::new());
+    let mut session = DeltaSession::new(Service::Secrets, "s".to_owned());
+    let contents = Contents::default();
+    let mut nonces = BTreeSet::new();
+    let mut subscribed = BTreeSet::new();
     while !input.is_empty() {
         if input.ratio(1, 4)? {
             contents.change(input, &mut session)?;
@@ -57,7 +59,8 @@ fn delta(input: &mut Unstructured<'_>) -> Result<()> {
 }
 
 fn sotw(input: &mut Unstructured<'_>) -> Result<()> {
-    let (mut session, contents) = (SotwSession::new(Service::Secrets, "s".to_owned()), Contents::default());
+    let mut session = SotwSession::new(Service::Secrets, "s".to_owned());
+    let contents = Contents::default();
     let mut nonces = BTreeSet::new();
     while !input.is_empty() {
         if input.ratio(1, 4)? {

@@ -27,8 +27,11 @@ fn sequence(input: &mut Unstructured<'_>, path: &Path) -> Result<()> {
     // A storage without any record can't hold a fence: the clock vouches for it.
     let clock = Arc::new(AtomicI64::new(1));
     let open = |path: &Path| open(path, Clock::showing(clock.clone()));
-    let (mut store, mut expected) = (open(path), BTreeMap::new());
-    let (mut fence, mut epoch, mut highest) = (Fence(0), 0, 0);
+    let mut store = open(path);
+    let mut expected = BTreeMap::new();
+    let mut fence = Fence(0);
+    let mut epoch = 0;
+    let mut highest = 0;
     while !input.is_empty() {
         match input.int_in_range(0..=9)? {
             0 => {
@@ -58,7 +61,8 @@ type Everything = BTreeMap<(String, Vec<String>), Progress>;
 
 fn commit(input: &mut Unstructured<'_>, store: &FileStore, fence: Fence, expected: &mut Everything) -> Result<()> {
     let fence = if input.ratio(1, 10)? { Fence(input.arbitrary()?) } else { fence };
-    let (mut changes, mut after) = (Vec::new(), expected.clone());
+    let mut changes = Vec::new();
+    let mut after = expected.clone();
     for _ in 0..input.int_in_range(1..=3)? {
         let progress = progress(input)?;
         let is_same = |change: &Change| match change {

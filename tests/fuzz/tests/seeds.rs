@@ -79,12 +79,14 @@ fn nothing_breaks_on_what_grows_from_the_seeds() {
     let only = env::var("ONLY").unwrap_or_default();
     let each = env::var("EACH").ok().and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     for (name, target) in fuzz::TARGETS.into_iter().filter(|(name, _)| name.contains(&only)) {
-        let (seeds, start) = (seeds(name), Instant::now());
+        let seeds = seeds(name);
+        let start = Instant::now();
         let mut dice = Dice(each.map_or(0, |_| u64::from(std::process::id()) << 32));
         let mut count = 0;
         while each.map_or(count < GROWN, |each| start.elapsed() < each) {
             count += 1;
-            let (one, other) = (dice.roll(seeds.len()), dice.roll(seeds.len()));
+            let one = dice.roll(seeds.len());
+            let other = dice.roll(seeds.len());
             let grown = dice.grow(&seeds[one], &seeds[other]);
             if catch_unwind(AssertUnwindSafe(|| target(&grown))).is_err() {
                 fs::create_dir_all(ARTIFACTS).expect("a directory");

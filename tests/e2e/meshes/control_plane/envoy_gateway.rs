@@ -220,7 +220,8 @@ fn wasm_of<'a>(http: &Value, objects: &'a Objects) -> Result<Vec<(String, &'a Va
         if !list(policy, "/spec/targetRefs").iter().any(is_it) {
             continue;
         }
-        let (namespace, name) = (text(policy, "/metadata/namespace")?, text(policy, "/metadata/name")?);
+        let namespace = text(policy, "/metadata/namespace")?;
+        let name = text(policy, "/metadata/name")?;
         for (index, plugin) in list(policy, "/spec/wasm").iter().enumerate() {
             let kind = text(plugin, "/code/type")?;
             let source = match kind {
@@ -236,7 +237,8 @@ fn wasm_of<'a>(http: &Value, objects: &'a Objects) -> Result<Vec<(String, &'a Va
 }
 
 fn routes_of(http: &Value, host: &str, wasm: &[(String, &Value)], objects: &Objects) -> Result<Vec<Route>> {
-    let (namespace, name) = (text(http, "/metadata/namespace")?, text(http, "/metadata/name")?);
+    let namespace = text(http, "/metadata/namespace")?;
+    let name = text(http, "/metadata/name")?;
     let mut routes = Vec::new();
     for (index, rule) in list(http, "/spec/rules").iter().enumerate() {
         let action = Action::DirectResponse(direct_response(rule, objects)?);
@@ -345,7 +347,8 @@ fn tls(
     objects: &Objects,
     surroundings: &Surroundings,
 ) -> Result<(DownstreamTlsContext, Vec<Resource>)> {
-    let (mut secrets, mut clusters) = (Vec::new(), Vec::new());
+    let mut secrets = Vec::new();
+    let mut clusters = Vec::new();
     for reference in list(listener, "/tls/certificateRefs") {
         let secret = objects.named("v1", "Secret", text(reference, "/name")?)?;
         ensure!(text(secret, "/type")? == "gateway.envoyproxy.io/sds", "this knows SDS Secrets only");

@@ -123,7 +123,8 @@ fn extensions<'a>(objects: &'a Objects, proxy: &Proxy) -> Result<Vec<Extension<'
     let mut found = Vec::new();
     for kind in ["TrafficExtension", "WasmPlugin"] {
         for object in objects.of(EXTENSIONS, kind) {
-            let (namespace, name) = (text(object, "/metadata/namespace")?, text(object, "/metadata/name")?);
+            let namespace = text(object, "/metadata/namespace")?;
+            let name = text(object, "/metadata/name")?;
             let spec = &object["spec"];
             ensure!(
                 spec["selector"].is_null() || spec["targetRefs"].is_null(),
@@ -239,7 +240,8 @@ impl Extension<'_> {
 }
 
 fn listeners(gateway: &Value, objects: &Objects, proxy: &Proxy, extensions: &[Extension<'_>]) -> Result<Vec<Resource>> {
-    let (namespace, gateway_name) = (text(gateway, "/metadata/namespace")?, text(gateway, "/metadata/name")?);
+    let namespace = text(gateway, "/metadata/namespace")?;
+    let gateway_name = text(gateway, "/metadata/name")?;
     let mut resources = Vec::new();
     let mut chains: Vec<(u16, FilterChain)> = Vec::new();
     for server in list(gateway, "/spec/servers") {

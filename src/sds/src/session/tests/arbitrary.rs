@@ -65,7 +65,8 @@ proptest! {
 
     #[test]
     fn delta_sends_only_what_is_subscribed(requests in prop::collection::vec(delta_request(), 0..8)) {
-        let (mut session, contents) = (DeltaSession::new(Service::Secrets, "s".to_owned()), contents());
+        let mut session = DeltaSession::new(Service::Secrets, "s".to_owned());
+        let contents = contents();
         let mut subscribed = HashSet::new();
         for request in requests {
             if session.request(&request).is_err() {
@@ -83,7 +84,8 @@ proptest! {
 
     #[test]
     fn the_state_of_the_world_has_only_what_is_asked_for(requests in prop::collection::vec(sotw_request(), 0..8)) {
-        let (mut session, contents) = (SotwSession::new(Service::Secrets, "s".to_owned()), contents());
+        let mut session = SotwSession::new(Service::Secrets, "s".to_owned());
+        let contents = contents();
         for request in requests {
             if session.request(&request).is_err() {
                 continue;

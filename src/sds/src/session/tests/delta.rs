@@ -72,7 +72,8 @@ fn one(session: &mut DeltaSession, contents: &Contents) -> DeltaDiscoveryRespons
 
 #[test]
 fn a_subscribed_secret_is_sent_at_once_and_an_acknowledgement_is_not_answered() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let response = one(&mut session, &contents);
     assert_eq!((shown(&response).as_str(), response.type_url.as_str()), ("a.test=1", TYPE_URL));
@@ -83,7 +84,8 @@ fn a_subscribed_secret_is_sent_at_once_and_an_acknowledgement_is_not_answered() 
 
 #[test]
 fn the_answer_bears_the_very_name_asked() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["A.Test."])), ["A.Test.=1"]);
 }
 
@@ -97,7 +99,8 @@ fn an_unknown_name_gets_the_default_where_there_is_one_and_what_is_no_name_nothi
 
 #[test]
 fn a_missing_secret_is_said_to_be_gone_once_and_sent_when_it_comes() {
-    let (mut session, contents) = (session(), Contents::default());
+    let mut session = session();
+    let contents = Contents::default();
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["a.test"])), ["a.test=gone"]);
     assert!(change(&mut session, &contents).is_empty());
     contents.put("a.test", "1");
@@ -108,7 +111,8 @@ fn a_missing_secret_is_said_to_be_gone_once_and_sent_when_it_comes() {
 
 #[test]
 fn a_change_is_pushed_only_when_the_content_differs() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     exchange(&mut session, &contents, &subscribe(&["a.test", "b.test"]));
     assert!(change(&mut session, &contents).is_empty());
     contents.put("a.test", "2");
@@ -118,7 +122,8 @@ fn a_change_is_pushed_only_when_the_content_differs() {
 
 #[test]
 fn a_change_of_a_name_reaches_every_spelling_and_a_wildcard_all_it_covers() {
-    let (mut session, contents) = (session(), Contents { default: Some(pair("0")), ..Contents::default() });
+    let mut session = session();
+    let contents = Contents { default: Some(pair("0")), ..Contents::default() };
     exchange(
         &mut session,
         &contents,
@@ -139,7 +144,8 @@ fn a_change_of_a_name_reaches_every_spelling_and_a_wildcard_all_it_covers() {
 
 #[test]
 fn a_slow_reader_gets_the_newest_content_and_no_backlog() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "0")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "0")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     for version in 1..=100 {
         contents.put("a.test", &version.to_string());
@@ -150,7 +156,8 @@ fn a_slow_reader_gets_the_newest_content_and_no_backlog() {
 
 #[test]
 fn an_added_name_is_sent_alone_and_a_dropped_one_no_more() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     exchange(&mut session, &contents, &subscribe(&["a.test"]));
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["b.test"])), ["b.test=1"]);
     assert!(exchange(&mut session, &contents, &unsubscribe(&["a.test", "never.test"])).is_empty());
@@ -161,7 +168,8 @@ fn an_added_name_is_sent_alone_and_a_dropped_one_no_more() {
 
 #[test]
 fn a_name_unsubscribed_before_its_answer_is_not_answered() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     session.request(&unsubscribe(&["a.test"])).unwrap();
     assert!(drain(&mut session, &contents).is_empty());
@@ -171,7 +179,8 @@ fn a_name_unsubscribed_before_its_answer_is_not_answered() {
 
 #[test]
 fn a_name_subscribed_to_again_is_sent_again() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     exchange(&mut session, &contents, &subscribe(&["a.test", "b.test", "c.test"]));
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["a.test", "c.test"])), ["a.test=1 c.test=gone"]);
     let both = DeltaDiscoveryRequest { resource_names_unsubscribe: strings(&["b.test"]), ..subscribe(&["b.test"]) };
@@ -180,13 +189,15 @@ fn a_name_subscribed_to_again_is_sent_again() {
 
 #[test]
 fn a_name_given_twice_is_sent_once() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["a.test", "a.test"])), ["a.test=1"]);
 }
 
 #[test]
 fn versions_known_from_a_former_stream_are_not_sent_again() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "2"), ("d.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "2"), ("d.test", "1")]);
     let mut first = subscribe(&["a.test", "b.test", "c.test", "d.test"]);
     for (name, version) in [("a.test", "1"), ("b.test", "1"), ("c.test", "1"), ("not-subscribed.test", "1")] {
         first.initial_resource_versions.insert(name.to_owned(), version.to_owned());
@@ -196,7 +207,8 @@ fn versions_known_from_a_former_stream_are_not_sent_again() {
 
 #[test]
 fn known_versions_count_in_the_first_request_only() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     exchange(&mut session, &contents, &subscribe(&["a.test"]));
     let mut second = subscribe(&["b.test"]);
     second.initial_resource_versions.insert("b.test".to_owned(), "1".to_owned());
@@ -205,7 +217,8 @@ fn known_versions_count_in_the_first_request_only() {
 
 #[test]
 fn rejected_content_is_not_sent_again_and_new_content_is() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let response = one(&mut session, &contents);
     let verdicts = session.request(&nack(&response.nonce)).unwrap();
@@ -220,7 +233,8 @@ fn rejected_content_is_not_sent_again_and_new_content_is() {
 /// Envoy serves what it had, but has taken in what it rejected, and rejects everything beside it until it gets another.
 #[test]
 fn after_a_rejection_the_content_before_is_sent_anew_when_it_is_the_best_again() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let good = one(&mut session, &contents).nonce;
     session.request(&ack(&good)).unwrap();
@@ -236,7 +250,8 @@ fn after_a_rejection_the_content_before_is_sent_anew_when_it_is_the_best_again()
 
 #[test]
 fn what_was_rejected_for_anothers_fault_is_sent_once_more() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     for name in ["a.test", "b.test"] {
         session.request(&subscribe(&[name])).unwrap();
         let response = one(&mut session, &contents);
@@ -251,7 +266,8 @@ fn what_was_rejected_for_anothers_fault_is_sent_once_more() {
 
 #[test]
 fn of_a_rejected_batch_each_secret_is_sent_once_more_on_its_own() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "bad"), ("c.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "bad"), ("c.test", "1")]);
     session.request(&subscribe(&["a.test", "b.test", "c.test", "none.test"])).unwrap();
     let batch = one(&mut session, &contents);
     session.request(&nack(&batch.nonce)).unwrap();
@@ -270,7 +286,8 @@ fn of_a_rejected_batch_each_secret_is_sent_once_more_on_its_own() {
 
 #[test]
 fn a_rejection_blames_only_what_was_not_accepted_before() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let first = one(&mut session, &contents).nonce;
     session.request(&ack(&first)).unwrap();
@@ -285,7 +302,8 @@ fn a_rejection_blames_only_what_was_not_accepted_before() {
 
 #[test]
 fn a_late_rejection_of_older_content_does_not_touch_the_newer() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let old = one(&mut session, &contents).nonce;
     contents.put("a.test", "2");
@@ -297,7 +315,8 @@ fn a_late_rejection_of_older_content_does_not_touch_the_newer() {
 
 #[test]
 fn a_stale_nonce_settles_nothing_but_its_subscriptions_count() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "1")]);
     exchange(&mut session, &contents, &subscribe(&["a.test"]));
     for nonce in ["s-0", "s-2", "other", ""] {
         assert_eq!(session.request(&nack(nonce)).unwrap(), []);
@@ -309,7 +328,8 @@ fn a_stale_nonce_settles_nothing_but_its_subscriptions_count() {
 
 #[test]
 fn a_nonce_settles_once() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let nonce = one(&mut session, &contents).nonce;
     assert_eq!(session.request(&ack(&nonce)).unwrap().len(), 1);
@@ -318,7 +338,8 @@ fn a_nonce_settles_once() {
 
 #[test]
 fn a_wildcard_subscription_is_ignored_and_a_wildcard_name_is_not() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("*.a.test", "1")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("*.a.test", "1")]);
     assert!(exchange(&mut session, &contents, &subscribe(&["*", ""])).is_empty());
     assert!(exchange(&mut session, &contents, &subscribe(&[])).is_empty());
     assert_eq!(exchange(&mut session, &contents, &subscribe(&["*.a.test"])), ["*.a.test=1"]);
@@ -352,7 +373,8 @@ fn a_secret_larger_than_a_response_is_sent_on_its_own() {
 
 #[test]
 fn a_client_that_acknowledges_nothing_still_gets_every_change() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "0")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "0")]);
     session.request(&subscribe(&["a.test"])).unwrap();
     let first = one(&mut session, &contents).nonce;
     for version in 1..=2 * limits::MAX_UNACKNOWLEDGED {

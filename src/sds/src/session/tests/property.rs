@@ -213,7 +213,9 @@ impl Driven for SotwSession {
 
 /// Runs the events, then lets everything settle, then looks at the outcome.
 fn run<S: Driven>(events: Vec<Event>) -> Result<(), TestCaseError> {
-    let (mut session, contents, mut client) = (S::fresh(), Contents::default(), Client::default());
+    let mut session = S::fresh();
+    let contents = Contents::default();
+    let mut client = Client::default();
     for event in events {
         step(&mut session, &contents, &mut client, event)?;
     }

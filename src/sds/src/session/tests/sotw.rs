@@ -59,7 +59,8 @@ fn two() -> Contents {
 
 #[test]
 fn all_subscribed_secrets_are_sent_at_once_and_an_acknowledgement_is_not_answered() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     let response = one(&mut session, &contents, &ask(&["a.test", "b.test"], ""));
     assert_eq!(shown(&response), "a.test=1 b.test=1");
     assert!(exchange(&mut session, &contents, &ask(&["a.test", "b.test"], &response.nonce)).is_empty());
@@ -68,7 +69,8 @@ fn all_subscribed_secrets_are_sent_at_once_and_an_acknowledgement_is_not_answere
 
 #[test]
 fn a_change_sends_the_whole_state_with_another_version() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     let before = one(&mut session, &contents, &ask(&["a.test", "b.test"], ""));
     contents.put("a.test", "2");
     session.changed(&Changed::Everything);
@@ -80,7 +82,8 @@ fn a_change_sends_the_whole_state_with_another_version() {
 
 #[test]
 fn a_name_added_at_the_same_version_is_sent_and_a_dropped_one_forgotten() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     let nonce = one(&mut session, &contents, &ask(&["a.test"], "")).nonce;
     let nonce = one(&mut session, &contents, &ask(&["a.test", "b.test"], &nonce)).nonce;
     assert!(exchange(&mut session, &contents, &ask(&["b.test"], &nonce)).is_empty());
@@ -91,7 +94,8 @@ fn a_name_added_at_the_same_version_is_sent_and_a_dropped_one_forgotten() {
 
 #[test]
 fn an_empty_list_means_no_secrets() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     assert!(exchange(&mut session, &contents, &ask(&[], "")).is_empty());
     assert!(exchange(&mut session, &contents, &ask(&["*", ""], "")).is_empty());
     let nonce = one(&mut session, &contents, &ask(&["a.test"], "")).nonce;
@@ -102,7 +106,8 @@ fn an_empty_list_means_no_secrets() {
 
 #[test]
 fn a_missing_secret_is_left_out_and_sent_when_it_comes() {
-    let (mut session, contents) = (session(), Contents::default());
+    let mut session = session();
+    let contents = Contents::default();
     assert!(exchange(&mut session, &contents, &ask(&["a.test", "b.test"], "")).is_empty());
     contents.put("a.test", "1");
     assert_eq!(change(&mut session, &contents), ["a.test=1"]);
@@ -112,7 +117,8 @@ fn a_missing_secret_is_left_out_and_sent_when_it_comes() {
 
 #[test]
 fn a_secret_that_goes_away_is_not_announced_and_not_sent_again_when_it_returns() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     exchange(&mut session, &contents, &ask(&["a.test"], ""));
     contents.remove("a.test");
     assert!(change(&mut session, &contents).is_empty());
@@ -122,7 +128,8 @@ fn a_secret_that_goes_away_is_not_announced_and_not_sent_again_when_it_returns()
 
 #[test]
 fn a_stale_request_is_ignored() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     let old = one(&mut session, &contents, &ask(&["a.test"], "")).nonce;
     contents.put("a.test", "2");
     session.changed(&Changed::Everything);
@@ -135,13 +142,15 @@ fn a_stale_request_is_ignored() {
 
 #[test]
 fn the_first_request_counts_whatever_its_nonce() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     assert_eq!(exchange(&mut session, &contents, &ask(&["a.test"], "of-a-former-stream")), ["a.test=1"]);
 }
 
 #[test]
 fn a_rejected_secret_is_not_sent_again_and_new_content_is() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     let nonce = one(&mut session, &contents, &ask(&["a.test"], "")).nonce;
     let verdicts = session.request(&nack(&["a.test"], &nonce)).unwrap();
     let secrets = vec![("a.test".into(), "1".into())];
@@ -153,7 +162,8 @@ fn a_rejected_secret_is_not_sent_again_and_new_content_is() {
 
 #[test]
 fn a_rejection_that_repeats_itself_does_not_spin() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "bad"), ("b.test", "bad")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "bad"), ("b.test", "bad")]);
     let names = ["a.test", "b.test"];
     let mut sent = Vec::new();
     session.request(&ask(&names, "")).unwrap();
@@ -168,7 +178,8 @@ fn a_rejection_that_repeats_itself_does_not_spin() {
 
 #[test]
 fn a_rejected_secret_does_not_hold_up_the_others() {
-    let (mut session, contents) = (session(), Contents::of(&[("a.test", "1"), ("b.test", "bad")]));
+    let mut session = session();
+    let contents = Contents::of(&[("a.test", "1"), ("b.test", "bad")]);
     let names = ["a.test", "b.test"];
     let together = one(&mut session, &contents, &ask(&names, ""));
     session.request(&nack(&names, &together.nonce)).unwrap();
@@ -187,7 +198,8 @@ fn a_rejected_secret_does_not_hold_up_the_others() {
 
 #[test]
 fn a_rejection_may_change_the_names_too() {
-    let (mut session, contents) = (session(), two());
+    let mut session = session();
+    let contents = two();
     let nonce = one(&mut session, &contents, &ask(&["a.test"], "")).nonce;
     assert_eq!(exchange(&mut session, &contents, &nack(&["a.test", "b.test"], &nonce)), ["b.test=1"]);
 }
