@@ -104,7 +104,7 @@ fn remove_unfinished(root: &Directory, name: &OsStr, parts: &[Part]) -> Result<(
 fn renew(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<bool, FolderError> {
     let before = current(directory)?;
     let missing = missing_links(directory, parts)?;
-    let (wanted, is_there) = place_for(directory, pair, parts)?;
+    let (wanted, is_there) = find_or_name(directory, pair, parts)?;
     if is_there && missing.is_empty() && before.as_ref() == Some(&wanted) {
         return Ok(false);
     }
@@ -157,7 +157,7 @@ fn foreign_link(directory: &Directory, name: &str) -> FolderError {
 }
 
 /// The name for this pair, and true if the pair is there already. Copies that somebody has altered are skipped.
-fn place_for(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<(OsString, bool), FolderError> {
+fn find_or_name(directory: &Directory, pair: &Pair, parts: &[Part]) -> Result<(OsString, bool), FolderError> {
     let names = (0..MAX_DAMAGED).map(|damaged| match damaged {
         0 => format!("{PAIR}{}", pair.version),
         _ => format!("{PAIR}{}-{damaged}", pair.version),

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::candidates::Candidates;
 use super::kind::DIRECTORIES;
-use super::places::Places;
 use super::tree::{Content, ReadError, entries, is_link, read_file};
-use super::{ImportError, Kind, kubernetes, traefik, way_out};
+use super::{ImportError, Kind, kubernetes, traefik, unsupported};
 
 /// Depth of the search for a tool's directory: `/home/NAME/.local/share/caddy` from `/` on.
 const MAX_DEPTH: usize = 5;
@@ -67,7 +67,7 @@ fn file(path: &Path, named: Option<Kind>) -> Result<Source, ImportError> {
 /// The kind of a file, by its content: the name says nothing.
 fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
     let unrecognised = |why| ImportError::Unrecognised { path: path.to_owned(), why };
-    if let Some(other) = way_out::binary(bytes) {
+    if let Some(other) = unsupported::binary(bytes) {
         return Err(unrecognised(other.with(path)));
     }
     let text = String::from_utf8_lossy(bytes);
@@ -81,7 +81,7 @@ fn kind_of(path: &Path, bytes: &[u8]) -> Result<Kind, ImportError> {
         Ok(Kind::Traefik)
     } else if text.lines().any(|line| line.starts_with("-----BEGIN ")) {
         Ok(Kind::Pem)
-    } else if let Some(other) = way_out::configuration(bytes) {
+    } else if let Some(other) = unsupported::configuration(bytes) {
         Err(unrecognised(other.with(path)))
     } else if is_json && may_be_traefiks(start) {
         Ok(Kind::Traefik)
@@ -107,9 +107,9 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
     if named.is_some_and(|kind| kind == Kind::Pem || kind == Kind::Kubernetes) {
         return Ok(of(Kind::Pem, path));
     }
-    let mut places = below(path, storages);
-    places.retain(|(kind, _)| is(kind));
-    match (places.as_slice(), named) {
+    let mut candidates = below(path, storages);
+    candidates.retain(|(kind, _)| is(kind));
+    match (candidates.as_slice(), named) {
         ([(Kind::Traefik, place)], _) => file(place, named),
         ([(kind, place)], _) => Ok(of(*kind, place)),
         ([], Some(Kind::Traefik)) => {
@@ -118,7 +118,10 @@ fn directory(path: &Path, named: Option<Kind>, storages: &[PathBuf]) -> Result<S
         }
         ([], Some(kind)) => Ok(of(kind, path)),
         ([], None) => Ok(part(path).unwrap_or(Source { is_guess: true, ..of(Kind::Pem, path) })),
-        _ => Err(ImportError::Several(Places { path: path.to_owned(), places: places.into_iter().collect() })),
+        _ => Err(ImportError::Several(Candidates {
+            path: path.to_owned(),
+            candidates: candidates.into_iter().collect(),
+        })),
     }
 }
 

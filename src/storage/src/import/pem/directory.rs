@@ -10,7 +10,7 @@ use super::keys::Keys;
 use super::take;
 use crate::import::found::{Found, FoundCertificate};
 use crate::import::tree::{MAX_FILE_BYTES, ReadError, Tree, is_link};
-use crate::import::{kubernetes, way_out};
+use crate::import::{kubernetes, unsupported};
 use base::shell_word::quoted;
 
 /// Depth of the search for files: `live/NAME/fullchain` has two.
@@ -94,7 +94,7 @@ fn file(tree: &Tree, path: PathBuf, files: &mut Vec<File>, found: &mut Found) ->
     }
     let Some(content) = tree.read(&path)? else { return Ok(()) };
     let place = tree.place(&path);
-    if let Some(other) = way_out::binary(&content) {
+    if let Some(other) = unsupported::binary(&content) {
         if other.holds_keys() {
             found.leave_out(place, other.with(&path));
         }
