@@ -62,7 +62,8 @@ fn parts(pair: &Pair) -> [Part; 5] {
 /// # Errors
 /// When something that isn't ours is in the way, or the system refuses. What was there is as it was then.
 pub(super) fn put(root: &Directory, name: &str, pair: &Pair) -> Result<bool, FolderError> {
-    let (name, parts) = (OsStr::new(name), parts(pair));
+    let name = OsStr::new(name);
+    let parts = parts(pair);
     match root.look(name)? {
         Some(found) if found.is_dir() => renew(&root.directory(name)?, pair, &parts),
         Some(_) => Err(FolderError::InTheWay { path: root.path_of(name), expected: "a directory" }),

@@ -155,7 +155,8 @@ async fn who_reads_during_renewals_never_sees_a_certificate_with_another_key() {
     let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
     let mut export = fixture.export();
     export.run().unwrap();
-    let (over, directory) = (Arc::new(AtomicBool::new(false)), fixture.at("a.example"));
+    let over = Arc::new(AtomicBool::new(false));
+    let directory = fixture.at("a.example");
     let reader = std::thread::spawn({
         let over = over.clone();
         move || {
@@ -298,7 +299,8 @@ async fn a_certificate_that_is_no_longer_stored_is_left_and_told() {
     let report = export.run().unwrap();
     assert_eq!((report.left.clone(), report.unchanged.len()), (vec![fixture.at("a.example")], 0));
     assert_eq!(fixture.state(), before);
-    let (mut out, mut errors) = (Vec::new(), Vec::new());
+    let mut out = Vec::new();
+    let mut errors = Vec::new();
     report.write_text(&Report::default(), &mut out, &mut errors).unwrap();
     assert!(String::from_utf8(out).unwrap().contains("a.example: left as it is"));
     let mut again = Vec::new();
@@ -310,7 +312,8 @@ async fn a_certificate_that_is_no_longer_stored_is_left_and_told() {
 async fn a_report_tells_nothing_of_a_key() {
     let fixture = Fixture::with(&[&certificate("le", &["a.example"])]).await;
     let report = fixture.run();
-    let (mut json, mut text) = (Vec::new(), Vec::new());
+    let mut json = Vec::new();
+    let mut text = Vec::new();
     report.write_json(&mut json).unwrap();
     report.write_text(&Report::default(), &mut text, &mut Vec::new()).unwrap();
     let parsed: serde_json::Value = serde_json::from_slice(&json).unwrap();

@@ -168,7 +168,8 @@ impl Unreadable {
             status: registration.body.status.clone(),
             contact: registration.body.contact.clone(),
         });
-        let (email, eab_kid) = (entry.email.clone(), self.eab_kid.clone());
+        let email = entry.email.clone();
+        let eab_kid = self.eab_kid.clone();
         let account = Account { ca_server: ca_server?, key, email, registration, eab_kid };
         Some(Versioned { revision: self.revision, value: account })
     }

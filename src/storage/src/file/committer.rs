@@ -259,7 +259,9 @@ mod tests {
 
     impl Fixture {
         fn new() -> Self {
-            let (changes, full, writes) = (Arc::default(), Arc::default(), Arc::default());
+            let changes = Arc::default();
+            let full = Arc::default();
+            let writes = Arc::default();
             let (gate, receiver) = mpsc::channel();
             let disk = FakeDisk {
                 changes: Arc::clone(&changes),

@@ -73,7 +73,8 @@ impl Disk {
         history.begin(&lock);
         let content = content(&directory, &name)?;
         let known = content.as_ref().map(|content| Stamp::of(&content.metadata));
-        let (temporary, noted) = (sibling(".", &name, ".new"), Noted::of(&history));
+        let temporary = sibling(".", &name, ".new");
+        let noted = Noted::of(&history);
         let found = Found { path: path.clone(), text: content.map(|content| content.bytes), history };
         Ok((Self { directory, name, path, temporary, clock, known, lock, noted }, found))
     }
@@ -103,7 +104,8 @@ impl Disk {
         }
         let aside = sibling("", &self.name, &format!(".changed-{}", self.clock.now_seconds()));
         self.directory.rename(&self.name, &aside)?;
-        let (path, aside) = (self.path.display(), self.directory.path_of(&aside));
+        let path = self.path.display();
+        let aside = self.directory.path_of(&aside);
         tracing::warn!(%path, aside = %aside.display(), "the storage file was changed by something else while in use; \
             that version is set aside, and ours is written. Stop the sidecar before you edit the file");
         Ok(())

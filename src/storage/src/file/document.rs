@@ -272,7 +272,7 @@ impl Records {
         let entry = CertificateEntry::Certificate(Arc::new(stored));
         let entries = &mut self.document.resolvers.entry(key.resolver.clone()).or_default().certificates;
         match self.index.get(&key).and_then(|position| entries.get_mut(*position)) {
-            Some(position) => *position = entry,
+            Some(member) => *member = entry,
             None => {
                 self.index.insert(key.clone(), entries.len());
                 entries.push(entry);

@@ -92,7 +92,9 @@ fn certificate_of_before_1_6(mut entry: Value) -> Value {
 }
 
 fn foreign(name: Option<String>, value: Value) -> ForeignResolver {
-    let (accounts, certificates, damages) = (Vec::new(), Vec::new(), Vec::new());
+    let accounts = Vec::new();
+    let certificates = Vec::new();
+    let damages = Vec::new();
     let mut resolver = ForeignResolver { name, accounts, certificates, damages };
     let mut members = match value {
         Value::Object(members) => members,

@@ -115,7 +115,8 @@ impl FileStore {
         let mut opened = read_all(storages, |path| Opened::read(path, &clock))?;
         adopt(&mut opened);
         let last_fence = opened.iter().map(|(file, _)| file.records.document().fence).max().unwrap_or_default();
-        let (mut files, mut own) = (Vec::new(), BTreeMap::new());
+        let mut files = Vec::new();
+        let mut own = BTreeMap::new();
         for (file, resolvers) in opened {
             let file = Arc::new(file.start(writing).map_err(|error| error.of(&resolvers))?);
             own.extend(resolvers.into_iter().map(|resolver| (resolver, file.clone())));
@@ -145,7 +146,8 @@ impl FileStore {
         if !shared.lease.is_current(fence) {
             return Err(CommitError::FenceLost);
         }
-        let (mut parts, mut left) = (Vec::new(), changes);
+        let mut parts = Vec::new();
+        let mut left = changes;
         for file in &self.files {
             let is_its = |change: &Change| Arc::ptr_eq(self.file_of(change.resolver()), file);
             let (its, others): (Vec<_>, Vec<_>) = left.into_iter().partition(is_its);
@@ -211,7 +213,8 @@ fn adopt(opened: &mut [(Opened, Vec<String>)]) {
     for (file, resolvers) in others {
         for resolver in resolvers.iter() {
             let Some(certificates) = file.records.adopt(resolver, &default.records) else { continue };
-            let (from, to) = (default.path().display(), file.path().display());
+            let from = default.path().display();
+            let to = file.path().display();
             tracing::info!(
                 resolver,
                 %from,
@@ -242,7 +245,8 @@ impl Store for FileStore {
     }
 
     fn certificates(&self) -> BoxFuture<'_, Result<Vec<Certificate>, StoreError>> {
-        let (mut certificates, mut strays) = (Vec::new(), HashSet::new());
+        let mut certificates = Vec::new();
+        let mut strays = HashSet::new();
         for file in &self.files {
             for certificate in file.records().certificates() {
                 if Arc::ptr_eq(self.file_of(&certificate.facts.resolver), file) {

@@ -44,7 +44,8 @@ impl Opened {
         for fault in records.faults() {
             tracing::error!(storage = %found.path.display(), "{fault}");
         }
-        let (saved, is_new) = (records.count(), found.text.is_none_or(|text| is_blank(&text)));
+        let saved = records.count();
+        let is_new = found.text.is_none_or(|text| is_blank(&text));
         Ok(Self { path: found.path, disk, records, is_new, saved })
     }
 

@@ -126,7 +126,8 @@ async fn what_is_closed_is_saved_and_takes_no_more() {
         store.close().await.unwrap();
         assert!(matches!(store.commit(Fence(0), Vec::new()).await, Err(CommitError::Unavailable(_))));
 
-        let (before, after) = (store.all_progress().await.unwrap(), fixture.open().all_progress().await.unwrap());
+        let before = store.all_progress().await.unwrap();
+        let after = fixture.open().all_progress().await.unwrap();
         assert!(!after.is_empty() && after == before);
     }
 }

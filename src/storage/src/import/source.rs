@@ -33,7 +33,9 @@ impl Source {
     /// A note for a user who has named another path.
     pub(super) fn note(&self, named: &Path) -> Option<String> {
         let is_below = self.path != named;
-        let (kind, path, named) = (self.kind, self.path.display(), named.display());
+        let kind = self.kind;
+        let path = self.path.display();
+        let named = named.display();
         if self.part.is_some() {
             return Some(format!(
                 "{named} is a part of {path}, which is {kind}'s, and imported alone, without accounts"
@@ -133,7 +135,9 @@ pub(super) fn other(path: &Path, named: Option<Kind>) -> Option<Kind> {
 
 /// The tools' directories further down. Directories within a recognised one belong to it.
 fn below(path: &Path, storages: &[PathBuf]) -> Vec<(Kind, PathBuf)> {
-    let (mut found, mut directories, mut count) = (Vec::new(), vec![path.to_owned()], 0_usize);
+    let mut found = Vec::new();
+    let mut directories = vec![path.to_owned()];
+    let mut count = 0_usize;
     for depth in 0..=MAX_DEPTH {
         let mut further = Vec::new();
         for directory in directories {

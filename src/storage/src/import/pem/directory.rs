@@ -41,7 +41,8 @@ impl File {
 /// When it is none, can't be listed, or has more than [`MAX_FILES`].
 pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
     let tree = Tree::open(directory)?;
-    let (mut found, mut files) = (Found::default(), Vec::new());
+    let mut found = Found::default();
+    let mut files = Vec::new();
     let mut closed = Vec::new();
     for path in paths(&tree)? {
         if let Err(error) = file(&tree, path, &mut files, &mut found) {
@@ -69,7 +70,8 @@ pub(in crate::import) fn read(directory: &Path) -> Result<Found, ReadError> {
 
 /// All files, of the nearest directories first.
 fn paths(tree: &Tree) -> Result<Vec<PathBuf>, ReadError> {
-    let (mut files, mut directories) = (Vec::new(), vec![tree.path("")]);
+    let mut files = Vec::new();
+    let mut directories = vec![tree.path("")];
     for _ in 0..=MAX_DEPTH {
         let mut further = Vec::new();
         for path in directories.iter().map(|directory| tree.list(directory)).collect::<Result<Vec<_>, _>>()?.concat() {
